@@ -1,0 +1,77 @@
+"""What the master makes of its workers' reports. No Locust in here."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hdrh.histogram import HdrHistogram
+from recorder import DIGITS, HIGHEST_US
+
+SUMMED = ("completed", "failed", "latency_s", "in_flight_s", "users_s", "think_s", "thinks", "cpu_s")
+
+
+class Trial:
+    """One trial over all workers: rows are summed, histograms added, never averaged."""
+
+    def __init__(self, trial: str, t0: float, workers: set[str]) -> None:
+        self.id = trial
+        self.t0 = t0
+        self.workers = workers
+        self.done: set[str] = set()
+        self.lost: set[str] = set()
+        self._upto = dict.fromkeys(workers, 0)
+        self._rows: dict[int, dict[str, float]] = {}
+        self._busiest_cpu: dict[int, float] = {}
+        self._errors: dict[str, dict[str, int]] = {}
+        self._latencies = HdrHistogram(1, HIGHEST_US, DIGITS)
+
+    @property
+    def over(self) -> bool:
+        """True once no worker will report any more."""
+        return self.done | self.lost >= self.workers
+
+    def add(self, worker: str, report: dict) -> None:
+        """Take one worker's report in."""
+        for key, theirs in report["rows"].items():
+            second = int(key)
+            row = self._rows.setdefault(second, {**dict.fromkeys(SUMMED, 0), "lag_s": 0.0})
+            for column in SUMMED:
+                row[column] += theirs[column]
+            row["lag_s"] = max(row["lag_s"], theirs["lag_s"])
+            self._busiest_cpu[second] = max(self._busiest_cpu.get(second, 0.0), theirs["cpu_s"])
+        self._upto[worker] = max(self._upto[worker], report["upto"])
+        self._errors[worker] = report["errors"]
+        self._latencies.decode_and_add(report["latencies"])
+        if report["done"]:
+            self.done.add(worker)
+
+    def samples(self, since: int) -> list[dict[str, float]]:
+        """Every second from `since` on that all workers have completed, gaps filled with zeros."""
+        if self.over:
+            upto = max(self._rows, default=-1) + 1
+        else:
+            upto = min((self._upto[w] for w in self.workers - self.lost), default=0)
+        empty = {**dict.fromkeys(SUMMED, 0), "lag_s": 0.0}
+        return [
+            {
+                "t_s": second,
+                **self._rows.get(second, empty),
+                "busiest_cpu_s": self._busiest_cpu.get(second, 0.0),
+            }
+            for second in range(since, upto)
+        ]
+
+    def result(self) -> dict[str, object]:
+        """Totals that are not per second."""
+        errors: Counter[str] = Counter()
+        for counts in self._errors.values():
+            errors.update(counts)
+        return {
+            "trial": self.id,
+            "t0": self.t0,
+            "over": self.over,
+            "workers": len(self.workers),
+            "lost_workers": len(self.lost),
+            "errors": errors,
+            "latencies": self._latencies.encode().decode("ascii"),
+        }

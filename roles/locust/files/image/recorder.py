@@ -1,0 +1,119 @@
+"""What one worker process records: one row a second and a latency histogram.
+
+No Locust in here. Times are Unix seconds; second k of a trial is [t0 + k, t0 + k + 1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+
+from hdrh.histogram import HdrHistogram
+
+HIGHEST_US = 120_000_000  # two minutes; no timeout allowed in a grid is longer
+DIGITS = 3
+
+
+@dataclass
+class Row:
+    """Sums of one second; a master adds those of its workers."""
+
+    completed: int = 0  # successes that ended in this second
+    failed: int = 0
+    latency_s: float = 0.0  # summed over the successes
+    in_flight_s: float = 0.0  # request-seconds: the mean number in flight
+    users_s: float = 0.0  # user-seconds: the mean number of users
+    think_s: float = 0.0  # think times drawn in this second, summed
+    thinks: int = 0
+    cpu_s: float = 0.0  # processor time of this process
+    lag_s: float = 0.0  # largest delay of the event loop
+
+
+class Level:
+    """A number that goes up and down, integrated over each second exactly."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._since = 0.0
+
+    def settle(self, now: float, rows: dict[int, Row], column: str) -> None:
+        """Add value × time since the last call to the rows it fell into; `now` counts from t0."""
+        start, self._since = self._since, now
+        while self.value and start < now:
+            second = int(start)
+            end = min(now, second + 1.0)
+            row = rows[second]
+            setattr(row, column, getattr(row, column) + self.value * (end - start))
+            start = end
+
+
+class Recorder:
+    """Collects one trial's events of one process. Every time is given in seconds since t0."""
+
+    def __init__(self, window_from_s: float, window_to_s: float) -> None:
+        self._window = (window_from_s, window_to_s)
+        self.rows: dict[int, Row] = defaultdict(Row)
+        self.errors: Counter[str] = Counter()
+        self.in_flight = Level()
+        self.users = Level()
+        self._latencies = HdrHistogram(1, HIGHEST_US, DIGITS)
+
+    def user_started(self, now: float) -> None:
+        self.users.settle(now, self.rows, "users_s")
+        self.users.value += 1
+
+    def user_ended(self, now: float) -> None:
+        self.users.settle(now, self.rows, "users_s")
+        self.users.value -= 1
+
+    def sent(self, now: float) -> None:
+        self.in_flight.settle(now, self.rows, "in_flight_s")
+        self.in_flight.value += 1
+
+    def answered(self, now: float, latency_s: float, error: str) -> None:
+        """Count an answer; `error` is empty for a success, else what went wrong."""
+        self.in_flight.settle(now, self.rows, "in_flight_s")
+        self.in_flight.value -= 1
+        row = self.rows[int(now)]
+        if error:
+            row.failed += 1
+            self.errors[error] += 1
+            return
+        row.completed += 1
+        row.latency_s += latency_s
+        if self._window[0] <= now < self._window[1]:
+            self._latencies.record_value(max(1, round(latency_s * 1e6)))
+
+    def thinks(self, now: float, duration_s: float) -> None:
+        row = self.rows[int(now)]
+        row.think_s += duration_s
+        row.thinks += 1
+
+    def process(self, now: float, cpu_s: float, lag_s: float) -> None:
+        row = self.rows[int(now)]
+        row.cpu_s += cpu_s
+        row.lag_s = max(row.lag_s, lag_s)
+
+    def abort_rest(self, now: float) -> None:
+        """What is still in flight ends here, as failures."""
+        while self.in_flight.value:
+            self.answered(now, 0.0, "aborted")
+
+    def take(self, now: float, last: bool) -> dict[str, object]:
+        """Hand over the seconds that are complete (all of them when `last`) and the latencies so far.
+
+        The histogram holds what was recorded since the last call; a sum of them is exact.
+        """
+        self.in_flight.settle(now, self.rows, "in_flight_s")
+        self.users.settle(now, self.rows, "users_s")
+        complete = sorted(k for k in self.rows if last or k < int(now))
+        rows = {str(k): asdict(self.rows.pop(k)) for k in complete}
+        latencies = self._latencies.encode().decode("ascii")
+        self._latencies.reset()
+        return {
+            "rows": rows,
+            "upto": max(int(now) + last, 0),
+            "errors": dict(self.errors),
+            "latencies": latencies,
+            "done": last,
+        }

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Summarise the balancer's log of one trial on the balancer itself, so that no raw log travels.
+
+    summarise-trial TRIAL FROM_S TO_S
+
+prints one JSON object; FROM_S and TO_S (Unix seconds) bound the window in which requests in flight
+are averaged. Then the logs are emptied: each holds one trial at most (nginx appends, so truncating
+is safe). The log's columns are those of `log_format trial` in nginx.conf.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+LOGS = Path("/var/log/balancer")
+
+# Events that explain a bad trial, by the words nginx uses.
+EVENTS = (
+    "worker_connections are not enough",
+    "no live upstreams",
+    "upstream prematurely closed connection",
+    "upstream server temporarily disabled",
+    "upstream timed out",
+    "Cannot assign requested address",
+    "Connection refused",
+    "Too many open files",
+)
+
+
+def quantiles(values: list[float]) -> dict[str, float]:
+    """Nearest-rank quantiles, in the unit of `values`; empty for no values."""
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {f"p{q}": ordered[round(last * q / 100)] for q in (50, 95, 99)} if ordered else {}
+
+
+def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[str, object]:
+    """Count one trial's requests by status and upstream, and per second."""
+    statuses: Counter[str] = Counter()
+    upstreams: dict[str, Counter[str]] = defaultdict(Counter)
+    seconds: Counter[tuple[int, str, str]] = Counter()
+    times_s: list[float] = []
+    retried = 0
+    in_flight_s = 0.0
+    for line in lines:
+        fields = line.rstrip("\n").split("\t")
+        if len(fields) != 6 or fields[0] != trial:
+            continue
+        _, ended, status, request_s, upstream, _ = fields
+        statuses[status] += 1
+        # "a, b" names every server that was tried; the last one answered.
+        tried = [part.strip() for part in re.split("[,:] ", upstream)]
+        retried += len(tried) > 1
+        upstreams[tried[-1]][status] += 1
+        end, took = float(ended), float(request_s)
+        seconds[int(end), tried[-1], status] += 1
+        in_flight_s += max(0.0, min(end, to_s) - max(end - took, from_s))
+        if from_s <= end < to_s:
+            times_s.append(took)
+    return {
+        "statuses": statuses,
+        "upstreams": upstreams,
+        "retried": retried,
+        "request_s": quantiles(times_s),
+        "mean_in_flight": in_flight_s / (to_s - from_s),
+        "seconds": [[*key, count] for key, count in sorted(seconds.items())],
+    }
+
+
+def main() -> None:
+    """Read, print, empty."""
+    trial, from_s, to_s = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+    access, errors = LOGS / "trial.log", LOGS / "error.log"
+    with access.open(encoding="utf-8", errors="replace") as lines:
+        summary = summarise(lines.readlines(), trial, from_s, to_s)
+    text = errors.read_text(encoding="utf-8", errors="replace")
+    summary["events"] = {event: text.count(event) for event in EVENTS if event in text}
+    json.dump(summary, sys.stdout)
+    for log in (access, errors):
+        with log.open("r+b") as opened:
+            opened.truncate(0)
+
+
+if __name__ == "__main__":
+    main()

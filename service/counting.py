@@ -1,0 +1,78 @@
+"""Request counters that a study reads: one count per trial and status, beside the usual metrics."""
+
+from __future__ import annotations
+
+import os
+import re
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+TRIAL_HEADER = b"x-study-trial"
+UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+MOST_TRIALS = 5000  # every label value costs memory; a header must not be able to grow it for ever
+
+_TRIAL_ID = re.compile(rb"[A-Za-z0-9._-]{1,80}")
+
+# Created on import, because prometheus_client decides then whether several processes share them.
+REQUESTS = Counter(
+    "ml_requests",
+    "Requests answered, by the study's trial (empty outside of one) and status",
+    ["trial", "status"],
+)
+SECONDS = Histogram(
+    "ml_request_seconds",
+    "Time from a request's arrival to the end of its answer",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+
+class CountRequests:
+    """ASGI middleware that counts every answered request.
+
+    Plain ASGI and not Starlette's BaseHTTPMiddleware: that one costs more than the prediction.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._trials: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in UNCOUNTED:
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        status = 500  # an exception before any answer becomes one
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            REQUESTS.labels(self._trial_of(scope), str(status)).inc()
+            SECONDS.observe(perf_counter() - started)
+
+    def _trial_of(self, scope: Scope) -> str:
+        value: bytes = next((v for k, v in scope["headers"] if k == TRIAL_HEADER), b"")
+        if not _TRIAL_ID.fullmatch(value):
+            return ""
+        trial = value.decode("ascii")
+        if trial not in self._trials:
+            if len(self._trials) >= MOST_TRIALS:
+                return ""
+            self._trials.add(trial)
+        return trial
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format, summed over the worker processes when there are several."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # library is untyped here
+    return generate_latest(registry)

@@ -1,0 +1,50 @@
+"""The classifier: images in, digits out. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+PIXELS = 64  # 8 × 8 greyscale, values 0–16: the format of scikit-learn's digits
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A digit (0–9) and the model's probability for it (0–1)."""
+
+    label: int
+    confidence: float
+
+
+class DigitClassifier:
+    """A trained ONNX classifier, run on one thread.
+
+    One thread because servers, not threads, are the unit of scaling here: a session that grabbed
+    every core would make one server look like several.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Load the model; raises FileNotFoundError when there is none at `path`."""
+        if not path.is_file():
+            raise FileNotFoundError(f"no model at {path}: train one with python -m service.train")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def predict(self, images: Sequence[Sequence[float]]) -> list[Prediction]:
+        """Classify images, shape (n, 64); returns n predictions in the same order."""
+        batch = np.asarray(images, dtype=np.float32).reshape(-1, PIXELS)
+        _, probabilities = self._session.run(None, {self._input: batch})
+        labels = probabilities.argmax(axis=1)
+        return [
+            Prediction(int(label), round(float(row[label]), 4))
+            for label, row in zip(labels, probabilities, strict=True)
+        ]
