@@ -7,7 +7,6 @@ load ends and ends it by itself, whether anybody still listens or not.
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import re
@@ -247,7 +246,7 @@ def on_init(environment: Environment, **_: Any) -> None:
     @app.post("/study/start")
     def start() -> Any:
         try:
-            return jsonify(master.start(json.loads(request.data)))
+            return jsonify(master.start(request.get_json(force=True)))
         except (ValueError, KeyError, TypeError) as error:
             return jsonify({"error": str(error)}), 409
 
