@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-PIXELS = 64  # 8 × 8 greyscale, values 0–16: the format of scikit-learn's digits
+PIXELS = 64  # 8 × 8 greyscale: the format of scikit-learn's digits
+BRIGHTEST = 16
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class DigitClassifier:
         self._input = self._session.get_inputs()[0].name
 
     def predict(self, images: Sequence[Sequence[float]]) -> list[Prediction]:
-        """Classify images, shape (n, 64); returns n predictions in the same order."""
-        batch = np.asarray(images, dtype=np.float32).reshape(-1, PIXELS)
+        """Classify images, shape (n, 64), values 0–16; returns n predictions in the same order."""
+        batch = np.asarray(images, dtype=np.float32).reshape(-1, PIXELS) / BRIGHTEST
         _, probabilities = self._session.run(None, {self._input: batch})
         labels = probabilities.argmax(axis=1)
         return [

@@ -1,0 +1,22 @@
+"""The study engine: turns a grid of topologies and loads into evidence about scaling.
+
+One word per idea, in code, files and report:
+
+study           one grid, carried out; one results directory
+factor, level   a thing that is varied (`servers`, `vusers`, any role variable), one of its values
+cell            one combination of levels
+trial           one execution of a cell; a cell has `repeats` trials
+block           one pass over all cells in a shuffled order; block k holds repeat k of every cell
+sample          one second of one trial: completed, failed, latency, active users
+topology        what stands behind the balancer: how many servers and how they are set
+vusers          virtual users, each sending its next request after the last answer and a think time
+                drawn uniformly from its mean ± 50 % (closed loop)
+traffic engine  the program that plays the users
+steady window   the part of a trial that counts for means; peak TPS is over the whole trial
+gain            TPS of a topology / TPS of the next smaller one at the same load; `step ideal` is
+                n2/n1; `efficiency` is gain / step ideal
+outcome         what became of a trial: ok, degraded, server_down, refused (an evidence rule
+                broken), failed (could not be carried out)
+verdict         what limited a cell: users, server, balancer, generator, network, unknown
+finding         an evidence rule that spoke: figure, threshold, severity, cause, next step
+"""

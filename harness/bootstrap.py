@@ -1,0 +1,123 @@
+"""From a bare Python to the project's environment. Standard library only, and no syntax newer than 3.8.
+
+`enter` returns at once inside a fresh environment. Elsewhere it makes `.venv` from the lock file
+(with uv where there is one, else with venv and pip, hashes checked) and replaces the process.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OLDEST = (3, 11)
+CANNOT_RUN = 4
+
+
+def fingerprint(root: Path, dev: bool) -> str:
+    """What an environment was made from; a stale one has another fingerprint."""
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "uv.lock", "requirements/dev.txt" if dev else "requirements/run.txt"):
+        digest.update((root / name).read_bytes())
+    return "{} {}.{}".format(digest.hexdigest(), *sys.version_info[:2])
+
+
+def is_fresh(root: Path, dev: bool) -> bool:
+    """Tell whether `.venv` holds what the lock file says; one with the development tools does for both."""
+    try:
+        stamp = (root / ".venv" / "made-from").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return stamp == fingerprint(root, True) or (not dev and stamp == fingerprint(root, False))
+
+
+def fail(message: str) -> None:
+    """Say why nothing can run here, and leave."""
+    sys.stderr.write(message + "\n")
+    raise SystemExit(CANNOT_RUN)
+
+
+def commands(root: Path, dev: bool) -> "list[list[str]]":
+    """The commands that make the environment, in order."""
+    venv = root / ".venv"
+    uv = shutil.which("uv")
+    if uv:
+        sync = [uv, "sync", "--quiet", "--frozen", "--python", sys.executable]
+        return [sync if dev else [*sync, "--no-dev"]]
+    requirements = root / "requirements" / ("dev.txt" if dev else "run.txt")
+    install = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
+    return [
+        [sys.executable, "-m", "venv", "--clear", str(venv)],
+        [*install, "--disable-pip-version-check", "--requirement", str(requirements)],
+    ]
+
+
+def make(root: Path, dev: bool) -> None:
+    """Make the environment; exits with a message when that fails."""
+    began = time.monotonic()
+    sys.stderr.write("environment: installing the locked Python packages into .venv ...\n")
+    (root / ".venv" / "made-from").unlink(missing_ok=True)
+    environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(root / ".venv")}
+    environ.pop("VIRTUAL_ENV", None)
+    for command in commands(root, dev):
+        done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True)  # noqa: S603 - own commands
+        if done.returncode:
+            hint = ""
+            if "ensurepip" in done.stdout + done.stderr:
+                hint = "\nThis Python comes without venv. On Debian and Ubuntu: apt-get install python3-venv"
+            last = (done.stderr or done.stdout).strip()[-2000:]
+            fail("environment: this failed: {}\n{}{}".format(" ".join(command), last, hint))
+    (root / ".venv" / "made-from").write_text(fingerprint(root, dev), encoding="utf-8")
+    sys.stderr.write(f"environment: ready after {time.monotonic() - began:.0f} s\n")
+
+
+@contextlib.contextmanager
+def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generators are newer than 3.8
+    """Let one process at a time make the environment; a lock of the kernel dies with its holder."""
+    import fcntl
+
+    state = root / ".state"
+    state.mkdir(exist_ok=True)
+    with (state / "environment.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def enter(root: Path, script: Path, dev: bool = False) -> None:
+    """Return inside the project's environment, or replace this process by one that is."""
+    if sys.version_info < OLDEST:
+        fail(
+            "{} needs Python {}.{} or newer; this is {}. Start it with a newer one: python3.11 {}".format(
+                script.name, *OLDEST, sys.version.split()[0], script.name
+            )
+        )
+    venv = root / ".venv"
+    inside = Path(sys.prefix).resolve() == venv.resolve()
+    if inside and is_fresh(root, dev):
+        return
+    if os.environ.get("SCALE_OUT_ENTERED") == "1":
+        if inside:
+            return  # just made; a lock file edited meanwhile is for the next start
+        fail(f"environment: {script.name} did not start inside .venv; remove .venv and start again")
+    with locked(root):
+        if not is_fresh(root, dev):
+            make(root, dev)
+    python = str(venv / "bin" / "python")
+    environ = {**os.environ, "SCALE_OUT_ENTERED": "1"}
+    os.execve(python, [python, str(script), *sys.argv[1:]], environ)  # noqa: S606 - the point of it
+
+
+def main() -> None:
+    """`python3 -m harness.bootstrap [--dev]`: make the environment and nothing else."""
+    root = Path(__file__).resolve().parent.parent
+    dev = "--dev" in sys.argv[1:]
+    with locked(root):
+        if not is_fresh(root, dev):
+            make(root, dev)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The effective configuration of a study: what it is identified by, and what differs between two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.grid import expand
+from harness.gridmodel import Grid
+from harness.inventory import Inventory
+from harness.results import FORMAT, StudyDirectory, digest
+
+
+def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:
+    """Grid, role variables and the hosts that take part. Images are among the variables: the tag of
+    one that is built here is the hash of everything that goes into its build.
+    """
+    most = max(cell.servers for cell in expand(grid))
+    taking_part = [inventory.balancer, *inventory.servers[:most], inventory.generator]
+    return {
+        "format": FORMAT,
+        "grid": grid.model_dump(mode="json", by_alias=True),
+        "hosts": {host.name: {"group": host.group, **host.configuration} for host in taking_part},
+    }
+
+
+def directory_for(results: Path, grid: Grid, configuration: dict[str, Any]) -> StudyDirectory:
+    """results/<name>-<hash>/"""
+    return StudyDirectory(results / f"{grid.name}-{digest(configuration)[:8]}")
+
+
+def flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys."""
+    if not isinstance(data, dict):
+        return {prefix: data}
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What changed, one line each."""
+    old, new = flat(before), flat(after)
+    absent = "nothing"
+    return [
+        f"{key}: {old.get(key, absent)} → {new.get(key, absent)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key, absent) != new.get(key, absent)
+    ]
+
+
+def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, dict[str, Any]] | None:
+    """The newest other study of the same name with its configuration; None without one."""
+    others = [
+        file for file in results.glob(f"{grid.name}-*/study.json") if file.parent != mine.path
+    ]
+    if not others:
+        return None
+    newest = StudyDirectory(max(others, key=lambda file: file.stat().st_mtime).parent)
+    before = (newest.read_json("study.json") or {}).get("configuration", {})
+    return newest, before

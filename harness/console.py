@@ -1,0 +1,184 @@
+"""The only module that prints. Live on a terminal, plain lines elsewhere, events for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console as RichConsole
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from harness.events import Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.results import TrialRecord
+
+if TYPE_CHECKING:
+    from harness.gains import Gain
+
+BARS = "▁▂▃▄▅▆▇█"
+STYLE = {"ok": "green", "degraded": "yellow", "refused": "red", "server_down": "red", "failed": "red"}
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values as a row of bars from 0 to the largest."""
+    top = max(values, default=0) or 1
+    return "".join(BARS[min(len(BARS) - 1, int(v / top * (len(BARS) - 1) + 0.5))] for v in values)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as minutes and seconds."""
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+class Console:
+    """Tells a person, or with `as_json` a machine, what happens."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self._json = as_json
+        self._out = RichConsole(highlight=False, soft_wrap=True)
+        self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._recent: deque[float] = deque(maxlen=40)
+        self._progress: Progress | None = None
+        self._done = self._planned = 0
+        self._remaining_s = 0.0
+        self._now = ""
+        self._seconds = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if self._json:
+            self._emit(event)
+        elif isinstance(event, StudyStarted):
+            self._started(event)
+        elif isinstance(event, Step):
+            took = f" ({clock(event.seconds)})" if event.seconds is not None else ""
+            self._line(f"[dim]·[/] {escape(event.text)}{took}")
+            self._update(event.text)
+        elif isinstance(event, TrialStarted):
+            self._recent.clear()
+            self._now, self._seconds = event.trial, event.duration_s
+            self._done = event.position - 1
+        elif isinstance(event, SecondSeen):
+            self._recent.append(event.sample.completed)
+            failed = f", {event.sample.failed} failed" if event.sample.failed else ""
+            self._update(
+                f"{self._now}  {event.sample.t_s + 1:>3}/{self._seconds:.0f} s  {event.sample.completed:>5}/s{failed}  "
+                f"{sparkline(self._recent)}"
+            )
+        elif isinstance(event, TrialEnded):
+            self._ended(event)
+        else:
+            self.warn(event.text) if event.warning else self._line(escape(event.text))
+
+    def _emit(self, event: Event) -> None:
+        name = "".join("_" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("_")
+        sys.stdout.write(json.dumps({"event": name, **dataclasses.asdict(event)}, default=str) + "\n")
+        sys.stdout.flush()
+
+    def _started(self, event: StudyStarted) -> None:
+        self._planned, self._remaining_s = event.planned, event.estimate_s
+        done = event.planned - event.left
+        goes_on = f", {done} measured before" if done else ""
+        self._line(
+            f"[bold]{escape(event.name)}[/]: {event.left} trials to measure{goes_on}, about {clock(event.estimate_s)}"
+        )
+        self._line(f"[dim]results in {escape(event.directory)}[/]")
+        if self._out.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.completed}/{task.total}"), BarColumn(bar_width=20), TextColumn("{task.description}"),
+                console=self._out, transient=True,
+            )
+            self._progress.add_task("starting", total=event.planned, completed=done)
+            self._progress.start()
+
+    def _update(self, text: str) -> None:
+        if self._progress is not None:
+            left = f"[dim]{clock(self._remaining_s)} left[/]  "
+            self._progress.update(self._progress.task_ids[0], description=left + escape(text), completed=self._done)
+
+    def _ended(self, event: TrialEnded) -> None:
+        record = event.record
+        self._remaining_s = event.remaining_s
+        self._done = record.block_position
+        style = STYLE.get(record.outcome, "red")
+        what = f"{record.tps_mean:.1f}/s" if record.tps_mean is not None else "–"
+        limit = record.verdict.get("limit", "")
+        self._line(
+            f"[{style}]{record.outcome:<8}[/] {record.block_position:>3}/{self._planned} {escape(event.trial):<32} "
+            f"{what:>9}  {f'limited by {limit}' if limit and record.usable else escape(record.cause)}"
+        )
+        for finding in event.findings:
+            if finding.severity != "note" and finding.cause != record.cause:
+                self._line(f"         {finding.rule} {escape(finding.cause)}")
+        self._update("")
+
+    def _line(self, text: str) -> None:
+        (self._progress.console if self._progress else self._out).print(text)
+
+    def finish(self) -> None:
+        """End the live display."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def say(self, text: str) -> None:
+        """One line for a person; in JSON an event."""
+        self(Said(text))
+
+    def warn(self, text: str) -> None:
+        """One line on standard error."""
+        self._err.print(f"[yellow]note:[/] {escape(text)}")
+
+    def error(self, text: str) -> None:
+        """Why nothing came of it, on standard error."""
+        self.finish()
+        for line in text.splitlines():
+            self._err.print(f"[red]error:[/] {escape(line)}")
+
+    def json(self, data: object) -> None:
+        """Plain data as JSON."""
+        sys.stdout.write(json.dumps(data, indent=1, default=str) + "\n")
+
+    def gains(self, gains: Sequence[Gain]) -> None:
+        """The closing summary."""
+        if self._json:
+            for gain in gains:
+                said: dict[str, Any] = dataclasses.asdict(gain)
+                sys.stdout.write(json.dumps({"event": "gain", **said}, default=str) + "\n")
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("load", "servers", "gain", "95 % interval", "ideal", "what may be said"):
+            table.add_column(name, justify="right" if name in ("gain", "ideal") else "left", overflow="fold")
+        for gain in gains:
+            ratio = gain.ratio
+            interval = f"{ratio.low:.2f} – {ratio.high:.2f}" if ratio and ratio.low is not None and ratio.high else ""
+            table.add_row(
+                ", ".join(f"{level} {name}" if name == "vusers" else f"{name} {level}" for name, level in gain.others.items()),
+                f"{gain.from_servers} → {gain.to_servers}",
+                f"{ratio.value:.2f}×" if ratio else "–",
+                interval,
+                f"{gain.step_ideal:.2f}×",
+                escape(f"{gain.word}{f': {gain.reason}' if gain.reason else ''}"),
+            )
+        self._out.print(table)
+
+    def outcomes(self, records: Sequence[TrialRecord]) -> None:
+        """One line on how many trials count."""
+        counts = {name: sum(r.outcome == name for r in records) for name in STYLE}
+        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+        self.say(f"{len(records)} trials: {told}")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A plain table; the last column may wrap."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        self._out.print(table)

@@ -1,0 +1,78 @@
+"""What is deployed now, and how to get from one cell to the next with the least change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.ansible import Ansible
+from harness.errors import DeployFailed
+from harness.grid import Cell
+from harness.gridmodel import Grid
+
+# Variables of a role begin with its name; a change of one is applied by that role's tags.
+TAGS = {
+    "study_servers": ("nginx_lb_configure",),
+    "nginx_lb_": ("nginx_lb",),
+    "ml_server_": ("ml_server", "nginx_lb_verify"),
+    "locust_": ("locust",),
+}
+
+
+def tags_for(changed: set[str]) -> list[str]:
+    """Tags that apply these variables, each once."""
+    return sorted({tag for name in changed for prefix, tags in TAGS.items() if name.startswith(prefix) for tag in tags})
+
+
+class Deployment:
+    """Drives Ansible from cell to cell and remembers what it applied."""
+
+    def __init__(self, ansible: Ansible, grid: Grid) -> None:
+        self._ansible = ansible
+        self._applied: dict[str, Any] | None = None
+        self.fixed = _fixed(grid)
+
+    def deploy(self, on_task: Callable[[str], None]) -> None:
+        """Deploy everything with all servers up; raises DeployFailed."""
+        self._ansible.run("site.yml", self.fixed, on_task=on_task)
+        self._applied = None
+
+    def switch(self, cell: Cell) -> None:
+        """Bring up a cell's topology, changing only what differs; raises DeployFailed."""
+        wanted: dict[str, Any] = {**self.fixed, "study_servers": cell.servers, **cell.variables}
+        before = self._applied
+        if before is None:
+            changed = {"study_servers", *cell.variables}
+        else:
+            changed = {name for name in wanted if before.get(name, object()) != wanted[name]}
+        if changed:
+            self._apply(wanted, tags_for(changed))
+
+    def repair(self) -> None:
+        """Start again what died, with the variables of the last cell; raises DeployFailed."""
+        self._apply(self._applied or self.fixed, ["ml_server_service", "nginx_lb", "locust"])
+
+    def set(self, name: str, value: object) -> None:
+        """Change a variable for everything that follows."""
+        self.fixed[name] = value
+
+    def _apply(self, wanted: dict[str, Any], tags: list[str]) -> None:
+        try:
+            self._ansible.run("playbooks/switch-topology.yml", wanted, tags=tags, timeout_s=180.0)
+        except DeployFailed:
+            self._applied = None  # nobody knows how far it came
+            raise
+        self._applied = dict(wanted)
+
+
+def _fixed(grid: Grid) -> dict[str, Any]:
+    """Variables that every cell shares."""
+    service = grid.service
+    variables = {name: value for name, value in grid.vars.items() if not name.startswith("lab_")}
+    if service.image:
+        variables["ml_server_image"] = service.image
+    if "port" in service.model_fields_set:
+        variables |= {"ml_server_port": service.port, "nginx_lb_server_port": service.port}
+    if "health" in service.model_fields_set:
+        variables |= {"ml_server_health": service.health, "nginx_lb_health": service.health}
+    return variables

@@ -1,0 +1,1 @@
+"""HTTP clients of traffic engines that Ansible deployed."""

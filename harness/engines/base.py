@@ -1,0 +1,68 @@
+"""What a study asks of a traffic engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.gridmodel import Request
+from harness.results import Sample
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """One trial's load. Times are in seconds; the window counts from the start of traffic."""
+
+    trial: str
+    url: str
+    users: int
+    think_time_s: float
+    ramp_up_s: float
+    duration_s: float
+    timeout_s: float
+    window_from_s: float
+    request: Request
+
+    @property
+    def longest_s(self) -> float:
+        """When the load is over at the latest, users' last requests included."""
+        return self.duration_s + 2 * self.timeout_s + 15
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """What the engine counted over one trial, beside its samples.
+
+    `errors` maps a kind of failure to its count over the whole trial; `latencies` is an encoded HDR
+    histogram of the successes in the steady window, in microseconds.
+    """
+
+    started_at: float
+    over: bool
+    workers: int
+    lost_workers: int
+    latencies: str
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A traffic engine: users start, are counted second by second, and stop.
+
+    An engine ends a load by itself when its time is over, whether anybody asks or not. Every call
+    raises EngineFailed when the engine does not answer or refuses.
+    """
+
+    def ready(self) -> bool:
+        """Tell whether a load may start now."""
+
+    def start(self, load: LoadSpec) -> float:
+        """Start a load; returns the Unix time of second 0."""
+
+    def samples(self, since: int) -> tuple[list[Sample], bool]:
+        """Seconds that are complete, from `since` on, and whether the load is over."""
+
+    def stop(self) -> None:
+        """End the load early; requests in flight may finish."""
+
+    def result(self) -> EngineResult:
+        """Totals so far."""

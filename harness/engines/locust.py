@@ -1,0 +1,89 @@
+"""Client of the study's own paths on a Locust master (roles/locust/files/image/locustfile.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from harness.engines.base import EngineResult, LoadSpec
+from harness.errors import EngineFailed
+from harness.results import Sample
+
+
+class LocustEngine:
+    """Speaks to one Locust master; see `Engine` for the calls."""
+
+    def __init__(self, url: str) -> None:
+        # Without the environment's proxies: the engine is on this machine or in its private network.
+        self._client = httpx.Client(base_url=url, timeout=10.0, trust_env=False)
+        self._url = url
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, f"/study/{path}", **arguments)
+            said: dict[str, Any] = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise EngineFailed(f"the traffic engine at {self._url} does not answer: {error!r}") from error
+        if answer.status_code != httpx.codes.OK:
+            raise EngineFailed(f"the traffic engine refuses {path}: {said.get('error', answer.status_code)}")
+        return said
+
+    def ready(self) -> bool:
+        return bool(self._call("GET", "ready")["ready"])
+
+    def start(self, load: LoadSpec) -> float:
+        request = load.request
+        spec = {
+            "trial": load.trial,
+            "url": load.url + request.path,
+            "users": load.users,
+            "think_time_s": load.think_time_s,
+            "ramp_up_s": load.ramp_up_s,
+            "duration_s": load.duration_s,
+            "timeout_s": load.timeout_s,
+            "window_from_s": load.window_from_s,
+            "window_to_s": load.duration_s,
+            "request": {
+                "method": request.method,
+                "body": request.body,
+                "headers": request.all_headers,
+                "expect_status": list(request.expect_status),
+                "expect_body": request.expect_body,
+            },
+        }
+        return float(self._call("POST", "start", json=spec)["t0"])
+
+    def samples(self, since: int) -> tuple[list[Sample], bool]:
+        said = self._call("GET", "samples", params={"since": since})
+        return [_sample(row) for row in said["samples"]], bool(said["over"])
+
+    def stop(self) -> None:
+        self._call("POST", "stop")
+
+    def result(self) -> EngineResult:
+        said = self._call("GET", "result")
+        return EngineResult(
+            started_at=said["t0"],
+            over=said["over"],
+            workers=said["workers"],
+            lost_workers=said["lost_workers"],
+            errors=said["errors"],
+            latencies=said["latencies"],
+        )
+
+
+def _sample(row: dict[str, float]) -> Sample:
+    completed = int(row["completed"])
+    return Sample(
+        t_s=int(row["t_s"]),
+        completed=completed,
+        failed=int(row["failed"]),
+        users=round(row["users_s"], 3),
+        in_flight=round(row["in_flight_s"], 3),
+        mean_ms=round(row["latency_s"] / completed * 1000, 3) if completed else None,
+        think_s=round(row["think_s"], 3),
+        thinks=int(row["thinks"]),
+        busiest_cpu_s=round(row["busiest_cpu_s"], 4),
+        lag_ms=round(row["lag_s"] * 1000, 2),
+    )

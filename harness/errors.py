@@ -1,0 +1,55 @@
+"""What can go wrong, by meaning.
+
+StudyError                  expected: becomes one message and an exit code, never a traceback
+├── BadInput         (2)    a grid, an inventory or an option that cannot be used
+├── CannotRun        (4)    this machine lacks something, or another study holds the lock
+└── TrialFailed             one trial could not be carried out; the study notes it and goes on
+    ├── DeployFailed        a playbook failed on some host
+    └── EngineFailed        the traffic engine did not do what it was asked
+Interrupted        (130)    the user pressed Ctrl-C
+
+Other exit codes: 0 all went well, 1 an objective is not met, 3 finished with failed cells.
+"""
+
+from __future__ import annotations
+
+EXIT_OBJECTIVE_MISSED = 1
+EXIT_FAILED_CELLS = 3
+
+
+class StudyError(Exception):
+    """An expected failure. Its text says what is wrong, where, what is allowed and what to do."""
+
+    exit_code = 4
+
+
+class BadInput(StudyError):
+    """Input that cannot be used; `problems` holds one line each."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class CannotRun(StudyError):
+    """The study cannot start here and now."""
+
+
+class TrialFailed(StudyError):
+    """One trial could not be carried out."""
+
+
+class DeployFailed(TrialFailed):
+    """A playbook failed; the text names host, task and the host's own words."""
+
+
+class EngineFailed(TrialFailed):
+    """The traffic engine did not do what it was asked."""
+
+
+class Interrupted(StudyError):
+    """The user asked to stop."""
+
+    exit_code = 130

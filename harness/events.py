@@ -1,0 +1,67 @@
+"""What happens during a study, told to whoever listens (the console, a test)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.findings import Finding
+from harness.results import Sample, TrialRecord
+
+
+@dataclass(frozen=True)
+class StudyStarted:
+    """A study begins or goes on; `left` of `planned` trials are to be measured."""
+
+    name: str
+    directory: str
+    planned: int
+    left: int
+    estimate_s: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is not a trial: what is done now, or (with seconds) was done."""
+
+    text: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """Load starts; `position` counts from 1 over the whole plan."""
+
+    trial: str
+    position: int
+    planned: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class SecondSeen:
+    """One second of the running trial."""
+
+    sample: Sample
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """A trial is on disk. `remaining_s` estimates the rest of the study."""
+
+    trial: str
+    record: TrialRecord
+    findings: tuple[Finding, ...]
+    remaining_s: float
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something the user should know."""
+
+    text: str
+    warning: bool = False
+
+
+Event = StudyStarted | Step | TrialStarted | SecondSeen | TrialEnded | Said
+Listener = Callable[[Event], None]

@@ -1,0 +1,200 @@
+"""Load a grid, check it whole, expand it to cells."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import BadInput
+from harness.gridmodel import MOST_CELLS, MOST_USERS, Grid, Level, check_count
+from harness.yamlfile import Document, Path_, load
+
+OWN_FACTORS = ("servers", "vusers")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of levels, in the order of the grid's factors."""
+
+    levels: tuple[tuple[str, Level], ...]
+
+    @property
+    def by_name(self) -> dict[str, Level]:
+        """Factor → level."""
+        return dict(self.levels)
+
+    @property
+    def servers(self) -> int:
+        """How many servers take part."""
+        return int(self.by_name["servers"])
+
+    @property
+    def vusers(self) -> int:
+        """How many virtual users send requests."""
+        return int(self.by_name["vusers"])
+
+    @property
+    def variables(self) -> dict[str, Level]:
+        """Levels of role variables."""
+        return {name: level for name, level in self.levels if name not in OWN_FACTORS}
+
+    @property
+    def slug(self) -> str:
+        """A name for files and links: letters, digits, dot, dash and underscore."""
+        text = "_".join(f"{name}-{level}" for name, level in self.levels)
+        return "".join(c if c.isalnum() or c in ".-_" else "-" for c in text)
+
+
+def load_grid(path: Path, role_variables: frozenset[str]) -> tuple[Grid, Document]:
+    """Read and check a grid; `role_variables` are the names a factor may have beside its own.
+
+    Raises BadInput with every problem, each as file:line.
+    """
+    document = load(path)
+    problems: list[tuple[int, str]] = []
+    try:
+        grid = Grid.model_validate(document.data)
+    except ValidationError as error:
+        for item in error.errors():
+            where = _written(item["loc"])
+            problems.append((document.line(where), _in_words(where, item)))
+        raise _bad(path, problems) from None
+    check = _Checker(grid, document, role_variables, problems)
+    check.names("factors", grid.factors)
+    check.names("vars", grid.vars)
+    check.partial_cells()
+    if problems:
+        raise _bad(path, problems)
+    if not expand(grid):
+        raise _bad(path, [(document.line(("exclude",)), "exclude leaves no cell; exclude less")])
+    if len(expand(grid)) > MOST_CELLS:
+        raise _bad(path, [(document.line(("factors",)), f"the grid has more than {MOST_CELLS} cells")])
+    return grid, document
+
+
+def _bad(path: Path, problems: list[tuple[int, str]]) -> BadInput:
+    return BadInput(*(f"{path}:{line}: {text}" for line, text in sorted(set(problems))))
+
+
+@dataclass
+class _Checker:
+    """What only the whole grid can tell."""
+
+    grid: Grid
+    document: Document
+    role_variables: frozenset[str]
+    problems: list[tuple[int, str]]
+
+    def note(self, path: Path_, text: str) -> None:
+        self.problems.append((self.document.line(path), text))
+
+    def names(self, section: str, named: dict[str, Any]) -> None:
+        for name in named:
+            if section == "factors" and name in OWN_FACTORS:
+                continue
+            if name not in self.role_variables:
+                allowed = [*OWN_FACTORS, *sorted(self.role_variables)] if section == "factors" else sorted(self.role_variables)
+                self.note((section, name), f"{section}: {name!r} is no variable of a role" + nearest(name, allowed))
+            if section == "vars" and name in self.grid.factors:
+                self.note((section, name), f"vars: {name!r} is a factor too; keep one of them")
+
+    def partial_cells(self) -> None:
+        for section, cells in (("exclude", self.grid.exclude), ("include", self.grid.include)):
+            for index, partial in enumerate(cells):
+                for name, level in partial.items():
+                    self.one_level(section, index, name, level)
+                missing = set(self.grid.factors) - set(partial)
+                if section == "include" and missing:
+                    self.note(
+                        (section, index), f"include: a cell needs every factor; missing: {', '.join(sorted(missing))}"
+                    )
+
+    def one_level(self, section: str, index: int, name: str, level: Level) -> None:
+        where: Path_ = (section, index, name)
+        if name not in self.grid.factors:
+            self.note(where, f"{section}: {name!r} is no factor of this grid" + nearest(name, list(self.grid.factors)))
+        elif section == "exclude" and level not in self.grid.factors[name]:
+            levels = ", ".join(map(str, self.grid.factors[name]))
+            self.note(where, f"exclude: {name} has no level {level!r}; its levels are {levels}")
+        elif section == "include" and name in OWN_FACTORS:
+            try:
+                check_count(name, level, MOST_USERS if name == "vusers" else 1000)
+            except ValueError as error:
+                self.note(where, f"include: {error}")
+
+
+def expand(grid: Grid) -> list[Cell]:
+    """Product of the factors, minus `exclude`, plus `include`; each cell once, in a stable order."""
+    names = list(grid.factors)
+    product = (Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values()))
+    kept = [cell for cell in product if not any(_matches(cell, partial) for partial in grid.exclude)]
+    added = [Cell(tuple((name, partial[name]) for name in names)) for partial in grid.include]
+    return list(dict.fromkeys([*kept, *added]))
+
+
+def _matches(cell: Cell, partial: dict[str, Level]) -> bool:
+    return bool(partial) and all(cell.by_name[name] == level for name, level in partial.items())
+
+
+def check_servers(path: Path, grid: Grid, document: Document, available: int) -> None:
+    """Raise BadInput when a cell asks for more servers than the inventory has."""
+    most = max(cell.servers for cell in expand(grid))
+    if most > available:
+        line = document.line(("factors", "servers"))
+        raise BadInput(
+            f"{path}:{line}: servers asks for {most}, but group ml_servers of {grid.inventory} has "
+            f"{available}; ask for fewer or add hosts there"
+        )
+
+
+def nearest(name: str, allowed: list[str]) -> str:
+    """A hint at the allowed name that looks most like `name`, or a short list of them."""
+    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return "; allowed: " + ", ".join(allowed) if len(allowed) <= 16 else ""
+
+
+def _written(loc: tuple[str | int, ...]) -> Path_:
+    """Turn pydantic's location into the path as written: no marks of validators or union members."""
+    marks = ("function-", "bool", "int", "float", "str", "[key]", "tuple[", "dict[")
+    return tuple(part for part in loc if not (isinstance(part, str) and part.startswith(marks)))
+
+
+def _in_words(where: Path_, item: Any) -> str:
+    name = ".".join(map(str, where)) or "grid"
+    kind, got = item["type"], item.get("input")
+    if kind == "extra_forbidden":
+        return f"{name!r} is not known here" + nearest(str(where[-1]), _fields_at(where[:-1]))
+    if kind == "missing":
+        return f"{name!r} is missing; grid.yaml shows how it is written"
+    if kind == "value_error":
+        return f"{name}: {item['ctx']['error']}"
+    if kind == "literal_error":
+        return f"{name}: got {got!r}; allowed: {item['ctx']['expected']}"
+    if kind == "string_pattern_mismatch":
+        return f"{name}: got {got!r}; letters, digits, dot, dash and underscore are allowed, 64 at most"
+    return f"{name}: got {got!r}; {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _fields_at(path: Path_) -> list[str]:
+    """Keys that are known at `path`."""
+    model: type[BaseModel] = Grid
+    for part in path:
+        field = model.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        options: tuple[Any, ...] = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
+        is_model: Callable[[Any], bool] = lambda t: isinstance(t, type) and issubclass(t, BaseModel)  # noqa: E731 - one use, named for reading
+        found = next(filter(is_model, options), None)
+        if found is None:
+            return []
+        model = found
+    return [field.alias or name for name, field in model.model_fields.items()]

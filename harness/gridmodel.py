@@ -1,0 +1,192 @@
+"""The grid as frozen types. Parsed once, at the edge; nothing behind it checks again."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+from harness import units
+from harness.thresholds import Count, Duration, Share, Thresholds
+
+Level = bool | int | float | str
+Money = Annotated[
+    float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")
+]
+LONGEST_TRIAL_S = 3600.0
+MOST_USERS = 50_000
+MOST_CELLS = 10_000
+
+
+class Part(BaseModel):
+    """Frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(Part):
+    """How users behave, in seconds. `duration` is the whole trial from its first request on."""
+
+    think_time: Duration
+    ramp_up: Duration = 5.0
+    duration: Duration
+    timeout: Duration = 10.0
+
+    @model_validator(mode="after")
+    def _leaves_a_window(self) -> Load:
+        if self.duration > LONGEST_TRIAL_S:
+            raise ValueError(f"duration is {self.duration:g}s; at most {LONGEST_TRIAL_S:g}s")
+        if not 0 < self.timeout <= 120:
+            raise ValueError(f"timeout is {self.timeout:g}s; from 1ms to 120s")
+        if self.duration - self.window_from_s < 5:
+            raise ValueError(
+                f"duration {self.duration:g}s leaves less than 5s of steady window after ramp_up "
+                f"{self.ramp_up:g}s and one think_time {self.think_time:g}s; make it longer"
+            )
+        return self
+
+    @property
+    def window_from_s(self) -> float:
+        """Start of the steady window: ramp-up and one think time (rule E10)."""
+        return self.ramp_up + self.think_time
+
+
+class Request(Part):
+    """The request every user sends, and what a right answer is."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str
+    json_body: Any = Field(default=None, alias="json")
+    headers: dict[str, str] = {}
+    expect_status: tuple[int, ...] = (200,)
+    expect_body: str | None = Field(default=None, description="regular expression the body must hold")
+
+    @field_validator("path")
+    @classmethod
+    def _begins_with_slash(cls, path: str) -> str:
+        if not path.startswith("/") or any(c.isspace() for c in path):
+            raise ValueError(f"got {path!r}; write a path that begins with a slash, as in /predict")
+        return path
+
+    @field_validator("expect_status", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, int) else value
+
+    @field_validator("expect_status")
+    @classmethod
+    def _is_status(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or not all(100 <= status <= 599 for status in value):
+            raise ValueError(f"got {list(value)}; HTTP status codes are 100 to 599")
+        return value
+
+    @field_validator("expect_body")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        import re
+
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"got {value!r}, which is no regular expression: {error}") from None
+        return value
+
+    @property
+    def body(self) -> str:
+        """The request's body as text; empty for none."""
+        return "" if self.json_body is None else json.dumps(self.json_body, separators=(",", ":"))
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """Headers as sent."""
+        kind = {} if self.json_body is None else {"Content-Type": "application/json"}
+        return {**kind, **self.headers}
+
+
+class Service(Part):
+    """The server under study; without an image it is the one in service/."""
+
+    image: Annotated[str, Field(min_length=1)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8080
+    health: str = "/readyz"
+
+    @field_validator("health")
+    @classmethod
+    def _begins_with_slash(cls, path: str) -> str:
+        if not path.startswith("/"):
+            raise ValueError(f"got {path!r}; write a path that begins with a slash, as in /readyz")
+        return path
+
+
+class Objectives(Part):
+    """What every cell should reach; missing one makes the exit code 1."""
+
+    error_rate: Share | None = None
+    p95: Duration | None = None
+
+
+class Budget(Part):
+    """What a study may use; a plan over it is refused before anything is deployed."""
+
+    time: Duration | None = None
+    cost: Money | None = None
+
+
+class Grid(Part):
+    """One study as its author wrote it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    inventory: str = "inventory/lab"
+    engine: Literal["locust"] = "locust"
+    factors: dict[str, tuple[Level, ...]]
+    exclude: tuple[dict[str, Level], ...] = ()
+    include: tuple[dict[str, Level], ...] = ()
+    vars: dict[str, Any] = Field(default={}, description="role variables that are the same in every cell")
+    load: Load
+    request: Request
+    service: Service = Service()
+    repeats: Annotated[int, Field(ge=1, le=100, strict=True)] = 5
+    seed: Count = 2024
+    objectives: Objectives = Objectives()
+    budget: Budget = Budget()
+    evidence: Thresholds = Thresholds()
+
+    @field_validator("factors", mode="before")
+    @classmethod
+    def _levels_are_lists(cls, factors: object) -> object:
+        if isinstance(factors, dict):
+            for name, levels in factors.items():
+                if not isinstance(levels, list):
+                    raise ValueError(f"factor {name!r} needs a list of levels, as in {name}: [1, 2]")
+                if not levels:
+                    raise ValueError(f"factor {name!r} has no levels; give at least one")
+        return factors
+
+    @field_validator("factors")
+    @classmethod
+    def _whole_and_distinct(cls, factors: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
+        for needed in ("servers", "vusers"):
+            if needed not in factors:
+                raise ValueError(f"factor {needed!r} is missing; give its levels, as in {needed}: [1, 2]")
+        for name, levels in factors.items():
+            if len({(type(level), level) for level in levels}) < len(levels):
+                raise ValueError(f"factor {name!r} names a level twice; every level once")
+        for name, most in (("servers", 1000), ("vusers", MOST_USERS)):
+            for level in factors[name]:
+                check_count(name, level, most)
+        return factors
+
+
+def check_count(name: str, level: Level, most: int) -> None:
+    """Raise ValueError unless `level` is a whole number from 1 to `most`."""
+    if isinstance(level, bool) or not isinstance(level, int) or not 1 <= level <= most:
+        raise ValueError(f"{name} has the level {level!r}; whole numbers from 1 to {most} are allowed")

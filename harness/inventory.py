@@ -1,0 +1,131 @@
+"""The hosts of an inventory with the variables that a study needs, as Ansible resolves them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+
+GROUPS = ("load_balancers", "ml_servers", "load_generators")
+# What decides about variables; together they identify a description.
+SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service")
+# Names of things on a machine, which say nothing about the topology.
+NAMES = ("_container", "_labels", "_networks", "_published_ports", "_folder", "_url", "_engine")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host: its group and its variables."""
+
+    name: str
+    group: str
+    variables: dict[str, Any]
+
+    def need(self, variable: str) -> str:
+        """A variable that the inventory must set; raises BadInput naming host and variable."""
+        value = self.variables.get(variable)
+        if not value:
+            raise BadInput(f"host {self.name}: the inventory does not set {variable}")
+        return str(value)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The variables that describe the topology, without names of things on a machine."""
+        return {
+            name: value
+            for name, value in sorted(self.variables.items())
+            if not name.endswith(NAMES) and name != "private_ip" and not name.startswith("study_")
+        }
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Balancer, servers and generators, in the inventory's order."""
+
+    path: str
+    hosts: tuple[Host, ...]
+
+    def group(self, name: str) -> list[Host]:
+        """Hosts of a group; raises BadInput when there is none."""
+        found = [host for host in self.hosts if host.group == name]
+        if not found:
+            raise BadInput(f"inventory {self.path}: group {name} has no host; it needs at least one")
+        return found
+
+    @property
+    def servers(self) -> list[Host]:
+        return self.group("ml_servers")
+
+    @property
+    def balancer(self) -> Host:
+        return self.group("load_balancers")[0]
+
+    @property
+    def generator(self) -> Host:
+        return self.group("load_generators")[0]
+
+    def address(self, server: Host) -> str:
+        """host:port at which the balancer reaches a server."""
+        return f"{server.need('private_ip')}:{server.variables.get('ml_server_port', 8080)}"
+
+    @property
+    def capacity(self) -> str | None:
+        """What the lab sizes a server to, as written ("280/s"); None where servers are what they are."""
+        value = self.servers[0].variables.get("lab_server_capacity")
+        return str(value) if value else None
+
+
+def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]) -> Inventory:
+    """Build an inventory from what describe-inventory.yml printed: (host, {group,
+    position, variables}); hosts answer in any order, the inventory's is kept.
+    """
+    ordered = sorted(described, key=lambda item: (GROUPS.index(item[1]["group"]), int(item[1]["position"])))
+    hosts = tuple(Host(name, said["group"], said["variables"]) for name, said in ordered)
+    inventory = Inventory(path, hosts)
+    for group in GROUPS:
+        inventory.group(group)
+    return inventory
+
+
+def resolve(root: Path, inventory: str, grid: Path) -> Path:
+    """The inventory a grid names, relative to the project or to the grid; BadInput when there is none."""
+    for base in (root, grid.parent):
+        if (base / inventory).exists():
+            return (base / inventory).resolve()
+    known = sorted(str(p.relative_to(root)) for p in (root / "inventory").iterdir() if p.is_dir())
+    raise BadInput(f"{grid}: there is no inventory {inventory!r}; there are: {', '.join(known)}")
+
+
+def sources_hash(root: Path, inventory: Path) -> str:
+    """Identify everything a description depends on, so that it can be kept."""
+    digest = hashlib.sha256(str(root).encode())
+    for top in (inventory, *(root / name for name in SOURCES)):
+        files = [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file())
+        for file in files:
+            if "__pycache__" not in file.parts:
+                digest.update(str(file).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def read_kept(file: Path, path: str) -> Inventory | None:
+    """A description kept earlier, or None."""
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+        return from_descriptions(path, [(name, said) for name, said in described])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(file: Path, inventory: Inventory) -> None:
+    """Keep a description for the next start."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    described = [
+        (host.name, {"group": host.group, "position": position, "variables": host.variables})
+        for position, host in enumerate(inventory.hosts)
+    ]
+    file.write_text(json.dumps(described, default=str), encoding="utf-8")

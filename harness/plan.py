@@ -1,0 +1,64 @@
+"""Cells and what is already measured → trials in order, and how long they will take. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from harness.grid import Cell
+from harness.gridmodel import Grid
+
+# Seconds between two loads: a switch of topology, its check, and collecting. Measured on the lab.
+SWITCH_S = 4.0
+# What comes before the first trial and after the last: deployment, sizing the lab, the report.
+FIXED_S = 60.0
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """Repeat `repeat` (from 1 on) of a cell; block k holds repeat k of every cell."""
+
+    cell: Cell
+    repeat: int
+
+    @property
+    def path(self) -> str:
+        """Where its record lies, below `trials/`."""
+        return f"{self.cell.slug}/r{self.repeat}"
+
+
+def order(cells: list[Cell], repeats: int, seed: int) -> list[PlannedTrial]:
+    """Randomised complete blocks (rule E15): every block holds each cell once, in its own order.
+
+    The order of block k depends on the seed and k alone, so a resumed study keeps it.
+    """
+    trials: list[PlannedTrial] = []
+    for repeat in range(1, repeats + 1):
+        block = list(cells)
+        random.Random(f"{seed}/{repeat}").shuffle(block)  # noqa: S311 - a reproducible order, no secret
+        trials += [PlannedTrial(cell, repeat) for cell in block]
+    return trials
+
+
+def remaining(trials: list[PlannedTrial], measured: Collection[str]) -> list[PlannedTrial]:
+    """The trials whose record is not there yet, in order."""
+    return [trial for trial in trials if trial.path not in measured]
+
+
+def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
+    """How long users need to finish their last request: the response time of a saturated topology.
+
+    From Little's law for a closed loop, R = N / (m·µ) − Z; 0 when the capacity µ is not known.
+    """
+    if not capacity_per_s:
+        return 0.0
+    response_s = cell.vusers / (cell.servers * capacity_per_s) - grid.load.think_time
+    return min(max(response_s, 0.0), grid.load.timeout)
+
+
+def estimate_s(grid: Grid, trials: list[PlannedTrial], capacity_per_s: float | None) -> float:
+    """Seconds that these trials will take, without what is fixed."""
+    return sum(
+        grid.load.duration + SWITCH_S + drain_s(grid, trial.cell, capacity_per_s) for trial in trials
+    )

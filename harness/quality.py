@@ -1,0 +1,227 @@
+"""Evidence rules over recorded data. Pure: the same functions serve the study and its report.
+
+Each rule gives findings: what was seen, against which threshold, and what to do. Severities: a
+*refused* trial counts for nothing, a *degraded* one counts and is marked, a *note* is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness import stats
+from harness.findings import Finding
+from harness.results import HostSample, Sample
+from harness.thresholds import Thresholds
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything the rules look at. `samples` are the whole trial's; the window bounds are seconds."""
+
+    users: int
+    think_time_s: float
+    window_from_s: float
+    window_to_s: float
+    samples: Sequence[Sample]
+    hosts: Sequence[HostSample]
+    caps: Mapping[str, float | None]  # host → cores it may use
+    generator: str
+    generator_errors: Mapping[str, int]
+    lost_workers: int
+    balancer: Mapping[str, Any]  # the balancer's own summary of its log
+    served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
+    expected: Mapping[str, str]  # server → address that the cell asks for
+    died: Mapping[str, str]  # server → what became of it
+
+    @property
+    def window(self) -> list[Sample]:
+        """Samples of the steady window."""
+        return stats.window(self.samples, self.window_from_s, self.window_to_s)
+
+
+def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
+    """Apply every rule, in the order of their numbers."""
+    rules = (series, closed_loop, generator_busy, errors, events, counters_agree, served_by)
+    return [finding for rule in rules for finding in rule(seen, limits)]
+
+
+def outcome_of(findings: Sequence[Finding], died: Mapping[str, str]) -> tuple[str, str]:
+    """The trial's outcome and, unless it is ok, its cause in words."""
+    for severity, outcome in (("refuse", "refused"), ("degrade", "degraded")):
+        for finding in findings:
+            if finding.severity == severity:
+                down = died and severity == "refuse"
+                return ("server_down" if down else outcome), finding.cause
+    return "ok", ""
+
+
+def series(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
+    """E3: one row for every second, each once."""
+    seconds = [s.t_s for s in seen.samples]
+    last = max(seconds, default=-1)
+    gaps = sorted(set(range(last + 1)) - set(seconds))
+    if gaps or len(set(seconds)) < len(seconds) or last + 1 < seen.window_to_s - 1:
+        what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
+        yield Finding("E3", "refuse", f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
+    if seen.lost_workers:
+        yield Finding(
+            "E3", "refuse", f"{seen.lost_workers} generator processes were lost", "look at the generator's log",
+            seen.lost_workers, 0,
+        )
+
+
+def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E5: Little's law, h = (N − L − X·Z) / N, and both in-flight counts agree.
+
+    X is the rate of all answers and Z the mean think time drawn. Source: Little, "A Proof for the
+    Queuing Formula L = λW", Operations Research 9 (1961), for the thinking users.
+    """
+    rows = seen.window
+    if not rows or not any(s.thinks for s in rows):
+        return
+    in_flight = sum(s.in_flight for s in rows) / len(rows)
+    h = little_gap(seen) or 0.0
+    for severity, limit in (("refuse", limits.loop_refuse), ("degrade", limits.loop_degrade)):
+        if abs(h) > limit:
+            yield Finding(
+                "E5", "refuse" if severity == "refuse" else "degrade",
+                f"{h:+.1%} of the users were neither waiting for an answer nor thinking",
+                "the generator lags behind its users: give it more CPU or more processes", h, limit,
+            )
+            break
+    at_balancer = seen.balancer.get("mean_in_flight")
+    if at_balancer is not None and abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
+        yield Finding(
+            "E5", "refuse",
+            f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
+            "requests queue before they reach the balancer: look at its connection limits and the "
+            "generator's CPU", abs(in_flight - at_balancer) / seen.users, limits.in_flight_gap,
+        )
+
+
+def little_gap(seen: Observation) -> float | None:
+    """H of rule E5, as a share of the users; None when nobody was thinking."""
+    rows = seen.window
+    think_s = stats.mean_think_s(rows)
+    if think_s is None:
+        return None
+    rate = sum(s.completed + s.failed for s in rows) / len(rows)
+    in_flight = sum(s.in_flight for s in rows) / len(rows)
+    return (seen.users - in_flight - rate * think_s) / seen.users
+
+
+def generator_use(seen: Observation) -> float | None:
+    """p95 of what the busiest generator process used, of a core or of its cap; None when not seen."""
+    used = sorted(s.busiest_cpu_s for s in seen.window)
+    cap = seen.caps.get(seen.generator)
+    if not used:
+        return None
+    of = min(1.0, cap) if cap else 1.0
+    return used[min(len(used) - 1, round(0.95 * (len(used) - 1)))] / of
+
+
+def generator_busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E6: a generator that is busy measures itself."""
+    use = generator_use(seen)
+    if use is not None and use > limits.generator_cpu:
+        yield Finding(
+            "E6", "refuse", f"the busiest generator process used {use:.0%} of the CPU it may use",
+            "raise locust_cpus or locust_processes, or use fewer users", use, limits.generator_cpu,
+        )
+
+
+def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E8: failed requests, and the spans in which hardly anything succeeded."""
+    rate = stats.error_rate(seen.window)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3])
+    if rate is not None and rate > limits.errors_degrade:
+        yield Finding(
+            "E8", "degrade", f"{rate:.1%} of the requests failed ({kinds})",
+            "look at the error kinds and the servers' logs", rate, limits.errors_degrade,
+        )
+    why = collapse(seen.samples, seen.window_from_s, limits)
+    if why:
+        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
+        yield Finding(
+            "E8", "refuse", f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}",
+            "fewer users, or more servers", rate, limits.errors_stop,
+        )
+    elif seen.died:
+        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
+        yield Finding("E8", "refuse", f"{dead} during the trial", "look at that server's log and memory limit")
+
+
+def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) -> str:
+    """Why a trial must stop now (rule E8), in words; empty while it may go on."""
+    span = round(limits.errors_stop_for)
+    for end in range(span, len(samples) + 1):
+        rows = samples[end - span : end]
+        rate = stats.error_rate(rows)
+        if rate is not None and rate > limits.errors_stop:
+            return f"more than {limits.errors_stop:.0%} of the requests failed for {span} s"
+        if rows[0].t_s >= ramped_up_s and not any(s.completed for s in rows):
+            return f"no request succeeded for {span} s"
+    return ""
+
+
+def events(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
+    """E9: events that the balancer's log names."""
+    for event, count in seen.balancer.get("events", {}).items():
+        yield Finding("E9", "note", f'the balancer logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0)
+
+
+EVENT_HELP = {
+    "worker_connections are not enough": "raise nginx_lb_worker_connections or use nginx_lb_settings: tuned",
+    "Too many open files": "raise nginx_lb_nofile",
+    "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
+    "no live upstreams": "look at the servers' health",
+}
+
+
+def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E13: generator, balancer and servers counted the same requests of this trial."""
+    generator = sum(s.completed for s in seen.samples)
+    allowed = max(limits.counters_share * generator, limits.counters_count)
+    statuses = seen.balancer.get("statuses", {})
+    balancer = sum(count for status, count in statuses.items() if status.startswith("2"))
+    if abs(generator - balancer) > allowed:
+        yield Finding(
+            "E13", "refuse", f"the generator counts {generator} successes, the balancer {balancer}",
+            "requests were lost between generator and balancer, or the body check failed",
+            abs(generator - balancer), allowed,
+        )
+    counted = [by for by in seen.served.values() if by is not None]
+    if len(counted) < len(seen.served):
+        yield Finding("E13", "note", "the servers keep no count of their own; theirs was not compared", "")
+    else:
+        servers = sum(count for by in counted for status, count in by.items() if status.startswith("2"))
+        given_up = statuses.get("499", 0)
+        if not balancer - allowed <= servers <= balancer + given_up + allowed:
+            yield Finding(
+                "E13", "refuse", f"the balancer counts {balancer} successes, the servers {servers}",
+                "requests were lost between balancer and servers", abs(servers - balancer), allowed,
+            )
+    unanswered = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
+    if abs(unanswered - statuses.get("499", 0)) > allowed:
+        yield Finding(
+            "E13", "refuse",
+            f"the generator gave up {unanswered} requests, the balancer saw {statuses.get('499', 0)} of them",
+            "answers were lost between balancer and generator", abs(unanswered - statuses.get("499", 0)), allowed,
+        )
+
+
+def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
+    """E14: the servers that answered are exactly those the cell asks for."""
+    answered = {
+        address
+        for address, by in seen.balancer.get("upstreams", {}).items()
+        if any(status.startswith("2") for status in by)
+    }
+    expected = set(seen.expected.values())
+    strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
+    if strangers:
+        yield Finding("E14", "refuse", f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial")
+    if silent and not seen.died:
+        yield Finding("E14", "refuse", f"servers of the cell never answered: {', '.join(silent)}", "look at their logs")

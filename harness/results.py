@@ -1,0 +1,275 @@
+"""Records on disk: their types, atomic writes, the lock, tolerant reads.
+
+Column names are a contract within a format version: more may follow, none is renamed. A value that
+does not exist is an empty field, never 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from harness.errors import BadInput, CannotRun
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One second of one trial. `completed` are successes; `users` and `in_flight` are means over it."""
+
+    t_s: int
+    completed: int
+    failed: int
+    users: float
+    in_flight: float
+    mean_ms: float | None
+    think_s: float  # think times drawn in this second, summed
+    thinks: int
+    busiest_cpu_s: float  # processor seconds of the busiest generator process
+    lag_ms: float  # largest delay of the generator's event loop
+
+
+@dataclass(frozen=True)
+class HostSample:
+    """One host's container in one second: cores used, share of periods throttled, memory."""
+
+    t_s: float
+    host: str
+    cpu_cores: float
+    throttled_share: float | None
+    memory_mb: float
+
+
+@dataclass(frozen=True)
+class BalancerSample:
+    """Requests that one server answered with one status in one second, by the balancer's log."""
+
+    t_s: int
+    server: str
+    status: str
+    requests: int
+
+
+@dataclass
+class TrialRecord:
+    """trial.json. Sections are plain data, so that what a later version adds is kept when read."""
+
+    id: str
+    cell: dict[str, Any]
+    repeat: int
+    block_position: int
+    started_at: str
+    outcome: str
+    cause: str = ""
+    window: dict[str, float] = field(default_factory=dict)
+    tps_mean: float | None = None
+    tps_peak: float | None = None
+    error_rate: float | None = None
+    latency_ms: dict[str, float | None] = field(default_factory=dict)
+    unloaded_ms: float | None = None
+    load_s: float | None = None
+    overhead_s: float | None = None
+    counters: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    verdict: dict[str, Any] = field(default_factory=dict)
+    hosts: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def usable(self) -> bool:
+        """Whether its throughput counts."""
+        return self.outcome in ("ok", "degraded") and self.tps_mean is not None
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """A trial's record with its series."""
+
+    record: TrialRecord
+    samples: list[Sample]
+    hosts: list[HostSample]
+    balancer: list[BalancerSample]
+    latencies: str = ""
+    ended_at: float | None = None  # Unix time at which the load was over, not recorded
+
+
+class StudyDirectory:
+    """results/<name>-<hash>/: everything one study knows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(str(path / ".lock"))
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the kernel's lock; raises CannotRun when another process has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise CannotRun(f"{self.path}: another process runs this study; wait for it or stop it") from None
+        try:
+            for left in self.path.glob("trials/.writing-*"):
+                shutil.rmtree(left, ignore_errors=True)  # a trial that was being written when all ended
+            yield
+        finally:
+            self._lock.release()
+
+    def write_json(self, name: str, data: object) -> None:
+        """Replace a file whole: readers see the old or the new one, also after a power loss."""
+        text = json.dumps(data, indent=1, sort_keys=True, default=_plain) + "\n"
+        replace(self.path / name, text.encode())
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """A JSON object; None when it is missing, BadInput when it is damaged or from a newer version."""
+        return _read_json(self.path / name)
+
+    def write_trial(self, where: str, data: TrialData) -> None:
+        """Record a trial: written aside, synced, renamed. An earlier attempt is kept beside it."""
+        final = self.path / "trials" / where
+        aside = self.path / "trials" / f".writing-{uuid.uuid4().hex}"
+        aside.mkdir(parents=True)
+        record = json.dumps(dataclasses.asdict(data.record), indent=1, sort_keys=True, default=_plain)
+        _write_synced(aside / "trial.json", record.encode() + b"\n")
+        for name, rows, kind in (
+            ("samples.csv", data.samples, Sample),
+            ("hosts.csv", data.hosts, HostSample),
+            ("balancer.csv", data.balancer, BalancerSample),
+        ):
+            _write_csv(aside / name, rows, [f.name for f in dataclasses.fields(kind)])
+        if data.latencies:
+            _write_synced(aside / "latency.hgrm", data.latencies.encode() + b"\n")
+        _sync(aside)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if final.exists():
+            earlier = len(list(final.parent.glob(f"{final.name}-attempt*")))
+            final.rename(final.with_name(f"{final.name}-attempt{earlier + 1}"))
+        aside.rename(final)
+        _sync(final.parent)
+
+    def trials(self, attempts: bool = False) -> dict[str, TrialRecord]:
+        """Recorded trials by "<cell>/r<k>"; with `attempts` also failed ones that were repeated."""
+        found = {}
+        for file in sorted(self.path.glob("trials/*/r*/trial.json")):
+            where = f"{file.parent.parent.name}/{file.parent.name}"
+            if attempts or "-attempt" not in where:
+                said = _read_json(file)
+                if said is not None:
+                    found[where] = read_record(file, said)
+        return found
+
+    def trial(self, where: str) -> TrialData:
+        """One trial with its series."""
+        folder = self.path / "trials" / where
+        said = _read_json(folder / "trial.json")
+        if said is None:
+            raise BadInput(f"{folder}: there is no trial.json")
+        histogram = folder / "latency.hgrm"
+        return TrialData(
+            record=read_record(folder / "trial.json", said),
+            samples=[_typed(Sample, row) for row in _read_csv(folder / "samples.csv")],
+            hosts=[_typed(HostSample, row) for row in _read_csv(folder / "hosts.csv")],
+            balancer=[_typed(BalancerSample, row) for row in _read_csv(folder / "balancer.csv")],
+            latencies=histogram.read_text(encoding="ascii").strip() if histogram.exists() else "",
+        )
+
+
+def read_record(file: Path, said: dict[str, Any]) -> TrialRecord:
+    """A trial's record; unknown keys of a later version are left out, missing ones are an error."""
+    known = {f.name for f in dataclasses.fields(TrialRecord)}
+    try:
+        return TrialRecord(**{key: value for key, value in said.items() if key in known})
+    except TypeError as error:
+        raise BadInput(f"{file}: not a trial's record: {error}") from None
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file aside, sync it and rename it over `path`."""
+    aside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    _write_synced(aside, content)
+    aside.replace(path)
+    _sync(path.parent)
+
+
+def digest(data: object) -> str:
+    """Twelve hex digits that identify plain data."""
+    text = json.dumps(data, sort_keys=True, default=_plain, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    try:
+        said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file}: damaged ({error}); move it away to measure it again") from None
+    if not isinstance(said, dict) or said.get("format", FORMAT) > FORMAT:
+        raise BadInput(f"{file}: written by a newer version than this one; update this program")
+    return said
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            values = (getattr(row, column) for column in columns)
+            writer.writerow(["" if value is None else value for value in values])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        return []
+
+
+_READERS: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "float | None": lambda text: float(text) if text else None,
+}
+
+
+def _typed(kind: type, row: dict[str, str]) -> Any:
+    return kind(**{f.name: _READERS[str(f.type)](row[f.name]) for f in dataclasses.fields(kind)})

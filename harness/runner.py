@@ -1,0 +1,208 @@
+"""The study loop: switch topology → verify → load → watch → collect → judge → record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import plan, probes, provenance, sizing, trial, units
+from harness.ansible import Ansible
+from harness.deployment import Deployment
+from harness.engines.base import Engine
+from harness.engines.locust import LocustEngine
+from harness.errors import BadInput, DeployFailed, TrialFailed
+from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.findings import Finding
+from harness.grid import Cell, expand
+from harness.gridmodel import Grid
+from harness.inventory import Inventory
+from harness.plan import PlannedTrial
+from harness.results import FORMAT, StudyDirectory, TrialData, TrialRecord
+
+log = logging.getLogger(__name__)
+
+
+class Study:
+    """One grid, carried out into one directory. Call `run`; it may be called again to go on."""
+
+    def __init__(
+        self,
+        root: Path,
+        grid: Grid,
+        inventory: Inventory,
+        inventory_path: Path,
+        configuration: dict[str, Any],
+        directory: StudyDirectory,
+        listener: Listener,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._root = root
+        self._grid = grid
+        self._inventory = inventory
+        self._configuration = configuration
+        self._directory = directory
+        self._tell = listener
+        self._cancelled = cancelled
+        self._ansible = Ansible(root, inventory_path, directory.path / "log")
+        self._ansible.cancelled = cancelled
+        self._deployment = Deployment(self._ansible, grid)
+        self._plan = plan.order(expand(grid), grid.repeats, grid.seed)
+        self._load_ended: float | None = None
+        self._record: dict[str, Any] = {}
+
+    def run(self) -> int:
+        """Measure what is missing; returns how many trials were measured.
+
+        Raises CannotRun when another process runs this study or the machine cannot, DeployFailed
+        when the deployment fails, Interrupted on Ctrl-C.
+        """
+        with self._directory.locked():
+            left = self.left()
+            if not left:
+                return 0
+            self._record = self._directory.read_json("study.json") or self._new_record()
+            capacity = self._capacity()
+            self._tell(
+                StudyStarted(
+                    self._grid.name, str(self._directory.path), len(self._plan), len(left),
+                    plan.estimate_s(self._grid, left, capacity) + plan.FIXED_S,
+                )
+            )
+            self._directory.write_json("study.json", self._record)
+            began = datetime.now(UTC)
+            measured = 0
+            try:
+                bench = self._prepare(capacity)
+                for number, planned in enumerate(left, 1):
+                    self._one(bench, planned, left[number:], capacity)
+                    measured += 1
+            finally:
+                ended = datetime.now(UTC)
+                self._record["runs"].append(
+                    {
+                        "started_at": began.isoformat(timespec="seconds"),
+                        "duration_s": round((ended - began).total_seconds(), 1),
+                        "measured": measured,
+                    }
+                )
+                self._directory.write_json("study.json", self._record)
+            return measured
+
+    def left(self) -> list[PlannedTrial]:
+        """Trials to measure: those without a record, and those that could not be carried out."""
+        measured = {where for where, record in self._directory.trials().items() if record.outcome != "failed"}
+        return plan.remaining(self._plan, measured)
+
+    def _capacity(self) -> float | None:
+        """What the lab sizes a server to, per second; None where servers are what they are."""
+        wanted = self._grid.vars.get("lab_server_capacity", self._inventory.capacity)
+        try:
+            return units.per_second(wanted) if wanted else None
+        except ValueError as error:
+            raise BadInput(f"lab_server_capacity: {error}") from None
+
+    def _new_record(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "name": self._grid.name,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "configuration": self._configuration,
+            "plan": [planned.path for planned in self._plan],
+            "seed": self._grid.seed,
+            "kind": "lab" if self._inventory.servers[0].variables.get("study_container_engine") == "local" else "hosts",
+            "environment": {},
+            "sizing": None,
+            "runs": [],
+        }
+
+    def _prepare(self, capacity: float | None) -> trial.Bench:
+        """Deploy everything, size the lab, and record where this is."""
+        client = probes.connect()
+        if capacity and self._record["sizing"]:
+            self._deployment.set("ml_server_cpus", self._record["sizing"]["cpus"])
+        self._deploy()
+        reader = probes.Probes(self._inventory, client)
+        bench = trial.Bench(
+            self._grid, self._inventory, self._engine(), reader, self._tell, self._cancelled
+        )
+        trial.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
+        if capacity and not self._record["sizing"]:
+            self._size(bench, capacity)
+        if self._record["kind"] == "lab":
+            caps = {name: state.cpus for name, state in reader.states().items()}
+            sizing.check_caps(caps, os.cpu_count() or 1)
+        if not self._record["environment"]:
+            self._record["environment"] = provenance.environment(self._root, self._inventory, reader, client)
+        self._directory.write_json("study.json", self._record)
+        return bench
+
+    def _deploy(self) -> None:
+        began = time.monotonic()
+        self._tell(Step("deploying with site.yml"))
+        slow = ("Fetch", "Install | Build", "Service |", "Verify |")
+
+        def on_task(task: str) -> None:
+            if any(part in task for part in slow):
+                log.info("%s", task)
+
+        self._deployment.deploy(on_task)
+        self._tell(Step("deployed", time.monotonic() - began))
+
+    def _engine(self) -> Engine:
+        return LocustEngine(self._inventory.generator.need("study_engine_url"))
+
+    def _size(self, bench: trial.Bench, capacity: float) -> None:
+        began = time.monotonic()
+        first = float(self._inventory.servers[0].variables.get("ml_server_cpus") or 0.2)
+
+        def apply(cpus: float) -> None:
+            self._deployment.set("ml_server_cpus", cpus)
+            self._deployment.switch(Cell((("servers", 1), ("vusers", 1), ("ml_server_cpus", cpus))))
+
+        found = sizing.size(bench, capacity, first, apply)
+        self._record["sizing"] = sizing.as_plain(found)
+        self._tell(Step(f"lab sized: {found.cpus:.3f} CPU a server for {capacity:g}/s", time.monotonic() - began))
+
+    def _one(self, bench: trial.Bench, planned: PlannedTrial, rest: list[PlannedTrial], capacity: float | None) -> None:
+        """Carry out and record one trial, whatever becomes of it."""
+        position = self._plan.index(planned) + 1
+        overhead: list[float] = []
+
+        def on_start(started_at: float) -> None:
+            if self._load_ended is not None:
+                overhead.append(started_at - self._load_ended)
+            self._tell(TrialStarted(planned.path, position, len(self._plan), self._grid.load.duration))
+
+        try:
+            self._deployment.switch(planned.cell)
+            data = trial.run(bench, planned, position, on_start)
+            self._load_ended = data.ended_at
+        except TrialFailed as error:
+            log.warning("%s: %s", planned.path, error)
+            data = TrialData(trial.failed_record(planned, position, str(error)), [], [], [])
+            self._load_ended = None
+        data.record.overhead_s = round(overhead[0], 2) if overhead else None
+        self._directory.write_trial(planned.path, data)
+        remaining_s = plan.estimate_s(self._grid, rest, capacity)
+        findings = tuple(Finding(**finding) for finding in data.record.findings)
+        self._tell(TrialEnded(planned.path, data.record, findings, remaining_s))
+        if needs_repair(data.record):
+            self._repair()
+
+    def _repair(self) -> None:
+        self._tell(Step("repairing what died"))
+        try:
+            self._deployment.repair()
+        except DeployFailed as error:
+            self._tell(Said(f"repair failed, the next trial tries again: {error}", warning=True))
+
+
+def needs_repair(record: TrialRecord) -> bool:
+    """Whether something may have to be started again before the next trial."""
+    stopped = any(not state["after"]["running"] for state in record.hosts.values())
+    return stopped or record.outcome in ("server_down", "failed")

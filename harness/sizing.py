@@ -1,0 +1,103 @@
+"""Size the lab's servers by what they can do: requests per second → a cap of CPU on this machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness import stats
+from harness.engines.base import LoadSpec
+from harness.errors import CannotRun
+from harness.events import Step
+from harness.grid import Cell
+from harness.trial import Bench, play, verify
+
+QUEUE_S = 2.0  # response time the probe aims at: requests queue as in a saturated trial
+LONGEST_THINK_S = 2.0
+MOST_USERS = 4000
+RAMP_UP_S = 2.0
+PROBE_S = 11.0
+PROBE_FROM_S = 5.0
+CLOSE_ENOUGH = 0.03
+ROUNDS = 4
+SMALLEST_CAP = 0.05
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """What was asked, what was found: `cpus` makes a server answer about `capacity_per_s`."""
+
+    capacity_per_s: float
+    cpus: float
+    measured_per_s: float
+    probes: tuple[tuple[float, float], ...]
+
+
+def size(
+    bench: Bench, capacity_per_s: float, first_cpus: float, apply: Callable[[float], None]
+) -> Sizing:
+    """Find the cap by short saturated probes of one server, each correcting the one before.
+
+    `apply` sets a cap and brings up one server. Throughput is proportional to the cap as long as
+    the CPU is the limit, so two or three probes do. Raises CannotRun when this machine has not the
+    power.
+    """
+    cpus, probes = first_cpus, []
+    cell = Cell((("servers", 1), ("vusers", 1)))
+    for number in range(1, ROUNDS + 1):
+        apply(cpus)
+        trial = f"sizing-{number}"
+        verify(bench, cell, trial)
+        got, _ = play(bench, probe_load(bench, trial, capacity_per_s), lambda _at: None)
+        rate = stats.mean_rate(stats.window(got.samples, PROBE_FROM_S, PROBE_S))
+        if not rate:
+            raise CannotRun("sizing the lab: the server answered nothing; look at its container's log")
+        probes.append((cpus, round(rate, 1)))
+        bench.listener(Step(f"sizing the lab: {cpus:.3f} CPU give {rate:.0f}/s, wanted {capacity_per_s:g}/s"))
+        if abs(rate / capacity_per_s - 1) <= CLOSE_ENOUGH:
+            break
+        if number < ROUNDS:
+            cpus = corrected(cpus, rate, capacity_per_s)
+    best = min(probes, key=lambda probe: abs(math.log(probe[1] / capacity_per_s)))
+    if best[0] != cpus:
+        apply(best[0])
+    return Sizing(capacity_per_s, best[0], best[1], tuple(probes))
+
+
+def corrected(cpus: float, rate: float, wanted: float) -> float:
+    """The next cap to try, in steps of a thousandth of a core."""
+    return max(SMALLEST_CAP, round(cpus * wanted / rate, 3))
+
+
+def probe_load(bench: Bench, trial: str, capacity_per_s: float) -> LoadSpec:
+    """A short saturating load with the grid's own request; N = X · (R + Z) for the wanted X."""
+    think_s = min(bench.grid.load.think_time, LONGEST_THINK_S)
+    return LoadSpec(
+        trial=trial,
+        url=bench.inventory.balancer.need("study_target_url"),
+        users=max(1, min(MOST_USERS, round(capacity_per_s * (think_s + QUEUE_S)))),
+        think_time_s=think_s,
+        ramp_up_s=RAMP_UP_S,
+        duration_s=PROBE_S,
+        timeout_s=10.0,
+        window_from_s=PROBE_FROM_S,
+        request=bench.grid.request,
+    )
+
+
+def check_caps(caps: dict[str, float | None], cores: int) -> None:
+    """Refuse caps that together leave this machine no room (rule E6); raises CannotRun."""
+    total = sum(cap for cap in caps.values() if cap)
+    if total > 0.9 * cores:
+        each = ", ".join(f"{host} {cap:.2f}" for host, cap in caps.items() if cap)
+        raise CannotRun(
+            f"the lab's CPU caps sum to {total:.2f}, more than 90 % of this machine's {cores} cores ({each}); "
+            "lower lab_server_capacity, locust_cpus or nginx_lb_cpus in the inventory"
+        )
+
+
+def as_plain(sizing: Sizing) -> dict[str, Any]:
+    """For study.json."""
+    return asdict(sizing)

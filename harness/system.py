@@ -1,0 +1,129 @@
+"""Is this machine ready, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.ansible import Ansible
+from harness.errors import CannotRun, StudyError
+from harness.probes import connect
+
+PACKAGES = "docker.io iptables mmdebstrap debian-archive-keyring libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing this machine needs; `found` is empty when it lacks it, `mend` the command that helps."""
+
+    name: str
+    found: str
+    mend: str
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.found)
+
+
+def check_all() -> list[Check]:
+    """Everything that is needed, each looked at; changes nothing."""
+    return [_engine(), _pango(), _bootstrapper()]
+
+
+def _on_debian() -> bool:
+    return Path("/etc/debian_version").exists()
+
+
+def _install(packages: str, elsewhere: str) -> str:
+    if platform.system() == "Darwin":
+        return elsewhere
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    if _on_debian():
+        return f"{sudo}apt-get update && {sudo}apt-get install --no-install-recommends {packages}"
+    return elsewhere
+
+
+def _engine() -> Check:
+    name = "Docker engine"
+    try:
+        client = connect()
+        return Check(name, f"{client.version().get('Version')}, {client.info().get('NCPU')} cores", "")
+    except CannotRun as error:
+        if "ermission denied" in str(error):
+            return Check(name, "", f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again")
+    if shutil.which("dockerd") and _on_debian():
+        sudo = "" if os.geteuid() == 0 else "sudo "
+        start = "systemctl start docker" if Path("/run/systemd/system").exists() else "sh -c 'setsid dockerd >/var/log/dockerd.log 2>&1 &'"
+        return Check(name, "", f"{sudo}{start}")
+    return Check(name, "", _install("docker.io iptables", "install and start Docker (on macOS: brew install --cask docker)"))
+
+
+def _pango() -> Check:
+    for library in ("libpango-1.0.so.0", "libpango-1.0.dylib", "/opt/homebrew/lib/libpango-1.0.dylib"):
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            continue
+        return Check("Pango, which draws the PDF", library, "")
+    packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+    return Check("Pango, which draws the PDF", "", _install(packages, "install Pango (on macOS: brew install pango)"))
+
+
+def _bootstrapper() -> Check:
+    name = "mmdebstrap, for a base image where no registry answers"
+    found = shutil.which("mmdebstrap")
+    if found or not _on_debian():
+        return Check(name, found or "not needed here: base images come from a registry", "")
+    return Check(name, "", _install("mmdebstrap debian-archive-keyring", ""))
+
+
+def may_install() -> bool:
+    """Whether packages can be installed without asking anybody."""
+    if platform.system() != "Linux" or not _on_debian():
+        return False
+    if os.geteuid() == 0:
+        return True
+    sudo = shutil.which("sudo")
+    return bool(sudo) and subprocess.run([str(sudo), "-n", "true"], capture_output=True, check=False).returncode == 0  # noqa: S603 - fixed command
+
+
+def prepare(root: Path, tell: Callable[[str], None]) -> None:
+    """Install and start what is missing; returns at once when nothing is.
+
+    Raises CannotRun with the exact commands where this program may not do it.
+    """
+    missing = [check for check in check_all() if not check.ok]
+    if not missing:
+        return
+    what = ", ".join(check.name.split(",")[0] for check in missing)
+    if not may_install():
+        commands = "\n".join(f"  {check.mend}    # {check.name}" for check in missing)
+        raise CannotRun(f"this machine lacks: {what}; run these and start again:\n{commands}")
+    tell(f"preparing this machine: {what}")
+    try:
+        Ansible(root, None, root / ".state" / "log").run("playbooks/prepare-controller.yml", timeout_s=600)
+    except StudyError as error:
+        raise CannotRun(f"preparing this machine failed: {error}") from None
+    still = [check for check in check_all() if not check.ok]
+    if still:
+        raise CannotRun("still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still))
+
+
+def main() -> None:
+    """`python -m harness.system`: prepare this machine, for `make`."""
+    try:
+        prepare(Path(__file__).resolve().parent.parent, lambda text: sys.stderr.write(text + "\n") and None)
+    except StudyError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Every threshold of the evidence rules, in one place. A grid may override one under `evidence:`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from harness import units
+
+# As JSON they carry their unit again, so that a stored grid reads back like a grid file.
+Share = Annotated[
+    float, BeforeValidator(units.share), PlainSerializer(lambda v: f"{v * 100:.10g}%", when_used="json")
+]
+Duration = Annotated[
+    float, BeforeValidator(units.duration_s), PlainSerializer(lambda v: f"{v:.10g}s", when_used="json")
+]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Ratio = Annotated[float, Field(gt=0)]
+
+
+class Thresholds(BaseModel):
+    """Shares are 0–1, durations seconds. The rule that uses each stands in its description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loop_degrade: Share = Field(0.02, description="E5: users that Little's law cannot place")
+    loop_refuse: Share = Field(0.05, description="E5: the same, from here on refused")
+    in_flight_gap: Share = Field(0.05, description="E5: generator's against balancer's in-flight count")
+    generator_cpu: Share = Field(0.80, description="E6: p95 of a generator process, of a core or its cap")
+    errors_degrade: Share = Field(0.01, description="E8: failed requests in the steady window")
+    errors_stop: Share = Field(0.50, description="E8: failed requests that stop a trial")
+    errors_stop_for: Duration = Field(10.0, description="E8: for how long, in seconds")
+    counters_share: Share = Field(0.005, description="E13: counters may differ by this share")
+    counters_count: Count = Field(20, description="E13: or by this many requests, whichever is more")
+    percentile_p99_samples: Count = Field(662, description="E4: requests a p99 needs")
+    users_bound: Share = Field(0.95, description="verdict users: of what the users can ask for")
+    users_next: Share = Field(0.80, description="verdict: from here on users are the next limit")
+    server_cpu: Share = Field(0.85, description="verdict server: of the CPU it may use")
+    server_queue: Ratio = Field(3.0, description="verdict server: response time against unloaded")
+    statement_repeats: Count = Field(5, description="E15: repeats for a statement")
+    interval_repeats: Count = Field(3, description="E15: repeats for an interval at all")
+    linear_width: Share = Field(0.05, description="E17: half width that allows the word linear")
+    peak_seconds: Count = Field(10, description="E2: consecutive seconds of the peak")
+
+
+def overridden(thresholds: Thresholds) -> dict[str, tuple[float, float]]:
+    """Name → (value, default) of every threshold that the grid changed."""
+    return {
+        name: (getattr(thresholds, name), field.default)
+        for name, field in Thresholds.model_fields.items()
+        if getattr(thresholds, name) != field.default
+    }

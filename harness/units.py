@@ -1,0 +1,42 @@
+"""Quantities with their units, as people write them in a grid."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "min": Decimal(60), "h": Decimal(3600)}
+
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+
+
+def _parse(text: object, pattern: str, allowed: str) -> re.Match[str]:
+    found = re.fullmatch(pattern, str(text).strip()) if isinstance(text, str | int | float) else None
+    if isinstance(text, bool) or found is None:
+        raise ValueError(f"got {text!r}; write {allowed}")
+    return found
+
+
+def duration_s(text: object) -> float:
+    """Seconds of "500ms", "30s", "5m", "2h"; a bare number has no unit and raises ValueError."""
+    found = _parse(text, _NUMBER + r"\s*(ms|s|min|m|h)", "a number with ms, s, m or h, as in 30s")
+    return float(Decimal(found[1]) * SECONDS[found[2]])
+
+
+def share(text: object) -> float:
+    """A share between 0 and 1 of "1%" or "0.5 %"; raises ValueError."""
+    found = _parse(text, _NUMBER + r"\s*%", "a percentage, as in 5%")
+    value = float(Decimal(found[1]) / 100)
+    if value > 1:
+        raise ValueError(f"got {text!r}; at most 100%")
+    return value
+
+
+def money_usd(text: object) -> float:
+    """Dollars of "5 USD"; raises ValueError."""
+    return float(Decimal(_parse(text, _NUMBER + r"\s*USD", "an amount with USD, as in 5 USD")[1]))
+
+
+def per_second(text: object) -> float:
+    """Requests per second of "280/s"; raises ValueError."""
+    return float(Decimal(_parse(text, _NUMBER + r"\s*/\s*s", "a rate per second, as in 280/s")[1]))

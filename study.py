@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""If I add servers behind my load balancer, how much more throughput do I really get?
+
+`python study.py --grid grid.yaml` deploys, loads and measures every cell of the grid and renders
+report.pdf and report.html. The first start installs what it needs.
+"""
+
+import sys
+from pathlib import Path
+
+from harness import bootstrap
+
+ROOT = Path(__file__).resolve().parent
+if __name__ == "__main__":
+    bootstrap.enter(ROOT, Path(__file__).resolve())  # before anything that is not in a bare Python
+
+import logging  # noqa: E402 - as all below: the environment comes first
+import os  # noqa: E402
+import signal  # noqa: E402
+import subprocess  # noqa: E402
+from dataclasses import asdict, dataclass  # noqa: E402
+from typing import Annotated, Any  # noqa: E402
+
+import typer  # noqa: E402
+import yaml  # noqa: E402
+
+from harness import configuration, errors, inventory, plan, units  # noqa: E402
+from harness.console import Console, clock  # noqa: E402
+from harness.errors import BadInput, Interrupted, StudyError  # noqa: E402
+from harness.grid import check_servers, expand, load_grid  # noqa: E402
+from harness.gridmodel import Grid  # noqa: E402
+from harness.inventory import Inventory  # noqa: E402
+from harness.results import StudyDirectory  # noqa: E402
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
+GridOption = Annotated[Path, typer.Option("--grid", help="The study's grid, a YAML file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
+InventoryOption = Annotated[
+    str | None, typer.Option("--inventory", help="Another inventory than the grid's, e.g. inventory/lab.")
+]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A grid with everything it refers to, resolved and checked."""
+
+    grid: Grid
+    inventory: Inventory
+    inventory_path: Path
+    configuration: dict[str, Any]
+    directory: StudyDirectory
+
+
+def role_variables() -> frozenset[str]:
+    """Names of all public variables of the roles that a cell may vary."""
+    names = {"lab_server_capacity"}
+    for role in ("ml_server", "nginx_lb", "locust"):
+        names |= yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text()).keys()
+    return frozenset(names)
+
+
+def describe(path: Path, name: str) -> Inventory:
+    """How Ansible resolves the inventory; kept until something it depends on changes."""
+    kept = ROOT / ".state" / "inventory" / f"{inventory.sources_hash(ROOT, path)}.json"
+    found = inventory.read_kept(kept, name)
+    if found is None:
+        from harness.ansible import Ansible
+
+        outcome = Ansible(ROOT, path, ROOT / ".state" / "log").run("playbooks/describe-inventory.yml", timeout_s=60)
+        said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
+        found = inventory.from_descriptions(name, said)
+        inventory.keep(kept, found)
+    return found
+
+
+def resolve(grid_file: Path, other_inventory: str | None) -> Setting:
+    """Load and check everything before anything is touched; raises BadInput."""
+    grid, document = load_grid(grid_file, role_variables())
+    if other_inventory:
+        grid = grid.model_copy(update={"inventory": other_inventory})
+    path = inventory.resolve(ROOT, grid.inventory, grid_file)
+    hosts = describe(path, grid.inventory)
+    check_servers(grid_file, grid, document, len(hosts.servers))
+    effective = configuration.effective(grid, hosts)
+    return Setting(grid, hosts, path, effective, configuration.directory_for(ROOT / "results", grid, effective))
+
+
+def capacity_of(setting: Setting) -> float | None:
+    """Requests per second that a lab server is sized to; None elsewhere."""
+    wanted = setting.grid.vars.get("lab_server_capacity", setting.inventory.capacity)
+    return units.per_second(wanted) if wanted else None
+
+
+class Interrupts:
+    """First Ctrl-C: end cleanly. Second: stop at once."""
+
+    def __init__(self, console: Console) -> None:
+        self.asked = False
+        self._console = console
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, *_: object) -> None:
+        if self.asked:
+            os._exit(Interrupted.exit_code)
+        self.asked = True
+        self._console.warn("ending the running trial; press Ctrl-C again to stop at once")
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    grid: GridOption = Path("grid.yaml"),
+    other_inventory: InventoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Deploy, load and measure every cell of a grid, and render the report.
+
+    The same command goes on where an interrupted study was. Results lie in `results/<name>-<hash>/`;
+    a changed grid, role variable or image starts a new directory.
+
+    Exit codes: 0 done, 1 an objective is not met, 2 bad input, 3 done with cells that could not be
+    measured, 4 cannot run here, 130 interrupted.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    console = Console(as_json)
+    setting = resolve(grid, other_inventory)
+    check_budget(setting)
+    told_change(console, setting)
+    interrupts = Interrupts(console)
+    interrupted = False
+    try:
+        measured = measure(console, setting, interrupts)
+    except Interrupted:
+        interrupted, measured = True, 1
+    finally:
+        console.finish()
+    if measured or not (setting.directory.path / "report.pdf").exists():
+        render(console, setting.directory.path)
+    raise typer.Exit(closing(console, setting, interrupted))
+
+
+def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
+    """Measure what is missing; returns the number of trials measured."""
+    done = {where for where, record in setting.directory.trials().items() if record.outcome != "failed"}
+    planned = plan.order(expand(setting.grid), setting.grid.repeats, setting.grid.seed)
+    if not plan.remaining(planned, done):
+        console.say(f"all {len(planned)} trials are measured; nothing to do")
+        return 0
+    from harness import runner, system
+
+    system.prepare(ROOT, console.say)
+    log_to(setting.directory.path / "log" / "study.log")
+    study = runner.Study(
+        ROOT, setting.grid, setting.inventory, setting.inventory_path, setting.configuration,
+        setting.directory, console, lambda: interrupts.asked,
+    )
+    return study.run()
+
+
+def check_budget(setting: Setting) -> None:
+    """Refuse a plan that takes longer than the grid's budget."""
+    trials = plan.order(expand(setting.grid), setting.grid.repeats, setting.grid.seed)
+    takes_s = plan.estimate_s(setting.grid, trials, capacity_of(setting)) + plan.FIXED_S
+    allowed = setting.grid.budget.time
+    if allowed is not None and takes_s > allowed:
+        raise BadInput(
+            f"budget: the plan takes about {clock(takes_s)}, the budget is {clock(allowed)}; "
+            "take fewer cells or repeats, shorter trials, or a larger budget"
+        )
+
+
+def told_change(console: Console, setting: Setting) -> None:
+    """Say what changed when this configuration starts a new directory beside an older one."""
+    if setting.directory.path.exists():
+        return
+    other = configuration.latest_other(ROOT / "results", setting.grid, setting.directory)
+    if other is None:
+        return
+    changes = configuration.differences(other[1], setting.configuration)
+    console.say(f"the configuration differs from {other[0].path.name}, so this is a new study:")
+    for change in changes[:12]:
+        console.say(f"  {change}")
+    if len(changes) > 12:
+        console.say(f"  and {len(changes) - 12} more")
+
+
+def log_to(path: Path) -> None:
+    """Keep the study's log in its directory."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger("harness").addHandler(handler)
+    logging.getLogger("harness").setLevel(logging.INFO)
+
+
+def render(console: Console, directory: Path) -> None:
+    """Render in a process of its own: drawing needs more memory than measuring should."""
+    done = subprocess.run(  # noqa: S603 - this program
+        [sys.executable, str(ROOT / "study.py"), "report", str(directory), "--quiet"],
+        capture_output=True, text=True, check=False, env={**os.environ, "SCALE_OUT_ENTERED": "1"},
+    )
+    if done.returncode:
+        console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
+
+
+def closing(console: Console, setting: Setting, interrupted: bool) -> int:
+    """The closing summary; returns the exit code."""
+    directory = setting.directory
+    if not directory.trials():
+        console.say("nothing was measured")
+        return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
+    from harness import cells  # scipy takes a second to load
+
+    summary = cells.from_directory(directory)
+    console.outcomes(list(directory.trials().values()))
+    console.gains(summary.gains)
+    missed = cells.missed_objectives(setting.grid, summary.cells)
+    for line in missed:
+        console.warn(f"objective not met: {line}")
+    for name in ("report.pdf", "report.html"):
+        if (directory.path / name).exists():
+            console.say(f"{name}: {directory.path / name}")
+    if interrupted:
+        console.say("interrupted; the same command goes on from here")
+        return Interrupted.exit_code
+    if any(not cell.usable for cell in summary.cells):
+        return errors.EXIT_FAILED_CELLS
+    return errors.EXIT_OBJECTIVE_MISSED if missed else 0
+
+
+@app.command("plan")
+def plan_command(grid: GridOption = Path("grid.yaml"), other_inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show cells, order and estimated time; touch nothing."""
+    console = Console(as_json)
+    setting = resolve(grid, other_inventory)
+    grid_, capacity = setting.grid, capacity_of(setting)
+    trials = plan.order(expand(grid_), grid_.repeats, grid_.seed)
+    done = {where for where, record in setting.directory.trials().items() if record.outcome != "failed"}
+    takes_s = plan.estimate_s(grid_, plan.remaining(trials, done), capacity) + plan.FIXED_S
+    if as_json:
+        console.json(
+            {
+                "directory": str(setting.directory.path),
+                "cells": [cell.by_name for cell in expand(grid_)],
+                "order": [{"trial": t.path, "measured": t.path in done} for t in trials],
+                "estimate_s": round(takes_s),
+            }
+        )
+        return
+    names = list(grid_.factors)
+    console.table(names, [[str(cell.by_name[name]) for name in names] for cell in expand(grid_)])
+    for repeat in range(1, grid_.repeats + 1):
+        block = [t.cell.slug + (" (measured)" if t.path in done else "") for t in trials if t.repeat == repeat]
+        console.say(f"block {repeat}: {', '.join(block)}")
+    console.say(f"{len(trials)} trials, {len(done)} measured; about {clock(takes_s)} to go")
+    console.say(f"results go to {setting.directory.path}")
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(help="A study's directory, results/<name>-<hash>.")],
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when all went well.")] = False,
+) -> None:
+    """Render report.pdf, report.html and the tables of a study again; touches no host."""
+    from report import build
+
+    console = Console()
+    study = StudyDirectory(directory)
+    if study.read_json("study.json") is None:
+        raise BadInput(f"{directory}: there is no study.json; give a directory below results/")
+    for path in build.write(study):
+        if not quiet:
+            console.say(str(path))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Is this machine ready, what is missing, and the command to mend it."""
+    from harness import system
+
+    console = Console(as_json)
+    checks = system.check_all()
+    if as_json:
+        console.json([asdict(check) for check in checks])
+    else:
+        console.table(("", "needed", "found, or what to do"), [
+            ["ok" if check.ok else "missing", check.name, check.found or check.mend] for check in checks
+        ])
+        if not all(check.ok for check in checks) and system.may_install():
+            console.say("'python study.py --grid grid.yaml' installs this by itself")
+    raise typer.Exit(0 if all(check.ok for check in checks) else 4)
+
+
+@app.command()
+def down(
+    other_inventory: InventoryOption = None,
+    keep_images: Annotated[bool, typer.Option("--keep-images", help="Leave the images for the next study.")] = False,
+) -> None:
+    """Remove everything this clone made on the engine, and only that. Results stay."""
+    from harness import cleanup, probes
+
+    console = Console()
+    name = other_inventory or "inventory/lab"
+    hosts = describe(inventory.resolve(ROOT, name, ROOT / "grid.yaml"), name)
+    variables = hosts.servers[0].variables
+    client = probes.connect()
+    removed = cleanup.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
+    kept: list[str] = []
+    if not keep_images:
+        images, kept = cleanup.remove_images(client, str(variables["study_owner"]))
+        removed += images
+    removed += cleanup.remove_state(ROOT)
+    for thing in removed:
+        console.say(f"removed {thing}")
+    for thing in kept:
+        console.say(f"kept {thing}: something else uses it")
+    if not removed:
+        console.say("there was nothing to remove")
+
+
+def main() -> None:
+    """Run a command; expected failures become one message and their exit code."""
+    try:
+        app()
+    except StudyError as error:
+        Console().error(str(error))
+        raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()
