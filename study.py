@@ -68,8 +68,14 @@ def describe(path: Path, name: str) -> Inventory:
     if found is None:
         from harness.ansible import Ansible
 
-        outcome = Ansible(ROOT, path, ROOT / ".state" / "log").run("playbooks/describe-inventory.yml", timeout_s=60)
-        said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
+        outcome = Ansible(ROOT, path, ROOT / ".state" / "log").run(
+            "playbooks/describe-inventory.yml", timeout_s=60
+        )
+        said = [
+            (host, result["msg"])
+            for host, _, result in outcome.results
+            if isinstance(result.get("msg"), dict)
+        ]
         found = inventory.from_descriptions(name, said)
         inventory.keep(kept, found)
     return found
@@ -84,7 +90,9 @@ def resolve(grid_file: Path, other_inventory: str | None) -> Setting:
     hosts = describe(path, grid.inventory)
     check_servers(grid_file, grid, document, len(hosts.servers))
     effective = configuration.effective(grid, hosts)
-    return Setting(grid, hosts, path, effective, configuration.directory_for(ROOT / "results", grid, effective))
+    return Setting(
+        grid, hosts, path, effective, configuration.directory_for(ROOT / "results", grid, effective)
+    )
 
 
 def capacity_of(setting: Setting) -> float | None:
@@ -155,8 +163,14 @@ def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
     system.prepare(ROOT, console.say)
     log_to(setting.directory.path / "log" / "study.log")
     study = runner.Study(
-        ROOT, setting.grid, setting.inventory, setting.inventory_path, setting.configuration,
-        setting.directory, console, lambda: interrupts.asked,
+        ROOT,
+        setting.grid,
+        setting.inventory,
+        setting.inventory_path,
+        setting.configuration,
+        setting.directory,
+        console,
+        lambda: interrupts.asked,
     )
     return study.run()
 
@@ -201,7 +215,10 @@ def render(console: Console, directory: Path) -> None:
     """Render in a process of its own: drawing needs more memory than measuring should."""
     done = subprocess.run(  # noqa: S603 - this program
         [sys.executable, str(ROOT / "study.py"), "report", str(directory), "--quiet"],
-        capture_output=True, text=True, check=False, env={**os.environ, "SCALE_OUT_ENTERED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SCALE_OUT_ENTERED": "1"},
     )
     if done.returncode:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
@@ -233,7 +250,9 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
 
 
 @app.command("plan")
-def plan_command(grid: GridOption = Path("grid.yaml"), other_inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+def plan_command(
+    grid: GridOption = Path("grid.yaml"), other_inventory: InventoryOption = None, as_json: JsonOption = False
+) -> None:
     """Show cells, order and estimated time; touch nothing."""
     console = Console(as_json)
     setting = resolve(grid, other_inventory)
@@ -254,7 +273,9 @@ def plan_command(grid: GridOption = Path("grid.yaml"), other_inventory: Inventor
     names = list(grid_.factors)
     console.table(names, [[str(cell.by_name[name]) for name in names] for cell in expand(grid_)])
     for repeat in range(1, grid_.repeats + 1):
-        block = [t.cell.slug + (" (measured)" if t.path in done else "") for t in trials if t.repeat == repeat]
+        block = [
+            t.cell.slug + (" (measured)" if t.path in done else "") for t in trials if t.repeat == repeat
+        ]
         console.say(f"block {repeat}: {', '.join(block)}")
     console.say(f"{len(trials)} trials, {len(done)} measured; about {clock(takes_s)} to go")
     console.say(f"results go to {setting.directory.path}")
@@ -287,9 +308,10 @@ def doctor(as_json: JsonOption = False) -> None:
     if as_json:
         console.json([asdict(check) for check in checks])
     else:
-        console.table(("", "needed", "found, or what to do"), [
-            ["ok" if check.ok else "missing", check.name, check.found or check.mend] for check in checks
-        ])
+        console.table(
+            ("", "needed", "found, or what to do"),
+            [["ok" if check.ok else "missing", check.name, check.found or check.mend] for check in checks],
+        )
         if not all(check.ok for check in checks) and system.may_install():
             console.say("'python study.py --grid grid.yaml' installs this by itself")
     raise typer.Exit(0 if all(check.ok for check in checks) else 4)
@@ -298,7 +320,9 @@ def doctor(as_json: JsonOption = False) -> None:
 @app.command()
 def down(
     other_inventory: InventoryOption = None,
-    keep_images: Annotated[bool, typer.Option("--keep-images", help="Leave the images for the next study.")] = False,
+    keep_images: Annotated[
+        bool, typer.Option("--keep-images", help="Leave the images for the next study.")
+    ] = False,
 ) -> None:
     """Remove everything this clone made on the engine, and only that. Results stay."""
     from harness import cleanup, probes

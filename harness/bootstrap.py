@@ -20,7 +20,7 @@ CANNOT_RUN = 4
 def fingerprint(root: Path, dev: bool) -> str:
     """What an environment was made from; a stale one has another fingerprint."""
     digest = hashlib.sha256()
-    for name in ("pyproject.toml", "uv.lock", "requirements/dev.txt" if dev else "requirements/run.txt"):
+    for name in ("uv.lock", "requirements/dev.txt" if dev else "requirements/run.txt"):
         digest.update((root / name).read_bytes())
     return "{} {}.{}".format(digest.hexdigest(), *sys.version_info[:2])
 

@@ -10,6 +10,7 @@ from harness.gains import CellSummary, Gain, all_gains, summarise
 from harness.grid import expand
 from harness.gridmodel import Grid
 from harness.results import StudyDirectory
+from harness.words import percent
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def missed_objectives(grid: Grid, cells: list[CellSummary]) -> list[str]:
         name = ", ".join(f"{factor} {level}" for factor, level in cell.cell.items())
         p95_ms = cell.latency_ms.get("p95")
         if wanted.error_rate is not None and (cell.error_rate is None or cell.error_rate > wanted.error_rate):
-            got = "not measured" if cell.error_rate is None else f"{cell.error_rate:.2%}"
-            missed.append(f"{name}: error rate {got}, wanted at most {wanted.error_rate:.2%}")
+            got = "not measured" if cell.error_rate is None else f"{percent(cell.error_rate, 2)}"
+            missed.append(f"{name}: error rate {got}, wanted at most {percent(wanted.error_rate, 2)}")
         if wanted.p95 is not None and (p95_ms is None or p95_ms > wanted.p95 * 1000):
             got = "not measured" if p95_ms is None else f"{p95_ms:.0f} ms"
             missed.append(f"{name}: p95 {got}, wanted at most {wanted.p95 * 1000:.0f} ms")

@@ -50,11 +50,11 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     ]
 
 
-def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, dict[str, Any]] | None:
+def latest_other(
+    results: Path, grid: Grid, mine: StudyDirectory
+) -> tuple[StudyDirectory, dict[str, Any]] | None:
     """The newest other study of the same name with its configuration; None without one."""
-    others = [
-        file for file in results.glob(f"{grid.name}-*/study.json") if file.parent != mine.path
-    ]
+    others = [file for file in results.glob(f"{grid.name}-*/study.json") if file.parent != mine.path]
     if not others:
         return None
     newest = StudyDirectory(max(others, key=lambda file: file.stat().st_mtime).parent)

@@ -11,6 +11,7 @@ from harness import stats, verdict
 from harness.results import TrialRecord
 from harness.stats import Interval
 from harness.thresholds import Thresholds
+from harness.words import percent, servers
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,11 @@ def summarise(
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
     limit, why = verdict.of_cell([r.verdict.get("limit", "unknown") for r in usable])
     same = [r for r in usable if r.verdict.get("limit") == limit]
-    bounds = [r.verdict["figures"]["of_users_bound"] for r in usable if r.verdict.get("figures", {}).get("of_users_bound")]
+    bounds = [
+        r.verdict["figures"]["of_users_bound"]
+        for r in usable
+        if r.verdict.get("figures", {}).get("of_users_bound")
+    ]
     outcome, cause = _outcome(records)
     return CellSummary(
         cell=dict(cell),
@@ -148,32 +153,38 @@ def between(smaller: CellSummary, larger: CellSummary, limits: Thresholds) -> Ga
     return Gain(smaller.others, smaller.servers, larger.servers, ratio, peak, len(blocks), kind, word, reason)
 
 
-def _servers(count: int) -> str:
-    return "1 server" if count == 1 else f"{count} servers"
-
-
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[str, str]:
     """Whether the ratio speaks about servers (rule E18), and why not."""
     if smaller.outcome == "server_down" and larger.usable:
-        return "none", f"{_servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
+        return "none", f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
     for cell in (smaller, larger):
         if not cell.usable:
-            return "none", f"{_servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
+            return "none", f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
     if ratio is None:
         return "none", "no block holds a usable trial of both"
     if smaller.verdict == "users":
-        share = f" ({smaller.of_users_bound:.0%} of what they can ask for)" if smaller.of_users_bound else ""
+        share = (
+            f" ({percent(smaller.of_users_bound)} of what they can ask for)" if smaller.of_users_bound else ""
+        )
         return "not_measurable", (
-            f"no more load to serve: {_servers(smaller.servers)} already answered all that these users "
+            f"no more load to serve: {servers(smaller.servers)} already answered all that these users "
             f"asked for{share}"
         )
     if smaller.verdict != "server":
-        return "not_measurable", f"{_servers(smaller.servers)} was limited by {smaller.verdict}: {smaller.verdict_why}"
+        return (
+            "not_measurable",
+            f"{servers(smaller.servers)} was limited by {smaller.verdict}: {smaller.verdict_why}",
+        )
     if larger.verdict == "users":
-        share = f", to {larger.of_users_bound:.0%} of what they can ask for" if larger.of_users_bound else ""
-        return "floor", f"{_servers(larger.servers)} served all that these users asked for{share}: this load cannot show more"
+        share = (
+            f", to {percent(larger.of_users_bound)} of what they can ask for" if larger.of_users_bound else ""
+        )
+        return (
+            "floor",
+            f"{servers(larger.servers)} served all that these users asked for{share}: this load cannot show more",
+        )
     if larger.verdict != "server":
-        return "floor", f"{_servers(larger.servers)} were limited by {larger.verdict}, not by the servers"
+        return "floor", f"{servers(larger.servers)} were limited by {larger.verdict}, not by the servers"
     return "gain", f"next limit: {larger.next_limit}" if larger.next_limit else ""
 
 

@@ -101,8 +101,14 @@ class _Checker:
             if section == "factors" and name in OWN_FACTORS:
                 continue
             if name not in self.role_variables:
-                allowed = [*OWN_FACTORS, *sorted(self.role_variables)] if section == "factors" else sorted(self.role_variables)
-                self.note((section, name), f"{section}: {name!r} is no variable of a role" + nearest(name, allowed))
+                allowed = (
+                    [*OWN_FACTORS, *sorted(self.role_variables)]
+                    if section == "factors"
+                    else sorted(self.role_variables)
+                )
+                self.note(
+                    (section, name), f"{section}: {name!r} is no variable of a role" + nearest(name, allowed)
+                )
             if section == "vars" and name in self.grid.factors:
                 self.note((section, name), f"vars: {name!r} is a factor too; keep one of them")
 
@@ -114,13 +120,17 @@ class _Checker:
                 missing = set(self.grid.factors) - set(partial)
                 if section == "include" and missing:
                     self.note(
-                        (section, index), f"include: a cell needs every factor; missing: {', '.join(sorted(missing))}"
+                        (section, index),
+                        f"include: a cell needs every factor; missing: {', '.join(sorted(missing))}",
                     )
 
     def one_level(self, section: str, index: int, name: str, level: Level) -> None:
         where: Path_ = (section, index, name)
         if name not in self.grid.factors:
-            self.note(where, f"{section}: {name!r} is no factor of this grid" + nearest(name, list(self.grid.factors)))
+            self.note(
+                where,
+                f"{section}: {name!r} is no factor of this grid" + nearest(name, list(self.grid.factors)),
+            )
         elif section == "exclude" and level not in self.grid.factors[name]:
             levels = ", ".join(map(str, self.grid.factors[name]))
             self.note(where, f"exclude: {name} has no level {level!r}; its levels are {levels}")
@@ -134,7 +144,9 @@ class _Checker:
 def expand(grid: Grid) -> list[Cell]:
     """Product of the factors, minus `exclude`, plus `include`; each cell once, in a stable order."""
     names = list(grid.factors)
-    product = (Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values()))
+    product = (
+        Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values())
+    )
     kept = [cell for cell in product if not any(_matches(cell, partial) for partial in grid.exclude)]
     added = [Cell(tuple((name, partial[name]) for name in names)) for partial in grid.include]
     return list(dict.fromkeys([*kept, *added]))

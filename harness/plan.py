@@ -59,6 +59,4 @@ def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
 
 def estimate_s(grid: Grid, trials: list[PlannedTrial], capacity_per_s: float | None) -> float:
     """Seconds that these trials will take, without what is fixed."""
-    return sum(
-        grid.load.duration + SWITCH_S + drain_s(grid, trial.cell, capacity_per_s) for trial in trials
-    )
+    return sum(grid.load.duration + SWITCH_S + drain_s(grid, trial.cell, capacity_per_s) for trial in trials)

@@ -23,7 +23,7 @@ from harness.errors import CannotRun, TrialFailed
 from harness.inventory import Host, Inventory
 from harness.results import HostSample
 
-_COUNTER = re.compile(r'^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$', re.M)
+_COUNTER = re.compile(r"^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.M)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -46,7 +46,9 @@ def connect() -> docker.DockerClient:
         client = docker.from_env(timeout=30, max_pool_size=64)
         client.ping()
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise CannotRun(f"no Docker engine answers: {error}; 'python study.py doctor' says what to do") from None
+        raise CannotRun(
+            f"no Docker engine answers: {error}; 'python study.py doctor' says what to do"
+        ) from None
     return client
 
 
@@ -124,9 +126,9 @@ class Probes:
         """
         command = ["summarise-trial", trial, f"{from_s:.3f}", f"{to_s:.3f}"]
         try:
-            code, output = self._docker.containers.get(self._containers[self._inventory.balancer.name]).exec_run(
-                command, demux=True
-            )
+            code, output = self._docker.containers.get(
+                self._containers[self._inventory.balancer.name]
+            ).exec_run(command, demux=True)
             said: dict[str, Any] = json.loads(output[0] or b"")
         except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
             raise TrialFailed(f"the balancer cannot summarise its log: {error}") from None
@@ -182,7 +184,9 @@ def host_sample(host: str, t_s: float, before: dict[str, Any], after: dict[str, 
     """What happened between two readings; None when the container was not the same running one."""
     try:
         elapsed_s = _read_at(after) - _read_at(before)
-        used_ns = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
+        used_ns = (
+            after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
+        )
         memory = after["memory_stats"].get("usage", 0)
         periods, throttled = (
             after["cpu_stats"]["throttling_data"][key] - before["cpu_stats"]["throttling_data"][key]

@@ -14,6 +14,7 @@ from harness import stats
 from harness.findings import Finding
 from harness.results import HostSample, Sample
 from harness.thresholds import Thresholds
+from harness.words import percent
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,20 @@ def series(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     last = max(seconds, default=-1)
     gaps = sorted(set(range(last + 1)) - set(seconds))
     if gaps or len(set(seconds)) < len(seconds) or last + 1 < seen.window_to_s - 1:
-        what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
+        what = (
+            f"seconds {gaps[:5]} are missing"
+            if gaps
+            else f"the series has {len(seconds)} rows up to second {last}"
+        )
         yield Finding("E3", "refuse", f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
     if seen.lost_workers:
         yield Finding(
-            "E3", "refuse", f"{seen.lost_workers} generator processes were lost", "look at the generator's log",
-            seen.lost_workers, 0,
+            "E3",
+            "refuse",
+            f"{seen.lost_workers} generator processes were lost",
+            "look at the generator's log",
+            seen.lost_workers,
+            0,
         )
 
 
@@ -86,18 +95,24 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     for severity, limit in (("refuse", limits.loop_refuse), ("degrade", limits.loop_degrade)):
         if abs(h) > limit:
             yield Finding(
-                "E5", "refuse" if severity == "refuse" else "degrade",
-                f"{h:+.1%} of the users were neither waiting for an answer nor thinking",
-                "the generator lags behind its users: give it more CPU or more processes", h, limit,
+                "E5",
+                "refuse" if severity == "refuse" else "degrade",
+                f"{percent(h, 1)} of the users were neither waiting for an answer nor thinking",
+                "the generator lags behind its users: give it more CPU or more processes",
+                h,
+                limit,
             )
             break
     at_balancer = seen.balancer.get("mean_in_flight")
     if at_balancer is not None and abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
         yield Finding(
-            "E5", "refuse",
+            "E5",
+            "refuse",
             f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
             "requests queue before they reach the balancer: look at its connection limits and the "
-            "generator's CPU", abs(in_flight - at_balancer) / seen.users, limits.in_flight_gap,
+            "generator's CPU",
+            abs(in_flight - at_balancer) / seen.users,
+            limits.in_flight_gap,
         )
 
 
@@ -127,30 +142,46 @@ def generator_busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     use = generator_use(seen)
     if use is not None and use > limits.generator_cpu:
         yield Finding(
-            "E6", "refuse", f"the busiest generator process used {use:.0%} of the CPU it may use",
-            "raise locust_cpus or locust_processes, or use fewer users", use, limits.generator_cpu,
+            "E6",
+            "refuse",
+            f"the busiest generator process used {percent(use)} of the CPU it may use",
+            "raise locust_cpus or locust_processes, or use fewer users",
+            use,
+            limits.generator_cpu,
         )
 
 
 def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E8: failed requests, and the spans in which hardly anything succeeded."""
     rate = stats.error_rate(seen.window)
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3])
+    kinds = ", ".join(
+        f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
+    )
     if rate is not None and rate > limits.errors_degrade:
         yield Finding(
-            "E8", "degrade", f"{rate:.1%} of the requests failed ({kinds})",
-            "look at the error kinds and the servers' logs", rate, limits.errors_degrade,
+            "E8",
+            "degrade",
+            f"{percent(rate, 1)} of the requests failed ({kinds})",
+            "look at the error kinds and the servers' logs",
+            rate,
+            limits.errors_degrade,
         )
     why = collapse(seen.samples, seen.window_from_s, limits)
     if why:
         dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
         yield Finding(
-            "E8", "refuse", f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}",
-            "fewer users, or more servers", rate, limits.errors_stop,
+            "E8",
+            "refuse",
+            f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}",
+            "fewer users, or more servers",
+            rate,
+            limits.errors_stop,
         )
     elif seen.died:
         dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
-        yield Finding("E8", "refuse", f"{dead} during the trial", "look at that server's log and memory limit")
+        yield Finding(
+            "E8", "refuse", f"{dead} during the trial", "look at that server's log and memory limit"
+        )
 
 
 def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) -> str:
@@ -160,7 +191,7 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) 
         rows = samples[end - span : end]
         rate = stats.error_rate(rows)
         if rate is not None and rate > limits.errors_stop:
-            return f"more than {limits.errors_stop:.0%} of the requests failed for {span} s"
+            return f"more than {percent(limits.errors_stop)} of the requests failed for {span} s"
         if rows[0].t_s >= ramped_up_s and not any(s.completed for s in rows):
             return f"no request succeeded for {span} s"
     return ""
@@ -169,7 +200,9 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) 
 def events(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     """E9: events that the balancer's log names."""
     for event, count in seen.balancer.get("events", {}).items():
-        yield Finding("E9", "note", f'the balancer logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0)
+        yield Finding(
+            "E9", "note", f'the balancer logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0
+        )
 
 
 EVENT_HELP = {
@@ -188,9 +221,12 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     balancer = sum(count for status, count in statuses.items() if status.startswith("2"))
     if abs(generator - balancer) > allowed:
         yield Finding(
-            "E13", "refuse", f"the generator counts {generator} successes, the balancer {balancer}",
+            "E13",
+            "refuse",
+            f"the generator counts {generator} successes, the balancer {balancer}",
             "requests were lost between generator and balancer, or the body check failed",
-            abs(generator - balancer), allowed,
+            abs(generator - balancer),
+            allowed,
         )
     counted = [by for by in seen.served.values() if by is not None]
     if len(counted) < len(seen.served):
@@ -200,15 +236,22 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         given_up = statuses.get("499", 0)
         if not balancer - allowed <= servers <= balancer + given_up + allowed:
             yield Finding(
-                "E13", "refuse", f"the balancer counts {balancer} successes, the servers {servers}",
-                "requests were lost between balancer and servers", abs(servers - balancer), allowed,
+                "E13",
+                "refuse",
+                f"the balancer counts {balancer} successes, the servers {servers}",
+                "requests were lost between balancer and servers",
+                abs(servers - balancer),
+                allowed,
             )
     unanswered = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
     if abs(unanswered - statuses.get("499", 0)) > allowed:
         yield Finding(
-            "E13", "refuse",
+            "E13",
+            "refuse",
             f"the generator gave up {unanswered} requests, the balancer saw {statuses.get('499', 0)} of them",
-            "answers were lost between balancer and generator", abs(unanswered - statuses.get("499", 0)), allowed,
+            "answers were lost between balancer and generator",
+            abs(unanswered - statuses.get("499", 0)),
+            allowed,
         )
 
 
@@ -222,6 +265,10 @@ def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     expected = set(seen.expected.values())
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:
-        yield Finding("E14", "refuse", f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial")
+        yield Finding(
+            "E14", "refuse", f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial"
+        )
     if silent and not seen.died:
-        yield Finding("E14", "refuse", f"servers of the cell never answered: {', '.join(silent)}", "look at their logs")
+        yield Finding(
+            "E14", "refuse", f"servers of the cell never answered: {', '.join(silent)}", "look at their logs"
+        )

@@ -69,7 +69,10 @@ class Study:
             capacity = self._capacity()
             self._tell(
                 StudyStarted(
-                    self._grid.name, str(self._directory.path), len(self._plan), len(left),
+                    self._grid.name,
+                    str(self._directory.path),
+                    len(self._plan),
+                    len(left),
                     plan.estimate_s(self._grid, left, capacity) + plan.FIXED_S,
                 )
             )
@@ -114,7 +117,9 @@ class Study:
             "configuration": self._configuration,
             "plan": [planned.path for planned in self._plan],
             "seed": self._grid.seed,
-            "kind": "lab" if self._inventory.servers[0].variables.get("study_container_engine") == "local" else "hosts",
+            "kind": "lab"
+            if self._inventory.servers[0].variables.get("study_container_engine") == "local"
+            else "hosts",
             "environment": {},
             "sizing": None,
             "runs": [],
@@ -127,9 +132,7 @@ class Study:
             self._deployment.set("ml_server_cpus", self._record["sizing"]["cpus"])
         self._deploy()
         reader = probes.Probes(self._inventory, client)
-        bench = trial.Bench(
-            self._grid, self._inventory, self._engine(), reader, self._tell, self._cancelled
-        )
+        bench = trial.Bench(self._grid, self._inventory, self._engine(), reader, self._tell, self._cancelled)
         trial.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if capacity and not self._record["sizing"]:
             self._size(bench, capacity)
@@ -158,7 +161,10 @@ class Study:
 
     def _size(self, bench: trial.Bench, capacity: float) -> None:
         began = time.monotonic()
-        first = float(self._inventory.servers[0].variables.get("ml_server_cpus") or 0.2)
+        variables = self._inventory.servers[0].variables
+        first = float(variables.get("ml_server_cpus") or 0.2)
+        if self._inventory.capacity:  # the inventory's own cap fits its own capacity, more or less
+            first *= capacity / units.per_second(self._inventory.capacity)
 
         def apply(cpus: float) -> None:
             self._deployment.set("ml_server_cpus", cpus)
@@ -166,9 +172,13 @@ class Study:
 
         found = sizing.size(bench, capacity, first, apply)
         self._record["sizing"] = sizing.as_plain(found)
-        self._tell(Step(f"lab sized: {found.cpus:.3f} CPU a server for {capacity:g}/s", time.monotonic() - began))
+        self._tell(
+            Step(f"lab sized: {found.cpus:.3f} CPU a server for {capacity:g}/s", time.monotonic() - began)
+        )
 
-    def _one(self, bench: trial.Bench, planned: PlannedTrial, rest: list[PlannedTrial], capacity: float | None) -> None:
+    def _one(
+        self, bench: trial.Bench, planned: PlannedTrial, rest: list[PlannedTrial], capacity: float | None
+    ) -> None:
         """Carry out and record one trial, whatever becomes of it."""
         position = self._plan.index(planned) + 1
         overhead: list[float] = []

@@ -35,9 +35,7 @@ class Sizing:
     probes: tuple[tuple[float, float], ...]
 
 
-def size(
-    bench: Bench, capacity_per_s: float, first_cpus: float, apply: Callable[[float], None]
-) -> Sizing:
+def size(bench: Bench, capacity_per_s: float, first_cpus: float, apply: Callable[[float], None]) -> Sizing:
     """Find the cap by short saturated probes of one server, each correcting the one before.
 
     `apply` sets a cap and brings up one server. Throughput is proportional to the cap as long as

@@ -57,12 +57,22 @@ def _engine() -> Check:
         return Check(name, f"{client.version().get('Version')}, {client.info().get('NCPU')} cores", "")
     except CannotRun as error:
         if "ermission denied" in str(error):
-            return Check(name, "", f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again")
+            return Check(
+                name, "", f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again"
+            )
     if shutil.which("dockerd") and _on_debian():
         sudo = "" if os.geteuid() == 0 else "sudo "
-        start = "systemctl start docker" if Path("/run/systemd/system").exists() else "sh -c 'setsid dockerd >/var/log/dockerd.log 2>&1 &'"
+        start = (
+            "systemctl start docker"
+            if Path("/run/systemd/system").exists()
+            else "sh -c 'setsid dockerd >/var/log/dockerd.log 2>&1 &'"
+        )
         return Check(name, "", f"{sudo}{start}")
-    return Check(name, "", _install("docker.io iptables", "install and start Docker (on macOS: brew install --cask docker)"))
+    return Check(
+        name,
+        "",
+        _install("docker.io iptables", "install and start Docker (on macOS: brew install --cask docker)"),
+    )
 
 
 def _pango() -> Check:
@@ -73,7 +83,9 @@ def _pango() -> Check:
             continue
         return Check("Pango, which draws the PDF", library, "")
     packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
-    return Check("Pango, which draws the PDF", "", _install(packages, "install Pango (on macOS: brew install pango)"))
+    return Check(
+        "Pango, which draws the PDF", "", _install(packages, "install Pango (on macOS: brew install pango)")
+    )
 
 
 def _bootstrapper() -> Check:
@@ -91,7 +103,10 @@ def may_install() -> bool:
     if os.geteuid() == 0:
         return True
     sudo = shutil.which("sudo")
-    return bool(sudo) and subprocess.run([str(sudo), "-n", "true"], capture_output=True, check=False).returncode == 0  # noqa: S603 - fixed command
+    return (
+        bool(sudo)
+        and subprocess.run([str(sudo), "-n", "true"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def prepare(root: Path, tell: Callable[[str], None]) -> None:
@@ -113,7 +128,9 @@ def prepare(root: Path, tell: Callable[[str], None]) -> None:
         raise CannotRun(f"preparing this machine failed: {error}") from None
     still = [check for check in check_all() if not check.ok]
     if still:
-        raise CannotRun("still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still))
+        raise CannotRun(
+            "still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still)
+        )
 
 
 def main() -> None:

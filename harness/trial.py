@@ -76,7 +76,9 @@ def verify(bench: Bench, cell: Cell, trial: str) -> float:
                 began = time.perf_counter()
                 try:
                     answer = client.request(
-                        request.method, request.path, content=request.body or None,
+                        request.method,
+                        request.path,
+                        content=request.body or None,
                         headers={**request.all_headers, "X-Study-Trial": f"{trial}.verify"},
                     )
                 except httpx.HTTPError as error:
@@ -123,7 +125,9 @@ def wait_ready(bench: Bench, within_s: float = 30.0) -> None:
             bench.engine.stop()
             asked = True
         if time.monotonic() > deadline:
-            raise EngineFailed(f"the traffic engine is not ready after {within_s:g} s; look at its container's log")
+            raise EngineFailed(
+                f"the traffic engine is not ready after {within_s:g} s; look at its container's log"
+            )
         bench.wait(0.1)
 
 
@@ -158,13 +162,17 @@ def play(bench: Bench, spec: LoadSpec, on_start: Callable[[float], None]) -> tup
     return got, bench.engine.result()
 
 
-def deaths(servers: list[Host], before: dict[str, ContainerState], after: dict[str, ContainerState]) -> dict[str, str]:
+def deaths(
+    servers: list[Host], before: dict[str, ContainerState], after: dict[str, ContainerState]
+) -> dict[str, str]:
     """Server → what became of it, for those that died or started again."""
     found = {}
     for name in (server.name for server in servers):
         old, new = before[name], after[name]
         if not new.running:
-            how = "was killed for want of memory" if new.oom_killed else f"died with exit code {new.exit_code}"
+            how = (
+                "was killed for want of memory" if new.oom_killed else f"died with exit code {new.exit_code}"
+            )
             found[name] = how
         elif new.started_at != old.started_at:
             found[name] = "died and was started again"
@@ -204,10 +212,14 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     after = bench.probes.states()
     window_to_s = min(spec.duration_s, float(len(got.samples)))
     at = got.started_at
-    summary = bench.probes.balancer_summary(trial, at + spec.window_from_s, at + max(window_to_s, spec.window_from_s + 1))
+    summary = bench.probes.balancer_summary(
+        trial, at + spec.window_from_s, at + max(window_to_s, spec.window_from_s + 1)
+    )
     died = deaths(servers, before, after)
     if got.stopped_because:
-        unhealthy = [s for s in servers if s.name not in died and not bench.probes.ready(s, grid.service.health)]
+        unhealthy = [
+            s for s in servers if s.name not in died and not bench.probes.ready(s, grid.service.health)
+        ]
         died |= {server.name: "stopped answering its health check" for server in unhealthy}
     balancer_seconds = summary.pop("seconds", [])
     seen = Observation(
@@ -229,22 +241,29 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     findings = quality.judge(seen, grid.evidence)
     record = make_record(planned, position, trial, began, seen, findings, unloaded_s, result, bench)
     record.load_s = round(got.ended_at - at, 3)
-    record.hosts = {
-        name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before
-    }
+    record.hosts = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before}
     return TrialData(
         record=record,
         samples=got.samples,
         hosts=host_samples,
-        balancer=[BalancerSample(int(t - at), server, status, n) for t, server, status, n in balancer_seconds],
+        balancer=[
+            BalancerSample(int(t - at), server, status, n) for t, server, status, n in balancer_seconds
+        ],
         latencies=result.latencies,
         ended_at=got.ended_at,
     )
 
 
 def make_record(
-    planned: PlannedTrial, position: int, trial: str, began: datetime, seen: Observation,
-    findings: list[Finding], unloaded_s: float, result: EngineResult, bench: Bench,
+    planned: PlannedTrial,
+    position: int,
+    trial: str,
+    began: datetime,
+    seen: Observation,
+    findings: list[Finding],
+    unloaded_s: float,
+    result: EngineResult,
+    bench: Bench,
 ) -> TrialRecord:
     """Turn what was seen into the trial's record."""
     limits = bench.grid.evidence
@@ -292,6 +311,11 @@ def make_record(
 def failed_record(planned: PlannedTrial, position: int, cause: str) -> TrialRecord:
     """The record of a trial that could not be carried out."""
     return TrialRecord(
-        id="", cell=planned.cell.by_name, repeat=planned.repeat, block_position=position,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"), outcome="failed", cause=cause,
+        id="",
+        cell=planned.cell.by_name,
+        repeat=planned.repeat,
+        block_position=position,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        outcome="failed",
+        cause=cause,
     )

@@ -10,6 +10,7 @@ from harness import stats
 from harness.findings import Finding
 from harness.quality import Observation, generator_use
 from harness.thresholds import Thresholds
+from harness.words import percent
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,25 @@ def of_trial(
     }
     near = ""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
-        near = f"users ({of_bound:.0%} of what they can ask for)"
+        near = f"users ({percent(of_bound)} of what they can ask for)"
     if any(f.rule in ("E5", "E6") and f.severity == "refuse" for f in findings):
         return Verdict("generator", "the generator did not keep up with its users", near, figures)
     if of_bound is not None and of_bound >= limits.users_bound:
-        return Verdict("users", f"{seen.users} users asked for no more: {of_bound:.0%} of what they can", "", figures)
+        return Verdict(
+            "users",
+            f"{seen.users} users asked for no more: {percent(of_bound)} of what they can",
+            "",
+            figures,
+        )
     if cpu is not None and cpu >= limits.server_cpu:
-        return Verdict("server", f"{busiest} used {cpu:.0%} of its CPU", near, figures)
+        return Verdict("server", f"{busiest} used {percent(cpu)} of its CPU", near, figures)
     if unloaded_s and response_s >= limits.server_queue * unloaded_s and cpu is not None:
         return Verdict(
             "server",
-            f"answers took {response_s / unloaded_s:.1f} times the unloaded time with the CPU at {cpu:.0%}: "
-            "requests wait for a slot, not for the CPU", near, figures,
+            f"answers took {response_s / unloaded_s:.1f} times the unloaded time with the CPU at {percent(cpu)}: "
+            "requests wait for a slot, not for the CPU",
+            near,
+            figures,
         )
     return Verdict("unknown", "nothing that was measured is exhausted", near, figures)
 
@@ -69,7 +77,11 @@ def busiest_server(seen: Observation) -> tuple[str, float | None]:
     """The server that used most of its cap in the steady window, and that share; None without a cap."""
     use: dict[str, float] = {}
     for host in seen.expected:
-        rows = [h.cpu_cores for h in seen.hosts if h.host == host and seen.window_from_s <= h.t_s - 1 and h.t_s <= seen.window_to_s]
+        rows = [
+            h.cpu_cores
+            for h in seen.hosts
+            if h.host == host and seen.window_from_s <= h.t_s - 1 and h.t_s <= seen.window_to_s
+        ]
         cap = seen.caps.get(host)
         if rows and cap:
             use[host] = sum(rows) / len(rows) / cap

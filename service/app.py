@@ -56,13 +56,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             raise HTTPException(422, "give either 'image' or 'images'")
         images = request.images if request.images is not None else [request.image or []]
         if len(images) > settings.max_batch:
-            raise HTTPException(
-                422, f"{len(images)} images in one request; at most {settings.max_batch}"
-            )
+            raise HTTPException(422, f"{len(images)} images in one request; at most {settings.max_batch}")
         return PredictResponse(
             predictions=[
-                Digit(label=found.label, confidence=found.confidence)
-                for found in classifier.predict(images)
+                Digit(label=found.label, confidence=found.confidence) for found in classifier.predict(images)
             ]
         )
 

@@ -11,12 +11,17 @@ is safe). The log's columns are those of `log_format trial` in nginx.conf.
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sys
+import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
 LOGS = Path("/var/log/balancer")
+PID = Path("/run/nginx.pid")
+FLUSHED_AFTER_S = 0.2
 
 # Events that explain a bad trial, by the words nginx uses.
 EVENTS = (
@@ -75,6 +80,9 @@ def main() -> None:
     """Read, print, empty."""
     trial, from_s, to_s = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
     access, errors = LOGS / "trial.log", LOGS / "error.log"
+    # nginx writes in blocks; told to reopen its logs it writes out what it holds.
+    os.kill(int(PID.read_text()), signal.SIGUSR1)
+    time.sleep(FLUSHED_AFTER_S)
     with access.open(encoding="utf-8", errors="replace") as lines:
         summary = summarise(lines.readlines(), trial, from_s, to_s)
     text = errors.read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,88 @@
+"""The only place that turns numbers into text. A value that does not exist is an en dash."""
+
+from __future__ import annotations
+
+import math
+
+from harness.stats import Interval
+
+NOTHING = "–"
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def ratio(value: float | None) -> str:
+    """A gain, as in 1.82×."""
+    return NOTHING if value is None else f"{value:.2f}×"
+
+
+def ratio_interval(interval: Interval | None) -> str:
+    """The 95 % interval of a gain, as in [1.74, 1.90]."""
+    if interval is None or interval.low is None or interval.high is None:
+        return NOTHING
+    return f"[{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def rate(value: float | None, spread: float | None = None) -> str:
+    """Requests per second; no more digits than a half width of `spread` supports."""
+    if value is None:
+        return NOTHING
+    digits = 1 if spread is not None and spread < 1 else 0
+    return f"{value:,.{digits}f}".replace(",", " ")
+
+
+def rate_interval(interval: Interval | None) -> str:
+    """Requests per second with their interval."""
+    if interval is None:
+        return NOTHING
+    if interval.low is None or interval.high is None:
+        return rate(interval.value)
+    half = (interval.high - interval.low) / 2
+    return f"{rate(interval.value, half)} [{rate(interval.low, half)}, {rate(interval.high, half)}]"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share as in 91 %; small ones that are not 0 keep a digit."""
+    if share is None:
+        return NOTHING
+    if digits == 0 and 0 < abs(share) < 0.01:
+        return "< 1 %" if share > 0 else "> −1 %"
+    return f"{share * 100:.{digits}f} %".replace("-", "−")
+
+
+def milliseconds(value: float | None) -> str:
+    """A time in milliseconds, three digits at most behind nothing."""
+    if value is None:
+        return NOTHING
+    digits = 0 if value >= 100 else 1
+    return f"{value:,.{digits}f}".replace(",", " ")
+
+
+def duration(seconds: float | None) -> str:
+    """A span for people, as in 12 min 05 s."""
+    if seconds is None:
+        return NOTHING
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def count(number: int, thing: str) -> str:
+    """A number with its noun, as in "1 server" or "3 servers"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def ordinal(number: int) -> str:
+    """The word for a place, as in "second"."""
+    return ORDINALS[number - 1] if 1 <= number <= len(ORDINALS) else f"{number}th"
+
+
+def round_up(value: float, step: int) -> int:
+    """The next multiple of `step`."""
+    return math.ceil(value / step) * step
+
+
+def joined(parts: list[str]) -> str:
+    """As in "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

@@ -1,0 +1,121 @@
+"""The view model as one HTML file and one PDF; both complete on their own, offline."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import vl_convert
+import weasyprint
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import URLFetcher
+
+from report import charts
+from report.charts import FONTS, Spec
+from report.model import Chart, Report
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+WEIGHTS = (("Regular", 400), ("SemiBold", 600))
+
+
+def specification(chart: Chart) -> Spec:
+    """The Altair specification of a chart of the model."""
+    draw = {"headline": charts.headline, "series": charts.series, "gains": charts.gains}[chart.name]
+    return draw(**chart.arguments)
+
+
+def html(report: Report) -> str:
+    """The report for a screen, with interactive charts."""
+    specs: dict[str, Spec] = {}
+
+    def figure(chart: Chart) -> Markup:
+        specs[chart.name] = specification(chart)
+        return _figure(
+            chart,
+            Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>').format(
+                chart.name, chart.alternative
+            ),
+        )
+
+    body = _page(report, figure, _fonts() + _css("common") + _css("screen"), [])
+    if not specs:
+        return body
+    data = json.dumps(specs, sort_keys=True, separators=(",", ":")).replace("</", "<\\/")
+    start = f"const specs={data};for(const [name,spec] of Object.entries(specs))vegaEmbed('#chart-'+name,spec,{{actions:false,renderer:'svg'}});"
+    scripts = "".join(
+        f"<script>{script}</script>\n" for script in (_vega().replace("</script", "<\\/script"), start)
+    )
+    return body.replace("</main>\n", f"</main>\n{scripts}", 1)
+
+
+def pdf(report: Report) -> bytes:
+    """The report for paper: vectors, embedded fonts, bookmarks; the same bytes for the same model."""
+
+    def figure(chart: Chart) -> Markup:
+        drawn = charts.svg(specification(chart))
+        return _figure(
+            chart, Markup('<div role="img" aria-label="{}">{}</div>').format(chart.alternative, Markup(drawn))
+        )  # noqa: S704 - our own drawing, its texts escaped by the renderer
+
+    style = _css("common") + _css("paper").replace("{{HASH}}", report.hash)
+    fonts = FontConfiguration()
+    # Only what the document itself carries; anything else is a mistake, and stops the rendering.
+    fetcher = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
+    faces = weasyprint.CSS(string=_fonts(), font_config=fonts, url_fetcher=fetcher)
+    document = weasyprint.HTML(string=_page(report, figure, style, []), url_fetcher=fetcher)
+    written = document.write_pdf(
+        stylesheets=[faces],
+        font_config=fonts,
+        pdf_identifier=report.hash.encode(),
+        pdf_tags=True,
+        uncompressed_pdf=False,
+    )
+    return bytes(written or b"")
+
+
+def _page(report: Report, figure: object, style: str, scripts: list[str]) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    parts = environment.get_template("parts.html.j2").module
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        figure=figure,
+        table=parts.table,
+        style=Markup(style),
+        scripts=scripts,  # type: ignore[attr-defined] # a template's macros are its module's attributes  # noqa: S704 - our own files
+    )
+
+
+def _figure(chart: Chart, drawing: Markup) -> Markup:
+    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(drawing, escape(chart.caption))
+
+
+def _css(name: str) -> str:
+    return (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
+
+
+@lru_cache
+def _fonts() -> str:
+    """@font-face rules that carry the fonts."""
+    rules = []
+    for name, weight in WEIGHTS:
+        data = base64.b64encode((FONTS / f"Inter-{name}.otf").read_bytes()).decode("ascii")
+        source = f"url(data:font/otf;base64,{data}) format('opentype')"
+        rules.append(f"@font-face{{font-family:Inter;font-weight:{weight};src:{source}}}")
+    return "\n".join(rules) + "\n"
+
+
+@lru_cache
+def _vega() -> str:
+    """Vega, Vega-Lite and vega-embed as one script."""
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
