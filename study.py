@@ -18,20 +18,19 @@ import logging  # noqa: E402 - as all below: the environment comes first
 import os  # noqa: E402
 import signal  # noqa: E402
 import subprocess  # noqa: E402
-from dataclasses import asdict, dataclass  # noqa: E402
-from typing import Annotated, Any  # noqa: E402
+from dataclasses import asdict  # noqa: E402
+from typing import Annotated  # noqa: E402
 
 import typer  # noqa: E402
-import yaml  # noqa: E402
 
-from harness import configuration, errors, inventory, plan, units  # noqa: E402
+from harness import errors, inventory  # noqa: E402
 from harness.console import Console, clock  # noqa: E402
 from harness.errors import BadInput, Interrupted, StudyError  # noqa: E402
-from harness.grid import check_servers, expand, load_grid  # noqa: E402
-from harness.gridmodel import Grid  # noqa: E402
-from harness.inventory import Inventory  # noqa: E402
+from harness.grid import expand  # noqa: E402
 from harness.results import StudyDirectory  # noqa: E402
+from harness.setting import Setting, describe, resolve, what_changed  # noqa: E402
 
+SHOWN_CHANGES = 12
 app = typer.Typer(
     add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
@@ -40,65 +39,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line
 InventoryOption = Annotated[
     str | None, typer.Option("--inventory", help="Another inventory than the grid's, e.g. inventory/lab.")
 ]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A grid with everything it refers to, resolved and checked."""
-
-    grid: Grid
-    inventory: Inventory
-    inventory_path: Path
-    configuration: dict[str, Any]
-    directory: StudyDirectory
-
-
-def role_variables() -> frozenset[str]:
-    """Names of all public variables of the roles that a cell may vary."""
-    names = {"lab_server_capacity"}
-    for role in ("ml_server", "nginx_lb", "locust"):
-        names |= yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text()).keys()
-    return frozenset(names)
-
-
-def describe(path: Path, name: str) -> Inventory:
-    """How Ansible resolves the inventory; kept until something it depends on changes."""
-    kept = ROOT / ".state" / "inventory" / f"{inventory.sources_hash(ROOT, path)}.json"
-    found = inventory.read_kept(kept, name)
-    if found is None:
-        from harness.ansible import Ansible
-
-        outcome = Ansible(ROOT, path, ROOT / ".state" / "log").run(
-            "playbooks/describe-inventory.yml", timeout_s=60
-        )
-        said = [
-            (host, result["msg"])
-            for host, _, result in outcome.results
-            if isinstance(result.get("msg"), dict)
-        ]
-        found = inventory.from_descriptions(name, said)
-        inventory.keep(kept, found)
-    return found
-
-
-def resolve(grid_file: Path, other_inventory: str | None) -> Setting:
-    """Load and check everything before anything is touched; raises BadInput."""
-    grid, document = load_grid(grid_file, role_variables())
-    if other_inventory:
-        grid = grid.model_copy(update={"inventory": other_inventory})
-    path = inventory.resolve(ROOT, grid.inventory, grid_file)
-    hosts = describe(path, grid.inventory)
-    check_servers(grid_file, grid, document, len(hosts.servers))
-    effective = configuration.effective(grid, hosts)
-    return Setting(
-        grid, hosts, path, effective, configuration.directory_for(ROOT / "results", grid, effective)
-    )
-
-
-def capacity_of(setting: Setting) -> float | None:
-    """Requests per second that a lab server is sized to; None elsewhere."""
-    wanted = setting.grid.vars.get("lab_server_capacity", setting.inventory.capacity)
-    return units.per_second(wanted) if wanted else None
 
 
 class Interrupts:
@@ -135,9 +75,8 @@ def run(
     if context.invoked_subcommand is not None:
         return
     console = Console(as_json)
-    setting = resolve(grid, other_inventory)
-    check_budget(setting)
-    told_change(console, setting)
+    setting = resolve(ROOT, grid, other_inventory)
+    tell_change(console, setting)
     interrupts = Interrupts(console)
     interrupted = False
     try:
@@ -153,53 +92,27 @@ def run(
 
 def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
     """Measure what is missing; returns the number of trials measured."""
-    done = {where for where, record in setting.directory.trials().items() if record.outcome != "failed"}
-    planned = plan.order(expand(setting.grid), setting.grid.repeats, setting.grid.seed)
-    if not plan.remaining(planned, done):
-        console.say(f"all {len(planned)} trials are measured; nothing to do")
+    if not setting.left:
+        console.say(f"all {len(setting.planned)} trials are measured; nothing to do")
         return 0
     from harness import runner, system
 
     system.prepare(ROOT, console.say)
     log_to(setting.directory.path / "log" / "study.log")
-    study = runner.Study(
-        ROOT,
-        setting.grid,
-        setting.inventory,
-        setting.inventory_path,
-        setting.configuration,
-        setting.directory,
-        console,
-        lambda: interrupts.asked,
-    )
-    return study.run()
+    return runner.Study(ROOT, setting, console, lambda: interrupts.asked).run()
 
 
-def check_budget(setting: Setting) -> None:
-    """Refuse a plan that takes longer than the grid's budget."""
-    trials = plan.order(expand(setting.grid), setting.grid.repeats, setting.grid.seed)
-    takes_s = plan.estimate_s(setting.grid, trials, capacity_of(setting)) + plan.FIXED_S
-    allowed = setting.grid.budget.time
-    if allowed is not None and takes_s > allowed:
-        raise BadInput(
-            f"budget: the plan takes about {clock(takes_s)}, the budget is {clock(allowed)}; "
-            "take fewer cells or repeats, shorter trials, or a larger budget"
-        )
-
-
-def told_change(console: Console, setting: Setting) -> None:
+def tell_change(console: Console, setting: Setting) -> None:
     """Say what changed when this configuration starts a new directory beside an older one."""
-    if setting.directory.path.exists():
+    found = what_changed(ROOT, setting)
+    if found is None:
         return
-    other = configuration.latest_other(ROOT / "results", setting.grid, setting.directory)
-    if other is None:
-        return
-    changes = configuration.differences(other[1], setting.configuration)
-    console.say(f"the configuration differs from {other[0].path.name}, so this is a new study:")
-    for change in changes[:12]:
+    older, changes = found
+    console.say(f"the configuration differs from {older}, so this is a new study:")
+    for change in changes[:SHOWN_CHANGES]:
         console.say(f"  {change}")
-    if len(changes) > 12:
-        console.say(f"  and {len(changes) - 12} more")
+    if len(changes) > SHOWN_CHANGES:
+        console.say(f"  and {len(changes) - SHOWN_CHANGES} more")
 
 
 def log_to(path: Path) -> None:
@@ -213,7 +126,7 @@ def log_to(path: Path) -> None:
 
 def render(console: Console, directory: Path) -> None:
     """Render in a process of its own: drawing needs more memory than measuring should."""
-    done = subprocess.run(  # noqa: S603 - this program
+    done = subprocess.run(
         [sys.executable, str(ROOT / "study.py"), "report", str(directory), "--quiet"],
         capture_output=True,
         text=True,
@@ -255,17 +168,15 @@ def plan_command(
 ) -> None:
     """Show cells, order and estimated time; touch nothing."""
     console = Console(as_json)
-    setting = resolve(grid, other_inventory)
-    grid_, capacity = setting.grid, capacity_of(setting)
-    trials = plan.order(expand(grid_), grid_.repeats, grid_.seed)
-    done = {where for where, record in setting.directory.trials().items() if record.outcome != "failed"}
-    takes_s = plan.estimate_s(grid_, plan.remaining(trials, done), capacity) + plan.FIXED_S
+    setting = resolve(ROOT, grid, other_inventory)
+    grid_, left = setting.grid, {trial.path for trial in setting.left}
+    takes_s = setting.takes_s(setting.left)
     if as_json:
         console.json(
             {
                 "directory": str(setting.directory.path),
                 "cells": [cell.by_name for cell in expand(grid_)],
-                "order": [{"trial": t.path, "measured": t.path in done} for t in trials],
+                "order": [{"trial": t.path, "measured": t.path not in left} for t in setting.planned],
                 "estimate_s": round(takes_s),
             }
         )
@@ -273,11 +184,10 @@ def plan_command(
     names = list(grid_.factors)
     console.table(names, [[str(cell.by_name[name]) for name in names] for cell in expand(grid_)])
     for repeat in range(1, grid_.repeats + 1):
-        block = [
-            t.cell.slug + (" (measured)" if t.path in done else "") for t in trials if t.repeat == repeat
-        ]
-        console.say(f"block {repeat}: {', '.join(block)}")
-    console.say(f"{len(trials)} trials, {len(done)} measured; about {clock(takes_s)} to go")
+        block = [t for t in setting.planned if t.repeat == repeat]
+        names_ = (t.cell.slug + ("" if t.path in left else " (measured)") for t in block)
+        console.say(f"block {repeat}: {', '.join(names_)}")
+    console.say(f"{len(left)} of {len(setting.planned)} trials to measure, about {clock(takes_s)}")
     console.say(f"results go to {setting.directory.path}")
 
 
@@ -320,16 +230,14 @@ def doctor(as_json: JsonOption = False) -> None:
 @app.command()
 def down(
     other_inventory: InventoryOption = None,
-    keep_images: Annotated[
-        bool, typer.Option("--keep-images", help="Leave the images for the next study.")
-    ] = False,
+    keep_images: Annotated[bool, typer.Option("--keep-images", help="Leave the images for the next study.")] = False,
 ) -> None:
     """Remove everything this clone made on the engine, and only that. Results stay."""
     from harness import cleanup, probes
 
     console = Console()
     name = other_inventory or "inventory/lab"
-    hosts = describe(inventory.resolve(ROOT, name, ROOT / "grid.yaml"), name)
+    hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT / "grid.yaml"), name)
     variables = hosts.servers[0].variables
     client = probes.connect()
     removed = cleanup.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))

@@ -145,9 +145,7 @@ def _path() -> str:
 def _failure(host: str, task: str, data: dict[str, Any]) -> str:
     result = data.get("res", {})
     words = [str(result[key]).strip() for key in ("msg", "stderr", "reason") if result.get(key)]
-    nested = [
-        str(r.get("msg", "")) for r in result.get("results", []) if isinstance(r, dict) and r.get("failed")
-    ]
+    nested = [str(r.get("msg", "")) for r in result.get("results", []) if isinstance(r, dict) and r.get("failed")]
     return f"{host}: {task}: {' '.join((nested or words)[:2])[:1500] or 'no reason given'}"
 
 

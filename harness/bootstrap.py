@@ -63,7 +63,7 @@ def make(root: Path, dev: bool) -> None:
     environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(root / ".venv")}
     environ.pop("VIRTUAL_ENV", None)
     for command in commands(root, dev):
-        done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True)  # noqa: S603 - own commands
+        done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True)
         if done.returncode:
             hint = ""
             if "ensurepip" in done.stdout + done.stderr:

@@ -11,7 +11,7 @@ import docker.errors
 
 def remove_lab(client: docker.DockerClient, lab: str) -> list[str]:
     """Remove the containers and the network labelled with this lab; returns their names."""
-    label = {"label": f"scale-out.lab={lab}"}
+    label: dict[str, str | list[str] | bool] = {"label": f"scale-out.lab={lab}"}
     removed = []
     for container in client.containers.list(all=True, filters=label, ignore_removed=True):
         container.remove(force=True, v=True)

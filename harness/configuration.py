@@ -12,8 +12,10 @@ from harness.results import FORMAT, StudyDirectory, digest
 
 
 def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:
-    """Grid, role variables and the hosts that take part. Images are among the variables: the tag of
-    one that is built here is the hash of everything that goes into its build.
+    """Grid, role variables and the hosts that take part.
+
+    Images are among the variables: the tag of one that is built here is the hash of everything that
+    goes into its build.
     """
     most = max(cell.servers for cell in expand(grid))
     taking_part = [inventory.balancer, *inventory.servers[:most], inventory.generator]
@@ -50,9 +52,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     ]
 
 
-def latest_other(
-    results: Path, grid: Grid, mine: StudyDirectory
-) -> tuple[StudyDirectory, dict[str, Any]] | None:
+def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, dict[str, Any]] | None:
     """The newest other study of the same name with its configuration; None without one."""
     others = [file for file in results.glob(f"{grid.name}-*/study.json") if file.parent != mine.path]
     if not others:

@@ -103,9 +103,7 @@ class Console:
     def _update(self, text: str) -> None:
         if self._progress is not None:
             left = f"[dim]{clock(self._remaining_s)} left[/]  "
-            self._progress.update(
-                self._progress.task_ids[0], description=left + escape(text), completed=self._done
-            )
+            self._progress.update(self._progress.task_ids[0], description=left + escape(text), completed=self._done)
 
     def _ended(self, event: TrialEnded) -> None:
         record = event.record
@@ -162,15 +160,10 @@ class Console:
             table.add_column(name, justify="right" if name in ("gain", "ideal") else "left", overflow="fold")
         for gain in gains:
             ratio = gain.ratio
-            interval = (
-                f"{ratio.low:.2f} – {ratio.high:.2f}"
-                if ratio and ratio.low is not None and ratio.high
-                else ""
-            )
+            interval = f"{ratio.low:.2f} – {ratio.high:.2f}" if ratio and ratio.low is not None and ratio.high else ""
             table.add_row(
                 ", ".join(
-                    f"{level} {name}" if name == "vusers" else f"{name} {level}"
-                    for name, level in gain.others.items()
+                    f"{level} {name}" if name == "vusers" else f"{name} {level}" for name, level in gain.others.items()
                 ),
                 f"{gain.from_servers} → {gain.to_servers}",
                 f"{ratio.value:.2f}×" if ratio else "–",

@@ -21,9 +21,7 @@ TAGS = {
 
 def tags_for(changed: set[str]) -> list[str]:
     """Tags that apply these variables, each once."""
-    return sorted(
-        {tag for name in changed for prefix, tags in TAGS.items() if name.startswith(prefix) for tag in tags}
-    )
+    return sorted({tag for name in changed for prefix, tags in TAGS.items() if name.startswith(prefix) for tag in tags})
 
 
 class Deployment:

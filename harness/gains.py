@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,9 +85,7 @@ def summarise(
     limit, why = verdict.of_cell([r.verdict.get("limit", "unknown") for r in usable])
     same = [r for r in usable if r.verdict.get("limit") == limit]
     bounds = [
-        r.verdict["figures"]["of_users_bound"]
-        for r in usable
-        if r.verdict.get("figures", {}).get("of_users_bound")
+        r.verdict["figures"]["of_users_bound"] for r in usable if r.verdict.get("figures", {}).get("of_users_bound")
     ]
     outcome, cause = _outcome(records)
     return CellSummary(
@@ -132,7 +131,7 @@ def all_gains(cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
     found = []
     for alike in loads.values():
         steps = sorted(alike, key=lambda cell: cell.servers)
-        found += [between(a, b, limits) for a, b in zip(steps, steps[1:], strict=False)]
+        found += [between(a, b, limits) for a, b in itertools.pairwise(steps)]
     return found
 
 
@@ -163,12 +162,9 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
     if ratio is None:
         return "none", "no block holds a usable trial of both"
     if smaller.verdict == "users":
-        share = (
-            f" ({percent(smaller.of_users_bound)} of what they can ask for)" if smaller.of_users_bound else ""
-        )
+        share = f" ({percent(smaller.of_users_bound)} of what they can ask for)" if smaller.of_users_bound else ""
         return "not_measurable", (
-            f"no more load to serve: {servers(smaller.servers)} already answered all that these users "
-            f"asked for{share}"
+            f"no more load to serve: {servers(smaller.servers)} already answered all that these users asked for{share}"
         )
     if smaller.verdict != "server":
         return (
@@ -176,9 +172,7 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
             f"{servers(smaller.servers)} was limited by {smaller.verdict}: {smaller.verdict_why}",
         )
     if larger.verdict == "users":
-        share = (
-            f", to {percent(larger.of_users_bound)} of what they can ask for" if larger.of_users_bound else ""
-        )
+        share = f", to {percent(larger.of_users_bound)} of what they can ask for" if larger.of_users_bound else ""
         return (
             "floor",
             f"{servers(larger.servers)} served all that these users asked for{share}: this load cannot show more",

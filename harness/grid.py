@@ -106,9 +106,7 @@ class _Checker:
                     if section == "factors"
                     else sorted(self.role_variables)
                 )
-                self.note(
-                    (section, name), f"{section}: {name!r} is no variable of a role" + nearest(name, allowed)
-                )
+                self.note((section, name), f"{section}: {name!r} is no variable of a role" + nearest(name, allowed))
             if section == "vars" and name in self.grid.factors:
                 self.note((section, name), f"vars: {name!r} is a factor too; keep one of them")
 
@@ -144,9 +142,7 @@ class _Checker:
 def expand(grid: Grid) -> list[Cell]:
     """Product of the factors, minus `exclude`, plus `include`; each cell once, in a stable order."""
     names = list(grid.factors)
-    product = (
-        Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values())
-    )
+    product = (Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values()))
     kept = [cell for cell in product if not any(_matches(cell, partial) for partial in grid.exclude)]
     added = [Cell(tuple((name, partial[name]) for name in names)) for partial in grid.include]
     return list(dict.fromkeys([*kept, *added]))

@@ -19,9 +19,7 @@ from harness import units
 from harness.thresholds import Count, Duration, Share, Thresholds
 
 Level = bool | int | float | str
-Money = Annotated[
-    float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")
-]
+Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 LONGEST_TRIAL_S = 3600.0
 MOST_USERS = 50_000
 MOST_CELLS = 10_000

@@ -81,8 +81,9 @@ class Inventory:
 
 
 def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]) -> Inventory:
-    """Build an inventory from what describe-inventory.yml printed: (host, {group,
-    position, variables}); hosts answer in any order, the inventory's is kept.
+    """Build an inventory from what describe-inventory.yml printed.
+
+    Items are (host, {group, position, variables}); hosts answer in any order, the inventory's is kept.
     """
     ordered = sorted(described, key=lambda item: (GROUPS.index(item[1]["group"]), int(item[1]["position"])))
     hosts = tuple(Host(name, said["group"], said["variables"]) for name, said in ordered)

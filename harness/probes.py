@@ -1,5 +1,7 @@
-"""What hosts say: containers' CPU, throttling, memory and deaths, the servers' own counters, and the
-balancer's summary of its log. Read through Docker's API and the balancer's control port, so cgroup v1
+"""What hosts say.
+
+Containers' CPU, throttling, memory and deaths, the servers' own counters, and the balancer's summary
+of its log. Read through Docker's API and the balancer's control port, so cgroup v1
 and v2 look the same.
 """
 
@@ -46,9 +48,7 @@ def connect() -> docker.DockerClient:
         client = docker.from_env(timeout=30, max_pool_size=64)
         client.ping()
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise CannotRun(
-            f"no Docker engine answers: {error}; 'python study.py doctor' says what to do"
-        ) from None
+        raise CannotRun(f"no Docker engine answers: {error}; 'python study.py doctor' says what to do") from None
     return client
 
 
@@ -126,10 +126,8 @@ class Probes:
         """
         command = ["summarise-trial", trial, f"{from_s:.3f}", f"{to_s:.3f}"]
         try:
-            code, output = self._docker.containers.get(
-                self._containers[self._inventory.balancer.name]
-            ).exec_run(command, demux=True)
-            said: dict[str, Any] = json.loads(output[0] or b"")
+            code, output = self._exec(self._inventory.balancer, command)
+            said: dict[str, Any] = json.loads(output)
         except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
             raise TrialFailed(f"the balancer cannot summarise its log: {error}") from None
         if code:
@@ -139,10 +137,15 @@ class Probes:
     def run_in(self, host: Host, command: list[str]) -> str:
         """What a command prints inside a host's container; empty when it cannot be run."""
         try:
-            _, output = self._docker.containers.get(self._containers[host.name]).exec_run(command)
+            return self._exec(host, command)[1]
         except (docker.errors.DockerException, requests.RequestException):
             return ""
-        return bytes(output).decode(errors="replace")
+
+    def _exec(self, host: Host, command: list[str]) -> tuple[int, str]:
+        """Exit code and standard output of a command in a host's container."""
+        created = self._docker.api.exec_create(self._containers[host.name], command)
+        output = bytes(self._docker.api.exec_start(created["Id"]))
+        return int(self._docker.api.exec_inspect(created["Id"])["ExitCode"]), output.decode(errors="replace")
 
 
 class Watcher:
@@ -184,9 +187,7 @@ def host_sample(host: str, t_s: float, before: dict[str, Any], after: dict[str, 
     """What happened between two readings; None when the container was not the same running one."""
     try:
         elapsed_s = _read_at(after) - _read_at(before)
-        used_ns = (
-            after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
-        )
+        used_ns = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
         memory = after["memory_stats"].get("usage", 0)
         periods, throttled = (
             after["cpu_stats"]["throttling_data"][key] - before["cpu_stats"]["throttling_data"][key]

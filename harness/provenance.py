@@ -18,9 +18,7 @@ from harness.probes import Probes
 TOLD = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
-def environment(
-    root: Path, inventory: Inventory, probes: Probes, client: docker.DockerClient
-) -> dict[str, Any]:
+def environment(root: Path, inventory: Inventory, probes: Probes, client: docker.DockerClient) -> dict[str, Any]:
     """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret."""
     engine = client.version()
     return {
@@ -43,8 +41,7 @@ def environment(
             ["python3", "-c", "import importlib.metadata as m; print(m.version('locust'))"],
         ).strip(),
         "images": {
-            host.name: state.image
-            for host, state in zip(inventory.hosts, probes.states().values(), strict=True)
+            host.name: state.image for host, state in zip(inventory.hosts, probes.states().values(), strict=True)
         },
         "git": git_state(root),
     }
@@ -56,18 +53,14 @@ def cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def git_state(root: Path) -> str:
     """Commit, and whether the tree differs from it; empty outside a checkout."""
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:

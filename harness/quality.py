@@ -64,11 +64,7 @@ def series(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     last = max(seconds, default=-1)
     gaps = sorted(set(range(last + 1)) - set(seconds))
     if gaps or len(set(seconds)) < len(seconds) or last + 1 < seen.window_to_s - 1:
-        what = (
-            f"seconds {gaps[:5]} are missing"
-            if gaps
-            else f"the series has {len(seconds)} rows up to second {last}"
-        )
+        what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
         yield Finding("E3", "refuse", f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
     if seen.lost_workers:
         yield Finding(
@@ -109,8 +105,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E5",
             "refuse",
             f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
-            "requests queue before they reach the balancer: look at its connection limits and the "
-            "generator's CPU",
+            "requests queue before they reach the balancer: look at its connection limits and the generator's CPU",
             abs(in_flight - at_balancer) / seen.users,
             limits.in_flight_gap,
         )
@@ -179,9 +174,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         )
     elif seen.died:
         dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
-        yield Finding(
-            "E8", "refuse", f"{dead} during the trial", "look at that server's log and memory limit"
-        )
+        yield Finding("E8", "refuse", f"{dead} during the trial", "look at that server's log and memory limit")
 
 
 def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) -> str:
@@ -200,9 +193,7 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) 
 def events(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     """E9: events that the balancer's log names."""
     for event, count in seen.balancer.get("events", {}).items():
-        yield Finding(
-            "E9", "note", f'the balancer logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0
-        )
+        yield Finding("E9", "note", f'the balancer logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0)
 
 
 EVENT_HELP = {
@@ -265,10 +256,6 @@ def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     expected = set(seen.expected.values())
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:
-        yield Finding(
-            "E14", "refuse", f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial"
-        )
+        yield Finding("E14", "refuse", f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial")
     if silent and not seen.died:
-        yield Finding(
-            "E14", "refuse", f"servers of the cell never answered: {', '.join(silent)}", "look at their logs"
-        )
+        yield Finding("E14", "refuse", f"servers of the cell never answered: {', '.join(silent)}", "look at their logs")

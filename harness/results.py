@@ -7,14 +7,12 @@ does not exist is an empty field, never 0.
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.errors import BadInput, CannotRun
+from harness.files import read_csv, replace, sync, typed, write_csv, write_synced
 
 FORMAT = 1
 
@@ -144,22 +143,22 @@ class StudyDirectory:
         aside = self.path / "trials" / f".writing-{uuid.uuid4().hex}"
         aside.mkdir(parents=True)
         record = json.dumps(dataclasses.asdict(data.record), indent=1, sort_keys=True, default=_plain)
-        _write_synced(aside / "trial.json", record.encode() + b"\n")
+        write_synced(aside / "trial.json", record.encode() + b"\n")
         for name, rows, kind in (
             ("samples.csv", data.samples, Sample),
             ("hosts.csv", data.hosts, HostSample),
             ("balancer.csv", data.balancer, BalancerSample),
         ):
-            _write_csv(aside / name, rows, [f.name for f in dataclasses.fields(kind)])
+            write_csv(aside / name, rows, [f.name for f in dataclasses.fields(kind)])
         if data.latencies:
-            _write_synced(aside / "latency.hgrm", data.latencies.encode() + b"\n")
-        _sync(aside)
+            write_synced(aside / "latency.hgrm", data.latencies.encode() + b"\n")
+        sync(aside)
         final.parent.mkdir(parents=True, exist_ok=True)
         if final.exists():
             earlier = len(list(final.parent.glob(f"{final.name}-attempt*")))
             final.rename(final.with_name(f"{final.name}-attempt{earlier + 1}"))
         aside.rename(final)
-        _sync(final.parent)
+        sync(final.parent)
 
     def trials(self, attempts: bool = False) -> dict[str, TrialRecord]:
         """Recorded trials by "<cell>/r<k>"; with `attempts` also failed ones that were repeated."""
@@ -181,9 +180,9 @@ class StudyDirectory:
         histogram = folder / "latency.hgrm"
         return TrialData(
             record=read_record(folder / "trial.json", said),
-            samples=[_typed(Sample, row) for row in _read_csv(folder / "samples.csv")],
-            hosts=[_typed(HostSample, row) for row in _read_csv(folder / "hosts.csv")],
-            balancer=[_typed(BalancerSample, row) for row in _read_csv(folder / "balancer.csv")],
+            samples=[typed(Sample, row) for row in read_csv(folder / "samples.csv")],
+            hosts=[typed(HostSample, row) for row in read_csv(folder / "hosts.csv")],
+            balancer=[typed(BalancerSample, row) for row in read_csv(folder / "balancer.csv")],
             latencies=histogram.read_text(encoding="ascii").strip() if histogram.exists() else "",
         )
 
@@ -195,14 +194,6 @@ def read_record(file: Path, said: dict[str, Any]) -> TrialRecord:
         return TrialRecord(**{key: value for key, value in said.items() if key in known})
     except TypeError as error:
         raise BadInput(f"{file}: not a trial's record: {error}") from None
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file aside, sync it and rename it over `path`."""
-    aside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    _write_synced(aside, content)
-    aside.replace(path)
-    _sync(path.parent)
 
 
 def digest(data: object) -> str:
@@ -227,49 +218,3 @@ def _read_json(file: Path) -> dict[str, Any] | None:
     if not isinstance(said, dict) or said.get("format", FORMAT) > FORMAT:
         raise BadInput(f"{file}: written by a newer version than this one; update this program")
     return said
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            values = (getattr(row, column) for column in columns)
-            writer.writerow(["" if value is None else value for value in values])
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
-
-
-_READERS: dict[str, Any] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "float | None": lambda text: float(text) if text else None,
-}
-
-
-def _typed(kind: type, row: dict[str, str]) -> Any:
-    return kind(**{f.name: _READERS[str(f.type)](row[f.name]) for f in dataclasses.fields(kind)})

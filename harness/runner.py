@@ -10,19 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import plan, probes, provenance, sizing, trial, units
+from harness import plan, probes, provenance, sizing, traffic, trial, units
 from harness.ansible import Ansible
 from harness.deployment import Deployment
 from harness.engines.base import Engine
 from harness.engines.locust import LocustEngine
-from harness.errors import BadInput, DeployFailed, TrialFailed
+from harness.errors import DeployFailed, TrialFailed
 from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.findings import Finding
-from harness.grid import Cell, expand
-from harness.gridmodel import Grid
-from harness.inventory import Inventory
+from harness.grid import Cell
 from harness.plan import PlannedTrial
-from harness.results import FORMAT, StudyDirectory, TrialData, TrialRecord
+from harness.results import FORMAT, TrialData, TrialRecord
+from harness.setting import Setting
 
 log = logging.getLogger(__name__)
 
@@ -30,28 +29,18 @@ log = logging.getLogger(__name__)
 class Study:
     """One grid, carried out into one directory. Call `run`; it may be called again to go on."""
 
-    def __init__(
-        self,
-        root: Path,
-        grid: Grid,
-        inventory: Inventory,
-        inventory_path: Path,
-        configuration: dict[str, Any],
-        directory: StudyDirectory,
-        listener: Listener,
-        cancelled: Callable[[], bool],
-    ) -> None:
+    def __init__(self, root: Path, setting: Setting, listener: Listener, cancelled: Callable[[], bool]) -> None:
         self._root = root
-        self._grid = grid
-        self._inventory = inventory
-        self._configuration = configuration
-        self._directory = directory
+        self._setting = setting
+        self._grid = setting.grid
+        self._inventory = setting.inventory
+        self._directory = setting.directory
         self._tell = listener
         self._cancelled = cancelled
-        self._ansible = Ansible(root, inventory_path, directory.path / "log")
+        self._ansible = Ansible(root, setting.inventory_path, setting.directory.path / "log")
         self._ansible.cancelled = cancelled
-        self._deployment = Deployment(self._ansible, grid)
-        self._plan = plan.order(expand(grid), grid.repeats, grid.seed)
+        self._deployment = Deployment(self._ansible, setting.grid)
+        self._plan = setting.planned
         self._load_ended: float | None = None
         self._record: dict[str, Any] = {}
 
@@ -62,18 +51,18 @@ class Study:
         when the deployment fails, Interrupted on Ctrl-C.
         """
         with self._directory.locked():
-            left = self.left()
+            left = self._setting.left
             if not left:
                 return 0
             self._record = self._directory.read_json("study.json") or self._new_record()
-            capacity = self._capacity()
+            capacity = self._setting.capacity_per_s
             self._tell(
                 StudyStarted(
                     self._grid.name,
                     str(self._directory.path),
                     len(self._plan),
                     len(left),
-                    plan.estimate_s(self._grid, left, capacity) + plan.FIXED_S,
+                    self._setting.takes_s(left),
                 )
             )
             self._directory.write_json("study.json", self._record)
@@ -96,44 +85,29 @@ class Study:
                 self._directory.write_json("study.json", self._record)
             return measured
 
-    def left(self) -> list[PlannedTrial]:
-        """Trials to measure: those without a record, and those that could not be carried out."""
-        measured = {where for where, record in self._directory.trials().items() if record.outcome != "failed"}
-        return plan.remaining(self._plan, measured)
-
-    def _capacity(self) -> float | None:
-        """What the lab sizes a server to, per second; None where servers are what they are."""
-        wanted = self._grid.vars.get("lab_server_capacity", self._inventory.capacity)
-        try:
-            return units.per_second(wanted) if wanted else None
-        except ValueError as error:
-            raise BadInput(f"lab_server_capacity: {error}") from None
-
     def _new_record(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
             "name": self._grid.name,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "configuration": self._configuration,
+            "configuration": self._setting.configuration,
             "plan": [planned.path for planned in self._plan],
             "seed": self._grid.seed,
-            "kind": "lab"
-            if self._inventory.servers[0].variables.get("study_container_engine") == "local"
-            else "hosts",
+            "kind": "lab" if self._inventory.servers[0].variables.get("study_container_engine") == "local" else "hosts",
             "environment": {},
             "sizing": None,
             "runs": [],
         }
 
-    def _prepare(self, capacity: float | None) -> trial.Bench:
+    def _prepare(self, capacity: float | None) -> traffic.Bench:
         """Deploy everything, size the lab, and record where this is."""
         client = probes.connect()
         if capacity and self._record["sizing"]:
             self._deployment.set("ml_server_cpus", self._record["sizing"]["cpus"])
         self._deploy()
         reader = probes.Probes(self._inventory, client)
-        bench = trial.Bench(self._grid, self._inventory, self._engine(), reader, self._tell, self._cancelled)
-        trial.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
+        bench = traffic.Bench(self._grid, self._inventory, self._engine(), reader, self._tell, self._cancelled)
+        traffic.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if capacity and not self._record["sizing"]:
             self._size(bench, capacity)
         if self._record["kind"] == "lab":
@@ -147,7 +121,7 @@ class Study:
     def _deploy(self) -> None:
         began = time.monotonic()
         self._tell(Step("deploying with site.yml"))
-        slow = ("Fetch", "Install | Build", "Service |", "Verify |")
+        slow = ("fetch |", "install | Build", "service |", "verify |")
 
         def on_task(task: str) -> None:
             if any(part in task for part in slow):
@@ -159,7 +133,7 @@ class Study:
     def _engine(self) -> Engine:
         return LocustEngine(self._inventory.generator.need("study_engine_url"))
 
-    def _size(self, bench: trial.Bench, capacity: float) -> None:
+    def _size(self, bench: traffic.Bench, capacity: float) -> None:
         began = time.monotonic()
         variables = self._inventory.servers[0].variables
         first = float(variables.get("ml_server_cpus") or 0.2)
@@ -172,12 +146,10 @@ class Study:
 
         found = sizing.size(bench, capacity, first, apply)
         self._record["sizing"] = sizing.as_plain(found)
-        self._tell(
-            Step(f"lab sized: {found.cpus:.3f} CPU a server for {capacity:g}/s", time.monotonic() - began)
-        )
+        self._tell(Step(f"lab sized: {found.cpus:.3f} CPU a server for {capacity:g}/s", time.monotonic() - began))
 
     def _one(
-        self, bench: trial.Bench, planned: PlannedTrial, rest: list[PlannedTrial], capacity: float | None
+        self, bench: traffic.Bench, planned: PlannedTrial, rest: list[PlannedTrial], capacity: float | None
     ) -> None:
         """Carry out and record one trial, whatever becomes of it."""
         position = self._plan.index(planned) + 1

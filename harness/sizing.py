@@ -12,7 +12,7 @@ from harness.engines.base import LoadSpec
 from harness.errors import CannotRun
 from harness.events import Step
 from harness.grid import Cell
-from harness.trial import Bench, play, verify
+from harness.traffic import Bench, play, verify
 
 QUEUE_S = 2.0  # response time the probe aims at: requests queue as in a saturated trial
 LONGEST_THINK_S = 2.0

@@ -57,9 +57,7 @@ def _engine() -> Check:
         return Check(name, f"{client.version().get('Version')}, {client.info().get('NCPU')} cores", "")
     except CannotRun as error:
         if "ermission denied" in str(error):
-            return Check(
-                name, "", f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again"
-            )
+            return Check(name, "", f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again")
     if shutil.which("dockerd") and _on_debian():
         sudo = "" if os.geteuid() == 0 else "sudo "
         start = (
@@ -83,9 +81,7 @@ def _pango() -> Check:
             continue
         return Check("Pango, which draws the PDF", library, "")
     packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
-    return Check(
-        "Pango, which draws the PDF", "", _install(packages, "install Pango (on macOS: brew install pango)")
-    )
+    return Check("Pango, which draws the PDF", "", _install(packages, "install Pango (on macOS: brew install pango)"))
 
 
 def _bootstrapper() -> Check:
@@ -103,10 +99,7 @@ def may_install() -> bool:
     if os.geteuid() == 0:
         return True
     sudo = shutil.which("sudo")
-    return (
-        bool(sudo)
-        and subprocess.run([str(sudo), "-n", "true"], capture_output=True, check=False).returncode == 0
-    )
+    return bool(sudo) and subprocess.run([str(sudo), "-n", "true"], capture_output=True, check=False).returncode == 0
 
 
 def prepare(root: Path, tell: Callable[[str], None]) -> None:
@@ -128,15 +121,17 @@ def prepare(root: Path, tell: Callable[[str], None]) -> None:
         raise CannotRun(f"preparing this machine failed: {error}") from None
     still = [check for check in check_all() if not check.ok]
     if still:
-        raise CannotRun(
-            "still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still)
-        )
+        raise CannotRun("still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still))
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 def main() -> None:
     """`python -m harness.system`: prepare this machine, for `make`."""
     try:
-        prepare(Path(__file__).resolve().parent.parent, lambda text: sys.stderr.write(text + "\n") and None)
+        prepare(Path(__file__).resolve().parent.parent, _tell)
     except StudyError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from None

@@ -9,9 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from harness import units
 
 # As JSON they carry their unit again, so that a stored grid reads back like a grid file.
-Share = Annotated[
-    float, BeforeValidator(units.share), PlainSerializer(lambda v: f"{v * 100:.10g}%", when_used="json")
-]
+Share = Annotated[float, BeforeValidator(units.share), PlainSerializer(lambda v: f"{v * 100:.10g}%", when_used="json")]
 Duration = Annotated[
     float, BeforeValidator(units.duration_s), PlainSerializer(lambda v: f"{v:.10g}s", when_used="json")
 ]

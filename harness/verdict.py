@@ -23,9 +23,7 @@ class Verdict:
     figures: dict[str, float | None] = field(default_factory=dict)
 
 
-def of_trial(
-    seen: Observation, findings: Sequence[Finding], unloaded_s: float | None, limits: Thresholds
-) -> Verdict:
+def of_trial(seen: Observation, findings: Sequence[Finding], unloaded_s: float | None, limits: Thresholds) -> Verdict:
     """Judge one trial; tried in this order: generator, users, server by CPU, server by concurrency.
 
     `unloaded_s` is the response time R0 without load, in seconds.

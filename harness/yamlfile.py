@@ -83,9 +83,7 @@ def _walk(
     above: tuple[int, ...],
 ) -> None:
     if id(node) in above:
-        problems.append(
-            f"{file}:{node.start_mark.line + 1}: an anchor contains its own alias; write the value out"
-        )
+        problems.append(f"{file}:{node.start_mark.line + 1}: an anchor contains its own alias; write the value out")
         return
     above = (*above, id(node))
     lines.setdefault(path, node.start_mark.line + 1)
@@ -98,9 +96,7 @@ def _walk(
     for key, value in node.value:
         name, line = str(key.value), key.start_mark.line + 1
         if name in seen:
-            problems.append(
-                f"{file}:{line}: '{name}' stands here again (first on line {seen[name]}); keep one of them"
-            )
+            problems.append(f"{file}:{line}: '{name}' stands here again (first on line {seen[name]}); keep one of them")
         seen.setdefault(name, line)
         lines[(*path, name)] = line
         _walk(value, (*path, name), lines, problems, file, above)

@@ -73,9 +73,7 @@ def _clause(step: Gain, first: bool) -> str:
         least = text.ratio(gain.low if gain.low is not None else gain.value)
         return f"{who} gave at least {least} the throughput: {step.reason.split(': ')[0]}"
     if step.word.endswith("baseline suspect"):
-        return (
-            f"{who} gave {shown}, more than it ideally could: the smaller topology did worse than it should"
-        )
+        return f"{who} gave {shown}, more than it ideally could: the smaller topology did worse than it should"
     of_ideal = text.percent(step.efficiency)
     if first:
         return f"{who} gave {shown} the throughput, {of_ideal} of ideal"
@@ -143,17 +141,13 @@ def _noise(gains: list[Gain]) -> list[str]:
         return []
     worst = max(
         wide,
-        key=lambda g: (
-            (g.ratio.high - g.ratio.low) / g.ratio.value if g.ratio and g.ratio.high and g.ratio.low else 0
-        ),
+        key=lambda g: (g.ratio.high - g.ratio.low) / g.ratio.value if g.ratio and g.ratio.high and g.ratio.low else 0,
     )
     assert worst.ratio is not None  # noqa: S101 - filtered above
     half = ((worst.ratio.high or 0) - (worst.ratio.low or 0)) / 2 / worst.ratio.value
     if half < 0.1:
         return []
-    return [
-        f"The intervals are up to ±{text.percent(half)} wide. More repeats or longer trials make them narrower."
-    ]
+    return [f"The intervals are up to ±{text.percent(half)} wide. More repeats or longer trials make them narrower."]
 
 
 def _capital(sentence: str) -> str:

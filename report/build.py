@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness import cells
 from harness.errors import BadInput
-from harness.results import StudyDirectory, replace
+from harness.files import replace
+from harness.results import StudyDirectory
 from report import model, render, tables
 from report.model import Report
 

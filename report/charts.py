@@ -19,6 +19,10 @@ def _finish(chart: Any) -> Spec:
     return spec
 
 
+def _data(rows: list[dict[str, Any]]) -> Any:
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair leaves its wrappers of the schema untyped
+
+
 def _colour(loads: list[str]) -> alt.Color:
     colours = [theme.ACCENTS[i % len(theme.ACCENTS)] for i in range(len(loads))]
     return alt.Color("load:N", scale=alt.Scale(domain=loads, range=colours), legend=None)
@@ -34,35 +38,45 @@ def headline(cells: list[dict[str, Any]], trials: list[dict[str, Any]], ideals: 
     servers = sorted({row["servers"] for row in cells})
     # Room on the right for the labels on the lines.
     scale = alt.Scale(domain=[servers[0] - 0.15, servers[-1] + max(0.45, 0.2 * (servers[-1] - servers[0]))])
-    x = alt.X(
-        "servers:Q", scale=scale, axis=alt.Axis(values=servers, format="d", grid=False, title="servers")
-    )
+    x = alt.X("servers:Q", scale=scale, axis=alt.Axis(values=servers, format="d", grid=False, title="servers"))
     y = alt.Y(
         "tps:Q",
         scale=alt.Scale(zero=True, nice=True),
         axis=alt.Axis(title="successful requests per second", tickCount=5),
     )
-    data = alt.Data(values=cells)
+    data = _data(cells)
     colour = _colour(loads)
-    ideal = alt.Chart(alt.Data(values=ideals)).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
+    ideal = alt.Chart(_data(ideals)).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
     layers = [
         ideal.encode(x=x, y=y, detail="load:N"),
-        alt.Chart(alt.Data(values=trials)).mark_point(filled=True, size=14, opacity=0.45).encode(
-            x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=".1f")]
-        ),
+        alt.Chart(_data(trials))
+        .mark_point(filled=True, size=14, opacity=0.45)
+        .encode(x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=".1f")]),
         alt.Chart(data).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour),
-        alt.Chart(data).mark_rule(strokeWidth=2.2).encode(x=x, y=alt.Y("low:Q", title="successful requests per second"), y2="high:Q", color=colour),
-        alt.Chart(data).mark_point(filled=True, size=34, opacity=1).encode(
-            x=x, y=y, color=colour,
-            tooltip=["load:N", "servers:Q", alt.Tooltip("tps:Q", format=".1f"), alt.Tooltip("low:Q", format=".1f"), alt.Tooltip("high:Q", format=".1f")],
+        alt.Chart(data)
+        .mark_rule(strokeWidth=2.2)
+        .encode(x=x, y=alt.Y("low:Q", title="successful requests per second"), y2="high:Q", color=colour),
+        alt.Chart(data)
+        .mark_point(filled=True, size=34, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            tooltip=[
+                "load:N",
+                "servers:Q",
+                alt.Tooltip("tps:Q", format=".1f"),
+                alt.Tooltip("low:Q", format=".1f"),
+                alt.Tooltip("high:Q", format=".1f"),
+            ],
         ),
-        alt.Chart(alt.Data(values=[r for r in cells if r["label"]])).mark_text(align="left", dx=8, fontWeight=600).encode(
-            x=x, y=y, text="label:N", color=colour
-        ),
-        alt.Chart(alt.Data(values=[r for r in ideals if r.get("label")])).mark_text(align="left", dx=8, color=theme.QUIET).encode(
-            x=x, y=y, text="label:N"
-        ),
-    ]  # fmt: skip
+        alt.Chart(_data([r for r in cells if r["label"]]))
+        .mark_text(align="left", dx=8, fontWeight=600)
+        .encode(x=x, y=y, text="label:N", color=colour),
+        alt.Chart(_data([r for r in ideals if r.get("label")]))
+        .mark_text(align="left", dx=8, color=theme.QUIET)
+        .encode(x=x, y=y, text="label:N"),
+    ]
     return _finish(alt.layer(*layers).properties(width=430, height=230))
 
 
@@ -81,16 +95,18 @@ def series(rows: list[dict[str, Any]], window: tuple[float, float]) -> Spec:
         .encode(x=alt.datum(window[0]), x2=alt.datum(window[1]))
     )
     line = base.mark_line(strokeWidth=0.8, opacity=0.75, color=theme.ACCENTS[0]).encode(
-        x=x, y=alt.Y("tps:Q", axis=alt.Axis(title="requests per second", tickCount=4)), detail="trial:N",
+        x=x,
+        y=alt.Y("tps:Q", axis=alt.Axis(title="requests per second", tickCount=4)),
+        detail="trial:N",
         tooltip=["trial:N", "t:Q", "tps:Q"],
-    )  # fmt: skip
+    )
     failed = (
         base.transform_filter("datum.failed != null")
         .mark_bar(color=theme.BAD, width=2)
         .encode(x=x, y="failed:Q", tooltip=["trial:N", "t:Q", "failed:Q"])
     )
     width = max(90, 470 // max(1, len(topologies)) - 12)
-    panel = alt.layer(shade, line, failed, data=alt.Data(values=rows)).properties(width=width, height=105)
+    panel = alt.layer(shade, line, failed, data=_data(rows)).properties(width=width, height=105)
     return _finish(
         panel.facet(
             row=alt.Row("load:N", sort=loads, title=None),
@@ -109,14 +125,22 @@ def gains(rows: list[dict[str, Any]]) -> Spec:
     top = max([r["ideal"] for r in rows] + [r["high"] or r["gain"] or 1 for r in rows])
     scale = alt.Scale(domain=[min([0.8] + [r["low"] or 1 for r in rows]), top * 1.03], zero=False, nice=False)
     x = alt.X("gain:Q", scale=scale, axis=alt.Axis(title="gain (×)", tickCount=6))
-    data = alt.Data(values=rows)
+    data = _data(rows)
     colour = alt.condition("datum.speaks", alt.value(theme.ACCENTS[0]), alt.value(theme.ACCENTS[3]))
     layers = [
-        alt.Chart(alt.Data(values=[{"one": 1}])).mark_rule(color=theme.QUIET, strokeWidth=1).encode(x=alt.X("one:Q", scale=scale)),
-        alt.Chart(data).mark_tick(color=theme.INK, thickness=1.4, height=13).encode(x=alt.X("ideal:Q", scale=scale), y=y),
-        alt.Chart(data).mark_rule(strokeWidth=2.2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=colour),
-        alt.Chart(data).mark_point(filled=True, size=42, opacity=1).encode(x=x, y=y, color=colour, tooltip=["step:N", "gain:Q", "low:Q", "high:Q"]),
-    ]  # fmt: skip
+        alt.Chart(_data([{"one": 1}]))
+        .mark_rule(color=theme.QUIET, strokeWidth=1)
+        .encode(x=alt.X("one:Q", scale=scale)),
+        alt.Chart(data)
+        .mark_tick(color=theme.INK, thickness=1.4, height=13)
+        .encode(x=alt.X("ideal:Q", scale=scale), y=y),
+        alt.Chart(data)
+        .mark_rule(strokeWidth=2.2)
+        .encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=colour),
+        alt.Chart(data)
+        .mark_point(filled=True, size=42, opacity=1)
+        .encode(x=x, y=y, color=colour, tooltip=["step:N", "gain:Q", "low:Q", "high:Q"]),
+    ]
     return _finish(alt.layer(*layers).properties(width=330, height=alt.Step(21)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,40 +17,35 @@ from weasyprint.urls import URLFetcher
 
 from report import charts
 from report.charts import FONTS, Spec
-from report.model import Chart, Report
+from report.model import Report
+from report.parts import Chart
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 WEIGHTS = (("Regular", 400), ("SemiBold", 600))
+DRAW = "for(const [name,spec] of Object.entries(SPECS))vegaEmbed('#chart-'+name,spec,{actions:false,renderer:'svg'});"
 
 
 def specification(chart: Chart) -> Spec:
     """The Altair specification of a chart of the model."""
-    draw = {"headline": charts.headline, "series": charts.series, "gains": charts.gains}[chart.name]
+    draw: Callable[..., Spec] = {"headline": charts.headline, "series": charts.series, "gains": charts.gains}[
+        chart.name
+    ]
     return draw(**chart.arguments)
 
 
 def html(report: Report) -> str:
     """The report for a screen, with interactive charts."""
-    specs: dict[str, Spec] = {}
+    shown = [chart for chart in (report.headline, report.gain_plot, report.series) if chart is not None]
+    specs = {chart.name: specification(chart) for chart in shown}
 
     def figure(chart: Chart) -> Markup:
-        specs[chart.name] = specification(chart)
-        return _figure(
-            chart,
-            Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>').format(
-                chart.name, chart.alternative
-            ),
-        )
+        place = Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>')
+        return _figure(chart, place.format(chart.name, chart.alternative))
 
-    body = _page(report, figure, _fonts() + _css("common") + _css("screen"), [])
-    if not specs:
-        return body
-    data = json.dumps(specs, sort_keys=True, separators=(",", ":")).replace("</", "<\\/")
-    start = f"const specs={data};for(const [name,spec] of Object.entries(specs))vegaEmbed('#chart-'+name,spec,{{actions:false,renderer:'svg'}});"
-    scripts = "".join(
-        f"<script>{script}</script>\n" for script in (_vega().replace("</script", "<\\/script"), start)
+    scripts = (
+        [_vega(), DRAW.replace("SPECS", json.dumps(specs, sort_keys=True, separators=(",", ":")))] if specs else []
     )
-    return body.replace("</main>\n", f"</main>\n{scripts}", 1)
+    return _page(report, figure, _fonts() + _css("common") + _css("screen"), scripts)
 
 
 def pdf(report: Report) -> bytes:
@@ -58,9 +53,9 @@ def pdf(report: Report) -> bytes:
 
     def figure(chart: Chart) -> Markup:
         drawn = charts.svg(specification(chart))
-        return _figure(
-            chart, Markup('<div role="img" aria-label="{}">{}</div>').format(chart.alternative, Markup(drawn))
-        )  # noqa: S704 - our own drawing, its texts escaped by the renderer
+        # The drawing is our own and its texts were escaped when it was drawn.
+        inline = Markup('<div role="img" aria-label="{}">{}</div>')
+        return _figure(chart, inline.format(chart.alternative, _own(drawn)))
 
     style = _css("common") + _css("paper").replace("{{HASH}}", report.hash)
     fonts = FontConfiguration()
@@ -90,10 +85,15 @@ def _page(report: Report, figure: object, style: str, scripts: list[str]) -> str
     return environment.get_template("report.html.j2").render(
         report=report,
         figure=figure,
-        table=parts.table,
-        style=Markup(style),
-        scripts=scripts,  # type: ignore[attr-defined] # a template's macros are its module's attributes  # noqa: S704 - our own files
+        table=parts.table,  # type: ignore[attr-defined] # a template's macros are attributes of its module
+        style=_own(style),
+        scripts=[_own(script.replace("</", "<\\/")) for script in scripts],
     )
+
+
+def _own(trusted: str) -> Markup:
+    """Text of this program that needs no escaping."""
+    return Markup(trusted)  # noqa: S704 - called for our own files and drawings only
 
 
 def _figure(chart: Chart, drawing: Markup) -> Markup:

@@ -17,9 +17,23 @@ CONFIG: dict[str, Any] = {
     "background": "transparent",
     "view": {"stroke": None},
     "axis": {
-        "labelColor": QUIET, "titleColor": QUIET, "labelFontSize": 9, "titleFontSize": 9, "titleFontWeight": "normal",
-        "domainColor": QUIET, "tickColor": QUIET, "gridColor": FAINT, "gridOpacity": 0.6, "tickSize": 3,
+        "labelColor": QUIET,
+        "titleColor": QUIET,
+        "labelFontSize": 9,
+        "titleFontSize": 9,
+        "titleFontWeight": "normal",
+        "domainColor": QUIET,
+        "tickColor": QUIET,
+        "gridColor": FAINT,
+        "gridOpacity": 0.6,
+        "tickSize": 3,
     },
-    "header": {"labelColor": QUIET, "labelFontSize": 9, "titleFontSize": 9, "titleColor": QUIET, "labelFontWeight": "normal"},
+    "header": {
+        "labelColor": QUIET,
+        "labelFontSize": 9,
+        "titleFontSize": 9,
+        "titleColor": QUIET,
+        "labelFontWeight": "normal",
+    },
     "text": {"fontSize": 9.5, "color": QUIET},
-}  # fmt: skip
+}

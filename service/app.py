@@ -58,9 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if len(images) > settings.max_batch:
             raise HTTPException(422, f"{len(images)} images in one request; at most {settings.max_batch}")
         return PredictResponse(
-            predictions=[
-                Digit(label=found.label, confidence=found.confidence) for found in classifier.predict(images)
-            ]
+            predictions=[Digit(label=found.label, confidence=found.confidence) for found in classifier.predict(images)]
         )
 
     @app.get("/healthz", summary="The process is alive")

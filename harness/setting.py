@@ -1,0 +1,108 @@
+"""A grid with everything it refers to, resolved and checked before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness import configuration, inventory, plan, units
+from harness.errors import BadInput
+from harness.grid import check_servers, expand, load_grid
+from harness.gridmodel import Grid
+from harness.inventory import Inventory
+from harness.plan import PlannedTrial
+from harness.results import StudyDirectory
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A grid with everything it refers to, resolved and checked."""
+
+    grid: Grid
+    inventory: Inventory
+    inventory_path: Path
+    configuration: dict[str, Any]
+    directory: StudyDirectory
+
+    @property
+    def planned(self) -> list[PlannedTrial]:
+        """Every trial in its order."""
+        return plan.order(expand(self.grid), self.grid.repeats, self.grid.seed)
+
+    @property
+    def left(self) -> list[PlannedTrial]:
+        """Trials to measure: those without a record, and those that could not be carried out."""
+        trials = self.directory.trials()
+        return plan.remaining(self.planned, {where for where, record in trials.items() if record.outcome != "failed"})
+
+    @property
+    def capacity_per_s(self) -> float | None:
+        """What the lab sizes a server to; None where servers are what they are."""
+        wanted = self.grid.vars.get("lab_server_capacity", self.inventory.capacity)
+        try:
+            return units.per_second(wanted) if wanted else None
+        except ValueError as error:
+            raise BadInput(f"lab_server_capacity: {error}") from None
+
+    def takes_s(self, trials: list[PlannedTrial]) -> float:
+        """Seconds that these trials will take, with what comes before and after."""
+        return plan.estimate_s(self.grid, trials, self.capacity_per_s) + plan.FIXED_S
+
+
+def role_variables(root: Path) -> frozenset[str]:
+    """Names of all public variables of the roles that a cell may vary."""
+    names = {"lab_server_capacity"}
+    for role in ("ml_server", "nginx_lb", "locust"):
+        names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
+    return frozenset(names)
+
+
+def describe(root: Path, path: Path, name: str) -> Inventory:
+    """How Ansible resolves the inventory; kept until something it depends on changes."""
+    kept = root / ".state" / "inventory" / f"{inventory.sources_hash(root, path)}.json"
+    found = inventory.read_kept(kept, name)
+    if found is None:
+        from harness.ansible import Ansible  # takes long to load, and mostly a kept description is there
+
+        outcome = Ansible(root, path, root / ".state" / "log").run("playbooks/describe-inventory.yml", timeout_s=60)
+        said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
+        found = inventory.from_descriptions(name, said)
+        inventory.keep(kept, found)
+    return found
+
+
+def resolve(root: Path, grid_file: Path, other_inventory: str | None) -> Setting:
+    """Load and check everything before anything is touched; raises BadInput."""
+    grid, document = load_grid(grid_file, role_variables(root))
+    if other_inventory:
+        grid = grid.model_copy(update={"inventory": other_inventory})
+    path = inventory.resolve(root, grid.inventory, grid_file)
+    hosts = describe(root, path, grid.inventory)
+    check_servers(grid_file, grid, document, len(hosts.servers))
+    effective = configuration.effective(grid, hosts)
+    setting = Setting(grid, hosts, path, effective, configuration.directory_for(root / "results", grid, effective))
+    check_budget(grid_file, setting)
+    return setting
+
+
+def check_budget(grid_file: Path, setting: Setting) -> None:
+    """Refuse a plan that takes longer than the grid's budget; raises BadInput."""
+    takes_s, allowed = setting.takes_s(setting.planned), setting.grid.budget.time
+    if allowed is not None and takes_s > allowed:
+        raise BadInput(
+            f"{grid_file}: budget: the plan takes about {takes_s / 60:.0f} min, the budget is {allowed / 60:.0f} min; "
+            "take fewer cells or repeats, shorter trials, or a larger budget"
+        )
+
+
+def what_changed(root: Path, setting: Setting) -> tuple[str, list[str]] | None:
+    """The newest other study of this name and what differs from it, when this one is not there yet."""
+    if setting.directory.path.exists():
+        return None
+    other = configuration.latest_other(root / "results", setting.grid, setting.directory)
+    if other is None:
+        return None
+    return other[0].path.name, configuration.differences(other[1], setting.configuration)

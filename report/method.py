@@ -1,0 +1,83 @@
+"""How a study was measured, in words. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.cells import Summary
+from harness.results import TrialData
+from report import format as text
+
+
+def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
+    """What somebody needs to repeat it; what is not known is left out."""
+    environment = study.get("environment", {})
+    told = [
+        ("Load", _load(summary)),
+        (
+            "Order",
+            f"{text.count(summary.grid.repeats, 'randomised complete block')}, seed {study['seed']}; "
+            "gains are paired by block",
+        ),
+        ("Engine", f"Locust {environment.get('locust', '')}; latencies from merged HDR histograms (closed model)"),
+        ("Balancer", environment.get("nginx", "").replace("nginx version: ", "")),
+        ("Machine", _machine(environment.get("machine", {}))),
+        ("Versions", _versions(environment)),
+        ("Images", ", ".join(sorted(set(environment.get("images", {}).values())))),
+        ("Lab", _lab(study.get("sizing"))),
+        ("Program", environment.get("git", "")),
+        ("Time", _time(study, trials)),
+    ]
+    return [(name, said) for name, said in told if said]
+
+
+def _load(summary: Summary) -> str:
+    load = summary.grid.load
+    return (
+        f"closed loop: think time {load.think_time:g} s ± 50 %, ramp-up {load.ramp_up:g} s, "
+        f"trial {load.duration:g} s, timeout {load.timeout:g} s; steady window from {load.window_from_s:g} s "
+        f"to {load.duration:g} s; one kept-alive connection a user"
+    )
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    if not machine:
+        return ""
+    cores = text.count(machine["cores"], "core")
+    return f"{machine['cpu']}, {cores}, {machine['memory_gb']} GB, {machine['system']} {machine['kernel']}"
+
+
+def _versions(environment: dict[str, Any]) -> str:
+    if not environment:
+        return ""
+    packages = [f"{name} {version}" for name, version in environment["packages"].items()]
+    return ", ".join([*packages, f"Docker {environment['docker']}", f"Python {environment['python']}"])
+
+
+def _lab(sizing: dict[str, Any] | None) -> str:
+    if not sizing:
+        return ""
+    wanted, cpus, found = sizing["capacity_per_s"], sizing["cpus"], sizing["measured_per_s"]
+    return f"a server is sized to {wanted:g} requests per second: {cpus:.3f} CPU gave {found:g} in the probe"
+
+
+def _time(study: dict[str, Any], trials: dict[str, TrialData]) -> str:
+    if not study["runs"]:
+        return ""
+    took = text.duration(sum(run["duration_s"] for run in study["runs"]))
+    between = sorted(d.record.overhead_s for d in trials.values() if d.record.overhead_s is not None)
+    median = f"; between two loads {between[len(between) // 2]:.1f} s (median)" if between else ""
+    return f"{took} in {text.count(len(study['runs']), 'run')}{median}"
+
+
+def notes() -> list[str]:
+    """How to read the figures."""
+    return [
+        "Throughput counts successful requests only: the expected status and a right body. Failed requests never do.",
+        "A gain is exp(mean ln(larger / smaller)) over pairs of the same block; its interval is that of a paired t on "
+        "the logs. Repeats are the unit, never seconds, which depend on each other. Each interval is 95 % by itself.",
+        "Peak TPS is the largest mean of 10 consecutive seconds anywhere in a trial; a ratio of peaks is noisier "
+        "than a ratio of means and stands in the table for comparison only.",
+        "h is the share of users that Little's law cannot place: (N − L − X·Z) / N. A generator that keeps up has "
+        "an h near 0.",
+    ]

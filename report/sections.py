@@ -1,0 +1,127 @@
+"""Tables of the report, as finished text. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.gains import CellSummary, Gain
+from harness.results import TrialData
+from harness.thresholds import Thresholds, overridden
+from report import answer
+from report import format as text
+from report.parts import Row, Table
+
+
+def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, Table]]:
+    """A table for each load."""
+    verdicts = {(c.servers, answer.load_name(c.others)): c.verdict for c in cells}
+    found: dict[str, list[Row]] = {}
+    for gain in gains:
+        load = answer.load_name(gain.others)
+        sides = [verdicts.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
+        efficiency = text.percent(gain.efficiency)
+        word = gain.word + (f": {gain.reason}" if gain.reason else "")
+        found.setdefault(load, []).append(
+            [
+                f"{gain.from_servers} → {gain.to_servers}",
+                text.ratio(gain.ratio.value if gain.ratio else None),
+                text.ratio_interval(gain.ratio),
+                text.ratio(gain.step_ideal),
+                f"≥ {efficiency}" if gain.kind == "floor" and gain.efficiency is not None else efficiency,
+                text.ratio(gain.peak_ratio),
+                str(gain.k),
+                " → ".join(sides),
+                word,
+            ]
+        )
+    columns = [
+        "servers",
+        "gain",
+        "95 % interval",
+        "ideal",
+        "efficiency",
+        "peak gain",
+        "k",
+        "limited by",
+        "what may be said",
+    ]
+    return [(f"At {load}", Table(columns, rows, (1, 2, 3, 4, 5, 6))) for load, rows in found.items()]
+
+
+def cell_table(cells: list[CellSummary]) -> Table:
+    """One row a cell: figures, outcome and what limited it."""
+    columns = [
+        "cell",
+        "TPS",
+        "peak TPS",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "errors",
+        "usable",
+        "outcome",
+        "limited by",
+        "because",
+    ]
+    rows = [
+        [
+            answer.cell_name(cell),
+            text.rate_interval(cell.tps),
+            text.rate(cell.tps_peak),
+            *(text.milliseconds(cell.latency_ms.get(p)) for p in ("p50", "p95", "p99")),
+            text.percent(cell.error_rate, 1),
+            f"{cell.usable} of {cell.trials}",
+            cell.outcome.replace("_", " "),
+            cell.verdict if cell.usable else text.NOTHING,
+            cell.verdict_why if cell.usable else cell.cause,
+        ]
+        for cell in cells
+    ]
+    return Table(columns, rows, (1, 2, 3, 4, 5, 6, 7))
+
+
+def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
+    """Every trial that was attempted."""
+    columns = [
+        "#",
+        "trial",
+        "TPS",
+        "peak",
+        "errors",
+        "p95 ms",
+        "h",
+        "outcome",
+        "limited by",
+        "what was noticed",
+    ]
+    rows = []
+    known = [where for where in study["plan"] if where in trials]
+    for where in [*known, *(w for w in trials if w not in study["plan"])]:
+        record = trials[where].record
+        noticed = "; ".join(f"{f['rule']} {f['cause']}" for f in record.findings) or record.cause
+        rows.append(
+            [
+                str(record.block_position),
+                where,
+                text.rate(record.tps_mean, 0.5),
+                text.rate(record.tps_peak, 0.5),
+                text.percent(record.error_rate, 1),
+                text.milliseconds(record.latency_ms.get("p95")),
+                text.percent(record.figures.get("little_gap"), 1),
+                record.outcome.replace("_", " "),
+                record.verdict.get("limit", text.NOTHING),
+                noticed,
+            ]
+        )
+    return Table(columns, rows, (0, 2, 3, 4, 5, 6))
+
+
+def threshold_table(limits: Thresholds) -> Table:
+    """Every threshold, marked where the grid changed it."""
+    changed = overridden(limits)
+    rows = []
+    for name, declared in Thresholds.model_fields.items():
+        rule, _, words = (declared.description or "").partition(": ")
+        value = f"{getattr(limits, name):g}"
+        rows.append([rule, name, words, f"{value} (set in the grid)" if name in changed else value])
+    return Table(["rule", "name", "what it bounds", "value"], rows, (3,))
