@@ -34,7 +34,7 @@ def environment(root: Path, inventory: Inventory, probes: Probes, client: docker
         "packages": {name: version for name in TOLD if (version := _version(name))},
         "nginx": probes.run_in(inventory.balancer, ["nginx", "-v"]).strip(),
         "nginx_configuration": probes.run_in(
-            inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/nginx.conf"]
+            inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]
         ),
         "locust": probes.run_in(
             inventory.generator,

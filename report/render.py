@@ -27,10 +27,10 @@ DRAW = "for(const [name,spec] of Object.entries(SPECS))vegaEmbed('#chart-'+name,
 
 def specification(chart: Chart) -> Spec:
     """The Altair specification of a chart of the model."""
-    draw: Callable[..., Spec] = {"headline": charts.headline, "series": charts.series, "gains": charts.gains}[
+    draw: dict[str, Callable[..., Spec]] = {"headline": charts.headline, "series": charts.series, "gains": charts.gains}[
         chart.name
     ]
-    return draw(**chart.arguments)
+    return draw[chart.name](**chart.arguments)
 
 
 def html(report: Report) -> str:
