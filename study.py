@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 GridOption = Annotated[Path, typer.Option("--grid", help="The study's grid, a YAML file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
+ResultsOption = Annotated[Path, typer.Option("--results", help="Where studies keep their directories.")]
 InventoryOption = Annotated[
     str | None, typer.Option("--inventory", help="Another inventory than the grid's, e.g. inventory/lab.")
 ]
@@ -62,6 +63,7 @@ def run(
     context: typer.Context,
     grid: GridOption = Path("grid.yaml"),
     other_inventory: InventoryOption = None,
+    results: ResultsOption = ROOT / "results",
     as_json: JsonOption = False,
 ) -> None:
     """Deploy, load and measure every cell of a grid, and render the report.
@@ -75,7 +77,7 @@ def run(
     if context.invoked_subcommand is not None:
         return
     console = Console(as_json)
-    setting = resolve(ROOT, grid, other_inventory)
+    setting = resolve(ROOT, results, grid, other_inventory)
     tell_change(console, setting)
     interrupts = Interrupts(console)
     interrupted = False
@@ -104,7 +106,7 @@ def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
 
 def tell_change(console: Console, setting: Setting) -> None:
     """Say what changed when this configuration starts a new directory beside an older one."""
-    found = what_changed(ROOT, setting)
+    found = what_changed(setting)
     if found is None:
         return
     older, changes = found
@@ -164,11 +166,14 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
 
 @app.command("plan")
 def plan_command(
-    grid: GridOption = Path("grid.yaml"), other_inventory: InventoryOption = None, as_json: JsonOption = False
+    grid: GridOption = Path("grid.yaml"),
+    other_inventory: InventoryOption = None,
+    results: ResultsOption = ROOT / "results",
+    as_json: JsonOption = False,
 ) -> None:
     """Show cells, order and estimated time; touch nothing."""
     console = Console(as_json)
-    setting = resolve(ROOT, grid, other_inventory)
+    setting = resolve(ROOT, results, grid, other_inventory)
     grid_, left = setting.grid, {trial.path for trial in setting.left}
     takes_s = setting.takes_s(setting.left)
     if as_json:
@@ -218,12 +223,13 @@ def doctor(as_json: JsonOption = False) -> None:
     if as_json:
         console.json([asdict(check) for check in checks])
     else:
-        console.table(
-            ("", "needed", "found, or what to do"),
-            [["ok" if check.ok else "missing", check.name, check.found or check.mend] for check in checks],
-        )
+        rows = [["ok" if check.ok else "missing", check.name, check.found] for check in checks]
+        console.table(("", "needed", "found"), rows)
+        for check in checks:
+            if not check.ok:
+                console.say(f"to mend it: {check.mend}")
         if not all(check.ok for check in checks) and system.may_install():
-            console.say("'python study.py --grid grid.yaml' installs this by itself")
+            console.say("'python study.py --grid grid.yaml' does this by itself")
     raise typer.Exit(0 if all(check.ok for check in checks) else 4)
 
 
@@ -237,7 +243,7 @@ def down(
 
     console = Console()
     name = other_inventory or "inventory/lab"
-    hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT / "grid.yaml"), name)
+    hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT, "--inventory"), name)
     variables = hosts.servers[0].variables
     client = probes.connect()
     removed = cleanup.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))

@@ -93,13 +93,13 @@ def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]
     return inventory
 
 
-def resolve(root: Path, inventory: str, grid: Path) -> Path:
-    """The inventory a grid names, relative to the project or to the grid; BadInput when there is none."""
-    for base in (root, grid.parent):
+def resolve(root: Path, inventory: str, beside: Path, where: str) -> Path:
+    """An inventory's path, relative to the project or to a folder; BadInput, which says `where`, when there is none."""
+    for base in (root, beside):
         if (base / inventory).exists():
             return (base / inventory).resolve()
     known = sorted(str(p.relative_to(root)) for p in (root / "inventory").iterdir() if p.is_dir())
-    raise BadInput(f"{grid}: there is no inventory {inventory!r}; there are: {', '.join(known)}")
+    raise BadInput(f"{where}: there is no inventory {inventory!r}; there are: {', '.join(known)}")
 
 
 def sources_hash(root: Path, inventory: Path) -> str:

@@ -74,35 +74,37 @@ def describe(root: Path, path: Path, name: str) -> Inventory:
     return found
 
 
-def resolve(root: Path, grid_file: Path, other_inventory: str | None) -> Setting:
+def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | None = None) -> Setting:
     """Load and check everything before anything is touched; raises BadInput."""
     grid, document = load_grid(grid_file, role_variables(root))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
-    path = inventory.resolve(root, grid.inventory, grid_file)
+    line = document.line(("inventory",))
+    where = "--inventory" if other_inventory else f"{grid_file}:{line}"
+    path = inventory.resolve(root, grid.inventory, grid_file.parent, where)
     hosts = describe(root, path, grid.inventory)
     check_servers(grid_file, grid, document, len(hosts.servers))
     effective = configuration.effective(grid, hosts)
-    setting = Setting(grid, hosts, path, effective, configuration.directory_for(root / "results", grid, effective))
-    check_budget(grid_file, setting)
+    setting = Setting(grid, hosts, path, effective, configuration.directory_for(results, grid, effective))
+    check_budget(f"{grid_file}:{document.line(('budget',))}", setting)
     return setting
 
 
-def check_budget(grid_file: Path, setting: Setting) -> None:
+def check_budget(where: str, setting: Setting) -> None:
     """Refuse a plan that takes longer than the grid's budget; raises BadInput."""
     takes_s, allowed = setting.takes_s(setting.planned), setting.grid.budget.time
     if allowed is not None and takes_s > allowed:
         raise BadInput(
-            f"{grid_file}: budget: the plan takes about {takes_s / 60:.0f} min, the budget is {allowed / 60:.0f} min; "
+            f"{where}: budget: the plan takes about {takes_s / 60:.0f} min, the budget is {allowed / 60:.0f} min; "
             "take fewer cells or repeats, shorter trials, or a larger budget"
         )
 
 
-def what_changed(root: Path, setting: Setting) -> tuple[str, list[str]] | None:
+def what_changed(setting: Setting) -> tuple[str, list[str]] | None:
     """The newest other study of this name and what differs from it, when this one is not there yet."""
     if setting.directory.path.exists():
         return None
-    other = configuration.latest_other(root / "results", setting.grid, setting.directory)
+    other = configuration.latest_other(setting.directory.path.parent, setting.grid, setting.directory)
     if other is None:
         return None
     return other[0].path.name, configuration.differences(other[1], setting.configuration)

@@ -74,14 +74,23 @@ def _engine() -> Check:
 
 
 def _pango() -> Check:
-    for library in ("libpango-1.0.so.0", "libpango-1.0.dylib", "/opt/homebrew/lib/libpango-1.0.dylib"):
+    name = "Pango and HarfBuzz, which draw the PDF"
+    found = [_loadable(library) for library in ("pango-1.0", "harfbuzz-subset")]
+    if all(found):
+        return Check(name, ", ".join(found), "")
+    packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+    return Check(name, "", _install(packages, "install Pango and HarfBuzz (on macOS: brew install pango harfbuzz)"))
+
+
+def _loadable(library: str) -> str:
+    """The file by which a shared library can be loaded; empty when it cannot."""
+    for file in (f"lib{library}.so.0", f"lib{library}.dylib", f"/opt/homebrew/lib/lib{library}.dylib"):
         try:
-            ctypes.CDLL(library)
+            ctypes.CDLL(file)
         except OSError:
             continue
-        return Check("Pango, which draws the PDF", library, "")
-    packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
-    return Check("Pango, which draws the PDF", "", _install(packages, "install Pango (on macOS: brew install pango)"))
+        return file
+    return ""
 
 
 def _bootstrapper() -> Check:

@@ -20,7 +20,7 @@ from harness.probes import Probes
 from harness.results import Sample
 
 VERIFY_WITHIN_S = 10.0
-UNLOADED_REQUESTS = 12
+UNLOADED_REQUESTS = 8
 
 
 @dataclass

@@ -57,7 +57,7 @@ def _who(step: Gain) -> str:
 
 def _clause(step: Gain, first: bool) -> str:
     who, gain, interval = _who(step), step.ratio, text.ratio_interval(step.ratio)
-    shown = text.ratio(gain.value if gain else None) + ("" if interval == text.NOTHING else f" {interval}")
+    shown = text.ratio(gain) + ("" if interval == text.NOTHING else f" {interval}")
     if step.kind == "none" or gain is None:
         return f"{who} could not be judged: {step.reason}"
     if step.kind == "not_measurable":

@@ -10,16 +10,26 @@ NOTHING = "–"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
-def ratio(value: float | None) -> str:
-    """A gain, as in 1.82×."""
-    return NOTHING if value is None else f"{value:.2f}×"
+def ratio(value: float | Interval | None) -> str:
+    """A gain, as in 1.82×; with a third digit when its interval is that narrow."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, Interval):
+        return f"{value.value:.{_ratio_digits(value)}f}×"
+    return f"{value:.2f}×"
 
 
 def ratio_interval(interval: Interval | None) -> str:
     """The 95 % interval of a gain, as in [1.74, 1.90]."""
     if interval is None or interval.low is None or interval.high is None:
         return NOTHING
-    return f"[{interval.low:.2f}, {interval.high:.2f}]"
+    digits = _ratio_digits(interval)
+    return f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def _ratio_digits(interval: Interval) -> int:
+    narrow = interval.low is not None and interval.high is not None and interval.high - interval.low < 0.015
+    return 3 if narrow else 2
 
 
 def rate(value: float | None, spread: float | None = None) -> str:

@@ -27,9 +27,11 @@ DRAW = "for(const [name,spec] of Object.entries(SPECS))vegaEmbed('#chart-'+name,
 
 def specification(chart: Chart) -> Spec:
     """The Altair specification of a chart of the model."""
-    draw: dict[str, Callable[..., Spec]] = {"headline": charts.headline, "series": charts.series, "gains": charts.gains}[
-        chart.name
-    ]
+    draw: dict[str, Callable[..., Spec]] = {
+        "headline": charts.headline,
+        "series": charts.series,
+        "gains": charts.gains,
+    }
     return draw[chart.name](**chart.arguments)
 
 

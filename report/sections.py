@@ -24,7 +24,7 @@ def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, 
         found.setdefault(load, []).append(
             [
                 f"{gain.from_servers} → {gain.to_servers}",
-                text.ratio(gain.ratio.value if gain.ratio else None),
+                text.ratio(gain.ratio),
                 text.ratio_interval(gain.ratio),
                 text.ratio(gain.step_ideal),
                 f"≥ {efficiency}" if gain.kind == "floor" and gain.efficiency is not None else efficiency,

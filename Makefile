@@ -1,0 +1,41 @@
+# `make test` sets up what it needs and runs everything; CI calls exactly that.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: test setup lint unit integration lock benchmarks picture
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+setup:
+	$(PYTHON) -m harness.bootstrap --dev
+	$(BIN)/python -m harness.system
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/ansible-lint
+
+unit: setup
+	$(BIN)/python -m pytest tests/unit
+
+integration: setup
+	$(BIN)/python -m pytest tests/integration
+
+benchmarks: setup
+	$(BIN)/python -m benchmarks.speed
+
+# A picture of a study's first page for the README: make picture STUDY=results/fastapi-scale-out-...
+picture: setup
+	$(BIN)/python -m benchmarks.picture $(STUDY) docs/report-page-1.png
+
+# Lock again after editing pyproject.toml or a requirements.in.
+lock:
+	$(BIN)/uv lock
+	$(BIN)/uv export --quiet --no-header --frozen --no-dev --format requirements-txt -o requirements/run.txt
+	$(BIN)/uv export --quiet --no-header --frozen --format requirements-txt -o requirements/dev.txt
+	for name in service/requirements service/requirements-train roles/locust/files/image/requirements; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	    --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; \
+	done

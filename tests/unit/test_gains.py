@@ -1,0 +1,132 @@
+"""What may be said of a gain (rules E15, E17, E18), and the sentences made of it."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import cells
+from harness.gains import Gain
+from harness.results import StudyDirectory
+from report import answer
+from tests.builders import record, study
+
+Rates = dict[tuple[int, int], list[float | None]]
+ONE: list[float | None] = [280, 284, 277, 281, 279]
+TWO: list[float | None] = [510, 517, 503, 512, 508]  # 1.82 times ONE
+IDEAL: list[float | None] = [560, 568, 554, 562, 558]
+
+
+def only(tmp_path: Path, rates: Rates, **more: object) -> Gain:
+    return cells.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, **more)).gains[0]
+
+
+def test_a_gain_below_the_ideal_is_sub_linear(tmp_path: Path) -> None:
+    gain = only(tmp_path, {(1, 100): ONE, (2, 100): TWO})
+    assert (gain.word, gain.kind, gain.k) == ("sub-linear", "gain", 5)
+    assert gain.efficiency == pytest.approx(0.91, abs=0.005)
+
+
+def test_linear_needs_an_interval_that_is_narrow_and_holds_the_ideal(tmp_path: Path) -> None:
+    assert only(tmp_path, {(1, 100): ONE, (2, 100): [561, 566, 555, 561, 559]}).word == "linear"
+
+
+def test_a_wide_interval_that_holds_the_ideal_is_only_faster(tmp_path: Path) -> None:
+    assert only(tmp_path, {(1, 100): ONE, (2, 100): [480, 620, 520, 640, 560]}).word == "faster"
+
+
+def test_more_than_ideal_makes_the_baseline_suspect(tmp_path: Path) -> None:
+    assert only(tmp_path, {(1, 100): ONE, (2, 100): [650, 655, 645, 652, 648]}).word == "baseline suspect"
+
+
+def test_no_difference_and_a_loss_are_said(tmp_path: Path) -> None:
+    same = only(tmp_path / "a", {(1, 100): ONE, (2, 100): [275, 290, 270, 288, 281]})
+    assert same.word == "not told apart from 1"
+    assert only(tmp_path / "b", {(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}).word == "slower"
+
+
+def test_few_repeats_are_indicative_and_fewer_have_no_interval(tmp_path: Path) -> None:
+    assert only(tmp_path / "a", {(1, 100): ONE[:3], (2, 100): TWO[:3]}).word == "indicative: sub-linear"
+    two = only(tmp_path / "b", {(1, 100): ONE[:2], (2, 100): TWO[:2]})
+    assert two.word == "too few repeats"
+    assert two.ratio is not None
+    assert two.ratio.low is None
+
+
+def test_a_baseline_that_users_limited_says_nothing_about_servers(tmp_path: Path) -> None:
+    gain = only(tmp_path, {(1, 100): ONE, (2, 100): ONE}, limits={(1, 100): "users", (2, 100): "users"})
+    assert (gain.kind, gain.word) == ("not_measurable", "not measurable at this load")
+    assert gain.ratio is not None  # the measured ratio stays in the table
+    assert gain.efficiency is None
+
+
+def test_a_larger_topology_that_users_limited_makes_the_gain_a_floor(tmp_path: Path) -> None:
+    gain = only(tmp_path, {(1, 100): ONE, (2, 100): TWO}, limits={(2, 100): "users"})
+    assert (gain.kind, gain.word) == ("floor", "at least")
+    assert gain.ratio is not None
+    assert gain.ratio.low is not None
+    assert gain.efficiency == pytest.approx(gain.ratio.low / 2)
+
+
+def test_gains_are_paired_by_block_and_refused_trials_leave_their_block_out(tmp_path: Path) -> None:
+    gain = only(tmp_path, {(1, 100): [280, None, 277, 281, 279], (2, 100): TWO})
+    assert gain.k == 4
+
+
+def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
+    directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): [None], (2, 100): [510]})
+    where = "servers-1_vusers-100/r1"
+    data = directory.trial(where)
+    data.record.outcome, data.record.cause = "server_down", "server-1 died with exit code 137"
+    directory.write_trial(where, data)
+    gain = cells.from_directory(directory).gains[0]
+    assert gain.kind == "none"
+    assert gain.reason.startswith("1 server went down, 2 carried it")
+
+
+@pytest.mark.parametrize(
+    ("rates", "limits", "sentence"),
+    [
+        (
+            {(1, 2000): ONE, (2, 2000): TWO, (3, 2000): [745, 752, 738, 747, 744]},
+            {},
+            "At 2000 users a second server gave 1.820× [1.817, 1.823] the throughput, 91 % of ideal; "
+            "a third server gave 1.463× [1.460, 1.466] more, 98 % of its ideal 1.5×.",
+        ),
+        (
+            {(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO},
+            {(2, 1000): "users", (3, 1000): "users"},
+            "a third server found no more load to serve",
+        ),
+        (
+            {(1, 100): [None], (2, 100): [None]},
+            {},
+            "At 100 users a second server could not be judged: 1 server: refused",
+        ),
+        ({(1, 100): [None]}, {}, "Nothing that was measured may be counted"),
+        ({(2, 100): ONE}, {}, "2 servers answered 280 [277, 283] requests per second at 100 users"),
+        ({(1, 100): ONE, (4, 100): IDEAL}, {}, "going from 1 to 4 servers gave 2.00×"),
+        ({(1, 100): ONE, (2, 100): [275, 290, 270, 288, 281]}, {}, "made no difference that could be told"),
+        ({(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}, {}, "lowered throughput to 0.72×"),
+        ({(1, 100): ONE[:2], (2, 100): TWO[:2]}, {}, "(indicative: 2 repeats only)"),
+    ],
+)
+def test_the_answer_is_what_a_good_engineer_would_write(
+    rates: Rates, limits: dict[tuple[int, int], str], sentence: str, tmp_path: Path
+) -> None:
+    summary = cells.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits))
+    said = " ".join(answer.answer(summary.gains, summary.cells))
+    assert sentence in said
+
+
+def test_objectives_that_are_missed_are_listed(tmp_path: Path) -> None:
+    directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): [100.0]}, objectives={"error_rate": "1%"})
+    data = directory.trial("servers-1_vusers-100/r1")
+    data.record.error_rate = 0.02
+    directory.write_trial("servers-1_vusers-100/r1", data)
+    summary = cells.from_directory(directory)
+    missed = cells.missed_objectives(summary.grid, summary.cells)
+    assert missed == ["servers 1, vusers 100: error rate 2.00 %, wanted at most 1.00 %"]
+
+
+def test_a_record_without_a_rate_is_not_usable() -> None:
+    assert not record(1, 100, 1, None).usable

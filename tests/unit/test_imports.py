@@ -1,0 +1,64 @@
+"""Dependencies point one way."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Package → what of ours it may import.
+ALLOWED = {"harness": {"harness"}, "report": {"report", "harness"}, "service": {"service"}}
+# Modules that do no I/O and read no clock.
+PURE = [
+    "harness/plan.py",
+    "harness/quality.py",
+    "harness/verdict.py",
+    "harness/gains.py",
+    "harness/stats.py",
+    "report/model.py",
+    "report/format.py",
+    "report/answer.py",
+    "report/figures.py",
+    "report/sections.py",
+    "report/method.py",
+]
+IMPURE = {"time", "datetime", "os", "pathlib", "subprocess", "socket", "httpx", "docker", "sys", "shutil"}
+
+
+def imported(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_packages_import_only_what_they_may() -> None:
+    ours = {"harness", "report", "service", "study", "tests", "benchmarks"}
+    for package, allowed in ALLOWED.items():
+        for file in (ROOT / package).rglob("*.py"):
+            tops = {name.split(".")[0] for name in imported(file)} & ours
+            assert tops <= allowed, f"{file} imports {tops - allowed}"
+
+
+def test_only_one_module_speaks_to_ansible_runner_and_one_prints() -> None:
+    for file in [*(ROOT / "harness").rglob("*.py"), *(ROOT / "report").rglob("*.py")]:
+        names = imported(file)
+        assert "ansible_runner" not in names or file.name == "ansible.py", file
+        assert not any(n.split(".")[0] == "rich" for n in names) or file.name == "console.py", file
+
+
+def test_pure_modules_do_no_io_and_read_no_clock() -> None:
+    for name in PURE:
+        tops = {module.split(".")[0] for module in imported(ROOT / name)}
+        assert not tops & IMPURE, f"{name} imports {tops & IMPURE}"
+
+
+def test_modules_stay_small() -> None:
+    for file in [
+        *(ROOT / "harness").rglob("*.py"),
+        *(ROOT / "report").rglob("*.py"),
+        *(ROOT / "service").rglob("*.py"),
+    ]:
+        lines = len(file.read_text(encoding="utf-8").splitlines())
+        assert lines <= 270, f"{file} has {lines} lines: split it by meaning"

@@ -1,0 +1,126 @@
+"""Evidence rules: a healthy trial passes all, and each fault is found by its own rule."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness import quality
+from harness.quality import Observation
+from harness.thresholds import Thresholds
+from tests.builders import observation, samples
+
+LIMITS = Thresholds()
+
+
+def found(seen: Observation) -> dict[str, str]:
+    return {f.rule: f.severity for f in quality.judge(seen, LIMITS)}
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3])
+def test_a_healthy_trial_passes_every_rule(servers: int) -> None:
+    seen = observation(rate=280 * servers, users=2000, servers=servers)
+    assert quality.judge(seen, LIMITS) == []
+    assert quality.outcome_of([], {}) == ("ok", "")
+
+
+def test_e3_a_missing_second_is_named() -> None:
+    rows = [s for s in samples(280, 1000) if s.t_s != 9]
+    finding = quality.judge(observation(samples=rows), LIMITS)[0]
+    assert (finding.rule, finding.severity) == ("E3", "refuse")
+    assert "[9]" in finding.cause
+
+
+def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
+    rows = samples(280, 1000)
+    assert found(observation(samples=[*rows, rows[5]]))["E3"] == "refuse"
+    assert found(observation(lost_workers=1))["E3"] == "refuse"
+
+
+@pytest.mark.parametrize(("missing", "severity"), [(0.015, None), (0.03, "degrade"), (0.08, "refuse")])
+def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, severity: str | None) -> None:
+    """Sick generators were seen to lose 6–14 % of their users."""
+    rows = [replace(s, in_flight=s.in_flight - 1000 * missing) for s in samples(280, 1000)]
+    assert found(observation(samples=rows)).get("E5") == severity
+
+
+def test_e5_requests_that_never_reach_the_balancer_are_found() -> None:
+    seen = observation()
+    shy = replace(seen, balancer={**seen.balancer, "mean_in_flight": 300.0})
+    assert found(shy)["E5"] == "refuse"
+
+
+def test_e6_a_busy_generator_is_refused() -> None:
+    assert found(observation(samples=samples(280, 1000, busiest_cpu_s=0.7)))["E6"] == "refuse"
+
+
+def test_e8_some_errors_degrade_and_a_collapse_stops() -> None:
+    rows = samples(280, 1000, failed=6)
+    assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "degrade"
+    assert quality.collapse(samples(100, 1000, failed=200), 7, LIMITS)
+    assert quality.collapse(samples(280, 1000, failed=100), 7, LIMITS) == ""
+
+
+def test_e8_no_success_for_ten_seconds_after_ramp_up_stops() -> None:
+    rows = [replace(s, completed=0 if s.t_s >= 7 else 280) for s in samples(280, 1000)]
+    assert "no request succeeded for 10 s" in quality.collapse(rows, 7, LIMITS)
+    slow_start = [replace(s, completed=0 if s.t_s < 7 else 280) for s in samples(280, 1000)]
+    assert quality.collapse(slow_start, 7, LIMITS) == ""
+
+
+def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
+    died = {"server-1": "was killed for want of memory"}
+    findings = quality.judge(observation(died=died), LIMITS)
+    outcome, cause = quality.outcome_of(findings, died)
+    assert outcome == "server_down"
+    assert "server-1 was killed for want of memory" in cause
+
+
+def test_e9_events_of_the_balancer_are_named() -> None:
+    seen = observation()
+    logged = replace(seen, balancer={**seen.balancer, "events": {"worker_connections are not enough": 12}})
+    finding = next(f for f in quality.judge(logged, LIMITS) if f.rule == "E9")
+    assert "worker_connections are not enough" in finding.cause
+    assert "nginx_lb_settings: tuned" in finding.next_step
+
+
+def bent(seen: Observation, **more: Any) -> Observation:
+    return replace(seen, balancer={**seen.balancer, **more})
+
+
+def test_e13_lost_requests_are_found_wherever_they_went() -> None:
+    seen = observation()
+    done = sum(s.completed for s in seen.samples)
+    assert found(bent(seen, statuses={"200": done - 200}))["E13"] == "refuse"
+    assert found(replace(seen, served={"server-1": {"200": done + 200}}))["E13"] == "refuse"
+    assert found(replace(seen, generator_errors={"timeout": 200}))["E13"] == "refuse"
+    assert "E13" not in found(bent(seen, statuses={"200": done - 15}))
+
+
+def test_e13_requests_given_up_stand_as_499() -> None:
+    seen = observation()
+    done = sum(s.completed for s in seen.samples)
+    given_up = replace(
+        bent(seen, statuses={"200": done, "499": 150}),
+        generator_errors={"timeout": 150},
+        served={"server-1": {"200": done + 150}},
+    )
+    assert "E13" not in found(given_up)
+
+
+def test_e13_servers_without_counters_are_a_note() -> None:
+    assert found(observation(served={"server-1": None}))["E13"] == "note"
+
+
+def test_e14_exactly_the_cells_servers_answer() -> None:
+    seen = observation(rate=560, users=2000, servers=2)
+    stranger = {**seen.balancer["upstreams"], "10.0.0.9:8080": {"200": 5}}
+    assert found(bent(seen, upstreams=stranger))["E14"] == "refuse"
+    silent = {"10.0.0.1:8080": {"200": 10080}}
+    assert found(bent(seen, upstreams=silent))["E14"] == "refuse"
+
+
+def test_a_threshold_of_the_grid_is_obeyed() -> None:
+    rows = [replace(s, in_flight=s.in_flight - 80) for s in samples(280, 1000)]
+    lenient = Thresholds.model_validate({"loop_refuse": "20%", "loop_degrade": "15%", "in_flight_gap": "20%"})
+    assert quality.judge(observation(samples=rows), lenient) == []

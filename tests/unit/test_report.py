@@ -1,0 +1,113 @@
+"""The report: numbers that stand in the files, complete and incomplete studies, the same bytes twice."""
+
+import csv
+import io
+import logging
+import re
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from harness.results import StudyDirectory
+from report import build, render
+from tests.builders import study
+
+RATES: dict[tuple[int, int], list[float | None]] = {
+    (1, 1000): [280, 284, 277, 281, 279],
+    (2, 1000): [490, 495, 488, 492, 494],
+    (1, 2000): [281, 283, 278, 282, 280],
+    (2, 2000): [510, 517, 503, 512, 508],
+}
+
+
+def made(tmp_path: Path, rates: dict[tuple[int, int], list[float | None]] = RATES, **more: object) -> StudyDirectory:
+    return study(StudyDirectory(tmp_path / "study-0123abcd"), rates, **more)
+
+
+def pdf_text(content: bytes) -> str:
+    pages = pypdf.PdfReader(io.BytesIO(content)).pages
+    return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in pages))
+
+
+def test_the_answer_on_page_one_can_be_computed_from_the_tables(tmp_path: Path) -> None:
+    directory = made(tmp_path, limits={(2, 1000): "users"})
+    build.write(directory)
+    rows = list(csv.DictReader((directory.path / "gains.csv").read_text().splitlines()))
+    saturated = next(row for row in rows if row["vusers"] == "2000")
+    gain, low, high = (float(saturated[name]) for name in ("gain", "low", "high"))
+    digits = 3 if high - low < 0.015 else 2
+    shown = f"{gain:.{digits}f}× [{low:.{digits}f}, {high:.{digits}f}]"
+    assert shown in pdf_text((directory.path / "report.pdf").read_bytes())
+    assert shown in (directory.path / "report.html").read_text()
+
+
+def test_the_tables_have_the_columns_that_others_rely_on(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    build.write(directory)
+    cells = (directory.path / "cells.csv").read_text().splitlines()[0]
+    assert cells == (
+        "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,verdict"
+    )
+    gains = (directory.path / "gains.csv").read_text().splitlines()[0]
+    assert gains == "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason"
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    first = [path.read_bytes() for path in build.write(directory)]
+    assert [path.read_bytes() for path in build.write(directory)] == first
+
+
+def test_rendering_logs_nothing_and_fetches_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger="weasyprint"):
+        report, _ = build.model_of(made(tmp_path))
+        render.pdf(report)
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_the_html_is_one_file_that_asks_nobody(tmp_path: Path) -> None:
+    build.write(made(tmp_path))
+    page = (tmp_path / "study-0123abcd" / "report.html").read_text()
+    head = page.split("<script>")[0]
+    assert not re.search(r"""(src|href)=["']https?:""", head)
+    assert "@import" not in head
+    assert len(page) < 3_000_000
+
+
+def test_fonts_are_embedded_and_the_pdf_is_tagged(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    build.write(directory)
+    reader = pypdf.PdfReader(directory.path / "report.pdf")
+    assert reader.metadata
+    assert reader.metadata.title
+    fonts = reader.pages[0]["/Resources"]["/Font"]  # type: ignore[index] # a PDF dictionary
+    assert all("Inter" in font.get_object()["/BaseFont"] for font in fonts.values())
+    assert [item["/Title"] for item in reader.outline[0:1]]  # type: ignore[call-overload,index] # a nested list
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        {(1, 100): [None], (2, 100): [None]},
+        {(1, 100): [250.0]},
+        {(2, 100): [250.0, 251.0], (2, 200): [250.0, None]},
+        {(1, 100): [100.0], (2, 100): []},
+    ],
+    ids=["all refused", "one cell", "one topology", "half missing"],
+)
+def test_an_incomplete_study_still_says_what_is_known(
+    rates: dict[tuple[int, int], list[float | None]], tmp_path: Path
+) -> None:
+    directory = made(tmp_path, rates)
+    build.write(directory)
+    text = pdf_text((directory.path / "report.pdf").read_bytes())
+    assert "How it was measured" in text
+    assert "nan" not in text.lower().replace("finance", "")
+    assert "None" not in text
+
+
+def test_what_a_user_wrote_is_escaped(tmp_path: Path) -> None:
+    directory = made(tmp_path, request={"path": "/", "expect_body": "<script>alert(1)</script>"})
+    build.write(directory)
+    assert "<script>alert" not in (directory.path / "report.html").read_text()

@@ -1,0 +1,100 @@
+"""Records on disk survive crashes, refuse what they cannot read, and let one process in."""
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from harness import configuration
+from harness.errors import BadInput, CannotRun
+from harness.results import BalancerSample, HostSample, StudyDirectory, TrialData, digest
+from tests.builders import record, samples
+
+
+def trial() -> TrialData:
+    return TrialData(
+        record(1, 100, 1, 99.5),
+        samples(100, 300),
+        [HostSample(0.5, "server-1", 0.19, None, 80.0)],
+        [BalancerSample(0, "10.0.0.1:8080", "200", 100)],
+        "histogram",
+    )
+
+
+def test_a_trial_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    directory, written = StudyDirectory(tmp_path / "s"), trial()
+    directory.write_trial("a/r1", written)
+    assert directory.trial("a/r1") == written
+    assert directory.trials() == {"a/r1": written.record}
+
+
+def test_a_value_that_does_not_exist_is_an_empty_field(tmp_path: Path) -> None:
+    directory = StudyDirectory(tmp_path / "s")
+    directory.write_trial("a/r1", trial())
+    assert (directory.path / "trials/a/r1/hosts.csv").read_text().splitlines()[1] == "0.5,server-1,0.19,,80.0"
+
+
+def test_what_was_being_written_when_all_ended_is_no_trial(tmp_path: Path) -> None:
+    directory = StudyDirectory(tmp_path / "s")
+    half = directory.path / "trials" / ".writing-123"
+    half.mkdir(parents=True)
+    (half / "trial.json").write_text('{"form')
+    with directory.locked():
+        assert directory.trials() == {}
+        assert not half.exists()
+
+
+def test_a_trial_measured_again_keeps_the_earlier_attempt_beside_it(tmp_path: Path) -> None:
+    directory = StudyDirectory(tmp_path / "s")
+    directory.write_trial("a/r1", TrialData(record(1, 100, 1, None, outcome="failed"), [], [], []))
+    directory.write_trial("a/r1", trial())
+    assert directory.trials()["a/r1"].outcome == "ok"
+    assert list(directory.trials(attempts=True)) == ["a/r1", "a/r1-attempt1"]
+
+
+def test_a_record_of_a_newer_version_is_refused_and_an_unknown_key_is_not(tmp_path: Path) -> None:
+    directory = StudyDirectory(tmp_path / "s")
+    directory.write_trial("a/r1", trial())
+    file = directory.path / "trials/a/r1/trial.json"
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps({**said, "of_the_future": 1}))
+    assert directory.trials()["a/r1"].tps_mean == 99.5
+    file.write_text(json.dumps({**said, "format": 99}))
+    with pytest.raises(BadInput, match="newer version"):
+        directory.trials()
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    directory = StudyDirectory(tmp_path / "s")
+    directory.write_trial("a/r1", trial())
+    (directory.path / "trials/a/r1/trial.json").write_text("{")
+    with pytest.raises(BadInput, match=r"trial\.json: damaged"):
+        directory.trials()
+
+
+def hold(path: Path, ready: object, end: object) -> None:
+    with StudyDirectory(path).locked():
+        ready.set()  # type: ignore[attr-defined] # a multiprocessing event
+        end.wait(20)  # type: ignore[attr-defined] # as above
+
+
+def test_a_second_process_is_kept_out_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, end = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path / "s", ready, end))
+    other.start()
+    assert ready.wait(20)
+    with pytest.raises(CannotRun, match="another process runs this study"), StudyDirectory(tmp_path / "s").locked():
+        pass
+    other.kill()
+    other.join()
+    with StudyDirectory(tmp_path / "s").locked():
+        pass
+
+
+def test_differences_between_configurations_are_told_by_key() -> None:
+    before, after = {"grid": {"repeats": 3, "name": "a"}}, {"grid": {"repeats": 5, "name": "a"}}
+    assert configuration.differences(before, after) == ["grid.repeats: 3 → 5"]
+    assert digest(before) != digest(after)
+    assert digest(before) == digest({"grid": {"name": "a", "repeats": 3}})

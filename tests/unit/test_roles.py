@@ -1,0 +1,37 @@
+"""Roles: defaults and argument specs say the same, and no role knows a group or a grid."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
+def test_defaults_and_argument_specs_agree(role: Path) -> None:
+    """Defaults in a spec set nothing, so a difference would be a lie in the documentation."""
+    options = read(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert {name: said["default"] for name, said in options.items()} == read(role / "defaults" / "main.yml")
+    assert all(said["description"] for said in options.values())
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
+def test_variables_carry_their_roles_name(role: Path) -> None:
+    assert all(name.startswith(f"{role.name}_") for name in read(role / "defaults" / "main.yml"))
+    for file in role.glob("vars/*.yml"):
+        assert all(name.startswith(f"__{role.name}_") for name in read(file)), file
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
+def test_roles_know_no_groups_and_stay_short(role: Path) -> None:
+    for file in [*role.glob("tasks/*.yml"), *role.glob("templates/*")]:
+        text = file.read_text(encoding="utf-8")
+        assert "groups[" not in text, file
+        assert len(text.splitlines()) <= 100, file

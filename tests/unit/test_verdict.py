@@ -1,0 +1,67 @@
+"""What limited a trial: what would raise throughput."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness import quality, verdict
+from harness.quality import Observation
+from harness.results import HostSample
+from harness.thresholds import Thresholds
+from tests.builders import observation, samples
+
+LIMITS = Thresholds()
+
+
+def limit(seen: Observation, unloaded_s: float = 0.01) -> verdict.Verdict:
+    return verdict.of_trial(seen, quality.judge(seen, LIMITS), unloaded_s, LIMITS)
+
+
+def test_a_server_that_used_its_cpu_is_the_limit() -> None:
+    found = limit(observation(rate=280, users=1000))
+    assert found.limit == "server"
+    assert "server-1 used 95 %" in found.why
+
+
+def test_users_who_ask_for_no_more_are_the_limit_whatever_the_cpu_says() -> None:
+    assert limit(observation(rate=495, users=1000, servers=2)).limit == "users"
+
+
+def test_users_near_their_bound_are_the_next_limit() -> None:
+    found = limit(observation(rate=840, users=2000, servers=3))
+    assert found.limit == "server"
+    assert found.next_limit.startswith("users (84 %")
+
+
+def test_a_sick_generator_is_never_blamed_on_the_server() -> None:
+    rows = [replace(s, in_flight=s.in_flight - 80) for s in samples(280, 1000, busiest_cpu_s=0.75)]
+    assert limit(observation(samples=rows)).limit == "generator"
+
+
+def test_long_waits_with_an_idle_cpu_are_a_limit_of_concurrency() -> None:
+    """A plateau of 40 threads at 30 % CPU."""
+    idle = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]
+    found = limit(observation(rate=280, users=1000, hosts=idle), unloaded_s=0.1)
+    assert found.limit == "server"
+    assert "requests wait for a slot, not for the CPU" in found.why
+
+
+def test_an_idle_server_with_short_waits_is_unknown() -> None:
+    idle = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]
+    rows = samples(280, 1000, think_s=3.0)
+    assert limit(observation(samples=rows, hosts=idle, think_time_s=3.0), unloaded_s=0.25).limit == "unknown"
+
+
+def test_the_busiest_server_decides() -> None:
+    hosts = [
+        HostSample(t + 0.5, name, cores, None, 90.0)
+        for name, cores in (("server-1", 0.1), ("server-2", 0.2))
+        for t in range(18)
+    ]
+    assert verdict.busiest_server(observation(servers=2, hosts=hosts)) == ("server-2", pytest.approx(1.0))
+
+
+def test_a_cell_needs_two_thirds_of_its_trials_for_a_verdict() -> None:
+    assert verdict.of_cell(["server", "server", "users"]) == ("server", "")
+    assert verdict.of_cell(["server", "users"])[0] == "unknown"
+    assert verdict.of_cell([])[0] == "unknown"
