@@ -10,6 +10,7 @@ test: setup lint
 setup:
 	$(PYTHON) -m harness.bootstrap --dev
 	$(BIN)/python -m harness.system
+	command -v chromium >/dev/null || $(BIN)/ansible-playbook -i localhost, playbooks/prepare-tests.yml
 
 lint: setup
 	$(BIN)/ruff check .

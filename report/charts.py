@@ -25,14 +25,19 @@ def _data(rows: list[dict[str, Any]]) -> Any:
 
 def _colour(loads: list[str]) -> alt.Color:
     colours = [theme.ACCENTS[i % len(theme.ACCENTS)] for i in range(len(loads))]
-    return alt.Color("load:N", scale=alt.Scale(domain=loads, range=colours), legend=None)
+    scale = alt.Scale(domain=[*loads, "ideal"], range=[*colours, theme.QUIET])
+    return alt.Color("load:N", scale=scale, legend=None)
 
 
-def headline(cells: list[dict[str, Any]], trials: list[dict[str, Any]], ideals: list[dict[str, Any]]) -> Spec:
+Rows = list[dict[str, Any]]
+TPS = "successful requests per second"
+
+
+def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows) -> Spec:
     """Mean successful TPS by number of servers, a line for each load.
 
-    Rows of `cells`: load, servers, tps, low, high, label; of `trials`: load, servers, tps, trial; of
-    `ideals`: load, servers, tps.
+    Rows of `cells`: load, servers, tps, low, high; of `trials`: load, servers, tps, trial; of `ideals`:
+    load, servers, tps; of `labels`: load, servers, at, label.
     """
     loads = list(dict.fromkeys(row["load"] for row in cells))
     servers = sorted({row["servers"] for row in cells})
@@ -42,7 +47,7 @@ def headline(cells: list[dict[str, Any]], trials: list[dict[str, Any]], ideals: 
     y = alt.Y(
         "tps:Q",
         scale=alt.Scale(zero=True, nice=True),
-        axis=alt.Axis(title="successful requests per second", tickCount=5),
+        axis=alt.Axis(title=TPS, tickCount=5),
     )
     data = _data(cells)
     colour = _colour(loads)
@@ -53,9 +58,7 @@ def headline(cells: list[dict[str, Any]], trials: list[dict[str, Any]], ideals: 
         .mark_point(filled=True, size=14, opacity=0.45)
         .encode(x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=".1f")]),
         alt.Chart(data).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour),
-        alt.Chart(data)
-        .mark_rule(strokeWidth=2.2)
-        .encode(x=x, y=alt.Y("low:Q", title="successful requests per second"), y2="high:Q", color=colour),
+        alt.Chart(data).mark_rule(strokeWidth=2.2).encode(x=x, y=alt.Y("low:Q", title=TPS), y2="high:Q", color=colour),
         alt.Chart(data)
         .mark_point(filled=True, size=34, opacity=1)
         .encode(
@@ -70,12 +73,9 @@ def headline(cells: list[dict[str, Any]], trials: list[dict[str, Any]], ideals: 
                 alt.Tooltip("high:Q", format=".1f"),
             ],
         ),
-        alt.Chart(_data([r for r in cells if r["label"]]))
+        alt.Chart(_data(labels))
         .mark_text(align="left", dx=8, fontWeight=600)
-        .encode(x=x, y=y, text="label:N", color=colour),
-        alt.Chart(_data([r for r in ideals if r.get("label")]))
-        .mark_text(align="left", dx=8, color=theme.QUIET)
-        .encode(x=x, y=y, text="label:N"),
+        .encode(x=x, y=alt.Y("at:Q", title=TPS), text="label:N", color=colour),
     ]
     return _finish(alt.layer(*layers).properties(width=430, height=230))
 
@@ -100,13 +100,12 @@ def series(rows: list[dict[str, Any]], window: tuple[float, float]) -> Spec:
         detail="trial:N",
         tooltip=["trial:N", "t:Q", "tps:Q"],
     )
-    failed = (
-        base.transform_filter("datum.failed != null")
-        .mark_bar(color=theme.BAD, width=2)
-        .encode(x=x, y="failed:Q", tooltip=["trial:N", "t:Q", "failed:Q"])
-    )
+    layers = [shade, line]
+    if any(row["failed"] is not None for row in rows):  # a layer without data makes Vega complain
+        failed = base.transform_filter("datum.failed != null").mark_bar(color=theme.BAD, width=2)
+        layers.append(failed.encode(x=x, y="failed:Q", tooltip=["trial:N", "t:Q", "failed:Q"]))
     width = max(90, 470 // max(1, len(topologies)) - 12)
-    panel = alt.layer(shade, line, failed, data=_data(rows)).properties(width=width, height=105)
+    panel = alt.layer(*layers, data=_data(rows)).properties(width=width, height=105)
     return _finish(
         panel.facet(
             row=alt.Row("load:N", sort=loads, title=None),

@@ -15,6 +15,9 @@ def _label(cell: CellSummary) -> str:
     return answer.load_name(cell.others)
 
 
+LABEL_HEIGHT = 0.055  # of the chart's height
+
+
 def headline(cells: list[CellSummary], trials: dict[str, TrialData]) -> Chart | None:
     """Mean TPS by number of servers; None when no cell has any."""
     rows: list[dict[str, Any]] = []
@@ -28,15 +31,14 @@ def headline(cells: list[CellSummary], trials: dict[str, TrialData]) -> Chart | 
                     "tps": cell.tps.value,
                     "low": low,
                     "high": high,
-                    "label": False,
                 }
             )
     if not rows:
         return None
-    for load in dict.fromkeys(row["load"] for row in rows):
-        max((r for r in rows if r["load"] == load), key=lambda r: r["servers"])["label"] = True
-    for row in rows:
-        row["label"] = row["load"] if row["label"] else ""
+    ends = [max((r for r in rows if r["load"] == load), key=lambda r: r["servers"]) for load in _loads(rows)]
+    ideals = _ideals(cells)
+    labels = [{"servers": r["servers"], "tps": r["tps"], "load": r["load"], "label": r["load"]} for r in ends]
+    labels += [{**ideals[-1], "label": "linear ideal"}] if ideals else []
     dots = [
         {
             "load": _record_load(data),
@@ -49,7 +51,7 @@ def headline(cells: list[CellSummary], trials: dict[str, TrialData]) -> Chart | 
     ]
     return Chart(
         "headline",
-        {"cells": rows, "trials": dots, "ideals": _ideals(cells)},
+        {"cells": rows, "trials": dots, "ideals": ideals, "labels": spread(labels)},
         "Throughput by number of servers: "
         + "; ".join(
             f"{r['load']}, {text.count(r['servers'], 'server')}: {text.rate(r['tps'])} per second" for r in rows
@@ -57,6 +59,20 @@ def headline(cells: list[CellSummary], trials: dict[str, TrialData]) -> Chart | 
         "Mean successful requests per second in the steady window, by number of servers. Bars are 95 % intervals "
         "over trials, dots single trials, the dotted line is the linear ideal from the smallest saturated topology.",
     )
+
+
+def _loads(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(row["load"] for row in rows))
+
+
+def spread(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give every label a height `at` of its own, as near to its line as the others allow."""
+    gap = LABEL_HEIGHT * max((label["tps"] for label in labels), default=0.0)
+    placed: list[dict[str, Any]] = []
+    for label in sorted(labels, key=lambda label: float(label["tps"])):
+        lowest = placed[-1]["at"] + gap if placed else label["tps"]
+        placed.append({**label, "at": max(label["tps"], lowest)})
+    return placed
 
 
 def _record_load(data: TrialData) -> str:
@@ -71,10 +87,7 @@ def _ideals(cells: list[CellSummary]) -> list[dict[str, Any]]:
     smallest = min(saturated, key=lambda c: (c.servers, -(c.tps.value if c.tps else 0)))
     per_server = (smallest.tps.value if smallest.tps else 0.0) / smallest.servers
     most = max(c.servers for c in cells)
-    return [
-        {"load": "ideal", "servers": m, "tps": m * per_server, "label": "linear ideal" if m == most else ""}
-        for m in range(smallest.servers, most + 1)
-    ]
+    return [{"load": "ideal", "servers": m, "tps": m * per_server} for m in range(smallest.servers, most + 1)]
 
 
 def gain_plot(gains: list[Gain]) -> Chart | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -44,9 +45,8 @@ def html(report: Report) -> str:
         place = Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>')
         return _figure(chart, place.format(chart.name, chart.alternative))
 
-    scripts = (
-        [_vega(), DRAW.replace("SPECS", json.dumps(specs, sort_keys=True, separators=(",", ":")))] if specs else []
-    )
+    data = json.dumps(specs, sort_keys=True, separators=(",", ":")).replace("</", "<\\/")
+    scripts = [_vega(), DRAW.replace("SPECS", data)] if specs else []
     return _page(report, figure, _fonts() + _css("common") + _css("screen"), scripts)
 
 
@@ -89,7 +89,7 @@ def _page(report: Report, figure: object, style: str, scripts: list[str]) -> str
         figure=figure,
         table=parts.table,  # type: ignore[attr-defined] # a template's macros are attributes of its module
         style=_own(style),
-        scripts=[_own(script.replace("</", "<\\/")) for script in scripts],
+        scripts=[_own(script) for script in scripts],
     )
 
 
@@ -120,4 +120,6 @@ def _fonts() -> str:
 @lru_cache
 def _vega() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    # A script ends at its own end tag; anything else that looks like a tag is code and must stay.
+    return re.sub("</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)

@@ -1,6 +1,7 @@
 """The service: right answers, clear refusals, counters that a study can trust."""
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
@@ -41,11 +42,12 @@ def image(number: int) -> list[float]:
 
 
 def test_it_recognises_digits_one_by_one_and_in_a_batch(client: TestClient) -> None:
-    truth = [int(label) for label in load_digits().target[:8]]
-    single = [client.post("/predict", json={"image": image(i)}).json()["predictions"][0]["label"] for i in range(8)]
+    truth = [int(label) for label in load_digits().target[:80]]
+    single = [client.post("/predict", json={"image": image(i)}).json()["predictions"][0] for i in range(80)]
     batch = client.post("/predict", json={"images": [image(i) for i in range(8)]}).json()["predictions"]
-    assert single == truth
-    assert [p["label"] for p in batch] == truth
+    right = sum(found["label"] == label for found, label in zip(single, truth, strict=True))
+    assert right >= 0.95 * len(truth)
+    assert [p["label"] for p in batch] == [p["label"] for p in single[:8]]
     assert all(0 <= p["confidence"] <= 1 for p in batch)
 
 
@@ -136,7 +138,7 @@ def test_the_calibration_service_has_exactly_the_capacity_it_says() -> None:
     ends = [slots.reserve(0.0) for _ in range(calibration.SLOTS * 50)]
     later = [slots.reserve(max(ends)) for _ in range(3)]
     assert max(ends) == pytest.approx(len(ends) / calibration.CAPACITY_PER_S, rel=0.02)
-    assert min(b - a for a, b in zip(ends, ends[1:], strict=False)) >= 0
+    assert min(b - a for a, b in itertools.pairwise(ends)) >= 0
     assert all(end >= max(ends) + calibration.SERVICE_S for end in later)
 
 

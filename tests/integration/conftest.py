@@ -1,0 +1,95 @@
+"""The real lab: Docker, nginx, uvicorn, Locust and Ansible on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import yaml
+
+from harness.inventory import Inventory
+from harness.probes import connect
+from harness.setting import describe
+
+ROOT = Path(__file__).resolve().parents[2]
+GRIDS = ROOT / "grids"
+PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+
+
+def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook as a user would."""
+    done = subprocess.run([PLAYBOOK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0 or not check, done.stdout[-4000:] + done.stderr[-2000:]
+    return done
+
+
+def changed(output: str) -> int:
+    """How many tasks of all hosts changed something."""
+    recap = output.split("PLAY RECAP")[1]
+    return sum(int(part.split("=")[1]) for part in recap.split() if part.startswith("changed="))
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, str(ROOT / "study.py"), *map(str, arguments)]
+
+
+def study(*arguments: str | Path, timeout_s: float = 400) -> subprocess.CompletedProcess[str]:
+    """Run study.py to its end."""
+    return subprocess.run(
+        command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout_s,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def events(output: str) -> list[dict[str, Any]]:
+    """The JSON events that a study printed."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
+def wait_for(started: subprocess.Popen[str], event: str, seconds: int = 0) -> dict[str, Any]:
+    """Read a running study's events up to one, for `second_seen` up to a second of the trial."""
+    assert started.stdout
+    deadline = time.monotonic() + 240
+    for line in started.stdout:
+        said = json.loads(line) if line.startswith("{") else {}
+        if said.get("event") == event and said.get("sample", {}).get("t_s", seconds) >= seconds:
+            return dict(said)
+        assert time.monotonic() < deadline, f"no {event} in time"
+    raise AssertionError(f"the study ended without {event}")
+
+
+def small_grid(path: Path, **more: Any) -> Path:
+    """A grid that needs no sizing, so that a test is about something else."""
+    base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
+    base["vars"] = {"lab_server_capacity": "", "ml_server_cpus": 0.25}
+    path.write_text(yaml.safe_dump({**base, **more}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def engine() -> docker.DockerClient:
+    return connect()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Inventory:
+    return describe(ROOT, ROOT / "inventory" / "lab", "inventory/lab")
+
+
+@pytest.fixture(scope="session")
+def deployed(lab: Inventory) -> Iterator[Inventory]:
+    """The lab as site.yml leaves it, from nothing; taken down at the end, its images kept."""
+    assert study("down", "--keep-images").returncode == 0
+    on_fresh_host = playbook("site.yml", "--check")
+    assert "failed=0" in on_fresh_host.stdout
+    playbook("site.yml")
+    yield lab
+    assert study("down", "--keep-images").returncode == 0

@@ -1,0 +1,133 @@
+"""site.yml on the lab: it converges once, changes nothing again, and what it deployed behaves."""
+
+import time
+from pathlib import Path
+
+import docker
+import httpx
+import pytest
+
+from harness.inventory import Inventory
+from tests.integration.conftest import ROOT, changed, playbook
+
+IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
+
+
+def ask(lab: Inventory, count: int = 12) -> set[str]:
+    """Who answers through the balancer."""
+    url = lab.balancer.need("study_url")
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        answers = [client.post("/predict", json={"image": IMAGE}, headers={"X-Study-Trial": "t"}) for _ in range(count)]
+    assert all(answer.status_code == 200 for answer in answers)
+    return {answer.headers["X-Study-Server"] for answer in answers}
+
+
+def test_syntax_of_every_playbook() -> None:
+    for file in [ROOT / "site.yml", *sorted((ROOT / "playbooks").glob("*.yml"))]:
+        playbook("--syntax-check", str(file))
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_second_run_and_a_check_change_nothing() -> None:
+    assert changed(playbook("site.yml").stdout) == 0
+    assert changed(playbook("site.yml", "--check").stdout) == 0
+
+
+def test_the_balancer_serves_from_all_servers_by_private_addresses(deployed: Inventory) -> None:
+    assert ask(deployed) == {deployed.address(server) for server in deployed.servers}
+
+
+def test_a_switch_touches_the_upstream_alone(deployed: Inventory, engine: docker.DockerClient) -> None:
+    before = {host.name: engine.containers.get(host.need("study_container")).attrs["State"] for host in deployed.hosts}
+    done = playbook("playbooks/switch-topology.yml", "--tags", "nginx_lb_configure", "-e", "study_servers=2")
+    assert changed(done.stdout) > 0
+    time.sleep(0.5)
+    assert ask(deployed) == {deployed.address(server) for server in deployed.servers[:2]}
+    after = {host.name: engine.containers.get(host.need("study_container")).attrs["State"] for host in deployed.hosts}
+    assert {name: state["StartedAt"] for name, state in before.items()} == {
+        name: state["StartedAt"] for name, state in after.items()
+    }
+
+
+def test_a_configuration_that_nginx_refuses_is_never_used(deployed: Inventory) -> None:
+    done = playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_fail_timeout=never", check=False)
+    assert done.returncode != 0
+    assert 'invalid parameter \\"fail_timeout=never\\"' in done.stdout
+    assert ask(deployed)
+    playbook("playbooks/deploy-balancer.yml")
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_variable_of_the_wrong_kind_is_refused_by_name() -> None:
+    done = playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_settings=fast", check=False)
+    assert done.returncode != 0
+    assert "nginx_lb_settings must be one of: stock, tuned" in done.stdout
+
+
+def test_stock_and_tuned_are_one_variable_away(deployed: Inventory, engine: docker.DockerClient) -> None:
+    balancer = engine.containers.get(deployed.balancer.need("study_container"))
+
+    def effective() -> str:
+        said = balancer.exec_run(["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"])
+        return b"".join([said.output] if isinstance(said.output, bytes) else said.output).decode()
+
+    assert "worker_connections 8192" in effective()
+    playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_settings=stock")
+    assert "worker_connections 1024" in effective()
+    assert "keepalive 1024;" not in effective()
+    playbook("playbooks/deploy-balancer.yml")
+    assert "keepalive 1024;" in effective()
+
+
+def test_servers_run_with_few_rights(deployed: Inventory, engine: docker.DockerClient) -> None:
+    server = engine.containers.get(deployed.servers[0].need("study_container"))
+    assert server.attrs["HostConfig"]["ReadonlyRootfs"]
+    assert server.exec_run(["sh", "-c", "test $(id -u) = 10001"]).exit_code == 0
+    assert server.exec_run(["sh", "-c", "touch /app/x"]).exit_code != 0
+
+
+def test_images_are_small_and_hold_no_certificate_of_this_machine(
+    deployed: Inventory, engine: docker.DockerClient
+) -> None:
+    image = engine.images.get(str(deployed.servers[0].variables["ml_server_image"]))
+    assert image.attrs["Size"] < 350e6
+    history = " ".join(str(layer.get("CreatedBy", "")) for layer in image.history())
+    assert "proxy" not in history.lower()
+    environment = " ".join(image.attrs["Config"]["Env"])
+    assert "CERT" not in environment.upper()
+
+
+def test_a_server_is_ready_soon_after_its_start(deployed: Inventory, engine: docker.DockerClient) -> None:
+    """Without the lab's limit: it is about the program, and the limit is smaller than any real host."""
+    image = str(deployed.servers[0].variables["ml_server_image"])
+    container = engine.containers.run(image, detach=True, read_only=True, tmpfs={"/tmp": ""}, labels=["scale-out-test"])  # noqa: S108 - the container's own
+    try:
+        probe = "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz')"
+        for _ in range(100):
+            if container.exec_run(["python3", "-c", probe]).exit_code == 0:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail(container.logs().decode())
+        container.stop(timeout=15)
+        container.reload()
+        assert container.attrs["State"]["ExitCode"] in (0, 143)
+    finally:
+        container.remove(force=True)
+
+
+def test_the_engine_refuses_a_load_beyond_its_limits(deployed: Inventory) -> None:
+    url = deployed.generator.need("study_engine_url")
+    spec = {"trial": "t", "users": 1_000_000, "duration_s": 5}
+    answer = httpx.post(f"{url}/study/start", json=spec, trust_env=False)
+    assert answer.status_code == 409
+    assert "outside the engine's limits" in answer.json()["error"]
+
+
+def test_two_clones_do_not_meet(lab: Inventory) -> None:
+    """Names, network and ports follow from the clone's path."""
+    variables = lab.servers[0].variables
+    assert variables["study_container"].startswith("scale-out-")
+    text = (ROOT / "inventory" / "lab" / "group_vars" / "all.yml").read_text()
+    assert "inventory_dir" in text
+    assert Path(variables["study_root"]) == ROOT

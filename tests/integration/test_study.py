@@ -1,0 +1,218 @@
+"""Whole studies on the real lab, and what becomes of them when things die."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import docker
+import httpx
+import pypdf
+import pytest
+
+from harness.inventory import Inventory
+from harness.results import StudyDirectory
+from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid, study, wait_for
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """grids/smoke.yaml, measured by the command a user types."""
+    results = tmp_path_factory.mktemp("results")
+    done = study("--grid", GRIDS / "smoke.yaml", "--results", results, "--json")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    seen = [event["event"] for event in events(done.stdout)]
+    assert seen.count("trial_ended") == 2
+    assert "second_seen" in seen
+    return next(results.iterdir())
+
+
+def test_a_study_leaves_everything_that_the_report_prints(smoke: Path) -> None:
+    for name in ("study.json", "report.html", "report.pdf", "cells.csv", "gains.csv", "log/study.log"):
+        assert (smoke / name).stat().st_size > 0, name
+    text = " ".join(page.extract_text() for page in pypdf.PdfReader(smoke / "report.pdf").pages)
+    assert "How much more do more servers bring?" in text
+
+
+def test_the_records_are_whole_and_agree_with_each_other(smoke: Path) -> None:
+    directory = StudyDirectory(smoke)
+    for where, record in directory.trials().items():
+        data = directory.trial(where)
+        assert record.outcome == "ok", (where, record.cause)
+        assert [s.t_s for s in data.samples] == list(range(len(data.samples)))
+        generator = sum(s.completed for s in data.samples)
+        balancer = sum(b.requests for b in data.balancer if b.status.startswith("2"))
+        servers = sum(n for by in record.counters["servers"].values() for s, n in by.items() if s == "200")
+        assert abs(generator - balancer) <= max(20, 0.005 * generator)
+        assert abs(servers - balancer) <= max(20, 0.005 * generator)
+        assert len(record.counters["balancer"]["upstreams"]) == record.cell["servers"]
+        assert {h.host for h in data.hosts} == {"balancer", "generator", "server-1", "server-2", "server-3"}
+        window = [s.completed for s in data.samples if 3 <= s.t_s < 14]
+        assert record.tps_mean == pytest.approx(sum(window) / len(window), abs=1e-3)
+
+
+def test_a_second_server_raises_throughput(smoke: Path) -> None:
+    rows = list(csv.DictReader((smoke / "gains.csv").read_text().splitlines()))
+    assert float(rows[0]["gain"]) > 1.2
+    assert rows[0]["low"] == ""  # one repeat has no interval, and an absent value is an empty field
+
+
+def test_the_study_says_where_it_was_measured(smoke: Path) -> None:
+    said = json.loads((smoke / "study.json").read_text())
+    assert said["environment"]["machine"]["cores"] == os.cpu_count()
+    assert "worker_connections" in said["environment"]["nginx_configuration"]
+    assert said["sizing"]["cpus"] > 0
+    assert said["configuration"]["hosts"]["server-1"]["ml_server_image"].startswith("scale-out/service:")
+
+
+def test_nothing_secret_or_stale_is_left_in_the_logs(smoke: Path) -> None:
+    assert not list((smoke / "log").rglob("command"))
+    assert not list((smoke / "log").rglob("*.vars.json"))
+
+
+def test_a_finished_study_measures_nothing_again(smoke: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in smoke.rglob("trial.json")}
+    done = study("--grid", GRIDS / "smoke.yaml", "--results", smoke.parent)
+    assert done.returncode == 0
+    assert "nothing to do" in done.stdout
+    assert {file: file.stat().st_mtime_ns for file in smoke.rglob("trial.json")} == before
+
+
+def test_a_changed_grid_starts_a_new_study_and_says_what_changed(smoke: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "smoke.yaml"
+    changed.write_text((GRIDS / "smoke.yaml").read_text().replace("repeats: 1", "repeats: 2"))
+    done = study("plan", "--grid", changed, "--results", smoke.parent, "--json")
+    assert json.loads(done.stdout)["directory"] != str(smoke)
+
+
+def test_reports_are_rendered_again_without_a_host(smoke: Path) -> None:
+    before = (smoke / "report.pdf").read_bytes()
+    assert study("report", smoke).returncode == 0
+    assert (smoke / "report.pdf").read_bytes() == before
+
+
+def test_a_study_killed_in_a_trial_goes_on_where_it_was(tmp_path: Path) -> None:
+    grid = small_grid(tmp_path / "grid.yaml", name="killed")
+    arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
+        wait_for(first, "trial_ended")
+        wait_for(first, "second_seen", seconds=4)
+        first.kill()
+    directory = StudyDirectory(next((tmp_path / "results").iterdir()))
+    assert len(directory.trials()) == 1
+    kept = next(directory.path.rglob("trial.json")).read_bytes()
+    done = study("--grid", grid, "--results", tmp_path / "results", "--json")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    ended = [event for event in events(done.stdout) if event["event"] == "trial_ended"]
+    assert len(ended) == 1
+    assert {record.outcome for record in directory.trials().values()} == {"ok"}
+    assert any(file.read_bytes() == kept for file in directory.path.rglob("trial.json"))
+
+
+def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: Path, deployed: Inventory) -> None:
+    grid = small_grid(tmp_path / "grid.yaml", name="interrupted")
+    arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
+        wait_for(started, "trial_ended")
+        wait_for(started, "second_seen", seconds=2)
+        started.send_signal(signal.SIGINT)
+        output, complaints = started.communicate(timeout=60)
+    assert started.returncode == 130, complaints
+    assert "Traceback" not in complaints
+    directory = next((tmp_path / "results").iterdir())
+    assert (directory / "report.pdf").exists()
+    assert len(StudyDirectory(directory).trials()) == 1
+    assert "interrupted" in output
+    url = deployed.generator.need("study_engine_url")
+    for _ in range(100):  # the load must not go on alone
+        if httpx.get(f"{url}/study/ready", trust_env=False).json()["idle"]:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the load still runs")
+
+
+def test_a_server_that_dies_is_the_outcome_and_the_study_goes_on(
+    tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
+) -> None:
+    grid = small_grid(tmp_path / "grid.yaml", name="death", factors={"servers": [1], "vusers": [100]}, repeats=2)
+    arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
+    victim = deployed.servers[0].need("study_container")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
+        wait_for(started, "second_seen", seconds=4)
+        engine.containers.get(victim).kill()
+        output, _ = started.communicate(timeout=200)
+    ended = [event["record"] for event in events(output) if event["event"] == "trial_ended"]
+    assert [record["outcome"] for record in ended] == ["server_down", "ok"]
+    assert "server-1 died with exit code 137" in ended[0]["cause"]
+
+
+def test_a_second_process_is_kept_out_of_a_running_study(tmp_path: Path) -> None:
+    grid = small_grid(tmp_path / "grid.yaml", name="busy")
+    plan = json.loads(study("plan", "--grid", grid, "--results", tmp_path / "results", "--json").stdout)
+    with StudyDirectory(Path(plan["directory"])).locked():
+        done = study("--grid", grid, "--results", tmp_path / "results")
+    assert done.returncode == 4
+    assert "another process runs this study" in done.stderr
+
+
+def test_a_deployment_that_fails_ends_with_the_hosts_words(tmp_path: Path) -> None:
+    grid = small_grid(tmp_path / "grid.yaml", name="broken", service={"image": "scale-out/none:at-all"})
+    done = study("--grid", grid, "--results", tmp_path / "results")
+    assert done.returncode == 4, done.stdout
+    assert "scale-out/none:at-all" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_study_process_stays_small(tmp_path: Path) -> None:
+    import psutil
+
+    grid = small_grid(tmp_path / "grid.yaml", name="memory", factors={"servers": [1], "vusers": [100]})
+    largest = 0
+    with subprocess.Popen(
+        command("--grid", grid, "--results", tmp_path / "results", "--json"),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as started:
+        done = threading.Event()
+
+        def watch() -> None:
+            nonlocal largest
+            while not done.wait(0.2):
+                try:
+                    largest = max(largest, psutil.Process(started.pid).memory_info().rss)
+                except psutil.NoSuchProcess:
+                    return
+
+        threading.Thread(target=watch, daemon=True).start()
+        started.communicate(timeout=200)
+        done.set()
+    assert 0 < largest < 300e6
+
+
+def test_down_removes_exactly_what_was_made(deployed: Inventory, engine: docker.DockerClient) -> None:
+    stranger = engine.containers.run(
+        str(deployed.servers[0].variables["ml_server_image"]),
+        ["sleep", "60"],
+        detach=True,
+        name=f"stranger-{os.getpid()}",
+    )
+    try:
+        done = study("down", "--keep-images")
+        assert done.returncode == 0, done.stderr
+        assert len(re.findall(r"removed container", done.stdout)) == 5
+        names = {container.name for container in engine.containers.list(all=True)}
+        assert not any(host.need("study_container") in names for host in deployed.hosts)
+        stranger.reload()
+        assert stranger.status == "running"
+        assert "nothing to remove" in study("down", "--keep-images").stdout
+    finally:
+        stranger.remove(force=True)
