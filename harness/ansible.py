@@ -106,6 +106,7 @@ class Ansible:
             rotate_artifacts=0,
             envvars={"ANSIBLE_CONFIG": str(self._root / "ansible.cfg"), "PATH": _path()},
             event_handler=on_event,
+            cancel_callback=lambda: self.cancelled(),  # its default takes over Ctrl-C for good
         )
         try:
             self._wait(thread, ident, timeout_s, outcome)

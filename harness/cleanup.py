@@ -40,9 +40,10 @@ def remove_images(client: docker.DockerClient, owner: str) -> tuple[list[str], l
 
 
 def remove_state(root: Path) -> list[str]:
-    """Remove generated configuration and logs of the lab, and kept wheels."""
+    """Remove generated configuration and logs of the lab, and kept wheels; returns their names."""
+    shutil.rmtree(root / ".state" / "inventory", ignore_errors=True)  # the command itself may have made it
     removed = []
-    for name in (".state/lab", ".state/inventory", ".cache"):
+    for name in (".state/lab", ".cache"):
         if (root / name).exists():
             shutil.rmtree(root / name)
             removed.append(name)

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,10 +125,12 @@ def prepare(root: Path, tell: Callable[[str], None]) -> None:
         commands = "\n".join(f"  {check.mend}    # {check.name}" for check in missing)
         raise CannotRun(f"this machine lacks: {what}; run these and start again:\n{commands}")
     tell(f"preparing this machine: {what}")
+    began = time.monotonic()
     try:
         Ansible(root, None, root / ".state" / "log").run("playbooks/prepare-controller.yml", timeout_s=600)
     except StudyError as error:
         raise CannotRun(f"preparing this machine failed: {error}") from None
+    tell(f"this machine is ready after {time.monotonic() - began:.0f} s")
     still = [check for check in check_all() if not check.ok]
     if still:
         raise CannotRun("still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still))
