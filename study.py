@@ -24,7 +24,7 @@ from typing import Annotated  # noqa: E402
 import typer  # noqa: E402
 
 from harness import errors, inventory  # noqa: E402
-from harness.console import Console, clock  # noqa: E402
+from harness.console import Console, clock, trials  # noqa: E402
 from harness.errors import BadInput, Interrupted, StudyError  # noqa: E402
 from harness.grid import expand  # noqa: E402
 from harness.results import StudyDirectory  # noqa: E402
@@ -192,7 +192,7 @@ def plan_command(
         block = [t for t in setting.planned if t.repeat == repeat]
         names_ = (t.cell.slug + ("" if t.path in left else " (measured)") for t in block)
         console.say(f"block {repeat}: {', '.join(names_)}")
-    console.say(f"{len(left)} of {len(setting.planned)} trials to measure, about {clock(takes_s)}")
+    console.say(f"{len(left)} of {trials(len(setting.planned))} to measure, about {clock(takes_s)}")
     console.say(f"results go to {setting.directory.path}")
 
 

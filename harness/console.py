@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from harness.events import Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.results import TrialRecord
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ def clock(seconds: float) -> str:
     """Seconds as minutes and seconds."""
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def trials(number: int) -> str:
+    """As in "1 trial" or "30 trials"."""
+    return "1 trial" if number == 1 else f"{number} trials"
 
 
 class Console:
@@ -59,6 +64,8 @@ class Console:
         elif isinstance(event, Step):
             took = f" ({clock(event.seconds)})" if event.seconds is not None else ""
             self._line(f"[dim]·[/] {escape(event.text)}{took}")
+            self._update(event.text)
+        elif isinstance(event, Doing):
             self._update(event.text)
         elif isinstance(event, TrialStarted):
             self._recent.clear()
@@ -86,7 +93,7 @@ class Console:
         done = event.planned - event.left
         goes_on = f", {done} measured before" if done else ""
         self._line(
-            f"[bold]{escape(event.name)}[/]: {event.left} trials to measure{goes_on}, about {clock(event.estimate_s)}"
+            f"[bold]{escape(event.name)}[/]: {trials(event.left)} to measure{goes_on}, about {clock(event.estimate_s)}"
         )
         self._line(f"[dim]results in {escape(event.directory)}[/]")
         if self._out.is_terminal:
@@ -177,7 +184,7 @@ class Console:
         """One line on how many trials count."""
         counts = {name: sum(r.outcome == name for r in records) for name in STYLE}
         told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        self.say(f"{len(records)} trials: {told}")
+        self.say(f"{trials(len(records))}: {told}")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A plain table; the last column may wrap."""

@@ -29,6 +29,13 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Doing:
+    """What is being done this moment, inside a step that takes long."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class TrialStarted:
     """Load starts; `position` counts from 1 over the whole plan."""
 
@@ -63,5 +70,5 @@ class Said:
     warning: bool = False
 
 
-Event = StudyStarted | Step | TrialStarted | SecondSeen | TrialEnded | Said
+Event = StudyStarted | Step | Doing | TrialStarted | SecondSeen | TrialEnded | Said
 Listener = Callable[[Event], None]

@@ -16,7 +16,7 @@ from harness.deployment import Deployment
 from harness.engines.base import Engine
 from harness.engines.locust import LocustEngine
 from harness.errors import DeployFailed, TrialFailed
-from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.events import Doing, Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.findings import Finding
 from harness.grid import Cell
 from harness.plan import PlannedTrial
@@ -120,14 +120,8 @@ class Study:
 
     def _deploy(self) -> None:
         began = time.monotonic()
-        self._tell(Step("deploying with site.yml"))
-        slow = ("fetch |", "install | Build", "service |", "verify |")
-
-        def on_task(task: str) -> None:
-            if any(part in task for part in slow):
-                log.info("%s", task)
-
-        self._deployment.deploy(on_task)
+        self._tell(Step("deploying with site.yml; the first time it builds the images, which takes about two minutes"))
+        self._deployment.deploy(lambda task: self._tell(Doing(task)))
         self._tell(Step("deployed", time.monotonic() - began))
 
     def _engine(self) -> Engine:

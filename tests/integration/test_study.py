@@ -162,19 +162,37 @@ def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: 
         pytest.fail("the load still runs")
 
 
-def test_a_server_that_dies_is_the_outcome_and_the_study_goes_on(
+def test_what_dies_is_the_outcome_and_the_study_goes_on(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
-    grid = small_grid(tmp_path / "grid.yaml", name="death", factors={"servers": [1], "vusers": [100]}, repeats=2)
+    """A server dies in the first trial, the traffic engine in the second; both are repaired."""
+    grid = small_grid(tmp_path / "grid.yaml", name="death", factors={"servers": [1], "vusers": [100]}, repeats=3)
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
-    victim = deployed.servers[0].need("study_container")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
         wait_for(started, "second_seen", seconds=4)
-        engine.containers.get(victim).kill()
+        engine.containers.get(deployed.servers[0].need("study_container")).kill()
+        first = wait_for(started, "trial_ended")["record"]
+        wait_for(started, "second_seen", seconds=2)
+        engine.containers.get(deployed.generator.need("study_container")).kill()
         output, _ = started.communicate(timeout=200)
-    ended = [event["record"] for event in events(output) if event["event"] == "trial_ended"]
-    assert [record["outcome"] for record in ended] == ["server_down", "ok"]
-    assert "server-1 died with exit code 137" in ended[0]["cause"]
+    second, third = (event["record"] for event in events(output) if event["event"] == "trial_ended")
+    assert first["outcome"] == "server_down"
+    assert "server-1 died with exit code 137" in first["cause"]
+    assert second["outcome"] == "failed"
+    assert "the traffic engine" in second["cause"]
+    assert third["outcome"] == "ok", third["cause"]
+
+
+def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path) -> None:
+    factors = {"servers": [1], "vusers": [100], "nginx_lb_fail_timeout": ["10s", "never"]}
+    grid = small_grid(tmp_path / "grid.yaml", name="refused", factors=factors)
+    done = study("--grid", grid, "--results", tmp_path / "results", "--json")
+    assert done.returncode == 3, done.stdout[-2000:] + done.stderr
+    records = [event["record"] for event in events(done.stdout) if event["event"] == "trial_ended"]
+    by_level = {record["cell"]["nginx_lb_fail_timeout"]: record for record in records}
+    assert by_level["10s"]["outcome"] == "ok", by_level["10s"]["cause"]
+    assert by_level["never"]["outcome"] == "failed"
+    assert "invalid parameter" in by_level["never"]["cause"]
 
 
 def test_a_second_process_is_kept_out_of_a_running_study(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""What a person and a machine are told."""
+
+import json
+
+import pytest
+
+from harness import console
+from harness.console import Console
+from harness.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.findings import Finding
+from tests.builders import record, samples
+
+
+def play(shown: Console) -> None:
+    shown(StudyStarted("study", "results/study-1", 2, 1, 90.0))
+    shown(Step("deployed", 14.0))
+    shown(TrialStarted("servers-1_vusers-100/r1", 2, 2, 18.0))
+    shown(SecondSeen(samples(280, 1000)[0]))
+    finding = Finding("E8", "degrade", "1.4 % of the requests failed", "look at the error kinds")
+    shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))
+    shown.finish()
+
+
+def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    play(Console())
+    out = capsys.readouterr().out
+    assert "study: 1 trial to measure, 1 measured before, about 1 min 30 s" in out
+    assert "servers-1_vusers-100/r1" in out
+    assert "281.5/s  limited by server" in out
+    assert "E8 1.4 % of the requests failed" in out
+    assert "\x1b" not in out
+
+
+def test_one_json_object_a_line_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    play(Console(as_json=True))
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in said] == [
+        "study_started",
+        "step",
+        "trial_started",
+        "second_seen",
+        "trial_ended",
+    ]
+    assert said[-1]["record"]["tps_mean"] == 281.5
+
+
+def test_errors_go_to_standard_error_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().error("grid.yaml:3: wrong\ngrid.yaml:9: wrong too [see above]")
+    assert capsys.readouterr().err == "error: grid.yaml:3: wrong\nerror: grid.yaml:9: wrong too [see above]\n"
+
+
+def test_a_sparkline_spans_from_nothing_to_the_largest() -> None:
+    assert console.sparkline([0, 50, 100]) == "▁▅█"
+    assert console.sparkline([0, 0]) == "▁▁"

@@ -1,0 +1,81 @@
+"""Bootstrap and lock: what a bare machine gets is what was locked."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import bootstrap
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(("name", "more"), [("run", ["--no-dev"]), ("dev", [])])
+def test_the_hashed_requirements_are_what_is_locked(name: str, more: list[str]) -> None:
+    """Machines without uv install from these; `make lock` writes them again."""
+    uv = Path(sys.executable).with_name("uv")
+    command = [str(uv), "export", "--quiet", "--no-header", "--frozen", *more, "--format", "requirements-txt"]
+    exported = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert exported == (ROOT / "requirements" / f"{name}.txt").read_text()
+
+
+def test_every_requirement_carries_hashes() -> None:
+    files = [
+        *(ROOT / "requirements").glob("*.txt"),
+        *(ROOT / "service").glob("*.txt"),
+        *(ROOT / "roles").rglob("requirements.txt"),
+    ]
+    assert len(files) == 5
+    for file in files:
+        lines = file.read_text().splitlines()
+        pins = [line for line in lines if line and line[0].isalnum()]
+        assert pins, file
+        assert all(line.endswith("\\") for line in pins), f"{file}: a requirement without hashes"
+
+
+def fake_root(folder: Path) -> Path:
+    (folder / "requirements").mkdir(parents=True)
+    (folder / ".venv").mkdir()
+    for name in ("uv.lock", "requirements/run.txt", "requirements/dev.txt"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_an_environment_is_fresh_until_the_lock_changes(tmp_path: Path) -> None:
+    root = fake_root(tmp_path)
+    assert not bootstrap.is_fresh(root, dev=False)
+    (root / ".venv" / "made-from").write_text(bootstrap.fingerprint(root, False))
+    assert bootstrap.is_fresh(root, dev=False)
+    assert not bootstrap.is_fresh(root, dev=True)
+    (root / "uv.lock").write_text("changed")
+    assert not bootstrap.is_fresh(root, dev=False)
+
+
+def test_the_development_environment_serves_a_user_too(tmp_path: Path) -> None:
+    root = fake_root(tmp_path)
+    (root / ".venv" / "made-from").write_text(bootstrap.fingerprint(root, True))
+    assert bootstrap.is_fresh(root, dev=False)
+
+
+def test_an_old_python_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "OLDEST", (99, 0))
+    with pytest.raises(SystemExit) as left:
+        bootstrap.enter(tmp_path, tmp_path / "study.py")
+    assert left.value.code == 4
+    assert "needs Python 99.0 or newer" in capsys.readouterr().err
+
+
+def test_an_environment_that_cannot_be_made_says_which_command_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = fake_root(tmp_path)
+    monkeypatch.setattr(bootstrap, "commands", lambda *_: [[sys.executable, "-c", "raise SystemExit('no ensurepip')"]])
+    with pytest.raises(SystemExit) as left:
+        bootstrap.make(root, dev=False)
+    assert left.value.code == 4
+    said = capsys.readouterr().err
+    assert "this failed" in said
+    assert "apt-get install python3-venv" in said
