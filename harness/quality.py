@@ -50,11 +50,12 @@ def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
 
 def outcome_of(findings: Sequence[Finding], died: Mapping[str, str]) -> tuple[str, str]:
     """The trial's outcome and, unless it is ok, its cause in words."""
+    # What a death brings with it breaks other rules too; the death is the cause.
+    first = sorted(findings, key=lambda finding: not (died and finding.rule == "E8"))
     for severity, outcome in (("refuse", "refused"), ("degrade", "degraded")):
-        for finding in findings:
+        for finding in first:
             if finding.severity == severity:
-                down = died and severity == "refuse"
-                return ("server_down" if down else outcome), finding.cause
+                return ("server_down" if died and severity == "refuse" else outcome), finding.cause
     return "ok", ""
 
 

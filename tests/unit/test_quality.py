@@ -76,6 +76,14 @@ def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
     assert "server-1 was killed for want of memory" in cause
 
 
+def test_e8_a_death_is_the_cause_whatever_else_it_broke() -> None:
+    died = {"server-1": "died with exit code 137"}
+    rows = [replace(s, in_flight=s.in_flight - 90) for s in samples(280, 1000)]
+    findings = quality.judge(observation(samples=rows, died=died), LIMITS)
+    assert {"E5", "E8"} <= {finding.rule for finding in findings}
+    assert quality.outcome_of(findings, died) == ("server_down", "server-1 died with exit code 137 during the trial")
+
+
 def test_e9_events_of_the_balancer_are_named() -> None:
     seen = observation()
     logged = replace(seen, balancer={**seen.balancer, "events": {"worker_connections are not enough": 12}})
