@@ -39,7 +39,6 @@ class PlaybookOutcome:
     changed: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     results: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    tasks: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -63,7 +62,6 @@ class Ansible:
         tags: list[str] | None = None,
         timeout_s: float = 900.0,
         on_task: Callable[[str], None] | None = None,
-        on_result: Callable[[str, str, dict[str, Any]], None] | None = None,
     ) -> PlaybookOutcome:
         """Run a playbook to its end; raises DeployFailed with the hosts' words, Interrupted on Ctrl-C."""
         ident = f"{Path(playbook).stem}-{uuid.uuid4().hex[:8]}"
@@ -75,14 +73,10 @@ class Ansible:
         def on_event(event: dict[str, Any]) -> bool:
             data = event.get("event_data", {})
             kind, host, task = event.get("event"), data.get("host", ""), data.get("task", "")
-            if kind == "playbook_on_task_start":
-                outcome.tasks.append(task)
-                if on_task:
-                    on_task(task)
+            if kind == "playbook_on_task_start" and on_task:
+                on_task(task)
             elif kind == "runner_on_ok":
                 outcome.results.append((host, task, data.get("res", {})))
-                if on_result:
-                    on_result(host, task, data.get("res", {}))
             elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
                 outcome.failures.append(_failure(host, task, data))
             elif kind == "playbook_on_stats":

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ class Study:
             self._deployment.switch(Cell((("servers", 1), ("vusers", 1), ("ml_server_cpus", cpus))))
 
         found = sizing.size(bench, capacity, first, apply)
-        self._record["sizing"] = sizing.as_plain(found)
+        self._record["sizing"] = asdict(found)
         self._tell(Step(f"lab sized: {found.cpus:.3f} CPU a server for {capacity:g}/s", time.monotonic() - began))
 
     def _one(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from harness import stats
 from harness.engines.base import LoadSpec
@@ -94,8 +93,3 @@ def check_caps(caps: dict[str, float | None], cores: int) -> None:
             f"the lab's CPU caps sum to {total:.2f}, more than 90 % of this machine's {cores} cores ({each}); "
             "lower lab_server_capacity, locust_cpus or nginx_lb_cpus in the inventory"
         )
-
-
-def as_plain(sizing: Sizing) -> dict[str, Any]:
-    """For study.json."""
-    return asdict(sizing)
