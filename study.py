@@ -176,6 +176,7 @@ def plan_command(
     setting = resolve(ROOT, results, grid, other_inventory)
     grid_, left = setting.grid, {trial.path for trial in setting.left}
     takes_s = setting.takes_s(setting.left)
+    cost = setting.cost_usd(takes_s)
     if as_json:
         console.json(
             {
@@ -183,6 +184,7 @@ def plan_command(
                 "cells": [cell.by_name for cell in expand(grid_)],
                 "order": [{"trial": t.path, "measured": t.path not in left} for t in setting.planned],
                 "estimate_s": round(takes_s),
+                "estimate_usd": None if cost is None else round(cost, 2),
             }
         )
         return
@@ -192,7 +194,8 @@ def plan_command(
         block = [t for t in setting.planned if t.repeat == repeat]
         names_ = (t.cell.slug + ("" if t.path in left else " (measured)") for t in block)
         console.say(f"block {repeat}: {', '.join(names_)}")
-    console.say(f"{len(left)} of {trials(len(setting.planned))} to measure, about {clock(takes_s)}")
+    priced = f", {cost:.2f} USD" if cost else ""
+    console.say(f"{len(left)} of {trials(len(setting.planned))} to measure, about {clock(takes_s)}{priced}")
     console.say(f"results go to {setting.directory.path}")
 
 
@@ -238,14 +241,23 @@ def down(
     other_inventory: InventoryOption = None,
     keep_images: Annotated[bool, typer.Option("--keep-images", help="Leave the images for the next study.")] = False,
 ) -> None:
-    """Remove everything this clone made on the engine, and only that. Results stay."""
-    from harness import cleanup, probes
+    """Remove everything this clone made in the lab, or site.yml on machines, and only that. Results stay.
+
+    Machines keep the packages of their distribution; the rehearsal fleet itself goes with
+    playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
+    """
+    from harness import cleanup, reach
 
     console = Console()
     name = other_inventory or "inventory/lab"
     hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT, "--inventory"), name)
+    if hosts.kind != "lab":
+        path = inventory.resolve(ROOT, name, ROOT, "--inventory")
+        for host in cleanup.remove_from_machines(ROOT, path):
+            console.say(f"{host}: removed what was deployed")
+        return
     variables = hosts.servers[0].variables
-    client = probes.connect()
+    client = reach.connect()
     removed = cleanup.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
     kept: list[str] = []
     if not keep_images:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -22,6 +23,7 @@ from typing import Any
 import ansible_runner
 import psutil
 
+from harness import mends
 from harness.errors import DeployFailed, Interrupted
 
 log = logging.getLogger(__name__)
@@ -98,7 +100,12 @@ class Ansible:
             cmdline=" ".join(command),
             quiet=True,
             rotate_artifacts=0,
-            envvars={"ANSIBLE_CONFIG": str(self._root / "ansible.cfg"), "PATH": _path()},
+            # By itself ansible-runner would have any host key accepted, a changed one too.
+            envvars={
+                "ANSIBLE_CONFIG": str(self._root / "ansible.cfg"),
+                "ANSIBLE_HOST_KEY_CHECKING": "True",
+                "PATH": _path(),
+            },
             event_handler=on_event,
             cancel_callback=lambda: self.cancelled(),  # its default takes over Ctrl-C for good
         )
@@ -141,7 +148,13 @@ def _failure(host: str, task: str, data: dict[str, Any]) -> str:
     result = data.get("res", {})
     words = [str(result[key]).strip() for key in ("msg", "stderr", "reason") if result.get(key)]
     nested = [str(r.get("msg", "")) for r in result.get("results", []) if isinstance(r, dict) and r.get("failed")]
-    return f"{host}: {task}: {' '.join((nested or words)[:2])[:1500] or 'no reason given'}"
+    told = " ".join(_bare(word) for word in (nested or words)[:2])
+    return mends.explain(host, task, told or "no reason given")
+
+
+def _bare(words: str) -> str:
+    """Words without Ansible's own frame around them."""
+    return re.sub(r"^(Task failed: )?((Action|Module) failed: )?", "", words)
 
 
 def _kill(ident: str) -> None:

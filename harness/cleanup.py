@@ -8,6 +8,8 @@ from pathlib import Path
 import docker
 import docker.errors
 
+from harness.ansible import Ansible
+
 
 def remove_lab(client: docker.DockerClient, lab: str) -> list[str]:
     """Remove the containers and the network labelled with this lab; returns their names."""
@@ -20,6 +22,14 @@ def remove_lab(client: docker.DockerClient, lab: str) -> list[str]:
         network.remove()
         removed.append(f"network {network.name}")
     return removed
+
+
+def remove_from_machines(root: Path, inventory: Path) -> list[str]:
+    """Remove what site.yml brought to machines; returns the hosts on which there was something.
+
+    Raises DeployFailed with the hosts' words.
+    """
+    return sorted(Ansible(root, inventory, root / ".state" / "log").run("playbooks/remove-deployment.yml").changed)
 
 
 def remove_images(client: docker.DockerClient, owner: str) -> tuple[list[str], list[str]]:

@@ -18,7 +18,7 @@ def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:
     goes into its build.
     """
     most = max(cell.servers for cell in expand(grid))
-    taking_part = [inventory.balancer, *inventory.servers[:most], inventory.generator]
+    taking_part = [inventory.balancer, *inventory.servers[:most], *inventory.generators]
     return {
         "format": FORMAT,
         "grid": grid.model_dump(mode="json", by_alias=True),

@@ -16,7 +16,12 @@ TAGS = {
     "nginx_lb_": ("nginx_lb",),
     "ml_server_": ("ml_server", "nginx_lb_verify"),
     "locust_": ("locust",),
+    "ngrinder_": ("jdk_verify", "ngrinder_controller", "ngrinder_agent"),
 }
+
+
+# Both units again, the agents joined and approved; nothing is installed.
+NGRINDER_REPAIR = ("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join")
 
 
 def tags_for(changed: set[str]) -> list[str]:
@@ -50,7 +55,7 @@ class Deployment:
 
     def repair(self) -> None:
         """Start again what died, with the variables of the last cell; raises DeployFailed."""
-        self._apply(self._applied or self.fixed, ["ml_server_service", "nginx_lb", "locust"])
+        self._apply(self._applied or self.fixed, ["ml_server_service", "nginx_lb", "locust", *NGRINDER_REPAIR])
 
     def set(self, name: str, value: object) -> None:
         """Change a variable for everything that follows."""
@@ -72,6 +77,7 @@ def _fixed(grid: Grid) -> dict[str, Any]:
     """Variables that every cell shares."""
     service = grid.service
     variables = {name: value for name, value in grid.vars.items() if not name.startswith("lab_")}
+    variables["study_engine"] = grid.engine
     if service.image:
         variables["ml_server_image"] = service.image
     if "port" in service.model_fields_set:

@@ -62,6 +62,7 @@ _READERS: dict[str, Any] = {
     "float": float,
     "str": str,
     "float | None": lambda text: float(text) if text else None,
+    "int | None": lambda text: int(text) if text else None,
 }
 
 

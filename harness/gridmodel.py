@@ -38,6 +38,7 @@ class Load(Part):
     ramp_up: Duration = 5.0
     duration: Duration
     timeout: Duration = 10.0
+    keep_alive: bool = Field(default=True, strict=True, description="users keep their connections between requests")
 
     @model_validator(mode="after")
     def _leaves_a_window(self) -> Load:
@@ -144,7 +145,7 @@ class Grid(Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     inventory: str = "inventory/lab"
-    engine: Literal["locust"] = "locust"
+    engine: Literal["locust", "ngrinder"] = "locust"
     factors: dict[str, tuple[Level, ...]]
     exclude: tuple[dict[str, Level], ...] = ()
     include: tuple[dict[str, Level], ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +41,7 @@ class Host:
         return {
             name: value
             for name, value in sorted(self.variables.items())
-            if not name.endswith(NAMES) and name != "private_ip" and not name.startswith("study_")
+            if not name.endswith(NAMES) and name != "private_ip" and not name.startswith(("study_", "ansible_"))
         }
 
 
@@ -67,7 +69,18 @@ class Inventory:
 
     @property
     def generator(self) -> Host:
-        return self.group("load_generators")[0]
+        return self.generators[0]
+
+    @property
+    def generators(self) -> list[Host]:
+        """Hosts of the load generators; the first one leads."""
+        return self.group("load_generators")
+
+    @property
+    def kind(self) -> str:
+        """What the hosts are: "lab" (containers), "rehearsal" (machines that share one) or "hosts"."""
+        default = "lab" if self.servers[0].variables.get("study_container_engine") == "local" else "hosts"
+        return str(self.servers[0].variables.get("study_kind") or default)
 
     def address(self, server: Host) -> str:
         """host:port at which the balancer reaches a server."""
@@ -111,6 +124,14 @@ def sources_hash(root: Path, inventory: Path) -> str:
             if "__pycache__" not in file.parts:
                 digest.update(str(file).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def may_change(path: Path) -> bool:
+    """Whether an inventory asks somebody else for its hosts: a plugin's configuration or a program."""
+    files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
+    return any(
+        os.access(file, os.X_OK) or re.search(r"^plugin\s*:", file.read_text(encoding="utf-8"), re.M) for file in files
+    )
 
 
 def read_kept(file: Path, path: str) -> Inventory | None:

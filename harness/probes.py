@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import docker
 import docker.errors
 import httpx
 import requests
+import urllib3.exceptions
 
-from harness.errors import CannotRun, TrialFailed
+from harness.errors import TrialFailed
 from harness.inventory import Host, Inventory
+from harness.reach import Reach
 from harness.results import HostSample
 
 _COUNTER = re.compile(r"^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.M)
@@ -42,37 +46,40 @@ class ContainerState:
     image: str
 
 
-def connect() -> docker.DockerClient:
-    """A client of this machine's engine; raises CannotRun when none answers."""
-    try:
-        client = docker.from_env(timeout=30, max_pool_size=64)
-        client.ping()
-    except (docker.errors.DockerException, requests.RequestException) as error:
-        raise CannotRun(f"no Docker engine answers: {error}; 'python study.py doctor' says what to do") from None
-    return client
+@dataclass(frozen=True)
+class Service:
+    """What runs on a host outside any container: its systemd unit, its user, its cap in cores (0: none)."""
+
+    unit: str
+    user: str
+    cpus: float
 
 
 class Probes:
     """Reads the hosts of one inventory."""
 
-    def __init__(self, inventory: Inventory, client: docker.DockerClient) -> None:
-        self._docker = client
+    def __init__(self, inventory: Inventory, reach: Reach, services: Mapping[str, Service] | None = None) -> None:
+        self._reach = reach
+        self._services = services or {}
+        self._core_counts: dict[str, float] = {}
         self._inventory = inventory
-        self._containers = {host.name: host.need("study_container") for host in inventory.hosts}
-        self._http = httpx.Client(timeout=5.0, trust_env=False)
-        self._control = inventory.balancer.need("study_control_url")
+        self._hosts = {host.name: host for host in inventory.hosts}
+        self._http = reach.http(inventory.balancer, "study_control_url", timeout=5.0)
 
     def states(self) -> dict[str, ContainerState]:
         """State of every host's container; a host whose container is gone counts as not running."""
-        return {host: self._state(name) for host, name in self._containers.items()}
+        return {name: self._state(host) for name, host in self._hosts.items()}
 
-    def _state(self, container: str) -> ContainerState:
+    def _state(self, host: Host) -> ContainerState:
+        if host.name in self._services:
+            return self._service_state(host, self._services[host.name])
+        container = host.need("study_container")
         try:
-            said = self._docker.api.inspect_container(container)
+            said = self._engine(host).inspect_container(container)
         except docker.errors.NotFound:
             return ContainerState(False, "", 0, False, -1, None, "")
         except (docker.errors.DockerException, requests.RequestException) as error:
-            raise TrialFailed(f"the engine cannot inspect {container}: {error}") from None
+            raise TrialFailed(f"{host.name}: the engine cannot inspect {container}: {error}") from None
         state, limits = said["State"], said["HostConfig"]
         quota, period = limits.get("CpuQuota") or 0, limits.get("CpuPeriod") or 100_000
         return ContainerState(
@@ -81,8 +88,33 @@ class Probes:
             restarts=said["RestartCount"],
             oom_killed=state["OOMKilled"],
             exit_code=state["ExitCode"],
-            cpus=quota / period if quota > 0 else None,
+            cpus=quota / period if quota > 0 else self._cores(host),
             image=said["Config"]["Image"],
+        )
+
+    def _cores(self, host: Host) -> float | None:
+        """All that a container without a cap may use, on a machine of its own."""
+        if host.name not in self._reach.tunnels:
+            return None
+        if host.name not in self._core_counts:
+            self._core_counts[host.name] = float(self._reach.docker(host).info()["NCPU"])
+        return self._core_counts[host.name]
+
+    def _service_state(self, host: Host, service: Service) -> ContainerState:
+        asked = ["systemctl", "show", service.unit, "--property=ActiveState,NRestarts,ExecMainStartTimestamp"]
+        output = self._reach.run(host, ["sh", "-c", f"nproc; {shlex.join(asked)}"])
+        cores, *lines = output.splitlines() or ["0"]
+        said = dict(line.partition("=")[::2] for line in lines)
+        if not said:
+            raise TrialFailed(f"{host.name}: cannot ask for the state of its unit {service.unit}")
+        return ContainerState(
+            running=said.get("ActiveState") == "active",
+            started_at=said.get("ExecMainStartTimestamp", ""),
+            restarts=int(said.get("NRestarts") or 0),
+            oom_killed=False,
+            exit_code=0,
+            cpus=service.cpus or float(cores),
+            image="",
         )
 
     def usage(self, host: str) -> Iterator[dict[str, Any]]:
@@ -91,15 +123,31 @@ class Probes:
         Ends when the container does; its state tells what became of it. (Docker answers a single
         reading only after a second, so readings of several containers must not wait for each other.)
         """
-        try:
-            yield from self._docker.api.stats(self._containers[host], stream=True, decode=True)
-        except (docker.errors.DockerException, requests.RequestException, ValueError):
+        if host in self._services:
+            yield from self._service_usage(self._hosts[host], self._services[host])
             return
+        try:
+            container = self._hosts[host].need("study_container")
+            yield from self._engine(self._hosts[host]).stats(container, stream=True, decode=True)
+        except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
+            return  # the container ended, or the connection to its host did
+
+    def _service_usage(self, host: Host, service: Service) -> Iterator[dict[str, Any]]:
+        """The same of all processes of a unit's user, by a program that runs there."""
+        program = Path(__file__).with_name("usage.py").read_text(encoding="utf-8")
+        process = self._reach.stream(host, ["python3", "-", service.user], program)
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            for line in process.stdout:
+                yield json.loads(line)
+        finally:
+            process.kill()
+            process.wait()
 
     def ready(self, server: Host, health: str) -> bool:
         """Ask one server over the private network whether it can work."""
         try:
-            answer = self._http.get(f"{self._control}/servers/{server.name}{health}")
+            answer = self._http.get(f"/servers/{server.name}{health}")
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.OK
@@ -107,7 +155,7 @@ class Probes:
     def served(self, server: Host, trial: str) -> dict[str, int] | None:
         """Status → requests that a server counted for a trial; None when it keeps no such counter."""
         try:
-            answer = self._http.get(f"{self._control}/servers/{server.name}/metrics")
+            answer = self._http.get(f"/servers/{server.name}/metrics")
         except httpx.HTTPError:
             return None
         if answer.status_code != httpx.codes.OK or "ml_requests" not in answer.text:
@@ -143,9 +191,13 @@ class Probes:
 
     def _exec(self, host: Host, command: list[str]) -> tuple[int, str]:
         """Exit code and standard output of a command in a host's container."""
-        created = self._docker.api.exec_create(self._containers[host.name], command)
-        output = bytes(self._docker.api.exec_start(created["Id"]))
-        return int(self._docker.api.exec_inspect(created["Id"])["ExitCode"]), output.decode(errors="replace")
+        engine = self._engine(host)
+        created = engine.exec_create(host.need("study_container"), command)
+        output = bytes(engine.exec_start(created["Id"]))
+        return int(engine.exec_inspect(created["Id"])["ExitCode"]), output.decode(errors="replace")
+
+    def _engine(self, host: Host) -> docker.APIClient:
+        return self._reach.docker(host).api
 
 
 class Watcher:

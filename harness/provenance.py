@@ -9,18 +9,22 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import docker
+import docker.errors
 import psutil
 
-from harness.inventory import Inventory
-from harness.probes import Probes
+from harness.inventory import Host, Inventory
+from harness.probes import ContainerState, Probes
+from harness.reach import Reach
 
 TOLD = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
-def environment(root: Path, inventory: Inventory, probes: Probes, client: docker.DockerClient) -> dict[str, Any]:
-    """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret."""
-    engine = client.version()
+def environment(root: Path, inventory: Inventory, probes: Probes, reach: Reach) -> dict[str, Any]:
+    """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret.
+
+    `machine` is the one this runs on; `hosts` are the machines of the inventory, where they are others.
+    """
+    states = probes.states()
     return {
         "machine": {
             "cpu": cpu_model(),
@@ -29,22 +33,58 @@ def environment(root: Path, inventory: Inventory, probes: Probes, client: docker
             "kernel": platform.release(),
             "system": platform.system(),
         },
-        "docker": engine.get("Version", ""),
+        "hosts": {name: machine(reach, tunnel.host) for name, tunnel in reach.tunnels.items()},
+        "docker": reach.docker(inventory.servers[0]).version().get("Version", ""),
         "python": platform.python_version(),
         "packages": {name: version for name in TOLD if (version := _version(name))},
         "nginx": probes.run_in(inventory.balancer, ["nginx", "-v"]).strip(),
         "nginx_configuration": probes.run_in(
             inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]
         ),
-        "locust": probes.run_in(
-            inventory.generator,
-            ["python3", "-c", "import importlib.metadata as m; print(m.version('locust'))"],
-        ).strip(),
-        "images": {
-            host.name: state.image for host, state in zip(inventory.hosts, probes.states().values(), strict=True)
-        },
+        **engine_version(inventory, probes, states),
+        "images": {name: state.image for name, state in states.items()},
+        "image_digests": {host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
         "git": git_state(root),
     }
+
+
+def engine_version(inventory: Inventory, probes: Probes, states: dict[str, ContainerState]) -> dict[str, str]:
+    """Name and version of the traffic engine."""
+    first = inventory.generator
+    if not states[first.name].image:
+        return {"ngrinder": str(first.variables.get("ngrinder_version") or first.variables["ngrinder_agent_version"])}
+    told = probes.run_in(first, ["python3", "-c", "import importlib.metadata as m; print(m.version('locust'))"])
+    return {"locust": told.strip()}
+
+
+def machine(reach: Reach, host: Host) -> dict[str, Any]:
+    """What a host is, by its own engine and kernel."""
+    said = reach.docker(host).info()
+    lines = reach.run(host, ["cat", "/proc/cpuinfo"]).splitlines()
+    return {
+        "cpu": model_name(lines),
+        "cores": said.get("NCPU"),
+        "memory_gb": round(said.get("MemTotal", 0) / 1e9, 1),
+        "kernel": said.get("KernelVersion", ""),
+        "system": said.get("OperatingSystem", ""),
+        "docker": said.get("ServerVersion", ""),
+    }
+
+
+def digests(reach: Reach, host: Host, image: str) -> list[str]:
+    """What identifies the image that runs: its own digest, then those by which registries know it."""
+    if not image:
+        return []
+    try:
+        said = reach.docker(host).images.get(image).attrs
+    except docker.errors.ImageNotFound:
+        return []
+    return [str(said["Id"]), *(str(digest) for digest in said.get("RepoDigests") or [])]
+
+
+def model_name(cpuinfo: list[str]) -> str:
+    """The processor's name in the lines of /proc/cpuinfo; empty where they have none."""
+    return next((line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")), "")
 
 
 def cpu_model() -> str:
@@ -53,7 +93,7 @@ def cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return model_name(lines) or platform.machine()
 
 
 def git_state(root: Path) -> str:

@@ -7,39 +7,13 @@ Each rule gives findings: what was seen, against which threshold, and what to do
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from harness import stats
 from harness.findings import Finding
-from harness.results import HostSample, Sample
+from harness.observation import Observation, generator_use, little_gap, think_s
+from harness.results import Sample
 from harness.thresholds import Thresholds
 from harness.words import percent
-
-
-@dataclass(frozen=True)
-class Observation:
-    """Everything the rules look at. `samples` are the whole trial's; the window bounds are seconds."""
-
-    users: int
-    think_time_s: float
-    window_from_s: float
-    window_to_s: float
-    samples: Sequence[Sample]
-    hosts: Sequence[HostSample]
-    caps: Mapping[str, float | None]  # host → cores it may use
-    generator: str
-    generator_errors: Mapping[str, int]
-    lost_workers: int
-    balancer: Mapping[str, Any]  # the balancer's own summary of its log
-    served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
-    expected: Mapping[str, str]  # server → address that the cell asks for
-    died: Mapping[str, str]  # server → what became of it
-
-    @property
-    def window(self) -> list[Sample]:
-        """Samples of the steady window."""
-        return stats.window(self.samples, self.window_from_s, self.window_to_s)
 
 
 def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
@@ -85,9 +59,9 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     Queuing Formula L = λW", Operations Research 9 (1961), for the thinking users.
     """
     rows = seen.window
-    if not rows or not any(s.thinks for s in rows):
+    if not rows or think_s(seen) is None:
         return
-    in_flight = sum(s.in_flight for s in rows) / len(rows)
+    in_flight = stats.mean_in_flight(rows)
     h = little_gap(seen) or 0.0
     for severity, limit in (("refuse", limits.loop_refuse), ("degrade", limits.loop_degrade)):
         if abs(h) > limit:
@@ -101,7 +75,9 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             )
             break
     at_balancer = seen.balancer.get("mean_in_flight")
-    if at_balancer is not None and abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
+    if in_flight is None or at_balancer is None:
+        return  # only one of the two counts: there is nothing to compare
+    if abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
         yield Finding(
             "E5",
             "refuse",
@@ -112,27 +88,6 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         )
 
 
-def little_gap(seen: Observation) -> float | None:
-    """H of rule E5, as a share of the users; None when nobody was thinking."""
-    rows = seen.window
-    think_s = stats.mean_think_s(rows)
-    if think_s is None:
-        return None
-    rate = sum(s.completed + s.failed for s in rows) / len(rows)
-    in_flight = sum(s.in_flight for s in rows) / len(rows)
-    return (seen.users - in_flight - rate * think_s) / seen.users
-
-
-def generator_use(seen: Observation) -> float | None:
-    """p95 of what the busiest generator process used, of a core or of its cap; None when not seen."""
-    used = sorted(s.busiest_cpu_s for s in seen.window)
-    cap = seen.caps.get(seen.generator)
-    if not used:
-        return None
-    of = min(1.0, cap) if cap else 1.0
-    return used[min(len(used) - 1, round(0.95 * (len(used) - 1)))] / of
-
-
 def generator_busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E6: a generator that is busy measures itself."""
     use = generator_use(seen)
@@ -141,7 +96,7 @@ def generator_busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E6",
             "refuse",
             f"the busiest generator process used {percent(use)} of the CPU it may use",
-            "raise locust_cpus or locust_processes, or use fewer users",
+            "give the load generator more CPU or more processes, add a host to load_generators, or use fewer users",
             use,
             limits.generator_cpu,
         )
@@ -235,6 +190,8 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 abs(servers - balancer),
                 allowed,
             )
+    if "failed" in seen.generator_errors:
+        return  # an engine that does not tell the kinds of failures
     unanswered = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
     if abs(unanswered - statuses.get("499", 0)) > allowed:
         yield Finding(

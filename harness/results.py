@@ -27,18 +27,21 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Sample:
-    """One second of one trial. `completed` are successes; `users` and `in_flight` are means over it."""
+    """One second of one trial. `completed` are successes; `users` and `in_flight` are means over it.
+
+    What an engine does not count is None: nGrinder knows neither requests in flight nor think times.
+    """
 
     t_s: int
     completed: int
     failed: int
     users: float
-    in_flight: float
+    in_flight: float | None
     mean_ms: float | None
-    think_s: float  # think times drawn in this second, summed
-    thinks: int
-    busiest_cpu_s: float  # processor seconds of the busiest generator process
-    lag_ms: float  # largest delay of the generator's event loop
+    think_s: float | None  # think times drawn in this second, summed
+    thinks: int | None
+    busiest_cpu_s: float | None  # processor seconds of the busiest generator process
+    lag_ms: float | None  # largest delay of the generator's event loop
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class TrialRecord:
     tps_peak: float | None = None
     error_rate: float | None = None
     latency_ms: dict[str, float | None] = field(default_factory=dict)
+    latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None
     overhead_s: float | None = None

@@ -11,16 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import plan, probes, provenance, sizing, traffic, trial, units
+from harness import engines, plan, probes, provenance, sizing, traffic, trial, units
 from harness.ansible import Ansible
 from harness.deployment import Deployment
-from harness.engines.base import Engine
-from harness.engines.locust import LocustEngine
-from harness.errors import DeployFailed, TrialFailed
+from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.events import Doing, Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.findings import Finding
 from harness.grid import Cell
 from harness.plan import PlannedTrial
+from harness.reach import Reach
 from harness.results import FORMAT, TrialData, TrialRecord
 from harness.setting import Setting
 
@@ -70,10 +69,11 @@ class Study:
             began = datetime.now(UTC)
             measured = 0
             try:
-                bench = self._prepare(capacity)
-                for number, planned in enumerate(left, 1):
-                    self._one(bench, planned, left[number:], capacity)
-                    measured += 1
+                with Reach(self._inventory) as reach:
+                    bench = self._prepare(reach, capacity)
+                    for number, planned in enumerate(left, 1):
+                        self._one(bench, planned, left[number:], capacity)
+                        measured += 1
             finally:
                 ended = datetime.now(UTC)
                 self._record["runs"].append(
@@ -94,28 +94,29 @@ class Study:
             "configuration": self._setting.configuration,
             "plan": [planned.path for planned in self._plan],
             "seed": self._grid.seed,
-            "kind": "lab" if self._inventory.servers[0].variables.get("study_container_engine") == "local" else "hosts",
+            "kind": self._inventory.kind,
             "environment": {},
             "sizing": None,
             "runs": [],
         }
 
-    def _prepare(self, capacity: float | None) -> traffic.Bench:
+    def _prepare(self, reach: Reach, capacity: float | None) -> traffic.Bench:
         """Deploy everything, size the lab, and record where this is."""
-        client = probes.connect()
         if capacity and self._record["sizing"]:
             self._deployment.set("ml_server_cpus", self._record["sizing"]["cpus"])
         self._deploy()
-        reader = probes.Probes(self._inventory, client)
-        bench = traffic.Bench(self._grid, self._inventory, self._engine(), reader, self._tell, self._cancelled)
+        reach.mend()
+        reader = probes.Probes(self._inventory, reach, engines.services(self._grid, self._inventory))
+        engine = engines.connect(self._grid, self._inventory, reach)
+        bench = traffic.Bench(self._grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
         traffic.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if capacity and not self._record["sizing"]:
             self._size(bench, capacity)
-        if self._record["kind"] == "lab":
+        if self._record["kind"] != "hosts":
             caps = {name: state.cpus for name, state in reader.states().items()}
             sizing.check_caps(caps, os.cpu_count() or 1)
         if not self._record["environment"]:
-            self._record["environment"] = provenance.environment(self._root, self._inventory, reader, client)
+            self._record["environment"] = provenance.environment(self._root, self._inventory, reader, reach)
         self._directory.write_json("study.json", self._record)
         return bench
 
@@ -124,9 +125,6 @@ class Study:
         self._tell(Step("deploying with site.yml; the first time it builds the images, which takes about two minutes"))
         self._deployment.deploy(lambda task: self._tell(Doing(task)))
         self._tell(Step("deployed", time.monotonic() - began))
-
-    def _engine(self) -> Engine:
-        return LocustEngine(self._inventory.generator.need("study_engine_url"))
 
     def _size(self, bench: traffic.Bench, capacity: float) -> None:
         began = time.monotonic()
@@ -156,10 +154,11 @@ class Study:
             self._tell(TrialStarted(planned.path, position, len(self._plan), self._grid.load.duration))
 
         try:
+            bench.reach.mend()
             self._deployment.switch(planned.cell)
             data = trial.run(bench, planned, position, on_start)
             self._load_ended = data.ended_at
-        except TrialFailed as error:
+        except (TrialFailed, CannotRun) as error:
             log.warning("%s: %s", planned.path, error)
             data = TrialData(trial.failed_record(planned, position, str(error)), [], [], [])
             self._load_ended = None

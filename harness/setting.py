@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from harness import configuration, inventory, plan, units
+from harness import addresses, configuration, engines, inventory, plan, units
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -51,26 +51,37 @@ class Setting:
         """Seconds that these trials will take, with what comes before and after."""
         return plan.estimate_s(self.grid, trials, self.capacity_per_s) + plan.FIXED_S
 
+    def cost_usd(self, takes_s: float) -> float | None:
+        """What the hosts cost for so long, by their `study_usd_per_hour`; None where one has no price."""
+        prices = [host.variables.get("study_usd_per_hour") for host in self.inventory.hosts]
+        if self.inventory.kind != "hosts":
+            return 0.0
+        if any(price is None for price in prices):
+            return None
+        return sum(float(str(price)) for price in prices) * takes_s / 3600
+
 
 def role_variables(root: Path) -> frozenset[str]:
     """Names of all public variables of the roles that a cell may vary."""
-    names = {"lab_server_capacity"}
-    for role in ("ml_server", "nginx_lb", "locust"):
+    names = {"lab_server_capacity", "ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"}
+    for role in ("ml_server", "nginx_lb", "locust", "ngrinder_controller", "ngrinder_agent"):
         names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
     return frozenset(names)
 
 
 def describe(root: Path, path: Path, name: str) -> Inventory:
-    """How Ansible resolves the inventory; kept until something it depends on changes."""
+    """How Ansible resolves the inventory; kept until something it depends on changes, if it can be told."""
     kept = root / ".state" / "inventory" / f"{inventory.sources_hash(root, path)}.json"
-    found = inventory.read_kept(kept, name)
+    asks = inventory.may_change(path)
+    found = None if asks else inventory.read_kept(kept, name)
     if found is None:
         from harness.ansible import Ansible  # takes long to load, and mostly a kept description is there
 
         outcome = Ansible(root, path, root / ".state" / "log").run("playbooks/describe-inventory.yml", timeout_s=60)
         said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
         found = inventory.from_descriptions(name, said)
-        inventory.keep(kept, found)
+        if not asks:
+            inventory.keep(kept, found)
     return found
 
 
@@ -84,19 +95,40 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     path = inventory.resolve(root, grid.inventory, grid_file.parent, where)
     hosts = describe(root, path, grid.inventory)
     check_servers(grid_file, grid, document, len(hosts.servers))
+    check_addresses(path, hosts)
+    engines.check(grid, hosts)
     effective = configuration.effective(grid, hosts)
     setting = Setting(grid, hosts, path, effective, configuration.directory_for(results, grid, effective))
     check_budget(f"{grid_file}:{document.line(('budget',))}", setting)
     return setting
 
 
+def check_addresses(path: Path, hosts: Inventory) -> None:
+    """Refuse addresses by which the balancer could not reach its servers; raises BadInput."""
+    told = ({"name": host.name, **host.variables} for host in hosts.hosts)
+    found = addresses.problems(told)
+    if found:
+        raise BadInput(*(f"{path}: {problem}" for problem in found))
+
+
 def check_budget(where: str, setting: Setting) -> None:
-    """Refuse a plan that takes longer than the grid's budget; raises BadInput."""
+    """Refuse a plan that takes or costs more than the grid's budget; raises BadInput."""
     takes_s, allowed = setting.takes_s(setting.planned), setting.grid.budget.time
     if allowed is not None and takes_s > allowed:
         raise BadInput(
             f"{where}: budget: the plan takes about {takes_s / 60:.0f} min, the budget is {allowed / 60:.0f} min; "
             "take fewer cells or repeats, shorter trials, or a larger budget"
+        )
+    most, cost = setting.grid.budget.cost, setting.cost_usd(takes_s)
+    if most is not None and cost is None:
+        raise BadInput(
+            f"{where}: budget: a cost is given, but a host of {setting.inventory.path} has no study_usd_per_hour; "
+            "write each group's price into the inventory, or leave the cost out"
+        )
+    if most is not None and cost is not None and cost > most:
+        raise BadInput(
+            f"{where}: budget: the plan costs about {cost:.2f} USD, the budget is {most:.2f} USD; "
+            "take fewer cells or repeats, smaller machines, or a larger budget"
         )
 
 

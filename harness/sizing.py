@@ -81,6 +81,7 @@ def probe_load(bench: Bench, trial: str, capacity_per_s: float) -> LoadSpec:
         timeout_s=10.0,
         window_from_s=PROBE_FROM_S,
         request=bench.grid.request,
+        keep_alive=bench.grid.load.keep_alive,
     )
 
 

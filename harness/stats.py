@@ -50,8 +50,27 @@ def error_rate(samples: Sequence[Sample]) -> float | None:
 
 def mean_think_s(samples: Sequence[Sample]) -> float | None:
     """Mean of the think times drawn; None when none was."""
-    drawn = sum(s.thinks for s in samples)
-    return sum(s.think_s for s in samples) / drawn if drawn else None
+    drawn = sum(s.thinks or 0 for s in samples)
+    return sum(s.think_s or 0.0 for s in samples) / drawn if drawn else None
+
+
+def nearest_rank(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of ascending values lie, one of them."""
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def mean_in_flight(samples: Sequence[Sample]) -> float | None:
+    """Mean number of requests in flight; None where the engine does not count them."""
+    counted = [s.in_flight for s in samples if s.in_flight is not None]
+    return sum(counted) / len(counted) if counted else None
+
+
+def histogram_of_ms(counts: Sequence[tuple[int, int]]) -> str:
+    """Encode (milliseconds, count) pairs as a histogram in microseconds; empty without any."""
+    histogram = HdrHistogram(1, HIGHEST_US, DIGITS)
+    for milliseconds, count in counts:
+        histogram.record_value(max(1, min(HIGHEST_US, milliseconds * 1000)), count)
+    return str(histogram.encode().decode("ascii")) if counts else ""
 
 
 def merged(histograms: Iterable[str]) -> HdrHistogram:

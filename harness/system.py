@@ -15,9 +15,7 @@ from pathlib import Path
 
 from harness.ansible import Ansible
 from harness.errors import CannotRun, StudyError
-from harness.probes import connect
-
-PACKAGES = "docker.io iptables mmdebstrap debian-archive-keyring libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+from harness.reach import connect
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Check:
 
 def check_all() -> list[Check]:
     """Everything that is needed, each looked at; changes nothing."""
-    return [_engine(), _pango(), _bootstrapper()]
+    return [_engine(), _pango(), _bootstrapper(), _ssh()]
 
 
 def _on_debian() -> bool:
@@ -100,6 +98,11 @@ def _bootstrapper() -> Check:
     if found or not _on_debian():
         return Check(name, found or "not needed here: base images come from a registry", "")
     return Check(name, "", _install("mmdebstrap debian-archive-keyring", ""))
+
+
+def _ssh() -> Check:
+    found = shutil.which("ssh")
+    return Check("ssh, for hosts that are machines", found or "", _install("openssh-client", "install OpenSSH"))
 
 
 def may_install() -> bool:

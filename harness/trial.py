@@ -9,13 +9,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from harness import quality, stats, verdict
+from harness import observation, quality, stats, verdict
 from harness.engines.base import EngineResult
 from harness.findings import Finding
 from harness.inventory import Host
+from harness.observation import Observation
 from harness.plan import PlannedTrial
 from harness.probes import ContainerState, Watcher
-from harness.quality import Observation
 from harness.results import BalancerSample, TrialData, TrialRecord
 from harness.traffic import Bench, load_spec, play, verify
 
@@ -74,15 +74,16 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         unhealthy = [s for s in servers if s.name not in died and not bench.probes.ready(s, grid.service.health)]
         died |= {server.name: "stopped answering its health check" for server in unhealthy}
     balancer_seconds = summary.pop("seconds", [])
+    times_ms = [(int(ms), int(count)) for ms, count in summary.pop("times_ms", [])]
     seen = Observation(
-        users=cell.vusers,
+        users=result.users or cell.vusers,
         think_time_s=grid.load.think_time,
         window_from_s=spec.window_from_s,
         window_to_s=window_to_s,
         samples=got.samples,
         hosts=host_samples,
         caps={name: state.cpus for name, state in before.items()},
-        generator=bench.inventory.generator.name,
+        generators=[host.name for host in bench.inventory.generators],
         generator_errors=result.errors,
         lost_workers=result.lost_workers,
         balancer=summary,
@@ -91,7 +92,8 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         died=died,
     )
     findings = quality.judge(seen, grid.evidence)
-    record = make_record(planned, position, trial, began, seen, findings, unloaded_s, result, bench)
+    latencies = result.latencies or stats.histogram_of_ms(times_ms)
+    record = make_record(planned, position, trial, began, seen, findings, unloaded_s, result, latencies, bench)
     record.load_s = round(got.ended_at - at, 3)
     record.hosts = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before}
     return TrialData(
@@ -99,7 +101,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         samples=got.samples,
         hosts=host_samples,
         balancer=[BalancerSample(int(t - at), server, status, n) for t, server, status, n in balancer_seconds],
-        latencies=result.latencies,
+        latencies=latencies,
         ended_at=got.ended_at,
     )
 
@@ -113,6 +115,7 @@ def make_record(
     findings: list[Finding],
     unloaded_s: float,
     result: EngineResult,
+    latencies: str,
     bench: Bench,
 ) -> TrialRecord:
     """Turn what was seen into the trial's record."""
@@ -135,7 +138,8 @@ def make_record(
         tps_mean=None if rate is None else round(rate, 4),
         tps_peak=None if peak is None else round(peak, 4),
         error_rate=stats.error_rate(rows),
-        latency_ms=stats.percentiles_ms(stats.merged([result.latencies]), limits.percentile_p99_samples),
+        latency_ms=stats.percentiles_ms(stats.merged([latencies]), limits.percentile_p99_samples),
+        latency_source="generator" if result.latencies else "balancer",
         unloaded_ms=round(unloaded_s * 1000, 3),
         counters={
             "generator": {
@@ -148,10 +152,11 @@ def make_record(
             "servers": {name: None if by is None else dict(by) for name, by in seen.served.items()},
         },
         figures={
-            "little_gap": quality.little_gap(seen) if rows else None,
-            "mean_in_flight": sum(s.in_flight for s in rows) / len(rows) if rows else None,
-            "mean_think_s": stats.mean_think_s(rows),
-            "generator_lag_ms": max((s.lag_ms for s in rows), default=None),
+            "little_gap": observation.little_gap(seen) if rows else None,
+            "users": seen.users,
+            "mean_in_flight": observation.in_flight(seen),
+            "mean_think_s": observation.think_s(seen),
+            "generator_lag_ms": max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
         },
         findings=[asdict(finding) for finding in findings],
         verdict=asdict(judged),

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness import stats
+from harness import observation, stats
 from harness.findings import Finding
-from harness.quality import Observation, generator_use
+from harness.observation import Observation, generator_use
 from harness.thresholds import Thresholds
 from harness.words import percent
 
@@ -32,9 +32,10 @@ def of_trial(seen: Observation, findings: Sequence[Finding], unloaded_s: float |
     rate = stats.mean_rate(rows)
     if not rows or not rate:
         return Verdict("unknown", "no request succeeded in the steady window")
-    think_s = stats.mean_think_s(rows) or seen.think_time_s
+    think_s = observation.think_s(seen) or seen.think_time_s
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
-    response_s = sum(s.in_flight for s in rows) / len(rows) / answers
+    waiting = observation.in_flight(seen)
+    response_s = None if waiting is None else waiting / answers
     bound = stats.users_bound(seen.users, unloaded_s, think_s) if unloaded_s else None
     of_bound = rate / bound if bound else None
     busiest, cpu = busiest_server(seen)
@@ -60,7 +61,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], unloaded_s: float |
         )
     if cpu is not None and cpu >= limits.server_cpu:
         return Verdict("server", f"{busiest} used {percent(cpu)} of its CPU", near, figures)
-    if unloaded_s and response_s >= limits.server_queue * unloaded_s and cpu is not None:
+    if unloaded_s and response_s is not None and response_s >= limits.server_queue * unloaded_s and cpu is not None:
         return Verdict(
             "server",
             f"answers took {response_s / unloaded_s:.1f} times the unloaded time with the CPU at {percent(cpu)}: "

@@ -11,7 +11,10 @@ from harness.results import Sample
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """One trial's load. Times are in seconds; the window counts from the start of traffic."""
+    """One trial's load. Times are in seconds; the window counts from the start of traffic.
+
+    With `keep_alive` every user keeps its connection, else it opens a new one for each request.
+    """
 
     trial: str
     url: str
@@ -22,6 +25,7 @@ class LoadSpec:
     timeout_s: float
     window_from_s: float
     request: Request
+    keep_alive: bool = True
 
     @property
     def longest_s(self) -> float:
@@ -34,7 +38,9 @@ class EngineResult:
     """What the engine counted over one trial, beside its samples.
 
     `errors` maps a kind of failure to its count over the whole trial; `latencies` is an encoded HDR
-    histogram of the successes in the steady window, in microseconds.
+    histogram of the successes in the steady window, in microseconds, empty where the engine keeps
+    none. `samples` replaces what was seen live, where the engine's own record is better. `users` is
+    how many there really were, where the engine could not have the number asked for.
     """
 
     started_at: float
@@ -43,6 +49,8 @@ class EngineResult:
     lost_workers: int
     latencies: str
     errors: dict[str, int] = field(default_factory=dict)
+    samples: list[Sample] | None = None
+    users: int | None = None
 
 
 class Engine(Protocol):

@@ -14,17 +14,15 @@ from harness.results import Sample
 class LocustEngine:
     """Speaks to one Locust master; see `Engine` for the calls."""
 
-    def __init__(self, url: str) -> None:
-        # Without the environment's proxies: the engine is on this machine or in its private network.
-        self._client = httpx.Client(base_url=url, timeout=10.0, trust_env=False)
-        self._url = url
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
             answer = self._client.request(method, f"/study/{path}", **arguments)
             said: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise EngineFailed(f"the traffic engine at {self._url} does not answer: {error!r}") from error
+            raise EngineFailed(f"the traffic engine at {self._client.base_url} does not answer: {error!r}") from error
         if answer.status_code != httpx.codes.OK:
             raise EngineFailed(f"the traffic engine refuses {path}: {said.get('error', answer.status_code)}")
         return said
@@ -42,6 +40,7 @@ class LocustEngine:
             "ramp_up_s": load.ramp_up_s,
             "duration_s": load.duration_s,
             "timeout_s": load.timeout_s,
+            "keep_alive": load.keep_alive,
             "window_from_s": load.window_from_s,
             "window_to_s": load.duration_s,
             "request": {

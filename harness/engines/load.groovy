@@ -1,0 +1,90 @@
+// The users of one trial. Everything that a study varies stands in the settings, base64 of JSON, and in
+// the test's parameter ("trial=...,t0_ms=...,duration_ms=..."); nothing is pasted into the code.
+import static net.grinder.script.Grinder.grinder
+import static org.junit.Assert.assertTrue
+
+import java.util.concurrent.ThreadLocalRandom
+import groovy.json.JsonSlurper
+import net.grinder.script.GTest
+import net.grinder.scriptengine.groovy.junit.GrinderRunner
+import net.grinder.scriptengine.groovy.junit.annotation.BeforeProcess
+import net.grinder.scriptengine.groovy.junit.annotation.BeforeThread
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.ngrinder.http.HTTPRequest
+import org.ngrinder.http.HTTPRequestControl
+import org.ngrinder.http.HTTPResponse
+
+@RunWith(GrinderRunner)
+class Load {
+    static final String SETTINGS = "@SETTINGS@"
+    static GTest test
+    static HTTPRequest request
+    static Map settings
+    static byte[] body
+    static long t0
+    static long end
+    boolean started = false
+
+    @BeforeProcess
+    static void beforeProcess() {
+        settings = (Map) new JsonSlurper().parseText(new String(SETTINGS.decodeBase64(), "UTF-8"))
+        Map parameters = (System.getProperty("param") ?: "").tokenize(",").collectEntries { it.tokenize("=") }
+        t0 = (parameters.t0_ms ?: "0") as long
+        end = t0 == 0 ? Long.MAX_VALUE : t0 + (parameters.duration_ms as long)
+        body = ((String) settings.body).getBytes("UTF-8")
+        int timeout = (int) (settings.timeout_s * 1000)
+        HTTPRequestControl.setConnectionTimeout(timeout)
+        HTTPRequestControl.setSocketTimeout(timeout)
+        request = new HTTPRequest()
+        request.setHeaders(settings.headers + ["X-Study-Trial": parameters.trial ?: "validate"])
+        test = new GTest(1, "request")
+    }
+
+    @BeforeThread
+    void beforeThread() {
+        test.record(this, "send")
+        grinder.statistics.delayReports = true
+    }
+
+    @Test
+    void step() {
+        if (t0 > 0 && !started) { // a place in the ramp-up, uniform so that no two seconds are alike
+            pause(t0 - System.currentTimeMillis() + (long) (ThreadLocalRandom.current().nextDouble() * settings.ramp_up_s * 1000))
+            started = true
+        }
+        if (System.currentTimeMillis() >= end) { // whoever is done waits until the study ends the test
+            pause(1000)
+            return
+        }
+        try {
+            send()
+        } finally {
+            if (t0 > 0) {
+                pause((long) ((0.5 + ThreadLocalRandom.current().nextDouble()) * settings.think_time_s * 1000))
+            }
+        }
+    }
+
+    // The one recorded method: what comes before and after it is no part of its time.
+    void send() {
+        HTTPResponse response
+        switch (settings.method) {
+            case "GET": response = request.GET(settings.url); break
+            case "POST": response = request.POST(settings.url, body); break
+            case "PUT": response = request.PUT(settings.url, body); break
+            case "PATCH": response = request.PATCH(settings.url, body); break
+            default: response = request.DELETE(settings.url)
+        }
+        assertTrue("status " + response.statusCode, response.statusCode in settings.expect_status)
+        if (settings.expect_body != null) {
+            assertTrue("body", (response.getBodyText() =~ settings.expect_body).find())
+        }
+    }
+
+    private static void pause(long milliseconds) {
+        if (milliseconds > 0) {
+            Thread.sleep(milliseconds) // not grinder.sleep, which varies by 20 %
+        }
+    }
+}
