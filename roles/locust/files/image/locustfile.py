@@ -45,6 +45,8 @@ class Load:
         self.url: str = spec["url"]
         self.body: bytes | None = spec["request"]["body"].encode() or None
         self.headers = {**spec["request"]["headers"], "X-Study-Trial": spec["trial"]}
+        if not spec.get("keep_alive", True):
+            self.headers["Connection"] = "close"
         self.statuses = frozenset(spec["request"]["expect_status"])
         pattern = spec["request"]["expect_body"]
         self.pattern = re.compile(pattern.encode()) if pattern else None
@@ -78,7 +80,7 @@ def error_of(response: Any, load: Load) -> str:
 class StudyUser(FastHttpUser):
     """Sends its next request after the last answer and a think time: a closed loop.
 
-    One connection per user, kept alive between requests.
+    One connection per user, kept alive between requests unless the load says otherwise.
     """
 
     host = "http://set-by-the-load"
