@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from harness.quality import Observation
+from harness.observation import Observation
 from harness.results import HostSample, Sample, StudyDirectory, TrialData, TrialRecord
 from tests.unit.test_grid import grid
 
@@ -29,7 +29,7 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
     balancer = {
         "statuses": {"200": done},
         "upstreams": {address: {"200": each} for address in expected.values()},
-        "mean_in_flight": sum(s.in_flight for s in rows) / len(rows),
+        "mean_in_flight": sum(s.in_flight or 0.0 for s in rows) / len(rows),
         "events": {},
     }
     base: dict[str, Any] = {
@@ -40,7 +40,7 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
         "samples": rows,
         "hosts": [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in names for t in range(18)],
         "caps": {**dict.fromkeys(names, 0.2), "generator": 0.8},
-        "generator": "generator",
+        "generators": ["generator"],
         "generator_errors": {},
         "lost_workers": 0,
         "balancer": balancer,

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from harness.inventory import Inventory
-from harness.probes import connect
+from harness.reach import connect
 from harness.setting import describe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,8 +76,10 @@ def small_grid(path: Path, **more: Any) -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine() -> docker.DockerClient:
-    return connect()
+def engine() -> Iterator[docker.DockerClient]:
+    client = connect()
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

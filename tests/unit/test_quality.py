@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness import quality
-from harness.quality import Observation
+from harness.observation import Observation
 from harness.thresholds import Thresholds
 from tests.builders import observation, samples
 
@@ -40,7 +40,7 @@ def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
 @pytest.mark.parametrize(("missing", "severity"), [(0.015, None), (0.03, "degrade"), (0.08, "refuse")])
 def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, severity: str | None) -> None:
     """Sick generators were seen to lose 6–14 % of their users."""
-    rows = [replace(s, in_flight=s.in_flight - 1000 * missing) for s in samples(280, 1000)]
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing) for s in samples(280, 1000)]
     assert found(observation(samples=rows)).get("E5") == severity
 
 
@@ -78,7 +78,7 @@ def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
 
 def test_e8_a_death_is_the_cause_whatever_else_it_broke() -> None:
     died = {"server-1": "died with exit code 137"}
-    rows = [replace(s, in_flight=s.in_flight - 90) for s in samples(280, 1000)]
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 90) for s in samples(280, 1000)]
     findings = quality.judge(observation(samples=rows, died=died), LIMITS)
     assert {"E5", "E8"} <= {finding.rule for finding in findings}
     assert quality.outcome_of(findings, died) == ("server_down", "server-1 died with exit code 137 during the trial")
@@ -129,6 +129,6 @@ def test_e14_exactly_the_cells_servers_answer() -> None:
 
 
 def test_a_threshold_of_the_grid_is_obeyed() -> None:
-    rows = [replace(s, in_flight=s.in_flight - 80) for s in samples(280, 1000)]
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 80) for s in samples(280, 1000)]
     lenient = Thresholds.model_validate({"loop_refuse": "20%", "loop_degrade": "15%", "in_flight_gap": "20%"})
     assert quality.judge(observation(samples=rows), lenient) == []

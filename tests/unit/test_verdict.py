@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness import quality, verdict
-from harness.quality import Observation
+from harness.observation import Observation
 from harness.results import HostSample
 from harness.thresholds import Thresholds
 from tests.builders import observation, samples
@@ -34,7 +34,7 @@ def test_users_near_their_bound_are_the_next_limit() -> None:
 
 
 def test_a_sick_generator_is_never_blamed_on_the_server() -> None:
-    rows = [replace(s, in_flight=s.in_flight - 80) for s in samples(280, 1000, busiest_cpu_s=0.75)]
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 80) for s in samples(280, 1000, busiest_cpu_s=0.75)]
     assert limit(observation(samples=rows)).limit == "generator"
 
 

@@ -1,0 +1,210 @@
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.net.HttpURLConnection;
+import java.net.Socket;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The agent: dials the controller, plays users when told, reports once a second. */
+public final class AgentMain {
+    private static final String VERSION = System.getProperty("standin.version", "3.5.9-p1");
+    private static volatile Load load;
+
+    private AgentMain() {}
+
+    public static void main(String[] arguments) throws Exception {
+        String home = null;
+        String id = "agent";
+        String controller = "127.0.0.1";
+        int port = 16001;
+        for (int i = 0; i + 1 < arguments.length; i++) {
+            switch (arguments[i]) {
+                case "-ah":
+                    home = arguments[i + 1];
+                    break;
+                case "-hi":
+                    id = arguments[i + 1];
+                    break;
+                case "-ch":
+                    controller = arguments[i + 1];
+                    break;
+                case "-cp":
+                    port = Integer.parseInt(arguments[i + 1]);
+                    break;
+                default:
+                    break;
+            }
+        }
+        Path pid = Path.of(home, "pid");
+        if (Files.exists(pid)) {
+            System.err.println("Usage: run_agent [options] (an agent with this home runs already)");
+            System.exit(1);
+        }
+        Files.createDirectories(Path.of(home, "log"));
+        Files.writeString(pid, "agent.pid=" + ProcessHandle.current().pid() + "\n");
+        System.setProperty("http.maxConnections", "5000");
+        while (true) {
+            try (Socket socket = new Socket(controller, port)) {
+                serve(socket, id);
+            } catch (IOException error) {
+                System.err.println("no controller at " + controller + ":" + port + ": " + error.getMessage());
+            }
+            if (load != null) {
+                load.over = true;
+            }
+            Thread.sleep(2000);
+        }
+    }
+
+    private static void serve(Socket socket, String id) throws IOException {
+        PrintWriter out = new PrintWriter(socket.getOutputStream(), true, StandardCharsets.UTF_8);
+        BufferedReader in = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
+        String ip = socket.getLocalAddress().getHostAddress();
+        out.println(Json.print(Json.of("type", "join", "ip", ip, "name", id, "version", VERSION)));
+        Thread reporter = new Thread(() -> report(out));
+        reporter.setDaemon(true);
+        reporter.start();
+        String line;
+        while ((line = in.readLine()) != null) {
+            Map<String, Object> order = Json.object(line);
+            if ("start".equals(order.get("type"))) {
+                load = new Load(order);
+                load.start();
+            } else if (load != null) {
+                load.over = true;
+            }
+        }
+    }
+
+    private static void report(PrintWriter out) {
+        try {
+            while (!out.checkError()) {
+                Thread.sleep(100);
+                Load now = load;
+                Map<String, Object> said = Json.of("type", "state");
+                if (now != null) {
+                    said.put("tests", now.tests.getAndSet(0));
+                    said.put("errors", now.errors.getAndSet(0));
+                    said.put("time_us", now.timeUs.getAndSet(0));
+                    said.put("threads", now.threads.get());
+                }
+                out.println(Json.print(said));
+            }
+        } catch (InterruptedException error) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The users of one test on this agent. */
+    private static final class Load {
+        final AtomicLong tests = new AtomicLong();
+        final AtomicLong errors = new AtomicLong();
+        final AtomicLong timeUs = new AtomicLong();
+        final AtomicInteger threads = new AtomicInteger();
+        volatile boolean over;
+        private final Settings settings;
+        private final int users;
+        private final String trial;
+        private final long beginMs;
+        private final long endMs;
+        private final boolean reset;
+
+        Load(Map<String, Object> order) {
+            settings = new Settings((String) order.get("script"));
+            users = ((Number) order.get("users")).intValue();
+            reset = (Boolean) order.get("reset");
+            String parameter = (String) order.get("param");
+            trial = Settings.parameter(parameter, "trial", "");
+            beginMs = Long.parseLong(Settings.parameter(parameter, "t0_ms", "" + System.currentTimeMillis()));
+            endMs = beginMs + Long.parseLong(Settings.parameter(parameter, "duration_ms", "3600000"));
+        }
+
+        void start() {
+            Thread starter = new Thread(() -> {
+                pause(2500); // worker processes of the real one take their time to start
+                for (int i = 0; i < users && !over; i++) {
+                    Thread user = new Thread(null, this::play, "user", 256 * 1024);
+                    user.setDaemon(true);
+                    user.start();
+                }
+            });
+            starter.setDaemon(true);
+            starter.start();
+        }
+
+        private void play() {
+            threads.incrementAndGet();
+            ThreadLocalRandom random = ThreadLocalRandom.current();
+            pause(beginMs + (long) (random.nextDouble() * settings.rampUpS * 1000) - System.currentTimeMillis());
+            while (!over && System.currentTimeMillis() < endMs) {
+                long began = System.nanoTime();
+                if (request()) {
+                    tests.incrementAndGet();
+                    timeUs.addAndGet((System.nanoTime() - began) / 1000);
+                } else {
+                    errors.incrementAndGet();
+                }
+                pause((long) ((0.5 + random.nextDouble()) * settings.thinkS * 1000));
+            }
+            while (!over) {
+                pause(200); // waits until the controller ends the test
+            }
+            threads.decrementAndGet();
+        }
+
+        private void pause(long milliseconds) {
+            long until = System.currentTimeMillis() + milliseconds;
+            try {
+                for (long left = milliseconds; left > 0 && !over; left = until - System.currentTimeMillis()) {
+                    Thread.sleep(Math.min(left, 200));
+                }
+            } catch (InterruptedException error) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        private boolean request() {
+            return send(settings, trial, reset);
+        }
+    }
+
+    /** One request; true when the answer is the expected one. */
+    static boolean send(Settings settings, String trial, boolean reset) {
+        try {
+            HttpURLConnection connection = (HttpURLConnection) new URL(settings.url).openConnection();
+            connection.setRequestMethod(settings.method);
+            connection.setConnectTimeout(settings.timeoutMs);
+            connection.setReadTimeout(settings.timeoutMs);
+            settings.headers.forEach((name, value) -> connection.setRequestProperty(name, value.toString()));
+            connection.setRequestProperty("X-Study-Trial", trial);
+            if (reset) {
+                connection.setRequestProperty("Connection", "close");
+            }
+            if (!settings.body.isEmpty()) {
+                connection.setDoOutput(true);
+                try (OutputStream out = connection.getOutputStream()) {
+                    out.write(settings.body.getBytes(StandardCharsets.UTF_8));
+                }
+            }
+            long status = connection.getResponseCode();
+            InputStream in = status < 400 ? connection.getInputStream() : connection.getErrorStream();
+            String body = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            if (in != null) {
+                in.close();
+            }
+            return settings.statuses.contains(status) && (settings.pattern == null || settings.pattern.matcher(body).find());
+        } catch (IOException error) {
+            return false;
+        }
+    }
+}

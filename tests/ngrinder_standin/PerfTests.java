@@ -1,0 +1,285 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Performance tests: their states, their samples, their CSV files. A loop ticks once a second. */
+final class PerfTests {
+    private static final String HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),Test_Time_Standard_Deviation_(ms),TPS,"
+        + "Mean_response_length,Response_bytes_per_second,Response_errors,Mean_time_to_resolve_host,"
+        + "Mean_time_to_establish_connection,Mean_time_to_first_byte\n";
+    private static final Map<String, String> CATEGORIES = Map.of(
+        "SAVED", "PREPARE", "READY", "PREPARE", "START_AGENTS", "PROGRESSING", "DISTRIBUTE_FILES", "PROGRESSING",
+        "TESTING", "TESTING", "ABNORMAL_TESTING", "ABNORMAL_TESTING", "FINISHED", "FINISHED",
+        "FINISHED_WITH_WARNING", "WARNED", "STOP_BY_ERROR", "ERROR", "CANCELED", "STOP");
+
+    private final Path home;
+    private final Agents agents;
+    private final TreeMap<Long, Map<String, Object>> tests = new TreeMap<>();
+    private Run run;
+
+    /** What is in progress; one at a time is enough here. */
+    private static final class Run {
+        final long id;
+        final List<Agents.Agent> agents = new ArrayList<>();
+        final long since = System.currentTimeMillis();
+        long testingSince;
+        long lostSince;
+        long tests;
+        long errors;
+        long timeUs;
+        long[] last = new long[4];
+        int failingFor;
+        boolean withoutScript;
+        boolean skip;
+        boolean repeat;
+
+        Run(long id) {
+            this.id = id;
+        }
+    }
+
+    PerfTests(Path home, Agents agents) throws IOException {
+        this.home = home;
+        this.agents = agents;
+        Files.createDirectories(home.resolve("perftest"));
+        try (var files = Files.newDirectoryStream(home.resolve("perftest"), "*.json")) {
+            for (Path file : files) {
+                Map<String, Object> test = Json.object(Files.readString(file));
+                if (CATEGORIES.get(name(test)).equals("TESTING")) { // as seen: all its results are gone
+                    test.put("tests", 0L);
+                    test.put("errors", 0L);
+                    test.put("tps", 0.0);
+                    move(test, "FINISHED", "The test is successfully finished.");
+                }
+                tests.put((Long) test.get("id"), test);
+            }
+        }
+    }
+
+    synchronized Map<String, Object> create(Map<String, Object> said) {
+        check(text(said, "testName").length() > 0, "testName should be provided");
+        String status = text(said, "status").isEmpty() ? "SAVED" : text(said, "status");
+        check(status.equals("SAVED") || status.equals("READY"), "status only allows SAVE or READY");
+        long wanted = number(said, "agentCount", 0);
+        check(wanted <= agents.approved().size(), "test agent should be equal to or less than " + agents.approved().size());
+        long users = number(said, "processes", 1) * number(said, "threads", 1);
+        check(number(said, "vuserPerAgent", users) == users, "vuserPerAgent should be equal to (processes * threads)");
+        check(users <= 3000, "vuserPerAgent should be equal to or less than 3000");
+        check(!status.equals("READY") || text(said, "scriptName").length() > 0, "scriptName should be provided.");
+        check(number(said, "duration", 60000) <= 8 * 3600000L, "duration should be equal to or less than 8");
+        long id = tests.isEmpty() ? 1 : tests.lastKey() + 1;
+        Map<String, Object> test = Json.of("id", id, "createdAt", System.currentTimeMillis(), "progressMessage", "");
+        test.putAll(said);
+        test.put("param", text(said, "param").replace(" ", ""));
+        tests.put(id, test);
+        move(test, status, "");
+        return told(test);
+    }
+
+    synchronized Map<String, Object> get(long id) {
+        check(tests.containsKey(id), "PerfTest " + id + " does not exists");
+        return tests.get(id);
+    }
+
+    synchronized Map<String, Object> told(Map<String, Object> test) {
+        Map<String, Object> copy = Json.of();
+        copy.putAll(test);
+        copy.put("status", status(test));
+        return copy;
+    }
+
+    synchronized Map<String, Object> status(Map<String, Object> test) {
+        String name = name(test);
+        String category = CATEGORIES.get(name);
+        boolean over = List.of("FINISHED", "WARNED", "ERROR", "STOP").contains(category);
+        boolean runs = category.equals("PROGRESSING") || category.equals("TESTING");
+        return Json.of("name", name, "category", category, "stoppable", runs, "reportable", over,
+            "deletable", over || category.equals("PREPARE"), "iconName", "blue.png");
+    }
+
+    /** Asynchronous, and silently without effect on what does not run. */
+    synchronized void stop(long id) {
+        if (run != null && run.id == id) {
+            get(id).put("stopRequest", true);
+        }
+    }
+
+    synchronized void delete(long id) throws IOException {
+        get(id);
+        tests.remove(id);
+        Files.deleteIfExists(home.resolve("perftest/" + id + ".json"));
+        Files.deleteIfExists(csv(id));
+    }
+
+    Path csv(long id) {
+        return home.resolve("perftest/" + id + ".csv");
+    }
+
+    synchronized Map<String, Object> sample(long id) {
+        Map<String, Object> told = Json.of("status", status(get(id)));
+        if (run != null && run.id == id && run.testingSince > 0 && run.last[3] > 0) {
+            double seconds = Math.max(1, (System.currentTimeMillis() - run.testingSince) / 1000.0);
+            told.put("perf", Json.of("success", true, "testTime", (long) seconds, "process", (long) run.agents.size(), "thread", run.last[3],
+                "tpsChartData", (double) run.last[0],
+                "totalStatistics", Json.of("Tests", (double) run.tests, "Errors", (double) run.errors, "TPS", run.tests / seconds)));
+        }
+        return told;
+    }
+
+    /** Called once a second. */
+    synchronized void tick() throws IOException {
+        if (run == null) {
+            for (Map<String, Object> test : tests.values()) {
+                if (name(test).equals("READY") && agents.free().size() >= number(test, "agentCount", 0)) {
+                    run = new Run((Long) test.get("id"));
+                    run.agents.addAll(agents.free().subList(0, (int) number(test, "agentCount", 0)));
+                    run.agents.forEach(agent -> agent.busy = true);
+                    move(test, "START_AGENTS", "agents are starting");
+                    return;
+                }
+            }
+            return;
+        }
+        Map<String, Object> test = tests.get(run.id);
+        if (test == null) {
+            return; // deleted while running: the agents stay busy, as those of the real one do
+        }
+        String state = name(test);
+        if (Boolean.TRUE.equals(test.get("stopRequest"))) {
+            finish(test, "CANCELED", "Stop requested by user");
+        } else if (state.equals("START_AGENTS")) {
+            if (!Files.exists(script(test))) {
+                finish(test, "STOP_BY_ERROR", "script should exist");
+                return;
+            }
+            Path faults = home.resolve("faults");
+            String fault = Files.exists(faults) ? Files.readString(faults) : "";
+            Files.deleteIfExists(faults);
+            run.withoutScript = fault.contains("lose-script");
+            run.skip = fault.contains("skip-second");
+            run.repeat = fault.contains("repeat-second");
+            move(test, "DISTRIBUTE_FILES", "files are distributed");
+        } else if (state.equals("DISTRIBUTE_FILES")) {
+            if (!run.withoutScript || System.currentTimeMillis() - run.since > 12000) {
+                begin(test);
+            }
+        } else if (state.equals("ABNORMAL_TESTING")) {
+            finish(test, "STOP_BY_ERROR", "Stopped by error");
+        } else {
+            measure(test);
+        }
+    }
+
+    private Path script(Map<String, Object> test) {
+        return home.resolve("repos").resolve(text(test, "scriptName"));
+    }
+
+    private void begin(Map<String, Object> test) throws IOException {
+        run.testingSince = System.currentTimeMillis();
+        test.put("startTime", run.testingSince);
+        Files.writeString(csv(run.id), HEADER);
+        move(test, "TESTING", "testing");
+        for (Agents.Agent agent : run.agents) {
+            agent.take();
+            if (!run.withoutScript) {
+                agent.tell(Json.of("type", "start", "script", Files.readString(script(test)), "param", text(test, "param"),
+                    "users", number(test, "processes", 1) * number(test, "threads", 1),
+                    "reset", !Boolean.FALSE.equals(test.get("connectionReset"))));
+            }
+        }
+    }
+
+    private void measure(Map<String, Object> test) throws IOException {
+        long now = System.currentTimeMillis();
+        run.agents.removeIf(agent -> !agents.isThere(agent));
+        if (run.agents.isEmpty()) {
+            run.lostSince = run.lostSince == 0 ? now : run.lostSince;
+            if (now - run.lostSince > 13000) {
+                move(test, "ABNORMAL_TESTING", "[ERROR] All agents are unexpectedly lost.");
+            }
+            return;
+        }
+        long[] sum = new long[4];
+        for (Agents.Agent agent : run.agents) {
+            long[] taken = agent.take();
+            for (int i = 0; i < 4; i++) {
+                sum[i] += taken[i];
+            }
+        }
+        run.last = sum;
+        run.tests += sum[0];
+        run.errors += sum[1];
+        run.timeUs += sum[2];
+        long second = (now - run.testingSince) / 1000;
+        if (sum[3] > 0 && !(run.skip && second == 11)) {
+            String mean = sum[0] > 0 ? String.format("%.2f", sum[2] / 1000.0 / sum[0]) : "0";
+            String row = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").format(LocalDateTime.now())
+                + "," + sum[3] + "," + sum[0] + "," + sum[1] + "," + mean + ",0," + sum[0] + ",0,0,0,0,0,0\n";
+            Files.writeString(csv(run.id), run.repeat && second == 9 ? row + row : row, StandardOpenOption.APPEND);
+        }
+        run.failingFor = run.errors > run.tests ? run.failingFor + 1 : 0;
+        if (run.failingFor > 10 && !Boolean.TRUE.equals(test.get("ignoreTooManyError"))) {
+            move(test, "ABNORMAL_TESTING", "Too many errors");
+        } else if (now - run.testingSince > number(test, "duration", 60000)) {
+            if (run.tests + run.errors == 0) {
+                finish(test, "FINISHED_WITH_WARNING", "[WARNING] The test is finished but has no TPS.");
+            } else if (run.errors > 0.3 * (run.tests + run.errors)) {
+                finish(test, "FINISHED_WITH_WARNING",
+                    "[WARNING] The test is finished but contains too much errors(over 30% of total runs).");
+            } else {
+                finish(test, "FINISHED", "The test is successfully finished.");
+            }
+        }
+    }
+
+    private void finish(Map<String, Object> test, String state, String message) {
+        for (Agents.Agent agent : run.agents) {
+            agent.tell(Json.of("type", "stop"));
+            agent.busy = false;
+        }
+        test.put("tests", run.tests);
+        test.put("errors", run.errors);
+        test.put("tps", run.testingSince == 0 ? 0.0 : run.tests * 1000.0 / (System.currentTimeMillis() - run.testingSince));
+        test.put("finishTime", System.currentTimeMillis());
+        run = null;
+        move(test, state, message);
+    }
+
+    private void move(Map<String, Object> test, String state, String message) {
+        test.put("state", state);
+        test.put("lastProgressMessage", message);
+        test.put("progressMessage", test.get("progressMessage") + message + "\n");
+        try {
+            Files.writeString(home.resolve("perftest/" + test.get("id") + ".json"), Json.print(test));
+        } catch (IOException error) {
+            throw new IllegalStateException(error.getMessage());
+        }
+    }
+
+    static String name(Map<String, Object> test) {
+        return (String) test.get("state");
+    }
+
+    static String text(Map<String, Object> said, String key) {
+        Object value = said.get(key);
+        return value == null ? "" : value.toString();
+    }
+
+    static long number(Map<String, Object> said, String key, long otherwise) {
+        Object value = said.get(key);
+        return value == null ? otherwise : Double.valueOf(value.toString()).longValue();
+    }
+
+    static void check(boolean right, String message) {
+        if (!right) {
+            throw new IllegalArgumentException(message);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+"""A fleet of machines on this machine, deployed by the same playbooks as rented ones."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import yaml
+
+from harness.inventory import Host, Inventory
+from harness.reach import Reach, connect
+from harness.setting import describe
+from tests.integration.conftest import GRIDS, PLAYBOOK, ROOT, changed, study
+
+INVENTORY = ROOT / "inventory" / "rehearsal"
+HERE = Path(__file__).parent
+STANDIN = ROOT / "tests" / "ngrinder_standin"
+JDK = "/opt/jdk-11"
+
+
+def play(
+    playbook: str | Path, *arguments: str, inventory: Path = INVENTORY, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook on the fleet as a user would."""
+    command = [PLAYBOOK, "-i", str(inventory), str(playbook), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0 or not check, done.stdout[-5000:] + done.stderr[-2000:]
+    return done
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The machines: their inventory, this machine's engine that runs them, what a second site.yml changed."""
+
+    inventory: Inventory
+    engine: docker.DockerClient
+    changed_again: int = -1
+
+    def host(self, name: str) -> Host:
+        return next(host for host in self.inventory.hosts if host.name == name)
+
+    def on(self, name: str, command: str, check: bool = True) -> str:
+        """Run a shell command as root on a machine, past SSH and the firewall."""
+        machine = self.engine.containers.get(f"{self.prefix}-{name}")
+        code, output = machine.exec_run(["sh", "-c", command])
+        assert isinstance(output, bytes)
+        assert code == 0 or not check, output.decode()
+        return output.decode()
+
+    @contextlib.contextmanager
+    def broken(self, name: str, harm: str, mend: str) -> Iterator[None]:
+        """Do a machine harm by a shell command, and mend it whatever happens."""
+        self.on(name, harm)
+        try:
+            yield
+        finally:
+            self.on(name, mend)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of this clone's machines begin with."""
+        private_key = Path(str(self.host("balancer").variables["ansible_ssh_private_key_file"]))
+        return f"scale-out-rehearsal-{hashlib.sha1(str(private_key.parent).encode()).hexdigest()[:8]}"  # noqa: S324 - a name
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    """Bare machines: nothing but systemd, sshd, sudo and Python."""
+    play("playbooks/rehearsal-down.yml")
+    play("playbooks/rehearsal-up.yml")
+    engine = connect()
+    yield Fleet(describe(ROOT, INVENTORY, "inventory/rehearsal"), engine)
+    engine.close()
+    play("playbooks/rehearsal-down.yml")
+
+
+@pytest.fixture(scope="session")
+def deployed_fleet(fleet: Fleet) -> Fleet:
+    """The fleet as site.yml leaves it, from nothing."""
+    assert "docker" not in fleet.on("server-1", "ls /usr/sbin /usr/bin")
+    play("site.yml")
+    return replace(fleet, changed_again=changed(play("site.yml").stdout))
+
+
+@pytest.fixture(scope="session")
+def war(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The controller's WAR: a real one where NGRINDER_WAR names it, else the stand-in, built on a machine."""
+    if named := os.environ.get("NGRINDER_WAR"):
+        return Path(named)
+    command = [str(Path(PLAYBOOK).with_name("ansible")), "-i", str(INVENTORY), "generator", "-m", "include_role"]
+    subprocess.run([*command, "-a", "name=jdk", "--playbook-dir", "."], cwd=ROOT, check=True, capture_output=True)
+    machine = f"{deployed_fleet.prefix}-generator"
+    target = tmp_path_factory.mktemp("war") / "ngrinder-controller.war"
+    subprocess.run(["docker", "cp", str(STANDIN), f"{machine}:/root/standin"], check=True, capture_output=True)
+    deployed_fleet.on("generator", f"/root/standin/build.sh {JDK} /root/standin.war && rm -r /root/standin")
+    subprocess.run(["docker", "cp", f"{machine}:/root/standin.war", str(target)], check=True, capture_output=True)
+    return target
+
+
+def small_grid(path: Path, **more: Any) -> Path:
+    """A grid without sizing, so that a test is about something else."""
+    base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
+    base["inventory"] = str(INVENTORY)
+    base["vars"] = {"lab_server_capacity": "", "ml_server_cpus": 0.2, **more.pop("vars", {})}
+    base["load"]["duration"] = "9s"
+    path.write_text(yaml.safe_dump({**base, **more}))
+    return path
+
+
+def inventory_with(folder: Path, changes: dict[str, dict[str, Any]], everybody: dict[str, Any] | None = None) -> Path:
+    """A copy of the fleet's inventory with some hosts' variables changed."""
+    hosts = yaml.safe_load((INVENTORY / "hosts.yml").read_text())
+    for group in hosts["all"]["children"].values():
+        for name, variables in group["hosts"].items():
+            variables.update(everybody or {})
+            variables.update(changes.get(name, {}))
+    folder.mkdir()
+    (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    (folder / "group_vars").symlink_to(INVENTORY / "group_vars")
+    return folder
+
+
+def refusal(tmp_path: Path, inventory: Path = INVENTORY, code: int = 4, **more: Any) -> str:
+    """What a study says that cannot start."""
+    grid = small_grid(tmp_path / "refused.yaml", name="refused", **more)
+    done = study("--grid", grid, "--inventory", inventory, "--results", tmp_path / "results")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "nothing was measured" in done.stdout or done.stderr.startswith("error:")
+    return done.stderr
+
+
+@pytest.fixture
+def reach(deployed_fleet: Fleet) -> Iterator[Reach]:
+    with Reach(deployed_fleet.inventory) as connections:
+        connections.mend()
+        yield connections
+
+
+def loads(path: Path) -> Any:
+    return json.loads(path.read_text())

@@ -1,0 +1,119 @@
+"""What goes wrong on machines: one message each, with host, cause and mend."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from harness.reach import Reach
+from tests.rehearsal.conftest import Fleet, inventory_with, refusal
+
+NO_MULTIPLEXING = "-o ControlPath=none"  # else a connection that stands would hide the trouble
+
+
+def own_arguments(known_hosts: str = "{{ rehearsal_folder }}/known_hosts") -> dict[str, str]:
+    return {
+        "ansible_ssh_common_args": f"{NO_MULTIPLEXING} -o UserKnownHostsFile={known_hosts} -o StrictHostKeyChecking=yes"
+    }
+
+
+def test_a_host_that_cannot_be_reached_is_named_at_once(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    assert deployed_fleet
+    inventory = inventory_with(tmp_path / "gone", {"server-2": {"ansible_host": "{{ rehearsal_public }}.99"}})
+    began = time.monotonic()
+    told = refusal(tmp_path, inventory)
+    assert time.monotonic() - began < 25  # with the start of the program; Ansible gives up after 10 s
+    assert "server-2: it cannot be reached through SSH" in told
+    assert "check that it runs, its ansible_host" in told
+    assert "server-1" not in told
+
+
+def test_a_key_that_is_not_accepted(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    assert deployed_fleet
+    key = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    changes = {"server-2": {"ansible_ssh_private_key_file": str(key), **own_arguments()}}
+    changes["server-2"]["ansible_ssh_common_args"] += " -o IdentitiesOnly=yes"
+    told = refusal(tmp_path, inventory_with(tmp_path / "key", changes))
+    assert "server-2: it does not accept the key or the user" in told
+    assert "ansible_ssh_private_key_file" in told
+
+
+def test_a_host_key_that_changed_is_never_accepted(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    folder = Path(str(deployed_fleet.host("server-2").variables["ansible_ssh_private_key_file"])).parent
+    lines = (folder / "known_hosts").read_text().splitlines()
+    address = str(deployed_fleet.host("server-2").variables["ansible_host"])
+    other = next(line for line in lines if not line.startswith(address)).split(" ", 1)[1]
+    known = tmp_path / "known_hosts"
+    known.write_text("\n".join(f"{address} {other}" if line.startswith(address) else line for line in lines) + "\n")
+    before = deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true")
+    told = refusal(tmp_path, inventory_with(tmp_path / "changed", {"server-2": own_arguments(str(known))}))
+    assert "server-2: its host key is not the one that is known, so nothing was sent to it" in told
+    assert "ssh-keygen -R" in told
+    assert deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true") == before
+
+
+def test_a_user_without_sudo(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    with deployed_fleet.broken(
+        "server-2", "mv /etc/sudoers.d/admin /root/admin", "mv /root/admin /etc/sudoers.d/admin"
+    ):
+        told = refusal(tmp_path)
+    assert "server-2: its user may not use sudo without a password" in told
+    assert "NOPASSWD" in told
+
+
+def test_a_disk_without_room(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    with deployed_fleet.broken(
+        "server-2", "mkdir -p /mnt/small && mount -t tmpfs -o size=40m tmpfs /mnt/small", "umount /mnt/small"
+    ):
+        inventory = inventory_with(tmp_path / "small", {"server-2": {"host_check_folder": "/mnt/small"}})
+        told = refusal(tmp_path, inventory)
+    assert "server-2: /mnt/small has 40 MB free, 2000 MB are needed; make room there" in told
+
+
+def test_a_clock_that_is_off(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    """The machines share this one's clock, so the program that tells the time is made to lie."""
+    lie = "#!/bin/sh\nexec /bin/date -d '5 seconds' \"$@\"\n"
+    with deployed_fleet.broken(
+        "server-2",
+        f"cat >/usr/local/bin/date <<'END'\n{lie}END\nchmod 755 /usr/local/bin/date",
+        "rm /usr/local/bin/date",
+    ):
+        told = refusal(tmp_path)
+    assert "server-2: its clock is " in told
+    assert "timedatectl set-ntp true" in told
+
+
+def test_two_hosts_with_one_address(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    address = deployed_fleet.host("server-1").variables["private_ip"]
+    inventory = inventory_with(tmp_path / "twins", {"server-2": {"private_ip": address}})
+    told = refusal(tmp_path, inventory, code=2)
+    assert f"server-2: private_ip is {address}, which is server-1's too" in told
+
+
+def test_an_address_that_the_host_does_not_have(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    assert deployed_fleet
+    told = refusal(tmp_path, inventory_with(tmp_path / "else", {"server-2": {"private_ip": "10.255.255.7"}}))
+    assert "server-2: private_ip is 10.255.255.7, but the host's own addresses are" in told
+
+
+def test_an_engine_that_does_not_start(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    with deployed_fleet.broken(
+        "server-2",
+        "systemctl stop docker docker.socket; mkdir -p /etc/docker; echo '{x' >/etc/docker/daemon.json",
+        "rm /etc/docker/daemon.json; systemctl reset-failed docker; systemctl start docker",
+    ):
+        told = refusal(tmp_path)
+    assert "The Docker engine does not start on server-2" in told
+    assert "unable to configure the Docker daemon" in told
+
+
+def test_a_port_that_is_taken(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    serve = "systemd-run --unit=squatter python3 -m http.server 80"
+    # There is no docker command on the machine: its engine is asked as the study asks it.
+    with Reach(deployed_fleet.inventory) as connections:
+        connections.mend()
+        connections.docker(deployed_fleet.host("balancer")).containers.get("nginx-lb").stop()
+    with deployed_fleet.broken("balancer", f"{serve}; sleep 1", "systemctl stop squatter"):
+        told = refusal(tmp_path)
+    assert "balancer: a port that the study needs is taken by another program there" in told
+    assert "ss -ltnp" in told

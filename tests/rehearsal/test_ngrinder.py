@@ -1,0 +1,273 @@
+"""nGrinder by its roles and its REST API, on the fleet: the stand-in, or a real one by NGRINDER_WAR."""
+
+import hashlib
+import os
+import re
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness import engines
+from harness.engines import ngrinder
+from harness.engines.base import EngineResult, LoadSpec
+from harness.engines.ngrinder import NgrinderEngine
+from harness.errors import EngineFailed
+from harness.reach import Reach
+from harness.results import StudyDirectory
+from tests.integration.conftest import ROOT, command, events, wait_for
+from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
+from tests.unit.test_grid import grid
+
+DEPLOY = "playbooks/deploy-generators.yml"
+HOME = "/var/lib/ngrinder-controller"
+CONTROLLER = ("--tags", "ngrinder_controller")
+real = pytest.mark.skipif("NGRINDER_WAR" in os.environ, reason="needs a controller that misbehaves when told to")
+
+
+def deploy(war: Path, *more: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return play(DEPLOY, "-e", "study_engine=ngrinder", "-e", f"ngrinder_war_file={war}", *more, check=check)
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """What a playbook said, on one line."""
+    return re.sub(r"\s+", " ", done.stdout)
+
+
+@pytest.fixture(scope="module")
+def controller(deployed_fleet: Fleet, war: Path) -> Fleet:
+    deploy(war)
+    return deployed_fleet
+
+
+@pytest.fixture
+def engine(controller: Fleet, reach: Reach) -> NgrinderEngine:
+    asked = grid(engine="ngrinder", vars={"ngrinder_war_file": "x"})
+    found = engines.connect(asked, controller.inventory, reach)
+    assert isinstance(found, NgrinderEngine)
+    return found
+
+
+@pytest.fixture
+def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in's agents start faster than worker processes of the real one."""
+    if "NGRINDER_WAR" not in os.environ:
+        monkeypatch.setattr(ngrinder, "LEAD_S", 7.0)
+
+
+def load(fleet: Fleet, **more: object) -> LoadSpec:
+    request = grid(request={"path": "/readyz"}).request
+    url = fleet.host("balancer").need("study_target_url")
+    spec = LoadSpec("trap", url, 20, 0.2, 1.0, 6.0, 3.0, 2.0, request)
+    return replace(spec, **more)  # type: ignore[arg-type] # the tests name fields of LoadSpec
+
+
+def finish(engine: NgrinderEngine) -> EngineResult:
+    over = False
+    while not over:
+        _, over = engine.samples(0)
+    return engine.result()
+
+
+def test_the_units_run_as_their_own_users_with_their_limits(controller: Fleet) -> None:
+    for unit, user in (("ngrinder-controller", "ngrinder"), ("ngrinder-agent", "ngrinder-agent")):
+        said = controller.on("generator", f"systemctl show {unit} --property=User,LimitNOFILE,MainPID,UnitFileState")
+        assert f"User={user}" in said
+        assert "LimitNOFILE=65536" in said
+        assert "UnitFileState=enabled" in said
+    conf = controller.on("generator", f"cat {HOME}/system.conf")
+    assert "controller.usage_report=false" in conf
+    assert "controller.enable_agent_auto_approval=false" in conf
+
+
+def test_the_controller_listens_on_the_private_address_alone(controller: Fleet) -> None:
+    listening = [line.split()[3] for line in controller.on("generator", "ss -ltnH").splitlines()]
+    private = controller.host("generator").need("private_ip")
+    found = {address for address in listening if address.endswith((":8080", ":16001"))}
+    assert {address.strip("[]").removeprefix("::ffff:") for address in found} == {f"{private}:8080", f"{private}:16001"}
+
+
+def test_no_well_known_password_is_left(controller: Fleet, reach: Reach) -> None:
+    folder = Path(controller.host("generator").need("study_ngrinder_credentials"))
+    client = reach.http(controller.host("generator"), "study_ngrinder_url")
+    for name in ("admin", "user", "superuser", "system"):
+        file = folder / name
+        assert file.stat().st_mode & 0o777 == 0o600
+        client.cookies.clear()  # a session would do without a password
+        assert client.get("/user/api/profile", auth=(name, name)).status_code == httpx.codes.UNAUTHORIZED
+        answer = client.get("/user/api/profile", auth=(name, file.read_text().strip()))
+        assert answer.status_code == httpx.codes.OK
+
+
+def test_a_wrong_checksum_is_refused(controller: Fleet, war: Path) -> None:
+    assert controller
+    right = hashlib.sha256(war.read_bytes()).hexdigest()
+    done = deploy(war, "-e", f"ngrinder_war_sha256={'0' * 64}", check=False)
+    assert done.returncode != 0
+    assert f"its SHA-256 is {right}, ngrinder_war_sha256 says {'0' * 64}" in told(done)
+
+
+def test_a_url_needs_its_checksum_and_one_source_is_enough(controller: Fleet, war: Path) -> None:
+    assert controller
+    done = deploy(war, "-e", "ngrinder_war_url=https://example.org/ngrinder.war", check=False)
+    assert done.returncode != 0
+    assert "One of the two, not both" in told(done)
+
+
+def test_a_java_that_its_scripts_do_not_work_with(controller: Fleet, war: Path) -> None:
+    fake = "#!/bin/sh\\necho 'openjdk version \\\"17.0.9\\\" 2023-10-17' >&2\\n"
+    controller.on(
+        "generator", f'mkdir -p /opt/jdk-17/bin; printf "{fake}" >/opt/jdk-17/bin/java; chmod 755 /opt/jdk-17/bin/java'
+    )
+    done = play(
+        "tests/rehearsal/controller.yml",
+        "-e",
+        f"war={war}",
+        "-e",
+        "home=/opt/jdk-17",
+        "-e",
+        f"study_root={ROOT}",
+        check=False,
+    )
+    assert done.returncode != 0
+    assert 'nGrinder needs Java 8 to 11; /opt/jdk-17 is openjdk version "17.0.9"' in told(done).replace('\\"', '"')
+
+
+def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, war: Path, tmp_path: Path) -> None:
+    private = controller.host("generator").need("private_ip")
+    controller.on("generator", "systemctl stop ngrinder-controller")
+    controller.on("generator", f"systemd-run --unit=squatter python3 -m http.server 8080 --bind {private}; sleep 1")
+    try:
+        done = deploy(war, *CONTROLLER, check=False)
+    finally:
+        controller.on("generator", "systemctl stop squatter")
+    assert done.returncode != 0
+    assert "nGrinder's controller does not start. If port 8080" in told(done)
+    broken = tmp_path / "broken.war"
+    broken.write_bytes(b"this is no archive")
+    done = deploy(broken, *CONTROLLER, check=False)
+    assert done.returncode != 0
+    assert "Invalid or corrupt jarfile" in told(done)
+    deploy(war, *CONTROLLER)
+
+
+@real
+def test_an_agent_of_another_version(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
+    script = "/opt/ngrinder-agent/3.5.9-p1/ngrinder-agent/run_agent.sh"
+    controller.on(
+        "generator", f"sed -i.right s/version=3.5.9-p1/version=3.5.8/ {script}; systemctl restart ngrinder-agent"
+    )
+    try:
+        done = deploy(war, "--tags", "ngrinder_agent_join", check=False)
+        with pytest.raises(EngineFailed, match=r"agent generator has version 3\.5\.8, the controller 3\.5\.9-p1"):
+            engine.ready()
+    finally:
+        controller.on("generator", f"mv {script}.right {script}; systemctl restart ngrinder-agent")
+    assert done.returncode != 0
+    assert "its nGrinder agent has version 3.5.8, the controller 3.5.9-p1" in told(done)
+    deploy(war, "--tags", "ngrinder_agent_join")
+
+
+def test_a_password_that_somebody_changed(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
+    file = Path(controller.host("generator").need("study_ngrinder_credentials")) / "admin"
+    right = file.read_text()
+    file.write_text("not the right one\n")
+    try:
+        done = deploy(war, "--tags", "ngrinder_controller_passwords", check=False)
+        with pytest.raises(EngineFailed, match="does not accept the kept password of admin"):
+            engine.ready()
+    finally:
+        file.write_text(right)
+    assert done.returncode != 0
+    assert "accepts neither the kept password of admin nor the well-known one; somebody changed it" in told(done)
+
+
+@pytest.mark.usefixtures("sooner")
+@real
+@pytest.mark.parametrize("fault", [pytest.param("lose-script", marks=pytest.mark.long), "skip-second repeat-second"])
+def test_what_a_test_leaves_behind(controller: Fleet, engine: NgrinderEngine, fault: str) -> None:
+    """A script that got lost is sent again, a missing second stays a gap, one written twice counts once."""
+    controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
+    engine.start(load(controller, duration_s=9.0))
+    result = finish(engine)
+    assert result.samples is not None
+    seconds = [sample.t_s for sample in result.samples]
+    gaps = set(range(max(seconds) + 1)) - set(seconds)
+    assert len(gaps) == (1 if "skip" in fault else 0), seconds
+    assert len(set(seconds)) == len(seconds)
+    assert result.lost_workers == 0
+    assert result.users == 20
+    assert sum(sample.completed for sample in result.samples) > 200
+    assert all(sample.in_flight is None for sample in result.samples)
+
+
+@pytest.mark.usefixtures("sooner")
+def test_a_load_can_be_stopped_and_keeps_what_it_has(controller: Fleet, engine: NgrinderEngine) -> None:
+    t0 = engine.start(load(controller, duration_s=60.0))
+    while len(engine.samples(0)[0]) < 4:
+        pass
+    engine.stop()
+    result = finish(engine)
+    assert result.started_at == t0
+    assert result.samples
+    assert 3 <= len([sample for sample in result.samples if sample.completed]) < 15
+
+
+@pytest.mark.usefixtures("sooner")
+def test_a_script_that_gets_wrong_answers_is_found_before_the_load(controller: Fleet, engine: NgrinderEngine) -> None:
+    wrong = grid(request={"path": "/readyz", "expect_status": 418}).request
+    with pytest.raises(EngineFailed, match="trial run of the script failed"):
+        engine.start(load(controller, request=wrong))
+
+
+def test_more_users_than_agents_may_have(controller: Fleet, engine: NgrinderEngine) -> None:
+    with pytest.raises(EngineFailed, match="5000 users are 5000 for each of 1 agents, and nGrinder allows 3000"):
+        engine.start(load(controller, users=5000))
+
+
+@pytest.mark.usefixtures("sooner")
+def test_a_controller_that_is_started_again_in_the_middle(controller: Fleet, engine: NgrinderEngine) -> None:
+    """The test comes back as finished, with nothing in it."""
+    engine.start(load(controller, duration_s=30.0))
+    while len(engine.samples(0)[0]) < 2:
+        pass
+    controller.on("generator", "systemctl restart ngrinder-controller")
+    with pytest.raises(EngineFailed, match="nGrinder"):
+        finish(engine)
+    for _ in range(100):
+        if engine.ready():  # the agent joins again by itself
+            break
+        time.sleep(0.2)
+    assert engine.ready()
+
+
+def test_a_study_with_two_agents_goes_on_after_one_was_lost(controller: Fleet, war: Path, tmp_path: Path) -> None:
+    asked = small_grid(
+        tmp_path / "grid.yaml",
+        name="ngrinder",
+        inventory=str(HERE / "two_generators"),
+        engine="ngrinder",
+        vars={"ngrinder_war_file": str(war), "ngrinder_agent_cpus": 0.35},
+        factors={"servers": [2], "vusers": [100]},
+        repeats=2,
+    )
+    arguments = command("--grid", asked, "--results", tmp_path / "results", "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
+        wait_for(started, "second_seen", seconds=3)
+        controller.on("server-3", "systemctl stop ngrinder-agent")  # which plays users in this inventory
+        output, _ = started.communicate(timeout=200)
+    lost, whole = (event["record"] for event in events(output) if event["event"] == "trial_ended")
+    assert lost["outcome"] == "refused"
+    assert "1 generator processes were lost" in [finding["cause"] for finding in lost["findings"]]
+    assert whole["outcome"] in ("ok", "degraded"), whole["cause"]
+    assert whole["counters"]["generator"]["workers"] == 2
+    assert whole["figures"]["users"] == 100
+    assert whole["latency_source"] == "balancer"
+    folder = next((tmp_path / "results").iterdir())
+    assert (folder / "report.pdf").stat().st_size > 10_000
+    data = StudyDirectory(folder).trial("servers-2_vusers-100/r2")
+    assert {sample.host for sample in data.hosts} >= {"generator", "generator-2", "balancer"}
+    assert data.latencies

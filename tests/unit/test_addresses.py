@@ -1,0 +1,52 @@
+"""Addresses that a balancer may use, and what hosts say when something is wrong."""
+
+import pytest
+
+from harness import addresses, mends
+
+
+def host(name: str, private: str, public: str = "203.0.113.7") -> dict[str, str]:
+    return {"name": name, "private_ip": private, "ansible_host": public}
+
+
+def test_private_addresses_are_fine() -> None:
+    assert addresses.problems([host("a", "10.0.1.1"), host("b", "172.31.0.2"), host("c", "192.168.0.3")]) == []
+    assert addresses.problems([host("a", "10.0.1.1", public="10.0.1.1")]) == []  # reached from inside
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        ([host("web", "203.0.113.7")], "web: private_ip is 203.0.113.7, a public address and the same as ansible_host"),
+        ([host("web", "8.8.8.8")], "web: private_ip is 8.8.8.8, a public address."),
+        ([host("web", "")], "web: private_ip is missing."),
+        ([host("web", "ten.one")], "web: private_ip is 'ten.one', which is no IPv4 address"),
+        ([host("a", "10.0.0.1"), host("b", "10.0.0.1")], "b: private_ip is 10.0.0.1, which is a's too."),
+        ([host("web", "172.32.0.1")], "a public address"),
+    ],
+)
+def test_what_gets_no_answer_is_named_with_its_host(hosts: list[dict[str, str]], words: str) -> None:
+    (problem,) = addresses.problems(hosts)
+    assert words in problem
+    assert problem.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("ssh: connect to host 203.0.113.7 port 22: Connection timed out", "cannot be reached through SSH"),
+        ("admin@203.0.113.7: Permission denied (publickey).", "does not accept the key or the user"),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @ Host key verification failed.", "its host key is not"),
+        ("Missing sudo password", "may not use sudo"),
+        ("write /var/lib/docker/tmp/x: no space left on device", "its disk is full"),
+        ("Bind for 0.0.0.0:80 failed: port is already allocated", "a port that the study needs is taken"),
+    ],
+)
+def test_trouble_is_told_with_cause_and_mend(words: str, cause: str) -> None:
+    told = mends.explain("server-2", "deploying", words)
+    assert told.startswith(f"server-2: {cause}") or cause in told
+    assert words[-20:] in told
+
+
+def test_other_words_are_passed_on() -> None:
+    assert mends.explain("server-2", "a task", "something new") == "server-2: a task: something new"
