@@ -2,15 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test setup lint unit integration lock benchmarks picture
+.PHONY: test quick test-ngrinder test-long setup lint unit integration lock benchmarks picture
 
-test: setup lint
-	$(BIN)/python -m pytest
+# What measures nothing runs beside the linters; what does has the machine for itself.
+test: setup
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
+	$(BIN)/python -m pytest tests/integration tests/rehearsal
+
+quick: setup
+	$(BIN)/python -m pytest tests/unit tests/browser tests/ec2
 
 setup:
 	$(PYTHON) -m harness.bootstrap --dev
 	$(BIN)/python -m harness.system
-	command -v chromium >/dev/null || $(BIN)/ansible-playbook -i localhost, playbooks/prepare-tests.yml
+	command -v chromium >/dev/null && command -v docker-registry >/dev/null || $(BIN)/ansible-playbook -i localhost, playbooks/prepare-tests.yml
 
 lint: setup
 	$(BIN)/ruff check .
@@ -23,6 +28,14 @@ unit: setup
 
 integration: setup
 	$(BIN)/python -m pytest tests/integration
+
+# The tests of nGrinder against a real controller: make test-ngrinder WAR=/path/ngrinder-controller-3.5.9-p1.war
+test-ngrinder: setup
+	NGRINDER_WAR=$(abspath $(WAR)) $(BIN)/python -m pytest tests/rehearsal/test_ngrinder.py
+
+# What takes minutes more: other releases of Debian, a host that builds its image, a script that gets lost.
+test-long: setup
+	$(BIN)/python -m pytest -m long
 
 benchmarks: setup
 	$(BIN)/python -m benchmarks.speed

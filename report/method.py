@@ -19,11 +19,12 @@ def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData])
             f"{text.count(summary.grid.repeats, 'randomised complete block')}, seed {study['seed']}; "
             "gains are paired by block",
         ),
-        ("Engine", f"Locust {environment.get('locust', '')}; latencies from merged HDR histograms (closed model)"),
+        ("Engine", _engine(environment)),
         ("Balancer", environment.get("nginx", "").replace("nginx version: ", "")),
-        ("Machine", _machine(environment.get("machine", {}))),
+        ("Machine", "" if environment.get("hosts") else _machine(environment.get("machine", {}))),
+        ("Hosts", _hosts(environment.get("hosts", {}))),
         ("Versions", _versions(environment)),
-        ("Images", ", ".join(sorted(set(environment.get("images", {}).values())))),
+        ("Images", _images(environment)),
         ("Lab", _lab(study.get("sizing"))),
         ("Program", environment.get("git", "")),
         ("Time", _time(study, trials)),
@@ -33,11 +34,39 @@ def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData])
 
 def _load(summary: Summary) -> str:
     load = summary.grid.load
+    connections = "one kept-alive connection a user" if load.keep_alive else "a new connection for every request"
     return (
         f"closed loop: think time {load.think_time:g} s ± 50 %, ramp-up {load.ramp_up:g} s, "
         f"trial {load.duration:g} s, timeout {load.timeout:g} s; steady window from {load.window_from_s:g} s "
-        f"to {load.duration:g} s; one kept-alive connection a user"
+        f"to {load.duration:g} s; {connections}"
     )
+
+
+def _engine(environment: dict[str, Any]) -> str:
+    if "ngrinder" in environment:
+        return (
+            f"nGrinder {environment['ngrinder']}; it keeps no percentiles and no requests in flight: both come from "
+            "the balancer's log, to the millisecond (closed model)"
+        )
+    return f"Locust {environment.get('locust', '')}; latencies from merged HDR histograms (closed model)"
+
+
+def _hosts(hosts: dict[str, dict[str, Any]]) -> str:
+    """Machines by what they are; equal ones are named together."""
+    alike: dict[str, list[str]] = {}
+    for name, machine in hosts.items():
+        alike.setdefault(f"{_machine(machine)}, Docker {machine['docker']}", []).append(name)
+    return "; ".join(f"{', '.join(names)}: {what}" for what, names in alike.items())
+
+
+def _images(environment: dict[str, Any]) -> str:
+    """Each image once, with the beginning of the digest that ran."""
+    names, digests = environment.get("images", {}), environment.get("image_digests", {})
+    told = {}
+    for host, name in names.items():
+        ran = digests.get(host) or [""]
+        told[name] = f"{name} ({ran[0][:19]})" if name and ran[0] else name
+    return ", ".join(sorted(said for said in told.values() if said))
 
 
 def _machine(machine: dict[str, Any]) -> str:

@@ -74,10 +74,11 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
 
 def _where(study: dict[str, Any]) -> str:
     machine = study.get("environment", {}).get("machine")
-    if study.get("kind") == "lab":
+    if study.get("kind") in ("lab", "rehearsal"):
         on = f"one {machine['cores']}-core machine ({machine['cpu']})" if machine else "one machine"
+        place = "in a Docker lab" if study["kind"] == "lab" else "on rehearsal machines, which are containers,"
         return (
-            f"Measured in a Docker lab on {on}: it shows that the method works and how the topology behaves, "
+            f"Measured {place} on {on}: it shows that the method works and how the topology behaves, "
             "not what a rented host would deliver."
         )
     return "Measured on the hosts of the inventory."
