@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Check:
 
 def check_all() -> list[Check]:
     """Everything that is needed, each looked at; changes nothing."""
-    return [_engine(), _pango(), _bootstrapper(), _ssh()]
+    return [_engine(), _hierarchies(), _pango(), _bootstrapper(), _ssh()]
 
 
 def _on_debian() -> bool:
@@ -70,6 +70,28 @@ def _engine() -> Check:
         "",
         _install("docker.io iptables", "install and start Docker (on macOS: brew install --cask docker)"),
     )
+
+
+def _hierarchies() -> Check:
+    """With cgroups v1 the engine reads no container's CPU while a hierarchy lives that is mounted nowhere."""
+    name = "control groups, by which the engine reads CPU usage"
+    try:
+        active = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return Check(name, "none here", "")
+    lost = unmounted(active, mounts)
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    folders = " ".join(f"/sys/fs/cgroup/{controller}" for controller in lost)
+    commands = [f"{sudo}mount -t cgroup -o {controller} cgroup /sys/fs/cgroup/{controller}" for controller in lost]
+    return Check(name, "" if lost else "mounted", " && ".join([f"{sudo}mkdir -p {folders}", *commands]) if lost else "")
+
+
+def unmounted(active: Sequence[str], mounts: Sequence[str]) -> list[str]:
+    """Controllers of cgroups v1 in use (lines of /proc/self/cgroup) that no line of /proc/self/mountinfo mounts."""
+    used = {c for line in active for c in line.split(":")[1].split(",") if c and not c.startswith("name=")}
+    mounted = {o for line in mounts if " - cgroup " in line for o in line.split()[-1].split(",")}
+    return sorted(used - mounted)
 
 
 def _pango() -> Check:
