@@ -13,16 +13,19 @@ import docker.errors
 import psutil
 
 from harness.inventory import Host, Inventory
-from harness.probes import ContainerState, Probes
+from harness.probes import Probes
 from harness.reach import Reach
 
 TOLD = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
-def environment(root: Path, inventory: Inventory, probes: Probes, reach: Reach) -> dict[str, Any]:
+def environment(
+    root: Path, inventory: Inventory, probes: Probes, reach: Reach, engine: dict[str, str]
+) -> dict[str, Any]:
     """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret.
 
-    `machine` is the one this runs on; `hosts` are the machines of the inventory, where they are others.
+    `machine` is the one this runs on; `hosts` are the machines of the inventory, where they are others;
+    `engine` is the traffic engine's name with its version.
     """
     states = probes.states()
     return {
@@ -41,20 +44,11 @@ def environment(root: Path, inventory: Inventory, probes: Probes, reach: Reach) 
         "nginx_configuration": probes.run_in(
             inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]
         ),
-        **engine_version(inventory, probes, states),
+        **engine,
         "images": {name: state.image for name, state in states.items()},
         "image_digests": {host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
         "git": git_state(root),
     }
-
-
-def engine_version(inventory: Inventory, probes: Probes, states: dict[str, ContainerState]) -> dict[str, str]:
-    """Name and version of the traffic engine."""
-    first = inventory.generator
-    if not states[first.name].image:
-        return {"ngrinder": str(first.variables.get("ngrinder_version") or first.variables["ngrinder_agent_version"])}
-    told = probes.run_in(first, ["python3", "-c", "import importlib.metadata as m; print(m.version('locust'))"])
-    return {"locust": told.strip()}
 
 
 def machine(reach: Reach, host: Host) -> dict[str, Any]:

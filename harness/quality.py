@@ -6,6 +6,7 @@ Each rule gives findings: what was seen, against which threshold, and what to do
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness import stats
@@ -18,7 +19,7 @@ from harness.words import percent
 
 def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
     """Apply every rule, in the order of their numbers."""
-    rules = (series, closed_loop, generator_busy, errors, events, counters_agree, served_by)
+    rules = (series, readings, closed_loop, generator_busy, errors, events, counters_agree, served_by)
     return [finding for rule in rules for finding in rule(seen, limits)]
 
 
@@ -49,6 +50,23 @@ def series(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
             "look at the generator's log",
             seen.lost_workers,
             0,
+        )
+
+
+def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E3 for hosts: without CPU readings nothing can be said of what limited the trial."""
+    begin, end = seen.window_from_s, seen.window_to_s
+    counts = Counter(h.host for h in seen.hosts if begin <= h.t_s <= end)
+    poorest = min((counts[host] / max(end - begin, 1) for host in seen.caps), default=1.0)
+    silent = [host for host in seen.caps if counts[host] < limits.readings * (end - begin)]
+    if silent and not seen.died:
+        yield Finding(
+            "E3",
+            "degrade",
+            f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the seconds",
+            "see `docker stats` there; study.py doctor tells what keeps an engine from reading CPU usage",
+            poorest,
+            limits.readings,
         )
 
 

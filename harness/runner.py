@@ -116,7 +116,8 @@ class Study:
             caps = {name: state.cpus for name, state in reader.states().items()}
             sizing.check_caps(caps, os.cpu_count() or 1)
         if not self._record["environment"]:
-            self._record["environment"] = provenance.environment(self._root, self._inventory, reader, reach)
+            version = engines.version(engine, self._inventory, reader)
+            self._record["environment"] = provenance.environment(self._root, self._inventory, reader, reach, version)
         self._directory.write_json("study.json", self._record)
         return bench
 

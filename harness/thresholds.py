@@ -22,6 +22,7 @@ class Thresholds(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    readings: Share = Field(0.5, description="E3: seconds in which every host's CPU was read, at least")
     loop_degrade: Share = Field(0.02, description="E5: users that Little's law cannot place")
     loop_refuse: Share = Field(0.05, description="E5: the same, from here on refused")
     in_flight_gap: Share = Field(0.05, description="E5: generator's against balancer's in-flight count")

@@ -38,7 +38,7 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
         "window_from_s": WINDOW[0],
         "window_to_s": WINDOW[1],
         "samples": rows,
-        "hosts": [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in names for t in range(18)],
+        "hosts": [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in [*names, "generator"] for t in range(18)],
         "caps": {**dict.fromkeys(names, 0.2), "generator": 0.8},
         "generators": ["generator"],
         "generator_errors": {},

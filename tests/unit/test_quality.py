@@ -37,6 +37,13 @@ def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
     assert found(observation(lost_workers=1))["E3"] == "refuse"
 
 
+def test_e3_a_host_whose_cpu_was_not_read_is_named() -> None:
+    seen = observation()
+    finding = quality.judge(replace(seen, hosts=[h for h in seen.hosts if h.host != "server-1"]), LIMITS)[0]
+    assert (finding.rule, finding.severity) == ("E3", "degrade")
+    assert finding.cause.startswith("the CPU usage of server-1 was read in fewer than 50 %")
+
+
 @pytest.mark.parametrize(("missing", "severity"), [(0.015, None), (0.03, "degrade"), (0.08, "refuse")])
 def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, severity: str | None) -> None:
     """Sick generators were seen to lose 6–14 % of their users."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import bootstrap
+from harness import bootstrap, system
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,3 +79,15 @@ def test_an_environment_that_cannot_be_made_says_which_command_failed(
     said = capsys.readouterr().err
     assert "this failed" in said
     assert "apt-get install python3-venv" in said
+
+
+def test_a_living_hierarchy_that_is_mounted_nowhere_is_named() -> None:
+    """An engine reads no CPU usage then; /proc/self/cgroup tells what lives, mountinfo what is mounted."""
+    mounts = [
+        "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct",
+        "40 31 0:39 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw",
+    ]
+    active = ["14:perf_event:/", "9:name=systemd:/", "2:cpu,cpuacct:/", "0::/"]
+    assert system.unmounted(active, mounts) == ["perf_event"]
+    assert system.unmounted(["2:cpu,cpuacct:/", "0::/"], mounts) == []
+    assert system.unmounted(["0::/"], []) == []
