@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent
 if __name__ == "__main__":
     bootstrap.enter(ROOT, Path(__file__).resolve())  # before anything that is not in a bare Python
 
-import logging  # noqa: E402 - as all below: the environment comes first
+import itertools  # noqa: E402 - as all below: the environment comes first
+import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import subprocess  # noqa: E402
@@ -190,10 +191,16 @@ def plan_command(
         return
     names = list(grid_.factors)
     console.table(names, [[str(cell.by_name[name]) for name in names] for cell in expand(grid_)])
-    for repeat in range(1, grid_.repeats + 1):
-        block = [t for t in setting.planned if t.repeat == repeat]
-        names_ = (t.cell.slug + ("" if t.path in left else " (measured)") for t in block)
+    for repeat, members in itertools.groupby(setting.planned, key=lambda t: t.repeat):
+        block = list(members)
+        names_ = (
+            f"{t.cell.slug}{' again' if t.sentinel else ''}{'' if t.path in left else ' (measured)'}" for t in block
+        )
         console.say(f"block {repeat}: {', '.join(names_)}")
+    rule = grid_.repeats
+    if not rule.fixed:
+        target = f"±{rule.target(setting.inventory.kind):.0%}"
+        console.say(f"then up to block {rule.max}, of watched cells, until every watched gain is within {target}")
     priced = f", {cost:.2f} USD" if cost else ""
     console.say(f"{len(left)} of {trials(len(setting.planned))} to measure, about {clock(takes_s)}{priced}")
     console.say(f"results go to {setting.directory.path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from harness.errors import BadInput
 from harness.gains import CellSummary, Gain, all_gains, summarise
 from harness.grid import expand
 from harness.gridmodel import Grid
-from harness.results import StudyDirectory
+from harness.results import StudyDirectory, TrialRecord
 from harness.words import percent
 
 
@@ -32,15 +33,22 @@ def from_directory(directory: StudyDirectory) -> Summary:
     study = directory.read_json("study.json")
     if study is None:
         raise BadInput(f"{directory.path}: there is no study.json")
-    grid = grid_of(study)
+    grid, records = grid_of(study), directory.trials()
+    return summarise_records(grid, records, lambda where: directory.trial(where).latencies)
+
+
+def summarise_records(
+    grid: Grid, records: Mapping[str, TrialRecord], latencies: Callable[[str], str] = lambda _: ""
+) -> Summary:
+    """The same from records by path; `latencies` gives a trial's histogram."""
     by_cell: dict[str, list[str]] = {}
-    records = directory.trials()
-    for where in records:
-        by_cell.setdefault(where.split("/")[0], []).append(where)
+    for where, record in records.items():
+        if not record.sentinel:
+            by_cell.setdefault(where.split("/")[0], []).append(where)
     found = []
     for cell in expand(grid):
         wheres = by_cell.get(cell.slug, [])
-        histograms = [directory.trial(w).latencies for w in wheres if records[w].usable]
+        histograms = [latencies(w) for w in wheres if records[w].usable]
         found.append(summarise(cell.by_name, [records[w] for w in wheres], histograms, grid.evidence))
     return Summary(grid, found, all_gains(found, grid.evidence))
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import stats, verdict
+from harness import blocks, intervals, stats, verdict
+from harness.intervals import Interval
 from harness.results import TrialRecord
-from harness.stats import Interval
 from harness.thresholds import Thresholds
-from harness.words import percent, servers
+from harness.words import load_name, percent, servers
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class CellSummary:
     of_users_bound: float | None
     by_block: dict[int, float]
     peaks: dict[int, float]
+    drift: Interval | None = None  # second half of the window against the first (rule E10)
+
+    @property
+    def name(self) -> str:
+        """Its levels in words that tell cells apart."""
+        return ", ".join(f"{factor} {level}" for factor, level in self.cell.items())
 
     @property
     def servers(self) -> int:
@@ -49,7 +56,8 @@ class CellSummary:
 class Gain:
     """From one topology to the next larger one at the same load. `ratio` is None when there is none.
 
-    `kind` is "gain" (a statement about servers), "floor" (at least the interval's low end),
+    `paired` is the same ratio with the interval of this pair's differences alone, where `ratio` knows the
+    noise of other cells too. `kind` is "gain" (a statement about servers), "floor" (at least the interval's low end),
     "not_measurable" or "none"; `word` is what rule E17 allows to say.
     """
 
@@ -62,6 +70,12 @@ class Gain:
     kind: str
     word: str
     reason: str
+    paired: Interval | None = None
+
+    @property
+    def load(self) -> str:
+        """The load both were under, in words."""
+        return load_name(self.others)
 
     @property
     def step_ideal(self) -> float:
@@ -81,18 +95,22 @@ def summarise(
 ) -> CellSummary:
     """Sum up one cell; `histograms` are those of the usable trials."""
     usable = [r for r in records if r.usable]
+    drift = _drift(usable)
+    drifting = _drifts(drift, limits)
+    if drifting:
+        usable, histograms = [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
     limit, why = verdict.of_cell([r.verdict.get("limit", "unknown") for r in usable])
     same = [r for r in usable if r.verdict.get("limit") == limit]
     bounds = [
         r.verdict["figures"]["of_users_bound"] for r in usable if r.verdict.get("figures", {}).get("of_users_bound")
     ]
-    outcome, cause = _outcome(records)
+    outcome, cause = ("refused", drifting) if drifting else _outcome(records)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
         usable=len(usable),
-        tps=stats.mean_interval(list(by_block.values())) if by_block else None,
+        tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
         tps_peak=max((r.tps_peak for r in usable if r.tps_peak), default=None),
         latency_ms=stats.percentiles_ms(stats.merged(histograms), limits.percentile_p99_samples),
         error_rate=_mean([r.error_rate for r in usable if r.error_rate is not None]),
@@ -104,6 +122,30 @@ def summarise(
         of_users_bound=_mean(bounds),
         by_block=by_block,
         peaks={r.repeat: float(r.tps_peak) for r in usable if r.tps_peak},
+        drift=drift,
+    )
+
+
+def _drift(usable: Sequence[TrialRecord]) -> Interval | None:
+    """Rate of the window's second half against its first, with its interval over trials; None for none."""
+    logs = [r.figures["drift"] for r in usable if r.figures.get("drift") is not None]
+    if not logs:
+        return None
+    over = intervals.mean_interval(logs)
+    ends = [None if end is None else math.exp(end) for end in (over.low, over.high)]
+    return Interval(math.exp(over.value), *ends)
+
+
+def _drifts(drift: Interval | None, limits: Thresholds) -> str:
+    """E10: why a cell that is not steady is refused; empty when it may count."""
+    if drift is None or drift.low is None or drift.high is None:
+        return ""
+    if 1 - limits.drift <= drift.high and drift.low <= 1 + limits.drift:
+        return ""
+    return (
+        f"not steady: from the first to the second half of the window throughput changed by "
+        f"{percent(drift.value - 1, 1)} [{percent(drift.low - 1, 1)}, {percent(drift.high - 1, 1)}]; "
+        "a longer ramp_up or duration lets it settle"
     )
 
 
@@ -123,33 +165,46 @@ def _outcome(records: Sequence[TrialRecord]) -> tuple[str, str]:
     return most, next(r.cause for r in records if r.outcome == most)
 
 
+def saturated(cells: Sequence[CellSummary]) -> blocks.Table:
+    """Trials of the cells limited by `server`, whose noise is alike: by cell, then block."""
+    return {cell.name: cell.by_block for cell in cells if cell.verdict == "server" and cell.by_block}
+
+
 def all_gains(cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
     """Every step between neighbouring topologies at the same load, in the cells' order."""
     loads: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
     for cell in cells:
         loads.setdefault(tuple(cell.others.items()), []).append(cell)
+    table = saturated(cells)
     found = []
     for alike in loads.values():
         steps = sorted(alike, key=lambda cell: cell.servers)
-        found += [between(a, b, limits) for a, b in itertools.pairwise(steps)]
+        found += [between(a, b, limits, table) for a, b in itertools.pairwise(steps)]
     return found
 
 
-def between(smaller: CellSummary, larger: CellSummary, limits: Thresholds) -> Gain:
-    """The gain of one step, and what may be said of it (rules E15, E17, E18)."""
-    blocks = sorted(smaller.by_block.keys() & larger.by_block.keys())
-    ratio = None
+def between(smaller: CellSummary, larger: CellSummary, limits: Thresholds, table: blocks.Table | None = None) -> Gain:
+    """The gain of one step, and what may be said of it (rules E15, E17, E18).
+
+    With few blocks its interval may learn from the noise of the cells in `table`.
+    """
+    common = sorted(smaller.by_block.keys() & larger.by_block.keys())
+    ratio = paired = None
     peak = None
-    if blocks:
-        pairs = [smaller.by_block[b] for b in blocks], [larger.by_block[b] for b in blocks]
-        ratio = stats.gain(*pairs, needs=limits.interval_repeats)
-        peaks = [b for b in blocks if b in smaller.peaks and b in larger.peaks]
+    k = len(common)
+    if common:
+        pairs = [smaller.by_block[b] for b in common], [larger.by_block[b] for b in common]
+        ratio = paired = intervals.gain(*pairs, needs=limits.interval_repeats)
+        rest = blocks.rest_variance(table or {}, smaller.name, larger.name)
+        if rest is not None and limits.interval_repeats <= k < limits.statement_repeats:
+            ratio = intervals.moderated_gain(*pairs, rest)
+        peaks = [b for b in common if b in smaller.peaks and b in larger.peaks]
         if peaks:
             peak = max(larger.peaks[b] for b in peaks) / max(smaller.peaks[b] for b in peaks)
     kind, reason = _attribution(smaller, larger, ratio)
     ideal = larger.servers / smaller.servers
-    word = _word(kind, ratio, len(blocks), ideal, limits)
-    return Gain(smaller.others, smaller.servers, larger.servers, ratio, peak, len(blocks), kind, word, reason)
+    word = _word(kind, ratio, k, ideal, limits)
+    return Gain(smaller.others, smaller.servers, larger.servers, ratio, peak, k, kind, word, reason, paired)
 
 
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[str, str]:

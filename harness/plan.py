@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.grid import Cell
@@ -17,28 +17,37 @@ FIXED_S = 60.0
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """Repeat `repeat` (from 1 on) of a cell; block k holds repeat k of every cell."""
+    """Repeat `repeat` (from 1 on) of a cell; block k holds repeat k of every cell.
+
+    A `sentinel` repeats its block's first cell at the block's end, to be compared with it and with
+    nothing else (rule E20).
+    """
 
     cell: Cell
     repeat: int
+    sentinel: bool = False
 
     @property
     def path(self) -> str:
         """Where its record lies, below `trials/`."""
-        return f"{self.cell.slug}/r{self.repeat}"
+        return f"{self.cell.slug}/r{self.repeat}{'-sentinel' if self.sentinel else ''}"
 
 
-def order(cells: list[Cell], repeats: int, seed: int) -> list[PlannedTrial]:
-    """Randomised complete blocks (rule E15): every block holds each cell once, in its own order.
+def order(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:
+    """One randomised complete block (rule E15): each cell once, in an order of its own.
 
     The order of block k depends on the seed and k alone, so a resumed study keeps it.
     """
-    trials: list[PlannedTrial] = []
-    for repeat in range(1, repeats + 1):
-        block = list(cells)
-        random.Random(f"{seed}/{repeat}").shuffle(block)  # noqa: S311 - a reproducible order, no secret
-        trials += [PlannedTrial(cell, repeat) for cell in block]
-    return trials
+    block = list(cells)
+    random.Random(f"{seed}/{repeat}").shuffle(block)  # noqa: S311 - a reproducible order, no secret
+    return [PlannedTrial(cell, repeat) for cell in block]
+
+
+def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str) -> list[PlannedTrial]:
+    """One block with its sentinel, where the study has one: by default on rented hosts (rule E20)."""
+    found = order(cells, repeat, grid.seed)
+    wanted = grid.evidence.sentinel if grid.evidence.sentinel is not None else kind == "hosts"
+    return [*found, PlannedTrial(found[0].cell, repeat, sentinel=True)] if wanted and found else found
 
 
 def remaining(trials: list[PlannedTrial], measured: Collection[str]) -> list[PlannedTrial]:

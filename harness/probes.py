@@ -185,7 +185,8 @@ class Probes:
     def run_in(self, host: Host, command: list[str]) -> str:
         """What a command prints inside a host's container; empty when it cannot be run."""
         try:
-            return self._exec(host, command)[1]
+            code, output = self._exec(host, command)
+            return "" if code else output
         except (docker.errors.DockerException, requests.RequestException):
             return ""
 

@@ -90,6 +90,7 @@ class TrialRecord:
     findings: list[dict[str, Any]] = field(default_factory=list)
     verdict: dict[str, Any] = field(default_factory=dict)
     hosts: dict[str, Any] = field(default_factory=dict)
+    sentinel: bool = False
     format: int = FORMAT
 
     @property

@@ -71,9 +71,11 @@ class Study:
             try:
                 with Reach(self._inventory) as reach:
                     bench = self._prepare(reach, capacity)
-                    for number, planned in enumerate(left, 1):
-                        self._one(bench, planned, left[number:], capacity)
-                        measured += 1
+                    while left:
+                        for number, planned in enumerate(left, 1):
+                            self._one(bench, planned, left[number:], capacity)
+                            measured += 1
+                        left = self._next_block()
             finally:
                 ended = datetime.now(UTC)
                 self._record["runs"].append(
@@ -86,6 +88,21 @@ class Study:
                 self._directory.write_json("study.json", self._record)
             return measured
 
+    def _next_block(self) -> list[PlannedTrial]:
+        """The block that the stopping rule adds now; empty when it has enough (rule E16)."""
+        before = len(self._plan)
+        self._plan, decision = self._setting.settled()
+        self._record["plan"] = [planned.path for planned in self._plan]
+        if decision is not None:
+            self._record["stopping"]["decision"] = asdict(decision)
+        self._directory.write_json("study.json", self._record)
+        added = self._plan[before:]
+        if decision is None and added:
+            self._tell(Step(f"block {added[0].repeat} is added: the watched gains are not yet narrow enough"))
+        elif decision is not None and not self._grid.repeats.fixed:
+            self._tell(Step(f"stopping: {decision.why}"))
+        return added
+
     def _new_record(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
@@ -97,6 +114,12 @@ class Study:
             "kind": self._inventory.kind,
             "environment": {},
             "sizing": None,
+            "stopping": {
+                "min": self._grid.repeats.min,
+                "max": self._grid.repeats.max,
+                "until": None if self._grid.repeats.fixed else self._grid.repeats.target(self._inventory.kind),
+                "decision": None,
+            },
             "runs": [],
         }
 
@@ -116,8 +139,9 @@ class Study:
             caps = {name: state.cpus for name, state in reader.states().items()}
             sizing.check_caps(caps, os.cpu_count() or 1)
         if not self._record["environment"]:
-            version = engines.version(engine, self._inventory, reader)
-            self._record["environment"] = provenance.environment(self._root, self._inventory, reader, reach, version)
+            self._record["environment"] = provenance.environment(
+                self._root, self._inventory, reader, reach, engine.version()
+            )
         self._directory.write_json("study.json", self._record)
         return bench
 

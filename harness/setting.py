@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from harness import addresses, configuration, engines, inventory, plan, units
+from harness import addresses, configuration, engines, inventory, plan, stopping, units
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -27,16 +27,26 @@ class Setting:
     configuration: dict[str, Any]
     directory: StudyDirectory
 
+    def settled(self) -> tuple[list[PlannedTrial], stopping.Decision | None]:
+        """Every trial that is settled by what is recorded, in its order, and why no more follow yet."""
+        return stopping.trials(self.grid, self.inventory.kind, self.directory.trials())
+
     @property
     def planned(self) -> list[PlannedTrial]:
-        """Every trial in its order."""
-        return plan.order(expand(self.grid), self.grid.repeats, self.grid.seed)
+        """Every trial in its order, as far as it is settled."""
+        return self.settled()[0]
 
     @property
     def left(self) -> list[PlannedTrial]:
         """Trials to measure: those without a record, and those that could not be carried out."""
         trials = self.directory.trials()
         return plan.remaining(self.planned, {where for where, record in trials.items() if record.outcome != "failed"})
+
+    @property
+    def most(self) -> list[PlannedTrial]:
+        """Every trial there may be at most, for a budget."""
+        cells, rule = expand(self.grid), self.grid.repeats
+        return [t for k in range(1, rule.max + 1) for t in plan.block(cells, k, self.grid, self.inventory.kind)]
 
     @property
     def capacity_per_s(self) -> float | None:
@@ -113,7 +123,7 @@ def check_addresses(path: Path, hosts: Inventory) -> None:
 
 def check_budget(where: str, setting: Setting) -> None:
     """Refuse a plan that takes or costs more than the grid's budget; raises BadInput."""
-    takes_s, allowed = setting.takes_s(setting.planned), setting.grid.budget.time
+    takes_s, allowed = setting.takes_s(setting.most), setting.grid.budget.time
     if allowed is not None and takes_s > allowed:
         raise BadInput(
             f"{where}: budget: the plan takes about {takes_s / 60:.0f} min, the budget is {allowed / 60:.0f} min; "

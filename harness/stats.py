@@ -1,10 +1,8 @@
-"""Statistics of trials and cells. Pure; methods cite their source."""
+"""Statistics of one trial's seconds and requests. Pure; methods cite their source."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
@@ -13,15 +11,6 @@ from harness.results import Sample
 
 HIGHEST_US = 120_000_000
 DIGITS = 3
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its 95 % interval; without `low` and `high` there is none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample]:
@@ -89,40 +78,6 @@ def percentiles_ms(histogram: HdrHistogram, p99_needs: int) -> dict[str, float |
         f"p{q}": round(histogram.get_value_at_percentile(q) / 1000, 3) if count >= needs else None
         for q, needs in ((50, 1), (95, 100), (99, p99_needs))
     }
-
-
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Mean with its 95 % t interval over trials; no interval below three values."""
-    mean = float(np.mean(values))
-    if len(values) < 3:
-        return Interval(mean)
-    from scipy import (
-        stats,  # here and below, because loading it takes a second that a start should not
-    )
-
-    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
-    return Interval(mean, mean - half, mean + half)
-
-
-def gain(smaller: Sequence[float], larger: Sequence[float], needs: int) -> Interval:
-    """Ratio of throughputs over pairs of the same block (rule E15).
-
-    exp of the mean log ratio, with the 95 % interval of a paired t on the logs
-    (`scipy.stats.ttest_rel`): repeats are the unit, never seconds, which are autocorrelated. Both
-    sequences have shape (k,), in the order of the blocks; below `needs` pairs there is no interval.
-    """
-    if not smaller or len(smaller) != len(larger):
-        raise ValueError(f"gain needs pairs; got {len(smaller)} and {len(larger)} values")
-    logs = np.log(larger), np.log(smaller)
-    value = float(np.exp(np.mean(logs[0] - logs[1])))
-    if len(smaller) < needs:
-        return Interval(value)
-    if np.ptp(logs[0] - logs[1]) == 0:  # the t statistic of a constant difference is undefined
-        return Interval(value, value, value)
-    from scipy import stats
-
-    low, high = stats.ttest_rel(*logs).confidence_interval(0.95)
-    return Interval(value, float(np.exp(low)), float(np.exp(high)))
 
 
 def users_bound(users: int, unloaded_s: float, think_s: float) -> float:

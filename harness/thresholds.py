@@ -39,6 +39,13 @@ class Thresholds(BaseModel):
     server_queue: Ratio = Field(3.0, description="verdict server: response time against unloaded")
     statement_repeats: Count = Field(5, description="E15: repeats for a statement")
     interval_repeats: Count = Field(3, description="E15: repeats for an interval at all")
+    drift: Share = Field(0.05, description="E10: change between the halves of the window, over a cell's trials")
+    trend_p: Ratio = Field(0.01, description="E20: significance of a trend in the order of trials")
+    outlier_p: Ratio = Field(0.01, description="E20: significance of an outlying block, Bonferroni over blocks")
+    outlier_least: Share = Field(0.03, description="E20: an outlying block differs by this much at least")
+    sentinel: bool | None = Field(
+        None, description="E20: repeat each block's first cell at its end; hosts only if unset"
+    )
     linear_width: Share = Field(0.05, description="E17: half width that allows the word linear")
     peak_seconds: Count = Field(10, description="E2: consecutive seconds of the peak")
 

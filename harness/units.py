@@ -24,8 +24,8 @@ def duration_s(text: object) -> float:
 
 
 def share(text: object) -> float:
-    """A share between 0 and 1 of "1%" or "0.5 %"; raises ValueError."""
-    found = _parse(text, _NUMBER + r"\s*%", "a percentage, as in 5%")
+    """A share between 0 and 1 of "1%", "0.5 %" or "±5%"; raises ValueError."""
+    found = _parse(text, r"±?\s*" + _NUMBER + r"\s*%", "a percentage, as in 5%")
     value = float(Decimal(found[1]) / 100)
     if value > 1:
         raise ValueError(f"got {text!r}; at most 100%")

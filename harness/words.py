@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def percent(share: float, digits: int = 0) -> str:
     """A share (0–1) as in 91 %."""
@@ -11,3 +14,9 @@ def percent(share: float, digits: int = 0) -> str:
 def servers(count: int) -> str:
     """As in "1 server" or "3 servers"."""
     return "1 server" if count == 1 else f"{count} servers"
+
+
+def load_name(others: Mapping[str, Any]) -> str:
+    """A load, as in "2000 users" or "2000 users, nginx_lb_upstream_keepalive 64"."""
+    parts = [f"{level} users" if name == "vusers" else f"{name} {level}" for name, level in others.items()]
+    return ", ".join(parts)

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.gains import CellSummary, Gain
+from harness.words import load_name
 from report import format as text
 
 STATEMENT_REPEATS = 5
-
-
-def load_name(others: dict[str, Any]) -> str:
-    """A load, as in "2000 users" or "2000 users, nginx_lb_upstream_keepalive 64"."""
-    parts = [f"{level} users" if name == "vusers" else f"{name} {level}" for name, level in others.items()]
-    return ", ".join(parts)
 
 
 def answer(gains: list[Gain], cells: list[CellSummary]) -> list[str]:

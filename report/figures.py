@@ -6,13 +6,13 @@ from typing import Any
 
 from harness.gains import CellSummary, Gain
 from harness.results import TrialData
-from report import answer
+from harness.words import load_name
 from report import format as text
 from report.parts import Chart
 
 
 def _label(cell: CellSummary) -> str:
-    return answer.load_name(cell.others)
+    return load_name(cell.others)
 
 
 LABEL_HEIGHT = 0.055  # of the chart's height
@@ -76,7 +76,7 @@ def spread(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _record_load(data: TrialData) -> str:
-    return answer.load_name({name: level for name, level in data.record.cell.items() if name != "servers"})
+    return load_name({name: level for name, level in data.record.cell.items() if name != "servers"})
 
 
 def _ideals(cells: list[CellSummary]) -> list[dict[str, Any]]:
@@ -94,7 +94,7 @@ def gain_plot(gains: list[Gain]) -> Chart | None:
     """Gains against 1 and the step ideal; None without any."""
     rows: list[dict[str, Any]] = [
         {
-            "step": f"{answer.load_name(gain.others)}, {gain.from_servers} → {gain.to_servers}",
+            "step": f"{load_name(gain.others)}, {gain.from_servers} → {gain.to_servers}",
             "gain": gain.ratio.value,
             "low": gain.ratio.low,
             "high": gain.ratio.high,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.stats import Interval
+from harness.intervals import Interval
 
 NOTHING = "–"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

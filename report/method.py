@@ -16,8 +16,8 @@ def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData])
         ("Load", _load(summary)),
         (
             "Order",
-            f"{text.count(summary.grid.repeats, 'randomised complete block')}, seed {study['seed']}; "
-            "gains are paired by block",
+            f"{text.count(_blocks(trials), 'randomised complete block')}, seed {study['seed']}; "
+            f"gains are paired by block{_stopping(study)}",
         ),
         ("Engine", _engine(environment)),
         ("Balancer", environment.get("nginx", "").replace("nginx version: ", "")),
@@ -30,6 +30,20 @@ def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData])
         ("Time", _time(study, trials)),
     ]
     return [(name, said) for name, said in told if said]
+
+
+def _blocks(trials: dict[str, TrialData]) -> int:
+    return max((data.record.repeat for data in trials.values()), default=0)
+
+
+def _stopping(study: dict[str, Any]) -> str:
+    """The rule that was settled before the first trial, and what came of it."""
+    rule = study.get("stopping") or {}
+    if rule.get("until") is None:
+        return ""
+    said = f"; from {rule['min']} to {rule['max']} blocks until every watched gain is within ±{rule['until']:.0%}"
+    decision = rule.get("decision") or {}
+    return said + (f": {decision['why']}" if decision.get("why") else "")
 
 
 def _load(summary: Summary) -> str:

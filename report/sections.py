@@ -7,6 +7,7 @@ from typing import Any
 from harness.gains import CellSummary, Gain
 from harness.results import TrialData
 from harness.thresholds import Thresholds, overridden
+from harness.words import load_name
 from report import answer
 from report import format as text
 from report.parts import Row, Table
@@ -14,10 +15,10 @@ from report.parts import Row, Table
 
 def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, Table]]:
     """A table for each load."""
-    verdicts = {(c.servers, answer.load_name(c.others)): c.verdict for c in cells}
+    verdicts = {(c.servers, load_name(c.others)): c.verdict for c in cells}
     found: dict[str, list[Row]] = {}
     for gain in gains:
-        load = answer.load_name(gain.others)
+        load = load_name(gain.others)
         sides = [verdicts.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
         efficiency = text.percent(gain.efficiency)
         word = gain.word + (f": {gain.reason}" if gain.reason else "")
@@ -122,6 +123,9 @@ def threshold_table(limits: Thresholds) -> Table:
     rows = []
     for name, declared in Thresholds.model_fields.items():
         rule, _, words = (declared.description or "").partition(": ")
-        value = f"{getattr(limits, name):g}"
+        said = getattr(limits, name)
+        if said is None or isinstance(said, bool):
+            continue  # a switch, told with the method
+        value = f"{said:g}"
         rows.append([rule, name, words, f"{value} (set in the grid)" if name in changed else value])
     return Table(["rule", "name", "what it bounds", "value"], rows, (3,))

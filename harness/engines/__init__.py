@@ -10,7 +10,7 @@ from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import BadInput
 from harness.gridmodel import Grid
 from harness.inventory import Inventory
-from harness.probes import Probes, Service
+from harness.probes import Service
 from harness.reach import Reach, is_machine
 
 
@@ -56,11 +56,3 @@ def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
         )
         for host in inventory.generators
     }
-
-
-def version(engine: Engine, inventory: Inventory, probes: Probes) -> dict[str, str]:
-    """Name and version of the traffic engine that is there, by its own word."""
-    if isinstance(engine, NgrinderEngine):
-        return {"ngrinder": engine.version()}
-    asked = ["python3", "-c", "import importlib.metadata as m; print(m.version('locust'))"]
-    return {"locust": probes.run_in(inventory.generator, asked).strip()}

@@ -60,6 +60,9 @@ class Engine(Protocol):
     raises EngineFailed when the engine does not answer or refuses.
     """
 
+    def version(self) -> dict[str, str]:
+        """Name of the engine → its version by its own word."""
+
     def ready(self) -> bool:
         """Tell whether a load may start now."""
 

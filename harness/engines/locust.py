@@ -27,6 +27,9 @@ class LocustEngine:
             raise EngineFailed(f"the traffic engine refuses {path}: {said.get('error', answer.status_code)}")
         return said
 
+    def version(self) -> dict[str, str]:
+        return {"locust": str(self._call("GET", "ready").get("version", ""))}
+
     def ready(self) -> bool:
         return bool(self._call("GET", "ready")["ready"])
 

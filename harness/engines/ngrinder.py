@@ -62,7 +62,10 @@ class NgrinderEngine:
         agents = self._usable_agents()
         return len([agent for agent in agents if agent["state"]["ready"]]) >= self._agents
 
-    def version(self) -> str:
+    def version(self) -> dict[str, str]:
+        return {"ngrinder": self._package_version()}
+
+    def _package_version(self) -> str:
         """The controller's version, as the name of the agent's package tells it; empty when it does not."""
         if not self._version:
             link = self._controller.call("GET", "/agent/api/download_link").text
@@ -72,7 +75,7 @@ class NgrinderEngine:
 
     def _usable_agents(self) -> list[dict[str, Any]]:
         """Approved agents; raises EngineFailed when one is of another version than the controller."""
-        version = self.version()
+        version = self._package_version()
         agents = [agent for agent in self._controller.json("GET", "/agent/api/list") if agent.get("approved")]
         for agent in agents:
             if version and agent.get("version") != version:

@@ -9,26 +9,31 @@ CELLS = [Cell((("servers", n), ("vusers", u))) for n in (1, 2, 3) for u in (100,
 
 
 def test_every_block_holds_every_cell_once() -> None:
-    trials = plan.order(CELLS, repeats=4, seed=1)
     for repeat in range(1, 5):
-        assert {t.cell for t in trials if t.repeat == repeat} == set(CELLS)
-    assert [t.repeat for t in trials] == sorted(t.repeat for t in trials)
+        block = plan.order(CELLS, repeat, seed=1)
+        assert {t.cell for t in block} == set(CELLS)
+        assert len(block) == len(CELLS)
+        assert {t.repeat for t in block} == {repeat}
 
 
 def test_the_order_follows_the_seed_and_differs_between_blocks() -> None:
-    one, same, other = plan.order(CELLS, 3, 1), plan.order(CELLS, 3, 1), plan.order(CELLS, 3, 2)
-    assert one == same
+    one, other = ([plan.order(CELLS, k, seed) for k in (1, 2, 3)] for seed in (1, 2))
+    assert one == [plan.order(CELLS, k, 1) for k in (1, 2, 3)]
     assert one != other
-    blocks = [[t.cell for t in one if t.repeat == k] for k in (1, 2, 3)]
+    blocks = [[t.cell for t in block] for block in one]
     assert blocks[0] != blocks[1] or blocks[1] != blocks[2]
 
 
-def test_more_repeats_leave_the_first_blocks_as_they_are() -> None:
-    assert plan.order(CELLS, 5, 7)[: 3 * len(CELLS)] == plan.order(CELLS, 3, 7)
+def test_a_sentinel_repeats_the_blocks_first_cell_where_hosts_are_rented() -> None:
+    assert not any(t.sentinel for t in plan.block(CELLS, 1, grid(), "lab"))
+    rented = plan.block(CELLS, 1, grid(), "hosts")
+    assert rented[-1] == plan.PlannedTrial(rented[0].cell, 1, sentinel=True)
+    assert rented[-1].path == f"{rented[0].cell.slug}/r1-sentinel"
+    assert plan.block(CELLS, 1, grid(evidence={"sentinel": False}), "hosts") == rented[:-1]
 
 
 def test_what_is_measured_is_not_measured_again() -> None:
-    trials = plan.order(CELLS, 2, 1)
+    trials = [*plan.order(CELLS, 1, 1), *plan.order(CELLS, 2, 1)]
     left = plan.remaining(trials, {trials[0].path, trials[5].path})
     assert left == [t for t in trials if t not in (trials[0], trials[5])]
 

@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 import gevent.event
 from flask import jsonify, request
-from locust import FastHttpUser, constant, events, task
+from locust import FastHttpUser, __version__, constant, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
@@ -197,7 +197,7 @@ class Master:
         """Ready when every expected worker is, and no load runs."""
         workers = len(self.runner.clients.ready)
         idle = self.runner.state in (STATE_INIT, STATE_STOPPED)
-        return {"ready": idle and workers >= self.expected, "workers": workers, "idle": idle}
+        return {"ready": idle and workers >= self.expected, "workers": workers, "idle": idle, "version": __version__}
 
     def start(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Start a load; raises ValueError when it may not start."""

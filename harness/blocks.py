@@ -1,0 +1,148 @@
+"""Noise of a whole study: the block model's residuals and what they show (rules E15 and E20). Pure.
+
+ln X of a trial is modelled as cell + block + noise: a block's drift moves all of its cells alike and
+cancels in every ratio that is taken within it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.findings import Finding
+from harness.intervals import t_quantile
+from harness.thresholds import Thresholds
+from harness.words import percent
+
+Table = Mapping[str, Mapping[int, float]]  # cell → block → mean TPS
+
+
+@dataclass(frozen=True)
+class BlockModel:
+    """`residuals` by (cell, block), `effects` by block, both of ln X; `spread` is the noise of one trial."""
+
+    residuals: dict[tuple[str, int], float]
+    effects: dict[int, float]
+    spread: float
+    freedom: int
+
+
+def fit(table: Table) -> BlockModel | None:
+    """Least squares over whatever trials there are; None when they leave no freedom for noise."""
+    points = [(cell, block, math.log(x)) for cell, by in table.items() for block, x in by.items()]
+    cells, blocks = sorted({p[0] for p in points}), sorted({p[1] for p in points})
+    freedom = len(points) - len(cells) - len(blocks) + 1
+    if freedom < 1 or len(cells) < 2 or len(blocks) < 2:
+        return None
+    design = np.zeros((len(points), len(cells) + len(blocks)))
+    for row, (cell, block, _) in enumerate(points):
+        design[row, cells.index(cell)] = 1.0
+        design[row, len(cells) + blocks.index(block)] = 1.0
+    y = np.array([p[2] for p in points])
+    solution, *_ = np.linalg.lstsq(design, y, rcond=None)
+    left = y - design @ solution
+    effects = solution[len(cells) :]
+    effects = effects - effects.mean()
+    return BlockModel(
+        residuals={(cell, block): float(e) for (cell, block, _), e in zip(points, left, strict=True)},
+        effects={block: float(e) for block, e in zip(blocks, effects, strict=True)},
+        spread=float(math.sqrt(left @ left / freedom)),
+        freedom=freedom,
+    )
+
+
+def rest_variance(table: Table, smaller: str, larger: str) -> float | None:
+    """Variance of a log ratio as the cells of `table` tell it, without this pair's own contrast.
+
+    For complete blocks of at least four cells, the pair among them, else None. The residual sum of
+    squares of c cells in k blocks has (c − 1)(k − 1) degrees of freedom; the pair's difference holds
+    k − 1 of them and is taken out, so what is left is independent of it under equal noise.
+    """
+    blocks = sorted(set.intersection(*(set(by) for by in table.values()))) if table else []
+    whole = all(len(by) == len(blocks) for by in table.values())
+    if len(table) < 4 or len(blocks) < 2 or not whole or smaller not in table or larger not in table:
+        return None
+    y = np.log([[by[block] for block in blocks] for by in table.values()])
+    left = y - y.mean(axis=0) - y.mean(axis=1, keepdims=True) + y.mean()
+    names = list(table)
+    contrast = left[names.index(larger)] - left[names.index(smaller)]
+    squares = float((left**2).sum() - (contrast**2).sum() / 2)
+    return 2 * squares / ((len(names) - 2) * (len(blocks) - 1))
+
+
+def smallest_gain(model: BlockModel, k: int) -> float:
+    """The smallest gain that k blocks with this noise tell from none, as a share (rule E20).
+
+    Half the width of the interval of a ratio: exp(t · s · √(2/k)) − 1.
+    """
+    return math.expm1(t_quantile(model.freedom) * model.spread * math.sqrt(2 / k))
+
+
+def watch(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: Thresholds) -> list[Finding]:
+    """E20: what the noise of a study shows: a trend in its order, a block unlike the others."""
+    return [*_trend(model, positions, limits), *_outliers(model, limits)]
+
+
+def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: Thresholds) -> list[Finding]:
+    """A trial's place in its block must not matter: the order is random and blocks take up drift."""
+    known = [(positions[key], e) for key, e in model.residuals.items() if key in positions]
+    if len({place for place, _ in known}) < 3 or len(known) < 8 or not model.spread:
+        return []
+    from scipy import stats
+
+    found = stats.linregress([place for place, _ in known], [e for _, e in known])
+    if not found.pvalue < limits.trend_p:
+        return []
+    return [
+        Finding(
+            "E20",
+            "note",
+            f"throughput changes by {percent(math.expm1(found.slope), 1)} with each place in a block: "
+            "what ran before a trial matters",
+            "look for what a trial leaves behind (connections, memory, credits), or wait longer between trials",
+            float(found.pvalue),
+            limits.trend_p,
+        )
+    ]
+
+
+def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
+    """A block far from the others as a whole, or one in which cells went their own ways (Bonferroni over blocks)."""
+    from scipy import stats
+
+    blocks = sorted(model.effects)
+    count = len(blocks)
+    told = []
+    for block in blocks:
+        reasons = []
+        others = np.array([e for b, e in model.effects.items() if b != block])
+        if count >= 4 and others.std(ddof=1) > 0:
+            off = model.effects[block] - float(others.mean())
+            away = off / (others.std(ddof=1) * math.sqrt(1 + 1 / len(others)))
+            p = 2 * float(stats.t.sf(abs(away), len(others) - 1)) * count
+            if p < limits.outlier_p and abs(off) > limits.outlier_least:
+                reasons.append((p, f"ran {percent(abs(math.expm1(off)), 1)} {'slower' if off < 0 else 'faster'} than"))
+        mine = np.array([e for (_, b), e in model.residuals.items() if b == block])
+        rest = np.array([e for (_, b), e in model.residuals.items() if b != block])
+        share = model.freedom / len(model.residuals)  # residuals have fewer degrees of freedom than there are
+        if len(mine) >= 2 and len(rest) * share >= 2 and (rest**2).mean() > 0:
+            ratio = (mine**2).mean() / (rest**2).mean()
+            p = float(stats.f.sf(ratio, max(1.0, len(mine) * share), len(rest) * share)) * count
+            if p < limits.outlier_p and math.sqrt((mine**2).mean() / share) > limits.outlier_least:
+                reasons.append((p, f"was {math.sqrt(ratio):.1f} times as noisy as"))
+        if reasons:
+            p, what = min(reasons)
+            told.append(
+                Finding(
+                    "E20",
+                    "note",
+                    f"block {block} {what} the others; it is kept, as every block is",
+                    "look at what else ran on these machines then, and repeat the study when they are quiet",
+                    p,
+                    limits.outlier_p,
+                )
+            )
+    return told

@@ -1,0 +1,92 @@
+"""Estimates with their 95 % intervals over trials (rules E15 and E16). Pure; methods cite their source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval; without `low` and `high` there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width as a share of the estimate; None without an interval."""
+        if self.low is None or self.high is None or not self.value:
+            return None
+        return (self.high - self.low) / 2 / abs(self.value)
+
+
+def t_quantile(freedom: float) -> float:
+    """Two-sided 95 % quantile of Student's t; `freedom` need not be whole."""
+    from scipy import special  # here, because loading it takes a second that a start should not
+
+    return float(special.stdtrit(freedom, 0.975))
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Mean with its 95 % t interval over trials; no interval below three values."""
+    mean = float(np.mean(values))
+    if len(values) < 3:
+        return Interval(mean)
+    half = t_quantile(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return Interval(mean, mean - half, mean + half)
+
+
+def log_ratios(smaller: Sequence[float], larger: Sequence[float]) -> Array:
+    """ln(larger / smaller) of every pair, shape (k,); both in the order of the blocks."""
+    if not len(smaller) or len(smaller) != len(larger):
+        raise ValueError(f"a gain needs pairs; got {len(smaller)} and {len(larger)} values")
+    ratios: Array = np.log(np.asarray(larger, dtype=float)) - np.log(np.asarray(smaller, dtype=float))
+    return ratios
+
+
+def gain(smaller: Sequence[float], larger: Sequence[float], needs: int) -> Interval:
+    """Ratio of throughputs over pairs of the same block (rule E15).
+
+    exp of the mean log ratio, with the 95 % interval of a paired t on the logs, which is what
+    `scipy.stats.ttest_rel(...).confidence_interval()` gives: repeats are the unit, never seconds,
+    which are autocorrelated. Both sequences have shape (k,), in the order of the blocks; below
+    `needs` pairs there is no interval.
+    """
+    ratios = log_ratios(smaller, larger)
+    value = float(np.exp(ratios.mean()))
+    if len(ratios) < max(needs, 2):
+        return Interval(value)
+    return _around(float(ratios.mean()), float(ratios.var(ddof=1)), len(ratios), len(ratios) - 1)
+
+
+# Degrees of freedom that the other cells' noise counts for beside a pair's own k − 1 (rule E15). It is
+# kept small so that cells of unequal noise do no harm; benchmarks/truth.py measures what it covers.
+BORROWED = 1.5
+
+
+def moderated_gain(smaller: Sequence[float], larger: Sequence[float], rest: float) -> Interval:
+    """The same ratio; its noise is learnt from the study's other cells too (rule E15, for few blocks).
+
+    `rest` is the variance of a log ratio as the other cells tell it (`blocks.rest_variance`):
+    s² = ((k − 1)·s²_pair + 1.5·rest) / (k + 0.5), t with k + 0.5 degrees of freedom. The form is that
+    of a moderated t: Smyth, "Linear Models and Empirical Bayes Methods", Statistical Applications in
+    Genetics and Molecular Biology 3 (2004), with the prior's weight fixed.
+    """
+    ratios = log_ratios(smaller, larger)
+    k = len(ratios)
+    freedom = k - 1 + BORROWED
+    variance = ((k - 1) * float(ratios.var(ddof=1)) + BORROWED * rest) / freedom
+    return _around(float(ratios.mean()), variance, k, freedom)
+
+
+def _around(mean: float, variance: float, k: int, freedom: float) -> Interval:
+    half = t_quantile(freedom) * math.sqrt(variance / k)
+    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half))

@@ -1,0 +1,76 @@
+"""When a study has measured enough (rule E16). Pure, and settled before the first trial.
+
+Every block holds all cells until the least number of blocks is there. From then on whole blocks of
+the watched cells are added until every watched gain is as narrow as asked. The plan is a function of
+what is recorded, so an interrupted study goes on as it would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness import plan
+from harness.cells import summarise_records
+from harness.gains import Gain
+from harness.grid import Cell, expand
+from harness.gridmodel import Grid, Repeats
+from harness.plan import PlannedTrial
+from harness.results import TrialRecord
+from harness.words import percent
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether another block is needed, and why in words; `imprecise` names gains that stayed too wide."""
+
+    go_on: bool
+    why: str
+    imprecise: tuple[str, ...] = ()
+
+
+def watched(gains: Sequence[Gain]) -> list[Gain]:
+    """Gains that are statements about servers: nobody waits for floors, nor for pairs limited by users."""
+    return [gain for gain in gains if gain.kind == "gain"]
+
+
+def decide(rule: Repeats, target: float, blocks: int, gains: Sequence[Gain]) -> Decision:
+    """After `blocks` whole blocks: is another one needed? `target` is the half width asked for, a share.
+
+    The rule looks at how wide the intervals are, never at where they lie.
+    """
+    if rule.fixed:
+        return Decision(False, f"the {blocks} blocks that were asked for are measured")
+    wide = [g for g in watched(gains) if g.ratio is None or (g.ratio.half_width or 1.0) > target]
+    names = tuple(f"{gain.from_servers} → {gain.to_servers} at {gain.load}" for gain in wide)
+    if not wide:
+        return Decision(False, f"every watched gain is within ±{percent(target)} after {blocks} blocks")
+    if blocks >= rule.max:
+        why = f"{blocks} blocks, the most that were asked for, leave imprecise: {', '.join(names)}"
+        return Decision(False, why, names)
+    return Decision(True, f"not yet within ±{percent(target)}: {', '.join(names)}")
+
+
+def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[list[PlannedTrial], Decision | None]:
+    """Every trial that is settled by what is recorded, in order, and the last decision; None before the first.
+
+    `kind` is the inventory's; `records` are the study's, by path.
+    """
+    cells, rule = expand(grid), grid.repeats
+    planned = [trial for block in range(1, rule.min + 1) for trial in plan.block(cells, block, grid, kind)]
+    for blocks in range(rule.min, rule.max + 1):
+        if any(trial.path not in records for trial in planned):
+            return planned, None
+        so_far = {where: record for where, record in records.items() if record.repeat <= blocks}
+        gains = summarise_records(grid, so_far).gains
+        decision = decide(rule, rule.target(kind), blocks, gains)
+        if not decision.go_on:
+            break
+        planned += plan.block(_cells_of(cells, watched(gains)), blocks + 1, grid, kind)
+    return planned, decision
+
+
+def _cells_of(cells: Sequence[Cell], gains: Sequence[Gain]) -> list[Cell]:
+    """The cells that watched gains are taken between, in the grid's order."""
+    wanted = [{**gain.others, "servers": servers} for gain in gains for servers in (gain.from_servers, gain.to_servers)]
+    return [cell for cell in cells if cell.by_name in wanted]

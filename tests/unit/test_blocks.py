@@ -1,0 +1,121 @@
+"""The noise of a study (E20) and intervals that learn from it (E15), against closed forms and known truth."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from harness import blocks, intervals
+from harness.thresholds import Thresholds
+
+LIMITS = Thresholds()
+
+
+def table(cells: int, repeats: int, noise: float, seed: int, drift: float = 0.0) -> dict[str, dict[int, float]]:
+    random = np.random.default_rng(seed)
+    return {
+        f"c{c}": {b: float(280 * (c + 1) * np.exp(drift * b + random.normal(0, noise))) for b in range(1, repeats + 1)}
+        for c in range(cells)
+    }
+
+
+def test_drift_that_blocks_share_is_no_noise() -> None:
+    still, drifting = (blocks.fit(table(4, 5, 0.03, 1, drift)) for drift in (0.0, 0.08))
+    assert still is not None
+    assert drifting is not None
+    assert drifting.spread == pytest.approx(still.spread)
+    assert drifting.freedom == 3 * 4
+
+
+def test_the_spread_is_the_noise_of_one_trial() -> None:
+    found = [blocks.fit(table(6, 5, 0.04, seed)) for seed in range(200)]
+    assert math.sqrt(np.mean([m.spread**2 for m in found if m])) == pytest.approx(0.04, rel=0.05)
+
+
+def test_a_missing_trial_leaves_a_model() -> None:
+    rows = table(4, 5, 0.03, 2)
+    del rows["c2"][3]
+    model = blocks.fit(rows)
+    assert model is not None
+    assert model.freedom == 11
+    assert ("c2", 3) not in model.residuals
+    assert blocks.rest_variance(rows, "c0", "c1") is None  # not complete any more
+
+
+def test_without_freedom_there_is_no_model() -> None:
+    assert blocks.fit(table(1, 5, 0.03, 1)) is None
+    assert blocks.fit(table(4, 1, 0.03, 1)) is None
+
+
+def test_the_rest_is_the_residual_of_the_block_model_without_the_pair() -> None:
+    rows = table(5, 4, 0.03, 3)
+    y = np.log([[rows[c][b] for b in range(1, 5)] for c in rows])
+    left = y - y.mean(0) - y.mean(1, keepdims=True) + y.mean()
+    pair = y[1] - y[0]
+    squares = (left**2).sum() - ((pair - pair.mean()) ** 2).sum() / 2
+    assert blocks.rest_variance(rows, "c0", "c1") == pytest.approx(2 * squares / (3 * 3))
+    assert blocks.rest_variance({c: rows[c] for c in ("c0", "c1", "c2")}, "c0", "c1") is None
+
+
+def test_a_moderated_interval_is_narrower_and_around_the_same_ratio() -> None:
+    smaller, larger = [280.0, 290.0, 275.0], [505.0, 540.0, 480.0]
+    paired = intervals.gain(smaller, larger, 3)
+    moderated = intervals.moderated_gain(smaller, larger, rest=2 * 0.03**2)
+    assert moderated.value == pytest.approx(paired.value)
+    difference = np.log(larger) - np.log(smaller)
+    variance = (2 * difference.var(ddof=1) + 1.5 * 2 * 0.03**2) / 3.5
+    half = scipy_stats.t.ppf(0.975, 3.5) * math.sqrt(variance / 3)
+    assert moderated.high == pytest.approx(paired.value * math.exp(half))
+    assert (moderated.half_width or 1) < (paired.half_width or 0)
+
+
+def test_the_smallest_gain_is_half_an_interval() -> None:
+    model = blocks.fit(table(4, 5, 0.03, 5))
+    assert model is not None
+    t = scipy_stats.t.ppf(0.975, 12)
+    assert blocks.smallest_gain(model, 5) == pytest.approx(math.exp(t * model.spread * math.sqrt(2 / 5)) - 1)
+
+
+def test_e20_an_order_that_matters_is_found_and_a_random_one_is_not() -> None:
+    rows = table(6, 5, 0.01, 6)
+    random = np.random.default_rng(7)
+    places = {}
+    for block in range(1, 6):
+        for place, cell in enumerate(random.permutation(list(rows)), 1):
+            places[str(cell), block] = place
+    model = blocks.fit(rows)
+    assert model is not None
+    assert blocks.watch(model, places, LIMITS) == []
+    for (cell, block), place in places.items():
+        rows[cell][block] *= math.exp(-0.02 * place)
+    model = blocks.fit(rows)
+    assert model is not None
+    assert "each place in a block" in blocks.watch(model, places, LIMITS)[0].cause
+
+
+def test_e20_a_block_unlike_the_others_is_named_and_quiet_ones_are_not() -> None:
+    rows = table(6, 5, 0.01, 8)
+    for by in rows.values():
+        by[4] *= 0.8
+    model = blocks.fit(rows)
+    assert model is not None
+    found = blocks.watch(model, {}, LIMITS)
+    assert [f.rule for f in found] == ["E20"]
+    assert found[0].cause.startswith("block 4 ran 19.9 % slower than the others")
+
+    rough = table(6, 5, 0.01, 9)
+    for number, by in enumerate(rough.values()):
+        by[2] *= 1.25 if number % 2 else 0.8
+    model = blocks.fit(rough)
+    assert model is not None
+    assert blocks.watch(model, {}, LIMITS)[0].cause.startswith("block 2 was ")
+
+
+def test_e20_healthy_studies_are_hardly_ever_flagged() -> None:
+    flagged = 0
+    for seed in range(200):
+        model = blocks.fit(table(6, 5, 0.04, 1000 + seed, drift=0.02))
+        assert model is not None
+        flagged += bool(blocks._outliers(model, LIMITS))
+    assert flagged <= 8

@@ -1,0 +1,64 @@
+"""Rule E19: a law only where it can be told, with what remains unknown."""
+
+import numpy as np
+import pytest
+
+from harness import scalability
+
+
+def trials(rate: float, sigma: float, kappa: float, most: int, noise: float, seed: int) -> dict[int, list[float]]:
+    random = np.random.default_rng(seed)
+    return {
+        m: [
+            float(rate * m / (1 + sigma * (m - 1) + kappa * m * (m - 1)) * np.exp(random.normal(0, noise)))
+            for _ in range(5)
+        ]
+        for m in range(1, most + 1)
+    }
+
+
+def test_below_six_topologies_there_is_no_law() -> None:
+    """The article's 1.8 then 1.46 would need a κ of −0.04."""
+    assert scalability.fit({1: [280.0], 2: [504.0], 3: [736.0]}) is None
+    assert scalability.fit(trials(280, 0.05, 0.002, 5, 0.02, 1)) is None
+
+
+def test_the_law_is_found_with_intervals_that_hold_the_truth() -> None:
+    law = scalability.fit(trials(280, 0.06, 0.004, 8, 0.01, 2))
+    assert law is not None
+    for found, truth in ((law.rate, 280), (law.sigma, 0.06), (law.kappa, 0.004)):
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < truth < found.high
+    at_nine = 280 * 9 / (1 + 0.06 * 8 + 0.004 * 72)
+    assert law.next_servers == 9
+    assert law.next.low is not None
+    assert law.next.high is not None
+    assert law.next.low < at_nine < law.next.high
+    assert law.pinned == ()
+    assert law.peak_servers == pytest.approx(np.sqrt(0.94 / 0.004), rel=0.25)
+
+
+def test_linear_growth_pins_both_parameters() -> None:
+    law = scalability.fit({m: [280.0 * m * (1.001 if k else 0.999) for k in range(2)] for m in range(1, 7)})
+    assert law is not None
+    assert "κ" in law.pinned
+    assert law.peak_servers is None
+
+
+def test_profile_intervals_cover_the_next_server() -> None:
+    covered = 0
+    truth = 280 * 7 / (1 + 0.05 * 6 + 0.003 * 42)
+    for seed in range(10):
+        law = scalability.fit(trials(280, 0.05, 0.003, 6, 0.03, 100 + seed))
+        assert law is not None
+        assert law.next.low is not None
+        assert law.next.high is not None
+        covered += law.next.low <= truth <= law.next.high
+    assert covered >= 8
+
+
+def test_efficiency_and_serial_fraction() -> None:
+    assert scalability.efficiency(504, 2, 280, 1) == pytest.approx(0.9)
+    assert scalability.karp_flatt(1.8, 2) == pytest.approx(1 / 9)
+    assert scalability.karp_flatt(1.0, 1) is None
