@@ -119,8 +119,7 @@ def test_a_second_run_rents_nothing(rented: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("rented")
 def test_the_dynamic_inventory_gives_groups_and_both_addresses() -> None:
     found = setting.describe(ROOT, ROOT / "inventory" / "ec2_dynamic", "inventory/ec2_dynamic")
-    # amazon.aws.aws_ec2 sorts by instance id: always the same order, though not that of the names.
-    assert sorted(host.name for host in found.servers) == ["server-1", "server-2", "server-3"]
+    assert [host.name for host in found.servers] == ["server-1", "server-2", "server-3"]
     machines = running()
     for host in found.hosts:
         assert host.variables["private_ip"] == machines[host.name]["PrivateIpAddress"]
