@@ -19,17 +19,20 @@ import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import subprocess  # noqa: E402
-from dataclasses import asdict  # noqa: E402
-from typing import Annotated  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from typing import TYPE_CHECKING, Annotated  # noqa: E402
 
 import typer  # noqa: E402
 
-from harness import errors, inventory  # noqa: E402
+from commands import directory, machine  # noqa: E402
+from harness import errors  # noqa: E402
 from harness.console import Console, clock, trials  # noqa: E402
-from harness.errors import BadInput, Interrupted, StudyError  # noqa: E402
+from harness.errors import Interrupted, StudyError  # noqa: E402
 from harness.grid import expand  # noqa: E402
-from harness.results import StudyDirectory  # noqa: E402
-from harness.setting import Setting, describe, resolve, what_changed  # noqa: E402
+from harness.setting import Setting, resolve, what_changed  # noqa: E402
+
+if TYPE_CHECKING:
+    from harness.gains import Gain
 
 SHOWN_CHANGES = 12
 app = typer.Typer(
@@ -151,6 +154,8 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     summary = cells.from_directory(directory)
     console.outcomes(list(directory.trials().values()))
     console.gains(summary.gains)
+    if setting.grid.instrument_check and not interrupted:
+        tell_instrument(console, setting, summary.gains)
     missed = cells.missed_objectives(setting.grid, summary.cells)
     for line in missed:
         console.warn(f"objective not met: {line}")
@@ -163,6 +168,17 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     if any(not cell.usable for cell in summary.cells):
         return errors.EXIT_FAILED_CELLS
     return errors.EXIT_OBJECTIVE_MISSED if missed else 0
+
+
+def tell_instrument(console: Console, setting: Setting, gains: "Sequence[Gain]") -> None:
+    """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
+    from harness import instrument
+
+    study = setting.directory.read_json("study.json") or {}
+    passed, text = instrument.judge(gains)
+    site, name = instrument.site_of(study), setting.directory.path.name
+    instrument.keep(setting.directory.path.parent, instrument.Check(site, passed, text, study["created_at"], name))
+    console.say(f"instrument check: {text}: {'PASS' if passed else 'FAIL'}")
 
 
 @app.command("plan")
@@ -197,6 +213,8 @@ def plan_command(
             f"{t.cell.slug}{' again' if t.sentinel else ''}{'' if t.path in left else ' (measured)'}" for t in block
         )
         console.say(f"block {repeat}: {', '.join(names_)}")
+    for sentence in setting.prediction():
+        console.say(sentence)
     rule = grid_.repeats
     if not rule.fixed:
         target = f"±{rule.target(setting.inventory.kind):.0%}"
@@ -206,77 +224,11 @@ def plan_command(
     console.say(f"results go to {setting.directory.path}")
 
 
-@app.command()
-def report(
-    directory: Annotated[Path, typer.Argument(help="A study's directory, results/<name>-<hash>.")],
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when all went well.")] = False,
-) -> None:
-    """Render report.pdf, report.html and the tables of a study again; touches no host."""
-    from report import build
-
-    console = Console()
-    study = StudyDirectory(directory)
-    if study.read_json("study.json") is None:
-        raise BadInput(f"{directory}: there is no study.json; give a directory below results/")
-    for path in build.write(study):
-        if not quiet:
-            console.say(str(path))
-
-
-@app.command()
-def doctor(as_json: JsonOption = False) -> None:
-    """Is this machine ready, what is missing, and the command to mend it."""
-    from harness import system
-
-    console = Console(as_json)
-    checks = system.check_all()
-    if as_json:
-        console.json([asdict(check) for check in checks])
-    else:
-        rows = [["ok" if check.ok else "missing", check.name, check.found] for check in checks]
-        console.table(("", "needed", "found"), rows)
-        for check in checks:
-            if not check.ok:
-                console.say(f"to mend it: {check.mend}")
-        if not all(check.ok for check in checks) and system.may_install():
-            console.say("'python study.py --grid grid.yaml' does this by itself")
-    raise typer.Exit(0 if all(check.ok for check in checks) else 4)
-
-
-@app.command()
-def down(
-    other_inventory: InventoryOption = None,
-    keep_images: Annotated[bool, typer.Option("--keep-images", help="Leave the images for the next study.")] = False,
-) -> None:
-    """Remove everything this clone made in the lab, or site.yml on machines, and only that. Results stay.
-
-    Machines keep the packages of their distribution; the rehearsal fleet itself goes with
-    playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
-    """
-    from harness import cleanup, reach
-
-    console = Console()
-    name = other_inventory or "inventory/lab"
-    hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT, "--inventory"), name)
-    if hosts.kind != "lab":
-        path = inventory.resolve(ROOT, name, ROOT, "--inventory")
-        for host in cleanup.remove_from_machines(ROOT, path):
-            console.say(f"{host}: removed what was deployed")
-        return
-    variables = hosts.servers[0].variables
-    client = reach.connect()
-    removed = cleanup.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
-    kept: list[str] = []
-    if not keep_images:
-        images, kept = cleanup.remove_images(client, str(variables["study_owner"]))
-        removed += images
-    removed += cleanup.remove_state(ROOT)
-    for thing in removed:
-        console.say(f"removed {thing}")
-    for thing in kept:
-        console.say(f"kept {thing}: something else uses it")
-    if not removed:
-        console.say("there was nothing to remove")
+app.command()(directory.report)
+app.command()(directory.check)
+app.command()(directory.compare)
+app.command()(machine.doctor)
+app.command()(machine.down)
 
 
 def main() -> None:

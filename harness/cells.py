@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from harness import blocks, intervals, scalability
 from harness.errors import BadInput
-from harness.gains import CellSummary, Gain, all_gains, summarise
+from harness.findings import Finding
+from harness.gains import CellSummary, Gain, all_gains, saturated, summarise
 from harness.grid import expand
 from harness.gridmodel import Grid
+from harness.intervals import Interval
 from harness.results import StudyDirectory, TrialRecord
-from harness.words import percent
+from harness.words import load_name, percent
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,10 @@ class Summary:
     grid: Grid
     cells: list[CellSummary]
     gains: list[Gain]
+    noise: blocks.BlockModel | None = None
+    findings: list[Finding] = field(default_factory=list)  # of the whole study (rule E20)
+    sentinel: Interval | None = None  # last trial of each block against its first, the same cell
+    laws: dict[str, scalability.Law] = field(default_factory=dict)  # by load (rule E19)
 
 
 def grid_of(study: dict[str, Any]) -> Grid:
@@ -50,7 +57,62 @@ def summarise_records(
         wheres = by_cell.get(cell.slug, [])
         histograms = [latencies(w) for w in wheres if records[w].usable]
         found.append(summarise(cell.by_name, [records[w] for w in wheres], histograms, grid.evidence))
-    return Summary(grid, found, all_gains(found, grid.evidence))
+    noise, findings = _noise(found, records, grid)
+    again = _sentinel(records, grid)
+    if again is not None and again.low is not None and again.high is not None and not again.low <= 1 <= again.high:
+        change = f"{percent(again.value - 1, 1)} [{percent(again.low - 1, 1)}, {percent(again.high - 1, 1)}]"
+        findings.append(
+            Finding(
+                "E20",
+                "note",
+                f"the same cell at the end of a block differs from its begin by {change}: the hosts change under load",
+                "look for credits, heat or memory that run out, or rest longer between trials",
+                again.value,
+                1.0,
+            )
+        )
+    return Summary(grid, found, all_gains(found, grid.evidence), noise, findings, again, _laws(found))
+
+
+def _noise(
+    cells: Sequence[CellSummary], records: Mapping[str, TrialRecord], grid: Grid
+) -> tuple[blocks.BlockModel | None, list[Finding]]:
+    """The block model of the cells limited by servers, or of all where these are too few, and what it shows."""
+    table = saturated(cells)
+    model = blocks.fit(table) if len(table) > 1 else None
+    if model is None:
+        model = blocks.fit({cell.name: cell.by_block for cell in cells if cell.by_block})
+    if model is None:
+        return None, []
+    names = {cell.slug: ", ".join(f"{f} {level}" for f, level in cell.by_name.items()) for cell in expand(grid)}
+    ranked: dict[int, list[tuple[int, str]]] = {}
+    for where, record in records.items():
+        if not record.sentinel and where.split("/")[0] in names:
+            ranked.setdefault(record.repeat, []).append((record.block_position, names[where.split("/")[0]]))
+    places = {(name, k): place for k, run in ranked.items() for place, (_, name) in enumerate(sorted(run), 1)}
+    return model, blocks.watch(model, places, grid.evidence)
+
+
+def _sentinel(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:
+    """The A/A pair of every block: its first cell's trial and the same again at its end (rule E20)."""
+    pairs = []
+    for where, record in records.items():
+        first = records.get(where.removesuffix("-sentinel"))
+        if record.sentinel and first is not None and record.usable and first.usable:
+            pairs.append((float(first.tps_mean or 0), float(record.tps_mean or 0)))
+    if not pairs:
+        return None
+    return intervals.gain([a for a, _ in pairs], [b for _, b in pairs], grid.evidence.interval_repeats)
+
+
+def _laws(cells: Sequence[CellSummary]) -> dict[str, scalability.Law]:
+    """Rule E19 for every load with six topologies that servers limited."""
+    loads: dict[str, dict[int, list[float]]] = {}
+    for cell in cells:
+        if cell.verdict == "server" and cell.by_block:
+            loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
+    fitted = {load: scalability.fit(rates) for load, rates in loads.items()}
+    return {load: law for load, law in fitted.items() if law is not None}
 
 
 def missed_objectives(grid: Grid, cells: list[CellSummary]) -> list[str]:

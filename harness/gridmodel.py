@@ -204,6 +204,9 @@ class Grid(Part):
         min=5, max=5
     )
     seed: Count = 2024
+    instrument_check: bool = Field(
+        default=False, strict=True, description="every server's capacity is exactly the same, so the ideal is the truth"
+    )
     objectives: Objectives = Objectives()
     budget: Budget = Budget()
     evidence: Thresholds = Thresholds()

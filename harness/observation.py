@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness import stats
-from harness.results import HostSample, Sample
+from harness.gridmodel import Grid
+from harness.results import HostSample, MachineSample, Sample, TrialData
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,73 @@ class Observation:
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
     expected: Mapping[str, str]  # server → address that the cell asks for
     died: Mapping[str, str]  # server → what became of it
+    kind: str = "lab"
+    balancer_host: str = "balancer"
+    unloaded_s: float | None = None  # response time R0 without load
+    ceiling: float | None = None  # requests per second that generator and balancer reach alone
+    machines: Sequence[MachineSample] = ()
+    placed: Mapping[str, str] = field(default_factory=dict)  # host → the machine it is on
+    network: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # host → kernel counter → increase
+    logged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # server → event in its log → count
+    cpu_models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def window(self) -> list[Sample]:
         """Samples of the steady window."""
         return stats.window(self.samples, self.window_from_s, self.window_to_s)
+
+    @property
+    def conntrack(self) -> dict[str, float]:
+        """How full each machine's table of connections was at most."""
+        found: dict[str, float] = {}
+        for row in self.machines:
+            if row.conntrack_share is not None:
+                found[row.machine] = max(found.get(row.machine, 0.0), row.conntrack_share)
+        return found
+
+
+def of_trial(data: TrialData, grid: Grid) -> Observation:
+    """The observation that a recorded trial holds: the study judges by the same that is on disk."""
+    record, facts = data.record, data.record.facts
+    states = record.hosts
+    return Observation(
+        users=int(facts["users"]),
+        think_time_s=grid.load.think_time,
+        window_from_s=grid.load.window_from_s,
+        window_to_s=min(grid.load.duration, float(len(data.samples))),
+        samples=data.samples,
+        hosts=data.hosts,
+        caps={name: state["before"]["cpus"] for name, state in states.items()},
+        generators=facts["generators"],
+        generator_errors=record.counters["generator"]["errors"],
+        lost_workers=int(facts["lost_workers"]),
+        balancer=record.counters["balancer"],
+        served=record.counters["servers"],
+        expected=facts["expected"],
+        died=deaths(facts["expected"], states) | facts["unhealthy"],
+        kind=facts["kind"],
+        balancer_host=facts["balancer"],
+        unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
+        ceiling=facts["ceiling"],
+        machines=data.machines,
+        placed=facts["placed"],
+        network=facts["network"],
+        logged=facts["logged"],
+        cpu_models=facts["cpu_models"],
+    )
+
+
+def deaths(servers: Mapping[str, str], states: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """Server → what became of it, for those that died or started again."""
+    found = {}
+    for name in servers:
+        old, new = states[name]["before"], states[name]["after"]
+        if not new["running"]:
+            killed = new["oom_killed"]
+            found[name] = "was killed for want of memory" if killed else f"died with exit code {new['exit_code']}"
+        elif new["started_at"] != old["started_at"]:
+            found[name] = "died and was started again"
+    return found
 
 
 def little_gap(seen: Observation) -> float | None:
@@ -60,6 +124,25 @@ def in_flight(seen: Observation) -> float | None:
     return counted if counted is not None or at_balancer is None else float(at_balancer)
 
 
+def drift(seen: Observation) -> float | None:
+    """Ln of the window's second half against its first (rule E10); None where one has no success."""
+    rows = seen.window
+    half = len(rows) // 2
+    first, second = stats.mean_rate(rows[:half]), stats.mean_rate(rows[len(rows) - half :])
+    return math.log(second / first) if first and second else None
+
+
+def cores_used(seen: Observation, host: str) -> float | None:
+    """Mean cores that a host's container used in the window; None when none was read."""
+    rows = [h.cpu_cores for h in seen.hosts if h.host == host and in_window(seen, h.t_s)]
+    return sum(rows) / len(rows) if rows else None
+
+
+def in_window(seen: Observation, t_s: float) -> bool:
+    """Whether a reading of the second that ends at `t_s` lies in the window."""
+    return seen.window_from_s <= t_s - 1 and t_s <= seen.window_to_s
+
+
 def generator_use(seen: Observation) -> float | None:
     """p95 of what the busiest generator process used, of a core or of its cap; None when not seen.
 
@@ -78,3 +161,89 @@ def generator_use(seen: Observation) -> float | None:
         if rows and cap:
             shares.append(stats.nearest_rank(rows, 0.95) / cap)
     return max(shares, default=None)
+
+
+def generator_host_use(seen: Observation) -> float | None:
+    """p95 of how busy the generators' machines were, where no server or balancer shares them; else None."""
+    alone = [
+        machine
+        for name, machine in seen.placed.items()
+        if name in seen.generators
+        and not any(m == machine and n not in seen.generators for n, m in seen.placed.items())
+    ]
+    shares = []
+    for machine in alone:
+        rows = sorted(m.busy_cores / m.cores for m in seen.machines if m.machine == machine and in_window(seen, m.t_s))
+        if rows:
+            shares.append(stats.nearest_rank(rows, 0.95))
+    return max(shares, default=None)
+
+
+LAG_READINGS = 20  # of the event loop's delay in a second; each second keeps the largest
+
+
+def generator_lag_s(seen: Observation) -> float | None:
+    """p99 of the delay of the generator's event loop in the window, in seconds; None when not seen.
+
+    Of all readings 1 % are larger than their p99. Taken of the seconds' largest ones, at the same place
+    from the top, it is never more than that.
+    """
+    worst = sorted((s.lag_ms for s in seen.window if s.lag_ms is not None), reverse=True)
+    return worst[int(0.01 * LAG_READINGS * len(worst))] / 1000 if worst else None
+
+
+def shares(seen: Observation) -> dict[str, float]:
+    """Server → its share of the answers of the cell's servers, by the balancer's log; empty without any."""
+    upstreams = seen.balancer.get("upstreams", {})
+    counts = {name: sum(upstreams.get(address, {}).values()) for name, address in seen.expected.items()}
+    total = sum(counts.values())
+    return {name: count / total for name, count in counts.items()} if total else {}
+
+
+def slowest(seen: Observation) -> tuple[str, float] | None:
+    """The server whose requests cost it most of its CPU, and how many times that of the cheapest (rule E12)."""
+    costs = {}
+    for name, share in shares(seen).items():
+        cap, used = seen.caps.get(name), cores_used(seen, name)
+        if cap and used and share:
+            costs[name] = used / cap / share
+    if len(costs) < 2:
+        return None
+    dearest = max(costs, key=lambda name: costs[name])
+    return dearest, costs[dearest] / min(costs.values())
+
+
+def foreign_share(seen: Observation, machine: str) -> float | None:
+    """Share of a machine's CPU that was used by what is not the study's, mean over the window.
+
+    The study's are all containers (and the agent) that were read there; the kernel's interrupts are nobody's.
+    """
+    rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
+    used = [cores_used(seen, host) for host, where in seen.placed.items() if where == machine]
+    if not rows or not used or any(cores is None for cores in used):
+        return None
+    busy = sum(m.busy_cores for m in rows) / len(rows)
+    return max(0.0, busy - sum(cores for cores in used if cores)) / rows[0].cores
+
+
+def balancer_use(seen: Observation) -> float | None:
+    """What the busiest nginx worker used of a core or of the balancer's cap; None when not seen.
+
+    The container's CPU over its workers in proportion to what each used since it started.
+    """
+    workers = [float(cpu) for cpu in seen.balancer.get("worker_cpu_s", [])]
+    used, cap = cores_used(seen, seen.balancer_host), seen.caps.get(seen.balancer_host)
+    if used is None or not workers or not sum(workers):
+        return None
+    of_core = used * max(workers) / sum(workers)
+    return max(of_core, used / cap) if cap else of_core
+
+
+def retransmitted(seen: Observation) -> float | None:
+    """Largest share of TCP segments that a host sent again; None when not read."""
+    found = [
+        counted["retransmits"] / counted["segments"]
+        for counted in seen.network.values()
+        if counted.get("segments", 0) > 1000 and "retransmits" in counted
+    ]
+    return max(found, default=None)

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,47 +21,41 @@ import httpx
 import requests
 import urllib3.exceptions
 
+from harness import services
 from harness.errors import TrialFailed
 from harness.inventory import Host, Inventory
+from harness.kernel import NETWORK_FILES, parse_network
 from harness.reach import Reach
-from harness.results import HostSample
+from harness.services import ContainerState, Service
 
 _COUNTER = re.compile(r"^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.M)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
-@dataclass(frozen=True)
-class ContainerState:
-    """One host's container at one moment; `cpus` is its cap in cores, None without one."""
-
-    running: bool
-    started_at: str
-    restarts: int
-    oom_killed: bool
-    exit_code: int
-    cpus: float | None
-    image: str
-
-
-@dataclass(frozen=True)
-class Service:
-    """What runs on a host outside any container: its systemd unit, its user, its cap in cores (0: none)."""
-
-    unit: str
-    user: str
-    cpus: float
+HERE = "this machine"
+# Events in a server's log that have a name (rule E9).
+LOGGED = {
+    "Child process died": re.compile(r"Child process \[\d+\] died"),
+    "Too many open files": re.compile(r"Too many open files"),
+    "Traceback": re.compile(r"^Traceback \(most recent call last\)"),
+}
 
 
 class Probes:
     """Reads the hosts of one inventory."""
 
-    def __init__(self, inventory: Inventory, reach: Reach, services: Mapping[str, Service] | None = None) -> None:
+    def __init__(self, inventory: Inventory, reach: Reach, units: Mapping[str, Service] | None = None) -> None:
         self._reach = reach
-        self._services = services or {}
+        self._services = units or {}
         self._core_counts: dict[str, float] = {}
         self._inventory = inventory
         self._hosts = {host.name: host for host in inventory.hosts}
         self._http = reach.http(inventory.balancer, "study_control_url", timeout=5.0)
+
+    @property
+    def hosts(self) -> list[Host]:
+        """Every host that is read."""
+        return list(self._hosts.values())
 
     def states(self) -> dict[str, ContainerState]:
         """State of every host's container; a host whose container is gone counts as not running."""
@@ -72,7 +63,7 @@ class Probes:
 
     def _state(self, host: Host) -> ContainerState:
         if host.name in self._services:
-            return self._service_state(host, self._services[host.name])
+            return services.state(self._reach, host, self._services[host.name])
         container = host.need("study_container")
         try:
             said = self._engine(host).inspect_container(container)
@@ -100,23 +91,6 @@ class Probes:
             self._core_counts[host.name] = float(self._reach.docker(host).info()["NCPU"])
         return self._core_counts[host.name]
 
-    def _service_state(self, host: Host, service: Service) -> ContainerState:
-        asked = ["systemctl", "show", service.unit, "--property=ActiveState,NRestarts,ExecMainStartTimestamp"]
-        output = self._reach.run(host, ["sh", "-c", f"nproc; {shlex.join(asked)}"])
-        cores, *lines = output.splitlines() or ["0"]
-        said = dict(line.partition("=")[::2] for line in lines)
-        if not said:
-            raise TrialFailed(f"{host.name}: cannot ask for the state of its unit {service.unit}")
-        return ContainerState(
-            running=said.get("ActiveState") == "active",
-            started_at=said.get("ExecMainStartTimestamp", ""),
-            restarts=int(said.get("NRestarts") or 0),
-            oom_killed=False,
-            exit_code=0,
-            cpus=service.cpus or float(cores),
-            image="",
-        )
-
     def usage(self, host: str) -> Iterator[dict[str, Any]]:
         """Cumulative CPU, throttling and memory of one host's container, about once a second.
 
@@ -124,7 +98,7 @@ class Probes:
         reading only after a second, so readings of several containers must not wait for each other.)
         """
         if host in self._services:
-            yield from self._service_usage(self._hosts[host], self._services[host])
+            yield from services.usage(self._reach, self._hosts[host], self._services[host])
             return
         try:
             container = self._hosts[host].need("study_container")
@@ -132,17 +106,45 @@ class Probes:
         except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return  # the container ended, or the connection to its host did
 
-    def _service_usage(self, host: Host, service: Service) -> Iterator[dict[str, Any]]:
-        """The same of all processes of a unit's user, by a program that runs there."""
-        program = Path(__file__).with_name("usage.py").read_text(encoding="utf-8")
-        process = self._reach.stream(host, ["python3", "-", service.user], program)
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
+    def machines(self) -> dict[str, Host | None]:
+        """Machine → a host on it to reach it by; None for the one this runs on."""
+        local = [host for host in self._inventory.hosts if host.name not in self._reach.tunnels]
+        found: dict[str, Host | None] = {HERE: None} if local else {}
+        return found | {host.name: host for host in self._inventory.hosts if host.name in self._reach.tunnels}
+
+    def placed(self) -> dict[str, str]:
+        """Host → the machine that it is on."""
+        return {host.name: host.name if host.name in self._reach.tunnels else HERE for host in self._inventory.hosts}
+
+    def machine_usage(self, machine: str) -> Iterator[dict[str, Any]]:
+        """What a whole machine does, about once a second, until closed; nothing where there is no /proc."""
+        program = Path(__file__).with_name("machine.py")
+        host = self.machines()[machine]
+        if host is not None:
+            process = self._reach.stream(host, ["python3", "-"], program.read_text(encoding="utf-8"))
+        elif Path("/proc/stat").exists():
+            process = subprocess.Popen(
+                [sys.executable, str(program)], stdout=subprocess.PIPE, text=True, start_new_session=True
+            )
+        else:
+            return
+        yield from services.lines(process)
+
+    def network(self, host: Host) -> dict[str, int]:
+        """Kernel counters of a host's container: see `parse_network`; empty where they cannot be read."""
+        if host.name in self._services:
+            return parse_network(self._reach.run(host, ["cat", *NETWORK_FILES]))
+        return parse_network(self.run_in(host, ["cat", *NETWORK_FILES]))
+
+    def logged(self, server: Host, since: float) -> dict[str, int]:
+        """Event → how often a server's container logged it since a Unix time."""
         try:
-            for line in process.stdout:
-                yield json.loads(line)
-        finally:
-            process.kill()
-            process.wait()
+            text = self._engine(server).logs(server.need("study_container"), since=int(since), tail=5000)
+        except (docker.errors.DockerException, requests.RequestException):
+            return {}
+        lines = bytes(text).decode(errors="replace").splitlines()
+        counts = {event: sum(bool(pattern.search(line)) for line in lines) for event, pattern in LOGGED.items()}
+        return {event: count for event, count in counts.items() if count}
 
     def ready(self, server: Host, health: str) -> bool:
         """Ask one server over the private network whether it can work."""
@@ -190,6 +192,10 @@ class Probes:
         except (docker.errors.DockerException, requests.RequestException):
             return ""
 
+    def put(self, host: Host, folder: str, archive: bytes) -> None:
+        """Unpack a tar archive into a folder of a host's container; raises what the engine's client raises."""
+        self._engine(host).put_archive(host.need("study_container"), folder, archive)
+
     def _exec(self, host: Host, command: list[str]) -> tuple[int, str]:
         """Exit code and standard output of a command in a host's container."""
         engine = self._engine(host)
@@ -199,61 +205,3 @@ class Probes:
 
     def _engine(self, host: Host) -> docker.APIClient:
         return self._reach.docker(host).api
-
-
-class Watcher:
-    """Samples every container once a second, each in a thread of its own, until stopped."""
-
-    def __init__(self, probes: Probes, hosts: Iterable[str], started_at: float) -> None:
-        self._probes = probes
-        self._started_at = started_at
-        self._end = threading.Event()
-        self._samples: list[HostSample] = []
-        for host in hosts:
-            threading.Thread(target=self._watch, args=(host,), daemon=True).start()
-
-    def stop(self) -> list[HostSample]:
-        """End and return what was seen; the threads leave with their next reading."""
-        self._end.set()
-        return sorted(self._samples, key=lambda sample: (sample.t_s, sample.host))
-
-    def _watch(self, host: str) -> None:
-        before: tuple[float, dict[str, Any]] | None = None
-        for said in self._probes.usage(host):
-            now = time.time()
-            if self._end.is_set():
-                return
-            if before is not None:
-                seen = host_sample(host, now - self._started_at, before[1], said)
-                if seen is not None:
-                    self._samples.append(seen)
-            before = (now, said)
-
-
-def _read_at(said: dict[str, Any]) -> float:
-    """When the engine took a reading, in Unix seconds; it tells nanoseconds, Python takes micro."""
-    text = said["read"]
-    return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00").timestamp()
-
-
-def host_sample(host: str, t_s: float, before: dict[str, Any], after: dict[str, Any]) -> HostSample | None:
-    """What happened between two readings; None when the container was not the same running one."""
-    try:
-        elapsed_s = _read_at(after) - _read_at(before)
-        used_ns = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
-        memory = after["memory_stats"].get("usage", 0)
-        periods, throttled = (
-            after["cpu_stats"]["throttling_data"][key] - before["cpu_stats"]["throttling_data"][key]
-            for key in ("periods", "throttled_periods")
-        )
-    except (KeyError, ValueError):
-        return None
-    if used_ns < 0 or elapsed_s <= 0:
-        return None
-    return HostSample(
-        t_s=round(t_s, 2),
-        host=host,
-        cpu_cores=round(used_ns / 1e9 / elapsed_s, 4),
-        throttled_share=round(throttled / periods, 4) if periods > 0 else None,
-        memory_mb=round(memory / 1e6, 1),
-    )

@@ -56,6 +56,24 @@ class HostSample:
 
 
 @dataclass(frozen=True)
+class MachineSample:
+    """One machine in one second: cores it has, cores busy with anything, share that the hypervisor took.
+
+    `offset_s` is how far its clock is ahead of the study's; `conntrack_share` how full its table of
+    connections is, None where it keeps none.
+    """
+
+    t_s: float
+    machine: str
+    cores: int
+    busy_cores: float
+    steal_share: float
+    load: float
+    conntrack_share: float | None
+    offset_s: float
+
+
+@dataclass(frozen=True)
 class BalancerSample:
     """Requests that one server answered with one status in one second, by the balancer's log."""
 
@@ -90,6 +108,7 @@ class TrialRecord:
     findings: list[dict[str, Any]] = field(default_factory=list)
     verdict: dict[str, Any] = field(default_factory=dict)
     hosts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     sentinel: bool = False
     format: int = FORMAT
 
@@ -108,6 +127,7 @@ class TrialData:
     hosts: list[HostSample]
     balancer: list[BalancerSample]
     latencies: str = ""
+    machines: list[MachineSample] = field(default_factory=list)
     ended_at: float | None = None  # Unix time at which the load was over, not recorded
 
 
@@ -153,6 +173,7 @@ class StudyDirectory:
             ("samples.csv", data.samples, Sample),
             ("hosts.csv", data.hosts, HostSample),
             ("balancer.csv", data.balancer, BalancerSample),
+            ("machines.csv", data.machines, MachineSample),
         ):
             write_csv(aside / name, rows, [f.name for f in dataclasses.fields(kind)])
         if data.latencies:
@@ -164,6 +185,14 @@ class StudyDirectory:
             final.rename(final.with_name(f"{final.name}-attempt{earlier + 1}"))
         aside.rename(final)
         sync(final.parent)
+
+    def digest_of(self, where: str) -> str:
+        """SHA-256 over the names and contents of a trial's files."""
+        summed = hashlib.sha256()
+        for file in sorted((self.path / "trials" / where).iterdir()):
+            content = file.read_bytes()
+            summed.update(f"{file.name} {len(content)}\n".encode() + content)
+        return summed.hexdigest()
 
     def trials(self, attempts: bool = False) -> dict[str, TrialRecord]:
         """Recorded trials by "<cell>/r<k>"; with `attempts` also failed ones that were repeated."""
@@ -188,6 +217,7 @@ class StudyDirectory:
             samples=[typed(Sample, row) for row in read_csv(folder / "samples.csv")],
             hosts=[typed(HostSample, row) for row in read_csv(folder / "hosts.csv")],
             balancer=[typed(BalancerSample, row) for row in read_csv(folder / "balancer.csv")],
+            machines=[typed(MachineSample, row) for row in read_csv(folder / "machines.csv")],
             latencies=histogram.read_text(encoding="ascii").strip() if histogram.exists() else "",
         )
 

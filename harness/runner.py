@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import engines, plan, probes, provenance, sizing, traffic, trial, units
+from harness import ceiling, engines, instrument, plan, probes, provenance, sizing, traffic, trial, units
 from harness.ansible import Ansible
 from harness.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
@@ -66,6 +66,8 @@ class Study:
                 )
             )
             self._directory.write_json("study.json", self._record)
+            for sentence in self._setting.prediction():
+                self._tell(Said(sentence))
             began = datetime.now(UTC)
             measured = 0
             try:
@@ -114,6 +116,8 @@ class Study:
             "kind": self._inventory.kind,
             "environment": {},
             "sizing": None,
+            "ceiling": None,
+            "digests": {},
             "stopping": {
                 "min": self._grid.repeats.min,
                 "max": self._grid.repeats.max,
@@ -135,6 +139,8 @@ class Study:
         traffic.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if capacity and not self._record["sizing"]:
             self._size(bench, capacity)
+        if self._grid.evidence.ceiling and not self._record.get("ceiling"):
+            self._measure_ceiling(bench)
         if self._record["kind"] != "hosts":
             caps = {name: state.cpus for name, state in reader.states().items()}
             sizing.check_caps(caps, os.cpu_count() or 1)
@@ -142,8 +148,22 @@ class Study:
             self._record["environment"] = provenance.environment(
                 self._root, self._inventory, reader, reach, engine.version()
             )
+        if "instrument" not in self._record and not self._grid.instrument_check:
+            site = instrument.site_of(self._record)
+            self._record["instrument"] = instrument.last(self._directory.path.parent, site)
+        bench.ceiling_per_s = (self._record.get("ceiling") or {}).get("per_s")
+        hosts = self._record["environment"].get("hosts", {})
+        bench.cpu_models = {name: str(machine.get("cpu", "")) for name, machine in hosts.items()}
         self._directory.write_json("study.json", self._record)
         return bench
+
+    def _measure_ceiling(self, bench: traffic.Bench) -> None:
+        began = time.monotonic()
+        self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
+        found = ceiling.measure(bench)
+        self._record["ceiling"] = asdict(found)
+        told = f"{found.per_s:.0f}/s" if found.per_s else f"not known: {found.why}"
+        self._tell(Step(f"generator and balancer alone: {told}", time.monotonic() - began))
 
     def _deploy(self) -> None:
         began = time.monotonic()
@@ -189,6 +209,8 @@ class Study:
             self._load_ended = None
         data.record.overhead_s = round(overhead[0], 2) if overhead else None
         self._directory.write_trial(planned.path, data)
+        self._record.setdefault("digests", {})[planned.path] = self._directory.digest_of(planned.path)
+        self._directory.write_json("study.json", self._record)
         remaining_s = plan.estimate_s(self._grid, rest, capacity)
         findings = tuple(Finding(**finding) for finding in data.record.findings)
         self._tell(TrialEnded(planned.path, data.record, findings, remaining_s))

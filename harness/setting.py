@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from harness import addresses, configuration, engines, inventory, plan, stopping, units
+from harness import addresses, configuration, engines, inventory, plan, prediction, stopping, units
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -56,6 +56,19 @@ class Setting:
             return units.per_second(wanted) if wanted else None
         except ValueError as error:
             raise BadInput(f"lab_server_capacity: {error}") from None
+
+    def prediction(self) -> list[str]:
+        """What the users can ask for and the servers can give, where their capacity is known beforehand."""
+        if not self.capacity_per_s:
+            return []
+        cells = expand(self.grid)
+        return prediction.sentences(
+            sorted({cell.vusers for cell in cells}),
+            sorted({cell.servers for cell in cells}),
+            self.capacity_per_s,
+            0.0,  # not measured yet, and small beside a think time
+            self.grid.load.think_time,
+        )
 
     def takes_s(self, trials: list[PlannedTrial]) -> float:
         """Seconds that these trials will take, with what comes before and after."""

@@ -35,6 +35,8 @@ class Bench:
     reach: Reach
     listener: Listener
     cancelled: Callable[[], bool]
+    ceiling_per_s: float | None = None  # what generator and balancer reach without a server (rule E7)
+    cpu_models: dict[str, str] = field(default_factory=dict)
 
     def wait(self, seconds: float) -> None:
         """Sleep; raises Interrupted when the user asked to stop."""

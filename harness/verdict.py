@@ -15,7 +15,7 @@ from harness.words import percent
 
 @dataclass(frozen=True)
 class Verdict:
-    """`limit` is users, server, generator or unknown; `figures` are what it rests on."""
+    """`limit` is generator, users, balancer, network, server or unknown; `figures` are what it rests on."""
 
     limit: str
     why: str
@@ -23,48 +23,39 @@ class Verdict:
     figures: dict[str, float | None] = field(default_factory=dict)
 
 
-def of_trial(seen: Observation, findings: Sequence[Finding], unloaded_s: float | None, limits: Thresholds) -> Verdict:
-    """Judge one trial; tried in this order: generator, users, server by CPU, server by concurrency.
+def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Verdict:
+    """Judge one trial by what would raise its throughput.
 
-    `unloaded_s` is the response time R0 without load, in seconds.
+    Tried in this order: generator, users, balancer, network, server by CPU, server by concurrency.
     """
     rows = seen.window
     rate = stats.mean_rate(rows)
     if not rows or not rate:
         return Verdict("unknown", "no request succeeded in the steady window")
-    think_s = observation.think_s(seen) or seen.think_time_s
-    answers = sum(s.completed + s.failed for s in rows) / len(rows)
-    waiting = observation.in_flight(seen)
-    response_s = None if waiting is None else waiting / answers
-    bound = stats.users_bound(seen.users, unloaded_s, think_s) if unloaded_s else None
-    of_bound = rate / bound if bound else None
-    busiest, cpu = busiest_server(seen)
-    figures = {
-        "users_bound": bound,
-        "of_users_bound": of_bound,
-        "server_cpu": cpu,
-        "generator_cpu": generator_use(seen),
-        "response_s": response_s,
-        "unloaded_s": unloaded_s,
-    }
+    figures = _figures(seen, rate)
+    of_bound, cpu = figures["of_users_bound"], figures["server_cpu"]
     near = ""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
         near = f"users ({percent(of_bound)} of what they can ask for)"
-    if any(f.rule in ("E5", "E6") and f.severity == "refuse" for f in findings):
-        return Verdict("generator", "the generator did not keep up with its users", near, figures)
+    sick = [f for f in findings if f.rule in ("E5", "E6", "E7") and f.severity == "refuse"]
+    if sick:
+        return Verdict("generator", f"the generator did not keep up: {sick[0].cause}", near, figures)
     if of_bound is not None and of_bound >= limits.users_bound:
-        return Verdict(
-            "users",
-            f"{seen.users} users asked for no more: {percent(of_bound)} of what they can",
-            "",
-            figures,
-        )
+        why = f"{seen.users} users asked for no more: {percent(of_bound)} of what they can"
+        return Verdict("users", why, "", figures)
+    for limit, why in (("balancer", _balancer(seen, findings, limits)), ("network", _network(seen, limits))):
+        if why:
+            return Verdict(limit, why, near, figures)
+    slow = next((f for f in findings if f.rule == "E12" and "round robin" in f.cause), None)
+    if slow is not None:
+        return Verdict("server", slow.cause, near, figures)
     if cpu is not None and cpu >= limits.server_cpu:
-        return Verdict("server", f"{busiest} used {percent(cpu)} of its CPU", near, figures)
-    if unloaded_s and response_s is not None and response_s >= limits.server_queue * unloaded_s and cpu is not None:
+        return Verdict("server", f"{busiest_server(seen)[0]} used {percent(cpu)} of its CPU", near, figures)
+    response_s = figures["response_s"]
+    if seen.unloaded_s and response_s and response_s >= limits.server_queue * seen.unloaded_s and cpu is not None:
         return Verdict(
             "server",
-            f"answers took {response_s / unloaded_s:.1f} times the unloaded time with the CPU at {percent(cpu)}: "
+            f"answers took {response_s / seen.unloaded_s:.1f} times the unloaded time with the CPU at {percent(cpu)}: "
             "requests wait for a slot, not for the CPU",
             near,
             figures,
@@ -72,18 +63,57 @@ def of_trial(seen: Observation, findings: Sequence[Finding], unloaded_s: float |
     return Verdict("unknown", "nothing that was measured is exhausted", near, figures)
 
 
+def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
+    think_s = observation.think_s(seen) or seen.think_time_s
+    rows = seen.window
+    answers = sum(s.completed + s.failed for s in rows) / len(rows)
+    waiting = observation.in_flight(seen)
+    bound = stats.users_bound(seen.users, seen.unloaded_s, think_s) if seen.unloaded_s else None
+    return {
+        "users_bound": bound,
+        "of_users_bound": rate / bound if bound else None,
+        "server_cpu": busiest_server(seen)[1],
+        "generator_cpu": generator_use(seen),
+        "balancer_cpu": observation.balancer_use(seen),
+        "response_s": None if waiting is None else waiting / answers,
+        "unloaded_s": seen.unloaded_s,
+    }
+
+
+def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> str:
+    """Why the balancer is the limit; empty when it is not."""
+    for event in LIMITS_OF_CONNECTIONS:
+        if event in seen.balancer.get("events", {}):
+            return f'the balancer had no connection left: it logged "{event}"'
+    used = observation.balancer_use(seen)
+    if used is not None and used >= limits.balancer_cpu:
+        return f"the balancer's busiest worker used {percent(used)} of its CPU"
+    uneven = next((f for f in findings if f.rule == "E12" and "shares" in f.cause), None)
+    return uneven.cause if uneven else ""
+
+
+LIMITS_OF_CONNECTIONS = ("worker_connections are not enough", "Too many open files", "Cannot assign requested address")
+
+
+def _network(seen: Observation, limits: Thresholds) -> str:
+    """Why the network is the limit; empty when it is not."""
+    for host, counted in seen.network.items():
+        for name, count in counted.items():
+            if name.endswith("_allowance_exceeded") and count:
+                return f"{host} exceeded its instance's network allowance ({name})"
+    again = observation.retransmitted(seen)
+    if again is not None and again > limits.retransmits:
+        return f"{percent(again, 1)} of the TCP segments were sent again"
+    return ""
+
+
 def busiest_server(seen: Observation) -> tuple[str, float | None]:
     """The server that used most of its cap in the steady window, and that share; None without a cap."""
     use: dict[str, float] = {}
     for host in seen.expected:
-        rows = [
-            h.cpu_cores
-            for h in seen.hosts
-            if h.host == host and seen.window_from_s <= h.t_s - 1 and h.t_s <= seen.window_to_s
-        ]
-        cap = seen.caps.get(host)
-        if rows and cap:
-            use[host] = sum(rows) / len(rows) / cap
+        cap, used = seen.caps.get(host), observation.cores_used(seen, host)
+        if used is not None and cap:
+            use[host] = used / cap
     if not use:
         return "", None
     busiest = max(use, key=lambda host: use[host])

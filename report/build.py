@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import cells
+from harness import cells, tables
 from harness.errors import BadInput
 from harness.files import replace
 from harness.results import StudyDirectory
-from report import model, render, tables
+from report import model, render
 from report.model import Report
 
 

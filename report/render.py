@@ -102,6 +102,11 @@ def _figure(chart: Chart, drawing: Markup) -> Markup:
     return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(drawing, escape(chart.caption))
 
 
+def stylesheet() -> Markup:
+    """What a page for a screen looks like, with its fonts."""
+    return _own(_fonts() + _css("common") + _css("screen"))
+
+
 def _css(name: str) -> str:
     return (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
 

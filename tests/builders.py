@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from harness import cells, plan, stats, tables
+from harness.assessment import assess
+from harness.grid import expand
 from harness.observation import Observation
-from harness.results import HostSample, Sample, StudyDirectory, TrialData, TrialRecord
+from harness.results import (
+    BalancerSample,
+    HostSample,
+    Sample,
+    StudyDirectory,
+    TrialData,
+    TrialRecord,
+    digest,
+)
 from tests.unit.test_grid import grid
 
 WINDOW = (7.0, 17.0)
@@ -103,4 +114,93 @@ def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | N
             "runs": [],
         },
     )
+    return directory
+
+
+def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int, **more: Any) -> TrialData:
+    """A trial as it is recorded, from its raw data on: everything else follows by `assess`."""
+    seen = observation(rate=rate, users=vusers, servers=servers)
+    names = [*seen.expected, "generator", "balancer"]
+    state = {
+        "running": True,
+        "started_at": "2026-01-01",
+        "restarts": 0,
+        "oom_killed": False,
+        "exit_code": 0,
+        "image": "",
+    }
+    caps = {**seen.caps, "balancer": 0.4}
+    rows = list(seen.samples)
+    hosts = [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in names for t in range(18)]
+    each = sum(s.completed for s in rows) // servers
+    said = TrialRecord(
+        id=f"{position:04d}-r{repeat}",
+        cell={"servers": servers, "vusers": vusers},
+        repeat=repeat,
+        block_position=position,
+        started_at="2026-01-01T00:00:00+00:00",
+        outcome="",
+        unloaded_ms=10.0,
+        counters={
+            "generator": {"errors": {}, "workers": 1},
+            "balancer": {**seen.balancer, "statuses": {"200": each * servers}, "retried": 0},
+            "servers": {name: {"200": each} for name in seen.expected},
+        },
+        hosts={name: {side: {**state, "cpus": caps[name]} for side in ("before", "after")} for name in names},
+        facts={
+            "users": vusers,
+            "lost_workers": 0,
+            "generators": ["generator"],
+            "balancer": "balancer",
+            "expected": dict(seen.expected),
+            "unhealthy": {},
+            "kind": "lab",
+            "ceiling": 1800.0,
+            "placed": dict.fromkeys(names, "this machine"),
+            "network": {},
+            "logged": {},
+            "cpu_models": {},
+        },
+    )
+    balancer = [BalancerSample(0, address, "200", each) for address in seen.expected.values()]
+    latencies = stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])
+    data = TrialData(said, rows, hosts, balancer, latencies)
+    return replace(data, record=assess(data, grid(**more)))
+
+
+def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
+    """A study of 2 topologies with 3 repeats, recorded in its order with digests and tables: `check` passes it."""
+    factors = {"servers": [1, 2], "vusers": [2000]}
+    written = grid(factors=factors, repeats=3, **more)
+    configuration = {"format": 1, "grid": written.model_dump(mode="json", by_alias=True), "hosts": {}}
+    directory = StudyDirectory(directory.path.with_name(f"study-{digest(configuration)[:8]}"))
+    planned = [trial for block in (1, 2, 3) for trial in plan.order(expand(written), block, written.seed)]
+    digests = {}
+    for position, trial in enumerate(planned, 1):
+        rate = {1: 280, 2: 540}[trial.cell.servers] + 3 * trial.repeat * trial.cell.servers - position
+        directory.write_trial(
+            trial.path, trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, factors=factors)
+        )
+        digests[trial.path] = directory.digest_of(trial.path)
+    directory.write_json(
+        "study.json",
+        {
+            "format": 1,
+            "name": "study",
+            "created_at": "2026-01-01T00:00:00+00:00",
+            "configuration": configuration,
+            "plan": [trial.path for trial in planned],
+            "digests": digests,
+            "seed": written.seed,
+            "kind": "lab",
+            "environment": {},
+            "sizing": None,
+            "ceiling": {"per_s": 1800.0, "users": 64, "measured_at": "2026-01-01T00:00:00+00:00", "why": ""},
+            "stopping": {"min": 3, "max": 3, "until": None, "decision": None},
+            "runs": [],
+        },
+    )
+    summary = cells.from_directory(directory)
+    (directory.path / "cells.csv").write_text(tables.cells_csv(summary))
+    (directory.path / "gains.csv").write_text(tables.gains_csv(summary))
     return directory

@@ -10,8 +10,8 @@ from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import BadInput
 from harness.gridmodel import Grid
 from harness.inventory import Inventory
-from harness.probes import Service
 from harness.reach import Reach, is_machine
+from harness.services import Service
 
 
 def check(grid: Grid, inventory: Inventory) -> None:

@@ -10,6 +10,7 @@ is safe). The log's columns are those of `log_format trial` in nginx.conf.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -80,6 +81,19 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
     }
 
 
+def worker_cpu_s() -> list[float]:
+    """CPU seconds of every nginx worker since it started."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended between two looks
+            title = (entry / "cmdline").read_bytes()
+            if title.startswith(b"nginx: worker process") and b"shutting down" not in title:
+                fields = (entry / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+                found.append((int(fields[11]) + int(fields[12])) / ticks)
+    return found
+
+
 def main() -> None:
     """Read, print, empty."""
     trial, from_s, to_s = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
@@ -91,6 +105,7 @@ def main() -> None:
         summary = summarise(lines.readlines(), trial, from_s, to_s)
     text = errors.read_text(encoding="utf-8", errors="replace")
     summary["events"] = {event: text.count(event) for event in EVENTS if event in text}
+    summary["worker_cpu_s"] = worker_cpu_s()
     json.dump(summary, sys.stdout)
     for log in (access, errors):
         with log.open("r+b") as opened:

@@ -1,0 +1,1 @@
+"""Commands of study.py besides the study itself."""

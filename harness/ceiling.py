@@ -1,0 +1,82 @@
+"""The generator's ceiling (rule E7): what it reaches on the same path when no server stands behind it."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import docker.errors
+import httpx
+import requests
+
+from harness import stats
+from harness.engines.base import LoadSpec
+from harness.errors import TrialFailed
+from harness.traffic import Bench, play
+
+USERS = 64  # always in flight, without think time: more would only queue
+RAMP_UP_S = 1.0
+FROM_S = 3.0
+UNTIL_S = 8.0
+FOLDER = "/var/lib/balancer"
+TRIAL = "ceiling"  # the balancer answers requests of this trial by itself
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Requests per second that generator and balancer reach alone; None where they cannot be told, with `why`."""
+
+    per_s: float | None
+    users: int
+    measured_at: str
+    why: str = ""
+
+
+def measure(bench: Bench) -> Ceiling:
+    """Let the balancer give the answer that a server gave, and drive it as hard as the generator can.
+
+    Raises TrialFailed when the balancer cannot be prepared, EngineFailed when the engine fails.
+    """
+    _place_answer(bench)
+    load = bench.grid.load
+    spec = LoadSpec(
+        trial=TRIAL,
+        url=bench.inventory.balancer.need("study_target_url"),
+        users=USERS,
+        think_time_s=0.0,
+        ramp_up_s=RAMP_UP_S,
+        duration_s=UNTIL_S,
+        timeout_s=load.timeout,
+        window_from_s=FROM_S,
+        request=bench.grid.request,
+        keep_alive=load.keep_alive,
+    )
+    began = datetime.now(UTC)
+    got, result = play(bench, spec, lambda _at: None)
+    bench.probes.balancer_summary(TRIAL, got.started_at + FROM_S, got.started_at + UNTIL_S)  # empties its log
+    rate = stats.mean_rate(stats.window(got.samples, FROM_S, UNTIL_S))
+    at = began.isoformat(timespec="seconds")
+    if not rate:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in result.errors.items())
+        return Ceiling(None, USERS, at, f"the balancer's own answers were not what the request expects ({kinds})")
+    return Ceiling(round(rate, 1), USERS, at)
+
+
+def _place_answer(bench: Bench) -> None:
+    """Put the body of a real answer where the balancer finds it."""
+    request = bench.grid.request
+    try:
+        with bench.reach.http(bench.inventory.balancer, "study_url", timeout=10.0) as client:
+            body = client.request(
+                request.method, request.path, content=request.body or None, headers=request.all_headers
+            ).content
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            entry = tarfile.TarInfo("null-answer")
+            entry.size, entry.mode = len(body), 0o644
+            archive.addfile(entry, io.BytesIO(body))
+        bench.probes.put(bench.inventory.balancer, FOLDER, packed.getvalue())
+    except (httpx.HTTPError, docker.errors.DockerException, requests.RequestException) as error:
+        raise TrialFailed(f"the balancer cannot be prepared for the generator's ceiling: {error!r}") from None

@@ -1,0 +1,202 @@
+"""`study.py check`: recompute everything a study says from its raw files, and compare (all rules).
+
+Raw are a trial's series (samples.csv, hosts.csv, machines.csv, balancer.csv, latency.hgrm) and, in its
+trial.json, the counters and facts that were read. Everything else follows from these and the grid.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness import stopping, tables
+from harness.assessment import assess
+from harness.cells import Summary, grid_of, summarise_records
+from harness.errors import BadInput
+from harness.grid import expand
+from harness.gridmodel import Grid
+from harness.results import StudyDirectory, TrialData, TrialRecord, digest
+
+RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was compared, what was found, and the file that was read."""
+
+    ok: bool
+    rule: str
+    text: str
+    file: str
+
+
+def check(directory: StudyDirectory) -> list[Line]:
+    """Every comparison, in the order of the rules; raises BadInput when there is no study at all."""
+    study = directory.read_json("study.json")
+    if study is None:
+        raise BadInput(f"{directory.path}: there is no study.json; give a directory below results/")
+    grid = grid_of(study)
+    trials: dict[str, TrialData] = {}
+    lines: list[Line] = [*_identity(directory, study, grid)]
+    unreadable = []
+    for where in directory.trials(attempts=True):
+        try:
+            trials[where] = directory.trial(where)
+        except (BadInput, ValueError, TypeError, KeyError) as error:
+            unreadable.append(f"{where}: {error}")
+    lines.append(_line("files", unreadable, f"{len(trials)} trials can be read", "trials/*/*"))
+    measured = {where: data for where, data in trials.items() if data.record.facts}
+    again: dict[str, TrialRecord] = {}
+    broken = []
+    for where, data in measured.items():
+        try:
+            again[where] = assess(data, grid)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            broken.append(f"{where}: cannot be judged again: {error!r}")
+    lines.append(_line("raw", broken, f"{len(again)} trials can be judged again", "trials/*/*/trial.json"))
+    lines += _unmeasured(trials)
+    lines += _trials({where: (measured[where].record, record) for where, record in again.items()})
+    lines += _balancer(measured)
+    current = {where: record for where, record in again.items() if "-attempt" not in where}
+    current |= {w: d.record for w, d in trials.items() if w not in measured and "-attempt" not in w}
+    summary = summarise_records(grid, current, lambda where: trials[where].latencies)
+    lines += _tables(directory, summary)
+    lines += _stopping(study, grid, current)
+    return lines
+
+
+def _line(rule: str, wrong: list[str], good: str, file: str) -> Line:
+    if not wrong:
+        return Line(True, rule, good, file)
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return Line(False, rule, wrong[0] + more, file)
+
+
+def _identity(directory: StudyDirectory, study: Mapping[str, Any], grid: Grid) -> Iterator[Line]:
+    """Is this the study it says it is, and are its trials those it recorded, each where it belongs?"""
+    named = directory.path.name.rpartition("-")[2]
+    hashed = digest(study["configuration"])[:8]
+    wrong = [] if named == hashed else [f"the configuration's hash is {hashed}, the directory says {named}"]
+    yield _line("grid", wrong, "grid and role variables are those the study began with", "study.json")
+    kept: dict[str, str] = study.get("digests") or {}
+    there = directory.trials()
+    wrong = [f"{where} is recorded but not there" for where in kept if where not in there]
+    wrong += [f"{where} is there but was never recorded" for where in there if where not in kept]
+    wrong += [
+        f"{where}: its files are not as they were recorded"
+        for where in there
+        if where in kept and directory.digest_of(where) != kept[where]
+    ]
+    yield _line("digest", wrong, f"{len(there)} trials are as they were recorded", "study.json, trials/*/*")
+    cells = {cell.slug: cell.by_name for cell in expand(grid)}
+    wrong = []
+    for where, record in there.items():
+        slug, _, name = where.partition("/")
+        if cells.get(slug) != record.cell or name != f"r{record.repeat}{'-sentinel' if record.sentinel else ''}":
+            wrong.append(f"{where} holds repeat {record.repeat} of {record.cell}")
+    planned = study.get("plan", [])
+    wrong += [f"{where} is not in the plan" for where in there if where not in planned]
+    positions = [planned.index(where) + 1 for where in there if where in planned]
+    if sorted(r.block_position for w, r in there.items() if w in planned) != sorted(positions):
+        wrong.append("the trials' places in the order are not those of the plan")
+    ids = [record.id for record in there.values() if record.id]
+    wrong += [f"two trials have the id {name}" for name in {name for name in ids if ids.count(name) > 1}]
+    yield _line("E15", wrong, "every trial is where the plan has it", "study.json, trials/*/*/trial.json")
+
+
+def _unmeasured(trials: Mapping[str, TrialData]) -> Iterator[Line]:
+    """Trials without facts could not be carried out, so they must not say that they count."""
+    bare = {where: data.record for where, data in trials.items() if not data.record.facts}
+    wrong = [
+        f"{where}: outcome {r.outcome}, but nothing was measured" for where, r in bare.items() if r.outcome != "failed"
+    ]
+    if bare:
+        yield _line(
+            "raw", wrong, f"{len(bare)} trials could not be carried out and do not count", "trials/*/*/trial.json"
+        )
+
+
+def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Line]:
+    """Figure by figure, then rule by rule: what trial.json says against what its raw data give."""
+
+    def compare(rule: str, what: str, of: Callable[[TrialRecord], object], file: str) -> Line:
+        wrong = [
+            f"{where}/trial.json: {what} is {_short(of(said))}, the raw data give {_short(of(found))}"
+            for where, (said, found) in pairs.items()
+            if _plain(of(said)) != _plain(of(found))
+        ]
+        return _line(rule, wrong, f"{what} of {len(pairs)} trials", f"trials/*/*/{file}")
+
+    yield compare("E1", "tps_mean", lambda r: r.tps_mean, "samples.csv")
+    yield compare("E2", "tps_peak", lambda r: r.tps_peak, "samples.csv")
+    yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
+    yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
+    yield compare("E10", "window", lambda r: r.window, "samples.csv")
+    yield compare("E13", "the generator's counts", lambda r: r.counters.get("generator"), "samples.csv")
+    yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
+    for rule in RULES:
+
+        def found_by(record: TrialRecord, rule: str = rule) -> list[str]:
+            return [f"{f['severity']}: {f['cause']}" for f in record.findings if f["rule"] == rule]
+
+        yield compare(rule, f"findings of {rule}", found_by, "*")
+    yield compare("findings", "all findings", lambda r: r.findings, "*")
+    yield compare("verdict", "verdict", lambda r: r.verdict, "*")
+    yield compare("outcome", "outcome", lambda r: (r.outcome, r.cause), "*")
+
+
+def _balancer(measured: Mapping[str, TrialData]) -> Iterator[Line]:
+    """E13: balancer.csv, second by second, adds up to the balancer's counters."""
+    wrong = []
+    for where, data in measured.items():
+        statuses: dict[str, int] = {}
+        for row in data.balancer:
+            statuses[row.status] = statuses.get(row.status, 0) + row.requests
+        said = data.record.counters.get("balancer", {}).get("statuses", {})
+        if statuses != {status: count for status, count in said.items() if count}:
+            wrong.append(f"{where}: balancer.csv adds up to {statuses}, trial.json says {said}")
+    yield _line("E13", wrong, f"the balancer's seconds add up to its counts in {len(measured)} trials", "balancer.csv")
+
+
+def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
+    """E15, E17, E18: the tables beside the report, figure by figure."""
+    for rule, name, wanted in (
+        ("E1", "cells.csv", tables.cells_csv(summary)),
+        ("E15", "gains.csv", tables.gains_csv(summary)),
+    ):
+        file = directory.path / name
+        if not file.exists():
+            yield Line(False, rule, f"there is no {name}; 'study.py report' writes it", name)
+            continue
+        said = file.read_text(encoding="utf-8").splitlines()
+        wrong = [
+            f"line {number}: {old!r}, the trials give {new!r}"
+            for number, (old, new) in enumerate(zip(said, wanted.splitlines(), strict=False), 1)
+            if old != new
+        ]
+        if len(said) != len(wanted.splitlines()):
+            wrong.append(f"{len(said)} lines, the trials give {len(wanted.splitlines())}")
+        yield _line(rule, wrong, f"{len(said) - 1} rows follow from the trials", name)
+
+
+def _stopping(study: Mapping[str, Any], grid: Grid, records: Mapping[str, TrialRecord]) -> Iterator[Line]:
+    """E16: the plan and the decision to stop follow from the trials and the rule."""
+    planned, decision = stopping.trials(grid, study["kind"], records)
+    wrong = []
+    if [trial.path for trial in planned] != study.get("plan"):
+        wrong.append("the order of the trials does not follow from seed, rule and what was measured")
+    said = (study.get("stopping") or {}).get("decision")
+    if said and decision and _plain(said) != _plain(asdict(decision)):
+        wrong.append(f"stopped because {said.get('why')!r}, the trials give {decision.why!r}")
+    yield _line("E16", wrong, "order and stopping follow from the seed and the rule", "study.json")
+
+
+def _plain(value: object) -> object:
+    return json.loads(json.dumps(value, default=str))
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 160 else f"{text[:157]}..."

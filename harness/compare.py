@@ -1,0 +1,166 @@
+"""`study.py compare`: two or more studies, cell by cell (rule E21). Pure but for reading.
+
+Comparable first: what differs between the studies besides what they are meant to show is listed
+before any figure, and what cannot be told is said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness import configuration, intervals
+from harness.cells import Summary, from_directory
+from harness.errors import BadInput
+from harness.gains import CellSummary
+from harness.intervals import Interval
+from harness.results import StudyDirectory
+
+# Differences in these make throughputs incomparable, unless somebody wants to see just their effect.
+WEIGHTY = (
+    ("machine.cpu", "CPU model"),
+    ("machine.cores", "number of cores"),
+    ("machine.kernel", "kernel"),
+    ("hosts", "hosts' machines"),
+    ("docker", "Docker engine"),
+    ("nginx", "nginx"),
+    ("locust", "Locust"),
+    ("ngrinder", "nGrinder"),
+    ("image_digests", "images"),
+)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One cell in a later study against the first one: a Welch interval on logarithms, as blocks are not shared."""
+
+    cell: dict[str, Any]
+    before: CellSummary
+    after: CellSummary
+    ratio: Interval | None
+    word: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`reasons` say why the two should not be compared, `differences` what else is not the same."""
+
+    before: str
+    after: str
+    reasons: list[str]
+    differences: list[str]
+    unknown: list[str]
+    ratios: list[Ratio]
+    only_one: list[str]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as it is compared."""
+
+    name: str
+    said: dict[str, Any]
+    summary: Summary
+
+
+def load(directory: StudyDirectory) -> Study:
+    """Read a study; raises BadInput when there is none."""
+    said = directory.read_json("study.json")
+    if said is None:
+        raise BadInput(f"{directory.path}: there is no study.json; give a directory below results/")
+    return Study(directory.path.name, said, from_directory(directory))
+
+
+def compare(first: Study, later: Study) -> Comparison:
+    """Everything that can be said of two studies."""
+    reasons, unknown = _environment(first.said.get("environment", {}), later.said.get("environment", {}))
+    if first.said.get("kind") != later.said.get("kind"):
+        reasons.append(f"kind of hosts: {first.said.get('kind')} → {later.said.get('kind')}")
+    differences = []
+    for line in configuration.differences(first.said["configuration"], later.said["configuration"]):
+        what = line.partition(": ")[0]
+        if what.startswith(("grid.load", "grid.request", "grid.engine", "grid.evidence")):
+            reasons.append(line.removeprefix("grid."))
+        elif not what.startswith(("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")):
+            differences.append(line.removeprefix("grid."))
+    sizes = [(study.said.get("sizing") or {}).get("cpus") for study in (first, later)]
+    if sizes[0] != sizes[1] and None not in sizes:
+        reasons.append(f"the lab's servers were sized to {sizes[0]:.3f} → {sizes[1]:.3f} CPU")
+    before = {tuple(cell.cell.items()): cell for cell in first.summary.cells}
+    after = {tuple(cell.cell.items()): cell for cell in later.summary.cells}
+    ratios = [_ratio(before[key], after[key]) for key in before if key in after]
+    only = [f"{cell.name}: only in {first.name}" for key, cell in before.items() if key not in after]
+    only += [f"{cell.name}: only in {later.name}" for key, cell in after.items() if key not in before]
+    if not ratios:
+        reasons.append("no cell is in both")
+    return Comparison(first.name, later.name, reasons, differences, unknown, ratios, only)
+
+
+def _environment(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """What weighs and differs; and what is not known of both."""
+    reasons: list[str] = []
+    unknown: list[str] = []
+    flat_old, flat_new = (_grouped(environment) for environment in (old, new))
+    for key, name in WEIGHTY:
+        a, b = flat_old.get(key), flat_new.get(key)
+        if not a and not b:
+            if key in ("machine.cpu", "nginx", "image_digests"):
+                unknown.append(f"{name}: neither study tells")
+        elif not a or not b:
+            (reasons if key in ("locust", "ngrinder") else unknown).append(f"{name}: only one study tells ({a or b})")
+        elif a != b:
+            reasons.append(f"{name}: {a} → {b}")
+    unknown.append("what else ran on these machines, their temperature and their neighbours: no study can tell")
+    return reasons, unknown
+
+
+def _grouped(environment: Mapping[str, Any]) -> dict[str, Any]:
+    machine = environment.get("machine", {}) if not environment.get("hosts") else {}
+    hosts = {name: (m.get("cpu"), m.get("cores"), m.get("kernel")) for name, m in environment.get("hosts", {}).items()}
+    images = environment.get("image_digests", {})
+    return {
+        **{f"machine.{key}": machine.get(key) for key in ("cpu", "cores", "kernel")},
+        "hosts": hosts,
+        "image_digests": sorted({ran[0][:19] for ran in images.values() if ran}),
+        **{key: environment.get(key) for key in ("docker", "nginx", "locust", "ngrinder")},
+    }
+
+
+def _ratio(before: CellSummary, after: CellSummary) -> Ratio:
+    found = between(list(before.by_block.values()), list(after.by_block.values()))
+    return Ratio(before.cell, before, after, found, _word(found))
+
+
+def between(before: Sequence[float], after: Sequence[float]) -> Interval | None:
+    """Ratio of two independent sets of trials: Welch's interval on the logarithms; None without trials.
+
+    Blocks of two studies have nothing to do with each other, so nothing is paired. B. L. Welch, "The
+    Generalization of 'Student's' Problem when Several Different Population Variances are Involved",
+    Biometrika 34 (1947).
+    """
+    if not before or not after:
+        return None
+    a, b = np.log(before), np.log(after)
+    mean = float(b.mean() - a.mean())
+    if len(a) < 3 or len(b) < 3:
+        return Interval(math.exp(mean))
+    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    if va + vb == 0:
+        return Interval(math.exp(mean), math.exp(mean), math.exp(mean))
+    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+    half = intervals.t_quantile(float(freedom)) * math.sqrt(va + vb)
+    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+
+
+def _word(ratio: Interval | None) -> str:
+    if ratio is None:
+        return "not measured in both"
+    if ratio.low is None or ratio.high is None:
+        return "too few repeats"
+    if ratio.low > 1:
+        return "faster"
+    return "slower" if ratio.high < 1 else "same within noise"

@@ -1,0 +1,32 @@
+"""What the kernel counts of a network namespace, by the files in /proc/net. Pure."""
+
+from __future__ import annotations
+
+import itertools
+
+NETWORK_FILES = ("/proc/net/netstat", "/proc/net/snmp", "/proc/net/sockstat")
+KERNEL_COUNTERS = {"ListenOverflows": "listen_overflows", "RetransSegs": "retransmits", "OutSegs": "segments"}
+
+
+def parse_network(text: str) -> dict[str, int]:
+    """Of /proc/net/{netstat,snmp,sockstat}: what rules look at; what is missing is left out.
+
+    `listen_overflows` (TcpExt), `retransmits` and `segments` (Tcp) count up, `time_wait` is a number now.
+    """
+    lines = text.splitlines()
+    found: dict[str, int] = {}
+    for names, values in itertools.pairwise(lines):
+        kind = names.partition(":")[0]
+        if kind in ("TcpExt", "Tcp") and values.startswith(f"{kind}:"):
+            counted = dict(zip(names.split()[1:], values.split()[1:], strict=False))
+            for name, key in (
+                ("listen_overflows", "ListenOverflows"),
+                ("retransmits", "RetransSegs"),
+                ("segments", "OutSegs"),
+            ):
+                if key in counted:
+                    found[name] = int(counted[key])
+    for line in lines:
+        if line.startswith("TCP:") and " tw " in line:
+            found["time_wait"] = int(line.split(" tw ")[1].split()[0])
+    return found

@@ -1,0 +1,48 @@
+"""Evidence rules over recorded data. Pure: the same functions serve the study, its report and its checker.
+
+Each rule gives findings: what was seen, against which threshold, and what to do. Severities: a
+*refused* trial counts for nothing, a *degraded* one counts and is marked, a *note* is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.findings import Finding
+from harness.observation import Observation
+from harness.quality import failures, generator, machines, series, servers
+from harness.quality.failures import collapse
+from harness.thresholds import Thresholds
+
+__all__ = ["collapse", "judge", "outcome_of"]
+
+RULES = (
+    series.whole,
+    series.readings,
+    generator.closed_loop,
+    generator.busy,
+    generator.ceiling,
+    failures.errors,
+    failures.events,
+    series.steady,
+    machines.noise,
+    servers.balance,
+    servers.counters_agree,
+    servers.served_by,
+)
+
+
+def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
+    """Apply every rule, in the order of their numbers."""
+    return [finding for rule in RULES for finding in rule(seen, limits)]
+
+
+def outcome_of(findings: Sequence[Finding], died: Mapping[str, str]) -> tuple[str, str]:
+    """The trial's outcome and, unless it is ok, its cause in words."""
+    # What a death brings with it breaks other rules too; the death is the cause.
+    first = sorted(findings, key=lambda finding: not (died and finding.rule == "E8"))
+    for severity, outcome in (("refuse", "refused"), ("degrade", "degraded")):
+        for finding in first:
+            if finding.severity == severity:
+                return ("server_down" if died and severity == "refuse" else outcome), finding.cause
+    return "ok", ""

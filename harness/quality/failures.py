@@ -1,0 +1,105 @@
+"""What failed, and what is named as its cause: rules E8 and E9."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness import stats
+from harness.findings import Finding
+from harness.observation import Observation
+from harness.results import Sample
+from harness.thresholds import Thresholds
+from harness.words import percent
+
+
+def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E8: failed requests, and the spans in which hardly anything succeeded."""
+    rate = stats.error_rate(seen.window)
+    kinds = ", ".join(
+        f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
+    )
+    if rate is not None and rate > limits.errors_degrade:
+        yield Finding(
+            "E8",
+            "degrade",
+            f"{percent(rate, 1)} of the requests failed ({kinds})",
+            "look at the error kinds and the servers' logs",
+            rate,
+            limits.errors_degrade,
+        )
+    why = collapse(seen.samples, seen.window_from_s, limits)
+    if why:
+        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
+        yield Finding(
+            "E8",
+            "refuse",
+            f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}",
+            "fewer users, or more servers",
+            rate,
+            limits.errors_stop,
+        )
+    elif seen.died:
+        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
+        yield Finding("E8", "refuse", f"{dead} during the trial", "look at that server's log and memory limit")
+
+
+def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) -> str:
+    """Why a trial must stop now (rule E8), in words; empty while it may go on."""
+    span = round(limits.errors_stop_for)
+    for end in range(span, len(samples) + 1):
+        rows = samples[end - span : end]
+        rate = stats.error_rate(rows)
+        if rate is not None and rate > limits.errors_stop:
+            return f"more than {percent(limits.errors_stop)} of the requests failed for {span} s"
+        if rows[0].t_s >= ramped_up_s and not any(s.completed for s in rows):
+            return f"no request succeeded for {span} s"
+    return ""
+
+
+def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E9: events that have a name: in the balancer's log, in the servers' logs, in the kernel's counters."""
+    for event, count in seen.balancer.get("events", {}).items():
+        yield Finding("E9", "note", f'the balancer logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0)
+    for host, by in seen.logged.items():
+        for event, count in by.items():
+            yield Finding("E9", "note", f'{host} logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0)
+    for host, counted in seen.network.items():
+        overflows = counted.get("listen_overflows", 0)
+        if overflows:
+            yield Finding(
+                "E9",
+                "note",
+                f"{host}: {overflows} connections were dropped because its listen queue was full",
+                "a longer backlog (nginx_lb_backlog, net.core.somaxconn), or more processes that accept",
+                overflows,
+                0,
+            )
+        for name, count in counted.items():
+            if name.endswith("_allowance_exceeded") and count:
+                yield Finding(
+                    "E9",
+                    "note",
+                    f"{host}: the instance's network allowance was exceeded ({name}: {count})",
+                    "a larger instance type",
+                    count,
+                    0,
+                )
+    for name, full in seen.conntrack.items():
+        if full > limits.conntrack:
+            yield Finding(
+                "E9",
+                "note",
+                f"{name}: the kernel's table of connections was {percent(full)} full",
+                "raise net.netfilter.nf_conntrack_max there",
+                full,
+                limits.conntrack,
+            )
+
+
+EVENT_HELP = {
+    "worker_connections are not enough": "raise nginx_lb_worker_connections or use nginx_lb_settings: tuned",
+    "Too many open files": "raise nginx_lb_nofile",
+    "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
+    "no live upstreams": "look at the servers' health",
+    "Child process died": "uvicorn's parent ended a worker that did not answer within 5 s: fewer users or more CPU",
+}

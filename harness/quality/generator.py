@@ -1,0 +1,116 @@
+"""Did the generator do what it was asked for? Rules E5, E6 and E7."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness import observation, stats
+from harness.findings import Finding
+from harness.observation import Observation, generator_use, little_gap, think_s
+from harness.thresholds import Thresholds
+from harness.words import percent
+
+
+def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E5: Little's law, h = (N − L − X·Z) / N, and both in-flight counts agree.
+
+    X is the rate of all answers and Z the mean think time drawn. Source: Little, "A Proof for the
+    Queuing Formula L = λW", Operations Research 9 (1961), for the thinking users.
+    """
+    rows = seen.window
+    if not rows or think_s(seen) is None:
+        return
+    in_flight = stats.mean_in_flight(rows)
+    h = little_gap(seen) or 0.0
+    for severity, limit in (("refuse", limits.loop_refuse), ("degrade", limits.loop_degrade)):
+        if abs(h) > limit:
+            yield Finding(
+                "E5",
+                "refuse" if severity == "refuse" else "degrade",
+                f"{percent(h, 1)} of the users were neither waiting for an answer nor thinking",
+                "the generator lags behind its users: give it more CPU or more processes",
+                h,
+                limit,
+            )
+            break
+    at_balancer = seen.balancer.get("mean_in_flight")
+    if in_flight is None or at_balancer is None:
+        return  # only one of the two counts: there is nothing to compare
+    if abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
+        yield Finding(
+            "E5",
+            "refuse",
+            f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
+            "requests queue before they reach the balancer: look at its connection limits and the generator's CPU",
+            abs(in_flight - at_balancer) / seen.users,
+            limits.in_flight_gap,
+        )
+
+
+def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E6: a generator that is busy measures itself."""
+    use = generator_use(seen)
+    if use is not None and use > limits.generator_cpu:
+        yield Finding(
+            "E6",
+            "refuse",
+            f"the busiest generator process used {percent(use)} of the CPU it may use",
+            "give the load generator more CPU or more processes, add a host to load_generators, or use fewer users",
+            use,
+            limits.generator_cpu,
+        )
+    host = observation.generator_host_use(seen)
+    if host is not None and host > limits.generator_cpu:
+        yield Finding(
+            "E6",
+            "refuse",
+            f"the generator's machine was busy to {percent(host)}",
+            "take other work off that machine, give it more cores, or add a host to load_generators",
+            host,
+            limits.generator_cpu,
+        )
+    yield from _lag(seen, limits)
+
+
+def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """A late event loop sends late and stamps late."""
+    lag_s = observation.generator_lag_s(seen)
+    if lag_s is None or seen.unloaded_s is None:
+        return
+    allowed_s = limits.lag_refuse * (seen.unloaded_s + seen.think_time_s)
+    if lag_s > allowed_s:
+        yield Finding(
+            "E6",
+            "refuse",
+            f"the generator's event loop was late by {lag_s * 1000:.0f} ms, more than {allowed_s * 1000:.0f} ms",
+            "give the load generator more CPU, or look at what else runs on its machine",
+            lag_s,
+            allowed_s,
+        )
+    elif lag_s > limits.lag_degrade:
+        yield Finding(
+            "E6",
+            "degrade",
+            f"the generator's event loop was late by {lag_s * 1000:.0f} ms: latencies are that uncertain",
+            "give the load generator more CPU where latencies matter",
+            lag_s,
+            limits.lag_degrade,
+        )
+
+
+def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E7: how near a trial came to what this generator can do on this path with no server behind it."""
+    rate = stats.mean_rate(seen.window)
+    if not seen.ceiling or rate is None:
+        return
+    share = rate / seen.ceiling
+    if share > limits.ceiling_note:
+        refused = share > limits.ceiling_refuse
+        yield Finding(
+            "E7",
+            "refuse" if refused else "note",
+            f"{percent(share)} of the {seen.ceiling:.0f} requests per second that generator and balancer reach alone",
+            "give generator and balancer more CPU, or add a host to load_generators",
+            share,
+            limits.ceiling_refuse if refused else limits.ceiling_note,
+        )

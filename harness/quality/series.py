@@ -1,0 +1,62 @@
+"""Are the series whole, and is the window steady? Rules E3 and E10."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness import observation
+from harness.findings import Finding
+from harness.observation import Observation
+from harness.thresholds import Thresholds
+from harness.words import percent
+
+
+def whole(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
+    """E3: one row for every second, each once."""
+    seconds = [s.t_s for s in seen.samples]
+    last = max(seconds, default=-1)
+    gaps = sorted(set(range(last + 1)) - set(seconds))
+    if gaps or len(set(seconds)) < len(seconds) or last + 1 < seen.window_to_s - 1:
+        what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
+        yield Finding("E3", "refuse", f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
+    if seen.lost_workers:
+        yield Finding(
+            "E3",
+            "refuse",
+            f"{seen.lost_workers} generator processes were lost",
+            "look at the generator's log",
+            seen.lost_workers,
+            0,
+        )
+
+
+def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E3 for hosts: without CPU readings nothing can be said of what limited the trial."""
+    begin, end = seen.window_from_s, seen.window_to_s
+    counts = Counter(h.host for h in seen.hosts if begin <= h.t_s <= end)
+    poorest = min((counts[host] / max(end - begin, 1) for host in seen.caps), default=1.0)
+    silent = [host for host in seen.caps if counts[host] < limits.readings * (end - begin)]
+    if silent and not seen.died:
+        yield Finding(
+            "E3",
+            "degrade",
+            f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the seconds",
+            "see `docker stats` there; study.py doctor tells what keeps an engine from reading CPU usage",
+            poorest,
+            limits.readings,
+        )
+
+
+def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E10 for one trial: a note only, as healthy short trials drift too; cells are judged over their trials."""
+    change = observation.drift(seen)
+    if change is not None and abs(change) > limits.drift:
+        yield Finding(
+            "E10",
+            "note",
+            f"throughput changed by {percent(change, 1)} from the first to the second half of the window",
+            "nothing, unless the cell's other trials change the same way; then a longer ramp_up or duration",
+            change,
+            limits.drift,
+        )

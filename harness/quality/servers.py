@@ -1,0 +1,109 @@
+"""Did the servers that should answer do so, evenly, and do all counters agree? Rules E12, E13 and E14."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness import observation
+from harness.findings import Finding
+from harness.observation import Observation
+from harness.thresholds import Thresholds
+from harness.words import percent
+
+
+def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E12: equal shares, no retried request; and equal cost of a request, which round robin hides."""
+    shares = observation.shares(seen)
+    if len(shares) > 1:
+        even = 1 / len(shares)
+        worst = max(shares, key=lambda name: abs(shares[name] - even))
+        if abs(shares[worst] - even) > limits.balance:
+            told = ", ".join(f"{name} {percent(share, 1)}" for name, share in shares.items())
+            yield Finding(
+                "E12",
+                "degrade",
+                f"the balancer's shares differ from {percent(even, 1)}: {told}",
+                "look for servers that were taken out (max_fails), weights, or connections that stick",
+                abs(shares[worst] - even),
+                limits.balance,
+            )
+    retried = int(seen.balancer.get("retried", 0))
+    if retried:
+        yield Finding(
+            "E12",
+            "degrade",
+            f"{retried} requests were tried on more than one server",
+            "look at the servers' logs for refused or broken connections",
+            retried,
+            0,
+        )
+    slow = observation.slowest(seen)
+    if slow is not None and slow[1] > limits.slow_server:
+        yield Finding(
+            "E12",
+            "degrade",
+            f"{slow[0]} spent {slow[1]:.1f} times as much of its CPU on a request as the cheapest server: "
+            "round robin gives every server the share of the slowest",
+            f"look at what else runs on {slow[0]}, and at its CPU's model and cap",
+            slow[1],
+            limits.slow_server,
+        )
+
+
+def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E13: generator, balancer and servers counted the same requests of this trial."""
+    generator = sum(s.completed for s in seen.samples)
+    allowed = max(limits.counters_share * generator, limits.counters_count)
+    statuses = seen.balancer.get("statuses", {})
+    balancer = sum(count for status, count in statuses.items() if status.startswith("2"))
+    if abs(generator - balancer) > allowed:
+        yield Finding(
+            "E13",
+            "refuse",
+            f"the generator counts {generator} successes, the balancer {balancer}",
+            "requests were lost between generator and balancer, or the body check failed",
+            abs(generator - balancer),
+            allowed,
+        )
+    counted = [by for by in seen.served.values() if by is not None]
+    if len(counted) < len(seen.served):
+        yield Finding("E13", "note", "the servers keep no count of their own; theirs was not compared", "")
+    else:
+        servers = sum(count for by in counted for status, count in by.items() if status.startswith("2"))
+        given_up = statuses.get("499", 0)
+        if not balancer - allowed <= servers <= balancer + given_up + allowed:
+            yield Finding(
+                "E13",
+                "refuse",
+                f"the balancer counts {balancer} successes, the servers {servers}",
+                "requests were lost between balancer and servers",
+                abs(servers - balancer),
+                allowed,
+            )
+    if "failed" in seen.generator_errors:
+        return  # an engine that does not tell the kinds of failures
+    unanswered = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
+    if abs(unanswered - statuses.get("499", 0)) > allowed:
+        yield Finding(
+            "E13",
+            "refuse",
+            f"the generator gave up {unanswered} requests, the balancer saw {statuses.get('499', 0)} of them",
+            "answers were lost between balancer and generator",
+            abs(unanswered - statuses.get("499", 0)),
+            allowed,
+        )
+
+
+def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
+    """E14: the servers that answered are exactly those the cell asks for."""
+    answered = {
+        address
+        for address, by in seen.balancer.get("upstreams", {}).items()
+        if any(status.startswith("2") for status in by)
+    }
+    expected = set(seen.expected.values())
+    strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
+    if strangers:
+        yield Finding("E14", "refuse", f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial")
+    if silent and not seen.died:
+        yield Finding("E14", "refuse", f"servers of the cell never answered: {', '.join(silent)}", "look at their logs")

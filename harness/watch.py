@@ -1,0 +1,159 @@
+"""Watching hosts and machines while a load runs, on one timeline: seconds since its second 0."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from harness.probes import Probes
+from harness.results import HostSample, MachineSample
+
+NETWORK_AFTER_S = 1.0
+
+
+class Watcher:
+    """Samples every container and every machine once a second, each in a thread of its own, until stopped."""
+
+    def __init__(self, probes: Probes, hosts: Iterable[str], started_at: float) -> None:
+        self._probes = probes
+        self._started_at = started_at
+        self._end = threading.Event()
+        self._samples: list[HostSample] = []
+        self._machines: list[MachineSample] = []
+        self._network: dict[str, dict[str, int]] = {}
+        self._allowances: dict[str, list[dict[str, int]]] = {}
+        self._delays: dict[str, list[float]] = {}
+        hosts = list(hosts)
+        for host in hosts:
+            threading.Thread(target=self._watch, args=(host,), daemon=True).start()
+        for machine in probes.machines():
+            threading.Thread(target=self._watch_machine, args=(machine,), daemon=True).start()
+        self._before = threading.Thread(target=self._read_network, args=(self._network,), daemon=True)
+        self._before.start()
+
+    def stop(self) -> Watcher:
+        """End; the threads leave with their next reading."""
+        self._end.set()
+        return self
+
+    def samples(self) -> list[HostSample]:
+        """What was seen of containers, in the order of time."""
+        return sorted(self._samples, key=lambda sample: (sample.t_s, sample.host))
+
+    def machines(self) -> list[MachineSample]:
+        """What was seen of machines, in the order of time."""
+        return sorted(self._machines, key=lambda sample: (sample.t_s, sample.machine))
+
+    def offset_s(self, host: str) -> float:
+        """How far the clock of a host's machine is ahead of this one's; 0 where that is not known.
+
+        The least of (receipt − its time) over all readings is the way's shortest delay, less the offset.
+        """
+        delays = self._delays.get(self._probes.placed().get(host, ""), [])
+        return -min(delays) if delays else 0.0
+
+    def network_counters(self) -> dict[str, dict[str, int]]:
+        """Host → kernel counter → by how much it grew since the load began; `time_wait` is the number now."""
+        self._before.join(timeout=10)
+        after: dict[str, dict[str, int]] = {}
+        self._read_network(after)
+        found = {
+            host: {
+                name: value if name == "time_wait" else value - self._network[host].get(name, 0)
+                for name, value in counted.items()
+            }
+            for host, counted in after.items()
+            if self._network.get(host)
+        }
+        for host, machine in self._probes.placed().items():
+            for first, last in [(seen[0], seen[-1]) for seen in [self._allowances.get(machine)] if seen]:
+                found.setdefault(host, {}).update({name: last[name] - first.get(name, 0) for name in last})
+        return found
+
+    def _read_network(self, into: dict[str, dict[str, int]]) -> None:
+        def read(host: Any) -> None:
+            into[host.name] = self._probes.network(host)
+
+        threads = [threading.Thread(target=read, args=(host,), daemon=True) for host in self._probes.hosts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    def _watch(self, host: str) -> None:
+        before: tuple[float, dict[str, Any]] | None = None
+        for said in self._probes.usage(host):
+            now = time.time()
+            if self._end.is_set():
+                return
+            if before is not None:
+                seen = host_sample(host, now - self._started_at, before[1], said)
+                if seen is not None:
+                    self._samples.append(seen)
+            before = (now, said)
+
+    def _watch_machine(self, machine: str) -> None:
+        before: dict[str, Any] | None = None
+        for said in self._probes.machine_usage(machine):
+            now = time.time()
+            if self._end.is_set():
+                return
+            self._delays.setdefault(machine, []).append(now - said["now"])
+            self._allowances.setdefault(machine, []).append(said["allowances"])
+            if before is not None:
+                seen = machine_sample(machine, now - self._started_at, before, said, -min(self._delays[machine]))
+                if seen is not None:
+                    self._machines.append(seen)
+            before = said
+
+
+def machine_sample(
+    machine: str, t_s: float, before: dict[str, Any], after: dict[str, Any], offset_s: float
+) -> MachineSample | None:
+    """What a machine did between two readings; None when its counters did not go on."""
+    total_s = after["total_s"] - before["total_s"]
+    if total_s <= 0:
+        return None
+    cores = int(after["cores"])
+    return MachineSample(
+        t_s=round(t_s, 2),
+        machine=machine,
+        cores=cores,
+        busy_cores=round((after["busy_s"] - before["busy_s"]) / total_s * cores, 4),
+        steal_share=round((after["steal_s"] - before["steal_s"]) / total_s, 5),
+        load=round(after["load"], 2),
+        conntrack_share=None if after["conntrack"] is None else round(after["conntrack"], 4),
+        offset_s=round(offset_s, 4),
+    )
+
+
+def _read_at(said: dict[str, Any]) -> float:
+    """When the engine took a reading, in Unix seconds; it tells nanoseconds, Python takes micro."""
+    text = said["read"]
+    return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00").timestamp()
+
+
+def host_sample(host: str, t_s: float, before: dict[str, Any], after: dict[str, Any]) -> HostSample | None:
+    """What happened between two readings; None when the container was not the same running one."""
+    try:
+        elapsed_s = _read_at(after) - _read_at(before)
+        used_ns = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
+        memory = after["memory_stats"].get("usage", 0)
+        periods, throttled = (
+            after["cpu_stats"]["throttling_data"][key] - before["cpu_stats"]["throttling_data"][key]
+            for key in ("periods", "throttled_periods")
+        )
+    except (KeyError, ValueError):
+        return None
+    if used_ns < 0 or elapsed_s <= 0:
+        return None
+    return HostSample(
+        t_s=round(t_s, 2),
+        host=host,
+        cpu_cores=round(used_ns / 1e9 / elapsed_s, 4),
+        throttled_share=round(throttled / periods, 4) if periods > 0 else None,
+        memory_mb=round(memory / 1e6, 1),
+    )

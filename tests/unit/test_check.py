@@ -1,0 +1,132 @@
+"""`study.py check` passes what was measured and finds what was changed afterwards, whatever it was."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import check
+from harness.results import StudyDirectory
+from tests.builders import measured_study
+
+FIRST = "trials/servers-1_vusers-2000/r1"
+OTHER = "trials/servers-2_vusers-2000/r1"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> StudyDirectory:
+    return measured_study(StudyDirectory(tmp_path / "study"))
+
+
+def failing(directory: StudyDirectory) -> dict[str, str]:
+    return {line.rule: line.text for line in check.check(directory) if not line.ok}
+
+
+def edit(file: Path, change: Callable[[Any], None]) -> None:
+    said = json.loads(file.read_text())
+    change(said)
+    file.write_text(json.dumps(said))
+
+
+def with_new_digests(directory: StudyDirectory) -> None:
+    """A forger who knows of the digests writes them again."""
+    kept = {where: directory.digest_of(where) for where in directory.trials()}
+    edit(directory.path / "study.json", lambda said: said.update(digests=kept))
+
+
+def test_an_honest_study_passes_every_comparison(directory: StudyDirectory) -> None:
+    assert failing(directory) == {}
+    assert len(check.check(directory)) >= 25
+
+
+def record(**more: Any) -> Callable[[Path], None]:
+    return lambda path: edit(path / FIRST / "trial.json", lambda said: said.update(more))
+
+
+def inside(section: str, key: str, value: object) -> Callable[[Path], None]:
+    return lambda path: edit(path / FIRST / "trial.json", lambda said: said[section].update({key: value}))
+
+
+def text(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        file = path / name
+        assert old in file.read_text(), file.read_text()[:500]
+        file.write_text(file.read_text().replace(old, new, 1))
+
+    return change
+
+
+def drop_second(path: Path) -> None:
+    file = path / FIRST / "samples.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for number, line in enumerate(lines) if number != 10))
+
+
+def swap(path: Path) -> None:
+    (path / FIRST).rename(path / "aside")
+    (path / OTHER).rename(path / FIRST)
+    (path / "aside").rename(path / OTHER)
+
+
+def copy_repeat(path: Path) -> None:
+    shutil.rmtree(path / OTHER)
+    shutil.copytree(path / "trials/servers-2_vusers-2000/r2", path / OTHER)
+
+
+def other_histogram(path: Path) -> None:
+    (path / FIRST / "latency.hgrm").write_text((path / OTHER / "latency.hgrm").read_text())
+
+
+FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a mean that was edited": (record(tps_mean=999.0), "E1"),
+    "a peak that was edited": (record(tps_peak=999.0), "E2"),
+    "a percentile that was edited": (inside("latency_ms", "p95", 1.0), "E4"),
+    "an error rate that was edited": (record(error_rate=0.5), "E8"),
+    "an outcome that was forged": (record(outcome="refused", cause="bad luck"), "outcome"),
+    "a verdict that was forged": (inside("verdict", "limit", "users"), "verdict"),
+    "a finding that was removed or added": (record(findings=[{"rule": "E9", "severity": "note", "cause": "x"}]), "E9"),
+    "a figure that was edited": (inside("figures", "little_gap", 0.0001), "E5"),
+    "a window that was moved": (record(window={"from_s": 9.0, "to_s": 17.0}), "E10"),
+    "a second that is missing": (drop_second, "E1"),
+    "successes that were added": (text(f"{FIRST}/samples.csv", "\n8,", "\n8,9"), "E13"),
+    "a balancer's second that was edited": (text(f"{FIRST}/balancer.csv", ",200,", ",200,1"), "E13"),
+    "counters of a server that were edited": (
+        lambda path: edit(
+            path / FIRST / "trial.json", lambda s: s["counters"]["servers"]["server-1"].update({"200": 1})
+        ),
+        "E13",
+    ),
+    "a trial in the place of another": (swap, "E15"),
+    "a repeat that was copied": (copy_repeat, "E15"),
+    "a trial that vanished": (lambda path: shutil.rmtree(path / FIRST), "digest"),
+    "a threshold that was changed afterwards": (
+        lambda path: edit(
+            path / "study.json", lambda s: s["configuration"]["grid"]["evidence"].update(generator_cpu="99%")
+        ),
+        "grid",
+    ),
+    "an order that was changed": (lambda path: edit(path / "study.json", lambda s: s["plan"].reverse()), "E16"),
+    "a row of cells.csv": (text("cells.csv", "server", "users"), "E1"),
+    "a row of gains.csv": (text("gains.csv", ",1,2,1.", ",1,2,2."), "E15"),
+    "a table that was removed": (lambda path: (path / "gains.csv").unlink(), "E15"),
+    "a histogram of another trial": (other_histogram, "E4"),
+    "a failed trial that counts": (lambda path: edit(path / FIRST / "trial.json", lambda s: s.update(facts={})), "raw"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_is_found_even_with_new_digests(directory: StudyDirectory, name: str) -> None:
+    forge, rule = FORGERIES[name]
+    forge(directory.path)
+    if name != "a trial that vanished":
+        with_new_digests(directory)
+    assert rule in failing(directory), failing(directory)
+
+
+def test_a_change_without_new_digests_is_found_by_them(directory: StudyDirectory) -> None:
+    with (directory.path / FIRST / "hosts.csv").open("a") as file:
+        file.write("17.5,server-1,0.19,0.9,90.0\n")
+    assert "its files are not as they were recorded" in failing(directory)["digest"]

@@ -1,0 +1,160 @@
+"""Rules E6, E7 and E9 to E12: each fires on its fault and keeps quiet on a healthy trial."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness import quality, verdict
+from harness.findings import Finding
+from harness.observation import Observation
+from harness.results import HostSample, MachineSample
+from harness.thresholds import Thresholds
+from tests.builders import observation, samples
+
+LIMITS = Thresholds()
+
+
+def of(rule: str, seen: Observation) -> list[Finding]:
+    return [finding for finding in quality.judge(seen, LIMITS) if finding.rule == rule]
+
+
+def limit(seen: Observation) -> verdict.Verdict:
+    seen = replace(seen, unloaded_s=0.01)
+    return verdict.of_trial(seen, quality.judge(seen, LIMITS), LIMITS)
+
+
+def machine(busy: float, steal: float = 0.0, name: str = "m", **more: float) -> list[MachineSample]:
+    return [MachineSample(t + 0.5, name, 2, busy, steal, 1.0, more.get("conntrack"), 0.0) for t in range(1, 19)]
+
+
+def lagging(milliseconds: float, seconds: int) -> Observation:
+    """A trial whose last seconds of the window had a late event loop."""
+    rows = [replace(s, lag_ms=milliseconds if 17 - seconds <= s.t_s < 17 else 1.0) for s in samples(280, 1000)]
+    return replace(observation(samples=rows), unloaded_s=0.01)
+
+
+def test_e6_a_late_event_loop_is_refused_and_a_single_hiccup_is_not() -> None:
+    assert [f.severity for f in of("E6", lagging(130, 8))] == ["refuse"]
+    assert [f.severity for f in of("E6", lagging(60, 8))] == ["degrade"]
+    assert of("E6", lagging(130, 2)) == []
+
+
+def test_e6_a_machine_of_the_generators_own_that_is_busy_is_refused() -> None:
+    alone = replace(observation(), placed={"generator": "g", "server-1": "s"}, machines=machine(1.8, name="g"))
+    assert "machine was busy to 90 %" in of("E6", alone)[0].cause
+    shared = replace(alone, placed={"generator": "g", "server-1": "g"})
+    assert of("E6", shared) == []
+
+
+@pytest.mark.parametrize(("ceiling", "severity"), [(1000.0, None), (500.0, "note"), (300.0, "refuse"), (None, None)])
+def test_e7_a_trial_near_the_generators_ceiling(ceiling: float | None, severity: str | None) -> None:
+    found = of("E7", replace(observation(rate=280), ceiling=ceiling))
+    assert [f.severity for f in found] == ([severity] if severity else [])
+
+
+def test_e7_refuses_with_the_verdict_generator() -> None:
+    assert limit(replace(observation(rate=280), ceiling=300.0)).limit == "generator"
+
+
+def test_e9_names_what_logs_and_counters_tell() -> None:
+    seen = replace(
+        observation(),
+        logged={"server-1": {"Child process died": 2}},
+        network={"server-1": {"listen_overflows": 7}, "balancer": {"bw_in_allowance_exceeded": 3, "segments": 10}},
+        machines=machine(0.5, conntrack=0.95),
+    )
+    told = " / ".join(f.cause for f in of("E9", seen))
+    assert 'server-1 logged "Child process died" 2 times' in told
+    assert "server-1: 7 connections were dropped" in told
+    assert "bw_in_allowance_exceeded: 3" in told
+    assert "95 % full" in told
+    assert of("E9", replace(observation(), network={"server-1": {"listen_overflows": 0}}, machines=machine(0.5))) == []
+
+
+def test_e10_a_trial_that_drifts_is_noted_only() -> None:
+    rows = [replace(s, completed=round(280 * (1 + 0.02 * (s.t_s - 12)))) for s in samples(280, 1000)]
+    found = of("E10", observation(samples=rows))
+    assert [f.severity for f in found] == ["note"]
+    assert found[0].cause.startswith("throughput changed by 1")
+    assert of("E10", observation()) == []
+
+
+def test_e11_steal_is_a_note_in_the_lab_and_degrades_elsewhere() -> None:
+    seen = replace(observation(), machines=machine(0.5, steal=0.03), placed={})
+    assert [f.severity for f in of("E11", seen)] == ["note"]
+    assert [f.severity for f in of("E11", replace(seen, kind="hosts"))] == ["degrade"]
+    assert of("E11", replace(seen, machines=machine(0.5, steal=0.002))) == []
+
+
+def test_e11_processes_that_are_not_the_studys_are_found() -> None:
+    """server-1 and the generator use 0.19 cores each."""
+    placed = {"server-1": "m", "generator": "m"}
+    noisy = replace(observation(), machines=machine(1.2), placed=placed)
+    assert "not the study's used 41 %" in of("E11", noisy)[0].cause
+    assert of("E11", replace(noisy, machines=machine(0.6))) == []
+
+
+def test_e11_servers_of_different_processors_are_named() -> None:
+    seen = replace(observation(servers=2), cpu_models={"server-1": "A", "server-2": "B", "generator": "C"})
+    assert of("E11", seen)[0].cause == "the servers' processors differ: server-1: A; server-2: B"
+    assert of("E11", replace(seen, cpu_models={"server-1": "A", "server-2": "A", "generator": "C"})) == []
+
+
+def uneven(first: int, second: int) -> Observation:
+    seen = observation(rate=500, users=2000, servers=2)
+    done = sum(s.completed for s in seen.samples)
+    counts = [done * first // (first + second), done * second // (first + second)]
+    upstreams = {address: {"200": n} for address, n in zip(seen.expected.values(), counts, strict=True)}
+    served = {name: {"200": n} for name, n in zip(seen.expected, counts, strict=True)}
+    return replace(seen, balancer={**seen.balancer, "upstreams": upstreams}, served=served)
+
+
+def test_e12_shares_that_differ_make_the_balancer_the_limit() -> None:
+    assert of("E12", uneven(53, 47))[0].severity == "degrade"
+    assert limit(uneven(53, 47)).limit == "balancer"
+    assert of("E12", uneven(51, 49)) == []
+
+
+def test_e12_a_retried_request_is_told() -> None:
+    seen = observation(servers=2)
+    assert of("E12", replace(seen, balancer={**seen.balancer, "retried": 4}))[0].severity == "degrade"
+
+
+def test_e12_round_robin_hides_a_slow_server_and_the_rule_finds_it() -> None:
+    seen = observation(rate=280, servers=2)
+    hosts = [
+        HostSample(t + 0.5, name, cores, None, 90.0)
+        for name, cores in (("server-1", 0.1), ("server-2", 0.1), ("generator", 0.2))
+        for t in range(18)
+    ]
+    slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})  # half the cap, all of it used
+    found = of("E12", slow)
+    assert found[0].cause.startswith("server-2 spent 2.0 times as much of its CPU on a request")
+    judged = limit(slow)
+    assert judged.limit == "server"
+    assert "server-2" in judged.why
+
+
+def test_a_busy_nginx_worker_makes_the_balancer_the_limit() -> None:
+    seen = observation()
+    hosts = [*seen.hosts, *(HostSample(t + 0.5, "balancer", 0.95, None, 20.0) for t in range(18))]
+    caps = {**seen.caps, "balancer": 2.0}
+    one = replace(seen, hosts=hosts, caps=caps, balancer={**seen.balancer, "worker_cpu_s": [9.4, 0.1]})
+    assert limit(one).limit == "balancer"
+    both = replace(one, balancer={**seen.balancer, "worker_cpu_s": [4.7, 4.7]})
+    assert limit(both).limit == "server"
+
+
+def test_too_few_connections_make_the_balancer_the_limit() -> None:
+    seen = observation()
+    events = {"worker_connections are not enough": 12}
+    judged = limit(replace(seen, balancer={**seen.balancer, "events": events}))
+    assert judged.limit == "balancer"
+    assert "worker_connections are not enough" in judged.why
+
+
+def test_segments_sent_again_make_the_network_the_limit() -> None:
+    lossy = {"balancer": {"segments": 100_000, "retransmits": 2_000}}
+    assert limit(replace(observation(), network=lossy)).limit == "network"
+    fine = {"balancer": {"segments": 100_000, "retransmits": 200}}
+    assert limit(replace(observation(), network=fine)).limit == "server"
