@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness import blocks, intervals, scalability
+from harness import blocks, intervals, scalability, search
 from harness.errors import BadInput
 from harness.findings import Finding
-from harness.gains import CellSummary, Gain, all_gains, saturated, summarise
-from harness.grid import expand
+from harness.gains import CellSummary, Gain, all_gains, at_saturation, saturated, summarise
 from harness.gridmodel import Grid
 from harness.intervals import Interval
 from harness.results import StudyDirectory, TrialRecord
+from harness.thresholds import Thresholds
 from harness.words import load_name, percent
 
 
@@ -28,6 +28,7 @@ class Summary:
     findings: list[Finding] = field(default_factory=list)  # of the whole study (rule E20)
     sentinel: Interval | None = None  # last trial of each block against its first, the same cell
     laws: dict[str, scalability.Law] = field(default_factory=dict)  # by load (rule E19)
+    limits: list[search.Limit] = field(default_factory=list)  # of each topology, where the grid searches
 
 
 def grid_of(study: dict[str, Any]) -> Grid:
@@ -50,14 +51,14 @@ def summarise_records(
     """The same from records by path; `latencies` gives a trial's histogram."""
     by_cell: dict[str, list[str]] = {}
     for where, record in records.items():
-        if not record.sentinel:
+        if not record.sentinel and record.repeat:
             by_cell.setdefault(where.split("/")[0], []).append(where)
     found = []
-    for cell in expand(grid):
+    for cell in search.cells(grid, records):
         wheres = by_cell.get(cell.slug, [])
         histograms = [latencies(w) for w in wheres if records[w].usable]
         found.append(summarise(cell.by_name, [records[w] for w in wheres], histograms, grid.evidence))
-    noise, findings = _noise(found, records, grid)
+    noise, findings = _noise(found, records, grid.evidence)
     again = _sentinel(records, grid)
     if again is not None and again.low is not None and again.high is not None and not again.low <= 1 <= again.high:
         change = f"{percent(again.value - 1, 1)} [{percent(again.low - 1, 1)}, {percent(again.high - 1, 1)}]"
@@ -71,11 +72,15 @@ def summarise_records(
                 1.0,
             )
         )
-    return Summary(grid, found, all_gains(found, grid.evidence), noise, findings, again, _laws(found))
+    own = [cell.by_name for cell in search.at_saturation(grid, records)]
+    gains = all_gains(found, grid.evidence)
+    gains += at_saturation([cell for cell in found if cell.cell in own], found, grid.evidence)
+    searched = search.limits(grid, records) if grid.search is not None else []
+    return Summary(grid, found, gains, noise, findings, again, _laws(found), searched)
 
 
 def _noise(
-    cells: Sequence[CellSummary], records: Mapping[str, TrialRecord], grid: Grid
+    cells: Sequence[CellSummary], records: Mapping[str, TrialRecord], limits: Thresholds
 ) -> tuple[blocks.BlockModel | None, list[Finding]]:
     """The block model of the cells limited by servers, or of all where these are too few, and what it shows."""
     table = saturated(cells)
@@ -84,13 +89,14 @@ def _noise(
         model = blocks.fit({cell.name: cell.by_block for cell in cells if cell.by_block})
     if model is None:
         return None, []
-    names = {cell.slug: ", ".join(f"{f} {level}" for f, level in cell.by_name.items()) for cell in expand(grid)}
+    names = {tuple(sorted(cell.cell.items())): cell.name for cell in cells}
     ranked: dict[int, list[tuple[int, str]]] = {}
-    for where, record in records.items():
-        if not record.sentinel and where.split("/")[0] in names:
-            ranked.setdefault(record.repeat, []).append((record.block_position, names[where.split("/")[0]]))
+    for record in records.values():
+        name = names.get(tuple(sorted(record.cell.items())))
+        if name and record.repeat and not record.sentinel:
+            ranked.setdefault(record.repeat, []).append((record.block_position, name))
     places = {(name, k): place for k, run in ranked.items() for place, (_, name) in enumerate(sorted(run), 1)}
-    return model, blocks.watch(model, places, grid.evidence)
+    return model, blocks.watch(model, places, limits)
 
 
 def _sentinel(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness import stopping, tables
+from harness import search, stopping, tables
 from harness.assessment import assess
 from harness.cells import Summary, grid_of, summarise_records
 from harness.errors import BadInput
-from harness.grid import expand
 from harness.gridmodel import Grid
 from harness.results import StudyDirectory, TrialData, TrialRecord, digest
 
@@ -90,7 +89,9 @@ def _identity(directory: StudyDirectory, study: Mapping[str, Any], grid: Grid) -
         if where in kept and directory.digest_of(where) != kept[where]
     ]
     yield _line("digest", wrong, f"{len(there)} trials are as they were recorded", "study.json, trials/*/*")
-    cells = {cell.slug: cell.by_name for cell in expand(grid)}
+    cells = {cell.slug: cell.by_name for cell in search.cells(grid, there)}
+    if grid.search is not None:
+        cells |= {trial.cell.slug: trial.cell.by_name for trial in search.planned(grid, there)[0]}
     wrong = []
     for where, record in there.items():
         slug, _, name = where.partition("/")

@@ -169,9 +169,7 @@ class Console:
             ratio = gain.ratio
             interval = f"{ratio.low:.2f} – {ratio.high:.2f}" if ratio and ratio.low is not None and ratio.high else ""
             table.add_row(
-                ", ".join(
-                    f"{level} {name}" if name == "vusers" else f"{name} {level}" for name, level in gain.others.items()
-                ),
+                gain.load,
                 f"{gain.from_servers} → {gain.to_servers}",
                 f"{ratio.value:.2f}×" if ratio else "–",
                 interval,

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import blocks, intervals, stats, verdict
@@ -71,6 +71,7 @@ class Gain:
     word: str
     reason: str
     paired: Interval | None = None
+    cells: tuple[dict[str, Any], ...] = ()  # the two it is taken between
 
     @property
     def load(self) -> str:
@@ -204,7 +205,23 @@ def between(smaller: CellSummary, larger: CellSummary, limits: Thresholds, table
     kind, reason = _attribution(smaller, larger, ratio)
     ideal = larger.servers / smaller.servers
     word = _word(kind, ratio, k, ideal, limits)
-    return Gain(smaller.others, smaller.servers, larger.servers, ratio, peak, k, kind, word, reason, paired)
+    ends = (smaller.cell, larger.cell)
+    return Gain(smaller.others, smaller.servers, larger.servers, ratio, peak, k, kind, word, reason, paired, ends)
+
+
+def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
+    """Gains between topologies each under the load that saturates it; `steps` are those cells, by a search."""
+    table = saturated(cells)
+    alike: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
+    for cell in steps:
+        rest = {name: level for name, level in cell.others.items() if name != "vusers"}
+        alike.setdefault(tuple(rest.items()), []).append(cell)
+    found = []
+    for rest_items, same in alike.items():
+        ordered = sorted(same, key=lambda cell: cell.servers)
+        others = {"load": "saturation", **dict(rest_items)}
+        found += [replace(between(a, b, limits, table), others=others) for a, b in itertools.pairwise(ordered)]
+    return found
 
 
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[str, str]:

@@ -174,7 +174,8 @@ def nearest(name: str, allowed: list[str]) -> str:
 def _written(loc: tuple[str | int, ...]) -> Path_:
     """Turn pydantic's location into the path as written: no marks of validators or union members."""
     marks = ("function-", "bool", "int", "float", "str", "[key]", "tuple[", "dict[")
-    return tuple(part for part in loc if not (isinstance(part, str) and part.startswith(marks)))
+    written = tuple(part for part in loc if not (isinstance(part, str) and part.startswith(marks)))
+    return ("factors", "vusers", *written[1:]) if written[:1] == ("search",) else written
 
 
 def _in_words(where: Path_, item: Any) -> str:

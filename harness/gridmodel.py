@@ -141,6 +141,22 @@ class Budget(Part):
     cost: Money | None = None
 
 
+class Search(Part):
+    """Loads to search for each topology's limit: from `from` to `to` users, to `until` of itself."""
+
+    least: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True, alias="from")]
+    most: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True, alias="to")]
+    until: Share = 0.05
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Search:
+        if self.most <= self.least:
+            raise ValueError(f"to is {self.most}, not above from {self.least}; write them the other way round")
+        if not 0.01 <= self.until <= 0.5:
+            raise ValueError(f"until is {self.until:.0%}; from 1% to 50%")
+        return self
+
+
 class Repeats(Part):
     """How many blocks (rule E16): from `min` to `max`, and no more once every watched gain is within `until`.
 
@@ -210,6 +226,18 @@ class Grid(Part):
     objectives: Objectives = Objectives()
     budget: Budget = Budget()
     evidence: Thresholds = Thresholds()
+    search: Search | None = Field(default=None, description="written as the levels of vusers")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _users_may_be_a_search(cls, data: object) -> object:
+        """`vusers: {from, to, until}` is a search; its cells begin with the smallest load."""
+        factors = data.get("factors") if isinstance(data, dict) else None
+        if isinstance(data, dict) and isinstance(factors, dict) and isinstance(factors.get("vusers"), dict):
+            span = factors["vusers"]
+            first = span.get("from", 1)
+            return {**data, "search": span, "factors": {**factors, "vusers": [first]}}
+        return data
 
     @field_validator("factors", mode="before")
     @classmethod

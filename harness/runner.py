@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import ceiling, engines, instrument, plan, probes, provenance, sizing, traffic, trial, units
+from harness import ceiling, engines, instrument, plan, probes, provenance, search, sizing, traffic, trial, units
 from harness.ansible import Ansible
 from harness.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
@@ -99,7 +99,12 @@ class Study:
             self._record["stopping"]["decision"] = asdict(decision)
         self._directory.write_json("study.json", self._record)
         added = self._plan[before:]
-        if decision is None and added:
+        if decision is None and added and not added[0].repeat:
+            self._tell(Step(f"search: {', '.join(trial.cell.slug for trial in added)}"))
+        elif decision is None and added and added[0].repeat == 1:
+            for sentence in search.sentences(search.limits(self._grid, self._directory.trials())):
+                self._tell(Said(sentence))
+        elif decision is None and added:
             self._tell(Step(f"block {added[0].repeat} is added: the watched gains are not yet narrow enough"))
         elif decision is not None and not self._grid.repeats.fixed:
             self._tell(Step(f"stopping: {decision.why}"))

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness import plan
+from harness import plan, search
 from harness.cells import summarise_records
 from harness.gains import Gain
-from harness.grid import Cell, expand
+from harness.grid import Cell
 from harness.gridmodel import Grid, Repeats
 from harness.plan import PlannedTrial
 from harness.results import TrialRecord
@@ -56,8 +56,13 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
 
     `kind` is the inventory's; `records` are the study's, by path.
     """
-    cells, rule = expand(grid), grid.repeats
-    planned = [trial for block in range(1, rule.min + 1) for trial in plan.block(cells, block, grid, kind)]
+    planned: list[PlannedTrial] = []
+    if grid.search is not None:
+        planned, found = search.planned(grid, records)
+        if not found:
+            return planned, None
+    cells, rule = search.cells(grid, records), grid.repeats
+    planned += [trial for block in range(1, rule.min + 1) for trial in plan.block(cells, block, grid, kind)]
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
             return planned, None

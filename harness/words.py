@@ -18,5 +18,6 @@ def servers(count: int) -> str:
 
 def load_name(others: Mapping[str, Any]) -> str:
     """A load, as in "2000 users" or "2000 users, nginx_lb_upstream_keepalive 64"."""
-    parts = [f"{level} users" if name == "vusers" else f"{name} {level}" for name, level in others.items()]
+    named = {"vusers": "{} users", "load": "{}"}
+    parts = [named.get(name, name + " {}").format(level) for name, level in others.items()]
     return ", ".join(parts)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from harness.findings import Finding
 from harness.gains import CellSummary, Gain
 from harness.words import load_name
 from report import format as text
@@ -73,10 +76,11 @@ def _clause(step: Gain, first: bool) -> str:
     return f"{who} gave {shown} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
 
 
-def findings(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
-    """At most five findings, ordered by weight, each with what to do."""
+def findings(gains: list[Gain], cells: list[CellSummary], think_s: float, whole: Sequence[Finding] = ()) -> list[str]:
+    """At most five findings, ordered by weight, each with what to do; `whole` are those of the whole study."""
     found = [
         *_lost_cells(cells),
+        *(f"{_capital(finding.cause)}. {_capital(finding.next_step)}." for finding in whole),
         *_too_little_load(gains, cells, think_s),
         *_next_limits(cells),
         *_noise(gains),

@@ -47,6 +47,8 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
     """
     grid, cells, gains = summary.grid, summary.cells, summary.gains
     planned, done = len(study["plan"]), sum(1 for where in study["plan"] if where in trials)
+    # Probes of a search and sentinels stand in the table of all trials only.
+    counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
     state = "complete" if done >= planned else f"{done} of {planned} trials measured so far"
     return Report(
         title=study["name"],
@@ -55,11 +57,11 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         state=state,
         answer=answer.answer(gains, cells),
         where=_where(study),
-        findings=answer.findings(gains, cells, grid.load.think_time),
-        headline=figures.headline(cells, trials),
+        findings=answer.findings(gains, cells, grid.load.think_time, summary.findings),
+        headline=figures.headline(cells, counted),
         gains=sections.gain_tables(gains, cells),
         gain_plot=figures.gain_plot(gains),
-        series=figures.series(cells, trials, grid.load.window_from_s, grid.load.duration),
+        series=figures.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         cells=sections.cell_table(cells),
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
@@ -68,7 +70,7 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
             study["configuration"]["grid"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
         ),
         nginx=study.get("environment", {}).get("nginx_configuration", "").strip(),
-        notes=method.notes(),
+        notes=method.notes(summary),
     )
 
 

@@ -26,7 +26,7 @@ def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, 
             [
                 f"{gain.from_servers} → {gain.to_servers}",
                 text.ratio(gain.ratio),
-                text.ratio_interval(gain.ratio),
+                _interval(gain),
                 text.ratio(gain.step_ideal),
                 f"≥ {efficiency}" if gain.kind == "floor" and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
@@ -47,6 +47,12 @@ def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, 
         "what may be said",
     ]
     return [(f"At {load}", Table(columns, rows, (1, 2, 3, 4, 5, 6))) for load, rows in found.items()]
+
+
+def _interval(gain: Gain) -> str:
+    """The interval; with few blocks that of the pair alone beside it."""
+    said = text.ratio_interval(gain.ratio)
+    return said if gain.ratio == gain.paired else f"{said}, paired t {text.ratio_interval(gain.paired)}"
 
 
 def cell_table(cells: list[CellSummary]) -> Table:

@@ -71,6 +71,7 @@ def small_grid(path: Path, **more: Any) -> Path:
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
     base["vars"] = {"lab_server_capacity": "", "ml_server_cpus": 0.25}
     base["load"]["duration"] = "9s"
+    base["evidence"] = {"ceiling": False}
     path.write_text(yaml.safe_dump({**base, **more}))
     return path
 

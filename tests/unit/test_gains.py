@@ -1,5 +1,6 @@
 """What may be said of a gain (rules E15, E17, E18), and the sentences made of it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,37 @@ def test_objectives_that_are_missed_are_listed(tmp_path: Path) -> None:
 
 def test_a_record_without_a_rate_is_not_usable() -> None:
     assert not record(1, 100, 1, None).usable
+
+
+def drifting(tmp_path: Path, change: list[float]) -> Gain:
+    directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): ONE, (2, 100): TWO})
+    for file in sorted(directory.path.glob("trials/servers-2*/r*/trial.json")):
+        said = json.loads(file.read_text())
+        said["figures"] = {"drift": change[said["repeat"] - 1]}
+        file.write_text(json.dumps(said))
+    return cells.from_directory(directory).gains[0]
+
+
+def test_e10_a_cell_that_drifts_in_all_its_trials_is_refused(tmp_path: Path) -> None:
+    gain = drifting(tmp_path, [0.11, 0.12, 0.10, 0.13, 0.11])
+    assert gain.kind == "none"
+    assert gain.reason.startswith("2 servers: refused (not steady: from the first to the second half")
+
+
+def test_e10_a_cell_whose_trials_drift_by_chance_counts(tmp_path: Path) -> None:
+    assert drifting(tmp_path, [0.11, -0.08, 0.02, 0.09, -0.06]).kind == "gain"
+
+
+def test_e15_with_few_blocks_the_interval_learns_from_other_cells_and_says_so(tmp_path: Path) -> None:
+    rates: Rates = {
+        (1, 100): [280, 284, 277],
+        (2, 100): [510, 530, 490],
+        (1, 200): [281, 283, 278],
+        (2, 200): [500, 520, 507],
+    }
+    gain = only(tmp_path, rates)
+    assert gain.ratio is not None
+    assert gain.paired is not None
+    assert gain.ratio != gain.paired
+    assert (gain.ratio.half_width or 1) < (gain.paired.half_width or 0)
+    assert gain.word.startswith("indicative")

@@ -1,0 +1,70 @@
+"""Services with one known fault each, to prove that the evidence rules name it.
+
+ml_server_app: service.faults:plateau     40 threads that wait: concurrency is the limit, not the CPU
+ml_server_app: service.faults:failing     half of the requests fail at once, so throughput looks twice as high
+ml_server_app: service.faults:hungry      every request keeps memory until the kernel ends the process
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+
+from fastapi import FastAPI, Response
+
+from service import counting
+
+THREADS_WAIT_S = 0.2  # 40 threads of Starlette's pool give 200 requests per second
+KEPT_BYTES = 256 * 1024
+ANSWER = b'{"predictions":[{"label":0,"confidence":1.0}]}'
+
+
+def _app(predict: Callable[[], Response]) -> FastAPI:
+    app = FastAPI(redoc_url=None)
+    app.add_middleware(counting.CountRequests)
+    app.post("/predict")(predict)
+
+    @app.get("/healthz")
+    @app.get("/readyz")
+    async def ready() -> str:
+        return "ready"
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(counting.exposition(), media_type="text/plain")
+
+    return app
+
+
+def plateau() -> FastAPI:
+    """Endpoints that block run on 40 threads per process."""
+
+    def predict() -> Response:
+        time.sleep(THREADS_WAIT_S)
+        return Response(ANSWER, media_type="application/json")
+
+    return _app(predict)
+
+
+def failing() -> FastAPI:
+    """Every second request is answered at once, with an error."""
+    turns = itertools.cycle((True, False))
+
+    async def predict() -> Response:
+        if next(turns):
+            return Response(b'{"detail":"out of order"}', status_code=500)
+        return Response(ANSWER, media_type="application/json")
+
+    return _app(predict)  # type: ignore[arg-type] # FastAPI awaits a coroutine
+
+
+def hungry() -> FastAPI:
+    """Keeps what it needs for every answer."""
+    kept: list[bytearray] = []
+
+    async def predict() -> Response:
+        kept.append(bytearray(b"x" * KEPT_BYTES))
+        return Response(ANSWER, media_type="application/json")
+
+    return _app(predict)  # type: ignore[arg-type] # FastAPI awaits a coroutine

@@ -1,0 +1,144 @@
+"""Faults put into the real lab, each expected to be named as the cause. By `make test-long`."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from harness.cells import from_directory
+from harness.inventory import Inventory
+from harness.results import StudyDirectory
+from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
+
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
+STEADY = {"think_time": "1s", "ramp_up": "2s", "duration": "14s", "timeout": "10s"}
+ONE = {"servers": [1], "vusers": [400]}
+
+
+def measured(
+    tmp_path: Path, name: str, code: tuple[int, ...] = (0, 3), **more: Any
+) -> tuple[list[dict[str, Any]], Path]:
+    """Run a small study to its end; returns its records and its directory."""
+    variables = {"lab_server_capacity": "", "ml_server_cpus": 0.25, **more.pop("vars", {})}
+    grid = small_grid(tmp_path / "grid.yaml", name=name, load=STEADY, **{"factors": ONE, **more, "vars": variables})
+    done = study("--grid", grid, "--results", tmp_path / "results", "--json")
+    assert done.returncode in (0, 3), done.stdout[-3000:] + done.stderr
+    return [event["record"] for event in events(done.stdout) if event["event"] == "trial_ended"]
+
+
+def told(record: dict[str, Any]) -> str:
+    return " / ".join(f"{f['rule']} {f['cause']}" for f in record["findings"])
+
+
+@contextlib.contextmanager
+def busy(container: Container) -> Iterator[None]:
+    """Burn CPU inside a container."""
+    container.exec_run(["python3", "-c", "while True: pass"], detach=True)
+    try:
+        yield
+    finally:
+        container.restart(timeout=1)
+
+
+def started(tmp_path: Path, name: str, **more: Any) -> subprocess.Popen[str]:
+    variables = {"lab_server_capacity": "", "ml_server_cpus": 0.25, **more.pop("vars", {})}
+    grid = small_grid(tmp_path / "grid.yaml", name=name, load=STEADY, **{"factors": ONE, **more, "vars": variables})
+    arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def test_a_starved_generator_is_the_limit(tmp_path: Path) -> None:
+    records = measured(tmp_path, "starved", vars={"locust_cpus": 0.08, "ml_server_cpus": 0.6})
+    assert records[0]["outcome"] == "refused"
+    assert records[0]["verdict"]["limit"] == "generator", told(records[0])
+
+
+def test_an_nginx_with_64_connections_is_the_limit(tmp_path: Path) -> None:
+    records = measured(tmp_path, "connections", vars={"nginx_lb_worker_connections": 64})
+    assert records[0]["verdict"]["limit"] == "balancer", told(records[0])
+    assert "worker_connections are not enough" in records[0]["verdict"]["why"]
+
+
+def test_a_slow_server_is_found_behind_equal_shares(
+    tmp_path: Path, lab: Inventory, engine: docker.DockerClient
+) -> None:
+    slow = engine.containers.get(lab.servers[1].need("study_container"))
+    with started(tmp_path, "slow", factors={"servers": [2], "vusers": [800]}) as running:
+        wait_for(running, "trial_started")
+        with busy(slow):
+            record = wait_for(running, "trial_ended")["record"]
+        running.communicate(timeout=60)
+    assert record["verdict"]["limit"] == "server", told(record)
+    assert "server-2 spent" in record["verdict"]["why"], told(record)
+    shares = record["counters"]["balancer"]["upstreams"].values()
+    counts = [sum(by.values()) for by in shares]
+    assert max(counts) / sum(counts) < 0.52
+
+
+def test_a_server_that_runs_out_of_memory_is_down(tmp_path: Path) -> None:
+    records = measured(tmp_path, "hungry", vars={"ml_server_app": "service.faults:hungry", "ml_server_memory": "220m"})
+    assert records[0]["outcome"] == "server_down", told(records[0])
+    assert "server-1 was killed for want of memory" in records[0]["cause"]
+
+
+def test_a_pool_of_threads_is_the_limit_while_the_cpu_is_idle(tmp_path: Path) -> None:
+    records = measured(
+        tmp_path, "plateau", vars={"ml_server_app": "service.faults:plateau", "ml_server_cpus": 0.7, "locust_cpus": 0.6}
+    )
+    assert records[0]["verdict"]["limit"] == "server", told(records[0])
+    assert "requests wait for a slot, not for the CPU" in records[0]["verdict"]["why"]
+
+
+def test_users_who_think_too_long_are_the_limit(tmp_path: Path) -> None:
+    records = measured(tmp_path, "thinkers", factors={"servers": [1], "vusers": [100]})
+    assert records[0]["verdict"]["limit"] == "users", told(records[0])
+
+
+def test_fast_errors_are_no_throughput(tmp_path: Path) -> None:
+    factors = {"servers": [1], "vusers": [300], "ml_server_app": ["service.app:create_app", "service.faults:failing"]}
+    records = measured(tmp_path, "failing", factors=factors)
+    by_app = {record["cell"]["ml_server_app"]: record for record in records}
+    bad, good = by_app["service.faults:failing"], by_app["service.app:create_app"]
+    assert bad["outcome"] in ("degraded", "refused")
+    assert "E8" in told(bad)
+    assert bad["error_rate"] == pytest.approx(0.5, abs=0.02)
+    completed = {app: r["counters"]["generator"]["completed"] for app, r in by_app.items()}
+    statuses = bad["counters"]["balancer"]["statuses"]
+    assert completed["service.faults:failing"] == pytest.approx(statuses["200"], abs=20)  # never the 500s
+    assert good["outcome"] == "ok", told(good)
+
+
+@pytest.fixture
+def neighbour(engine: docker.DockerClient, lab: Inventory) -> Iterator[Container]:
+    """Something that wants all of this machine, once it is started."""
+    image = engine.containers.get(lab.servers[0].need("study_container")).image
+    spin = ["python3", "-c", "import os; os.fork()\nwhile True: pass"]
+    container = engine.containers.create(image, spin, cpu_shares=4096)
+    yield container
+    container.remove(force=True)
+
+
+def test_a_noisy_neighbour_during_one_block_is_flagged(tmp_path: Path, neighbour: Container) -> None:
+    with started(tmp_path, "noisy", factors={"servers": [1, 2], "vusers": [800]}, repeats=5) as running:
+        for ended in range(4):
+            wait_for(running, "trial_ended")
+            if ended == 1:  # block 1 is over
+                neighbour.start()
+        neighbour.kill()
+        output, _ = running.communicate(timeout=300)
+    assert "trial_ended" in output
+    directory = StudyDirectory(next((tmp_path / "results").glob("noisy-*")))
+    by_block: dict[int, str] = {}
+    for record in directory.trials().values():
+        named = " / ".join(f["cause"] for f in record.findings if f["rule"] in ("E6", "E11"))
+        by_block[record.repeat] = by_block.get(record.repeat, "") + named
+    assert "not the study's used" in by_block[2], by_block
+    assert from_directory(directory).noise is not None
+    assert "not the study's used" not in by_block[1] + by_block[4] + by_block[5], by_block
