@@ -22,10 +22,8 @@ STEADY = {"think_time": "1s", "ramp_up": "2s", "duration": "14s", "timeout": "10
 ONE = {"servers": [1], "vusers": [400]}
 
 
-def measured(
-    tmp_path: Path, name: str, code: tuple[int, ...] = (0, 3), **more: Any
-) -> tuple[list[dict[str, Any]], Path]:
-    """Run a small study to its end; returns its records and its directory."""
+def measured(tmp_path: Path, name: str, **more: Any) -> list[dict[str, Any]]:
+    """Run a small study to its end; returns its records."""
     variables = {"lab_server_capacity": "", "ml_server_cpus": 0.25, **more.pop("vars", {})}
     grid = small_grid(tmp_path / "grid.yaml", name=name, load=STEADY, **{"factors": ONE, **more, "vars": variables})
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
