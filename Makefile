@@ -2,12 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test quick test-ngrinder test-long setup lint unit integration lock benchmarks picture
+.PHONY: test quick fleet test-ngrinder test-long setup lint unit integration lock benchmarks picture
 
-# What measures nothing runs beside the linters; what does has the machine for itself.
+# What measures nothing runs side by side; what does has the machine for itself. The fleet is made once.
 test: setup
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
-	$(BIN)/python -m pytest tests/integration tests/rehearsal
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint quick fleet
+	FLEET=use $(BIN)/python -m pytest --durations=15 -m "not long and not beside" tests/integration tests/rehearsal
+
+fleet: setup
+	FLEET=keep $(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/rehearsal
 
 quick: setup
 	$(BIN)/python -m pytest tests/unit tests/browser tests/ec2

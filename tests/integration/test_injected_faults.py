@@ -116,7 +116,7 @@ def test_fast_errors_are_no_throughput(tmp_path: Path) -> None:
 @pytest.fixture
 def neighbour(engine: docker.DockerClient, lab: Inventory) -> Iterator[Container]:
     """Something that wants all of this machine, once it is started."""
-    image = engine.containers.get(lab.servers[0].need("study_container")).image
+    image = engine.containers.get(lab.servers[0].need("study_container")).attrs["Image"]
     spin = ["python3", "-c", "import os; os.fork()\nwhile True: pass"]
     container = engine.containers.create(image, spin, cpu_shares=4096)
     yield container

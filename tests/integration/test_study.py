@@ -180,7 +180,7 @@ def test_what_dies_is_the_outcome_and_the_study_goes_on(
     assert "server-1 died with exit code 137" in first["cause"]
     assert second["outcome"] == "failed"
     assert "the traffic engine" in second["cause"]
-    assert third["outcome"] == "ok", third["cause"]
+    assert third["outcome"] in ("ok", "degraded"), third["cause"]
 
 
 def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path) -> None:

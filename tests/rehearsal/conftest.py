@@ -25,6 +25,7 @@ INVENTORY = ROOT / "inventory" / "rehearsal"
 HERE = Path(__file__).parent
 STANDIN = ROOT / "tests" / "ngrinder_standin"
 JDK = "/opt/jdk-11"
+FLEET = os.environ.get("FLEET", "")
 
 
 def play(
@@ -74,18 +75,25 @@ class Fleet:
 
 @pytest.fixture(scope="session")
 def fleet() -> Iterator[Fleet]:
-    """Bare machines: nothing but systemd, sshd, sudo and Python."""
-    play("playbooks/rehearsal-down.yml")
-    play("playbooks/rehearsal-up.yml")
+    """Bare machines: nothing but systemd, sshd, sudo and Python.
+
+    `make test` runs these tests in two parts: FLEET=keep leaves the machines, FLEET=use finds them deployed.
+    """
+    if FLEET != "use":
+        play("playbooks/rehearsal-down.yml")
+        play("playbooks/rehearsal-up.yml")
     engine = connect()
     yield Fleet(describe(ROOT, INVENTORY, "inventory/rehearsal"), engine)
     engine.close()
-    play("playbooks/rehearsal-down.yml")
+    if FLEET != "keep":
+        play("playbooks/rehearsal-down.yml")
 
 
 @pytest.fixture(scope="session")
 def deployed_fleet(fleet: Fleet) -> Fleet:
     """The fleet as site.yml leaves it, from nothing."""
+    if FLEET == "use":
+        return fleet
     assert "docker" not in fleet.on("server-1", "ls /usr/sbin /usr/bin")
     play("site.yml")
     return replace(fleet, changed_again=changed(play("site.yml").stdout))

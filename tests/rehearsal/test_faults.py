@@ -4,10 +4,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.reach import Reach
 from tests.rehearsal.conftest import Fleet, inventory_with, refusal
 
 NO_MULTIPLEXING = "-o ControlPath=none"  # else a connection that stands would hide the trouble
+
+pytestmark = pytest.mark.beside
 
 
 def own_arguments(known_hosts: str = "{{ rehearsal_folder }}/known_hosts") -> dict[str, str]:
@@ -21,7 +25,7 @@ def test_a_host_that_cannot_be_reached_is_named_at_once(deployed_fleet: Fleet, t
     inventory = inventory_with(tmp_path / "gone", {"server-2": {"ansible_host": "{{ rehearsal_public }}.99"}})
     began = time.monotonic()
     told = refusal(tmp_path, inventory)
-    assert time.monotonic() - began < 25  # with the start of the program; Ansible gives up after 10 s
+    assert time.monotonic() - began < 60  # Ansible gives up after 10 s; the rest is start, beside other tests
     assert "server-2: it cannot be reached through SSH" in told
     assert "check that it runs, its ansible_host" in told
     assert "server-1" not in told

@@ -26,6 +26,8 @@ from tests.rehearsal.conftest import Fleet, play
 DISTRIBUTE = "playbooks/distribute-images.yml"
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of a registry that lives as long as this test
 
+pytestmark = pytest.mark.beside
+
 
 @dataclass(frozen=True)
 class Registry:
