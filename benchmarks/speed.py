@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from harness.assessment import assess
+from harness.cells import grid_of
 from harness.results import StudyDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,16 +39,43 @@ def timed(arguments: list[str], times: int = 5) -> tuple[float, float]:
     return statistics.median(seconds), largest
 
 
+def watching(seconds: float) -> float:
+    """Cores that the program uses which watches a machine, mean over some time."""
+    program = str(ROOT / "harness" / "machine.py")
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.DEVNULL) as started:
+        process = psutil.Process(started.pid)
+        time.sleep(2.0)
+        before = process.cpu_times()
+        time.sleep(seconds)
+        after = process.cpu_times()
+        started.kill()
+    return (after.user + after.system - before.user - before.system) / seconds
+
+
+def judging(study: Path, times: int) -> float:
+    """Seconds that the rules take on as many trials as asked for, read and judged again and again."""
+    directory = StudyDirectory(study)
+    grid = grid_of(directory.read_json("study.json") or {})
+    trials = [where for where, record in directory.trials().items() if record.facts]
+    began = time.perf_counter()
+    for number in range(times):
+        assess(directory.trial(trials[number % len(trials)]), grid)
+    return time.perf_counter() - began
+
+
 def rows(study: Path | None) -> list[tuple[str, str]]:
     """What was timed, and the result."""
     found = []
     measured = [("plan of grid.yaml", [*PROGRAM, "plan"])]
     if study is not None:
         measured.append(("rendering HTML and PDF", [*PROGRAM, "report", str(study), "--quiet"]))
+        measured.append(("checking it", [*PROGRAM, "check", str(study)]))
     for name, arguments in measured:
         seconds, memory = timed(arguments)
         found.append((name, f"{seconds:.2f} s, {memory:.0f} MB"))
+    found.append(("watching a machine, of a core", f"{watching(20.0):.2%}"))
     if study is not None:
+        found.append(("all rules on 1000 trials", f"{judging(study, 1000):.1f} s"))
         directory = StudyDirectory(study)
         records = list(directory.trials().values())
         overheads = sorted(r.overhead_s for r in records if r.overhead_s is not None)

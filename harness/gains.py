@@ -97,7 +97,7 @@ def summarise(
     """Sum up one cell; `histograms` are those of the usable trials."""
     usable = [r for r in records if r.usable]
     drift = _drift(usable)
-    drifting = _drifts(drift, limits)
+    drifting = _drifts(drift, usable, limits)
     if drifting:
         usable, histograms = [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
@@ -137,7 +137,7 @@ def _drift(usable: Sequence[TrialRecord]) -> Interval | None:
     return Interval(math.exp(over.value), *ends)
 
 
-def _drifts(drift: Interval | None, limits: Thresholds) -> str:
+def _drifts(drift: Interval | None, usable: Sequence[TrialRecord], limits: Thresholds) -> str:
     """E10: why a cell that is not steady is refused; empty when it may count."""
     if drift is None or drift.low is None or drift.high is None:
         return ""
@@ -146,8 +146,18 @@ def _drifts(drift: Interval | None, limits: Thresholds) -> str:
     return (
         f"not steady: from the first to the second half of the window throughput changed by "
         f"{percent(drift.value - 1, 1)} [{percent(drift.low - 1, 1)}, {percent(drift.high - 1, 1)}]; "
-        "a longer ramp_up or duration lets it settle"
+        f"{_settles(usable)}"
     )
+
+
+def _settles(usable: Sequence[TrialRecord]) -> str:
+    """By how much the window should begin later, by the trials' own cuts (MSER), where these tell."""
+    cuts = sorted(r.figures["steady_from_s"] for r in usable if r.figures.get("steady_from_s") is not None)
+    late = [cut - r.window["from_s"] for r in usable for cut in [r.figures.get("steady_from_s")] if cut and r.window]
+    more = max(late, default=0)
+    if not cuts or more <= 0:
+        return "a longer ramp_up and duration let it settle"
+    return f"its trials are steady from second {cuts[-1]} on: make ramp_up and duration {more:.0f} s longer"
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -11,7 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import ceiling, engines, instrument, plan, probes, provenance, search, sizing, traffic, trial, units
+from harness import (
+    ceiling,
+    engines,
+    instrument,
+    limits,
+    plan,
+    probes,
+    provenance,
+    search,
+    sizing,
+    traffic,
+    trial,
+    units,
+)
 from harness.ansible import Ansible
 from harness.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
@@ -156,11 +169,22 @@ class Study:
         if "instrument" not in self._record and not self._grid.instrument_check:
             site = instrument.site_of(self._record)
             self._record["instrument"] = instrument.last(self._directory.path.parent, site)
+        self._warn_of_limits(reader)
         bench.ceiling_per_s = (self._record.get("ceiling") or {}).get("per_s")
         hosts = self._record["environment"].get("hosts", {})
         bench.cpu_models = {name: str(machine.get("cpu", "")) for name, machine in hosts.items()}
         self._directory.write_json("study.json", self._record)
         return bench
+
+    def _warn_of_limits(self, reader: probes.Probes) -> None:
+        """Say what the most users will not fit into; some studies want just that, so it is no refusal."""
+        environment = self._record["environment"]
+        cores = int(environment["hosts"].get(self._inventory.balancer.name, environment["machine"])["cores"])
+        connections = limits.connections_of(environment["nginx_configuration"], cores)
+        host = limits.parse(reader.run_in(self._inventory.generator, limits.COMMAND))
+        most = max(planned.cell.vusers for planned in self._plan)
+        for sentence in limits.warnings(most, len(self._inventory.generators), connections, host):
+            self._tell(Said(sentence, warning=True))
 
     def _measure_ceiling(self, bench: traffic.Bench) -> None:
         began = time.monotonic()

@@ -7,6 +7,7 @@ three topologies, so below six of them it is not fitted at all.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,32 @@ def karp_flatt(speedup: float, servers: float) -> float | None:
     with m points at overhead, a constant one at something serial.
     """
     return None if servers <= 1 or speedup <= 0 else (1 / speedup - 1 / servers) / (1 - 1 / servers)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Growth without a law: by servers, E(m) and the serial fraction.
+
+    `suspect` where the fraction falls: neither contention nor coherency does that, so the smallest
+    topology was read too high, or all is noise.
+    """
+
+    efficiency: dict[int, float]
+    serial: dict[int, float]
+    suspect: bool
+
+
+def shape(rates: Mapping[int, float]) -> Shape | None:
+    """E(m) and Karp–Flatt of mean rates by number of servers; None below two topologies."""
+    if len(rates) < 2:
+        return None
+    smallest = min(rates)
+    of = {m: efficiency(rate, m, rates[smallest], smallest) for m, rate in sorted(rates.items()) if m > smallest}
+    fractions = {m: karp_flatt(e * m / smallest, m / smallest) for m, e in of.items()}
+    serial = {m: fraction for m, fraction in fractions.items() if fraction is not None}
+    values = list(serial.values())
+    falls = any(b < a - 0.01 for a, b in itertools.pairwise(values))
+    return Shape(of, serial, falls)
 
 
 def fit(rates: Mapping[int, Sequence[float]]) -> Law | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from harness import addresses, configuration, engines, inventory, plan, prediction, stopping, units
+from harness import addresses, configuration, engines, inventory, limits, plan, prediction, stopping, units
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -119,6 +119,7 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     hosts = describe(root, path, grid.inventory)
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_addresses(path, hosts)
+    check_credits(path, hosts)
     engines.check(grid, hosts)
     effective = configuration.effective(grid, hosts)
     setting = Setting(grid, hosts, path, effective, configuration.directory_for(results, grid, effective))
@@ -132,6 +133,17 @@ def check_addresses(path: Path, hosts: Inventory) -> None:
     found = addresses.problems(told)
     if found:
         raise BadInput(*(f"{path}: {problem}" for problem in found))
+
+
+def check_credits(path: Path, hosts: Inventory) -> None:
+    """Refuse hosts whose CPU may run out of credits in the middle (rule E11); raises BadInput."""
+    told = [(h.name, *(str(h.variables.get(f"study_{key}") or "") for key in KEYS)) for h in hosts.hosts]
+    found = limits.burstable([(name, kind, mode) for name, kind, mode in told])
+    if found:
+        raise BadInput(*(f"{path}: {problem}" for problem in found))
+
+
+KEYS = ("instance_type", "cpu_credits")
 
 
 def check_budget(where: str, setting: Setting) -> None:

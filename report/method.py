@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import blocks, search
+from harness import blocks, scalability, search
 from harness.cells import Summary
 from harness.results import TrialData
+from harness.words import load_name
 from report import format as text
 
 
@@ -150,9 +151,33 @@ def _laws(summary: Summary) -> str:
             f"κ = {law.kappa.value:.4f} [{law.kappa.low:.4f}, {law.kappa.high:.4f}]{pinned}; "
             f"{law.next_servers} servers would give {text.rate_interval(law.next)} requests per second{peak}"
         )
-    return "; ".join(told) or (
-        "no law of scalability is fitted: that takes six topologies limited by servers at one load"
+    if told:
+        return "; ".join(told)
+    return "; ".join(
+        [*_shapes(summary), "no law of scalability is fitted: that takes six topologies limited by servers at one load"]
     )
+
+
+def _shapes(summary: Summary) -> list[str]:
+    """Efficiencies and serial fractions by load, of the cells that servers limited."""
+    loads: dict[str, dict[int, float]] = {}
+    for cell in summary.cells:
+        if cell.verdict == "server" and cell.tps is not None:
+            loads.setdefault(load_name(cell.others), {})[cell.servers] = cell.tps.value
+    told = []
+    for load, rates in loads.items():
+        found = scalability.shape(rates)
+        if found is None:
+            continue
+        each = ", ".join(f"E({m}) = {text.percent(e)}" for m, e in found.efficiency.items())
+        serial = ", ".join(f"{fraction:.3f}" for fraction in found.serial.values())
+        odd = (
+            "; it falls, which neither contention nor coherency does: the smallest topology was read too high, or noise"
+            if found.suspect
+            else ""
+        )
+        told.append(f"at {load} {each} of the smallest topology’s, serial fraction (Karp–Flatt) {serial}{odd}")
+    return told
 
 
 def _instrument(study: dict[str, Any]) -> str:

@@ -53,13 +53,14 @@ def started(tmp_path: Path, name: str, **more: Any) -> subprocess.Popen[str]:
 
 
 def test_a_starved_generator_is_the_limit(tmp_path: Path) -> None:
-    records = measured(tmp_path, "starved", vars={"locust_cpus": 0.08, "ml_server_cpus": 0.6})
+    records = measured(tmp_path, "starved", vars={"locust_cpus": 0.12, "ml_server_cpus": 0.3})
     assert records[0]["outcome"] == "refused"
     assert records[0]["verdict"]["limit"] == "generator", told(records[0])
 
 
 def test_an_nginx_with_64_connections_is_the_limit(tmp_path: Path) -> None:
-    records = measured(tmp_path, "connections", vars={"nginx_lb_worker_connections": 64})
+    factors = {"servers": [1], "vusers": [900]}
+    records = measured(tmp_path, "connections", factors=factors, vars={"nginx_lb_worker_connections": 64})
     assert records[0]["verdict"]["limit"] == "balancer", told(records[0])
     assert "worker_connections are not enough" in records[0]["verdict"]["why"]
 
@@ -87,9 +88,8 @@ def test_a_server_that_runs_out_of_memory_is_down(tmp_path: Path) -> None:
 
 
 def test_a_pool_of_threads_is_the_limit_while_the_cpu_is_idle(tmp_path: Path) -> None:
-    records = measured(
-        tmp_path, "plateau", vars={"ml_server_app": "service.faults:plateau", "ml_server_cpus": 0.7, "locust_cpus": 0.6}
-    )
+    plateau = {"ml_server_app": "service.faults:plateau", "ml_server_cpus": 0.3, "locust_cpus": 0.5}
+    records = measured(tmp_path, "plateau", vars=plateau)
     assert records[0]["verdict"]["limit"] == "server", told(records[0])
     assert "requests wait for a slot, not for the CPU" in records[0]["verdict"]["why"]
 

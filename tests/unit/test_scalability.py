@@ -62,3 +62,16 @@ def test_efficiency_and_serial_fraction() -> None:
     assert scalability.efficiency(504, 2, 280, 1) == pytest.approx(0.9)
     assert scalability.karp_flatt(1.8, 2) == pytest.approx(1 / 9)
     assert scalability.karp_flatt(1.0, 1) is None
+
+
+def test_the_articles_readings_get_no_law_and_a_suspect_baseline() -> None:
+    """1.8 and then 1.46: the second step is nearer to its ideal than the first."""
+    article = scalability.shape({1: 280.0, 2: 280 * 1.8, 3: 280 * 1.8 * 1.46})
+    assert article is not None
+    assert article.suspect
+    assert article.efficiency[3] == pytest.approx(0.876)
+    contended = scalability.shape({m: 280 * m / (1 + 0.05 * (m - 1)) for m in (1, 2, 3)})
+    assert contended is not None
+    assert not contended.suspect
+    assert contended.serial[2] == pytest.approx(0.05, abs=0.001)
+    assert scalability.shape({2: 500.0}) is None
