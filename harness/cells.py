@@ -9,10 +9,11 @@ from typing import Any
 from harness import blocks, intervals, scalability, search
 from harness.errors import BadInput
 from harness.findings import Finding
-from harness.gains import CellSummary, Gain, all_gains, at_saturation, saturated, summarise
+from harness.gains import Gain, all_gains, at_saturation
 from harness.gridmodel import Grid
 from harness.intervals import Interval
 from harness.results import StudyDirectory, TrialRecord
+from harness.summary import CellSummary, saturated, summarise
 from harness.thresholds import Thresholds
 from harness.words import load_name, percent
 

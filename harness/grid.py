@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
-from harness.gridmodel import MOST_CELLS, MOST_USERS, Grid, Level, check_count
+from harness.extent import MOST_USERS
+from harness.gridmodel import MOST_CELLS, Grid, Level, check_count
 from harness.yamlfile import Document, Path_, load
 
 OWN_FACTORS = ("servers", "vusers")

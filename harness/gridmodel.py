@@ -6,9 +6,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     field_validator,
@@ -16,20 +14,14 @@ from pydantic import (
 )
 
 from harness import units
+from harness.extent import MOST_USERS, Part, Repeats, Search, as_repeats, plain_repeats
 from harness.thresholds import Count, Duration, Share, Thresholds
 
 Level = bool | int | float | str
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
+Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
 LONGEST_TRIAL_S = 3600.0
-MOST_USERS = 50_000
 MOST_CELLS = 10_000
-MOST_REPEATS = 100
-
-
-class Part(BaseModel):
-    """Frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Load(Part):
@@ -66,7 +58,7 @@ class Request(Part):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: str
     json_body: Any = Field(default=None, alias="json")
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default={})
     expect_status: tuple[int, ...] = (200,)
     expect_body: str | None = Field(default=None, description="regular expression the body must hold")
 
@@ -141,68 +133,6 @@ class Budget(Part):
     cost: Money | None = None
 
 
-class Search(Part):
-    """Loads to search for each topology's limit: from `from` to `to` users, to `until` of itself."""
-
-    least: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True, alias="from")]
-    most: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True, alias="to")]
-    until: Share = 0.05
-
-    @model_validator(mode="after")
-    def _is_a_span(self) -> Search:
-        if self.most <= self.least:
-            raise ValueError(f"to is {self.most}, not above from {self.least}; write them the other way round")
-        if not 0.01 <= self.until <= 0.5:
-            raise ValueError(f"until is {self.until:.0%}; from 1% to 50%")
-        return self
-
-
-class Repeats(Part):
-    """How many blocks (rule E16): from `min` to `max`, and no more once every watched gain is within `until`.
-
-    Without `until` it is ±10 % in a lab, whose neighbours nobody knows, and ±5 % on hosts.
-    """
-
-    min: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)]
-    max: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)]
-    until: Share | None = None
-
-    @model_validator(mode="after")
-    def _is_a_span(self) -> Repeats:
-        if self.max < self.min:
-            raise ValueError(f"max is {self.max}, below min {self.min}; write them the other way round")
-        if self.max > self.min and self.min < 3:
-            raise ValueError(f"min is {self.min}; to stop by the interval it takes 3 blocks at least")
-        if self.until is not None and not self.until:
-            raise ValueError("until is 0%; write how narrow a gain should be, as in ±5%")
-        return self
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the number is settled beforehand."""
-        return self.min == self.max
-
-    def target(self, kind: str) -> float:
-        """The half width that is asked for, as a share; `kind` is the inventory's."""
-        return self.until if self.until is not None else 0.05 if kind == "hosts" else 0.10
-
-
-def _repeats(value: object) -> object:
-    """A bare number is that many; `min`, `max` and `until` are a rule."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 1 <= value <= MOST_REPEATS:
-            raise ValueError(f"got {value}; whole numbers from 1 to {MOST_REPEATS} are allowed")
-        return {"min": value, "max": value}
-    if not isinstance(value, dict | Repeats):
-        raise ValueError(f"got {value!r}; write a whole number, or {{min: 5, max: 12, until: ±5%}}")
-    return value
-
-
-def _plain_repeats(value: Repeats) -> object:
-    told = value.model_dump(mode="json", exclude_none=True)
-    return value.min if value.fixed else told
-
-
 class Grid(Part):
     """One study as its author wrote it."""
 
@@ -216,8 +146,8 @@ class Grid(Part):
     load: Load
     request: Request
     service: Service = Service()
-    repeats: Annotated[Repeats, BeforeValidator(_repeats), PlainSerializer(_plain_repeats, when_used="json")] = Repeats(
-        min=5, max=5
+    repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = (
+        Repeats(min=5, max=5)
     )
     seed: Count = 2024
     instrument_check: bool = Field(

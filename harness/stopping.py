@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from harness import plan, search
 from harness.cells import summarise_records
+from harness.extent import Repeats
 from harness.gains import Gain
 from harness.grid import Cell
-from harness.gridmodel import Grid, Repeats
+from harness.gridmodel import Grid
 from harness.plan import PlannedTrial
 from harness.results import TrialRecord
 from harness.words import percent

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.findings import Finding
-from harness.gains import CellSummary, Gain
+from harness.gains import Gain
+from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text
 

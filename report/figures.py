@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.gains import CellSummary, Gain
+from harness.gains import Gain
 from harness.results import TrialData
+from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text
 from report.parts import Chart

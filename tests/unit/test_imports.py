@@ -30,6 +30,7 @@ PURE = [
     "harness/tables.py",
     "harness/verdict.py",
     "harness/gains.py",
+    "harness/summary.py",
     "harness/stats.py",
     "report/model.py",
     "report/format.py",

@@ -3,7 +3,8 @@
 import pytest
 
 from harness import cells, search, stopping
-from harness.gridmodel import Grid, Objectives, Search
+from harness.extent import Search
+from harness.gridmodel import Grid, Objectives
 from harness.results import TrialRecord
 from tests.builders import record
 from tests.unit.test_grid import grid

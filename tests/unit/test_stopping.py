@@ -1,7 +1,7 @@
 """Rule E16: enough is settled before the first trial, and the plan follows from what is recorded."""
 
 from harness import stopping
-from harness.gridmodel import Repeats
+from harness.extent import Repeats
 from harness.results import TrialRecord
 from tests.builders import record
 from tests.unit.test_grid import grid
