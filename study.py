@@ -28,6 +28,7 @@ from commands import directory, machine  # noqa: E402
 from harness import errors  # noqa: E402
 from harness.console import Console, clock, trials  # noqa: E402
 from harness.errors import Interrupted, StudyError  # noqa: E402
+from harness.events import Event, TrialEnded  # noqa: E402
 from harness.grid import expand  # noqa: E402
 from harness.setting import Setting, resolve, what_changed  # noqa: E402
 
@@ -105,7 +106,37 @@ def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
 
     system.prepare(ROOT, console.say)
     log_to(setting.directory.path / "log" / "study.log")
-    return runner.Study(ROOT, setting, console, lambda: interrupts.asked).run()
+    with Live(setting.directory.path, console) as live:
+        return runner.Study(ROOT, setting, live, lambda: interrupts.asked).run()
+
+
+class Live:
+    """Tells the console, and renders the page again after every trial, in a process that yields to all others."""
+
+    def __init__(self, directory: Path, console: Console) -> None:
+        self._command = [sys.executable, str(ROOT / "study.py"), "report", str(directory), "--format=html", "--quiet"]
+        self._console = console
+        self._rendering: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Live":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._rendering is not None:
+            self._rendering.wait()
+
+    def __call__(self, event: Event) -> None:
+        self._console(event)
+        busy = self._rendering is not None and self._rendering.poll() is None
+        if isinstance(event, TrialEnded) and not busy:
+            self._rendering = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is the study's
+                env={**os.environ, "SCALE_OUT_ENTERED": "1", "SCALE_OUT_NICE": "19"},
+            )
 
 
 def tell_change(console: Console, setting: Setting) -> None:
@@ -149,16 +180,16 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     if not directory.trials():
         console.say("nothing was measured")
         return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
-    from harness import cells  # scipy takes a second to load
+    from harness import cells, objectives  # scipy takes a second to load
 
     summary = cells.from_directory(directory)
     console.outcomes(list(directory.trials().values()))
     console.gains(summary.gains)
     if setting.grid.instrument_check and not interrupted:
         tell_instrument(console, setting, summary.gains)
-    missed = cells.missed_objectives(setting.grid, summary.cells)
-    for line in missed:
-        console.warn(f"objective not met: {line}")
+    missed = [judged for judged in objectives.judge(summary) if not judged.met]
+    for judged in missed:
+        console.warn(f"objective not met: {judged.text}")
     for name in ("report.pdf", "report.html"):
         if (directory.path / name).exists():
             console.say(f"{name}: {directory.path / name}")
@@ -233,6 +264,7 @@ app.command()(machine.down)
 
 def main() -> None:
     """Run a command; expected failures become one message and their exit code."""
+    os.nice(int(os.environ.get("SCALE_OUT_NICE", "0")))
     try:
         app()
     except StudyError as error:

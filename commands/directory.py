@@ -1,5 +1,6 @@
 """Commands on a study's directory; none touches a host."""
 
+import enum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,18 +14,44 @@ Directory = Annotated[Path, typer.Argument(help="A study's directory, results/<n
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
 
 
+class Format(enum.StrEnum):
+    """What `report` makes."""
+
+    ALL = "all"
+    HTML = "html"
+    PDF = "pdf"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+
+
+class Paper(enum.StrEnum):
+    """Sizes of paper."""
+
+    A4 = "A4"
+    LETTER = "Letter"
+
+
 def report(
-    directory: Annotated[Path, typer.Argument(help="A study's directory, results/<name>-<hash>.")],
+    directory: Directory,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when all went well.")] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="html, pdf, or all; markdown and junit go to standard output.")
+    ] = Format.ALL,
+    paper: Annotated[Paper, typer.Option("--paper", help="Size of the PDF's pages.")] = Paper.A4,
 ) -> None:
     """Render report.pdf, report.html and the tables of a study again; touches no host."""
-    from report import build
+    from report import brief, build
 
     console = Console()
     study = StudyDirectory(directory)
     if study.read_json("study.json") is None:
         raise BadInput(f"{directory}: there is no study.json; give a directory below results/")
-    for path in build.write(study):
+    if form in (Format.MARKDOWN, Format.JUNIT):
+        made = brief.markdown if form == Format.MARKDOWN else brief.junit
+        console.plain(made(*build.model_of(study)))
+        return
+    kinds = {"html", "pdf"} if form == Format.ALL else {form.value}
+    for path in build.write(study, kinds, paper.value):
         if not quiet:
             console.say(str(path))
 

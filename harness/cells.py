@@ -120,19 +120,3 @@ def _laws(cells: Sequence[CellSummary]) -> dict[str, scalability.Law]:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
     fitted = {load: scalability.fit(rates) for load, rates in loads.items()}
     return {load: law for load, law in fitted.items() if law is not None}
-
-
-def missed_objectives(grid: Grid, cells: list[CellSummary]) -> list[str]:
-    """What the grid's objectives ask for and a cell does not reach, one line each."""
-    wanted = grid.objectives
-    missed = []
-    for cell in cells:
-        name = ", ".join(f"{factor} {level}" for factor, level in cell.cell.items())
-        p95_ms = cell.latency_ms.get("p95")
-        if wanted.error_rate is not None and (cell.error_rate is None or cell.error_rate > wanted.error_rate):
-            got = "not measured" if cell.error_rate is None else f"{percent(cell.error_rate, 2)}"
-            missed.append(f"{name}: error rate {got}, wanted at most {percent(wanted.error_rate, 2)}")
-        if wanted.p95 is not None and (p95_ms is None or p95_ms > wanted.p95 * 1000):
-            got = "not measured" if p95_ms is None else f"{p95_ms:.0f} ms"
-            missed.append(f"{name}: p95 {got}, wanted at most {wanted.p95 * 1000:.0f} ms")
-    return missed

@@ -151,6 +151,10 @@ class Console:
         for line in text.splitlines():
             self._err.print(f"[red]error:[/] {escape(line)}")
 
+    def plain(self, text: str) -> None:
+        """Text as it is, for other programs."""
+        sys.stdout.write(text)
+
     def json(self, data: object) -> None:
         """Plain data as JSON."""
         sys.stdout.write(json.dumps(data, indent=1, default=str) + "\n")

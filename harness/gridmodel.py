@@ -124,6 +124,9 @@ class Objectives(Part):
 
     error_rate: Share | None = None
     p95: Duration | None = None
+    gain: dict[Annotated[int, Field(ge=2)], Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="to how many servers → the gain that this step must show, as in {2: 1.7}"
+    )
 
 
 class Budget(Part):

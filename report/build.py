@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from harness import cells, tables
@@ -22,15 +23,17 @@ def model_of(study: StudyDirectory) -> tuple[Report, cells.Summary]:
     return model.build(said, summary, trials, study.path.name), summary
 
 
-def write(study: StudyDirectory) -> list[Path]:
-    """Render everything; returns the files, each replaced whole."""
+def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf"), paper: str = "A4") -> list[Path]:
+    """Render "html" and "pdf" and the tables; returns the files, each replaced whole."""
     report, summary = model_of(study)
     files = {
         "cells.csv": tables.cells_csv(summary).encode(),
         "gains.csv": tables.gains_csv(summary).encode(),
-        "report.html": render.html(report).encode(),
-        "report.pdf": render.pdf(report),
     }
+    if "html" in kinds:
+        files["report.html"] = render.html(report).encode()
+    if "pdf" in kinds:
+        files["report.pdf"] = render.pdf(report, paper)
     for name, content in files.items():
         replace(study.path / name, content)
     return [study.path / name for name in files]

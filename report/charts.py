@@ -33,11 +33,11 @@ Rows = list[dict[str, Any]]
 TPS = "successful requests per second"
 
 
-def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows) -> Spec:
+def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: float | None = None) -> Spec:
     """Mean successful TPS by number of servers, a line for each load.
 
     Rows of `cells`: load, servers, tps, low, high; of `trials`: load, servers, tps, trial; of `ideals`:
-    load, servers, tps; of `labels`: load, servers, at, label.
+    load, servers, tps; of `labels`: load, servers, at, label. `ceiling` is what the generator reaches.
     """
     loads = list(dict.fromkeys(row["load"] for row in cells))
     servers = sorted({row["servers"] for row in cells})
@@ -77,7 +77,47 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows) -> Spec:
         .mark_text(align="left", dx=8, fontWeight=600)
         .encode(x=x, y=alt.Y("at:Q", title=TPS), text="label:N", color=colour),
     ]
+    if ceiling is not None:
+        line = [{"tps": ceiling, "servers": servers[0] - 0.15, "label": "the generator’s ceiling"}]
+        limit = alt.Chart(_data(line))
+        layers.append(limit.mark_rule(strokeWidth=0.8, color=theme.QUIET).encode(y=y))
+        layers.append(limit.mark_text(align="left", dx=4, dy=-5, color=theme.QUIET).encode(x=x, y=y, text="label:N"))
     return _finish(alt.layer(*layers).properties(width=430, height=230))
+
+
+def latency(rows: list[dict[str, Any]]) -> Spec:
+    """Latency by percentile, a panel for each load: percentiles on an axis of what lies beyond, both logarithmic.
+
+    Rows: load, topology, percentile, ms.
+    """
+    loads = list(dict.fromkeys(row["load"] for row in rows))
+    topologies = list(dict.fromkeys(row["topology"] for row in rows))
+    placed = [{**row, "beyond": 100 / (100 - row["percentile"])} for row in rows]
+    last = {(row["load"], row["topology"]): row for row in placed}
+    ends = [{**row, "label": row["topology"]} for row in last.values()]
+    ticks = [100 / (100 - q) for q in (1, 50, 90, 99)]
+    names = "datum.value < 5 ? (datum.value < 1.5 ? 'p1' : 'p50') : datum.value < 50 ? 'p90' : 'p99'"
+    x = alt.X(
+        "beyond:Q",
+        scale=alt.Scale(type="log", domain=[1, max(row["beyond"] for row in placed) * 3]),
+        axis=alt.Axis(title="percentile", values=ticks, labelExpr=names, grid=False),
+    )
+    y = alt.Y("ms:Q", scale=alt.Scale(type="log"), axis=alt.Axis(title="milliseconds", tickCount=4))
+    shades = [theme.ACCENTS[i % len(theme.ACCENTS)] for i in range(len(topologies))]
+    colour = alt.Color("topology:N", scale=alt.Scale(domain=topologies, range=shades), legend=None)
+    width = max(120, 470 // max(1, len(loads)) - 20)
+    data = [{**row, "label": None} for row in placed] + [{**row, "end": True} for row in ends]
+    base = alt.Chart()
+    lines = (
+        base.transform_filter("!datum.end")
+        .mark_line(strokeWidth=1.4)
+        .encode(x=x, y=y, color=colour, tooltip=["topology:N", "percentile:Q", alt.Tooltip("ms:Q", format=".1f")])
+    )
+    labels = (
+        base.transform_filter("datum.end").mark_text(align="left", dx=5).encode(x=x, y=y, text="label:N", color=colour)
+    )
+    panel = alt.layer(lines, labels, data=_data(data)).properties(width=width, height=130)
+    return _finish(panel.facet(column=alt.Column("load:N", sort=loads, title=None)))
 
 
 def series(rows: list[dict[str, Any]], window: tuple[float, float]) -> Spec:

@@ -19,7 +19,7 @@ def _label(cell: CellSummary) -> str:
 LABEL_HEIGHT = 0.055  # of the chart's height
 
 
-def headline(cells: list[CellSummary], trials: dict[str, TrialData]) -> Chart | None:
+def headline(cells: list[CellSummary], trials: dict[str, TrialData], ceiling: float | None = None) -> Chart | None:
     """Mean TPS by number of servers; None when no cell has any."""
     rows: list[dict[str, Any]] = []
     for cell in cells:
@@ -52,7 +52,14 @@ def headline(cells: list[CellSummary], trials: dict[str, TrialData]) -> Chart | 
     ]
     return Chart(
         "headline",
-        {"cells": rows, "trials": dots, "ideals": ideals, "labels": spread(labels)},
+        {
+            "cells": rows,
+            "trials": dots,
+            "ideals": ideals,
+            "labels": spread(labels),
+            # Far above everything it would only press the lines together; the text tells it then.
+            "ceiling": ceiling if ceiling is not None and ceiling < 2.5 * max(r["tps"] for r in rows) else None,
+        },
         "Throughput by number of servers: "
         + "; ".join(
             f"{r['load']}, {text.count(r['servers'], 'server')}: {text.rate(r['tps'])} per second" for r in rows

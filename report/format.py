@@ -56,7 +56,10 @@ def percent(share: float | None, digits: int = 0) -> str:
         return NOTHING
     if digits == 0 and 0 < abs(share) < 0.01:
         return "< 1 %" if share > 0 else "> −1 %"
-    return f"{share * 100:.{digits}f} %".replace("-", "−")
+    shown = f"{share * 100:.{digits}f}"
+    if float(shown) == 0:
+        shown = shown.removeprefix("-")
+    return f"{shown} %".replace("-", "−")
 
 
 def milliseconds(value: float | None) -> str:

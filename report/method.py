@@ -127,10 +127,10 @@ def _noise(summary: Summary, trials: dict[str, TrialData]) -> str:
     if summary.noise is None:
         return ""
     k = max(1, _blocks(trials))
+    least = _at_least(blocks.smallest_gain(summary.noise, k))
     told = (
         f"a trial's throughput varies by {text.percent(summary.noise.spread, 1)} beside its block's drift; with "
-        f"{text.count(k, 'block')} a gain below {text.percent(blocks.smallest_gain(summary.noise, k), 1)} cannot be "
-        "told from none"
+        f"{text.count(k, 'block')} a gain below {least} cannot be told from none"
     )
     if summary.sentinel is not None:
         told += (
@@ -138,6 +138,10 @@ def _noise(summary: Summary, trials: dict[str, TrialData]) -> str:
             f"{text.ratio_interval(summary.sentinel)}"
         )
     return told
+
+
+def _at_least(share: float) -> str:
+    return text.percent(max(share, 0.001), 1)
 
 
 def _laws(summary: Summary) -> str:

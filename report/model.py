@@ -12,7 +12,7 @@ import yaml
 
 from harness.cells import Summary
 from harness.results import TrialData
-from report import answer, figures, method, sections
+from report import answer, article, figures, latency, limits, method, sections, validity
 from report.parts import Chart, Table
 
 
@@ -32,6 +32,12 @@ class Report:
     gain_plot: Chart | None
     series: Chart | None
     cells: Table
+    limits: Table
+    latency_chart: Chart | None
+    latency: Table
+    validity: Table
+    article: Table | None
+    article_why: str
     trials: Table
     facts: list[tuple[str, str]]
     thresholds: Table
@@ -58,11 +64,17 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         answer=answer.answer(gains, cells),
         where=_where(study),
         findings=answer.findings(gains, cells, grid.load.think_time, summary.findings),
-        headline=figures.headline(cells, counted),
+        headline=figures.headline(cells, counted, (study.get("ceiling") or {}).get("per_s")),
         gains=sections.gain_tables(gains, cells),
         gain_plot=figures.gain_plot(gains),
         series=figures.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         cells=sections.cell_table(cells),
+        limits=limits.table(cells, counted),
+        latency_chart=latency.chart(cells, counted),
+        latency=latency.table(cells, counted),
+        validity=validity.table(counted),
+        article=article.table(gains, cells),
+        article_why=article.WHY,
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
         thresholds=sections.threshold_table(grid.evidence),

@@ -32,13 +32,16 @@ def specification(chart: Chart) -> Spec:
         "headline": charts.headline,
         "series": charts.series,
         "gains": charts.gains,
+        "latency": charts.latency,
     }
     return draw[chart.name](**chart.arguments)
 
 
 def html(report: Report) -> str:
     """The report for a screen, with interactive charts."""
-    shown = [chart for chart in (report.headline, report.gain_plot, report.series) if chart is not None]
+    shown = [
+        chart for chart in (report.headline, report.gain_plot, report.series, report.latency_chart) if chart is not None
+    ]
     specs = {chart.name: specification(chart) for chart in shown}
 
     def figure(chart: Chart) -> Markup:
@@ -50,8 +53,8 @@ def html(report: Report) -> str:
     return _page(report, figure, _fonts() + _css("common") + _css("screen"), scripts)
 
 
-def pdf(report: Report) -> bytes:
-    """The report for paper: vectors, embedded fonts, bookmarks; the same bytes for the same model."""
+def pdf(report: Report, paper: str = "A4") -> bytes:
+    """The report for paper (A4 or Letter): vectors, embedded fonts, bookmarks; the same bytes for the same model."""
 
     def figure(chart: Chart) -> Markup:
         drawn = charts.svg(specification(chart))
@@ -59,7 +62,7 @@ def pdf(report: Report) -> bytes:
         inline = Markup('<div role="img" aria-label="{}">{}</div>')
         return _figure(chart, inline.format(chart.alternative, _own(drawn)))
 
-    style = _css("common") + _css("paper").replace("{{HASH}}", report.hash)
+    style = _css("common") + _css("paper").replace("{{HASH}}", report.hash).replace("{{PAPER}}", paper)
     fonts = FontConfiguration()
     # Only what the document itself carries; anything else is a mistake, and stops the rendering.
     fetcher = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
@@ -90,6 +93,7 @@ def _page(report: Report, figure: object, style: str, scripts: list[str]) -> str
         table=parts.table,  # type: ignore[attr-defined] # a template's macros are attributes of its module
         style=_own(style),
         scripts=[_own(script) for script in scripts],
+        live=bool(scripts),
     )
 
 

@@ -57,35 +57,21 @@ def _interval(gain: Gain) -> str:
 
 
 def cell_table(cells: list[CellSummary]) -> Table:
-    """One row a cell: figures, outcome and what limited it."""
-    columns = [
-        "cell",
-        "TPS",
-        "peak TPS",
-        "p50 ms",
-        "p95 ms",
-        "p99 ms",
-        "errors",
-        "usable",
-        "outcome",
-        "limited by",
-        "because",
-    ]
+    """One row a cell: its figures and its outcome."""
+    columns = ["cell", "TPS", "peak TPS", "per server", "errors", "usable", "outcome"]
     rows = [
         [
             answer.cell_name(cell),
             text.rate_interval(cell.tps),
             text.rate(cell.tps_peak),
-            *(text.milliseconds(cell.latency_ms.get(p)) for p in ("p50", "p95", "p99")),
+            text.rate(cell.tps.value / cell.servers if cell.tps else None),
             text.percent(cell.error_rate, 1),
             f"{cell.usable} of {cell.trials}",
             cell.outcome.replace("_", " "),
-            cell.verdict if cell.usable else text.NOTHING,
-            cell.verdict_why if cell.usable else cell.cause,
         ]
         for cell in cells
     ]
-    return Table(columns, rows, (1, 2, 3, 4, 5, 6, 7))
+    return Table(columns, rows, (1, 2, 3, 4, 5))
 
 
 def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:

@@ -1,0 +1,51 @@
+"""The answer in short, for places that show no page: Markdown for a pull request, JUnit for a CI server. Pure."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+from harness import objectives
+from harness.cells import Summary
+from report import answer
+from report import format as text
+from report.model import Report
+
+
+def markdown(report: Report, summary: Summary) -> str:
+    """Answer, gains and objectives."""
+    lines = [f"### {report.title}: how much more do more servers bring?", ""]
+    lines += [*(f"**{sentence}**" for sentence in report.answer), ""]
+    for caption, table in report.gains:
+        lines += [f"{caption}:", "", _row(table.columns), _row(["---"] * len(table.columns))]
+        lines += [*(_row(row) for row in table.rows), ""]
+    lines += [*(f"- {finding}" for finding in report.findings), ""]
+    judged = objectives.judge(summary)
+    lines += [f"- {'met' if one.met else '**not met**'}: {one.text}" for one in judged]
+    lines += [""] if judged else []
+    return "\n".join([*lines, f"{report.where} Configuration {report.hash}, {report.state}.", ""])
+
+
+def _row(fields: list[str]) -> str:
+    return "| " + " | ".join(field.replace("|", "\\|") for field in fields) + " |"
+
+
+def junit(report: Report, summary: Summary) -> str:
+    """One test case for each cell (was it measured?) and each objective."""
+    judged = objectives.judge(summary)
+    bad = [one for one in judged if not one.met]
+    lost = [cell for cell in summary.cells if not cell.usable]
+    suite = ElementTree.Element(
+        "testsuite", name=report.title, tests=str(len(judged) + len(summary.cells)), failures=str(len(bad) + len(lost))
+    )
+    for cell in summary.cells:
+        case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=answer.cell_name(cell))
+        if not cell.usable:
+            ElementTree.SubElement(case, "failure", message=cell.cause).text = cell.outcome
+        else:
+            ElementTree.SubElement(case, "system-out").text = f"{text.rate_interval(cell.tps)} requests per second"
+    for one in judged:
+        case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=one.name)
+        if not one.met:
+            ElementTree.SubElement(case, "failure", message=one.text)
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

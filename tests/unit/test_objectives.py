@@ -1,0 +1,60 @@
+"""What an author wants, and whether it was reached; the short forms that tell it to a CI server."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import cells, objectives
+from harness.results import StudyDirectory
+from report import brief, build
+from tests.builders import study
+
+ONE: list[float | None] = [280, 284, 277, 281, 279]
+TWO: list[float | None] = [510, 517, 503, 512, 508]  # 1.82 times ONE, [1.80, 1.84]
+
+
+def made(tmp_path: Path, wanted: dict[str, Any], **more: Any) -> StudyDirectory:
+    return study(StudyDirectory(tmp_path / "s-1"), {(1, 100): ONE, (2, 100): TWO}, objectives=wanted, **more)
+
+
+@pytest.mark.parametrize(
+    ("least", "met", "words"),
+    [
+        (1.7, True, "1.82× [1.8"),
+        (1.82, False, "which the interval does not show"),
+        (1.95, False, "wanted at least 1.95×"),
+    ],
+)
+def test_a_gain_is_reached_when_its_whole_interval_is(tmp_path: Path, least: float, met: bool, words: str) -> None:
+    (judged,) = objectives.judge(cells.from_directory(made(tmp_path, {"gain": {2: least}})))
+    assert judged.met is met
+    assert words in judged.text
+
+
+def test_a_load_that_cannot_show_a_gain_does_not_judge_it(tmp_path: Path) -> None:
+    limits = {(1, 100): "users", (2, 100): "users"}
+    assert objectives.judge(cells.from_directory(made(tmp_path, {"gain": {2: 1.7}}, limits=limits))) == []
+
+
+def test_cells_that_were_not_measured_reach_nothing(tmp_path: Path) -> None:
+    directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): [None]}, objectives={"error_rate": "1%"})
+    (judged,) = objectives.judge(cells.from_directory(directory))
+    assert not judged.met
+    assert "not measured" in judged.text
+
+
+def test_markdown_holds_the_answer_the_gains_and_the_objectives(tmp_path: Path) -> None:
+    text = brief.markdown(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
+    assert "**At 100 users a second server gave 1.820× [1.817, 1.823]" in text
+    assert "| 1 → 2 | 1.820× |" in text
+    assert "- **not met**: 100 users: gain of 1 → 2 servers 1.82×" in text
+
+
+def test_junit_fails_what_was_not_reached(tmp_path: Path) -> None:
+    text = brief.junit(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
+    suite = ElementTree.fromstring(text.split("\n", 1)[1])  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    failed = [case.get("name") for case in suite if case.find("failure") is not None]
+    assert failed == ["100 users: gain of 1 → 2 servers"]

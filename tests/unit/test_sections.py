@@ -1,0 +1,71 @@
+"""Sections of the report: what limited each cell, latencies, validity, the article."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import cells
+from harness.results import StudyDirectory, TrialData
+from harness.summary import CellSummary
+from report import article, latency, limits, validity
+from tests.builders import measured_study, study
+
+Measured = tuple[list[CellSummary], dict[str, TrialData]]
+Rates = dict[tuple[int, int], list[float | None]]
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Measured:
+    directory = measured_study(StudyDirectory(tmp_path / "study"))
+    return cells.from_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
+
+
+def test_a_cells_limit_stands_with_its_figures(measured: Measured) -> None:
+    row = limits.table(*measured).rows[0]
+    told = dict(zip(limits.COLUMNS, row, strict=True))
+    assert told["limited by"] == "server"
+    assert told["server CPU"] == "95 %"
+    assert told["throttled"] == "90 %"
+    assert told["generator CPU"] == "25 %"
+    assert "used 95 % of its CPU" in told["because"]
+
+
+def test_latencies_have_a_row_a_cell_and_a_curve(measured: Measured) -> None:
+    table = latency.table(*measured)
+    assert [row[0] for row in table.rows] == ["1 server at 2000 users", "2 servers at 2000 users"]
+    assert all(row[5] == "none" for row in table.rows)
+    chart = latency.chart(*measured)
+    assert chart is not None
+    assert {row["topology"] for row in chart.arguments["rows"]} == {"1 server", "2 servers"}
+    assert latency.chart(measured[0], {}) is None
+
+
+def test_every_rule_has_its_row_and_says_what_it_found(
+    measured: Measured,
+) -> None:
+    _, trials = measured
+    rows = {row[0]: row for row in validity.table(trials).rows}
+    assert set(rows) == set(validity.ASKED)
+    assert rows["E5"][2:] == ["6 of 6", ""]
+    first = next(iter(trials.values()))
+    first.record.findings = [{"rule": "E5", "severity": "refuse", "cause": "users got lost"}]
+    rows = {row[0]: row for row in validity.table(trials).rows}
+    assert rows["E5"][2:] == ["5 of 6", "refused 1 trial, as in: users got lost"]
+
+
+def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) -> None:
+    rates: Rates = {
+        (1, 1000): [280, 284, 277],
+        (2, 1000): [490, 492, 489],
+        (3, 1000): [491, 493, 490],
+        (1, 2000): [281, 283, 278],
+        (2, 2000): [550, 555, 548],
+        (3, 2000): [810, 820, 805],
+    }
+    whole = cells.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits={(2, 1000): "users"}))
+    table = article.table(whole.gains, whole.cells)
+    assert table is not None
+    assert [row[1] for row in table.rows] == ["about 1.8×", "about 1.46×", "no gain", "went down"]
+    assert table.rows[2][3] == "not measurable at this load"
+    small = cells.from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): [95], (2, 100): [180]}))
+    assert article.table(small.gains, small.cells) is None
