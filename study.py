@@ -244,12 +244,8 @@ def plan_command(
             f"{t.cell.slug}{' again' if t.sentinel else ''}{'' if t.path in left else ' (measured)'}" for t in block
         )
         console.say(f"block {repeat}: {', '.join(names_)}")
-    for sentence in setting.prediction():
+    for sentence in [*setting.prediction(), *setting.rule()]:
         console.say(sentence)
-    rule = grid_.repeats
-    if not rule.fixed:
-        target = f"±{rule.target(setting.inventory.kind):.0%}"
-        console.say(f"then up to block {rule.max}, of watched cells, until every watched gain is within {target}")
     priced = f", {cost:.2f} USD" if cost else ""
     console.say(f"{len(left)} of {trials(len(setting.planned))} to measure, about {clock(takes_s)}{priced}")
     console.say(f"results go to {setting.directory.path}")

@@ -79,7 +79,7 @@ class Study:
                 )
             )
             self._directory.write_json("study.json", self._record)
-            for sentence in self._setting.prediction():
+            for sentence in [*self._setting.prediction(), *self._setting.rule()]:
                 self._tell(Said(sentence))
             began = datetime.now(UTC)
             measured = 0

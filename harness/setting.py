@@ -70,6 +70,22 @@ class Setting:
             self.grid.load.think_time,
         )
 
+    def rule(self) -> list[str]:
+        """How much will be measured, where that is not a number settled beforehand."""
+        found, repeats, searched = [], self.grid.repeats, self.grid.search
+        if searched is not None:
+            found.append(
+                f"searches the limit of each topology from {searched.least} to {searched.most} users; the other trials "
+                "follow from what is found"
+            )
+        if not repeats.fixed:
+            target = f"±{repeats.target(self.inventory.kind):.0%}"
+            found.append(
+                f"{repeats.min} blocks, then up to {repeats.max} of the watched cells until every watched gain is "
+                f"within {target}"
+            )
+        return found
+
     def takes_s(self, trials: list[PlannedTrial]) -> float:
         """Seconds that these trials will take, with what comes before and after."""
         return plan.estimate_s(self.grid, trials, self.capacity_per_s) + plan.FIXED_S
