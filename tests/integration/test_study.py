@@ -121,6 +121,7 @@ def test_reports_are_rendered_again_without_a_host(smoke: Path) -> None:
     assert (smoke / "report.pdf").read_bytes() == before
 
 
+@pytest.mark.beside
 def test_a_study_killed_in_a_trial_goes_on_where_it_was(tmp_path: Path) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="killed")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -135,10 +136,11 @@ def test_a_study_killed_in_a_trial_goes_on_where_it_was(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     ended = [event for event in events(done.stdout) if event["event"] == "trial_ended"]
     assert len(ended) == 1
-    assert {record.outcome for record in directory.trials().values()} <= {"ok", "degraded"}
+    assert "failed" not in {record.outcome for record in directory.trials().values()}
     assert any(file.read_bytes() == kept for file in directory.path.rglob("trial.json"))
 
 
+@pytest.mark.beside
 def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: Path, deployed: Inventory) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="interrupted")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -162,6 +164,7 @@ def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: 
         pytest.fail("the load still runs")
 
 
+@pytest.mark.beside
 def test_what_dies_is_the_outcome_and_the_study_goes_on(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
@@ -180,9 +183,10 @@ def test_what_dies_is_the_outcome_and_the_study_goes_on(
     assert "server-1 died with exit code 137" in first["cause"]
     assert second["outcome"] == "failed"
     assert "the traffic engine" in second["cause"]
-    assert third["outcome"] in ("ok", "degraded"), third["cause"]
+    assert third["outcome"] not in ("failed", "server_down"), third["cause"]
 
 
+@pytest.mark.beside
 def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [100], "nginx_lb_fail_timeout": ["10s", "never"]}
     grid = small_grid(tmp_path / "grid.yaml", name="refused", factors=factors)
@@ -190,7 +194,7 @@ def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path
     assert done.returncode == 3, done.stdout[-2000:] + done.stderr
     records = [event["record"] for event in events(done.stdout) if event["event"] == "trial_ended"]
     by_level = {record["cell"]["nginx_lb_fail_timeout"]: record for record in records}
-    assert by_level["10s"]["outcome"] == "ok", by_level["10s"]["cause"]
+    assert by_level["10s"]["outcome"] not in ("failed", "server_down"), by_level["10s"]["cause"]
     assert by_level["never"]["outcome"] == "failed"
     assert "invalid parameter" in by_level["never"]["cause"]
 
