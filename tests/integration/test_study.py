@@ -133,7 +133,7 @@ def test_a_study_killed_in_a_trial_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(directory.trials()) == 1
     kept = next(directory.path.rglob("trial.json")).read_bytes()
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr
     ended = [event for event in events(done.stdout) if event["event"] == "trial_ended"]
     assert len(ended) == 1
     assert "failed" not in {record.outcome for record in directory.trials().values()}
