@@ -1,6 +1,7 @@
 """Rule E16: enough is settled before the first trial, and the plan follows from what is recorded."""
 
 from harness import stopping
+from harness.cells import summarise_records
 from harness.extent import Repeats
 from harness.results import TrialRecord
 from tests.builders import record
@@ -80,3 +81,26 @@ def test_a_number_is_that_many_and_the_default_target_is_the_kinds() -> None:
     kept = grid(repeats=RULE).model_dump(mode="json", by_alias=True)
     assert kept["repeats"] == {"min": 3, "max": 5, "until": "5%"}
     assert grid(repeats=4).model_dump(mode="json")["repeats"] == 4
+
+
+def test_e20_a_sentinel_is_compared_with_its_blocks_first_trial_and_counts_for_nothing_else() -> None:
+    study = grid(factors={"servers": [1, 2], "vusers": [900]}, repeats=5, evidence={"sentinel": True})
+    records = {}
+    for repeat in range(1, 6):
+        for servers in (1, 2):
+            wobble = 1 + 0.005 * ((repeat * 3 + servers) % 4)
+            records[f"servers-{servers}_vusers-900/r{repeat}"] = record(servers, 900, repeat, 280 * servers * wobble)
+        first = records[f"servers-1_vusers-900/r{repeat}"]
+        tired = record(1, 900, repeat, (first.tps_mean or 0) * (0.9 + 0.002 * repeat), sentinel=True)
+        records[f"servers-1_vusers-900/r{repeat}-sentinel"] = tired
+    summary = summarise_records(study, records)
+    assert [cell.trials for cell in summary.cells] == [5, 5]
+    assert summary.sentinel is not None
+    assert 0.90 < summary.sentinel.value < 0.91
+    assert any("the hosts change under load" in finding.cause for finding in summary.findings)
+    for where in list(records):
+        if where.endswith("-sentinel"):
+            same = records[where.removesuffix("-sentinel")]
+            records[where] = record(1, 900, same.repeat, (same.tps_mean or 0) * (1.001 - 0.001 * (same.repeat % 3)))
+            records[where].sentinel = True
+    assert summarise_records(study, records).findings == []
