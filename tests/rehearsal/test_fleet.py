@@ -99,6 +99,11 @@ def test_a_study_over_ssh_with_two_load_generators(deployed_fleet: Fleet, tmp_pa
     assert used["generator"] > 0.005
     assert used["generator-2"] > 0.005
     assert data.latencies
+    assert {row.machine for row in data.machines} == set(used)
+    assert all(abs(row.offset_s) < 0.5 for row in data.machines)
+    network = data.record.facts["network"]
+    assert set(network) == set(used)
+    assert all(counted["segments"] > 0 for counted in network.values())
     said = loads(folder / "study.json")
     assert said["kind"] == "rehearsal"
     environment = said["environment"]
