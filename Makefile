@@ -2,16 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test quick images fleet lab test-ngrinder test-long setup lint unit integration lock benchmarks picture
+.PHONY: test quick machines fleet lab test-ngrinder test-long setup lint unit integration lock benchmarks picture
 
 # What measures nothing runs side by side; what does has the machine for itself. Images and fleet are made once.
 test: setup
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint quick images
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint quick machines
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target fleet lab
 	FLEET=use $(BIN)/python -m pytest --durations=15 -m "not long and not beside" tests/integration tests/rehearsal
 
-images: setup
+# The images of the lab, and the rehearsal fleet's machines, bare.
+machines: setup
 	$(BIN)/ansible-playbook playbooks/build-images.yml
+	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-down.yml
+	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
 
 fleet: setup
 	FLEET=keep $(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/rehearsal

@@ -77,9 +77,10 @@ class Fleet:
 def fleet() -> Iterator[Fleet]:
     """Bare machines: nothing but systemd, sshd, sudo and Python.
 
-    `make test` runs these tests in two parts: FLEET=keep leaves the machines, FLEET=use finds them deployed.
+    `make test` makes them and runs these tests in two parts: with FLEET=keep they are found bare and
+    left, with FLEET=use they are found deployed.
     """
-    if FLEET != "use":
+    if not FLEET:
         play("playbooks/rehearsal-down.yml")
         play("playbooks/rehearsal-up.yml")
     engine = connect()

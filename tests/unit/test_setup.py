@@ -68,11 +68,32 @@ def test_an_old_python_is_told_what_to_do(
     assert "needs Python 99.0 or newer" in capsys.readouterr().err
 
 
+FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
+
+
+def test_what_fails_is_done_another_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = fake_root(tmp_path)
+    ways = [["no-such-program"], FAILS, [sys.executable, "-c", "open('made', 'w')"]]
+    monkeypatch.setattr(bootstrap, "commands", lambda *_: [ways])
+    bootstrap.make(root, dev=False)
+    assert (root / "made").exists()
+
+
+def test_the_locked_uv_is_installed_with_its_hashes(tmp_path: Path) -> None:
+    root = fake_root(tmp_path)
+    (root / "requirements" / "dev.txt").write_text((ROOT / "requirements" / "dev.txt").read_text())
+    lines = bootstrap.only_uv(root).read_text().splitlines()
+    assert lines[0].startswith("uv==")
+    assert len(lines) > 5
+    assert all("--hash=sha256:" in line for line in lines[1:])
+    assert not lines[-1].endswith("\\")
+
+
 def test_an_environment_that_cannot_be_made_says_which_command_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = fake_root(tmp_path)
-    monkeypatch.setattr(bootstrap, "commands", lambda *_: [[sys.executable, "-c", "raise SystemExit('no ensurepip')"]])
+    monkeypatch.setattr(bootstrap, "commands", lambda *_: [[FAILS]])
     with pytest.raises(SystemExit) as left:
         bootstrap.make(root, dev=False)
     assert left.value.code == 4
