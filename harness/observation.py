@@ -59,6 +59,10 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
     """The observation that a recorded trial holds: the study judges by the same that is on disk."""
     record, facts = data.record, data.record.facts
     states = record.hosts
+    placed, machines = facts["placed"], data.machines
+    if facts["kind"] == "rehearsal":  # its machines are containers: each tells what the one below them does
+        below = min(placed.values())
+        placed, machines = dict.fromkeys(placed, below), [row for row in machines if row.machine == below]
     return Observation(
         users=int(facts["users"]),
         think_time_s=grid.load.think_time,
@@ -78,8 +82,8 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer_host=facts["balancer"],
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
         ceiling=facts["ceiling"],
-        machines=data.machines,
-        placed=facts["placed"],
+        machines=machines,
+        placed=placed,
         network=facts["network"],
         logged=facts["logged"],
         cpu_models=facts["cpu_models"],

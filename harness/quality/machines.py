@@ -13,7 +13,7 @@ from harness.words import percent
 
 def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E11: CPU that others took: the hypervisor (steal), and processes that are not the study's."""
-    severe: Severity = "note" if seen.kind == "lab" else "degrade"
+    severe: Severity = "degrade" if seen.kind == "hosts" else "note"
     for machine in dict.fromkeys(m.machine for m in seen.machines):
         rows = [m for m in seen.machines if m.machine == machine and _inside(seen, m.t_s)]
         steal = sorted(m.steal_share for m in rows)

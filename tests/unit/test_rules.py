@@ -7,9 +7,11 @@ import pytest
 from harness import quality, verdict
 from harness.findings import Finding
 from harness.observation import Observation
+from harness.observation import of_trial as observe
 from harness.results import HostSample, MachineSample
 from harness.thresholds import Thresholds
-from tests.builders import observation, samples
+from tests.builders import observation, samples, trial_data
+from tests.unit.test_grid import grid
 
 LIMITS = Thresholds()
 
@@ -92,6 +94,18 @@ def test_e11_processes_that_are_not_the_studys_are_found() -> None:
     noisy = replace(observation(), machines=machine(1.2), placed=placed)
     assert "not the study's used 41 %" in of("E11", noisy)[0].cause
     assert of("E11", replace(noisy, machines=machine(0.6))) == []
+
+
+def test_e11_rehearsal_machines_tell_what_the_one_below_them_does() -> None:
+    """Each reads the CPU of all; what the other machines' containers use is the study's too."""
+    data = trial_data(2, 2000, 1, 540, 1)
+    names = list(data.record.facts["placed"])
+    facts = {**data.record.facts, "kind": "rehearsal", "placed": {name: name for name in names}}
+    machines = [row for name in names for row in machine(1.0, name=name)]
+    seen = observe(replace(data, record=replace(data.record, facts=facts), machines=machines), grid())
+    assert set(seen.placed.values()) == {"balancer"}
+    assert len(seen.machines) == 18
+    assert [f for f in quality.judge(seen, LIMITS) if f.rule in ("E6", "E11")] == []
 
 
 def test_e11_servers_of_different_processors_are_named() -> None:
