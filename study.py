@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Annotated  # noqa: E402
 import typer  # noqa: E402
 
 from commands import directory, machine  # noqa: E402
+from commands.live import Live, yield_to_all  # noqa: E402
 from harness import errors  # noqa: E402
 from harness.console import Console, clock, trials  # noqa: E402
 from harness.errors import Interrupted, StudyError  # noqa: E402
-from harness.events import Event, TrialEnded  # noqa: E402
 from harness.grid import expand  # noqa: E402
 from harness.setting import Setting, resolve, what_changed  # noqa: E402
 
@@ -106,37 +106,8 @@ def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
 
     system.prepare(ROOT, console.say)
     log_to(setting.directory.path / "log" / "study.log")
-    with Live(setting.directory.path, console) as live:
+    with Live(setting, console) as live:
         return runner.Study(ROOT, setting, live, lambda: interrupts.asked).run()
-
-
-class Live:
-    """Tells the console, and renders the page again after every trial, in a process that yields to all others."""
-
-    def __init__(self, directory: Path, console: Console) -> None:
-        self._command = [sys.executable, str(ROOT / "study.py"), "report", str(directory), "--format=html", "--quiet"]
-        self._console = console
-        self._rendering: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "Live":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._rendering is not None:
-            self._rendering.wait()
-
-    def __call__(self, event: Event) -> None:
-        self._console(event)
-        busy = self._rendering is not None and self._rendering.poll() is None
-        if isinstance(event, TrialEnded) and not busy:
-            self._rendering = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the study's
-                env={**os.environ, "SCALE_OUT_ENTERED": "1", "SCALE_OUT_NICE": "19"},
-            )
 
 
 def tell_change(console: Console, setting: Setting) -> None:
@@ -260,7 +231,8 @@ app.command()(machine.down)
 
 def main() -> None:
     """Run a command; expected failures become one message and their exit code."""
-    os.nice(int(os.environ.get("SCALE_OUT_NICE", "0")))
+    if os.environ.get("SCALE_OUT_BESIDE"):
+        yield_to_all()
     try:
         app()
     except StudyError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from harness import observation, quality, stats, verdict
+from harness import moments, observation, quality, stats, verdict
 from harness.gridmodel import Grid
 from harness.results import TrialData, TrialRecord
 
@@ -46,6 +46,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "steady_from_s": stats.mser_cut_s(data.samples),
             "foreign_cpu": {name: observation.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
             "retransmitted": observation.retransmitted(seen),
+            "moments": moments.of_trial(seen),
             "of_ceiling": rate / seen.ceiling if rate is not None and seen.ceiling else None,
         },
         findings=[asdict(finding) for finding in findings],

@@ -43,7 +43,7 @@ def from_directory(directory: StudyDirectory) -> Summary:
     if study is None:
         raise BadInput(f"{directory.path}: there is no study.json")
     grid, records = grid_of(study), directory.trials()
-    return summarise_records(grid, records, lambda where: directory.trial(where).latencies)
+    return summarise_records(grid, records, directory.latencies)
 
 
 def summarise_records(

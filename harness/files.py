@@ -6,9 +6,11 @@ import csv
 import dataclasses
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Row = TypeVar("Row")
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -48,16 +50,7 @@ def write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
         os.fsync(file.fileno())
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a table; none when there is no such file."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
-
-
-_READERS: dict[str, Any] = {
+_READERS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
     "str": str,
@@ -66,6 +59,23 @@ _READERS: dict[str, Any] = {
 }
 
 
-def typed(kind: type, row: dict[str, str]) -> Any:
-    """A row as the dataclass it was written from."""
-    return kind(**{f.name: _READERS[str(f.type)](row[f.name]) for f in dataclasses.fields(kind)})
+def read_csv(path: Path, kind: type[Row]) -> list[Row]:
+    """Rows of a table as the dataclass they were written from; none when there is no such file.
+
+    Columns of a later version are left out. Raises ValueError, with file and line, for anything else.
+    """
+    fields = [(f.name, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]  # type: ignore[arg-type] # they are
+    number = 1
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = csv.reader(file)
+            header = next(lines, [])
+            columns = [(header.index(name), read) for name, read in fields]
+            found = []
+            for number, line in enumerate(lines, 2):  # noqa: B007 - told when a line is wrong
+                found.append(kind(*[read(line[at]) for at, read in columns]))
+            return found
+    except FileNotFoundError:
+        return []
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"{path}:{number}: not as it was written: {error}") from None

@@ -183,6 +183,16 @@ def generator_host_use(seen: Observation) -> float | None:
     return max(shares, default=None)
 
 
+def throttled(seen: Observation) -> float | None:
+    """Share of periods in which servers were held back at their cap, mean over the window; None when not read."""
+    found = [
+        h.throttled_share
+        for h in seen.hosts
+        if h.host in seen.expected and h.throttled_share is not None and in_window(seen, h.t_s)
+    ]
+    return sum(found) / len(found) if found else None
+
+
 LAG_READINGS = 20  # of the event loop's delay in a second; each second keeps the largest
 
 

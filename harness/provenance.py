@@ -16,6 +16,13 @@ from harness.inventory import Host, Inventory
 from harness.probes import Probes
 from harness.reach import Reach
 
+SETTINGS = (
+    "net/core/somaxconn",
+    "net/ipv4/tcp_max_syn_backlog",
+    "net/ipv4/ip_local_port_range",
+    "net/ipv4/tcp_tw_reuse",
+    "net/ipv4/tcp_fin_timeout",
+)
 TOLD = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
@@ -44,11 +51,22 @@ def environment(
         "nginx_configuration": probes.run_in(
             inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]
         ),
+        "kernel_settings": {
+            host.name: kernel_settings(probes, host) for host in (inventory.balancer, inventory.servers[0])
+        },
         **engine,
         "images": {name: state.image for name, state in states.items()},
         "image_digests": {host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
         "git": git_state(root),
     }
+
+
+def kernel_settings(probes: Probes, host: Host) -> dict[str, str]:
+    """Settings of the kernel that bound connections, as the host's container has them; empty where unreadable."""
+    script = 'cd /proc/sys && for f in "$@"; do echo "$f $(cat $f)"; done'
+    lines = probes.run_in(host, ["sh", "-c", script, "sh", *SETTINGS]).splitlines()
+    told = dict(line.partition(" ")[::2] for line in lines)
+    return {name.replace("/", "."): " ".join(value.split()) for name, value in told.items() if value}
 
 
 def machine(reach: Reach, host: Host) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.errors import BadInput, CannotRun
-from harness.files import read_csv, replace, sync, typed, write_csv, write_synced
+from harness.files import read_csv, replace, sync, write_csv, write_synced
 
 FORMAT = 1
 
@@ -206,20 +206,35 @@ class StudyDirectory:
         return found
 
     def trial(self, where: str) -> TrialData:
-        """One trial with its series."""
+        """One trial with its series; raises BadInput or ValueError when a file is damaged."""
         folder = self.path / "trials" / where
-        said = _read_json(folder / "trial.json")
-        if said is None:
-            raise BadInput(f"{folder}: there is no trial.json")
-        histogram = folder / "latency.hgrm"
         return TrialData(
-            record=read_record(folder / "trial.json", said),
-            samples=[typed(Sample, row) for row in read_csv(folder / "samples.csv")],
-            hosts=[typed(HostSample, row) for row in read_csv(folder / "hosts.csv")],
-            balancer=[typed(BalancerSample, row) for row in read_csv(folder / "balancer.csv")],
-            machines=[typed(MachineSample, row) for row in read_csv(folder / "machines.csv")],
-            latencies=histogram.read_text(encoding="ascii").strip() if histogram.exists() else "",
+            record=self.record(where),
+            samples=self.samples(where),
+            hosts=read_csv(folder / "hosts.csv", HostSample),
+            balancer=read_csv(folder / "balancer.csv", BalancerSample),
+            machines=read_csv(folder / "machines.csv", MachineSample),
+            latencies=self.latencies(where),
         )
+
+    def record(self, where: str) -> TrialRecord:
+        """One trial's record."""
+        file = self.path / "trials" / where / "trial.json"
+        said = _read_json(file)
+        if said is None:
+            raise BadInput(f"{file.parent}: there is no trial.json")
+        return read_record(file, said)
+
+    def samples(self, where: str) -> list[Sample]:
+        """One trial's seconds."""
+        return read_csv(self.path / "trials" / where / "samples.csv", Sample)
+
+    def latencies(self, where: str) -> str:
+        """One trial's encoded histogram; empty without any."""
+        try:
+            return (self.path / "trials" / where / "latency.hgrm").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
 
 
 def read_record(file: Path, said: dict[str, Any]) -> TrialRecord:

@@ -34,6 +34,7 @@ class CellSummary:
     of_users_bound: float | None
     by_block: dict[int, float]
     peaks: dict[int, float]
+    next_step: str = ""  # what mends its cause
     drift: Interval | None = None  # second half of the window against the first (rule E10)
 
     @property
@@ -83,6 +84,7 @@ def summarise(
         of_users_bound=_mean(bounds),
         by_block=by_block,
         peaks={r.repeat: float(r.tps_peak) for r in usable if r.tps_peak},
+        next_step="" if drifting else _mend(records, cause),
         drift=drift,
     )
 
@@ -134,6 +136,12 @@ def _outcome(records: Sequence[TrialRecord]) -> tuple[str, str]:
         return ("degraded", degraded[0].cause) if degraded else ("ok", "")
     most = Counter(r.outcome for r in records).most_common(1)[0][0]
     return most, next(r.cause for r in records if r.outcome == most)
+
+
+def _mend(records: Sequence[TrialRecord], cause: str) -> str:
+    """The next step of the finding that is a cell's cause; empty without one."""
+    found = (f for r in records for f in r.findings if cause and f.get("cause") == cause)
+    return next((str(f.get("next_step", "")) for f in found), "")
 
 
 def saturated(cells: Sequence[CellSummary]) -> blocks.Table:

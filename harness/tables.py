@@ -35,12 +35,17 @@ def cells_csv(summary: Summary) -> str:
 
 
 def gains_csv(summary: Summary) -> str:
-    """One row a step between neighbouring topologies."""
+    """One row a step between neighbouring topologies.
+
+    Where the grid searches for limits a last column, `load`, tells the gains at saturation, which have no
+    number of users in common.
+    """
     others = [name for name in summary.grid.factors if name != "servers"]
     columns = [
         *others,
         *("from_servers", "to_servers", "gain", "low", "high", "peak_gain", "step_ideal", "efficiency"),
         *("k", "word", "reason"),
+        *(["load"] if summary.grid.search is not None else []),
     ]
     rows = []
     for gain in summary.gains:
@@ -67,7 +72,7 @@ def gains_csv(summary: Summary) -> str:
 def _table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> str:
     out = io.StringIO()
     names = columns or (list(rows[0]) if rows else [])
-    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _field(value) for name, value in row.items()})

@@ -57,6 +57,8 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         trial, at + ahead_s + spec.window_from_s, at + ahead_s + max(window_to_s, spec.window_from_s + 1)
     )
     balancer_seconds = summary.pop("seconds", [])
+    # The log stamps whole seconds; the middle of one is the best guess.
+    first_s = {event: round(when + 0.5 - at - ahead_s, 1) for event, when in summary.pop("events_at", {}).items()}
     times_ms = [(int(ms), int(count)) for ms, count in summary.pop("times_ms", [])]
     states = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before}
     expected = {server.name: bench.inventory.address(server) for server in servers}
@@ -78,7 +80,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         load_s=round(got.ended_at - at, 3),
         counters={
             "generator": {"errors": dict(result.errors), "workers": result.workers},
-            "balancer": summary,
+            "balancer": {**summary, "events_first_s": first_s},
             "servers": served(bench, servers, trial, sum(s.completed for s in got.samples)),
         },
         hosts=states,

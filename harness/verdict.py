@@ -73,6 +73,7 @@ def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
         "users_bound": bound,
         "of_users_bound": rate / bound if bound else None,
         "server_cpu": busiest_server(seen)[1],
+        "server_throttled": observation.throttled(seen),
         "generator_cpu": generator_use(seen),
         "balancer_cpu": observation.balancer_use(seen),
         "response_s": None if waiting is None else waiting / answers,

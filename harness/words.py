@@ -18,6 +18,6 @@ def servers(count: int) -> str:
 
 def load_name(others: Mapping[str, Any]) -> str:
     """A load, as in "2000 users" or "2000 users, nginx_lb_upstream_keepalive 64"."""
-    named = {"vusers": "{} users", "load": "{}"}
+    named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "load": "{}"}
     parts = [named.get(name, name + " {}").format(level) for name, level in others.items()]
     return ", ".join(parts)

@@ -1,8 +1,10 @@
 """The search for each topology's limit, on closed loops whose limit is known."""
 
+import csv
+
 import pytest
 
-from harness import cells, search, stopping
+from harness import cells, search, stopping, tables
 from harness.extent import Search
 from harness.gridmodel import Grid, Objectives
 from harness.results import TrialRecord
@@ -69,6 +71,13 @@ def test_gains_are_taken_at_saturation_and_at_equal_users() -> None:
     for gain in loads.values():
         assert gain.ratio is not None
         assert gain.ratio.value == pytest.approx(2.0, rel=0.03)
+
+
+def test_the_tables_tell_gains_at_saturation_and_at_equal_users() -> None:
+    study = searching()
+    records, _ = carried_out(study)
+    rows = list(csv.DictReader(tables.gains_csv(cells.summarise_records(study, records)).splitlines()))
+    assert sorted((row["vusers"] == "", row["load"]) for row in rows) == [(False, ""), (True, "saturation")]
 
 
 def test_the_blocks_measure_each_topology_at_its_limit_and_all_at_the_last_ones() -> None:

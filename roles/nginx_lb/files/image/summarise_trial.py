@@ -81,6 +81,17 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
     }
 
 
+def first_times(lines: list[str]) -> dict[str, float]:
+    """Event → Unix time of the first line that tells it; nginx stamps whole seconds of local time."""
+    found: dict[str, float] = {}
+    for line in lines:
+        for event in EVENTS:
+            if event in line and event not in found:
+                with contextlib.suppress(ValueError):  # a line that was cut
+                    found[event] = time.mktime(time.strptime(line[:19], "%Y/%m/%d %H:%M:%S"))
+    return found
+
+
 def worker_cpu_s() -> list[float]:
     """CPU seconds of every nginx worker since it started."""
     ticks = os.sysconf("SC_CLK_TCK")
@@ -105,6 +116,7 @@ def main() -> None:
         summary = summarise(lines.readlines(), trial, from_s, to_s)
     text = errors.read_text(encoding="utf-8", errors="replace")
     summary["events"] = {event: text.count(event) for event in EVENTS if event in text}
+    summary["events_at"] = first_times(text.splitlines())
     summary["worker_cpu_s"] = worker_cpu_s()
     json.dump(summary, sys.stdout)
     for log in (access, errors):

@@ -1,0 +1,76 @@
+"""What a factor other than servers and users does: its levels against its first one, all else equal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness import intervals
+from harness.gridmodel import Grid, Level
+from harness.intervals import Interval
+from harness.summary import CellSummary
+
+OWN = ("servers", "vusers")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Throughput with `factor` at `level` over that with it at `base`, in cells that are alike else.
+
+    `ratio` is None where one of the two has no usable trial; `why` says what keeps it from being a
+    statement about the factor. `k` counts the blocks that hold both.
+    """
+
+    factor: str
+    base: Level
+    level: Level
+    rest: dict[str, Any]
+    ratio: Interval | None
+    k: int
+    word: str
+    why: str = ""
+
+
+def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
+    """Every such comparison, by factor, then in the cells' order; paired by block as gains are (rule E15)."""
+    found = []
+    for factor, levels in grid.factors.items():
+        if factor in OWN or len(levels) < 2:
+            continue
+        base = levels[0]
+        for cell in cells:
+            if cell.cell[factor] == base:
+                continue
+            twin = next((c for c in cells if c.cell == {**cell.cell, factor: base}), None)
+            if twin is not None:
+                found.append(_between(factor, twin, cell, grid.evidence.interval_repeats))
+    return found
+
+
+def _between(factor: str, twin: CellSummary, cell: CellSummary, needs: int) -> Effect:
+    common = sorted(twin.by_block.keys() & cell.by_block.keys())
+    ratio = None
+    if common:
+        ratio = intervals.gain([twin.by_block[b] for b in common], [cell.by_block[b] for b in common], needs=needs)
+    rest = {name: level for name, level in cell.cell.items() if name != factor}
+    why = ""
+    lost = next((c for c in (twin, cell) if not c.usable), None)
+    if lost is not None:
+        why = f"{factor} {lost.cell[factor]}: {lost.outcome.replace('_', ' ')} ({lost.cause})"
+    elif ratio is None:
+        why = "no block holds a usable trial of both"
+    elif twin.verdict == cell.verdict == "users":
+        why = "these users ask for no more either way"
+    return Effect(factor, twin.cell[factor], cell.cell[factor], rest, ratio, len(common), _word(ratio, why), why)
+
+
+def _word(ratio: Interval | None, why: str) -> str:
+    """What the interval allows to say (rule E17)."""
+    if ratio is None:
+        return "not measured"
+    if why:
+        return "not measurable at this load"
+    if ratio.low is None or ratio.high is None:
+        return "too few repeats"
+    return "faster" if ratio.low > 1 else "slower" if ratio.high < 1 else "not told apart from 1"

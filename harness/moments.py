@@ -1,0 +1,18 @@
+"""When something happened in a trial, for the picture of it. Pure."""
+
+from __future__ import annotations
+
+from harness.observation import Observation
+
+
+def of_trial(seen: Observation) -> list[tuple[float, str]]:
+    """(second, what happened) of events and deaths whose time is known, in the order of time.
+
+    A server's death is at its last reading, which is at most a second early.
+    """
+    found = [(float(at), str(event)) for event, at in seen.balancer.get("events_first_s", {}).items()]
+    for server, what in seen.died.items():
+        readings = [h.t_s for h in seen.hosts if h.host == server]
+        if readings:
+            found.append((max(readings), f"{server} {what}"))
+    return sorted(found)
