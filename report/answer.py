@@ -1,27 +1,45 @@
-"""The answer in words that a manager understands, made from the data."""
+"""The answer in words that a manager understands, made from the data. Pure."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from harness.findings import Finding
-from harness.gains import Gain
+from harness import effects
+from harness.cells import Summary
+from harness.effects import Effect
+from harness.gains import Gain, between
 from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text
 
 STATEMENT_REPEATS = 5
+MOST_LOADS = 3  # told one by one
+MOST_STEPS = 3
 
 
-def answer(gains: list[Gain], cells: list[CellSummary]) -> list[str]:
-    """One sentence for each load, the largest load first; what is known when there is no gain at all."""
+def answer(summary: Summary) -> list[str]:
+    """One sentence for each load, the largest first, then one for each other factor; what is known without any gain.
+
+    Of more than three loads the largest and the smallest are told, of more than three steps what they
+    have in common: the tables hold the rest.
+    """
     loads: dict[str, list[Gain]] = {}
-    for gain in gains:
+    for gain in summary.gains:
         loads.setdefault(load_name(gain.others), []).append(gain)
+    others = [_effect(effect) for effect in _told(effects.effects(summary.grid, summary.cells))]
     if not loads:
-        return [_without_gains(cells)]
-    ordered = sorted(loads.items(), key=lambda item: -int(item[1][0].others.get("vusers", 0)))
-    return [_sentence(name, steps) for name, steps in ordered]
+        return others or [_without_gains(summary.cells)]
+    ordered = [steps for _, steps in sorted(loads.items(), key=lambda item: -_users(item[1]))]
+    if len(ordered) <= MOST_LOADS:
+        return [_sentence(steps, summary) for steps in ordered] + others
+    first, *between_, last = ordered
+    return [_sentence(first, summary), _in_between(between_), _sentence(last, summary), *others]
+
+
+def _users(steps: Sequence[Gain]) -> int:
+    return int(steps[0].others.get("vusers", 0))
 
 
 def _without_gains(cells: list[CellSummary]) -> str:
@@ -37,13 +55,19 @@ def _without_gains(cells: list[CellSummary]) -> str:
     return "No two topologies were measured at the same load, so there is no gain to tell."
 
 
-def _sentence(load: str, steps: list[Gain]) -> str:
-    clauses = [_clause(step, first=index == 0) for index, step in enumerate(steps)]
+def _sentence(steps: list[Gain], summary: Summary) -> str:
+    """A load's steps, one by one or what they have in common."""
+    ends = [end for step in steps for end in step.cells]
+    cells = {cell.servers: cell for cell in summary.cells if cell.cell in ends}
+    if len(steps) > MOST_STEPS:
+        clauses = _grouped(steps, cells, summary)
+    else:
+        clauses = [_clause(step, cells, first=index == 0) for index, step in enumerate(steps)]
     few = min(step.k for step in steps)
     note = ""
     if any(step.kind in ("gain", "floor") for step in steps) and few < STATEMENT_REPEATS:
         note = f" (indicative: {text.count(few, 'repeat')} only)"
-    return f"At {load} {'; '.join(clauses)}{note}."
+    return f"At {load_name(steps[0].others)} {'; '.join(clauses)}{note}."
 
 
 def _who(step: Gain) -> str:
@@ -52,101 +76,156 @@ def _who(step: Gain) -> str:
     return f"going from {step.from_servers} to {step.to_servers} servers"
 
 
-def _clause(step: Gain, first: bool) -> str:
-    who, gain, interval = _who(step), step.ratio, text.ratio_interval(step.ratio)
-    shown = text.ratio(gain) + ("" if interval == text.NOTHING else f" {interval}")
-    if step.kind == "none" or gain is None:
-        return f"{who} could not be judged: {step.reason}"
+def _shown(step: Gain) -> str:
+    interval = text.ratio_interval(step.ratio)
+    return text.ratio(step.ratio) + ("" if interval == text.NOTHING else f" {interval}")
+
+
+def _meaning(step: Gain) -> str:
+    """What kind of thing is to be said: steps of one meaning are told together."""
+    if step.kind == "none" or step.ratio is None:
+        return "none"
     if step.kind == "not_measurable":
-        if step.reason.startswith("no more load"):
-            return f"{who} found no more load to serve"
+        return "idle" if step.reason.startswith("no more load") else "unmeasurable"
+    low, high = step.ratio.low, step.ratio.high
+    if low is not None and high is not None:
+        if high < 1:
+            return "lowered"
+        if low <= 1:
+            return "no difference"
+    return "suspect" if step.word.endswith("baseline suspect") else step.kind
+
+
+def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
+    who, meaning = _who(step), _meaning(step)
+    if meaning == "none":
+        return f"{who} could not be judged: {step.reason}"
+    if meaning == "idle":
+        return f"{who} found no more load to serve"
+    if meaning == "unmeasurable":
         return f"what {who} brings is not measurable: {step.reason}"
-    if gain.low is not None and gain.high is not None:
-        if gain.high < 1:
-            return f"{who} lowered throughput to {shown}"
-        if gain.low <= 1:
-            return f"{who} made no difference that could be told ({shown})"
-    if step.kind == "floor":
-        least = text.ratio(gain.low if gain.low is not None else gain.value)
-        return f"{who} gave at least {least} the throughput: {step.reason.split(': ')[0]}"
-    if step.word.endswith("baseline suspect"):
-        return f"{who} gave {shown}, more than it ideally could: the smaller topology did worse than it should"
+    if meaning == "lowered":
+        return f"{who} lowered throughput to {_shown(step)}"
+    if meaning == "no difference":
+        return f"{who} made no difference that could be told ({_shown(step)})"
+    if meaning == "floor":
+        return f"{who} raised throughput {_shown(step)}{_bound(step, cells)}"
+    if meaning == "suspect":
+        return f"{who} gave {_shown(step)}, more than it ideally could: the smaller topology did worse than it should"
     of_ideal = text.percent(step.efficiency)
     if first:
-        return f"{who} gave {shown} the throughput, {of_ideal} of ideal"
-    return f"{who} gave {shown} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
+        return f"{who} gave {_shown(step)} the throughput, {of_ideal} of ideal"
+    return f"{who} gave {_shown(step)} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
 
 
-def findings(gains: list[Gain], cells: list[CellSummary], think_s: float, whole: Sequence[Finding] = ()) -> list[str]:
-    """At most five findings, ordered by weight, each with what to do; `whole` are those of the whole study."""
-    found = [
-        *_lost_cells(cells),
-        *(f"{_capital(finding.cause)}. {_capital(finding.next_step)}." for finding in whole),
-        *_too_little_load(gains, cells, think_s),
-        *_next_limits(cells),
-        *_noise(gains),
-    ]
-    return found[:5] or ["Every cell was measured and limited by what it should be."]
-
-
-def cell_name(cell: CellSummary) -> str:
-    """As in "2 servers at 1000 users"."""
-    return f"{text.count(cell.servers, 'server')} at {load_name(cell.others)}"
-
-
-def _lost_cells(cells: list[CellSummary]) -> list[str]:
-    found = []
-    for cell in cells:
-        if cell.outcome == "missing":
-            found.append(f"{cell_name(cell)}: not measured yet. Run the same command again.")
-        elif not cell.usable:
-            found.append(f"{cell_name(cell)}: {cell.outcome.replace('_', ' ')}. {_capital(cell.cause)}.")
-        elif cell.outcome == "degraded":
-            found.append(f"{cell_name(cell)} counts with a mark: {cell.cause}.")
-    return found
-
-
-def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
-    """How many users a step would need that found no load (asymptotic bound, 20 % above saturation)."""
-    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == "server"]
-    found = []
-    for gain in gains:
-        if gain.kind != "not_measurable" or not gain.reason.startswith("no more load"):
-            continue
-        advice = "Use more users or less think time to load it."
-        if saturated:
-            users = text.round_up(1.2 * gain.to_servers * max(saturated) * think_s, 100)
-            advice = f"From about {users} users on it would be loaded."
-        found.append(
-            f"At {load_name(gain.others)} the step from {gain.from_servers} to {gain.to_servers} servers says nothing "
-            f"about the servers: {gain.reason.split(': ', 1)[-1]}. {advice}"
-        )
-    return found
-
-
-def _next_limits(cells: list[CellSummary]) -> list[str]:
-    return [
-        f"{cell_name(cell)} was limited by {cell.verdict}; the next limit is {cell.next_limit}: another server "
-        "would find little more to do there."
-        for cell in cells
-        if cell.usable and cell.next_limit
-    ]
-
-
-def _noise(gains: list[Gain]) -> list[str]:
-    wide = [g for g in gains if g.ratio and g.ratio.low and g.ratio.high and g.kind == "gain"]
-    if not wide:
-        return []
-    worst = max(
-        wide,
-        key=lambda g: (g.ratio.high - g.ratio.low) / g.ratio.value if g.ratio and g.ratio.high and g.ratio.low else 0,
+def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
+    """Why a floor is one, and what may be said all the same (rule E18)."""
+    least = text.ratio(step.ratio.low if step.ratio and step.ratio.low is not None else step.ratio)
+    larger = cells.get(step.to_servers)
+    if larger is None or larger.verdict != "users":
+        return f", at least {least} as far as servers go: {step.reason}"
+    share = (
+        f" to {text.percent(larger.of_users_bound)} of what these users can ask for" if larger.of_users_bound else ""
     )
-    assert worst.ratio is not None  # noqa: S101 - filtered above
-    half = ((worst.ratio.high or 0) - (worst.ratio.low or 0)) / 2 / worst.ratio.value
-    if half < 0.1:
-        return []
-    return [f"The intervals are up to ±{text.percent(half)} wide. More repeats or longer trials make them narrower."]
+    return f"{share}: it can do at least {least}, and this load cannot show more"
 
 
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+@dataclass(frozen=True)
+class _Group:
+    """Neighbouring steps of one meaning."""
+
+    meaning: str
+    steps: list[Gain]
+
+    @property
+    def who(self) -> str:
+        first, last = self.steps[0].to_servers, self.steps[-1].to_servers
+        if len(self.steps) == 1:
+            return _who(self.steps[0])
+        return f"each step from {self.steps[0].from_servers} to {last} servers" if first != last else ""
+
+
+def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary) -> list[str]:
+    """From the smallest to the largest topology first, then neighbouring steps that say the same together."""
+    clauses = []
+    whole = between(cells[steps[0].from_servers], cells[steps[-1].to_servers], summary.grid.evidence)
+    if _meaning(whole) in ("gain", "suspect", "floor"):
+        ideal = f"{text.percent(whole.efficiency)} of the ideal {whole.step_ideal:.4g}×"
+        at_least = "at least " if whole.kind == "floor" else ""
+        clauses.append(
+            f"throughput grew {_shown(whole)} from {text.count(whole.from_servers, 'server')} to {whole.to_servers}, "
+            f"{at_least}{ideal}"
+        )
+    for meaning, members in itertools.groupby(steps, key=_meaning):
+        group = _Group(meaning, list(members))
+        clauses.append(_clause(group.steps[0], cells, False) if len(group.steps) == 1 else _together(group))
+    return clauses
+
+
+def _together(group: _Group) -> str:
+    who, steps = group.who, group.steps
+    if group.meaning == "none":
+        return f"{who} could not be judged: {steps[0].reason}"
+    if group.meaning == "idle":
+        return f"{who} found no more load to serve"
+    if group.meaning == "unmeasurable":
+        return f"what {who} brings is not measurable: {steps[0].reason}"
+    values = sorted(step.ratio.value for step in steps if step.ratio)
+    span = _span(values)
+    told = {
+        "lowered": f"{who} lowered throughput, to {span}",
+        "no difference": f"{who} made no difference that could be told ({span})",
+        "suspect": f"{who} gave more than it ideally could ({span})",
+    }
+    return told.get(group.meaning, f"{who} gave more ({span})")
+
+
+def _span(ordered: Sequence[float]) -> str:
+    """From the least to the most, once where they are printed alike."""
+    least, most = text.ratio(ordered[0]), text.ratio(ordered[-1])
+    return least if least == most else f"{least} to {most}"
+
+
+def _in_between(loads: list[list[Gain]]) -> str:
+    """Loads that are not told one by one."""
+    users = [_users(steps) for steps in loads]
+    seconds = sorted(
+        steps[0].ratio.value for steps in loads if steps[0].ratio and _meaning(steps[0]) in ("gain", "floor")
+    )
+    where = (
+        f"At the {len(loads)} loads in between ({min(users)} to {max(users)} users)"
+        if min(users)
+        else (f"At the {len(loads)} others")
+    )
+    if not seconds:
+        return f"{where} the tables hold every step."
+    span = _span(seconds)
+    some = "" if len(seconds) == len(loads) else f" at {len(seconds)} of them"
+    return f"{where} {_who(loads[0][0])} gave {span}{some}; the tables hold every step."
+
+
+def _told(found: Sequence[Effect]) -> list[Effect]:
+    """Of each factor's levels the comparison in the largest topology at the largest load: chosen beforehand."""
+    best: dict[tuple[str, str], Effect] = {}
+    for effect in found:
+        key = (effect.factor, str(effect.level))
+        size = (int(effect.rest["servers"]), int(effect.rest["vusers"]))
+        if key not in best or size > (int(best[key].rest["servers"]), int(best[key].rest["vusers"])):
+            best[key] = effect
+    return list(best.values())
+
+
+def _effect(effect: Effect) -> str:
+    where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
+    with_ = text.count(int(effect.rest["servers"]), "server")
+    what = f"{effect.factor} {effect.level} instead of {effect.base}"
+    interval = text.ratio_interval(effect.ratio)
+    shown = text.ratio(effect.ratio) + ("" if interval == text.NOTHING else f" {interval}")
+    note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < STATEMENT_REPEATS else ""
+    if effect.ratio is None:
+        return f"{where} what {what} does with {with_} could not be judged: {effect.why}."
+    if effect.why:
+        return f"{where} {what} cannot show what it does with {with_} ({shown}): {effect.why}."
+    if effect.word == "not told apart from 1":
+        return f"{where} {what} made no difference that could be told with {with_} ({shown}){note}."
+    return f"{where} {what} gave {with_} {shown} the throughput{note}."

@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ElementTree
 
 from harness import objectives
 from harness.cells import Summary
-from report import answer
 from report import format as text
 from report.model import Report
+from report.parts import cell_name
 
 
 def markdown(report: Report, summary: Summary) -> str:
@@ -38,7 +38,7 @@ def junit(report: Report, summary: Summary) -> str:
         "testsuite", name=report.title, tests=str(len(judged) + len(summary.cells)), failures=str(len(bad) + len(lost))
     )
     for cell in summary.cells:
-        case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=answer.cell_name(cell))
+        case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell_name(cell))
         if not cell.usable:
             ElementTree.SubElement(case, "failure", message=cell.cause).text = cell.outcome
         else:

@@ -6,30 +6,50 @@ from collections.abc import Collection
 from pathlib import Path
 
 from harness import cells, tables
+from harness.cells import Summary, grid_of
 from harness.errors import BadInput
 from harness.files import replace
-from harness.results import StudyDirectory
-from report import model, render
+from harness.results import StudyDirectory, TrialData, TrialRecord
+from report import figures, model
 from report.model import Report
+from report.parts import anchor
 
 
-def model_of(study: StudyDirectory) -> tuple[Report, cells.Summary]:
+def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     """Read a study and make its view model; raises BadInput when there is none."""
     said = study.read_json("study.json")
     if said is None:
-        raise BadInput(f"{study.path}: there is no study.json")
-    summary = cells.from_directory(study)
-    trials = {where: study.trial(where) for where in study.trials(attempts=True)}
+        raise BadInput(f"{study.path}: there is no study.json; give a directory below results/")
+    records = study.trials(attempts=True)
+    current = {where: record for where, record in records.items() if "-attempt" not in where}
+    summary = cells.summarise_records(grid_of(said), current, study.latencies)
+    drawn = {anchor(cell.cell) for cell in figures.drawn(summary.cells)}
+    trials = {
+        where: _shown(study, where, record, f"cell-{where.split('/')[0]}" in drawn) for where, record in records.items()
+    }
     return model.build(said, summary, trials, study.path.name), summary
 
 
-def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf"), paper: str = "A4") -> list[Path]:
-    """Render "html" and "pdf" and the tables; returns the files, each replaced whole."""
+def _shown(study: StudyDirectory, where: str, record: TrialRecord, drawn: bool) -> TrialData:
+    """A trial as far as it is shown: its series and latencies only where a chart draws them."""
+    if not drawn:
+        return TrialData(record, [], [], [])
+    return TrialData(record, study.samples(where), [], [], study.latencies(where))
+
+
+def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"), paper: str = "A4") -> list[Path]:
+    """Render "html", "pdf" and "data" (results.parquet), and the tables; returns the files, each replaced whole."""
+    from report import render
+
     report, summary = model_of(study)
     files = {
         "cells.csv": tables.cells_csv(summary).encode(),
         "gains.csv": tables.gains_csv(summary).encode(),
     }
+    if "data" in kinds:
+        from report import data
+
+        files["results.parquet"] = data.parquet(study)
     if "html" in kinds:
         files["report.html"] = render.html(report).encode()
     if "pdf" in kinds:

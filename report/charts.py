@@ -12,46 +12,43 @@ from report import theme
 
 FONTS = Path(__file__).resolve().parent / "fonts"
 Spec = dict[str, Any]
+Rows = list[dict[str, Any]]
+TPS = "successful requests per second"
+PAPER_WIDTH = 470  # what fits beside the axes of a page
 
 
 def _finish(chart: Any) -> Spec:
-    spec: Spec = chart.configure(**theme.CONFIG).to_dict(validate=True)
+    spec: Spec = chart.configure(**theme.CONFIG).to_dict()
     return spec
 
 
-def _data(rows: list[dict[str, Any]]) -> Any:
+def _data(rows: Rows) -> Any:
     return alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair leaves its wrappers of the schema untyped
 
 
-def _colour(loads: list[str]) -> alt.Color:
-    colours = [theme.ACCENTS[i % len(theme.ACCENTS)] for i in range(len(loads))]
-    scale = alt.Scale(domain=[*loads, "ideal"], range=[*colours, theme.QUIET])
-    return alt.Color("load:N", scale=scale, legend=None)
-
-
-Rows = list[dict[str, Any]]
-TPS = "successful requests per second"
+def _colour(names: list[str], field: str = "load") -> alt.Color:
+    colours = [theme.ACCENTS[i % len(theme.ACCENTS)] for i in range(len(names))]
+    scale = alt.Scale(domain=[*names, "ideal"], range=[*colours, theme.QUIET])
+    return alt.Color(f"{field}:N", scale=scale, legend=None)
 
 
 def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: float | None = None) -> Spec:
     """Mean successful TPS by number of servers, a line for each load.
 
-    Rows of `cells`: load, servers, tps, low, high; of `trials`: load, servers, tps, trial; of `ideals`:
-    load, servers, tps; of `labels`: load, servers, at, label. `ceiling` is what the generator reaches.
+    Rows of `cells`: load, servers, tps, low, high, to (the cell's anchor); of `trials`: load, servers, tps,
+    trial; of `ideals`: load, servers, tps; of `labels`: load, servers, at, label. `ceiling` is what the
+    generator reaches.
     """
     loads = list(dict.fromkeys(row["load"] for row in cells))
     servers = sorted({row["servers"] for row in cells})
     # Room on the right for the labels on the lines.
     scale = alt.Scale(domain=[servers[0] - 0.15, servers[-1] + max(0.45, 0.2 * (servers[-1] - servers[0]))])
     x = alt.X("servers:Q", scale=scale, axis=alt.Axis(values=servers, format="d", grid=False, title="servers"))
-    y = alt.Y(
-        "tps:Q",
-        scale=alt.Scale(zero=True, nice=True),
-        axis=alt.Axis(title=TPS, tickCount=5),
-    )
+    y = alt.Y("tps:Q", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(title=TPS, tickCount=5))
     data = _data(cells)
     colour = _colour(loads)
     ideal = alt.Chart(_data(ideals)).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
+    numbers = [alt.Tooltip(f"{name}:Q", format=".1f") for name in ("tps", "low", "high")]
     layers = [
         ideal.encode(x=x, y=y, detail="load:N"),
         alt.Chart(_data(trials))
@@ -61,18 +58,7 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
         alt.Chart(data).mark_rule(strokeWidth=2.2).encode(x=x, y=alt.Y("low:Q", title=TPS), y2="high:Q", color=colour),
         alt.Chart(data)
         .mark_point(filled=True, size=34, opacity=1)
-        .encode(
-            x=x,
-            y=y,
-            color=colour,
-            tooltip=[
-                "load:N",
-                "servers:Q",
-                alt.Tooltip("tps:Q", format=".1f"),
-                alt.Tooltip("low:Q", format=".1f"),
-                alt.Tooltip("high:Q", format=".1f"),
-            ],
-        ),
+        .encode(x=x, y=y, color=colour, href="to:N", tooltip=["load:N", "servers:Q", *numbers]),
         alt.Chart(_data(labels))
         .mark_text(align="left", dx=8, fontWeight=600)
         .encode(x=x, y=alt.Y("at:Q", title=TPS), text="label:N", color=colour),
@@ -85,76 +71,109 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
     return _finish(alt.layer(*layers).properties(width=430, height=230))
 
 
-def latency(rows: list[dict[str, Any]]) -> Spec:
+def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
     """Latency by percentile, a panel for each load: percentiles on an axis of what lies beyond, both logarithmic.
 
-    Rows: load, topology, percentile, ms.
+    Rows: load, topology, percentile, ms; of `labels` also `at`, the height in ms at which it stands. `span` is
+    what the axis shows, ms.
     """
     loads = list(dict.fromkeys(row["load"] for row in rows))
     topologies = list(dict.fromkeys(row["topology"] for row in rows))
-    placed = [{**row, "beyond": 100 / (100 - row["percentile"])} for row in rows]
-    last = {(row["load"], row["topology"]): row for row in placed}
-    ends = [{**row, "label": row["topology"]} for row in last.values()]
     ticks = [100 / (100 - q) for q in (1, 50, 90, 99)]
     names = "datum.value < 5 ? (datum.value < 1.5 ? 'p1' : 'p50') : datum.value < 50 ? 'p90' : 'p99'"
+    beyond = {row["percentile"]: 100 / (100 - row["percentile"]) for row in rows}
     x = alt.X(
         "beyond:Q",
-        scale=alt.Scale(type="log", domain=[1, max(row["beyond"] for row in placed) * 3]),
+        scale=alt.Scale(type="log", domain=[1, max(beyond.values()) * 4]),
         axis=alt.Axis(title="percentile", values=ticks, labelExpr=names, grid=False),
     )
-    y = alt.Y("ms:Q", scale=alt.Scale(type="log"), axis=alt.Axis(title="milliseconds", tickCount=4))
-    shades = [theme.ACCENTS[i % len(theme.ACCENTS)] for i in range(len(topologies))]
-    colour = alt.Color("topology:N", scale=alt.Scale(domain=topologies, range=shades), legend=None)
-    width = max(120, 470 // max(1, len(loads)) - 20)
-    data = [{**row, "label": None} for row in placed] + [{**row, "end": True} for row in ends]
+    title = "milliseconds"
+    scale = alt.Scale(type="log", domain=list(span), nice=False)
+    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title=title, tickCount=4))
+    colour = _colour(topologies, "topology")
+    columns = min(3, len(loads))
+    width = max(120, PAPER_WIDTH // columns - 30)
+    data = [{**row, "beyond": beyond[row["percentile"]]} for row in rows]
+    data += [{**row, "beyond": beyond[row["percentile"]], "label": row["topology"]} for row in labels]
     base = alt.Chart()
     lines = (
-        base.transform_filter("!datum.end")
+        base.transform_filter("!datum.label")
         .mark_line(strokeWidth=1.4)
         .encode(x=x, y=y, color=colour, tooltip=["topology:N", "percentile:Q", alt.Tooltip("ms:Q", format=".1f")])
     )
-    labels = (
-        base.transform_filter("datum.end").mark_text(align="left", dx=5).encode(x=x, y=y, text="label:N", color=colour)
+    ends = (
+        base.transform_filter("datum.label")
+        .mark_text(align="left", dx=5)
+        .encode(x=x, y=alt.Y("at:Q", scale=scale, title=title), text="label:N", color=colour)
     )
-    panel = alt.layer(lines, labels, data=_data(data)).properties(width=width, height=130)
-    return _finish(panel.facet(column=alt.Column("load:N", sort=loads, title=None)))
+    panel = alt.layer(lines, ends, data=_data(data)).properties(width=width, height=130)
+    return _finish(panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns))
 
 
-def series(rows: list[dict[str, Any]], window: tuple[float, float]) -> Spec:
+def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     """TPS over time, a panel for each cell on shared axes: rows are loads, columns topologies.
 
-    Rows: load, topology, trial, t (s), tps, failed (negative, drawn below the axis).
+    Rows: load, topology, trial, t (s), tps, failed (negative, drawn below the axis), to (the cell's
+    anchor); of `marks`: load, topology, t, what. More than four topologies are set in lines of five.
     """
     loads = list(dict.fromkeys(row["load"] for row in rows))
     topologies = list(dict.fromkeys(row["topology"] for row in rows))
+    wrapped = len(topologies) > 4
+    columns = 5 if wrapped else len(topologies)
+    width = max(80, PAPER_WIDTH // columns - 12)
     base = alt.Chart()
+    seconds = base.transform_filter("!datum.what")
     x = alt.X("t:Q", axis=alt.Axis(title="seconds since the first request", grid=False, tickCount=4))
     shade = (
         base.transform_aggregate(n="count()", groupby=["load", "topology"])
-        .mark_rect(color=theme.FAINT, opacity=0.5)
+        .mark_rect(color=theme.FAINT, opacity=0.5, aria=False)
         .encode(x=alt.datum(window[0]), x2=alt.datum(window[1]))
     )
-    line = base.mark_line(strokeWidth=0.8, opacity=0.75, color=theme.ACCENTS[0]).encode(
+    line = seconds.mark_line(strokeWidth=0.8, opacity=0.75, color=theme.ACCENTS[0]).encode(
         x=x,
         y=alt.Y("tps:Q", axis=alt.Axis(title="requests per second", tickCount=4)),
         detail="trial:N",
+        href="to:N",
         tooltip=["trial:N", "t:Q", "tps:Q"],
     )
     layers = [shade, line]
     if any(row["failed"] is not None for row in rows):  # a layer without data makes Vega complain
-        failed = base.transform_filter("datum.failed != null").mark_bar(color=theme.BAD, width=2)
+        failed = seconds.transform_filter("datum.failed != null").mark_bar(color=theme.BAD, width=2)
         layers.append(failed.encode(x=x, y="failed:Q", tooltip=["trial:N", "t:Q", "failed:Q"]))
-    width = max(90, 470 // max(1, len(topologies)) - 12)
-    panel = alt.layer(*layers, data=_data(rows)).properties(width=width, height=105)
-    return _finish(
-        panel.facet(
-            row=alt.Row("load:N", sort=loads, title=None),
-            column=alt.Column("topology:N", sort=topologies, title=None),
-        ).resolve_scale(y="shared")
-    )
+    if marks:
+        happened = base.transform_filter("datum.what")
+        layers.append(happened.mark_rule(color=theme.BAD, strokeWidth=1).encode(x=x, tooltip=["what:N", "t:Q"]))
+        written = happened.mark_text(align="left", baseline="top", dx=3, fontSize=8, limit=width - 6, color=theme.INK)
+        # From its second on to the right where there is room, else from the left edge on.
+        layers.append(written.encode(x=alt.X("from:Q"), y=alt.Y("line:Q", scale=None), text="what:N"))
+    placed = [{**row, "cell": f"{row['topology']} · {row['load']}"} for row in [*rows, *_placed(marks, rows)]]
+    panel = alt.layer(*layers, data=_data(placed)).properties(width=width, height=105)
+    if wrapped:
+        order = [f"{topology} · {load}" for load in loads for topology in topologies]
+        faceted = panel.facet(
+            facet=alt.Facet("cell:N", sort=order, title=None, header=alt.Header(labelExpr="split(datum.label, ' · ')")),
+            columns=columns,
+        )
+    else:
+        faceted = panel.facet(
+            row=alt.Row("load:N", sort=loads, title=None), column=alt.Column("topology:N", sort=topologies, title=None)
+        )
+    return _finish(faceted.resolve_scale(y="shared"))
 
 
-def gains(rows: list[dict[str, Any]]) -> Spec:
+def _placed(marks: Rows, rows: Rows) -> Rows:
+    """Marks with the second that their words begin at, and the height in pixels: under one another in a panel."""
+    last = max(row["t"] for row in rows)
+    lines: dict[tuple[str, str], int] = {}
+    found = []
+    for mark in marks:
+        panel = (mark["load"], mark["topology"])
+        lines[panel] = lines.get(panel, -1) + 1
+        found.append({**mark, "from": mark["t"] if mark["t"] < 0.4 * last else 0, "line": 2 + 10 * lines[panel]})
+    return found
+
+
+def gains(rows: Rows) -> Spec:
     """Gains with their intervals against 1 and the step ideal.
 
     Rows: step (what it says), gain, low, high, ideal, speaks (about servers).
@@ -166,13 +185,11 @@ def gains(rows: list[dict[str, Any]]) -> Spec:
     x = alt.X("gain:Q", scale=scale, axis=alt.Axis(title="gain (×)", tickCount=6))
     data = _data(rows)
     colour = alt.condition("datum.speaks", alt.value(theme.ACCENTS[0]), alt.value(theme.ACCENTS[3]))
+    one = alt.Chart(_data([{"one": 1}])).mark_rule(color=theme.QUIET, strokeWidth=1)
+    ticks = alt.Chart(data).mark_tick(color=theme.INK, thickness=1.4, height=13)
     layers = [
-        alt.Chart(_data([{"one": 1}]))
-        .mark_rule(color=theme.QUIET, strokeWidth=1)
-        .encode(x=alt.X("one:Q", scale=scale)),
-        alt.Chart(data)
-        .mark_tick(color=theme.INK, thickness=1.4, height=13)
-        .encode(x=alt.X("ideal:Q", scale=scale), y=y),
+        one.encode(x=alt.X("one:Q", scale=scale)),
+        ticks.encode(x=alt.X("ideal:Q", scale=scale), y=y),
         alt.Chart(data)
         .mark_rule(strokeWidth=2.2)
         .encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=colour),
@@ -184,6 +201,12 @@ def gains(rows: list[dict[str, Any]]) -> Spec:
 
 
 def svg(spec: Spec) -> str:
-    """Draw a specification as SVG, with the bundled fonts."""
+    """Draw a specification as SVG, with the bundled fonts and without the page's own links."""
     vl_convert.register_font_directory(str(FONTS))
-    return str(vl_convert.vegalite_to_svg(spec))
+    return str(vl_convert.vegalite_to_svg(_without_links(spec)))
+
+
+def _without_links(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _without_links(value) for key, value in part.items() if key != "href"}
+    return [_without_links(value) for value in part] if isinstance(part, list) else part

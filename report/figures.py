@@ -2,53 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from harness.gains import Gain
 from harness.results import TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text
-from report.parts import Chart
+from report.parts import Chart, anchor, by_cell, link
+
+MOST_LOADS, MOST_TOPOLOGIES, MOST_STEPS = 6, 10, 30  # that a chart can show and a reader can tell apart
+LABEL_HEIGHT = 0.055  # of the chart's height
+Rows = list[dict[str, Any]]
+Thing = TypeVar("Thing")
 
 
 def _label(cell: CellSummary) -> str:
     return load_name(cell.others)
 
 
-LABEL_HEIGHT = 0.055  # of the chart's height
+def evenly(things: Sequence[Thing], most: int) -> list[Thing]:
+    """At most so many of them, the first and the last among them, at even distances."""
+    if len(things) <= most:
+        return list(things)
+    return [things[round(i * (len(things) - 1) / (most - 1))] for i in range(most)]
 
 
-def headline(cells: list[CellSummary], trials: dict[str, TrialData], ceiling: float | None = None) -> Chart | None:
+def drawn(cells: Sequence[CellSummary]) -> list[CellSummary]:
+    """The cells that charts show: all of them, or of very many loads and topologies some at even distances."""
+    loads = evenly(list(dict.fromkeys(map(_label, cells))), MOST_LOADS)
+    topologies = evenly(sorted({cell.servers for cell in cells}), MOST_TOPOLOGIES)
+    return [cell for cell in cells if _label(cell) in loads and cell.servers in topologies]
+
+
+def _left_out(shown: Sequence[CellSummary], cells: Sequence[CellSummary]) -> str:
+    if len(shown) == len(cells):
+        return ""
+    return f" {len(shown)} of {len(cells)} cells are drawn, at even distances; the tables hold all."
+
+
+def headline(
+    cells: Sequence[CellSummary], trials: Mapping[str, TrialData], ceiling: float | None = None
+) -> Chart | None:
     """Mean TPS by number of servers; None when no cell has any."""
-    rows: list[dict[str, Any]] = []
-    for cell in cells:
-        if cell.tps is not None:
-            low, high = cell.tps.low, cell.tps.high
-            rows.append(
-                {
-                    "load": _label(cell),
-                    "servers": cell.servers,
-                    "tps": cell.tps.value,
-                    "low": low,
-                    "high": high,
-                }
-            )
+    shown = drawn(cells)
+    rows: Rows = [
+        {
+            "load": _label(cell),
+            "servers": cell.servers,
+            "tps": cell.tps.value,
+            "low": cell.tps.low,
+            "high": cell.tps.high,
+            "to": link(cell.cell),
+        }
+        for cell in shown
+        if cell.tps is not None
+    ]
     if not rows:
         return None
     ends = [max((r for r in rows if r["load"] == load), key=lambda r: r["servers"]) for load in _loads(rows)]
-    ideals = _ideals(cells)
+    ideals = _ideals(shown)
     labels = [{"servers": r["servers"], "tps": r["tps"], "load": r["load"], "label": r["load"]} for r in ends]
     labels += [{**ideals[-1], "label": "linear ideal"}] if ideals else []
+    top = max(label["tps"] for label in labels)
+    heights = spread([label["tps"] for label in labels], LABEL_HEIGHT * top)
+    loads = set(_loads(rows))
     dots = [
-        {
-            "load": _record_load(data),
-            "servers": data.record.cell["servers"],
-            "tps": data.record.tps_mean,
-            "trial": where,
-        }
+        {"load": load, "servers": data.record.cell["servers"], "tps": data.record.tps_mean, "trial": where}
         for where, data in trials.items()
-        if data.record.usable
+        for load in [_record_load(data)]
+        if data.record.usable and load in loads
     ]
     return Chart(
         "headline",
@@ -56,7 +81,7 @@ def headline(cells: list[CellSummary], trials: dict[str, TrialData], ceiling: fl
             "cells": rows,
             "trials": dots,
             "ideals": ideals,
-            "labels": spread(labels),
+            "labels": [{**label, "at": at} for label, at in zip(labels, heights, strict=True)],
             # Far above everything it would only press the lines together; the text tells it then.
             "ceiling": ceiling if ceiling is not None and ceiling < 2.5 * max(r["tps"] for r in rows) else None,
         },
@@ -65,21 +90,23 @@ def headline(cells: list[CellSummary], trials: dict[str, TrialData], ceiling: fl
             f"{r['load']}, {text.count(r['servers'], 'server')}: {text.rate(r['tps'])} per second" for r in rows
         ),
         "Mean successful requests per second in the steady window, by number of servers. Bars are 95 % intervals "
-        "over trials, dots single trials, the dotted line is the linear ideal from the smallest saturated topology.",
+        "over trials, dots single trials, the dotted line is the linear ideal from the smallest saturated topology."
+        + _left_out(shown, cells),
     )
 
 
-def _loads(rows: list[dict[str, Any]]) -> list[str]:
+def _loads(rows: Rows) -> list[str]:
     return list(dict.fromkeys(row["load"] for row in rows))
 
 
-def spread(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give every label a height `at` of its own, as near to its line as the others allow."""
-    gap = LABEL_HEIGHT * max((label["tps"] for label in labels), default=0.0)
-    placed: list[dict[str, Any]] = []
-    for label in sorted(labels, key=lambda label: float(label["tps"])):
-        lowest = placed[-1]["at"] + gap if placed else label["tps"]
-        placed.append({**label, "at": max(label["tps"], lowest)})
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """A height for every label, at least `gap` from every other, as near to its own as the others allow."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    placed = [0.0] * len(heights)
+    lowest = -math.inf
+    for i in order:
+        placed[i] = max(heights[i], lowest)
+        lowest = placed[i] + gap
     return placed
 
 
@@ -87,7 +114,7 @@ def _record_load(data: TrialData) -> str:
     return load_name({name: level for name, level in data.record.cell.items() if name != "servers"})
 
 
-def _ideals(cells: list[CellSummary]) -> list[dict[str, Any]]:
+def _ideals(cells: Sequence[CellSummary]) -> Rows:
     """The linear ideal m · X(smallest) / m0, from the best saturated cell of the smallest topology."""
     saturated = [c for c in cells if c.tps and c.verdict == "server"]
     if not saturated:
@@ -98,53 +125,84 @@ def _ideals(cells: list[CellSummary]) -> list[dict[str, Any]]:
     return [{"load": "ideal", "servers": m, "tps": m * per_server} for m in range(smallest.servers, most + 1)]
 
 
-def gain_plot(gains: list[Gain]) -> Chart | None:
+def gain_plot(gains: Sequence[Gain]) -> Chart | None:
     """Gains against 1 and the step ideal; None without any."""
-    rows: list[dict[str, Any]] = [
+    known = [gain for gain in gains if gain.ratio is not None]
+    loads = list(dict.fromkeys(gain.load for gain in known))
+    most = max(1, MOST_STEPS * len(loads) // max(1, len(known)))
+    chosen = evenly(loads, most) if most > 1 else loads[-1:]
+    rows: Rows = [
         {
-            "step": f"{load_name(gain.others)}, {gain.from_servers} → {gain.to_servers}",
+            "step": f"{gain.load}, {gain.from_servers} → {gain.to_servers}",
             "gain": gain.ratio.value,
             "low": gain.ratio.low,
             "high": gain.ratio.high,
             "ideal": gain.step_ideal,
             "speaks": gain.kind == "gain",
         }
-        for gain in gains
-        if gain.ratio is not None
+        for gain in known
+        if gain.ratio is not None and gain.load in chosen
     ]
     if not rows:
         return None
     said = "; ".join(f"{row['step']}: {text.ratio(row['gain'])}" for row in rows)
+    some = "" if len(rows) == len(known) else f" {len(rows)} of {len(known)} are drawn; the tables hold all."
     return Chart(
         "gains",
         {"rows": rows},
         f"Gains: {said}",
         "Gains with their 95 % intervals; the tick is the step's ideal, the line marks no gain. Grey ones say "
-        "nothing about the servers alone.",
+        "nothing about the servers alone." + some,
     )
 
 
-def series(cells: list[CellSummary], trials: dict[str, TrialData], from_s: float, to_s: float) -> Chart | None:
-    """TPS over time of every trial; None without any."""
-    rows: list[dict[str, Any]] = []
+def series(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], from_s: float, to_s: float) -> Chart | None:
+    """TPS over time of every trial of the drawn cells, with what happened in it; None without any."""
+    shown = drawn(cells)
+    place = {link(cell.cell): (index, cell) for index, cell in enumerate(shown)}
+    rows: list[tuple[int, str, dict[str, Any]]] = []
     for where, data in trials.items():
-        place = {
-            "load": _record_load(data),
-            "topology": text.count(int(data.record.cell["servers"]), "server"),
-            "trial": where,
-        }
+        at = link(data.record.cell)
+        if at not in place:
+            continue
+        index, cell = place[at]
+        panel = {"load": _label(cell), "topology": text.count(cell.servers, "server"), "to": at}
         rows += [
-            {**place, "t": s.t_s, "tps": s.completed, "failed": -s.failed if s.failed else None} for s in data.samples
+            (index, where, {**panel, "trial": where, "t": s.t_s, "tps": s.completed, "failed": -s.failed or None})
+            for s in data.samples
         ]
     if not rows:
         return None
-    order = {(_label(c), text.count(c.servers, "server")): i for i, c in enumerate(cells)}
-    rows.sort(key=lambda row: (order.get((row["load"], row["topology"]), 0), row["trial"], row["t"]))
-    rows.sort(key=lambda row: int(row["load"].split()[0]) if row["load"][0].isdigit() else 0)
+    loads = list(dict.fromkeys(map(_label, sorted(shown, key=lambda c: int(c.others.get("vusers", 0))))))
+    rows.sort(key=lambda row: (loads.index(row[2]["load"]), row[0], row[1], row[2]["t"]))
+    mine = by_cell(trials)
+    marks = [
+        {"load": _label(cell), "topology": text.count(cell.servers, "server"), **mark}
+        for cell in shown
+        for mark in _marks(mine.get(anchor(cell.cell), []), to_s)
+    ]
+    happened = "; ".join(f"{m['topology']} at {m['load']}, second {m['t']:.0f}: {m['what']}" for m in marks)
     return Chart(
         "series",
-        {"rows": rows, "window": (from_s, to_s)},
-        "Requests per second over time, one panel for each cell, one line for each trial",
+        {"rows": [row[2] for row in rows], "marks": marks, "window": (from_s, to_s)},
+        "Requests per second over time, one panel for each cell, one line for each trial"
+        + (f". {happened}" if happened else ""),
         "Successful requests per second, every trial a line; failures are drawn below the axis. Shaded: the steady "
-        "window that means are taken from.",
+        "window that means are taken from." + _left_out(shown, cells),
     )
+
+
+def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
+    """What happened in a cell's trials, each kind once, where it first did, and when trials were stopped early."""
+    first: dict[str, tuple[float, int]] = {}
+    for data in trials:
+        happened = [(float(at), str(what)) for at, what in data.record.figures.get("moments", [])]
+        if data.samples and len(data.samples) < to_s - 1 and data.record.outcome in ("refused", "server_down"):
+            happened.append((float(len(data.samples)), "stopped"))
+        for at, what in happened:
+            earliest, count = first.get(what, (at, 0))
+            first[what] = (min(at, earliest), count + 1)
+    return [
+        {"t": at, "what": what + (f" ({count} trials)" if count > 1 else "")}
+        for what, (at, count) in sorted(first.items(), key=lambda item: item[1])
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from harness.intervals import Interval
 
@@ -60,6 +61,11 @@ def percent(share: float | None, digits: int = 0) -> str:
     if float(shown) == 0:
         shown = shown.removeprefix("-")
     return f"{shown} %".replace("-", "−")
+
+
+def threshold(written: object) -> str:
+    """A threshold as a grid writes it, with its unit: 5%, 10s, 1.5."""
+    return re.sub(r"(?<=\d)(%|s)$", r" \1", str(written))
 
 
 def milliseconds(value: float | None) -> str:

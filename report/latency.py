@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,40 +10,43 @@ from harness import stats
 from harness.results import TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
-from report import answer
 from report import format as text
-from report.parts import Chart, Table
+from report.figures import drawn, spread
+from report.parts import Chart, Table, anchor, by_cell, cell_name, link
 
 QUANTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9)
 NEEDS = {99: 662, 99.9: 6635}  # requests that a percentile needs (rule E4: as many as put 5 beyond it, with margin)
+LABEL_HEIGHT = 0.085  # of a panel's height
 
 
 def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
     """Percentiles of the successes in the steady window, and what failed by its cause, over the whole trials."""
     rows = []
+    of = by_cell(trials)
     for cell in cells:
         kinds: dict[str, int] = {}
-        for data in trials.values():
-            if data.record.cell == cell.cell:
-                for kind, count in data.record.counters.get("generator", {}).get("errors", {}).items():
-                    kinds[kind] = kinds.get(kind, 0) + count
+        for data in of.get(anchor(cell.cell), []):
+            for kind, count in data.record.counters.get("generator", {}).get("errors", {}).items():
+                kinds[kind] = kinds.get(kind, 0) + count
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
         rows.append(
             [
-                answer.cell_name(cell),
+                cell_name(cell),
                 *(text.milliseconds(cell.latency_ms.get(p)) for p in ("p50", "p95", "p99")),
                 text.percent(cell.error_rate, 1),
-                told or "none",
+                told or ("none" if cell.trials else text.NOTHING),
             ]
         )
-    return Table(["cell", "p50 ms", "p95 ms", "p99 ms", "errors", "what failed"], rows, (1, 2, 3, 4))
+    columns = ["cell", "p50 ms", "p95 ms", "p99 ms", "errors", "what failed"]
+    return Table(columns, rows, (1, 2, 3, 4), links=tuple(link(cell.cell) for cell in cells))
 
 
 def chart(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Chart | None:
     """Percentile curves, a panel for each load and a line for each topology; None without any histogram."""
     rows: list[dict[str, Any]] = []
-    for cell in cells:
-        mine = [d.latencies for d in trials.values() if d.record.usable and d.record.cell == cell.cell and d.latencies]
+    of = by_cell(trials)
+    for cell in drawn(cells):
+        mine = [d.latencies for d in of.get(anchor(cell.cell), []) if d.record.usable and d.latencies]
         if not mine:
             continue
         merged = stats.merged(mine)
@@ -52,7 +56,7 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Chart | 
                 "load": load_name(cell.others),
                 "topology": text.count(cell.servers, "server"),
                 "percentile": q,
-                "ms": merged.get_value_at_percentile(q) / 1000,
+                "ms": max(0.001, merged.get_value_at_percentile(q) / 1000),
             }
             for q in QUANTILES
             if count >= NEEDS.get(int(q) if q == int(q) else q, 1)
@@ -64,10 +68,36 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Chart | 
         for row in rows
         if row["percentile"] == 50
     )
+    labels, span = _axis(rows)
     return Chart(
         "latency",
-        {"rows": rows},
+        {"rows": rows, "labels": labels, "span": span},
         f"Latency by percentile on a logarithmic axis; medians: {medians}",
         "Latency of successful requests by percentile, merged over a cell's trials (closed model: users wait for their "
         "answer before they ask again, so a slow server also slows what is asked of it).",
     )
+
+
+def _labels(rows: list[dict[str, Any]], span: tuple[float, float]) -> list[dict[str, Any]]:
+    """One at the end of each line, none on another: spread on the logarithmic axis that all panels share."""
+    ends = {(row["load"], row["topology"]): row for row in rows}
+    gap = LABEL_HEIGHT * math.log(span[1] / span[0])
+    found = []
+    for load in dict.fromkeys(load for load, _ in ends):
+        mine = [row for (where, _), row in ends.items() if where == load]
+        heights = spread([math.log(row["ms"]) for row in mine], gap)
+        found += [{**row, "at": math.exp(height)} for row, height in zip(mine, heights, strict=True)]
+    return found
+
+
+def _axis(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], tuple[float, float]]:
+    """Labels, and the span of the axis that holds lines and labels: it grows until all of them have room."""
+    low = min(row["ms"] for row in rows) / 1.1
+    span = (low, max(row["ms"] for row in rows) * 1.1)
+    for _ in range(20):
+        labels = _labels(rows, span)
+        highest = max(label["at"] for label in labels) * 1.05
+        if highest <= span[1]:
+            break
+        span = (low, highest)
+    return labels, span

@@ -27,16 +27,33 @@ def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData])
         ("Hosts", _hosts(environment.get("hosts", {}))),
         ("Versions", _versions(environment)),
         ("Images", _images(environment)),
+        ("Kernel", _kernel(environment.get("kernel_settings", {}))),
         ("Lab", _lab(study.get("sizing"))),
         ("Search", "; ".join(search.sentences(summary.limits))),
-        ("Ceiling", _ceiling(study.get("ceiling"))),
-        ("Noise", _noise(summary, trials)),
         ("Scalability", _laws(summary)),
-        ("Instrument", _instrument(study)),
         ("Program", environment.get("git", "")),
         ("Time", _time(study, trials)),
     ]
     return [(name, said) for name, said in told if said]
+
+
+def evidence(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
+    """What the whole study's figures rest on, beside the rules for each trial."""
+    told = [
+        ("Ceiling:", _ceiling(study.get("ceiling"))),
+        ("Noise floor:", _noise(summary, trials)),
+        ("Instrument:", _instrument(study)),
+    ]
+    return [(name, f"{said}.") for name, said in told if said]
+
+
+def _kernel(settings: dict[str, dict[str, str]]) -> str:
+    """Settings that bound connections, by host; equal ones are told once."""
+    alike: dict[str, list[str]] = {}
+    for host, said in settings.items():
+        if said:
+            alike.setdefault(", ".join(f"{name} {value}" for name, value in said.items()), []).append(host)
+    return "; ".join(f"{', '.join(hosts)}: {what}" for what, hosts in alike.items())
 
 
 def _blocks(trials: dict[str, TrialData]) -> int:
@@ -198,7 +215,16 @@ def _time(study: dict[str, Any], trials: dict[str, TrialData]) -> str:
     took = text.duration(sum(run["duration_s"] for run in study["runs"]))
     between = sorted(d.record.overhead_s for d in trials.values() if d.record.overhead_s is not None)
     median = f"; between two loads {between[len(between) // 2]:.1f} s (median)" if between else ""
-    return f"{took} in {text.count(len(study['runs']), 'run')}{median}"
+    return f"{took} in {text.count(len(study['runs']), 'run')}{median}{_cost(study)}"
+
+
+def _cost(study: dict[str, Any]) -> str:
+    """What rented hosts cost for so long, by the inventory's prices; empty where one has none."""
+    prices = [host.get("study_usd_per_hour") for host in study["configuration"].get("hosts", {}).values()]
+    if study.get("kind") != "hosts" or not prices or None in prices:
+        return ""
+    hours = sum(run["duration_s"] for run in study["runs"]) / 3600
+    return f"; {sum(float(str(price)) for price in prices) * hours:.2f} USD by the inventory’s prices"
 
 
 def notes(summary: Summary) -> list[str]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
+from harness import effects
 from harness.cells import Summary
 from harness.results import TrialData
-from report import answer, article, figures, latency, limits, method, sections, validity
+from report import answer, article, figures, findings, latency, limits, method, place, progress, sections, validity
 from report.parts import Chart, Table
 
 
@@ -24,6 +25,7 @@ class Report:
     hash: str
     created: str
     state: str
+    progress: list[str]
     answer: list[str]
     where: str
     findings: list[str]
@@ -36,9 +38,12 @@ class Report:
     latency_chart: Chart | None
     latency: Table
     validity: Table
+    checks: list[tuple[str, str]]
     article: Table | None
     article_why: str
+    effects: Table | None
     trials: Table
+    trials_note: str
     facts: list[tuple[str, str]]
     thresholds: Table
     grid: str
@@ -56,14 +61,16 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
     # Probes of a search and sentinels stand in the table of all trials only.
     counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
     state = "complete" if done >= planned else f"{done} of {planned} trials measured so far"
+    beside = article.table(gains, cells)
     return Report(
         title=study["name"],
         hash=folder.rsplit("-", 1)[-1],
         created=study["created_at"],
         state=state,
-        answer=answer.answer(gains, cells),
-        where=_where(study),
-        findings=answer.findings(gains, cells, grid.load.think_time, summary.findings),
+        progress=progress.told(study, trials) if done < planned else [],
+        answer=answer.answer(summary),
+        where=place.told(study),
+        findings=findings.findings(summary, study),
         headline=figures.headline(cells, counted, (study.get("ceiling") or {}).get("per_s")),
         gains=sections.gain_tables(gains, cells),
         gain_plot=figures.gain_plot(gains),
@@ -72,10 +79,13 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         limits=limits.table(cells, counted),
         latency_chart=latency.chart(cells, counted),
         latency=latency.table(cells, counted),
-        validity=validity.table(counted),
-        article=article.table(gains, cells),
-        article_why=article.WHY,
+        validity=validity.table(counted, grid.evidence),
+        checks=method.evidence(study, summary, trials),
+        article=beside,
+        article_why=article.NOT_HERE if beside is None else article.WHY,
+        effects=sections.effect_table(effects.effects(grid, cells)),
         trials=sections.trial_table(study, trials),
+        trials_note="A trial’s files lie in trials/, in the folder of its name; # is its place in the order.",
         facts=method.facts(study, summary, trials),
         thresholds=sections.threshold_table(grid.evidence),
         grid=yaml.safe_dump(
@@ -84,15 +94,3 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         nginx=study.get("environment", {}).get("nginx_configuration", "").strip(),
         notes=method.notes(summary),
     )
-
-
-def _where(study: dict[str, Any]) -> str:
-    machine = study.get("environment", {}).get("machine")
-    if study.get("kind") in ("lab", "rehearsal"):
-        on = f"one {machine['cores']}-core machine ({machine['cpu']})" if machine else "one machine"
-        place = "in a Docker lab" if study["kind"] == "lab" else "on rehearsal machines, which are containers,"
-        return (
-            f"Measured {place} on {on}: it shows that the method works and how the topology behaves, "
-            "not what a rented host would deliver."
-        )
-    return "Measured on the hosts of the inventory."

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from harness.grid import Cell
+from harness.results import TrialData
+from harness.summary import CellSummary
+from harness.words import load_name
+from report import format as text
 
 Row = list[str]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, rows of finished text, and which columns align right."""
+    """Columns, rows of finished text, and which columns align right.
+
+    `ids` are the rows' anchors, `links` where each row's first field leads, `belongs` the anchor of the
+    cell that a row is about; each is as long as `rows`, or empty.
+    """
 
     columns: Row
     rows: list[Row]
     right: tuple[int, ...] = ()
+    ids: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    belongs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -25,3 +39,26 @@ class Chart:
     arguments: dict[str, Any]
     alternative: str
     caption: str
+
+
+def cell_name(cell: CellSummary) -> str:
+    """As in "2 servers at 1000 users"."""
+    return f"{text.count(cell.servers, 'server')} at {load_name(cell.others)}"
+
+
+def anchor(levels: dict[str, Any]) -> str:
+    """A cell's anchor on the page, by its factors' levels."""
+    return f"cell-{Cell(tuple(levels.items())).slug}"
+
+
+def by_cell(trials: Mapping[str, TrialData]) -> dict[str, list[TrialData]]:
+    """A cell's anchor → its trials; `trials` are by "<cell>/r<k>"."""
+    found: dict[str, list[TrialData]] = {}
+    for where, data in trials.items():
+        found.setdefault(f"cell-{where.split('/')[0]}", []).append(data)
+    return found
+
+
+def link(levels: dict[str, Any]) -> str:
+    """What leads to a cell's row."""
+    return f"#{anchor(levels)}"

@@ -23,7 +23,6 @@ from report.parts import Chart
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 WEIGHTS = (("Regular", 400), ("SemiBold", 600))
-DRAW = "for(const [name,spec] of Object.entries(SPECS))vegaEmbed('#chart-'+name,spec,{actions:false,renderer:'svg'});"
 
 
 def specification(chart: Chart) -> Spec:
@@ -48,19 +47,20 @@ def html(report: Report) -> str:
         place = Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>')
         return _figure(chart, place.format(chart.name, chart.alternative))
 
-    data = json.dumps(specs, sort_keys=True, separators=(",", ":")).replace("</", "<\\/")
-    scripts = [_vega(), DRAW.replace("SPECS", data)] if specs else []
-    return _page(report, figure, _fonts() + _css("common") + _css("screen"), scripts)
+    script = (TEMPLATES / "screen.js").read_text(encoding="utf-8")
+    for name, value in (("SPECS", specs), ("LIVE", bool(report.progress))):
+        data = json.dumps(value, sort_keys=True, separators=(",", ":")).replace("</", "<\\/")
+        script = script.replace(f"{{{{{name}}}}}", data)
+    return _page(report, figure, _fonts() + _css("common") + _css("screen"), [*([_vega()] if specs else []), script])
 
 
 def pdf(report: Report, paper: str = "A4") -> bytes:
     """The report for paper (A4 or Letter): vectors, embedded fonts, bookmarks; the same bytes for the same model."""
 
     def figure(chart: Chart) -> Markup:
-        drawn = charts.svg(specification(chart))
-        # The drawing is our own and its texts were escaped when it was drawn.
-        inline = Markup('<div role="img" aria-label="{}">{}</div>')
-        return _figure(chart, inline.format(chart.alternative, _own(drawn)))
+        # The drawing is our own and its texts were escaped when it was drawn. Its title becomes the alternative.
+        head, end, rest = charts.svg(specification(chart)).partition(">")
+        return _figure(chart, _own(head + end) + Markup("<title>{}</title>").format(chart.alternative) + _own(rest))
 
     style = _css("common") + _css("paper").replace("{{HASH}}", report.hash).replace("{{PAPER}}", paper)
     fonts = FontConfiguration()
@@ -72,7 +72,7 @@ def pdf(report: Report, paper: str = "A4") -> bytes:
         stylesheets=[faces],
         font_config=fonts,
         pdf_identifier=report.hash.encode(),
-        pdf_tags=True,
+        pdf_variant="pdf/ua-1",
         uncompressed_pdf=False,
     )
     return bytes(written or b"")
@@ -93,7 +93,6 @@ def _page(report: Report, figure: object, style: str, scripts: list[str]) -> str
         table=parts.table,  # type: ignore[attr-defined] # a template's macros are attributes of its module
         style=_own(style),
         scripts=[_own(script) for script in scripts],
-        live=bool(scripts),
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.effects import Effect
 from harness.gains import Gain
 from harness.results import TrialData
 from harness.summary import CellSummary
 from harness.thresholds import Thresholds, overridden
 from harness.words import load_name
-from report import answer
 from report import format as text
-from report.parts import Row, Table
+from report.parts import Row, Table, anchor, cell_name, link
 
 
 def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, Table]]:
@@ -61,7 +61,7 @@ def cell_table(cells: list[CellSummary]) -> Table:
     columns = ["cell", "TPS", "peak TPS", "per server", "errors", "usable", "outcome"]
     rows = [
         [
-            answer.cell_name(cell),
+            cell_name(cell),
             text.rate_interval(cell.tps),
             text.rate(cell.tps_peak),
             text.rate(cell.tps.value / cell.servers if cell.tps else None),
@@ -71,14 +71,35 @@ def cell_table(cells: list[CellSummary]) -> Table:
         ]
         for cell in cells
     ]
-    return Table(columns, rows, (1, 2, 3, 4, 5))
+    return Table(columns, rows, (1, 2, 3, 4, 5), links=tuple(link(cell.cell) for cell in cells))
+
+
+def effect_table(found: list[Effect]) -> Table | None:
+    """What other factors did; None where there are none."""
+    if not found:
+        return None
+    rows = [
+        [
+            effect.factor,
+            f"{effect.base} → {effect.level}",
+            f"{text.count(int(effect.rest['servers']), 'server')} at "
+            + load_name({name: level for name, level in effect.rest.items() if name != "servers"}),
+            text.ratio(effect.ratio),
+            text.ratio_interval(effect.ratio),
+            str(effect.k),
+            effect.word + (f": {effect.why}" if effect.why else ""),
+        ]
+        for effect in found
+    ]
+    columns = ["factor", "levels", "cell", "throughput", "95 % interval", "k", "what may be said"]
+    return Table(columns, rows, (3, 4, 5))
 
 
 def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
     """Every trial that was attempted."""
     columns = [
-        "#",
         "trial",
+        "#",
         "TPS",
         "peak",
         "errors",
@@ -90,13 +111,15 @@ def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
     ]
     rows = []
     known = [where for where in study["plan"] if where in trials]
-    for where in [*known, *(w for w in trials if w not in study["plan"])]:
+    planned = set(study["plan"])
+    shown = [*known, *(where for where in trials if where not in planned)]
+    for where in shown:
         record = trials[where].record
         noticed = "; ".join(f"{f['rule']} {f['cause']}" for f in record.findings) or record.cause
         rows.append(
             [
-                str(record.block_position),
                 where,
+                str(record.block_position),
                 text.rate(record.tps_mean, 0.5),
                 text.rate(record.tps_peak, 0.5),
                 text.percent(record.error_rate, 1),
@@ -107,18 +130,25 @@ def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
                 noticed,
             ]
         )
-    return Table(columns, rows, (0, 2, 3, 4, 5, 6))
+    return Table(
+        columns,
+        rows,
+        (1, 2, 3, 4, 5, 6),
+        ids=tuple(f"trial-{where.replace('/', '-')}" for where in shown),
+        links=tuple(link(trials[where].record.cell) for where in shown),
+        belongs=tuple(anchor(trials[where].record.cell) for where in shown),
+    )
 
 
 def threshold_table(limits: Thresholds) -> Table:
     """Every threshold, marked where the grid changed it."""
-    changed = overridden(limits)
+    changed, written = overridden(limits), limits.model_dump(mode="json")
     rows = []
     for name, declared in Thresholds.model_fields.items():
         rule, _, words = (declared.description or "").partition(": ")
-        said = getattr(limits, name)
+        said = written[name]
         if said is None or isinstance(said, bool):
             continue  # a switch, told with the method
-        value = f"{said:g}"
+        value = text.threshold(said)
         rows.append([rule, name, words, f"{value} (set in the grid)" if name in changed else value])
     return Table(["rule", "name", "what it bounds", "value"], rows, (3,))

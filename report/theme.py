@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-INK = "#1a1a1a"
-QUIET = "#8a8a8a"
-FAINT = "#e4e4e4"
+INK, QUIET, FAINT = "#1a1a1a", "#6a6a6a", "#e4e4e4"
 # Distinct in lightness too, and for the colour blind (blue against orange).
-ACCENTS = ("#0b5c8c", "#d9730d", "#5f5f5f", "#9a9a9a", "#2f2f2f", "#bdbdbd")
-BAD = "#d9730d"
-FONT = "Inter"
-
+ACCENTS = ("#0b5c8c", "#d9730d", "#5f5f5f", "#9a9a9a", "#2f2f2f", "#b4b4b4")
+BAD = ACCENTS[1]
+SMALL = {"labelColor": QUIET, "titleColor": QUIET, "labelFontSize": 9, "titleFontSize": 9}
 CONFIG: dict[str, Any] = {
-    "font": FONT,
+    "font": "Inter",
     "background": "transparent",
     "view": {"stroke": None},
     "axis": {
-        "labelColor": QUIET,
-        "titleColor": QUIET,
-        "labelFontSize": 9,
-        "titleFontSize": 9,
+        **SMALL,
         "titleFontWeight": "normal",
         "domainColor": QUIET,
         "tickColor": QUIET,
@@ -28,12 +22,6 @@ CONFIG: dict[str, Any] = {
         "gridOpacity": 0.6,
         "tickSize": 3,
     },
-    "header": {
-        "labelColor": QUIET,
-        "labelFontSize": 9,
-        "titleFontSize": 9,
-        "titleColor": QUIET,
-        "labelFontWeight": "normal",
-    },
+    "header": {**SMALL, "labelFontWeight": "normal"},
     "text": {"fontSize": 9.5, "color": QUIET},
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from harness.results import TrialData
+from harness.results import TrialData, TrialRecord
+from harness.thresholds import Thresholds
 from report import format as text
 from report.parts import Table
 
@@ -23,7 +25,18 @@ ASKED = {
 }
 
 
-def table(trials: Mapping[str, TrialData]) -> Table:
+# The figure of a trial that comes nearest to a rule's threshold, and what it is.
+WORST: dict[str, tuple[str, str]] = {
+    "E5": ("figures.little_gap", "|h|"),
+    "E6": ("verdict.generator_cpu", "generator CPU"),
+    "E7": ("figures.of_ceiling", "of the ceiling"),
+    "E8": ("error_rate", "errors"),
+    "E10": ("figures.drift", "drift"),
+    "E11": ("figures.foreign_cpu", "foreign CPU"),
+}
+
+
+def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     """One row a rule; what went wrong gets the room."""
     judged = [data.record for data in trials.values() if data.record.outcome != "failed"]
     rows = []
@@ -44,5 +57,31 @@ def table(trials: Mapping[str, TrialData]) -> Table:
             for severity, name in (("refuse", "refused"), ("degrade", "marked"), ("note", "noted in"))
             if counts[severity]
         )
-        rows.append([rule, asked, f"{len(judged) - hurt} of {len(judged)}", told])
-    return Table(["rule", "what it asks", "passed", "what was found"], rows, (2,))
+        passed = f"{len(judged) - hurt} of {len(judged)}"
+        rows.append([rule, asked, _thresholds(rule, limits), passed, _worst(rule, judged), told or "nothing"])
+    return Table(["rule", "what it asks", "thresholds", "passed", "worst seen", "what was found"], rows, (3,))
+
+
+def _thresholds(rule: str, limits: Thresholds) -> str:
+    written = limits.model_dump(mode="json")
+    names = [n for n, field in Thresholds.model_fields.items() if (field.description or "").startswith(f"{rule}:")]
+    return ", ".join(text.threshold(written[n]) for n in names if not isinstance(written[n], bool | None)) or "none"
+
+
+def _worst(rule: str, records: Sequence[TrialRecord]) -> str:
+    """The largest of a rule's figure over the trials."""
+    if rule not in WORST:
+        return ""
+    where, what = WORST[rule]
+    found = [abs(value) for record in records for value in _figures(record, where)]
+    return f"{text.percent(max(found), 1)} {what}" if found else ""
+
+
+def _figures(record: TrialRecord, where: str) -> list[float]:
+    section, _, name = where.partition(".")
+    if not name:
+        value: Any = getattr(record, section)
+    else:
+        value = (record.verdict.get("figures", {}) if section == "verdict" else record.figures).get(name)
+    values = value.values() if isinstance(value, dict) else [value]
+    return [float(v) for v in values if v is not None]

@@ -1,51 +1,160 @@
-"""The HTML in a real browser: charts are drawn, nothing is asked for, nothing is complained about."""
+"""The page in a real browser: drawn, silent, sortable, linked, live, and fit for small and dark screens and readers."""
 
 import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from harness.results import StudyDirectory
 from report import build
-from tests.builders import study
+from tests.builders import measured_study, study
 
 # Without these a browser looks for its maker's hosts and for a screen.
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--v=0",
-    "--virtual-time-budget=8000",
-]
+QUIET = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+RATES: dict[tuple[int, int], list[float | None]] = {
+    (s, v): [v * 0.9 * s**0.9, v * 0.91 * s**0.9, v * 0.89 * s**0.9] for s in (1, 2, 3) for v in (100, 200)
+}
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "no Chromium on this machine: `make setup` installs it on Debian and Ubuntu"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = StudyDirectory(tmp_path_factory.mktemp("browser") / "study-0123abcd")
-    build.write(study(directory, {(1, 100): [95, 96, 94], (2, 100): [180, 183, 179], (3, 100): [250, 255, 251]}))
+    build.write(study(directory, RATES), {"html"})
     return directory.path / "report.html"
 
 
-def browse(page: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "no Chromium on this machine: `make setup` installs it on Debian and Ubuntu"
-    profile = f"--user-data-dir={page.parent / 'profile'}"
-    return subprocess.run(
-        [chromium, *QUIET, profile, *more, page.as_uri()], capture_output=True, text=True, check=True, timeout=120
-    )
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that is not through."""
+    directory = study(StudyDirectory(tmp_path_factory.mktemp("half") / "study-0123abcd"), RATES)
+    shutil.rmtree(directory.path / "trials" / "servers-3_vusers-200")
+    build.write(directory, {"html"})
+    return directory.path / "report.html"
 
 
-def test_charts_are_drawn_and_the_console_stays_empty(page: Path) -> None:
-    seen = browse(page, "--dump-dom")
-    assert "CONSOLE" not in seen.stderr, [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that must say and ask nothing."""
+    said: list[str] = []
+    asked: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        said.append(message.text)
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            asked.append(request.url)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.on("console", on_console)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("request", on_request)
+    yield opened
+    context.close()
+    assert said == []
+    assert asked == []
+
+
+def open_(page: Page, report: Path, fragment: str = "") -> None:
+    page.goto(report.as_uri() + fragment)
+    page.wait_for_selector("#chart-series svg")
+
+
+def column(page: Page, region: str, number: int) -> list[str]:
+    return page.locator(f"#{region} table").first.locator(f"tbody tr td:nth-child({number})").all_inner_texts()
+
+
+def test_every_chart_is_drawn(page: Page, report: Path) -> None:
+    open_(page, report)
     for name in ("headline", "gains", "series"):
-        chart = seen.stdout.split(f'id="chart-{name}"')[1].split("<figcaption>")[0]
-        assert "<svg" in chart, name
-        assert chart.count("<path") > 5, name
+        assert page.locator(f"#chart-{name} svg path").count() > 5, name
+
+
+def test_tables_are_sorted_by_mouse_and_by_keyboard(page: Page, report: Path) -> None:
+    open_(page, report)
+    before = column(page, "trials ~ .wide ", 3)
+    assert len(before) == 18
+    head = page.locator("#trials ~ .wide").first.locator("th", has_text="TPS").locator("button")
+    head.click()
+    numbers = [float(value.replace("\u202f", "").replace(" ", "")) for value in column(page, "trials ~ .wide ", 3)]
+    assert numbers == sorted(numbers)
+    assert numbers != [float(value.replace(" ", "")) for value in before]
+    head.focus()
+    page.keyboard.press("Enter")
+    numbers = [float(value.replace(" ", "")) for value in column(page, "trials ~ .wide ", 3)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert page.locator("th[aria-sort=descending]").count() == 1
+
+
+def test_a_link_to_a_cell_leaves_its_trials_alone(page: Page, report: Path) -> None:
+    open_(page, report, "#cell-servers-2_vusers-200")
+    shown = [text for text in column(page, "trials ~ .wide ", 1) if text]
+    expect(page.locator("tr[data-cell]:visible")).to_have_count(3)
+    assert len(shown) == 18
+    assert page.locator(".chosen").inner_text().startswith("Only the trials of servers 2, vusers 200.")
+    page.locator(".chosen a").click()
+    expect(page.locator("tr[data-cell]:visible")).to_have_count(18)
+    page.locator("#chart-headline a").first.click()
+    assert "#cell-servers-" in page.url
+    expect(page.locator("tr[data-cell]:visible")).to_have_count(3)
+
+
+@pytest.mark.parametrize("width", [360, 1600])
+def test_it_fits_a_phone_and_a_wide_screen(page: Page, report: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    open_(page, report)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_dark_screen_is_dark_and_paper_is_not(page: Page, report: Path) -> None:
+    page.emulate_media(color_scheme="dark")
+    open_(page, report)
+    colour = "getComputedStyle(document.documentElement).backgroundColor"
+    assert page.evaluate(colour) == "rgb(21, 21, 21)"
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate(colour) == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('.chart svg')).filter") == "none"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page: Page, report: Path, half: Path, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
+    for file in (report, half):
+        open_(page, file)
+        found = Axe().run(page).response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_while_the_study_runs_the_page_tells_its_progress_and_comes_back_to_its_place(page: Page, half: Path) -> None:
+    page.clock.install()
+    open_(page, half)
+    told = page.locator("#progress").inner_text()
+    assert "15 of 18 trials measured" in told
+    assert "To come: servers-3_vusers-200/r1, servers-3_vusers-200/r2, servers-3_vusers-200/r3." in told
+    page.evaluate("scrollTo(0, 700)")
+    with page.expect_navigation():
+        page.clock.fast_forward(20_500)
+    page.wait_for_selector("#chart-series svg")
+    page.clock.fast_forward(1000)
+    page.wait_for_function("scrollY === 700")
+
+
+def test_latencies_are_drawn_where_there_are_any(page: Page, tmp_path: Path) -> None:
+    directory = measured_study(StudyDirectory(tmp_path / "study"))
+    build.write(directory, {"html"})
+    open_(page, directory.path / "report.html")
+    assert page.locator("#chart-latency svg path").count() > 3

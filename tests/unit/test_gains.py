@@ -8,7 +8,6 @@ import pytest
 from harness import cells, objectives
 from harness.gains import Gain
 from harness.results import StudyDirectory
-from report import answer
 from tests.builders import record, study
 
 Rates = dict[tuple[int, int], list[float | None]]
@@ -82,41 +81,6 @@ def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
     gain = cells.from_directory(directory).gains[0]
     assert gain.kind == "none"
     assert gain.reason.startswith("1 server went down, 2 carried it")
-
-
-@pytest.mark.parametrize(
-    ("rates", "limits", "sentence"),
-    [
-        (
-            {(1, 2000): ONE, (2, 2000): TWO, (3, 2000): [745, 752, 738, 747, 744]},
-            {},
-            "At 2000 users a second server gave 1.820× [1.817, 1.823] the throughput, 91 % of ideal; "
-            "a third server gave 1.461× [1.455, 1.467] more, 97 % of its ideal 1.5×.",
-        ),
-        (
-            {(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO},
-            {(2, 1000): "users", (3, 1000): "users"},
-            "a third server found no more load to serve",
-        ),
-        (
-            {(1, 100): [None], (2, 100): [None]},
-            {},
-            "At 100 users a second server could not be judged: 1 server: refused",
-        ),
-        ({(1, 100): [None]}, {}, "Nothing that was measured may be counted"),
-        ({(2, 100): ONE}, {}, "2 servers answered 280 [277, 283] requests per second at 100 users"),
-        ({(1, 100): ONE, (4, 100): IDEAL}, {}, "going from 1 to 4 servers gave 2.000×"),
-        ({(1, 100): ONE, (2, 100): [275, 290, 270, 288, 281]}, {}, "made no difference that could be told"),
-        ({(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}, {}, "lowered throughput to 0.719× [0.713, 0.726]"),
-        ({(1, 100): ONE[:2], (2, 100): TWO[:2]}, {}, "(indicative: 2 repeats only)"),
-    ],
-)
-def test_the_answer_is_what_a_good_engineer_would_write(
-    rates: Rates, limits: dict[tuple[int, int], str], sentence: str, tmp_path: Path
-) -> None:
-    summary = cells.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits))
-    said = " ".join(answer.answer(summary.gains, summary.cells))
-    assert sentence in said
 
 
 def test_objectives_that_are_missed_are_listed(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import csv
 import io
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
@@ -28,6 +30,23 @@ def made(tmp_path: Path, rates: dict[tuple[int, int], list[float | None]] = RATE
 def pdf_text(content: bytes) -> str:
     pages = pypdf.PdfReader(io.BytesIO(content)).pages
     return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in pages))
+
+
+def structure(item: Any) -> Iterator[Any]:
+    """Every element of a PDF's tree of tags."""
+    item = item.get_object()
+    if isinstance(item, dict):
+        yield item
+        kids = item.get("/K", [])
+        for kid in kids if isinstance(kids, list) else [kids]:
+            yield from structure(kid)
+
+
+@pytest.mark.parametrize(("paper", "size"), [("A4", (595, 842)), ("Letter", (612, 792))])
+def test_paper_is_a4_or_letter(tmp_path: Path, paper: str, size: tuple[int, int]) -> None:
+    report, _ = build.model_of(made(tmp_path))
+    box = pypdf.PdfReader(io.BytesIO(render.pdf(report, paper))).pages[0].mediabox
+    assert (round(float(box.width)), round(float(box.height))) == size
 
 
 def test_the_answer_on_page_one_can_be_computed_from_the_tables(tmp_path: Path) -> None:
@@ -81,6 +100,13 @@ def test_fonts_are_embedded_and_the_pdf_is_tagged(tmp_path: Path) -> None:
     reader = pypdf.PdfReader(directory.path / "report.pdf")
     assert reader.metadata
     assert reader.metadata.title
+    assert reader.metadata.author == "scale-out-study"
+    catalog = reader.trailer["/Root"]
+    assert catalog["/Lang"] == "en"  # type: ignore[index] # a PDF dictionary
+    assert "pdfuaid:part" in reader.xmp_metadata.stream.get_data().decode()  # type: ignore[union-attr] # there is one
+    figures = [item for item in structure(catalog["/StructTreeRoot"]) if item.get("/S") == "/Figure"]  # type: ignore[index] # as above
+    assert len(figures) == 3
+    assert all(str(item["/Alt"]) for item in figures)
     fonts = reader.pages[0]["/Resources"]["/Font"]  # type: ignore[index] # a PDF dictionary
     assert all("Inter" in font.get_object()["/BaseFont"] for font in fonts.values())
     assert [item["/Title"] for item in reader.outline[:1]]  # type: ignore[call-overload] # a nested list

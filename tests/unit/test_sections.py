@@ -7,6 +7,7 @@ import pytest
 from harness import cells
 from harness.results import StudyDirectory, TrialData
 from harness.summary import CellSummary
+from harness.thresholds import Thresholds
 from report import article, latency, limits, validity
 from tests.builders import measured_study, study
 
@@ -44,13 +45,13 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     measured: Measured,
 ) -> None:
     _, trials = measured
-    rows = {row[0]: row for row in validity.table(trials).rows}
+    rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
     assert set(rows) == set(validity.ASKED)
-    assert rows["E5"][2:] == ["6 of 6", ""]
+    assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % |h|", "nothing"]
     first = next(iter(trials.values()))
     first.record.findings = [{"rule": "E5", "severity": "refuse", "cause": "users got lost"}]
-    rows = {row[0]: row for row in validity.table(trials).rows}
-    assert rows["E5"][2:] == ["5 of 6", "refused 1 trial, as in: users got lost"]
+    rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
+    assert rows["E5"][3:] == ["5 of 6", "0.0 % |h|", "refused 1 trial, as in: users got lost"]
 
 
 def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) -> None:
@@ -69,3 +70,7 @@ def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) ->
     assert table.rows[2][3] == "not measurable at this load"
     small = cells.from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): [95], (2, 100): [180]}))
     assert article.table(small.gains, small.cells) is None
+    half = cells.from_directory(study(StudyDirectory(tmp_path / "s-3"), {(1, 2000): [281.0], (2, 2000): [550.0]}))
+    table = article.table(half.gains, half.cells)
+    assert table is not None
+    assert [row[3] for row in table.rows] == ["too few repeats", *[article.ABSENT] * 2, "ok"]

@@ -1,0 +1,108 @@
+"""What a reader of page 1 must know besides the answer: at most five findings, each with what to do. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.cells import Summary
+from harness.gains import Gain
+from harness.summary import CellSummary
+from harness.words import load_name
+from report import format as text
+from report.parts import cell_name
+
+MOST = 5
+
+
+def findings(summary: Summary, study: dict[str, Any]) -> list[str]:
+    """At most five findings, ordered by weight, each with what to do; `study` is study.json."""
+    gains, cells = summary.gains, summary.cells
+    found = [
+        *_lost_cells(cells),
+        *(_told(finding.cause, finding.next_step) for finding in summary.findings),
+        *_imprecise(study),
+        *_too_little_load(gains, cells, summary.grid.load.think_time),
+        *_next_limits(cells),
+        *_noise(gains),
+    ]
+    return found[:MOST] or ["Every cell was measured and limited by what it should be."]
+
+
+def _told(cause: str, next_step: str) -> str:
+    return " ".join(f"{_capital(sentence)}." for sentence in (cause, next_step) if sentence)
+
+
+def _lost_cells(cells: list[CellSummary]) -> list[str]:
+    """What is missing, then what was lost, then what counts with a mark; cells of one cause together."""
+    alike: dict[tuple[int, str, str, str], list[str]] = {}
+    for cell in cells:
+        rank = 0 if cell.outcome == "missing" else 1 if not cell.usable else 2 if cell.outcome == "degraded" else 3
+        if rank < 3:
+            alike.setdefault((rank, cell.outcome, cell.cause, cell.next_step), []).append(cell_name(cell))
+    found = []
+    for (rank, outcome, cause, next_step), names in sorted(alike.items()):
+        who = text.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
+        if rank == 0:
+            found.append(f"{who}: not measured yet. Run the same command again.")
+        elif rank == 1:
+            found.append(f"{who}: {outcome.replace('_', ' ')}. {_told(cause, next_step)}")
+        else:
+            count = "counts" if len(names) == 1 else "count"
+            found.append(f"{who} {count} with a mark: {cause}. {_told(next_step, '')}".strip())
+    return found
+
+
+def _imprecise(study: dict[str, Any]) -> list[str]:
+    """Gains that stayed wider than asked for when the most blocks were measured (rule E16)."""
+    decision = (study.get("stopping") or {}).get("decision") or {}
+    if not decision.get("imprecise"):
+        return []
+    return [_told(f"imprecise: {decision['why']}", "a larger max of repeats, or longer trials, make them narrower")]
+
+
+def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
+    """How many users a step would need that found no load (asymptotic bound, 20 % above saturation)."""
+    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == "server"]
+    found = []
+    for gain in gains:
+        if gain.kind != "not_measurable" or not gain.reason.startswith("no more load"):
+            continue
+        advice = "Use more users or less think time to load it."
+        if saturated:
+            users = text.round_up(1.2 * gain.to_servers * max(saturated) * think_s, 100)
+            advice = f"From about {users} users on it would be loaded."
+        found.append(
+            f"At {load_name(gain.others)} the step from {gain.from_servers} to {gain.to_servers} servers says nothing "
+            f"about the servers: {gain.reason.split(': ', 1)[-1]}. {advice}"
+        )
+    return found
+
+
+def _next_limits(cells: list[CellSummary]) -> list[str]:
+    return [
+        f"{cell_name(cell)} was limited by {cell.verdict}; the next limit is {cell.next_limit}: another server "
+        "would find little more to do there."
+        for cell in cells
+        if cell.usable and cell.next_limit
+    ]
+
+
+def _noise(gains: list[Gain]) -> list[str]:
+    wide = [g for g in gains if g.ratio and g.ratio.low and g.ratio.high and g.kind == "gain"]
+    if not wide:
+        return []
+    worst = max(
+        wide,
+        key=lambda g: (g.ratio.high - g.ratio.low) / g.ratio.value if g.ratio and g.ratio.high and g.ratio.low else 0,
+    )
+    assert worst.ratio is not None  # noqa: S101 - filtered above
+    half = ((worst.ratio.high or 0) - (worst.ratio.low or 0)) / 2 / worst.ratio.value
+    if half < 0.1:
+        return []
+    return [f"The intervals are up to ±{text.percent(half)} wide. More repeats or longer trials make them narrower."]
+
+
+def _capital(sentence: str) -> str:
+    """Begin with a capital letter, but leave the names of hosts as they are."""
+    first = sentence.split(" ", 1)[0]
+    return sentence if any(c.isdigit() for c in first) else sentence[:1].upper() + sentence[1:]
