@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test quick machines fleet lab test-ngrinder test-long setup lint unit integration lock benchmarks picture
+.PHONY: test quick machines fleet lab test-ngrinder test-long setup lint unit integration lock benchmarks sample
 
 # What measures nothing runs side by side; what does has the machine for itself. Images and fleet are made once.
 test: setup
@@ -53,9 +53,10 @@ test-long: setup
 benchmarks: setup
 	$(BIN)/python -m benchmarks.speed
 
-# A picture of a study's first page for the README: make picture STUDY=results/fastapi-scale-out-...
-picture: setup
-	$(BIN)/python -m benchmarks.picture $(STUDY) docs/report-page-1.png
+# The sample report in docs/, its pictures and the pages that tests compare with, rendered by the code as it is; with
+# STUDY=results/fastapi-scale-out-... from that study.
+sample: setup
+	$(BIN)/python -m benchmarks.sample $(STUDY)
 
 # Lock again after editing pyproject.toml or a requirements.in.
 lock:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import docker.errors
@@ -21,25 +22,40 @@ RAMP_UP_S = 1.0
 FROM_S = 3.0
 UNTIL_S = 8.0
 FOLDER = "/var/lib/balancer"
+TRIES = 3
 TRIAL = "ceiling"  # the balancer answers requests of this trial by itself
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Requests per second that generator and balancer reach alone; None where they cannot be told, with `why`."""
+    """Requests per second that generator and balancer reach alone; None where they cannot be told, with `why`.
+
+    `tries` are the rates of all attempts, of which the largest counts.
+    """
 
     per_s: float | None
     users: int
     measured_at: str
     why: str = ""
+    tries: tuple[float, ...] = ()
 
 
-def measure(bench: Bench) -> Ceiling:
+def measure(bench: Bench, enough_per_s: float) -> Ceiling:
     """Let the balancer give the answer that a server gave, and drive it as hard as the generator can.
 
-    Raises TrialFailed when the balancer cannot be prepared, EngineFailed when the engine fails.
+    What disturbs the machine can only lower a ceiling. So what is below `enough_per_s` is tried again, three
+    times in all, and the largest counts. Raises TrialFailed when the balancer cannot be prepared,
+    EngineFailed when the engine fails.
     """
     _place_answer(bench)
+    found: list[Ceiling] = []
+    while len(found) < TRIES and (not found or (found[-1].per_s or math.inf) < enough_per_s):
+        found.append(_try(bench))
+    best = max(found, key=lambda one: one.per_s or 0.0)
+    return replace(best, tries=tuple(one.per_s for one in found if one.per_s is not None))
+
+
+def _try(bench: Bench) -> Ceiling:
     load = bench.grid.load
     spec = LoadSpec(
         trial=TRIAL,

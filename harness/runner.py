@@ -189,7 +189,7 @@ class Study:
     def _measure_ceiling(self, bench: traffic.Bench) -> None:
         began = time.monotonic()
         self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
-        found = ceiling.measure(bench)
+        found = ceiling.measure(bench, self._setting.most_asked_per_s / self._grid.evidence.ceiling_note)
         self._record["ceiling"] = asdict(found)
         told = f"{found.per_s:.0f}/s" if found.per_s else f"not known: {found.why}"
         self._tell(Step(f"generator and balancer alone: {told}", time.monotonic() - began))

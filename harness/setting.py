@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,14 @@ class Setting:
             return units.per_second(wanted) if wanted else None
         except ValueError as error:
             raise BadInput(f"lab_server_capacity: {error}") from None
+
+    @property
+    def most_asked_per_s(self) -> float:
+        """Most requests per second that any planned trial can have; infinite where nothing bounds it."""
+        think_s, capacity = self.grid.load.think_time, self.capacity_per_s or math.inf
+        return max(
+            min(t.cell.vusers / think_s if think_s else math.inf, t.cell.servers * capacity) for t in self.planned
+        )
 
     def prediction(self) -> list[str]:
         """What the users can ask for and the servers can give, where their capacity is known beforehand."""

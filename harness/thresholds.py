@@ -32,6 +32,9 @@ class Thresholds(BaseModel):
     ceiling: bool = Field(True, description="E7: measure the generator's ceiling before the first trial")
     ceiling_note: Share = Field(0.50, description="E7: of what the generator reaches without a server")
     ceiling_refuse: Share = Field(0.80, description="E7: the same, from here on refused")
+    ceiling_wrong: Ratio = Field(
+        1.25, description="E7: times that ceiling, from here on the ceiling itself is not believed"
+    )
     errors_degrade: Share = Field(0.01, description="E8: failed requests in the steady window")
     errors_stop: Share = Field(0.50, description="E8: failed requests that stop a trial")
     errors_stop_for: Duration = Field(10.0, description="E8: for how long, in seconds")

@@ -133,9 +133,11 @@ def _ceiling(found: dict[str, Any] | None) -> str:
         return "the generator's ceiling was not measured"
     if not found.get("per_s"):
         return f"the generator's ceiling is not known: {found.get('why', '')}"
+    tries = found.get("tries") or []
+    best = f"the best of {', '.join(map(text.rate, tries))}; " if len(tries) > 1 else ""
     return (
         f"generator and balancer alone reached {text.rate(found['per_s'])} requests per second "
-        f"({found['users']} users without think time, {found['measured_at']})"
+        f"({best}{found['users']} users without think time, {found['measured_at']})"
     )
 
 

@@ -104,7 +104,17 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if not seen.ceiling or rate is None:
         return
     share = rate / seen.ceiling
-    if share > limits.ceiling_note:
+    if share > limits.ceiling_wrong:
+        yield Finding(
+            "E7",
+            "note",
+            f"{rate:.0f} requests per second are more than the ceiling of {seen.ceiling:.0f} that was measured: something "
+            "disturbed that measurement, and it bounds nothing",
+            "start the study in a new directory (--results) when the machines are quiet, which measures it again",
+            share,
+            limits.ceiling_wrong,
+        )
+    elif share > limits.ceiling_note:
         refused = share > limits.ceiling_refuse
         yield Finding(
             "E7",

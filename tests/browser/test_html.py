@@ -108,7 +108,7 @@ def test_a_link_to_a_cell_leaves_its_trials_alone(page: Page, report: Path) -> N
     assert page.locator(".chosen").inner_text().startswith("Only the trials of servers 2, vusers 200.")
     page.locator(".chosen a").click()
     expect(page.locator("tr[data-cell]:visible")).to_have_count(18)
-    page.locator("#chart-headline a").first.click()
+    page.locator("#chart-headline g.mark-symbol.role-mark").last.locator("path").first.click()
     assert "#cell-servers-" in page.url
     expect(page.locator("tr[data-cell]:visible")).to_have_count(3)
 

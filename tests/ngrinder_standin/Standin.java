@@ -20,7 +20,9 @@ import java.util.regex.Pattern;
 
 /** The controller: `java -jar this.war --port 8080`. */
 public final class Standin {
-    private static final String VERSION = System.getProperty("standin.version", "3.5.9-p1");
+    // Its own file's name tells, as the role writes it: ngrinder-controller-3.5.9-p1.war.
+    private static final String VERSION = System.getProperty("standin.version",
+        System.getProperty("java.class.path").replaceFirst("^.*ngrinder-controller-(.+)\\.war$", "$1"));
     private static final Pattern TEST = Pattern.compile("/perftest/api/(\\d+)(/\\w+)?");
 
     private final Path home;

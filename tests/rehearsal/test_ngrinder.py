@@ -18,7 +18,7 @@ from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import EngineFailed
 from harness.reach import Reach
 from harness.results import StudyDirectory
-from tests.integration.conftest import ROOT, command, events, wait_for
+from tests.integration.conftest import ROOT, changed, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
 from tests.unit.test_grid import grid
 
@@ -81,6 +81,12 @@ def test_the_units_run_as_their_own_users_with_their_limits(controller: Fleet) -
     conf = controller.on("generator", f"cat {HOME}/system.conf")
     assert "controller.usage_report=false" in conf
     assert "controller.enable_agent_auto_approval=false" in conf
+
+
+def test_a_second_run_and_a_check_change_nothing(controller: Fleet, war: Path) -> None:
+    assert controller
+    assert changed(deploy(war).stdout) == 0
+    assert changed(deploy(war, "--check").stdout) == 0
 
 
 def test_the_controller_listens_on_the_private_address_alone(controller: Fleet) -> None:
@@ -152,6 +158,17 @@ def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, w
     assert done.returncode != 0
     assert "Invalid or corrupt jarfile" in told(done)
     deploy(war, *CONTROLLER)
+
+
+@real
+def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
+    deploy(war, "-e", "ngrinder_version=3.5.8")
+    try:
+        assert engine.version() == {"ngrinder": "3.5.8"}
+        assert engine.ready()
+        assert "ngrinder-agent/3.5.8/" in controller.on("generator", "systemctl cat ngrinder-agent")
+    finally:
+        deploy(war)
 
 
 @real

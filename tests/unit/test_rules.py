@@ -48,7 +48,9 @@ def test_e6_a_machine_of_the_generators_own_that_is_busy_is_refused() -> None:
     assert of("E6", shared) == []
 
 
-@pytest.mark.parametrize(("ceiling", "severity"), [(1000.0, None), (500.0, "note"), (300.0, "refuse"), (None, None)])
+@pytest.mark.parametrize(
+    ("ceiling", "severity"), [(1000.0, None), (500.0, "note"), (300.0, "refuse"), (200.0, "note"), (None, None)]
+)
 def test_e7_a_trial_near_the_generators_ceiling(ceiling: float | None, severity: str | None) -> None:
     found = of("E7", replace(observation(rate=280), ceiling=ceiling))
     assert [f.severity for f in found] == ([severity] if severity else [])

@@ -1,0 +1,66 @@
+"""The sample in docs/: a real study's report as this code renders it.
+
+    python -m benchmarks.sample [STUDY]
+
+With a study's directory its records become the sample's (docs/sample-study.tar.xz). Then report and
+pictures are rendered from them again, and the pages that tests compare with (tests/golden/).
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pypdfium2
+
+from harness.results import StudyDirectory
+from report import build, render
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHIVE = ROOT / "docs" / "sample-study.tar.xz"
+GOLDEN = ROOT / "tests" / "golden"
+SCALE = 0.5  # of the pages that tests compare with: 298 × 421 pixels
+SHOWN = (1, 2)  # pages that the README shows
+
+
+def pack(study: Path) -> None:
+    """Keep a study's records, and nothing of its logs or reports; the same study gives the same bytes."""
+    files = [study / "study.json", *sorted(file for file in (study / "trials").rglob("*") if file.is_file())]
+    with tarfile.open(ARCHIVE, "w:xz", preset=9) as archive:
+        for file in files:
+            entry = tarfile.TarInfo(f"{study.name}/{file.relative_to(study)}")
+            content = file.read_bytes()
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+
+
+def unpack(into: Path) -> StudyDirectory:
+    """The sample's study."""
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(into, filter="data")
+    return StudyDirectory(next(path for path in into.iterdir() if path.is_dir()))
+
+
+def main() -> None:
+    """Pack where asked, render, draw."""
+    if len(sys.argv) > 1:
+        pack(Path(sys.argv[1]).resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        report, _ = build.model_of(unpack(Path(folder)))
+    (ROOT / "docs" / "sample-report.html").write_text(render.html(report), encoding="utf-8")
+    printed = render.pdf(report)
+    (ROOT / "docs" / "sample-report.pdf").write_bytes(printed)
+    for old in GOLDEN.glob("page-*.png"):
+        old.unlink()
+    GOLDEN.mkdir(exist_ok=True)
+    for number, page in enumerate(pypdfium2.PdfDocument(printed), 1):
+        page.render(scale=SCALE, grayscale=True).to_pil().save(GOLDEN / f"page-{number}.png", optimize=True)
+        if number in SHOWN:
+            page.render(scale=1.6).to_pil().save(ROOT / "docs" / f"report-page-{number}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
