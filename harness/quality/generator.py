@@ -108,8 +108,8 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E7",
             "note",
-            f"{rate:.0f} requests per second are more than the ceiling of {seen.ceiling:.0f} that was measured: something "
-            "disturbed that measurement, and it bounds nothing",
+            f"{rate:.0f} requests per second are more than the ceiling of {seen.ceiling:.0f} that was measured: "
+            "something disturbed that measurement, and it bounds nothing",
             "start the study in a new directory (--results) when the machines are quiet, which measures it again",
             share,
             limits.ceiling_wrong,

@@ -4,8 +4,6 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -33,8 +31,8 @@ def report(sample: StudyDirectory) -> Report:
 
 
 @pytest.fixture(scope="module")
-def printed(report: Report) -> Iterator[bytes]:
-    yield render.pdf(report)
+def printed(report: Report) -> bytes:
+    return render.pdf(report)
 
 
 def test_the_page_in_docs_is_from_this_code(report: Report) -> None:
