@@ -17,7 +17,7 @@ from pathlib import Path
 import pypdfium2
 
 from harness.results import StudyDirectory
-from report import build, render
+from report import build, printed, render
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHIVE = ROOT / "docs" / "sample-study.tar.xz"
@@ -51,12 +51,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         report, _ = build.model_of(unpack(Path(folder)))
     (ROOT / "docs" / "sample-report.html").write_text(render.html(report), encoding="utf-8")
-    printed = render.pdf(report)
-    (ROOT / "docs" / "sample-report.pdf").write_bytes(printed)
+    pages = printed.pdf(report)
+    (ROOT / "docs" / "sample-report.pdf").write_bytes(pages)
     for old in GOLDEN.glob("page-*.png"):
         old.unlink()
     GOLDEN.mkdir(exist_ok=True)
-    for number, page in enumerate(pypdfium2.PdfDocument(printed), 1):
+    for number, page in enumerate(pypdfium2.PdfDocument(pages), 1):
         page.render(scale=SCALE, grayscale=True).to_pil().save(GOLDEN / f"page-{number}.png", optimize=True)
         if number in SHOWN:
             page.render(scale=1.6).to_pil().save(ROOT / "docs" / f"report-page-{number}.png", optimize=True)

@@ -10,7 +10,7 @@ from harness.cells import Summary, grid_of
 from harness.errors import BadInput
 from harness.files import replace
 from harness.results import StudyDirectory, TrialData, TrialRecord
-from report import figures, model
+from report import figures, model, render
 from report.model import Report
 from report.parts import anchor
 
@@ -39,8 +39,6 @@ def _shown(study: StudyDirectory, where: str, record: TrialRecord, drawn: bool) 
 
 def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"), paper: str = "A4") -> list[Path]:
     """Render "html", "pdf" and "data" (results.parquet), and the tables; returns the files, each replaced whole."""
-    from report import render
-
     report, summary = model_of(study)
     files = {
         "cells.csv": tables.cells_csv(summary).encode(),
@@ -53,7 +51,9 @@ def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"
     if "html" in kinds:
         files["report.html"] = render.html(report).encode()
     if "pdf" in kinds:
-        files["report.pdf"] = render.pdf(report, paper)
+        from report import printed  # its libraries take a second that a page alone should not wait for
+
+        files["report.pdf"] = printed.pdf(report, paper)
     for name, content in files.items():
         replace(study.path / name, content)
     return [study.path / name for name in files]

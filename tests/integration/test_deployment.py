@@ -126,6 +126,39 @@ def test_the_engine_refuses_a_load_beyond_its_limits(deployed: Inventory) -> Non
     assert "outside the engine's limits" in answer.json()["error"]
 
 
+def test_a_load_leaves_no_connection_behind(deployed: Inventory, engine: docker.DockerClient) -> None:
+    """Two thousand idle connections of the last trial's users made a generator twenty times slower in the next."""
+    request = {"method": "GET", "body": "", "headers": {}, "expect_status": [200], "expect_body": None}
+    spec = {
+        "trial": "left-behind",
+        "url": f"{deployed.balancer.need('study_target_url')}/readyz",
+        "users": 50,
+        "think_time_s": 0.5,
+        "ramp_up_s": 1.0,
+        "duration_s": 5.0,
+        "timeout_s": 5.0,
+        "window_from_s": 2.0,
+        "window_to_s": 5.0,
+        "request": request,
+    }
+    container = engine.containers.get(deployed.generator.need("study_container"))
+
+    def connections() -> int:
+        """How many to port 80 are established, by the kernel's own table."""
+        table = container.exec_run(["cat", "/proc/net/tcp"]).output.decode()  # type: ignore[union-attr] # no stream
+        return sum(line.split()[2].endswith(":0050") and line.split()[3] == "01" for line in table.splitlines()[1:])
+
+    with httpx.Client(base_url=deployed.generator.need("study_engine_url"), trust_env=False) as client:
+        assert client.post("/study/start", json=spec).status_code == httpx.codes.OK
+        time.sleep(3)
+        assert connections() == 50
+        for _ in range(100):
+            if client.get("/study/ready").json()["idle"]:
+                break
+            time.sleep(0.1)
+    assert connections() == 0
+
+
 def test_two_clones_do_not_meet(lab: Inventory) -> None:
     """Names, network and ports follow from the clone's path."""
     variables = lab.servers[0].variables

@@ -12,7 +12,7 @@ import pypdf
 import pytest
 
 from harness.results import StudyDirectory
-from report import build, render
+from report import build, printed
 from tests.builders import study
 
 RATES: dict[tuple[int, int], list[float | None]] = {
@@ -45,7 +45,7 @@ def structure(item: Any) -> Iterator[Any]:
 @pytest.mark.parametrize(("paper", "size"), [("A4", (595, 842)), ("Letter", (612, 792))])
 def test_paper_is_a4_or_letter(tmp_path: Path, paper: str, size: tuple[int, int]) -> None:
     report, _ = build.model_of(made(tmp_path))
-    box = pypdf.PdfReader(io.BytesIO(render.pdf(report, paper))).pages[0].mediabox
+    box = pypdf.PdfReader(io.BytesIO(printed.pdf(report, paper))).pages[0].mediabox
     assert (round(float(box.width)), round(float(box.height))) == size
 
 
@@ -81,7 +81,7 @@ def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
 def test_rendering_logs_nothing_and_fetches_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, logger="weasyprint"):
         report, _ = build.model_of(made(tmp_path))
-        render.pdf(report)
+        printed.pdf(report)
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 

@@ -15,6 +15,7 @@ from benchmarks.sample import GOLDEN, ROOT, SCALE, unpack
 from harness import check
 from harness.results import StudyDirectory
 from report import build, render
+from report import printed as paper
 from report.model import Report
 
 AGAIN = "; 'make sample' renders it again, then look at every page"
@@ -32,7 +33,7 @@ def report(sample: StudyDirectory) -> Report:
 
 @pytest.fixture(scope="module")
 def printed(report: Report) -> bytes:
-    return render.pdf(report)
+    return paper.pdf(report)
 
 
 def test_the_page_in_docs_is_from_this_code(report: Report) -> None:
