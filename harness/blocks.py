@@ -17,6 +17,7 @@ from harness.intervals import t_quantile
 from harness.thresholds import Thresholds
 from harness.words import percent
 
+MOST_TURNS, CLOSE = 10_000, 1e-12
 Table = Mapping[str, Mapping[int, float]]  # cell → block → mean TPS
 
 
@@ -31,25 +32,35 @@ class BlockModel:
 
 
 def fit(table: Table) -> BlockModel | None:
-    """Least squares over whatever trials there are; None when they leave no freedom for noise."""
-    points = [(cell, block, math.log(x)) for cell, by in table.items() for block, x in by.items()]
-    cells, blocks = sorted({p[0] for p in points}), sorted({p[1] for p in points})
-    freedom = len(points) - len(cells) - len(blocks) + 1
-    if freedom < 1 or len(cells) < 2 or len(blocks) < 2:
+    """Least squares over whatever trials there are; None when they leave no freedom for noise.
+
+    Cells and blocks are fitted in turn until neither changes: in complete blocks after the first turn.
+    """
+    names = sorted(cell for cell, by in table.items() if by)
+    blocks = sorted({block for by in table.values() for block in by})
+    count = sum(len(by) for by in table.values())
+    freedom = count - len(names) - len(blocks) + 1
+    if freedom < 1 or len(names) < 2 or len(blocks) < 2:
         return None
-    design = np.zeros((len(points), len(cells) + len(blocks)))
-    for row, (cell, block, _) in enumerate(points):
-        design[row, cells.index(cell)] = 1.0
-        design[row, len(cells) + blocks.index(block)] = 1.0
-    y = np.array([p[2] for p in points])
-    solution, *_ = np.linalg.lstsq(design, y, rcond=None)
-    left = y - design @ solution
-    effects = solution[len(cells) :]
+    y = np.array([[math.log(table[name][b]) if b in table[name] else math.nan for b in blocks] for name in names])
+    cells, effects = np.zeros(len(names)), np.zeros(len(blocks))
+    for _ in range(MOST_TURNS):
+        before = effects
+        cells = np.nanmean(y - effects, axis=1)
+        effects = np.nanmean(y - cells[:, None], axis=0)
+        if np.abs(effects - before).max() < CLOSE:
+            break
+    left = y - cells[:, None] - effects
     effects = effects - effects.mean()
     return BlockModel(
-        residuals={(cell, block): float(e) for (cell, block, _), e in zip(points, left, strict=True)},
+        residuals={
+            (name, block): float(left[row, column])
+            for row, name in enumerate(names)
+            for column, block in enumerate(blocks)
+            if block in table[name]
+        },
         effects={block: float(e) for block, e in zip(blocks, effects, strict=True)},
-        spread=float(math.sqrt(left @ left / freedom)),
+        spread=float(math.sqrt(np.nansum(left**2) / freedom)),
         freedom=freedom,
     )
 

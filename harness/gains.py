@@ -78,9 +78,9 @@ def between(smaller: CellSummary, larger: CellSummary, limits: Thresholds, table
     if common:
         pairs = [smaller.by_block[b] for b in common], [larger.by_block[b] for b in common]
         ratio = paired = intervals.gain(*pairs, needs=limits.interval_repeats)
-        rest = blocks.rest_variance(table or {}, smaller.name, larger.name)
-        if rest is not None and limits.interval_repeats <= k < limits.statement_repeats:
-            ratio = intervals.moderated_gain(*pairs, rest)
+        if limits.interval_repeats <= k < limits.statement_repeats:
+            rest = blocks.rest_variance(table or {}, smaller.name, larger.name)
+            ratio = ratio if rest is None else intervals.moderated_gain(*pairs, rest)
         peaks = [b for b in common if b in smaller.peaks and b in larger.peaks]
         if peaks:
             peak = max(larger.peaks[b] for b in peaks) / max(smaller.peaks[b] for b in peaks)

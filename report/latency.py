@@ -51,12 +51,13 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Chart | 
             continue
         merged = stats.merged(mine)
         count = merged.get_total_count()
+        values = stats.values_ms(merged, QUANTILES)
         rows += [
             {
                 "load": load_name(cell.others),
                 "topology": text.count(cell.servers, "server"),
                 "percentile": q,
-                "ms": max(0.001, merged.get_value_at_percentile(q) / 1000),
+                "ms": max(0.001, values[q]),
             }
             for q in QUANTILES
             if count >= NEEDS.get(int(q) if q == int(q) else q, 1)

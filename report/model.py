@@ -43,7 +43,6 @@ class Report:
     article_why: str
     effects: Table | None
     trials: Table
-    trials_note: str
     facts: list[tuple[str, str]]
     thresholds: Table
     grid: str
@@ -85,7 +84,6 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         article_why=article.NOT_HERE if beside is None else article.WHY,
         effects=sections.effect_table(effects.effects(grid, cells)),
         trials=sections.trial_table(study, trials),
-        trials_note="A trial’s files lie in trials/, in the folder of its name; # is its place in the order.",
         facts=method.facts(study, summary, trials),
         thresholds=sections.threshold_table(grid.evidence),
         grid=yaml.safe_dump(

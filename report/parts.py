@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,16 @@ class Table:
     ids: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     belongs: tuple[str, ...] = ()
+    note: str = ""  # what stands below it
+
+    def of(self, kept: Sequence[int], note: str) -> Table:
+        """The same table with these rows alone."""
+
+        def some(things: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(things[i] for i in kept) if things else ()
+
+        rows = [self.rows[i] for i in kept]
+        return Table(self.columns, rows, self.right, some(self.ids), some(self.links), some(self.belongs), note)
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import weasyprint
 from markupsafe import Markup
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
 from report import charts, render
+from report.figures import evenly
 from report.model import Report
-from report.parts import Chart
+from report.parts import Chart, Table
+
+MOST_ROWS = 250  # of a table on paper; nobody reads more of them there
+MOST_LOADS = 25
+
+
+def shortened(report: Report) -> Report:
+    """What is printed of a very large study: of long tables some rows at even distances, which each one says."""
+    gains = evenly(report.gains, MOST_LOADS)
+    if len(gains) < len(report.gains):
+        last, table = gains[-1]
+        told = f"{len(gains)} of {len(report.gains)} loads, at even distances; gains.csv and report.html hold all."
+        gains[-1] = (last, replace(table, note=told))
+    return replace(
+        report,
+        gains=gains,
+        limits=_short(report.limits, "report.html holds all"),
+        cells=_short(report.cells, "cells.csv and report.html hold all"),
+        latency=_short(report.latency, "cells.csv and report.html hold all"),
+        trials=_short(report.trials, "report.html holds all", first=OUTCOME),
+    )
+
+
+OUTCOME = ("outcome", "ok")  # the column, and what needs no room in it
+
+
+def _short(table: Table, rest: str, first: tuple[str, str] | None = None) -> Table:
+    """At most so many rows, in their order; rows that are not `first` in its column are kept before others."""
+    if len(table.rows) <= MOST_ROWS:
+        return table
+    every = range(len(table.rows))
+    chosen: list[int] = []
+    if first is not None:
+        at = table.columns.index(first[0])
+        chosen = [i for i in every if table.rows[i][at] != first[1]][:MOST_ROWS]
+    others = [i for i in every if i not in set(chosen)]
+    if room := MOST_ROWS - len(chosen):
+        chosen += evenly(others, room)
+    told = f"{len(chosen)} of {len(table.rows)} rows, at even distances; {rest}."
+    return table.of(sorted(chosen), f"{told} {table.note}".strip())
 
 
 def pdf(report: Report, paper: str = "A4") -> bytes:
     """The report for paper (A4 or Letter): vectors, embedded fonts, bookmarks; the same bytes for the same model."""
+    report = shortened(report)
 
     def figure(chart: Chart) -> Markup:
         # The drawing is our own and its texts were escaped when it was drawn. Its title becomes the alternative.

@@ -137,6 +137,7 @@ def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
         ids=tuple(f"trial-{where.replace('/', '-')}" for where in shown),
         links=tuple(link(trials[where].record.cell) for where in shown),
         belongs=tuple(anchor(trials[where].record.cell) for where in shown),
+        note="A trial’s files lie in trials/, in the folder of its name; # is its place in the order.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import docker
 import httpx
@@ -128,7 +129,7 @@ def test_the_engine_refuses_a_load_beyond_its_limits(deployed: Inventory) -> Non
 
 def test_a_load_leaves_no_connection_behind(deployed: Inventory, engine: docker.DockerClient) -> None:
     """Two thousand idle connections of the last trial's users made a generator twenty times slower in the next."""
-    request = {"method": "GET", "body": "", "headers": {}, "expect_status": [200], "expect_body": None}
+    request: dict[str, Any] = {"method": "GET", "body": "", "headers": {}, "expect_status": [200], "expect_body": None}
     spec = {
         "trial": "left-behind",
         "url": f"{deployed.balancer.need('study_target_url')}/readyz",
