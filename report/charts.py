@@ -14,7 +14,7 @@ FONTS = Path(__file__).resolve().parent / "fonts"
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 TPS = "successful requests per second"
-PAPER_WIDTH = 470  # what fits beside the axes of a page
+PAPER_WIDTH = 590  # what fits beside the axes of a page, in pixels of 0.75 pt
 
 
 def _finish(chart: Any) -> Spec:
@@ -68,7 +68,7 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
         limit = alt.Chart(_data(line))
         layers.append(limit.mark_rule(strokeWidth=0.8, color=theme.QUIET).encode(y=y))
         layers.append(limit.mark_text(align="left", dx=4, dy=-5, color=theme.QUIET).encode(x=x, y=y, text="label:N"))
-    return _finish(alt.layer(*layers).properties(width=430, height=230))
+    return _finish(alt.layer(*layers).properties(width=PAPER_WIDTH, height=230))
 
 
 def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
@@ -143,7 +143,7 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     if marks:
         happened = base.transform_filter("datum.what")
         layers.append(happened.mark_rule(color=theme.BAD, strokeWidth=1).encode(x=x, tooltip=["what:N", "t:Q"]))
-        written = happened.mark_text(align="left", baseline="top", dx=3, fontSize=8, limit=width - 6, color=theme.INK)
+        written = happened.mark_text(align="left", baseline="top", dx=3, fontSize=9, limit=width - 6, color=theme.INK)
         # From its second on to the right where there is room, else from the left edge on.
         layers.append(written.encode(x=alt.X("from:Q"), y=alt.Y("line:Q", scale=None), text="what:N"))
     placed = [{**row, "cell": f"{row['topology']} · {row['load']}"} for row in [*rows, *_placed(marks, rows)]]
@@ -197,7 +197,7 @@ def gains(rows: Rows) -> Spec:
         .mark_point(filled=True, size=42, opacity=1)
         .encode(x=x, y=y, color=colour, tooltip=["step:N", "gain:Q", "low:Q", "high:Q"]),
     ]
-    return _finish(alt.layer(*layers).properties(width=330, height=alt.Step(21)))
+    return _finish(alt.layer(*layers).properties(width=430, height=alt.Step(21)))
 
 
 def svg(spec: Spec) -> str:

@@ -14,7 +14,7 @@ from report import format as text
 from report.parts import Chart, anchor, by_cell, link
 
 MOST_LOADS, MOST_TOPOLOGIES, MOST_STEPS = 6, 10, 30  # that a chart can show and a reader can tell apart
-LABEL_HEIGHT = 0.055  # of the chart's height
+LABEL_HEIGHT = 0.065  # of the chart's height
 Rows = list[dict[str, Any]]
 Thing = TypeVar("Thing")
 

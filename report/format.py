@@ -76,6 +76,11 @@ def milliseconds(value: float | None) -> str:
     return f"{value:,.{digits}f}".replace(",", " ")
 
 
+def moment(iso: str) -> str:
+    """A time as it is stored, to the minute: 2026-01-02 03:04 UTC."""
+    return f"{iso[:16].replace('T', ' ')} {'UTC' if iso.endswith('+00:00') else iso[19:]}"
+
+
 def duration(seconds: float | None) -> str:
     """A span for people, as in 12 min 05 s."""
     if seconds is None:

@@ -86,7 +86,8 @@ def _engine(environment: dict[str, Any]) -> str:
             f"nGrinder {environment['ngrinder']}; it keeps no percentiles and no requests in flight: both come from "
             "the balancer's log, to the millisecond (closed model)"
         )
-    return f"Locust {environment.get('locust', '')}; latencies from merged HDR histograms (closed model)"
+    name = f"Locust {environment.get('locust', '')}".strip()
+    return f"{name}; latencies from merged HDR histograms (closed model)"
 
 
 def _hosts(hosts: dict[str, dict[str, Any]]) -> str:
@@ -137,7 +138,7 @@ def _ceiling(found: dict[str, Any] | None) -> str:
     best = f"the best of {', '.join(map(text.rate, tries))}; " if len(tries) > 1 else ""
     return (
         f"generator and balancer alone reached {text.rate(found['per_s'])} requests per second "
-        f"({best}{found['users']} users without think time, {found['measured_at']})"
+        f"({best}{found['users']} users without think time, {text.moment(found['measured_at'])})"
     )
 
 
@@ -208,7 +209,9 @@ def _instrument(study: dict[str, Any]) -> str:
     if not found:
         return "no instrument check of this site is known; grids/calibration.yaml makes one"
     verdict = "PASS" if found["passed"] else "FAIL"
-    return f"last check of this site, {found['measured_at']} ({found['study']}): {found['text']}: {verdict}"
+    return (
+        f"last check of this site, {text.moment(found['measured_at'])} ({found['study']}): {found['text']}: {verdict}"
+    )
 
 
 def _time(study: dict[str, Any], trials: dict[str, TrialData]) -> str:

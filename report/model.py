@@ -14,6 +14,7 @@ from harness import effects
 from harness.cells import Summary
 from harness.results import TrialData
 from report import answer, article, figures, findings, latency, limits, method, place, progress, sections, validity
+from report import format as text
 from report.parts import Chart, Table
 
 
@@ -64,7 +65,7 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
     return Report(
         title=study["name"],
         hash=folder.rsplit("-", 1)[-1],
-        created=study["created_at"],
+        created=text.moment(study["created_at"]),
         state=state,
         progress=progress.told(study, trials) if done < planned else [],
         answer=answer.answer(summary),

@@ -17,7 +17,7 @@ from report.parts import Chart
 from tests.builders import measured_study, samples, study
 
 Box = tuple[str, float, float, float, float]
-GLYPH = 5.2  # mean width of a letter at the labels' size
+GLYPH = 5.6  # mean width of a letter at the labels' size
 
 
 def texts(element: ElementTree.Element, x: float = 0.0, y: float = 0.0) -> Iterator[Box]:
@@ -29,7 +29,7 @@ def texts(element: ElementTree.Element, x: float = 0.0, y: float = 0.0) -> Itera
             for line, words in enumerate(element.itertext()):
                 wide = GLYPH * len(words)
                 left = x - {"middle": wide / 2, "end": wide}.get(element.get("text-anchor", ""), 0.0)
-                yield words, left, y - 8 + 11 * line, left + wide, y + 11 * line
+                yield words, left, y - 9 + 11 * line, left + wide, y + 11 * line
         return
     for child in element:
         yield from texts(child, x, y)
