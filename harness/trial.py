@@ -51,8 +51,9 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     seen = watched[0]
     window_to_s = min(spec.duration_s, float(len(got.samples)))
     at = got.started_at
-    # The balancer's log has its own clock's times; second 0 is the generator's.
-    ahead_s = seen.offset_s(bench.inventory.balancer.name) - seen.offset_s(bench.inventory.generator.name)
+    # Second 0 is by the generator's clock; the balancer's log has times by its own.
+    generator = bench.inventory.generator.name
+    ahead_s = seen.offset_s(bench.inventory.balancer.name) - seen.offset_s(generator)
     summary = bench.probes.balancer_summary(
         trial, at + ahead_s + spec.window_from_s, at + ahead_s + max(window_to_s, spec.window_from_s + 1)
     )
@@ -103,12 +104,12 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     data = TrialData(
         record=record,
         samples=got.samples,
-        hosts=seen.samples(),
+        hosts=seen.samples(generator),
         balancer=[
             BalancerSample(int(t - at - ahead_s), server, status, n) for t, server, status, n in balancer_seconds
         ],
         latencies=result.latencies or stats.histogram_of_ms(times_ms),
-        machines=seen.machines(),
+        machines=seen.machines(generator),
         ended_at=got.ended_at,
     )
     return replace(data, record=assess(data, grid))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -39,13 +40,17 @@ class Watcher:
         self._end.set()
         return self
 
-    def samples(self) -> list[HostSample]:
-        """What was seen of containers, in the order of time."""
-        return sorted(self._samples, key=lambda sample: (sample.t_s, sample.host))
+    def samples(self, clock: str) -> list[HostSample]:
+        """What was seen of containers, in the order of time; second 0 is by the clock of the host `clock`."""
+        ahead_s = self.offset_s(clock)
+        moved = [replace(sample, t_s=round(sample.t_s + ahead_s, 2)) for sample in self._samples]
+        return sorted(moved, key=lambda sample: (sample.t_s, sample.host))
 
-    def machines(self) -> list[MachineSample]:
-        """What was seen of machines, in the order of time."""
-        return sorted(self._machines, key=lambda sample: (sample.t_s, sample.machine))
+    def machines(self, clock: str) -> list[MachineSample]:
+        """What was seen of machines, in the order of time; second 0 is by the clock of the host `clock`."""
+        ahead_s = self.offset_s(clock)
+        moved = [replace(sample, t_s=round(sample.t_s + ahead_s, 2)) for sample in self._machines]
+        return sorted(moved, key=lambda sample: (sample.t_s, sample.machine))
 
     def offset_s(self, host: str) -> float:
         """How far the clock of a host's machine is ahead of this one's; 0 where that is not known.

@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from harness import kernel, watch
+from harness.probes import Probes
 
 NETSTAT = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 0 12 14\nIpExt: InNoRoutes\nIpExt: 0\n"
 SNMP = "Ip: Forwarding\nIp: 1\nTcp: RtoAlgorithm OutSegs RetransSegs\nTcp: 1 2000 30\n"
@@ -57,3 +61,30 @@ def test_a_containers_reading_without_figures_is_left_out(missing: str) -> None:
     }
     broken = {key: value for key, value in reading.items() if key != missing}
     assert watch.host_sample("s", 1.0, reading, broken) is None
+
+
+class OneMachine:
+    """Probes of one machine whose clock is 0.7 s ahead, read a few times."""
+
+    hosts: tuple[()] = ()
+
+    def machines(self) -> dict[str, None]:
+        return {"m": None}
+
+    def placed(self) -> dict[str, str]:
+        return {"generator": "m"}
+
+    def machine_usage(self, _machine: str) -> Iterator[dict[str, Any]]:
+        for number in range(4):
+            told = {"busy_s": 0.1 * number, "steal_s": 0.0, "total_s": 0.5 * number, "load": 0.1, "conntrack": None}
+            yield {**told, "cores": 2, "now": time.time() + 0.7, "allowances": {}}
+            time.sleep(0.05)
+
+
+def test_second_0_is_by_the_generators_clock_on_every_timeline() -> None:
+    watcher = watch.Watcher(cast(Probes, OneMachine()), [], time.time() + 0.7)
+    time.sleep(0.4)
+    seen = watcher.stop().machines("generator")
+    assert watcher.offset_s("generator") == pytest.approx(0.7, abs=0.05)
+    assert len(seen) == 3
+    assert all(0 <= row.t_s < 0.4 for row in seen), seen
