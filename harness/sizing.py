@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness import stats
@@ -20,8 +20,10 @@ RAMP_UP_S = 2.0
 PROBE_S = 11.0
 PROBE_FROM_S = 5.0
 CLOSE_ENOUGH = 0.05
-ROUNDS = 3
-SMALLEST_CAP = 0.05
+ROUNDS = 5
+USERS_BOUND = 0.9  # of what the probe's users can ask for: from there on the cap is not what limits
+SMALLEST_CAP = 0.02
+TOO_LARGE = 0.75  # what a cap is made smaller by, beside the proportion, when users limited its probe
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Sizing:
 def size(bench: Bench, capacity_per_s: float, first_cpus: float, apply: Callable[[float], None]) -> Sizing:
     """Find the cap by short saturated probes of one server, each correcting the one before.
 
-    `apply` sets a cap and brings up one server. Throughput is proportional to the cap as long as
-    the CPU is the limit, so two or three probes do. Raises CannotRun when this machine has not the
-    power.
+    `apply` sets a cap and brings up one server. Throughput is nearly proportional to the cap as long
+    as the CPU is the limit, so two or three probes mostly do. Raises CannotRun when this machine has
+    not the power.
     """
     cpus, probes = first_cpus, []
     cell = Cell((("servers", 1), ("vusers", 1)))
@@ -47,7 +49,8 @@ def size(bench: Bench, capacity_per_s: float, first_cpus: float, apply: Callable
         apply(cpus)
         trial = f"sizing-{number}"
         verify(bench, cell, trial)
-        got, _ = play(bench, probe_load(bench, trial, capacity_per_s), lambda _at: None)
+        spec = probe_load(bench, trial, capacity_per_s)
+        got, _ = play(bench, spec, lambda _at: None)
         rate = stats.mean_rate(stats.window(got.samples, PROBE_FROM_S, PROBE_S))
         if not rate:
             raise CannotRun("sizing the lab: the server answered nothing; look at its container's log")
@@ -56,16 +59,30 @@ def size(bench: Bench, capacity_per_s: float, first_cpus: float, apply: Callable
         if abs(rate / capacity_per_s - 1) <= CLOSE_ENOUGH:
             break
         if number < ROUNDS:
-            cpus = corrected(cpus, rate, capacity_per_s)
+            most = spec.users / spec.think_time_s if spec.think_time_s else math.inf
+            cpus = next_cap(probes, capacity_per_s, most)
     best = min(probes, key=lambda probe: abs(math.log(probe[1] / capacity_per_s)))
     if best[0] != cpus:
         apply(best[0])
     return Sizing(capacity_per_s, best[0], best[1], tuple(probes))
 
 
-def corrected(cpus: float, rate: float, wanted: float) -> float:
-    """The next cap to try, in steps of a thousandth of a core."""
-    return max(SMALLEST_CAP, round(cpus * wanted / rate, 3))
+def next_cap(probes: Sequence[tuple[float, float]], wanted: float, most: float) -> float:
+    """The next cap to try after (cap, rate) `probes`, in steps of a thousandth of a core.
+
+    Between a probe above and one below what is wanted by interpolation of their logarithms, else in
+    proportion to the nearest. A rate near `most`, what the probe's users can ask for, tells only that
+    the cap is too large.
+    """
+    above = min((p for p in probes if p[1] > wanted), default=None)
+    below = max((p for p in probes if p[1] <= wanted), default=None)
+    if above is not None and below is not None and above[0] > below[0]:
+        share = math.log(wanted / below[1]) / math.log(above[1] / below[1])
+        cap = below[0] * math.exp(share * math.log(above[0] / below[0]))
+    else:
+        nearest = above or below or probes[-1]
+        cap = nearest[0] * wanted / nearest[1] * (TOO_LARGE if nearest[1] > USERS_BOUND * most else 1.0)
+    return max(SMALLEST_CAP, round(cap, 3))
 
 
 def probe_load(bench: Bench, trial: str, capacity_per_s: float) -> LoadSpec:

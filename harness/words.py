@@ -8,7 +8,10 @@ from typing import Any
 
 def percent(share: float, digits: int = 0) -> str:
     """A share (0–1) as in 91 %."""
-    return f"{share * 100:.{digits}f} %".replace("-", "−")
+    shown = f"{share * 100:.{digits}f}"
+    if float(shown) == 0:
+        shown = shown.removeprefix("-")
+    return f"{shown} %".replace("-", "−")
 
 
 def servers(count: int) -> str:
