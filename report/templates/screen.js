@@ -3,16 +3,16 @@
 // rewritten, to where it was read.
 const SPECS = {{SPECS}}, LIVE = {{LIVE}};
 
-// "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number; without any by the words, last of all.
+// "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number; without any by the words; undefined for none.
 function value(row, column) {
   const text = row.cells[column].textContent.trim();
   const found = text.replaceAll("−", "-").replace(/(\d)[ \u00a0\u202f](?=\d{3}\b)/g, "$1").match(/^[≥<> ±]*(-?\d+(\.\d+)?)/);
-  return found ? Number(found[1]) : text === "–" || text === "" ? Infinity : text.toLowerCase();
+  return found ? Number(found[1]) : text === "–" || text === "" ? undefined : text.toLowerCase();
 }
 
 function compare(a, b) {
-  if (typeof a === typeof b) return a < b ? -1 : a > b ? 1 : 0;
-  return typeof a === "number" && a !== Infinity ? -1 : typeof b === "number" && b !== Infinity ? 1 : typeof a === "string" ? -1 : 1;
+  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function sortable(table) {
@@ -28,8 +28,9 @@ function sortable(table) {
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const rows = [...body.rows].map((row) => [value(row, column), row]);
-      rows.sort((a, b) => (down ? compare(b[0], a[0]) : compare(a[0], b[0])));
-      body.append(...rows.map(([, row]) => row));
+      const known = rows.filter(([key]) => key !== undefined), missing = rows.filter(([key]) => key === undefined);
+      known.sort((a, b) => (down ? compare(b[0], a[0]) : compare(a[0], b[0])));
+      body.append(...[...known, ...missing].map(([, row]) => row));
     });
   });
 }
