@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 import random
 import re
+import select
 import time
 from typing import Any
 
 import gevent
 import gevent.event
+import gevent.monkey
 from flask import jsonify, request
+from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser, __version__, constant, events, task
 from locust.env import Environment
 from locust.exception import StopUser
@@ -29,6 +32,21 @@ LONGEST_S = 3600.0
 LAG_EVERY_S = 0.05
 
 log = logging.getLogger("study")
+poll = gevent.monkey.get_original("select", "poll")
+
+
+def is_alive(_pool: ConnectionPool, connection: Any) -> bool:
+    """Whether a kept connection may be used again: nothing is to be read from an idle one, not even its end."""
+    if connection is None or connection.fileno() < 0:
+        return False
+    asked = poll()
+    asked.register(connection.fileno(), select.POLLIN)
+    return not asked.poll(0)
+
+
+# geventhttpclient 2.6 asks select(), which knows no file above 1023: of more than about a thousand users the
+# others would open a new connection for every request.
+ConnectionPool._is_socket_alive = is_alive  # type: ignore[method-assign] # its own is what has to go
 
 
 class Load:
