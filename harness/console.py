@@ -70,7 +70,7 @@ class Console:
         elif isinstance(event, TrialStarted):
             self._recent.clear()
             self._now, self._seconds = event.trial, event.duration_s
-            self._done = event.position - 1
+            self._done, self._planned = event.position - 1, event.planned  # more are planned as a study goes on
         elif isinstance(event, SecondSeen):
             self._recent.append(event.sample.completed)
             failed = f", {event.sample.failed} failed" if event.sample.failed else ""
@@ -110,7 +110,12 @@ class Console:
     def _update(self, text: str) -> None:
         if self._progress is not None:
             left = f"[dim]{clock(self._remaining_s)} left[/]  "
-            self._progress.update(self._progress.task_ids[0], description=left + escape(text), completed=self._done)
+            self._progress.update(
+                self._progress.task_ids[0],
+                description=left + escape(text),
+                completed=self._done,
+                total=self._planned,
+            )
 
     def _ended(self, event: TrialEnded) -> None:
         record = event.record

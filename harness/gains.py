@@ -121,10 +121,7 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
             f"no more load to serve: {servers(smaller.servers)} already answered all that these users asked for{share}"
         )
     if smaller.verdict != "server":
-        return (
-            "not_measurable",
-            f"{servers(smaller.servers)} was limited by {smaller.verdict}: {smaller.verdict_why}",
-        )
+        return "not_measurable", f"{limited(smaller)}: {smaller.verdict_why}"
     if larger.verdict == "users":
         share = f", to {percent(larger.of_users_bound)} of what they can ask for" if larger.of_users_bound else ""
         return (
@@ -132,8 +129,15 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
             f"{servers(larger.servers)} served all that these users asked for{share}: this load cannot show more",
         )
     if larger.verdict != "server":
-        return "floor", f"{servers(larger.servers)} were limited by {larger.verdict}, not by the servers"
+        return "floor", f"{limited(larger)}: {larger.verdict_why}"
     return "gain", f"next limit: {larger.next_limit}" if larger.next_limit else ""
+
+
+def limited(cell: CellSummary) -> str:
+    """What limited a cell, as a clause."""
+    if cell.verdict == "unknown":
+        return f"what limited {servers(cell.servers)} is not known"
+    return f"{servers(cell.servers)} {'was' if cell.servers == 1 else 'were'} limited by {cell.verdict}"
 
 
 def _word(kind: str, ratio: Interval | None, k: int, ideal: float, limits: Thresholds) -> str:

@@ -129,4 +129,5 @@ def of_cell(limits: Sequence[str]) -> tuple[str, str]:
     limit, count = counts.most_common(1)[0]
     if 3 * count >= 2 * len(limits):
         return limit, ""
-    return "unknown", "its trials disagree: " + ", ".join(f"{n} {name}" for name, n in counts.most_common())
+    told = " and ".join(f"{n} by {name}" for name, n in counts.most_common())
+    return "unknown", f"its trials disagree, {told}"

@@ -62,7 +62,12 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
     if len(steps) > MOST_STEPS:
         clauses = _grouped(steps, cells, summary)
     else:
-        clauses = [_clause(step, cells, first=index == 0) for index, step in enumerate(steps)]
+        clauses = []
+        for step in steps:
+            clause = _clause(step, cells, first=not clauses)
+            if clauses and step.reason and step.reason in clauses[-1]:
+                clause = clause.replace(f": {step.reason}", ", for the same reason")
+            clauses.append(clause)
     few = min(step.k for step in steps)
     note = ""
     if any(step.kind in ("gain", "floor") for step in steps) and few < STATEMENT_REPEATS:
@@ -123,7 +128,7 @@ def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
     least = text.ratio(step.ratio.low if step.ratio and step.ratio.low is not None else step.ratio)
     larger = cells.get(step.to_servers)
     if larger is None or larger.verdict != "users":
-        return f", at least {least} as far as servers go: {step.reason}"
+        return f", at least {least} by the servers: {step.reason}"
     share = (
         f" to {text.percent(larger.of_users_bound)} of what these users can ask for" if larger.of_users_bound else ""
     )

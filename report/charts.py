@@ -14,6 +14,7 @@ FONTS = Path(__file__).resolve().parent / "fonts"
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 TPS = "successful requests per second"
+NUMBERS = r"replace(format(datum.value, ','), /,/g, '\u202f')"  # as the text writes thousands
 PAPER_WIDTH = 590  # what fits beside the axes of a page, in pixels of 0.75 pt
 
 
@@ -44,7 +45,7 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
     # Room on the right for the labels on the lines.
     scale = alt.Scale(domain=[servers[0] - 0.15, servers[-1] + max(0.45, 0.2 * (servers[-1] - servers[0]))])
     x = alt.X("servers:Q", scale=scale, axis=alt.Axis(values=servers, format="d", grid=False, title="servers"))
-    y = alt.Y("tps:Q", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(title=TPS, tickCount=5))
+    y = alt.Y("tps:Q", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(title=TPS, tickCount=5, labelExpr=NUMBERS))
     data = _data(cells)
     colour = _colour(loads)
     ideal = alt.Chart(_data(ideals)).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
@@ -79,8 +80,8 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
     """
     loads = list(dict.fromkeys(row["load"] for row in rows))
     topologies = list(dict.fromkeys(row["topology"] for row in rows))
-    ticks = [100 / (100 - q) for q in (1, 50, 90, 99)]
-    names = "datum.value < 5 ? (datum.value < 1.5 ? 'p1' : 'p50') : datum.value < 50 ? 'p90' : 'p99'"
+    ticks = [100 / (100 - q) for q in (50, 90, 99)]
+    names = "datum.value < 5 ? 'p50' : datum.value < 50 ? 'p90' : 'p99'"
     beyond = {row["percentile"]: 100 / (100 - row["percentile"]) for row in rows}
     x = alt.X(
         "beyond:Q",
@@ -89,7 +90,7 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
     )
     title = "milliseconds"
     scale = alt.Scale(type="log", domain=list(span), nice=False)
-    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title=title, tickCount=4))
+    y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title=title, tickCount=4, labelExpr=NUMBERS))
     colour = _colour(topologies, "topology")
     columns = min(3, len(loads))
     width = max(120, PAPER_WIDTH // columns - 30)
@@ -107,6 +108,8 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
         .encode(x=x, y=alt.Y("at:Q", scale=scale, title=title), text="label:N", color=colour)
     )
     panel = alt.layer(lines, ends, data=_data(data)).properties(width=width, height=130)
+    if len(loads) <= columns:
+        return _finish(panel.facet(column=alt.Column("load:N", sort=loads, title=None)))
     return _finish(panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns))
 
 
@@ -131,7 +134,7 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     )
     line = seconds.mark_line(strokeWidth=0.8, opacity=0.75, color=theme.ACCENTS[0]).encode(
         x=x,
-        y=alt.Y("tps:Q", axis=alt.Axis(title="requests per second", tickCount=4)),
+        y=alt.Y("tps:Q", axis=alt.Axis(title="requests per second", tickCount=4, labelExpr=NUMBERS)),
         detail="trial:N",
         href="to:N",
         tooltip=["trial:N", "t:Q", "tps:Q"],

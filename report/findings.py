@@ -47,8 +47,7 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
         elif rank == 1:
             found.append(f"{who}: {outcome.replace('_', ' ')}. {_told(cause, next_step)}")
         else:
-            count = "counts" if len(names) == 1 else "count"
-            found.append(f"{who} {count} with a mark: {cause}. {_told(next_step, '')}".strip())
+            found.append(f"{who}: marked. {_told(cause, next_step)}")
     return found
 
 
@@ -80,8 +79,8 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float
 
 def _next_limits(cells: list[CellSummary]) -> list[str]:
     return [
-        f"{cell_name(cell)} was limited by {cell.verdict}; the next limit is {cell.next_limit}: another server "
-        "would find little more to do there."
+        f"{cell_name(cell)} {'was' if cell.servers == 1 else 'were'} limited by {cell.verdict}; the next limit is "
+        f"{cell.next_limit}: another server would find little more to do there."
         for cell in cells
         if cell.usable and cell.next_limit
     ]

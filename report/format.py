@@ -68,6 +68,11 @@ def threshold(written: object) -> str:
     return re.sub(r"(?<=\d)(%|s)$", r" \1", str(written))
 
 
+def times(value: float) -> str:
+    """How many times one thing is another, with a digit behind the point where it is small."""
+    return f"{value:,.{0 if value >= 100 else 1}f}".replace(",", "\u202f")
+
+
 def milliseconds(value: float | None) -> str:
     """A time in milliseconds, three digits at most behind nothing."""
     if value is None:

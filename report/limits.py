@@ -56,4 +56,4 @@ def _mean(values: list[float | None]) -> float | None:
 def _times(response_s: float | None, unloaded_s: float | None) -> str:
     if response_s is None or not unloaded_s:
         return text.NOTHING
-    return f"{response_s / unloaded_s:.1f}"
+    return text.times(response_s / unloaded_s)

@@ -194,7 +194,7 @@ def _shapes(summary: Summary) -> list[str]:
         if found is None:
             continue
         each = ", ".join(f"E({m}) = {text.percent(e)}" for m, e in found.efficiency.items())
-        serial = ", ".join(f"{fraction:.3f}" for fraction in found.serial.values())
+        serial = ", ".join(f"{fraction:.3f}".replace("-", "−") for fraction in found.serial.values())
         odd = (
             "; it falls, which neither contention nor coherency does: the smallest topology was read too high, or noise"
             if found.suspect

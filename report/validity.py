@@ -27,7 +27,7 @@ ASKED = {
 
 # The figure of a trial that comes nearest to a rule's threshold, and what it is.
 WORST: dict[str, tuple[str, str]] = {
-    "E5": ("figures.little_gap", "|h|"),
+    "E5": ("figures.little_gap", "h"),
     "E6": ("verdict.generator_cpu", "generator CPU"),
     "E7": ("figures.of_ceiling", "of the ceiling"),
     "E8": ("error_rate", "errors"),

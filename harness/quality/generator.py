@@ -27,8 +27,12 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "E5",
                 "refuse" if severity == "refuse" else "degrade",
-                f"{percent(h, 1)} of the users were neither waiting for an answer nor thinking",
-                "the generator lags behind its users: give it more CPU or more processes",
+                f"{percent(h, 1)} of the users were neither waiting for an answer nor thinking"
+                if h > 0
+                else f"{percent(-h, 1)} more users were waiting or thinking than there are",
+                "the generator lags behind its users: give it more CPU or more processes"
+                if h > 0
+                else "throughput or queue changed in the window: longer trials level that out",
                 h,
                 limit,
             )

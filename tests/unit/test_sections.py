@@ -47,11 +47,11 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     _, trials = measured
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
     assert set(rows) == set(validity.ASKED)
-    assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % |h|", "nothing"]
+    assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % h", "nothing"]
     first = next(iter(trials.values()))
     first.record.findings = [{"rule": "E5", "severity": "refuse", "cause": "users got lost"}]
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
-    assert rows["E5"][3:] == ["5 of 6", "0.0 % |h|", "refused 1 trial, as in: users got lost"]
+    assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "refused 1 trial, as in: users got lost"]
 
 
 def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) -> None:
