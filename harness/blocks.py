@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.findings import Finding
-from harness.intervals import t_quantile
+from harness.intervals import Array, t_quantile
 from harness.thresholds import Thresholds
 from harness.words import percent
 
@@ -102,27 +102,36 @@ def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: 
     known = [(positions[key], e) for key, e in model.residuals.items() if key in positions]
     if len({place for place, _ in known}) < 3 or len(known) < 8 or not model.spread:
         return []
-    from scipy import stats
-
-    found = stats.linregress([place for place, _ in known], [e for _, e in known])
-    if not found.pvalue < limits.trend_p:
+    slope, p = _trend_of(np.array([place for place, _ in known], dtype=float), np.array([e for _, e in known]))
+    if not p < limits.trend_p:
         return []
     return [
         Finding(
             "E20",
             "note",
-            f"throughput changes by {percent(math.expm1(found.slope), 1)} with each place in a block: "
+            f"throughput changes by {percent(math.expm1(slope), 1)} with each place in a block: "
             "what ran before a trial matters",
             "look for what a trial leaves behind (connections, memory, credits), or wait longer between trials",
-            float(found.pvalue),
+            p,
             limits.trend_p,
         )
     ]
 
 
+def _trend_of(x: Array, y: Array) -> tuple[float, float]:
+    """Slope of the least-squares line and the p-value of no slope, by Student's t, as `scipy.stats.linregress`."""
+    from scipy import special
+
+    r = float(np.corrcoef(x, y)[0, 1])
+    slope = r * float(y.std() / x.std())
+    freedom = len(x) - 2
+    t = abs(r) * math.sqrt(freedom / max(1e-300, 1 - r * r))
+    return slope, 2 * float(special.stdtr(freedom, -t))
+
+
 def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
     """A block far from the others as a whole, or one in which cells went their own ways (Bonferroni over blocks)."""
-    from scipy import stats
+    from scipy import special  # not scipy.stats, which takes a second more to load
 
     blocks = sorted(model.effects)
     count = len(blocks)
@@ -133,7 +142,7 @@ def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
         if count >= 4 and others.std(ddof=1) > 0:
             off = model.effects[block] - float(others.mean())
             away = off / (others.std(ddof=1) * math.sqrt(1 + 1 / len(others)))
-            p = 2 * float(stats.t.sf(abs(away), len(others) - 1)) * count
+            p = 2 * float(special.stdtr(len(others) - 1, -abs(away))) * count
             if p < limits.outlier_p and abs(off) > limits.outlier_least:
                 reasons.append((p, f"ran {percent(abs(math.expm1(off)), 1)} {'slower' if off < 0 else 'faster'} than"))
         mine = np.array([e for (_, b), e in model.residuals.items() if b == block])
@@ -141,7 +150,7 @@ def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
         share = model.freedom / len(model.residuals)  # residuals have fewer degrees of freedom than there are
         if len(mine) >= 2 and len(rest) * share >= 2 and (rest**2).mean() > 0:
             ratio = (mine**2).mean() / (rest**2).mean()
-            p = float(stats.f.sf(ratio, max(1.0, len(mine) * share), len(rest) * share)) * count
+            p = float(special.fdtrc(max(1.0, len(mine) * share), len(rest) * share, ratio)) * count
             if p < limits.outlier_p and math.sqrt((mine**2).mean() / share) > limits.outlier_least:
                 reasons.append((p, f"was {math.sqrt(ratio):.1f} times as noisy as"))
         if reasons:

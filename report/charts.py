@@ -19,7 +19,8 @@ PAPER_WIDTH = 590  # what fits beside the axes of a page, in pixels of 0.75 pt
 
 
 def _finish(chart: Any) -> Spec:
-    spec: Spec = chart.configure(**theme.CONFIG).to_dict()
+    # Checking a specification against its schema takes longer than making it; a test does.
+    spec: Spec = chart.configure(**theme.CONFIG).to_dict(validate=False)
     return spec
 
 
@@ -116,8 +117,9 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
 def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     """TPS over time, a panel for each cell on shared axes: rows are loads, columns topologies.
 
-    Rows: load, topology, trial, t (s), tps, failed (negative, drawn below the axis), to (the cell's
-    anchor); of `marks`: load, topology, t, what. More than four topologies are set in lines of five.
+    Rows: load, topology, trial ("<cell>/r<k>"), t (s), tps, and where there are any `failed` (negative,
+    drawn below the axis); of `marks`: load, topology, t, what. More than four topologies are set in lines
+    of five.
     """
     loads = list(dict.fromkeys(row["load"] for row in rows))
     topologies = list(dict.fromkeys(row["topology"] for row in rows))
@@ -125,10 +127,10 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     columns = 5 if wrapped else len(topologies)
     width = max(80, PAPER_WIDTH // columns - 12)
     base = alt.Chart()
-    seconds = base.transform_filter("!datum.what")
+    seconds = base.transform_filter("!datum.what").transform_calculate(to="'#cell-' + split(datum.trial, '/')[0]")
     x = alt.X("t:Q", axis=alt.Axis(title="seconds since the first request", grid=False, tickCount=4))
     shade = (
-        base.transform_aggregate(n="count()", groupby=["load", "topology"])
+        base.transform_aggregate(n="count()", groupby=["cell"] if wrapped else ["load", "topology"])
         .mark_rect(color=theme.FAINT, opacity=0.5, aria=False)
         .encode(x=alt.datum(window[0]), x2=alt.datum(window[1]))
     )
@@ -140,8 +142,8 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
         tooltip=["trial:N", "t:Q", "tps:Q"],
     )
     layers = [shade, line]
-    if any(row["failed"] is not None for row in rows):  # a layer without data makes Vega complain
-        failed = seconds.transform_filter("datum.failed != null").mark_bar(color=theme.BAD, width=2)
+    if any("failed" in row for row in rows):  # a layer without data makes Vega complain
+        failed = seconds.transform_filter("datum.failed").mark_bar(color=theme.BAD, width=2)
         layers.append(failed.encode(x=x, y="failed:Q", tooltip=["trial:N", "t:Q", "failed:Q"]))
     if marks:
         happened = base.transform_filter("datum.what")
@@ -149,7 +151,10 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
         written = happened.mark_text(align="left", baseline="top", dx=3, fontSize=9, limit=width - 6, color=theme.INK)
         # From its second on to the right where there is room, else from the left edge on.
         layers.append(written.encode(x=alt.X("from:Q"), y=alt.Y("line:Q", scale=None), text="what:N"))
-    placed = [{**row, "cell": f"{row['topology']} · {row['load']}"} for row in [*rows, *_placed(marks, rows)]]
+    placed = [*rows, *_placed(marks, rows)]
+    if wrapped:
+        panel_of = [{**row, "cell": f"{row['topology']} · {row['load']}"} for row in placed]
+        placed = [{k: v for k, v in row.items() if k not in ("load", "topology")} for row in panel_of]
     panel = alt.layer(*layers, data=_data(placed)).properties(width=width, height=105)
     if wrapped:
         order = [f"{topology} · {load}" for load in loads for topology in topologies]

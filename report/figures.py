@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from harness.gains import Gain
-from harness.results import TrialData
+from harness.results import Sample, TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text
 from report.parts import Chart, anchor, by_cell, link
 
 MOST_LOADS, MOST_TOPOLOGIES, MOST_STEPS = 6, 10, 30  # that a chart can show and a reader can tell apart
+MOST_POINTS = 9_000  # that a page draws at once
 LABEL_HEIGHT = 0.065  # of the chart's height
 Rows = list[dict[str, Any]]
 Thing = TypeVar("Thing")
@@ -159,22 +160,22 @@ def gain_plot(gains: Sequence[Gain]) -> Chart | None:
 def series(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], from_s: float, to_s: float) -> Chart | None:
     """TPS over time of every trial of the drawn cells, with what happened in it; None without any."""
     shown = drawn(cells)
-    place = {link(cell.cell): (index, cell) for index, cell in enumerate(shown)}
-    rows: list[tuple[int, str, dict[str, Any]]] = []
-    for where, data in trials.items():
-        at = link(data.record.cell)
-        if at not in place:
-            continue
-        index, cell = place[at]
-        panel = {"load": _label(cell), "topology": text.count(cell.servers, "server"), "to": at}
-        rows += [
-            (index, where, {**panel, "trial": where, "t": s.t_s, "tps": s.completed, "failed": -s.failed or None})
-            for s in data.samples
-        ]
-    if not rows:
-        return None
+    place = {anchor(cell.cell): (index, cell) for index, cell in enumerate(shown)}
     loads = list(dict.fromkeys(map(_label, sorted(shown, key=lambda c: int(c.others.get("vusers", 0))))))
-    rows.sort(key=lambda row: (loads.index(row[2]["load"]), row[0], row[1], row[2]["t"]))
+    wanted = [
+        (loads.index(_label(cell)), index, where, data)
+        for where, data in trials.items()
+        for index, cell in [place.get(f"cell-{where.split('/')[0]}", (0, None))]
+        if cell is not None and data.samples
+    ]
+    if not wanted:
+        return None
+    step = -(-sum(len(data.samples) for *_, data in wanted) // MOST_POINTS)
+    rows = [
+        {"load": _record_load(data), "topology": text.count(int(data.record.cell["servers"]), "server"), **point}
+        for *_, where, data in sorted(wanted, key=lambda one: one[:3])
+        for point in _points(where, data.samples, step)
+    ]
     mine = by_cell(trials)
     marks = [
         {"load": _label(cell), "topology": text.count(cell.servers, "server"), **mark}
@@ -184,12 +185,23 @@ def series(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], from_s
     happened = "; ".join(f"{m['topology']} at {m['load']}, second {m['t']:.0f}: {m['what']}" for m in marks)
     return Chart(
         "series",
-        {"rows": [row[2] for row in rows], "marks": marks, "window": (from_s, to_s)},
+        {"rows": rows, "marks": marks, "window": (from_s, to_s)},
         "Requests per second over time, one panel for each cell, one line for each trial"
         + (f". {happened}" if happened else ""),
-        "Successful requests per second, every trial a line; failures are drawn below the axis. Shaded: the steady "
-        "window that means are taken from." + _left_out(shown, cells),
+        f"Successful requests per second{f' (means of {step} s)' if step > 1 else ''}, every trial a line; failures "
+        "are drawn below the axis. Shaded: the steady window that means are taken from." + _left_out(shown, cells),
     )
+
+
+def _points(where: str, samples: Sequence[Sample], step: int) -> Rows:
+    """A trial's line: every second, or of very many seconds means over `step` of them."""
+    found = []
+    for begin in range(0, len(samples), step):
+        part = samples[begin : begin + step]
+        completed, failed = (sum(getattr(s, name) for s in part) / len(part) for name in ("completed", "failed"))
+        point: dict[str, Any] = {"trial": where, "t": part[0].t_s, "tps": round(completed, 1)}
+        found.append({**point, "failed": -round(failed, 1)} if failed else point)
+    return found
 
 
 def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib.metadata
 import json
 import re
 from collections.abc import Callable
@@ -13,12 +15,14 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.files import replace
 from report import charts
 from report.charts import FONTS, Spec
 from report.model import Report
 from report.parts import Chart
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
+BUNDLES = TEMPLATES.parent.parent / ".state" / "scripts"
 WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 
@@ -103,7 +107,14 @@ def fonts() -> str:
 
 @lru_cache
 def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script."""
+    """Vega, Vega-Lite and vega-embed as one script; kept, as making it takes as long as all the rest of a page."""
+    kept = BUNDLES / f"vega-{importlib.metadata.version('vl-convert-python')}.js"
+    if kept.exists():
+        return kept.read_text(encoding="utf-8")
     bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     # A script ends at its own end tag; anything else that looks like a tag is code and must stay.
-    return re.sub("</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
+    script = re.sub("</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
+    with contextlib.suppress(OSError):  # a clone that may not be written to does without
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        replace(kept, script.encode())
+    return script

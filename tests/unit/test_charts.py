@@ -7,11 +7,15 @@ from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 
+import jsonschema
 import pytest
+from altair.vegalite.v6.schema.core import load_schema
 
 from harness import cells
+from harness.gains import all_gains
 from harness.results import StudyDirectory, TrialData
 from harness.summary import CellSummary
+from harness.thresholds import Thresholds
 from report import charts, figures, latency, render
 from report.parts import Chart
 from tests.builders import measured_study, samples, study
@@ -115,6 +119,23 @@ def test_of_very_many_cells_some_are_drawn_and_that_is_said(tmp_path: Path) -> N
     chart = figures.series(found, trials, 7, 17)
     assert chart is not None
     assert chart.caption.endswith("18 of 60 cells are drawn, at even distances; the tables hold all.")
+
+
+def test_specifications_follow_their_schema(tmp_path: Path) -> None:
+    """They are not checked when a report is made: that would take longer than drawing them."""
+    found, trials = made(tmp_path, 6, (1000, 2000))
+    histogram = measured_study(StudyDirectory(tmp_path / "study")).latencies("servers-1_vusers-2000/r1")
+    trials = {where: replace(data, latencies=histogram) for where, data in trials.items()}
+    shown = (
+        figures.headline(found, trials, 900.0),
+        figures.series(found, trials, 7, 17),
+        latency.chart(found, trials),
+        figures.gain_plot(all_gains(found, Thresholds())),
+    )
+    validator = jsonschema.Draft7Validator(load_schema())
+    for chart in shown:
+        assert chart is not None
+        assert next(validator.iter_errors(render.specification(chart)), None) is None, chart.name
 
 
 def test_labels_are_spread_as_little_as_they_must() -> None:
