@@ -14,8 +14,8 @@ from report.figures import evenly
 from report.model import Report
 from report.parts import Chart, Table
 
-MOST_ROWS = 250  # of a table on paper; nobody reads more of them there
-MOST_LOADS = 25
+MOST_ROWS = 100  # of a table on paper; nobody reads more of them there
+MOST_LOADS = 12
 
 
 def shortened(report: Report) -> Report:
