@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated  # noqa: E402
 import typer  # noqa: E402
 
 from commands import directory, machine  # noqa: E402
-from commands.live import Live, yield_to_all  # noqa: E402
+from commands.live import Live  # noqa: E402
 from harness import errors  # noqa: E402
 from harness.console import Console, clock, trials  # noqa: E402
 from harness.errors import Interrupted, StudyError  # noqa: E402
@@ -231,8 +231,6 @@ app.command()(machine.down)
 
 def main() -> None:
     """Run a command; expected failures become one message and their exit code."""
-    if os.environ.get("SCALE_OUT_BESIDE"):
-        yield_to_all()
     try:
         app()
     except StudyError as error:

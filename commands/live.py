@@ -1,4 +1,8 @@
-"""The study's page while the study runs."""
+"""The study's page while the study runs.
+
+`python -m commands.live DIR` renders it once, beside the load: with no more loaded than that takes, at the
+lowest priority.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.console import Console
 from harness.events import Event, SecondSeen, TrialEnded
-from harness.setting import Setting
 
-PROGRAM = Path(__file__).resolve().parent.parent / "study.py"
+if TYPE_CHECKING:
+    from harness.console import Console
+    from harness.setting import Setting
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def yield_to_all() -> None:
@@ -34,8 +41,7 @@ class Live:
     """
 
     def __init__(self, setting: Setting, console: Console) -> None:
-        directory = str(setting.directory.path)
-        self._command = [sys.executable, str(PROGRAM), "report", directory, "--format=html", "--quiet"]
+        self._command = [sys.executable, "-m", "commands.live", str(setting.directory.path.resolve())]
         self._console = console
         self._shares_machine = setting.inventory.kind != "hosts"
         self._rests_from_s = setting.grid.load.window_from_s - 2  # a second is told a second late
@@ -74,5 +80,18 @@ class Live:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the study's
-            env={**os.environ, "SCALE_OUT_ENTERED": "1", "SCALE_OUT_BESIDE": "1"},
+            cwd=ROOT,
         )
+
+
+def main() -> None:
+    """Render the page of the directory that is named."""
+    yield_to_all()
+    from harness.results import StudyDirectory
+    from report import build
+
+    build.write(StudyDirectory(Path(sys.argv[1])), {"html"})
+
+
+if __name__ == "__main__":
+    main()

@@ -28,6 +28,8 @@ def answer(summary: Summary) -> list[str]:
     loads: dict[str, list[Gain]] = {}
     for gain in summary.gains:
         loads.setdefault(load_name(gain.others), []).append(gain)
+    if not any(cell.usable for cell in summary.cells):
+        return [_without_gains(summary.cells)]
     others = [_effect(effect) for effect in _told(effects.effects(summary.grid, summary.cells))]
     if not loads:
         return others or [_without_gains(summary.cells)]
@@ -128,7 +130,8 @@ def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
     least = text.ratio(step.ratio.low if step.ratio and step.ratio.low is not None else step.ratio)
     larger = cells.get(step.to_servers)
     if larger is None or larger.verdict != "users":
-        return f", at least {least} by the servers: {step.reason}"
+        known = f", at least {least} by the servers" if step.ratio and step.ratio.low is not None else ""
+        return f"{known}: {step.reason}"
     share = (
         f" to {text.percent(larger.of_users_bound)} of what these users can ask for" if larger.of_users_bound else ""
     )

@@ -16,7 +16,7 @@ from report.parts import Row, Table, anchor, cell_name, link
 
 def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, Table]]:
     """A table for each load."""
-    verdicts = {(c.servers, load_name(c.others)): c.verdict for c in cells}
+    verdicts = {(c.servers, load_name(c.others)): c.verdict for c in cells if c.usable}
     found: dict[str, list[Row]] = {}
     for gain in gains:
         load = load_name(gain.others)
