@@ -53,13 +53,14 @@ def started(tmp_path: Path, name: str, **more: Any) -> subprocess.Popen[str]:
 
 
 def test_a_starved_generator_is_the_limit(tmp_path: Path) -> None:
-    records = measured(tmp_path, "starved", vars={"locust_cpus": 0.12, "ml_server_cpus": 0.3})
+    many = {"servers": [1], "vusers": [1500]}
+    records = measured(tmp_path, "starved", factors=many, vars={"locust_cpus": 0.12, "ml_server_cpus": 0.3})
     assert records[0]["outcome"] == "refused"
     assert records[0]["verdict"]["limit"] == "generator", told(records[0])
 
 
 def test_an_nginx_with_64_connections_is_the_limit(tmp_path: Path) -> None:
-    few = {"nginx_lb_worker_connections": 64, "ml_server_cpus": 0.2, "locust_cpus": 0.9}
+    few = {"nginx_lb_worker_connections": 64, "ml_server_cpus": 0.05, "locust_cpus": 0.9}  # many wait for the server
     records = measured(tmp_path, "connections", factors={"servers": [1], "vusers": [600]}, vars=few)
     assert records[0]["verdict"]["limit"] == "balancer", told(records[0])
     assert "worker_connections are not enough" in records[0]["verdict"]["why"]
@@ -69,7 +70,8 @@ def test_a_slow_server_is_found_behind_equal_shares(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
     slow = engine.containers.get(lab.servers[1].need("study_container"))
-    with started(tmp_path, "slow", factors={"servers": [2], "vusers": [800]}) as running:
+    small = {"ml_server_cpus": 0.08}
+    with started(tmp_path, "slow", factors={"servers": [2], "vusers": [800]}, vars=small) as running:
         wait_for(running, "trial_started")
         with busy(slow):
             record = wait_for(running, "trial_ended")["record"]
