@@ -37,8 +37,8 @@ def told(record: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def busy(container: Container) -> Iterator[None]:
-    """Burn CPU inside a container."""
-    container.exec_run(["python3", "-c", "while True: pass"], detach=True)
+    """Burn two thirds of a container's CPU."""
+    container.exec_run(["python3", "-c", "import os; os.fork()\nwhile True: pass"], detach=True)
     try:
         yield
     finally:
@@ -60,7 +60,7 @@ def test_a_starved_generator_is_the_limit(tmp_path: Path) -> None:
 
 
 def test_an_nginx_with_64_connections_is_the_limit(tmp_path: Path) -> None:
-    few = {"nginx_lb_worker_connections": 64, "ml_server_cpus": 0.05, "locust_cpus": 0.9}  # many wait for the server
+    few = {"nginx_lb_worker_connections": 64, "ml_server_cpus": 0.1, "locust_cpus": 0.9}  # many wait for the server
     records = measured(tmp_path, "connections", factors={"servers": [1], "vusers": [600]}, vars=few)
     assert records[0]["verdict"]["limit"] == "balancer", told(records[0])
     assert "worker_connections are not enough" in records[0]["verdict"]["why"]
@@ -70,7 +70,7 @@ def test_a_slow_server_is_found_behind_equal_shares(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
     slow = engine.containers.get(lab.servers[1].need("study_container"))
-    small = {"ml_server_cpus": 0.08}
+    small = {"ml_server_cpus": 0.1}
     with started(tmp_path, "slow", factors={"servers": [2], "vusers": [800]}, vars=small) as running:
         wait_for(running, "trial_started")
         with busy(slow):
