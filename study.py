@@ -30,10 +30,10 @@ from harness import errors  # noqa: E402
 from harness.console import Console, clock, trials  # noqa: E402
 from harness.errors import Interrupted, StudyError  # noqa: E402
 from harness.grid import expand  # noqa: E402
-from harness.setting import Setting, resolve, what_changed  # noqa: E402
 
 if TYPE_CHECKING:
     from harness.gains import Gain
+    from harness.setting import Setting
 
 SHOWN_CHANGES = 12
 app = typer.Typer(
@@ -81,6 +81,8 @@ def run(
     """
     if context.invoked_subcommand is not None:
         return
+    from harness.setting import resolve  # with the engines' clients: a report does without
+
     console = Console(as_json)
     setting = resolve(ROOT, results, grid, other_inventory)
     tell_change(console, setting)
@@ -97,7 +99,7 @@ def run(
     raise typer.Exit(closing(console, setting, interrupted))
 
 
-def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
+def measure(console: Console, setting: "Setting", interrupts: Interrupts) -> int:
     """Measure what is missing; returns the number of trials measured."""
     if not setting.left:
         console.say(f"all {len(setting.planned)} trials are measured; nothing to do")
@@ -110,8 +112,10 @@ def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
         return runner.Study(ROOT, setting, live, lambda: interrupts.asked).run()
 
 
-def tell_change(console: Console, setting: Setting) -> None:
+def tell_change(console: Console, setting: "Setting") -> None:
     """Say what changed when this configuration starts a new directory beside an older one."""
+    from harness.setting import what_changed
+
     found = what_changed(setting)
     if found is None:
         return
@@ -145,7 +149,7 @@ def render(console: Console, directory: Path) -> None:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
 
 
-def closing(console: Console, setting: Setting, interrupted: bool) -> int:
+def closing(console: Console, setting: "Setting", interrupted: bool) -> int:
     """The closing summary; returns the exit code."""
     directory = setting.directory
     if not directory.trials():
@@ -172,7 +176,7 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     return errors.EXIT_OBJECTIVE_MISSED if missed else 0
 
 
-def tell_instrument(console: Console, setting: Setting, gains: "Sequence[Gain]") -> None:
+def tell_instrument(console: Console, setting: "Setting", gains: "Sequence[Gain]") -> None:
     """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
     from harness import instrument
 
@@ -191,6 +195,8 @@ def plan_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show cells, order and estimated time; touch nothing."""
+    from harness.setting import resolve
+
     console = Console(as_json)
     setting = resolve(ROOT, results, grid, other_inventory)
     grid_, left = setting.grid, {trial.path for trial in setting.left}

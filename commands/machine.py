@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness import inventory
 from harness.console import Console
-from harness.setting import describe
 
 ROOT = Path(__file__).resolve().parent.parent
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
@@ -45,7 +43,8 @@ def down(
     Machines keep the packages of their distribution; the rehearsal fleet itself goes with
     playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
     """
-    from harness import cleanup, reach
+    from harness import cleanup, inventory, reach
+    from harness.setting import describe
 
     console = Console()
     name = other_inventory or "inventory/lab"

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -69,9 +70,8 @@ def _rows(study: StudyDirectory, where: str, record: TrialRecord, levels: dict[s
         ("usable", record.usable),
     ):
         columns[name] = pa.repeat(value, seconds)
-    inside = [False] * seconds
-    if record.window:
-        from_s, to_s = record.window["from_s"], record.window["to_s"]
-        inside = [from_s <= t and t + 1 <= to_s for t in read["t_s"].to_pylist()]
-    columns["in_window"] = pa.array(inside, pa.bool_())
+    # By Arrow's own functions: a Python list would make it load pandas, where that is installed.
+    from_s, to_s = record.window.get("from_s", 0.0), record.window.get("to_s", 0.0)
+    after, before = pc.greater_equal(read["t_s"], from_s), pc.less_equal(read["t_s"], to_s - 1)
+    columns["in_window"] = pc.and_(after, before)
     return pa.table({**columns, **{name: read[name] for name in SAMPLES.names}})
