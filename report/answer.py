@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from harness import effects
 from harness.cells import Summary
@@ -83,11 +82,6 @@ def _who(step: Gain) -> str:
     return f"going from {step.from_servers} to {step.to_servers} servers"
 
 
-def _shown(step: Gain) -> str:
-    interval = text.ratio_interval(step.ratio)
-    return text.ratio(step.ratio) + ("" if interval == text.NOTHING else f" {interval}")
-
-
 def _meaning(step: Gain) -> str:
     """What kind of thing is to be said: steps of one meaning are told together."""
     if step.kind == "none" or step.ratio is None:
@@ -112,17 +106,18 @@ def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
     if meaning == "unmeasurable":
         return f"what {who} brings is not measurable: {step.reason}"
     if meaning == "lowered":
-        return f"{who} lowered throughput to {_shown(step)}"
+        return f"{who} lowered throughput to {text.ratio_with_interval(step.ratio)}"
     if meaning == "no difference":
-        return f"{who} made no difference that could be told ({_shown(step)})"
+        return f"{who} made no difference that could be told ({text.ratio_with_interval(step.ratio)})"
     if meaning == "floor":
-        return f"{who} raised throughput {_shown(step)}{_bound(step, cells)}"
+        return f"{who} raised throughput {text.ratio_with_interval(step.ratio)}{_bound(step, cells)}"
     if meaning == "suspect":
-        return f"{who} gave {_shown(step)}, more than it ideally could: the smaller topology did worse than it should"
+        shown = text.ratio_with_interval(step.ratio)
+        return f"{who} gave {shown}, more than it ideally could: the smaller topology did worse than it should"
     of_ideal = text.percent(step.efficiency)
     if first:
-        return f"{who} gave {_shown(step)} the throughput, {of_ideal} of ideal"
-    return f"{who} gave {_shown(step)} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
+        return f"{who} gave {text.ratio_with_interval(step.ratio)} the throughput, {of_ideal} of ideal"
+    return f"{who} gave {text.ratio_with_interval(step.ratio)} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
 
 
 def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
@@ -138,21 +133,6 @@ def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
     return f"{share}: it can do at least {least}, and this load cannot show more"
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Neighbouring steps of one meaning."""
-
-    meaning: str
-    steps: list[Gain]
-
-    @property
-    def who(self) -> str:
-        first, last = self.steps[0].to_servers, self.steps[-1].to_servers
-        if len(self.steps) == 1:
-            return _who(self.steps[0])
-        return f"each step from {self.steps[0].from_servers} to {last} servers" if first != last else ""
-
-
 def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary) -> list[str]:
     """From the smallest to the largest topology first, then neighbouring steps that say the same together."""
     clauses = []
@@ -161,22 +141,24 @@ def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary)
         ideal = f"{text.percent(whole.efficiency)} of the ideal {whole.step_ideal:.4g}×"
         at_least = "at least " if whole.kind == "floor" else ""
         clauses.append(
-            f"throughput grew {_shown(whole)} from {text.count(whole.from_servers, 'server')} to {whole.to_servers}, "
+            f"throughput grew {text.ratio_with_interval(whole.ratio)} "
+            f"from {text.count(whole.from_servers, 'server')} to {whole.to_servers}, "
             f"{at_least}{ideal}"
         )
     for meaning, members in itertools.groupby(steps, key=_meaning):
-        group = _Group(meaning, list(members))
-        clauses.append(_clause(group.steps[0], cells, False) if len(group.steps) == 1 else _together(group))
+        alike = list(members)
+        clauses.append(_clause(alike[0], cells, False) if len(alike) == 1 else _together(meaning, alike))
     return clauses
 
 
-def _together(group: _Group) -> str:
-    who, steps = group.who, group.steps
-    if group.meaning == "none":
+def _together(meaning: str, steps: list[Gain]) -> str:
+    """Several neighbouring steps that say the same."""
+    who = f"each step from {steps[0].from_servers} to {steps[-1].to_servers} servers"
+    if meaning == "none":
         return f"{who} could not be judged: {steps[0].reason}"
-    if group.meaning == "idle":
+    if meaning == "idle":
         return f"{who} found no more load to serve"
-    if group.meaning == "unmeasurable":
+    if meaning == "unmeasurable":
         return f"what {who} brings is not measurable: {steps[0].reason}"
     values = sorted(step.ratio.value for step in steps if step.ratio)
     span = _span(values)
@@ -185,7 +167,7 @@ def _together(group: _Group) -> str:
         "no difference": f"{who} made no difference that could be told ({span})",
         "suspect": f"{who} gave more than it ideally could ({span})",
     }
-    return told.get(group.meaning, f"{who} gave more ({span})")
+    return told.get(meaning, f"{who} gave more ({span})")
 
 
 def _span(ordered: Sequence[float]) -> str:
@@ -227,8 +209,7 @@ def _effect(effect: Effect) -> str:
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     with_ = text.count(int(effect.rest["servers"]), "server")
     what = f"{effect.factor} {effect.level} instead of {effect.base}"
-    interval = text.ratio_interval(effect.ratio)
-    shown = text.ratio(effect.ratio) + ("" if interval == text.NOTHING else f" {interval}")
+    shown = text.ratio_with_interval(effect.ratio)
     note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < STATEMENT_REPEATS else ""
     if effect.ratio is None:
         return f"{where} what {what} does with {with_} could not be judged: {effect.why}."

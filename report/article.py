@@ -43,9 +43,7 @@ def table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
         if gain is None:
             rows.append([reading, read, text.NOTHING, ABSENT])
             continue
-        interval = text.ratio_interval(gain.ratio)
-        measured = text.ratio(gain.ratio) + (f" {interval}" if interval != text.NOTHING else "")
-        rows.append([reading, read, measured, gain.word])
+        rows.append([reading, read, text.ratio_with_interval(gain.ratio), gain.word])
     here = [text.rate_interval(alone.tps), alone.outcome.replace("_", " ")] if alone else [text.NOTHING, ABSENT]
     rows.append(["2000 users, 1 server", "went down", *here])
     return Table(["reading", "article", "here", "what may be said"], rows, (2,))

@@ -12,7 +12,7 @@ from harness.files import replace
 from harness.results import StudyDirectory, TrialData, TrialRecord
 from report import figures, model, render
 from report.model import Report
-from report.parts import anchor
+from report.parts import anchor, anchor_of
 
 
 def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
@@ -24,9 +24,7 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     current = {where: record for where, record in records.items() if "-attempt" not in where}
     summary = cells.summarise_records(grid_of(said), current, study.latencies)
     drawn = {anchor(cell.cell) for cell in figures.drawn(summary.cells)}
-    trials = {
-        where: _shown(study, where, record, f"cell-{where.split('/')[0]}" in drawn) for where, record in records.items()
-    }
+    trials = {where: _shown(study, where, record, anchor_of(where) in drawn) for where, record in records.items()}
     return model.build(said, summary, trials, study.path.name), summary
 
 

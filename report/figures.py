@@ -11,7 +11,7 @@ from harness.results import Sample, TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text
-from report.parts import Chart, anchor, by_cell, link
+from report.parts import Chart, anchor, anchor_of, by_cell, link
 
 MOST_LOADS, MOST_TOPOLOGIES, MOST_STEPS = 6, 10, 30  # that a chart can show and a reader can tell apart
 MOST_POINTS = 9_000  # that a page draws at once
@@ -165,7 +165,7 @@ def series(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], from_s
     wanted = [
         (loads.index(_label(cell)), index, where, data)
         for where, data in trials.items()
-        for index, cell in [place.get(f"cell-{where.split('/')[0]}", (0, None))]
+        for index, cell in [place.get(anchor_of(where), (0, None))]
         if cell is not None and data.samples
     ]
     if not wanted:

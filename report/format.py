@@ -28,6 +28,12 @@ def ratio_interval(interval: Interval | None) -> str:
     return f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
 
 
+def ratio_with_interval(gain: Interval | None) -> str:
+    """A gain, and its interval where it has one, as in 1.82× [1.74, 1.90]."""
+    interval = ratio_interval(gain)
+    return ratio(gain) + ("" if interval == NOTHING else f" {interval}")
+
+
 def _ratio_digits(interval: Interval) -> int:
     narrow = interval.low is not None and interval.high is not None and interval.high - interval.low < 0.015
     return 3 if narrow else 2

@@ -61,11 +61,16 @@ def anchor(levels: dict[str, Any]) -> str:
     return f"cell-{Cell(tuple(levels.items())).slug}"
 
 
+def anchor_of(where: str) -> str:
+    """The anchor of the cell that a trial, "<cell>/r<k>", is of."""
+    return f"cell-{where.split('/')[0]}"
+
+
 def by_cell(trials: Mapping[str, TrialData]) -> dict[str, list[TrialData]]:
     """A cell's anchor → its trials; `trials` are by "<cell>/r<k>"."""
     found: dict[str, list[TrialData]] = {}
     for where, data in trials.items():
-        found.setdefault(f"cell-{where.split('/')[0]}", []).append(data)
+        found.setdefault(anchor_of(where), []).append(data)
     return found
 
 
