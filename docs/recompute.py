@@ -20,8 +20,8 @@ OWN = ("trial", "repeat", "block_position", "sentinel", "outcome", "usable", "in
 SERIES = ("t_s", "completed", "failed", "users", "in_flight", "mean_ms")
 
 
-def t_quantile(freedom):
-    """Two-sided 95 % quantile of Student's t, by integrating its density (Simpson) and halving the bracket."""
+def t_quantile(freedom, share=0.95):
+    """Two-sided quantile of Student's t, by integrating its density (Simpson) and halving the bracket."""
     scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(freedom * math.pi)
 
     def within(t, steps=2000):
@@ -29,19 +29,19 @@ def t_quantile(freedom):
         values = [scale * (1 + (i * width) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(steps + 1)]
         return 2 * width / 3 * (values[0] + values[-1] + 4 * sum(values[1:-1:2]) + 2 * sum(values[2:-1:2]))
 
-    low, high = 0.0, 13.0
+    low, high = 0.0, 100.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if within(middle) < 0.95 else (low, middle)
+        low, high = (middle, high) if within(middle) < share else (low, middle)
     return (low + high) / 2
 
 
-def interval(values):
-    """Mean with its 95 % t interval over trials; no interval below three."""
+def interval(values, share=0.95):
+    """Mean with its t interval over trials; no interval below three."""
     mean, k = values.mean(), len(values)
     if k < 3:
         return mean, None, None
-    half = t_quantile(k - 1) * values.std(ddof=1) / math.sqrt(k)
+    half = t_quantile(k - 1, share) * values.std(ddof=1) / math.sqrt(k)
     return mean, mean - half, mean + half
 
 
@@ -51,7 +51,7 @@ def trials(seconds, factors):
     return counted.groupby([*factors, "repeat"], as_index=False).completed.mean()
 
 
-def gain(table, factors, row):
+def gain(table, factors, row, share=0.95):
     """The ratio of one step over pairs of the same block: estimate, interval, number of pairs."""
     alike = table
     for name in factors:
@@ -62,7 +62,7 @@ def gain(table, factors, row):
         return None
     pairs = by[[row.from_servers, row.to_servers]].dropna()
     logs = (pairs[row.to_servers] / pairs[row.from_servers]).apply(math.log)
-    mean, low, high = interval(logs)
+    mean, low, high = interval(logs, share)
     return math.exp(mean), None if low is None else math.exp(low), None if high is None else math.exp(high), len(logs)
 
 
@@ -104,7 +104,9 @@ def main():
         for column, found in zip(("tps_mean", "tps_low", "tps_high"), interval(mine.completed), strict=True):
             compare(f"{name} {column}", row[column], found)
 
-    for _, row in pd.read_csv(folder / "gains.csv").iterrows():
+    gains = pd.read_csv(folder / "gains.csv")
+    joint = 1 - 0.05 / max(1, gains.joint_low.notna().sum())  # each, for all of them to hold together in 95 %
+    for _, row in gains.iterrows():
         if pd.isna(row.gain) or "vusers" not in row or row.get("load") == "saturation":
             continue
         value, low, high, k = gain(table, factors, row)
@@ -114,6 +116,10 @@ def main():
         if k >= 5:  # with fewer the interval also learns from other cells; the paired t stands beside it
             compare(f"{name} low", row.low, low)
             compare(f"{name} high", row.high, high)
+        if k >= 5 and not pd.isna(row.joint_low):
+            _, low_jointly, high_jointly, _ = gain(table, factors, row, joint)
+            compare(f"{name} joint low", row.joint_low, low_jointly)
+            compare(f"{name} joint high", row.joint_high, high_jointly)
         text = shown(value, low, high)
         if k < 5:
             text = text.partition("× ")[2]  # only the paired t's interval

@@ -9,7 +9,7 @@ from typing import Any
 from harness import blocks, intervals, scalability, search
 from harness.errors import BadInput
 from harness.findings import Finding
-from harness.gains import Gain, all_gains, at_saturation
+from harness.gains import Gain, all_gains, at_saturation, together
 from harness.gridmodel import Grid
 from harness.intervals import Interval
 from harness.results import StudyDirectory, TrialRecord
@@ -77,7 +77,7 @@ def summarise_records(
     gains = all_gains(found, grid.evidence)
     gains += at_saturation([cell for cell in found if cell.cell in own], found, grid.evidence)
     searched = search.limits(grid, records) if grid.search is not None else []
-    return Summary(grid, found, gains, noise, findings, again, _laws(found), searched)
+    return Summary(grid, found, together(gains), noise, findings, again, _laws(found), searched)
 
 
 def _noise(

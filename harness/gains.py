@@ -19,7 +19,8 @@ class Gain:
     """From one topology to the next larger one at the same load. `ratio` is None when there is none.
 
     `paired` is the same ratio with the interval of this pair's differences alone, where `ratio` knows the
-    noise of other cells too. `kind` is "gain" (a statement about servers), "floor" (at least the interval's low end),
+    noise of other cells too; `jointly` has the interval that holds together with those of all other gains that
+    say something. `kind` is "gain" (a statement about servers), "floor" (at least the interval's low end),
     "not_measurable" or "none"; `word` is what rule E17 allows to say.
     """
 
@@ -34,6 +35,7 @@ class Gain:
     reason: str
     paired: Interval | None = None
     cells: tuple[dict[str, Any], ...] = ()  # the two it is taken between
+    jointly: Interval | None = None
 
     @property
     def load(self) -> str:
@@ -104,6 +106,20 @@ def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], li
         others = {"load": "saturation", **dict(rest_items)}
         found += [replace(between(a, b, limits, table), others=others) for a, b in itertools.pairwise(ordered)]
     return found
+
+
+def together(gains: Sequence[Gain]) -> list[Gain]:
+    """The same gains, each statement among them with the interval that holds jointly with the others' (rule E15)."""
+    count = sum(map(_states, gains))
+    return [
+        replace(gain, jointly=intervals.jointly(gain.ratio, count)) if gain.ratio and _states(gain) else gain
+        for gain in gains
+    ]
+
+
+def _states(gain: Gain) -> bool:
+    """Whether its interval says something about servers."""
+    return gain.kind in ("gain", "floor") and gain.ratio is not None and gain.ratio.low is not None
 
 
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[str, str]:

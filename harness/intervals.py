@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,15 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its 95 % interval; without `low` and `high` there is none."""
+    """An estimate with its 95 % interval; without `low` and `high` there is none.
+
+    `freedom` is the degrees of freedom of the t that gave it, where one did.
+    """
 
     value: float
     low: float | None = None
     high: float | None = None
+    freedom: float | None = None
 
     @property
     def half_width(self) -> float | None:
@@ -28,11 +32,16 @@ class Interval:
         return (self.high - self.low) / 2 / abs(self.value)
 
 
-def t_quantile(freedom: float) -> float:
-    """Two-sided 95 % quantile of Student's t; `freedom` need not be whole."""
+def t_quantile(freedom: float, statements: int = 1) -> float:
+    """Two-sided quantile of Student's t that keeps `statements` intervals 95 % together; `freedom` need not be whole.
+
+    Each is then 1 − 0.05 / statements by itself: Bonferroni's inequality, which holds however they
+    depend on each other (gains that share a topology do). Dunn, "Multiple Comparisons Among Means",
+    Journal of the American Statistical Association 56 (1961).
+    """
     from scipy import special  # here, because loading it takes a second that a start should not
 
-    return float(special.stdtrit(freedom, 0.975))
+    return float(special.stdtrit(freedom, 1 - 0.025 / statements))
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
@@ -89,4 +98,13 @@ def moderated_gain(smaller: Sequence[float], larger: Sequence[float], rest: floa
 
 def _around(mean: float, variance: float, k: int, freedom: float) -> Interval:
     half = t_quantile(freedom) * math.sqrt(variance / k)
-    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), freedom)
+
+
+def jointly(ratio: Interval, statements: int) -> Interval:
+    """A gain's interval made as wide as it takes for `statements` such intervals to hold together in 95 %."""
+    if ratio.low is None or ratio.high is None or ratio.freedom is None:
+        return ratio
+    wider = t_quantile(ratio.freedom, statements) / t_quantile(ratio.freedom)
+    low, high = (ratio.value * (end / ratio.value) ** wider for end in (ratio.low, ratio.high))
+    return replace(ratio, low=low, high=high)

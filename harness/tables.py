@@ -35,7 +35,7 @@ def cells_csv(summary: Summary) -> str:
 
 
 def gains_csv(summary: Summary) -> str:
-    """One row a step between neighbouring topologies.
+    """One row a step between neighbouring topologies; `joint_low` and `joint_high` hold for all of them together.
 
     Where the grid searches for limits a last column, `load`, tells the gains at saturation, which have no
     number of users in common.
@@ -44,7 +44,7 @@ def gains_csv(summary: Summary) -> str:
     columns = [
         *others,
         *("from_servers", "to_servers", "gain", "low", "high", "peak_gain", "step_ideal", "efficiency"),
-        *("k", "word", "reason"),
+        *("k", "word", "reason", "joint_low", "joint_high"),
         *(["load"] if summary.grid.search is not None else []),
     ]
     rows = []
@@ -64,6 +64,8 @@ def gains_csv(summary: Summary) -> str:
                 "k": gain.k,
                 "word": gain.word,
                 "reason": gain.reason,
+                "joint_low": gain.jointly.low if gain.jointly else None,
+                "joint_high": gain.jointly.high if gain.jointly else None,
             }
         )
     return _table(rows, columns)

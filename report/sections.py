@@ -15,7 +15,8 @@ from report.parts import Row, Table, anchor, cell_name, link
 
 
 def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, Table]]:
-    """A table for each load."""
+    """A table for each load; below it, where there are several, the intervals that hold together."""
+    joint = [gain for gain in gains if gain.jointly is not None]
     verdicts = {(c.servers, load_name(c.others)): c.verdict for c in cells if c.usable}
     found: dict[str, list[Row]] = {}
     for gain in gains:
@@ -47,7 +48,23 @@ def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, 
         "limited by",
         "what may be said",
     ]
-    return [(f"At {load}", Table(columns, rows, (1, 2, 3, 4, 5, 6))) for load, rows in found.items()]
+    right = (1, 2, 3, 4, 5, 6)
+    return [(f"At {load}", Table(columns, rows, right, note=_together(joint, load))) for load, rows in found.items()]
+
+
+def _together(joint: list[Gain], load: str) -> str:
+    """The joint intervals of one load's gains; empty where a study has a single one, which needs none."""
+    mine = [
+        f"{g.from_servers} → {g.to_servers} {text.ratio_interval(g.jointly)}".replace(" ", "\u00a0")
+        for g in joint
+        if load_name(g.others) == load
+    ]
+    if len(joint) < 2 or not mine:
+        return ""
+    return (
+        f"Each interval is 95 % by itself. For all {len(joint)} gains of this study to hold together in 95 % they are "
+        f"wider: {', '.join(mine)}."
+    )
 
 
 def _interval(gain: Gain) -> str:

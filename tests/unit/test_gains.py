@@ -1,6 +1,7 @@
 """What may be said of a gain (rules E15, E17, E18), and the sentences made of it."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,23 @@ def test_a_larger_topology_that_users_limited_makes_the_gain_a_floor(tmp_path: P
 def test_gains_are_paired_by_block_and_refused_trials_leave_their_block_out(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): [280, None, 277, 281, 279], (2, 100): TWO})
     assert gain.k == 4
+
+
+def test_joint_intervals_hold_together_and_a_single_gain_needs_none_wider(tmp_path: Path) -> None:
+    alone = only(tmp_path / "a", {(1, 100): ONE, (2, 100): TWO})
+    assert alone.jointly == alone.ratio
+    three: list[float | None] = [700, 716, 705, 699, 711]
+    rates = {(1, 100): ONE, (2, 100): TWO, (3, 100): three, (1, 50): ONE, (2, 50): ONE, (3, 50): ONE}
+    limits = {(servers, 50): "users" for servers in (1, 2, 3)}
+    found = cells.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
+    assert sorted(gain.kind for gain in found) == ["gain", "gain", "not_measurable", "not_measurable"]
+    assert all(gain.jointly is None for gain in found if gain.kind != "gain")  # says nothing, so it is not counted
+    for gain in [gain for gain in found if gain.kind == "gain"]:
+        assert gain.ratio is not None
+        assert gain.jointly is not None
+        for end, wider in ((gain.ratio.low, gain.jointly.low), (gain.ratio.high, gain.jointly.high)):
+            half, joint = (math.log((limit or 0) / gain.ratio.value) for limit in (end, wider))
+            assert joint / half == pytest.approx(3.4954 / 2.7764, rel=1e-4)  # t(4) at 97.5 % and 95 %, by a table
 
 
 def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:

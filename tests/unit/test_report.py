@@ -69,7 +69,9 @@ def test_the_tables_have_the_columns_that_others_rely_on(tmp_path: Path) -> None
         "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,verdict"
     )
     gains = (directory.path / "gains.csv").read_text().splitlines()[0]
-    assert gains == "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason"
+    assert gains == (
+        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,joint_low,joint_high"
+    )
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
