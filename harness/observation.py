@@ -67,7 +67,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         users=int(facts["users"]),
         think_time_s=grid.load.think_time,
         window_from_s=grid.load.window_from_s,
-        window_to_s=min(grid.load.duration, float(len(data.samples))),
+        window_to_s=window_end_s(grid.load.duration, len(data.samples), facts.get("stopped_s")),
         samples=data.samples,
         hosts=data.hosts,
         caps={name: state["before"]["cpus"] for name, state in states.items()},
@@ -88,6 +88,11 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         logged=facts["logged"],
         cpu_models=facts["cpu_models"],
     )
+
+
+def window_end_s(duration_s: float, seconds: int, stopped_s: int | None) -> float:
+    """Where the steady window ends: the second in which a load was stopped early is not a whole one."""
+    return min(duration_s, float(seconds), math.inf if stopped_s is None else float(stopped_s))
 
 
 def deaths(servers: Mapping[str, str], states: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:

@@ -49,7 +49,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         watched = [watcher.stop() for watcher in watchers]
     after = bench.probes.states()
     seen = watched[0]
-    window_to_s = min(spec.duration_s, float(len(got.samples)))
+    window_to_s = observation.window_end_s(spec.duration_s, len(got.samples), got.stopped_s)
     at = got.started_at
     # Second 0 is by the generator's clock; the balancer's log has times by its own.
     generator = bench.inventory.generator.name
@@ -88,6 +88,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         facts={
             "users": result.users or cell.vusers,
             "lost_workers": result.lost_workers,
+            "stopped_s": got.stopped_s,
             "generators": [host.name for host in bench.inventory.generators],
             "balancer": bench.inventory.balancer.name,
             "expected": expected,

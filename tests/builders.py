@@ -150,6 +150,7 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
         facts={
             "users": vusers,
             "lost_workers": 0,
+            "stopped_s": None,
             "generators": ["generator"],
             "balancer": "balancer",
             "expected": dict(seen.expected),

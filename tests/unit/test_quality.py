@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from harness import quality
-from harness.observation import Observation
+from harness.observation import Observation, of_trial
 from harness.thresholds import Thresholds
-from tests.builders import observation, samples
+from tests.builders import observation, samples, trial_data
+from tests.unit.test_grid import grid
 
 LIMITS = Thresholds()
 
@@ -35,6 +36,16 @@ def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
     rows = samples(280, 1000)
     assert found(observation(samples=[*rows, rows[5]]))["E3"] == "refuse"
     assert found(observation(lost_workers=1))["E3"] == "refuse"
+
+
+def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
+    data = trial_data(1, 2000, 1, 280, 1)
+    rows = list(data.samples[:9])
+    part = replace(rows[-1], t_s=9, completed=50, users=300.0, in_flight=250.0, think_s=100.0, thinks=50)
+    facts = {**data.record.facts, "stopped_s": 9}
+    seen = of_trial(replace(data, samples=[*rows, part], record=replace(data.record, facts=facts)), grid())
+    assert seen.window == rows[3:]
+    assert not [f for f in quality.judge(seen, LIMITS) if f.rule == "E5" and "neither" in f.cause]
 
 
 def test_e3_a_host_whose_cpu_was_not_read_is_named() -> None:
