@@ -1,203 +1,27 @@
 """The traffic engine's side of the study: Locust plays the users, this counts and bounds them.
 
 The master answers under /study/ what harness/engines/locust.py asks. Locust's own statistics are
-not used: its requests/s is a mean of ten seconds that counts failures. Every worker knows when the
-load ends and ends it by itself, whether anybody still listens or not.
+not used: its requests/s is a mean of ten seconds that counts failures.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-import re
-import select
 import time
 from typing import Any
 
 import gevent
-import gevent.event
-import gevent.monkey
 from flask import jsonify, request
-from geventhttpclient.connectionpool import ConnectionPool
-from locust import FastHttpUser, __version__, constant, events, task
+from locust import __version__, events
 from locust.env import Environment
-from locust.exception import StopUser
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
-from recorder import Recorder
+from users import LONGEST_S, StudyUser, serve_worker
+
+__all__ = ["StudyUser"]  # Locust takes the users that it finds in this file
 
 LEAD_S = 0.5  # from the order to the first request: the message and the first users need it
 MOST_USERS = 50_000
-LONGEST_S = 3600.0
-LAG_EVERY_S = 0.05
-
-log = logging.getLogger("study")
-poll = gevent.monkey.get_original("select", "poll")
-
-
-def is_alive(_pool: ConnectionPool, connection: Any) -> bool:
-    """Whether a kept connection may be used again: nothing is to be read from an idle one, not even its end."""
-    if connection is None or connection.fileno() < 0:
-        return False
-    asked = poll()
-    asked.register(connection.fileno(), select.POLLIN)
-    return not asked.poll(0)
-
-
-# geventhttpclient 2.6 asks select(), which knows no file above 1023: of more than about a thousand users the
-# others would open a new connection for every request.
-ConnectionPool._is_socket_alive = is_alive  # type: ignore[method-assign] # its own is what has to go
-
-
-class Load:
-    """The load of one trial as a worker plays it."""
-
-    def __init__(self, spec: dict[str, Any]) -> None:
-        self.t0: float = spec["t0"]
-        self.ramp_up_s: float = spec["ramp_up_s"]
-        self.think_time_s: float = spec["think_time_s"]
-        self.timeout_s: float = spec["timeout_s"]
-        self.end = gevent.event.Event()  # set: no user sends again
-        self.end_s = min(spec["duration_s"], LONGEST_S)
-        self.method: str = spec["request"]["method"]
-        self.url: str = spec["url"]
-        self.body: bytes | None = spec["request"]["body"].encode() or None
-        self.headers = {**spec["request"]["headers"], "X-Study-Trial": spec["trial"]}
-        if not spec.get("keep_alive", True):
-            self.headers["Connection"] = "close"
-        self.statuses = frozenset(spec["request"]["expect_status"])
-        pattern = spec["request"]["expect_body"]
-        self.pattern = re.compile(pattern.encode()) if pattern else None
-        self.recorder = Recorder(spec["window_from_s"], spec["window_to_s"])
-
-    def now(self) -> float:
-        """Seconds since t0."""
-        return time.time() - self.t0
-
-
-current: Load | None = None
-
-
-def error_of(response: Any, load: Load) -> str:
-    """Empty when the answer is right, else the kind of failure."""
-    failure = getattr(response, "error", None)
-    if not response.status_code:
-        text = f"{type(failure).__name__} {failure}".lower()
-        if "timeout" in text or "timed out" in text:
-            return "timeout"
-        if "refused" in text:
-            return "refused"
-        return "connection"
-    if response.status_code not in load.statuses:
-        return f"status {response.status_code}"
-    if load.pattern and not load.pattern.search(response.content or b""):
-        return "body"
-    return ""
-
-
-class StudyUser(FastHttpUser):
-    """Sends its next request after the last answer and a think time: a closed loop.
-
-    One connection per user, kept alive between requests unless the load says otherwise.
-    """
-
-    host = "http://set-by-the-load"
-    wait_time = constant(0)
-    concurrency = 1
-
-    def __init__(self, environment: Environment) -> None:
-        if current is not None:
-            self.connection_timeout = self.network_timeout = current.timeout_s
-        super().__init__(environment)
-
-    def on_start(self) -> None:
-        """Wait for this user's place in the ramp-up: uniform, so that no two seconds are alike."""
-        if current is None:
-            raise StopUser
-        self.load = current
-        begin = random.uniform(0, self.load.ramp_up_s)  # noqa: S311 - no secret
-        self.started = False
-        if self.load.end.wait(max(0.0, begin - self.load.now())):
-            raise StopUser
-        self.load.recorder.user_started(self.load.now())
-        self.started = True
-
-    def on_stop(self) -> None:
-        if self.started:
-            self.load.recorder.user_ended(self.load.now())
-        # Left to the garbage collector it stays open for a minute: the next load then pays for its events.
-        self.client.client.close()
-
-    @task
-    def step(self) -> None:
-        """One request, one think time drawn uniformly from the mean ± 50 %."""
-        load = self.load
-        if load.end.is_set():
-            raise StopUser
-        load.recorder.sent(load.now())
-        began = time.perf_counter()
-        response = self.client.request(
-            load.method, load.url, data=load.body, headers=load.headers, catch_response=True, name="load"
-        )
-        latency_s = time.perf_counter() - began
-        now = load.now()
-        load.recorder.answered(now, latency_s, error_of(response, load))
-        think_s = random.uniform(0.5, 1.5) * load.think_time_s  # noqa: S311 - no secret
-        load.recorder.thinks(now, think_s)
-        if load.end.wait(think_s):
-            raise StopUser
-
-
-def play(runner: WorkerRunner, load: Load) -> None:
-    """Watch one load on a worker: report every second, end it in time, hand over the rest."""
-    gevent.spawn(watch_loop, load)
-    cpu_s = time.process_time()
-    while True:
-        gevent.sleep(1.0 - load.now() % 1.0 + 0.02)  # just after each full second
-        now = load.now()
-        used, cpu_s = time.process_time() - cpu_s, time.process_time()
-        if now >= 0:
-            load.recorder.process(max(0.0, now - 0.5), used, 0.0)
-        if now >= load.end_s:
-            load.end.set()
-        if load.end.is_set():
-            break
-        runner.send_message("study_report", load.recorder.take(now, last=False))
-    load.end_s = min(load.end_s, load.now())
-    while load.recorder.in_flight.value and load.now() < load.end_s + load.timeout_s + 1:
-        gevent.sleep(0.05)
-        if int(load.now()) != int(load.now() - 0.05):
-            runner.send_message("study_report", load.recorder.take(load.now(), last=False))
-    load.recorder.abort_rest(load.now())
-    gevent.sleep(0.05)  # users that were thinking leave
-    runner.send_message("study_report", load.recorder.take(load.now(), last=True))
-
-
-def watch_loop(load: Load) -> None:
-    """Measure how late the event loop wakes a sleeper."""
-    while not load.end.is_set():
-        began = time.perf_counter()
-        gevent.sleep(LAG_EVERY_S)
-        lag_s = time.perf_counter() - began - LAG_EVERY_S
-        if load.now() >= 0:
-            load.recorder.process(load.now(), 0.0, lag_s)
-
-
-def serve_worker(runner: WorkerRunner) -> None:
-    """Make a worker understand the master's orders."""
-
-    def on_load(msg: Any, **_: Any) -> None:
-        global current
-        current = Load(msg.data)
-        gevent.spawn(play, runner, current)
-
-    def on_end(**_: Any) -> None:
-        if current is not None:
-            current.end.set()
-            current.end_s = min(current.end_s, current.now())
-
-    runner.register_message("study_load", on_load)
-    runner.register_message("study_end", on_end)
 
 
 class Master:
