@@ -3,11 +3,13 @@
 ml_server_app: service.faults:plateau     40 threads that wait: concurrency is the limit, not the CPU
 ml_server_app: service.faults:failing     half of the requests fail at once, so throughput looks twice as high
 ml_server_app: service.faults:hungry      every request keeps memory until the kernel ends the process
+ml_server_app: service.faults:costly      every request costs SPIN_MS of CPU time, on one host more than on another
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable
 
@@ -67,6 +69,19 @@ def hungry() -> FastAPI:
 
     async def predict() -> Response:
         kept.append(bytearray(b"x" * KEPT_BYTES))
+        return Response(ANSWER, media_type="application/json")
+
+    return _app(predict)  # type: ignore[arg-type] # FastAPI awaits a coroutine
+
+
+def costly() -> FastAPI:
+    """Requests that cost so much CPU time that what the framework takes hardly counts, on any processor."""
+    spin_s = float(os.environ["SPIN_MS"]) / 1000
+
+    async def predict() -> Response:
+        end = time.thread_time() + spin_s
+        while time.thread_time() < end:
+            pass
         return Response(ANSWER, media_type="application/json")
 
     return _app(predict)  # type: ignore[arg-type] # FastAPI awaits a coroutine

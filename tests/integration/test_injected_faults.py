@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,16 +34,6 @@ def told(record: dict[str, Any]) -> str:
     return " / ".join(f"{f['rule']} {f['cause']}" for f in record["findings"])
 
 
-@contextlib.contextmanager
-def busy(container: Container) -> Iterator[None]:
-    """Burn two thirds of a container's CPU."""
-    container.exec_run(["python3", "-c", "import os; os.fork()\nwhile True: pass"], detach=True)
-    try:
-        yield
-    finally:
-        container.restart(timeout=1)
-
-
 def started(tmp_path: Path, name: str, **more: Any) -> subprocess.Popen[str]:
     variables = {"lab_server_capacity": "", "ml_server_cpus": 0.25, **more.pop("vars", {})}
     grid = small_grid(tmp_path / "grid.yaml", name=name, load=STEADY, **{"factors": ONE, **more, "vars": variables})
@@ -66,16 +55,10 @@ def test_an_nginx_with_64_connections_is_the_limit(tmp_path: Path) -> None:
     assert "worker_connections are not enough" in records[0]["verdict"]["why"]
 
 
-def test_a_slow_server_is_found_behind_equal_shares(
-    tmp_path: Path, lab: Inventory, engine: docker.DockerClient
-) -> None:
-    slow = engine.containers.get(lab.servers[1].need("study_container"))
-    small = {"ml_server_cpus": 0.1}
-    with started(tmp_path, "slow", factors={"servers": [2], "vusers": [800]}, vars=small) as running:
-        wait_for(running, "trial_started")
-        with busy(slow):
-            record = wait_for(running, "trial_ended")["record"]
-        running.communicate(timeout=60)
+def test_a_slow_server_is_found_behind_equal_shares(tmp_path: Path) -> None:
+    costs = {"SPIN_MS": "{{ 4 if inventory_hostname == 'server-2' else 2 }}"}  # half as fast as the other
+    slow = {"ml_server_app": "service.faults:costly", "ml_server_cpus": 0.2, "ml_server_env": costs}
+    record = measured(tmp_path, "slow", factors={"servers": [2], "vusers": [200]}, vars=slow)[0]
     assert record["verdict"]["limit"] == "server", told(record)
     assert "server-2 spent" in record["verdict"]["why"], told(record)
     shares = record["counters"]["balancer"]["upstreams"].values()
