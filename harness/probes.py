@@ -177,11 +177,11 @@ class Probes:
         command = ["summarise-trial", trial, f"{from_s:.3f}", f"{to_s:.3f}"]
         try:
             code, output = self._exec(self._inventory.balancer, command)
+            if code:
+                raise ValueError(output.strip()[-200:] or f"exit code {code}")
             said: dict[str, Any] = json.loads(output)
         except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
             raise TrialFailed(f"the balancer cannot summarise its log: {error}") from None
-        if code:
-            raise TrialFailed(f"the balancer cannot summarise its log: exit code {code}")
         return said
 
     def run_in(self, host: Host, command: list[str]) -> str:

@@ -1,5 +1,6 @@
 """site.yml on the lab: it converges once, changes nothing again, and what it deployed behaves."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,31 @@ def test_two_clones_do_not_meet(lab: Inventory) -> None:
     text = (ROOT / "inventory" / "lab" / "group_vars" / "all.yml").read_text()
     assert "inventory_dir" in text
     assert Path(variables["study_root"]) == ROOT
+
+
+def test_the_balancer_counts_when_its_log_is_written(deployed: Inventory, engine: docker.DockerClient) -> None:
+    balancer = engine.containers.get(deployed.balancer.need("study_container"))
+
+    def summarise() -> tuple[int, str]:
+        done = balancer.exec_run(["summarise-trial", "t", "0", "1"])
+        assert isinstance(done.output, bytes)
+        return int(done.exit_code or 0), done.output.decode()
+
+    def signal_workers(name: str) -> None:
+        find = "import os, signal, glob\nfor path in glob.glob('/proc/[0-9]*/cmdline'):\n"
+        find += "    if open(path, 'rb').read().startswith(b'nginx: worker'):\n"
+        find += f"        os.kill(int(path.split('/')[2]), signal.{name})"
+        assert balancer.exec_run(["python3", "-c", find]).exit_code == 0
+
+    summarise()
+    for count in (1, 7, 40, 3):
+        ask(deployed, count)
+        code, said = summarise()
+        assert (code, json.loads(said)["statuses"]) == (0, {"200": count})
+    signal_workers("SIGSTOP")
+    try:
+        code, said = summarise()
+    finally:
+        signal_workers("SIGCONT")
+    assert (code, said.strip()) == (1, "an nginx worker did not write out its log within 5 s")
+    assert summarise()[0] == 0

@@ -22,7 +22,7 @@ from pathlib import Path
 
 LOGS = Path("/var/log/balancer")
 PID = Path("/run/nginx.pid")
-FLUSHED_AFTER_S = 0.2
+WRITTEN_WITHIN_S = 5.0
 
 # Events that explain a bad trial, by the words nginx uses.
 EVENTS = (
@@ -92,26 +92,54 @@ def first_times(lines: list[str]) -> dict[str, float]:
     return found
 
 
-def worker_cpu_s() -> list[float]:
-    """CPU seconds of every nginx worker since it started."""
-    ticks = os.sysconf("SC_CLK_TCK")
+def workers() -> list[Path]:
+    """The directory in /proc of every nginx worker that serves."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended between two looks
             title = (entry / "cmdline").read_bytes()
             if title.startswith(b"nginx: worker process") and b"shutting down" not in title:
-                fields = (entry / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-                found.append((int(fields[11]) + int(fields[12])) / ticks)
+                found.append(entry)
     return found
+
+
+def worker_cpu_s() -> list[float]:
+    """CPU seconds of every nginx worker since it started."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    found = []
+    for entry in workers():
+        with contextlib.suppress(OSError):
+            fields = (entry / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+            found.append((int(fields[11]) + int(fields[12])) / ticks)
+    return found
+
+
+def write_out(errors: Path) -> None:
+    """Have nginx write what it still holds of the log; exits with a message when a worker does not.
+
+    nginx writes in blocks. Told to reopen its logs each worker says so in the error log, and only then
+    writes out its block; so it is told twice: who says it again has written.
+    """
+    deadline = time.monotonic() + WRITTEN_WITHIN_S
+    for _ in range(2):
+        begin = errors.stat().st_size
+        os.kill(int(PID.read_text()), signal.SIGUSR1)
+        while True:
+            with errors.open("rb") as lines:
+                lines.seek(begin)
+                said = set(re.findall(rb" \[notice\] (\d+)#\d+: reopening logs", lines.read()))
+            if {entry.name.encode() for entry in workers()} <= said:
+                break
+            if time.monotonic() > deadline:
+                sys.exit(f"an nginx worker did not write out its log within {WRITTEN_WITHIN_S:.0f} s")
+            time.sleep(0.02)
 
 
 def main() -> None:
     """Read, print, empty."""
     trial, from_s, to_s = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
     access, errors = LOGS / "trial.log", LOGS / "error.log"
-    # nginx writes in blocks; told to reopen its logs it writes out what it holds.
-    os.kill(int(PID.read_text()), signal.SIGUSR1)
-    time.sleep(FLUSHED_AFTER_S)
+    write_out(errors)
     with access.open(encoding="utf-8", errors="replace") as lines:
         summary = summarise(lines.readlines(), trial, from_s, to_s)
     text = errors.read_text(encoding="utf-8", errors="replace")
