@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from harness import moments, observation, quality, stats, verdict
+from harness import derived, moments, observation, quality, stats, verdict
 from harness.gridmodel import Grid
 from harness.results import TrialData, TrialRecord
 
@@ -37,15 +37,15 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
         latency_ms=stats.percentiles_ms(stats.merged([data.latencies]), limits.percentile_p99_samples),
         counters={**counters, "generator": {**counters["generator"], **counted}},
         figures={
-            "little_gap": observation.little_gap(seen) if rows else None,
+            "little_gap": derived.little_gap(seen) if rows else None,
             "users": seen.users,
-            "mean_in_flight": observation.in_flight(seen),
-            "mean_think_s": observation.think_s(seen),
+            "mean_in_flight": derived.in_flight(seen),
+            "mean_think_s": derived.think_s(seen),
             "generator_lag_ms": max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
-            "drift": observation.drift(seen),
+            "drift": derived.drift(seen),
             "steady_from_s": stats.mser_cut_s(data.samples),
-            "foreign_cpu": {name: observation.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
-            "retransmitted": observation.retransmitted(seen),
+            "foreign_cpu": {name: derived.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
+            "retransmitted": derived.retransmitted(seen),
             "moments": moments.of_trial(seen),
             "of_ceiling": rate / seen.ceiling if rate is not None and seen.ceiling else None,
         },

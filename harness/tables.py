@@ -10,7 +10,7 @@ from harness.cells import Summary
 
 
 def cells_csv(summary: Summary) -> str:
-    """One row a cell."""
+    """One row a cell; `why` gives the reason of its verdict, or of its having none."""
     rows = []
     for cell in summary.cells:
         tps = cell.tps
@@ -29,6 +29,7 @@ def cells_csv(summary: Summary) -> str:
                 "error_rate": cell.error_rate,
                 "outcome": cell.outcome,
                 "verdict": cell.verdict,
+                "why": cell.verdict_why if cell.usable else cell.cause,
             }
         )
     return _table(rows)

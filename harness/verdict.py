@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness import observation, stats
+from harness import derived, stats
+from harness.derived import generator_use
 from harness.findings import Finding
-from harness.observation import Observation, generator_use
+from harness.observation import Observation
 from harness.thresholds import Thresholds
 from harness.words import percent
 
@@ -64,18 +65,18 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
 
 
 def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
-    think_s = observation.think_s(seen) or seen.think_time_s
+    think_s = derived.think_s(seen) or seen.think_time_s
     rows = seen.window
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
-    waiting = observation.in_flight(seen)
+    waiting = derived.in_flight(seen)
     bound = stats.users_bound(seen.users, seen.unloaded_s, think_s) if seen.unloaded_s else None
     return {
         "users_bound": bound,
         "of_users_bound": rate / bound if bound else None,
         "server_cpu": busiest_server(seen)[1],
-        "server_throttled": observation.throttled(seen),
+        "server_throttled": derived.throttled(seen),
         "generator_cpu": generator_use(seen),
-        "balancer_cpu": observation.balancer_use(seen),
+        "balancer_cpu": derived.balancer_use(seen),
         "response_s": None if waiting is None else waiting / answers,
         "unloaded_s": seen.unloaded_s,
     }
@@ -86,7 +87,7 @@ def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds
     for event in LIMITS_OF_CONNECTIONS:
         if event in seen.balancer.get("events", {}):
             return f'the balancer had no connection left: it logged "{event}"'
-    used = observation.balancer_use(seen)
+    used = derived.balancer_use(seen)
     if used is not None and used >= limits.balancer_cpu:
         return f"the balancer's busiest worker used {percent(used)} of its CPU"
     uneven = next((f for f in findings if f.rule == "E12" and "shares" in f.cause), None)
@@ -102,7 +103,7 @@ def _network(seen: Observation, limits: Thresholds) -> str:
         for name, count in counted.items():
             if name.endswith("_allowance_exceeded") and count:
                 return f"{host} exceeded its instance's network allowance ({name})"
-    again = observation.retransmitted(seen)
+    again = derived.retransmitted(seen)
     if again is not None and again > limits.retransmits:
         return f"{percent(again, 1)} of the TCP segments were sent again"
     return ""
@@ -112,7 +113,7 @@ def busiest_server(seen: Observation) -> tuple[str, float | None]:
     """The server that used most of its cap in the steady window, and that share; None without a cap."""
     use: dict[str, float] = {}
     for host in seen.expected:
-        cap, used = seen.caps.get(host), observation.cores_used(seen, host)
+        cap, used = seen.caps.get(host), derived.cores_used(seen, host)
         if used is not None and cap:
             use[host] = used / cap
     if not use:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness import observation, stats
+from harness import derived, stats
+from harness.derived import generator_use, little_gap, think_s
 from harness.findings import Finding
-from harness.observation import Observation, generator_use, little_gap, think_s
+from harness.observation import Observation
 from harness.thresholds import Thresholds
 from harness.words import percent
 
@@ -63,7 +64,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             use,
             limits.generator_cpu,
         )
-    host = observation.generator_host_use(seen)
+    host = derived.generator_host_use(seen)
     if host is not None and host > limits.generator_cpu:
         yield Finding(
             "E6",
@@ -78,7 +79,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """A late event loop sends late and stamps late."""
-    lag_s = observation.generator_lag_s(seen)
+    lag_s = derived.generator_lag_s(seen)
     if lag_s is None or seen.unloaded_s is None:
         return
     allowed_s = limits.lag_refuse * (seen.unloaded_s + seen.think_time_s)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness import stats
+from harness.derived import foreign_share, in_window
 from harness.findings import Finding, Severity
-from harness.observation import Observation, foreign_share
+from harness.observation import Observation
 from harness.thresholds import Thresholds
 from harness.words import percent
 
@@ -15,7 +16,7 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E11: CPU that others took: the hypervisor (steal), and processes that are not the study's."""
     severe: Severity = "degrade" if seen.kind == "hosts" else "note"
     for machine in dict.fromkeys(m.machine for m in seen.machines):
-        rows = [m for m in seen.machines if m.machine == machine and _inside(seen, m.t_s)]
+        rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
         steal = sorted(m.steal_share for m in rows)
         if not steal:
             continue
@@ -45,7 +46,3 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E11", "degrade", f"the servers' processors differ: {told}", "take machines of one type for the servers"
         )
-
-
-def _inside(seen: Observation, t_s: float) -> bool:
-    return seen.window_from_s <= t_s - 1 and t_s <= seen.window_to_s

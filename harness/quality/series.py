@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness import observation
+from harness import derived
 from harness.findings import Finding
 from harness.observation import Observation
 from harness.thresholds import Thresholds
@@ -50,7 +50,7 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E10 for one trial: a note only, as healthy short trials drift too; cells are judged over their trials."""
-    change = observation.drift(seen)
+    change = derived.drift(seen)
     if change is not None and abs(change) > limits.drift:
         yield Finding(
             "E10",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness import observation
+from harness import derived
 from harness.findings import Finding
 from harness.observation import Observation
 from harness.thresholds import Thresholds
@@ -13,7 +13,7 @@ from harness.words import percent
 
 def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E12: equal shares, no retried request; and equal cost of a request, which round robin hides."""
-    shares = observation.shares(seen)
+    shares = derived.shares(seen)
     if len(shares) > 1:
         even = 1 / len(shares)
         worst = max(shares, key=lambda name: abs(shares[name] - even))
@@ -37,7 +37,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             retried,
             0,
         )
-    slow = observation.slowest(seen)
+    slow = derived.slowest(seen)
     if slow is not None and slow[1] > limits.slow_server:
         yield Finding(
             "E12",

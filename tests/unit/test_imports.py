@@ -21,6 +21,7 @@ PURE = [
     "harness/quality/servers.py",
     "harness/quality/machines.py",
     "harness/observation.py",
+    "harness/derived.py",
     "harness/assessment.py",
     "harness/intervals.py",
     "harness/blocks.py",

@@ -66,7 +66,7 @@ def test_the_tables_have_the_columns_that_others_rely_on(tmp_path: Path) -> None
     build.write(directory)
     cells = (directory.path / "cells.csv").read_text().splitlines()[0]
     assert cells == (
-        "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,verdict"
+        "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,verdict,why"
     )
     gains = (directory.path / "gains.csv").read_text().splitlines()[0]
     assert gains == (
