@@ -71,7 +71,8 @@ def _try(bench: Bench) -> Ceiling:
     )
     began = datetime.now(UTC)
     got, result = play(bench, spec, lambda _at: None)
-    bench.probes.balancer_summary(TRIAL, got.started_at + FROM_S, got.started_at + UNTIL_S)  # empties its log
+    begin = got.started_at
+    bench.probes.balancer_summary(TRIAL, begin, begin + FROM_S, begin + UNTIL_S)  # empties its log
     rate = stats.mean_rate(stats.window(got.samples, FROM_S, UNTIL_S))
     at = began.isoformat(timespec="seconds")
     if not rate:

@@ -169,12 +169,12 @@ class Probes:
                 counted[labels["status"]] = counted.get(labels["status"], 0) + int(float(found["value"]))
         return counted
 
-    def balancer_summary(self, trial: str, from_s: float, to_s: float) -> dict[str, Any]:
-        """Let the balancer summarise and empty its log; times are Unix seconds.
+    def balancer_summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
+        """Let the balancer summarise and empty its log; the trial's begin and its window are Unix seconds.
 
         Raises TrialFailed when it cannot.
         """
-        command = ["summarise-trial", trial, f"{from_s:.3f}", f"{to_s:.3f}"]
+        command = ["summarise-trial", trial, *(f"{moment:.3f}" for moment in (since_s, from_s, to_s))]
         try:
             code, output = self._exec(self._inventory.balancer, command)
             if code:

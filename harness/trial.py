@@ -54,12 +54,13 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     # Second 0 is by the generator's clock; the balancer's log has times by its own.
     generator = bench.inventory.generator.name
     ahead_s = seen.offset_s(bench.inventory.balancer.name) - seen.offset_s(generator)
+    begin = at + ahead_s
     summary = bench.probes.balancer_summary(
-        trial, at + ahead_s + spec.window_from_s, at + ahead_s + max(window_to_s, spec.window_from_s + 1)
+        trial, begin, begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1)
     )
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
-    first_s = {event: round(when + 0.5 - at - ahead_s, 1) for event, when in summary.pop("events_at", {}).items()}
+    first_s = {event: round(when + 0.5 - begin, 1) for event, when in summary.pop("events_at", {}).items()}
     times_ms = [(int(ms), int(count)) for ms, count in summary.pop("times_ms", [])]
     states = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before}
     expected = {server.name: bench.inventory.address(server) for server in servers}
@@ -106,9 +107,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         record=record,
         samples=got.samples,
         hosts=seen.samples(generator),
-        balancer=[
-            BalancerSample(int(t - at - ahead_s), server, status, n) for t, server, status, n in balancer_seconds
-        ],
+        balancer=[BalancerSample(int(t - begin), server, status, n) for t, server, status, n in balancer_seconds],
         latencies=result.latencies or stats.histogram_of_ms(times_ms),
         machines=seen.machines(generator),
         ended_at=got.ended_at,

@@ -180,7 +180,7 @@ def test_the_balancer_counts_when_its_log_is_written(deployed: Inventory, engine
     balancer = engine.containers.get(deployed.balancer.need("study_container"))
 
     def summarise() -> tuple[int, str]:
-        done = balancer.exec_run(["summarise-trial", "t", "0", "1"])
+        done = balancer.exec_run(["summarise-trial", "t", "0", "0", "1"])
         assert isinstance(done.output, bytes)
         return int(done.exit_code or 0), done.output.decode()
 

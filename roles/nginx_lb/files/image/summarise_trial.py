@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Summarise the balancer's log of one trial on the balancer itself, so that no raw log travels.
 
-    summarise-trial TRIAL FROM_S TO_S
+    summarise-trial TRIAL SINCE_S FROM_S TO_S
 
-prints one JSON object; FROM_S and TO_S (Unix seconds) bound the window in which requests in flight
-are averaged. Then the logs are emptied: each holds one trial at most (nginx appends, so truncating
-is safe). The log's columns are those of `log_format trial` in nginx.conf.
+prints one JSON object; the trial began at SINCE_S, and FROM_S and TO_S bound the window in which requests
+in flight are averaged (Unix seconds). Then the logs are emptied: each holds one trial at most (nginx
+appends, so truncating is safe). The log's columns are those of `log_format trial` in nginx.conf.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 LOGS = Path("/var/log/balancer")
 PID = Path("/run/nginx.pid")
 WRITTEN_WITHIN_S = 5.0
+STAMP = "%Y/%m/%d %H:%M:%S"
 
 # Events that explain a bad trial, by the words nginx uses.
 EVENTS = (
@@ -81,15 +83,22 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
     }
 
 
-def first_times(lines: list[str]) -> dict[str, float]:
-    """Event → Unix time of the first line that tells it; nginx stamps whole seconds of local time."""
-    found: dict[str, float] = {}
+def happened(lines: Iterable[str], since_s: float) -> tuple[dict[str, int], dict[str, float]]:
+    """Events of the error log from a Unix time on: how often each is told, and when first.
+
+    nginx stamps whole seconds of local time; what it told before the trial is none of the trial's.
+    """
+    counts: Counter[str] = Counter()
+    first: dict[str, float] = {}
+    since = time.strftime(STAMP, time.localtime(since_s))
     for line in lines:
         for event in EVENTS:
-            if event in line and event not in found:
-                with contextlib.suppress(ValueError):  # a line that was cut
-                    found[event] = time.mktime(time.strptime(line[:19], "%Y/%m/%d %H:%M:%S"))
-    return found
+            if event in line and line[:19] >= since:
+                counts[event] += 1
+                if event not in first:
+                    with contextlib.suppress(ValueError):  # a line that was cut
+                        first[event] = time.mktime(time.strptime(line[:19], STAMP))
+    return counts, first
 
 
 def workers() -> list[Path]:
@@ -137,14 +146,13 @@ def write_out(errors: Path) -> None:
 
 def main() -> None:
     """Read, print, empty."""
-    trial, from_s, to_s = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+    trial, (since_s, from_s, to_s) = sys.argv[1], map(float, sys.argv[2:5])
     access, errors = LOGS / "trial.log", LOGS / "error.log"
     write_out(errors)
     with access.open(encoding="utf-8", errors="replace") as lines:
         summary = summarise(lines.readlines(), trial, from_s, to_s)
-    text = errors.read_text(encoding="utf-8", errors="replace")
-    summary["events"] = {event: text.count(event) for event in EVENTS if event in text}
-    summary["events_at"] = first_times(text.splitlines())
+    with errors.open(encoding="utf-8", errors="replace") as lines:
+        summary["events"], summary["events_at"] = happened(lines, since_s)
     summary["worker_cpu_s"] = worker_cpu_s()
     json.dump(summary, sys.stdout)
     for log in (access, errors):
