@@ -27,7 +27,8 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
     rows = []
     of = by_cell(trials)
     for cell in cells:
-        mine = [data for data in of.get(anchor(cell.cell), []) if data.record.usable]
+        tried = of.get(anchor(cell.cell), [])
+        mine = [data for data in tried if data.record.usable]
 
         def figure(name: str, mine: list[TrialData] = mine) -> float | None:
             return _mean([data.record.verdict.get("figures", {}).get(name) for data in mine])
@@ -35,7 +36,7 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
         rows.append(
             [
                 cell_name(cell),
-                cell.verdict if cell.usable else text.NOTHING,
+                cell.verdict if cell.usable else _blamed(tried),
                 text.percent(figure("server_cpu")),
                 text.percent(figure("server_throttled")),
                 text.percent(figure("balancer_cpu")),
@@ -46,6 +47,12 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
             ]
         )
     return Table(COLUMNS, rows, (2, 3, 4, 5, 6, 7), ids=tuple(anchor(cell.cell) for cell in cells))
+
+
+def _blamed(tried: list[TrialData]) -> str:
+    """What limited trials of which none counts, where they agree."""
+    limits = {data.record.verdict.get("limit", "unknown") for data in tried}
+    return limits.pop() if len(limits) == 1 and "unknown" not in limits else text.NOTHING
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -18,29 +18,48 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     kinds = ", ".join(
         f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
     )
+    event, mend = _explained(seen)
     if rate is not None and rate > limits.errors_degrade:
         yield Finding(
             "E8",
             "degrade",
-            f"{percent(rate, 1)} of the requests failed ({kinds})",
-            "look at the error kinds and the servers' logs",
+            f"{percent(rate, 1)} of the requests failed ({kinds}){event}",
+            mend or "look at the error kinds and the servers' logs",
             rate,
             limits.errors_degrade,
         )
     why = collapse(seen.samples, seen.window_from_s, limits)
+    dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     if why:
-        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
         yield Finding(
             "E8",
             "refuse",
-            f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}",
-            "fewer users, or more servers",
+            f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}{event}",
+            _revive(dead) or mend or "fewer users, or more servers",
             rate,
             limits.errors_stop,
         )
     elif seen.died:
-        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
-        yield Finding("E8", "refuse", f"{dead} during the trial", "look at that server's log and memory limit")
+        yield Finding("E8", "refuse", f"{dead} during the trial", _revive(dead) or "look at that server's log")
+
+
+def _explained(seen: Observation) -> tuple[str, str]:
+    """The event in the balancer's log that tells why requests failed, in words, and what mends it; empty for none.
+
+    Where a server died that is the reason, and what the balancer says of it only follows.
+    """
+    told = {event: count for event, count in seen.balancer.get("events", {}).items() if event in EVENT_HELP}
+    if seen.died or not told:
+        return "", ""
+    event = max(told, key=lambda event: told[event])
+    return f': the balancer logged "{event}" {told[event]} times', EVENT_HELP[event]
+
+
+def _revive(dead: str) -> str:
+    """What mends servers that died as told; empty where fewer users do."""
+    if "want of memory" in dead:
+        return "more memory for a server (ml_server_memory), or find what keeps it; fewer users need less"
+    return "look at that server's log" if "died" in dead else ""
 
 
 def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) -> str:
@@ -101,5 +120,8 @@ EVENT_HELP = {
     "Too many open files": "raise nginx_lb_nofile",
     "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
     "no live upstreams": "look at the servers' health",
+    "upstream prematurely closed connection": "look at the servers' logs: one ended while it answered",
+    "upstream timed out": "fewer users or more servers: one did not answer within nginx's timeout",
+    "Connection refused": "look at the servers: on one nobody listened",
     "Child process died": "uvicorn's parent ended a worker that did not answer within 5 s: fewer users or more CPU",
 }

@@ -38,6 +38,25 @@ def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
     assert found(observation(lost_workers=1))["E3"] == "refuse"
 
 
+def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> None:
+    rows = samples(50, 1000, failed=100)
+    base = observation(samples=rows, generator_errors={"status 500": 1800})
+    events = {"worker_connections are not enough": 1800, "Connection refused": 2}
+    seen = replace(base, balancer={**base.balancer, "events": events})
+    refused = next(f for f in quality.judge(seen, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    assert refused.cause.endswith(
+        '(1800 status 500): the balancer logged "worker_connections are not enough" 1800 times'
+    )
+    assert "nginx_lb_worker_connections" in refused.next_step
+    dead = replace(seen, died={"server-1": "was killed for want of memory"})
+    refused = next(f for f in quality.judge(dead, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    assert refused.cause.startswith("server-1 was killed for want of memory: more than 50 %")
+    assert "logged" not in refused.cause  # what the balancer says of a dead server only follows
+    assert "ml_server_memory" in refused.next_step
+    quiet = next(f for f in quality.judge(base, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    assert quiet.next_step == "fewer users, or more servers"
+
+
 def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
     data = trial_data(1, 2000, 1, 280, 1)
     rows = list(data.samples[:9])

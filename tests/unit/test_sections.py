@@ -31,6 +31,19 @@ def test_a_cells_limit_stands_with_its_figures(measured: Measured) -> None:
     assert "used 95 % of its CPU" in told["because"]
 
 
+def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Path) -> None:
+    directory = measured_study(StudyDirectory(tmp_path / "study"))
+    for where in [where for where in directory.trials() if where.startswith("servers-1")]:
+        data = directory.trial(where)
+        data.record.outcome, data.record.cause = "refused", "half of the requests failed"
+        data.record.verdict = {**data.record.verdict, "limit": "balancer"}
+        directory.write_trial(where, data)
+    refused = cells.from_directory(directory).cells
+    row = limits.table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
+    assert row[1:3] == ["balancer", "–"]
+    assert row[-1] == "half of the requests failed"
+
+
 def test_latencies_have_a_row_a_cell_and_a_curve(measured: Measured) -> None:
     table = latency.table(*measured)
     assert [row[0] for row in table.rows] == ["1 server at 2000 users", "2 servers at 2000 users"]
