@@ -170,9 +170,9 @@ def _word(kind: str, ratio: Interval | None, k: int, ideal: float, limits: Thres
         word = "not told apart from 1"
     elif kind == "floor":
         word = "at least"
-    elif ratio.high < ideal:
+    elif ratio.high < ideal * (1 - limits.ideal_least):
         word = "sub-linear"
-    elif ratio.low > ideal:
+    elif ratio.low > ideal * (1 + limits.ideal_least):
         word = "baseline suspect"
     elif (ratio.high - ratio.low) / 2 <= limits.linear_width * ratio.value:
         word = "linear"

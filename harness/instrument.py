@@ -13,7 +13,9 @@ from typing import Any
 
 from harness.files import replace
 from harness.gains import Gain
+from harness.gridmodel import Grid
 from harness.results import digest
+from harness.summary import CellSummary
 from harness.words import percent
 
 LARGEST_ERROR = 0.015
@@ -64,6 +66,14 @@ def judge(gains: Sequence[Gain]) -> tuple[bool, str]:
         passed = passed and abs(error) <= LARGEST_ERROR and within
         told.append(f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] for {ideal:g} (error {percent(error, 2)})")
     return passed, "found " + ", ".join(told)
+
+
+def told(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> str:
+    """What a study that is such a check found, and PASS or FAIL; empty for another one, or while a cell is missing."""
+    if not grid.instrument_check or any(cell.outcome == "missing" for cell in cells):
+        return ""
+    passed, said = judge(gains)
+    return f"{said}: {'PASS' if passed else 'FAIL'}"
 
 
 def keep(results: Path, check: Check) -> None:

@@ -36,6 +36,8 @@ class CellSummary:
     peaks: dict[int, float]
     next_step: str = ""  # what mends its cause
     drift: Interval | None = None  # second half of the window against the first (rule E10)
+    lost_cause: str = ""  # why the first trial that does not count does not, where others do
+    lost_next_step: str = ""
 
     @property
     def name(self) -> str:
@@ -68,6 +70,7 @@ def summarise(
         r.verdict["figures"]["of_users_bound"] for r in usable if r.verdict.get("figures", {}).get("of_users_bound")
     ]
     outcome, cause = ("refused", drifting) if drifting else _outcome(records)
+    lost = next((r.cause for r in records if not r.usable), "") if usable else ""
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
@@ -86,6 +89,8 @@ def summarise(
         peaks={r.repeat: float(r.tps_peak) for r in usable if r.tps_peak},
         next_step="" if drifting else _mend(records, cause),
         drift=drift,
+        lost_cause=lost,
+        lost_next_step=_mend(records, lost),
     )
 
 

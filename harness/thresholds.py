@@ -63,6 +63,9 @@ class Thresholds(BaseModel):
         None, description="E20: repeat each block's first cell at its end; hosts only if unset"
     )
     linear_width: Share = Field(0.05, description="E17: half width that allows the word linear")
+    ideal_least: Share = Field(
+        0.001, description="E17: an interval as near to the ideal as this holds it, as requests are counted whole"
+    )
     peak_seconds: Count = Field(10, description="E2: consecutive seconds of the peak")
 
 

@@ -30,6 +30,13 @@ READ = (
 ABSENT = "not in this study"
 
 
+def why(beside: Table | None, instrument_check: bool) -> str:
+    """What is to be said of the table, or instead of it."""
+    if instrument_check:
+        return "This study measures the instrument, with servers of known capacity: nothing of the article is in it."
+    return NOT_HERE if beside is None else WHY
+
+
 def table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
     """Its readings beside ours, as far as this study has them; None where it has none of the article's cells."""
     ours = {(g.others.get("vusers"), g.from_servers, g.to_servers): g for g in gains if set(g.others) == {"vusers"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness import instrument
 from harness.cells import Summary
 from harness.gains import Gain
 from harness.summary import CellSummary
@@ -18,7 +19,9 @@ def findings(summary: Summary, study: dict[str, Any]) -> list[str]:
     """At most five findings, ordered by weight, each with what to do; `study` is study.json."""
     gains, cells = summary.gains, summary.cells
     found = [
+        *_checked(summary),
         *_lost_cells(cells),
+        *_lost_trials(cells),
         *(_told(finding.cause, finding.next_step) for finding in summary.findings),
         *_imprecise(study),
         *_too_little_load(gains, cells, summary.grid.load.think_time),
@@ -30,6 +33,12 @@ def findings(summary: Summary, study: dict[str, Any]) -> list[str]:
 
 def _told(cause: str, next_step: str) -> str:
     return " ".join(f"{_capital(sentence)}." for sentence in (cause, next_step) if sentence)
+
+
+def _checked(summary: Summary) -> list[str]:
+    """What the instrument check found, once all of it is measured."""
+    told = instrument.told(summary.grid, summary.cells, summary.gains)
+    return [f"Instrument check: {told}."] if told else []
 
 
 def _lost_cells(cells: list[CellSummary]) -> list[str]:
@@ -48,6 +57,17 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
             found.append(f"{who}: {outcome.replace('_', ' ')}. {_told(cause, next_step)}")
         else:
             found.append(f"{who}: marked. {_told(cause, next_step)}")
+    return found
+
+
+def _lost_trials(cells: list[CellSummary]) -> list[str]:
+    """Trials that count for nothing in cells that have others, with the first one's reason."""
+    found = []
+    for cell in cells:
+        if cell.usable and cell.lost_cause:
+            lost = cell.trials - cell.usable
+            how_many = f"{lost} of {cell.trials} trials {'counts' if lost == 1 else 'count'} for nothing"
+            found.append(f"{cell_name(cell)}: {how_many}. {_told(cell.lost_cause, cell.lost_next_step)}")
     return found
 
 

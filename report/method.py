@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import blocks, scalability, search
+from harness import blocks, instrument, scalability, search
 from harness.cells import Summary
 from harness.results import TrialData
 from harness.words import load_name
@@ -42,7 +42,7 @@ def evidence(study: dict[str, Any], summary: Summary, trials: dict[str, TrialDat
     told = [
         ("Ceiling:", _ceiling(study.get("ceiling"))),
         ("Noise floor:", _noise(summary, trials)),
-        ("Instrument:", _instrument(study)),
+        ("Instrument:", _instrument(study, summary)),
     ]
     return [(name, f"{said}.") for name, said in told if said]
 
@@ -204,7 +204,10 @@ def _shapes(summary: Summary) -> list[str]:
     return told
 
 
-def _instrument(study: dict[str, Any]) -> str:
+def _instrument(study: dict[str, Any], summary: Summary) -> str:
+    own = instrument.told(summary.grid, summary.cells, summary.gains)
+    if own:
+        return f"this study is the check of this site: {own}"
     found = study.get("instrument")
     if not found:
         return "no instrument check of this site is known; grids/calibration.yaml makes one"

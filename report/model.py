@@ -61,7 +61,7 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
     # Probes of a search and sentinels stand in the table of all trials only.
     counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
     state = "complete" if done >= planned else f"{done} of {planned} trials measured so far"
-    beside = article.table(gains, cells)
+    beside = None if grid.instrument_check else article.table(gains, cells)
     return Report(
         title=study["name"],
         hash=folder.rsplit("-", 1)[-1],
@@ -82,7 +82,7 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         validity=validity.table(counted, grid.evidence),
         checks=method.evidence(study, summary, trials),
         article=beside,
-        article_why=article.NOT_HERE if beside is None else article.WHY,
+        article_why=article.why(beside, grid.instrument_check),
         effects=sections.effect_table(effects.effects(grid, cells)),
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),

@@ -187,6 +187,11 @@ def test_what_is_missing_comes_before_what_was_refused() -> None:
     assert found[1].startswith("1 server at 100 users: refused. The generator counts 9")
 
 
+def test_trials_that_do_not_count_are_told_beside_those_that_do() -> None:
+    found = of(summed({(1, 100): [280, None, 277, 281, 279], (2, 100): TWO}))
+    assert found[0].startswith("1 server at 100 users: 1 of 5 trials counts for nothing. The generator counts 9")
+
+
 def test_gains_that_stayed_imprecise_are_told() -> None:
     decision = {"why": "12 blocks, the most that were asked for, leave imprecise: 1 → 2 at 100 users"}
     told = of(PATTERNS["clear gains"][0], stopping={"decision": {**decision, "imprecise": ["1 → 2 at 100 users"]}})

@@ -31,6 +31,13 @@ def test_linear_needs_an_interval_that_is_narrow_and_holds_the_ideal(tmp_path: P
     assert only(tmp_path, {(1, 100): ONE, (2, 100): [561, 566, 555, 561, 559]}).word == "linear"
 
 
+def test_exactly_the_ideal_is_linear_whatever_the_last_digit_says(tmp_path: Path) -> None:
+    gain = only(tmp_path, {(2, 100): [400.0] * 5, (3, 100): [600.0] * 5})
+    assert gain.ratio is not None
+    assert gain.ratio.low == pytest.approx(1.5)
+    assert gain.word == "linear"
+
+
 def test_a_wide_interval_that_holds_the_ideal_is_only_faster(tmp_path: Path) -> None:
     assert only(tmp_path, {(1, 100): ONE, (2, 100): [480, 620, 520, 640, 560]}).word == "faster"
 
