@@ -16,6 +16,7 @@ import psutil
 
 from harness.assessment import assess
 from harness.cells import grid_of
+from harness.reach import connect
 from harness.results import StudyDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +53,32 @@ def watching(seconds: float) -> float:
     return (after.user + after.system - before.user - before.system) / seconds
 
 
+def reading_a_container(seconds: float) -> float | None:
+    """Cores that the container engine spends on telling one container's usage; None without a running container."""
+    engine = connect()
+    running = engine.containers.list()
+    daemons = [p for p in psutil.process_iter(["name"]) if p.info["name"] in ("dockerd", "containerd")]
+    if not running or not daemons:
+        return None
+
+    def used() -> float:
+        return sum(times.user + times.system for times in (daemon.cpu_times() for daemon in daemons))
+
+    spent = []
+    for asked in (False, True):
+        stream = engine.api.stats(str(running[0].id), stream=True, decode=True) if asked else None
+        time.sleep(2.0)
+        before, began = used(), time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            if stream is None:
+                time.sleep(0.2)
+            else:
+                next(stream)
+        spent.append((used() - before) / (time.perf_counter() - began))
+    engine.close()
+    return max(0.0, spent[1] - spent[0])
+
+
 def judging(study: Path, times: int) -> float:
     """Seconds that the rules take on as many trials as asked for, read and judged again and again."""
     directory = StudyDirectory(study)
@@ -74,6 +101,9 @@ def rows(study: Path | None) -> list[tuple[str, str]]:
         seconds, memory = timed(arguments)
         found.append((name, f"{seconds:.2f} s, {memory:.0f} MB"))
     found.append(("watching a machine, of a core", f"{watching(20.0):.2%}"))
+    engine = reading_a_container(20.0)
+    if engine is not None:
+        found.append(("the engine telling a container's usage, of a core", f"{engine:.2%}"))
     if study is not None:
         found.append(("all rules on 1000 trials", f"{judging(study, 1000):.1f} s"))
         directory = StudyDirectory(study)

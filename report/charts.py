@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import vl_convert
@@ -15,6 +15,9 @@ Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 TPS = "successful requests per second"
 NUMBERS = r"replace(format(datum.value, ','), /,/g, '\u202f')"  # as the text writes thousands
+SMALL = 9  # of words inside a panel, pixels
+LETTER = 0.55  # mean width of a letter, of the size of the type
+SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 3), ("right", -3))
 PAPER_WIDTH = 590  # what fits beside the axes of a page, in pixels of 0.75 pt
 
 
@@ -147,16 +150,21 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
         tooltip=["trial:N", "t:Q", "tps:Q"],
     )
     layers = [shade, line]
+    at = _placed(marks, rows, width)
     if any("failed" in row for row in rows):  # a layer without data makes Vega complain
         failed = seconds.transform_filter("datum.failed").mark_bar(color=theme.BAD, width=2)
         layers.append(failed.encode(x=x, y="failed:Q", tooltip=["trial:N", "t:Q", "failed:Q"]))
     if marks:
         happened = base.transform_filter("datum.what")
         layers.append(happened.mark_rule(color=theme.BAD, strokeWidth=1).encode(x=x, tooltip=["what:N", "t:Q"]))
-        written = happened.mark_text(align="left", baseline="top", dx=3, fontSize=9, limit=width - 6, color=theme.INK)
-        # From its second on to the right where there is room, else from the left edge on.
-        layers.append(written.encode(x=alt.X("from:Q"), y=alt.Y("line:Q", scale=None), text="what:N"))
-    placed = [*rows, *_placed(marks, rows)]
+        for side, dx in SIDES:
+            if side in (mark["align"] for mark in at):  # a layer without data makes Vega complain
+                words = happened.transform_filter(f"datum.align == '{side}'")
+                written = words.mark_text(
+                    align=side, baseline="top", dx=dx, fontSize=SMALL, limit=width - 6, color=theme.INK
+                )
+                layers.append(written.encode(x=alt.X("from:Q"), y=alt.Y("line:Q", scale=None), text="what:N"))
+    placed = [*rows, *at]
     if wrapped:
         panel_of = [{**row, "cell": f"{row['topology']} · {row['load']}"} for row in placed]
         placed = [{k: v for k, v in row.items() if k not in ("load", "topology")} for row in panel_of]
@@ -174,15 +182,23 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     return _finish(faceted.resolve_scale(y="shared"), rows=placed)
 
 
-def _placed(marks: Rows, rows: Rows) -> Rows:
-    """Marks with the second that their words begin at, and the height in pixels: under one another in a panel."""
+def _placed(marks: Rows, rows: Rows, width: float) -> Rows:
+    """Marks with where their words stand: at which second, on which side of it, and at which height in pixels.
+
+    To the right of the mark where there is room, else to its left, else from the left edge on; under one
+    another in a panel.
+    """
     last = max(row["t"] for row in rows)
     lines: dict[tuple[str, str], int] = {}
     found = []
     for mark in marks:
         panel = (mark["load"], mark["topology"])
         lines[panel] = lines.get(panel, -1) + 1
-        found.append({**mark, "from": mark["t"] if mark["t"] < 0.4 * last else 0, "line": 2 + 10 * lines[panel]})
+        place = width * mark["t"] / last
+        wide = LETTER * SMALL * len(mark["what"])
+        right, left = place + wide < width or mark["t"] < 0.4 * last, wide < place
+        begin, align = (mark["t"], "left") if right else (mark["t"], "right") if left else (0, "left")
+        found.append({**mark, "from": begin, "align": align, "line": 2 + 10 * lines[panel]})
     return found
 
 

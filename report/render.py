@@ -61,6 +61,7 @@ def page_of(report: Report, figure: object, style: str, scripts: list[str]) -> s
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=True,
+        finalize=unbroken,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -74,6 +75,13 @@ def page_of(report: Report, figure: object, style: str, scripts: list[str]) -> s
     )
 
 
+def unbroken(value: object) -> object:
+    """The same with every number and its unit on one line; what is finished already stays as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return re.sub(r"(?<=\d) (?=(?:%|s|ms|MB|GB|CPU)(?!\w))", "\u00a0", value)
+
+
 def own(trusted: str) -> Markup:
     """Text of this program that needs no escaping."""
     return Markup(trusted)  # noqa: S704 - called for our own files and drawings only
@@ -81,7 +89,7 @@ def own(trusted: str) -> Markup:
 
 def figure_of(chart: Chart, drawing: Markup) -> Markup:
     """A drawing with its caption."""
-    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(drawing, escape(chart.caption))
+    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(drawing, escape(unbroken(chart.caption)))
 
 
 def stylesheet() -> Markup:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pypdf
 import pytest
+from markupsafe import Markup
 
 from harness.results import StudyDirectory
-from report import build, printed
+from report import build, printed, render
 from tests.builders import study
 
 RATES: dict[tuple[int, int], list[float | None]] = {
@@ -72,6 +73,23 @@ def test_the_tables_have_the_columns_that_others_rely_on(tmp_path: Path) -> None
     assert gains == (
         "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,joint_low,joint_high"
     )
+
+
+def test_an_instrument_check_tells_what_it_found_on_page_one(tmp_path: Path) -> None:
+    exact: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [400.0] * 5}
+    report, _ = build.model_of(made(tmp_path / "a", exact, instrument_check=True))
+    assert report.findings[0].startswith("Instrument check: found 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS.")
+    assert dict(report.checks)["Instrument:"].startswith("this study is the check of this site: found 2.000")
+    assert report.article is None
+    short: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [380.0] * 5}
+    wrong, _ = build.model_of(made(tmp_path / "b", short, instrument_check=True))
+    assert wrong.findings[0].endswith("FAIL.")
+
+
+def test_a_number_and_its_unit_stay_on_one_line() -> None:
+    assert render.unbroken("100 % of 2 s, 3 servers") == "100\u00a0% of 2\u00a0s, 3 servers"
+    assert render.unbroken(Markup("<p>5 %")) == "<p>5 %"
+    assert render.unbroken(7) == 7
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
