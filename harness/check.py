@@ -195,7 +195,8 @@ def _stopping(study: Mapping[str, Any], grid: Grid, records: Mapping[str, TrialR
 
 
 def _plain(value: object) -> object:
-    return json.loads(json.dumps(value, default=str))
+    """As JSON holds it, with nine digits: the last ones are the order in which numbers were added."""
+    return json.loads(json.dumps(value, default=str), parse_float=lambda digits: float(f"{float(digits):.9g}"))
 
 
 def _short(value: object) -> str:

@@ -142,7 +142,8 @@ def foreign_share(seen: Observation, machine: str) -> float | None:
     if not rows or not used or any(cores is None for cores in used):
         return None
     busy = sum(m.busy_cores for m in rows) / len(rows)
-    return max(0.0, busy - sum(cores for cores in used if cores)) / rows[0].cores
+    # fsum, because hosts stand in another order once they were written and read again.
+    return max(0.0, busy - math.fsum(cores for cores in used if cores)) / rows[0].cores
 
 
 def balancer_use(seen: Observation) -> float | None:

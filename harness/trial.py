@@ -60,7 +60,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     )
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
-    first_s = {event: round(when + 0.5 - begin, 1) for event, when in summary.pop("events_at", {}).items()}
+    first_s = {event: round(when + 0.5 - begin, 1) or 0.0 for event, when in summary.pop("events_at", {}).items()}
     times_ms = [(int(ms), int(count)) for ms, count in summary.pop("times_ms", [])]
     states = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before}
     expected = {server.name: bench.inventory.address(server) for server in servers}

@@ -209,7 +209,10 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
     first: dict[str, tuple[float, int]] = {}
     for data in trials:
         happened = [(float(at), str(what)) for at, what in data.record.figures.get("moments", [])]
-        if data.samples and len(data.samples) < to_s - 1 and data.record.outcome in ("refused", "server_down"):
+        stopped = data.record.facts.get("stopped_s")
+        if stopped is not None:
+            happened.append((float(stopped), "stopped"))
+        elif data.samples and len(data.samples) < to_s - 1 and data.record.outcome in ("refused", "server_down"):
             happened.append((float(len(data.samples)), "stopped"))
         for at, what in happened:
             earliest, count = first.get(what, (at, 0))

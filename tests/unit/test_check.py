@@ -1,6 +1,7 @@
 """`study.py check` passes what was measured and finds what was changed afterwards, whatever it was."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,15 @@ def with_new_digests(directory: StudyDirectory) -> None:
 def test_an_honest_study_passes_every_comparison(directory: StudyDirectory) -> None:
     assert failing(directory) == {}
     assert len(check.check(directory)) >= 25
+
+
+def test_the_last_digit_of_a_sum_is_no_forgery(directory: StudyDirectory) -> None:
+    def nudge(said: dict[str, Any]) -> None:
+        said["figures"]["mean_in_flight"] = math.nextafter(said["figures"]["mean_in_flight"], math.inf)
+
+    edit(directory.path / FIRST / "trial.json", nudge)
+    with_new_digests(directory)
+    assert failing(directory) == {}
 
 
 def record(**more: Any) -> Callable[[Path], None]:
