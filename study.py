@@ -184,7 +184,7 @@ def tell_instrument(console: Console, setting: "Setting", gains: "Sequence[Gain]
     passed, text = instrument.judge(gains)
     site, name = instrument.site_of(study), setting.directory.path.name
     instrument.keep(setting.directory.path.parent, instrument.Check(site, passed, text, study["created_at"], name))
-    console.say(f"instrument check: {text}: {'PASS' if passed else 'FAIL'}")
+    console.say(f"instrument check: {instrument.with_verdict(text, passed)}")
 
 
 @app.command("plan")

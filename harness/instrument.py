@@ -73,6 +73,11 @@ def told(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> str
     if not grid.instrument_check or any(cell.outcome == "missing" for cell in cells):
         return ""
     passed, said = judge(gains)
+    return with_verdict(said, passed)
+
+
+def with_verdict(said: str, passed: bool) -> str:
+    """What a check found, and PASS or FAIL, as console and report write it."""
     return f"{said}: {'PASS' if passed else 'FAIL'}"
 
 

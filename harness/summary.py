@@ -45,6 +45,11 @@ class CellSummary:
         return ", ".join(f"{factor} {level}" for factor, level in self.cell.items())
 
     @property
+    def why(self) -> str:
+        """The reason of its verdict, or of its having none."""
+        return self.verdict_why if self.usable else self.cause
+
+    @property
     def servers(self) -> int:
         return int(self.cell["servers"])
 

@@ -29,7 +29,7 @@ def cells_csv(summary: Summary) -> str:
                 "error_rate": cell.error_rate,
                 "outcome": cell.outcome,
                 "verdict": cell.verdict,
-                "why": cell.verdict_why if cell.usable else cell.cause,
+                "why": cell.why,
             }
         )
     return _table(rows)

@@ -51,7 +51,6 @@ class Collected:
 
     started_at: float = 0.0
     samples: list[Sample] = field(default_factory=list)
-    stopped_because: str = ""
     stopped_s: int | None = None  # how many whole seconds there were when it was stopped early
     ended_at: float = 0.0
 
@@ -149,11 +148,10 @@ def play(bench: Bench, spec: LoadSpec, on_start: Callable[[float], None]) -> tup
             for sample in fresh:
                 got.samples.append(sample)
                 bench.listener(SecondSeen(sample))
-            if fresh and not got.stopped_because:
-                why = quality.collapse(got.samples, spec.window_from_s, bench.grid.evidence)
-                if why:
-                    got.stopped_because, got.stopped_s = why, len(got.samples)
-                    bench.engine.stop()
+            going = bool(fresh) and got.stopped_s is None
+            if going and quality.collapse(got.samples, spec.window_from_s, bench.grid.evidence):
+                got.stopped_s = len(got.samples)
+                bench.engine.stop()
             if time.monotonic() > deadline:
                 raise EngineFailed(f"the load was not over {spec.longest_s:g} s after its start")
     except BaseException:

@@ -68,7 +68,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     unhealthy = [
         server.name
         for server in servers
-        if got.stopped_because and server.name not in dead and not bench.probes.ready(server, grid.service.health)
+        if got.stopped_s is not None and server.name not in dead and not bench.probes.ready(server, grid.service.health)
     ]
     record = TrialRecord(
         id=trial,

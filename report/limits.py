@@ -43,7 +43,7 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
                 text.percent(figure("generator_cpu")),
                 text.percent(figure("of_users_bound")),
                 _times(figure("response_s"), figure("unloaded_s")),
-                cell.verdict_why if cell.usable else cell.cause,
+                cell.why,
             ]
         )
     return Table(COLUMNS, rows, (2, 3, 4, 5, 6, 7), ids=tuple(anchor(cell.cell) for cell in cells))

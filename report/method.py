@@ -211,10 +211,8 @@ def _instrument(study: dict[str, Any], summary: Summary) -> str:
     found = study.get("instrument")
     if not found:
         return "no instrument check of this site is known; grids/calibration.yaml makes one"
-    verdict = "PASS" if found["passed"] else "FAIL"
-    return (
-        f"last check of this site, {text.moment(found['measured_at'])} ({found['study']}): {found['text']}: {verdict}"
-    )
+    said = instrument.with_verdict(found["text"], found["passed"])
+    return f"last check of this site, {text.moment(found['measured_at'])} ({found['study']}): {said}"
 
 
 def _time(study: dict[str, Any], trials: dict[str, TrialData]) -> str:

@@ -52,7 +52,11 @@ def _explained(seen: Observation) -> tuple[str, str]:
     if seen.died or not told:
         return "", ""
     event = max(told, key=lambda event: told[event])
-    return f': the balancer logged "{event}" {told[event]} times', EVENT_HELP[event]
+    return f": {_logged('the balancer', event, told[event])}", EVENT_HELP[event]
+
+
+def _logged(who: str, event: str, count: int) -> str:
+    return f'{who} logged "{event}" {count} times'
 
 
 def _revive(dead: str) -> str:
@@ -78,10 +82,10 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) 
 def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E9: events that have a name: in the balancer's log, in the servers' logs, in the kernel's counters."""
     for event, count in seen.balancer.get("events", {}).items():
-        yield Finding("E9", "note", f'the balancer logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0)
+        yield Finding("E9", "note", _logged("the balancer", event, count), EVENT_HELP.get(event, ""), count, 0)
     for host, by in seen.logged.items():
         for event, count in by.items():
-            yield Finding("E9", "note", f'{host} logged "{event}" {count} times', EVENT_HELP.get(event, ""), count, 0)
+            yield Finding("E9", "note", _logged(host, event, count), EVENT_HELP.get(event, ""), count, 0)
     for host, counted in seen.network.items():
         overflows = counted.get("listen_overflows", 0)
         if overflows:
