@@ -18,7 +18,7 @@ from harness.errors import BadInput
 from harness.gridmodel import Grid
 from harness.results import StudyDirectory, TrialData, TrialRecord, digest
 
-RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14")
+RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14", "E23")
 
 
 @dataclass(frozen=True)

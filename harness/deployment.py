@@ -15,6 +15,7 @@ TAGS = {
     "study_servers": ("nginx_lb_configure",),
     "nginx_lb_": ("nginx_lb",),
     "ml_server_": ("ml_server", "nginx_lb_verify"),
+    "lab_": ("ml_server", "nginx_lb_verify"),
     "locust_": ("locust",),
     "ngrinder_": ("jdk_verify", "ngrinder_controller", "ngrinder_agent"),
 }
@@ -40,7 +41,7 @@ class Deployment:
     def deploy(self, on_task: Callable[[str], None]) -> None:
         """Deploy everything with all servers up; raises DeployFailed."""
         self._ansible.run("site.yml", self.fixed, on_task=on_task)
-        self._applied = None
+        self._applied = dict(self.fixed)  # and all servers, which no cell need ask for
 
     def switch(self, cell: Cell) -> None:
         """Bring up a cell's topology, changing only what differs; raises DeployFailed."""
@@ -56,6 +57,13 @@ class Deployment:
     def repair(self) -> None:
         """Start again what died, with the variables of the last cell; raises DeployFailed."""
         self._apply(self._applied or self.fixed, ["ml_server_service", "nginx_lb", "locust", *NGRINDER_REPAIR])
+
+    def play(self, factor: float) -> None:
+        """Play slower by a factor from now on."""
+        if factor != 1:
+            self.set("ml_server_slow_motion", factor)
+            # The longest wait for an answer is that of its slot, which grows like every time.
+            self.fixed.setdefault("nginx_lb_read_timeout", f"{60 * factor:g}s")
 
     def set(self, name: str, value: object) -> None:
         """Change a variable for everything that follows."""
@@ -76,8 +84,7 @@ class Deployment:
 def _fixed(grid: Grid) -> dict[str, Any]:
     """Variables that every cell shares."""
     service = grid.service
-    variables = {name: value for name, value in grid.vars.items() if not name.startswith("lab_")}
-    variables["study_engine"] = grid.engine
+    variables = {**grid.vars, "study_engine": grid.engine}
     if service.image:
         variables["ml_server_image"] = service.image
     if "port" in service.model_fields_set:

@@ -119,10 +119,37 @@ def shares(seen: Observation) -> dict[str, float]:
     return {name: count / total for name, count in counts.items()} if total else {}
 
 
+def busiest_slots(seen: Observation) -> tuple[str, float] | None:
+    """The server whose slots were busiest, and to what share of the window; None where servers are not paced."""
+    busy = {name: said["busy"] / said["offered"] for name, said in seen.slots.items() if said["offered"]}
+    name = max(busy, key=lambda name: busy[name], default=None)
+    return None if name is None else (name, busy[name])
+
+
+def slots_lost(seen: Observation) -> tuple[str, float] | None:
+    """The server that lost most of its slots' time for want of CPU, and that share; None where none is paced."""
+    lost = {name: said["lost"] / said["offered"] for name, said in seen.slots.items() if said["offered"]}
+    name = max(lost, key=lambda name: lost[name], default=None)
+    return None if name is None else (name, lost[name])
+
+
+def latest(seen: Observation) -> tuple[str, float] | None:
+    """The server that answered latest after the ends of its slots, and by how many seconds on average."""
+    late_s = {name: said["late"] / said["answers"] for name, said in seen.slots.items() if said["answers"]}
+    name = max(late_s, key=lambda name: late_s[name], default=None)
+    return None if name is None else (name, late_s[name])
+
+
 def slowest(seen: Observation) -> tuple[str, float] | None:
-    """The server whose requests cost it most of its CPU, and how many times that of the cheapest (rule E12)."""
+    """The server whose requests cost it most, and how many times those of the cheapest (rule E12).
+
+    Of its CPU; or of its slots' time where it is held to a rate, as its CPU then limits nothing.
+    """
     costs = {}
-    for name, share in shares(seen).items():
+    for name, said in seen.slots.items():
+        if said["answers"]:
+            costs[name] = said["busy"] / said["answers"]
+    for name, share in ({} if seen.slots else shares(seen)).items():
         cap, used = seen.caps.get(name), cores_used(seen, name)
         if cap and used and share:
             costs[name] = used / cap / share

@@ -172,6 +172,26 @@ class Grid(Part):
             return {**data, "search": span, "factors": {**factors, "vusers": [first]}}
         return data
 
+    def slowed(self, factor: float) -> Grid:
+        """The same study played slower: every time of its load, its objectives and its thresholds is longer."""
+        if factor == 1:
+            return self
+        load, limits, p95 = self.load, self.evidence, self.objectives.p95
+        times = {name: getattr(load, name) * factor for name in ("think_time", "ramp_up", "duration", "timeout")}
+        return self.model_copy(
+            update={
+                "load": load.model_copy(update=times),
+                "evidence": limits.model_copy(
+                    update={
+                        "errors_stop_for": limits.errors_stop_for * factor,
+                        "lag_degrade": limits.lag_degrade * factor,
+                        "peak_seconds": round(limits.peak_seconds * factor),
+                    }
+                ),
+                "objectives": self.objectives.model_copy(update={"p95": None if p95 is None else p95 * factor}),
+            }
+        )
+
     @field_validator("factors", mode="before")
     @classmethod
     def _levels_are_lists(cls, factors: object) -> object:

@@ -86,12 +86,6 @@ class Inventory:
         """host:port at which the balancer reaches a server."""
         return f"{server.need('private_ip')}:{server.variables.get('ml_server_port', 8080)}"
 
-    @property
-    def capacity(self) -> str | None:
-        """What the lab sizes a server to, as written ("280/s"); None where servers are what they are."""
-        value = self.servers[0].variables.get("lab_server_capacity")
-        return str(value) if value else None
-
 
 def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]) -> Inventory:
     """Build an inventory from what describe-inventory.yml printed.

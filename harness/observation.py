@@ -39,6 +39,8 @@ class Observation:
     network: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # host → kernel counter → increase
     logged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # server → event in its log → count
     cpu_models: Mapping[str, str] = field(default_factory=dict)
+    # Paced server → seconds of its slots offered, busy and lost in the window, seconds answers were late, answers.
+    slots: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def window(self) -> list[Sample]:
@@ -87,6 +89,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         network=facts["network"],
         logged=facts["logged"],
         cpu_models=facts["cpu_models"],
+        slots=facts.get("slots", {}),
     )
 
 

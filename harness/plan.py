@@ -10,9 +10,10 @@ from harness.grid import Cell
 from harness.gridmodel import Grid
 
 # Seconds between two loads: a switch of topology, its check, and collecting. Measured on the lab.
-SWITCH_S = 4.0
-# What comes before the first trial and after the last: deployment, sizing, the generator's ceiling, the report.
-FIXED_S = 70.0
+SWITCH_S = 2.0
+# What comes before the first trial and after the last: deployment, the probe of the machine's speed, the generator's
+# ceiling, the report.
+FIXED_S = 50.0
 
 
 @dataclass(frozen=True)

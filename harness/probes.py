@@ -29,6 +29,8 @@ from harness.reach import Reach
 from harness.services import ContainerState, Service
 
 _COUNTER = re.compile(r"^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.M)
+_SLOTS = re.compile(r'^ml_slot_seconds_total\{state="(\w+)"\} ([0-9.e+-]+)$', re.M)
+_PACED = re.compile(r"^ml_(late_seconds|paced_answers)_total ([0-9.e+-]+)$", re.M)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -154,16 +156,33 @@ class Probes:
             return False
         return answer.status_code == httpx.codes.OK
 
-    def served(self, server: Host, trial: str) -> dict[str, int] | None:
-        """Status → requests that a server counted for a trial; None when it keeps no such counter."""
+    def slots(self, server: Host) -> dict[str, float] | None:
+        """What a paced server's slots sum up to so far; None for a server that is not paced, or does not answer.
+
+        Seconds of its slots `offered`, `busy` and `lost`, seconds by which answers were `late`, and `answers`.
+        """
+        text = self._metrics(server)
+        found = {state: float(value) for state, value in _SLOTS.findall(text)}
+        sums = {name: float(value) for name, value in _PACED.findall(text)}
+        if not found or len(sums) < 2:
+            return None
+        return {**found, "late": sums["late_seconds"], "answers": sums["paced_answers"]}
+
+    def _metrics(self, server: Host) -> str:
+        """What a server tells in Prometheus' format; empty when it does not."""
         try:
             answer = self._http.get(f"/servers/{server.name}/metrics")
         except httpx.HTTPError:
-            return None
-        if answer.status_code != httpx.codes.OK or "ml_requests" not in answer.text:
+            return ""
+        return answer.text if answer.status_code == httpx.codes.OK else ""
+
+    def served(self, server: Host, trial: str) -> dict[str, int] | None:
+        """Status → requests that a server counted for a trial; None when it keeps no such counter."""
+        text = self._metrics(server)
+        if "ml_requests" not in text:
             return None
         counted: dict[str, int] = {}
-        for found in _COUNTER.finditer(answer.text):
+        for found in _COUNTER.finditer(text):
             labels = dict(_LABEL.findall(found["labels"]))
             if labels.get("trial") == trial:
                 counted[labels["status"]] = counted.get(labels["status"], 0) + int(float(found["value"]))

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ from harness import (
     ceiling,
     engines,
     instrument,
+    lab,
     limits,
     plan,
     probes,
     provenance,
     search,
-    sizing,
+    slow_motion,
     traffic,
     trial,
-    units,
 )
 from harness.ansible import Ansible
 from harness.deployment import Deployment
@@ -53,6 +53,8 @@ class Study:
         self._ansible = Ansible(root, setting.inventory_path, setting.directory.path / "log")
         self._ansible.cancelled = cancelled
         self._deployment = Deployment(self._ansible, setting.grid)
+        if setting.slow_motion is not None:
+            self._deployment.play(setting.slow_motion)
         self._plan = setting.planned
         self._load_ended: float | None = None
         self._record: dict[str, Any] = {}
@@ -68,7 +70,6 @@ class Study:
             if not left:
                 return 0
             self._record = self._directory.read_json("study.json") or self._new_record()
-            capacity = self._setting.capacity_per_s
             self._tell(
                 StudyStarted(
                     self._grid.name,
@@ -85,10 +86,10 @@ class Study:
             measured = 0
             try:
                 with Reach(self._inventory) as reach:
-                    bench = self._prepare(reach, capacity)
+                    bench = self._prepare(reach)
                     while left:
                         for number, planned in enumerate(left, 1):
-                            self._one(bench, planned, left[number:], capacity)
+                            self._one(bench, planned, left[number:])
                             measured += 1
                         left = self._next_block()
             finally:
@@ -133,7 +134,8 @@ class Study:
             "seed": self._grid.seed,
             "kind": self._inventory.kind,
             "environment": {},
-            "sizing": None,
+            "slow_motion": None,
+            "shares": None,
             "ceiling": None,
             "digests": {},
             "stopping": {
@@ -145,23 +147,26 @@ class Study:
             "runs": [],
         }
 
-    def _prepare(self, reach: Reach, capacity: float | None) -> traffic.Bench:
-        """Deploy everything, size the lab, and record where this is."""
-        if capacity and self._record["sizing"]:
-            self._deployment.set("ml_server_cpus", self._record["sizing"]["cpus"])
+    def _prepare(self, reach: Reach) -> traffic.Bench:
+        """Deploy everything, find the speed that this machine can play, and record where this is.
+
+        Nothing of it is recorded unless all of it went well.
+        """
+        found: dict[str, Any] = {}
+        self._share_out(found)
         self._deploy()
         reach.mend()
         reader = probes.Probes(self._inventory, reach, engines.services(self._grid, self._inventory))
         engine = engines.connect(self._grid, self._inventory, reach)
         bench = traffic.Bench(self._grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
         traffic.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
-        if capacity and not self._record["sizing"]:
-            self._size(bench, capacity)
+        if self._setting.lab is not None and not self._record.get("slow_motion"):
+            bench = self._choose_speed(bench, found)
         if self._grid.evidence.ceiling and not self._record.get("ceiling"):
-            self._measure_ceiling(bench)
-        if self._record["kind"] != "hosts":
+            self._measure_ceiling(bench, found)
+        if self._setting.lab is not None and not self._setting.lab.paced:
             caps = {name: state.cpus for name, state in reader.states().items()}
-            sizing.check_caps(caps, os.cpu_count() or 1)
+            lab.check_caps(caps, os.cpu_count() or 1)
         if not self._record["environment"]:
             self._record["environment"] = provenance.environment(
                 self._root, self._inventory, reader, reach, engine.version()
@@ -170,6 +175,7 @@ class Study:
             site = instrument.site_of(self._record)
             self._record["instrument"] = instrument.last(self._directory.path.parent, site)
         self._warn_of_limits(reader)
+        self._record |= found
         bench.ceiling_per_s = (self._record.get("ceiling") or {}).get("per_s")
         hosts = self._record["environment"].get("hosts", {})
         bench.cpu_models = {name: str(machine.get("cpu", "")) for name, machine in hosts.items()}
@@ -186,11 +192,37 @@ class Study:
         for sentence in limits.warnings(most, len(self._inventory.generators), connections, host):
             self._tell(Said(sentence, warning=True))
 
-    def _measure_ceiling(self, bench: traffic.Bench) -> None:
+    def _share_out(self, found: dict[str, Any]) -> None:
+        """Share out this machine's cores where its servers are not held to a rate."""
+        if self._setting.lab is None or self._setting.lab.paced:
+            return
+        cores = self._record.get("shares") or lab.shares(self._grid, self._inventory, os.cpu_count() or 1)
+        for name, cpus in cores.items():
+            self._deployment.set(name, cpus)
+        found["shares"] = cores
+
+    def _choose_speed(self, bench: traffic.Bench, found: dict[str, Any]) -> traffic.Bench:
+        """Find the speed that this machine can play where none is settled; what works with the new speed."""
+        began = time.monotonic()
+        if self._setting.slow_motion is not None:
+            found["slow_motion"] = asdict(slow_motion.asked_for(self._setting.slow_motion))
+            return bench
+        chosen = slow_motion.measure(bench, self._setting.most_asked_per_s)
+        found["slow_motion"] = asdict(chosen)
+        self._setting = self._setting.played(chosen.factor)
+        self._grid = self._setting.grid
+        self._deployment.play(chosen.factor)
+        told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
+        self._tell(Step(told, time.monotonic() - began))
+        for sentence in self._setting.motion():
+            self._tell(Said(sentence))
+        return replace(bench, grid=self._grid)
+
+    def _measure_ceiling(self, bench: traffic.Bench, prepared: dict[str, Any]) -> None:
         began = time.monotonic()
         self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
         found = ceiling.measure(bench, self._setting.most_asked_per_s / self._grid.evidence.ceiling_note)
-        self._record["ceiling"] = asdict(found)
+        prepared["ceiling"] = asdict(found)
         told = f"{found.per_s:.0f}/s" if found.per_s else f"not known: {found.why}"
         self._tell(Step(f"generator and balancer alone: {told}", time.monotonic() - began))
 
@@ -200,24 +232,7 @@ class Study:
         self._deployment.deploy(lambda task: self._tell(Doing(task)))
         self._tell(Step("deployed", time.monotonic() - began))
 
-    def _size(self, bench: traffic.Bench, capacity: float) -> None:
-        began = time.monotonic()
-        variables = self._inventory.servers[0].variables
-        first = float(variables.get("ml_server_cpus") or 0.2)
-        if self._inventory.capacity:  # the inventory's own cap fits its own capacity, more or less
-            first *= capacity / units.per_second(self._inventory.capacity)
-
-        def apply(cpus: float) -> None:
-            self._deployment.set("ml_server_cpus", cpus)
-            self._deployment.switch(Cell((("servers", 1), ("vusers", 1), ("ml_server_cpus", cpus))))
-
-        found = sizing.size(bench, capacity, first, apply)
-        self._record["sizing"] = asdict(found)
-        self._tell(Step(f"lab sized: {found.cpus:.3f} CPU a server for {capacity:g}/s", time.monotonic() - began))
-
-    def _one(
-        self, bench: traffic.Bench, planned: PlannedTrial, rest: list[PlannedTrial], capacity: float | None
-    ) -> None:
+    def _one(self, bench: traffic.Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
         """Carry out and record one trial, whatever becomes of it."""
         position = self._plan.index(planned) + 1
         overhead: list[float] = []
@@ -240,7 +255,7 @@ class Study:
         self._directory.write_trial(planned.path, data)
         self._record.setdefault("digests", {})[planned.path] = self._directory.digest_of(planned.path)
         self._directory.write_json("study.json", self._record)
-        remaining_s = plan.estimate_s(self._grid, rest, capacity)
+        remaining_s = plan.estimate_s(self._grid, rest, self._setting.capacity_per_s)
         findings = tuple(Finding(**finding) for finding in data.record.findings)
         self._tell(TrialEnded(planned.path, data.record, findings, remaining_s))
         if needs_repair(data.record):

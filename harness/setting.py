@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from harness import addresses, configuration, engines, inventory, limits, plan, prediction, stopping, units
+from harness import addresses, configuration, engines, inventory, lab, limits, plan, prediction, stopping
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -20,13 +20,23 @@ from harness.results import StudyDirectory
 
 @dataclass(frozen=True)
 class Setting:
-    """A grid with everything it refers to, resolved and checked."""
+    """A grid with everything it refers to, resolved and checked.
+
+    `grid` is the grid as it is played: in slow motion where `slow_motion` is not 1, None while that is not
+    yet known.
+    """
 
     grid: Grid
     inventory: Inventory
     inventory_path: Path
     configuration: dict[str, Any]
     directory: StudyDirectory
+    lab: lab.Lab | None = None
+    slow_motion: float | None = None
+
+    def played(self, factor: float) -> Setting:
+        """The same setting played slower by a factor; only one that is not slowed yet."""
+        return replace(self, grid=self.grid.slowed(factor), slow_motion=factor)
 
     def settled(self) -> tuple[list[PlannedTrial], stopping.Decision | None]:
         """Every trial that is settled by what is recorded, in its order, and why no more follow yet."""
@@ -51,12 +61,15 @@ class Setting:
 
     @property
     def capacity_per_s(self) -> float | None:
-        """What the lab sizes a server to; None where servers are what they are."""
-        wanted = self.grid.vars.get("lab_server_capacity", self.inventory.capacity)
-        try:
-            return units.per_second(wanted) if wanted else None
-        except ValueError as error:
-            raise BadInput(f"lab_server_capacity: {error}") from None
+        """What a server of the lab is held to, as it is played; None where servers are what they are."""
+        if self.lab is None or self.lab.capacity_per_s is None:
+            return None
+        return self.lab.capacity_per_s / (self.slow_motion or 1.0)
+
+    @property
+    def service_s(self) -> float:
+        """How long a server of the lab takes for a request, as it is played; 0 where that is not set."""
+        return self.lab.service_s * (self.slow_motion or 1.0) if self.lab else 0.0
 
     @property
     def most_asked_per_s(self) -> float:
@@ -75,13 +88,20 @@ class Setting:
             sorted({cell.vusers for cell in cells}),
             sorted({cell.servers for cell in cells}),
             self.capacity_per_s,
-            0.0,  # not measured yet, and small beside a think time
+            self.service_s,
             self.grid.load.think_time,
         )
 
+    def motion(self) -> list[str]:
+        """By how much slower than real it is played, where it is."""
+        factor = self.slow_motion or 1.0
+        if factor == 1:
+            return []
+        return [f"in slow motion: every time is {factor:g} times as long and every rate {factor:g} times lower"]
+
     def rule(self) -> list[str]:
         """How much will be measured, where that is not a number settled beforehand."""
-        found, repeats, searched = [], self.grid.repeats, self.grid.search
+        found, repeats, searched = self.motion(), self.grid.repeats, self.grid.search
         if searched is not None:
             found.append(
                 f"searches the limit of each topology from {searched.least} to {searched.most} users; the other trials "
@@ -111,7 +131,7 @@ class Setting:
 
 def role_variables(root: Path) -> frozenset[str]:
     """Names of all public variables of the roles that a cell may vary."""
-    names = {"lab_server_capacity", "ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"}
+    names = {*lab.VARIABLES, "ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"}
     for role in ("ml_server", "nginx_lb", "locust", "ngrinder_controller", "ngrinder_agent"):
         names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
     return frozenset(names)
@@ -147,8 +167,21 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     check_credits(path, hosts)
     engines.check(grid, hosts)
     effective = configuration.effective(grid, hosts)
-    setting = Setting(grid, hosts, path, effective, configuration.directory_for(results, grid, effective))
+    directory = configuration.directory_for(results, grid, effective)
+    setting = in_motion(Setting(grid, hosts, path, effective, directory, lab.of(grid, hosts)))
     check_budget(f"{grid_file}:{document.line(('budget',))}", setting)
+    return setting
+
+
+def in_motion(setting: Setting) -> Setting:
+    """The setting as it is played: as its study began, or as was asked for; as written while neither is known."""
+    begun = (setting.directory.read_json("study.json") or {}).get("slow_motion")
+    if begun:
+        return setting.played(float(begun["factor"]))
+    if setting.lab is not None and setting.lab.slow_motion is not None:
+        return setting.played(setting.lab.slow_motion)
+    if setting.lab is None or not setting.lab.paced:
+        return setting.played(1.0)
     return setting
 
 

@@ -9,7 +9,7 @@ from hdrh.histogram import HdrHistogram
 
 from harness.results import Sample
 
-HIGHEST_US = 120_000_000
+HIGHEST_US = 960_000_000
 DIGITS = 3
 
 

@@ -39,7 +39,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     watchers: list[Watcher] = []
 
     def started(at: float) -> None:
-        watchers.append(Watcher(bench.probes, before, at))
+        watchers.append(Watcher(bench.probes, before, at, servers, (spec.window_from_s, spec.duration_s)))
         on_start(at)
 
     began = datetime.now(UTC)
@@ -100,6 +100,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
             "network": seen.network_counters(),
             "logged": {server.name: bench.probes.logged(server, at) for server in servers},
             "cpu_models": bench.cpu_models,
+            "slots": seen.slots(),
         },
         sentinel=planned.sentinel,
     )

@@ -27,7 +27,7 @@ class Verdict:
 def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Verdict:
     """Judge one trial by what would raise its throughput.
 
-    Tried in this order: generator, users, balancer, network, server by CPU, server by concurrency.
+    Tried in this order: generator, users, balancer, network, server by its slots, by CPU, by concurrency.
     """
     rows = seen.window
     rate = stats.mean_rate(rows)
@@ -50,6 +50,9 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     slow = next((f for f in findings if f.rule == "E12" and "round robin" in f.cause), None)
     if slow is not None:
         return Verdict("server", slow.cause, near, figures)
+    busy = derived.busiest_slots(seen)
+    if busy is not None and busy[1] >= limits.slots_busy:
+        return Verdict("server", f"{busy[0]}'s slots were busy to {percent(busy[1])}", near, figures)
     if cpu is not None and cpu >= limits.server_cpu:
         return Verdict("server", f"{busiest_server(seen)[0]} used {percent(cpu)} of its CPU", near, figures)
     response_s = figures["response_s"]
@@ -66,7 +69,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
 
 def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
     think_s = derived.think_s(seen) or seen.think_time_s
-    rows = seen.window
+    rows, slots = seen.window, derived.busiest_slots(seen)
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
     waiting = derived.in_flight(seen)
     bound = stats.users_bound(seen.users, seen.unloaded_s, think_s) if seen.unloaded_s else None
@@ -74,6 +77,7 @@ def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
         "users_bound": bound,
         "of_users_bound": rate / bound if bound else None,
         "server_cpu": busiest_server(seen)[1],
+        "server_slots": slots[1] if slots else None,
         "server_throttled": derived.throttled(seen),
         "generator_cpu": generator_use(seen),
         "balancer_cpu": derived.balancer_use(seen),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from harness.inventory import Host
 from harness.probes import Probes
 from harness.results import HostSample, MachineSample
 
@@ -18,7 +19,14 @@ NETWORK_AFTER_S = 1.0
 class Watcher:
     """Samples every container and every machine once a second, each in a thread of its own, until stopped."""
 
-    def __init__(self, probes: Probes, hosts: Iterable[str], started_at: float) -> None:
+    def __init__(
+        self,
+        probes: Probes,
+        hosts: Iterable[str],
+        started_at: float,
+        servers: Iterable[Host] = (),
+        window: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         self._probes = probes
         self._started_at = started_at
         self._end = threading.Event()
@@ -32,6 +40,11 @@ class Watcher:
             threading.Thread(target=self._watch, args=(host,), daemon=True).start()
         for machine in probes.machines():
             threading.Thread(target=self._watch_machine, args=(machine,), daemon=True).start()
+        self._slots: dict[str, dict[str, float]] = {}
+        self._window = window
+        self._slot_threads = [threading.Thread(target=self._watch_slots, args=(s,), daemon=True) for s in servers]
+        for thread in self._slot_threads:
+            thread.start()
         self._before = threading.Thread(target=self._read_network, args=(self._network,), daemon=True)
         self._before.start()
 
@@ -60,6 +73,12 @@ class Watcher:
         delays = self._delays.get(self._probes.placed().get(host, ""), [])
         return -min(delays) if delays else 0.0
 
+    def slots(self) -> dict[str, dict[str, float]]:
+        """Server → what its slots summed up to in the steady window (see `Probes.slots`), of servers that are paced."""
+        for thread in self._slot_threads:
+            thread.join(timeout=10)
+        return dict(sorted(self._slots.items()))
+
     def network_counters(self) -> dict[str, dict[str, int]]:
         """Host → kernel counter → by how much it grew since the load began; `time_wait` is the number now."""
         self._before.join(timeout=10)
@@ -87,6 +106,16 @@ class Watcher:
             thread.start()
         for thread in threads:
             thread.join(timeout=10)
+
+    def _watch_slots(self, server: Host) -> None:
+        readings = []
+        for at_s in self._window:
+            self._end.wait(max(0.0, self._started_at + at_s - time.time()))
+            readings.append(self._probes.slots(server))
+        before, after = readings
+        if before is not None and after is not None:
+            # Nine digits: what is read again from disk must be the same.
+            self._slots[server.name] = {name: round(after[name] - before.get(name, 0.0), 6) for name in after}
 
     def _watch(self, host: str) -> None:
         before: tuple[float, dict[str, Any]] | None = None

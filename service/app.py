@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service import counting
 from service.model import BRIGHTEST, PIXELS, DigitClassifier
+from service.pace import Pacer
 from service.settings import Settings
 
 Pixel = Annotated[float, Field(ge=0, le=BRIGHTEST)]
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings.from_environment()
     classifier = DigitClassifier(settings.model_path)
+    pacer = None if settings.pace is None else Pacer(settings.pace, counting.count_slots)
     app = FastAPI(title="Digit classifier", version="1.0", redoc_url=None)
     app.add_middleware(counting.CountRequests)
 
@@ -58,9 +60,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         images = request.images if request.images is not None else [request.image or []]
         if len(images) > settings.max_batch:
             raise HTTPException(422, f"{len(images)} images in one request; at most {settings.max_batch}")
-        return PredictResponse(
-            predictions=[Digit(label=found.label, confidence=found.confidence) for found in classifier.predict(images)]
-        )
+        slot = None if pacer is None else pacer.reserve()  # on arrival: what the model takes is within its slot
+        predictions = [Digit(label=p.label, confidence=p.confidence) for p in classifier.predict(images)]
+        if slot is not None:
+            await slot
+        return PredictResponse(predictions=predictions)
 
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> dict[str, str]:
@@ -72,6 +76,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
+        if pacer is not None:
+            pacer.report()
         return Response(counting.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     # What is there for good needs no collecting. A full collection takes 0.1 s of CPU, which on a small share of

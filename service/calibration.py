@@ -1,16 +1,12 @@
 """A service whose capacity is exact by construction, to test the instrument with.
 
-`SLOTS` slots serve one request each for `SERVICE_S` seconds: SLOTS / SERVICE_S requests per second
-and server, whatever the machine. A request reserves on arrival the slot that is free first and
-ends at max(slot free, arrival) + SERVICE_S: a late wake-up delays one answer but never the slot,
-so no capacity is lost. Slots start staggered, so answers do not come in bursts of SLOTS. (A
-semaphore around a sleep loses about 1 %, and more on a busy host.)
+It has the slots of service/pace.py and nothing else: 20 of 0.1 s, which is 200 requests per second, unless its
+environment sets another pace.
 """
 
 from __future__ import annotations
 
-import asyncio
-import heapq
+import os
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,42 +14,30 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from service import counting
+from service.pace import Pacer
+from service.settings import pace_of
 
-SLOTS = 20
-SERVICE_S = 0.1
-CAPACITY_PER_S = SLOTS / SERVICE_S
-
-
-class Slots:
-    """When each slot is free again, in the event loop's seconds."""
-
-    def __init__(self, now: float) -> None:
-        self._free_at = [now + i * SERVICE_S / SLOTS for i in range(SLOTS)]
-
-    def reserve(self, now: float) -> float:
-        """Take the first free slot; returns the time at which this request ends."""
-        end = max(self._free_at[0], now) + SERVICE_S
-        heapq.heapreplace(self._free_at, end)
-        return end
+RATE, TIME = "200/s", "100ms"
 
 
 def create_app() -> Starlette:
-    """Build the application: POST or GET /predict, and the health and metrics paths of the real one."""
-    slots: list[Slots] = []
+    """Build the application: POST or GET /predict, and the health and metrics paths of the real one.
+
+    Raises ValueError on a bad setting.
+    """
+    pace = pace_of(os.environ, RATE, TIME)
+    assert pace is not None  # noqa: S101 - it has a default
+    pacer = Pacer(pace, counting.count_slots)
 
     async def predict(_request: Request) -> Response:
-        loop = asyncio.get_running_loop()
-        if not slots:
-            slots.append(Slots(loop.time()))
-        done = loop.create_future()
-        loop.call_at(slots[0].reserve(loop.time()), done.set_result, None)
-        await done
+        await pacer.reserve()
         return Response(b'{"predictions":[{"label":0,"confidence":1.0}]}', media_type="application/json")
 
     async def alive(_request: Request) -> Response:
         return PlainTextResponse("ready")
 
     async def metrics(_request: Request) -> Response:
+        pacer.report()
         return Response(counting.exposition(), media_type="text/plain")
 
     app = Starlette(

@@ -9,6 +9,8 @@ from time import perf_counter
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.pace import Tally
+
 TRIAL_HEADER = b"x-study-trial"
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 MOST_TRIALS = 5000  # every label value costs memory; a header must not be able to grow it for ever
@@ -26,6 +28,10 @@ SECONDS = Histogram(
     "Time from a request's arrival to the end of its answer",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+# Of a service that is held to a rate; nothing is told of them by one that is not.
+SLOTS = Counter("ml_slot_seconds", "Seconds of all slots: offered, busy, and lost for want of CPU", ["state"])
+LATE = Counter("ml_late_seconds", "Seconds by which answers came after the end of their slot, summed")
+PACED = Counter("ml_paced_answers", "Answers given at the end of a slot")
 
 
 class CountRequests:
@@ -67,6 +73,14 @@ class CountRequests:
                 return ""
             self._trials.add(trial)
         return trial
+
+
+def count_slots(tally: Tally) -> None:
+    """Add what the slots of a paced service summed up."""
+    for state, seconds in (("offered", tally.offered), ("busy", tally.busy), ("lost", tally.lost)):
+        SLOTS.labels(state).inc(seconds)
+    LATE.inc(tally.late)
+    PACED.inc(tally.answers)
 
 
 def exposition() -> bytes:

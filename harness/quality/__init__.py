@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.findings import Finding
 from harness.observation import Observation
-from harness.quality import failures, generator, machines, series, servers
+from harness.quality import failures, generator, machines, pace, series, servers
 from harness.quality.failures import collapse
 from harness.thresholds import Thresholds
 
@@ -29,6 +29,7 @@ RULES = (
     servers.balance,
     servers.counters_agree,
     servers.served_by,
+    pace.kept,
 )
 
 

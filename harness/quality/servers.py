@@ -39,12 +39,15 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         )
     slow = derived.slowest(seen)
     if slow is not None and slow[1] > limits.slow_server:
+        spent = "slots" if seen.slots else "CPU"
         yield Finding(
             "E12",
             "degrade",
-            f"{slow[0]} spent {slow[1]:.1f} times as much of its CPU on a request as the cheapest server: "
+            f"{slow[0]} spent {slow[1]:.1f} times as much of its {spent} on a request as the cheapest server: "
             "round robin gives every server the share of the slowest",
-            f"look at what else runs on {slow[0]}, and at its CPU's model and cap",
+            f"look at the rate and the service time that {slow[0]} is held to"
+            if seen.slots
+            else f"look at what else runs on {slow[0]}, and at its CPU's model and cap",
             slow[1],
             limits.slow_server,
         )

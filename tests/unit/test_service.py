@@ -1,7 +1,6 @@
 """The service: right answers, clear refusals, counters that a study can trust."""
 
 import asyncio
-import itertools
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from service import calibration, counting
 from service.app import create_app
+from service.pace import Pace
 from service.settings import Settings
 from service.train import train
 
@@ -106,6 +106,44 @@ def test_a_missing_model_and_a_bad_setting_are_named(tmp_path: Path) -> None:
         Settings.from_environment({"SERVICE_MAX_BATCH": "0"})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "example"),
+    [
+        ("SERVICE_RATE", "140", "140/s"),
+        ("SERVICE_RATE", "0/s", "140/s"),
+        ("SERVICE_TIME", "50", "50ms"),
+        ("SERVICE_SLOW_MOTION", "fast", "2"),
+    ],
+)
+def test_a_pace_without_its_unit_is_refused_with_an_example(name: str, value: str, example: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is '{value}'.*as in {example}"):
+        Settings.from_environment({"SERVICE_RATE": "1/s", name: value})
+
+
+def test_a_pace_is_that_of_all_processes_and_slows_down_as_a_whole() -> None:
+    assert Settings.from_environment({}).pace is None
+    pace = Settings.from_environment({"SERVICE_RATE": "140/s", "SERVICE_TIME": "50ms"}).pace
+    assert pace == Pace(7, 0.05)
+    environ = {"SERVICE_RATE": "140/s", "SERVICE_TIME": "0.1s", "SERVICE_WORKERS": "2", "SERVICE_SLOW_MOTION": "4"}
+    slow = Settings.from_environment(environ).pace
+    assert slow is not None
+    assert slow.count == 7
+    assert slow.service_s == pytest.approx(0.4)
+
+
+def test_a_paced_server_answers_what_its_model_says_when_its_slot_ends(model: Path) -> None:
+    paced = create_app(Settings(model_path=model, pace=Pace(1, 0.2)))
+    with TestClient(paced) as client:
+        began = time.monotonic()
+        found = client.post("/predict", json={"image": image(0)}).json()["predictions"][0]
+        took_s = time.monotonic() - began
+        said = client.get("/metrics").text
+    assert found["label"] == load_digits().target[0]
+    assert took_s >= 0.19
+    assert "ml_paced_answers_total 1.0" in said
+    assert 'ml_slot_seconds_total{state="busy"} 0.2' in said
+
+
 def test_a_real_server_answers_soon_and_stops_gracefully(model: Path, tmp_path: Path) -> None:
     """As the image runs it: uvicorn with two workers that share their counters."""
     with socket.socket() as free:
@@ -130,16 +168,6 @@ def test_a_real_server_answers_soon_and_stops_gracefully(model: Path, tmp_path: 
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=20) == 0
     assert 'ml_requests_total{status="200",trial="real"} 20.0' in metrics
-
-
-def test_the_calibration_service_has_exactly_the_capacity_it_says() -> None:
-    """Slots are reserved without gaps, so n requests at once take n / capacity and no less."""
-    slots = calibration.Slots(0.0)
-    ends = [slots.reserve(0.0) for _ in range(calibration.SLOTS * 50)]
-    later = [slots.reserve(max(ends)) for _ in range(3)]
-    assert max(ends) == pytest.approx(len(ends) / calibration.CAPACITY_PER_S, rel=0.02)
-    assert min(b - a for a, b in itertools.pairwise(ends)) >= 0
-    assert all(end >= max(ends) + calibration.SERVICE_S for end in later)
 
 
 def test_the_calibration_service_answers_like_the_real_one() -> None:

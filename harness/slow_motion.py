@@ -1,0 +1,138 @@
+"""By how much slower than real a lab plays on a machine that has not the CPU for its rates.
+
+Every time (think, ramp-up, trial, time-out, service) is longer and every rate lower by one factor. What a
+closed loop shows does not depend on it, as nothing in it has another scale of time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from harness import stats
+from harness.engines.base import LoadSpec
+from harness.errors import CannotRun
+from harness.grid import Cell
+from harness.traffic import Bench, play, verify
+from harness.watch import Watcher
+
+FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+ROOM = 0.6  # of what the machine has: the rest is for its neighbours, bursts, and the study itself
+TRIAL = "slow-motion"
+THINK_S, RAMP_UP_S, FROM_S, UNTIL_S = 1.0, 1.0, 2.0, 6.0
+TRIES = 3
+BURST_S, BEGIN_IN_S = 0.6, 0.8
+ENOUGH = 0.95  # of the engine's cores: then nothing holds the lab back
+# How much CPU a process gets that wants all: printed as its CPU time over the time that passed. All of them begin
+# at one moment, given in Unix seconds.
+BURST = """
+import time
+time.sleep(max(0, {at} - time.time()))
+begin, used = time.monotonic(), time.process_time()
+while time.monotonic() - begin < {seconds}:
+    pass
+print((time.process_time() - used) / (time.monotonic() - begin))
+"""
+
+
+@dataclass(frozen=True)
+class SlowMotion:
+    """The factor that a study is played with, and the cores that it rests on where a probe chose it.
+
+    `cpu_ms` is CPU time of one request by host, in milliseconds.
+    """
+
+    factor: float
+    measured_at: str
+    needed_cores: float | None = None
+    available_cores: float | None = None
+    cpu_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+def asked_for(factor: float) -> SlowMotion:
+    """A factor that the inventory or the grid sets."""
+    return SlowMotion(factor, _now())
+
+
+def choose(needed_cores: float, available_cores: float) -> float | None:
+    """The smallest factor with which the need leaves room; None where no factor does."""
+    return next((factor for factor in FACTORS if needed_cores / factor <= ROOM * available_cores), None)
+
+
+def measure(bench: Bench, most_per_s: float) -> SlowMotion:
+    """Play half of the largest planned rate for some seconds and see what a request costs.
+
+    Raises CannotRun where even the slowest motion needs more than this machine has.
+    """
+    available = _available_cores(bench)
+    users = max(1, math.ceil(most_per_s / 2 * THINK_S))
+    servers = len(bench.inventory.servers)
+    verify(bench, Cell((("servers", servers), ("vusers", users))), TRIAL)
+    spec = LoadSpec(
+        trial=TRIAL,
+        url=bench.inventory.balancer.need("study_target_url"),
+        users=users,
+        think_time_s=THINK_S,
+        ramp_up_s=RAMP_UP_S,
+        duration_s=UNTIL_S,
+        timeout_s=bench.grid.load.timeout,
+        window_from_s=FROM_S,
+        request=bench.grid.request,
+        keep_alive=bench.grid.load.keep_alive,
+    )
+    watchers: list[Watcher] = []
+    try:
+        got, _ = play(bench, spec, lambda at: watchers.append(Watcher(bench.probes, bench.probes.states(), at)))
+    finally:
+        seen = [watcher.stop() for watcher in watchers]
+    bench.probes.balancer_summary(TRIAL, got.started_at, got.started_at + FROM_S, got.started_at + UNTIL_S)
+    rate = stats.mean_rate(stats.window(got.samples, FROM_S, UNTIL_S))
+    rows = [row for row in seen[0].samples(bench.inventory.generator.name) if FROM_S < row.t_s - 0.5 < UNTIL_S]
+    if not rate or not rows:
+        raise CannotRun("the probe of this machine's speed had no answer; look at the servers' containers' logs")
+    by_host: dict[str, list[float]] = {}
+    for row in rows:
+        by_host.setdefault(row.host, []).append(row.cpu_cores)
+    cpu_ms = {host: 1000 * sum(cores) / len(cores) / rate for host, cores in sorted(by_host.items())}
+    needed = sum(cpu_ms.values()) / 1000 * most_per_s
+    factor = choose(needed, available)
+    if factor is None:
+        raise CannotRun(too_slow(needed, available))
+    rounded = {host: round(cost, 3) for host, cost in cpu_ms.items()}
+    return SlowMotion(factor, _now(), round(needed, 3), round(available, 3), rounded)
+
+
+def too_slow(needed: float, available: float) -> str:
+    """Why this machine cannot play the lab that was asked for, and what to do."""
+    return (
+        f"this machine is too slow for the lab it was asked for: the planned cells need {needed:.2g} cores and it has "
+        f"{available:.2g}, which even in slow motion, {FACTORS[-1]:g} times slower, is not enough; stop what else runs "
+        "here, take a machine with more cores, fewer vusers, or a lower lab_server_capacity with a longer think_time"
+    )
+
+
+def _available_cores(bench: Bench) -> float:
+    """Cores that the lab's containers get together when they want all: whatever holds them back, known or not."""
+    hosts = bench.inventory.hosts
+    cores = float(os.cpu_count() or 1)
+    best = 0.0
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        for _ in range(TRIES):
+            command = ["python3", "-c", BURST.format(seconds=BURST_S, at=time.time() + BEGIN_IN_S)]
+            said = list(pool.map(lambda host, command=command: bench.probes.run_in(host, command).strip(), hosts))
+            best = max(best, sum(float(share) for share in said if share))
+            if best >= ENOUGH * cores:
+                break
+            bench.wait(0)
+    if not best:
+        raise CannotRun("the probe of this machine's speed could not run in any container; is the engine well?")
+    return min(best, cores)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
