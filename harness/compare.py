@@ -87,9 +87,9 @@ def compare(first: Study, later: Study) -> Comparison:
             reasons.append(line.removeprefix("grid."))
         elif not what.startswith(("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")):
             differences.append(line.removeprefix("grid."))
-    sizes = [(study.said.get("sizing") or {}).get("cpus") for study in (first, later)]
-    if sizes[0] != sizes[1] and None not in sizes:
-        reasons.append(f"the lab's servers were sized to {sizes[0]:.3f} → {sizes[1]:.3f} CPU")
+    speeds = [float((study.said.get("slow_motion") or {}).get("factor", 1)) for study in (first, later)]
+    if speeds[0] != speeds[1]:
+        reasons.append(f"slow motion: {speeds[0]:g} → {speeds[1]:g} times slower, so their rates say nothing together")
     before = {tuple(cell.cell.items()): cell for cell in first.summary.cells}
     after = {tuple(cell.cell.items()): cell for cell in later.summary.cells}
     ratios = [_ratio(before[key], after[key]) for key in before if key in after]

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from harness import effects
-from harness.cells import Summary
+from harness.cells import Summary, written_grid
 from harness.results import TrialData
 from report import answer, article, figures, findings, latency, limits, method, place, progress, sections, validity
 from report import format as text
@@ -69,7 +69,7 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         state=state,
         progress=progress.told(study, trials) if done < planned else [],
         answer=answer.answer(summary),
-        where=place.told(study),
+        where=place.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
         headline=figures.headline(cells, counted, (study.get("ceiling") or {}).get("per_s")),
         gains=sections.gain_tables(gains, cells),
@@ -86,7 +86,7 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         effects=sections.effect_table(effects.effects(grid, cells)),
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
-        thresholds=sections.threshold_table(grid.evidence),
+        thresholds=sections.threshold_table(written_grid(study).evidence),
         grid=yaml.safe_dump(
             study["configuration"]["grid"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
         ),

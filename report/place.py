@@ -7,18 +7,57 @@ from typing import Any
 from report import format as text
 
 
-def told(study: dict[str, Any]) -> str:
-    """One or two sentences for page 1."""
+def told(study: dict[str, Any], noise: float | None = None) -> str:
+    """Some sentences for page 1; `noise` is the spread of a trial's throughput (0–1), None where it is not known."""
     machine = study.get("environment", {}).get("machine")
     if study.get("kind") in ("lab", "rehearsal"):
         on = f"one {machine['cores']}-core machine ({machine['cpu']})" if machine else "one machine"
-        place = "in a Docker lab" if study["kind"] == "lab" else "on rehearsal machines, which are containers,"
-        return (
-            f"Measured {place} on {on}: it shows that the method works and how the topology behaves, "
-            "not what a rented host would deliver."
+        where = "in a Docker lab" if study["kind"] == "lab" else "on rehearsal machines, which are containers,"
+        return " ".join(
+            [
+                f"Measured {where} on {on}: it shows that the method works and how the topology behaves, "
+                "not what a rented host would deliver.",
+                *_servers(study, noise),
+                *_motion(study),
+            ]
         )
     types = _types(study)
     return f"Measured on {types}." if types else "Measured on the hosts of the inventory."
+
+
+def pace(study: dict[str, Any]) -> str:
+    """What each server of a lab is held to, as in "140/s"; empty where it is not."""
+    if study.get("shares") or not study.get("slow_motion"):
+        return ""
+    configured = study["configuration"]
+    servers = [said for said in configured.get("hosts", {}).values() if said.get("group") == "ml_servers"]
+    asked = [servers[0].get("lab_server_capacity") if servers else None]
+    asked = [configured["grid"].get("vars", {}).get("lab_server_capacity", asked[0])]
+    return str(configured["grid"]["factors"].get("lab_server_capacity") or asked[0] or "")
+
+
+def _servers(study: dict[str, Any], noise: float | None) -> list[str]:
+    """What makes its servers comparable, and how well."""
+    rate = pace(study)
+    if rate:
+        return [
+            f"Its servers are paced to {rate} each: the method, the queueing and the balancer are real, the speed of a "
+            "server is chosen."
+        ]
+    if study.get("shares"):
+        known = f": a trial’s throughput varied by ±{text.percent(noise, 1)} beside its block" if noise else ""
+        return [f"Its servers share the machine’s cores, so its gains carry the machine’s own noise{known}."]
+    return []
+
+
+def _motion(study: dict[str, Any]) -> list[str]:
+    factor = (study.get("slow_motion") or {}).get("factor", 1)
+    if factor == 1:
+        return []
+    return [
+        f"Played in slow motion, {factor:g} times slower than the grid says: times are that much longer, rates that much "
+        "lower; gains do not depend on it."
+    ]
 
 
 def _types(study: dict[str, Any]) -> str:

@@ -91,7 +91,8 @@ def test_the_study_says_where_it_was_measured(smoke: Path) -> None:
     said = json.loads((smoke / "study.json").read_text())
     assert said["environment"]["machine"]["cores"] == os.cpu_count()
     assert "worker_connections" in said["environment"]["nginx_configuration"]
-    assert said["sizing"]["cpus"] > 0
+    assert said["slow_motion"]["factor"] >= 1
+    assert said["slow_motion"]["needed_cores"] > 0
     assert said["configuration"]["hosts"]["server-1"]["ml_server_image"].startswith("scale-out/service:")
 
 

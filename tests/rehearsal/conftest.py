@@ -116,7 +116,7 @@ def war(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def small_grid(path: Path, **more: Any) -> Path:
-    """A grid without sizing, so that a test is about something else."""
+    """A grid whose servers are paced by nothing, so that a test is about something else."""
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
     base["inventory"] = str(INVENTORY)
     base["vars"] = {"lab_server_capacity": "", "ml_server_cpus": 0.2, **more.pop("vars", {})}
