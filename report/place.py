@@ -55,8 +55,8 @@ def _motion(study: dict[str, Any]) -> list[str]:
     if factor == 1:
         return []
     return [
-        f"Played in slow motion, {factor:g} times slower than the grid says: times are that much longer, rates that much "
-        "lower; gains do not depend on it."
+        f"Played in slow motion, {factor:g} times slower than the grid says: times are that much longer, "
+        "rates that much lower; gains do not depend on it."
     ]
 
 

@@ -93,7 +93,7 @@ def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
     found = judged(paced(busy=0.99))
     assert (found.limit, found.why) == ("server", "server-1's slots were busy to 99 %")
     assert found.figures["server_slots"] == pytest.approx(0.99)
-    assert judged(paced(busy=0.90)).limit != "server" or "slots were busy" not in judged(paced(busy=0.90)).why
+    assert "slots" not in judged(paced(busy=0.90)).why
 
 
 def test_a_lab_that_lost_its_slots_time_is_refused_and_named() -> None:
@@ -106,9 +106,8 @@ def test_a_lab_that_lost_its_slots_time_is_refused_and_named() -> None:
 
 def test_answers_that_are_late_although_slots_are_free_are_refused() -> None:
     assert refusals(paced(busy=0.6, late_s=0.03)) == []
-    assert (
-        "answered 90 ms after the end of a slot although others were free" in refusals(paced(busy=0.6, late_s=0.09))[0]
-    )
+    found = refusals(paced(busy=0.6, late_s=0.09))
+    assert "server-1 answered 90 ms after the end of a slot although others were free" in found[0]
     assert refusals(paced(busy=0.99, late_s=0.09)) == []  # who waits for a slot does not wait longer for that
 
 
