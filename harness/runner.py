@@ -153,6 +153,8 @@ class Study:
         Nothing of it is recorded unless all of it went well.
         """
         found: dict[str, Any] = {}
+        if self._setting.slow_motion is None:
+            slow_motion.check_possible(self._setting.most_asked_per_s)
         self._share_out(found)
         self._deploy()
         reach.mend()

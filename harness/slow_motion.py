@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from harness import stats
+from harness import stats, yardstick
 from harness.engines.base import LoadSpec
 from harness.errors import CannotRun
 from harness.grid import Cell
@@ -25,6 +25,7 @@ FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 ROOM = 0.6  # of what the machine has: the rest is for its neighbours, bursts, and the study itself
 TRIAL = "slow-motion"
 THINK_S, RAMP_UP_S, FROM_S, UNTIL_S = 1.0, 1.0, 2.0, 6.0
+CLEARLY = 1.5  # a rough look may err by as much
 TRIES = 3
 BURST_S, BEGIN_IN_S = 0.6, 0.8
 ENOUGH = 0.95  # of the engine's cores: then nothing holds the lab back
@@ -62,6 +63,13 @@ def asked_for(factor: float) -> SlowMotion:
 def choose(needed_cores: float, available_cores: float) -> float | None:
     """The smallest factor with which the need leaves room; None where no factor does."""
     return next((factor for factor in FACTORS if needed_cores / factor <= ROOM * available_cores), None)
+
+
+def check_possible(most_per_s: float) -> None:
+    """Raise CannotRun when a rough look already tells that no slow motion is slow enough; takes milliseconds."""
+    needed, available = most_per_s * yardstick.request_s(), yardstick.cores()
+    if choose(needed / CLEARLY, available) is None:
+        raise CannotRun(too_slow(needed, available))
 
 
 def measure(bench: Bench, most_per_s: float) -> SlowMotion:
@@ -110,8 +118,8 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
 def too_slow(needed: float, available: float) -> str:
     """Why this machine cannot play the lab that was asked for, and what to do."""
     return (
-        f"this machine is too slow for the lab it was asked for: the planned cells need {needed:.2g} cores and it has "
-        f"{available:.2g}, which even in slow motion, {FACTORS[-1]:g} times slower, is not enough; stop what else runs "
+        f"this machine is too slow for the lab it was asked for: the planned cells need {needed:.3g} cores and it has "
+        f"{available:.3g}, which even in slow motion, {FACTORS[-1]:g} times slower, is not enough; stop what else runs "
         "here, take a machine with more cores, fewer vusers, or a lower lab_server_capacity with a longer think_time"
     )
 

@@ -13,9 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import yardstick
 from harness.ansible import Ansible
 from harness.errors import CannotRun, StudyError
 from harness.reach import connect
+
+# The default study's largest rate, and cores' worth of it per core there is that no slow motion makes up for:
+# eight times slower, 60 % of a core, and half as much again for the roughness of the look.
+DEFAULT_PER_S = 420.0
+SLOWEST_CORES = 8 * 0.6 * 1.5
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,12 @@ class Check:
 
 
 def check_all() -> list[Check]:
-    """Everything that is needed, each looked at; changes nothing."""
+    """Everything that a study in the lab needs, each looked at; changes nothing."""
+    return [*check_programs(), _processor()]
+
+
+def check_programs() -> list[Check]:
+    """What can be installed and started, whatever the hosts."""
     return [_engine(), _hierarchies(), _pango(), _bootstrapper(), _ssh()]
 
 
@@ -122,6 +133,16 @@ def _bootstrapper() -> Check:
     return Check(name, "", _install("mmdebstrap debian-archive-keyring", ""))
 
 
+def _processor() -> Check:
+    """Whether the default study can be played here, in slow motion if need be, as far as a rough look tells."""
+    name = "CPU for the lab"
+    cost_s, cores = yardstick.request_s(), yardstick.cores()
+    found = f"{cores:g} cores, about {cost_s * 1000:.2g} ms a request"
+    if DEFAULT_PER_S * cost_s > SLOWEST_CORES * cores:
+        return Check(name, "", f"a machine with more cores, or other work off this one (it has {found})")
+    return Check(name, found, "")
+
+
 def _ssh() -> Check:
     found = shutil.which("ssh")
     return Check("ssh, for hosts that are machines", found or "", _install("openssh-client", "install OpenSSH"))
@@ -142,7 +163,7 @@ def prepare(root: Path, tell: Callable[[str], None]) -> None:
 
     Raises CannotRun with the exact commands where this program may not do it.
     """
-    missing = [check for check in check_all() if not check.ok]
+    missing = [check for check in check_programs() if not check.ok]
     if not missing:
         return
     what = ", ".join(check.name.split(",")[0] for check in missing)
@@ -156,7 +177,7 @@ def prepare(root: Path, tell: Callable[[str], None]) -> None:
     except StudyError as error:
         raise CannotRun(f"preparing this machine failed: {error}") from None
     tell(f"this machine is ready after {time.monotonic() - began:.0f} s")
-    still = [check for check in check_all() if not check.ok]
+    still = [check for check in check_programs() if not check.ok]
     if still:
         raise CannotRun("still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still))
 

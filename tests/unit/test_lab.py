@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness import cells, deployment, lab, quality, slow_motion, verdict
+from harness import cells, deployment, lab, quality, slow_motion, system, verdict, yardstick
 from harness.ansible import Ansible
 from harness.errors import BadInput, CannotRun
 from harness.inventory import Host, Inventory
@@ -158,3 +158,13 @@ def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
     assert deployed.fixed["ml_server_slow_motion"] == 2.0
     assert deployed.fixed["nginx_lb_read_timeout"] == "120s"
     assert deployment.tags_for({"lab_server_capacity"}) == ["ml_server", "nginx_lb_verify"]
+
+
+def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_motion.check_possible(420)
+    monkeypatch.setattr(yardstick, "request_s", lambda: 1.0)
+    with pytest.raises(CannotRun, match="too slow for the lab it was asked for: the planned cells need 420 cores"):
+        slow_motion.check_possible(420)
+    assert not system._processor().ok
+    monkeypatch.undo()
+    assert system._processor().ok
