@@ -201,6 +201,7 @@ class Study:
         cores = self._record.get("shares") or lab.shares(self._grid, self._inventory, os.cpu_count() or 1)
         for name, cpus in cores.items():
             self._deployment.set(name, cpus)
+        self._deployment.set("lab_server_capacity", "")
         found["shares"] = cores
 
     def _choose_speed(self, bench: traffic.Bench, found: dict[str, Any]) -> traffic.Bench:

@@ -149,8 +149,8 @@ def _outcome(records: Sequence[TrialRecord]) -> tuple[str, str]:
 
 
 def _mend(records: Sequence[TrialRecord], cause: str) -> str:
-    """The next step of the finding that is a cell's cause; empty without one."""
-    found = (f for r in records for f in r.findings if cause and f.get("cause") == cause)
+    """The next step of the finding that is a cell's cause, or that begins it; empty without one."""
+    found = (f for r in records for f in r.findings if f.get("cause") and cause.startswith(f["cause"]))
     return next((str(f.get("next_step", "")) for f in found), "")
 
 

@@ -40,10 +40,14 @@ def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
 
 def outcome_of(findings: Sequence[Finding], died: Mapping[str, str]) -> tuple[str, str]:
     """The trial's outcome and, unless it is ok, its cause in words."""
-    # What a death brings with it breaks other rules too; the death is the cause.
-    first = sorted(findings, key=lambda finding: not (died and finding.rule == "E8"))
+    # What a death brings with it breaks other rules too, and so does a machine without CPU: these are the cause.
+    causes = ("E8", "E23") if died else ("E23",)
+    first = sorted(findings, key=lambda finding: finding.rule not in causes)
+    machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == "degrade"), "")
     for severity, outcome in (("refuse", "refused"), ("degrade", "degraded")):
         for finding in first:
             if finding.severity == severity:
-                return ("server_down" if died and severity == "refuse" else outcome), finding.cause
+                blamed = machine if severity == "refuse" and finding.rule in ("E5", "E6") else ""
+                cause = f"{blamed}: {finding.cause}" if blamed else finding.cause
+                return ("server_down" if died and severity == "refuse" else outcome), cause
     return "ok", ""

@@ -67,9 +67,9 @@ def wait_for(started: subprocess.Popen[str], event: str, seconds: int = 0) -> di
 
 
 def small_grid(path: Path, **more: Any) -> Path:
-    """A grid whose servers are paced by nothing, so that a test is about something else."""
+    """A grid that needs no probe of this machine's speed, so that a test is about something else."""
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
-    base["vars"] = {"lab_server_capacity": "", "ml_server_cpus": 0.25}
+    base["vars"] = {"lab_slow_motion": 1}
     base["load"]["duration"] = "9s"
     base["evidence"] = {"ceiling": False}
     path.write_text(yaml.safe_dump({**base, **more}))

@@ -9,6 +9,7 @@ import pytest
 from harness import cells, deployment, lab, quality, slow_motion, system, verdict, yardstick
 from harness.ansible import Ansible
 from harness.errors import BadInput, CannotRun
+from harness.findings import Finding
 from harness.inventory import Host, Inventory
 from harness.observation import Observation
 from harness.thresholds import Thresholds
@@ -168,3 +169,12 @@ def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monk
     assert not system._processor().ok
     monkeypatch.undo()
     assert system._processor().ok
+
+
+def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
+    lost = quality.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
+    assert quality.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
+    foreign = Finding("E11", "degrade", "this machine: processes that are not the study's used 80 % of its CPU", "")
+    late = Finding("E6", "refuse", "the generator's event loop was late by 300 ms", "")
+    assert quality.outcome_of([late, foreign], {}) == ("refused", f"{foreign.cause}: {late.cause}")
+    assert quality.outcome_of([late], {}) == ("refused", late.cause)
