@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 # What ansible-runner keeps of the environment and the command line; secrets may be in there.
 SCRUBBED = ("command", "stdout", "stderr")
+CHECKS_ARGUMENTS = "Validating arguments against arg spec"  # a task that Ansible puts before those of a role
 
 
 @dataclass
@@ -41,6 +42,7 @@ class PlaybookOutcome:
     changed: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     results: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    over: bool = False  # every task was done or given up
 
     @property
     def ok(self) -> bool:
@@ -48,93 +50,166 @@ class PlaybookOutcome:
         return self.status == "successful" and not self.failures
 
 
+class Playbook:
+    """A playbook that was started; `wait` for it, or `drop` it.
+
+    One that is held does everything up to its first task, and that only once it is let go.
+    """
+
+    def __init__(
+        self,
+        ansible: Ansible,
+        name: str,
+        variables: dict[str, Any],
+        tags: list[str] | None = None,
+        held: bool = False,
+        on_task: Callable[[str], None] | None = None,
+    ) -> None:
+        self.name = name
+        self._on_task = on_task
+        self._at_first_task = False
+        self._may_change = not held
+        self._ansible = ansible
+        self._ident = f"{Path(name).stem}-{uuid.uuid4().hex[:8]}"
+        self._outcome = PlaybookOutcome("", 0.0)
+        self._began = time.monotonic()
+        self._news = threading.Event()
+        self._folder = ansible.artifacts / "ansible"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._files = [self._folder / f"{self._ident}.vars.json"]
+        self._files[0].write_text(json.dumps(variables), encoding="utf-8")
+        self._files[0].chmod(0o600)
+        environ = {}
+        self._hold: int | None = None
+        if held:
+            pipe = self._folder / f"{self._ident}.hold"
+            os.mkfifo(pipe, 0o600)
+            self._files.append(pipe)
+            self._hold = os.open(pipe, os.O_RDWR)  # both ends, so that neither side waits for the other to open it
+            environ = {"SCALE_OUT_HOLD": str(pipe), "ANSIBLE_CALLBACKS_ENABLED": "hold"}
+        command = [f"--extra-vars=@{self._files[0]}"] + ([f"--tags={','.join(tags)}"] if tags else [])
+        self._thread, self._runner = ansible_runner.run_async(
+            private_data_dir=str(self._folder),
+            project_dir=str(ansible.root),
+            playbook=name,
+            inventory=str(ansible.inventory) if ansible.inventory else "localhost,",
+            ident=self._ident,
+            cmdline=" ".join(command),
+            quiet=True,
+            rotate_artifacts=0,
+            # By itself ansible-runner would have any host key accepted, a changed one too.
+            envvars={
+                "ANSIBLE_CONFIG": str(ansible.root / "ansible.cfg"),
+                "ANSIBLE_HOST_KEY_CHECKING": "True",
+                "ANSIBLE_CALLBACK_PLUGINS": str(ansible.root / "plugins" / "callback"),
+                "PATH": _path(),
+                **environ,
+            },
+            event_handler=self._on_event,
+            finished_callback=lambda _runner: self._on_end(),
+            cancel_callback=lambda: ansible.cancelled(),  # its default takes over Ctrl-C for good
+        )
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return bool(self._thread.is_alive())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has come to its first task, before which a held one waits."""
+        return self._at_first_task
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether it was ever free to do its tasks."""
+        return self._may_change
+
+    def let_go(self) -> None:
+        """Have a held one go on, at once or when it has come so far."""
+        self._may_change = True
+        self._began = time.monotonic()
+        if self._hold is not None:
+            os.write(self._hold, b"1")
+
+    def drop(self) -> None:
+        """End it wherever it is, and wait for that."""
+        while self._thread.is_alive():
+            _kill(self._ident)
+            self._thread.join(0.1)
+
+    def wait(self, timeout_s: float) -> PlaybookOutcome:
+        """Its outcome, once all its tasks are done; raises as `Ansible.run` does."""
+        outcome, deadline = self._outcome, time.monotonic() + timeout_s
+        # What Ansible does after its last task is nobody's concern, if all went well.
+        while self._thread.is_alive() and not (outcome.over and not outcome.failures):
+            self._news.wait(0.1)
+            self._news.clear()
+            if self._ansible.cancelled():
+                outcome.status = "cancelled"
+                _kill(self._ident)
+            elif time.monotonic() > deadline and outcome.status != "timeout":
+                outcome.status = "timeout"
+                outcome.failures.append(f"not done within {timeout_s:g} s")
+            if outcome.status == "timeout":
+                _kill(self._ident)
+        outcome.duration_s = time.monotonic() - self._began
+        outcome.status = outcome.status or ("successful" if outcome.over else self._runner.status)
+        if self._ansible.cancelled():
+            raise Interrupted("interrupted")
+        if not outcome.ok:
+            words = outcome.failures or [f"ended as {outcome.status!r}; see log/study.log"]
+            raise DeployFailed(f"{self.name}: " + "; ".join(words))
+        log.info("%s: %.1f s, changed %s", self.name, outcome.duration_s, outcome.changed)
+        return outcome
+
+    def _on_event(self, event: dict[str, Any]) -> bool:
+        outcome, data = self._outcome, event.get("event_data", {})
+        kind, host, task = event.get("event"), data.get("host", ""), data.get("task", "")
+        if kind == "playbook_on_task_start":
+            self._at_first_task = self._at_first_task or CHECKS_ARGUMENTS not in task
+            if self._on_task:
+                self._on_task(task)
+        elif kind == "runner_on_ok":
+            outcome.results.append((host, task, data.get("res", {})))
+        elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
+            outcome.failures.append(_failure(host, task, data))
+        elif kind == "playbook_on_stats":
+            outcome.changed = data.get("changed", {})
+            if not data.get("failures") and not data.get("dark"):
+                outcome.failures.clear()  # all of them were rescued
+            outcome.over = True
+            self._news.set()
+        return False  # no event files: a study makes tens of thousands
+
+    def _on_end(self) -> None:
+        for file in self._files:
+            file.unlink(missing_ok=True)
+        if self._hold is not None:
+            os.close(self._hold)
+            self._hold = None
+        _scrub(self._folder / "artifacts" / self._ident)
+        self._news.set()
+
+
 class Ansible:
     """Runs this project's playbooks against one inventory."""
 
     def __init__(self, root: Path, inventory: Path | None, artifacts: Path) -> None:
-        self._root = root
-        self._inventory = inventory
-        self._artifacts = artifacts
+        self.root = root
+        self.inventory = inventory
+        self.artifacts = artifacts
         self.cancelled: Callable[[], bool] = lambda: False
 
     def run(
         self,
         playbook: str,
         variables: dict[str, Any] | None = None,
-        tags: list[str] | None = None,
         timeout_s: float = 900.0,
         on_task: Callable[[str], None] | None = None,
     ) -> PlaybookOutcome:
         """Run a playbook to its end; raises DeployFailed with the hosts' words, Interrupted on Ctrl-C."""
-        ident = f"{Path(playbook).stem}-{uuid.uuid4().hex[:8]}"
-        private = self._artifacts / "ansible"
-        private.mkdir(parents=True, exist_ok=True)
-        outcome = PlaybookOutcome("", 0.0)
-        began = time.monotonic()
-
-        def on_event(event: dict[str, Any]) -> bool:
-            data = event.get("event_data", {})
-            kind, host, task = event.get("event"), data.get("host", ""), data.get("task", "")
-            if kind == "playbook_on_task_start" and on_task:
-                on_task(task)
-            elif kind == "runner_on_ok":
-                outcome.results.append((host, task, data.get("res", {})))
-            elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-                outcome.failures.append(_failure(host, task, data))
-            elif kind == "playbook_on_stats":
-                outcome.changed = data.get("changed", {})
-                if not data.get("failures") and not data.get("dark"):
-                    outcome.failures.clear()  # all of them were rescued
-            return False  # no event files: a study makes tens of thousands
-
-        extra = private / f"{ident}.vars.json"
-        extra.write_text(json.dumps(variables or {}), encoding="utf-8")
-        extra.chmod(0o600)
-        command = [f"--extra-vars=@{extra}"] + ([f"--tags={','.join(tags)}"] if tags else [])
-        thread, runner = ansible_runner.run_async(
-            private_data_dir=str(private),
-            project_dir=str(self._root),
-            playbook=playbook,
-            inventory=str(self._inventory) if self._inventory else "localhost,",
-            ident=ident,
-            cmdline=" ".join(command),
-            quiet=True,
-            rotate_artifacts=0,
-            # By itself ansible-runner would have any host key accepted, a changed one too.
-            envvars={
-                "ANSIBLE_CONFIG": str(self._root / "ansible.cfg"),
-                "ANSIBLE_HOST_KEY_CHECKING": "True",
-                "PATH": _path(),
-            },
-            event_handler=on_event,
-            cancel_callback=lambda: self.cancelled(),  # its default takes over Ctrl-C for good
-        )
-        try:
-            self._wait(thread, ident, timeout_s, outcome)
-        finally:
-            extra.unlink(missing_ok=True)
-            _scrub(private / "artifacts" / ident)
-        outcome.duration_s = time.monotonic() - began
-        outcome.status = outcome.status or runner.status
-        if self.cancelled():
-            raise Interrupted("interrupted")
-        if not outcome.ok:
-            words = outcome.failures or [f"ended as {outcome.status!r}; see log/study.log"]
-            raise DeployFailed(f"{playbook}: " + "; ".join(words))
-        log.info("%s: %.1f s, changed %s", playbook, outcome.duration_s, outcome.changed)
-        return outcome
-
-    def _wait(self, thread: threading.Thread, ident: str, timeout_s: float, outcome: PlaybookOutcome) -> None:
-        deadline = time.monotonic() + timeout_s
-        while thread.is_alive():
-            thread.join(0.1)
-            if self.cancelled():
-                outcome.status = "cancelled"
-                _kill(ident)
-            elif time.monotonic() > deadline:
-                outcome.status = "timeout"
-                outcome.failures.append(f"not done within {timeout_s:g} s")
-                _kill(ident)
+        return Playbook(self, playbook, variables or {}, on_task=on_task).wait(timeout_s)
 
 
 def _path() -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from harness.ansible import Ansible
+from harness.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid import Cell
 from harness.gridmodel import Grid
@@ -25,9 +26,17 @@ TAGS = {
 NGRINDER_REPAIR = ("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join")
 
 
-def tags_for(changed: set[str]) -> list[str]:
+def tags_for(changed: Iterable[str]) -> list[str]:
     """Tags that apply these variables, each once."""
     return sorted({tag for name in changed for prefix, tags in TAGS.items() if name.startswith(prefix) for tag in tags})
+
+
+@dataclass
+class Switch:
+    """A change of what is deployed that is under way."""
+
+    wanted: dict[str, Any]
+    playbook: Playbook
 
 
 class Deployment:
@@ -36,27 +45,44 @@ class Deployment:
     def __init__(self, ansible: Ansible, grid: Grid) -> None:
         self._ansible = ansible
         self._applied: dict[str, Any] | None = None
+        self._under_way: Switch | None = None
         self.fixed = _fixed(grid)
 
     def deploy(self, on_task: Callable[[str], None]) -> None:
         """Deploy everything with all servers up; raises DeployFailed."""
+        self.drop()
         self._ansible.run("site.yml", self.fixed, on_task=on_task)
         self._applied = dict(self.fixed)  # and all servers, which no cell need ask for
 
+    def prepare(self, cell: Cell) -> Playbook | None:
+        """Have the switch to a cell do all it can without touching a host; None when there is nothing to do."""
+        self.drop()
+        wanted, changed = self._difference(cell)
+        if changed:
+            self._under_way = self._start(wanted, tags_for(changed), held=True)
+        return self._under_way.playbook if self._under_way else None
+
+    def begin(self, cell: Cell) -> None:
+        """Begin the switch to a cell, whose end `switch` waits for."""
+        wanted, changed = self._difference(cell)
+        if self._under_way and self._under_way.wanted == wanted:
+            self._under_way.playbook.let_go()
+            return
+        self.drop()
+        if changed:
+            self._under_way = self._start(wanted, tags_for(changed))
+
     def switch(self, cell: Cell) -> None:
         """Bring up a cell's topology, changing only what differs; raises DeployFailed."""
-        wanted: dict[str, Any] = {**self.fixed, "study_servers": cell.servers, **cell.variables}
-        before = self._applied
-        if before is None:
-            changed = {"study_servers", *cell.variables}
-        else:
-            changed = {name for name in wanted if before.get(name, object()) != wanted[name]}
-        if changed:
-            self._apply(wanted, tags_for(changed))
+        self.begin(cell)
+        self._finish()
 
     def repair(self) -> None:
         """Start again what died, with the variables of the last cell; raises DeployFailed."""
-        self._apply(self._applied or self.fixed, ["ml_server_service", "nginx_lb", "locust", *NGRINDER_REPAIR])
+        self.drop()
+        tags = ["ml_server_service", "nginx_lb", "locust", *NGRINDER_REPAIR]
+        self._under_way = self._start(self._applied or self.fixed, tags)
+        self._finish()
 
     def play(self, factor: float) -> None:
         """Play slower by a factor from now on."""
@@ -69,16 +95,38 @@ class Deployment:
         """Change a variable for everything that follows."""
         self.fixed[name] = value
 
-    def _apply(self, wanted: dict[str, Any], tags: list[str]) -> None:
+    def drop(self) -> None:
+        """End a switch that is under way; nobody knows then how far it came, unless it was held."""
+        if self._under_way:
+            switch, self._under_way = self._under_way, None
+            if switch.playbook.may_have_changed:
+                self._applied = None
+            switch.playbook.drop()
+
+    def _difference(self, cell: Cell) -> tuple[dict[str, Any], list[str]]:
+        """All variables of a cell, and the names of those that are not applied."""
+        wanted: dict[str, Any] = {**self.fixed, "study_servers": cell.servers, **cell.variables}
+        before = self._applied
+        if before is None:
+            return wanted, ["study_servers", *cell.variables]
+        return wanted, [name for name in wanted if before.get(name, object()) != wanted[name]]
+
+    def _start(self, wanted: dict[str, Any], tags: list[str], held: bool = False) -> Switch:
         # The balancer's own playbook reads faster than the one that imports all three.
         only_balancer = all(tag.startswith("nginx_lb") for tag in tags)
         playbook = "playbooks/deploy-balancer.yml" if only_balancer else "playbooks/switch-topology.yml"
+        return Switch(dict(wanted), Playbook(self._ansible, playbook, wanted, tags, held))
+
+    def _finish(self) -> None:
+        switch, self._under_way = self._under_way, None
+        if switch is None:
+            return
         try:
-            self._ansible.run(playbook, wanted, tags=tags, timeout_s=180.0)
+            switch.playbook.wait(180.0)
         except DeployFailed:
             self._applied = None  # nobody knows how far it came
             raise
-        self._applied = dict(wanted)
+        self._applied = switch.wanted
 
 
 def _fixed(grid: Grid) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-NETWORK_FILES = ("/proc/net/netstat", "/proc/net/snmp", "/proc/net/sockstat")
+NAMESPACE_FILES = ("net/netstat", "net/snmp", "net/sockstat")  # of any process in it, below /proc/<pid>
+NETWORK_FILES = tuple(f"/proc/{file}" for file in NAMESPACE_FILES)
 KERNEL_COUNTERS = {"ListenOverflows": "listen_overflows", "RetransSegs": "retransmits", "OutSegs": "segments"}
 
 

@@ -25,6 +25,7 @@ from harness import (
     traffic,
     trial,
 )
+from harness.ahead import Ahead
 from harness.ansible import Ansible
 from harness.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
@@ -55,6 +56,7 @@ class Study:
         self._deployment = Deployment(self._ansible, setting.grid)
         if setting.slow_motion is not None:
             self._deployment.play(setting.slow_motion)
+        self._ahead = Ahead(self._deployment, setting.grid.load)
         self._plan = setting.planned
         self._load_ended: float | None = None
         self._record: dict[str, Any] = {}
@@ -93,6 +95,8 @@ class Study:
                             measured += 1
                         left = self._next_block()
             finally:
+                self._ahead.stop()
+                self._deployment.drop()
                 ended = datetime.now(UTC)
                 self._record["runs"].append(
                     {
@@ -215,6 +219,7 @@ class Study:
         self._setting = self._setting.played(chosen.factor)
         self._grid = self._setting.grid
         self._deployment.play(chosen.factor)
+        self._ahead = Ahead(self._deployment, self._grid.load)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
         self._tell(Step(told, time.monotonic() - began))
         for sentence in self._setting.motion():
@@ -244,13 +249,21 @@ class Study:
             if self._load_ended is not None:
                 overhead.append(started_at - self._load_ended)
             self._tell(TrialStarted(planned.path, position, len(self._plan), self._grid.load.duration))
+            if rest:
+                self._ahead.load_started(rest[0].cell, started_at)
+
+        def on_read(all_running: bool) -> None:
+            self._ahead.stop()
+            if rest and all_running:  # else a repair comes first
+                self._deployment.begin(rest[0].cell)
 
         try:
             bench.reach.mend()
             self._deployment.switch(planned.cell)
-            data = trial.run(bench, planned, position, on_start)
+            data = trial.run(bench, planned, position, on_start, on_read)
             self._load_ended = data.ended_at
         except (TrialFailed, CannotRun) as error:
+            self._ahead.stop()
             log.warning("%s: %s", planned.path, error)
             data = TrialData(trial.failed_record(planned, position, str(error)), [], [], [])
             self._load_ended = None

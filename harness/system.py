@@ -44,7 +44,7 @@ def check_all() -> list[Check]:
 
 def check_programs() -> list[Check]:
     """What can be installed and started, whatever the hosts."""
-    return [_engine(), _hierarchies(), _pango(), _bootstrapper(), _ssh()]
+    return [_engine(), _command(), _hierarchies(), _pango(), _bootstrapper(), _ssh()]
 
 
 def _on_debian() -> bool:
@@ -81,6 +81,12 @@ def _engine() -> Check:
         "",
         _install("docker.io iptables", "install and start Docker (on macOS: brew install --cask docker)"),
     )
+
+
+def _command() -> Check:
+    name = "docker, the command by which the balancer's configuration is applied"
+    package = "docker-cli" if shutil.which("dockerd") else "docker.io"
+    return Check(name, shutil.which("docker") or "", _install(package, "install Docker's command line"))
 
 
 def _hierarchies() -> Check:

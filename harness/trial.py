@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from harness import observation, stats
+from harness import observation, readings, stats
 from harness.assessment import assess
-from harness.inventory import Host
 from harness.plan import PlannedTrial
 from harness.results import BalancerSample, TrialData, TrialRecord
 from harness.traffic import Bench, load_spec, play, verify
 from harness.watch import Watcher
 
 
-def served(bench: Bench, servers: list[Host], trial: str, successes: int) -> dict[str, dict[str, int] | None]:
-    """The servers' own counts, read once they are idle."""
-    limit = time.monotonic() + 3.0
-    while True:
-        counted = {server.name: bench.probes.served(server, trial) for server in servers}
-        known = [by for by in counted.values() if by is not None]
-        if not known or sum(sum(by.values()) for by in known) >= successes or time.monotonic() > limit:
-            return counted
-        bench.wait(0.2)
+def run(
+    bench: Bench,
+    planned: PlannedTrial,
+    position: int,
+    on_start: Callable[[float], None],
+    on_read: Callable[[bool], None],
+) -> TrialData:
+    """Carry out one trial on a topology that is up; raises TrialFailed when that is not possible.
 
-
-def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[float], None]) -> TrialData:
-    """Carry out one trial on a topology that is up; raises TrialFailed when that is not possible."""
+    `on_start` is told when the load's second 0 is. `on_read` is called once nothing more is read of the hosts,
+    with whether all containers run: from then on they may be changed.
+    """
     grid, cell = bench.grid, planned.cell
     servers = bench.inventory.servers[: cell.servers]
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
@@ -47,7 +44,6 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         got, result = play(bench, spec, started)
     finally:
         watched = [watcher.stop() for watcher in watchers]
-    after = bench.probes.states()
     seen = watched[0]
     window_to_s = observation.window_end_s(spec.duration_s, len(got.samples), got.stopped_s)
     at = got.started_at
@@ -55,9 +51,10 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
     generator = bench.inventory.generator.name
     ahead_s = seen.offset_s(bench.inventory.balancer.name) - seen.offset_s(generator)
     begin = at + ahead_s
-    summary = bench.probes.balancer_summary(
-        trial, begin, begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1)
-    )
+    window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
+    successes = sum(sample.completed for sample in got.samples)
+    said = readings.read(bench, servers, trial, seen, at, successes, (begin, *window))
+    after, summary = said.after, said.summary
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
     first_s = {event: round(when + 0.5 - begin, 1) or 0.0 for event, when in summary.pop("events_at", {}).items()}
@@ -70,6 +67,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         for server in servers
         if got.stopped_s is not None and server.name not in dead and not bench.probes.ready(server, grid.service.health)
     ]
+    on_read(all(state.running for state in after.values()))
     record = TrialRecord(
         id=trial,
         cell=cell.by_name,
@@ -83,7 +81,7 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
         counters={
             "generator": {"errors": dict(result.errors), "workers": result.workers},
             "balancer": {**summary, "events_first_s": first_s},
-            "servers": served(bench, servers, trial, sum(s.completed for s in got.samples)),
+            "servers": said.served,
         },
         hosts=states,
         facts={
@@ -97,8 +95,8 @@ def run(bench: Bench, planned: PlannedTrial, position: int, on_start: Callable[[
             "kind": bench.inventory.kind,
             "ceiling": bench.ceiling_per_s,
             "placed": bench.probes.placed(),
-            "network": seen.network_counters(),
-            "logged": {server.name: bench.probes.logged(server, at) for server in servers},
+            "network": said.network,
+            "logged": said.logged,
             "cpu_models": bench.cpu_models,
             "slots": seen.slots(),
         },

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,35 @@ def test_what_fails_is_done_another_way(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(bootstrap, "commands", lambda *_: [ways])
     bootstrap.make(root, dev=False)
     assert (root / "made").exists()
+
+
+def test_what_was_installed_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the machine's Pythons are told to keep no bytecode; Ansible takes twice as long without."""
+    root = fake_root(tmp_path)
+    packages = root / ".venv" / "lib" / "python3" / "site-packages"
+    for name in ("used", "ansible_collections"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "module.py").write_text("")
+    (root / ".venv" / "bin").mkdir()
+    (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(bootstrap, "commands", lambda *_: [])
+    bootstrap.make(root, dev=False)
+    for _ in range(200):
+        compiled = list(packages.rglob("*.pyc"))
+        if compiled:
+            break
+        time.sleep(0.1)
+    assert [file.parent.parent.name for file in compiled] == ["used"]
+
+
+def test_processes_of_a_study_keep_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    bootstrap.allow_bytecode()
+    assert not sys.dont_write_bytecode
+    child = [sys.executable, "-c", "import sys; raise SystemExit(sys.dont_write_bytecode)"]
+    assert subprocess.run(child, check=False).returncode == 0
 
 
 def test_the_locked_uv_is_installed_with_its_hashes(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""The switch to the next cell, made ready while the load of the one before runs."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+from harness.deployment import Deployment
+from harness.grid import Cell
+from harness.gridmodel import Load
+
+LOOK_EVERY_S = 0.02
+
+
+class Ahead:
+    """Has the next switch started and waiting by the time it may be made.
+
+    Nothing of it runs while a steady window lasts: it is made ready in the time before the window where that
+    is surely long enough, else from the window's end on. Nothing is changed before `stop`.
+    """
+
+    def __init__(self, deployment: Deployment, load: Load) -> None:
+        self._deployment = deployment
+        self._load = load
+        self._takes_s = math.inf  # to be ready, when last seen
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def load_started(self, cell: Cell, started_at: float) -> None:
+        """Make the switch to `cell` ready; second 0 of the load that runs is at `started_at`, a Unix time."""
+        self._over = threading.Event()
+        threading.Thread(target=self._make_ready, args=(cell, started_at, self._over), daemon=True).start()
+
+    def stop(self) -> None:
+        """The load is over; from now on what is ready, or soon will be, is its caller's."""
+        with self._lock:
+            self._over.set()
+
+    def _make_ready(self, cell: Cell, started_at: float, over: threading.Event) -> None:
+        window_at = started_at + self._load.window_from_s
+        early = time.time() + 2 * self._takes_s < window_at
+        if not early and over.wait(max(0.0, started_at + self._load.duration - time.time())):
+            return
+        with self._lock:
+            if over.is_set():
+                return
+            began = time.monotonic()
+            playbook = self._deployment.prepare(cell)
+        while playbook is not None and playbook.runs:
+            if playbook.is_ready:
+                self._takes_s = time.monotonic() - began
+                return
+            if early and time.time() > window_at:
+                self._takes_s = math.inf
+                with self._lock:
+                    if not over.is_set():
+                        self._deployment.drop()
+                return
+            time.sleep(LOOK_EVERY_S)
