@@ -50,7 +50,7 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
             alike.setdefault((rank, cell.outcome, cell.cause, cell.next_step), []).append(cell_name(cell))
     found = []
     for (rank, outcome, cause, next_step), names in sorted(alike.items()):
-        who = text.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
+        who = _listed(names)
         if rank == 0:
             found.append(f"{who}: not measured yet. Run the same command again.")
         elif rank == 1:
@@ -61,14 +61,21 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
 
 
 def _lost_trials(cells: list[CellSummary]) -> list[str]:
-    """Trials that count for nothing in cells that have others, with the first one's reason."""
-    found = []
+    """Trials that count for nothing in cells that have others, those of one reason together."""
+    alike: dict[tuple[str, str], list[CellSummary]] = {}
     for cell in cells:
         if cell.usable and cell.lost_cause:
-            lost = cell.trials - cell.usable
-            how_many = f"{lost} of {cell.trials} trials {'counts' if lost == 1 else 'count'} for nothing"
-            found.append(f"{cell_name(cell)}: {how_many}. {_told(cell.lost_cause, cell.lost_next_step)}")
+            alike.setdefault((cell.lost_cause, cell.lost_next_step), []).append(cell)
+    found = []
+    for (cause, next_step), members in alike.items():
+        lost = sum(cell.trials - cell.usable for cell in members)
+        of = f"{lost} of {sum(cell.trials for cell in members)} trials {'counts' if lost == 1 else 'count'} for nothing"
+        found.append(f"{_listed([cell_name(cell) for cell in members])}: {of}. {_told(cause, next_step)}")
     return found
+
+
+def _listed(names: list[str]) -> str:
+    return text.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
 
 
 def _imprecise(study: dict[str, Any]) -> list[str]:
@@ -80,27 +87,27 @@ def _imprecise(study: dict[str, Any]) -> list[str]:
 
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
-    """How many users a step would need that found no load (asymptotic bound, 20 % above saturation)."""
+    """How many users it would take where servers found no load (asymptotic bound, 20 % above saturation)."""
     saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == "server"]
-    found = []
+    idle: dict[str, list[Gain]] = {}
     for gain in gains:
-        if gain.kind != "not_measurable" or not gain.reason.startswith("no more load"):
-            continue
-        advice = "Use more users or less think time to load it."
+        if gain.kind == "not_measurable" and gain.reason.startswith("no more load"):
+            idle.setdefault(load_name(gain.others), []).append(gain)
+    found = []
+    for load, steps in idle.items():
+        few, many = steps[0].from_servers, steps[-1].to_servers
+        advice = "use more users or less think time to load them"
         if saturated:
-            users = text.round_up(1.2 * gain.to_servers * max(saturated) * think_s, 100)
-            advice = f"From about {users} users on it would be loaded."
-        found.append(
-            f"At {load_name(gain.others)} the step from {gain.from_servers} to {gain.to_servers} servers says nothing "
-            f"about the servers: {gain.reason.split(': ', 1)[-1]}. {advice}"
-        )
+            users = text.round_up(1.2 * many * max(saturated) * think_s, 100)
+            advice = f"from about {users} users on {many} would be loaded"
+        found.append(f"At {load} more than {text.count(few, 'server')} had nothing to do; {advice}.")
     return found
 
 
 def _next_limits(cells: list[CellSummary]) -> list[str]:
     return [
-        f"{cell_name(cell)} {'was' if cell.servers == 1 else 'were'} limited by {cell.verdict}; the next limit is "
-        f"{cell.next_limit}: another server would find little more to do there."
+        f"At {load_name(cell.others)} a server beyond {cell.servers} would find little more to "
+        f"do: the next limit is {cell.next_limit}."
         for cell in cells
         if cell.usable and cell.next_limit
     ]
