@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import instrument
+from harness import instrument, precision
 from harness.cells import Summary
 from harness.gains import Gain
 from harness.summary import CellSummary
@@ -13,20 +13,22 @@ from report import format as text
 from report.parts import cell_name
 
 MOST = 5
+WIDE, AIM = 0.10, 0.05  # half widths: from where on an interval is called wide, and what would be narrow
 
 
 def findings(summary: Summary, study: dict[str, Any]) -> list[str]:
     """At most five findings, ordered by weight, each with what to do; `study` is study.json."""
     gains, cells = summary.gains, summary.cells
+    imprecise = _imprecise(summary, study)
     found = [
         *_checked(summary),
         *_lost_cells(cells),
         *_lost_trials(cells),
         *(_told(finding.cause, finding.next_step) for finding in summary.findings),
-        *_imprecise(study),
+        *imprecise,
         *_too_little_load(gains, cells, summary.grid.load.think_time),
         *_next_limits(cells),
-        *_noise(gains),
+        *([] if imprecise else _wide(summary)),
     ]
     return found[:MOST] or ["Every cell was measured and limited by what it should be."]
 
@@ -78,12 +80,44 @@ def _listed(names: list[str]) -> str:
     return text.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
 
 
-def _imprecise(study: dict[str, Any]) -> list[str]:
+def _widest(gains: list[Gain]) -> Gain | None:
+    wide = [gain for gain in gains if gain.kind == "gain" and gain.ratio and gain.ratio.half_width]
+    return max(wide, key=lambda gain: (gain.ratio and gain.ratio.half_width) or 0, default=None)
+
+
+def _imprecise(summary: Summary, study: dict[str, Any]) -> list[str]:
     """Gains that stayed wider than asked for when the most blocks were measured (rule E16)."""
-    decision = (study.get("stopping") or {}).get("decision") or {}
+    stopping = study.get("stopping") or {}
+    decision = stopping.get("decision") or {}
     if not decision.get("imprecise"):
         return []
-    return [_told(f"imprecise: {decision['why']}", "a larger max of repeats, or longer trials, make them narrower")]
+    narrower = _narrower(summary, _widest(summary.gains), stopping.get("until") or AIM)
+    return [_told(f"imprecise: {decision['why']}", narrower)]
+
+
+def _wide(summary: Summary) -> list[str]:
+    """Gains that are wide without any rule that bounds them."""
+    worst = _widest(summary.gains)
+    half = worst.ratio.half_width if worst and worst.ratio else None
+    if half is None or half < WIDE:
+        return []
+    return [_told(f"the intervals are up to ±{text.percent(half)} wide", _narrower(summary, worst, AIM))]
+
+
+def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
+    """What would make them narrower, by what the trials say."""
+    told = []
+    if summary.between is not None:
+        share, help_ = summary.between, "does not help"
+        where = "between trials"
+        if share < 1 / 2:
+            share, where, help_ = 1 - share, "within trials", "helps"
+        told.append(f"{text.percent(share)} of the variance lies {where}, where making them longer {help_}")
+    if worst is not None:
+        needed = precision.blocks_for(worst, aim)
+        blocks = "more blocks than anybody measures" if needed is None else f"about {text.count(needed, 'block')}"
+        told.append(f"±{text.percent(aim)} would take {blocks}")
+    return "; ".join(told)
 
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
@@ -111,21 +145,6 @@ def _next_limits(cells: list[CellSummary]) -> list[str]:
         for cell in cells
         if cell.usable and cell.next_limit
     ]
-
-
-def _noise(gains: list[Gain]) -> list[str]:
-    wide = [g for g in gains if g.ratio and g.ratio.low and g.ratio.high and g.kind == "gain"]
-    if not wide:
-        return []
-    worst = max(
-        wide,
-        key=lambda g: (g.ratio.high - g.ratio.low) / g.ratio.value if g.ratio and g.ratio.high and g.ratio.low else 0,
-    )
-    assert worst.ratio is not None  # noqa: S101 - filtered above
-    half = ((worst.ratio.high or 0) - (worst.ratio.low or 0)) / 2 / worst.ratio.value
-    if half < 0.1:
-        return []
-    return [f"The intervals are up to ±{text.percent(half)} wide. More repeats or longer trials make them narrower."]
 
 
 def _capital(sentence: str) -> str:
