@@ -45,6 +45,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "drift": derived.drift(seen),
             "steady_from_s": stats.mser_cut_s(data.samples),
             "foreign_cpu": {name: derived.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
+            "cpu_ms_per_request": derived.cpu_ms_per_request(seen),
             "retransmitted": derived.retransmitted(seen),
             "moments": moments.of_trial(seen),
             "of_ceiling": rate / seen.ceiling if rate is not None and seen.ceiling else None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness import blocks, intervals, scalability, search
+from harness import blocks, intervals, precision, scalability, search, speed
 from harness.errors import BadInput
 from harness.findings import Finding
 from harness.gains import Gain, all_gains, at_saturation, together
@@ -29,6 +29,8 @@ class Summary:
     findings: list[Finding] = field(default_factory=list)  # of the whole study (rule E20)
     sentinel: Interval | None = None  # last trial of each block against its first, the same cell
     laws: dict[str, scalability.Law] = field(default_factory=dict)  # by load (rule E19)
+    between: float | None = None  # share of a trial's variance that lies between trials
+    speed: speed.Speed | None = None  # of the machines (rule E22)
     limits: list[search.Limit] = field(default_factory=list)  # of each topology, where the grid searches
 
 
@@ -82,7 +84,10 @@ def summarise_records(
     gains = all_gains(found, grid.evidence)
     gains += at_saturation([cell for cell in found if cell.cell in own], found, grid.evidence)
     searched = search.limits(grid, records) if grid.search is not None else []
-    return Summary(grid, found, together(gains), noise, findings, again, _laws(found), searched)
+    machines = speed.of_trials(records)
+    findings += speed.watch(machines, speed.widest(gains, found), grid.evidence)
+    between = precision.between_share(noise, found, records)
+    return Summary(grid, found, together(gains), noise, findings, again, _laws(found), between, machines, searched)
 
 
 def _noise(

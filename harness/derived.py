@@ -47,6 +47,20 @@ def cores_used(seen: Observation, host: str) -> float | None:
     return sum(rows) / len(rows) if rows else None
 
 
+def cpu_ms_per_request(seen: Observation) -> dict[str, float | None]:
+    """What a request, answered well or not, cost each role in CPU time in the window (rule E22); None if not read."""
+    asked = sum(s.completed + s.failed for s in seen.window)
+    roles = {"generator": seen.generators, "balancer": [seen.balancer_host], "servers": list(seen.expected)}
+    found: dict[str, float | None] = {}
+    for role, hosts in roles.items():
+        used = [cores_used(seen, host) for host in hosts]
+        known = [cores for cores in used if cores is not None]
+        # fsum, because hosts stand in another order once they were written and read again.
+        whole = asked > 0 and len(known) == len(used)
+        found[role] = math.fsum(known) * 1000 * len(seen.window) / asked if whole else None
+    return found
+
+
 def in_window(seen: Observation, t_s: float) -> bool:
     """Whether a reading of the second that ends at `t_s` lies in the window."""
     return seen.window_from_s <= t_s - 1 and t_s <= seen.window_to_s

@@ -132,21 +132,20 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
     if ratio is None:
         return "none", "no block holds a usable trial of both"
     if smaller.verdict == "users":
-        share = f" ({percent(smaller.of_users_bound)} of what they can ask for)" if smaller.of_users_bound else ""
-        return "not_measurable", (
-            f"no more load to serve: {servers(smaller.servers)} already answered all that these users asked for{share}"
-        )
+        share = percent(smaller.of_users_bound) if smaller.of_users_bound else "all"
+        return "not_measurable", f"no more load: {_answer(smaller)} {share} of what these users can ask for"
     if smaller.verdict != "server":
         return "not_measurable", f"{limited(smaller)}: {smaller.verdict_why}"
     if larger.verdict == "users":
-        share = f", to {percent(larger.of_users_bound)} of what they can ask for" if larger.of_users_bound else ""
-        return (
-            "floor",
-            f"{servers(larger.servers)} served all that these users asked for{share}: this load cannot show more",
-        )
+        share = percent(larger.of_users_bound) if larger.of_users_bound else "all"
+        return "floor", f"{_answer(larger)} {share} of what these users can ask for"
     if larger.verdict != "server":
         return "floor", f"{limited(larger)}: {larger.verdict_why}"
     return "gain", f"next limit: {larger.next_limit}" if larger.next_limit else ""
+
+
+def _answer(cell: CellSummary) -> str:
+    return f"{servers(cell.servers)} {'answers' if cell.servers == 1 else 'answer'}"
 
 
 def limited(cell: CellSummary) -> str:

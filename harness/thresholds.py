@@ -65,6 +65,7 @@ class Thresholds(BaseModel):
     sentinel: bool | None = Field(
         None, description="E20: repeat each block's first cell at its end; hosts only if unset"
     )
+    speed_span: Ratio = Field(1.25, description="E22: CPU time of a request, slowest against fastest of equal trials")
     linear_width: Share = Field(0.05, description="E17: half width that allows the word linear")
     ideal_least: Share = Field(
         0.001, description="E17: an interval as near to the ideal as this holds it, as requests are counted whole"

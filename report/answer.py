@@ -25,18 +25,23 @@ def answer(summary: Summary) -> list[str]:
     have in common: the tables hold the rest.
     """
     loads: dict[str, list[Gain]] = {}
-    for gain in summary.gains:
+    for gain in in_order(summary.gains):
         loads.setdefault(load_name(gain.others), []).append(gain)
     if not any(cell.usable for cell in summary.cells):
         return [_without_gains(summary.cells)]
     others = [_effect(effect) for effect in _told(effects.effects(summary.grid, summary.cells))]
     if not loads:
         return others or [_without_gains(summary.cells)]
-    ordered = [steps for _, steps in sorted(loads.items(), key=lambda item: -_users(item[1]))]
+    ordered = list(loads.values())
     if len(ordered) <= MOST_LOADS:
         return [_sentence(steps, summary) for steps in ordered] + others
     first, *between_, last = ordered
     return [_sentence(first, summary), _in_between(between_), _sentence(last, summary), *others]
+
+
+def in_order(gains: Sequence[Gain]) -> list[Gain]:
+    """Gains in the order in which they are told: those of the most users first."""
+    return sorted(gains, key=lambda gain: -_users([gain]))
 
 
 def _users(steps: Sequence[Gain]) -> int:

@@ -15,9 +15,9 @@ def markdown(report: Report, summary: Summary) -> str:
     """Answer, gains and objectives."""
     lines = [f"### {report.title}: how much more do more servers bring?", ""]
     lines += [*(f"**{sentence}**" for sentence in report.answer), ""]
-    for caption, table in report.gains:
-        lines += [f"{caption}:", "", _row(table.columns), _row(["---"] * len(table.columns))]
-        lines += [*(_row(row) for row in table.rows), ""]
+    if report.gains is not None:
+        lines += [_row(report.gains.columns), _row(["---"] * len(report.gains.columns))]
+        lines += [*(_row(row) for row in report.gains.rows), ""]
     lines += [*(f"- {finding}" for finding in report.findings), ""]
     judged = objectives.judge(summary)
     lines += [f"- {'met' if one.met else '**not met**'}: {one.text}" for one in judged]

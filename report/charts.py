@@ -75,7 +75,7 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
         limit = alt.Chart(_data("ceiling"))
         layers.append(limit.mark_rule(strokeWidth=0.8, color=theme.QUIET).encode(y=y))
         layers.append(limit.mark_text(align="left", dx=4, dy=-5, color=theme.QUIET).encode(x=x, y=y, text="label:N"))
-    chart = alt.layer(*layers).properties(width=PAPER_WIDTH, height=230)
+    chart = alt.layer(*layers).properties(width=PAPER_WIDTH, height=165)
     return _finish(
         chart, cells=cells, trials=trials, ideals=ideals, labels=labels, **({"ceiling": line} if line else {})
     )

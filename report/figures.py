@@ -15,7 +15,7 @@ from report.parts import Chart, anchor, anchor_of, by_cell, link
 
 MOST_LOADS, MOST_TOPOLOGIES, MOST_STEPS = 6, 10, 30  # that a chart can show and a reader can tell apart
 MOST_POINTS = 9_000  # that a page draws at once
-LABEL_HEIGHT = 0.065  # of the chart's height
+LABEL_HEIGHT = 0.085  # of the chart's height
 Rows = list[dict[str, Any]]
 Thing = TypeVar("Thing")
 
@@ -90,9 +90,8 @@ def headline(
         + "; ".join(
             f"{r['load']}, {text.count(r['servers'], 'server')}: {text.rate(r['tps'])} per second" for r in rows
         ),
-        "Mean successful requests per second in the steady window, by number of servers. Bars are 95 % intervals "
-        "over trials, dots single trials, the dotted line is the linear ideal from the smallest saturated topology."
-        + _left_out(shown, cells),
+        "Mean successful requests per second in the steady window. Bars are 95 % intervals over trials, dots single "
+        "trials; dotted: the linear ideal from the smallest saturated topology." + _left_out(shown, cells),
     )
 
 

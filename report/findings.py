@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import instrument
+from harness import instrument, precision
 from harness.cells import Summary
 from harness.gains import Gain
 from harness.summary import CellSummary
@@ -13,20 +13,22 @@ from report import format as text
 from report.parts import cell_name
 
 MOST = 5
+WIDE, AIM = 0.10, 0.05  # half widths: from where on an interval is called wide, and what would be narrow
 
 
 def findings(summary: Summary, study: dict[str, Any]) -> list[str]:
     """At most five findings, ordered by weight, each with what to do; `study` is study.json."""
     gains, cells = summary.gains, summary.cells
+    imprecise = _imprecise(summary, study)
     found = [
         *_checked(summary),
         *_lost_cells(cells),
         *_lost_trials(cells),
         *(_told(finding.cause, finding.next_step) for finding in summary.findings),
-        *_imprecise(study),
+        *imprecise,
         *_too_little_load(gains, cells, summary.grid.load.think_time),
         *_next_limits(cells),
-        *_noise(gains),
+        *([] if imprecise else _wide(summary)),
     ]
     return found[:MOST] or ["Every cell was measured and limited by what it should be."]
 
@@ -50,7 +52,7 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
             alike.setdefault((rank, cell.outcome, cell.cause, cell.next_step), []).append(cell_name(cell))
     found = []
     for (rank, outcome, cause, next_step), names in sorted(alike.items()):
-        who = text.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
+        who = _listed(names)
         if rank == 0:
             found.append(f"{who}: not measured yet. Run the same command again.")
         elif rank == 1:
@@ -61,64 +63,88 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
 
 
 def _lost_trials(cells: list[CellSummary]) -> list[str]:
-    """Trials that count for nothing in cells that have others, with the first one's reason."""
-    found = []
+    """Trials that count for nothing in cells that have others, those of one reason together."""
+    alike: dict[tuple[str, str], list[CellSummary]] = {}
     for cell in cells:
         if cell.usable and cell.lost_cause:
-            lost = cell.trials - cell.usable
-            how_many = f"{lost} of {cell.trials} trials {'counts' if lost == 1 else 'count'} for nothing"
-            found.append(f"{cell_name(cell)}: {how_many}. {_told(cell.lost_cause, cell.lost_next_step)}")
+            alike.setdefault((cell.lost_cause, cell.lost_next_step), []).append(cell)
+    found = []
+    for (cause, next_step), members in alike.items():
+        lost = sum(cell.trials - cell.usable for cell in members)
+        of = f"{lost} of {sum(cell.trials for cell in members)} trials {'counts' if lost == 1 else 'count'} for nothing"
+        found.append(f"{_listed([cell_name(cell) for cell in members])}: {of}. {_told(cause, next_step)}")
     return found
 
 
-def _imprecise(study: dict[str, Any]) -> list[str]:
+def _listed(names: list[str]) -> str:
+    return text.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
+
+
+def _widest(gains: list[Gain]) -> Gain | None:
+    wide = [gain for gain in gains if gain.kind == "gain" and gain.ratio and gain.ratio.half_width]
+    return max(wide, key=lambda gain: (gain.ratio and gain.ratio.half_width) or 0, default=None)
+
+
+def _imprecise(summary: Summary, study: dict[str, Any]) -> list[str]:
     """Gains that stayed wider than asked for when the most blocks were measured (rule E16)."""
-    decision = (study.get("stopping") or {}).get("decision") or {}
+    stopping = study.get("stopping") or {}
+    decision = stopping.get("decision") or {}
     if not decision.get("imprecise"):
         return []
-    return [_told(f"imprecise: {decision['why']}", "a larger max of repeats, or longer trials, make them narrower")]
+    narrower = _narrower(summary, _widest(summary.gains), stopping.get("until") or AIM)
+    return [_told(f"imprecise: {decision['why']}", narrower)]
+
+
+def _wide(summary: Summary) -> list[str]:
+    """Gains that are wide without any rule that bounds them."""
+    worst = _widest(summary.gains)
+    half = worst.ratio.half_width if worst and worst.ratio else None
+    if half is None or half < WIDE:
+        return []
+    return [_told(f"the intervals are up to ±{text.percent(half)} wide", _narrower(summary, worst, AIM))]
+
+
+def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
+    """What would make them narrower, by what the trials say."""
+    told = []
+    if summary.between is not None:
+        share, help_ = summary.between, "does not help"
+        where = "between trials"
+        if share < 1 / 2:
+            share, where, help_ = 1 - share, "within trials", "helps"
+        told.append(f"{text.percent(share)} of the variance lies {where}, where making them longer {help_}")
+    if worst is not None:
+        needed = precision.blocks_for(worst, aim)
+        blocks = "more blocks than anybody measures" if needed is None else f"about {text.count(needed, 'block')}"
+        told.append(f"±{text.percent(aim)} would take {blocks}")
+    return "; ".join(told)
 
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
-    """How many users a step would need that found no load (asymptotic bound, 20 % above saturation)."""
+    """How many users it would take where servers found no load (asymptotic bound, 20 % above saturation)."""
     saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == "server"]
-    found = []
+    idle: dict[str, list[Gain]] = {}
     for gain in gains:
-        if gain.kind != "not_measurable" or not gain.reason.startswith("no more load"):
-            continue
-        advice = "Use more users or less think time to load it."
+        if gain.kind == "not_measurable" and gain.reason.startswith("no more load"):
+            idle.setdefault(load_name(gain.others), []).append(gain)
+    found = []
+    for load, steps in idle.items():
+        few, many = steps[0].from_servers, steps[-1].to_servers
+        advice = "use more users or less think time to load them"
         if saturated:
-            users = text.round_up(1.2 * gain.to_servers * max(saturated) * think_s, 100)
-            advice = f"From about {users} users on it would be loaded."
-        found.append(
-            f"At {load_name(gain.others)} the step from {gain.from_servers} to {gain.to_servers} servers says nothing "
-            f"about the servers: {gain.reason.split(': ', 1)[-1]}. {advice}"
-        )
+            users = text.round_up(1.2 * many * max(saturated) * think_s, 100)
+            advice = f"from about {users} users on {many} would be loaded"
+        found.append(f"At {load} more than {text.count(few, 'server')} had nothing to do; {advice}.")
     return found
 
 
 def _next_limits(cells: list[CellSummary]) -> list[str]:
     return [
-        f"{cell_name(cell)} {'was' if cell.servers == 1 else 'were'} limited by {cell.verdict}; the next limit is "
-        f"{cell.next_limit}: another server would find little more to do there."
+        f"At {load_name(cell.others)} a server beyond {cell.servers} would find little more to "
+        f"do: the next limit is {cell.next_limit}."
         for cell in cells
         if cell.usable and cell.next_limit
     ]
-
-
-def _noise(gains: list[Gain]) -> list[str]:
-    wide = [g for g in gains if g.ratio and g.ratio.low and g.ratio.high and g.kind == "gain"]
-    if not wide:
-        return []
-    worst = max(
-        wide,
-        key=lambda g: (g.ratio.high - g.ratio.low) / g.ratio.value if g.ratio and g.ratio.high and g.ratio.low else 0,
-    )
-    assert worst.ratio is not None  # noqa: S101 - filtered above
-    half = ((worst.ratio.high or 0) - (worst.ratio.low or 0)) / 2 / worst.ratio.value
-    if half < 0.1:
-        return []
-    return [f"The intervals are up to ±{text.percent(half)} wide. More repeats or longer trials make them narrower."]
 
 
 def _capital(sentence: str) -> str:

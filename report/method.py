@@ -9,7 +9,7 @@ from harness.cells import Summary
 from harness.results import TrialData
 from harness.words import load_name
 from report import format as text
-from report import place
+from report import place, validity
 
 
 def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
@@ -43,6 +43,7 @@ def evidence(study: dict[str, Any], summary: Summary, trials: dict[str, TrialDat
     told = [
         ("Ceiling:", _ceiling(study.get("ceiling"))),
         ("Noise floor:", _noise(summary, trials)),
+        ("Machines’ own speed:", validity.speed_of(summary)),
         ("Instrument:", _instrument(study, summary)),
     ]
     return [(name, f"{said}.") for name, said in told if said]
@@ -167,6 +168,8 @@ def _noise(summary: Summary, trials: dict[str, TrialData]) -> str:
         f"a trial's throughput varies by {text.percent(summary.noise.spread, 1)} beside its block's drift; with "
         f"{text.count(k, 'block')} a gain below {least} cannot be told from none"
     )
+    if summary.between is not None:
+        told += f"; {text.percent(summary.between)} of its variance lies between trials, the rest within them"
     if summary.sentinel is not None:
         told += (
             f"; the same cell at the end of its block against the begin: {text.ratio(summary.sentinel)} "

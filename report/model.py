@@ -17,6 +17,8 @@ from report import answer, article, figures, findings, latency, limits, method, 
 from report import format as text
 from report.parts import Chart, Table
 
+MOST_LINES, LINE = 18, 34  # of the table of gains, with the findings below it on page 1; letters in its last column
+
 
 @dataclass(frozen=True)
 class Report:
@@ -31,7 +33,8 @@ class Report:
     where: str
     findings: list[str]
     headline: Chart | None
-    gains: list[tuple[str, Table]]
+    gains: Table | None
+    gains_first: bool  # before the findings: they leave room for those on page 1
     gain_plot: Chart | None
     series: Chart | None
     cells: Table
@@ -56,7 +59,7 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
 
     `study` is study.json, `trials` maps "<cell>/r<k>" to what was recorded.
     """
-    grid, cells, gains = summary.grid, summary.cells, summary.gains
+    grid, cells, gains = summary.grid, summary.cells, answer.in_order(summary.gains)
     planned, done = len(study["plan"]), sum(1 for where in study["plan"] if where in trials)
     # Probes of a search and sentinels stand in the table of all trials only.
     counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
@@ -72,7 +75,8 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         where=place.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
         headline=figures.headline(cells, counted, (study.get("ceiling") or {}).get("per_s")),
-        gains=sections.gain_tables(gains, cells),
+        gains=sections.gain_table(gains, cells),
+        gains_first=sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
         gain_plot=figures.gain_plot(gains),
         series=figures.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         cells=sections.cell_table(cells),

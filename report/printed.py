@@ -20,19 +20,24 @@ MOST_LOADS = 12
 
 def shortened(report: Report) -> Report:
     """What is printed of a very large study: of long tables some rows at even distances, which each one says."""
-    gains = evenly(report.gains, MOST_LOADS)
-    if len(gains) < len(report.gains):
-        last, table = gains[-1]
-        told = f"{len(gains)} of {len(report.gains)} loads, at even distances; gains.csv and report.html hold all."
-        gains[-1] = (last, replace(table, note=told))
     return replace(
         report,
-        gains=gains,
+        gains=report.gains and _some_loads(report.gains),
         limits=_short(report.limits, "report.html holds all"),
         cells=_short(report.cells, "cells.csv and report.html hold all"),
         latency=_short(report.latency, "cells.csv and report.html hold all"),
         trials=_short(report.trials, "report.html holds all", first=OUTCOME),
     )
+
+
+def _some_loads(gains: Table) -> Table:
+    """Of very many loads some, each with all of its steps."""
+    loads = list(dict.fromkeys(row[0] for row in gains.rows))
+    shown = evenly(loads, MOST_LOADS)
+    if len(shown) == len(loads):
+        return gains
+    told = f"{len(shown)} of {len(loads)} loads, at even distances; gains.csv and report.html hold all."
+    return gains.of([i for i, row in enumerate(gains.rows) if row[0] in shown], f"{told} {gains.note}".strip())
 
 
 OUTCOME = ("outcome", "ok")  # the column, and what needs no room in it

@@ -11,33 +11,37 @@ from harness.summary import CellSummary
 from harness.thresholds import Thresholds, overridden
 from harness.words import load_name
 from report import format as text
-from report.parts import Row, Table, anchor, cell_name, link
+from report.parts import Table, anchor, cell_name, link
+
+JOINT_SHOWN = 8  # more of them stand in gains.csv alone
 
 
-def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, Table]]:
-    """A table for each load; below it, where there are several, the intervals that hold together."""
-    joint = [gain for gain in gains if gain.jointly is not None]
+def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
+    """Every step of every load, in the order of `gains`; below it how sure all of them are together. None for none."""
+    if not gains:
+        return None
     verdicts = {(c.servers, load_name(c.others)): c.verdict for c in cells if c.usable}
-    found: dict[str, list[Row]] = {}
+    rows = []
     for gain in gains:
         load = load_name(gain.others)
         sides = [verdicts.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
         efficiency = text.percent(gain.efficiency)
-        word = gain.word + (f": {gain.reason}" if gain.reason else "")
-        found.setdefault(load, []).append(
+        rows.append(
             [
+                load,
                 f"{gain.from_servers} → {gain.to_servers}",
                 text.ratio(gain.ratio),
-                _interval(gain),
+                text.ratio_interval(gain.ratio),
                 text.ratio(gain.step_ideal),
                 f"≥ {efficiency}" if gain.kind == "floor" and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
                 " → ".join(sides),
-                word,
+                gain.word + (f": {gain.reason}" if gain.reason else ""),
             ]
         )
     columns = [
+        "load",
         "servers",
         "gain",
         "95 % interval",
@@ -48,29 +52,37 @@ def gain_tables(gains: list[Gain], cells: list[CellSummary]) -> list[tuple[str, 
         "limited by",
         "what may be said",
     ]
-    right = (1, 2, 3, 4, 5, 6)
-    return [(f"At {load}", Table(columns, rows, right, note=_together(joint, load))) for load, rows in found.items()]
+    note = " ".join(sentence for sentence in (_together(gains), _paired(gains)) if sentence)
+    return Table(columns, rows, (2, 3, 4, 5, 6, 7), note=note)
 
 
-def _together(joint: list[Gain], load: str) -> str:
-    """The joint intervals of one load's gains; empty where a study has a single one, which needs none."""
-    mine = [
-        f"{g.from_servers} → {g.to_servers} {text.ratio_interval(g.jointly)}".replace(" ", "\u00a0")
-        for g in joint
-        if load_name(g.others) == load
-    ]
-    if len(joint) < 2 or not mine:
+def _together(gains: list[Gain]) -> str:
+    """The intervals that hold jointly; empty where a study has a single one, which needs none."""
+    joint = [gain for gain in gains if gain.jointly is not None]
+    if len(joint) < 2:
         return ""
-    return (
-        f"Each interval is 95 % by itself. For all {len(joint)} gains of this study to hold together in 95 % they are "
-        f"wider: {', '.join(mine)}."
-    )
+    wider = _by_load([(gain, text.ratio_interval(gain.jointly)) for gain in joint])
+    where = f": {wider}" if len(joint) <= JOINT_SHOWN else " (in gains.csv)"
+    return f"Each interval is 95 % by itself; for all {len(joint)} to hold together in 95 % they are wider{where}."
 
 
-def _interval(gain: Gain) -> str:
-    """The interval; with few blocks that of the pair alone beside it."""
-    said = text.ratio_interval(gain.ratio)
-    return said if gain.ratio == gain.paired else f"{said}, paired t {text.ratio_interval(gain.paired)}"
+def _paired(gains: list[Gain]) -> str:
+    """With few blocks the intervals of the pairs alone, beside those that know the other cells' noise."""
+    moderated = [(gain, text.ratio_interval(gain.paired)) for gain in gains if gain.ratio != gain.paired]
+    if not moderated:
+        return ""
+    if len(moderated) > JOINT_SHOWN:
+        return "The intervals know the noise of the other cells too."
+    return f"By a paired t of these pairs alone: {_by_load(moderated)}."
+
+
+def _by_load(told: list[tuple[Gain, str]]) -> str:
+    """Intervals of steps, those of a load together."""
+    loads: dict[str, list[str]] = {}
+    for gain, interval in told:
+        step = f"{gain.from_servers} → {gain.to_servers} {interval}".replace(" ", "\u00a0")
+        loads.setdefault(load_name(gain.others), []).append(step)
+    return "; ".join(f"{load} {', '.join(steps)}" for load, steps in loads.items())
 
 
 def cell_table(cells: list[CellSummary]) -> Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness import speed
+from harness.cells import Summary
 from harness.results import TrialData, TrialRecord
 from harness.thresholds import Thresholds
 from report import format as text
@@ -85,3 +87,21 @@ def _figures(record: TrialRecord, where: str) -> list[float]:
         value = (record.verdict.get("figures", {}) if section == "verdict" else record.figures).get(name)
     values = value.values() if isinstance(value, dict) else [value]
     return [float(v) for v in values if v is not None]
+
+
+def speed_of(summary: Summary) -> str:
+    """Rule E22: by how much it changed, and whether that mattered."""
+    found, half = summary.speed, speed.widest(summary.gains, summary.cells)
+    if found is None:
+        return ""
+    told = (
+        f"CPU time per request was {found.span:.2f} times as much in the slowest trial ({found.slowest}) as in the "
+        f"fastest ({found.fastest}), each against its cell"
+    )
+    if found.span <= summary.grid.evidence.speed_span:
+        return told
+    if found.follows is not None:
+        told += f"; correlation with throughput {found.follows:.2f}".replace("-", "−")
+    if half is None or speed.mattered(found, half, summary.grid.evidence):
+        return told
+    return f"{told}; it did not matter to the intervals, which are within ±{text.percent(half, 1)}"

@@ -1,0 +1,156 @@
+"""The printed pages of studies of every shape: page 1 is whole, and no page break leaves anything alone."""
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable
+
+import pypdf
+import pytest
+
+from benchmarks.sample import unpack
+from harness.results import StudyDirectory
+from report import build, printed
+from report.model import Report
+from tests import pages
+from tests.builders import study
+
+Rates = dict[tuple[int, int], list[float | None]]
+
+
+def rates(
+    servers: int, loads: tuple[int, ...], repeats: int, refused: Callable[[int], bool] = lambda _: False
+) -> Rates:
+    """Throughput that grows as it does, with a little noise; some repeats refused."""
+    return {
+        (m, users): [None if refused(k) else 280 * m**0.93 * (1 + 0.01 * ((k * m) % 5 - 2)) for k in range(repeats)]
+        for users in loads
+        for m in range(1, servers + 1)
+    }
+
+
+def ordinary(directory: StudyDirectory) -> None:
+    """Three loads and three topologies: floors, gains and steps that found no load."""
+    limits = {(2, 500): "users", (3, 500): "users", (3, 1000): "users"}
+    study(directory, rates(3, (500, 1000, 2000), 5), limits=limits)
+
+
+CAUSES = (
+    "5.4 % fewer users were waiting or thinking than there are, so the generator itself kept them from asking",
+    "the generator’s event loop was late by 210 ms, which is more than 5 % of response and think time",
+    "server-2 died with exit code 137 and was started again 3.5 s later, while the others went on",
+)
+
+
+def crowded(directory: StudyDirectory) -> None:
+    """The same with as much to say as page 1 can hold: lost trials for several reasons, and a next limit."""
+    ordinary(directory)
+    for number, cause in enumerate(CAUSES, 1):
+        file = directory.path / "trials" / f"servers-{number}_vusers-1000" / "r2" / "trial.json"
+        step = "give the generator more CPU, or the study more hosts that generate load"
+        lost = {"rule": "E5", "severity": "refuse", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
+        said = json.loads(file.read_text())
+        said.update(outcome="refused", cause=cause, tps_mean=None, findings=[lost])
+        file.write_text(json.dumps(said))
+    for file in directory.path.glob("trials/servers-3_vusers-2000/*/trial.json"):
+        said = json.loads(file.read_text())
+        said["verdict"]["next_limit"] = "users (89 % of what they can ask for)"
+        file.write_text(json.dumps(said))
+
+
+def half(directory: StudyDirectory) -> None:
+    study(directory, rates(3, (1000, 2000), 5))
+    shutil.rmtree(directory.path / "trials" / "servers-3_vusers-2000")
+    for cell in (directory.path / "trials").iterdir():
+        shutil.rmtree(cell / "r5")
+
+
+STUDIES: dict[str, Callable[[StudyDirectory], object]] = {
+    "ordinary": ordinary,
+    "crowded": crowded,
+    "one load": lambda d: study(d, rates(3, (1000,), 5)),
+    "six topologies": lambda d: study(d, rates(6, (1000, 2000), 5)),
+    "few blocks": lambda d: study(d, rates(3, (1000, 2000), 3)),
+    "half finished": half,
+    "all refused": lambda d: study(d, rates(2, (1000, 2000), 4, refused=lambda _: True)),
+    "some refused": lambda d: study(d, rates(3, (1000, 2000), 7, refused=lambda k: k in (1, 4))),
+    "long tables": lambda d: study(d, rates(4, (500, 1000, 1500, 2000), 11)),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Report, bytes]]:
+    """A study's report and its PDF, by its name; all were measured where the sample was."""
+    known: dict[str, tuple[Report, bytes]] = {}
+    sample = unpack(tmp_path_factory.mktemp("sample"))
+
+    def get(name: str) -> tuple[Report, bytes]:
+        if name not in known:
+            directory = sample
+            if name != "sample":
+                directory = StudyDirectory(tmp_path_factory.mktemp("pages") / "study-0123abcd")
+                STUDIES[name](directory)
+                place = {key: (sample.read_json("study.json") or {})[key] for key in ("environment", "ceiling")}
+                directory.write_json("study.json", {**(directory.read_json("study.json") or {}), **place})
+            report, _ = build.model_of(directory)
+            known[name] = (report, printed.pdf(report))
+        return known[name]
+
+    return get
+
+
+def dense(text: str) -> str:
+    """Without spaces: a table's lines end where they must."""
+    return re.sub(r"[\s\u00a0]+", "", text)
+
+
+@pytest.mark.parametrize("name", ["sample", *STUDIES])
+def test_no_page_break_leaves_anything_alone(made: Callable[[str], tuple[Report, bytes]], name: str) -> None:
+    """Headings, rows, terms: each has its own beside it, and only the last page may be nearly empty."""
+    assert pages.faults(pages.read(made(name)[1])) == []
+
+
+@pytest.mark.parametrize("name", ["sample", *STUDIES])
+def test_page_one_holds_what_a_decision_takes(made: Callable[[str], tuple[Report, bytes]], name: str) -> None:
+    """The answer, the chart, the findings and where; and every gain, as long as there are not very many."""
+    report, content = made(name)
+    first = dense(pypdf.PdfReader(io.BytesIO(content)).pages[0].extract_text())
+    for sentence in [*report.answer, *report.findings, report.where, *report.progress]:
+        assert dense(sentence) in first
+    assert pages.read(content)[0].blocks[0][0] in ("/P", "/H1")
+    if report.headline is not None:
+        assert any(tag == "/Figure" for tag, _ in pages.read(content)[0].blocks)
+    if report.gains is not None and report.gains_first:
+        for row in report.gains.rows:
+            assert dense("".join(row[:3])) in first
+        assert dense(report.gains.note) in first
+
+
+def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], tuple[Report, bytes]]) -> None:
+    report, _ = made("ordinary")
+    assert report.gains is not None
+    assert report.answer[0].startswith("At 2000 users")
+    assert list(dict.fromkeys(row[0] for row in report.gains.rows)) == ["2000 users", "1000 users", "500 users"]
+
+
+def test_a_crowded_page_one_has_a_line_to_spare(made: Callable[[str], tuple[Report, bytes]]) -> None:
+    report, content = made("crowded")
+    first = pages.read(content)[0]
+    assert len(report.findings) == 5
+    assert [tag for tag, _ in first.blocks][-1] == "/P"
+    line, height = 14, 842 - 33 * 72 / 25.4  # points
+    assert first.full < 1 - line / height
+
+
+def test_a_fault_is_found() -> None:
+    """The walk itself: each of its faults, on pages that have it."""
+    whole = pages.Page([("/H2", []), ("/Table", [3, 3, 3])], 0.9)
+    assert pages.faults([whole, pages.Page([("/Table", [3]), ("/P", [])], 0.5)]) == [
+        "page 2: a single row of a table at its head"
+    ]
+    assert pages.faults([pages.Page([("/P", []), ("/H2", [])], 0.2), whole]) == [
+        "page 1: only 20% full",
+        "page 1: a heading at its foot, apart from what follows",
+    ]
+    assert pages.faults([pages.Page([("/L", [2, 1])], 0.9), whole]) == ["page 1: a term apart from its text"]
