@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
-import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import (
-    ceiling,
-    engines,
-    instrument,
-    lab,
-    limits,
-    plan,
-    probes,
-    provenance,
-    search,
-    slow_motion,
-    traffic,
-    trial,
-)
+from harness import plan, search, traffic, trial
 from harness.ahead import Ahead
 from harness.ansible import Ansible
 from harness.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
-from harness.events import Doing, Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.findings import Finding
-from harness.grid import Cell
 from harness.plan import PlannedTrial
+from harness.preparation import Preparation
 from harness.reach import Reach
 from harness.results import FORMAT, TrialData, TrialRecord
 from harness.setting import Setting
@@ -152,93 +137,15 @@ class Study:
         }
 
     def _prepare(self, reach: Reach) -> traffic.Bench:
-        """Deploy everything, find the speed that this machine can play, and record where this is.
-
-        Nothing of it is recorded unless all of it went well.
-        """
-        found: dict[str, Any] = {}
-        if self._setting.slow_motion is None:
-            slow_motion.check_possible(self._setting.most_asked_per_s)
-        self._share_out(found)
-        self._deploy()
-        reach.mend()
-        reader = probes.Probes(self._inventory, reach, engines.services(self._grid, self._inventory))
-        engine = engines.connect(self._grid, self._inventory, reach)
-        bench = traffic.Bench(self._grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
-        traffic.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
-        if self._setting.lab is not None and not self._record.get("slow_motion"):
-            bench = self._choose_speed(bench, found)
-        if self._grid.evidence.ceiling and not self._record.get("ceiling"):
-            self._measure_ceiling(bench, found)
-        if self._setting.lab is not None and not self._setting.lab.paced:
-            caps = {name: state.cpus for name, state in reader.states().items()}
-            lab.check_caps(caps, os.cpu_count() or 1)
-        if not self._record["environment"]:
-            self._record["environment"] = provenance.environment(
-                self._root, self._inventory, reader, reach, engine.version()
-            )
-        if "instrument" not in self._record and not self._grid.instrument_check:
-            site = instrument.site_of(self._record)
-            self._record["instrument"] = instrument.last(self._directory.path.parent, site)
-        self._warn_of_limits(reader)
-        self._record |= found
-        bench.ceiling_per_s = (self._record.get("ceiling") or {}).get("per_s")
-        hosts = self._record["environment"].get("hosts", {})
-        bench.cpu_models = {name: str(machine.get("cpu", "")) for name, machine in hosts.items()}
+        """Make everything ready; from here on the study is played at the speed that was found."""
+        preparation = Preparation(
+            self._root, self._setting, self._deployment, self._record, self._tell, self._cancelled
+        )
+        bench = preparation.run(reach)
+        self._setting, self._grid = preparation.setting, preparation.setting.grid
+        self._ahead = Ahead(self._deployment, self._grid.load)
         self._directory.write_json("study.json", self._record)
         return bench
-
-    def _warn_of_limits(self, reader: probes.Probes) -> None:
-        """Say what the most users will not fit into; some studies want just that, so it is no refusal."""
-        environment = self._record["environment"]
-        cores = int(environment["hosts"].get(self._inventory.balancer.name, environment["machine"])["cores"])
-        connections = limits.connections_of(environment["nginx_configuration"], cores)
-        host = limits.parse(reader.run_in(self._inventory.generator, limits.COMMAND))
-        most = max(planned.cell.vusers for planned in self._plan)
-        for sentence in limits.warnings(most, len(self._inventory.generators), connections, host):
-            self._tell(Said(sentence, warning=True))
-
-    def _share_out(self, found: dict[str, Any]) -> None:
-        """Share out this machine's cores where its servers are not held to a rate."""
-        if self._setting.lab is None or self._setting.lab.paced:
-            return
-        cores = self._record.get("shares") or lab.shares(self._grid, self._inventory, os.cpu_count() or 1)
-        for name, cpus in cores.items():
-            self._deployment.set(name, cpus)
-        self._deployment.set("lab_server_capacity", "")
-        found["shares"] = cores
-
-    def _choose_speed(self, bench: traffic.Bench, found: dict[str, Any]) -> traffic.Bench:
-        """Find the speed that this machine can play where none is settled; what works with the new speed."""
-        began = time.monotonic()
-        if self._setting.slow_motion is not None:
-            found["slow_motion"] = asdict(slow_motion.asked_for(self._setting.slow_motion))
-            return bench
-        chosen = slow_motion.measure(bench, self._setting.most_asked_per_s)
-        found["slow_motion"] = asdict(chosen)
-        self._setting = self._setting.played(chosen.factor)
-        self._grid = self._setting.grid
-        self._deployment.play(chosen.factor)
-        self._ahead = Ahead(self._deployment, self._grid.load)
-        told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
-        self._tell(Step(told, time.monotonic() - began))
-        for sentence in self._setting.motion():
-            self._tell(Said(sentence))
-        return replace(bench, grid=self._grid)
-
-    def _measure_ceiling(self, bench: traffic.Bench, prepared: dict[str, Any]) -> None:
-        began = time.monotonic()
-        self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
-        found = ceiling.measure(bench, self._setting.most_asked_per_s / self._grid.evidence.ceiling_note)
-        prepared["ceiling"] = asdict(found)
-        told = f"{found.per_s:.0f}/s" if found.per_s else f"not known: {found.why}"
-        self._tell(Step(f"generator and balancer alone: {told}", time.monotonic() - began))
-
-    def _deploy(self) -> None:
-        began = time.monotonic()
-        self._tell(Step("deploying with site.yml; the first time it builds the images, which takes about two minutes"))
-        self._deployment.deploy(lambda task: self._tell(Doing(task)))
-        self._tell(Step("deployed", time.monotonic() - began))
 
     def _one(self, bench: traffic.Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
         """Carry out and record one trial, whatever becomes of it."""

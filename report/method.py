@@ -29,7 +29,7 @@ def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData])
         ("Versions", _versions(environment)),
         ("Images", _images(environment)),
         ("Kernel", _kernel(environment.get("kernel_settings", {}))),
-        ("Lab", _lab(study)),
+        ("Lab", place.lab(study)),
         ("Search", "; ".join(search.sentences(summary.limits))),
         ("Scalability", _laws(summary)),
         ("Program", environment.get("git", "")),
@@ -122,27 +122,6 @@ def _versions(environment: dict[str, Any]) -> str:
         return ""
     packages = [f"{name} {version}" for name, version in environment["packages"].items()]
     return ", ".join([*packages, f"Docker {environment['docker']}", f"Python {environment['python']}"])
-
-
-def _lab(study: dict[str, Any]) -> str:
-    """What the servers of one machine were held to, or what they could use of it."""
-    said = []
-    rate = place.pace(study)
-    if rate:
-        said.append(f"every server holds itself to {rate}; method, queueing and balancer are real, its speed is chosen")
-    if study.get("shares"):
-        each = ", ".join(f"{name} {cpus:g}" for name, cpus in study["shares"].items())
-        said.append(f"the machine’s cores are shared out: {each}")
-    motion = study.get("slow_motion") or {}
-    if motion.get("needed_cores"):
-        costs = ", ".join(f"{host} {cost:.2f}" for host, cost in motion["cpu_ms"].items())
-        said.append(
-            f"at full speed the planned cells need {motion['needed_cores']:.2f} of the {motion['available_cores']:.2f} "
-            f"cores that containers got here (CPU ms a request: {costs})"
-        )
-    if motion.get("factor", 1) != 1:
-        said.append(f"played {motion['factor']:g} times slower")
-    return "; ".join(said)
 
 
 def _ceiling(found: dict[str, Any] | None) -> str:

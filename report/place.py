@@ -36,6 +36,27 @@ def pace(study: dict[str, Any]) -> str:
     return str(configured["grid"]["factors"].get("lab_server_capacity") or asked[0] or "")
 
 
+def lab(study: dict[str, Any]) -> str:
+    """What the servers of one machine were held to, or what they could use of it."""
+    said = []
+    rate = pace(study)
+    if rate:
+        said.append(f"every server holds itself to {rate}; method, queueing and balancer are real, its speed is chosen")
+    if study.get("shares"):
+        each = ", ".join(f"{name} {cpus:g}" for name, cpus in study["shares"].items())
+        said.append(f"the machine’s cores are shared out: {each}")
+    motion = study.get("slow_motion") or {}
+    if motion.get("needed_cores"):
+        costs = ", ".join(f"{host} {cost:.2f}" for host, cost in motion["cpu_ms"].items())
+        said.append(
+            f"at full speed the planned cells need {motion['needed_cores']:.2f} of the {motion['available_cores']:.2f} "
+            f"cores that containers got here (CPU ms a request: {costs})"
+        )
+    if motion.get("factor", 1) != 1:
+        said.append(f"played {motion['factor']:g} times slower")
+    return "; ".join(said)
+
+
 def _servers(study: dict[str, Any], noise: float | None) -> list[str]:
     """What makes its servers comparable, and how well."""
     rate = pace(study)
