@@ -201,6 +201,44 @@ def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path
 
 
 @pytest.mark.beside
+def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
+    factors = {"servers": [1], "vusers": [300]}
+    grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_slow_motion": 2})
+    done = study("--grid", grid, "--results", tmp_path / "results", "--json")
+    directory = StudyDirectory(next((tmp_path / "results").iterdir()))
+    record = next(iter(directory.trials().values()))
+    assert done.returncode == 0, (record.cause, record.findings)
+    assert record.window == {"from_s": 6.0, "to_s": 18.0}
+    assert record.tps_mean == pytest.approx(70, rel=0.01)
+    assert record.verdict["limit"] == "server"
+    text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
+    assert "Played in slow motion, 2 times slower" in " ".join(text.split())
+
+
+@pytest.mark.beside
+def test_an_image_of_the_users_own_shares_the_machines_cores(
+    tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
+) -> None:
+    image = engine.images.get(str(deployed.servers[0].variables["ml_server_image"]))
+    image.tag("somebody/else", "1.0")
+    try:
+        factors = {"servers": [1], "vusers": [50]}
+        grid = small_grid(tmp_path / "grid.yaml", name="own", factors=factors, service={"image": "somebody/else:1.0"})
+        done = study("--grid", grid, "--results", tmp_path / "results", "--json")
+        directory = StudyDirectory(next((tmp_path / "results").iterdir()))
+        record = next(iter(directory.trials().values()))
+        assert done.returncode == 0, (record.cause, record.findings)
+        said = json.loads((directory.path / "study.json").read_text())
+        assert sum(state["before"]["cpus"] for state in record.hosts.values()) <= 0.9 * (os.cpu_count() or 1)
+        assert record.hosts["server-1"]["before"]["cpus"] == pytest.approx(said["shares"]["ml_server_cpus"], abs=0.001)
+        assert record.facts["slots"] == {}
+        text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
+        assert "carry the machine" in " ".join(text.split())
+    finally:
+        engine.images.remove("somebody/else:1.0", force=True)
+
+
+@pytest.mark.beside
 def test_a_second_process_is_kept_out_of_a_running_study(tmp_path: Path) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="busy")
     plan = json.loads(study("plan", "--grid", grid, "--results", tmp_path / "results", "--json").stdout)
