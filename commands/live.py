@@ -1,7 +1,8 @@
 """The study's page while the study runs.
 
-`python -m commands.live DIR` renders it once, beside the load: with no more loaded than that takes, at the
-lowest priority.
+`python -m commands.live DIR` is a process that stays: it renders the page once, and beside it the page's data
+whenever it reads a byte. It yields to all others and is held while a topology is switched and, where it shares
+the machine with what is measured, while a steady window lasts.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.events import Event, SecondSeen, TrialEnded
+from harness.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
+from report import beside
 
 if TYPE_CHECKING:
     from harness.console import Console
     from harness.setting import Setting
 
 ROOT = Path(__file__).resolve().parent.parent
+AHEAD_S = 2.0  # before a window: a second is told a second late
 
 
 def yield_to_all() -> None:
-    """Have the lowest priority, and end with the study, also when that is killed while this one rests."""
+    """Have the lowest priority, and end with the study, also when that is killed while this one is held."""
     os.nice(19)
     if sys.platform == "linux":
         import ctypes
@@ -34,49 +37,60 @@ def yield_to_all() -> None:
 
 
 class Live:
-    """Tells the console, and has the page rendered again after every trial without touching what is measured.
+    """Tells the console, and has the page take in every trial without touching what is measured.
 
-    A process that yields to all others renders; where it shares the machine with what is measured it
-    rests while a steady window lasts.
+    What a trial brought is written while the next one's users start: from its load's start to the steady window
+    there is nothing that a lower priority could disturb.
     """
 
     def __init__(self, setting: Setting, console: Console) -> None:
-        self._command = [sys.executable, "-m", "commands.live", str(setting.directory.path.resolve())]
+        self._directory = setting.directory.path.resolve()
         self._console = console
-        self._shares_machine = setting.inventory.kind != "hosts"
-        self._rests_from_s = setting.grid.load.window_from_s - 2  # a second is told a second late
-        self._rendering: subprocess.Popen[bytes] | None = None
+        load = setting.grid.load
+        shares_machine = setting.inventory.kind != "hosts"
+        self._until_s = (load.window_from_s if shares_machine else load.duration) - AHEAD_S
+        self._writer: subprocess.Popen[bytes] | None = None
+        self._news = self._held = False
 
     def __enter__(self) -> Live:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._rendering is not None:
-            self._rendering.kill()  # what comes now renders everything
-            self._rendering.wait()
+        if self._writer is not None:
+            self._writer.kill()  # what comes now renders everything
+            self._writer.communicate()
+            beside.end(self._directory)
 
     def __call__(self, event: Event) -> None:
         self._console(event)
-        if isinstance(event, TrialEnded):
-            self._signal(signal.SIGCONT)
-            if not self._busy:
-                self._rendering = self._start()
-        elif isinstance(event, SecondSeen) and self._shares_machine and event.sample.t_s >= self._rests_from_s:
-            self._signal(signal.SIGSTOP)
+        if isinstance(event, StudyStarted):
+            self._writer = self._start()
+        elif isinstance(event, TrialStarted):
+            self._hold(False)
+            self._tell()
+        elif isinstance(event, SecondSeen) and event.sample.t_s >= self._until_s:
+            self._hold(True)
+        elif isinstance(event, TrialEnded):
+            self._hold(True)  # also where a trial ended before its window
+            self._news = True
 
-    @property
-    def _busy(self) -> bool:
-        return self._rendering is not None and self._rendering.poll() is None
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._rendering is not None and self._busy:
+    def _hold(self, held: bool) -> None:
+        if self._writer is not None and held != self._held:
+            self._held = held
             with contextlib.suppress(ProcessLookupError):  # it ended this moment
-                os.killpg(self._rendering.pid, number)
+                self._writer.send_signal(signal.SIGSTOP if held else signal.SIGCONT)
+
+    def _tell(self) -> None:
+        if self._news and self._writer is not None and self._writer.stdin is not None:
+            with contextlib.suppress(OSError):  # without a page a study goes on
+                self._writer.stdin.write(b".")
+                self._writer.stdin.flush()
+            self._news = False
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "commands.live", str(self._directory)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the study's
@@ -85,12 +99,15 @@ class Live:
 
 
 def main() -> None:
-    """Render the page of the directory that is named."""
+    """Render the page of the directory that is named, then its data as often as there is news, until the study ends."""
     yield_to_all()
     from harness.results import StudyDirectory
-    from report import build
+    from report.live import Writer
 
-    build.write(StudyDirectory(Path(sys.argv[1])), {"html"})
+    writer = Writer(StudyDirectory(Path(sys.argv[1])))
+    writer.begin()
+    while told := os.read(0, 4096):
+        writer.tell(len(told))
 
 
 if __name__ == "__main__":

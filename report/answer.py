@@ -49,6 +49,8 @@ def _users(steps: Sequence[Gain]) -> int:
 
 
 def _without_gains(cells: list[CellSummary]) -> str:
+    if cells and all(cell.outcome == "missing" for cell in cells):
+        return "Nothing is measured yet."
     usable = [cell for cell in cells if cell.tps is not None]
     if not cells or not usable:
         return "Nothing that was measured may be counted; the findings below say why."

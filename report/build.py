@@ -10,7 +10,7 @@ from harness.cells import Summary, grid_of
 from harness.errors import BadInput
 from harness.files import replace
 from harness.results import StudyDirectory, TrialData, TrialRecord
-from report import figures, model, render
+from report import beside, figures, model, render
 from report.model import Report
 from report.parts import anchor, anchor_of
 
@@ -54,4 +54,6 @@ def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"
         files["report.pdf"] = printed.pdf(report, paper)
     for name, content in files.items():
         replace(study.path / name, content)
+    if "html" in kinds:
+        beside.remove(study.path)
     return [study.path / name for name in files]

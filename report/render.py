@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import re
@@ -37,41 +38,77 @@ def specification(chart: Chart) -> Spec:
     return draw[chart.name](**chart.arguments)
 
 
-def html(report: Report) -> str:
-    """The report for a screen, with interactive charts."""
-    shown = [
-        chart for chart in (report.headline, report.gain_plot, report.series, report.latency_chart) if chart is not None
-    ]
-    specs = {chart.name: specification(chart) for chart in shown}
-
-    def figure(chart: Chart) -> Markup:
-        place = Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>')
-        return figure_of(chart, place.format(chart.name, chart.alternative))
-
+def html(report: Report, beside: str = "") -> str:
+    """The report for a screen, with interactive charts; `beside` is the script that it takes news from, if any."""
+    specs = _specifications(report)
     script = (TEMPLATES / "screen.js").read_text(encoding="utf-8")
-    for name, value in (("SPECS", specs), ("LIVE", bool(report.progress))):
-        data = json.dumps(value, sort_keys=True, separators=(",", ":")).replace("</", "<\\/")
-        script = script.replace(f"{{{{{name}}}}}", data)
-    return page_of(report, figure, fonts() + css("common") + css("screen"), [*([_vega()] if specs else []), script])
+    again = "" if beside or not report.progress else "reload"
+    for name, value in (("SPECS", specs), ("LIVE", beside or again)):
+        script = script.replace(f"{{{{{name}}}}}", _json(value).replace("</", "<\\/"))
+    vega = [_vega()] if specs or beside else []
+    return page_of(report, _place, fonts() + css("common") + css("screen"), [*vega, script])
+
+
+def news(report: Report) -> str:
+    """The same as a script for a page that is open: its text and charts, which cost it nothing while it knows them."""
+    main, specs = str(_main(report, _place)), _specifications(report)
+    stamp = hashlib.sha256(_json([main, specs]).encode()).hexdigest()[:12]
+    return f"live({_json(stamp)}, () => ({_json({'main': main, 'specs': specs})}));\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _specifications(report: Report) -> dict[str, Spec]:
+    shown = (report.headline, report.gain_plot, report.series, report.latency_chart)
+    return {chart.name: specification(chart) for chart in shown if chart is not None}
+
+
+def _place(chart: Chart) -> Markup:
+    """Where a chart of the page for a screen is drawn."""
+    place = Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>')
+    return figure_of(chart, place.format(chart.name, chart.alternative))
 
 
 def page_of(report: Report, figure: object, style: str, scripts: list[str]) -> str:
     """The document; `figure` draws a chart."""
-    environment = Environment(
+    return (
+        _templates()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            main=_main(report, figure),
+            style=own(style),
+            scripts=[own(script) for script in scripts],
+        )
+    )
+
+
+def _main(report: Report, figure: object) -> Markup:
+    """What a reader reads: the document without its head, style and scripts."""
+    parts = _templates().get_template("parts.html.j2").module
+    text = (
+        _templates()
+        .get_template("main.html.j2")
+        .render(
+            report=report,
+            figure=figure,
+            table=parts.table,  # type: ignore[attr-defined] # a template's macros are attributes of its module
+        )
+    )
+    return own(text)
+
+
+@lru_cache
+def _templates() -> Environment:
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=True,
         finalize=unbroken,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    parts = environment.get_template("parts.html.j2").module
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        figure=figure,
-        table=parts.table,  # type: ignore[attr-defined] # a template's macros are attributes of its module
-        style=own(style),
-        scripts=[own(script) for script in scripts],
     )
 
 

@@ -1,65 +1,152 @@
 "use strict";
-// What the page does: draws charts, sorts tables, shows a cell's trials, and while the study runs comes back,
-// rewritten, to where it was read.
+// What the page does: draws charts, sorts tables, shows a cell's trials, and while the study runs takes in what is
+// new where it is read.
 const SPECS = {{SPECS}}, LIVE = {{LIVE}};
 
-// "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number; without any by the words; undefined for none.
-function value(row, column) {
-  const text = row.cells[column].textContent.trim();
-  const found = text.replaceAll("−", "-").replace(/(\d)[ \u00a0\u202f](?=\d{3}\b)/g, "$1").match(/^[≥<> ±]*(-?\d+(\.\d+)?)/);
-  return found ? Number(found[1]) : text === "–" || text === "" ? undefined : text.toLowerCase();
-}
+{  // names of its own: Vega’s bundle has short ones too
+  // "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number; without any by the words; undefined for none.
+  function value(row, column) {
+    const text = row.cells[column].textContent.trim();
+    const found = text.replaceAll("−", "-").replace(/(\d)[ \u00a0\u202f](?=\d{3}\b)/g, "$1").match(/^[≥<> ±]*(-?\d+(\.\d+)?)/);
+    return found ? Number(found[1]) : text === "–" || text === "" ? undefined : text.toLowerCase();
+  }
 
-function compare(a, b) {
-  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+  function compare(a, b) {
+    if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
 
-function sortable(table) {
-  const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
-  if (body.rows.length < 2) return;
-  heads.forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const rows = [...body.rows].map((row) => [value(row, column), row]);
-      const known = rows.filter(([key]) => key !== undefined), missing = rows.filter(([key]) => key === undefined);
-      known.sort((a, b) => (down ? compare(b[0], a[0]) : compare(a[0], b[0])));
-      body.append(...[...known, ...missing].map(([, row]) => row));
+  function sortable(table) {
+    const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+    if (body.rows.length < 2) return;
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const rows = [...body.rows].map((row) => [value(row, column), row]);
+        const known = rows.filter(([key]) => key !== undefined), missing = rows.filter(([key]) => key === undefined);
+        known.sort((a, b) => (down ? compare(b[0], a[0]) : compare(a[0], b[0])));
+        body.append(...[...known, ...missing].map(([, row]) => row));
+      });
     });
-  });
-}
+  }
 
-// #cell-… marks a cell's row and leaves only its trials in the table of all of them.
-function select() {
-  const cell = decodeURIComponent(location.hash.slice(1));
-  const rows = [...document.querySelectorAll("tr[data-cell]")];
-  const chosen = rows.some((row) => row.dataset.cell === cell);
-  rows.forEach((row) => { row.hidden = chosen && row.dataset.cell !== cell; });
-  document.querySelectorAll(".chosen").forEach((element) => element.remove());
-  if (!chosen) return;
-  const note = document.createElement("p"), all = document.createElement("a");
-  note.className = "chosen";
-  all.href = "#trials";
-  all.textContent = "Show every trial";
-  note.append("Only the trials of " + cell.slice(5).replaceAll("_", ", ").replaceAll("-", " ") + ". ", all);
-  document.querySelector("#trials").after(note);
-}
+  // #cell-… marks a cell's row and leaves only its trials in the table of all of them.
+  function select() {
+    const cell = decodeURIComponent(location.hash.slice(1));
+    const rows = [...document.querySelectorAll("tr[data-cell]")];
+    const chosen = rows.some((row) => row.dataset.cell === cell);
+    rows.forEach((row) => { row.hidden = chosen && row.dataset.cell !== cell; });
+    document.querySelectorAll(".chosen").forEach((element) => element.remove());
+    if (!chosen) return;
+    const note = document.createElement("p"), all = document.createElement("a");
+    note.className = "chosen";
+    all.href = "#trials";
+    all.textContent = "Show every trial";
+    note.append("Only the trials of " + cell.slice(5).replaceAll("_", ", ").replaceAll("-", " ") + ". ", all);
+    document.querySelector("#trials").after(note);
+  }
 
-document.querySelectorAll("table").forEach(sortable);
-addEventListener("hashchange", select);
-select();
-const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-for (const [name, spec] of Object.entries(SPECS)) {
-  vegaEmbed("#chart-" + name, spec, { actions: false, renderer: "svg", loader: { target: "_self" }, tooltip: { theme } });
-}
-if (LIVE) {
+  const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const drawn = {};
+
+  // Drawn aside and put in its place when it is ready, so that nothing below it moves.
+  function draw(name, spec) {
+    const text = JSON.stringify(spec), old = document.querySelector("#chart-" + name);
+    if (!old || (drawn[name] === text && old.firstChild)) return;
+    drawn[name] = text;
+    const place = old.cloneNode();
+    vegaEmbed(place, spec, { actions: false, renderer: "svg", loader: { target: "_self" }, tooltip: { theme } }).then(() => {
+      if (drawn[name] === text) document.querySelector("#chart-" + name)?.replaceWith(place);
+    });
+  }
+
+  const main = document.querySelector("main"), known = new Map();
+  const of = (part) => part.id || part.tagName;
+  [...main.children].forEach((part) => known.set(of(part), part.outerHTML));
+  document.querySelectorAll("table").forEach(sortable);
+  addEventListener("hashchange", select);
+  select();
+  Object.entries(SPECS).forEach(([name, spec]) => draw(name, spec));
+
+  // A section that is new takes the place of the old one, with the charts that it had and its tables sorted as they were.
+  function renew(old, fresh) {
+    fresh.querySelectorAll(".chart").forEach((place) => {
+      const before = document.getElementById(place.id);
+      if (!before) return;
+      before.setAttribute("aria-label", place.getAttribute("aria-label"));
+      place.replaceWith(before);
+    });
+    const tables = [...fresh.querySelectorAll("table")], before = old ? [...old.querySelectorAll("table")] : [];
+    tables.forEach(sortable);
+    before.forEach((table, at) => {
+      const heads = [...table.tHead.rows[0].cells], column = heads.findIndex((head) => head.hasAttribute("aria-sort"));
+      const button = column < 0 ? null : tables[at]?.tHead.rows[0].cells[column]?.querySelector("button");
+      if (!button) return;
+      button.click();
+      if (heads[column].getAttribute("aria-sort") === "descending") button.click();
+    });
+  }
+
+  // The whole of the page's text as it would be now; only what changed is touched, and what is read stays where it is.
+  function take(text, specs) {
+    const parts = [...new DOMParser().parseFromString("<main>" + text + "</main>", "text/html").querySelector("main").children];
+    const sources = parts.map((part) => [of(part), part.outerHTML]);
+    const read = [...main.children].find((part) => part.getBoundingClientRect().bottom > 0);
+    const at = read?.getBoundingClientRect().top, id = read && of(read);
+    const there = new Map([...main.children].map((part) => [of(part), part]));
+    const names = sources.map(([name]) => name);
+    there.forEach((part, name) => { if (!names.includes(name)) part.remove(); });
+    sources.forEach(([name, source], index) => {
+      let part = there.get(name);
+      if (!part || known.get(name) !== source) {
+        const fresh = document.importNode(parts[index], true);
+        renew(part, fresh);
+        part?.replaceWith(fresh);
+        part = fresh;
+      }
+      if (main.children[index] !== part) main.insertBefore(part, main.children[index] ?? null);
+    });
+    known.clear();
+    sources.forEach(([name, source]) => known.set(name, source));
+    select();
+    const now = [...main.children].find((part) => of(part) === id);
+    if (now) scrollBy(0, now.getBoundingClientRect().top - at);
+    Object.entries(specs).forEach(([name, spec]) => draw(name, spec));
+  }
+
+  // Comes back to where it was read: to a page that holds everything, or knows more.
+  function again(ms) {
+    setTimeout(() => { sessionStorage.setItem(key, String(scrollY)); location.reload(); }, ms);
+  }
+
   const key = "at:" + location.pathname, kept = sessionStorage.getItem(key);
-  if (kept !== null) addEventListener("load", () => setTimeout(() => scrollTo(0, Number(kept)), 300));
-  setTimeout(() => { sessionStorage.setItem(key, String(scrollY)); location.reload(); }, 20000);
+  if (kept !== null) {
+    sessionStorage.removeItem(key);
+    addEventListener("load", () => setTimeout(() => scrollTo(0, Number(kept)), 300));
+  }
+  if (LIVE === "reload") {
+    again(20000);
+  } else if (LIVE) {
+    let last = null;
+    const timer = setInterval(() => {
+      const script = document.createElement("script");
+      script.src = LIVE + "?" + Date.now();
+      script.onload = () => script.remove();
+      script.onerror = () => { clearInterval(timer); again(1000); };
+      document.body.append(script);
+    }, 5000);
+    window.live = (stamp, news) => {
+      if (stamp === "over") { clearInterval(timer); again(10000); return; }
+      if (stamp === last) return;
+      last = stamp;
+      const { main, specs } = news();
+      take(main, specs);
+    };
+  }
 }

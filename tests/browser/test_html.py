@@ -1,7 +1,7 @@
 """The page in a real browser: drawn, silent, sortable, linked, live, and fit for small and dark screens and readers."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from harness.results import StudyDirectory
-from report import build
+from report import beside, build
+from report.live import Writer
 from tests.builders import measured_study, study
 
 # Without these a browser looks for its maker's hosts and for a screen.
@@ -151,6 +152,89 @@ def test_while_the_study_runs_the_page_tells_its_progress_and_comes_back_to_its_
     page.wait_for_selector("#chart-series svg")
     page.clock.fast_forward(1000)
     page.wait_for_function("scrollY === 700")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> tuple[StudyDirectory, Writer, Callable[[], None]]:
+    """A study that is not through, its page, and what measures the three trials that are left."""
+    directory = study(StudyDirectory(tmp_path / "study-0123abcd"), RATES)
+    last, aside = directory.path / "trials" / "servers-3_vusers-200", tmp_path / "aside"
+    shutil.move(last, aside)
+    writer = Writer(directory)
+    writer.begin()
+
+    def measure() -> None:
+        shutil.move(aside, last)
+        writer.tell(1)
+
+    return directory, writer, measure
+
+
+def test_a_page_that_is_open_takes_in_what_is_new_and_stays(
+    page: Page, running: tuple[StudyDirectory, Writer, Callable[[], None]]
+) -> None:
+    """Text, charts and tables are new; where it is read, how it is sorted and which cell is chosen are not."""
+    directory, _, measure = running
+    page.clock.install()
+    open_(page, directory.path / "report.html", "#cell-servers-2_vusers-200")
+    page.evaluate("window.same = true")
+    page.locator("#cells table").first.locator("th", has_text="cell").locator("button").click()
+    page.evaluate("document.querySelector('#latency').scrollIntoView()")
+    top = page.evaluate("document.querySelector('#latency').getBoundingClientRect().top")
+    lines = page.locator("#chart-series svg path").count()
+    page.clock.fast_forward(5_100)
+    assert "15 of 18 trials measured" in page.locator("#progress").inner_text()
+    measure()
+    page.clock.fast_forward(5_100)
+    page.wait_for_selector("#progress", state="detached")
+    page.wait_for_function(f"document.querySelectorAll('#chart-series svg path').length > {lines}")
+    assert page.evaluate("window.same")
+    assert page.evaluate("document.querySelector('#latency').getBoundingClientRect().top") == pytest.approx(top, abs=1)
+    assert page.locator("#cells th[aria-sort=ascending]").count() == 1
+    cells = page.locator("#cells table").first.locator("tbody tr td:first-child").all_inner_texts()
+    assert cells == sorted(cells)
+    expect(page.locator("tr[data-cell]:visible")).to_have_count(3)
+    assert "2 → 3" in page.locator("#gains").inner_text()
+
+
+def test_a_page_fills_from_nothing(page: Page, running: tuple[StudyDirectory, Writer, Callable[[], None]]) -> None:
+    directory, writer, _ = running
+    trials, aside = directory.path / "trials", directory.path / "aside"
+    trials.rename(aside)
+    writer.begin()
+    page.clock.install()
+    page.goto((directory.path / "report.html").as_uri())
+    assert "Nothing is measured yet." in page.locator("#answer").inner_text()
+    assert page.locator(".chart").count() == 0
+    aside.rename(trials)
+    writer.tell(15)
+    page.clock.fast_forward(5_100)
+    for name in ("headline", "gains", "series"):
+        page.wait_for_selector(f"#chart-{name} svg")
+    order = page.locator("main > *").evaluate_all("parts => parts.map((part) => part.id)")
+    assert order[:6] == ["", "progress", "answer", "gains", "findings", "steps"]
+
+
+def test_a_study_that_is_over_leaves_one_complete_page(
+    page: Page, running: tuple[StudyDirectory, Writer, Callable[[], None]]
+) -> None:
+    directory, _, measure = running
+    page.clock.install()
+    open_(page, directory.path / "report.html")
+    page.evaluate("scrollTo(0, 700)")
+    measure()
+    beside.end(directory.path)
+    page.clock.fast_forward(5_100)
+    page.wait_for_timeout(100)
+    build.write(directory, {"html"})
+    assert [file.name for file in directory.path.glob("*.js")] == []
+    with page.expect_navigation():
+        page.clock.fast_forward(10_100)
+    page.wait_for_selector("#chart-series svg")
+    page.clock.fast_forward(1000)
+    page.wait_for_function("scrollY === 700")
+    assert page.evaluate("LIVE") == ""
+    assert page.locator("#progress").count() == 0
 
 
 def test_latencies_are_drawn_where_there_are_any(page: Page, tmp_path: Path) -> None:

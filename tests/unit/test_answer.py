@@ -33,7 +33,7 @@ def summed(rates: Rates, limits: dict[tuple[int, int], str] | None = None, down:
                 said.outcome, said.cause, said.tps_mean = "server_down", "server-1 died with exit code 137", None
             records[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = said
     factors = {"servers": sorted({s for s, _ in rates}), "vusers": sorted({v for _, v in rates})}
-    return cells.summarise_records(grid(factors=factors, repeats=max(map(len, rates.values()))), records)
+    return cells.summarise_records(grid(factors=factors, repeats=max(1, *map(len, rates.values()))), records)
 
 
 GROWTH = (1.0, 1.95, 2.84, 3.6, 4.25, 4.8, 5.2, 5.2, 5.2, 5.2)  # of one server, by number of servers
@@ -64,6 +64,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         summed({(1, 100): [None], (2, 100): [None]}),
         ["Nothing that was measured may be counted; the findings below say why."],
     ),
+    "nothing yet": (summed({(1, 100): [], (2, 100): []}), ["Nothing is measured yet."]),
     "nothing counts, one cell": (
         summed({(1, 100): [None]}),
         ["Nothing that was measured may be counted; the findings below say why."],
