@@ -11,6 +11,7 @@ import pytest
 from harness.reach import Reach
 from harness.results import StudyDirectory
 from harness.setting import describe
+from tests.containment import freedoms
 from tests.integration.conftest import ROOT, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, inventory_with, loads, play, refusal, small_grid
 
@@ -30,6 +31,13 @@ def ask(fleet: Fleet, name: str, url: str) -> str:
 @pytest.mark.beside
 def test_a_second_run_changes_nothing(deployed_fleet: Fleet) -> None:
     assert deployed_fleet.changed_again == 0
+
+
+@pytest.mark.beside
+def test_every_container_is_contained(deployed_fleet: Fleet, reach: Reach) -> None:
+    hosts = deployed_fleet.inventory.hosts
+    running = {host.name: reach.docker(host).containers.get(host.need("study_container")) for host in hosts}
+    assert {host.name: freedoms(running[host.name], host.group) for host in hosts} == {host.name: [] for host in hosts}
 
 
 @pytest.mark.beside
