@@ -25,13 +25,12 @@ from typing import TYPE_CHECKING, Annotated  # noqa: E402
 import typer  # noqa: E402
 
 from commands import directory, machine  # noqa: E402
-from commands.live import Live  # noqa: E402
 from harness import errors  # noqa: E402
-from harness.console import Console, clock, trials  # noqa: E402
 from harness.errors import Interrupted, StudyError  # noqa: E402
-from harness.grid import expand  # noqa: E402
 
+# What takes a tenth of a second to load is loaded by the command that uses it: help does without.
 if TYPE_CHECKING:
+    from harness.console import Console
     from harness.gains import Gain
     from harness.setting import Setting
 
@@ -50,7 +49,7 @@ InventoryOption = Annotated[
 class Interrupts:
     """First Ctrl-C: end cleanly. Second: stop at once."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: "Console") -> None:
         self.asked = False
         self._console = console
         signal.signal(signal.SIGINT, self._on_signal)
@@ -81,7 +80,8 @@ def run(
     """
     if context.invoked_subcommand is not None:
         return
-    from harness.setting import resolve  # with the engines' clients: a report does without
+    from harness.console import Console
+    from harness.setting import resolve
 
     console = Console(as_json)
     setting = resolve(ROOT, results, grid, other_inventory)
@@ -99,11 +99,12 @@ def run(
     raise typer.Exit(closing(console, setting, interrupted))
 
 
-def measure(console: Console, setting: "Setting", interrupts: Interrupts) -> int:
+def measure(console: "Console", setting: "Setting", interrupts: Interrupts) -> int:
     """Measure what is missing; returns the number of trials measured."""
     if not setting.left:
         console.say(f"all {len(setting.planned)} trials are measured; nothing to do")
         return 0
+    from commands.live import Live
     from harness import runner, system
 
     system.prepare(ROOT, console.say)
@@ -112,7 +113,7 @@ def measure(console: Console, setting: "Setting", interrupts: Interrupts) -> int
         return runner.Study(ROOT, setting, live, lambda: interrupts.asked).run()
 
 
-def tell_change(console: Console, setting: "Setting") -> None:
+def tell_change(console: "Console", setting: "Setting") -> None:
     """Say what changed when this configuration starts a new directory beside an older one."""
     from harness.setting import what_changed
 
@@ -136,7 +137,7 @@ def log_to(path: Path) -> None:
     logging.getLogger("harness").setLevel(logging.INFO)
 
 
-def render(console: Console, directory: Path) -> None:
+def render(console: "Console", directory: Path) -> None:
     """Render in a process of its own: drawing needs more memory than measuring should."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "study.py"), "report", str(directory), "--quiet"],
@@ -149,7 +150,7 @@ def render(console: Console, directory: Path) -> None:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
 
 
-def closing(console: Console, setting: "Setting", interrupted: bool) -> int:
+def closing(console: "Console", setting: "Setting", interrupted: bool) -> int:
     """The closing summary; returns the exit code."""
     directory = setting.directory
     if not directory.trials():
@@ -176,7 +177,7 @@ def closing(console: Console, setting: "Setting", interrupted: bool) -> int:
     return errors.EXIT_OBJECTIVE_MISSED if missed else 0
 
 
-def tell_instrument(console: Console, setting: "Setting", gains: "Sequence[Gain]") -> None:
+def tell_instrument(console: "Console", setting: "Setting", gains: "Sequence[Gain]") -> None:
     """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
     from harness import instrument
 
@@ -195,6 +196,8 @@ def plan_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show cells, order and estimated time; touch nothing."""
+    from harness.console import Console, clock, trials
+    from harness.grid import expand
     from harness.setting import resolve
 
     console = Console(as_json)
@@ -240,6 +243,8 @@ def main() -> None:
     try:
         app()
     except StudyError as error:
+        from harness.console import Console
+
         Console().error(str(error))
         raise SystemExit(error.exit_code) from None
 

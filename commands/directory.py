@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.console import Console
 from harness.errors import EXIT_OBJECTIVE_MISSED, BadInput
-from harness.results import StudyDirectory
 
 Directory = Annotated[Path, typer.Argument(help="A study's directory, results/<name>-<hash>.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
@@ -42,6 +40,8 @@ def report(
     paper: Annotated[Paper, typer.Option("--paper", help="Size of the PDF's pages.")] = Paper.A4,
 ) -> None:
     """Render report.pdf, report.html, the tables and results.parquet of a study again; touches no host."""
+    from harness.console import Console
+    from harness.results import StudyDirectory
     from report import build
 
     console = Console()
@@ -66,6 +66,8 @@ def check(directory: Directory, as_json: JsonOption = False) -> None:
     from dataclasses import asdict
 
     from harness import check as checking
+    from harness.console import Console
+    from harness.results import StudyDirectory
 
     console = Console(as_json)
     lines = checking.check(StudyDirectory(directory))
@@ -91,7 +93,9 @@ def compare(
     from dataclasses import asdict
 
     from harness import compare as comparing
+    from harness.console import Console
     from harness.files import replace
+    from harness.results import StudyDirectory
     from report import comparison
 
     if len(directories) < 2:

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from harness.console import Console
-
 ROOT = Path(__file__).resolve().parent.parent
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
 InventoryOption = Annotated[
@@ -18,6 +16,7 @@ InventoryOption = Annotated[
 def doctor(as_json: JsonOption = False) -> None:
     """Is this machine ready, what is missing, and the command to mend it."""
     from harness import system
+    from harness.console import Console
 
     console = Console(as_json)
     checks = system.check_all()
@@ -44,6 +43,7 @@ def down(
     playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
     """
     from harness import cleanup, inventory, reach
+    from harness.console import Console
     from harness.setting import describe
 
     console = Console()

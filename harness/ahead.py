@@ -17,23 +17,31 @@ class Ahead:
     """Has the next switch started and waiting by the time it may be made.
 
     Nothing of it runs while a steady window lasts: it is made ready in the time before the window where that
-    is surely long enough, else from the window's end on. Nothing is changed before `stop`.
+    is surely long enough, else from the window's end on. Nothing is changed before `hosts_read`.
     """
 
     def __init__(self, deployment: Deployment, load: Load) -> None:
         self._deployment = deployment
         self._load = load
         self._takes_s = math.inf  # to be ready, when last seen
+        self._next: Cell | None = None
         self._lock = threading.Lock()
         self._over = threading.Event()
 
-    def load_started(self, cell: Cell, started_at: float) -> None:
-        """Make the switch to `cell` ready; second 0 of the load that runs is at `started_at`, a Unix time."""
-        self._over = threading.Event()
-        threading.Thread(target=self._make_ready, args=(cell, started_at, self._over), daemon=True).start()
+    def load_started(self, cell: Cell | None, started_at: float) -> None:
+        """Make the switch to the next cell ready; second 0 of the load that runs is at `started_at`, a Unix time."""
+        self._next, self._over = cell, threading.Event()
+        if cell is not None:
+            threading.Thread(target=self._make_ready, args=(cell, started_at, self._over), daemon=True).start()
+
+    def hosts_read(self, all_running: bool) -> None:
+        """The load is over and nothing more is read: begin the switch, unless a repair has to come first."""
+        self.stop()
+        if self._next is not None and all_running:
+            self._deployment.begin(self._next)
 
     def stop(self) -> None:
-        """The load is over; from now on what is ready, or soon will be, is its caller's."""
+        """Make nothing ready from now on; what is stays as it is."""
         with self._lock:
             self._over.set()
 

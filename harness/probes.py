@@ -11,7 +11,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -206,17 +206,19 @@ class Probes:
                 counted[labels["status"]] = counted.get(labels["status"], 0) + int(float(found["value"]))
         return counted
 
-    def balancer_summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
+    def balancer_summary(
+        self, trial: str, since_s: float, from_s: float, to_s: float, on_read: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
         """Let the balancer summarise and empty its log; the trial's begin and its window are Unix seconds.
 
-        Raises TrialFailed when it cannot.
+        `on_read` is called once the log is read, and the balancer may be changed. Raises TrialFailed when it cannot.
         """
         command = ["summarise-trial", trial, *(f"{moment:.3f}" for moment in (since_s, from_s, to_s))]
         try:
-            code, output = self._exec(self._inventory.balancer, command)
+            code, output = self._exec(self._inventory.balancer, command, on_read)
             if code:
                 raise ValueError(output.strip()[-200:] or f"exit code {code}")
-            said: dict[str, Any] = json.loads(output)
+            said: dict[str, Any] = json.loads(output.partition("\n")[2])
         except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
             raise TrialFailed(f"the balancer cannot summarise its log: {error}") from None
         return said
@@ -233,11 +235,15 @@ class Probes:
         """Unpack a tar archive into a folder of a host's container; raises what the engine's client raises."""
         self._engine(host).put_archive(host.need("study_container"), folder, archive)
 
-    def _exec(self, host: Host, command: list[str]) -> tuple[int, str]:
-        """Exit code and standard output of a command in a host's container."""
+    def _exec(self, host: Host, command: list[str], on_line: Callable[[], None] = lambda: None) -> tuple[int, str]:
+        """Exit code and standard output of a command in a host's container; `on_line` is told of its first line."""
         engine = self._engine(host)
         created = engine.exec_create(host.need("study_container"), command)
-        output = bytes(engine.exec_start(created["Id"]))
+        output = b""
+        for part in engine.exec_start(created["Id"], stream=True):
+            if b"\n" in part and b"\n" not in output:
+                on_line()
+            output += part
         return int(engine.exec_inspect(created["Id"])["ExitCode"]), output.decode(errors="replace")
 
     def _engine(self, host: Host) -> docker.APIClient:

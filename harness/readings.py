@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -32,26 +34,28 @@ def read(
     began_at: float,
     successes: int,
     bounds: tuple[float, float, float],
+    on_read: Callable[[bool], None],
 ) -> Readings:
     """Ask everybody about a load that is over.
 
-    It began at `began_at` by the clock here; `bounds` are its begin and its window by the balancer's. Raises
-    TrialFailed when a host does not tell.
+    It began at `began_at` by the clock here; `bounds` are its begin and its window by the balancer's. `on_read`
+    is told whether all containers run, once hosts may be changed. Raises TrialFailed when a host does not tell.
     """
-    probes = bench.probes
+    probes, log_is_read = bench.probes, threading.Event()
     with ThreadPoolExecutor(max_workers=8) as pool:
-        summary = pool.submit(probes.balancer_summary, trial, *bounds)
+        summary = pool.submit(probes.balancer_summary, trial, *bounds, log_is_read.set)
+        summary.add_done_callback(lambda _: log_is_read.set())
         network = pool.submit(watched.network_counters)
         counted = pool.submit(served, bench, servers, trial, successes)
         after = pool.submit(probes.states)
         logged = {server.name: pool.submit(probes.logged, server, began_at) for server in servers}
-        return Readings(
-            after=after.result(),
-            summary=summary.result(),
-            served=counted.result(),
-            network=network.result(),
-            logged={name: events.result() for name, events in logged.items()},
-        )
+        states, counts, kernels = after.result(), counted.result(), network.result()
+        events = {name: reading.result() for name, reading in logged.items()}
+        log_is_read.wait()
+        if summary.done():
+            summary.result()  # raises when there is none
+        on_read(all(state.running for state in states.values()))
+        return Readings(states, summary.result(), counts, kernels, events)
 
 
 def served(bench: Bench, servers: list[Host], trial: str, successes: int) -> dict[str, dict[str, int] | None]:

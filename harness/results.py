@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from harness.errors import BadInput, CannotRun
 from harness.files import read_csv, replace, sync, write_csv, write_synced
 
@@ -136,14 +134,16 @@ class StudyDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FileLock(str(path / ".lock"))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the kernel's lock; raises CannotRun when another process has it."""
+        from filelock import FileLock, Timeout  # most who read a directory lock nothing
+
         self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(self.path / ".lock"))
         try:
-            self._lock.acquire(timeout=0)
+            lock.acquire(timeout=0)
         except Timeout:
             raise CannotRun(f"{self.path}: another process runs this study; wait for it or stop it") from None
         try:
@@ -151,7 +151,7 @@ class StudyDirectory:
                 shutil.rmtree(left, ignore_errors=True)  # a trial that was being written when all ended
             yield
         finally:
-            self._lock.release()
+            lock.release()
 
     def write_json(self, name: str, data: object) -> None:
         """Replace a file whole: readers see the old or the new one, also after a power loss."""

@@ -156,18 +156,12 @@ class Study:
             if self._load_ended is not None:
                 overhead.append(started_at - self._load_ended)
             self._tell(TrialStarted(planned.path, position, len(self._plan), self._grid.load.duration))
-            if rest:
-                self._ahead.load_started(rest[0].cell, started_at)
-
-        def on_read(all_running: bool) -> None:
-            self._ahead.stop()
-            if rest and all_running:  # else a repair comes first
-                self._deployment.begin(rest[0].cell)
+            self._ahead.load_started(rest[0].cell if rest else None, started_at)
 
         try:
             bench.reach.mend()
             self._deployment.switch(planned.cell)
-            data = trial.run(bench, planned, position, on_start, on_read)
+            data = trial.run(bench, planned, position, on_start, self._ahead.hosts_read)
             self._load_ended = data.ended_at
         except (TrialFailed, CannotRun) as error:
             self._ahead.stop()

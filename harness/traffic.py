@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
@@ -21,7 +22,8 @@ from harness.reach import Reach
 from harness.results import Sample
 
 VERIFY_WITHIN_S = 10.0
-UNLOADED_REQUESTS = 8
+VERIFY_ROUNDS = 3
+MOST_AT_ONCE = 32
 
 
 @dataclass
@@ -58,44 +60,45 @@ class Collected:
 def verify(bench: Bench, cell: Cell, trial: str) -> float:
     """Check that exactly the cell's servers answer through the balancer.
 
-    Returns the unloaded response time R0 in seconds, the median of a few single requests. Raises
-    TrialFailed naming who answered instead.
+    Returns the unloaded response time R0 in seconds: the median over a few rounds, in each of which every
+    server has one request. Raises TrialFailed naming who answered instead.
     """
-    servers = bench.inventory.servers[: cell.servers]
-    expected = {bench.inventory.address(server) for server in servers}
-    request = bench.grid.request
+    expected = {bench.inventory.address(server) for server in bench.inventory.servers[: cell.servers]}
     deadline = time.monotonic() + VERIFY_WITHIN_S
-    answered: set[str] = set()
     problem = "nobody"
-    with bench.reach.http(bench.inventory.balancer, "study_url", timeout=5.0) as client:
+    with (
+        bench.reach.http(bench.inventory.balancer, "study_url", timeout=5.0) as client,
+        ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
+    ):
         while time.monotonic() < deadline:
-            answered, times_s = set(), []
-            for _ in range(max(UNLOADED_REQUESTS, 2 * cell.servers)):
-                began = time.perf_counter()
-                try:
-                    answer = client.request(
-                        request.method,
-                        request.path,
-                        content=request.body or None,
-                        headers={**request.all_headers, "X-Study-Trial": f"{trial}.verify"},
-                    )
-                except httpx.HTTPError as error:
-                    problem = repr(error)
-                    break
-                took_s = time.perf_counter() - began
-                # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
-                near = bench.reach.tunnels and answer.headers.get("X-Study-Time")
-                times_s.append(max(0.001, float(near)) if near else took_s)
-                answered.add(answer.headers.get("X-Study-Server", "an unknown server"))
-                if answer.status_code not in request.expect_status:
-                    problem = f"{request.method} {request.path} answered status {answer.status_code}"
-                    break
+            try:
+                answers = [
+                    answer
+                    for _ in range(VERIFY_ROUNDS)
+                    for answer in pool.map(lambda _: _ask(bench, client, trial), range(cell.servers))
+                ]
+            except (httpx.HTTPError, ValueError) as error:
+                problem = str(error) if isinstance(error, ValueError) else repr(error)
             else:
-                if answered == expected:
-                    return statistics.median(times_s)
-                problem = ", ".join(sorted(answered))
-            bench.wait(0.2)
+                if {server for server, _ in answers} == expected:
+                    return statistics.median(took_s for _, took_s in answers)
+                problem = ", ".join(sorted({server for server, _ in answers}))
+            bench.wait(0.05)
     raise TrialFailed(f"the balancer should serve from {', '.join(sorted(expected))}; it answers: {problem}")
+
+
+def _ask(bench: Bench, client: httpx.Client, trial: str) -> tuple[str, float]:
+    """Who answers a request, and after how many seconds; raises ValueError for an answer that is not expected."""
+    request = bench.grid.request
+    headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
+    began = time.perf_counter()
+    answer = client.request(request.method, request.path, content=request.body or None, headers=headers)
+    took_s = time.perf_counter() - began
+    if answer.status_code not in request.expect_status:
+        raise ValueError(f"{request.method} {request.path} answered status {answer.status_code}")
+    # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
+    near = bench.reach.tunnels and answer.headers.get("X-Study-Time")
+    return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
 
 
 def load_spec(bench: Bench, cell: Cell, trial: str) -> LoadSpec:
@@ -143,7 +146,8 @@ def play(bench: Bench, spec: LoadSpec, on_start: Callable[[float], None]) -> tup
     over = False
     try:
         while not over:
-            bench.wait(0.1 if time.time() > got.started_at + spec.duration_s - 0.5 else 0.5)
+            ending = got.stopped_s is not None or time.time() > got.started_at + spec.duration_s
+            bench.wait(0.03 if ending else 0.5)
             fresh, over = bench.engine.samples(len(got.samples))
             for sample in fresh:
                 got.samples.append(sample)

@@ -24,8 +24,8 @@ def run(
 ) -> TrialData:
     """Carry out one trial on a topology that is up; raises TrialFailed when that is not possible.
 
-    `on_start` is told when the load's second 0 is. `on_read` is called once nothing more is read of the hosts,
-    with whether all containers run: from then on they may be changed.
+    `on_start` is told when the load's second 0 is. `on_read` is called once nothing more is read of the hosts
+    that a switch could change, with whether all containers run.
     """
     grid, cell = bench.grid, planned.cell
     servers = bench.inventory.servers[: cell.servers]
@@ -53,7 +53,7 @@ def run(
     begin = at + ahead_s
     window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
     successes = sum(sample.completed for sample in got.samples)
-    said = readings.read(bench, servers, trial, seen, at, successes, (begin, *window))
+    said = readings.read(bench, servers, trial, seen, at, successes, (begin, *window), on_read)
     after, summary = said.after, said.summary
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
@@ -67,7 +67,6 @@ def run(
         for server in servers
         if got.stopped_s is not None and server.name not in dead and not bench.probes.ready(server, grid.service.health)
     ]
-    on_read(all(state.running for state in after.values()))
     record = TrialRecord(
         id=trial,
         cell=cell.by_name,

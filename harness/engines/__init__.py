@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.engines.base import Engine
-from harness.engines.locust import LocustEngine
-from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import BadInput
 from harness.gridmodel import Grid
 from harness.inventory import Inventory
-from harness.reach import Reach, is_machine
-from harness.services import Service
+
+# Their clients take long to load, and a plan needs none.
+if TYPE_CHECKING:
+    from harness.engines.base import Engine
+    from harness.reach import Reach
+    from harness.services import Service
 
 
 def check(grid: Grid, inventory: Inventory) -> None:
     """Refuse an engine that the inventory's hosts cannot run; raises BadInput."""
     if grid.engine != "ngrinder":
         return
+    from harness.reach import is_machine
+
     if not all(is_machine(host) for host in inventory.generators):
         raise BadInput(
             f"engine ngrinder needs load generators that are machines, and those of {inventory.path} are containers; "
@@ -38,9 +42,13 @@ def connect(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
     """A client of the engine that the grid names; raises BadInput where the inventory lacks its URL."""
     first = inventory.generator
     if grid.engine == "ngrinder":
+        from harness.engines.ngrinder import NgrinderEngine
+
         folder = Path(first.need("study_ngrinder_credentials"))
         client = reach.http(first, "study_ngrinder_url", timeout=20.0)
         return NgrinderEngine(client, folder / "admin", len(inventory.generators))
+    from harness.engines.locust import LocustEngine
+
     return LocustEngine(reach.http(first, "study_engine_url", timeout=10.0))
 
 
@@ -48,6 +56,8 @@ def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
     """What runs outside containers, by host."""
     if grid.engine != "ngrinder":
         return {}
+    from harness.services import Service
+
     return {
         host.name: Service(
             "ngrinder-agent",

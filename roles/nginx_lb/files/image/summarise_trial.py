@@ -1,11 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3 -IS
 """Summarise the balancer's log of one trial on the balancer itself, so that no raw log travels.
 
     summarise-trial TRIAL SINCE_S FROM_S TO_S
 
-prints one JSON object; the trial began at SINCE_S, and FROM_S and TO_S bound the window in which requests
-in flight are averaged (Unix seconds). Then the logs are emptied: each holds one trial at most (nginx
-appends, so truncating is safe). The log's columns are those of `log_format trial` in nginx.conf.
+reads the logs, empties them and says "read"; then it prints one JSON object. The trial began at SINCE_S, and
+FROM_S and TO_S bound the window in which requests in flight are averaged (Unix seconds). Each log holds one
+trial at most (nginx appends, so truncating is safe). Its columns are those of `log_format trial` in nginx.conf.
 """
 
 from __future__ import annotations
@@ -132,16 +132,19 @@ def write_out(errors: Path) -> None:
     deadline = time.monotonic() + WRITTEN_WITHIN_S
     for _ in range(2):
         begin = errors.stat().st_size
+        asked, looked = workers(), time.monotonic()
         os.kill(int(PID.read_text()), signal.SIGUSR1)
         while True:
             with errors.open("rb") as lines:
                 lines.seek(begin)
                 said = set(re.findall(rb" \[notice\] (\d+)#\d+: reopening logs", lines.read()))
-            if {entry.name.encode() for entry in workers()} <= said:
+            if {entry.name.encode() for entry in asked} <= said:
                 break
             if time.monotonic() > deadline:
                 sys.exit(f"an nginx worker did not write out its log within {WRITTEN_WITHIN_S:.0f} s")
-            time.sleep(0.02)
+            time.sleep(0.005)
+            if time.monotonic() > looked + 0.2:
+                asked, looked = workers(), time.monotonic()  # one may have ended
 
 
 def main() -> None:
@@ -149,15 +152,16 @@ def main() -> None:
     trial, (since_s, from_s, to_s) = sys.argv[1], map(float, sys.argv[2:5])
     access, errors = LOGS / "trial.log", LOGS / "error.log"
     write_out(errors)
-    with access.open(encoding="utf-8", errors="replace") as lines:
-        summary = summarise(lines.readlines(), trial, from_s, to_s)
-    with errors.open(encoding="utf-8", errors="replace") as lines:
-        summary["events"], summary["events_at"] = happened(lines, since_s)
-    summary["worker_cpu_s"] = worker_cpu_s()
-    json.dump(summary, sys.stdout)
+    requests, events = (log.read_text(encoding="utf-8", errors="replace").splitlines() for log in (access, errors))
+    cpu_s = worker_cpu_s()
     for log in (access, errors):
         with log.open("r+b") as opened:
             opened.truncate(0)
+    sys.stdout.write("read\n")  # from here on nginx may be reloaded
+    sys.stdout.flush()
+    summary = summarise(requests, trial, from_s, to_s)
+    summary["events"], summary["events_at"] = happened(events, since_s)
+    json.dump({**summary, "worker_cpu_s": cpu_s}, sys.stdout)
 
 
 if __name__ == "__main__":
