@@ -61,7 +61,7 @@ def down(
     if not keep_images:
         images, kept = cleanup.remove_images(client, str(variables["study_owner"]))
         removed += images
-    removed += cleanup.remove_state(ROOT)
+    removed += cleanup.remove_state(ROOT, keep_images)
     for thing in removed:
         console.say(f"removed {thing}")
     for thing in kept:

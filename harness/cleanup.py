@@ -49,11 +49,11 @@ def remove_images(client: docker.DockerClient, owner: str) -> tuple[list[str], l
     return removed, kept
 
 
-def remove_state(root: Path) -> list[str]:
-    """Remove generated configuration and logs of the lab, and kept wheels; returns their names."""
+def remove_state(root: Path, keep_images: bool) -> list[str]:
+    """Remove what the lab generated, and what images are made from unless these are kept; returns their names."""
     shutil.rmtree(root / ".state" / "inventory", ignore_errors=True)  # the command itself may have made it
     removed = []
-    for name in (".state/lab", ".cache"):
+    for name in (".state/lab",) if keep_images else (".state/lab", ".cache"):
         if (root / name).exists():
             shutil.rmtree(root / name)
             removed.append(name)
