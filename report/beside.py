@@ -24,5 +24,6 @@ def end(directory: Path) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Leave nothing beside a page that holds everything."""
-    (directory / FILE).unlink(missing_ok=True)
+    """Leave nothing beside a page that holds everything, nor what a writer that was killed had begun."""
+    for file in (directory / FILE, *directory.glob(".*-live")):
+        file.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ NUMBERS = r"replace(format(datum.value, ','), /,/g, '\u202f')"  # as the text wr
 SMALL = 9  # of words inside a panel, pixels
 LETTER = 0.55  # mean width of a letter, of the size of the type
 SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 3), ("right", -3))
+PANELS, LOWEST = 345, 55  # height of all panels of a series together, and of one at least, pixels
 PAPER_WIDTH = 590  # what fits beside the axes of a page, in pixels of 0.75 pt
 
 
@@ -168,7 +170,9 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     if wrapped:
         panel_of = [{**row, "cell": f"{row['topology']} · {row['load']}"} for row in placed]
         placed = [{k: v for k, v in row.items() if k not in ("load", "topology")} for row in panel_of]
-    panel = alt.layer(*layers, data=_data("rows")).properties(width=width, height=105)
+    lines = math.ceil(len(loads) * len(topologies) / columns) if wrapped else len(loads)
+    height = min(105, max(LOWEST, PANELS // lines))
+    panel = alt.layer(*layers, data=_data("rows")).properties(width=width, height=height)
     if wrapped:
         order = [f"{topology} · {load}" for load in loads for topology in topologies]
         faceted = panel.facet(

@@ -75,6 +75,7 @@ STUDIES: dict[str, Callable[[StudyDirectory], object]] = {
     "half finished": half,
     "all refused": lambda d: study(d, rates(2, (1000, 2000), 4, refused=lambda _: True)),
     "some refused": lambda d: study(d, rates(3, (1000, 2000), 7, refused=lambda k: k in (1, 4))),
+    "many panels": lambda d: study(d, rates(7, (100, 200, 500, 1000, 2000), 3)),
     "long tables": lambda d: study(d, rates(4, (500, 1000, 1500, 2000), 11)),
 }
 
