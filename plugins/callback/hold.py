@@ -33,8 +33,11 @@ class CallbackModule(CallbackBase):
         try:
             # Not waiting for the other end: a study that was killed meanwhile never opens it.
             opened = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-            select.select([opened], [], [])
-            word = os.read(opened, 1)
+            try:
+                word = os.read(opened, 1)
+            except BlockingIOError:
+                select.select([opened], [], [])
+                word = os.read(opened, 1)
             os.close(opened)
         except OSError:
             word = b""
