@@ -7,6 +7,7 @@ Used by harness/ansible.py alone, which names a pipe in SCALE_OUT_HOLD.
 from __future__ import annotations
 
 import os
+import select
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -29,6 +30,16 @@ class CallbackModule(CallbackBase):
         pipe = os.environ.pop("SCALE_OUT_HOLD", "")
         if not pipe:
             return
-        with open(pipe, "rb", buffering=0) as opened:  # noqa: PTH123 - a pipe, read as it comes
-            if not opened.read(1):
-                os._exit(1)
+        try:
+            # Not waiting for the other end: a study that was killed meanwhile never opens it.
+            opened = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                word = os.read(opened, 1)
+            except BlockingIOError:
+                select.select([opened], [], [])
+                word = os.read(opened, 1)
+            os.close(opened)
+        except OSError:
+            word = b""
+        if not word:
+            os._exit(1)

@@ -53,6 +53,33 @@ def test_a_switch_touches_the_upstream_alone(deployed: Inventory, engine: docker
     }
 
 
+def test_only_a_configuration_that_differs_is_applied(deployed: Inventory, engine: docker.DockerClient) -> None:
+    """Nor is one that may never have been loaded taken for one in use."""
+    balancer = engine.containers.get(deployed.balancer.need("study_container"))
+
+    def switched(servers: int, *more: str) -> int:
+        return changed(playbook("playbooks/deploy-balancer.yml", "-e", f"study_servers={servers}", *more).stdout)
+
+    switched(2)
+    assert switched(2) == 0
+    assert switched(3, "--check") == 1
+    assert len(ask(deployed)) == 2, "a check changed something"
+    balancer.exec_run(["touch", "/etc/balancer/next/unfinished"])
+    assert switched(2) == 1
+    assert switched(2) == 0
+    balancer.restart(timeout=1)
+    assert switched(2) == 0
+    assert len(ask(deployed)) == 2, "it does not start with the configuration that was accepted last"
+    switched(3)
+
+
+def test_a_container_that_is_gone_is_made_again(deployed: Inventory, engine: docker.DockerClient) -> None:
+    engine.containers.get(deployed.servers[1].need("study_container")).remove(force=True)
+    assert changed(playbook("site.yml").stdout) == 1
+    assert changed(playbook("site.yml").stdout) == 0
+    assert ask(deployed) == {deployed.address(server) for server in deployed.servers}
+
+
 def test_a_configuration_that_nginx_refuses_is_never_used(deployed: Inventory) -> None:
     done = playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_fail_timeout=never", check=False)
     assert done.returncode != 0
