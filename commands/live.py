@@ -46,9 +46,8 @@ class Live:
     def __init__(self, setting: Setting, console: Console) -> None:
         self._directory = setting.directory.path.resolve()
         self._console = console
-        load = setting.grid.load
-        shares_machine = setting.inventory.kind != "hosts"
-        self._until_s = (load.window_from_s if shares_machine else load.duration) - AHEAD_S
+        self._shares_machine = setting.inventory.kind != "hosts"
+        self._until_s = 0.0
         self._writer: subprocess.Popen[bytes] | None = None
         self._news = self._held = False
 
@@ -66,6 +65,7 @@ class Live:
         if isinstance(event, StudyStarted):
             self._writer = self._start()
         elif isinstance(event, TrialStarted):
+            self._until_s = (event.window_from_s if self._shares_machine else event.duration_s) - AHEAD_S
             self._hold(False)
             self._tell()
         elif isinstance(event, SecondSeen) and event.sample.t_s >= self._until_s:

@@ -37,12 +37,13 @@ class Doing:
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """Load starts; `position` counts from 1 over the whole plan."""
+    """Load starts; `position` counts from 1 over the whole plan. The steady window begins at `window_from_s`."""
 
     trial: str
     position: int
     planned: int
     duration_s: float
+    window_from_s: float
 
 
 @dataclass(frozen=True)

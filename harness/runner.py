@@ -155,7 +155,9 @@ class Study:
         def on_start(started_at: float) -> None:
             if self._load_ended is not None:
                 overhead.append(started_at - self._load_ended)
-            self._tell(TrialStarted(planned.path, position, len(self._plan), self._grid.load.duration))
+            load = self._grid.load
+            started = TrialStarted(planned.path, position, len(self._plan), load.duration, load.window_from_s)
+            self._tell(started)
             self._ahead.load_started(rest[0].cell if rest else None, started_at)
 
         try:

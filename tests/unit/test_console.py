@@ -14,7 +14,7 @@ from tests.builders import record, samples
 def play(shown: Console) -> None:
     shown(StudyStarted("study", "results/study-1", 2, 1, 90.0))
     shown(Step("deployed", 14.0))
-    shown(TrialStarted("servers-1_vusers-100/r1", 2, 2, 18.0))
+    shown(TrialStarted("servers-1_vusers-100/r1", 2, 2, 18.0, 7.0))
     shown(SecondSeen(samples(280, 1000)[0]))
     finding = Finding("E8", "degrade", "1.4 % of the requests failed", "look at the error kinds")
     shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))

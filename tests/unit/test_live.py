@@ -18,7 +18,7 @@ from tests.builders import record, study
 from tests.unit.test_grid import grid
 
 RATES: dict[tuple[int, int], list[float | None]] = {(1, 100): [90.0, 91.0, 89.0], (2, 100): [170.0, 171.0, 169.0]}
-WINDOW_S = 3.0  # where the window of the tests' grid begins
+WINDOW_S = 3.0
 
 
 def until(true: Callable[[], bool], what: str) -> None:
@@ -69,12 +69,10 @@ def test_the_writer_works_while_users_start_and_is_held_otherwise(
 ) -> None:
     directory, measure = half
     shown: list[Event] = []
-    started = TrialStarted("servers-2_vusers-100/r1", 4, 6, 12.0)
+    started = TrialStarted("servers-2_vusers-100/r1", 4, 6, 12.0, WINDOW_S)
     ended = TrialEnded("servers-2_vusers-100/r1", record(2, 100, 1, 170.0), (), 0.0)
     path, news = directory.path, directory.path / beside.FILE
-    given = setting(directory)
-    assert given.grid.load.window_from_s == WINDOW_S
-    with Live(given, cast("Any", shown.append)) as live:
+    with Live(setting(directory), cast("Any", shown.append)) as live:
         live(StudyStarted("study", str(path), 6, 3, 60.0))
         until((path / "report.html").exists, "the page")
         page, first = (path / "report.html").read_bytes(), news.read_bytes()

@@ -20,7 +20,7 @@ from users import LONGEST_S, StudyUser, serve_worker
 
 __all__ = ["StudyUser"]  # Locust takes the users that it finds in this file
 
-LEAD_S = 0.2  # from the order to the first request: the message and the first users need it
+LEAD_S = 0.1  # from the order to the first request: the message and the first users need it
 MOST_USERS = 50_000
 
 
