@@ -80,6 +80,18 @@ def test_a_container_that_is_gone_is_made_again(deployed: Inventory, engine: doc
     assert ask(deployed) == {deployed.address(server) for server in deployed.servers}
 
 
+def test_what_the_engine_lets_change_on_a_container_is_found(deployed: Inventory, engine: docker.DockerClient) -> None:
+    container = engine.containers.get(deployed.servers[0].need("study_container"))
+    before = container.attrs["Id"]
+    for spoil in (lambda: container.update(cpu_quota=50_000), container.pause, container.stop):
+        spoil()
+        assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 1
+        assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 0
+        container.reload()
+        assert (container.status, container.attrs["HostConfig"]["CpuQuota"]) == ("running", 100_000)
+    assert container.attrs["Id"] == before
+
+
 def test_a_configuration_that_nginx_refuses_is_never_used(deployed: Inventory) -> None:
     done = playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_fail_timeout=never", check=False)
     assert done.returncode != 0
