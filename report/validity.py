@@ -24,6 +24,7 @@ ASKED = {
     "E12": "equal shares, no retries, equal cost of a request",
     "E13": "generator, balancer and servers counted the same requests",
     "E14": "exactly the cell's servers answered",
+    "E23": "paced servers had the CPU to keep their rate",
 }
 
 
