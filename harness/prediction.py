@@ -9,11 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.stats import users_bound
 from harness.words import servers
 
 # Users that keep a topology saturated in spite of its noise: a fifth more than it needs.
 MARGIN = 1.2
+
+
+def users_bound(users: int, unloaded_s: float, think_s: float) -> float:
+    """Most requests per second that closed-loop users can ask for: N / (R0 + Z).
+
+    Asymptotic bounds of an interactive system, Lazowska et al., Quantitative System Performance
+    (1984), chapter 5.
+    """
+    return users / (unloaded_s + think_s)
 
 
 def bound(users: int, count: int, capacity_per_s: float, unloaded_s: float, think_s: float) -> float:

@@ -100,12 +100,3 @@ def mser_cut_s(samples: Sequence[Sample]) -> int | None:
         rest = np.array(batches[cut:])
         scores.append(float(((rest - rest.mean()) ** 2).sum()) / len(rest) ** 2)
     return 5 * int(np.argmin(scores))
-
-
-def users_bound(users: int, unloaded_s: float, think_s: float) -> float:
-    """Most requests per second that closed-loop users can ask for: N / (R0 + Z).
-
-    Asymptotic bounds of an interactive system, Lazowska et al., Quantitative System Performance
-    (1984), chapter 5.
-    """
-    return users / (unloaded_s + think_s)

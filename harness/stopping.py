@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness import plan, search
-from harness.cells import summarise_records
 from harness.extent import Repeats
-from harness.gains import Gain
 from harness.grid import Cell
 from harness.gridmodel import Grid
 from harness.plan import PlannedTrial
 from harness.results import TrialRecord
 from harness.words import percent
+
+if TYPE_CHECKING:
+    from harness.gains import Gain
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
             return planned, None
+        from harness.cells import summarise_records  # numpy takes long to load, and a plan mostly ends before this
+
         so_far = {where: record for where, record in records.items() if record.repeat <= blocks}
         gains = summarise_records(grid, so_far).gains
         decision = decide(rule, rule.target(kind), blocks, gains)

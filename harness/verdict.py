@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness import derived, stats
+from harness import derived, prediction, stats
 from harness.derived import generator_use
 from harness.findings import Finding
 from harness.observation import Observation
@@ -72,7 +72,7 @@ def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
     rows, slots = seen.window, derived.busiest_slots(seen)
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
     waiting = derived.in_flight(seen)
-    bound = stats.users_bound(seen.users, seen.unloaded_s, think_s) if seen.unloaded_s else None
+    bound = prediction.users_bound(seen.users, seen.unloaded_s, think_s) if seen.unloaded_s else None
     return {
         "users_bound": bound,
         "of_users_bound": rate / bound if bound else None,

@@ -7,7 +7,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from scipy import stats as scipy_stats
 
-from harness import intervals, stats
+from harness import intervals, prediction, stats
 from tests.builders import samples
 
 
@@ -73,4 +73,4 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_users_can_ask_for_no_more_than_the_asymptotic_bound() -> None:
-    assert stats.users_bound(1000, unloaded_s=0.01, think_s=2.0) == pytest.approx(1000 / 2.01)
+    assert prediction.users_bound(1000, unloaded_s=0.01, think_s=2.0) == pytest.approx(1000 / 2.01)
