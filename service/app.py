@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_environment()
     classifier = DigitClassifier(settings.model_path)
     pacer = None if settings.pace is None else Pacer(settings.pace, counting.count_slots)
+    counting.CAPACITY.set(0.0 if settings.pace is None else settings.pace.rate_per_s)
     app = FastAPI(title="Digit classifier", version="1.0", redoc_url=None)
     app.add_middleware(counting.CountRequests)
 

@@ -28,6 +28,7 @@ def create_app() -> Starlette:
     pace = pace_of(os.environ, RATE, TIME)
     assert pace is not None  # noqa: S101 - it has a default
     pacer = Pacer(pace, counting.count_slots)
+    counting.CAPACITY.set(pace.rate_per_s)
 
     async def predict(_request: Request) -> Response:
         await pacer.reserve()

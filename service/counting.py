@@ -6,7 +6,7 @@ import os
 import re
 from time import perf_counter
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.pace import Tally
@@ -30,6 +30,9 @@ SECONDS = Histogram(
 )
 # Of a service that is held to a rate; nothing is told of them by one that is not.
 SLOTS = Counter("ml_slot_seconds", "Seconds of all slots: offered, busy, and lost for want of CPU", ["state"])
+CAPACITY = Gauge(
+    "ml_capacity_per_second", "Requests per second that it holds itself to; 0 for none", multiprocess_mode="livesum"
+)
 LATE = Counter("ml_late_seconds", "Seconds by which answers came after the end of their slot, summed")
 PACED = Counter("ml_paced_answers", "Answers given at the end of a slot")
 

@@ -141,6 +141,7 @@ def test_a_paced_server_answers_what_its_model_says_when_its_slot_ends(model: Pa
     assert found["label"] == load_digits().target[0]
     assert took_s >= 0.19
     assert "ml_paced_answers_total 1.0" in said
+    assert "ml_capacity_per_second 5.0" in said
     assert 'ml_slot_seconds_total{state="busy"} 0.2' in said
 
 
