@@ -113,11 +113,11 @@ def test_an_engine_that_does_not_start(deployed_fleet: Fleet, tmp_path: Path) ->
 
 def test_a_port_that_is_taken(deployed_fleet: Fleet, tmp_path: Path) -> None:
     serve = "systemd-run --unit=squatter python3 -m http.server 80"
-    # There is no docker command on the machine: its engine is asked as the study asks it.
     with Reach(deployed_fleet.inventory) as connections:
         connections.mend()
         connections.docker(deployed_fleet.host("balancer")).containers.get("nginx-lb").stop()
     with deployed_fleet.broken("balancer", f"{serve}; sleep 1", "systemctl stop squatter"):
         told = refusal(tmp_path)
+    deployed_fleet.on("balancer", "docker start nginx-lb")
     assert "balancer: a port that the study needs is taken by another program there" in told
     assert "ss -ltnp" in told
