@@ -23,6 +23,7 @@ STRANGER = "scale-out-test/stranger"
 # As somebody writes it in an afternoon: root, and something in /tmp.
 PROGRAM = """
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
         Path('/tmp/asked').write_text(self.path)
