@@ -111,7 +111,10 @@ class Watcher:
         readings = []
         for at_s in self._window:
             self._end.wait(max(0.0, self._started_at + at_s - time.time()))
-            readings.append(self._probes.slots(server))
+            try:
+                readings.append(self._probes.slots(server))
+            except RuntimeError:  # an interrupted study has closed its connections
+                return
         before, after = readings
         if before is not None and after is not None:
             # Nine digits: what is read again from disk must be the same.
