@@ -68,7 +68,8 @@ def test_the_records_are_whole_and_agree_with_each_other(smoke: Path) -> None:
     directory = StudyDirectory(smoke)
     for where, record in directory.trials().items():
         data = directory.trial(where)
-        assert record.outcome == "ok", (where, record.cause)
+        assert record.usable, (where, record.cause)
+        assert {finding["rule"] for finding in record.findings} <= {"E10", "E11"}, record.findings  # others' CPU
         assert [s.t_s for s in data.samples] == list(range(len(data.samples)))
         generator = sum(s.completed for s in data.samples)
         balancer = sum(b.requests for b in data.balancer if b.status.startswith("2"))
@@ -77,7 +78,8 @@ def test_the_records_are_whole_and_agree_with_each_other(smoke: Path) -> None:
         assert abs(servers - balancer) <= max(20, 0.005 * generator)
         assert len(record.counters["balancer"]["upstreams"]) == record.cell["servers"]
         assert {h.host for h in data.hosts} == {"balancer", "generator", "server-1", "server-2", "server-3"}
-        window = [s.completed for s in data.samples if 3 <= s.t_s < 12]
+        begin, end = record.window["from_s"], record.window["to_s"]
+        window = [s.completed for s in data.samples if s.t_s >= begin and s.t_s + 1 <= end]
         assert record.tps_mean == pytest.approx(sum(window) / len(window), abs=1e-3)
 
 
