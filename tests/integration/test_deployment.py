@@ -83,12 +83,14 @@ def test_a_container_that_is_gone_is_made_again(deployed: Inventory, engine: doc
 def test_what_the_engine_lets_change_on_a_container_is_found(deployed: Inventory, engine: docker.DockerClient) -> None:
     container = engine.containers.get(deployed.servers[0].need("study_container"))
     before = container.attrs["Id"]
-    for spoil in (lambda: container.update(cpu_quota=50_000), container.pause, container.stop):
+    memory = container.attrs["HostConfig"]["Memory"]
+    less = {"mem_limit": memory // 2, "memswap_limit": memory // 2}
+    for spoil in (lambda: container.update(**less), container.pause, container.stop):
         spoil()
         assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 1
         assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 0
         container.reload()
-        assert (container.status, container.attrs["HostConfig"]["CpuQuota"]) == ("running", 100_000)
+        assert (container.status, container.attrs["HostConfig"]["Memory"]) == ("running", memory)
     assert container.attrs["Id"] == before
 
 
