@@ -117,7 +117,7 @@ class Watcher:
                 return
         before, after = readings
         if before is not None and after is not None:
-            # Nine digits: what is read again from disk must be the same.
+            # Microseconds: far below what a reading errs by, and the same when read again from disk.
             self._slots[server.name] = {name: round(after[name] - before.get(name, 0.0), 6) for name in after}
 
     def _watch(self, host: str) -> None:
