@@ -13,9 +13,8 @@ import httpx
 import requests
 
 from harness import stats
-from harness.engines.base import LoadSpec
 from harness.errors import TrialFailed
-from harness.traffic import Bench, play
+from harness.traffic import Bench, load_spec, play
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0
@@ -56,18 +55,12 @@ def measure(bench: Bench, enough_per_s: float) -> Ceiling:
 
 
 def _try(bench: Bench) -> Ceiling:
-    load = bench.grid.load
-    spec = LoadSpec(
-        trial=TRIAL,
-        url=bench.inventory.balancer.need("study_target_url"),
-        users=USERS,
+    spec = replace(
+        load_spec(bench, USERS, TRIAL),
         think_time_s=0.0,
         ramp_up_s=RAMP_UP_S,
         duration_s=UNTIL_S,
-        timeout_s=load.timeout,
         window_from_s=FROM_S,
-        request=bench.grid.request,
-        keep_alive=load.keep_alive,
     )
     began = datetime.now(UTC)
     got, result = play(bench, spec, lambda _at: None)

@@ -11,14 +11,13 @@ import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from harness import stats, yardstick
-from harness.engines.base import LoadSpec
 from harness.errors import CannotRun
 from harness.grid import Cell
-from harness.traffic import Bench, play, verify
+from harness.traffic import Bench, load_spec, play, verify
 from harness.watch import Watcher
 
 FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -81,17 +80,12 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     users = max(1, math.ceil(most_per_s / 2 * THINK_S))
     servers = len(bench.inventory.servers)
     verify(bench, Cell((("servers", servers), ("vusers", users))), TRIAL)
-    spec = LoadSpec(
-        trial=TRIAL,
-        url=bench.inventory.balancer.need("study_target_url"),
-        users=users,
+    spec = replace(
+        load_spec(bench, users, TRIAL),
         think_time_s=THINK_S,
         ramp_up_s=RAMP_UP_S,
         duration_s=UNTIL_S,
-        timeout_s=bench.grid.load.timeout,
         window_from_s=FROM_S,
-        request=bench.grid.request,
-        keep_alive=bench.grid.load.keep_alive,
     )
     watchers: list[Watcher] = []
     try:

@@ -101,13 +101,13 @@ def _ask(bench: Bench, client: httpx.Client, trial: str) -> tuple[str, float]:
     return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
 
 
-def load_spec(bench: Bench, cell: Cell, trial: str) -> LoadSpec:
-    """A cell's load."""
+def load_spec(bench: Bench, users: int, trial: str) -> LoadSpec:
+    """The grid's load with a number of users."""
     load = bench.grid.load
     return LoadSpec(
         trial=trial,
         url=bench.inventory.balancer.need("study_target_url"),
-        users=cell.vusers,
+        users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
         duration_s=load.duration,

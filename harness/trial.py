@@ -32,7 +32,7 @@ def run(
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
     before = bench.probes.states()
-    spec = load_spec(bench, cell, trial)
+    spec = load_spec(bench, cell.vusers, trial)
     watchers: list[Watcher] = []
 
     def started(at: float) -> None:
