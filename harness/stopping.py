@@ -44,7 +44,8 @@ def decide(rule: Repeats, target: float, blocks: int, gains: Sequence[Gain]) -> 
     """
     if rule.fixed:
         return Decision(False, f"the {blocks} blocks that were asked for are measured")
-    wide = [g for g in watched(gains) if g.ratio is None or (g.ratio.half_width or 1.0) > target]
+    halves = [(gain, gain.ratio.half_width if gain.ratio else None) for gain in watched(gains)]
+    wide = [gain for gain, half in halves if half is None or half > target]
     names = tuple(f"{gain.from_servers} → {gain.to_servers} at {gain.load}" for gain in wide)
     if not wide:
         return Decision(False, f"every watched gain is within ±{percent(target)} after {blocks} blocks")

@@ -15,7 +15,6 @@ from report.figures import drawn, spread
 from report.parts import Chart, Table, anchor, by_cell, cell_name, link
 
 QUANTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9)
-NEEDS = {99: 662, 99.9: 6635}  # requests that a percentile needs (rule E4: as many as put 5 beyond it, with margin)
 LABEL_HEIGHT = 0.085  # of a panel's height
 
 
@@ -41,9 +40,13 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
     return Table(columns, rows, (1, 2, 3, 4), links=tuple(link(cell.cell) for cell in cells))
 
 
-def chart(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Chart | None:
-    """Percentile curves, a panel for each load and a line for each topology; None without any histogram."""
+def chart(cells: list[CellSummary], trials: Mapping[str, TrialData], p99_needs: int) -> Chart | None:
+    """Percentile curves, a panel for each load and a line for each topology; None without any histogram.
+
+    `p99_needs` is how many requests a 99th percentile needs (rule E4); one ten times as rare needs ten times as many.
+    """
     rows: list[dict[str, Any]] = []
+    needs = {99.0: p99_needs, 99.9: 10 * p99_needs}
     of = by_cell(trials)
     for cell in drawn(cells):
         mine = [d.latencies for d in of.get(anchor(cell.cell), []) if d.record.usable and d.latencies]
@@ -60,7 +63,7 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Chart | 
                 "ms": max(0.001, values[q]),
             }
             for q in QUANTILES
-            if count >= NEEDS.get(int(q) if q == int(q) else q, 1)
+            if count >= needs.get(q, 1)
         ]
     if not rows:
         return None

@@ -245,8 +245,8 @@ def notes(summary: Summary) -> list[str]:
         "A gain is exp(mean ln(larger / smaller)) over pairs of the same block; its interval is that of a paired t on "
         "the logs. Repeats are the unit, never seconds, which depend on each other. Each interval is 95 % by itself; "
         "those that hold together (Bonferroni) stand below the gains, and in gains.csv.",
-        "Peak TPS is the largest mean of 10 consecutive seconds anywhere in a trial; a ratio of peaks is noisier "
-        "than a ratio of means and stands in the table for comparison only.",
+        f"Peak TPS is the largest mean of {limits.peak_seconds} consecutive seconds anywhere in a trial; a ratio of "
+        "peaks is noisier than a ratio of means and stands in the table for comparison only.",
         "h is the share of users that Little's law cannot place: (N − L − X·Z) / N. A generator that keeps up has "
         "an h near 0.",
     ]

@@ -79,7 +79,7 @@ def test_labels_of_latencies_never_collide(tmp_path: Path, topologies: int) -> N
     found, trials = made(tmp_path, topologies, (1000, 2000))
     trials = {where: replace(data, latencies=histogram) for where, data in trials.items()}
     names = {f"{m} server{'s' if m > 1 else ''}" for m in range(1, topologies + 1)}
-    boxes = labels(latency.chart(found, trials), names)
+    boxes = labels(latency.chart(found, trials, 662), names)
     assert len(boxes) == 2 * topologies
     assert collisions(boxes) == []
 
@@ -129,7 +129,7 @@ def test_specifications_follow_their_schema(tmp_path: Path) -> None:
     shown = (
         figures.headline(found, trials, 900.0),
         figures.series(found, trials, 7, 17),
-        latency.chart(found, trials),
+        latency.chart(found, trials, 662),
         figures.gain_plot(all_gains(found, Thresholds())),
     )
     validator = jsonschema.Draft7Validator(load_schema())

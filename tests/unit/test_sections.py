@@ -48,10 +48,14 @@ def test_latencies_have_a_row_a_cell_and_a_curve(measured: Measured) -> None:
     table = latency.table(*measured)
     assert [row[0] for row in table.rows] == ["1 server at 2000 users", "2 servers at 2000 users"]
     assert all(row[5] == "none" for row in table.rows)
-    chart = latency.chart(*measured)
+    chart = latency.chart(*measured, 662)
     assert chart is not None
     assert {row["topology"] for row in chart.arguments["rows"]} == {"1 server", "2 servers"}
-    assert latency.chart(measured[0], {}) is None
+    assert 99 in {row["percentile"] for row in chart.arguments["rows"]}
+    fewer = latency.chart(*measured, 10**9)
+    assert fewer is not None
+    assert {row["percentile"] for row in fewer.arguments["rows"]} <= set(range(96))
+    assert latency.chart(measured[0], {}, 662) is None
 
 
 def test_every_rule_has_its_row_and_says_what_it_found(

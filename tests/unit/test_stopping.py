@@ -73,6 +73,14 @@ def test_the_most_blocks_end_it_and_what_stays_imprecise_is_named() -> None:
     assert "the most that were asked for" in decision.why
 
 
+def test_gains_without_any_spread_end_it() -> None:
+    """A lab whose servers hold a rate gives the same figure every time, and nothing is narrower than that."""
+    planned, decision = trials((1.0,) * 5, 3)
+    assert len(planned) == 18
+    assert decision is not None
+    assert (decision.go_on, decision.imprecise) == (False, ())
+
+
 def test_a_number_is_that_many_and_the_default_target_is_the_kinds() -> None:
     study = grid(repeats=4)
     assert (study.repeats.min, study.repeats.max, study.repeats.fixed) == (4, 4, True)
