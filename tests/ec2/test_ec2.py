@@ -1,84 +1,17 @@
-"""EC2 without EC2: the real modules and the real inventory source against moto's server."""
+"""A fleet's life: rented, looked at, given back."""
 
-import contextlib
-import json
-import os
-import socket
-import subprocess
-from collections.abc import Iterator
+import string
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from harness import inventory, setting
-from tests.integration.conftest import PLAYBOOK, ROOT, changed
+from tests.ec2.conftest import account, play, running, tags
+from tests.integration.conftest import ROOT, changed
 
-FLEET = {
-    "ec2_fleet_region": "eu-central-1",
-    "ec2_fleet_study": "mine",
-    "ec2_fleet_key_name": "mine",
-    "ec2_fleet_ssh_from": "192.0.2.7/32",
-    "ec2_fleet_placement_group": False,  # moto knows no placement groups
-    "ec2_fleet_budget_usd": 2,
-    "ec2_fleet_usd_per_hour": {"load_balancers": 0.1, "ml_servers": 0.1, "load_generators": 0.2},
-}
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[dict[str, Any]]:
-    """The fleet's variables for an empty account."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
-    server.start()
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "eu-central-1",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    with account() as client:
-        client.create_key_pair(KeyName="mine")
-        found = {
-            "ec2_fleet_vpc_id": client.describe_vpcs()["Vpcs"][0]["VpcId"],
-            "ec2_fleet_subnet_id": client.describe_subnets()["Subnets"][0]["SubnetId"],
-            "ec2_fleet_image_id": client.describe_images()["Images"][0]["ImageId"],
-        }
-    yield {**FLEET, **found}
-    for name, value in before.items():
-        os.environ.pop(name)
-        if value is not None:
-            os.environ[name] = value
-    server.stop()
-
-
-def play(name: str, variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    command = [PLAYBOOK, "-i", "localhost,", f"playbooks/{name}.yml", "-e", json.dumps(variables)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
-
-
-@contextlib.contextmanager
-def account() -> Iterator[Any]:
-    """A client of the account, closed again."""
-    client = boto3.client("ec2")
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def running() -> dict[str, dict[str, Any]]:
-    """Instances that run, by name."""
-    with account() as client:
-        pages = client.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
-    machines = [machine for found in pages["Reservations"] for machine in found["Instances"]]
-    return {next(tag["Value"] for tag in m.get("Tags", []) if tag["Key"] == "Name"): m for m in machines}
+# What EC2 takes in the name and the description of a security group and of its rules, and in tags (moto takes all).
+GROUPS_TEXT = set(string.ascii_letters + string.digits + " ._-:/()#,@[]+=&;{}!$*")
+TAGS_TEXT = set(string.ascii_letters + string.digits + " +-=._:/@")
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +22,40 @@ def rented(cloud: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("rented")
-def test_the_fleet_has_its_roles_types_and_no_metadata_service() -> None:
+def test_the_fleet_has_its_roles_types_and_metadata_with_a_token_only() -> None:
     found = running()
     assert sorted(found) == ["balancer", "generator", "server-1", "server-2", "server-3"]
     assert {found[f"server-{n}"]["InstanceType"] for n in (1, 2, 3)} == {"c7i.large"}
     assert found["generator"]["InstanceType"] == "c7i.xlarge"
     for machine in found.values():
-        assert {"Key": "scale-out-study", "Value": "mine"} in machine["Tags"]
+        assert tags(machine)["scale-out-study"] == "mine"
+        said = machine["MetadataOptions"]
+        assert (said["HttpEndpoint"], said["HttpTokens"], said["HttpPutResponseHopLimit"]) == ("enabled", "required", 1)
+
+
+@pytest.mark.usefixtures("rented")
+def test_ec2_would_take_every_name_description_and_tag() -> None:
+    with account() as client:
+        mine = [{"Name": "tag:scale-out-study", "Values": ["mine"]}]
+        (group,) = client.describe_security_groups(Filters=mine)["SecurityGroups"]
+        placed = client.describe_placement_groups()["PlacementGroups"]
+        pages = client.describe_instances(Filters=mine)["Reservations"]
+        volumes = client.describe_volumes(Filters=mine)["Volumes"]
+    rules = [*group["IpPermissions"], *group["IpPermissionsEgress"]]
+    said = [entry.get("Description", "") for r in rules for entry in (*r["IpRanges"], *r["UserIdGroupPairs"])]
+    assert {"SSH", "traffic of the study"} <= set(said)
+    for text in (group["GroupName"], group["Description"], *(one["GroupName"] for one in placed), *said):
+        assert set(text) <= GROUPS_TEXT, text
+        assert len(text) <= 255
+    tagged = [group, *placed, *volumes, *(machine for page in pages for machine in page["Instances"])]
+    assert len(tagged) == 1 + 1 + 5 + 5
+    for resource in tagged:
+        assert tags(resource)["scale-out-study"] == "mine"
+        for key, value in tags(resource).items():
+            assert set(key + value) <= TAGS_TEXT, (key, value)
+            assert len(key) <= 128
+            assert len(value) <= 256
+            assert not key.startswith("aws:")
 
 
 @pytest.mark.usefixtures("rented")
@@ -154,7 +114,7 @@ def test_what_would_be_open_or_too_dear_is_not_rented(cloud: dict[str, Any], wro
 def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]) -> None:
     with account() as client:
         stranger = client.run_instances(
-            ImageId=rented["ec2_fleet_image_id"], MinCount=1, MaxCount=1, InstanceType="t3.small",
+            ImageId="ami-debian", MinCount=1, MaxCount=1, InstanceType="t3.small",
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "stranger"}]}],
         )["Instances"][0]["InstanceId"]  # fmt: skip
     done = play("ec2-down", rented)

@@ -1,0 +1,96 @@
+"""EC2 without EC2: the real modules and the real inventory source against moto's server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.ec2 import cloud as aws
+from tests.integration.conftest import PLAYBOOK, ROOT
+
+FLEET = {
+    "ec2_fleet_region": "eu-central-1",
+    "ec2_fleet_study": "mine",
+    "ec2_fleet_key_name": "mine",
+    "ec2_fleet_ssh_from": "192.0.2.7/32",
+    "ec2_fleet_budget_usd": 2,
+    "ec2_fleet_usd_per_hour": {"load_balancers": 0.1, "ml_servers": 0.1, "load_generators": 0.2},
+}
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[dict[str, Any]]:
+    """The fleet's variables for an empty account."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    aws.extend()
+    aws.add_images()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port)
+    server.start()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    with account() as client:
+        client.create_key_pair(KeyName="mine")
+        found = {
+            "ec2_fleet_vpc_id": client.describe_vpcs()["Vpcs"][0]["VpcId"],
+            "ec2_fleet_subnet_id": client.describe_subnets()["Subnets"][0]["SubnetId"],
+        }
+    aws.calls.clear()
+    yield {**FLEET, **found}
+    for name, value in before.items():
+        os.environ.pop(name)
+        if value is not None:
+            os.environ[name] = value
+    server.stop()
+
+
+def play(name: str, variables: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
+    command = [PLAYBOOK, "-i", "localhost,", f"playbooks/{name}.yml", "-e", json.dumps(variables), *more]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
+
+
+@contextlib.contextmanager
+def account() -> Iterator[Any]:
+    """A client of the account, closed again; what it asks is not recorded."""
+    client, before = boto3.client("ec2"), set(aws.calls)
+    try:
+        yield client
+    finally:
+        client.close()
+        aws.calls.clear()
+        aws.calls.update(before)
+
+
+def running() -> dict[str, dict[str, Any]]:
+    """Instances that run, by name."""
+    with account() as client:
+        pages = client.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    machines = [machine for found in pages["Reservations"] for machine in found["Instances"]]
+    return {next(tag["Value"] for tag in m.get("Tags", []) if tag["Key"] == "Name"): m for m in machines}
+
+
+def tags(resource: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where fleets of the tests keep their inventories and known hosts."""
+    return tmp_path_factory.mktemp("fleets")
