@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import plan, search, traffic, trial
+from harness import asked, fleet, plan, search, traffic, trial
 from harness.ahead import Ahead
 from harness.ansible import Ansible
 from harness.deployment import Deployment
@@ -45,6 +45,7 @@ class Study:
         self._plan = setting.planned
         self._load_ended: float | None = None
         self._record: dict[str, Any] = {}
+        self._lease: fleet.Lease | None = None
 
     def run(self) -> int:
         """Measure what is missing; returns how many trials were measured.
@@ -57,6 +58,7 @@ class Study:
             if not left:
                 return 0
             self._record = self._directory.read_json("study.json") or self._new_record()
+            self._record["rented"] = fleet.rented(self._inventory)
             self._tell(
                 StudyStarted(
                     self._grid.name,
@@ -69,10 +71,13 @@ class Study:
             self._directory.write_json("study.json", self._record)
             for sentence in [*self._setting.prediction(), *self._setting.rule()]:
                 self._tell(Said(sentence))
+            moved = self._keep_answer()
             began = datetime.now(UTC)
             measured = 0
             try:
                 with Reach(self._inventory) as reach:
+                    self._lease = fleet.Lease(self._inventory, reach, self._tell)
+                    self._lease.extend(self._grid.load.duration, self._setting.takes_s(left))
                     bench = self._prepare(reach)
                     while left:
                         for number, planned in enumerate(left, 1):
@@ -88,10 +93,23 @@ class Study:
                         "started_at": began.isoformat(timespec="seconds"),
                         "duration_s": round((ended - began).total_seconds(), 1),
                         "measured": measured,
+                        **({"moved": moved} if moved else {}),
                     }
                 )
                 self._directory.write_json("study.json", self._record)
             return measured
+
+    def _keep_answer(self) -> list[str]:
+        """Have the switches use what the inventory answered; hosts whose addresses changed since the last run."""
+        if self._setting.asked is None:
+            return []
+        folder = self._directory.path / "inventory"
+        self._ansible.inventory = asked.keep(self._setting.asked, self._setting.inventory_path, folder)
+        moved = asked.moved(self._inventory, folder)
+        if moved:
+            words = f"other addresses than in the last run: {', '.join(moved)}; are these other machines?"
+            self._tell(Said(words, warning=True))
+        return moved
 
     def _next_block(self) -> list[PlannedTrial]:
         """The block that the stopping rule adds now; empty when it has enough (rule E16)."""
@@ -177,6 +195,8 @@ class Study:
         remaining_s = plan.estimate_s(self._grid, rest, self._setting.capacity_per_s)
         findings = tuple(Finding(**finding) for finding in data.record.findings)
         self._tell(TrialEnded(planned.path, data.record, findings, remaining_s))
+        if rest and self._lease:
+            self._lease.extend(self._grid.load.duration, remaining_s)
         if needs_repair(data.record):
             self._repair()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from harness import addresses, configuration, engines, inventory, lab, limits, plan, prediction, stopping
+from harness import addresses, asked, configuration, engines, inventory, lab, limits, plan, prediction, stopping
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -23,7 +23,7 @@ class Setting:
     """A grid with everything it refers to, resolved and checked.
 
     `grid` is the grid as it is played: in slow motion where `slow_motion` is not 1, None while that is not
-    yet known.
+    yet known. `asked` holds what an inventory that asks somebody answered; None where it is a file of its own.
     """
 
     grid: Grid
@@ -33,6 +33,7 @@ class Setting:
     directory: StudyDirectory
     lab: lab.Lab | None = None
     slow_motion: float | None = None
+    asked: Path | None = None
 
     def played(self, factor: float) -> Setting:
         """The same setting played slower by a factor; only one that is not slowed yet."""
@@ -161,14 +162,15 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     line = document.line(("inventory",))
     where = "--inventory" if other_inventory else f"{grid_file}:{line}"
     path = inventory.resolve(root, grid.inventory, grid_file.parent, where)
-    hosts = describe(root, path, grid.inventory)
+    answer = asked.ask(root, path) if inventory.may_change(path) else None
+    hosts = describe(root, answer or path, grid.inventory)
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_addresses(path, hosts)
     check_credits(path, hosts)
     engines.check(grid, hosts)
     effective = configuration.effective(grid, hosts)
     directory = configuration.directory_for(results, grid, effective)
-    setting = in_motion(Setting(grid, hosts, path, effective, directory, lab.of(grid, hosts)))
+    setting = in_motion(Setting(grid, hosts, path, effective, directory, lab.of(grid, hosts), asked=answer))
     check_budget(f"{grid_file}:{document.line(('budget',))}", setting)
     return setting
 

@@ -223,7 +223,7 @@ def _time(study: dict[str, Any], trials: dict[str, TrialData]) -> str:
 
 def _cost(study: dict[str, Any]) -> str:
     """What rented hosts cost for so long, by the inventory's prices; empty where one has none."""
-    prices = [host.get("study_usd_per_hour") for host in study["configuration"].get("hosts", {}).values()]
+    prices = [host.get("usd_per_hour") for host in study.get("rented", {}).values()]
     if study.get("kind") != "hosts" or not prices or None in prices:
         return ""
     hours = sum(run["duration_s"] for run in study["runs"]) / 3600

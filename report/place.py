@@ -85,10 +85,10 @@ def _types(study: dict[str, Any]) -> str:
     """Hosts by what they are: their instance type where the inventory tells it, else their processor."""
     known = study.get("environment", {}).get("hosts", {})
     alike: dict[str, list[str]] = {}
-    for name, said in study["configuration"].get("hosts", {}).items():
+    for name in study["configuration"].get("hosts", {}):
         machine = known.get(name, {})
         cores = f"{text.count(machine['cores'], 'core')} of {machine['cpu']}" if machine else ""
-        kind = str(said.get("study_instance_type") or cores)
+        kind = str(study.get("rented", {}).get(name, {}).get("instance_type") or cores)
         if kind:
             alike.setdefault(kind, []).append(name)
     return text.joined([f"{kind} ({', '.join(names)})" for kind, names in alike.items()])

@@ -1,7 +1,8 @@
 """An account of EC2 at moto's server: images as their owners name them, placement groups, and a record of every call.
 
 moto knows no placement groups, so they are added here after the description of the EC2 API (a group in use is not
-deleted, one that is not there is refused); its images are replaced by some that a fleet must take and others that it must not.
+deleted, one that is not there is refused); its images are replaced by some that a fleet must take and others that it
+must not.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ IMAGES = (
     ("ami-ecs", AMAZON, "amazon", "al2023-ami-ecs-hvm-2023.0.20240401-kernel-6.1-x86_64", "x86_64", "/dev/xvda", 9),
 )
 calls: set[str] = set()  # as IAM names them: ec2:RunInstances
+launched: list[int] = []  # how many instances each RunInstances asked for
 
 
 def add_images() -> None:
@@ -107,6 +109,7 @@ class PlacementGroups:
         if name and str(response._get_param("InstanceType")).startswith("t"):
             raise Refused("InvalidParameterCombination", "Cluster placement groups are not supported by this type.")
         done: Any = real(response)
+        launched.append(int(response._get_param("MaxCount")))
         if name:
             self.members.setdefault(name, []).extend(instance.id for instance in done.result.instances)
         return done

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -29,7 +28,7 @@ FLEET = {
 
 
 @pytest.fixture(scope="session")
-def cloud() -> Iterator[dict[str, Any]]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The fleet's variables for an empty account."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -52,8 +51,14 @@ def cloud() -> Iterator[dict[str, Any]]:
             "ec2_fleet_vpc_id": client.describe_vpcs()["Vpcs"][0]["VpcId"],
             "ec2_fleet_subnet_id": client.describe_subnets()["Subnets"][0]["SubnetId"],
         }
+    folder = tmp_path_factory.mktemp("fleet")
+    kept = {
+        "ec2_fleet_inventory": str(folder / "inventory"),
+        "ec2_fleet_known_hosts": str(folder / "known" / "hosts"),
+        "ec2_fleet_wait_for_ssh": False,  # nobody is there
+    }
     aws.calls.clear()
-    yield {**FLEET, **found}
+    yield {**FLEET, **found, **kept}
     for name, value in before.items():
         os.environ.pop(name)
         if value is not None:
@@ -88,9 +93,3 @@ def running() -> dict[str, dict[str, Any]]:
 
 def tags(resource: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
-
-
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where fleets of the tests keep their inventories and known hosts."""
-    return tmp_path_factory.mktemp("fleets")

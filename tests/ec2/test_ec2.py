@@ -1,11 +1,18 @@
 """A fleet's life: rented, looked at, given back."""
 
+import base64
+import json
+import os
 import string
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import inventory, setting
+from harness import asked, inventory, setting
+from tests.ec2 import cloud as aws
 from tests.ec2.conftest import account, play, running, tags
 from tests.integration.conftest import ROOT, changed
 
@@ -70,21 +77,54 @@ def test_the_security_group_opens_ssh_to_one_address_and_all_else_to_itself() ->
     assert not any(rule["Ipv6Ranges"] for rule in group["IpPermissions"])
 
 
-def test_a_second_run_rents_nothing(rented: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("rented")
+def test_machines_end_by_themselves_and_leave_no_disk() -> None:
+    with account() as client:
+        for machine in running().values():
+            of = {"InstanceId": machine["InstanceId"]}
+            said = client.describe_instance_attribute(Attribute="instanceInitiatedShutdownBehavior", **of)
+            assert said["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
+            data = client.describe_instance_attribute(Attribute="userData", **of)["UserData"]["Value"]
+            script = base64.b64decode(data).decode()
+            assert "+ 7200)) > /var/lib/scale-out/ends_at" in script
+            assert "+ 12000)) > /var/lib/scale-out/latest" in script  # 2 USD at 0.6 USD an hour
+        volumes = client.describe_volumes(Filters=[{"Name": "tag:scale-out-study", "Values": ["mine"]}])["Volumes"]
+    assert {(v["VolumeType"], v["Encrypted"], v["Size"]) for v in volumes} == {("gp3", True, 16)}
+    assert {a["Device"] for v in volumes for a in v["Attachments"]} == {"/dev/xvda"}
+    disks = [mapping["Ebs"] for machine in running().values() for mapping in machine["BlockDeviceMappings"]]
+    assert [disk["DeleteOnTermination"] for disk in disks] == [True] * 5
+
+
+def test_a_second_run_rents_nothing_and_check_mode_says_so(rented: dict[str, Any]) -> None:
+    before = aws.launched
     done = play("ec2-up", rented)
+    assert done.returncode == 0, done.stdout[-3000:]
     assert changed(done.stdout) == 0
     assert len(running()) == 5
+    checked = play("ec2-up", rented, "--check")
+    assert checked.returncode == 0, checked.stdout[-3000:]
+    assert "Would rent nothing" in " ".join(checked.stdout.split())
+    assert changed(checked.stdout) == 0
+    assert aws.launched == before
 
 
-@pytest.mark.usefixtures("rented")
-def test_the_dynamic_inventory_gives_groups_and_both_addresses() -> None:
-    found = setting.describe(ROOT, ROOT / "inventory" / "ec2_dynamic", "inventory/ec2_dynamic")
+def test_each_role_was_launched_by_one_request(rented: dict[str, Any]) -> None:
+    assert rented["ec2_fleet_study"] == "mine"
+    assert aws.launched == [1, 3, 1]
+
+
+def test_the_dynamic_inventory_gives_groups_addresses_user_and_price(rented: dict[str, Any]) -> None:
+    where = Path(rented["ec2_fleet_inventory"])
+    assert (where / "group_vars").resolve() == ROOT / "inventory" / "ec2" / "group_vars"
+    found = setting.describe(ROOT, asked.ask(ROOT, where), "the fleet's")
     assert [host.name for host in found.servers] == ["server-1", "server-2", "server-3"]
     machines = running()
     for host in found.hosts:
         assert host.variables["private_ip"] == machines[host.name]["PrivateIpAddress"]
         assert host.variables["ansible_host"] == machines[host.name]["PublicIpAddress"]
         assert host.variables["ansible_user"] == "admin"
+        assert host.variables["study_usd_per_hour"] == (0.2 if host.name == "generator" else 0.1)
+        assert f'UserKnownHostsFile="{rented["ec2_fleet_known_hosts"]}"' in host.variables["ansible_ssh_common_args"]
 
 
 def test_the_static_example_is_a_whole_inventory() -> None:
@@ -111,15 +151,113 @@ def test_what_would_be_open_or_too_dear_is_not_rented(cloud: dict[str, Any], wro
     assert len(running()) == before
 
 
+def inventory_of(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What Ansible makes of an inventory."""
+    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(path), "--list"]
+    variables = {**os.environ, **environment}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60, env=variables)
+
+
+def test_two_fleets_in_an_account_are_told_apart(rented: dict[str, Any], tmp_path: Path) -> None:
+    one = [{"name": "server-1", "role": "ml_servers"}, {"name": "late", "role": "ml_servers"}]
+    other = {
+        "ec2_fleet_study": "other", "ec2_fleet_machines": one, "ec2_fleet_inventory": str(tmp_path / "inventory"),
+        "ec2_fleet_usd_per_hour": {}, "ec2_fleet_budget_usd": 0,
+    }  # fmt: skip
+    with account() as client:
+        before = {m["InstanceId"] for m in running().values()}
+        done = play("ec2-up", {**rented, **other})
+        assert done.returncode == 0, done.stdout[-3000:]
+        said = json.loads(inventory_of(tmp_path / "inventory").stdout)
+        assert set(said["ml_servers"]["hosts"]) == {"late", "server-1"}
+        new = {said["_meta"]["hostvars"][name]["aws_instance_id"] for name in ("late", "server-1")}
+        assert not new & before
+        assert "study_usd_per_hour" not in said["_meta"]["hostvars"]["late"]
+        mine = json.loads(inventory_of(Path(rented["ec2_fleet_inventory"])).stdout)
+        assert len(mine["_meta"]["hostvars"]) == 5
+        by_hand = inventory_of(ROOT / "inventory" / "ec2_dynamic", AWS_REGION=aws.REGION, EC2_FLEET_STUDY="other")
+        assert set(json.loads(by_hand.stdout)["_meta"]["hostvars"]) == {"late", "server-1"}
+        # One of them is stopped, as an owner may: it is started, not rented again.
+        client.stop_instances(InstanceIds=[said["_meta"]["hostvars"]["late"]["aws_instance_id"]])
+        again = play("ec2-up", {**rented, **other})
+        assert again.returncode == 0, again.stdout[-3000:]
+        assert {m["InstanceId"] for m in running().values()} | before == new | before
+    done = play("ec2-down", {**rented, **other})
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert {m["InstanceId"] for m in running().values()} == before
+
+
+def test_the_inventory_for_any_fleet_has_no_hidden_default(cloud: dict[str, Any]) -> None:
+    assert cloud
+    for missing, environment in (("AWS_REGION", {"EC2_FLEET_STUDY": "x"}), ("EC2_FLEET_STUDY", {"AWS_REGION": "x"})):
+        done = inventory_of(ROOT / "inventory" / "ec2_dynamic", **environment)
+        assert missing in done.stderr
+
+
+def test_a_failure_while_renting_gives_back_what_was_rented(rented: dict[str, Any], tmp_path: Path) -> None:
+    """The generator's type cannot stand in a placement group, which EC2 says when the others are rented already."""
+    before, launched = running(), len(aws.launched)
+    types = {"load_balancers": "c7i.large", "ml_servers": "c7i.large", "load_generators": "t3.small"}
+    new = {"ec2_fleet_types": types, "ec2_fleet_inventory": str(tmp_path), "ec2_fleet_study": "broken"}
+    done = play("ec2-up", {**rented, **new})
+    told = " ".join(done.stdout.split())
+    assert done.returncode != 0
+    assert "Renting failed. launch | Launch the instances" in told
+    assert "Cluster placement groups are not supported" in told
+    assert "Everything was given back; nothing carries scale-out-study=broken any more." in told
+    assert len(aws.launched) - launched == 2
+    assert running() == before
+    assert left("broken") == []
+    more = {"name": "generator-2", "role": "load_generators"}
+    machines = [{"name": name, "role": tags(machine)["scale-out-role"]} for name, machine in before.items()]
+    done = play("ec2-up", {**rented, "ec2_fleet_types": types, "ec2_fleet_machines": [*machines, more]})
+    assert done.returncode != 0
+    assert "the 5 machines from before stay" in " ".join(done.stdout.split())
+    assert running() == before
+
+
+def left(study: str) -> list[str]:
+    """Ids of all that carries the tag of a study."""
+    mine = [{"Name": "tag:scale-out-study", "Values": [study]}]
+    with account() as client:
+        pages = client.describe_instances(Filters=mine)["Reservations"]
+        found = [m["InstanceId"] for page in pages for m in page["Instances"] if m["State"]["Name"] != "terminated"]
+        found += [group["GroupId"] for group in client.describe_security_groups(Filters=mine)["SecurityGroups"]]
+        found += [volume["VolumeId"] for volume in client.describe_volumes(Filters=mine)["Volumes"]]
+        placed = client.describe_placement_groups()["PlacementGroups"]
+    return found + [group["GroupName"] for group in placed if tags(group)["scale-out-study"] == study]
+
+
+def test_check_mode_rents_nothing_and_says_what_would_be(rented: dict[str, Any], tmp_path: Path) -> None:
+    before = running()
+    where = {"ec2_fleet_study": "dry", "ec2_fleet_inventory": str(tmp_path / "inventory")}
+    done = play("ec2-up", {**rented, **where}, "--check")
+    told = " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Would rent balancer, server-1, server-2, server-3, generator: image debian-12-amd64-20240301-1" in told
+    assert "for 2 h 1.20 USD" in told
+    assert running() == before
+    assert left("dry") == []
+    assert not (tmp_path / "inventory").exists()
+
+
 def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]) -> None:
     with account() as client:
         stranger = client.run_instances(
             ImageId="ami-debian", MinCount=1, MaxCount=1, InstanceType="t3.small",
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "stranger"}]}],
         )["Instances"][0]["InstanceId"]  # fmt: skip
+        spec = [{"ResourceType": "volume", "Tags": [{"Key": "scale-out-study", "Value": "mine"}]}]
+        of = client.describe_snapshots()["Snapshots"][0]["SnapshotId"]  # moto's empty disks are not like EC2's
+        where = f"{aws.REGION}a"
+        disk = client.create_volume(AvailabilityZone=where, SnapshotId=of, TagSpecifications=spec)["VolumeId"]
+        done = play("ec2-down", {**rented, "__ec2_fleet_volume_tries": 1})
+        told = " ".join(done.stdout.split())
+        assert done.returncode != 0, told
+        assert f"Still there with scale-out-study=mine in eu-central-1: volume {disk}. Run this playbook again" in told
+        client.delete_volume(VolumeId=disk)
     done = play("ec2-down", rented)
     assert done.returncode == 0, done.stdout[-3000:]
     assert [machine["InstanceId"] for machine in running().values()] == [stranger]
-    with account() as client:
-        groups = client.describe_security_groups(Filters=[{"Name": "tag:scale-out-study", "Values": ["mine"]}])
-    assert groups["SecurityGroups"] == []
+    assert left("mine") == []
+    assert not Path(rented["ec2_fleet_inventory"]).exists()

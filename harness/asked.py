@@ -1,0 +1,120 @@
+"""Inventories that ask somebody for their hosts, asked once: what they answered, as files of a static one.
+
+A study switches its topology a hundred times and must not meet other machines halfway, nor ask a cloud each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import BadInput
+from harness.inventory import Inventory
+
+ASK_S = 120
+VARIABLES = ("group_vars", "host_vars")
+
+
+class Unsafe(str):
+    """Words of somebody else, which Ansible must not take for a template."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data)))
+
+
+def ask(root: Path, path: Path) -> Path:
+    """Ask an inventory for its hosts; returns a folder that answers the same for good. Raises BadInput.
+
+    What is written beside the inventory for groups and hosts is copied, so that it counts for the folder's hash.
+    """
+    folder = root / ".state" / "inventory" / f"asked-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    said = _answer(root, path)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in VARIABLES:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        if (_beside(path) / name).is_dir():
+            shutil.copytree(_beside(path) / name, folder / name)
+    _write(folder / "hosts.yml", said)
+    return folder
+
+
+def keep(asked: Path, path: Path, folder: Path) -> Path:
+    """Put an answer into a study's folder, with links to the variables written beside `path`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(asked / "hosts.yml", folder / "hosts.yml")
+    for name in VARIABLES:
+        (folder / name).unlink(missing_ok=True)
+        if (_beside(path) / name).is_dir():
+            (folder / name).symlink_to((_beside(path) / name).resolve(), target_is_directory=True)
+    return folder
+
+
+def moved(inventory: Inventory, folder: Path) -> list[str]:
+    """Which hosts have other addresses than when this was called last, one line each; remembers today's."""
+    file = folder / "addresses.json"
+    now = {
+        host.name: [str(host.variables.get(name) or "") for name in ("private_ip", "ansible_host")]
+        for host in inventory.hosts
+    }
+    try:
+        before: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    file.write_text(json.dumps(now, indent=1), encoding="utf-8")
+    return [
+        f"{name}: {' / '.join(before[name])} → {' / '.join(found)}"
+        for name, found in now.items()
+        if name in before and before[name] != found
+    ]
+
+
+def _beside(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _answer(root: Path, path: Path) -> Any:
+    """What Ansible makes of the inventory, in a process of its own; raises BadInput with its words."""
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+        "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1",
+        "PYTHONPATH": str(root),
+    }
+    command = [sys.executable, "-m", "harness.asking", str(path)]
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=ASK_S
+        )
+    except subprocess.TimeoutExpired:
+        raise BadInput(f"{path}: no answer within {ASK_S} s; is the network there?") from None
+    if done.returncode:
+        words = " ".join(done.stderr.split())[-1500:]
+        raise BadInput(f"{path}: the inventory cannot be asked for its hosts: {words}")
+    return json.loads(done.stdout)
+
+
+def _write(file: Path, said: Any) -> None:
+    """Write it whole or not at all."""
+    new = file.with_suffix(f".{os.getpid()}.new")
+    new.write_text(yaml.dump(_marked(said), Dumper=_Dumper, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    new.chmod(0o600)
+    new.replace(file)
+
+
+def _marked(said: Any) -> Any:
+    """The same with its unsafe words as such; `harness.asking` writes them as {"__unsafe": ...}."""
+    if isinstance(said, dict):
+        return Unsafe(said["__unsafe"]) if set(said) == {"__unsafe"} else {k: _marked(v) for k, v in said.items()}
+    return [_marked(one) for one in said] if isinstance(said, list) else said

@@ -1,0 +1,83 @@
+"""Rented machines: what each is and costs, and that they do not end while a study runs on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from harness.events import Listener, Said
+from harness.inventory import Host, Inventory
+from harness.reach import Reach
+
+LEASE_S = 3600.0  # how long a machine stays after the study was last heard of
+EVERY_S = 600.0
+
+
+def rented(inventory: Inventory) -> dict[str, dict[str, Any]]:
+    """Type and price (USD an hour) of each host whose inventory tells them.
+
+    They stand beside the configuration and not in it: a price that changed makes no other study.
+    """
+    told = {}
+    for host in inventory.hosts:
+        said = {name: host.variables.get(f"study_{name}") for name in ("instance_type", "usd_per_hour")}
+        told[host.name] = {name: value for name, value in said.items() if value is not None}
+    return told
+
+
+class Lease:
+    """Keeps machines that end by themselves (`study_end_command` in the inventory) for as long as they are needed.
+
+    A study that dies leaves them an hour, so they end soon after it; none is kept beyond its budget.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        reach: Reach,
+        tell: Listener,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._hosts = [host for host in inventory.hosts if host.variables.get("study_end_command")]
+        self._reach = reach
+        self._tell = tell
+        self._clock = clock
+        self._last: float | None = None
+        self._warned = False
+
+    def extend(self, trial_s: float, remaining_s: float) -> None:
+        """Keep the machines for the next trial and an hour, if that was not said just now.
+
+        `remaining_s` is what the study still needs; a warning says once if the machines end before.
+        """
+        now = self._clock()
+        if not self._hosts or (self._last is not None and now - self._last < EVERY_S):
+            return
+        self._last = now
+        wanted_s = LEASE_S + trial_s
+        with ThreadPoolExecutor(len(self._hosts)) as pool:
+            left = list(pool.map(lambda host: self._ask(host, wanted_s), self._hosts))
+        told = [(host.name, seconds) for host, seconds in zip(self._hosts, left, strict=True)]
+        silent = [name for name, seconds in told if seconds is None]
+        short = [(seconds, name) for name, seconds in told if seconds is not None and seconds < wanted_s - 5]
+        if silent and not self._warned:
+            self._say(f"{', '.join(silent)}: cannot be told to stay, so they end when their hours are over")
+        elif short and min(short)[0] < remaining_s and not self._warned:
+            seconds, name = min(short)
+            self._say(
+                f"{name} ends in {seconds / 60:.0f} min by its budget, and the study needs {remaining_s / 60:.0f}"
+            )
+
+    def _say(self, words: str) -> None:
+        self._warned = True
+        self._tell(Said(f"{words}; what is measured by then is kept, and the same command goes on later", warning=True))
+
+    def _ask(self, host: Host, wanted_s: float) -> float | None:
+        """Seconds that the machine has left now; None when it did not say."""
+        command = ["sudo", "-n", str(host.variables["study_end_command"]), "extend", f"{wanted_s:.0f}"]
+        try:
+            return float(self._reach.run(host, command))
+        except ValueError:
+            return None
