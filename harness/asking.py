@@ -33,7 +33,7 @@ def tree(group: Any) -> dict[str, Any]:
         "hosts": {host.name: plain(own(host)) for host in group.hosts},
         "vars": plain(group.vars),
         "children": {
-            child.name: said for child in group.child_groups if (said := tree(child)) or child.name != "ungrouped"
+            child.name: below for child in group.child_groups if (below := tree(child)) or child.name != "ungrouped"
         },
     }
     return {name: inner for name, inner in said.items() if inner}

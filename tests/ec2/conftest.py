@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from tests.ec2 import cloud as aws
@@ -54,10 +55,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("fleet")
     kept = {
         "ec2_fleet_inventory": str(folder / "inventory"),
-        "ec2_fleet_known_hosts": str(folder / "known" / "hosts"),
+        "ec2_fleet_known_hosts": str(folder / "known of mine" / "hosts"),
         "ec2_fleet_wait_for_ssh": False,  # nobody is there
     }
-    aws.calls.clear()
     yield {**FLEET, **found, **kept}
     for name, value in before.items():
         os.environ.pop(name)
@@ -74,13 +74,11 @@ def play(name: str, variables: dict[str, Any], *more: str) -> subprocess.Complet
 @contextlib.contextmanager
 def account() -> Iterator[Any]:
     """A client of the account, closed again; what it asks is not recorded."""
-    client, before = boto3.client("ec2"), set(aws.calls)
+    client = boto3.client("ec2", config=Config(user_agent_extra=aws.OWN))
     try:
         yield client
     finally:
         client.close()
-        aws.calls.clear()
-        aws.calls.update(before)
 
 
 def running() -> dict[str, dict[str, Any]]:

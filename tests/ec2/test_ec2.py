@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness import asked, inventory, setting
+from harness import asked, inventory, reach, setting
 from tests.ec2 import cloud as aws
 from tests.ec2.conftest import account, play, running, tags
 from tests.integration.conftest import ROOT, changed
@@ -116,7 +116,12 @@ def test_each_role_was_launched_by_one_request(rented: dict[str, Any]) -> None:
 def test_the_dynamic_inventory_gives_groups_addresses_user_and_price(rented: dict[str, Any]) -> None:
     where = Path(rented["ec2_fleet_inventory"])
     assert (where / "group_vars").resolve() == ROOT / "inventory" / "ec2" / "group_vars"
-    found = setting.describe(ROOT, asked.ask(ROOT, where), "the fleet's")
+    tagged = {"Key": "scale-out-credits", "Value": "{{ 1 + 1 }}"}
+    with account() as client:
+        client.create_tags(Resources=[running()["balancer"]["InstanceId"]], Tags=[tagged])
+        found = setting.describe(ROOT, asked.ask(ROOT, where), "the fleet's")
+        client.create_tags(Resources=[running()["balancer"]["InstanceId"]], Tags=[{**tagged, "Value": "unlimited"}])
+    assert found.balancer.variables["study_cpu_credits"] == "{{ 1 + 1 }}"  # a tag's words are never a template
     assert [host.name for host in found.servers] == ["server-1", "server-2", "server-3"]
     machines = running()
     for host in found.hosts:
@@ -124,7 +129,11 @@ def test_the_dynamic_inventory_gives_groups_addresses_user_and_price(rented: dic
         assert host.variables["ansible_host"] == machines[host.name]["PublicIpAddress"]
         assert host.variables["ansible_user"] == "admin"
         assert host.variables["study_usd_per_hour"] == (0.2 if host.name == "generator" else 0.1)
-        assert f'UserKnownHostsFile="{rented["ec2_fleet_known_hosts"]}"' in host.variables["ansible_ssh_common_args"]
+    used = subprocess.run(
+        [*reach.ssh_command(found.balancer), "-G", "x"], capture_output=True, text=True, check=True, timeout=20
+    )
+    assert f"\nuserknownhostsfile {rented['ec2_fleet_known_hosts']}\n" in used.stdout
+    assert "\nstricthostkeychecking accept-new\n" in used.stdout
 
 
 def test_the_static_example_is_a_whole_inventory() -> None:
@@ -151,6 +160,18 @@ def test_what_would_be_open_or_too_dear_is_not_rented(cloud: dict[str, Any], wro
     assert len(running()) == before
 
 
+def hosts_of(path: Path, **environment: str) -> dict[str, dict[str, Any]]:
+    """The hosts of an inventory with their variables; words of others are marked, which does not matter here."""
+    hosts: dict[str, Any] = json.loads(inventory_of(path, **environment).stdout)["_meta"]["hostvars"]
+    return {
+        host: {
+            name: v["__ansible_unsafe"] if isinstance(v, dict) and "__ansible_unsafe" in v else v
+            for name, v in said.items()
+        }
+        for host, said in hosts.items()
+    }
+
+
 def inventory_of(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """What Ansible makes of an inventory."""
     command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(path), "--list"]
@@ -168,19 +189,22 @@ def test_two_fleets_in_an_account_are_told_apart(rented: dict[str, Any], tmp_pat
         before = {m["InstanceId"] for m in running().values()}
         done = play("ec2-up", {**rented, **other})
         assert done.returncode == 0, done.stdout[-3000:]
-        said = json.loads(inventory_of(tmp_path / "inventory").stdout)
-        assert set(said["ml_servers"]["hosts"]) == {"late", "server-1"}
-        new = {said["_meta"]["hostvars"][name]["aws_instance_id"] for name in ("late", "server-1")}
+        said = hosts_of(tmp_path / "inventory")
+        assert set(said) == {"late", "server-1"}
+        new = {host["aws_instance_id"] for host in said.values()}
         assert not new & before
-        assert "study_usd_per_hour" not in said["_meta"]["hostvars"]["late"]
-        mine = json.loads(inventory_of(Path(rented["ec2_fleet_inventory"])).stdout)
-        assert len(mine["_meta"]["hostvars"]) == 5
-        by_hand = inventory_of(ROOT / "inventory" / "ec2_dynamic", AWS_REGION=aws.REGION, EC2_FLEET_STUDY="other")
-        assert set(json.loads(by_hand.stdout)["_meta"]["hostvars"]) == {"late", "server-1"}
+        assert "study_usd_per_hour" not in said["late"]
+        assert len(hosts_of(Path(rented["ec2_fleet_inventory"]))) == 5
+        by_hand = hosts_of(ROOT / "inventory" / "ec2_dynamic", AWS_REGION=aws.REGION, EC2_FLEET_STUDY="other")
+        assert set(by_hand) == {"late", "server-1"}
         # One of them is stopped, as an owner may: it is started, not rented again.
-        client.stop_instances(InstanceIds=[said["_meta"]["hostvars"]["late"]["aws_instance_id"]])
-        again = play("ec2-up", {**rented, **other})
+        client.stop_instances(InstanceIds=[said["late"]["aws_instance_id"]])
+        # The owner has moved, too.
+        again = play("ec2-up", {**rented, **other, "ec2_fleet_ssh_from": "192.0.2.8/32"})
         assert again.returncode == 0, again.stdout[-3000:]
+        mine_only = [{"Name": "tag:scale-out-study", "Values": ["other"]}]
+        (group,) = client.describe_security_groups(Filters=mine_only)["SecurityGroups"]
+        assert [r["CidrIp"] for rule in group["IpPermissions"] for r in rule["IpRanges"]] == ["192.0.2.8/32"]
         assert {m["InstanceId"] for m in running().values()} | before == new | before
     done = play("ec2-down", {**rented, **other})
     assert done.returncode == 0, done.stdout[-3000:]
@@ -261,3 +285,15 @@ def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]
     assert [machine["InstanceId"] for machine in running().values()] == [stranger]
     assert left("mine") == []
     assert not Path(rented["ec2_fleet_inventory"]).exists()
+
+
+def test_the_documented_policy_allows_what_was_asked_and_no_more(cloud: dict[str, Any]) -> None:
+    """After a whole life with everything that happens in one; alone, what few calls there were are in it."""
+    assert cloud
+    text = (ROOT / "docs" / "ec2.md").read_text(encoding="utf-8")
+    policy = json.loads(text.split("```json")[1].split("```")[0])
+    actions = [statement["Action"] for statement in policy["Statement"]]
+    allowed = {one for said in actions for one in ([said] if isinstance(said, str) else said)}
+    assert aws.calls - allowed == set()
+    if {"ec2:StartInstances", "ec2:TerminateInstances", "ec2:RevokeSecurityGroupIngress"} <= aws.calls:
+        assert allowed - aws.calls == set()
