@@ -10,6 +10,11 @@ import yaml
 
 from harness import asked, asking, inventory, setting
 from harness.errors import BadInput
+from harness.events import Said
+from harness.gridmodel import Grid
+from harness.results import StudyDirectory
+from harness.runner import Study
+from harness.setting import Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """#!/usr/bin/env python3
@@ -21,6 +26,15 @@ groups = {group: {"hosts": [h for h in hosts if hosts[h]["group"] == group]} for
     "load_balancers", "ml_servers", "load_generators")}
 print(json.dumps({**groups, "_meta": {"hostvars": hosts}}))
 """
+
+GRID = Grid.model_validate(
+    {
+        "name": "x",
+        "factors": {"servers": [1], "vusers": [100]},
+        "load": {"think_time": "1s", "ramp_up": "2s", "duration": "12s"},
+        "request": {"path": "/predict"},
+    }
+)
 
 
 @pytest.fixture
@@ -105,6 +119,24 @@ def test_addresses_that_changed_are_told(source: Path, tmp_path: Path) -> None:
     now = setting.describe(ROOT, folder, "x")
     assert asked.moved(now, folder) == ["server-1: 10.0.1.11 /  → 10.0.1.99 / "]
     assert asked.moved(now, folder) == []
+
+
+def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_path: Path) -> None:
+    said: list[object] = []
+    for server, told in (("10.0.1.11", []), ("10.0.1.99", ["server-1: 10.0.1.11 /  → 10.0.1.99 / "])):
+        answer(source, server)
+        folder = asked.ask(ROOT, source)
+        hosts = setting.describe(ROOT, folder, "x")
+        directory = StudyDirectory(tmp_path / "study")
+        begun = Setting(GRID, hosts, source, {}, directory, slow_motion=1.0, asked=folder)
+        study = Study(ROOT, begun, said.append, lambda: False)
+        assert study._keep_answer() == told
+        assert study._ansible.inventory == directory.path / "inventory"
+        assert resolved(directory.path / "inventory")["server-1"]["private_ip"] == server
+    (warning,) = said
+    assert isinstance(warning, Said)
+    assert warning.warning
+    assert "server-1: 10.0.1.11" in warning.text
 
 
 def test_one_that_does_not_answer_is_one_message(source: Path) -> None:
