@@ -289,11 +289,14 @@ def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]
         assert done.returncode != 0, told
         assert f"Still there with scale-out-study=mine in eu-central-1: volume {disk}. Run this playbook again" in told
         client.delete_volume(VolumeId=disk)
+    known = Path(rented["ec2_fleet_known_hosts"])
+    known.write_text("203.0.113.10 ssh-ed25519 x\n")
     done = play("ec2-down", rented)
     assert done.returncode == 0, done.stdout[-3000:]
     assert [machine["InstanceId"] for machine in running().values()] == [stranger]
     assert left("mine") == []
     assert not Path(rented["ec2_fleet_inventory"]).exists()
+    assert not known.exists()
 
 
 def test_the_documented_policy_allows_what_was_asked_and_no_more(cloud: dict[str, Any]) -> None:
