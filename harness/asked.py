@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def _answer(root: Path, path: Path) -> Any:
         **os.environ,
         "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1",
+        "ANSIBLE_DEPRECATION_WARNINGS": "0",
         "PYTHONPATH": str(root),
     }
     command = [sys.executable, "-m", "harness.asking", str(path)]
@@ -100,9 +102,19 @@ def _answer(root: Path, path: Path) -> Any:
     except subprocess.TimeoutExpired:
         raise BadInput(f"{path}: no answer within {ASK_S} s; is the network there?") from None
     if done.returncode:
-        words = " ".join(done.stderr.split())[-1500:]
-        raise BadInput(f"{path}: the inventory cannot be asked for its hosts: {words}")
+        raise BadInput(f"{path}: the inventory cannot be asked for its hosts: {_why(done.stderr)}")
     return json.loads(done.stdout)
+
+
+def _why(words: str) -> str:
+    """The first plugin's words, for those that follow only say that the file is not theirs; else all that was said."""
+    said = " ".join(words.split())
+    failed = "Failed to parse inventory with"
+    found = re.search(rf"{failed} '\w+' plugin: (.+?) (?:{failed}|\[WARN)(.*)", said)
+    if not found:
+        return said[-1500:]
+    more = re.search(r"Standard error from inventory script: (.+?) \[WARN", found[2])
+    return f"{found[1]} {more[1]}" if more else found[1]
 
 
 def _write(file: Path, said: Any) -> None:

@@ -139,10 +139,16 @@ def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_pat
     assert "server-1: 10.0.1.11" in warning.text
 
 
-def test_one_that_does_not_answer_is_one_message(source: Path) -> None:
+def test_one_that_does_not_answer_is_one_message(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
-    with pytest.raises(BadInput, match=r"source: the inventory cannot be asked for its hosts: .*no credentials"):
+    with pytest.raises(
+        BadInput, match=r"source: the inventory cannot be asked for its hosts: .*no credentials"
+    ) as told:
         asked.ask(ROOT, source)
+    assert len(str(told.value)) < 400
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    with pytest.raises(BadInput, match=r"asked for its hosts: set AWS_REGION to the region of the fleet$"):
+        asked.ask(ROOT, ROOT / "inventory" / "ec2_dynamic")
 
 
 def test_the_file_is_yaml_that_others_read(source: Path) -> None:
