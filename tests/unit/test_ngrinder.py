@@ -120,7 +120,7 @@ def test_something_else_than_its_csv_is_said_to_be_so() -> None:
 
 
 def test_decimal_commas_are_said_to_be_so() -> None:
-    with pytest.raises(EngineFailed, match="decimal commas; it must run with -Duser.language=en"):
+    with pytest.raises(EngineFailed, match="its Java writes decimal commas"):
         sampling.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
 
 
