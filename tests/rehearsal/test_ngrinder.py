@@ -249,7 +249,8 @@ def test_what_deleted_tests_left_behind_is_removed(controller: Fleet, war: Path)
     gone, kept = f"{HOME}/perftest/0_999/901", f"{HOME}/perftest/0_999/902"
     controller.on(
         "generator",
-        f"mkdir -p {gone}/logs {kept}/report; touch {gone}/logs/agent--log.zip; touch -d '1 hour ago' {gone} {kept}",
+        f"mkdir -p {gone}/logs {kept}/report; touch {gone}/logs/agent--log.zip; touch -d '1 hour ago' {gone} {kept}; "
+        f"chown -R ngrinder {HOME}/perftest",
     )
     assert changed(deploy(war, "--tags", "ngrinder_controller_service").stdout) == 1
     assert controller.on("generator", f"ls -d {gone} {kept} 2>/dev/null; true").split() == [kept]
