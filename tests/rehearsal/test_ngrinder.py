@@ -298,7 +298,7 @@ def test_a_later_load_takes_as_long_as_the_first_one_needed(controller: Fleet, e
     began = time.time()
     second = engine.start(load(controller)) - began
     finish(engine)
-    assert second < max(first, 2 * ngrinder.LEAST_LEAD_S)
+    assert second <= ngrinder.MARGIN * first + 2 * ngrinder.TOGETHER_S
 
 
 @pytest.mark.usefixtures("sooner")
