@@ -3,6 +3,7 @@
 import static net.grinder.script.Grinder.grinder
 import static org.junit.Assert.assertTrue
 
+import java.nio.charset.StandardCharsets
 import java.util.concurrent.ThreadLocalRandom
 import groovy.json.JsonSlurper
 import net.grinder.script.GTest
@@ -24,6 +25,7 @@ class Load {
     static byte[] body
     static long t0
     static long end
+    boolean here = false
     boolean started = false
 
     @BeforeProcess
@@ -44,11 +46,17 @@ class Load {
     @BeforeThread
     void beforeThread() {
         test.record(this, "send")
+        test.record(this, "arrive")
         grinder.statistics.delayReports = true
     }
 
     @Test
     void step() {
+        if (t0 > 0 && !here) { // counted and shown before second 0, so that the study sees who is there
+            arrive()
+            here = true
+            return
+        }
         if (t0 > 0 && !started) { // a place in the ramp-up, uniform so that no two seconds are alike
             pause(t0 - System.currentTimeMillis() + (long) (ThreadLocalRandom.current().nextDouble() * settings.ramp_up_s * 1000))
             started = true
@@ -66,7 +74,10 @@ class Load {
         }
     }
 
-    // The one recorded method: what comes before and after it is no part of its time.
+    void arrive() {
+    }
+
+    // What is measured: what comes before and after it is no part of its time.
     void send() {
         HTTPResponse response
         switch (settings.method) {
@@ -78,7 +89,7 @@ class Load {
         }
         assertTrue("status " + response.statusCode, response.statusCode in settings.expect_status)
         if (settings.expect_body != null) {
-            assertTrue("body", (response.getBodyText() =~ settings.expect_body).find())
+            assertTrue("body", (response.getBodyText(StandardCharsets.UTF_8) =~ settings.expect_body).find())
         }
     }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +17,16 @@ import httpx
 from harness.engines import sampling
 from harness.engines.base import EngineResult, LoadSpec
 from harness.engines.controller import Controller
-from harness.engines.script import Split, render, split, wrong_with_validation
+from harness.engines.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
+from harness.engines.script import render, split, wrong_with_validation
 from harness.errors import EngineFailed
 from harness.results import Sample
 
-SCRIPT = "scale-out/load.groovy"
-TEST_NAME = "scale-out"
-# From the order to the first request: states up to TESTING take 3 to 4.5 s, worker processes as long.
-LEAD_S = 11.0
-STATE_EVERY_S = 0.3
-QUIET_S = 1.5  # without an answer after the end: everybody is done
-
-
-@dataclass
-class _Running:
-    """One test of the controller: what it was asked for and what was seen of it so far."""
-
-    load: LoadSpec
-    split: Split
-    t0: int
-    number: int = 0
-    live: list[Sample] = field(default_factory=list)
-    total: tuple[int, int] = (0, 0)  # successes and failures
-    grew: float = 0.0  # when they last did
-    asked_to_stop: bool = False
-
-    @property
-    def end(self) -> float:
-        return self.t0 + self.load.duration_s
+# From the order to second 0. Every user says before it that it is there; where some are not, the load is started
+# again with twice the time, and once all were, later loads take what that took and a margin.
+FIRST_LEAD_S, LEAST_LEAD_S, LONGEST_LEAD_S = 15.0, 8.0, 240.0
+MARGIN = 1.5  # times what the users took
+QUIET_S = 3.0  # without an answer after the end: everybody is done; totals lag up to two seconds
 
 
 class NgrinderEngine:
@@ -56,7 +37,8 @@ class NgrinderEngine:
         self._agents = agents
         self._version = ""
         self._script = ""
-        self._running: _Running | None = None
+        self._lead_s = FIRST_LEAD_S
+        self._running: PerfTest | None = None
 
     def ready(self) -> bool:
         agents = self._usable_agents()
@@ -89,18 +71,31 @@ class NgrinderEngine:
         limits = self._controller.json("GET", "/perftest/api/create").get("config", {})
         divided = split(load.users, self._agents, int(limits.get("maxVuserPerAgent", 3000)))
         script = render(load)
+        if not self._script:
+            end_left_over(self._controller)
         if script != self._script:
             self._save(script)
             self._script = script
-        for _ in range(2):
-            running = _Running(load, divided, math.ceil(time.time() + LEAD_S))
-            running.number = self._create(running)
+        there = 0
+        while self._lead_s <= LONGEST_LEAD_S:
+            now = time.time()
+            running = PerfTest(self._controller, load, divided, now, math.ceil(now + self._lead_s))
+            running.create()
             self._running = running
-            if self._is_testing(running):
+            if running.come_together():
+                self._lead_s = max(LEAST_LEAD_S, MARGIN * (time.time() - now) + TOGETHER_S)
                 return float(running.t0)
-            # Seen now and then: the script does not reach the agent, and the whole time would be burnt.
-            self._end_test(running)
-        raise EngineFailed("nGrinder did not start its users in time, twice; look at the agents' logs")
+            # Workers that are late on a slow machine, a script that did not reach its agent, a first test after a
+            # restart that ends at once: the next try has more time.
+            running.end_early(self.ready)
+            there = running.there
+            self._lead_s *= 2
+        self._lead_s = FIRST_LEAD_S
+        raise EngineFailed(
+            f"nGrinder's users were not all there in time, {there} of {divided.users} at last; look at 'journalctl -u "
+            "ngrinder-agent' on the agents' hosts, give them more CPU or memory, add hosts to load_generators, or take "
+            "fewer vusers"
+        )
 
     def _save(self, script: str) -> None:
         """Store the script and let it make one request; raises EngineFailed when that goes wrong."""
@@ -115,60 +110,7 @@ class NgrinderEngine:
             "POST", "/script/api/save", json={"fileEntry": {**entry, "description": "made by the study"}}
         )
 
-    def _create(self, running: _Running) -> int:
-        load, divided = running.load, running.split
-        parameter = f"trial={load.trial},t0_ms={running.t0 * 1000},duration_ms={round(load.duration_s * 1000)}"
-        made = self._controller.json(
-            "POST",
-            "/perftest/api",
-            json={
-                "testName": f"{TEST_NAME} {load.trial}",
-                "scriptName": SCRIPT,
-                "status": "READY",
-                "threshold": "D",
-                "duration": round((LEAD_S + load.longest_s) * 1000),
-                "agentCount": divided.agents,
-                "processes": divided.processes,
-                "threads": divided.threads,
-                "vuserPerAgent": divided.processes * divided.threads,
-                "samplingInterval": 1,
-                "ignoreTooManyError": True,  # when to stop is the study's decision
-                "connectionReset": not load.keep_alive,
-                "param": parameter,
-            },
-        )
-        return int(made["id"])
-
-    def _state(self, running: _Running) -> dict[str, Any]:
-        said: dict[str, Any] = self._controller.json("GET", f"/perftest/api/{running.number}/status")
-        return said
-
-    def _is_testing(self, running: _Running) -> bool:
-        """Whether the test gets going before second 0."""
-        while time.time() < running.t0 - 2:
-            status = self._state(running)["status"]
-            if status["category"] == "TESTING":
-                return True
-            if status.get("reportable"):
-                test = self._controller.json("GET", f"/perftest/api/{running.number}")
-                raise EngineFailed(
-                    f"nGrinder ended the test at once: {test.get('lastProgressMessage', status['name'])}"
-                )
-            time.sleep(STATE_EVERY_S)
-        return False
-
-    def _end_test(self, running: _Running) -> None:
-        """Stop the test and wait until it rests; its states are read again, as "success" means nothing."""
-        self.stop()
-        deadline = time.monotonic() + 30
-        while not self._state(running)["status"].get("reportable"):
-            if time.monotonic() > deadline:
-                raise EngineFailed("nGrinder does not end the test; restart the unit ngrinder-controller")
-            time.sleep(STATE_EVERY_S)
-        while not self.ready() and time.monotonic() < deadline:
-            time.sleep(STATE_EVERY_S)
-
-    def _started(self) -> _Running:
+    def _started(self) -> PerfTest:
         if self._running is None:
             raise EngineFailed("nGrinder was asked about a test that was not started")
         return self._running
@@ -176,10 +118,12 @@ class NgrinderEngine:
     def samples(self, since: int) -> tuple[list[Sample], bool]:
         running, now = self._started(), time.time()
         live = running.live
-        said = self._controller.json("GET", f"/perftest/api/{running.number}/sample")
+        said = running.sample()
         perf = said.get("perf") or {}
         total = perf.get("totalStatistics") or {}
-        new = (int(total.get("Tests", running.total[0])), int(total.get("Errors", running.total[1])))
+        # Each user's own word that it is there counted as one success.
+        tests = int(total["Tests"]) - running.split.users if "Tests" in total else running.total[0]
+        new = (max(0, tests), int(total.get("Errors", running.total[1])))
         if new != running.total:
             running.total, running.grew = new, now
         completed, failed = sum(s.completed for s in live), sum(s.failed for s in live)
@@ -194,16 +138,16 @@ class NgrinderEngine:
         quiet = now > max(running.grew, running.end) + QUIET_S
         late = now > running.end + running.load.timeout_s + 1
         if not over and not running.asked_to_stop and now > running.end and (quiet or late):
-            self.stop()
+            running.stop()
         if over:
             self._check_end(running, said["status"], now)
         return live[since:], over
 
-    def _check_end(self, running: _Running, status: dict[str, Any], now: float) -> None:
+    def _check_end(self, running: PerfTest, status: dict[str, Any], now: float) -> None:
         """Raise EngineFailed unless the test ended because it was over or was told to."""
         if running.asked_to_stop and status["name"] == "CANCELED":
             return
-        test = self._controller.json("GET", f"/perftest/api/{running.number}")
+        test = running.told()
         told = test.get("lastProgressMessage") or status["name"]
         if status["name"] == "FINISHED" and now < running.end:
             told = "its controller was stopped or started again in the middle"
@@ -213,28 +157,18 @@ class NgrinderEngine:
 
     def stop(self) -> None:
         if self._running is None:
-            self._stop_left_over()
-            return
-        self._running.asked_to_stop = True
-        self._controller.call("PUT", f"/perftest/api/{self._running.number}", params={"action": "stop"})
-
-    def _stop_left_over(self) -> None:
-        """End what an earlier study left running, and nothing else."""
-        listed = self._controller.json("GET", "/perftest/api/list", params={"page": 0, "size": 20, "sort": "id,desc"})
-        for test in listed.get("tests", []):
-            if str(test.get("testName", "")).startswith(TEST_NAME) and test["status"].get("stoppable"):
-                self._controller.call("PUT", f"/perftest/api/{test['id']}", params={"action": "stop"})
+            end_left_over(self._controller)
+        else:
+            self._running.stop()
 
     def result(self) -> EngineResult:
         running = self._started()
-        test = self._controller.json("GET", f"/perftest/api/{running.number}")
-        text = self._controller.call("GET", f"/perftest/{running.number}/download_csv").text
+        test = running.told()
         began = float(test.get("startTime") or running.t0 * 1000) / 1000
-        rows = sampling.parse(text, began)
+        rows = sampling.parse(running.csv(), began)
         failed = sum(row.failed for row in rows)
         there = len(self._usable_agents())
-        if test["status"].get("deletable"):
-            self._controller.call("DELETE", f"/perftest/api/{running.number}")
+        running.forget()
         return EngineResult(
             started_at=float(running.t0),
             over=bool(test["status"].get("reportable")),

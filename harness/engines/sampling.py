@@ -41,6 +41,11 @@ def parse(text: str, started_at: float) -> list[Row]:
             stamp = datetime.strptime(said["DateTime"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
             if zone_s is None:
                 zone_s = round((stamp - started_at) / ZONE_STEP_S) * ZONE_STEP_S
+            if None in said:
+                raise EngineFailed(
+                    "nGrinder's CSV has more values than columns: its Java writes decimal commas; it must run with "
+                    "-Duser.language=en, as its unit says"
+                )
             mean = said["Mean_Test_Time_(ms)"] or "0"
             row = Row(int(stamp) - zone_s, int(said["vuser"]), int(said["Tests"]), int(said["Errors"]), float(mean))
             rows.append(row)

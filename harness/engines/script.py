@@ -40,7 +40,7 @@ def split(users: int, agents: int, most_per_agent: int) -> Split:
     if each > most_per_agent:
         raise EngineFailed(
             f"{users} users are {each} for each of {agents} agents, and nGrinder allows {most_per_agent}; "
-            "add hosts to load_generators, or raise controller.max_vuser_per_agent"
+            "add hosts to load_generators, or raise ngrinder_controller_max_vusers_per_agent"
         )
     if each == 0:
         return Split(1, 1, users)

@@ -10,6 +10,7 @@ import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -18,6 +19,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** The agent: dials the controller, plays users when told, reports once a second. */
 public final class AgentMain {
     private static final String VERSION = System.getProperty("standin.version", "3.5.9-p1");
+    private static final List<String> BODIES = List.of("POST", "PUT", "PATCH");
     private static volatile Load load;
 
     private AgentMain() {}
@@ -118,11 +120,15 @@ public final class AgentMain {
         private final long beginMs;
         private final long endMs;
         private final boolean reset;
+        private final boolean arrives;
+        private final long lateMs;
 
         Load(Map<String, Object> order) {
             settings = new Settings((String) order.get("script"));
             users = ((Number) order.get("users")).intValue();
             reset = (Boolean) order.get("reset");
+            arrives = ((String) order.get("script")).contains("void arrive()");
+            lateMs = ((Number) order.get("late_ms")).longValue();
             String parameter = (String) order.get("param");
             trial = Settings.parameter(parameter, "trial", "");
             beginMs = Long.parseLong(Settings.parameter(parameter, "t0_ms", "" + System.currentTimeMillis()));
@@ -131,7 +137,7 @@ public final class AgentMain {
 
         void start() {
             Thread starter = new Thread(() -> {
-                pause(2500); // worker processes of the real one take their time to start
+                pause(2500 + lateMs); // worker processes of the real one take their time to start
                 for (int i = 0; i < users && !over; i++) {
                     Thread user = new Thread(null, this::play, "user", 256 * 1024);
                     user.setDaemon(true);
@@ -144,6 +150,9 @@ public final class AgentMain {
 
         private void play() {
             threads.incrementAndGet();
+            if (arrives) { // a recorded method that does nothing
+                tests.incrementAndGet();
+            }
             ThreadLocalRandom random = ThreadLocalRandom.current();
             pause(beginMs + (long) (random.nextDouble() * settings.rampUpS * 1000) - System.currentTimeMillis());
             while (!over && System.currentTimeMillis() < endMs) {
@@ -183,6 +192,7 @@ public final class AgentMain {
         try {
             HttpURLConnection connection = (HttpURLConnection) new URL(settings.url).openConnection();
             connection.setRequestMethod(settings.method);
+            connection.setInstanceFollowRedirects(false);
             connection.setConnectTimeout(settings.timeoutMs);
             connection.setReadTimeout(settings.timeoutMs);
             settings.headers.forEach((name, value) -> connection.setRequestProperty(name, value.toString()));
@@ -190,10 +200,13 @@ public final class AgentMain {
             if (reset) {
                 connection.setRequestProperty("Connection", "close");
             }
-            if (!settings.body.isEmpty()) {
+            if (BODIES.contains(settings.method)) { // the others carry none, whatever the script gives them
+                byte[] body = settings.body.getBytes(StandardCharsets.UTF_8);
                 connection.setDoOutput(true);
+                connection.setRequestProperty("Expect", "100-continue");
+                connection.setFixedLengthStreamingMode(body.length);
                 try (OutputStream out = connection.getOutputStream()) {
-                    out.write(settings.body.getBytes(StandardCharsets.UTF_8));
+                    out.write(body);
                 }
             }
             long status = connection.getResponseCode();

@@ -22,6 +22,7 @@ final class Agents {
         final String version;
         private final PrintWriter out;
         volatile boolean busy;
+        private volatile long restsAt;
         private long tests;
         private long errors;
         private long timeUs;
@@ -48,6 +49,16 @@ final class Agents {
             long[] taken = {tests, errors, timeUs, threads};
             tests = errors = timeUs = 0;
             return taken;
+        }
+
+        /** Its worker processes take some time to end. */
+        void restsAt(long ms) {
+            busy = false;
+            restsAt = ms;
+        }
+
+        boolean works() {
+            return busy || System.currentTimeMillis() < restsAt;
         }
 
         void tell(Map<String, Object> order) {
@@ -116,7 +127,7 @@ final class Agents {
 
     List<Agent> free() {
         List<Agent> found = approved();
-        found.removeIf(agent -> agent.busy);
+        found.removeIf(Agent::works);
         return found;
     }
 
@@ -150,11 +161,12 @@ final class Agents {
     List<Object> list() {
         List<Object> told = new ArrayList<>();
         for (Agent agent : all) {
-            String state = agent.busy ? "BUSY" : "READY";
+            boolean busy = agent.works();
+            String state = busy ? "BUSY" : "READY";
             told.add(Json.of(
-                "ip", agent.ip, "port", agent.busy ? 12000 : 0, "name", agent.name, "hostName", agent.name, "region", "NONE",
+                "ip", agent.ip, "port", busy ? 12000 : 0, "name", agent.name, "hostName", agent.name, "region", "NONE",
                 "subregion", "", "owner", "", "approved", isApproved(agent), "version", agent.version,
-                "state", Json.of("name", state, "category", agent.busy ? "PROGRESSING" : "READY", "ready", !agent.busy, "active", true)));
+                "state", Json.of("name", state, "category", busy ? "PROGRESSING" : "READY", "ready", !busy, "active", true)));
         }
         return told;
     }

@@ -1,12 +1,16 @@
+import static java.util.Map.entry;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.TreeMap;
 
 /** Performance tests: their states, their samples, their CSV files. A loop ticks once a second. */
@@ -14,14 +18,19 @@ final class PerfTests {
     private static final String HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),Test_Time_Standard_Deviation_(ms),TPS,"
         + "Mean_response_length,Response_bytes_per_second,Response_errors,Mean_time_to_resolve_host,"
         + "Mean_time_to_establish_connection,Mean_time_to_first_byte\n";
-    private static final Map<String, String> CATEGORIES = Map.of(
-        "SAVED", "PREPARE", "READY", "PREPARE", "START_AGENTS", "PROGRESSING", "DISTRIBUTE_FILES", "PROGRESSING",
-        "TESTING", "TESTING", "ABNORMAL_TESTING", "ABNORMAL_TESTING", "FINISHED", "FINISHED",
-        "FINISHED_WITH_WARNING", "WARNED", "STOP_BY_ERROR", "ERROR", "CANCELED", "STOP");
+    private static final Map<String, String> CATEGORIES = Map.ofEntries(
+        entry("SAVED", "PREPARE"), entry("READY", "PREPARE"), entry("START_AGENTS", "PROGRESSING"),
+        entry("DISTRIBUTE_FILES", "PROGRESSING"), entry("DISTRIBUTE_FILES_FINISHED", "PROGRESSING"),
+        entry("TESTING", "TESTING"), entry("ABNORMAL_TESTING", "ABNORMAL_TESTING"), entry("FINISHED", "FINISHED"),
+        entry("FINISHED_WITH_WARNING", "WARNED"), entry("STOP_BY_ERROR", "ERROR"), entry("CANCELED", "STOP"));
+    private static final int LAG_TICKS = 2; // by which totals are late
+    private static final long BUSY_AFTER_CANCEL_MS = 7500;
 
     private final Path home;
     private final Agents agents;
     private final TreeMap<Long, Map<String, Object>> tests = new TreeMap<>();
+    private final int mostAgents;
+    private final int mostUsers;
     private Run run;
 
     /** What is in progress; one at a time is enough here. */
@@ -38,18 +47,26 @@ final class PerfTests {
         long[] last = new long[4];
         int failingFor;
         long rows;
+        long loaded; // rows since the first request was answered
+        long arrivals;
         boolean withoutScript;
         boolean skip;
         boolean repeat;
+        boolean endsAtOnce;
+        long lateMs;
+        int flaps;
+        final ArrayDeque<long[]> totals = new ArrayDeque<>();
 
         Run(long id) {
             this.id = id;
         }
     }
 
-    PerfTests(Path home, Agents agents) throws IOException {
+    PerfTests(Path home, Agents agents, Properties settings) throws IOException {
         this.home = home;
         this.agents = agents;
+        mostAgents = Integer.parseInt(settings.getProperty("controller.max_agent_per_test", "10").trim());
+        mostUsers = Integer.parseInt(settings.getProperty("controller.max_vuser_per_agent", "3000").trim());
         Files.createDirectories(home.resolve("perftest"));
         try (var files = Files.newDirectoryStream(home.resolve("perftest"), "*.json")) {
             for (Path file : files) {
@@ -71,9 +88,10 @@ final class PerfTests {
         check(status.equals("SAVED") || status.equals("READY"), "status only allows SAVE or READY");
         long wanted = number(said, "agentCount", 0);
         check(wanted <= agents.approved().size(), "test agent should be equal to or less than " + agents.approved().size());
+        check(wanted <= mostAgents, "test agent should be equal to or less than " + mostAgents);
         long users = number(said, "processes", 1) * number(said, "threads", 1);
         check(number(said, "vuserPerAgent", users) == users, "vuserPerAgent should be equal to (processes * threads)");
-        check(users <= 3000, "vuserPerAgent should be equal to or less than 3000");
+        check(users <= mostUsers, "vuserPerAgent should be equal to or less than " + mostUsers);
         check(!status.equals("READY") || text(said, "scriptName").length() > 0, "scriptName should be provided.");
         check(number(said, "duration", 60000) <= 8 * 3600000L, "duration should be equal to or less than 8");
         long id = tests.isEmpty() ? 1 : tests.lastKey() + 1;
@@ -83,6 +101,17 @@ final class PerfTests {
         tests.put(id, test);
         move(test, status, "");
         return told(test);
+    }
+
+    synchronized Map<String, Object> limits() {
+        return Json.of("maxVuserPerAgent", (long) mostUsers, "maxRunHour", 8L, "maxRunCount", 10000L);
+    }
+
+    /** Newest first. */
+    synchronized List<Object> list() {
+        List<Object> told = new ArrayList<>();
+        tests.descendingMap().values().forEach(test -> told.add(told(test)));
+        return told.subList(0, Math.min(10, told.size()));
     }
 
     synchronized Map<String, Object> get(long id) {
@@ -117,20 +146,24 @@ final class PerfTests {
         get(id);
         tests.remove(id);
         Files.deleteIfExists(home.resolve("perftest/" + id + ".json"));
-        Files.deleteIfExists(csv(id));
+        if (Files.deleteIfExists(csv(id))) {
+            Files.delete(csv(id).getParent());
+        } // the logs beside it stay, as those of the real one do
     }
 
+    /** There is none before the first sample. */
     Path csv(long id) {
-        return home.resolve("perftest/" + id + ".csv");
+        return home.resolve("perftest/0_999/" + id + "/report/output.csv");
     }
 
     synchronized Map<String, Object> sample(long id) {
         Map<String, Object> told = Json.of("status", status(get(id)));
         if (run != null && run.id == id && run.testingSince > 0 && run.last[3] > 0) {
             double seconds = Math.max(1, (System.currentTimeMillis() - run.testingSince) / 1000.0);
+            long[] late = run.totals.peekFirst();
             told.put("perf", Json.of("success", true, "testTime", (long) seconds, "process", (long) run.agents.size(), "thread", run.last[3],
                 "tpsChartData", (double) run.last[0],
-                "totalStatistics", Json.of("Tests", (double) run.tests, "Errors", (double) run.errors, "TPS", run.tests / seconds)));
+                "totalStatistics", Json.of("Tests", (double) late[0], "Errors", (double) late[1], "TPS", late[0] / seconds)));
         }
         return told;
     }
@@ -154,7 +187,16 @@ final class PerfTests {
             return; // deleted while running: the agents stay busy, as those of the real one do
         }
         String state = name(test);
-        if (Boolean.TRUE.equals(test.get("stopRequest"))) {
+        if (run.flaps > 0) { // a stop while files are distributed is told, taken back, and carried out
+            if (--run.flaps == 1) {
+                move(test, "DISTRIBUTE_FILES_FINISHED", "");
+            } else {
+                finish(test, "CANCELED", "Stop requested by user");
+            }
+        } else if (Boolean.TRUE.equals(test.get("stopRequest")) && state.equals("DISTRIBUTE_FILES")) {
+            run.flaps = 2;
+            move(test, "CANCELED", "Stop requested by user");
+        } else if (Boolean.TRUE.equals(test.get("stopRequest"))) {
             finish(test, "CANCELED", "Stop requested by user");
         } else if (state.equals("START_AGENTS")) {
             if (!Files.exists(script(test))) {
@@ -167,6 +209,8 @@ final class PerfTests {
             run.withoutScript = fault.contains("lose-script");
             run.skip = fault.contains("skip-second");
             run.repeat = fault.contains("repeat-second");
+            run.endsAtOnce = fault.contains("ends-at-once");
+            run.lateMs = fault.contains("late-workers") ? 20000 : 0;
             move(test, "DISTRIBUTE_FILES", "files are distributed");
         } else if (state.equals("DISTRIBUTE_FILES")) {
             if (!run.withoutScript || System.currentTimeMillis() - run.since > 12000) {
@@ -187,19 +231,24 @@ final class PerfTests {
         run.testingSince = System.currentTimeMillis();
         run.began = LocalDateTime.now();
         test.put("startTime", run.testingSince);
-        Files.writeString(csv(run.id), HEADER);
         move(test, "TESTING", "testing");
+        long users = number(test, "processes", 1) * number(test, "threads", 1);
+        run.arrivals = Files.exists(script(test)) && Files.readString(script(test)).contains("void arrive()") ? run.agents.size() * users : 0;
         for (Agents.Agent agent : run.agents) {
             agent.take();
             if (!run.withoutScript) {
                 agent.tell(Json.of("type", "start", "script", Files.readString(script(test)), "param", text(test, "param"),
-                    "users", number(test, "processes", 1) * number(test, "threads", 1),
+                    "users", users, "late_ms", run.lateMs,
                     "reset", !Boolean.FALSE.equals(test.get("connectionReset"))));
             }
         }
     }
 
     private void measure(Map<String, Object> test) throws IOException {
+        if (run.endsAtOnce) { // as seen once, by the first test after a restart
+            finish(test, "FINISHED_WITH_WARNING", "[WARNING] The test is finished but has no TPS.");
+            return;
+        }
         long now = System.currentTimeMillis();
         run.agents.removeIf(agent -> !agents.isThere(agent));
         if (run.agents.isEmpty()) {
@@ -220,12 +269,21 @@ final class PerfTests {
         run.tests += sum[0];
         run.errors += sum[1];
         run.timeUs += sum[2];
+        run.totals.add(new long[] {run.tests, run.errors});
+        if (run.totals.size() > LAG_TICKS + 1) {
+            run.totals.removeFirst();
+        }
         long second = ++run.rows; // counted, as two ticks may fall into one second of the clock
-        if (sum[3] > 0 && !(run.skip && second == 11)) {
+        run.loaded += run.tests > run.arrivals ? 1 : 0;
+        if (sum[3] > 0 && !(run.skip && run.loaded == 4)) {
             String mean = sum[0] > 0 ? String.format("%.2f", sum[2] / 1000.0 / sum[0]) : "0";
             String row = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").format(run.began.plusSeconds(second))
                 + "," + sum[3] + "," + sum[0] + "," + sum[1] + "," + mean + ",0," + sum[0] + ",0,0,0,0,0,0\n";
-            Files.writeString(csv(run.id), run.repeat && second == 9 ? row + row : row, StandardOpenOption.APPEND);
+            if (!Files.exists(csv(run.id))) {
+                Files.createDirectories(csv(run.id).getParent());
+                Files.writeString(csv(run.id), HEADER);
+            }
+            Files.writeString(csv(run.id), run.repeat && run.loaded == 2 ? row + row : row, StandardOpenOption.APPEND);
         }
         run.failingFor = run.errors > run.tests ? run.failingFor + 1 : 0;
         if (run.failingFor > 10 && !Boolean.TRUE.equals(test.get("ignoreTooManyError"))) {
@@ -245,7 +303,13 @@ final class PerfTests {
     private void finish(Map<String, Object> test, String state, String message) {
         for (Agents.Agent agent : run.agents) {
             agent.tell(Json.of("type", "stop"));
-            agent.busy = false;
+            agent.restsAt(System.currentTimeMillis() + (state.equals("CANCELED") ? BUSY_AFTER_CANCEL_MS : 1000));
+        }
+        try {
+            Path logs = Files.createDirectories(csv(run.id).getParent().resolveSibling("logs"));
+            Files.writeString(logs.resolve("agent--log.zip"), "");
+        } catch (IOException error) {
+            throw new IllegalStateException(error.getMessage());
         }
         test.put("tests", run.tests);
         test.put("errors", run.errors);

@@ -7,7 +7,7 @@ import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -25,12 +25,15 @@ public final class Standin {
         System.getProperty("java.class.path").replaceFirst("^.*ngrinder-controller-(.+)\\.war$", "$1"));
     private static final Pattern TEST = Pattern.compile("/perftest/api/(\\d+)(/\\w+)?");
 
+    private static final int CUT_OFF = 0;
+
     private final Path home;
     private final Agents agents;
     private final PerfTests tests;
     private final int controlPort;
     private final Map<String, Object> users;
     private final Map<String, String> sessions = new ConcurrentHashMap<>();
+    private final Map<String, Long> lastLogin = new ConcurrentHashMap<>();
 
     /** An answer other than 200 with JSON. */
     private static final class Answer {
@@ -49,7 +52,7 @@ public final class Standin {
         this.home = home;
         controlPort = Integer.parseInt(settings.getProperty("controller.controller_port", "16001"));
         agents = new Agents(home, Boolean.parseBoolean(settings.getProperty("controller.enable_agent_auto_approval", "true")));
-        tests = new PerfTests(home, agents);
+        tests = new PerfTests(home, agents, settings);
         Path file = home.resolve("users.json");
         users = Files.exists(file) ? Json.object(Files.readString(file)) : Json.of();
         long id = 1;
@@ -82,6 +85,11 @@ public final class Standin {
             System.exit(0); // as seen: not an error to it
             return;
         }
+        if (Files.exists(home.resolve("fail-start"))) { // as Spring does: it says so, and its threads stay
+            System.out.println("ERROR SpringApplication: Application run failed\n\tat org.springframework.boot.SpringApplication.run");
+            System.out.println("Caused by: java.lang.IllegalStateException: a database of another version\n\tat Standin.main");
+            Thread.sleep(Long.MAX_VALUE);
+        }
         Thread.sleep(1500);
         Standin standin = new Standin(home, settings, address);
         server.createContext("/", standin::serve);
@@ -105,6 +113,13 @@ public final class Standin {
             answer = json(500, Json.of("message", error.getMessage(), "success", false, "stackTrace", error.toString()));
         }
         exchange.getResponseHeaders().set("Content-Type", answer.type);
+        if (answer.status == CUT_OFF) { // in chunks, the last of which never comes
+            exchange.sendResponseHeaders(200, 0);
+            exchange.getResponseBody().write(answer.body);
+            exchange.getResponseBody().flush();
+            exchange.close();
+            return;
+        }
         exchange.sendResponseHeaders(answer.status, answer.body.length == 0 ? -1 : answer.body.length);
         exchange.getResponseBody().write(answer.body);
         exchange.close();
@@ -163,13 +178,14 @@ public final class Standin {
             return account(path, body, user, admin);
         }
         if (path.equals("/perftest/api/create")) {
-            return Json.of("test", Json.of("status", "SAVED"), "config", Json.of("maxVuserPerAgent", 3000L, "maxRunHour", 8L, "maxRunCount", 10000L));
+            return Json.of("test", Json.of("status", "SAVED"), "config", tests.limits());
         }
         if (path.equals("/perftest/api") && method.equals("POST")) {
             return tests.create(Json.object(body));
         }
         if (path.equals("/perftest/api/list")) {
-            return Json.of("tests", new ArrayList<>(), "totalElements", 0L);
+            List<Object> told = tests.list();
+            return Json.of("tests", told, "totalElements", (long) told.size());
         }
         Matcher csv = Pattern.compile("/perftest/(\\d+)/download_csv").matcher(path);
         if (csv.matches()) {
@@ -206,12 +222,25 @@ public final class Standin {
             PerfTests.check(admin || id.equals(user), "Access is denied");
             Map<String, Object> known = cast(users.getOrDefault(id, Json.of("id", (long) users.size() + 1)));
             known.putAll(said);
+            if (said.get("role") instanceof Map) {
+                known.put("role", Standin.<Map<String, Object>>cast(said.get("role")).get("name"));
+            }
             users.put(id, known);
             Files.writeString(home.resolve("users.json"), Json.print(users));
             return Json.of("success", true);
         }
-        String id = path.equals("/user/api/profile") ? user : path.substring("/user/api/".length());
-        return cast(users.get(id));
+        String id = path.equals("/user/api/profile") ? user : path.replaceFirst("^/user/api/([^/]+)(/detail)?$", "$1");
+        Map<String, Object> told = Json.of();
+        told.putAll(cast(users.get(id)));
+        String role = (String) told.get("role");
+        told.put("role", Json.of("shortName", role.substring(0, 1), "fullName", role, "name", role));
+        if (path.equals("/user/api/" + id)) {
+            // Whoever logged in lately lies in a cache, from which it cannot be printed to the end.
+            boolean cached = System.currentTimeMillis() - lastLogin.getOrDefault(id, 0L) < 30000;
+            byte[] whole = Json.print(told).getBytes(StandardCharsets.UTF_8);
+            return cached ? new Answer(CUT_OFF, "application/json", Arrays.copyOf(whole, Math.min(200, whole.length))) : told;
+        }
+        return Json.of("user", told, "config", Json.of("allowPasswordChange", true, "userSecurityEnabled", false));
     }
 
     /** The account's name; null for a wrong password. Without credentials an error, not a 401. */
@@ -227,6 +256,7 @@ public final class Standin {
         PerfTests.check(header != null && header.startsWith("Basic "), "Invalid authentication with anonymousUser");
         String[] parts = new String(Base64.getDecoder().decode(header.substring(6)), StandardCharsets.UTF_8).split(":", 2);
         Map<String, Object> user = cast(users.get(parts[0]));
+        lastLogin.put(parts[0], System.currentTimeMillis());
         if (user == null || !parts[1].equals(user.get("password"))) {
             return null;
         }

@@ -78,7 +78,7 @@ def fleet() -> Iterator[Fleet]:
     """Bare machines: nothing but systemd, sshd, sudo and Python.
 
     `make test` makes them and runs these tests in two parts: with FLEET=keep they are found bare and
-    left, with FLEET=use they are found deployed.
+    left, with FLEET=use they are found deployed. With FLEET=stay they are found deployed and left, to try one test again.
     """
     if not FLEET:
         play("playbooks/rehearsal-down.yml")
@@ -86,14 +86,14 @@ def fleet() -> Iterator[Fleet]:
     engine = connect()
     yield Fleet(describe(ROOT, INVENTORY, "inventory/rehearsal"), engine)
     engine.close()
-    if FLEET != "keep":
+    if FLEET not in ("keep", "stay"):
         play("playbooks/rehearsal-down.yml")
 
 
 @pytest.fixture(scope="session")
 def deployed_fleet(fleet: Fleet) -> Fleet:
     """The fleet as site.yml leaves it, from nothing."""
-    if FLEET == "use":
+    if FLEET in ("use", "stay"):
         return fleet
     assert "docker" not in fleet.on("server-1", "ls /usr/sbin /usr/bin")
     play("site.yml")

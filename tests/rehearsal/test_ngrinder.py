@@ -55,7 +55,7 @@ def engine(controller: Fleet, reach: Reach) -> NgrinderEngine:
 def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in's agents start faster than worker processes of the real one."""
     if "NGRINDER_WAR" not in os.environ:
-        monkeypatch.setattr(ngrinder, "LEAD_S", 7.0)
+        monkeypatch.setattr(ngrinder, "FIRST_LEAD_S", 10.0)
 
 
 def load(fleet: Fleet, **more: object) -> LoadSpec:
@@ -81,6 +81,22 @@ def test_the_units_run_as_their_own_users_with_their_limits(controller: Fleet) -
     conf = controller.on("generator", f"cat {HOME}/system.conf")
     assert "controller.usage_report=false" in conf
     assert "controller.enable_agent_auto_approval=false" in conf
+    assert "controller.ignore_too_low_tps=true" in conf
+
+
+@pytest.mark.parametrize("unit", ["ngrinder-controller", "ngrinder-agent"])
+def test_the_units_may_do_little_but_their_work(controller: Fleet, unit: str) -> None:
+    said = controller.on("generator", f"systemd-analyze security {unit} --no-pager")
+    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
+    assert exposure, said
+    assert float(exposure[1]) < 4, said
+    pid = controller.on("generator", f"systemctl show {unit} --property=MainPID --value").strip()
+    status = controller.on("generator", f"cat /proc/{pid}/status")
+    assert "CapBnd:\t0000000000000000" in status
+    options = controller.on("generator", f"tr '\\0' '\\n' </proc/{pid}/environ")
+    assert "-Duser.language=en -Dfile.encoding=UTF-8" in options
+    for parts in (f"nsenter -t {pid} -m touch /etc/mine", f"nsenter -t {pid} -m touch /opt/mine"):
+        assert "Read-only file system" in controller.on("generator", f"{parts} 2>&1; true")
 
 
 def test_a_second_run_and_a_check_change_nothing(controller: Fleet, war: Path) -> None:
@@ -200,6 +216,103 @@ def test_a_password_that_somebody_changed(controller: Fleet, war: Path, engine: 
         file.write_text(right)
     assert done.returncode != 0
     assert "accepts neither the kept password of admin nor the well-known one; somebody changed it" in told(done)
+
+
+def test_a_start_that_fails_inside_ends_the_wait_at_once(controller: Fleet, war: Path) -> None:
+    """The controller says so in its journal and hangs; nobody waits three minutes for it."""
+    if "NGRINDER_WAR" in os.environ:
+        harm = f"mv {HOME}/db {HOME}/db.right; echo no folder >{HOME}/db"
+        mend = f"rm {HOME}/db; mv {HOME}/db.right {HOME}/db"
+    else:
+        harm, mend = f"touch {HOME}/fail-start", f"rm {HOME}/fail-start"
+    controller.on("generator", "systemctl stop ngrinder-controller")
+    with controller.broken("generator", harm, mend):
+        done = deploy(war, *CONTROLLER, check=False)
+    assert done.returncode != 0
+    assert "nGrinder's controller does not start" in told(done)
+    assert "the controller failed while it started: Caused by: " in told(done)
+    deploy(war, *CONTROLLER)
+    deploy(war, "--tags", "ngrinder_agent_join")
+
+
+def test_a_closed_port_is_found_before_an_agent_joins(controller: Fleet, war: Path) -> None:
+    private = controller.host("generator").need("private_ip")
+    rule = f"OUTPUT -p tcp -d {private} --dport 16001 -j DROP"
+    with controller.broken("generator", f"iptables -I {rule}", f"iptables -D {rule}"):
+        done = deploy(war, "--tags", "ngrinder_agent_join", "-e", "reachability_within_s=4", check=False)
+    assert done.returncode != 0
+    assert f"generator gets no answer from generator (where agents dial in) at {private}:16001" in told(done)
+    assert "must let port 16001 in from the private network" in told(done)
+
+
+def test_what_deleted_tests_left_behind_is_removed(controller: Fleet, war: Path) -> None:
+    gone, kept = f"{HOME}/perftest/0_999/901", f"{HOME}/perftest/0_999/902"
+    controller.on(
+        "generator",
+        f"mkdir -p {gone}/logs {kept}/report; touch {gone}/logs/agent--log.zip; touch -d '1 hour ago' {gone} {kept}; "
+        f"chown -R ngrinder {HOME}/perftest",
+    )
+    assert changed(deploy(war, "--tags", "ngrinder_controller_service").stdout) == 1
+    assert controller.on("generator", f"ls -d {gone} {kept} 2>/dev/null; true").split() == [kept]
+    controller.on("generator", f"rm -r {kept}")
+
+
+@pytest.mark.usefixtures("sooner")
+@real
+@pytest.mark.parametrize("fault", ["late-workers", "ends-at-once"])
+def test_a_load_waits_for_its_users(controller: Fleet, engine: NgrinderEngine, fault: str) -> None:
+    """Workers that come 20 s late, and a first test that is over at once: the load begins again with more time."""
+    controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
+    began = time.time()
+    t0 = engine.start(load(controller))
+    assert t0 - began > 2 * ngrinder.FIRST_LEAD_S  # the second try's, after the first one's
+    result = finish(engine)
+    assert result.samples is not None
+    assert [sample.t_s for sample in result.samples][:6] == list(range(6))
+    assert all(sample.completed for sample in result.samples[2:6])
+    assert all(sample.users == 20 for sample in result.samples[:6])
+
+
+@pytest.mark.usefixtures("sooner")
+def test_a_load_that_is_stopped_before_its_first_answer_has_no_sample(
+    controller: Fleet, engine: NgrinderEngine, reach: Reach
+) -> None:
+    engine.start(load(controller, duration_s=60.0))
+    engine.stop()
+    result = finish(engine)
+    assert result.samples == []
+    assert result.over
+    client = reach.http(controller.host("generator"), "study_ngrinder_url")
+    password = Path(controller.host("generator").need("study_ngrinder_credentials"), "admin").read_text().strip()
+    listed = client.get("/perftest/api/list", auth=("admin", password)).json()["tests"]
+    assert not [test for test in listed if test["testName"].startswith("scale-out ")]
+
+
+@pytest.mark.usefixtures("sooner")
+def test_a_later_load_takes_as_long_as_the_first_one_needed(controller: Fleet, engine: NgrinderEngine) -> None:
+    began = time.time()
+    first = engine.start(load(controller)) - began
+    finish(engine)
+    while not engine.ready():
+        time.sleep(0.2)
+    began = time.time()
+    second = engine.start(load(controller)) - began
+    finish(engine)
+    assert second <= ngrinder.MARGIN * first + 2 * ngrinder.TOGETHER_S
+
+
+@pytest.mark.usefixtures("sooner")
+def test_words_in_other_alphabets_are_found_in_answers(controller: Fleet, engine: NgrinderEngine) -> None:
+    private = controller.host("generator").need("private_ip")
+    controller.on("generator", "mkdir -p /srv/words; printf 'gr\\303\\274n' >/srv/words/green")
+    serve = f"python3 -m http.server 8999 --bind {private} --directory /srv/words"
+    with controller.broken("generator", f"systemd-run --unit=words {serve}; sleep 1", "systemctl stop words"):
+        request = grid(request={"path": "/green", "expect_body": "grün"}).request
+        engine.start(load(controller, url=f"http://{private}:8999", request=request))
+        result = finish(engine)
+    assert not result.errors
+    assert result.samples
+    assert sum(sample.completed for sample in result.samples) > 100
 
 
 @pytest.mark.usefixtures("sooner")

@@ -117,3 +117,13 @@ def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
 def test_something_else_than_its_csv_is_said_to_be_so() -> None:
     with pytest.raises(EngineFailed, match="CSV cannot be read"):
         sampling.parse("DateTime,vuser\nnever,1\n", T0)
+
+
+def test_decimal_commas_are_said_to_be_so() -> None:
+    with pytest.raises(EngineFailed, match="its Java writes decimal commas"):
+        sampling.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
+
+
+def test_a_csv_that_is_not_there_has_no_rows() -> None:
+    assert sampling.parse("", T0) == []
+    assert sampling.samples([], T0, 9.0) == []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from harness import quality
+from harness.assessment import assess
 from harness.observation import Observation, of_trial
 from harness.thresholds import Thresholds
 from tests.builders import observation, samples, trial_data
@@ -30,6 +31,16 @@ def test_e3_a_missing_second_is_named() -> None:
     finding = quality.judge(observation(samples=rows), LIMITS)[0]
     assert (finding.rule, finding.severity) == ("E3", "refuse")
     assert "[9]" in finding.cause
+
+
+def test_e3_a_load_without_a_single_second_is_refused() -> None:
+    """As nGrinder's are whose users had not yet sent a request when they were stopped."""
+    data = trial_data(1, 1000, 1, 280, 1)
+    counters = {**data.record.counters, "balancer": {}, "servers": {"server-1": {}}}
+    judged = assess(replace(data, samples=[], balancer=[], record=replace(data.record, counters=counters)), grid())
+    assert judged.outcome == "refused"
+    assert judged.cause == "the series is not whole: there is not one second"
+    assert judged.tps_mean is None
 
 
 def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
