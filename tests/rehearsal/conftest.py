@@ -78,7 +78,8 @@ def fleet() -> Iterator[Fleet]:
     """Bare machines: nothing but systemd, sshd, sudo and Python.
 
     `make test` makes them and runs these tests in two parts: with FLEET=keep they are found bare and
-    left, with FLEET=use they are found deployed. With FLEET=stay they are found deployed and left, to try one test again.
+    left, with FLEET=use they are found deployed. With FLEET=stay they are found deployed and
+    left, to try one test again.
     """
     if not FLEET:
         play("playbooks/rehearsal-down.yml")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from harness import engines
-from harness.engines import ngrinder
+from harness.engines import ngrinder, perftest
 from harness.engines.base import EngineResult, LoadSpec
 from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import EngineFailed
@@ -298,7 +298,7 @@ def test_a_later_load_takes_as_long_as_the_first_one_needed(controller: Fleet, e
     began = time.time()
     second = engine.start(load(controller)) - began
     finish(engine)
-    assert second <= ngrinder.MARGIN * first + 2 * ngrinder.TOGETHER_S
+    assert second <= ngrinder.MARGIN * first + 2 * perftest.TOGETHER_S
 
 
 @pytest.mark.usefixtures("sooner")
