@@ -50,7 +50,7 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Chart | 
         if not mine:
             continue
         merged = stats.merged(mine)
-        count = merged.get_total_count()
+        count = merged.total
         values = stats.values_ms(merged, QUANTILES)
         rows += [
             {
