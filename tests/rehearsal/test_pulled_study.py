@@ -28,7 +28,7 @@ def test_a_study_of_a_pulled_image_on_a_port_of_its_own(deployed_fleet: Fleet, t
             repeats=1,
         )
         done = study("--grid", grid, "--results", tmp_path / "results")
-    for name in ("deploy-servers", "deploy-balancer"):
+    for name in ("deploy-servers", "deploy-balancer", "deploy-generators"):
         play(f"playbooks/{name}.yml")
     for name in ("server-1", "server-2", "server-3"):
         deployed_fleet.on(name, f"docker rmi -f {registry.address}/me/app:1")
