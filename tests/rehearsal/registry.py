@@ -134,12 +134,12 @@ auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}
     )
     log = folder / "registry.log"
     trusted = Path("/etc/docker/certs.d") / f"{address}:{port}"
-    trusted.mkdir(parents=True)
-    (trusted / "ca.crt").write_bytes(certificate.read_bytes())
     with log.open("wb") as output:
         server = subprocess.Popen(
             ["docker-registry", "serve", str(folder / "config.yml")], stdout=output, stderr=output
         )
+    trusted.mkdir(parents=True)
+    (trusted / "ca.crt").write_bytes(certificate.read_bytes())
     try:
         for _ in range(100):
             try:
