@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from harness.inventory import Inventory
 
 # Variables of an inventory's servers that a grid may set, too.
 VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_slow_motion")
-OWN_IMAGES = "scale-out/service:"
+OWN_IMAGES = re.compile(r"(.+/)?scale-out[/-]service[:@]")  # under a registry's name, too
 # Of the cores of one machine (rule E6): what containers may use of it together, and how it is shared out
 # where nothing else keeps a server from using all of it.
 MOST_OF_CORES = 0.9
@@ -70,7 +71,7 @@ def own_image(grid: Grid, inventory: Inventory) -> bool:
         *grid.factors.get("ml_server_image", ()),
         inventory.servers[0].variables.get("ml_server_image"),
     ]
-    return any(image and not str(image).startswith(OWN_IMAGES) for image in images)
+    return any(image and not OWN_IMAGES.match(str(image)) for image in images)
 
 
 def shares(grid: Grid, inventory: Inventory, cores: int) -> dict[str, float]:

@@ -163,7 +163,7 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     where = "--inventory" if other_inventory else f"{grid_file}:{line}"
     path = inventory.resolve(root, grid.inventory, grid_file.parent, where)
     answer = asked.ask(root, path) if inventory.may_change(path) else None
-    hosts = describe(root, answer or path, grid.inventory)
+    hosts = listening(grid, describe(root, answer or path, grid.inventory))
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_addresses(path, hosts)
     check_credits(path, hosts)
@@ -173,6 +173,19 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     setting = in_motion(Setting(grid, hosts, path, effective, directory, lab.of(grid, hosts), asked=answer))
     check_budget(f"{grid_file}:{document.line(('budget',))}", setting)
     return setting
+
+
+def listening(grid: Grid, hosts: Inventory) -> Inventory:
+    """The hosts, with servers that listen at the port that the grid says, where it says one."""
+    said = "port" in grid.service.model_fields_set
+    port = grid.service.port if said else grid.vars.get("ml_server_port")
+    if port is None:
+        return hosts
+    each = (
+        replace(host, variables={**host.variables, "ml_server_port": port}) if host.group == "ml_servers" else host
+        for host in hosts.hosts
+    )
+    return replace(hosts, hosts=tuple(each))
 
 
 def in_motion(setting: Setting) -> Setting:

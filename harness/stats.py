@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from hdrh.histogram import HdrHistogram
 
+from harness.histogram import Histogram
 from harness.results import Sample
-
-HIGHEST_US = 960_000_000
-DIGITS = 3
 
 
 def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample]:
@@ -56,33 +54,39 @@ def mean_in_flight(samples: Sequence[Sample]) -> float | None:
 
 def histogram_of_ms(counts: Sequence[tuple[int, int]]) -> str:
     """Encode (milliseconds, count) pairs as a histogram in microseconds; empty without any."""
-    histogram = HdrHistogram(1, HIGHEST_US, DIGITS)
+    found: Counter[int] = Counter()
     for milliseconds, count in counts:
-        histogram.record_value(max(1, min(HIGHEST_US, milliseconds * 1000)), count)
-    return str(histogram.encode().decode("ascii")) if counts else ""
+        found[milliseconds * 1000] += count
+    return histogram_of_us(found) if found else ""
 
 
-def merged(histograms: Iterable[str]) -> HdrHistogram:
-    """Sum of encoded HDR histograms, in microseconds: percentiles are never averaged (rule E4)."""
-    total = HdrHistogram(1, HIGHEST_US, DIGITS)
+def histogram_of_us(counts: Mapping[int, int]) -> str:
+    """Encode microseconds → count as a histogram, which may hold nothing."""
+    histogram = Histogram()
+    histogram.record(counts)
+    return histogram.encode()
+
+
+def merged(histograms: Iterable[str]) -> Histogram:
+    """Sum of encoded HDR histograms, in microseconds: percentiles are never averaged (rule E4); raises ValueError."""
+    total = Histogram()
     for encoded in histograms:
         if encoded:
-            total.decode_and_add(encoded)
+            total.add(encoded)
     return total
 
 
-def percentiles_ms(histogram: HdrHistogram, p99_needs: int) -> dict[str, float | None]:
+def percentiles_ms(histogram: Histogram, p99_needs: int) -> dict[str, float | None]:
     """p50, p95 and p99 in milliseconds; None where there are too few requests (rule E4)."""
-    count = histogram.get_total_count()
+    count = histogram.total
     needed = {50: 1, 95: 100, 99: p99_needs}
-    found = values_ms(histogram, needed) if count else {}
+    found = values_ms(histogram, needed)
     return {f"p{q}": round(found[q], 3) if count >= needs else None for q, needs in needed.items()}
 
 
-def values_ms(histogram: HdrHistogram, percentiles: Iterable[float]) -> dict[float, float]:
-    """Percentile → milliseconds, all of them in one walk over the histogram."""
-    found = histogram.get_percentile_to_value_dict(list(percentiles))
-    return {q: value / 1000 for q, value in found.items()}
+def values_ms(histogram: Histogram, percentiles: Iterable[float]) -> dict[float, float]:
+    """Percentile → milliseconds; nothing of an empty histogram."""
+    return {q: value / 1000 for q, value in histogram.values_us(percentiles).items()}
 
 
 def mser_cut_s(samples: Sequence[Sample]) -> int | None:

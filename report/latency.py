@@ -53,7 +53,7 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData], p99_needs: 
         if not mine:
             continue
         merged = stats.merged(mine)
-        count = merged.get_total_count()
+        count = merged.total
         values = stats.values_ms(merged, QUANTILES)
         rows += [
             {

@@ -16,7 +16,7 @@ def freedoms(container: Container, group: str, own_user: bool = True) -> list[st
     """
     container.reload()
     limits, user = container.attrs["HostConfig"], container.attrs["Config"]["User"]
-    tmpfs = {path: set(options.split(",")) for path, options in (limits["Tmpfs"] or {}).items()}
+    tmpfs = {path: set(options.split(",")) for path, options in (limits.get("Tmpfs") or {}).items()}
     wanted = {
         "it keeps capabilities": limits["CapDrop"] == ["ALL"] and not limits["CapAdd"] and not limits["Privileged"],
         "it may gain privileges": limits["SecurityOpt"] == ["no-new-privileges:true"],

@@ -5,6 +5,8 @@ import json
 import tarfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import docker
 import httpx
@@ -20,16 +22,17 @@ from tests.integration.conftest import changed, playbook
 pytestmark = pytest.mark.beside
 
 STRANGER = "scale-out-test/stranger"
-# As somebody writes it in an afternoon: root, and something in /tmp.
+# As somebody writes it in an afternoon: root, and something written where it stands.
 PROGRAM = """
+import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
-        Path('/tmp/asked').write_text(self.path)
+        Path('/srv/asked').write_text(self.path)
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b'it answers')
+        self.wfile.write((sys.argv[1:] or ['it answers'])[0].encode())
 HTTPServer(('', 8080), Answer).serve_forever()
 """
 
@@ -83,33 +86,114 @@ def stranger(deployed: Inventory, engine: docker.DockerClient) -> Iterator[str]:
     engine.images.remove(STRANGER)
 
 
-def test_a_users_own_image_runs_as_its_own_user(
+def own(image: str, **variables: Any) -> int:
+    """Deploy servers of a user's own image; returns how much that changed, and nothing may change again."""
+    command = ["playbooks/deploy-servers.yml", "-e", json.dumps({"ml_server_image": image, **variables})]
+    done = changed(playbook(*command).stdout)
+    assert changed(playbook(*command).stdout) == 0
+    return done
+
+
+def answers(lab: Inventory, words: str = "it answers") -> None:
+    """Wait until the first server of a user's own image answers through the balancer."""
+    with httpx.Client(base_url=lab.balancer.need("study_control_url"), trust_env=False) as client:
+        for _ in range(200):
+            if client.get(f"/servers/{lab.servers[0].name}/any").text == words:
+                return
+            time.sleep(0.1)
+    pytest.fail("the image does not answer")
+
+
+FREE = {"it may write to its root file system", "its tmpfs are others", "its memory has no limit"}
+
+
+def test_a_users_own_image_is_free_where_ours_need_not_be(
     deployed: Inventory, engine: docker.DockerClient, stranger: str
 ) -> None:
-    own = ["playbooks/deploy-servers.yml", "-e", f"ml_server_image={stranger}"]
-
-    def freedoms_of_a_server() -> list[str]:
-        with httpx.Client(base_url=deployed.balancer.need("study_control_url"), trust_env=False) as client:
-            for _ in range(50):
-                if client.get(f"/servers/{deployed.servers[0].name}/any").text == "it answers":
-                    break
-                time.sleep(0.1)
-            else:
-                pytest.fail("the image does not answer")
-        return freedoms(container_of(engine, deployed, "ml_servers"), "ml_servers", own_user=False)
-
-    playbook(*own)
-    assert changed(playbook(*own).stdout) == 0
+    """It writes where it stands and takes the memory that it needs; privileges it has none."""
+    own(stranger)
+    answers(deployed)
     server = container_of(engine, deployed, "ml_servers")
-    assert freedoms_of_a_server() == []
+    assert set(freedoms(server, "ml_servers", own_user=False)) == FREE
+    assert server.exec_run(["cat", "/srv/asked"]).output == b"/any"
     assert server.exec_run(["id", "-u"]).output == b"0\n"
-    assert server.exec_run(["touch", "/root/x"]).exit_code != 0
+    assert server.attrs["HostConfig"]["ShmSize"] == 64 << 20
 
-    playbook(*own, "-e", json.dumps({"ml_server_read_only": False, "ml_server_capabilities": ["SETUID"]}))
-    assert freedoms_of_a_server() == [
-        "it keeps capabilities", "it may write to its root file system", "a process has capabilities"
-    ]  # fmt: skip
-    playbook(*own, "-e", "ml_server_user=10009:10009")
+
+def test_what_a_users_own_image_needs_can_be_said(
+    deployed: Inventory, engine: docker.DockerClient, stranger: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model").write_text("weights")
+    tmp_path.chmod(0o755)
+    three = len(deployed.servers)
+    assert own(stranger) == three
+    wanted: dict[str, Any] = {
+        "ml_server_user": "10009:10009",
+        "ml_server_volumes": [f"{tmp_path}:/models:ro"],
+        "ml_server_tmpfs": ["/scratch:size=3m,mode=1777"],
+        "ml_server_shm_size": "256m",
+        "ml_server_memory": "300m",
+        "ml_server_devices": ["/dev/null:/dev/mine"],
+        "ml_server_command": ["python3", "-c", PROGRAM.replace("/srv", "/scratch"), "another command"],
+    }
+    assert own(stranger, **wanted) == three
+    answers(deployed, "another command")
     server = container_of(engine, deployed, "ml_servers")
-    assert freedoms_of_a_server() == []
+    assert server.exec_run(["cat", "/models/model"]).output == b"weights"
+    assert server.exec_run(["cat", "/scratch/asked"]).output == b"/any"
+    assert server.exec_run(["sh", "-c", "df -k /dev/shm | awk 'NR == 2 {print $2}'"]).output == b"262144\n"
+    assert server.exec_run(["test", "-c", "/dev/mine"]).exit_code == 0
+    assert server.exec_run(["id", "-u"]).output == b"10009\n"
+    assert server.attrs["HostConfig"]["Memory"] == 300 << 20
+    assert own(stranger, **{**wanted, "ml_server_memory": ""}) == three, "a limit that is taken away is kept"
+    assert container_of(engine, deployed, "ml_servers").attrs["HostConfig"]["Memory"] == 0
+
+
+def test_a_users_own_image_can_be_held_as_ours_is(
+    deployed: Inventory, engine: docker.DockerClient, stranger: str
+) -> None:
+    own(stranger, ml_server_contained=True, ml_server_user="10009:10009")
+    server = container_of(engine, deployed, "ml_servers")
     assert freedoms(server, "ml_servers") == []
+    assert server.exec_run(["touch", "/srv/x"]).exit_code != 0
+    own(stranger, ml_server_capabilities=["SETUID"])
+    server = container_of(engine, deployed, "ml_servers")
+    assert set(freedoms(server, "ml_servers", own_user=False)) >= {
+        "it keeps capabilities",
+        "a process has capabilities",
+    }
+
+
+def test_a_gpu_is_asked_for(deployed: Inventory, stranger: str) -> None:
+    """There is none here, and the engine says so: the request has come to it."""
+    assert deployed
+    asked = {"ml_server_image": stranger, "ml_server_device_requests": [{"count": -1, "capabilities": [["gpu"]]}]}
+    done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(asked), check=False)
+    assert done.returncode != 0
+    assert "could not select device driver" in done.stdout
+    assert "gpu" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ml_server_memory": "much"}, {"ml_server_shm_size": "-1"}, {"ml_server_port": 70000}], ids=str
+)
+def test_a_size_or_a_port_that_cannot_be_is_refused_by_name(deployed: Inventory, wrong: dict[str, Any]) -> None:
+    assert deployed
+    done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(wrong), check=False)
+    assert done.returncode != 0
+    assert f"{next(iter(wrong))}" in done.stdout
+    assert "a size as in 8g or 512m" in " ".join(done.stdout.split())
+
+
+def test_our_own_image_listens_where_it_is_told(deployed: Inventory, engine: docker.DockerClient) -> None:
+    playbook("playbooks/deploy-servers.yml", "-e", "ml_server_port=8000")
+    try:
+        server = container_of(engine, deployed, "ml_servers")
+        probe = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/readyz').status)"
+        for _ in range(100):
+            if (done := server.exec_run(["python3", "-c", probe])).exit_code == 0:
+                break
+            time.sleep(0.1)
+        assert done.output == b"200\n"
+    finally:
+        playbook("playbooks/deploy-servers.yml")

@@ -116,6 +116,11 @@ def war(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path
     return target
 
 
+def gateway(fleet: Fleet) -> str:
+    """This machine's address in the fleet's private network, at which its hosts reach what runs here."""
+    return str(fleet.host("balancer").need("private_ip")).rsplit(".", 1)[0] + ".1"
+
+
 def small_grid(path: Path, **more: Any) -> Path:
     """A grid that needs no probe of this machine's speed, so that a test is about something else."""
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())

@@ -1,106 +1,27 @@
 """Images on their way to the machines: only what differs, through a registry by digest, or built there."""
 
-import datetime
-import ipaddress
 import json
 import os
 import re
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import bcrypt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from harness.reach import Reach
 from tests.integration.conftest import changed
-from tests.rehearsal.conftest import Fleet, play
+from tests.rehearsal.conftest import Fleet, gateway, play
+from tests.rehearsal.registry import PASSWORD, USER, Registry, serve
 
 DISTRIBUTE = "playbooks/distribute-images.yml"
-PASSWORD = "correct-horse-battery"  # noqa: S105 - of a registry that lives as long as this test
 
 pytestmark = pytest.mark.beside
 
 
-@dataclass(frozen=True)
-class Registry:
-    address: str
-    certificate: Path
-    log: Path
-
-
-def certify(folder: Path, address: str) -> tuple[Path, Path]:
-    """A certificate of its own for an address, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "scale-out test registry")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "registry.crt", folder / "registry.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate, private
-
-
 @pytest.fixture
 def registry(deployed_fleet: Fleet, tmp_path: Path) -> Iterator[Registry]:
-    """Debian's docker-registry with TLS and an account, where the machines reach it."""
-    address = str(deployed_fleet.host("balancer").need("private_ip")).rsplit(".", 1)[0] + ".1"
-    with socket.socket() as free:
-        free.bind((address, 0))
-        port = free.getsockname()[1]
-    certificate, private = certify(tmp_path, address)
-    (tmp_path / "htpasswd").write_text(f"tester:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(5)).decode()}\n")
-    (tmp_path / "config.yml").write_text(
-        f"""version: 0.1
-log: {{level: info}}
-storage: {{filesystem: {{rootdirectory: {tmp_path}/data}}, delete: {{enabled: true}}}}
-http: {{addr: "{address}:{port}", tls: {{certificate: {certificate}, key: {private}}}}}
-auth: {{htpasswd: {{realm: test, path: {tmp_path}/htpasswd}}}}
-"""
-    )
-    log = tmp_path / "registry.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            ["docker-registry", "serve", str(tmp_path / "config.yml")], stdout=output, stderr=output
-        )
-    for _ in range(100):
-        try:
-            socket.create_connection((address, port), timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield Registry(f"{address}:{port}", certificate, log)
-    server.terminate()
-    server.wait()
-    engine = deployed_fleet.engine
-    for image in engine.images.list():
-        for tag in image.tags:
-            if tag.startswith(f"{address}:{port}/"):
-                engine.images.remove(tag)
-    trusted = Path("/etc/docker/certs.d") / f"{address}:{port}"
-    if trusted.exists():
-        (trusted / "ca.crt").unlink()
-        trusted.rmdir()
+    with serve(deployed_fleet.engine, gateway(deployed_fleet), tmp_path) as served:
+        yield served
 
 
 def test_an_image_is_copied_only_when_its_digest_differs(deployed_fleet: Fleet, reach: Reach) -> None:
@@ -124,7 +45,7 @@ def test_images_go_through_a_registry_by_digest(deployed_fleet: Fleet, reach: Re
     variables = {
         "images_distribution": "registry",
         "images_registry": f"{registry.address}/mine",
-        "image_distribution_registry_username": "tester",
+        "image_distribution_registry_username": USER,
         "image_distribution_registry_password": PASSWORD,
         "image_distribution_registry_ca": str(registry.certificate),
     }
@@ -135,9 +56,11 @@ def test_images_go_through_a_registry_by_digest(deployed_fleet: Fleet, reach: Re
     for name, image in (("server-1", "ml_server_image"), ("balancer", "nginx_lb_image")):
         host = deployed_fleet.host(name)
         digests = reach.docker(host).images.get(str(host.variables[image])).attrs["RepoDigests"]
-        assert any(digest.startswith(f"{registry.address}/mine/scale-out/") for digest in digests), digests
+        assert any(re.match(rf"{registry.address}/mine/scale-out-(service|nginx)@", digest) for digest in digests), (
+            digests
+        )
         assert deployed_fleet.on(name, "ls /root/.docker/config.json /tmp/registry-* 2>/dev/null", check=False) == ""
-    assert "/manifests/sha256:" in registry.log.read_text()
+    assert registry.asked("^(GET|HEAD) .*/manifests/sha256:")
     assert (
         not (Path.home() / ".docker" / "config.json").exists()
         or registry.address not in (Path.home() / ".docker" / "config.json").read_text()
@@ -149,7 +72,7 @@ def test_a_registry_that_is_not_named_is_asked_for(deployed_fleet: Fleet) -> Non
     assert deployed_fleet
     done = play(DISTRIBUTE, "-e", "images_distribution=registry", check=False)
     assert done.returncode != 0
-    assert "set image_distribution_registry to host:port/prefix" in " ".join(done.stdout.split())
+    assert "set image_distribution_registry to host:port/owner" in " ".join(done.stdout.split())
 
 
 @pytest.mark.long

@@ -56,6 +56,13 @@ def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
     assert lab.of(grid(), inventory(study_kind="hosts")) is None
 
 
+def test_our_own_image_is_paced_wherever_it_was_pulled_from() -> None:
+    for name in ("hub.example:5000/me/scale-out-service:1f", "me/scale-out-service@sha256:1f", IMAGE):
+        found = lab.of(grid(service={"image": name}), inventory())
+        assert found is not None
+        assert found.paced, name
+
+
 def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
     for found in (
         lab.of(grid(service={"image": "registry.example/app:1"}), inventory()),

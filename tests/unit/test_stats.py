@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from hdrh.histogram import HdrHistogram
 from scipy import stats as scipy_stats
 
 from harness import intervals, prediction, stats
@@ -32,11 +31,8 @@ def test_failures_never_count_as_throughput() -> None:
 
 
 def test_percentiles_come_from_merged_histograms_and_p99_needs_its_requests() -> None:
-    slow, fast = HdrHistogram(1, 120_000_000, 3), HdrHistogram(1, 120_000_000, 3)
-    for _ in range(300):
-        fast.record_value(10_000)
-        slow.record_value(1_000_000)
-    merged = stats.merged([str(slow.encode().decode()), fast.encode().decode()])
+    slow, fast = stats.histogram_of_us({1_000_000: 300}), stats.histogram_of_us({10_000: 300})
+    merged = stats.merged([slow, fast])
     found = stats.percentiles_ms(merged, p99_needs=662)
     assert found["p95"] == pytest.approx(1000, rel=0.002)
     assert found["p50"] == pytest.approx(10, rel=0.002)

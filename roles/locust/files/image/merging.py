@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hdrh.histogram import HdrHistogram
-from recorder import DIGITS, HIGHEST_US
-
 SUMMED = ("completed", "failed", "latency_s", "in_flight_s", "users_s", "think_s", "thinks", "cpu_s")
 
 
 class Trial:
-    """One trial over all workers: rows are summed, histograms added, never averaged."""
+    """One trial over all workers: rows and latencies are summed, never averaged."""
 
     def __init__(self, trial: str, t0: float, workers: set[str]) -> None:
         self.id = trial
@@ -23,7 +20,7 @@ class Trial:
         self._rows: dict[int, dict[str, float]] = {}
         self._busiest_cpu: dict[int, float] = {}
         self._errors: dict[str, dict[str, int]] = {}
-        self._latencies = HdrHistogram(1, HIGHEST_US, DIGITS)
+        self._latencies: Counter[str] = Counter()
 
     @property
     def over(self) -> bool:
@@ -41,7 +38,7 @@ class Trial:
             self._busiest_cpu[second] = max(self._busiest_cpu.get(second, 0.0), theirs["cpu_s"])
         self._upto[worker] = max(self._upto[worker], report["upto"])
         self._errors[worker] = report["errors"]
-        self._latencies.decode_and_add(report["latencies"])
+        self._latencies.update(report["latencies"])
         if report["done"]:
             self.done.add(worker)
 
@@ -73,5 +70,5 @@ class Trial:
             "workers": len(self.workers),
             "lost_workers": len(self.lost),
             "errors": errors,
-            "latencies": self._latencies.encode().decode("ascii"),
+            "latencies": self._latencies,
         }
