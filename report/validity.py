@@ -21,7 +21,7 @@ ASKED = {
     "E9": "no event in logs and counters that has a name",
     "E10": "steady in the window (a cell is judged over its trials)",
     "E11": "machines quiet, processors alike",
-    "E12": "equal shares, no retries, equal cost of a request",
+    "E12": "equal shares where servers take turns, no retries, equal cost of a request",
     "E13": "generator, balancer and servers counted the same requests",
     "E14": "exactly the cell's servers answered",
     "E23": "paced servers had the CPU to keep their rate",
