@@ -10,6 +10,8 @@ import yaml
 from tests.collection.conftest import Elsewhere, run
 from tests.integration.conftest import ROOT
 
+pytestmark = pytest.mark.beside
+
 ROLES = {
     "docker_engine",
     "image_distribution",

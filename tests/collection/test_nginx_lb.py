@@ -1,6 +1,5 @@
 """nginx_lb with an image that is nginx alone, outside this clone: its README's example, in the order of a life."""
 
-import re
 import sys
 from typing import Any
 
@@ -8,17 +7,11 @@ import pytest
 
 from tests.collection.conftest import NAME, Elsewhere, Plain, answered_by
 from tests.integration.conftest import ROOT, changed
+from tests.role_readmes import example
 
 pytestmark = pytest.mark.beside
 PORT = 20500 + int(NAME[-4:], 16) % 400
 URL = f"http://127.0.0.1:{PORT}/"
-
-
-def example(role: str) -> str:
-    """The play in a role's README."""
-    found = re.search(r"```yaml\n(- name: .*?)```", (ROOT / "roles" / role / "README.md").read_text(), re.S)
-    assert found, f"roles/{role}/README.md has no play"
-    return found[1]
 
 
 @pytest.fixture
@@ -43,7 +36,7 @@ def there(elsewhere: Elsewhere) -> Elsewhere:
 def test_the_example_converges_is_idempotent_serves_and_goes(
     there: Elsewhere, plain: Plain, variables: dict[str, Any]
 ) -> None:
-    play = example("nginx_lb")
+    play = example(ROOT / "roles" / "nginx_lb")
     addresses = {f"{server['address']}:{server['port']}" for server in plain.servers}
     assert changed(there.play(play, "--check", **variables).stdout) > 0
     assert changed(there.play(play, **variables).stdout) == 2  # the container, and its configuration
