@@ -22,6 +22,7 @@ from harness.reach import connect
 from tests.integration.conftest import ROOT, playbook
 
 BIN = Path(sys.executable).parent
+GROUPS = ("balancer", "servers", "generators", "controller", "agents")  # of the examples
 HERE = Path(__file__).parent
 Done = subprocess.CompletedProcess[str]
 NAME = f"scale-out-collection-{hashlib.sha1(str(ROOT).encode()).hexdigest()[:8]}"  # noqa: S324 - a name
@@ -56,7 +57,7 @@ class Elsewhere:
     ) -> subprocess.CompletedProcess[str]:
         """Play a playbook's text with variables above its own."""
         (self.folder / "play.yml").write_text(text)
-        hosts = {"all": {"hosts": self.inventory}}
+        hosts = {"all": {"children": {group: {"hosts": self.inventory} for group in GROUPS}}}
         (self.folder / "hosts.json").write_text(json.dumps(hosts))
         told = ["-e", json.dumps(variables)] if variables else []
         return run(

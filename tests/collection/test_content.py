@@ -48,7 +48,7 @@ def test_it_says_who_it_is_and_what_it_needs(tarball: Path) -> None:
     assert set(about["dependencies"]) == needed
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## {about['version']}" in changelog
-    assert yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["requires_ansible"].startswith(">=2.17")
+    assert yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["requires_ansible"].startswith(">=2.18")
 
 
 def modules() -> set[str]:

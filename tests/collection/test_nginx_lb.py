@@ -29,7 +29,7 @@ def variables(plain: Plain) -> dict[str, Any]:
 @pytest.fixture
 def there(elsewhere: Elsewhere) -> Elsewhere:
     """The example's host is this machine."""
-    elsewhere.inventory["balancer"] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    elsewhere.inventory["machine"] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     return elsewhere
 
 
