@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test quick machines fleet lab test-ngrinder test-long setup lint unit integration lock benchmarks sample
+.PHONY: test readmes quick machines fleet lab test-ngrinder test-long setup lint unit integration lock benchmarks sample
 
 # What measures nothing runs side by side; what does has the machine for itself. Images and fleet are made once.
 test: setup
@@ -20,7 +20,7 @@ fleet: setup
 	FLEET=keep $(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/rehearsal
 
 lab: setup
-	$(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/integration
+	$(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/integration tests/collection
 
 quick: setup
 	$(BIN)/python -m pytest tests/unit tests/browser tests/ec2
@@ -57,6 +57,10 @@ benchmarks: setup
 # STUDY=results/fastapi-scale-out-... from that study.
 sample: setup
 	$(BIN)/python -m benchmarks.sample $(STUDY)
+
+# The tables of variables in the roles' READMEs, from their argument specs.
+readmes: setup
+	$(BIN)/python -m tests.role_readmes
 
 # Lock again after editing pyproject.toml or a requirements.in.
 lock:

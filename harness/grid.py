@@ -6,7 +6,7 @@ import difflib
 import itertools
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,12 @@ class Cell:
         return "".join(c if c.isalnum() or c in ".-_" else "-" for c in text)
 
 
-def load_grid(path: Path, role_variables: frozenset[str]) -> tuple[Grid, Document]:
+def load_grid(
+    path: Path, role_variables: frozenset[str], choices: Mapping[str, Sequence[Level]] = types.MappingProxyType({})
+) -> tuple[Grid, Document]:
     """Read and check a grid; `role_variables` are the names a factor may have beside its own.
 
+    `choices` has, for those that allow few levels, what they are.
     Raises BadInput with every problem, each as file:line.
     """
     document = load(path)
@@ -72,6 +75,7 @@ def load_grid(path: Path, role_variables: frozenset[str]) -> tuple[Grid, Documen
     check.names("factors", grid.factors)
     check.names("vars", grid.vars)
     check.partial_cells()
+    check.choices(choices)
     if problems:
         raise _bad(path, problems)
     if not expand(grid):
@@ -110,6 +114,16 @@ class _Checker:
                 self.note((section, name), f"{section}: {name!r} is no variable of a role" + nearest(name, allowed))
             if section == "vars" and name in self.grid.factors:
                 self.note((section, name), f"vars: {name!r} is a factor too; keep one of them")
+
+    def choices(self, allowed: Mapping[str, Sequence[Level]]) -> None:
+        written = [("factors", name, level) for name, levels in self.grid.factors.items() for level in levels]
+        written += [("vars", name, value) for name, value in self.grid.vars.items()]
+        written += [("include", name, level) for cell in self.grid.include for name, level in cell.items()]
+        for section, name, level in written:
+            if name in allowed and level not in allowed[name] and "{{" not in str(level):
+                said = ", ".join(map(str, allowed[name]))
+                where: Path_ = (section,) if section == "include" else (section, name)
+                self.note(where, f"{section}: {name} has the level {level!r}; allowed: {said}")
 
     def partial_cells(self) -> None:
         for section, cells in (("exclude", self.grid.exclude), ("include", self.grid.include)):

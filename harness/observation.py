@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness import stats
+from harness.balancing import Balancing
 from harness.gridmodel import Grid
 from harness.results import HostSample, MachineSample, Sample, TrialData
 
@@ -32,6 +33,7 @@ class Observation:
     died: Mapping[str, str]  # server → what became of it
     kind: str = "lab"
     balancer_host: str = "balancer"
+    balancing: Balancing = field(default_factory=Balancing)
     unloaded_s: float | None = None  # response time R0 without load
     ceiling: float | None = None  # requests per second that generator and balancer reach alone
     machines: Sequence[MachineSample] = ()
@@ -82,6 +84,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         died=deaths(facts["expected"], states) | facts["unhealthy"],
         kind=facts["kind"],
         balancer_host=facts["balancer"],
+        balancing=Balancing(**facts.get("balancing", {})),
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
         ceiling=facts["ceiling"],
         machines=machines,

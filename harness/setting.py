@@ -130,12 +130,25 @@ class Setting:
         return sum(float(str(price)) for price in prices) * takes_s / 3600
 
 
+ROLES = ("ml_server", "nginx_lb", "locust", "ngrinder_controller", "ngrinder_agent")
+
+
 def role_variables(root: Path) -> frozenset[str]:
     """Names of all public variables of the roles that a cell may vary."""
     names = {*lab.VARIABLES, "ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"}
-    for role in ("ml_server", "nginx_lb", "locust", "ngrinder_controller", "ngrinder_agent"):
+    for role in ROLES:
         names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
     return frozenset(names)
+
+
+def role_choices(root: Path) -> dict[str, list[Any]]:
+    """Of the roles' variables that allow few values, what these are."""
+    found = {}
+    for role in ROLES:
+        specs = yaml.safe_load((root / "roles" / role / "meta" / "argument_specs.yml").read_text())
+        options = specs["argument_specs"]["main"]["options"]
+        found.update({name: said["choices"] for name, said in options.items() if "choices" in said})
+    return found
 
 
 def describe(root: Path, path: Path, name: str) -> Inventory:
@@ -156,7 +169,7 @@ def describe(root: Path, path: Path, name: str) -> Inventory:
 
 def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | None = None) -> Setting:
     """Load and check everything before anything is touched; raises BadInput."""
-    grid, document = load_grid(grid_file, role_variables(root))
+    grid, document = load_grid(grid_file, role_variables(root), role_choices(root))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))

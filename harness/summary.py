@@ -47,7 +47,7 @@ class CellSummary:
     @property
     def why(self) -> str:
         """The reason of its verdict, or of its having none."""
-        return self.verdict_why if self.usable else self.cause
+        return self.verdict_why if self.usable or self.outcome == "server_down" else self.cause
 
     @property
     def servers(self) -> int:
@@ -75,6 +75,8 @@ def summarise(
         r.verdict["figures"]["of_users_bound"] for r in usable if r.verdict.get("figures", {}).get("of_users_bound")
     ]
     outcome, cause = ("refused", drifting) if drifting else _outcome(records)
+    if outcome == "server_down":
+        why = next((r.verdict.get("why") for r in records if r.cause == cause), "") or cause
     lost = next((r.cause for r in records if not r.usable), "") if usable else ""
     return CellSummary(
         cell=dict(cell),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from harness import quality
+from harness import balancing, quality
 from harness.engines.base import Engine, EngineResult, LoadSpec
 from harness.errors import EngineFailed, Interrupted, TrialFailed
 from harness.events import Listener, SecondSeen
@@ -61,8 +62,10 @@ def verify(bench: Bench, cell: Cell, trial: str) -> float:
     """Check that exactly the cell's servers answer through the balancer.
 
     Returns the unloaded response time R0 in seconds: the lower median over two rounds, in each of which every
-    server has one request. Raises TrialFailed naming who answered instead.
+    server has one request. Where servers do not take turns, rounds follow until each has had one. Raises TrialFailed
+    naming who answered instead.
     """
+    turns = balancing.of(cell.variables, bench.grid.vars, bench.inventory.balancer.variables).even
     expected = {bench.inventory.address(server) for server in bench.inventory.servers[: cell.servers]}
     deadline = time.monotonic() + VERIFY_WITHIN_S
     problem = "nobody"
@@ -73,10 +76,13 @@ def verify(bench: Bench, cell: Cell, trial: str) -> float:
         while time.monotonic() < deadline:
             answers: list[tuple[str, float]] = []
             try:
-                for _ in range(VERIFY_ROUNDS):
+                for asked in itertools.count(1):
                     answers += pool.map(lambda _: _ask(bench, client, trial), range(cell.servers))
-                    if not {server for server, _ in answers} <= expected:
+                    reached = {server for server, _ in answers}
+                    if not reached <= expected:
                         break  # a worker process of the balancer that has not ended yet
+                    if asked >= VERIFY_ROUNDS and (turns or reached == expected or time.monotonic() > deadline):
+                        break
             except (httpx.HTTPError, ValueError) as error:
                 problem = str(error) if isinstance(error, ValueError) else repr(error)
             else:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from harness import observation, readings, stats
+from harness import balancing, observation, readings, stats
 from harness.assessment import assess
 from harness.plan import PlannedTrial
 from harness.results import BalancerSample, TrialData, TrialRecord
@@ -89,6 +89,7 @@ def run(
             "stopped_s": got.stopped_s,
             "generators": [host.name for host in bench.inventory.generators],
             "balancer": bench.inventory.balancer.name,
+            "balancing": asdict(balancing.of(cell.variables, grid.vars, bench.inventory.balancer.variables)),
             "expected": expected,
             "unhealthy": dict.fromkeys(unhealthy, "stopped answering its health check"),
             "kind": bench.inventory.kind,

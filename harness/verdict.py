@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,10 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     near = ""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
         near = f"users ({percent(of_bound)} of what they can ask for)"
+    if seen.died:
+        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
+        told = seen.balancing.after_a_death(len(seen.expected))
+        return Verdict("server", f"{dead}; {told}" if told else dead, near, figures)
     sick = [f for f in findings if f.rule in ("E5", "E6", "E7") and f.severity == "refuse"]
     if sick:
         return Verdict("generator", f"the generator did not keep up: {sick[0].cause}", near, figures)
@@ -47,14 +52,15 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     for limit, why in (("balancer", _balancer(seen, findings, limits)), ("network", _network(seen, limits))):
         if why:
             return Verdict(limit, why, near, figures)
+    # Only where each gets its share all the same do the others wait for the slowest.
     slow = next((f for f in findings if f.rule == "E12" and "round robin" in f.cause), None)
     if slow is not None:
         return Verdict("server", slow.cause, near, figures)
-    busy = derived.busiest_slots(seen)
+    busy = busiest_slots(seen)
     if busy is not None and busy[1] >= limits.slots_busy:
-        return Verdict("server", f"{busy[0]}'s slots were busy to {percent(busy[1])}", near, figures)
+        return Verdict("server", f"{busy[0]} slots were busy to {percent(busy[1])}", near, figures)
     if cpu is not None and cpu >= limits.server_cpu:
-        return Verdict("server", f"{busiest_server(seen)[0]} used {percent(cpu)} of its CPU", near, figures)
+        return Verdict("server", "{} used {} of {} CPU".format(*used_cpu(seen, cpu)), near, figures)
     response_s = figures["response_s"]
     if seen.unloaded_s and response_s and response_s >= limits.server_queue * seen.unloaded_s and cpu is not None:
         return Verdict(
@@ -69,7 +75,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
 
 def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
     think_s = derived.think_s(seen) or seen.think_time_s
-    rows, slots = seen.window, derived.busiest_slots(seen)
+    rows, slots = seen.window, busiest_slots(seen)
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
     waiting = derived.in_flight(seen)
     bound = prediction.users_bound(seen.users, seen.unloaded_s, think_s) if seen.unloaded_s else None
@@ -94,7 +100,7 @@ def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds
     used = derived.balancer_use(seen)
     if used is not None and used >= limits.balancer_cpu:
         return f"the balancer's busiest worker used {percent(used)} of its CPU"
-    uneven = next((f for f in findings if f.rule == "E12" and "shares" in f.cause), None)
+    uneven = next((f for f in findings if f.rule == "E12" and f.severity == "degrade" and "shares" in f.cause), None)
     return uneven.cause if uneven else ""
 
 
@@ -113,17 +119,41 @@ def _network(seen: Observation, limits: Thresholds) -> str:
     return ""
 
 
+TOGETHER = "the servers together"
+
+
 def busiest_server(seen: Observation) -> tuple[str, float | None]:
-    """The server that used most of its cap in the steady window, and that share; None without a cap."""
-    use: dict[str, float] = {}
+    """The server that used most of its cap in the steady window, and that share; None without a cap.
+
+    Where the balancer gives more to who is free, one that is busy holds nobody up: then it is all of them together.
+    """
+    use: dict[str, tuple[float, float]] = {}
     for host in seen.expected:
         cap, used = seen.caps.get(host), derived.cores_used(seen, host)
         if used is not None and cap:
-            use[host] = used / cap
+            use[host] = used, cap
     if not use:
         return "", None
-    busiest = max(use, key=lambda host: use[host])
-    return busiest, use[busiest]
+    if len(use) > 1 and not seen.balancing.even:
+        # fsum, because hosts stand in another order once they were written and read again.
+        return TOGETHER, math.fsum(used for used, _ in use.values()) / math.fsum(cap for _, cap in use.values())
+    busiest = max(use, key=lambda host: use[host][0] / use[host][1])
+    return busiest, use[busiest][0] / use[busiest][1]
+
+
+def used_cpu(seen: Observation, share: float) -> tuple[str, str, str]:
+    """Who used what share of whose CPU, in words."""
+    who = busiest_server(seen)[0]
+    return who, percent(share), "their" if who == TOGETHER else "its"
+
+
+def busiest_slots(seen: Observation) -> tuple[str, float] | None:
+    """Whose slots were busiest, and to what share of the window; as `busiest_server` where none holds others up."""
+    if len(seen.slots) > 1 and not seen.balancing.even:
+        offered = math.fsum(said["offered"] for said in seen.slots.values())
+        return ("all servers'", math.fsum(said["busy"] for said in seen.slots.values()) / offered) if offered else None
+    found = derived.busiest_slots(seen)
+    return found and (f"{found[0]}'s", found[1])
 
 
 def of_cell(limits: Sequence[str]) -> tuple[str, str]:

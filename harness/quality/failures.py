@@ -35,12 +35,14 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E8",
             "refuse",
             f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}{event}",
-            _revive(dead) or mend or "fewer users, or more servers",
+            _and_after(seen, _revive(dead) or mend or "fewer users, or more servers"),
             rate,
             limits.errors_stop,
         )
     elif seen.died:
-        yield Finding("E8", "refuse", f"{dead} during the trial", _revive(dead) or "look at that server's log")
+        yield Finding(
+            "E8", "refuse", f"{dead} during the trial", _and_after(seen, _revive(dead) or "look at that server's log")
+        )
 
 
 def _explained(seen: Observation) -> tuple[str, str]:
@@ -64,6 +66,12 @@ def _revive(dead: str) -> str:
     if "want of memory" in dead:
         return "more memory for a server (ml_server_memory), or find what keeps it; fewer users need less"
     return "look at that server's log" if "died" in dead else ""
+
+
+def _and_after(seen: Observation, mend: str) -> str:
+    """What mends it, and what the balancer did about a server that died."""
+    told = seen.balancing.after_a_death(len(seen.expected)) if seen.died else ""
+    return f"{mend}; {told}" if told else mend
 
 
 def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) -> str:

@@ -12,18 +12,23 @@ from harness.words import percent
 
 
 def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E12: equal shares, no retried request; and equal cost of a request, which round robin hides."""
+    """E12: equal shares where the method gives such, no retried request; and equal cost of a request."""
     shares = derived.shares(seen)
     if len(shares) > 1:
         even = 1 / len(shares)
         worst = max(shares, key=lambda name: abs(shares[name] - even))
         if abs(shares[worst] - even) > limits.balance:
             told = ", ".join(f"{name} {percent(share, 1)}" for name, share in shares.items())
+            method = seen.balancing.method
             yield Finding(
                 "E12",
-                "degrade",
-                f"the balancer's shares differ from {percent(even, 1)}: {told}",
-                "look for servers that were taken out (max_fails), weights, or connections that stick",
+                "degrade" if seen.balancing.even else "note",
+                f"the balancer's shares differ from {percent(even, 1)}: {told}"
+                if seen.balancing.even
+                else f"{method} gave the servers unlike numbers of requests, as it may: {told}",
+                "look for servers that were taken out (max_fails), weights, or connections that stick"
+                if seen.balancing.even
+                else "",
                 abs(shares[worst] - even),
                 limits.balance,
             )
@@ -44,7 +49,11 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E12",
             "degrade",
             f"{slow[0]} spent {slow[1]:.1f} times as much of its {spent} on a request as the cheapest server: "
-            "round robin gives every server the share of the slowest",
+            + (
+                "round robin gives every server the share of the slowest"
+                if seen.balancing.even
+                else f"{seen.balancing.method} gives it fewer requests, and it adds less than the others"
+            ),
             f"look at the rate and the service time that {slow[0]} is held to"
             if seen.slots
             else f"look at what else runs on {slow[0]}, and at its CPU's model and cap",

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness import quality, verdict
+from harness import balancing, quality, verdict
+from harness.balancing import Balancing
 from harness.findings import Finding
 from harness.observation import Observation
 from harness.observation import of_trial as observe
@@ -129,6 +130,65 @@ def test_e12_shares_that_differ_make_the_balancer_the_limit() -> None:
     assert of("E12", uneven(53, 47))[0].severity == "degrade"
     assert limit(uneven(53, 47)).limit == "balancer"
     assert of("E12", uneven(51, 49)) == []
+
+
+@pytest.mark.parametrize("method", ["least_conn", "random_two"])
+def test_e12_unlike_shares_are_no_fault_where_servers_take_no_turns(method: str) -> None:
+    seen = replace(uneven(60, 40), balancing=Balancing(method))
+    found = of("E12", seen)
+    assert [finding.severity for finding in found] == ["note"]
+    assert found[0].cause == (
+        f"{method} gave the servers unlike numbers of requests, as it may: server-1 60.0 %, server-2 40.0 %"
+    )
+    assert limit(seen).limit != "balancer"
+
+
+def test_a_slow_server_holds_nobody_up_where_servers_take_no_turns() -> None:
+    """Both have work left to take but one: round robin makes it everybody's limit, least_conn does not."""
+    seen = observation(rate=280, servers=2)
+    hosts = [
+        HostSample(t + 0.5, name, cores, None, 90.0)
+        for name, cores in (("server-1", 0.06), ("server-2", 0.1), ("generator", 0.2))
+        for t in range(18)
+    ]
+    slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})
+    assert "round robin gives every server the share of the slowest" in limit(slow).why
+    fair = replace(slow, balancing=Balancing("least_conn"))
+    told = [finding.cause for finding in of("E12", fair)]
+    assert told[0].endswith("least_conn gives it fewer requests, and it adds less than the others")
+    assert not any("round robin" in cause for cause in told)
+    assert limit(fair).figures["server_cpu"] == pytest.approx(0.16 / 0.3)
+    full = replace(fair, hosts=[replace(h, cpu_cores=h.cpu_cores * 1.65) for h in hosts])
+    assert limit(full).why == "the servers together used 88 % of their CPU"
+
+
+@pytest.mark.parametrize(
+    ("fails", "servers", "told"),
+    [
+        (0, 2, "nginx_lb_max_fails is 0: the balancer went on sending it requests"),
+        (3, 2, "nginx_lb_max_fails is 3: after so many failures within 10s the balancer leaves a server out"),
+        (3, 1, "nginx_lb_max_fails is 3, but nginx never takes out the only server of a group"),
+    ],
+)
+def test_the_verdict_of_a_death_says_what_the_balancer_did_about_it(fails: int, servers: int, told: str) -> None:
+    died = {"server-1": "died with exit code 137"}
+    seen = replace(observation(servers=servers), died=died, balancing=Balancing(max_fails=fails))
+    judged = limit(seen)
+    assert judged.limit == "server"
+    assert judged.why.startswith(f"server-1 died with exit code 137; {told}")
+    refused = next(finding for finding in of("E8", seen) if finding.severity == "refuse")
+    assert told in refused.next_step
+
+
+def test_what_the_balancer_does_about_a_death_is_left_out_where_no_record_tells_it() -> None:
+    seen = replace(observation(), died={"server-1": "died with exit code 137"})
+    assert limit(seen).why == "server-1 died with exit code 137"
+
+
+def test_what_a_cell_says_of_the_balancer_goes_before_what_the_grid_and_the_inventory_say() -> None:
+    inventory = {"nginx_lb_method": "round_robin", "nginx_lb_max_fails": 0, "nginx_lb_fail_timeout": "10s"}
+    said = balancing.of({"nginx_lb_method": "least_conn"}, {"nginx_lb_max_fails": 2}, inventory)
+    assert said == Balancing("least_conn", 2, "10s")
 
 
 def test_e12_a_retried_request_is_told() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from harness import cells
 from harness.results import StudyDirectory, TrialData
-from harness.summary import CellSummary
+from harness.summary import CellSummary, summarise
 from harness.thresholds import Thresholds
 from report import article, latency, limits, validity
 from tests.builders import measured_study, study
@@ -69,6 +69,26 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     first.record.findings = [{"rule": "E5", "severity": "refuse", "cause": "users got lost"}]
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
     assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "refused 1 trial, as in: users got lost"]
+
+
+def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured) -> None:
+    _, trials = measured
+    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", validity.ASKED["E12"]]
+    next(iter(trials.values())).record.facts["balancing"] = {"method": "least_conn"}
+    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", validity.WITHOUT_TURNS]
+
+
+def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: Measured) -> None:
+    """In the table of what limited it, although none of its trials counts."""
+    summary, trials = measured
+    told = "server-1 died with exit code 137; nginx_lb_max_fails is 0: the balancer went on sending it requests"
+    cell = summary[0]
+    records = [data.record for data in trials.values() if data.record.cell == cell.cell]
+    for record in records:
+        record.outcome, record.cause = "server_down", "server-1 died with exit code 137 during the trial"
+        record.verdict = {"limit": "server", "why": told, "next_limit": "", "figures": {}}
+    down = summarise(cell.cell, records, [], Thresholds())
+    assert limits.table([down], trials).rows[0][1::7] == ["server", told]
 
 
 def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""The roles as others get them: a collection built from this clone, installed and used outside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+import pytest
+from docker.models.containers import Container
+
+from harness.reach import connect
+from tests.integration.conftest import ROOT, playbook
+
+BIN = Path(sys.executable).parent
+GROUPS = ("balancer", "servers", "generators", "controller", "agents")  # of the examples
+HERE = Path(__file__).parent
+Done = subprocess.CompletedProcess[str]
+NAME = f"scale-out-collection-{hashlib.sha1(str(ROOT).encode()).hexdigest()[:8]}"  # noqa: S324 - a name
+
+
+def run(folder: Path, *command: str | Path, check: bool = True, **environment: str) -> Done:
+    """Run a program of the environment in a folder that knows nothing of this clone."""
+    named = [str(BIN / command[0]), *map(str, command[1:])]
+    told = {**os.environ, "ANSIBLE_NOCOLOR": "1", **environment}
+    done = subprocess.run(named, cwd=folder, capture_output=True, text=True, check=False, timeout=600, env=told)
+    assert done.returncode == 0 or not check, done.stdout[-5000:] + done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="session")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection as it would be published."""
+    out = tmp_path_factory.mktemp("built")
+    run(ROOT, "ansible-galaxy", "collection", "build", "--output-path", out)
+    return next(out.glob("scale_out-study-*.tar.gz"))
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A folder outside this clone with the collection installed: no roles_path, no plugins, no inventory of ours."""
+
+    folder: Path
+    inventory: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def play(
+        self, text: str, *arguments: str, check: bool = True, **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Play a playbook's text with variables above its own."""
+        (self.folder / "play.yml").write_text(text)
+        hosts = {"all": {"children": {group: {"hosts": self.inventory} for group in GROUPS}}}
+        (self.folder / "hosts.json").write_text(json.dumps(hosts))
+        told = ["-e", json.dumps(variables)] if variables else []
+        return run(
+            self.folder, "ansible-playbook", "-i", "hosts.json", "play.yml", *told, *arguments, check=check,
+            ANSIBLE_CONFIG=str(self.folder / "ansible.cfg"),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def elsewhere(tarball: Path, tmp_path: Path) -> Elsewhere:
+    """Installed offline, as the collections that it needs are there."""
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = collections\nhost_key_checking = false\n")
+    run(tmp_path, "ansible-galaxy", "collection", "install", tarball, "-p", "collections", "--no-deps", "--offline")
+    return Elsewhere(tmp_path)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An image laid out as the official nginx one, and servers from it."""
+
+    image: str
+    engine: docker.DockerClient
+    servers: list[dict[str, Any]]
+
+
+def remove(engine: docker.DockerClient) -> None:
+    for container in engine.containers.list(all=True, filters={"label": NAME}):
+        container.remove(force=True, v=True)
+
+
+def address(container: Container) -> str:
+    container.reload()
+    return str(next(iter(container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"])
+
+
+@pytest.fixture(scope="session")
+def plain() -> Iterator[Plain]:
+    """No registry is in reach of a test, so the image is built from packages (standin/Dockerfile says what differs)."""
+    playbook("playbooks/build-images.yml")
+    asked = ["balancer", "-i", "inventory/lab", "-m", "ansible.builtin.debug", "-a", "var=base_image_name"]
+    said = run(ROOT, "ansible", *asked, "--playbook-dir", "playbooks").stdout
+    base = json.loads(said[said.index("{") :])["base_image_name"]
+    engine = connect()
+    image = f"{NAME}/nginx:test"
+    command = ["docker", "build", "--network", "host", "--build-arg", f"BASE_IMAGE={base}", "--tag", image]
+    built = subprocess.run([*command, HERE / "standin"], capture_output=True, text=True, check=False, timeout=600)
+    assert built.returncode == 0, built.stderr[-3000:]
+    remove(engine)
+    started = [engine.containers.run(image, name=f"{NAME}-server-{i}", labels={NAME: ""}, detach=True) for i in (1, 2)]
+    servers = [{"name": f"server-{i}", "address": address(c), "port": 80} for i, c in enumerate(started, 1)]
+    yield Plain(image, engine, servers)
+    remove(engine)
+    engine.images.remove(image)
+    engine.close()
+
+
+def answered_by(url: str, requests: int = 8) -> set[str]:
+    """Servers that answer through a balancer, once it has them all in use."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with httpx.Client(trust_env=False) as client:
+                said = [client.get(url, headers={"X-Study-Trial": "t"}) for _ in range(requests)]
+            assert {answer.status_code for answer in said} == {200}
+            return {answer.headers["X-Study-Server"] for answer in said}
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

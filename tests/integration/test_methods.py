@@ -1,0 +1,75 @@
+"""How the balancer chooses a server, in the real lab: each method is measured, and a death is told with it."""
+
+import subprocess
+from pathlib import Path
+
+import docker
+import pytest
+
+from harness.inventory import Inventory
+from harness.results import StudyDirectory
+from tests.integration.conftest import ROOT, command, playbook, small_grid, study, wait_for
+
+pytestmark = pytest.mark.beside
+
+METHODS = {"round_robin": None, "least_conn": "least_conn;", "random_two": "random two least_conn;"}
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_study_varies_the_method(tmp_path: Path) -> None:
+    """Few requests, and whether this machine was quiet decides nothing: this is about the balancer."""
+    factors = {"servers": [2], "vusers": [40], "nginx_lb_method": list(METHODS)}
+    slow = {"lab_slow_motion": 1, "lab_server_capacity": "30/s"}
+    grid = small_grid(tmp_path / "grid.yaml", name="methods", factors=factors, vars=slow, repeats=1)
+    done = study("--grid", grid, "--results", tmp_path / "results")
+    assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr
+    directory = StudyDirectory(next((tmp_path / "results").iterdir()))
+    records = {str(record.cell["nginx_lb_method"]): record for record in directory.trials().values()}
+    assert set(records) == set(METHODS)
+    for method, record in records.items():
+        assert record.outcome != "failed", record.cause
+        assert record.facts["balancing"]["method"] == method
+        assert len(record.counters["balancer"]["upstreams"]) == 2
+        assert not [finding for finding in record.findings if finding["rule"] == "E14"]
+        marked = [f["cause"] for f in record.findings if f["rule"] == "E12" and f["severity"] == "degrade"]
+        assert not any("shares" in cause for cause in marked), marked
+    assert study("check", directory.path).returncode == 0
+
+
+@pytest.mark.parametrize(("method", "line"), METHODS.items())
+def test_the_upstream_names_the_method(
+    method: str, line: str | None, deployed: Inventory, engine: docker.DockerClient
+) -> None:
+    """Before `keepalive`, as nginx warns of any other order."""
+    playbook("playbooks/deploy-balancer.yml", "-e", f"nginx_lb_method={method}")
+    balancer = engine.containers.get(deployed.balancer.need("study_container"))
+    code, said = balancer.exec_run(["nginx", "-T", "-c", "/etc/balancer/conf/nginx.conf"])
+    assert isinstance(said, bytes)
+    assert code == 0, said
+    assert b"[warn]" not in said
+    upstream = said.decode().split("upstream ml_servers {")[1].split("}")[0]
+    found = [text for text in ("least_conn;", "random two least_conn;") if f"\n    {text}\n" in upstream]
+    assert found == ([line] if line else [])
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"), [(0, "the balancer went on sending it requests"), (1, "leaves a server out")]
+)
+def test_a_death_is_told_with_what_the_balancer_did_about_it(
+    fails: int, told: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
+) -> None:
+    vars_ = {"lab_slow_motion": 1, "nginx_lb_max_fails": fails}
+    factors = {"servers": [2], "vusers": [100]}
+    grid = small_grid(tmp_path / "grid.yaml", name="death", factors=factors, vars=vars_, repeats=1)
+    arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
+        wait_for(started, "second_seen", seconds=5)
+        engine.containers.get(deployed.servers[1].need("study_container")).kill()
+        record = wait_for(started, "trial_ended")["record"]
+        started.communicate(timeout=200)
+    assert record["outcome"] == "server_down"
+    assert record["verdict"]["limit"] == "server"
+    assert f"server-2 died with exit code 137; nginx_lb_max_fails is {fails}" in record["verdict"]["why"]
+    page = (next((tmp_path / "results").iterdir()) / "report.html").read_text(encoding="utf-8")
+    limits = page.split("of users’ bound")[1]
+    assert told in limits, "the table of limits must say it"
