@@ -27,6 +27,7 @@ from harness.errors import CannotRun
 from harness.inventory import Host, Inventory
 
 CONNECT_S = 10
+LONGEST = 104 - 1 - len("/scale-out-12345678/1234/study_control_url") - len(".1234567890123456")  # ssh adds some
 CARRIED = ("study_url", "study_control_url", "study_engine_url", "study_ngrinder_url")
 OPTIONS = {
     "BatchMode": "yes",
@@ -99,17 +100,25 @@ def ssh_address(host: Host) -> str:
     return said(host, "host") or host.name
 
 
+def short_folder() -> Path:
+    """A new folder for sockets, whose paths may have 104 bytes on a Mac: the usual place there takes half of them."""
+    usual = tempfile.gettempdir()
+    fits = len(os.fsencode(usual)) <= LONGEST
+    return Path(tempfile.mkdtemp(prefix="scale-out-", dir=usual if fits else "/tmp"))  # noqa: S108 - only mine to read
+
+
 class Tunnel:
     """One ssh process that carries a host's engine and its own ports here."""
 
     def __init__(self, host: Host, folder: Path) -> None:
         self.host = host
         self._folder = folder
+        self._folder.mkdir(mode=0o700)
         self._process: subprocess.Popen[bytes] | None = None
 
     def socket(self, what: str) -> Path:
         """The socket here behind which `what` is: "engine" or one of the URLs in `CARRIED`."""
-        return self._folder / f"{self.host.name}.{what}"
+        return self._folder / what
 
     @property
     def alive(self) -> bool:
@@ -158,8 +167,9 @@ class Reach:
     """Clients of every host's engine and ports. Use as a context; `mend` opens again what broke."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="scale-out-"))  # short: a socket's path has 107 bytes
-        self._tunnels = {host.name: Tunnel(host, self._folder) for host in inventory.hosts if is_machine(host)}
+        self._folder = short_folder()
+        machines = [host for host in inventory.hosts if is_machine(host)]
+        self._tunnels = {host.name: Tunnel(host, self._folder / str(n)) for n, host in enumerate(machines)}
         self._clients: dict[str, docker.DockerClient] = {}
         self._http: list[httpx.Client] = []
 
