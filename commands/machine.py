@@ -48,7 +48,7 @@ def down(
 
     console = Console()
     name = other_inventory or "inventory/lab"
-    hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT, "--inventory"), name)
+    hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT, "--inventory"), name, usable=False)
     if hosts.kind != "lab":
         path = inventory.resolve(ROOT, name, ROOT, "--inventory")
         for host in cleanup.remove_from_machines(ROOT, path):

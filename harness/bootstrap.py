@@ -13,6 +13,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 OLDEST = (3, 11)
 CANNOT_RUN = 4
@@ -124,6 +128,23 @@ def allow_bytecode() -> None:
     sys.dont_write_bytecode = False
 
 
+# Where Docker Desktop, Colima, OrbStack and Rancher Desktop put their engine's socket, below a user's home.
+SOCKETS = (".docker/run/docker.sock", ".colima/default/docker.sock", ".orbstack/run/docker.sock", ".rd/docker.sock")
+
+
+def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
+    """Set what programs of a Mac need, unless somebody has; `usual` is where an engine's socket is elsewhere."""
+    if system != "darwin":
+        return
+    # Ansible forks its workers, which Apple's libraries forbid otherwise.
+    environ.setdefault("OBJC_DISABLE_INITIALIZE_FORK_SAFETY", "YES")
+    # Pango comes from Homebrew, where only Homebrew's own Python looks.
+    environ.setdefault("DYLD_FALLBACK_LIBRARY_PATH", "/opt/homebrew/lib:/usr/local/lib:/usr/lib")
+    found = [home / socket for socket in SOCKETS if (home / socket).exists()]
+    if found and not usual.exists():
+        environ.setdefault("DOCKER_HOST", f"unix://{found[0]}")
+
+
 def attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":
     """Run a command; one that is not there has failed."""
     try:
@@ -147,6 +168,7 @@ def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generat
 def enter(root: Path, script: Path, dev: bool = False) -> None:
     """Return inside the project's environment, or replace this process by one that is."""
     allow_bytecode()
+    settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
     if sys.version_info < OLDEST:
         fail(
             "{} needs Python {}.{} or newer; this is {}. Start it with a newer one: python3.11 {}".format(

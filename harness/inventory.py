@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +20,16 @@ NAMES = ("_container", "_labels", "_networks", "_published_ports", "_folder", "_
 
 @dataclass(frozen=True)
 class Host:
-    """One host: its group and its variables."""
+    """One host: its group and its variables.
+
+    `groups` are those of the three that it is in, `names` the names of everything the inventory sets for it.
+    """
 
     name: str
     group: str
     variables: dict[str, Any]
+    groups: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def need(self, variable: str) -> str:
         """A variable that the inventory must set; raises BadInput naming host and variable."""
@@ -93,11 +96,17 @@ def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]
     Items are (host, {group, position, variables}); hosts answer in any order, the inventory's is kept.
     """
     ordered = sorted(described, key=lambda item: (GROUPS.index(item[1]["group"]), int(item[1]["position"])))
-    hosts = tuple(Host(name, said["group"], said["variables"]) for name, said in ordered)
-    inventory = Inventory(path, hosts)
-    for group in GROUPS:
-        inventory.group(group)
-    return inventory
+    hosts = {
+        name: Host(
+            name,
+            said["group"],
+            said["variables"],
+            tuple(sorted(said["groups"], key=GROUPS.index)),
+            tuple(said["names"]),
+        )
+        for name, said in ordered
+    }
+    return Inventory(path, tuple(hosts.values()))
 
 
 def resolve(root: Path, inventory: str, beside: Path, where: str) -> Path:
@@ -112,20 +121,13 @@ def resolve(root: Path, inventory: str, beside: Path, where: str) -> Path:
 def sources_hash(root: Path, inventory: Path) -> str:
     """Identify everything a description depends on, so that it can be kept."""
     digest = hashlib.sha256(str(root).encode())
-    for top in (inventory, *(root / name for name in SOURCES)):
+    beside = [inventory.parent / name for name in ("group_vars", "host_vars")] if inventory.is_file() else []
+    for top in (inventory, *beside, *(root / name for name in SOURCES)):
         files = [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file())
         for file in files:
             if "__pycache__" not in file.parts:
                 digest.update(str(file).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def may_change(path: Path) -> bool:
-    """Whether an inventory asks somebody else for its hosts: a plugin's configuration or a program."""
-    files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
-    return any(
-        os.access(file, os.X_OK) or re.search(r"^plugin\s*:", file.read_text(encoding="utf-8"), re.M) for file in files
-    )
 
 
 def read_kept(file: Path, path: str) -> Inventory | None:
@@ -141,7 +143,16 @@ def keep(file: Path, inventory: Inventory) -> None:
     """Keep a description for the next start."""
     file.parent.mkdir(parents=True, exist_ok=True)
     described = [
-        (host.name, {"group": host.group, "position": position, "variables": host.variables})
+        (
+            host.name,
+            {
+                "group": host.group,
+                "position": position,
+                "variables": host.variables,
+                "groups": host.groups,
+                "names": host.names,
+            },
+        )
         for position, host in enumerate(inventory.hosts)
     ]
     file.write_text(json.dumps(described, default=str), encoding="utf-8")

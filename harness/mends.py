@@ -32,9 +32,10 @@ MENDS = (
     ),
     Mend(
         r"timed out|No route to host|Connection refused|Name or service not known|Could not resolve|"
-        r"Network is unreachable|Connection closed|Connection reset|Broken pipe|Timeout \(\d+s\)",
+        r"Network is unreachable|Connection closed|Connection reset|Broken pipe|Timeout \(\d+s\)|"
+        r"stdio forwarding failed|administratively prohibited",
         "it cannot be reached through SSH",
-        "check that it runs, its ansible_host, and that its firewall lets SSH in from here",
+        "check that it runs, its ansible_host, and that its firewall lets SSH in from here or from its bastion",
     ),
     Mend(
         r"sudo: a password is required|Missing sudo password|sudo: not found|sudo.{0,40}No such file|"

@@ -6,6 +6,7 @@ carries them as sockets of a private folder here; it ends with this process, how
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ from harness.errors import CannotRun
 from harness.inventory import Host, Inventory
 
 CONNECT_S = 10
+LONGEST = 104 - 1 - len("/scale-out-12345678/1234/study_control_url") - len(".1234567890123456")  # ssh adds some
 CARRIED = ("study_url", "study_control_url", "study_engine_url", "study_ngrinder_url")
 OPTIONS = {
     "BatchMode": "yes",
@@ -38,6 +40,18 @@ OPTIONS = {
     "ControlPath": "none",
     "LogLevel": "ERROR",
 }
+# By option: the inventory's variables without "ansible_", the last one wins, and the environment's variable.
+SAID = {
+    "host": (("host", "ssh_host"), ""),
+    "port": (("port", "ssh_port"), "ANSIBLE_REMOTE_PORT"),
+    "user": (("user", "ssh_user"), "ANSIBLE_REMOTE_USER"),
+    "key": (("private_key_file", "ssh_private_key_file"), "ANSIBLE_PRIVATE_KEY_FILE"),
+    "executable": (("ssh_executable",), "ANSIBLE_SSH_EXECUTABLE"),
+    "args": (("ssh_args",), "ANSIBLE_SSH_ARGS"),
+    "common_args": (("ssh_common_args",), "ANSIBLE_SSH_COMMON_ARGS"),
+    "extra_args": (("ssh_extra_args",), "ANSIBLE_SSH_EXTRA_ARGS"),
+}
+ROOT = Path(__file__).resolve().parent.parent  # Ansible's ssh starts there, so that relative paths mean the same
 
 
 def connect(url: str | None = None) -> docker.DockerClient:
@@ -58,23 +72,39 @@ def is_machine(host: Host) -> bool:
     return host.variables.get("study_container_engine") == "ssh"
 
 
+def said(host: Host, option: str) -> str:
+    """What the inventory says of an option of the connection, else the environment; empty where neither does.
+
+    Names and their order are those of Ansible's own connection: of two the last one wins, and the environment is last.
+    """
+    names, environment = SAID[option]
+    values = [host.variables.get(f"ansible_{name}") for name in reversed(names)]
+    return str(next((value for value in values if value is not None), os.environ.get(environment, "")))
+
+
 def ssh_command(host: Host) -> list[str]:
     """The ssh program with the connection that Ansible uses for this host, up to its name."""
-    variables = host.variables
-    command = ["ssh", *(f"-o{name}={value}" for name, value in OPTIONS.items())]
-    if key := variables.get("ansible_ssh_private_key_file"):
-        command += ["-i", str(key), "-oIdentitiesOnly=yes"]
-    if port := variables.get("ansible_port"):
-        command += ["-p", str(port)]
-    if user := variables.get("ansible_user"):
-        command += ["-l", str(user)]
-    command += shlex.split(str(variables.get("ansible_ssh_common_args") or ""))
-    return command
+    command = [said(host, "executable") or "ssh", *(f"-o{name}={value}" for name, value in OPTIONS.items())]
+    command += shlex.split(said(host, "args"))  # ours come before: ssh takes the first value of an option
+    if port := said(host, "port"):
+        command += ["-p", port]
+    if key := said(host, "key"):
+        command += ["-i", str(Path(key).expanduser()), "-oIdentitiesOnly=yes"]
+    if user := said(host, "user"):
+        command += ["-l", user]
+    return [*command, *shlex.split(said(host, "common_args")), *shlex.split(said(host, "extra_args"))]
 
 
 def ssh_address(host: Host) -> str:
     """Where SSH finds the host."""
-    return str(host.variables.get("ansible_host") or host.name)
+    return said(host, "host") or host.name
+
+
+def short_folder() -> Path:
+    """A new folder for sockets, whose paths may have 104 bytes on a Mac: the usual place there takes half of them."""
+    usual = tempfile.gettempdir()
+    fits = len(os.fsencode(usual)) <= LONGEST
+    return Path(tempfile.mkdtemp(prefix="scale-out-", dir=usual if fits else "/tmp"))  # noqa: S108 - only mine to read
 
 
 class Tunnel:
@@ -83,11 +113,12 @@ class Tunnel:
     def __init__(self, host: Host, folder: Path) -> None:
         self.host = host
         self._folder = folder
+        self._folder.mkdir(mode=0o700)
         self._process: subprocess.Popen[bytes] | None = None
 
     def socket(self, what: str) -> Path:
         """The socket here behind which `what` is: "engine" or one of the URLs in `CARRIED`."""
-        return self._folder / f"{self.host.name}.{what}"
+        return self._folder / what
 
     @property
     def alive(self) -> bool:
@@ -108,7 +139,8 @@ class Tunnel:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C ends the trial first, then this
+            cwd=ROOT,
+            start_new_session=True,  # Ctrl-C ends the trial first, then this; and nothing can ask at a terminal
         )
 
     def wait(self) -> None:
@@ -135,8 +167,9 @@ class Reach:
     """Clients of every host's engine and ports. Use as a context; `mend` opens again what broke."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="scale-out-"))  # short: a socket's path has 107 bytes
-        self._tunnels = {host.name: Tunnel(host, self._folder) for host in inventory.hosts if is_machine(host)}
+        self._folder = short_folder()
+        machines = [host for host in inventory.hosts if is_machine(host)]
+        self._tunnels = {host.name: Tunnel(host, self._folder / str(n)) for n, host in enumerate(machines)}
         self._clients: dict[str, docker.DockerClient] = {}
         self._http: list[httpx.Client] = []
 
@@ -175,6 +208,7 @@ class Reach:
             done = subprocess.run(
                 [*ssh_command(host), ssh_address(host), shlex.join(command)],
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=20,
+                cwd=ROOT, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return ""
@@ -188,6 +222,7 @@ class Reach:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            cwd=ROOT,
             start_new_session=True,
         )
         assert process.stdin is not None  # noqa: S101 - asked for above

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from harness import addresses, asked, configuration, engines, inventory, lab, limits, plan, prediction, stopping
+from harness import asked, configuration, engines, inventory, lab, limits, plan, prediction, stopping
+from harness.description import describe as describe
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -151,22 +152,6 @@ def role_choices(root: Path) -> dict[str, list[Any]]:
     return found
 
 
-def describe(root: Path, path: Path, name: str) -> Inventory:
-    """How Ansible resolves the inventory; kept until something it depends on changes, if it can be told."""
-    kept = root / ".state" / "inventory" / f"{inventory.sources_hash(root, path)}.json"
-    asks = inventory.may_change(path)
-    found = None if asks else inventory.read_kept(kept, name)
-    if found is None:
-        from harness.ansible import Ansible  # takes long to load, and mostly a kept description is there
-
-        outcome = Ansible(root, path, root / ".state" / "log").run("playbooks/describe-inventory.yml", timeout_s=60)
-        said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
-        found = inventory.from_descriptions(name, said)
-        if not asks:
-            inventory.keep(kept, found)
-    return found
-
-
 def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | None = None) -> Setting:
     """Load and check everything before anything is touched; raises BadInput."""
     grid, document = load_grid(grid_file, role_variables(root), role_choices(root))
@@ -178,7 +163,6 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     answer = asked.ask(root, path) if inventory.may_change(path) else None
     hosts = listening(grid, describe(root, answer or path, grid.inventory))
     check_servers(grid_file, grid, document, len(hosts.servers))
-    check_addresses(path, hosts)
     check_credits(path, hosts)
     engines.check(grid, hosts)
     effective = configuration.effective(grid, hosts)
@@ -211,14 +195,6 @@ def in_motion(setting: Setting) -> Setting:
     if setting.lab is None or not setting.lab.paced:
         return setting.played(1.0)
     return setting
-
-
-def check_addresses(path: Path, hosts: Inventory) -> None:
-    """Refuse addresses by which the balancer could not reach its servers; raises BadInput."""
-    told = ({"name": host.name, **host.variables} for host in hosts.hosts)
-    found = addresses.problems(told)
-    if found:
-        raise BadInput(*(f"{path}: {problem}" for problem in found))
 
 
 def check_credits(path: Path, hosts: Inventory) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import yardstick
+from harness import bootstrap, yardstick
 from harness.ansible import Ansible
 from harness.errors import CannotRun, StudyError
 from harness.reach import connect
@@ -22,6 +22,7 @@ from harness.reach import connect
 # eight times slower, 60 % of a core, and half as much again for the roughness of the look.
 DEFAULT_PER_S = 420.0
 SLOWEST_CORES = 8 * 0.6 * 1.5
+BREW = ("/opt/homebrew", "/usr/local")  # on Apple's processors and on Intel's
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _pango() -> Check:
 
 def _loadable(library: str) -> str:
     """The file by which a shared library can be loaded; empty when it cannot."""
-    for file in (f"lib{library}.so.0", f"lib{library}.dylib", f"/opt/homebrew/lib/lib{library}.dylib"):
+    for file in (f"lib{library}.so.0", f"lib{library}.dylib", *(f"{brew}/lib/lib{library}.dylib" for brew in BREW)):
         try:
             ctypes.CDLL(file)
         except OSError:
@@ -194,6 +195,7 @@ def _tell(text: str) -> None:
 
 def main() -> None:
     """`python -m harness.system`: prepare this machine, for `make`."""
+    bootstrap.settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
     try:
         prepare(Path(__file__).resolve().parent.parent, _tell)
     except StudyError as error:

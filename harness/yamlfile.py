@@ -46,35 +46,32 @@ def load(path: Path) -> Document:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise BadInput(f"{path}:{_line_of(error)}: not valid YAML: {_words(error)}") from None
+        raise BadInput(f"{path}:{told(error)[0]}: not valid YAML: {told(error)[1]}") from None
     if node is None:
         raise BadInput(f"{path}: the file is empty; grid.yaml is an example to start from")
     if not isinstance(node, yaml.MappingNode):
         raise BadInput(f"{path}:1: a grid is a mapping of keys to values, as in 'name: my-study'")
     lines: dict[Path_, int] = {}
     problems: list[str] = []
-    _walk(node, (), lines, problems, path, ())
+    walk(node, (), lines, problems, path, ())
     if problems:
         raise BadInput(*problems)
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadInput(f"{path}:{_line_of(error)}: not valid YAML: {_words(error)}") from None
+        raise BadInput(f"{path}:{told(error)[0]}: not valid YAML: {told(error)[1]}") from None
     except ValueError as error:  # a date that no calendar has
         raise BadInput(f"{path}: not valid YAML: {error}") from None
     return Document(data, lines)
 
 
-def _line_of(error: yaml.YAMLError) -> int:
+def told(error: yaml.YAMLError) -> tuple[int, str]:
+    """The line that is not valid YAML, and what is wrong there."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    return mark.line + 1 if mark else 1
+    return mark.line + 1 if mark else 1, getattr(error, "problem", None) or " ".join(str(error).split())
 
 
-def _words(error: yaml.YAMLError) -> str:
-    return getattr(error, "problem", None) or " ".join(str(error).split())
-
-
-def _walk(
+def walk(
     node: yaml.Node,
     path: Path_,
     lines: dict[Path_, int],
@@ -82,6 +79,7 @@ def _walk(
     file: Path,
     above: tuple[int, ...],
 ) -> None:
+    """Take down the line of everything below a node, and what no YAML file of this project may have."""
     if id(node) in above:
         problems.append(f"{file}:{node.start_mark.line + 1}: an anchor contains its own alias; write the value out")
         return
@@ -89,7 +87,7 @@ def _walk(
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*path, index), lines, problems, file, above)
+            walk(item, (*path, index), lines, problems, file, above)
     if not isinstance(node, yaml.MappingNode):
         return
     seen: dict[str, int] = {}
@@ -99,4 +97,4 @@ def _walk(
             problems.append(f"{file}:{line}: '{name}' stands here again (first on line {seen[name]}); keep one of them")
         seen.setdefault(name, line)
         lines[(*path, name)] = line
-        _walk(value, (*path, name), lines, problems, file, above)
+        walk(value, (*path, name), lines, problems, file, above)

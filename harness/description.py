@@ -1,0 +1,92 @@
+"""How Ansible resolves an inventory, kept until something that it depends on changes."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import inventory, inventory_files, inventory_places, inventory_problems
+from harness.errors import BadInput, DeployFailed
+from harness.inventory import Inventory
+from harness.inventory_problems import Problem
+
+
+def known_variables(root: Path) -> frozenset[str]:
+    """Names of all variables that something here reads: those of every role, and of the project for all."""
+    names: set[str] = set()
+    for file in [*root.glob("roles/*/defaults/main.yml"), *root.glob("group_vars/*.yml")]:
+        names |= set(re.findall(r"^([a-z]\w*)\s*:", file.read_text(encoding="utf-8"), re.M))
+    return frozenset(names)
+
+
+def describe(root: Path, path: Path, name: str, usable: bool = True) -> Inventory:
+    """How Ansible resolves the inventory; kept until something it depends on changes, if it can be told.
+
+    Raises BadInput with everything that is wrong with it, each with its file and line; with `usable` false only
+    where Ansible cannot read it. Raises CannotRun where what it asks does not answer.
+    """
+    if unreadable := inventory_files.unreadable(path):
+        raise BadInput(*unreadable)
+    kept = root / ".state" / "inventory" / f"{inventory.sources_hash(root, path)}.json"
+    asks = bool(inventory_files.programs(path))
+    found = None if asks else inventory.read_kept(kept, name)
+    if found is None:
+        found = ask(root, path, name)
+        if usable:
+            inventory_places.refuse(root, path, [*inventory_problems.of(found, known_variables(root)), *nowhere(found)])
+        if usable and not asks:
+            inventory.keep(kept, found)
+    return found
+
+
+def ask(root: Path, path: Path, name: str) -> Inventory:
+    """Have Ansible resolve an inventory; raises as `describe` does."""
+    from harness.ansible import Ansible  # takes long to load, and mostly a kept description is there
+
+    ansible = Ansible(root, path, root / ".state" / "log")
+    try:
+        outcome = ansible.run("playbooks/describe-inventory.yml", timeout_s=inventory_places.LIMIT_S)
+    except DeployFailed as error:
+        if "not done within" in str(error) and inventory_files.programs(path):
+            raise BadInput(inventory_places.too_slow(path)) from None
+        if unusable := inventory_places.Places(root, path).unusable(known_variables(root)):
+            raise BadInput(*unusable) from None
+        raise
+    said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
+    # A program that fails may be read as INI by the next plugin: its words are hosts then, in no group.
+    doubtful = any(told["ungrouped"] for _, told in said) or {told["group"] for _, told in said} < set(inventory.GROUPS)
+    if doubtful and (unread := inventory_places.Places(root, path).unread()):
+        raise BadInput(*unread)
+    return inventory.from_descriptions(name, said)
+
+
+def nowhere(hosts: Inventory) -> Iterator[Problem]:
+    """Machines without an address, whose names this machine cannot resolve either."""
+    for host in hosts.hosts:
+        said = host.variables
+        options = f"{said.get('ansible_ssh_common_args')} {said.get('ansible_ssh_extra_args')}"
+        proxied = re.search(r"(?i)proxy|(^|\s)-[JF]", options)  # there a name means what it means to somebody else
+        given = said.get("ansible_host") is not None or said.get("ansible_ssh_host")
+        if said.get("study_container_engine") == "ssh" and not given and not proxied and not resolvable(host.name):
+            yield Problem(
+                f"ansible_host is missing, and {host.name!r} is no name that this machine can resolve; write the "
+                "address at which SSH finds the host",
+                host.name,
+                "ansible_host",
+            )
+
+
+def resolvable(name: str) -> bool:
+    """Whether SSH would find a host by its name alone: one of its configuration, or one that can be looked up."""
+    done = subprocess.run(["ssh", "-G", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+    if said.keys() & {"proxyjump", "proxycommand"}:
+        return True
+    try:
+        socket.getaddrinfo(said.get("hostname", name), None)
+    except OSError:
+        return False
+    return True

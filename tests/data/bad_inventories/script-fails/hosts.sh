@@ -1,0 +1,3 @@
+#!/bin/sh
+echo no account >&2
+exit 1

@@ -1,0 +1,2 @@
+#!/nowhere/python
+print(1)

@@ -1,0 +1,61 @@
+"""The controller's side on a Mac's programs, as far as that can be tried on Linux: see tests/bsd.py."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import bsd
+from tests.integration.conftest import PLAYBOOK, ROOT, command
+from tests.rehearsal.conftest import INVENTORY, Fleet, small_grid
+
+
+@pytest.fixture
+def mac(tmp_path: Path) -> tuple[dict[str, str], Path]:
+    """An environment with a Mac's programs and its long folder for temporary files; what was refused."""
+    path, refusals = bsd.programs(tmp_path / "bin")
+    folder = tmp_path / "var-folders" / "zz" / "zyxvpxvq6csfxvn_n0000000000000" / "T"
+    folder.mkdir(parents=True)
+    return {**os.environ, "PATH": path, "TMPDIR": str(folder)}, refusals
+
+
+def test_the_programs_refuse_what_a_mac_refuses(mac: tuple[dict[str, str], Path]) -> None:
+    environment, refusals = mac
+    for asked in ("date +%s.%N", "sha256sum x", "sed -i s/a/b/ x", "stat -c %s x", "timeout 1 true"):
+        done = subprocess.run(["sh", "-c", asked], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode in (64, 127), asked
+    assert len(refusals.read_text().splitlines()) == 5
+    assert subprocess.run(["sh", "-c", "date +%s"], env=environment, capture_output=True, check=False).returncode == 0
+
+
+def test_the_whole_deployment_needs_no_gnu_program_here(
+    deployed_fleet: Fleet, mac: tuple[dict[str, str], Path]
+) -> None:
+    """From images that no host has: packed, compressed, copied and loaded again."""
+    environment, refusals = mac
+    image = deployed_fleet.host("server-1").variables["ml_server_image"]
+    deployed_fleet.on("server-1", f"docker rm -f ml-server && docker rmi -f {image}")
+    done = subprocess.run(
+        [PLAYBOOK, "-i", str(INVENTORY), "site.yml"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert refusals.read_text() == ""
+
+
+def test_a_whole_study_needs_no_gnu_program_here(
+    deployed_fleet: Fleet, mac: tuple[dict[str, str], Path], tmp_path: Path
+) -> None:
+    """The tunnels' sockets, too, whose paths would be too long in the usual folder."""
+    assert deployed_fleet
+    environment, refusals = mac
+    grid = small_grid(tmp_path / "grid.yaml", name="mac", factors={"servers": [1, 2], "vusers": [40]}, repeats=1)
+    done = subprocess.run(
+        command("--grid", grid, "--results", tmp_path / "results"),
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert refusals.read_text() == ""

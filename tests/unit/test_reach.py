@@ -1,0 +1,49 @@
+"""The study's own SSH connections are those of Ansible: same key, same user, same way."""
+
+import pytest
+
+from harness.inventory import Host
+from harness.reach import ssh_address, ssh_command
+
+
+def command(**variables: object) -> list[str]:
+    return ssh_command(Host("server-1", "ml_servers", {f"ansible_{name}": value for name, value in variables.items()}))
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PRIVATE_KEY_FILE", "SSH_COMMON_ARGS", "SSH_EXTRA_ARGS", "SSH_ARGS", "REMOTE_USER", "REMOTE_PORT"):
+        monkeypatch.delenv(f"ANSIBLE_{name}", raising=False)
+
+
+@pytest.mark.parametrize("name", ["private_key_file", "ssh_private_key_file"])
+def test_the_key_goes_by_both_names(name: str) -> None:
+    told = command(**{name: "/keys/mine"})
+    assert told[told.index("-i") + 1] == "/keys/mine"
+
+
+def test_of_two_names_the_last_one_wins_as_in_ansible() -> None:
+    told = command(private_key_file="/keys/one", ssh_private_key_file="/keys/two", user="me", ssh_user="you")
+    assert told[told.index("-i") + 1] == "/keys/two"
+    assert told[told.index("-l") + 1] == "you"
+
+
+def test_the_arguments_for_all_and_for_ssh_come_last_in_that_order() -> None:
+    told = command(ssh_common_args="-o ProxyJump=me@gate", ssh_extra_args="-o 'ProxyCommand=ssh g -W %h:%p'", port=22)
+    assert told[-4:] == ["-o", "ProxyJump=me@gate", "-o", "ProxyCommand=ssh g -W %h:%p"]
+    assert told[told.index("-p") + 1] == "22"
+
+
+def test_the_environment_is_asked_where_the_inventory_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_PRIVATE_KEY_FILE", "/keys/of-the-environment")
+    monkeypatch.setenv("ANSIBLE_SSH_COMMON_ARGS", "-J gate")
+    assert "/keys/of-the-environment" in command()
+    assert command()[-2:] == ["-J", "gate"]
+    assert "/keys/of-the-environment" not in command(private_key_file="/keys/mine")
+    assert command(ssh_common_args="")[-1] != "gate"
+
+
+def test_the_address_is_the_inventorys_or_the_name() -> None:
+    assert ssh_address(Host("server-1", "ml_servers", {"ansible_host": "203.0.113.7"})) == "203.0.113.7"
+    assert ssh_address(Host("server-1", "ml_servers", {"ansible_ssh_host": "203.0.113.8"})) == "203.0.113.8"
+    assert ssh_address(Host("gate.example", "ml_servers", {})) == "gate.example"
