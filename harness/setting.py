@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from harness import asked, configuration, engines, inventory, lab, limits, plan, prediction, stopping
+from harness import asked, configuration, engines, inventory, inventory_files, lab, limits, plan, prediction, stopping
 from harness.description import describe as describe
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
@@ -160,7 +160,9 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     line = document.line(("inventory",))
     where = "--inventory" if other_inventory else f"{grid_file}:{line}"
     path = inventory.resolve(root, grid.inventory, grid_file.parent, where)
-    answer = asked.ask(root, path) if inventory.may_change(path) else None
+    if unreadable := inventory_files.unreadable(path):
+        raise BadInput(*unreadable)
+    answer = asked.ask(root, path) if inventory_files.programs(path) else None
     hosts = listening(grid, describe(root, answer or path, grid.inventory))
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_credits(path, hosts)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import asked, asking, inventory, setting
+from harness import asked, asking, inventory_files, setting
 from harness.errors import BadInput
 from harness.events import Said
 from harness.gridmodel import Grid
@@ -76,9 +76,9 @@ def resolved(folder: Path) -> dict[str, dict[str, object]]:
 
 
 def test_the_answer_is_used_without_asking_again(source: Path, tmp_path: Path) -> None:
-    assert inventory.may_change(source)
+    assert inventory_files.programs(source)
     folder = asked.ask(ROOT, source)
-    assert not inventory.may_change(folder)
+    assert not inventory_files.programs(folder)
     found = setting.describe(ROOT, folder, "inventory/x")
     told = {host.name: (host.group, host.variables["private_ip"]) for host in found.hosts}
     assert told["server-1"] == ("ml_servers", "10.0.1.11")
