@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from harness import files
 from harness.errors import BadInput
 from harness.inventory import Inventory
 
@@ -118,11 +119,8 @@ def _why(words: str) -> str:
 
 
 def _write(file: Path, said: Any) -> None:
-    """Write it whole or not at all."""
-    new = file.with_suffix(f".{os.getpid()}.new")
-    new.write_text(yaml.dump(_marked(said), Dumper=_Dumper, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    new.chmod(0o600)
-    new.replace(file)
+    files.replace(file, yaml.dump(_marked(said), Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode())
+    file.chmod(0o600)
 
 
 def _marked(said: Any) -> Any:

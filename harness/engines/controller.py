@@ -35,7 +35,7 @@ class Controller:
                 f"nGrinder does not accept the kept password of admin: somebody changed it; "
                 f"write the right one into {self._password_file}"
             )
-        if answer.status_code != httpx.codes.OK and answer.status_code not in also:
+        if answer.status_code not in (httpx.codes.OK, *also):
             raise EngineFailed(f"nGrinder refuses {method} {path}: {_message(answer)}")
         return answer
 

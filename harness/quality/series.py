@@ -19,7 +19,8 @@ def whole(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     gaps = sorted(set(range(last + 1)) - set(seconds))
     if not seconds or gaps or len(set(seconds)) < len(seconds) or last + 1 < seen.window_to_s - 1:
         what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
-        what = what if seconds else "there is not one second"
+        if not seconds:
+            what = "there is not one second"
         yield Finding("E3", "refuse", f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
     if seen.lost_workers:
         yield Finding(

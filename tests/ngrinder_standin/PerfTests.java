@@ -205,12 +205,14 @@ final class PerfTests {
             }
             Path faults = home.resolve("faults");
             String fault = Files.exists(faults) ? Files.readString(faults) : "";
-            Files.deleteIfExists(faults);
             run.withoutScript = fault.contains("lose-script");
             run.skip = fault.contains("skip-second");
             run.repeat = fault.contains("repeat-second");
             run.endsAtOnce = fault.contains("ends-at-once");
             run.lateMs = fault.contains("late-workers") ? 20000 : 0;
+            if (!run.skip && !run.repeat) { // these are for the load that is measured, however often it was begun before
+                Files.deleteIfExists(faults);
+            }
             move(test, "DISTRIBUTE_FILES", "files are distributed");
         } else if (state.equals("DISTRIBUTE_FILES")) {
             if (!run.withoutScript || System.currentTimeMillis() - run.since > 12000) {
@@ -275,6 +277,9 @@ final class PerfTests {
         }
         long second = ++run.rows; // counted, as two ticks may fall into one second of the clock
         run.loaded += run.tests > run.arrivals ? 1 : 0;
+        if (run.loaded == 5) {
+            Files.deleteIfExists(home.resolve("faults"));
+        }
         if (sum[3] > 0 && !(run.skip && run.loaded == 4)) {
             String mean = sum[0] > 0 ? String.format("%.2f", sum[2] / 1000.0 / sum[0]) : "0";
             String row = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").format(run.began.plusSeconds(second))

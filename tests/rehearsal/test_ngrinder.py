@@ -55,7 +55,7 @@ def engine(controller: Fleet, reach: Reach) -> NgrinderEngine:
 def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in's agents start faster than worker processes of the real one."""
     if "NGRINDER_WAR" not in os.environ:
-        monkeypatch.setattr(ngrinder, "FIRST_LEAD_S", 10.0)
+        monkeypatch.setattr(ngrinder, "FIRST_LEAD_S", 12.0)
 
 
 def load(fleet: Fleet, **more: object) -> LoadSpec:
