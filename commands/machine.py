@@ -44,7 +44,7 @@ def down(
     """
     from harness import cleanup, inventory, reach
     from harness.console import Console
-    from harness.setting import describe
+    from harness.description import describe
 
     console = Console()
     name = other_inventory or "inventory/lab"

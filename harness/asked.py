@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,11 +16,10 @@ from typing import Any
 
 import yaml
 
-from harness import files
+from harness import files, inventory_places
 from harness.errors import BadInput
 from harness.inventory import Inventory
 
-ASK_S = 120
 VARIABLES = ("group_vars", "host_vars")
 
 
@@ -65,7 +63,7 @@ def keep(asked: Path, path: Path, folder: Path) -> Path:
 
 def moved(inventory: Inventory, folder: Path) -> list[str]:
     """Which hosts have other addresses than when this was called last, one line each; remembers today's."""
-    file = folder / "addresses.json"
+    file = folder / ".addresses.json"  # hidden, or Ansible would take it for an inventory
     now = {
         host.name: [str(host.variables.get(name) or "") for name in ("private_ip", "ansible_host")]
         for host in inventory.hosts
@@ -98,24 +96,16 @@ def _answer(root: Path, path: Path) -> Any:
     command = [sys.executable, "-m", "harness.asking", str(path)]
     try:
         done = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=ASK_S
-        )
+            command, cwd=root, env=environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=inventory_places.LIMIT_S,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise BadInput(f"{path}: no answer within {ASK_S} s; is the network there?") from None
+        raise BadInput(inventory_places.too_slow(path)) from None
     if done.returncode:
-        raise BadInput(f"{path}: the inventory cannot be asked for its hosts: {_why(done.stderr)}")
+        words = " ".join(done.stderr.split())[-1500:]
+        unread = inventory_places.Places(root, path).unread()
+        raise BadInput(*(unread or [f"{path}: the inventory cannot be asked for its hosts: {words}"]))
     return json.loads(done.stdout)
-
-
-def _why(words: str) -> str:
-    """The first plugin's words, for those that follow only say that the file is not theirs; else all that was said."""
-    said = " ".join(words.split())
-    failed = "Failed to parse inventory with"
-    found = re.search(rf"{failed} '\w+' plugin: (.+?) (?:{failed}|\[WARN)(.*)", said)
-    if not found:
-        return said[-1500:]
-    more = re.search(r"Standard error from inventory script: (.+?) \[WARN", found[2])
-    return f"{found[1]} {more[1]}" if more else found[1]
 
 
 def _write(file: Path, said: Any) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import inventory, inventory_files, inventory_places, inventory_problems
+from harness import asked, inventory, inventory_files, inventory_places, inventory_problems
 from harness.errors import BadInput, DeployFailed
 from harness.inventory import Inventory
 from harness.inventory_problems import Problem
@@ -23,40 +23,44 @@ def known_variables(root: Path) -> frozenset[str]:
 
 
 def describe(root: Path, path: Path, name: str, usable: bool = True) -> Inventory:
-    """How Ansible resolves the inventory; kept until something it depends on changes, if it can be told.
+    """The hosts of an inventory; raises as `find` does."""
+    return find(root, path, name, usable)[0]
 
-    Raises BadInput with everything that is wrong with it, each with its file and line; with `usable` false only
-    where Ansible cannot read it. Raises CannotRun where what it asks does not answer.
+
+def find(root: Path, path: Path, name: str, usable: bool = True) -> tuple[Inventory, Path | None]:
+    """How Ansible resolves an inventory, and the folder of its answer where it had to ask somebody.
+
+    What was resolved is kept until something that it depends on changes. Raises BadInput with everything that is
+    wrong with it, each with its file and line; with `usable` false only where Ansible cannot read it. Raises CannotRun
+    where what it asks does not answer.
     """
     if unreadable := inventory_files.unreadable(path):
         raise BadInput(*unreadable)
-    kept = root / ".state" / "inventory" / f"{inventory.sources_hash(root, path)}.json"
-    asks = bool(inventory_files.programs(path))
-    found = None if asks else inventory.read_kept(kept, name)
+    answer = asked.ask(root, path) if inventory_files.programs(path) else None
+    source = answer or path
+    kept = root / ".state" / "inventory" / f"{inventory.sources_hash(root, source)}.json"
+    found = inventory.read_kept(kept, name)
     if found is None:
-        found = ask(root, path, name)
+        found = resolved(root, source, path, name)
         if usable:
             inventory_places.refuse(root, path, [*inventory_problems.of(found, known_variables(root)), *nowhere(found)])
-        if usable and not asks:
             inventory.keep(kept, found)
-    return found
+    return found, answer
 
 
-def ask(root: Path, path: Path, name: str) -> Inventory:
-    """Have Ansible resolve an inventory; raises as `describe` does."""
+def resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
+    """Have Ansible resolve `source`: the inventory at `path`, or what it answered. Raises as `find` does."""
     from harness.ansible import Ansible  # takes long to load, and mostly a kept description is there
 
-    ansible = Ansible(root, path, root / ".state" / "log")
+    ansible = Ansible(root, source, root / ".state" / "log")
     try:
         outcome = ansible.run("playbooks/describe-inventory.yml", timeout_s=inventory_places.LIMIT_S)
-    except DeployFailed as error:
-        if "not done within" in str(error) and inventory_files.programs(path):
-            raise BadInput(inventory_places.too_slow(path)) from None
+    except DeployFailed:
         if unusable := inventory_places.Places(root, path).unusable(known_variables(root)):
             raise BadInput(*unusable) from None
         raise
     said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
-    # A program that fails may be read as INI by the next plugin: its words are hosts then, in no group.
+    # Almost anything can be read as INI: its words are hosts then, in no group.
     doubtful = any(told["ungrouped"] for _, told in said) or {told["group"] for _, told in said} < set(inventory.GROUPS)
     if doubtful and (unread := inventory_places.Places(root, path).unread()):
         raise BadInput(*unread)

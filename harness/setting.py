@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from harness import asked, configuration, engines, inventory, inventory_files, lab, limits, plan, prediction, stopping
-from harness.description import describe as describe
+from harness import configuration, description, engines, inventory, lab, limits, plan, prediction, stopping
 from harness.errors import BadInput
 from harness.grid import check_servers, expand, load_grid
 from harness.gridmodel import Grid
@@ -160,10 +159,8 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     line = document.line(("inventory",))
     where = "--inventory" if other_inventory else f"{grid_file}:{line}"
     path = inventory.resolve(root, grid.inventory, grid_file.parent, where)
-    if unreadable := inventory_files.unreadable(path):
-        raise BadInput(*unreadable)
-    answer = asked.ask(root, path) if inventory_files.programs(path) else None
-    hosts = listening(grid, describe(root, answer or path, grid.inventory))
+    found, answer = description.find(root, path, grid.inventory)
+    hosts = listening(grid, found)
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_credits(path, hosts)
     engines.check(grid, hosts)

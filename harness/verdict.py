@@ -94,8 +94,10 @@ def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
 
 def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> str:
     """Why the balancer is the limit; empty when it is not."""
+    lost = stats.error_rate(seen.window) or 0.0
     for event in LIMITS_OF_CONNECTIONS:
-        if event in seen.balancer.get("events", {}):
+        # One line in the log, or those of the ramp-up, explain nothing that is missing in the window.
+        if event in seen.balancer.get("events", {}) and lost > limits.errors_degrade:
             return f'the balancer had no connection left: it logged "{event}"'
     used = derived.balancer_use(seen)
     if used is not None and used >= limits.balancer_cpu:

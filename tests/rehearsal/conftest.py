@@ -16,9 +16,9 @@ import docker
 import pytest
 import yaml
 
+from harness.description import describe
 from harness.inventory import Host, Inventory
 from harness.reach import Reach, connect
-from harness.setting import describe
 from tests.integration.conftest import GRIDS, PLAYBOOK, ROOT, changed, study
 
 INVENTORY = ROOT / "inventory" / "rehearsal"

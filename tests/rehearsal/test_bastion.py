@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from harness import inventory_files
+from harness.description import describe
 from harness.inventory import Inventory
 from harness.reach import Reach
 from harness.results import StudyDirectory
-from harness.setting import describe
 from tests.integration.conftest import study
 from tests.rehearsal.conftest import INVENTORY, Fleet, small_grid
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness import inventory, inventory_problems
-from harness.description import known_variables
+from harness.description import describe, known_variables
 from harness.errors import BadInput
-from harness.setting import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "data" / "bad_inventories"

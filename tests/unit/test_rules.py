@@ -222,11 +222,18 @@ def test_a_busy_nginx_worker_makes_the_balancer_the_limit() -> None:
 
 
 def test_too_few_connections_make_the_balancer_the_limit() -> None:
-    seen = observation()
-    events = {"worker_connections are not enough": 12}
+    seen = observation(samples=samples(275, 1000, failed=5))
+    events = {"worker_connections are not enough": 60}
     judged = limit(replace(seen, balancer={**seen.balancer, "events": events}))
     assert judged.limit == "balancer"
     assert "worker_connections are not enough" in judged.why
+
+
+def test_a_few_connections_refused_while_users_arrived_limit_nothing() -> None:
+    """Nothing failed in the window, and a server's slots were busy all the time: it is what was waited for."""
+    seen = observation()
+    events = {"worker_connections are not enough": 54}
+    assert limit(replace(seen, balancer={**seen.balancer, "events": events})).limit == "server"
 
 
 def test_segments_sent_again_make_the_network_the_limit() -> None:
