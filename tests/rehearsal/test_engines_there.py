@@ -127,3 +127,10 @@ def test_an_engine_without_its_command_is_one_message(prepared: Fleet) -> None:
     with prepared.broken("docker-ce", "mv /usr/bin/docker /root/docker", "mv /root/docker /usr/bin/docker"):
         said = flat(engine("--limit", "docker-ce", check=False))
     assert "docker-ce: an engine answers at /var/run/docker.sock, but there is no command docker" in said
+
+
+def test_an_engine_of_somebody_else_is_not_removed(prepared: Fleet) -> None:
+    before = {name: prepared.on(name, PACKAGES) for name in MACHINES}
+    assert changed(engine("-e", '{"docker_engine_state": "absent"}')) == 0
+    assert {name: prepared.on(name, PACKAGES) for name in MACHINES} == before
+    assert prepared.on("docker-ce", "getent group docker && docker version --format '{{.Server.Version}}'")
