@@ -218,7 +218,17 @@ def _time(study: dict[str, Any], trials: dict[str, TrialData]) -> str:
     took = text.duration(sum(run["duration_s"] for run in study["runs"]))
     between = sorted(d.record.overhead_s for d in trials.values() if d.record.overhead_s is not None)
     median = f"; between two loads {between[len(between) // 2]:.1f} s (median)" if between else ""
-    return f"{took} in {text.count(len(study['runs']), 'run')}{median}{_cost(study)}"
+    return f"{took} in {text.count(len(study['runs']), 'run')}{median}{_cost(study)}{_moved(study)}"
+
+
+def _moved(study: dict[str, Any]) -> str:
+    """Whose addresses changed between runs; empty for nobody's."""
+    found = [host for run in study["runs"] for host in run.get("moved", [])]
+    return (
+        f"; hosts with other addresses than in the run before, perhaps other machines: {', '.join(found)}"
+        if found
+        else ""
+    )
 
 
 def _cost(study: dict[str, Any]) -> str:

@@ -67,6 +67,13 @@ def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> N
     assert method._cost(said) == "; 0.90 USD by the inventory’s prices"
 
 
+def test_hosts_that_moved_between_runs_stand_in_the_report() -> None:
+    run = {"duration_s": 60.0}
+    assert method._time({"runs": [run, run]}, {}) == "2 min 00 s in 2 runs"
+    told = method._time({"runs": [run, {**run, "moved": ["server-1: 10.0.1.11 → 10.0.1.99"]}]}, {})
+    assert told.endswith("than in the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
+
+
 def test_a_cost_is_not_told_where_a_price_is_missing(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
     said["runs"] = [{"duration_s": 3600}]
