@@ -197,7 +197,7 @@ def plan_command(
 ) -> None:
     """Show cells, order and estimated time; touch nothing."""
     from harness.console import Console, clock, trials
-    from harness.grid import expand
+    from harness.grid.reading import expand
     from harness.setting import resolve
 
     console = Console(as_json)

@@ -7,8 +7,8 @@ import threading
 import time
 
 from harness.deployment import Deployment
-from harness.grid import Cell
-from harness.gridmodel import Load
+from harness.grid.reading import Cell
+from harness.grid.schema import Load
 
 LOOK_EVERY_S = 0.02
 

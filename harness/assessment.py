@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from harness import derived, moments, observation, quality, stats, verdict
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
 from harness.results import TrialData, TrialRecord
 
 

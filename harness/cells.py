@@ -10,11 +10,11 @@ from harness import blocks, intervals, precision, scalability, search, speed
 from harness.errors import BadInput
 from harness.findings import Finding
 from harness.gains import Gain, all_gains, at_saturation, together
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
+from harness.grid.thresholds import Thresholds
 from harness.intervals import Interval
 from harness.results import StudyDirectory, TrialRecord
 from harness.summary import CellSummary, saturated, summarise
-from harness.thresholds import Thresholds
 from harness.words import load_name, percent
 
 

@@ -15,7 +15,7 @@ from harness import search, stopping, tables
 from harness.assessment import assess
 from harness.cells import Summary, grid_of, summarise_records
 from harness.errors import BadInput
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
 from harness.results import StudyDirectory, TrialData, TrialRecord, digest
 
 RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14", "E23")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.grid import expand
-from harness.gridmodel import Grid
+from harness.grid.reading import expand
+from harness.grid.schema import Grid
 from harness.inventory import Inventory
 from harness.results import FORMAT, StudyDirectory, digest
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
-from harness.grid import Cell
-from harness.gridmodel import Grid
+from harness.grid.reading import Cell
+from harness.grid.schema import Grid
 
 # Variables of a role begin with its name; a change of one is applied by that role's tags.
 TAGS = {

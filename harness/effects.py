@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import intervals
-from harness.gridmodel import Grid, Level
+from harness.grid.schema import Grid, Level
 from harness.intervals import Interval
 from harness.summary import CellSummary
 

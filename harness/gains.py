@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import blocks, intervals
+from harness.grid.thresholds import Thresholds
 from harness.intervals import Interval
 from harness.summary import CellSummary, saturated
-from harness.thresholds import Thresholds
 from harness.words import load_name, percent, servers
 
 

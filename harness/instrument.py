@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.files import replace
 from harness.gains import Gain
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
 from harness.results import digest
 from harness.summary import CellSummary
 from harness.words import percent

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from harness import yamlfile
+from harness.grid import yamlfile
 
 # What Ansible passes over in a directory of inventories, and the folders of variables that it reads otherwise.
 PASSED_OVER = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")

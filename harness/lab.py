@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from harness import units
 from harness.errors import BadInput, CannotRun
-from harness.gridmodel import Grid
+from harness.grid import units
+from harness.grid.schema import Grid
 from harness.inventory import Inventory
 
 # Variables of an inventory's servers that a grid may set, too.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.cells import Summary
 from harness.gains import Gain
-from harness.gridmodel import Objectives
+from harness.grid.schema import Objectives
 from harness.summary import CellSummary
 from harness.words import load_name, percent
 

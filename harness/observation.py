@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import stats
 from harness.balancing import Balancing
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
 from harness.results import HostSample, MachineSample, Sample, TrialData
 
 

@@ -6,8 +6,8 @@ import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from harness.grid import Cell
-from harness.gridmodel import Grid
+from harness.grid.reading import Cell
+from harness.grid.schema import Grid
 
 # Seconds between two loads: a switch of topology, its check, and collecting. Measured on the lab.
 SWITCH_S = 2.0

@@ -12,7 +12,7 @@ from typing import Any
 from harness import ceiling, engines, instrument, lab, limits, probes, provenance, slow_motion, traffic
 from harness.deployment import Deployment
 from harness.events import Doing, Listener, Said, Step
-from harness.grid import Cell
+from harness.grid.reading import Cell
 from harness.reach import Reach
 from harness.setting import Setting
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.extent import Search
-from harness.grid import Cell, expand
-from harness.gridmodel import Grid, Objectives
+from harness.grid.amount import Search
+from harness.grid.reading import Cell, expand
+from harness.grid.schema import Grid, Objectives
 from harness.plan import PlannedTrial
 from harness.results import TrialRecord
 

@@ -11,8 +11,8 @@ import yaml
 
 from harness import configuration, description, engines, inventory, lab, limits, plan, prediction, stopping
 from harness.errors import BadInput
-from harness.grid import check_servers, expand, load_grid
-from harness.gridmodel import Grid
+from harness.grid.reading import check_servers, expand, load_grid
+from harness.grid.schema import Grid
 from harness.inventory import Inventory
 from harness.plan import PlannedTrial
 from harness.results import StudyDirectory

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from harness import stats, yardstick
 from harness.errors import CannotRun
-from harness.grid import Cell
+from harness.grid.reading import Cell
 from harness.traffic import Bench, load_spec, play, verify
 from harness.watch import Watcher
 

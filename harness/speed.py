@@ -15,9 +15,9 @@ import numpy as np
 
 from harness.findings import Finding
 from harness.gains import Gain
+from harness.grid.thresholds import Thresholds
 from harness.results import TrialRecord
 from harness.summary import CellSummary
-from harness.thresholds import Thresholds
 
 FEWEST, LEAST = 4, 1e-6  # trials, and what must differ between them, for a correlation to be told
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import plan, search
-from harness.extent import Repeats
-from harness.grid import Cell
-from harness.gridmodel import Grid
+from harness.grid.amount import Repeats
+from harness.grid.reading import Cell
+from harness.grid.schema import Grid
 from harness.plan import PlannedTrial
 from harness.results import TrialRecord
 from harness.words import percent

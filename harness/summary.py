@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import blocks, intervals, stats, verdict
+from harness.grid.thresholds import Thresholds
 from harness.intervals import Interval
 from harness.results import TrialRecord
-from harness.thresholds import Thresholds
 from harness.words import percent
 
 

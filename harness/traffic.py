@@ -15,8 +15,8 @@ from harness import balancing, quality
 from harness.engines.base import Engine, EngineResult, LoadSpec
 from harness.errors import EngineFailed, Interrupted, TrialFailed
 from harness.events import Listener, SecondSeen
-from harness.grid import Cell
-from harness.gridmodel import Grid
+from harness.grid.reading import Cell
+from harness.grid.schema import Grid
 from harness.inventory import Inventory
 from harness.probes import Probes
 from harness.reach import Reach

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from harness import derived, prediction, stats
 from harness.derived import generator_use
 from harness.findings import Finding
+from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
-from harness.thresholds import Thresholds
 from harness.words import percent
 
 

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from harness.cells import grid_of
-from harness.gridmodel import Level
+from harness.grid.schema import Level
 from harness.results import StudyDirectory, TrialRecord
 
 SAMPLES = pa.schema(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.grid import Cell
+from harness.grid.reading import Cell
 from harness.results import TrialData
 from harness.summary import CellSummary
 from harness.words import load_name

@@ -6,9 +6,9 @@ from typing import Any
 
 from harness.effects import Effect
 from harness.gains import Gain
+from harness.grid.thresholds import Thresholds, overridden
 from harness.results import TrialData
 from harness.summary import CellSummary
-from harness.thresholds import Thresholds, overridden
 from harness.words import load_name
 from report import format as text
 from report.parts import Table, anchor, cell_name, link

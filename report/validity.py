@@ -8,8 +8,8 @@ from typing import Any
 from harness import speed
 from harness.balancing import Balancing
 from harness.cells import Summary
+from harness.grid.thresholds import Thresholds
 from harness.results import TrialData, TrialRecord
-from harness.thresholds import Thresholds
 from report import format as text
 from report.parts import Table
 

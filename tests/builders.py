@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import cells, plan, stats, tables
 from harness.assessment import assess
-from harness.grid import expand
+from harness.grid.reading import expand
 from harness.observation import Observation
 from harness.results import (
     BalancerSample,

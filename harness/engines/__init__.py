@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import BadInput
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
 from harness.inventory import Inventory
 
 # Their clients take long to load, and a plan needs none.

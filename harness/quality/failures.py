@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from harness import stats
 from harness.findings import Finding
+from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
 from harness.results import Sample
-from harness.thresholds import Thresholds
 from harness.words import percent
 
 

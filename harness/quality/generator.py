@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from harness import derived, stats
 from harness.derived import generator_use, little_gap, think_s
 from harness.findings import Finding
+from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
-from harness.thresholds import Thresholds
 from harness.words import percent
 
 

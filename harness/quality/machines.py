@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from harness import stats
 from harness.derived import foreign_share, in_window
 from harness.findings import Finding, Severity
+from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
-from harness.thresholds import Thresholds
 from harness.words import percent
 
 

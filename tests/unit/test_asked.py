@@ -11,7 +11,7 @@ import yaml
 from harness import asked, asking, description, inventory_files
 from harness.errors import BadInput
 from harness.events import Said
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
 from harness.results import StudyDirectory
 from harness.runner import Study
 from harness.setting import Setting

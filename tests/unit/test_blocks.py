@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from harness import blocks, intervals
-from harness.thresholds import Thresholds
+from harness.grid.thresholds import Thresholds
 
 LIMITS = Thresholds()
 

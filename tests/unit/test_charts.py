@@ -13,9 +13,9 @@ from altair.vegalite.v6.schema.core import load_schema
 
 from harness import cells
 from harness.gains import all_gains
+from harness.grid.thresholds import Thresholds
 from harness.results import StudyDirectory, TrialData
 from harness.summary import CellSummary
-from harness.thresholds import Thresholds
 from report import charts, figures, latency, render
 from report.parts import Chart
 from tests.builders import measured_study, samples, study

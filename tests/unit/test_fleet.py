@@ -9,7 +9,7 @@ from jinja2 import Environment
 
 from harness import configuration, fleet
 from harness.events import Said
-from harness.gridmodel import Grid
+from harness.grid.schema import Grid
 from harness.inventory import Host, Inventory
 from harness.reach import Reach
 from harness.results import StudyDirectory

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import units
-from harness.grid import expand
-from harness.gridmodel import Grid
+from harness.grid import units
+from harness.grid.reading import expand
+from harness.grid.schema import Grid
 from harness.setting import resolve, role_variables
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,8 +1,8 @@
 """The plan: complete blocks, shuffled by the seed, resumed in the same order."""
 
 from harness import plan
-from harness.grid import Cell
-from harness.gridmodel import Grid
+from harness.grid.reading import Cell
+from harness.grid.schema import Grid
 from tests.unit.test_grid import grid
 
 CELLS = [Cell((("servers", n), ("vusers", u))) for n in (1, 2, 3) for u in (100, 200)]

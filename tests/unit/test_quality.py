@@ -7,8 +7,8 @@ import pytest
 
 from harness import quality
 from harness.assessment import assess
+from harness.grid.thresholds import Thresholds
 from harness.observation import Observation, of_trial
-from harness.thresholds import Thresholds
 from tests.builders import observation, samples, trial_data
 from tests.unit.test_grid import grid
 

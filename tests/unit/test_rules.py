@@ -7,10 +7,10 @@ import pytest
 from harness import balancing, quality, verdict
 from harness.balancing import Balancing
 from harness.findings import Finding
+from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
 from harness.observation import of_trial as observe
 from harness.results import HostSample, MachineSample
-from harness.thresholds import Thresholds
 from tests.builders import observation, samples, trial_data
 from tests.unit.test_grid import grid
 

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from harness import cells, search, stopping, tables
-from harness.extent import Search
-from harness.gridmodel import Grid, Objectives
+from harness.grid.amount import Search
+from harness.grid.schema import Grid, Objectives
 from harness.results import TrialRecord
 from tests.builders import record
 from tests.unit.test_grid import grid

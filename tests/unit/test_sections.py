@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness import cells
+from harness.grid.thresholds import Thresholds
 from harness.results import StudyDirectory, TrialData
 from harness.summary import CellSummary, summarise
-from harness.thresholds import Thresholds
 from report import article, latency, limits, validity
 from tests.builders import measured_study, study
 

@@ -2,7 +2,7 @@
 
 from harness import stopping
 from harness.cells import summarise_records
-from harness.extent import Repeats
+from harness.grid.amount import Repeats
 from harness.results import TrialRecord
 from tests.builders import record
 from tests.unit.test_grid import grid

@@ -16,7 +16,7 @@ from harness.ahead import Ahead
 from harness.ansible import Ansible, Playbook
 from harness.deployment import Deployment
 from harness.errors import DeployFailed
-from harness.grid import Cell, load_grid
+from harness.grid.reading import Cell, load_grid
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = load_grid(ROOT / "grids" / "smoke.yaml", frozenset({"lab_server_capacity"}))[0]

@@ -14,7 +14,7 @@ import pytest
 
 from harness import traffic
 from harness.errors import TrialFailed
-from harness.grid import Cell
+from harness.grid.reading import Cell
 from harness.inventory import Host, Inventory
 from tests.unit.test_grid import grid
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from harness import quality, verdict
+from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
 from harness.results import HostSample
-from harness.thresholds import Thresholds
 from tests.builders import observation, samples
 
 LIMITS = Thresholds()

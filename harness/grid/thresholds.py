@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from harness import units
+from harness.grid import units
 
 # As JSON they carry their unit again, so that a stored grid reads back like a grid file.
 Share = Annotated[float, BeforeValidator(units.share), PlainSerializer(lambda v: f"{v * 100:.10g}%", when_used="json")]

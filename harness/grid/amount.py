@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.thresholds import Share
+from harness.grid.thresholds import Share
 
 MOST_USERS = 50_000
 MOST_REPEATS = 100

@@ -13,9 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from harness import units
-from harness.extent import MOST_USERS, Part, Repeats, Search, as_repeats, plain_repeats
-from harness.thresholds import Count, Duration, Share, Thresholds
+from harness.grid import units
+from harness.grid.amount import MOST_USERS, Part, Repeats, Search, as_repeats, plain_repeats
+from harness.grid.thresholds import Count, Duration, Share, Thresholds
 
 Level = bool | int | float | str
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]

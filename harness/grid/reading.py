@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
-from harness.extent import MOST_USERS
-from harness.gridmodel import MOST_CELLS, Grid, Level, check_count
-from harness.yamlfile import Document, Path_, load
+from harness.grid.amount import MOST_USERS
+from harness.grid.schema import MOST_CELLS, Grid, Level, check_count
+from harness.grid.yamlfile import Document, Path_, load
 
 OWN_FACTORS = ("servers", "vusers")
 
