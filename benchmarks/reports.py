@@ -17,7 +17,7 @@ from pathlib import Path
 import pypdf
 
 from benchmarks.speed import PROGRAM, timed
-from harness.results import StudyDirectory, TrialData
+from harness.records.directory import StudyDirectory, TrialData
 
 SECONDS, REPEATS, TOPOLOGIES = 60, 5, 10
 

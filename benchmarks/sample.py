@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pypdfium2
 
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import build, printed, render
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,7 +17,7 @@ import psutil
 from harness.assessment import assess
 from harness.cells import grid_of
 from harness.reach import connect
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, str(ROOT / "study.py")]

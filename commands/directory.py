@@ -41,7 +41,7 @@ def report(
 ) -> None:
     """Render report.pdf, report.html, the tables and results.parquet of a study again; touches no host."""
     from harness.console import Console
-    from harness.results import StudyDirectory
+    from harness.records.directory import StudyDirectory
     from report import build
 
     console = Console()
@@ -67,7 +67,7 @@ def check(directory: Directory, as_json: JsonOption = False) -> None:
 
     from harness import check as checking
     from harness.console import Console
-    from harness.results import StudyDirectory
+    from harness.records.directory import StudyDirectory
 
     console = Console(as_json)
     lines = checking.check(StudyDirectory(directory))
@@ -94,8 +94,8 @@ def compare(
 
     from harness import compare as comparing
     from harness.console import Console
-    from harness.files import replace
-    from harness.results import StudyDirectory
+    from harness.records.directory import StudyDirectory
+    from harness.records.files import replace
     from report import comparison
 
     if len(directories) < 2:

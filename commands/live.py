@@ -101,7 +101,7 @@ class Live:
 def main() -> None:
     """Render the page of the directory that is named, then its data as often as there is news, until the study ends."""
     yield_to_all()
-    from harness.results import StudyDirectory
+    from harness.records.directory import StudyDirectory
     from report.live import Writer
 
     writer = Writer(StudyDirectory(Path(sys.argv[1])))

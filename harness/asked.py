@@ -16,9 +16,10 @@ from typing import Any
 
 import yaml
 
-from harness import files, inventory_places
+from harness import inventory_places
 from harness.errors import BadInput
 from harness.inventory import Inventory
+from harness.records import files
 
 VARIABLES = ("group_vars", "host_vars")
 

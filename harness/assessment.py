@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from harness import derived, moments, observation, quality, stats, verdict
 from harness.grid.schema import Grid
-from harness.results import TrialData, TrialRecord
+from harness.records.directory import TrialData, TrialRecord
 
 
 def assess(data: TrialData, grid: Grid) -> TrialRecord:

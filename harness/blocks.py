@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.intervals import Array, t_quantile
+from harness.records.findings import Finding
 from harness.words import percent
 
 MOST_TURNS, CLOSE = 10_000, 1e-12

@@ -8,12 +8,12 @@ from typing import Any
 
 from harness import blocks, intervals, precision, scalability, search, speed
 from harness.errors import BadInput
-from harness.findings import Finding
 from harness.gains import Gain, all_gains, at_saturation, together
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.intervals import Interval
-from harness.results import StudyDirectory, TrialRecord
+from harness.records.directory import StudyDirectory, TrialRecord
+from harness.records.findings import Finding
 from harness.summary import CellSummary, saturated, summarise
 from harness.words import load_name, percent
 

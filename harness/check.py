@@ -16,7 +16,7 @@ from harness.assessment import assess
 from harness.cells import Summary, grid_of, summarise_records
 from harness.errors import BadInput
 from harness.grid.schema import Grid
-from harness.results import StudyDirectory, TrialData, TrialRecord, digest
+from harness.records.directory import StudyDirectory, TrialData, TrialRecord, digest
 
 RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14", "E23")
 

@@ -17,7 +17,7 @@ from harness import configuration, intervals
 from harness.cells import Summary, from_directory
 from harness.errors import BadInput
 from harness.intervals import Interval
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from harness.summary import CellSummary
 
 # Differences in these make throughputs incomparable, unless somebody wants to see just their effect.

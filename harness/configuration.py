@@ -8,7 +8,7 @@ from typing import Any
 from harness.grid.reading import expand
 from harness.grid.schema import Grid
 from harness.inventory import Inventory
-from harness.results import FORMAT, StudyDirectory, digest
+from harness.records.directory import FORMAT, StudyDirectory, digest
 
 
 def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:

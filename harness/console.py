@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from harness.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 
 if TYPE_CHECKING:
     from harness.gains import Gain

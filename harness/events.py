@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.findings import Finding
-from harness.results import Sample, TrialRecord
+from harness.records.directory import Sample, TrialRecord
+from harness.records.findings import Finding
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.files import replace
 from harness.gains import Gain
 from harness.grid.schema import Grid
-from harness.results import digest
+from harness.records.directory import digest
+from harness.records.files import replace
 from harness.summary import CellSummary
 from harness.words import percent
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness import stats
 from harness.balancing import Balancing
 from harness.grid.schema import Grid
-from harness.results import HostSample, MachineSample, Sample, TrialData
+from harness.records.directory import HostSample, MachineSample, Sample, TrialData
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from harness.blocks import BlockModel
 from harness.gains import Gain
 from harness.intervals import t_quantile
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 from harness.summary import CellSummary
 
 MOST_BLOCKS = 1000

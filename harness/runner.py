@@ -15,11 +15,11 @@ from harness.ansible import Ansible
 from harness.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
-from harness.findings import Finding
 from harness.plan import PlannedTrial
 from harness.preparation import Preparation
 from harness.reach import Reach
-from harness.results import FORMAT, TrialData, TrialRecord
+from harness.records.directory import FORMAT, TrialData, TrialRecord
+from harness.records.findings import Finding
 from harness.setting import Setting
 
 log = logging.getLogger(__name__)

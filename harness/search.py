@@ -16,7 +16,7 @@ from harness.grid.amount import Search
 from harness.grid.reading import Cell, expand
 from harness.grid.schema import Grid, Objectives
 from harness.plan import PlannedTrial
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 
 SATURATION = "at saturation"
 

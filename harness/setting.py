@@ -15,7 +15,7 @@ from harness.grid.reading import check_servers, expand, load_grid
 from harness.grid.schema import Grid
 from harness.inventory import Inventory
 from harness.plan import PlannedTrial
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.findings import Finding
 from harness.gains import Gain
 from harness.grid.thresholds import Thresholds
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
+from harness.records.findings import Finding
 from harness.summary import CellSummary
 
 FEWEST, LEAST = 4, 1e-6  # trials, and what must differ between them, for a correlation to be told

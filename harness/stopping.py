@@ -16,7 +16,7 @@ from harness.grid.amount import Repeats
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid
 from harness.plan import PlannedTrial
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 from harness.words import percent
 
 if TYPE_CHECKING:

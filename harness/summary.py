@@ -11,7 +11,7 @@ from typing import Any
 from harness import blocks, intervals, stats, verdict
 from harness.grid.thresholds import Thresholds
 from harness.intervals import Interval
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 from harness.words import percent
 
 

@@ -20,7 +20,7 @@ from harness.grid.schema import Grid
 from harness.inventory import Inventory
 from harness.probes import Probes
 from harness.reach import Reach
-from harness.results import Sample
+from harness.records.directory import Sample
 
 VERIFY_WITHIN_S = 10.0
 VERIFY_ROUNDS = 2

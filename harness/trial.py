@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from harness import balancing, observation, readings, stats
 from harness.assessment import assess
 from harness.plan import PlannedTrial
-from harness.results import BalancerSample, TrialData, TrialRecord
+from harness.records.directory import BalancerSample, TrialData, TrialRecord
 from harness.traffic import Bench, load_spec, play, verify
 from harness.watch import Watcher
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from harness import derived, prediction, stats
 from harness.derived import generator_use
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
+from harness.records.findings import Finding
 from harness.words import percent
 
 

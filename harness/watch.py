@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.inventory import Host
 from harness.probes import Probes
-from harness.results import HostSample, MachineSample
+from harness.records.directory import HostSample, MachineSample
 
 NETWORK_AFTER_S = 1.0
 

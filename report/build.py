@@ -8,8 +8,8 @@ from pathlib import Path
 from harness import cells, tables
 from harness.cells import Summary, grid_of
 from harness.errors import BadInput
-from harness.files import replace
-from harness.results import StudyDirectory, TrialData, TrialRecord
+from harness.records.directory import StudyDirectory, TrialData, TrialRecord
+from harness.records.files import replace
 from report import beside, figures, model, render
 from report.model import Report
 from report.parts import anchor, anchor_of

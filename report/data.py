@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from harness.cells import grid_of
 from harness.grid.schema import Level
-from harness.results import StudyDirectory, TrialRecord
+from harness.records.directory import StudyDirectory, TrialRecord
 
 SAMPLES = pa.schema(
     [

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from harness.gains import Gain
-from harness.results import Sample, TrialData
+from harness.records.directory import Sample, TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness import stats
-from harness.results import TrialData
+from harness.records.directory import TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text

@@ -7,7 +7,7 @@ import time
 import scipy.special  # noqa: F401 - now, and not with the first interval, while users start
 
 from harness.errors import BadInput
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import beside, build, render
 
 BUDGET_S = 0.3  # of CPU that the page may cost a trial

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness import blocks, instrument, scalability, search
 from harness.cells import Summary
-from harness.results import TrialData
+from harness.records.directory import TrialData
 from harness.words import load_name
 from report import format as text
 from report import place, validity

@@ -12,7 +12,7 @@ import yaml
 
 from harness import effects
 from harness.cells import Summary, written_grid
-from harness.results import TrialData
+from harness.records.directory import TrialData
 from report import answer, article, figures, findings, latency, limits, method, place, progress, sections, validity
 from report import format as text
 from report.parts import Chart, Table

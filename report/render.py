@@ -16,7 +16,7 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.files import replace
+from harness.records.files import replace
 from report import charts
 from report.charts import FONTS, Spec
 from report.model import Report

@@ -7,7 +7,7 @@ from typing import Any
 from harness.effects import Effect
 from harness.gains import Gain
 from harness.grid.thresholds import Thresholds, overridden
-from harness.results import TrialData
+from harness.records.directory import TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
 from report import format as text

@@ -9,7 +9,7 @@ from harness import speed
 from harness.balancing import Balancing
 from harness.cells import Summary
 from harness.grid.thresholds import Thresholds
-from harness.results import TrialData, TrialRecord
+from harness.records.directory import TrialData, TrialRecord
 from report import format as text
 from report.parts import Table
 

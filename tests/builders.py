@@ -9,15 +9,7 @@ from harness import cells, plan, stats, tables
 from harness.assessment import assess
 from harness.grid.reading import expand
 from harness.observation import Observation
-from harness.results import (
-    BalancerSample,
-    HostSample,
-    Sample,
-    StudyDirectory,
-    TrialData,
-    TrialRecord,
-    digest,
-)
+from harness.records.directory import BalancerSample, HostSample, Sample, StudyDirectory, TrialData, TrialRecord, digest
 from tests.unit.test_grid import grid
 
 WINDOW = (7.0, 17.0)

@@ -9,7 +9,7 @@ import httpx
 from harness import stats
 from harness.engines.base import EngineResult, LoadSpec
 from harness.errors import EngineFailed
-from harness.results import Sample
+from harness.records.directory import Sample
 
 
 class LocustEngine:

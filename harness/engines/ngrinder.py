@@ -20,7 +20,7 @@ from harness.engines.controller import Controller
 from harness.engines.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
 from harness.engines.script import render, split, wrong_with_validation
 from harness.errors import EngineFailed
-from harness.results import Sample
+from harness.records.directory import Sample
 
 # From the order to second 0. Every user says before it that it is there; where some are not, the load is started
 # again with twice the time, and once all were, later loads take what that took and a margin.

@@ -16,7 +16,7 @@ from harness.engines.base import LoadSpec
 from harness.engines.controller import Controller
 from harness.engines.script import Split
 from harness.errors import EngineFailed
-from harness.results import Sample
+from harness.records.directory import Sample
 
 SCRIPT = "scale-out/load.groovy"
 TEST_NAME = "scale-out"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
 from harness.quality import failures, generator, machines, pace, series, servers
 from harness.quality.failures import collapse
+from harness.records.findings import Finding
 
 __all__ = ["collapse", "judge", "outcome_of"]
 

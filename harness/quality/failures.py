@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness import stats
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
-from harness.results import Sample
+from harness.records.directory import Sample
+from harness.records.findings import Finding
 from harness.words import percent
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from harness import derived, stats
 from harness.derived import generator_use, little_gap, think_s
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
+from harness.records.findings import Finding
 from harness.words import percent
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from harness import stats
 from harness.derived import foreign_share, in_window
-from harness.findings import Finding, Severity
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
+from harness.records.findings import Finding, Severity
 from harness.words import percent
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness import derived
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
+from harness.records.findings import Finding
 from harness.words import percent
 
 

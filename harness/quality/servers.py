@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness import derived
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
+from harness.records.findings import Finding
 from harness.words import percent
 
 

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import beside, build
 from report.live import Writer
 from tests.builders import measured_study, study

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from harness.cells import from_directory
 from harness.inventory import Inventory
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]

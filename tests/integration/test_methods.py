@@ -7,7 +7,7 @@ import docker
 import pytest
 
 from harness.inventory import Inventory
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, playbook, small_grid, study, wait_for
 
 pytestmark = pytest.mark.beside

@@ -18,7 +18,7 @@ import pypdf
 import pytest
 
 from harness.inventory import Inventory
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid, study, wait_for
 
 pytestmark = pytest.mark.usefixtures("deployed")

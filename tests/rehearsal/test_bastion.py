@@ -11,7 +11,7 @@ from harness import inventory_files
 from harness.description import describe
 from harness.inventory import Inventory
 from harness.reach import Reach
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.integration.conftest import study
 from tests.rehearsal.conftest import INVENTORY, Fleet, small_grid
 

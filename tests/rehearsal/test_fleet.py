@@ -10,7 +10,7 @@ import pytest
 
 from harness.description import describe
 from harness.reach import Reach
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.containment import freedoms
 from tests.integration.conftest import ROOT, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, inventory_with, loads, play, refusal, small_grid

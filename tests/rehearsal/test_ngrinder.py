@@ -17,7 +17,7 @@ from harness.engines.base import EngineResult, LoadSpec
 from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import EngineFailed
 from harness.reach import Reach
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, changed, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
 from tests.unit.test_grid import grid

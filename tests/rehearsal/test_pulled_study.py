@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.integration.conftest import study
 from tests.rehearsal.conftest import Fleet, gateway, inventory_with, loads, play, small_grid
 from tests.rehearsal.registry import PASSWORD, USER, serve

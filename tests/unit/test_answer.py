@@ -6,7 +6,7 @@ import pytest
 
 from harness import cells
 from harness.cells import Summary
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 from report import answer, findings
 from tests.builders import record
 from tests.unit.test_grid import grid

@@ -12,7 +12,7 @@ from harness import asked, asking, description, inventory_files
 from harness.errors import BadInput
 from harness.events import Said
 from harness.grid.schema import Grid
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from harness.runner import Study
 from harness.setting import Setting
 

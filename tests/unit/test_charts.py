@@ -14,7 +14,7 @@ from altair.vegalite.v6.schema.core import load_schema
 from harness import cells
 from harness.gains import all_gains
 from harness.grid.thresholds import Thresholds
-from harness.results import StudyDirectory, TrialData
+from harness.records.directory import StudyDirectory, TrialData
 from harness.summary import CellSummary
 from report import charts, figures, latency, render
 from report.parts import Chart

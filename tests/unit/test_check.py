@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import check
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.builders import measured_study
 
 FIRST = "trials/servers-1_vusers-2000/r1"

@@ -6,7 +6,7 @@ import pytest
 
 from harness import compare, instrument, prediction
 from harness.cells import from_directory
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import comparison
 from tests.builders import study
 

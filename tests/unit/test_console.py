@@ -7,7 +7,7 @@ import pytest
 from harness import console
 from harness.console import Console
 from harness.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
-from harness.findings import Finding
+from harness.records.findings import Finding
 from tests.builders import record, samples
 
 

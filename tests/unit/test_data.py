@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.results import StudyDirectory, TrialData
+from harness.records.directory import StudyDirectory, TrialData
 from report import build, data
 from tests.builders import record, study
 

@@ -8,7 +8,7 @@ import pytest
 from harness import engines, setting
 from harness.errors import BadInput
 from harness.inventory import Host, Inventory
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from harness.setting import Setting
 from tests.unit.test_grid import grid
 

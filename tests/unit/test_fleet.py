@@ -12,7 +12,7 @@ from harness.events import Said
 from harness.grid.schema import Grid
 from harness.inventory import Host, Inventory
 from harness.reach import Reach
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from harness.runner import Study
 from harness.setting import Setting
 from report import method, place

@@ -8,7 +8,7 @@ import pytest
 
 from harness import cells, objectives
 from harness.gains import Gain
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from tests.builders import record, study
 
 Rates = dict[tuple[int, int], list[float | None]]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.histogram import HIGHEST_US, Histogram, highest_of, index_of
+from harness.records.histogram import HIGHEST_US, Histogram, highest_of, index_of
 
 # values: [microseconds, count]; values_us: percentile → what the library for Python answers.
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "histograms.json").read_text())

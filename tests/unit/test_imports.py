@@ -35,7 +35,7 @@ PURE = [
     "harness/gains.py",
     "harness/summary.py",
     "harness/stats.py",
-    "harness/histogram.py",
+    "harness/records/histogram.py",
     "report/model.py",
     "report/format.py",
     "report/answer.py",

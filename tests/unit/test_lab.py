@@ -9,10 +9,10 @@ import pytest
 from harness import cells, deployment, lab, quality, slow_motion, system, verdict, yardstick
 from harness.ansible import Ansible
 from harness.errors import BadInput, CannotRun
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.inventory import Host, Inventory
 from harness.observation import Observation
+from harness.records.findings import Finding
 from tests.builders import observation
 from tests.unit.test_grid import grid
 

@@ -11,7 +11,7 @@ import pytest
 
 from commands.live import Live
 from harness.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
-from harness.results import Sample, StudyDirectory
+from harness.records.directory import Sample, StudyDirectory
 from report import beside
 from report.live import Writer
 from tests.builders import record, study

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness import cells, objectives
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import brief, build
 from tests.builders import study
 

@@ -10,7 +10,7 @@ import pypdf
 import pytest
 
 from benchmarks.sample import unpack
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import build, printed
 from report.model import Report
 from tests import pages

@@ -12,7 +12,7 @@ import pypdf
 import pytest
 from markupsafe import Markup
 
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import build, printed, render
 from tests.builders import study
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness import configuration
 from harness.errors import BadInput, CannotRun
-from harness.results import BalancerSample, HostSample, StudyDirectory, TrialData, digest
+from harness.records.directory import BalancerSample, HostSample, StudyDirectory, TrialData, digest
 from tests.builders import record, samples
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from harness import balancing, quality, verdict
 from harness.balancing import Balancing
-from harness.findings import Finding
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
 from harness.observation import of_trial as observe
-from harness.results import HostSample, MachineSample
+from harness.records.directory import HostSample, MachineSample
+from harness.records.findings import Finding
 from tests.builders import observation, samples, trial_data
 from tests.unit.test_grid import grid
 

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.sample import GOLDEN, ROOT, SCALE, unpack
 from harness import check
-from harness.results import StudyDirectory
+from harness.records.directory import StudyDirectory
 from report import build, render
 from report import printed as paper
 from report.model import Report

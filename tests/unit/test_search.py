@@ -7,7 +7,7 @@ import pytest
 from harness import cells, search, stopping, tables
 from harness.grid.amount import Search
 from harness.grid.schema import Grid, Objectives
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 from tests.builders import record
 from tests.unit.test_grid import grid
 

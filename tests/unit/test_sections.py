@@ -6,7 +6,7 @@ import pytest
 
 from harness import cells
 from harness.grid.thresholds import Thresholds
-from harness.results import StudyDirectory, TrialData
+from harness.records.directory import StudyDirectory, TrialData
 from harness.summary import CellSummary, summarise
 from report import article, latency, limits, validity
 from tests.builders import measured_study, study

@@ -10,7 +10,7 @@ from harness import cells, derived, precision, speed
 from harness.cells import Summary
 from harness.gains import Gain
 from harness.intervals import Interval, t_quantile
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 from report import findings, method
 from tests.builders import observation, record
 from tests.unit.test_grid import grid

@@ -3,7 +3,7 @@
 from harness import stopping
 from harness.cells import summarise_records
 from harness.grid.amount import Repeats
-from harness.results import TrialRecord
+from harness.records.directory import TrialRecord
 from tests.builders import record
 from tests.unit.test_grid import grid
 

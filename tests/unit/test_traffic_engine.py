@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.histogram import highest_of, index_of
+from harness.records.histogram import highest_of, index_of
 
 IMAGE = Path(__file__).resolve().parents[2] / "roles" / "locust" / "files" / "image"
 

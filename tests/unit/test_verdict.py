@@ -7,7 +7,7 @@ import pytest
 from harness import quality, verdict
 from harness.grid.thresholds import Thresholds
 from harness.observation import Observation
-from harness.results import HostSample
+from harness.records.directory import HostSample
 from tests.builders import observation, samples
 
 LIMITS = Thresholds()

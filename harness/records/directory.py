@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, CannotRun
-from harness.files import read_csv, replace, sync, write_csv, write_synced
+from harness.records.files import read_csv, replace, sync, write_csv, write_synced
 
 FORMAT = 1
 
