@@ -27,7 +27,7 @@ quick: setup
 
 setup:
 	$(PYTHON) -m harness.bootstrap --dev
-	$(BIN)/python -m harness.system
+	$(BIN)/python -m harness.deploy.readiness
 	command -v chromium >/dev/null && command -v docker-registry >/dev/null || $(BIN)/ansible-playbook -i localhost, playbooks/prepare-tests.yml
 
 lint: setup

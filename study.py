@@ -105,9 +105,10 @@ def measure(console: "Console", setting: "Setting", interrupts: Interrupts) -> i
         console.say(f"all {len(setting.planned)} trials are measured; nothing to do")
         return 0
     from commands.live import Live
-    from harness import runner, system
+    from harness import runner
+    from harness.deploy import readiness
 
-    system.prepare(ROOT, console.say)
+    readiness.prepare(ROOT, console.say)
     log_to(setting.directory.path / "log" / "study.log")
     with Live(setting, console) as live:
         return runner.Study(ROOT, setting, live, lambda: interrupts.asked).run()

@@ -16,7 +16,7 @@ import psutil
 
 from harness.assessment import assess
 from harness.cells import grid_of
-from harness.reach import connect
+from harness.deploy.connections import connect
 from harness.records.directory import StudyDirectory
 
 ROOT = Path(__file__).resolve().parent.parent

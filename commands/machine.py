@@ -15,11 +15,11 @@ InventoryOption = Annotated[
 
 def doctor(as_json: JsonOption = False) -> None:
     """Is this machine ready, what is missing, and the command to mend it."""
-    from harness import system
     from harness.console import Console
+    from harness.deploy import readiness
 
     console = Console(as_json)
-    checks = system.check_all()
+    checks = readiness.check_all()
     if as_json:
         console.json([asdict(check) for check in checks])
     else:
@@ -28,7 +28,7 @@ def doctor(as_json: JsonOption = False) -> None:
         for check in checks:
             if not check.ok:
                 console.say(f"to mend it: {check.mend}")
-        if not all(check.ok for check in checks) and system.may_install():
+        if not all(check.ok for check in checks) and readiness.may_install():
             console.say("'python study.py --grid grid.yaml' does this by itself")
     raise typer.Exit(0 if all(check.ok for check in checks) else 4)
 
@@ -42,26 +42,26 @@ def down(
     Machines keep the packages of their distribution; the rehearsal fleet itself goes with
     playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
     """
-    from harness import cleanup, inventory, reach
     from harness.console import Console
-    from harness.description import describe
+    from harness.deploy import connections, inventory, removal
+    from harness.deploy.description import describe
 
     console = Console()
     name = other_inventory or "inventory/lab"
     hosts = describe(ROOT, inventory.resolve(ROOT, name, ROOT, "--inventory"), name, usable=False)
     if hosts.kind != "lab":
         path = inventory.resolve(ROOT, name, ROOT, "--inventory")
-        for host in cleanup.remove_from_machines(ROOT, path):
+        for host in removal.remove_from_machines(ROOT, path):
             console.say(f"{host}: removed what was deployed")
         return
     variables = hosts.servers[0].variables
-    client = reach.connect()
-    removed = cleanup.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
+    client = connections.connect()
+    removed = removal.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
     kept: list[str] = []
     if not keep_images:
-        images, kept = cleanup.remove_images(client, str(variables["study_owner"]))
+        images, kept = removal.remove_images(client, str(variables["study_owner"]))
         removed += images
-    removed += cleanup.remove_state(ROOT, keep_images)
+    removed += removal.remove_state(ROOT, keep_images)
     for thing in removed:
         console.say(f"removed {thing}")
     for thing in kept:

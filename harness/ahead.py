@@ -6,7 +6,7 @@ import math
 import threading
 import time
 
-from harness.deployment import Deployment
+from harness.deploy.deployment import Deployment
 from harness.grid.reading import Cell
 from harness.grid.schema import Load
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.deploy.inventory import Inventory
 from harness.grid.reading import expand
 from harness.grid.schema import Grid
-from harness.inventory import Inventory
 from harness.records.directory import FORMAT, StudyDirectory, digest
 
 

@@ -9,11 +9,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness import ceiling, engines, instrument, lab, limits, probes, provenance, slow_motion, traffic
-from harness.deployment import Deployment
+from harness import ceiling, engines, instrument, probes, provenance, slow_motion, traffic
+from harness.deploy import host_limits, lab
+from harness.deploy.connections import Reach
+from harness.deploy.deployment import Deployment
 from harness.events import Doing, Listener, Said, Step
 from harness.grid.reading import Cell
-from harness.reach import Reach
 from harness.setting import Setting
 
 
@@ -77,10 +78,10 @@ class Preparation:
         """Say what the most users will not fit into; some studies want just that, so it is no refusal."""
         environment = self._record["environment"]
         cores = int(environment["hosts"].get(self._inventory.balancer.name, environment["machine"])["cores"])
-        connections = limits.connections_of(environment["nginx_configuration"], cores)
-        host = limits.parse(reader.run_in(self._inventory.generator, limits.COMMAND))
+        connections = host_limits.connections_of(environment["nginx_configuration"], cores)
+        host = host_limits.parse(reader.run_in(self._inventory.generator, host_limits.COMMAND))
         most = max(planned.cell.vusers for planned in self.setting.planned)
-        for sentence in limits.warnings(most, len(self._inventory.generators), connections, host):
+        for sentence in host_limits.warnings(most, len(self._inventory.generators), connections, host):
             self._tell(Said(sentence, warning=True))
 
     def _share_out(self, found: dict[str, Any]) -> None:

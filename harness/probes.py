@@ -23,10 +23,10 @@ import requests
 import urllib3.exceptions
 
 from harness import services
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
-from harness.inventory import Host, Inventory
 from harness.kernel import NAMESPACE_FILES, NETWORK_FILES, parse_network
-from harness.reach import Reach
 from harness.services import ContainerState, Service
 
 _COUNTER = re.compile(r"^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.M)

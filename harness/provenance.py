@@ -12,9 +12,9 @@ from typing import Any
 import docker.errors
 import psutil
 
-from harness.inventory import Host, Inventory
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Host, Inventory
 from harness.probes import Probes
-from harness.reach import Reach
 
 SETTINGS = (
     "net/core/somaxconn",

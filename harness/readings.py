@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from harness.inventory import Host
+from harness.deploy.inventory import Host
 from harness.services import ContainerState
 from harness.traffic import Bench
 from harness.watch import Watcher

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import asked, fleet, plan, search, traffic, trial
+from harness import plan, search, traffic, trial
 from harness.ahead import Ahead
-from harness.ansible import Ansible
-from harness.deployment import Deployment
+from harness.deploy import asked, fleet
+from harness.deploy.ansible import Ansible
+from harness.deploy.connections import Reach
+from harness.deploy.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.plan import PlannedTrial
 from harness.preparation import Preparation
-from harness.reach import Reach
 from harness.records.directory import FORMAT, TrialData, TrialRecord
 from harness.records.findings import Finding
 from harness.setting import Setting

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Host
 from harness.errors import TrialFailed
-from harness.inventory import Host
-from harness.reach import Reach
 
 
 @dataclass(frozen=True)

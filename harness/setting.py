@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
-from harness import configuration, description, engines, inventory, lab, limits, plan, prediction, stopping
+from harness import configuration, engines, plan, prediction, stopping
+from harness.deploy import description, host_limits, inventory, lab
+from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.grid.reading import check_servers, expand, load_grid
 from harness.grid.schema import Grid
-from harness.inventory import Inventory
 from harness.plan import PlannedTrial
 from harness.records.directory import StudyDirectory
 
@@ -199,7 +200,7 @@ def in_motion(setting: Setting) -> Setting:
 def check_credits(path: Path, hosts: Inventory) -> None:
     """Refuse hosts whose CPU may run out of credits in the middle (rule E11); raises BadInput."""
     told = [(h.name, *(str(h.variables.get(f"study_{key}") or "") for key in KEYS)) for h in hosts.hosts]
-    found = limits.burstable([(name, kind, mode) for name, kind, mode in told])
+    found = host_limits.burstable([(name, kind, mode) for name, kind, mode in told])
     if found:
         raise BadInput(*(f"{path}: {problem}" for problem in found))
 

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from harness import stats, yardstick
+from harness import stats
+from harness.deploy import yardstick
 from harness.errors import CannotRun
 from harness.grid.reading import Cell
 from harness.traffic import Bench, load_spec, play, verify

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import httpx
 
 from harness import balancing, quality
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Inventory
 from harness.engines.base import Engine, EngineResult, LoadSpec
 from harness.errors import EngineFailed, Interrupted, TrialFailed
 from harness.events import Listener, SecondSeen
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid
-from harness.inventory import Inventory
 from harness.probes import Probes
-from harness.reach import Reach
 from harness.records.directory import Sample
 
 VERIFY_WITHIN_S = 10.0

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from harness.inventory import Host
+from harness.deploy.inventory import Host
 from harness.probes import Probes
 from harness.records.directory import HostSample, MachineSample
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.grid.schema import Grid
-from harness.inventory import Inventory
 
 # Their clients take long to load, and a plan needs none.
 if TYPE_CHECKING:
+    from harness.deploy.connections import Reach
     from harness.engines.base import Engine
-    from harness.reach import Reach
     from harness.services import Service
 
 
@@ -20,7 +20,7 @@ def check(grid: Grid, inventory: Inventory) -> None:
     """Refuse an engine that the inventory's hosts cannot run; raises BadInput."""
     if grid.engine != "ngrinder":
         return
-    from harness.reach import is_machine
+    from harness.deploy.connections import is_machine
 
     if not all(is_machine(host) for host in inventory.generators):
         raise BadInput(

@@ -1,7 +1,7 @@
 """Callback `hold`: a playbook waits before its first task until the study lets it go on.
 
 All that costs time before (starting, reading inventory, roles and variables, checking arguments) is done by then.
-Used by harness/ansible.py alone, which names a pipe in SCALE_OUT_HOLD.
+Used by harness/deploy/ansible.py alone, which names a pipe in SCALE_OUT_HOLD.
 """
 
 from __future__ import annotations

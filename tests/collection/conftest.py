@@ -18,7 +18,7 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from harness.reach import connect
+from harness.deploy.connections import connect
 from tests.integration.conftest import ROOT, playbook
 
 BIN = Path(sys.executable).parent

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness import asked, description, inventory, reach
+from harness.deploy import asked, connections, description, inventory
 from tests.ec2 import cloud as aws
 from tests.ec2.conftest import account, play, running, tags
 from tests.integration.conftest import ROOT, changed
@@ -130,7 +130,7 @@ def test_the_dynamic_inventory_gives_groups_addresses_user_and_price(rented: dic
         assert host.variables["ansible_user"] == "admin"
         assert host.variables["study_usd_per_hour"] == (0.2 if host.name == "generator" else 0.1)
     used = subprocess.run(
-        [*reach.ssh_command(found.balancer), "-G", "x"], capture_output=True, text=True, check=True, timeout=20
+        [*connections.ssh_command(found.balancer), "-G", "x"], capture_output=True, text=True, check=True, timeout=20
     )
     assert f"\nuserknownhostsfile {rented['ec2_fleet_known_hosts']}\n" in used.stdout
     assert "\nstricthostkeychecking accept-new\n" in used.stdout

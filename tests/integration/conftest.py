@@ -15,9 +15,9 @@ import docker
 import pytest
 import yaml
 
-from harness.description import describe
-from harness.inventory import Inventory
-from harness.reach import connect
+from harness.deploy.connections import connect
+from harness.deploy.description import describe
+from harness.deploy.inventory import Inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 GRIDS = ROOT / "grids"

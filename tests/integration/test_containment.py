@@ -13,9 +13,9 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from harness.inventory import Inventory
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Inventory
 from harness.probes import Probes
-from harness.reach import Reach
 from tests.containment import freedoms
 from tests.integration.conftest import changed, playbook
 

@@ -12,7 +12,7 @@ import pytest
 from docker.models.containers import Container
 
 from harness.cells import from_directory
-from harness.inventory import Inventory
+from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
 

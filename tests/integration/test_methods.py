@@ -6,7 +6,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from harness.inventory import Inventory
+from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, playbook, small_grid, study, wait_for
 

@@ -17,7 +17,7 @@ import psutil
 import pypdf
 import pytest
 
-from harness.inventory import Inventory
+from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid, study, wait_for
 

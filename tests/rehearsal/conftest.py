@@ -16,9 +16,9 @@ import docker
 import pytest
 import yaml
 
-from harness.description import describe
-from harness.inventory import Host, Inventory
-from harness.reach import Reach, connect
+from harness.deploy.connections import Reach, connect
+from harness.deploy.description import describe
+from harness.deploy.inventory import Host, Inventory
 from tests.integration.conftest import GRIDS, PLAYBOOK, ROOT, changed, study
 
 INVENTORY = ROOT / "inventory" / "rehearsal"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import inventory_files
-from harness.description import describe
-from harness.inventory import Inventory
-from harness.reach import Reach
+from harness.deploy import inventory_files
+from harness.deploy.connections import Reach
+from harness.deploy.description import describe
+from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import study
 from tests.rehearsal.conftest import INVENTORY, Fleet, small_grid

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reach import Reach
+from harness.deploy.connections import Reach
 from tests.rehearsal.conftest import Fleet, inventory_with, refusal
 
 NO_MULTIPLEXING = "-o ControlPath=none"  # else a connection that stands would hide the trouble

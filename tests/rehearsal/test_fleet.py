@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.description import describe
-from harness.reach import Reach
+from harness.deploy.connections import Reach
+from harness.deploy.description import describe
 from harness.records.directory import StudyDirectory
 from tests.containment import freedoms
 from tests.integration.conftest import ROOT, command, events, wait_for

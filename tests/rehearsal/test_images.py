@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reach import Reach
+from harness.deploy.connections import Reach
 from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
 from tests.rehearsal.registry import PASSWORD, USER, Registry, serve

@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from harness import engines
+from harness.deploy.connections import Reach
 from harness.engines import ngrinder, perftest
 from harness.engines.base import EngineResult, LoadSpec
 from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import EngineFailed
-from harness.reach import Reach
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, changed, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, play, small_grid

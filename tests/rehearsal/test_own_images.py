@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.reach import Reach
+from harness.deploy.connections import Reach
 from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
 from tests.rehearsal.registry import PASSWORD, USER, Registry, serve

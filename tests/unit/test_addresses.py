@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import addresses, mends
+from harness.deploy import addresses, explanations
 
 
 def host(name: str, private: str, public: str = "203.0.113.7") -> dict[str, str]:
@@ -43,10 +43,10 @@ def test_what_gets_no_answer_is_named_with_its_host(hosts: list[dict[str, str]],
     ],
 )
 def test_trouble_is_told_with_cause_and_mend(words: str, cause: str) -> None:
-    told = mends.explain("server-2", "deploying", words)
+    told = explanations.explain("server-2", "deploying", words)
     assert told.startswith(f"server-2: {cause}") or cause in told
     assert words[-20:] in told
 
 
 def test_other_words_are_passed_on() -> None:
-    assert mends.explain("server-2", "a task", "something new") == "server-2: a task: something new"
+    assert explanations.explain("server-2", "a task", "something new") == "server-2: a task: something new"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import asked, asking, description, inventory_files
+from harness.deploy import asked, asking, description, inventory_files
 from harness.errors import BadInput
 from harness.events import Said
 from harness.grid.schema import Grid

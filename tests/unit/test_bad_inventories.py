@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import inventory, inventory_problems
-from harness.description import describe, known_variables
+from harness.deploy import inventory, inventory_problems
+from harness.deploy.description import describe, known_variables
 from harness.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from harness import engines, setting
+from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput
-from harness.inventory import Host, Inventory
 from harness.records.directory import StudyDirectory
 from harness.setting import Setting
 from tests.unit.test_grid import grid

@@ -7,11 +7,12 @@ from typing import Any, cast
 import pytest
 from jinja2 import Environment
 
-from harness import configuration, fleet
+from harness import configuration
+from harness.deploy import fleet
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Host, Inventory
 from harness.events import Said
 from harness.grid.schema import Grid
-from harness.inventory import Host, Inventory
-from harness.reach import Reach
 from harness.records.directory import StudyDirectory
 from harness.runner import Study
 from harness.setting import Setting

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from harness import cells, deployment, lab, quality, slow_motion, system, verdict, yardstick
-from harness.ansible import Ansible
+from harness import cells, quality, slow_motion, verdict
+from harness.deploy import deployment, lab, readiness, yardstick
+from harness.deploy.ansible import Ansible
+from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput, CannotRun
 from harness.grid.thresholds import Thresholds
-from harness.inventory import Host, Inventory
 from harness.observation import Observation
 from harness.records.findings import Finding
 from tests.builders import observation
@@ -173,9 +174,9 @@ def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monk
     monkeypatch.setattr(yardstick, "request_s", lambda: 1.0)
     with pytest.raises(CannotRun, match="too slow for the lab it was asked for: the planned cells need 420 cores"):
         slow_motion.check_possible(420)
-    assert not system._processor().ok
+    assert not readiness._processor().ok
     monkeypatch.undo()
-    assert system._processor().ok
+    assert readiness._processor().ok
 
 
 def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:

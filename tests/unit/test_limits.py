@@ -1,33 +1,33 @@
 """Limits of hosts against the number of users, before anybody waits."""
 
-from harness import limits
+from harness.deploy import host_limits
 
 NGINX = "worker_processes auto;\nevents {\n    worker_connections 768;\n}\n"
 
 
 def test_connections_are_what_nginx_says_of_itself() -> None:
-    assert limits.connections_of(NGINX, cores=2) == 1536
-    assert limits.connections_of(NGINX.replace("auto", "1"), cores=4) == 768
-    assert limits.connections_of("", cores=2) is None
+    assert host_limits.connections_of(NGINX, cores=2) == 1536
+    assert host_limits.connections_of(NGINX.replace("auto", "1"), cores=4) == 768
+    assert host_limits.connections_of("", cores=2) is None
 
 
 def test_a_generators_files_and_ports_are_read() -> None:
-    assert limits.parse("1048576\n32768\t60999\n") == limits.HostLimits(1048576, 28232)
-    assert limits.parse("") == limits.HostLimits(None, None)
-    assert limits.parse("unlimited\n1 2\n") == limits.HostLimits(None, None)
+    assert host_limits.parse("1048576\n32768\t60999\n") == host_limits.HostLimits(1048576, 28232)
+    assert host_limits.parse("") == host_limits.HostLimits(None, None)
+    assert host_limits.parse("unlimited\n1 2\n") == host_limits.HostLimits(None, None)
 
 
 def test_what_users_do_not_fit_into_is_said() -> None:
-    roomy = limits.HostLimits(1_000_000, 28_232)
-    assert limits.warnings(700, 1, 1536, roomy) == []
-    assert "1536 connections, and 1000 users need up to 2000" in limits.warnings(1000, 1, 1536, roomy)[0]
-    assert "may open 1024 files" in limits.warnings(1000, 1, None, limits.HostLimits(1024, None))[0]
-    assert "28232 local ports, and 30000 users" in limits.warnings(30_000, 1, None, roomy)[0]
-    assert limits.warnings(30_000, 2, None, roomy) == []
+    roomy = host_limits.HostLimits(1_000_000, 28_232)
+    assert host_limits.warnings(700, 1, 1536, roomy) == []
+    assert "1536 connections, and 1000 users need up to 2000" in host_limits.warnings(1000, 1, 1536, roomy)[0]
+    assert "may open 1024 files" in host_limits.warnings(1000, 1, None, host_limits.HostLimits(1024, None))[0]
+    assert "28232 local ports, and 30000 users" in host_limits.warnings(30_000, 1, None, roomy)[0]
+    assert host_limits.warnings(30_000, 2, None, roomy) == []
 
 
 def test_e11_burstable_hosts_need_unlimited_credits() -> None:
-    told = limits.burstable(
+    told = host_limits.burstable(
         [("a", "t3.small", ""), ("b", "t3.small", "unlimited"), ("c", "c6i.large", ""), ("d", "", "")]
     )
     assert len(told) == 1

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.bootstrap import settle
-from harness.inventory import Host, Inventory
-from harness.reach import CARRIED, Reach
+from harness.deploy.connections import CARRIED, Reach
+from harness.deploy.inventory import Host, Inventory
 
 
 def test_nothing_is_set_elsewhere(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness import setting
-from harness.ansible import Ansible
-from harness.inventory import Host, Inventory
+from harness.deploy.ansible import Ansible
+from harness.deploy.inventory import Host, Inventory
 from tests.unit.test_grid import grid
 
 ROOT = Path(__file__).resolve().parents[2]

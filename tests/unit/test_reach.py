@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.inventory import Host
-from harness.reach import ssh_address, ssh_command
+from harness.deploy.connections import ssh_address, ssh_command
+from harness.deploy.inventory import Host
 
 
 def command(**variables: object) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import bootstrap, system
+from harness import bootstrap
+from harness.deploy import readiness
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,6 +140,6 @@ def test_a_living_hierarchy_that_is_mounted_nowhere_is_named() -> None:
         "40 31 0:39 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw",
     ]
     active = ["14:perf_event:/", "9:name=systemd:/", "2:cpu,cpuacct:/", "0::/"]
-    assert system.unmounted(active, mounts) == ["perf_event"]
-    assert system.unmounted(["2:cpu,cpuacct:/", "0::/"], mounts) == []
-    assert system.unmounted(["0::/"], []) == []
+    assert readiness.unmounted(active, mounts) == ["perf_event"]
+    assert readiness.unmounted(["2:cpu,cpuacct:/", "0::/"], mounts) == []
+    assert readiness.unmounted(["0::/"], []) == []

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness import deployment as deploying
 from harness.ahead import Ahead
-from harness.ansible import Ansible, Playbook
-from harness.deployment import Deployment
+from harness.deploy import deployment as deploying
+from harness.deploy.ansible import Ansible, Playbook
+from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
 from harness.grid.reading import Cell, load_grid
 

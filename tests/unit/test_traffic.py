@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from harness import traffic
+from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
 from harness.grid.reading import Cell
-from harness.inventory import Host, Inventory
 from tests.unit.test_grid import grid
 
 ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]

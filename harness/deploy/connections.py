@@ -22,9 +22,9 @@ import docker.errors
 import httpx
 import requests
 
-from harness import mends
+from harness.deploy import explanations
+from harness.deploy.inventory import Host, Inventory
 from harness.errors import CannotRun
-from harness.inventory import Host, Inventory
 
 CONNECT_S = 10
 LONGEST = 104 - 1 - len("/scale-out-12345678/1234/study_control_url") - len(".1234567890123456")  # ssh adds some
@@ -152,7 +152,7 @@ class Tunnel:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 words = process.communicate()[1].decode(errors="replace").strip() or "no answer"
-                raise CannotRun(mends.explain(self.host.name, "connecting", words))
+                raise CannotRun(explanations.explain(self.host.name, "connecting", words))
             time.sleep(0.02)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """What Ansible itself reads in an inventory, and where each thing stands. A process of its own: it loads Ansible.
 
-`python -m harness.inventory_source ROOT PATH` prints one JSON object. It is asked only when something is wrong: a
+`python -m harness.deploy.inventory_source ROOT PATH` prints one JSON object. It is asked only when something is wrong: a
 good inventory is described by playbooks/describe-inventory.yml alone.
 """
 
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness import inventory_files
+from harness.deploy import inventory_files
 
 
 def place(thing: Any) -> list[Any]:

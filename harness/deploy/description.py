@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import asked, inventory, inventory_files, inventory_places, inventory_problems
+from harness.deploy import asked, inventory, inventory_files, inventory_places, inventory_problems
+from harness.deploy.inventory import Inventory
+from harness.deploy.inventory_problems import Problem
 from harness.errors import BadInput, DeployFailed
-from harness.inventory import Inventory
-from harness.inventory_problems import Problem
 
 
 def known_variables(root: Path) -> frozenset[str]:
@@ -50,7 +50,7 @@ def find(root: Path, path: Path, name: str, usable: bool = True) -> tuple[Invent
 
 def resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     """Have Ansible resolve `source`: the inventory at `path`, or what it answered. Raises as `find` does."""
-    from harness.ansible import Ansible  # takes long to load, and mostly a kept description is there
+    from harness.deploy.ansible import Ansible  # takes long to load, and mostly a kept description is there
 
     ansible = Ansible(root, source, root / ".state" / "log")
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.ansible import Ansible, Playbook
+from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid

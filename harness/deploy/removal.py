@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 import docker.errors
 
-from harness.ansible import Ansible
+from harness.deploy.ansible import Ansible
 
 
 def remove_lab(client: docker.DockerClient, lab: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""python -m harness.asking INVENTORY: what Ansible's inventory plugins say of it, as JSON on standard output.
+"""python -m harness.deploy.asking INVENTORY: what Ansible's inventory plugins say of it, as JSON on standard output.
 
 A process of its own, because Ansible's modules change the one that loads them. `ansible-inventory` would do, but it
 forgets which words are templates of the inventory's author and which came from somebody else (a tag, say), and mixes in

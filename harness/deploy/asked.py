@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from harness import inventory_places
+from harness.deploy import inventory_places
+from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
-from harness.inventory import Inventory
 from harness.records import files
 
 VARIABLES = ("group_vars", "host_vars")
@@ -94,7 +94,7 @@ def _answer(root: Path, path: Path) -> Any:
         "ANSIBLE_DEPRECATION_WARNINGS": "0",
         "PYTHONPATH": str(root),
     }
-    command = [sys.executable, "-m", "harness.asking", str(path)]
+    command = [sys.executable, "-m", "harness.deploy.asking", str(path)]
     try:
         done = subprocess.run(
             command, cwd=root, env=environment, stdin=subprocess.DEVNULL,
@@ -115,7 +115,7 @@ def _write(file: Path, said: Any) -> None:
 
 
 def _marked(said: Any) -> Any:
-    """The same with its unsafe words as such; `harness.asking` writes them as {"__unsafe": ...}."""
+    """The same with its unsafe words as such; `harness.deploy.asking` writes them as {"__unsafe": ...}."""
     if isinstance(said, dict):
         return Unsafe(said["__unsafe"]) if set(said) == {"__unsafe"} else {k: _marked(v) for k, v in said.items()}
     return [_marked(one) for one in said] if isinstance(said, list) else said

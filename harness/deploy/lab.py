@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.deploy.inventory import Inventory
 from harness.errors import BadInput, CannotRun
 from harness.grid import units
 from harness.grid.schema import Grid
-from harness.inventory import Inventory
 
 # Variables of an inventory's servers that a grid may set, too.
 VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_slow_motion")

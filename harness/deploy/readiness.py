@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import bootstrap, yardstick
-from harness.ansible import Ansible
+from harness import bootstrap
+from harness.deploy import yardstick
+from harness.deploy.ansible import Ansible
+from harness.deploy.connections import connect
 from harness.errors import CannotRun, StudyError
-from harness.reach import connect
 
 # The default study's largest rate, and cores' worth of it per core there is that no slow motion makes up for:
 # eight times slower, 60 % of a core, and half as much again for the roughness of the look.
@@ -194,7 +195,7 @@ def _tell(text: str) -> None:
 
 
 def main() -> None:
-    """`python -m harness.system`: prepare this machine, for `make`."""
+    """`python -m harness.deploy.readiness`: prepare this machine, for `make`."""
     bootstrap.settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
     try:
         prepare(Path(__file__).resolve().parent.parent, _tell)

@@ -1,6 +1,6 @@
 """Why Ansible cannot use an inventory, and on which line of which file that stands.
 
-Ansible itself is asked (harness/inventory_source.py, in a process of its own), and only when something is wrong.
+Ansible itself is asked (harness/deploy/inventory_source.py, in a process of its own), and only when something is wrong.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness import inventory_files, inventory_problems
+from harness.deploy import inventory_files, inventory_problems
+from harness.deploy.inventory import GROUPS, Host, Inventory
+from harness.deploy.inventory_problems import Problem, missing
+from harness.deploy.inventory_words import ELSEWHERE, MENDS, in_one, todo
 from harness.errors import BadInput, CannotRun
-from harness.inventory import GROUPS, Host, Inventory
-from harness.inventory_problems import Problem, missing
-from harness.inventory_words import ELSEWHERE, MENDS, in_one, todo
 
 LIMIT_S = 60.0
 
@@ -31,7 +31,7 @@ class Places:
         environ = {**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg")}
         # The child reads on after the first file that cannot be read.
         environ |= {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "false", "ANSIBLE_FORCE_COLOR": "0"}
-        command = [sys.executable, "-m", "harness.inventory_source", str(root), str(path)]
+        command = [sys.executable, "-m", "harness.deploy.inventory_source", str(root), str(path)]
         try:
             done = subprocess.run(
                 command, cwd=root, env=environ, stdin=subprocess.DEVNULL,

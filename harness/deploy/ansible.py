@@ -23,7 +23,7 @@ from typing import Any
 import ansible_runner
 import psutil
 
-from harness import mends
+from harness.deploy import explanations
 from harness.errors import DeployFailed, Interrupted
 
 log = logging.getLogger(__name__)
@@ -224,7 +224,7 @@ def _failure(host: str, task: str, data: dict[str, Any]) -> str:
     words = [str(result[key]).strip() for key in ("msg", "stderr", "reason") if result.get(key)]
     nested = [str(r.get("msg", "")) for r in result.get("results", []) if isinstance(r, dict) and r.get("failed")]
     told = " ".join(_bare(word) for word in (nested or words)[:2])
-    return mends.explain(host, task, told or "no reason given")
+    return explanations.explain(host, task, told or "no reason given")
 
 
 def _bare(words: str) -> str:

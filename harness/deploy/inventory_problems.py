@@ -1,6 +1,6 @@
 """What is wrong with hosts that Ansible could read: each thing named, with what is allowed and what to do. Pure.
 
-A problem knows its host or group and its variable; harness/inventory_places.py finds the lines.
+A problem knows its host or group and its variable; harness/deploy/inventory_places.py finds the lines.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from harness import addresses
-from harness.inventory import GROUPS, Host, Inventory
+from harness.deploy import addresses
+from harness.deploy.inventory import GROUPS, Host, Inventory
 
 NEEDED = {
     "load_balancers": ("study_container", "study_url", "study_control_url", "study_target_url"),
