@@ -9,12 +9,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness import ceiling, engines, instrument, probes, provenance, slow_motion, traffic
+from harness import ceiling, engines, instrument, slow_motion, traffic
 from harness.deploy import host_limits, lab
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
 from harness.events import Doing, Listener, Said, Step
 from harness.grid.reading import Cell
+from harness.observe import containers
+from harness.observe import environment as provenance
 from harness.setting import Setting
 
 
@@ -49,7 +51,7 @@ class Preparation:
         self._share_out(found)
         self._deploy()
         reach.mend()
-        reader = probes.Probes(self._inventory, reach, engines.services(self.setting.grid, self._inventory))
+        reader = containers.Probes(self._inventory, reach, engines.services(self.setting.grid, self._inventory))
         engine = engines.connect(self.setting.grid, self._inventory, reach)
         bench = traffic.Bench(self.setting.grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
         traffic.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
@@ -74,7 +76,7 @@ class Preparation:
         bench.cpu_models = {name: str(machine.get("cpu", "")) for name, machine in hosts.items()}
         return bench
 
-    def _warn_of_limits(self, reader: probes.Probes) -> None:
+    def _warn_of_limits(self, reader: containers.Probes) -> None:
         """Say what the most users will not fit into; some studies want just that, so it is no refusal."""
         environment = self._record["environment"]
         cores = int(environment["hosts"].get(self._inventory.balancer.name, environment["machine"])["cores"])

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.deploy.inventory import Host
-from harness.services import ContainerState
+from harness.observe.systemd import ContainerState
+from harness.observe.watch import Watcher
 from harness.traffic import Bench
-from harness.watch import Watcher
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from harness.errors import EngineFailed, Interrupted, TrialFailed
 from harness.events import Listener, SecondSeen
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid
-from harness.probes import Probes
+from harness.observe.containers import Probes
 from harness.records.directory import Sample
 
 VERIFY_WITHIN_S = 10.0

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from harness import balancing, observation, readings, stats
 from harness.assessment import assess
+from harness.observe.watch import Watcher
 from harness.plan import PlannedTrial
 from harness.records.directory import BalancerSample, TrialData, TrialRecord
 from harness.traffic import Bench, load_spec, play, verify
-from harness.watch import Watcher
 
 
 def run(

@@ -13,7 +13,7 @@ from harness.grid.schema import Grid
 if TYPE_CHECKING:
     from harness.deploy.connections import Reach
     from harness.engines.base import Engine
-    from harness.services import Service
+    from harness.observe.systemd import Service
 
 
 def check(grid: Grid, inventory: Inventory) -> None:
@@ -56,7 +56,7 @@ def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
     """What runs outside containers, by host."""
     if grid.engine != "ngrinder":
         return {}
-    from harness.services import Service
+    from harness.observe.systemd import Service
 
     return {
         host.name: Service(

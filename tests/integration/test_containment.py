@@ -15,7 +15,7 @@ from docker.models.containers import Container
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
-from harness.probes import Probes
+from harness.observe.containers import Probes
 from tests.containment import freedoms
 from tests.integration.conftest import changed, playbook
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from harness import kernel, watch
-from harness.probes import Probes
+from harness.observe import network_counters, watch
+from harness.observe.containers import Probes
 
 NETSTAT = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 0 12 14\nIpExt: InNoRoutes\nIpExt: 0\n"
 SNMP = "Ip: Forwarding\nIp: 1\nTcp: RtoAlgorithm OutSegs RetransSegs\nTcp: 1 2000 30\n"
@@ -19,13 +19,13 @@ SOCKSTAT = "sockets: used 40\nTCP: inuse 5 orphan 0 tw 21 alloc 9 mem 1\n"
 
 
 def test_the_kernels_counters_are_read_by_their_names() -> None:
-    assert kernel.parse_network(NETSTAT + SNMP + SOCKSTAT) == {
+    assert network_counters.parse_network(NETSTAT + SNMP + SOCKSTAT) == {
         "listen_overflows": 12,
         "segments": 2000,
         "retransmits": 30,
         "time_wait": 21,
     }
-    assert kernel.parse_network("") == {}
+    assert network_counters.parse_network("") == {}
 
 
 def test_this_machine_tells_what_it_does() -> None:

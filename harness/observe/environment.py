@@ -14,7 +14,7 @@ import psutil
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
-from harness.probes import Probes
+from harness.observe.containers import Probes
 
 SETTINGS = (
     "net/core/somaxconn",

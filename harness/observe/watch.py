@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.deploy.inventory import Host
-from harness.probes import Probes
+from harness.observe.containers import Probes
 from harness.records.directory import HostSample, MachineSample
 
 NETWORK_AFTER_S = 1.0

@@ -22,12 +22,12 @@ import httpx
 import requests
 import urllib3.exceptions
 
-from harness import services
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
-from harness.kernel import NAMESPACE_FILES, NETWORK_FILES, parse_network
-from harness.services import ContainerState, Service
+from harness.observe import systemd
+from harness.observe.network_counters import NAMESPACE_FILES, NETWORK_FILES, parse_network
+from harness.observe.systemd import ContainerState, Service
 
 _COUNTER = re.compile(r"^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.M)
 _SLOTS = re.compile(r'^ml_slot_seconds_total\{state="(\w+)"\} ([0-9.e+-]+)$', re.M)
@@ -67,7 +67,7 @@ class Probes:
 
     def _state(self, host: Host) -> ContainerState:
         if host.name in self._services:
-            return services.state(self._reach, host, self._services[host.name])
+            return systemd.state(self._reach, host, self._services[host.name])
         container = host.need("study_container")
         try:
             said = self._engine(host).inspect_container(container)
@@ -102,7 +102,7 @@ class Probes:
         reading only after a second, so readings of several containers must not wait for each other.)
         """
         if host in self._services:
-            yield from services.usage(self._reach, self._hosts[host], self._services[host])
+            yield from systemd.usage(self._reach, self._hosts[host], self._services[host])
             return
         try:
             container = self._hosts[host].need("study_container")
@@ -132,7 +132,7 @@ class Probes:
             )
         else:
             return
-        yield from services.lines(process)
+        yield from systemd.lines(process)
 
     def network(self, host: Host) -> dict[str, int]:
         """Kernel counters of a host's container: see `parse_network`; empty where they cannot be read."""
