@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 
-from harness.assessment import assess
 from harness.cells import grid_of
 from harness.deploy.connections import connect
+from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
 
 ROOT = Path(__file__).resolve().parent.parent

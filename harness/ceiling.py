@@ -12,8 +12,8 @@ import docker.errors
 import httpx
 import requests
 
-from harness import stats
 from harness.errors import TrialFailed
+from harness.judge import seconds
 from harness.traffic import Bench, load_spec, play
 
 USERS = 64  # always in flight, without think time: more would only queue
@@ -66,7 +66,7 @@ def _try(bench: Bench) -> Ceiling:
     got, result = play(bench, spec, lambda _at: None)
     begin = got.started_at
     bench.probes.balancer_summary(TRIAL, begin, begin + FROM_S, begin + UNTIL_S)  # empties its log
-    rate = stats.mean_rate(stats.window(got.samples, FROM_S, UNTIL_S))
+    rate = seconds.mean_rate(seconds.window(got.samples, FROM_S, UNTIL_S))
     at = began.isoformat(timespec="seconds")
     if not rate:
         kinds = ", ".join(f"{count} {kind}" for kind, count in result.errors.items())

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness import search, stopping, tables
-from harness.assessment import assess
 from harness.cells import Summary, grid_of, summarise_records
 from harness.errors import BadInput
 from harness.grid.schema import Grid
+from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory, TrialData, TrialRecord, digest
 
 RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14", "E23")

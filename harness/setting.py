@@ -9,12 +9,13 @@ from typing import Any
 
 import yaml
 
-from harness import configuration, engines, plan, prediction, stopping
+from harness import configuration, engines, plan, stopping
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.grid.reading import check_servers, expand, load_grid
 from harness.grid.schema import Grid
+from harness.judge import prediction
 from harness.plan import PlannedTrial
 from harness.records.directory import StudyDirectory
 

@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from harness import stats
 from harness.deploy import yardstick
 from harness.errors import CannotRun
 from harness.grid.reading import Cell
+from harness.judge import seconds
 from harness.observe.watch import Watcher
 from harness.traffic import Bench, load_spec, play, verify
 
@@ -94,7 +94,7 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     finally:
         seen = [watcher.stop() for watcher in watchers]
     bench.probes.balancer_summary(TRIAL, got.started_at, got.started_at + FROM_S, got.started_at + UNTIL_S)
-    rate = stats.mean_rate(stats.window(got.samples, FROM_S, UNTIL_S))
+    rate = seconds.mean_rate(seconds.window(got.samples, FROM_S, UNTIL_S))
     rows = [row for row in seen[0].samples(bench.inventory.generator.name) if FROM_S < row.t_s - 0.5 < UNTIL_S]
     if not rate or not rows:
         raise CannotRun("the probe of this machine's speed had no answer; look at the servers' containers' logs")

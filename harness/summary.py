@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import blocks, intervals, stats, verdict
+from harness import blocks, intervals
 from harness.grid.thresholds import Thresholds
 from harness.intervals import Interval
+from harness.judge import seconds, verdict
 from harness.records.directory import TrialRecord
 from harness.words import percent
 
@@ -84,7 +85,7 @@ def summarise(
         usable=len(usable),
         tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
         tps_peak=max((r.tps_peak for r in usable if r.tps_peak), default=None),
-        latency_ms=stats.percentiles_ms(stats.merged(histograms), limits.percentile_p99_samples),
+        latency_ms=seconds.percentiles_ms(seconds.merged(histograms), limits.percentile_p99_samples),
         error_rate=_mean([r.error_rate for r in usable if r.error_rate is not None]),
         outcome=outcome,
         cause=cause,

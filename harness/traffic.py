@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from harness import balancing, quality
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
 from harness.engines.base import Engine, EngineResult, LoadSpec
@@ -19,6 +18,7 @@ from harness.errors import EngineFailed, Interrupted, TrialFailed
 from harness.events import Listener, SecondSeen
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid
+from harness.judge import balancing, rules
 from harness.observe.containers import Probes
 from harness.records.directory import Sample
 
@@ -160,7 +160,7 @@ def play(bench: Bench, spec: LoadSpec, on_start: Callable[[float], None]) -> tup
                 got.samples.append(sample)
                 bench.listener(SecondSeen(sample))
             going = bool(fresh) and got.stopped_s is None
-            if going and quality.collapse(got.samples, spec.window_from_s, bench.grid.evidence):
+            if going and rules.collapse(got.samples, spec.window_from_s, bench.grid.evidence):
                 got.stopped_s = len(got.samples)
                 bench.engine.stop()
             if time.monotonic() > deadline:

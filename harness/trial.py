@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from harness import balancing, observation, readings, stats
-from harness.assessment import assess
+from harness import readings
+from harness.judge import balancing, observation, seconds
+from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan import PlannedTrial
 from harness.records.directory import BalancerSample, TrialData, TrialRecord
@@ -107,7 +108,7 @@ def run(
         samples=got.samples,
         hosts=seen.samples(generator),
         balancer=[BalancerSample(int(t - begin), server, status, n) for t, server, status, n in balancer_seconds],
-        latencies=result.latencies or stats.histogram_of_ms(times_ms),
+        latencies=result.latencies or seconds.histogram_of_ms(times_ms),
         machines=seen.machines(generator),
         ended_at=got.ended_at,
     )

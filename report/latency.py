@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness import stats
+from harness.judge import seconds
 from harness.records.directory import TrialData
 from harness.summary import CellSummary
 from harness.words import load_name
@@ -52,9 +52,9 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData], p99_needs: 
         mine = [d.latencies for d in of.get(anchor(cell.cell), []) if d.record.usable and d.latencies]
         if not mine:
             continue
-        merged = stats.merged(mine)
+        merged = seconds.merged(mine)
         count = merged.total
-        values = stats.values_ms(merged, QUANTILES)
+        values = seconds.values_ms(merged, QUANTILES)
         rows += [
             {
                 "load": load_name(cell.others),

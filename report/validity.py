@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import speed
-from harness.balancing import Balancing
 from harness.cells import Summary
 from harness.grid.thresholds import Thresholds
+from harness.judge.balancing import Balancing
 from harness.records.directory import TrialData, TrialRecord
 from report import format as text
 from report.parts import Table

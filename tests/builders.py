@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from harness import cells, plan, stats, tables
-from harness.assessment import assess
+from harness import cells, plan, tables
 from harness.grid.reading import expand
-from harness.observation import Observation
+from harness.judge import seconds as stats
+from harness.judge.assess import assess
+from harness.judge.observation import Observation
 from harness.records.directory import BalancerSample, HostSample, Sample, StudyDirectory, TrialData, TrialRecord, digest
 from tests.unit.test_grid import grid
 

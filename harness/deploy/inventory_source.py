@@ -1,7 +1,7 @@
 """What Ansible itself reads in an inventory, and where each thing stands. A process of its own: it loads Ansible.
 
-`python -m harness.deploy.inventory_source ROOT PATH` prints one JSON object. It is asked only when something is wrong: a
-good inventory is described by playbooks/describe-inventory.yml alone.
+`python -m harness.deploy.inventory_source ROOT PATH` prints one JSON object. It is asked only when something is wrong:
+a good inventory is described by playbooks/describe-inventory.yml alone.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from harness import stats
 from harness.engines.base import EngineResult, LoadSpec
 from harness.errors import EngineFailed
+from harness.judge import seconds
 from harness.records.directory import Sample
 
 
@@ -72,7 +72,7 @@ class LocustEngine:
             workers=said["workers"],
             lost_workers=said["lost_workers"],
             errors=said["errors"],
-            latencies=stats.histogram_of_us({int(us): count for us, count in said["latencies"].items()}),
+            latencies=seconds.histogram_of_us({int(us): count for us, count in said["latencies"].items()}),
         )
 
 

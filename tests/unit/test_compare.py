@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import compare, instrument, prediction
+from harness import compare, instrument
 from harness.cells import from_directory
+from harness.judge import prediction
 from harness.records.directory import StudyDirectory
 from report import comparison
 from tests.builders import study

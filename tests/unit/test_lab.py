@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from harness import cells, quality, slow_motion, verdict
+from harness import cells, slow_motion
 from harness.deploy import deployment, lab, readiness, yardstick
 from harness.deploy.ansible import Ansible
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput, CannotRun
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
+from harness.judge import rules, verdict
+from harness.judge.observation import Observation
 from harness.records.findings import Finding
 from tests.builders import observation
 from tests.unit.test_grid import grid
@@ -43,11 +44,11 @@ def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 
 
 
 def judged(seen: Observation) -> verdict.Verdict:
-    return verdict.of_trial(seen, quality.judge(seen, LIMITS), LIMITS)
+    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
 def refusals(seen: Observation) -> list[str]:
-    return [f.cause for f in quality.judge(seen, LIMITS) if f.rule == "E23" and f.severity == "refuse"]
+    return [f.cause for f in rules.judge(seen, LIMITS) if f.rule == "E23" and f.severity == "refuse"]
 
 
 def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
@@ -123,9 +124,9 @@ def test_answers_that_are_late_although_slots_are_free_are_refused() -> None:
 def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
     seen = paced(busy=0.9, servers=2)
     hosts = [replace(row, cpu_cores=0.12 if row.host == "server-1" else 0.04) for row in seen.hosts]
-    assert not [f for f in quality.judge(replace(seen, hosts=hosts), LIMITS) if f.rule == "E12"]
+    assert not [f for f in rules.judge(replace(seen, hosts=hosts), LIMITS) if f.rule == "E12"]
     slow = {**seen.slots, "server-2": {**seen.slots["server-2"], "busy": 2 * seen.slots["server-2"]["busy"]}}
-    found = [f.cause for f in quality.judge(replace(seen, slots=slow), LIMITS) if f.rule == "E12"]
+    found = [f.cause for f in rules.judge(replace(seen, slots=slow), LIMITS) if f.rule == "E12"]
     assert found[0].startswith("server-2 spent 2.0 times as much of its slots on a request")
 
 
@@ -180,9 +181,9 @@ def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monk
 
 
 def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
-    lost = quality.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
-    assert quality.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
+    lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
+    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
     foreign = Finding("E11", "degrade", "this machine: processes that are not the study's used 80 % of its CPU", "")
     late = Finding("E6", "refuse", "the generator's event loop was late by 300 ms", "")
-    assert quality.outcome_of([late, foreign], {}) == ("refused", f"{foreign.cause}: {late.cause}")
-    assert quality.outcome_of([late], {}) == ("refused", late.cause)
+    assert rules.outcome_of([late, foreign], {}) == ("refused", f"{foreign.cause}: {late.cause}")
+    assert rules.outcome_of([late], {}) == ("refused", late.cause)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from harness import quality
-from harness.assessment import assess
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation, of_trial
+from harness.judge import rules
+from harness.judge.assess import assess
+from harness.judge.observation import Observation, of_trial
 from tests.builders import observation, samples, trial_data
 from tests.unit.test_grid import grid
 
@@ -16,19 +16,19 @@ LIMITS = Thresholds()
 
 
 def found(seen: Observation) -> dict[str, str]:
-    return {f.rule: f.severity for f in quality.judge(seen, LIMITS)}
+    return {f.rule: f.severity for f in rules.judge(seen, LIMITS)}
 
 
 @pytest.mark.parametrize("servers", [1, 2, 3])
 def test_a_healthy_trial_passes_every_rule(servers: int) -> None:
     seen = observation(rate=280 * servers, users=2000, servers=servers)
-    assert quality.judge(seen, LIMITS) == []
-    assert quality.outcome_of([], {}) == ("ok", "")
+    assert rules.judge(seen, LIMITS) == []
+    assert rules.outcome_of([], {}) == ("ok", "")
 
 
 def test_e3_a_missing_second_is_named() -> None:
     rows = [s for s in samples(280, 1000) if s.t_s != 9]
-    finding = quality.judge(observation(samples=rows), LIMITS)[0]
+    finding = rules.judge(observation(samples=rows), LIMITS)[0]
     assert (finding.rule, finding.severity) == ("E3", "refuse")
     assert "[9]" in finding.cause
 
@@ -54,17 +54,17 @@ def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> No
     base = observation(samples=rows, generator_errors={"status 500": 1800})
     events = {"worker_connections are not enough": 1800, "Connection refused": 2}
     seen = replace(base, balancer={**base.balancer, "events": events})
-    refused = next(f for f in quality.judge(seen, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == "refuse")
     assert refused.cause.endswith(
         '(1800 status 500): the balancer logged "worker_connections are not enough" 1800 times'
     )
     assert "nginx_lb_worker_connections" in refused.next_step
     dead = replace(seen, died={"server-1": "was killed for want of memory"})
-    refused = next(f for f in quality.judge(dead, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    refused = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == "refuse")
     assert refused.cause.startswith("server-1 was killed for want of memory: more than 50 %")
     assert "logged" not in refused.cause  # what the balancer says of a dead server only follows
     assert "ml_server_memory" in refused.next_step
-    quiet = next(f for f in quality.judge(base, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == "refuse")
     assert quiet.next_step == "fewer users, or more servers"
 
 
@@ -75,12 +75,12 @@ def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
     facts = {**data.record.facts, "stopped_s": 9}
     seen = of_trial(replace(data, samples=[*rows, part], record=replace(data.record, facts=facts)), grid())
     assert seen.window == rows[3:]
-    assert not [f for f in quality.judge(seen, LIMITS) if f.rule == "E5" and "neither" in f.cause]
+    assert not [f for f in rules.judge(seen, LIMITS) if f.rule == "E5" and "neither" in f.cause]
 
 
 def test_e3_a_host_whose_cpu_was_not_read_is_named() -> None:
     seen = observation()
-    finding = quality.judge(replace(seen, hosts=[h for h in seen.hosts if h.host != "server-1"]), LIMITS)[0]
+    finding = rules.judge(replace(seen, hosts=[h for h in seen.hosts if h.host != "server-1"]), LIMITS)[0]
     assert (finding.rule, finding.severity) == ("E3", "degrade")
     assert finding.cause.startswith("the CPU usage of server-1 was read in fewer than 50 %")
 
@@ -105,21 +105,21 @@ def test_e6_a_busy_generator_is_refused() -> None:
 def test_e8_some_errors_degrade_and_a_collapse_stops() -> None:
     rows = samples(280, 1000, failed=6)
     assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "degrade"
-    assert quality.collapse(samples(100, 1000, failed=200), 7, LIMITS)
-    assert quality.collapse(samples(280, 1000, failed=100), 7, LIMITS) == ""
+    assert rules.collapse(samples(100, 1000, failed=200), 7, LIMITS)
+    assert rules.collapse(samples(280, 1000, failed=100), 7, LIMITS) == ""
 
 
 def test_e8_no_success_for_ten_seconds_after_ramp_up_stops() -> None:
     rows = [replace(s, completed=0 if s.t_s >= 7 else 280) for s in samples(280, 1000)]
-    assert "no request succeeded for 10 s" in quality.collapse(rows, 7, LIMITS)
+    assert "no request succeeded for 10 s" in rules.collapse(rows, 7, LIMITS)
     slow_start = [replace(s, completed=0 if s.t_s < 7 else 280) for s in samples(280, 1000)]
-    assert quality.collapse(slow_start, 7, LIMITS) == ""
+    assert rules.collapse(slow_start, 7, LIMITS) == ""
 
 
 def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
     died = {"server-1": "was killed for want of memory"}
-    findings = quality.judge(observation(died=died), LIMITS)
-    outcome, cause = quality.outcome_of(findings, died)
+    findings = rules.judge(observation(died=died), LIMITS)
+    outcome, cause = rules.outcome_of(findings, died)
     assert outcome == "server_down"
     assert "server-1 was killed for want of memory" in cause
 
@@ -127,15 +127,15 @@ def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
 def test_e8_a_death_is_the_cause_whatever_else_it_broke() -> None:
     died = {"server-1": "died with exit code 137"}
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 90) for s in samples(280, 1000)]
-    findings = quality.judge(observation(samples=rows, died=died), LIMITS)
+    findings = rules.judge(observation(samples=rows, died=died), LIMITS)
     assert {"E5", "E8"} <= {finding.rule for finding in findings}
-    assert quality.outcome_of(findings, died) == ("server_down", "server-1 died with exit code 137 during the trial")
+    assert rules.outcome_of(findings, died) == ("server_down", "server-1 died with exit code 137 during the trial")
 
 
 def test_e9_events_of_the_balancer_are_named() -> None:
     seen = observation()
     logged = replace(seen, balancer={**seen.balancer, "events": {"worker_connections are not enough": 12}})
-    finding = next(f for f in quality.judge(logged, LIMITS) if f.rule == "E9")
+    finding = next(f for f in rules.judge(logged, LIMITS) if f.rule == "E9")
     assert "worker_connections are not enough" in finding.cause
     assert "nginx_lb_settings: tuned" in finding.next_step
 
@@ -179,4 +179,4 @@ def test_e14_exactly_the_cells_servers_answer() -> None:
 def test_a_threshold_of_the_grid_is_obeyed() -> None:
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 80) for s in samples(280, 1000)]
     lenient = Thresholds.model_validate({"loop_refuse": "20%", "loop_degrade": "15%", "in_flight_gap": "20%"})
-    assert quality.judge(observation(samples=rows), lenient) == []
+    assert rules.judge(observation(samples=rows), lenient) == []

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness import balancing, quality, verdict
-from harness.balancing import Balancing
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
-from harness.observation import of_trial as observe
+from harness.judge import balancing, rules, verdict
+from harness.judge.balancing import Balancing
+from harness.judge.observation import Observation
+from harness.judge.observation import of_trial as observe
 from harness.records.directory import HostSample, MachineSample
 from harness.records.findings import Finding
 from tests.builders import observation, samples, trial_data
@@ -18,12 +18,12 @@ LIMITS = Thresholds()
 
 
 def of(rule: str, seen: Observation) -> list[Finding]:
-    return [finding for finding in quality.judge(seen, LIMITS) if finding.rule == rule]
+    return [finding for finding in rules.judge(seen, LIMITS) if finding.rule == rule]
 
 
 def limit(seen: Observation) -> verdict.Verdict:
     seen = replace(seen, unloaded_s=0.01)
-    return verdict.of_trial(seen, quality.judge(seen, LIMITS), LIMITS)
+    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
 def machine(busy: float, steal: float = 0.0, name: str = "m", **more: float) -> list[MachineSample]:
@@ -108,7 +108,7 @@ def test_e11_rehearsal_machines_tell_what_the_one_below_them_does() -> None:
     seen = observe(replace(data, record=replace(data.record, facts=facts), machines=machines), grid())
     assert set(seen.placed.values()) == {"balancer"}
     assert len(seen.machines) == 18
-    assert [f for f in quality.judge(seen, LIMITS) if f.rule in ("E6", "E11")] == []
+    assert [f for f in rules.judge(seen, LIMITS) if f.rule in ("E6", "E11")] == []
 
 
 def test_e11_servers_of_different_processors_are_named() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import cells, derived, precision, speed
+from harness import cells, precision, speed
 from harness.cells import Summary
 from harness.gains import Gain
 from harness.intervals import Interval, t_quantile
+from harness.judge import figures
 from harness.records.directory import TrialRecord
 from report import findings, method
 from tests.builders import observation, record
@@ -44,7 +45,7 @@ def noisy(seed: int = 7) -> np.ndarray:
 
 def test_a_request_costs_what_its_roles_used_for_it() -> None:
     seen = observation(rate=280, servers=2)  # every container uses 0.19 cores; the balancer was not read
-    assert derived.cpu_ms_per_request(seen) == {
+    assert figures.cpu_ms_per_request(seen) == {
         "generator": pytest.approx(190 / 280),
         "balancer": None,
         "servers": pytest.approx(2 * 190 / 280),

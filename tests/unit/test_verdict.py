@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness import quality, verdict
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
+from harness.judge import rules, verdict
+from harness.judge.observation import Observation
 from harness.records.directory import HostSample
 from tests.builders import observation, samples
 
@@ -15,7 +15,7 @@ LIMITS = Thresholds()
 
 def limit(seen: Observation, unloaded_s: float = 0.01) -> verdict.Verdict:
     seen = replace(seen, unloaded_s=unloaded_s)
-    return verdict.of_trial(seen, quality.judge(seen, LIMITS), LIMITS)
+    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
 def test_a_server_that_used_its_cpu_is_the_limit() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.observation import Observation
+from harness.judge.observation import Observation
 
 
 def of_trial(seen: Observation) -> list[tuple[float, str]]:

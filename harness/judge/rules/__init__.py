@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
-from harness.quality import failures, generator, machines, pace, series, servers
-from harness.quality.failures import collapse
+from harness.judge.observation import Observation
+from harness.judge.rules import failures, generator, machines, pace, series, servers
+from harness.judge.rules.failures import collapse
 from harness.records.findings import Finding
 
 __all__ = ["collapse", "judge", "outcome_of"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness import derived
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
+from harness.judge import figures
+from harness.judge.observation import Observation
 from harness.records.findings import Finding
 from harness.words import percent
 
@@ -52,7 +52,7 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E10 for one trial: a note only, as healthy short trials drift too; cells are judged over their trials."""
-    change = derived.drift(seen)
+    change = figures.drift(seen)
     if change is not None and abs(change) > limits.drift:
         yield Finding(
             "E10",

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness import derived, prediction, stats
-from harness.derived import generator_use
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
+from harness.judge import figures as derived
+from harness.judge import prediction, seconds
+from harness.judge.figures import generator_use
+from harness.judge.observation import Observation
 from harness.records.findings import Finding
 from harness.words import percent
 
@@ -31,7 +32,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     Tried in this order: generator, users, balancer, network, server by its slots, by CPU, by concurrency.
     """
     rows = seen.window
-    rate = stats.mean_rate(rows)
+    rate = seconds.mean_rate(rows)
     if not rows or not rate:
         return Verdict("unknown", "no request succeeded in the steady window")
     figures = _figures(seen, rate)
@@ -94,7 +95,7 @@ def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
 
 def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> str:
     """Why the balancer is the limit; empty when it is not."""
-    lost = stats.error_rate(seen.window) or 0.0
+    lost = seconds.error_rate(seen.window) or 0.0
     for event in LIMITS_OF_CONNECTIONS:
         # One line in the log, or those of the ramp-up, explain nothing that is missing in the window.
         if event in seen.balancer.get("events", {}) and lost > limits.errors_degrade:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness import stats
-from harness.balancing import Balancing
 from harness.grid.schema import Grid
+from harness.judge import seconds as stats
+from harness.judge.balancing import Balancing
 from harness.records.directory import HostSample, MachineSample, Sample, TrialData
 
 

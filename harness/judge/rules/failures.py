@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness import stats
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
+from harness.judge import seconds
+from harness.judge.observation import Observation
 from harness.records.directory import Sample
 from harness.records.findings import Finding
 from harness.words import percent
@@ -14,7 +14,7 @@ from harness.words import percent
 
 def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E8: failed requests, and the spans in which hardly anything succeeded."""
-    rate = stats.error_rate(seen.window)
+    rate = seconds.error_rate(seen.window)
     kinds = ", ".join(
         f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
     )
@@ -79,7 +79,7 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) 
     span = round(limits.errors_stop_for)
     for end in range(span, len(samples) + 1):
         rows = samples[end - span : end]
-        rate = stats.error_rate(rows)
+        rate = seconds.error_rate(rows)
         if rate is not None and rate > limits.errors_stop:
             return f"more than {percent(limits.errors_stop)} of the requests failed for {span} s"
         if rows[0].t_s >= ramped_up_s and not any(s.completed for s in rows):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from harness import stats
-from harness.observation import Observation
+from harness.judge import seconds
+from harness.judge.observation import Observation
 
 
 def little_gap(seen: Observation) -> float | None:
@@ -23,12 +23,12 @@ def think_s(seen: Observation) -> float | None:
     rows = seen.window
     if rows and all(s.thinks is None for s in rows):
         return seen.think_time_s
-    return stats.mean_think_s(rows)
+    return seconds.mean_think_s(rows)
 
 
 def in_flight(seen: Observation) -> float | None:
     """Mean number of requests in flight in the window, by the generator or else by the balancer."""
-    counted = stats.mean_in_flight(seen.window)
+    counted = seconds.mean_in_flight(seen.window)
     at_balancer = seen.balancer.get("mean_in_flight")
     return counted if counted is not None or at_balancer is None else float(at_balancer)
 
@@ -37,7 +37,7 @@ def drift(seen: Observation) -> float | None:
     """Ln of the window's second half against its first (rule E10); None where one has no success."""
     rows = seen.window
     half = len(rows) // 2
-    first, second = stats.mean_rate(rows[:half]), stats.mean_rate(rows[len(rows) - half :])
+    first, second = seconds.mean_rate(rows[:half]), seconds.mean_rate(rows[len(rows) - half :])
     return math.log(second / first) if first and second else None
 
 
@@ -74,7 +74,7 @@ def generator_use(seen: Observation) -> float | None:
     used = sorted(s.busiest_cpu_s for s in seen.window if s.busiest_cpu_s is not None)
     if used:
         cap = seen.caps.get(seen.generators[0])
-        return stats.nearest_rank(used, 0.95) / (min(1.0, cap) if cap else 1.0)
+        return seconds.nearest_rank(used, 0.95) / (min(1.0, cap) if cap else 1.0)
     shares = []
     for host in seen.generators:
         rows = sorted(
@@ -82,7 +82,7 @@ def generator_use(seen: Observation) -> float | None:
         )
         cap = seen.caps.get(host)
         if rows and cap:
-            shares.append(stats.nearest_rank(rows, 0.95) / cap)
+            shares.append(seconds.nearest_rank(rows, 0.95) / cap)
     return max(shares, default=None)
 
 
@@ -98,7 +98,7 @@ def generator_host_use(seen: Observation) -> float | None:
     for machine in alone:
         rows = sorted(m.busy_cores / m.cores for m in seen.machines if m.machine == machine and in_window(seen, m.t_s))
         if rows:
-            shares.append(stats.nearest_rank(rows, 0.95))
+            shares.append(seconds.nearest_rank(rows, 0.95))
     return max(shares, default=None)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness import derived
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
+from harness.judge import figures
+from harness.judge.observation import Observation
 from harness.records.findings import Finding
 from harness.words import percent
 
 
 def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E12: equal shares where the method gives such, no retried request; and equal cost of a request."""
-    shares = derived.shares(seen)
+    shares = figures.shares(seen)
     if len(shares) > 1:
         even = 1 / len(shares)
         worst = max(shares, key=lambda name: abs(shares[name] - even))
@@ -42,7 +42,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             retried,
             0,
         )
-    slow = derived.slowest(seen)
+    slow = figures.slowest(seen)
     if slow is not None and slow[1] > limits.slow_server:
         spent = "slots" if seen.slots else "CPU"
         yield Finding(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness import derived, stats
-from harness.derived import generator_use, little_gap, think_s
 from harness.grid.thresholds import Thresholds
-from harness.observation import Observation
+from harness.judge import figures, seconds
+from harness.judge.figures import generator_use, little_gap, think_s
+from harness.judge.observation import Observation
 from harness.records.findings import Finding
 from harness.words import percent
 
@@ -21,7 +21,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     rows = seen.window
     if not rows or think_s(seen) is None:
         return
-    in_flight = stats.mean_in_flight(rows)
+    in_flight = seconds.mean_in_flight(rows)
     h = little_gap(seen) or 0.0
     for severity, limit in (("refuse", limits.loop_refuse), ("degrade", limits.loop_degrade)):
         if abs(h) > limit:
@@ -64,7 +64,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             use,
             limits.generator_cpu,
         )
-    host = derived.generator_host_use(seen)
+    host = figures.generator_host_use(seen)
     if host is not None and host > limits.generator_cpu:
         yield Finding(
             "E6",
@@ -79,7 +79,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """A late event loop sends late and stamps late."""
-    lag_s = derived.generator_lag_s(seen)
+    lag_s = figures.generator_lag_s(seen)
     if lag_s is None or seen.unloaded_s is None:
         return
     allowed_s = limits.lag_refuse * (seen.unloaded_s + seen.think_time_s)
@@ -105,7 +105,7 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E7: how near a trial came to what this generator can do on this path with no server behind it."""
-    rate = stats.mean_rate(seen.window)
+    rate = seconds.mean_rate(seen.window)
     if not seen.ceiling or rate is None:
         return
     share = rate / seen.ceiling
