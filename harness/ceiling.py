@@ -14,7 +14,7 @@ import requests
 
 from harness.errors import TrialFailed
 from harness.judge import seconds
-from harness.traffic import Bench, load_spec, play
+from harness.traffic.play import Bench, load_spec, play
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness import ceiling, engines, instrument, slow_motion, traffic
+from harness import ceiling, instrument, slow_motion
 from harness.deploy import host_limits, lab
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
@@ -18,6 +18,7 @@ from harness.grid.reading import Cell
 from harness.observe import containers
 from harness.observe import environment as provenance
 from harness.setting import Setting
+from harness.traffic import play, registry
 
 
 class Preparation:
@@ -43,7 +44,7 @@ class Preparation:
         self._tell = listener
         self._cancelled = cancelled
 
-    def run(self, reach: Reach) -> traffic.Bench:
+    def run(self, reach: Reach) -> play.Bench:
         """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
         found: dict[str, Any] = {}
         if self.setting.slow_motion is None:
@@ -51,10 +52,10 @@ class Preparation:
         self._share_out(found)
         self._deploy()
         reach.mend()
-        reader = containers.Probes(self._inventory, reach, engines.services(self.setting.grid, self._inventory))
-        engine = engines.connect(self.setting.grid, self._inventory, reach)
-        bench = traffic.Bench(self.setting.grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
-        traffic.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
+        reader = containers.Probes(self._inventory, reach, registry.services(self.setting.grid, self._inventory))
+        engine = registry.connect(self.setting.grid, self._inventory, reach)
+        bench = play.Bench(self.setting.grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
+        play.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if self.setting.lab is not None and not self._record.get("slow_motion"):
             bench = self._choose_speed(bench, found)
         if self.setting.grid.evidence.ceiling and not self._record.get("ceiling"):
@@ -96,7 +97,7 @@ class Preparation:
         self._deployment.set("lab_server_capacity", "")
         found["shares"] = cores
 
-    def _choose_speed(self, bench: traffic.Bench, found: dict[str, Any]) -> traffic.Bench:
+    def _choose_speed(self, bench: play.Bench, found: dict[str, Any]) -> play.Bench:
         """Find the speed that this machine can play where none is settled; what works with the new speed."""
         began = time.monotonic()
         if self.setting.slow_motion is not None:
@@ -112,7 +113,7 @@ class Preparation:
             self._tell(Said(sentence))
         return replace(bench, grid=self.setting.grid)
 
-    def _measure_ceiling(self, bench: traffic.Bench, prepared: dict[str, Any]) -> None:
+    def _measure_ceiling(self, bench: play.Bench, prepared: dict[str, Any]) -> None:
         began = time.monotonic()
         self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
         found = ceiling.measure(bench, self.setting.most_asked_per_s / self.setting.grid.evidence.ceiling_note)

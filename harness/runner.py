@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import plan, search, traffic, trial
+from harness import plan, search, trial
 from harness.ahead import Ahead
 from harness.deploy import asked, fleet
 from harness.deploy.ansible import Ansible
@@ -22,6 +22,7 @@ from harness.preparation import Preparation
 from harness.records.directory import FORMAT, TrialData, TrialRecord
 from harness.records.findings import Finding
 from harness.setting import Setting
+from harness.traffic import play
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class Study:
             "runs": [],
         }
 
-    def _prepare(self, reach: Reach) -> traffic.Bench:
+    def _prepare(self, reach: Reach) -> play.Bench:
         """Make everything ready; from here on the study is played at the speed that was found."""
         preparation = Preparation(
             self._root, self._setting, self._deployment, self._record, self._tell, self._cancelled
@@ -166,7 +167,7 @@ class Study:
         self._directory.write_json("study.json", self._record)
         return bench
 
-    def _one(self, bench: traffic.Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
+    def _one(self, bench: play.Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
         """Carry out and record one trial, whatever becomes of it."""
         position = self._plan.index(planned) + 1
         overhead: list[float] = []

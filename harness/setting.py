@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from harness import configuration, engines, plan, stopping
+from harness import configuration, plan, stopping
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
@@ -18,6 +18,7 @@ from harness.grid.schema import Grid
 from harness.judge import prediction
 from harness.plan import PlannedTrial
 from harness.records.directory import StudyDirectory
+from harness.traffic import registry
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     hosts = listening(grid, found)
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_credits(path, hosts)
-    engines.check(grid, hosts)
+    registry.check(grid, hosts)
     effective = configuration.effective(grid, hosts)
     directory = configuration.directory_for(results, grid, effective)
     setting = in_motion(Setting(grid, hosts, path, effective, directory, lab.of(grid, hosts), asked=answer))

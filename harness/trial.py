@@ -13,7 +13,7 @@ from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan import PlannedTrial
 from harness.records.directory import BalancerSample, TrialData, TrialRecord
-from harness.traffic import Bench, load_spec, play, verify
+from harness.traffic.play import Bench, load_spec, play, verify
 
 
 def run(

@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness import engines
 from harness.deploy.connections import Reach
-from harness.engines import ngrinder, perftest
-from harness.engines.base import EngineResult, LoadSpec
-from harness.engines.ngrinder import NgrinderEngine
 from harness.errors import EngineFailed
 from harness.records.directory import StudyDirectory
+from harness.traffic import registry
+from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.ngrinder.client import NgrinderEngine
+from harness.traffic.registry import ngrinder, perftest
 from tests.integration.conftest import ROOT, changed, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
 from tests.unit.test_grid import grid
@@ -46,7 +46,7 @@ def controller(deployed_fleet: Fleet, war: Path) -> Fleet:
 @pytest.fixture
 def engine(controller: Fleet, reach: Reach) -> NgrinderEngine:
     asked = grid(engine="ngrinder", vars={"ngrinder_war_file": "x"})
-    found = engines.connect(asked, controller.inventory, reach)
+    found = registry.connect(asked, controller.inventory, reach)
     assert isinstance(found, NgrinderEngine)
     return found
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from harness import engines, setting
+from harness import setting
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
 from harness.setting import Setting
+from harness.traffic import registry
 from tests.unit.test_grid import grid
 
 
@@ -24,7 +25,7 @@ def machines(**more: Any) -> Inventory:
 
 def test_ngrinder_needs_machines() -> None:
     with pytest.raises(BadInput, match="needs load generators that are machines, and those of inventory/x are"):
-        engines.check(grid(engine="ngrinder"), inventory(study_container_engine="local"))
+        registry.check(grid(engine="ngrinder"), inventory(study_container_engine="local"))
 
 
 @pytest.mark.parametrize(
@@ -37,13 +38,13 @@ def test_ngrinder_needs_machines() -> None:
 )
 def test_ngrinder_needs_its_war(variables: dict[str, str], words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        engines.check(grid(engine="ngrinder", vars=variables), machines())
+        registry.check(grid(engine="ngrinder", vars=variables), machines())
 
 
 def test_ngrinder_with_its_war_is_fine(tmp_path: Path) -> None:
     (tmp_path / "ngrinder.war").write_bytes(b"PK")
-    engines.check(grid(engine="ngrinder"), machines(ngrinder_war_file=str(tmp_path / "ngrinder.war")))
-    engines.check(grid(engine="locust"), inventory(study_container_engine="local"))
+    registry.check(grid(engine="ngrinder"), machines(ngrinder_war_file=str(tmp_path / "ngrinder.war")))
+    registry.check(grid(engine="locust"), inventory(study_container_engine="local"))
 
 
 def priced(tmp_path: Path, cost: str, **variables: Any) -> Setting:

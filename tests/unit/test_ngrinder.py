@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from harness.engines import sampling, script
-from harness.engines.base import LoadSpec
-from harness.engines.sampling import Row
 from harness.errors import EngineFailed
+from harness.traffic.engine import LoadSpec
+from harness.traffic.ngrinder.csv import Row
+from harness.traffic.registry import sampling, script
 from tests.unit.test_grid import grid
 
 HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"

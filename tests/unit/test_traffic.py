@@ -12,17 +12,17 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from harness import traffic
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
 from harness.grid.reading import Cell
+from harness.traffic import play
 from tests.unit.test_grid import grid
 
 ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
 
 
 @contextmanager
-def balancer(chosen: Callable[[], str], method: str) -> Iterator[traffic.Bench]:
+def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Bench]:
     """A bench whose balancer names the server that `chosen` gives for each request."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def balancer(chosen: Callable[[], str], method: str) -> Iterator[traffic.Bench]:
         grid=grid(request={"path": "/"}), inventory=Inventory("test", tuple(hosts)), reach=reach, wait=lambda _: None
     )
     try:
-        yield cast(traffic.Bench, bench)
+        yield cast(play.Bench, bench)
     finally:
         server.shutdown()
         server.server_close()
@@ -64,20 +64,20 @@ def test_rounds_follow_until_chance_has_reached_every_server(method: str) -> Non
     """Here the first two rounds reach one server alone."""
     first = itertools.chain([ADDRESSES[0]] * 6, iter(lambda: random.choice(ADDRESSES), None))  # noqa: S311 - no secret
     with balancer(lambda: next(first), method) as bench:
-        assert 0 < traffic.verify(bench, CELL, "trial") < 1
+        assert 0 < play.verify(bench, CELL, "trial") < 1
 
 
 def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traffic, "VERIFY_WITHIN_S", 0.5)
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.5)
     two = itertools.cycle(ADDRESSES[:2])
     with balancer(lambda: next(two), "random_two") as bench, pytest.raises(TrialFailed) as failed:
-        traffic.verify(bench, CELL, "trial")
+        play.verify(bench, CELL, "trial")
     assert str(failed.value).endswith("it answers: 10.0.0.1:8080, 10.0.0.2:8080")
 
 
 def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traffic, "VERIFY_WITHIN_S", 0.5)
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.5)
     many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
-            traffic.verify(bench, CELL, "trial")
+            play.verify(bench, CELL, "trial")

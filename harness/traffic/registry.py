@@ -12,8 +12,8 @@ from harness.grid.schema import Grid
 # Their clients take long to load, and a plan needs none.
 if TYPE_CHECKING:
     from harness.deploy.connections import Reach
-    from harness.engines.base import Engine
     from harness.observe.systemd import Service
+    from harness.traffic.engine import Engine
 
 
 def check(grid: Grid, inventory: Inventory) -> None:
@@ -42,12 +42,12 @@ def connect(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
     """A client of the engine that the grid names; raises BadInput where the inventory lacks its URL."""
     first = inventory.generator
     if grid.engine == "ngrinder":
-        from harness.engines.ngrinder import NgrinderEngine
+        from harness.traffic.ngrinder.client import NgrinderEngine
 
         folder = Path(first.need("study_ngrinder_credentials"))
         client = reach.http(first, "study_ngrinder_url", timeout=20.0)
         return NgrinderEngine(client, folder / "admin", len(inventory.generators))
-    from harness.engines.locust import LocustEngine
+    from harness.traffic.locust import LocustEngine
 
     return LocustEngine(reach.http(first, "study_engine_url", timeout=10.0))
 

@@ -13,7 +13,6 @@ import httpx
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
-from harness.engines.base import Engine, EngineResult, LoadSpec
 from harness.errors import EngineFailed, Interrupted, TrialFailed
 from harness.events import Listener, SecondSeen
 from harness.grid.reading import Cell
@@ -21,6 +20,7 @@ from harness.grid.schema import Grid
 from harness.judge import balancing, rules
 from harness.observe.containers import Probes
 from harness.records.directory import Sample
+from harness.traffic.engine import Engine, EngineResult, LoadSpec
 
 VERIFY_WITHIN_S = 10.0
 VERIFY_ROUNDS = 2

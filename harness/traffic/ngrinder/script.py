@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engines.base import LoadSpec
 from harness.errors import EngineFailed
+from harness.traffic.engine import LoadSpec
 
 THREADS_PER_PROCESS = 500
 MOST_PROCESSES = 10

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from harness.engines.base import EngineResult, LoadSpec
 from harness.errors import EngineFailed
 from harness.judge import seconds
 from harness.records.directory import Sample
+from harness.traffic.engine import EngineResult, LoadSpec
 
 
 class LocustEngine:

@@ -14,13 +14,13 @@ from typing import Any
 
 import httpx
 
-from harness.engines import sampling
-from harness.engines.base import EngineResult, LoadSpec
-from harness.engines.controller import Controller
-from harness.engines.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
-from harness.engines.script import render, split, wrong_with_validation
 from harness.errors import EngineFailed
 from harness.records.directory import Sample
+from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.ngrinder.api import Controller
+from harness.traffic.ngrinder.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
+from harness.traffic.ngrinder.script import render, split, wrong_with_validation
+from harness.traffic.registry import sampling
 
 # From the order to second 0. Every user says before it that it is there; where some are not, the load is started
 # again with twice the time, and once all were, later loads take what that took and a margin.

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
-from harness.engines.base import LoadSpec
-from harness.engines.controller import Controller
-from harness.engines.script import Split
 from harness.errors import EngineFailed
 from harness.records.directory import Sample
+from harness.traffic.engine import LoadSpec
+from harness.traffic.ngrinder.api import Controller
+from harness.traffic.ngrinder.script import Split
 
 SCRIPT = "scale-out/load.groovy"
 TEST_NAME = "scale-out"
