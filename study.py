@@ -31,8 +31,8 @@ from harness.errors import Interrupted, StudyError  # noqa: E402
 # What takes a tenth of a second to load is loaded by the command that uses it: help does without.
 if TYPE_CHECKING:
     from harness.console import Console
-    from harness.gains import Gain
     from harness.setting import Setting
+    from harness.summarise.gains import Gain
 
 SHOWN_CHANGES = 12
 app = typer.Typer(
@@ -157,7 +157,8 @@ def closing(console: "Console", setting: "Setting", interrupted: bool) -> int:
     if not directory.trials():
         console.say("nothing was measured")
         return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
-    from harness import cells, objectives  # scipy takes a second to load
+    from harness.summarise import objectives
+    from harness.summarise import summary as cells
 
     summary = cells.from_directory(directory)
     console.outcomes(list(directory.trials().values()))
@@ -180,7 +181,7 @@ def closing(console: "Console", setting: "Setting", interrupted: bool) -> int:
 
 def tell_instrument(console: "Console", setting: "Setting", gains: "Sequence[Gain]") -> None:
     """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
-    from harness import instrument
+    from harness.summarise import instrument
 
     study = setting.directory.read_json("study.json") or {}
     passed, text = instrument.judge(gains)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from harness.cells import grid_of
 from harness.deploy.connections import connect
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
+from harness.summarise.summary import grid_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, str(ROOT / "study.py")]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import blocks, intervals
+from harness.summarise import blocks, intervals
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 SECONDS = 17

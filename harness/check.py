@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from harness import search, stopping, tables
-from harness.cells import Summary, grid_of, summarise_records
+from harness import stopping
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory, TrialData, TrialRecord, digest
+from harness.summarise import saturation, tables
+from harness.summarise.summary import Summary, grid_of, summarise_records
 
 RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14", "E23")
 
@@ -89,9 +90,9 @@ def _identity(directory: StudyDirectory, study: Mapping[str, Any], grid: Grid) -
         if where in kept and directory.digest_of(where) != kept[where]
     ]
     yield _line("digest", wrong, f"{len(there)} trials are as they were recorded", "study.json, trials/*/*")
-    cells = {cell.slug: cell.by_name for cell in search.cells(grid, there)}
+    cells = {cell.slug: cell.by_name for cell in saturation.cells(grid, there)}
     if grid.search is not None:
-        cells |= {trial.cell.slug: trial.cell.by_name for trial in search.planned(grid, there)[0]}
+        cells |= {trial.cell.slug: trial.cell.by_name for trial in saturation.planned(grid, there)[0]}
     wrong = []
     for where, record in there.items():
         slug, _, name = where.partition("/")

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from harness import configuration, intervals
-from harness.cells import Summary, from_directory
+from harness import configuration
 from harness.errors import BadInput
-from harness.intervals import Interval
 from harness.records.directory import StudyDirectory
-from harness.summary import CellSummary
+from harness.summarise import intervals
+from harness.summarise.cell import CellSummary
+from harness.summarise.intervals import Interval
+from harness.summarise.summary import Summary, from_directory
 
 # Differences in these make throughputs incomparable, unless somebody wants to see just their effect.
 WEIGHTY = (

@@ -18,7 +18,7 @@ from harness.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, T
 from harness.records.directory import TrialRecord
 
 if TYPE_CHECKING:
-    from harness.gains import Gain
+    from harness.summarise.gains import Gain
 
 BARS = "▁▂▃▄▅▆▇█"
 STYLE = {"ok": "green", "degraded": "yellow", "refused": "red", "server_down": "red", "failed": "red"}

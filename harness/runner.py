@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import plan, search, trial
+from harness import plan, trial
 from harness.ahead import Ahead
 from harness.deploy import asked, fleet
 from harness.deploy.ansible import Ansible
@@ -22,6 +22,7 @@ from harness.preparation import Preparation
 from harness.records.directory import FORMAT, TrialData, TrialRecord
 from harness.records.findings import Finding
 from harness.setting import Setting
+from harness.summarise import saturation
 from harness.traffic import play
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ class Study:
         if decision is None and added and not added[0].repeat:
             self._tell(Step(f"search: {', '.join(trial.cell.slug for trial in added)}"))
         elif decision is None and added and added[0].repeat == 1:
-            for sentence in search.sentences(search.limits(self._grid, self._directory.trials())):
+            for sentence in saturation.sentences(saturation.limits(self._grid, self._directory.trials())):
                 self._tell(Said(sentence))
         elif decision is None and added:
             self._tell(Step(f"block {added[0].repeat} is added: the watched gains are not yet narrow enough"))

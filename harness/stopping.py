@@ -11,16 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import plan, search
+from harness import plan
 from harness.grid.amount import Repeats
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid
 from harness.plan import PlannedTrial
 from harness.records.directory import TrialRecord
+from harness.summarise import saturation
 from harness.words import percent
 
 if TYPE_CHECKING:
-    from harness.gains import Gain
+    from harness.summarise.gains import Gain
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,17 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
     """
     planned: list[PlannedTrial] = []
     if grid.search is not None:
-        planned, found = search.planned(grid, records)
+        planned, found = saturation.planned(grid, records)
         if not found:
             return planned, None
-    cells, rule = search.cells(grid, records), grid.repeats
+    cells, rule = saturation.cells(grid, records), grid.repeats
     planned += [trial for block in range(1, rule.min + 1) for trial in plan.block(cells, block, grid, kind)]
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
             return planned, None
-        from harness.cells import summarise_records  # numpy takes long to load, and a plan mostly ends before this
+        from harness.summarise.summary import (
+            summarise_records,  # numpy takes long to load, and a plan mostly ends before this
+        )
 
         so_far = {where: record for where, record in records.items() if record.repeat <= blocks}
         gains = summarise_records(grid, so_far).gains

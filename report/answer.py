@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from harness import effects
-from harness.cells import Summary
-from harness.effects import Effect
-from harness.gains import Gain, between
-from harness.summary import CellSummary
+from harness.summarise import effects
+from harness.summarise.cell import CellSummary
+from harness.summarise.effects import Effect
+from harness.summarise.gains import Gain, between
+from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.gains import Gain
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
+from harness.summarise.gains import Gain
 from report import format as text
 from report.parts import Table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from harness import objectives
-from harness.cells import Summary
+from harness.summarise import objectives
+from harness.summarise.summary import Summary
 from report import format as text
 from report.model import Report
 from report.parts import cell_name

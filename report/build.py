@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from harness import cells, tables
-from harness.cells import Summary, grid_of
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory, TrialData, TrialRecord
 from harness.records.files import replace
+from harness.summarise import summary as cells
+from harness.summarise import tables
+from harness.summarise.summary import Summary, grid_of
 from report import beside, figures, model, render
 from report.model import Report
 from report.parts import anchor, anchor_of

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from harness.cells import grid_of
 from harness.grid.schema import Level
 from harness.records.directory import StudyDirectory, TrialRecord
+from harness.summarise.summary import grid_of
 
 SAMPLES = pa.schema(
     [

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from harness.gains import Gain
 from harness.records.directory import Sample, TrialData
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
+from harness.summarise.gains import Gain
 from harness.words import load_name
 from report import format as text
 from report.parts import Chart, anchor, anchor_of, by_cell, link

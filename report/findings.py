@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import instrument, precision
-from harness.cells import Summary
-from harness.gains import Gain
-from harness.summary import CellSummary
+from harness.summarise import instrument, noise
+from harness.summarise.cell import CellSummary
+from harness.summarise.gains import Gain
+from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
 from report.parts import cell_name
@@ -114,7 +114,7 @@ def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
             share, where, help_ = 1 - share, "within trials", "helps"
         told.append(f"{text.percent(share)} of the variance lies {where}, where making them longer {help_}")
     if worst is not None:
-        needed = precision.blocks_for(worst, aim)
+        needed = noise.blocks_for(worst, aim)
         blocks = "more blocks than anybody measures" if needed is None else f"about {text.count(needed, 'block')}"
         told.append(f"±{text.percent(aim)} would take {blocks}")
     return "; ".join(told)

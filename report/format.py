@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from harness.intervals import Interval
+from harness.summarise.intervals import Interval
 
 NOTHING = "–"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.judge import seconds
 from harness.records.directory import TrialData
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
 from harness.words import load_name
 from report import format as text
 from report.figures import drawn, spread

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.records.directory import TrialData
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
 from report import format as text
 from report.parts import Table, anchor, by_cell, cell_name
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import blocks, instrument, scalability, search
-from harness.cells import Summary
 from harness.records.directory import TrialData
+from harness.summarise import blocks, instrument, saturation, scalability
+from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
 from report import place, validity
@@ -30,7 +30,7 @@ def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData])
         ("Images", _images(environment)),
         ("Kernel", _kernel(environment.get("kernel_settings", {}))),
         ("Lab", place.lab(study)),
-        ("Search", "; ".join(search.sentences(summary.limits))),
+        ("Search", "; ".join(saturation.sentences(summary.limits))),
         ("Scalability", _laws(summary)),
         ("Program", environment.get("git", "")),
         ("Time", _time(study, trials)),

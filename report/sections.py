@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.effects import Effect
-from harness.gains import Gain
 from harness.grid.thresholds import Thresholds, overridden
 from harness.records.directory import TrialData
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
+from harness.summarise.effects import Effect
+from harness.summarise.gains import Gain
 from harness.words import load_name
 from report import format as text
 from report.parts import Table, anchor, cell_name, link

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness import speed
-from harness.cells import Summary
 from harness.grid.thresholds import Thresholds
 from harness.judge.balancing import Balancing
 from harness.records.directory import TrialData, TrialRecord
+from harness.summarise import speed
+from harness.summarise.summary import Summary
 from report import format as text
 from report.parts import Table
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from harness import cells
-from harness.cells import Summary
 from harness.records.directory import TrialRecord
+from harness.summarise import summary as cells
+from harness.summarise.summary import Summary
 from report import answer, findings
 from tests.builders import record
 from tests.unit.test_grid import grid

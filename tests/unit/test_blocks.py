@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness import blocks, intervals
 from harness.grid.thresholds import Thresholds
+from harness.summarise import blocks, intervals
 
 LIMITS = Thresholds()
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import compare, instrument
-from harness.cells import from_directory
+from harness import compare
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
+from harness.summarise import instrument
+from harness.summarise.summary import from_directory
 from report import comparison
 from tests.builders import study
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import cells, objectives
-from harness.gains import Gain
 from harness.records.directory import StudyDirectory
+from harness.summarise import objectives
+from harness.summarise import summary as cells
+from harness.summarise.gains import Gain
 from tests.builders import record, study
 
 Rates = dict[tuple[int, int], list[float | None]]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness import scalability
+from harness.summarise import scalability
 
 
 def trials(rate: float, sigma: float, kappa: float, most: int, noise: float, seed: int) -> dict[int, list[float]]:

@@ -4,10 +4,12 @@ import csv
 
 import pytest
 
-from harness import cells, search, stopping, tables
+from harness import stopping
 from harness.grid.amount import Search
 from harness.grid.schema import Grid, Objectives
 from harness.records.directory import TrialRecord
+from harness.summarise import saturation, tables
+from harness.summarise import summary as cells
 from tests.builders import record
 from tests.unit.test_grid import grid
 
@@ -46,7 +48,7 @@ def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], l
 def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit in search.limits(study, records):
+    for limit in saturation.limits(study, records):
         low, high = limit.saturation.low, limit.saturation.high
         assert low is not None
         assert high is not None
@@ -101,32 +103,32 @@ def test_an_interrupted_search_goes_on_where_it_was() -> None:
 def test_objectives_have_a_largest_load_that_meets_them() -> None:
     study = searching(objectives={"p95": "1s"})
     records, _ = carried_out(study)
-    for limit in search.limits(study, records):
+    for limit in saturation.limits(study, records):
         assert limit.objectives is not None
         assert limit.objectives.low is not None
         assert limit.objectives.high is not None
         truth = limit.others["servers"] * CAPACITY * 3  # p95 is N / (m·µ) − Z
         assert limit.objectives.low <= truth <= limit.objectives.high
         assert limit.objectives.high - limit.objectives.low <= 0.05 * limit.objectives.high + 1
-    told = search.sentences(search.limits(study, records))
+    told = saturation.sentences(saturation.limits(study, records))
     assert "objectives are met up to" in told[0]
 
 
 def test_throughput_that_still_grows_at_the_end_of_the_span_is_said() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 50, "to": 300, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
-    limit = search.limits(study, records)[0]
+    limit = saturation.limits(study, records)[0]
     assert limit.saturation.high is None
-    assert "still grows" in search.sentences([limit])[0]
+    assert "still grows" in saturation.sentences([limit])[0]
 
 
 def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
     span = Search.model_validate(SPAN)
     seen = {users: probe(1, users) for users in (100, 200, 400)}
     seen[800] = record(1, 800, 0, None, outcome="server_down")
-    following = search.next_load(span, Objectives(), seen)
+    following = saturation.next_load(span, Objectives(), seen)
     assert following is None or following < 800
-    assert search.saturation(span, seen).high == 400
+    assert saturation.saturation(span, seen).high == 400
 
 
 def test_a_searching_grid_reads_back_from_json() -> None:

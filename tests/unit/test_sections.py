@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import cells
 from harness.grid.thresholds import Thresholds
 from harness.records.directory import StudyDirectory, TrialData
-from harness.summary import CellSummary, summarise
+from harness.summarise import summary as cells
+from harness.summarise.cell import CellSummary, summarise
 from report import article, latency, limits, validity
 from tests.builders import measured_study, study
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import cells, precision, speed
-from harness.cells import Summary
-from harness.gains import Gain
-from harness.intervals import Interval, t_quantile
 from harness.judge import figures
 from harness.records.directory import TrialRecord
+from harness.summarise import noise, speed
+from harness.summarise import summary as cells
+from harness.summarise.gains import Gain
+from harness.summarise.intervals import Interval, t_quantile
+from harness.summarise.summary import Summary
 from report import findings, method
 from tests.builders import observation, record
 from tests.unit.test_grid import grid
@@ -135,13 +136,13 @@ def gain(logs: list[float]) -> Gain:
 
 def test_blocks_are_counted_by_the_pairs_own_spread() -> None:
     logs = [0.55, 0.70, 0.62, 0.80, 0.58]
-    needed = precision.blocks_for(gain(logs), 0.05)
+    needed = noise.blocks_for(gain(logs), 0.05)
     assert needed is not None
     s = float(np.std(logs, ddof=1))
     assert t_quantile(needed - 1) * s / math.sqrt(needed) <= math.log(1.05)
     assert t_quantile(needed - 2) * s / math.sqrt(needed - 1) > math.log(1.05)
     assert 15 < needed < 25
-    assert precision.blocks_for(gain([0.0, 5.0, -5.0]), 0.05) is None
+    assert noise.blocks_for(gain([0.0, 5.0, -5.0]), 0.05) is None
 
 
 def test_what_would_narrow_the_intervals_is_told_by_the_data() -> None:

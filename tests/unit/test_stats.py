@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness import intervals
 from harness.judge import prediction, seconds
+from harness.summarise import intervals
 from tests.builders import samples
 
 

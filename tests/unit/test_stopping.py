@@ -1,9 +1,9 @@
 """Rule E16: enough is settled before the first trial, and the plan follows from what is recorded."""
 
 from harness import stopping
-from harness.cells import summarise_records
 from harness.grid.amount import Repeats
 from harness.records.directory import TrialRecord
+from harness.summarise.summary import summarise_records
 from tests.builders import record
 from tests.unit.test_grid import grid
 

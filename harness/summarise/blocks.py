@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
-from harness.intervals import Array, t_quantile
 from harness.records.findings import Finding
+from harness.summarise.intervals import Array, t_quantile
 from harness.words import percent
 
 MOST_TURNS, CLOSE = 10_000, 1e-12

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.intervals import Interval
+from harness.summarise.intervals import Interval
 
 TOPOLOGIES = 6
 MOST_SIGMA, MOST_KAPPA = 1.0, 1.0

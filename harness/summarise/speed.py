@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.gains import Gain
 from harness.grid.thresholds import Thresholds
 from harness.records.directory import TrialRecord
 from harness.records.findings import Finding
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
+from harness.summarise.gains import Gain
 
 FEWEST, LEAST = 4, 1e-6  # trials, and what must differ between them, for a correlation to be told
 

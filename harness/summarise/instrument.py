@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.gains import Gain
 from harness.grid.schema import Grid
 from harness.records.directory import digest
 from harness.records.files import replace
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
+from harness.summarise.gains import Gain
 from harness.words import percent
 
 LARGEST_ERROR = 0.015

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from harness.blocks import BlockModel
-from harness.gains import Gain
-from harness.intervals import t_quantile
 from harness.records.directory import TrialRecord
-from harness.summary import CellSummary
+from harness.summarise.blocks import BlockModel
+from harness.summarise.cell import CellSummary
+from harness.summarise.gains import Gain
+from harness.summarise.intervals import t_quantile
 
 MOST_BLOCKS = 1000
 

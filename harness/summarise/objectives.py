@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.cells import Summary
-from harness.gains import Gain
 from harness.grid.schema import Objectives
-from harness.summary import CellSummary
+from harness.summarise.cell import CellSummary
+from harness.summarise.gains import Gain
+from harness.summarise.summary import Summary
 from harness.words import load_name, percent
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import blocks, intervals
 from harness.grid.thresholds import Thresholds
-from harness.intervals import Interval
 from harness.judge import seconds, verdict
 from harness.records.directory import TrialRecord
+from harness.summarise import blocks, intervals
+from harness.summarise.intervals import Interval
 from harness.words import percent
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from harness.cells import Summary
+from harness.summarise.summary import Summary
 
 
 def cells_csv(summary: Summary) -> str:

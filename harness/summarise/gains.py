@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness import blocks, intervals
 from harness.grid.thresholds import Thresholds
-from harness.intervals import Interval
-from harness.summary import CellSummary, saturated
+from harness.summarise import blocks, intervals
+from harness.summarise.cell import CellSummary, saturated
+from harness.summarise.intervals import Interval
 from harness.words import load_name, percent, servers
 
 

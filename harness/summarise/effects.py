@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import intervals
 from harness.grid.schema import Grid, Level
-from harness.intervals import Interval
-from harness.summary import CellSummary
+from harness.summarise import intervals
+from harness.summarise.cell import CellSummary
+from harness.summarise.intervals import Interval
 
 OWN = ("servers", "vusers")
 

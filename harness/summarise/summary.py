@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness import blocks, intervals, precision, scalability, search, speed
 from harness.errors import BadInput
-from harness.gains import Gain, all_gains, at_saturation, together
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
-from harness.intervals import Interval
 from harness.records.directory import StudyDirectory, TrialRecord
 from harness.records.findings import Finding
-from harness.summary import CellSummary, saturated, summarise
+from harness.summarise import blocks, intervals, saturation, scalability, speed
+from harness.summarise import noise as precision
+from harness.summarise.cell import CellSummary, saturated, summarise
+from harness.summarise.gains import Gain, all_gains, at_saturation, together
+from harness.summarise.intervals import Interval
 from harness.words import load_name, percent
 
 
@@ -31,7 +32,7 @@ class Summary:
     laws: dict[str, scalability.Law] = field(default_factory=dict)  # by load (rule E19)
     between: float | None = None  # share of a trial's variance that lies between trials
     speed: speed.Speed | None = None  # of the machines (rule E22)
-    limits: list[search.Limit] = field(default_factory=list)  # of each topology, where the grid searches
+    limits: list[saturation.Limit] = field(default_factory=list)  # of each topology, where the grid searches
 
 
 def grid_of(study: dict[str, Any]) -> Grid:
@@ -62,7 +63,7 @@ def summarise_records(
         if not record.sentinel and record.repeat:
             by_cell.setdefault(where.split("/")[0], []).append(where)
     found = []
-    for cell in search.cells(grid, records):
+    for cell in saturation.cells(grid, records):
         wheres = by_cell.get(cell.slug, [])
         histograms = [latencies(w) for w in wheres if records[w].usable]
         found.append(summarise(cell.by_name, [records[w] for w in wheres], histograms, grid.evidence))
@@ -80,10 +81,10 @@ def summarise_records(
                 1.0,
             )
         )
-    own = [cell.by_name for cell in search.at_saturation(grid, records)]
+    own = [cell.by_name for cell in saturation.at_saturation(grid, records)]
     gains = all_gains(found, grid.evidence)
     gains += at_saturation([cell for cell in found if cell.cell in own], found, grid.evidence)
-    searched = search.limits(grid, records) if grid.search is not None else []
+    searched = saturation.limits(grid, records) if grid.search is not None else []
     machines = speed.of_trials(records)
     findings += speed.watch(machines, speed.widest(gains, found), grid.evidence)
     between = precision.between_share(noise, found, records)
