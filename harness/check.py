@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from harness import stopping
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
+from harness.plan import stopping
 from harness.records.directory import StudyDirectory, TrialData, TrialRecord, digest
 from harness.summarise import saturation, tables
 from harness.summarise.summary import Summary, grid_of, summarise_records

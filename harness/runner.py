@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import plan, trial
+from harness import trial
 from harness.ahead import Ahead
 from harness.deploy import asked, fleet
 from harness.deploy.ansible import Ansible
@@ -17,7 +17,8 @@ from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
-from harness.plan import PlannedTrial
+from harness.plan import order
+from harness.plan.order import PlannedTrial
 from harness.preparation import Preparation
 from harness.records.directory import FORMAT, TrialData, TrialRecord
 from harness.records.findings import Finding
@@ -195,7 +196,7 @@ class Study:
         self._directory.write_trial(planned.path, data)
         self._record.setdefault("digests", {})[planned.path] = self._directory.digest_of(planned.path)
         self._directory.write_json("study.json", self._record)
-        remaining_s = plan.estimate_s(self._grid, rest, self._setting.capacity_per_s)
+        remaining_s = order.estimate_s(self._grid, rest, self._setting.capacity_per_s)
         findings = tuple(Finding(**finding) for finding in data.record.findings)
         self._tell(TrialEnded(planned.path, data.record, findings, remaining_s))
         if rest and self._lease:

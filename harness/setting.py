@@ -9,14 +9,15 @@ from typing import Any
 
 import yaml
 
-from harness import configuration, plan, stopping
+from harness import configuration
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.grid.reading import check_servers, expand, load_grid
 from harness.grid.schema import Grid
 from harness.judge import prediction
-from harness.plan import PlannedTrial
+from harness.plan import order, stopping
+from harness.plan.order import PlannedTrial
 from harness.records.directory import StudyDirectory
 from harness.traffic import registry
 
@@ -55,13 +56,13 @@ class Setting:
     def left(self) -> list[PlannedTrial]:
         """Trials to measure: those without a record, and those that could not be carried out."""
         trials = self.directory.trials()
-        return plan.remaining(self.planned, {where for where, record in trials.items() if record.outcome != "failed"})
+        return order.remaining(self.planned, {where for where, record in trials.items() if record.outcome != "failed"})
 
     @property
     def most(self) -> list[PlannedTrial]:
         """Every trial there may be at most, for a budget."""
         cells, rule = expand(self.grid), self.grid.repeats
-        return [t for k in range(1, rule.max + 1) for t in plan.block(cells, k, self.grid, self.inventory.kind)]
+        return [t for k in range(1, rule.max + 1) for t in order.block(cells, k, self.grid, self.inventory.kind)]
 
     @property
     def capacity_per_s(self) -> float | None:
@@ -121,7 +122,7 @@ class Setting:
 
     def takes_s(self, trials: list[PlannedTrial]) -> float:
         """Seconds that these trials will take, with what comes before and after."""
-        return plan.estimate_s(self.grid, trials, self.capacity_per_s) + plan.FIXED_S
+        return order.estimate_s(self.grid, trials, self.capacity_per_s) + order.FIXED_S
 
     def cost_usd(self, takes_s: float) -> float | None:
         """What the hosts cost for so long, by their `study_usd_per_hour`; None where one has no price."""

@@ -11,7 +11,7 @@ from harness import readings
 from harness.judge import balancing, observation, seconds
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
-from harness.plan import PlannedTrial
+from harness.plan.order import PlannedTrial
 from harness.records.directory import BalancerSample, TrialData, TrialRecord
 from harness.traffic.play import Bench, load_spec, play, verify
 

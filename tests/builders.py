@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from harness import plan
 from harness.grid.reading import expand
 from harness.judge import seconds as stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
+from harness.plan import order as plan
 from harness.records.directory import BalancerSample, HostSample, Sample, StudyDirectory, TrialData, TrialRecord, digest
 from harness.summarise import summary as cells
 from harness.summarise import tables

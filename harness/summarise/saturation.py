@@ -15,7 +15,7 @@ from typing import Any
 from harness.grid.amount import Search
 from harness.grid.reading import Cell, expand
 from harness.grid.schema import Grid, Objectives
-from harness.plan import PlannedTrial
+from harness.plan.order import PlannedTrial
 from harness.records.directory import TrialRecord
 
 SATURATION = "at saturation"

@@ -13,7 +13,7 @@ ALLOWED = {
 }
 # Modules that do no I/O and read no clock.
 PURE = [
-    "harness/plan.py",
+    "harness/plan/order.py",
     "harness/judge/rules/__init__.py",
     "harness/judge/rules/series.py",
     "harness/judge/rules/generator.py",
@@ -28,7 +28,7 @@ PURE = [
     "harness/summarise/noise.py",
     "harness/summarise/scalability.py",
     "harness/summarise/speed.py",
-    "harness/stopping.py",
+    "harness/plan/stopping.py",
     "harness/judge/prediction.py",
     "harness/summarise/tables.py",
     "harness/judge/verdict.py",

@@ -4,9 +4,9 @@ import csv
 
 import pytest
 
-from harness import stopping
 from harness.grid.amount import Search
 from harness.grid.schema import Grid, Objectives
+from harness.plan import stopping
 from harness.records.directory import TrialRecord
 from harness.summarise import saturation, tables
 from harness.summarise import summary as cells

@@ -1,7 +1,7 @@
 """Rule E16: enough is settled before the first trial, and the plan follows from what is recorded."""
 
-from harness import stopping
 from harness.grid.amount import Repeats
+from harness.plan import stopping
 from harness.records.directory import TrialRecord
 from harness.summarise.summary import summarise_records
 from tests.builders import record

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import plan
 from harness.grid.amount import Repeats
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid
-from harness.plan import PlannedTrial
+from harness.plan import order
+from harness.plan.order import PlannedTrial
 from harness.records.directory import TrialRecord
 from harness.summarise import saturation
 from harness.words import percent
@@ -67,7 +67,7 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
         if not found:
             return planned, None
     cells, rule = saturation.cells(grid, records), grid.repeats
-    planned += [trial for block in range(1, rule.min + 1) for trial in plan.block(cells, block, grid, kind)]
+    planned += [trial for block in range(1, rule.min + 1) for trial in order.block(cells, block, grid, kind)]
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
             return planned, None
@@ -80,7 +80,7 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
         decision = decide(rule, rule.target(kind), blocks, gains)
         if not decision.go_on:
             break
-        planned += plan.block(_cells_of(cells, watched(gains)), blocks + 1, grid, kind)
+        planned += order.block(_cells_of(cells, watched(gains)), blocks + 1, grid, kind)
     return planned, decision
 
 
