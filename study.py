@@ -31,7 +31,7 @@ from harness.errors import Interrupted, StudyError  # noqa: E402
 # What takes a tenth of a second to load is loaded by the command that uses it: help does without.
 if TYPE_CHECKING:
     from harness.console import Console
-    from harness.setting import Setting
+    from harness.study.setup import Setting
     from harness.summarise.gains import Gain
 
 SHOWN_CHANGES = 12
@@ -81,7 +81,7 @@ def run(
     if context.invoked_subcommand is not None:
         return
     from harness.console import Console
-    from harness.setting import resolve
+    from harness.study.setup import resolve
 
     console = Console(as_json)
     setting = resolve(ROOT, results, grid, other_inventory)
@@ -105,8 +105,8 @@ def measure(console: "Console", setting: "Setting", interrupts: Interrupts) -> i
         console.say(f"all {len(setting.planned)} trials are measured; nothing to do")
         return 0
     from commands.live import Live
-    from harness import runner
     from harness.deploy import readiness
+    from harness.study import runner
 
     readiness.prepare(ROOT, console.say)
     log_to(setting.directory.path / "log" / "study.log")
@@ -116,7 +116,7 @@ def measure(console: "Console", setting: "Setting", interrupts: Interrupts) -> i
 
 def tell_change(console: "Console", setting: "Setting") -> None:
     """Say what changed when this configuration starts a new directory beside an older one."""
-    from harness.setting import what_changed
+    from harness.study.setup import what_changed
 
     found = what_changed(setting)
     if found is None:
@@ -200,7 +200,7 @@ def plan_command(
     """Show cells, order and estimated time; touch nothing."""
     from harness.console import Console, clock, trials
     from harness.grid.reading import expand
-    from harness.setting import resolve
+    from harness.study.setup import resolve
 
     console = Console(as_json)
     setting = resolve(ROOT, results, grid, other_inventory)

@@ -65,9 +65,9 @@ def check(directory: Directory, as_json: JsonOption = False) -> None:
     """Recompute every figure and rule of a study from its raw files; exit code 1 when one differs."""
     from dataclasses import asdict
 
-    from harness import check as checking
     from harness.console import Console
     from harness.records.directory import StudyDirectory
+    from harness.study import check as checking
 
     console = Console(as_json)
     lines = checking.check(StudyDirectory(directory))
@@ -92,10 +92,10 @@ def compare(
     """
     from dataclasses import asdict
 
-    from harness import compare as comparing
     from harness.console import Console
     from harness.records.directory import StudyDirectory
     from harness.records.files import replace
+    from harness.study import compare as comparing
     from report import comparison
 
     if len(directories) < 2:

@@ -15,12 +15,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
+from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
 from report import beside
 
 if TYPE_CHECKING:
     from harness.console import Console
-    from harness.setting import Setting
+    from harness.study.setup import Setting
 
 ROOT = Path(__file__).resolve().parent.parent
 AHEAD_S = 2.0  # before a window: a second is told a second late

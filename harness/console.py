@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from harness.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.records.directory import TrialRecord
+from harness.study.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 
 if TYPE_CHECKING:
     from harness.summarise.gains import Gain

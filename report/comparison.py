@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from harness.compare import Comparison
+from harness.study.compare import Comparison
 from harness.words import load_name, servers
 from report import format as text
 from report.render import TEMPLATES, stylesheet

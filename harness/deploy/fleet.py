@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
-from harness.events import Listener, Said
+from harness.study.events import Listener, Said
 
 LEASE_S = 3600.0  # how long a machine stays after the study was last heard of
 EVERY_S = 600.0

@@ -14,12 +14,12 @@ import httpx
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
 from harness.errors import EngineFailed, Interrupted, TrialFailed
-from harness.events import Listener, SecondSeen
 from harness.grid.reading import Cell
 from harness.grid.schema import Grid
 from harness.judge import balancing, rules
 from harness.observe.containers import Probes
 from harness.records.directory import Sample
+from harness.study.events import Listener, SecondSeen
 from harness.traffic.engine import Engine, EngineResult, LoadSpec
 
 VERIFY_WITHIN_S = 10.0

@@ -10,11 +10,11 @@ import yaml
 
 from harness.deploy import asked, asking, description, inventory_files
 from harness.errors import BadInput
-from harness.events import Said
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
-from harness.runner import Study
-from harness.setting import Setting
+from harness.study.events import Said
+from harness.study.runner import Study
+from harness.study.setup import Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """#!/usr/bin/env python3

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness import check
 from harness.records.directory import StudyDirectory
+from harness.study import check
 from tests.builders import measured_study
 
 FIRST = "trials/servers-1_vusers-2000/r1"

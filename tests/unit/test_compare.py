@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import compare
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
+from harness.study import compare
 from harness.summarise import instrument
 from harness.summarise.summary import from_directory
 from report import comparison

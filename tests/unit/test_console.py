@@ -6,8 +6,8 @@ import pytest
 
 from harness import console
 from harness.console import Console
-from harness.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.records.findings import Finding
+from harness.study.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 from tests.builders import record, samples
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness import setting
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
-from harness.setting import Setting
+from harness.study import setup
+from harness.study.setup import Setting
 from harness.traffic import registry
 from tests.unit.test_grid import grid
 
@@ -53,11 +53,11 @@ def priced(tmp_path: Path, cost: str, **variables: Any) -> Setting:
 
 
 def test_a_plan_that_is_too_dear_is_refused(tmp_path: Path) -> None:
-    setting.check_budget("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
+    setup.check_budget("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
     with pytest.raises(BadInput, match=r"grid.yaml:9: budget: the plan costs .* USD, the budget is 1.00 USD"):
-        setting.check_budget("grid.yaml:9", priced(tmp_path, "1 USD", study_usd_per_hour=100))
+        setup.check_budget("grid.yaml:9", priced(tmp_path, "1 USD", study_usd_per_hour=100))
 
 
 def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a host of inventory/x has no study_usd_per_hour"):
-        setting.check_budget("grid.yaml:9", priced(tmp_path, "1 USD"))
+        setup.check_budget("grid.yaml:9", priced(tmp_path, "1 USD"))

@@ -7,15 +7,15 @@ from typing import Any, cast
 import pytest
 from jinja2 import Environment
 
-from harness import configuration
 from harness.deploy import fleet
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
-from harness.events import Said
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
-from harness.runner import Study
-from harness.setting import Setting
+from harness.study import identity
+from harness.study.events import Said
+from harness.study.runner import Study
+from harness.study.setup import Setting
 from report import method, place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ def record(tmp_path: Path, inventory: Inventory) -> dict[str, Any]:
             "request": {"path": "/predict"},
         }
     )
-    effective = configuration.effective(grid, inventory)
+    effective = identity.effective(grid, inventory)
     setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), slow_motion=1.0)
     study = Study(ROOT, setting, lambda _: None, lambda: False)
     return {**study._new_record(), "rented": fleet.rented(inventory)}

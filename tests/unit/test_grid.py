@@ -8,7 +8,7 @@ import yaml
 from harness.grid import units
 from harness.grid.reading import expand
 from harness.grid.schema import Grid
-from harness.setting import resolve, role_variables
+from harness.study.setup import resolve, role_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = {

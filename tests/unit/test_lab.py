@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from harness import slow_motion
 from harness.deploy import deployment, lab, readiness, yardstick
 from harness.deploy.ansible import Ansible
 from harness.deploy.inventory import Host, Inventory
@@ -15,6 +14,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import rules, verdict
 from harness.judge.observation import Observation
 from harness.records.findings import Finding
+from harness.study import slow_motion
 from harness.summarise import summary
 from tests.builders import observation
 from tests.unit.test_grid import grid

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from commands.live import Live
-from harness.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
 from harness.records.directory import Sample, StudyDirectory
+from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
 from report import beside
 from report.live import Writer
 from tests.builders import record, study

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import configuration
 from harness.errors import BadInput, CannotRun
 from harness.records.directory import BalancerSample, HostSample, StudyDirectory, TrialData, digest
+from harness.study import identity
 from tests.builders import record, samples
 
 
@@ -95,6 +95,6 @@ def test_a_second_process_is_kept_out_and_a_dead_one_holds_nothing(tmp_path: Pat
 
 def test_differences_between_configurations_are_told_by_key() -> None:
     before, after = {"grid": {"repeats": 3, "name": "a"}}, {"grid": {"repeats": 5, "name": "a"}}
-    assert configuration.differences(before, after) == ["grid.repeats: 3 → 5"]
+    assert identity.differences(before, after) == ["grid.repeats: 3 → 5"]
     assert digest(before) != digest(after)
     assert digest(before) == digest({"grid": {"name": "a", "repeats": 3}})

@@ -12,8 +12,8 @@ import pypdfium2
 import pytest
 
 from benchmarks.sample import GOLDEN, ROOT, SCALE, unpack
-from harness import check
 from harness.records.directory import StudyDirectory
+from harness.study import check
 from report import build, render
 from report import printed as paper
 from report.model import Report

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.ahead import Ahead
 from harness.deploy import deployment as deploying
 from harness.deploy.ansible import Ansible, Playbook
 from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
 from harness.grid.reading import Cell, load_grid
+from harness.study.ahead import Ahead
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = load_grid(ROOT / "grids" / "smoke.yaml", frozenset({"lab_server_capacity"}))[0]

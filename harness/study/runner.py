@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import trial
-from harness.ahead import Ahead
 from harness.deploy import asked, fleet
 from harness.deploy.ansible import Ansible
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
-from harness.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.plan import order
 from harness.plan.order import PlannedTrial
-from harness.preparation import Preparation
 from harness.records.directory import FORMAT, TrialData, TrialRecord
 from harness.records.findings import Finding
-from harness.setting import Setting
+from harness.study import trial
+from harness.study.ahead import Ahead
+from harness.study.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.study.preparation import Preparation
+from harness.study.setup import Setting
 from harness.summarise import saturation
 from harness.traffic import play
 

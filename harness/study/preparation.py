@@ -9,15 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness import ceiling, slow_motion
 from harness.deploy import host_limits, lab
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
-from harness.events import Doing, Listener, Said, Step
 from harness.grid.reading import Cell
 from harness.observe import containers
 from harness.observe import environment as provenance
-from harness.setting import Setting
+from harness.study import ceiling, slow_motion
+from harness.study.events import Doing, Listener, Said, Step
+from harness.study.setup import Setting
 from harness.summarise import instrument
 from harness.traffic import play, registry
 

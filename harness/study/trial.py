@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from harness import readings
 from harness.judge import balancing, observation, seconds
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
 from harness.records.directory import BalancerSample, TrialData, TrialRecord
+from harness.study import readings
 from harness.traffic.play import Bench, load_spec, play, verify
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from harness import configuration
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
@@ -19,6 +18,7 @@ from harness.judge import prediction
 from harness.plan import order, stopping
 from harness.plan.order import PlannedTrial
 from harness.records.directory import StudyDirectory
+from harness.study import identity as configuration
 from harness.traffic import registry
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from harness import configuration
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
+from harness.study import identity
 from harness.summarise import intervals
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
@@ -82,7 +82,7 @@ def compare(first: Study, later: Study) -> Comparison:
     if first.said.get("kind") != later.said.get("kind"):
         reasons.append(f"kind of hosts: {first.said.get('kind')} → {later.said.get('kind')}")
     differences = []
-    for line in configuration.differences(first.said["configuration"], later.said["configuration"]):
+    for line in identity.differences(first.said["configuration"], later.said["configuration"]):
         what = line.partition(": ")[0]
         if what.startswith(("grid.load", "grid.request", "grid.engine", "grid.evidence")):
             reasons.append(line.removeprefix("grid."))
