@@ -17,7 +17,8 @@ from pathlib import Path
 import pypdf
 
 from benchmarks.speed import PROGRAM, timed
-from harness.records.directory import StudyDirectory, TrialData
+from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialData
 
 SECONDS, REPEATS, TOPOLOGIES = 60, 5, 10
 

@@ -17,7 +17,7 @@ import psutil
 from harness.deploy.connections import connect
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
-from harness.summarise.summary import grid_of
+from harness.records.study import grid_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, str(ROOT / "study.py")]

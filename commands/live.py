@@ -19,7 +19,7 @@ from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, Tr
 from report import beside
 
 if TYPE_CHECKING:
-    from harness.console import Console
+    from commands.console import Console
     from harness.study.setup import Setting
 
 ROOT = Path(__file__).resolve().parent.parent

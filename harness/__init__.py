@@ -19,4 +19,16 @@ outcome         what became of a trial: ok, degraded, server_down, refused (an e
                 broken), failed (could not be carried out)
 verdict         what limited a cell: users, server, balancer, generator, network, unknown
 finding         an evidence rule that spoke: figure, threshold, severity, cause, next step
+
+The way of the data is the list of packages; each may import those before it:
+
+grid       a file → frozen types → cells
+records    what is on disk, typed
+deploy     hosts, ways to them, what is brought there
+observe    what hosts say
+judge      one trial: evidence rules and verdict
+traffic    who plays the users
+summarise  many trials: cells, gains, what may be said
+plan       what is measured next
+study      one study, carried out
 """

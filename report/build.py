@@ -6,11 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.records.directory import StudyDirectory, TrialData, TrialRecord
+from harness.records.directory import StudyDirectory
 from harness.records.files import replace
+from harness.records.study import grid_of
+from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise import tables
-from harness.summarise.summary import Summary, grid_of
+from harness.summarise.summary import Summary
 from report import beside, figures, model, render
 from report.model import Report
 from report.parts import anchor, anchor_of

@@ -11,8 +11,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from harness.grid.schema import Level
-from harness.records.directory import StudyDirectory, TrialRecord
-from harness.summarise.summary import grid_of
+from harness.records.directory import StudyDirectory
+from harness.records.study import grid_of
+from harness.records.trial import TrialRecord
 
 SAMPLES = pa.schema(
     [

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from harness.records.directory import Sample, TrialData
+from harness.records.series import Sample
+from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain
 from harness.words import load_name

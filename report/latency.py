@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.judge import seconds
-from harness.records.directory import TrialData
+from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.words import load_name
 from report import format as text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.records.directory import TrialData
+from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from report import format as text
 from report.parts import Table, anchor, by_cell, cell_name

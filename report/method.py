@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.records.directory import TrialData
+from harness.records.trial import TrialData
 from harness.summarise import blocks, instrument, saturation, scalability
 from harness.summarise.summary import Summary
 from harness.words import load_name

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from harness.records.directory import TrialData
+from harness.records.study import written_grid
+from harness.records.trial import TrialData
 from harness.summarise import effects
-from harness.summarise.summary import Summary, written_grid
+from harness.summarise.summary import Summary
 from report import answer, article, figures, findings, latency, limits, method, place, progress, sections, validity
 from report import format as text
 from report.parts import Chart, Table

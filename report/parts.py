@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.grid.reading import Cell
-from harness.records.directory import TrialData
+from harness.grid.cell import Cell
+from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.words import load_name
 from report import format as text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.records.directory import TrialData
+from harness.records.trial import TrialData
 from report import format as text
 
 SHOWN = 6  # trials to come

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.grid.thresholds import Thresholds, overridden
-from harness.records.directory import TrialData
+from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
 from harness.summarise.gains import Gain

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.grid.thresholds import Thresholds
 from harness.judge.balancing import Balancing
-from harness.records.directory import TrialData, TrialRecord
+from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import speed
 from harness.summarise.summary import Summary
 from report import format as text

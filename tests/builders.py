@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from harness.grid.reading import expand
+from harness.grid.cell import expand
 from harness.judge import seconds as stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
 from harness.plan import order as plan
-from harness.records.directory import BalancerSample, HostSample, Sample, StudyDirectory, TrialData, TrialRecord, digest
-from harness.summarise import summary as cells
+from harness.records.directory import StudyDirectory, digest
+from harness.records.series import BalancerSample, HostSample, Sample
+from harness.records.trial import TrialData, TrialRecord
+from harness.study import measured
 from harness.summarise import tables
 from tests.unit.test_grid import grid
 
@@ -198,7 +200,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
             "runs": [],
         },
     )
-    summary = cells.from_directory(directory)
+    summary = measured.from_directory(directory)
     (directory.path / "cells.csv").write_text(tables.cells_csv(summary))
     (directory.path / "gains.csv").write_text(tables.gains_csv(summary))
     return directory

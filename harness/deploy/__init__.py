@@ -1,1 +1,1 @@
-"""TODO."""
+"""Hosts, the ways to them, and what is brought there."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
-from harness.study.events import Listener, Said
 
 LEASE_S = 3600.0  # how long a machine stays after the study was last heard of
 EVERY_S = 600.0
@@ -37,12 +36,12 @@ class Lease:
         self,
         inventory: Inventory,
         reach: Reach,
-        tell: Listener,
+        warn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hosts = [host for host in inventory.hosts if host.variables.get("study_end_command")]
         self._reach = reach
-        self._tell = tell
+        self._warn = warn
         self._clock = clock
         self._last: float | None = None
         self._warned = False
@@ -72,7 +71,7 @@ class Lease:
 
     def _say(self, words: str) -> None:
         self._warned = True
-        self._tell(Said(f"{words}; what is measured by then is kept, and the same command goes on later", warning=True))
+        self._warn(f"{words}; what is measured by then is kept, and the same command goes on later")
 
     def _ask(self, host: Host, wanted_s: float) -> float | None:
         """Seconds that the machine has left now; None when it did not say."""

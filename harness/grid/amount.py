@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from harness.grid.thresholds import Share
+from harness.grid.types import Part, Share
 
 MOST_USERS = 50_000
 MOST_REPEATS = 100
-
-
-class Part(BaseModel):
-    """Frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Search(Part):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -15,43 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
 from harness.grid.amount import MOST_USERS
+from harness.grid.cell import OWN_FACTORS, expand
 from harness.grid.schema import MOST_CELLS, Grid, Level, check_count
 from harness.grid.yamlfile import Document, Path_, load
-
-OWN_FACTORS = ("servers", "vusers")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One combination of levels, in the order of the grid's factors."""
-
-    levels: tuple[tuple[str, Level], ...]
-
-    @property
-    def by_name(self) -> dict[str, Level]:
-        """Factor → level."""
-        return dict(self.levels)
-
-    @property
-    def servers(self) -> int:
-        """How many servers take part."""
-        return int(self.by_name["servers"])
-
-    @property
-    def vusers(self) -> int:
-        """How many virtual users send requests."""
-        return int(self.by_name["vusers"])
-
-    @property
-    def variables(self) -> dict[str, Level]:
-        """Levels of role variables."""
-        return {name: level for name, level in self.levels if name not in OWN_FACTORS}
-
-    @property
-    def slug(self) -> str:
-        """A name for files and links: letters, digits, dot, dash and underscore."""
-        text = "_".join(f"{name}-{level}" for name, level in self.levels)
-        return "".join(c if c.isalnum() or c in ".-_" else "-" for c in text)
 
 
 def load_grid(
@@ -152,19 +117,6 @@ class _Checker:
                 check_count(name, level, MOST_USERS if name == "vusers" else 1000)
             except ValueError as error:
                 self.note(where, f"include: {error}")
-
-
-def expand(grid: Grid) -> list[Cell]:
-    """Product of the factors, minus `exclude`, plus `include`; each cell once, in a stable order."""
-    names = list(grid.factors)
-    product = (Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values()))
-    kept = [cell for cell in product if not any(_matches(cell, partial) for partial in grid.exclude)]
-    added = [Cell(tuple((name, partial[name]) for name in names)) for partial in grid.include]
-    return list(dict.fromkeys([*kept, *added]))
-
-
-def _matches(cell: Cell, partial: dict[str, Level]) -> bool:
-    return bool(partial) and all(cell.by_name[name] == level for name, level in partial.items())
 
 
 def check_servers(path: Path, grid: Grid, document: Document, available: int) -> None:

@@ -14,8 +14,9 @@ from pydantic import (
 )
 
 from harness.grid import units
-from harness.grid.amount import MOST_USERS, Part, Repeats, Search, as_repeats, plain_repeats
-from harness.grid.thresholds import Count, Duration, Share, Thresholds
+from harness.grid.amount import MOST_USERS, Repeats, Search, as_repeats, plain_repeats
+from harness.grid.thresholds import Thresholds
+from harness.grid.types import Count, Duration, Part, Share
 
 Level = bool | int | float | str
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from harness.grid.schema import Grid
 from harness.judge import figures, moments, observation, rules, seconds, verdict
-from harness.records.directory import TrialData, TrialRecord
+from harness.records.trial import TrialData, TrialRecord
 
 
 def assess(data: TrialData, grid: Grid) -> TrialRecord:

@@ -10,7 +10,8 @@ from typing import Any
 from harness.grid.schema import Grid
 from harness.judge import seconds as stats
 from harness.judge.balancing import Balancing
-from harness.records.directory import HostSample, MachineSample, Sample, TrialData
+from harness.records.series import HostSample, MachineSample, Sample
+from harness.records.trial import TrialData
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from harness.records.directory import Sample
 from harness.records.histogram import Histogram
+from harness.records.series import Sample
 
 
 def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample]:

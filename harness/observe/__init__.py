@@ -1,1 +1,1 @@
-"""TODO."""
+"""What hosts say of themselves while a load runs, and after it."""

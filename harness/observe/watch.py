@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.deploy.inventory import Host
 from harness.observe.containers import Probes
-from harness.records.directory import HostSample, MachineSample
+from harness.records.series import HostSample, MachineSample
 
 NETWORK_AFTER_S = 1.0
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from harness.grid.reading import Cell
+from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 
 # Seconds between two loads: a switch of topology, its check, and collecting. Measured on the lab.

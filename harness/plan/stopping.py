@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.grid.amount import Repeats
-from harness.grid.reading import Cell
+from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.plan import order
 from harness.plan.order import PlannedTrial
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise import saturation
 from harness.words import percent
 
@@ -63,7 +63,8 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
     """
     planned: list[PlannedTrial] = []
     if grid.search is not None:
-        planned, found = saturation.planned(grid, records)
+        probes, found = saturation.planned(grid, records)
+        planned += [PlannedTrial(cell, 0) for cell in probes]
         if not found:
             return planned, None
     cells, rule = saturation.cells(grid, records), grid.repeats

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is on disk: trials, their series, studies; written whole or not at all, read tolerantly."""

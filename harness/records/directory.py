@@ -1,8 +1,4 @@
-"""Records on disk: their types, atomic writes, the lock, tolerant reads.
-
-Column names are a contract within a format version: more may follow, none is renamed. A value that
-does not exist is an empty field, never 0.
-"""
+"""A study's directory: written whole or not at all, locked, and read tolerantly."""
 
 from __future__ import annotations
 
@@ -13,120 +9,13 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, CannotRun
 from harness.records.files import read_csv, replace, sync, write_csv, write_synced
-
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One second of one trial. `completed` are successes; `users` and `in_flight` are means over it.
-
-    What an engine does not count is None: nGrinder knows neither requests in flight nor think times.
-    """
-
-    t_s: int
-    completed: int
-    failed: int
-    users: float
-    in_flight: float | None
-    mean_ms: float | None
-    think_s: float | None  # think times drawn in this second, summed
-    thinks: int | None
-    busiest_cpu_s: float | None  # processor seconds of the busiest generator process
-    lag_ms: float | None  # largest delay of the generator's event loop
-
-
-@dataclass(frozen=True)
-class HostSample:
-    """One host's container in one second: cores used, share of periods throttled, memory."""
-
-    t_s: float
-    host: str
-    cpu_cores: float
-    throttled_share: float | None
-    memory_mb: float
-
-
-@dataclass(frozen=True)
-class MachineSample:
-    """One machine in one second: cores it has, cores busy with anything, share that the hypervisor took.
-
-    `offset_s` is how far its clock is ahead of the study's; `conntrack_share` how full its table of
-    connections is, None where it keeps none.
-    """
-
-    t_s: float
-    machine: str
-    cores: int
-    busy_cores: float
-    steal_share: float
-    load: float
-    conntrack_share: float | None
-    offset_s: float
-
-
-@dataclass(frozen=True)
-class BalancerSample:
-    """Requests that one server answered with one status in one second, by the balancer's log."""
-
-    t_s: int
-    server: str
-    status: str
-    requests: int
-
-
-@dataclass
-class TrialRecord:
-    """trial.json. Sections are plain data, so that what a later version adds is kept when read."""
-
-    id: str
-    cell: dict[str, Any]
-    repeat: int
-    block_position: int
-    started_at: str
-    outcome: str
-    cause: str = ""
-    window: dict[str, float] = field(default_factory=dict)
-    tps_mean: float | None = None
-    tps_peak: float | None = None
-    error_rate: float | None = None
-    latency_ms: dict[str, float | None] = field(default_factory=dict)
-    latency_source: str = "generator"
-    unloaded_ms: float | None = None
-    load_s: float | None = None
-    overhead_s: float | None = None
-    counters: dict[str, Any] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    verdict: dict[str, Any] = field(default_factory=dict)
-    hosts: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    sentinel: bool = False
-    format: int = FORMAT
-
-    @property
-    def usable(self) -> bool:
-        """Whether its throughput counts."""
-        return self.outcome in ("ok", "degraded") and self.tps_mean is not None
-
-
-@dataclass(frozen=True)
-class TrialData:
-    """A trial's record with its series."""
-
-    record: TrialRecord
-    samples: list[Sample]
-    hosts: list[HostSample]
-    balancer: list[BalancerSample]
-    latencies: str = ""
-    machines: list[MachineSample] = field(default_factory=list)
-    ended_at: float | None = None  # Unix time at which the load was over, not recorded
+from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
+from harness.records.trial import FORMAT, TrialData, TrialRecord, read_record
 
 
 class StudyDirectory:
@@ -235,15 +124,6 @@ class StudyDirectory:
             return (self.path / "trials" / where / "latency.hgrm").read_text(encoding="ascii").strip()
         except FileNotFoundError:
             return ""
-
-
-def read_record(file: Path, said: dict[str, Any]) -> TrialRecord:
-    """A trial's record; unknown keys of a later version are left out, missing ones are an error."""
-    known = {f.name for f in dataclasses.fields(TrialRecord)}
-    try:
-        return TrialRecord(**{key: value for key, value in said.items() if key in known})
-    except TypeError as error:
-        raise BadInput(f"{file}: not a trial's record: {error}") from None
 
 
 def digest(data: object) -> str:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""One study carried out: all of the other packages together."""

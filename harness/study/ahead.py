@@ -7,7 +7,7 @@ import threading
 import time
 
 from harness.deploy.deployment import Deployment
-from harness.grid.reading import Cell
+from harness.grid.cell import Cell
 from harness.grid.schema import Load
 
 LOOK_EVERY_S = 0.02

@@ -14,7 +14,8 @@ import requests
 
 from harness.errors import TrialFailed
 from harness.judge import seconds
-from harness.traffic.play import Bench, load_spec, play
+from harness.study.bench import Bench
+from harness.traffic.play import load_spec, play
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0

@@ -15,9 +15,11 @@ from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.plan import stopping
-from harness.records.directory import StudyDirectory, TrialData, TrialRecord, digest
+from harness.records.directory import StudyDirectory, digest
+from harness.records.study import grid_of
+from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import saturation, tables
-from harness.summarise.summary import Summary, grid_of, summarise_records
+from harness.summarise.summary import Summary, summarise_records
 
 RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14", "E23")
 
@@ -92,7 +94,7 @@ def _identity(directory: StudyDirectory, study: Mapping[str, Any], grid: Grid) -
     yield _line("digest", wrong, f"{len(there)} trials are as they were recorded", "study.json, trials/*/*")
     cells = {cell.slug: cell.by_name for cell in saturation.cells(grid, there)}
     if grid.search is not None:
-        cells |= {trial.cell.slug: trial.cell.by_name for trial in saturation.planned(grid, there)[0]}
+        cells |= {cell.slug: cell.by_name for cell in saturation.planned(grid, there)[0]}
     wrong = []
     for where, record in there.items():
         slug, _, name = where.partition("/")

@@ -16,10 +16,11 @@ import numpy as np
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
 from harness.study import identity
+from harness.study.measured import from_directory
 from harness.summarise import intervals
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
-from harness.summarise.summary import Summary, from_directory
+from harness.summarise.summary import Summary
 
 # Differences in these make throughputs incomparable, unless somebody wants to see just their effect.
 WEIGHTY = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.records.directory import Sample, TrialRecord
 from harness.records.findings import Finding
+from harness.records.series import Sample
+from harness.records.trial import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.deploy.inventory import Inventory
-from harness.grid.reading import expand
+from harness.grid.cell import expand
 from harness.grid.schema import Grid
-from harness.records.directory import FORMAT, StudyDirectory, digest
+from harness.records.directory import StudyDirectory, digest
+from harness.records.trial import FORMAT
 
 
 def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:

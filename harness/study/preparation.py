@@ -12,13 +12,13 @@ from typing import Any
 from harness.deploy import host_limits, lab
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
-from harness.grid.reading import Cell
+from harness.grid.cell import Cell
 from harness.observe import containers
 from harness.observe import environment as provenance
-from harness.study import ceiling, slow_motion
+from harness.study import ceiling, site, slow_motion
+from harness.study.bench import Bench
 from harness.study.events import Doing, Listener, Said, Step
 from harness.study.setup import Setting
-from harness.summarise import instrument
 from harness.traffic import play, registry
 
 
@@ -45,7 +45,7 @@ class Preparation:
         self._tell = listener
         self._cancelled = cancelled
 
-    def run(self, reach: Reach) -> play.Bench:
+    def run(self, reach: Reach) -> Bench:
         """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
         found: dict[str, Any] = {}
         if self.setting.slow_motion is None:
@@ -55,7 +55,7 @@ class Preparation:
         reach.mend()
         reader = containers.Probes(self._inventory, reach, registry.services(self.setting.grid, self._inventory))
         engine = registry.connect(self.setting.grid, self._inventory, reach)
-        bench = play.Bench(self.setting.grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
+        bench = Bench(self.setting.grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
         play.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if self.setting.lab is not None and not self._record.get("slow_motion"):
             bench = self._choose_speed(bench, found)
@@ -69,8 +69,8 @@ class Preparation:
                 self._root, self._inventory, reader, reach, engine.version()
             )
         if "instrument" not in self._record and not self.setting.grid.instrument_check:
-            site = instrument.site_of(self._record)
-            self._record["instrument"] = instrument.last(self.setting.directory.path.parent, site)
+            here = site.site_of(self._record)
+            self._record["instrument"] = site.last(self.setting.directory.path.parent, here)
         self._warn_of_limits(reader)
         self._record |= found
         bench.ceiling_per_s = (self._record.get("ceiling") or {}).get("per_s")
@@ -98,7 +98,7 @@ class Preparation:
         self._deployment.set("lab_server_capacity", "")
         found["shares"] = cores
 
-    def _choose_speed(self, bench: play.Bench, found: dict[str, Any]) -> play.Bench:
+    def _choose_speed(self, bench: Bench, found: dict[str, Any]) -> Bench:
         """Find the speed that this machine can play where none is settled; what works with the new speed."""
         began = time.monotonic()
         if self.setting.slow_motion is not None:
@@ -114,7 +114,7 @@ class Preparation:
             self._tell(Said(sentence))
         return replace(bench, grid=self.setting.grid)
 
-    def _measure_ceiling(self, bench: play.Bench, prepared: dict[str, Any]) -> None:
+    def _measure_ceiling(self, bench: Bench, prepared: dict[str, Any]) -> None:
         began = time.monotonic()
         self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
         found = ceiling.measure(bench, self.setting.most_asked_per_s / self.setting.grid.evidence.ceiling_note)

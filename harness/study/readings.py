@@ -12,7 +12,7 @@ from typing import Any
 from harness.deploy.inventory import Host
 from harness.observe.systemd import ContainerState
 from harness.observe.watch import Watcher
-from harness.traffic.play import Bench
+from harness.study.bench import Bench
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ from harness.deploy.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.plan import order
 from harness.plan.order import PlannedTrial
-from harness.records.directory import FORMAT, TrialData, TrialRecord
 from harness.records.findings import Finding
+from harness.records.trial import FORMAT, TrialData, TrialRecord
 from harness.study import trial
 from harness.study.ahead import Ahead
+from harness.study.bench import Bench
 from harness.study.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.study.preparation import Preparation
 from harness.study.setup import Setting
 from harness.summarise import saturation
-from harness.traffic import play
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,9 @@ class Study:
             measured = 0
             try:
                 with Reach(self._inventory) as reach:
-                    self._lease = fleet.Lease(self._inventory, reach, self._tell)
+                    self._lease = fleet.Lease(
+                        self._inventory, reach, lambda words: self._tell(Said(words, warning=True))
+                    )
                     self._lease.extend(self._grid.load.duration, self._setting.takes_s(left))
                     bench = self._prepare(reach)
                     while left:
@@ -103,6 +105,9 @@ class Study:
                 self._directory.write_json("study.json", self._record)
             return measured
 
+    def _warn(self, words: str) -> None:
+        self._tell(Said(words, warning=True))
+
     def _keep_answer(self) -> list[str]:
         """Have the switches use what the inventory answered; hosts whose addresses changed since the last run."""
         if self._setting.asked is None:
@@ -112,7 +117,7 @@ class Study:
         moved = asked.moved(self._inventory, folder)
         if moved:
             words = f"other addresses than in the last run: {', '.join(moved)}; are these other machines?"
-            self._tell(Said(words, warning=True))
+            self._warn(words)
         return moved
 
     def _next_block(self) -> list[PlannedTrial]:
@@ -158,7 +163,7 @@ class Study:
             "runs": [],
         }
 
-    def _prepare(self, reach: Reach) -> play.Bench:
+    def _prepare(self, reach: Reach) -> Bench:
         """Make everything ready; from here on the study is played at the speed that was found."""
         preparation = Preparation(
             self._root, self._setting, self._deployment, self._record, self._tell, self._cancelled
@@ -169,7 +174,7 @@ class Study:
         self._directory.write_json("study.json", self._record)
         return bench
 
-    def _one(self, bench: play.Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
+    def _one(self, bench: Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
         """Carry out and record one trial, whatever becomes of it."""
         position = self._plan.index(planned) + 1
         overhead: list[float] = []

@@ -12,7 +12,8 @@ import yaml
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
-from harness.grid.reading import check_servers, expand, load_grid
+from harness.grid.cell import expand
+from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
 from harness.judge import prediction
 from harness.plan import order, stopping

@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 
 from harness.deploy import yardstick
 from harness.errors import CannotRun
-from harness.grid.reading import Cell
+from harness.grid.cell import Cell
 from harness.judge import seconds
 from harness.observe.watch import Watcher
-from harness.traffic.play import Bench, load_spec, play, verify
+from harness.study.bench import Bench
+from harness.traffic.play import load_spec, play, verify
 
 FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 ROOM = 0.6  # of what the machine has: the rest is for its neighbours, bursts, and the study itself

@@ -11,9 +11,11 @@ from harness.judge import balancing, observation, seconds
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
-from harness.records.directory import BalancerSample, TrialData, TrialRecord
+from harness.records.series import BalancerSample
+from harness.records.trial import TrialData, TrialRecord
 from harness.study import readings
-from harness.traffic.play import Bench, load_spec, play, verify
+from harness.study.bench import Bench
+from harness.traffic.play import load_spec, play, verify
 
 
 def run(

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import seconds, verdict
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise import blocks, intervals
 from harness.summarise.intervals import Interval
 from harness.words import percent

@@ -1,51 +1,19 @@
-"""The instrument's own check: a study whose truth is known (grids/calibration.yaml). Rules in docs/evidence.md.
+"""The instrument's own check: a study whose truth is known (grids/calibration.yaml). Rules in docs/evidence.md. Pure.
 
 Each server's capacity is exact by construction, so the true gain of every step is its ideal.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 from harness.grid.schema import Grid
-from harness.records.directory import digest
-from harness.records.files import replace
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain
 from harness.words import percent
 
 LARGEST_ERROR = 0.015
 WIDEST = 0.03
-FILE = "instrument.json"
-
-
-@dataclass(frozen=True)
-class Check:
-    """`site` identifies the machines; `text` tells what was found against which truth."""
-
-    site: str
-    passed: bool
-    text: str
-    measured_at: str
-    study: str
-
-
-def site_of(study: dict[str, Any]) -> str:
-    """What a check is valid for: the kind of hosts, their machines and addresses, the engine."""
-    environment, configuration = study["environment"], study["configuration"]
-    machine = environment.get("machine", {})
-    return digest(
-        {
-            "kind": study["kind"],
-            "machine": [machine.get(key) for key in ("cpu", "cores")],
-            "hosts": {name: m.get("cpu") for name, m in environment.get("hosts", {}).items()},
-            "engine": configuration["grid"]["engine"],
-        }
-    )
 
 
 def judge(gains: Sequence[Gain]) -> tuple[bool, str]:
@@ -79,24 +47,3 @@ def told(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> str
 def with_verdict(said: str, passed: bool) -> str:
     """What a check found, and PASS or FAIL, as console and report write it."""
     return f"{said}: {'PASS' if passed else 'FAIL'}"
-
-
-def keep(results: Path, check: Check) -> None:
-    """Remember a site's last check beside its studies."""
-    known = _known(results)
-    known[check.site] = asdict(check)
-    replace(results / FILE, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
-
-
-def last(results: Path, site: str) -> dict[str, Any] | None:
-    """A site's last check; None when there is none."""
-    found: dict[str, Any] | None = _known(results).get(site)
-    return found
-
-
-def _known(results: Path) -> dict[str, Any]:
-    try:
-        said = json.loads((results / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}

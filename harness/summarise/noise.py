@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise.blocks import BlockModel
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain

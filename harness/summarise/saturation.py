@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.grid.amount import Search
-from harness.grid.reading import Cell, expand
+from harness.grid.cell import Cell, expand
 from harness.grid.schema import Grid, Objectives
-from harness.plan.order import PlannedTrial
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 
 SATURATION = "at saturation"
 
@@ -130,10 +129,10 @@ def _meets(objectives: Objectives, record: TrialRecord) -> bool:
     )
 
 
-def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[PlannedTrial], bool]:
-    """All probes that are settled by what is recorded, round by round over the topologies, and whether that is all."""
+def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell], bool]:
+    """Cells of all probes settled by what is recorded, round by round over the topologies, and whether that is all."""
     assert grid.search is not None  # noqa: S101 - asked for only with a search
-    found: list[PlannedTrial] = []
+    found: list[Cell] = []
     seen: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in topologies(grid)}
     known = {cell: probes(cell, records) for cell in seen}
     while True:
@@ -141,7 +140,7 @@ def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Planne
         round_ = [(cell, load) for cell, load in wanted.items() if load is not None]
         if not round_:
             return found, True
-        found += [PlannedTrial(at(cell, load), 0) for cell, load in round_]
+        found += [at(cell, load) for cell, load in round_]
         if any(load not in known[cell] for cell, load in round_):
             return found, False
         for cell, load in round_:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
-from harness.records.directory import TrialRecord
 from harness.records.findings import Finding
+from harness.records.trial import TrialRecord
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain
 

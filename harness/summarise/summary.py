@@ -1,16 +1,14 @@
-"""A study's cells and gains, read from its directory."""
+"""A study's cells and gains, of all its records. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
-from harness.records.directory import StudyDirectory, TrialRecord
 from harness.records.findings import Finding
+from harness.records.trial import TrialRecord
 from harness.summarise import blocks, intervals, saturation, scalability, speed
 from harness.summarise import noise as precision
 from harness.summarise.cell import CellSummary, saturated, summarise
@@ -33,25 +31,6 @@ class Summary:
     between: float | None = None  # share of a trial's variance that lies between trials
     speed: speed.Speed | None = None  # of the machines (rule E22)
     limits: list[saturation.Limit] = field(default_factory=list)  # of each topology, where the grid searches
-
-
-def grid_of(study: dict[str, Any]) -> Grid:
-    """The grid as the study plays it: as study.json keeps it, in slow motion where that was chosen."""
-    return written_grid(study).slowed(float((study.get("slow_motion") or {}).get("factor", 1)))
-
-
-def written_grid(study: dict[str, Any]) -> Grid:
-    """The grid as study.json keeps it: with units, so that it reads back like a grid file."""
-    return Grid.model_validate(study["configuration"]["grid"])
-
-
-def from_directory(directory: StudyDirectory) -> Summary:
-    """Summarise what was measured; raises BadInput when there is no study."""
-    study = directory.read_json("study.json")
-    if study is None:
-        raise BadInput(f"{directory.path}: there is no study.json")
-    grid, records = grid_of(study), directory.trials()
-    return summarise_records(grid, records, directory.latencies)
 
 
 def summarise_records(

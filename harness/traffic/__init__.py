@@ -1,1 +1,1 @@
-"""TODO."""
+"""Who plays the users, and how one load is played."""

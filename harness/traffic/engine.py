@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.grid.schema import Request
-from harness.records.directory import Sample
+from harness.records.series import Sample
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import httpx
 
 from harness.errors import EngineFailed
 from harness.judge import seconds
-from harness.records.directory import Sample
+from harness.records.series import Sample
 from harness.traffic.engine import EngineResult, LoadSpec
 
 

@@ -8,18 +8,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
-from harness.errors import EngineFailed, Interrupted, TrialFailed
-from harness.grid.reading import Cell
+from harness.errors import EngineFailed, TrialFailed
+from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.judge import balancing, rules
-from harness.observe.containers import Probes
-from harness.records.directory import Sample
-from harness.study.events import Listener, SecondSeen
+from harness.records.series import Sample
 from harness.traffic.engine import Engine, EngineResult, LoadSpec
 
 VERIFY_WITHIN_S = 10.0
@@ -27,25 +26,22 @@ VERIFY_ROUNDS = 2
 MOST_AT_ONCE = 32
 
 
-@dataclass
-class Bench:
-    """What every trial of a study works with."""
+class Line(Protocol):
+    """What traffic runs over: who plays it, against whom, and who looks on."""
 
-    grid: Grid
-    inventory: Inventory
-    engine: Engine
-    probes: Probes
-    reach: Reach
-    listener: Listener
-    cancelled: Callable[[], bool]
-    ceiling_per_s: float | None = None  # what generator and balancer reach without a server (rule E7)
-    cpu_models: dict[str, str] = field(default_factory=dict)
+    @property
+    def grid(self) -> Grid: ...
+    @property
+    def inventory(self) -> Inventory: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def reach(self) -> Reach: ...
+    def on_second(self, sample: Sample) -> None:
+        """Called with each second of a load as soon as it is known."""
 
     def wait(self, seconds: float) -> None:
         """Sleep; raises Interrupted when the user asked to stop."""
-        if self.cancelled():
-            raise Interrupted("interrupted")
-        time.sleep(seconds)
 
 
 @dataclass
@@ -58,26 +54,26 @@ class Collected:
     ended_at: float = 0.0
 
 
-def verify(bench: Bench, cell: Cell, trial: str) -> float:
+def verify(line: Line, cell: Cell, trial: str) -> float:
     """Check that exactly the cell's servers answer through the balancer.
 
     Returns the unloaded response time R0 in seconds: the lower median over two rounds, in each of which every
     server has one request. Where servers do not take turns, rounds follow until each has had one. Raises TrialFailed
     naming who answered instead.
     """
-    turns = balancing.of(cell.variables, bench.grid.vars, bench.inventory.balancer.variables).even
-    expected = {bench.inventory.address(server) for server in bench.inventory.servers[: cell.servers]}
+    turns = balancing.of(cell.variables, line.grid.vars, line.inventory.balancer.variables).even
+    expected = {line.inventory.address(server) for server in line.inventory.servers[: cell.servers]}
     deadline = time.monotonic() + VERIFY_WITHIN_S
     problem = "nobody"
     with (
-        bench.reach.http(bench.inventory.balancer, "study_url", timeout=5.0) as client,
+        line.reach.http(line.inventory.balancer, "study_url", timeout=5.0) as client,
         ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
     ):
         while time.monotonic() < deadline:
             answers: list[tuple[str, float]] = []
             try:
                 for asked in itertools.count(1):
-                    answers += pool.map(lambda _: _ask(bench, client, trial), range(cell.servers))
+                    answers += pool.map(lambda _: _ask(line, client, trial), range(cell.servers))
                     reached = {server for server, _ in answers}
                     if not reached <= expected:
                         break  # a worker process of the balancer that has not ended yet
@@ -89,13 +85,13 @@ def verify(bench: Bench, cell: Cell, trial: str) -> float:
                 if {server for server, _ in answers} == expected:
                     return statistics.median_low(took_s for _, took_s in answers)
                 problem = ", ".join(sorted({server for server, _ in answers}))
-            bench.wait(0.01)
+            line.wait(0.01)
     raise TrialFailed(f"the balancer should serve from {', '.join(sorted(expected))}; it answers: {problem}")
 
 
-def _ask(bench: Bench, client: httpx.Client, trial: str) -> tuple[str, float]:
+def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
     """Who answers a request, and after how many seconds; raises ValueError for an answer that is not expected."""
-    request = bench.grid.request
+    request = line.grid.request
     headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
     began = time.perf_counter()
     answer = client.request(request.method, request.path, content=request.body or None, headers=headers)
@@ -103,50 +99,50 @@ def _ask(bench: Bench, client: httpx.Client, trial: str) -> tuple[str, float]:
     if answer.status_code not in request.expect_status:
         raise ValueError(f"{request.method} {request.path} answered status {answer.status_code}")
     # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
-    near = bench.reach.tunnels and answer.headers.get("X-Study-Time")
+    near = line.reach.tunnels and answer.headers.get("X-Study-Time")
     return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
 
 
-def load_spec(bench: Bench, users: int, trial: str) -> LoadSpec:
+def load_spec(line: Line, users: int, trial: str) -> LoadSpec:
     """The grid's load with a number of users."""
-    load = bench.grid.load
+    load = line.grid.load
     return LoadSpec(
         trial=trial,
-        url=bench.inventory.balancer.need("study_target_url"),
+        url=line.inventory.balancer.need("study_target_url"),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
         duration_s=load.duration,
         timeout_s=load.timeout,
         window_from_s=load.window_from_s,
-        request=bench.grid.request,
+        request=line.grid.request,
         keep_alive=load.keep_alive,
     )
 
 
-def wait_ready(bench: Bench, within_s: float = 30.0) -> None:
+def wait_ready(line: Line, within_s: float = 30.0) -> None:
     """Wait until the engine may start a load; what an earlier process left running is stopped.
 
     Raises EngineFailed when it does not come to rest.
     """
     deadline = time.monotonic() + within_s
     asked = False
-    while not bench.engine.ready():
+    while not line.engine.ready():
         if not asked:
-            bench.engine.stop()
+            line.engine.stop()
             asked = True
         if time.monotonic() > deadline:
             raise EngineFailed(f"the traffic engine is not ready after {within_s:g} s; look at its container's log")
-        bench.wait(0.1)
+        line.wait(0.1)
 
 
-def play(bench: Bench, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple[Collected, EngineResult]:
+def play(line: Line, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple[Collected, EngineResult]:
     """Start the load, follow it second by second to its end, and stop it early when rule E8 says so.
 
     Raises EngineFailed when the engine fails, Interrupted (after stopping the load) on Ctrl-C.
     """
-    wait_ready(bench)
-    got = Collected(started_at=bench.engine.start(spec))
+    wait_ready(line)
+    got = Collected(started_at=line.engine.start(spec))
     on_start(got.started_at)
     # An engine whose users take their time to come says a second 0 that is yet to come.
     deadline = time.monotonic() + max(0.0, got.started_at - time.time()) + spec.longest_s
@@ -154,22 +150,22 @@ def play(bench: Bench, spec: LoadSpec, on_start: Callable[[float], None]) -> tup
     try:
         while not over:
             ending = got.stopped_s is not None or time.time() > got.started_at + spec.duration_s
-            bench.wait(0.03 if ending else 0.5)
-            fresh, over = bench.engine.samples(len(got.samples))
+            line.wait(0.03 if ending else 0.5)
+            fresh, over = line.engine.samples(len(got.samples))
             for sample in fresh:
                 got.samples.append(sample)
-                bench.listener(SecondSeen(sample))
+                line.on_second(sample)
             going = bool(fresh) and got.stopped_s is None
-            if going and rules.collapse(got.samples, spec.window_from_s, bench.grid.evidence):
+            if going and rules.collapse(got.samples, spec.window_from_s, line.grid.evidence):
                 got.stopped_s = len(got.samples)
-                bench.engine.stop()
+                line.engine.stop()
             if time.monotonic() > deadline:
                 raise EngineFailed(f"the load was not over {spec.longest_s:g} s after its start")
     except BaseException:
-        bench.engine.stop()
+        line.engine.stop()
         raise
     got.ended_at = time.time()
-    result = bench.engine.result()
+    result = line.engine.result()
     if result.samples is not None:
         got.samples = result.samples
     return got, result

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
-from harness.summarise.summary import from_directory
+from harness.study.measured import from_directory
 from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]

@@ -16,8 +16,8 @@ from harness.errors import EngineFailed
 from harness.records.directory import StudyDirectory
 from harness.traffic import registry
 from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.ngrinder import client, perftest
 from harness.traffic.ngrinder.client import NgrinderEngine
-from harness.traffic.registry import ngrinder, perftest
 from tests.integration.conftest import ROOT, changed, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
 from tests.unit.test_grid import grid
@@ -55,7 +55,7 @@ def engine(controller: Fleet, reach: Reach) -> NgrinderEngine:
 def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in's agents start faster than worker processes of the real one."""
     if "NGRINDER_WAR" not in os.environ:
-        monkeypatch.setattr(ngrinder, "FIRST_LEAD_S", 12.0)
+        monkeypatch.setattr(client, "FIRST_LEAD_S", 12.0)
 
 
 def load(fleet: Fleet, **more: object) -> LoadSpec:
@@ -265,7 +265,7 @@ def test_a_load_waits_for_its_users(controller: Fleet, engine: NgrinderEngine, f
     controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
     began = time.time()
     t0 = engine.start(load(controller))
-    assert t0 - began > 2 * ngrinder.FIRST_LEAD_S  # the second try's, after the first one's
+    assert t0 - began > 2 * client.FIRST_LEAD_S  # the second try's, after the first one's
     result = finish(engine)
     assert result.samples is not None
     assert [sample.t_s for sample in result.samples][:6] == list(range(6))
@@ -298,7 +298,7 @@ def test_a_later_load_takes_as_long_as_the_first_one_needed(controller: Fleet, e
     began = time.time()
     second = engine.start(load(controller)) - began
     finish(engine)
-    assert second <= ngrinder.MARGIN * first + 2 * perftest.TOGETHER_S
+    assert second <= client.MARGIN * first + 2 * perftest.TOGETHER_S
 
 
 @pytest.mark.usefixtures("sooner")

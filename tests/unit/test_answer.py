@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.summary import Summary
 from report import answer, findings

@@ -7,8 +7,8 @@ import pytest
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
 from harness.study import compare
+from harness.study.measured import from_directory
 from harness.summarise import instrument
-from harness.summarise.summary import from_directory
 from report import comparison
 from tests.builders import study
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from harness import console
-from harness.console import Console
+from commands import console
+from commands.console import Console
 from harness.records.findings import Finding
 from harness.study.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 from tests.builders import record, samples

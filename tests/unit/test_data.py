@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.records.directory import StudyDirectory, TrialData
+from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialData
 from report import build, data
 from tests.builders import record, study
 

@@ -13,7 +13,6 @@ from harness.deploy.inventory import Host, Inventory
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.study import identity
-from harness.study.events import Said
 from harness.study.runner import Study
 from harness.study.setup import Setting
 from report import method, place
@@ -143,9 +142,9 @@ def off(machines: Machines) -> bool:
     return "poweroff" in log.read_text()
 
 
-def lease(machines: Machines, said: list[Said], now: list[float]) -> fleet.Lease:
+def lease(machines: Machines, said: list[str], now: list[float]) -> fleet.Lease:
     inventory = hosts(study_end_command=END)
-    return fleet.Lease(inventory, cast(Reach, machines), lambda event: said.append(cast(Said, event)), lambda: now[0])
+    return fleet.Lease(inventory, cast(Reach, machines), said.append, lambda: now[0])
 
 
 def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> None:
@@ -159,7 +158,7 @@ def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> Non
 
 
 def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: Machines) -> None:
-    said: list[Said] = []
+    said: list[str] = []
     now = [0.0]
     keeper = lease(machines, said, now)
     at(machines, 7000)
@@ -174,7 +173,7 @@ def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: 
     now[0] = 700
     keeper.extend(trial_s=100, remaining_s=5000)
     (warning,) = said
-    assert "ends in 47 min by its budget, and the study needs 83" in warning.text
+    assert "ends in 47 min by its budget, and the study needs 83" in warning
     at(machines, 9999)
     assert not off(machines)
     at(machines, 10_000)
@@ -182,14 +181,14 @@ def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: 
 
 
 def test_a_lease_never_shortens_and_a_machine_that_is_silent_is_named(machines: Machines) -> None:
-    said: list[Said] = []
+    said: list[str] = []
     at(machines, 0)
     lease(machines, said, [0.0]).extend(trial_s=0, remaining_s=60)
     at(machines, 7199)
     assert not off(machines)
     (machines.folder / "server-1" / "end").unlink()
     lease(machines, said, [0.0]).extend(trial_s=0, remaining_s=60)
-    assert [words.text.split(":")[0] for words in said] == ["server-1"]
+    assert [words.split(":")[0] for words in said] == ["server-1"]
 
 
 def test_hosts_that_do_not_end_are_left_alone(machines: Machines) -> None:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from harness.grid import units
-from harness.grid.reading import expand
+from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.study.setup import resolve, role_variables
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from commands.live import Live
-from harness.records.directory import Sample, StudyDirectory
+from harness.records.directory import StudyDirectory
+from harness.records.series import Sample
 from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
 from report import beside
 from report.live import Writer

@@ -8,8 +8,8 @@ import pytest
 
 from harness.errors import EngineFailed
 from harness.traffic.engine import LoadSpec
+from harness.traffic.ngrinder import csv, script
 from harness.traffic.ngrinder.csv import Row
-from harness.traffic.registry import sampling, script
 from tests.unit.test_grid import grid
 
 HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"
@@ -88,17 +88,17 @@ def rows(*stamps: int, completed: int = 10) -> list[Row]:
     ],
 )
 def test_rows_find_their_seconds(stamps: tuple[int, ...], seconds: list[int]) -> None:
-    assert [second - T0 for second, _ in sampling.aligned(rows(*stamps))] == seconds
+    assert [second - T0 for second, _ in csv.aligned(rows(*stamps))] == seconds
 
 
 def test_a_row_written_twice_counts_once() -> None:
     one, two, three = rows(0, 1, 3)
-    assert [second - T0 for second, _ in sampling.aligned([one, two, two, three])] == [0, 1, 3]
+    assert [second - T0 for second, _ in csv.aligned([one, two, two, three])] == [0, 1, 3]
 
 
 def test_the_time_zone_of_the_controller_does_not_matter() -> None:
     text = HEADER + "2026-11-23 18:24:03,10,229,0,62.69,229\n2026-11-23 18:24:04,10,0,2,0,0\n"
-    found = sampling.parse(text, T0)  # nine hours east
+    found = csv.parse(text, T0)  # nine hours east
     assert [row.ended - T0 for row in found] == [3, 4]
     assert found[0] == Row(T0 + 3, 10, 229, 0, 62.69)
 
@@ -107,7 +107,7 @@ def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
     text = HEADER + "".join(
         f"2026-11-23 09:24:{10 + n:02d},10,{count},0,5.0,0\n" for n, count in enumerate((0, 0, 20, 30, 0, 10, 0, 0))
     )
-    found = sampling.samples(sampling.parse(text, T0), T0 + 12, duration_s=3)
+    found = csv.samples(csv.parse(text, T0), T0 + 12, duration_s=3)
     assert [(s.t_s, s.completed) for s in found] == [(0, 20), (1, 30), (2, 0), (3, 10)]
     assert found[0].in_flight is None
     assert found[0].thinks is None
@@ -116,14 +116,14 @@ def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
 
 def test_something_else_than_its_csv_is_said_to_be_so() -> None:
     with pytest.raises(EngineFailed, match="CSV cannot be read"):
-        sampling.parse("DateTime,vuser\nnever,1\n", T0)
+        csv.parse("DateTime,vuser\nnever,1\n", T0)
 
 
 def test_decimal_commas_are_said_to_be_so() -> None:
     with pytest.raises(EngineFailed, match="its Java writes decimal commas"):
-        sampling.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
+        csv.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
 
 
 def test_a_csv_that_is_not_there_has_no_rows() -> None:
-    assert sampling.parse("", T0) == []
-    assert sampling.samples([], T0, 9.0) == []
+    assert csv.parse("", T0) == []
+    assert csv.samples([], T0, 9.0) == []

@@ -1,6 +1,6 @@
 """The plan: complete blocks, shuffled by the seed, resumed in the same order."""
 
-from harness.grid.reading import Cell
+from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.plan import order
 from tests.unit.test_grid import grid

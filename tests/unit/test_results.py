@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput, CannotRun
-from harness.records.directory import BalancerSample, HostSample, StudyDirectory, TrialData, digest
+from harness.records.directory import StudyDirectory, digest
+from harness.records.series import BalancerSample, HostSample
+from harness.records.trial import TrialData
 from harness.study import identity
 from tests.builders import record, samples
 

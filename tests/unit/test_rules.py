@@ -9,8 +9,8 @@ from harness.judge import balancing, rules, verdict
 from harness.judge.balancing import Balancing
 from harness.judge.observation import Observation
 from harness.judge.observation import of_trial as observe
-from harness.records.directory import HostSample, MachineSample
 from harness.records.findings import Finding
+from harness.records.series import HostSample, MachineSample
 from tests.builders import observation, samples, trial_data
 from tests.unit.test_grid import grid
 

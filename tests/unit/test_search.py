@@ -7,7 +7,7 @@ import pytest
 from harness.grid.amount import Search
 from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise import saturation, tables
 from harness.summarise import summary as cells
 from tests.builders import record

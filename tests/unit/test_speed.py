@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.judge import figures
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise import noise, speed
 from harness.summarise import summary as cells
 from harness.summarise.gains import Gain

@@ -2,7 +2,7 @@
 
 from harness.grid.amount import Repeats
 from harness.plan import stopping
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise.summary import summarise_records
 from tests.builders import record
 from tests.unit.test_grid import grid

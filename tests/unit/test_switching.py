@@ -15,7 +15,8 @@ from harness.deploy import deployment as deploying
 from harness.deploy.ansible import Ansible, Playbook
 from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
-from harness.grid.reading import Cell, load_grid
+from harness.grid.cell import Cell
+from harness.grid.reading import load_grid
 from harness.study.ahead import Ahead
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ import pytest
 
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
-from harness.grid.reading import Cell
+from harness.grid.cell import Cell
 from harness.traffic import play
 from tests.unit.test_grid import grid
 
@@ -22,7 +22,7 @@ ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
 
 
 @contextmanager
-def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Bench]:
+def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Line]:
     """A bench whose balancer names the server that `chosen` gives for each request."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Bench]:
         grid=grid(request={"path": "/"}), inventory=Inventory("test", tuple(hosts)), reach=reach, wait=lambda _: None
     )
     try:
-        yield cast(play.Bench, bench)
+        yield cast(play.Line, bench)
     finally:
         server.shutdown()
         server.server_close()

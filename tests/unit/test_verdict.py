@@ -7,7 +7,7 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.judge import rules, verdict
 from harness.judge.observation import Observation
-from harness.records.directory import HostSample
+from harness.records.series import HostSample
 from tests.builders import observation, samples
 
 LIMITS = Thresholds()

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from harness.grid.thresholds import Thresholds
 from harness.judge import seconds
 from harness.judge.observation import Observation
-from harness.records.directory import Sample
 from harness.records.findings import Finding
+from harness.records.series import Sample
 from harness.words import percent
 
 

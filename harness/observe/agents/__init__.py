@@ -1,1 +1,1 @@
-"""TODO."""
+"""Programs that are sent to hosts and run there: the standard library alone, from Python 3.8 on."""

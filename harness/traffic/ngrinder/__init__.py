@@ -1,1 +1,1 @@
-"""TODO."""
+"""nGrinder as traffic engine: its REST API, its script, its samples."""

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 
 from harness.errors import EngineFailed
-from harness.records.directory import Sample
+from harness.records.series import Sample
 from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.ngrinder import csv
 from harness.traffic.ngrinder.api import Controller
 from harness.traffic.ngrinder.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
 from harness.traffic.ngrinder.script import render, split, wrong_with_validation
-from harness.traffic.registry import sampling
 
 # From the order to second 0. Every user says before it that it is there; where some are not, the load is started
 # again with twice the time, and once all were, later loads take what that took and a margin.
@@ -165,7 +165,7 @@ class NgrinderEngine:
         running = self._started()
         test = running.told()
         began = float(test.get("startTime") or running.t0 * 1000) / 1000
-        rows = sampling.parse(running.csv(), began)
+        rows = csv.parse(running.csv(), began)
         failed = sum(row.failed for row in rows)
         there = len(self._usable_agents())
         running.forget()
@@ -176,6 +176,6 @@ class NgrinderEngine:
             lost_workers=max(0, running.split.agents - there),
             latencies="",
             errors={"failed": failed} if failed else {},
-            samples=sampling.samples(rows, running.t0, running.load.duration_s),
+            samples=csv.samples(rows, running.t0, running.load.duration_s),
             users=running.split.users,
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from harness.errors import EngineFailed
-from harness.records.directory import Sample
+from harness.records.series import Sample
 
 ZONE_STEP_S = 900  # time zones differ by quarters of an hour
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from harness.errors import EngineFailed
-from harness.records.directory import Sample
+from harness.records.series import Sample
 from harness.traffic.engine import LoadSpec
 from harness.traffic.ngrinder.api import Controller
 from harness.traffic.ngrinder.script import Split

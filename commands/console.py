@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from harness.records.directory import TrialRecord
+from harness.records.trial import TrialRecord
 from harness.study.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 
 if TYPE_CHECKING:

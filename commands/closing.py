@@ -1,0 +1,47 @@
+"""What a study's command says last: outcomes, gains, objectives, and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from commands.console import Console
+from harness import errors
+from harness.errors import Interrupted
+from harness.study import measured, site
+from harness.study.setup import Setting
+from harness.summarise import instrument, objectives
+from harness.summarise.gains import Gain
+
+
+def closing(console: Console, setting: Setting, interrupted: bool) -> int:
+    """The closing summary; returns the exit code."""
+    directory = setting.directory
+    if not directory.trials():
+        console.say("nothing was measured")
+        return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
+    summary = measured.from_directory(directory)
+    console.outcomes(list(directory.trials().values()))
+    console.gains(summary.gains)
+    if setting.grid.instrument_check and not interrupted:
+        tell_instrument(console, setting, summary.gains)
+    missed = [judged for judged in objectives.judge(summary) if not judged.met]
+    for judged in missed:
+        console.warn(f"objective not met: {judged.text}")
+    for name in ("report.pdf", "report.html"):
+        if (directory.path / name).exists():
+            console.say(f"{name}: {directory.path / name}")
+    if interrupted:
+        console.say("interrupted; the same command goes on from here")
+        return Interrupted.exit_code
+    if any(not cell.usable for cell in summary.cells):
+        return errors.EXIT_FAILED_CELLS
+    return errors.EXIT_OBJECTIVE_MISSED if missed else 0
+
+
+def tell_instrument(console: Console, setting: Setting, gains: Sequence[Gain]) -> None:
+    """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
+    study = setting.directory.read_json("study.json") or {}
+    passed, text = instrument.judge(gains)
+    here, name = site.site_of(study), setting.directory.path.name
+    site.keep(setting.directory.path.parent, site.Check(here, passed, text, study["created_at"], name))
+    console.say(f"instrument check: {instrument.with_verdict(text, passed)}")

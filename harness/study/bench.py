@@ -1,0 +1,41 @@
+"""What every trial of a study works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Inventory
+from harness.errors import Interrupted
+from harness.grid.schema import Grid
+from harness.observe.containers import Probes
+from harness.records.series import Sample
+from harness.study.events import Listener, SecondSeen
+from harness.traffic.engine import Engine
+
+
+@dataclass
+class Bench:
+    """Hosts that are up, the engine that plays their users, and who is told of what happens."""
+
+    grid: Grid
+    inventory: Inventory
+    engine: Engine
+    probes: Probes
+    reach: Reach
+    listener: Listener
+    cancelled: Callable[[], bool]
+    ceiling_per_s: float | None = None  # what generator and balancer reach without a server (rule E7)
+    cpu_models: dict[str, str] = field(default_factory=dict)
+
+    def on_second(self, sample: Sample) -> None:
+        """Tell the listener of one second of a load."""
+        self.listener(SecondSeen(sample))
+
+    def wait(self, seconds: float) -> None:
+        """Sleep; raises Interrupted when the user asked to stop."""
+        if self.cancelled():
+            raise Interrupted("interrupted")
+        time.sleep(seconds)
