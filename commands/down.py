@@ -22,11 +22,9 @@ def down(
 
     console = Console()
     name = other_inventory or "inventory/lab"
-    hosts = describe(
-        options.ROOT, inventory.resolve(options.ROOT, name, options.ROOT, "--inventory"), name, usable=False
-    )
+    path = inventory.resolve(options.ROOT, name, options.ROOT, "--inventory")
+    hosts = describe(options.ROOT, path, name, usable=False)
     if hosts.kind != "lab":
-        path = inventory.resolve(options.ROOT, name, options.ROOT, "--inventory")
         for host in removal.remove_from_machines(options.ROOT, path):
             console.say(f"{host}: removed what was deployed")
         return

@@ -61,7 +61,7 @@ class TrialData:
 
 
 def read_record(file: object, said: dict[str, Any]) -> TrialRecord:
-    """A trial's record, of the file that a message names; unknown keys of a later version are left out, missing ones are an error."""
+    """A trial's record. Unknown keys of a later version are left out; missing ones are an error, which names `file`."""
     known = {f.name for f in dataclasses.fields(TrialRecord)}
     try:
         return TrialRecord(**{key: value for key, value in said.items() if key in known})

@@ -14,6 +14,7 @@ from altair.vegalite.v6.schema.core import load_schema
 from harness.grid.thresholds import Thresholds
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
+from harness.study.measured import from_directory
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import all_gains
 from report import charts, figures, latency, render
@@ -61,7 +62,7 @@ def made(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> tuple[list[
     }
     directory = study(StudyDirectory(tmp_path / f"s-{topologies}-{len(loads)}"), rates)
     trials = {where: directory.trial(where) for where in directory.trials()}
-    return measured.from_directory(directory).cells, trials
+    return from_directory(directory).cells, trials
 
 
 @pytest.mark.parametrize(("topologies", "loads"), list(product([1, 3, 10], [(1000,), (1000, 1010, 1020, 1030)])))

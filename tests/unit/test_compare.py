@@ -6,7 +6,7 @@ import pytest
 
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
-from harness.study import compare
+from harness.study import compare, site
 from harness.study.measured import from_directory
 from harness.summarise import instrument
 from report import comparison
@@ -95,8 +95,8 @@ def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) ->
     wrong = from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): exact, (2, 100): short})).gains
     assert not instrument.judge(wrong)[0]
     assert not instrument.judge([])[0]
-    assert instrument.last(tmp_path, "site") is None
-    instrument.keep(tmp_path, instrument.Check("site", True, text, "2026-01-01", "calibration-1"))
-    kept = instrument.last(tmp_path, "site")
+    assert site.last(tmp_path, "site") is None
+    site.keep(tmp_path, site.Check("site", True, text, "2026-01-01", "calibration-1"))
+    kept = site.last(tmp_path, "site")
     assert kept is not None
     assert kept["passed"]

@@ -7,6 +7,7 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
+from harness.study.measured import from_directory
 from harness.summarise.cell import CellSummary, summarise
 from report import article, latency, limits, validity
 from tests.builders import measured_study, study
@@ -18,7 +19,7 @@ Rates = dict[tuple[int, int], list[float | None]]
 @pytest.fixture
 def measured(tmp_path: Path) -> Measured:
     directory = measured_study(StudyDirectory(tmp_path / "study"))
-    return measured.from_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
+    return from_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
 
 
 def test_a_cells_limit_stands_with_its_figures(measured: Measured) -> None:
@@ -38,7 +39,7 @@ def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Pa
         data.record.outcome, data.record.cause = "refused", "half of the requests failed"
         data.record.verdict = {**data.record.verdict, "limit": "balancer"}
         directory.write_trial(where, data)
-    refused = measured.from_directory(directory).cells
+    refused = from_directory(directory).cells
     row = limits.table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
     assert row[1:3] == ["balancer", "–"]
     assert row[-1] == "half of the requests failed"
@@ -100,14 +101,14 @@ def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) ->
         (2, 2000): [550, 555, 548],
         (3, 2000): [810, 820, 805],
     }
-    whole = measured.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits={(2, 1000): "users"}))
+    whole = from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits={(2, 1000): "users"}))
     table = article.table(whole.gains, whole.cells)
     assert table is not None
     assert [row[1] for row in table.rows] == ["about 1.8×", "about 1.46×", "no gain", "went down"]
     assert table.rows[2][3] == "not measurable at this load"
-    small = measured.from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): [95], (2, 100): [180]}))
+    small = from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): [95], (2, 100): [180]}))
     assert article.table(small.gains, small.cells) is None
-    half = measured.from_directory(study(StudyDirectory(tmp_path / "s-3"), {(1, 2000): [281.0], (2, 2000): [550.0]}))
+    half = from_directory(study(StudyDirectory(tmp_path / "s-3"), {(1, 2000): [281.0], (2, 2000): [550.0]}))
     table = article.table(half.gains, half.cells)
     assert table is not None
     assert [row[3] for row in table.rows] == ["too few repeats", *[article.ABSENT] * 2, "ok"]
