@@ -16,7 +16,7 @@ ALLOWED = {
 PACKAGES: dict[str, set[str]] = {
     "grid": set(),
     "records": {"grid"},
-    "deploy": {"grid"},
+    "deploy": {"grid", "records"},
     "observe": {"deploy", "records"},
     "judge": {"grid", "records"},
     "traffic": {"grid", "records", "deploy", "observe", "judge"},
