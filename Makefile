@@ -23,7 +23,7 @@ lab: setup
 	$(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/integration tests/collection
 
 quick: setup
-	$(BIN)/python -m pytest tests/unit tests/browser tests/ec2
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --durations=15 tests/unit tests/browser tests/ec2
 
 setup:
 	$(PYTHON) -m harness.bootstrap --dev
@@ -37,7 +37,7 @@ lint: setup
 	$(BIN)/ansible-lint
 
 unit: setup
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest --numprocesses=auto tests/unit
 
 integration: setup
 	$(BIN)/python -m pytest tests/integration
