@@ -42,7 +42,7 @@ def timed(arguments: list[str], times: int = 5) -> tuple[float, float]:
 
 def watching(seconds: float) -> float:
     """Cores that the program uses which watches a machine, mean over some time."""
-    program = str(ROOT / "harness" / "machine.py")
+    program = str(ROOT / "harness" / "observe" / "agents" / "machine.py")
     with subprocess.Popen([sys.executable, program], stdout=subprocess.DEVNULL) as started:
         process = psutil.Process(started.pid)
         time.sleep(2.0)

@@ -51,7 +51,7 @@ SAID = {
     "common_args": (("ssh_common_args",), "ANSIBLE_SSH_COMMON_ARGS"),
     "extra_args": (("ssh_extra_args",), "ANSIBLE_SSH_EXTRA_ARGS"),
 }
-ROOT = Path(__file__).resolve().parent.parent  # Ansible's ssh starts there, so that relative paths mean the same
+ROOT = Path(__file__).resolve().parents[2]  # Ansible's ssh starts there, so that relative paths mean the same
 
 
 def connect(url: str | None = None) -> docker.DockerClient:

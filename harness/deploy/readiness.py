@@ -198,7 +198,7 @@ def main() -> None:
     """`python -m harness.deploy.readiness`: prepare this machine, for `make`."""
     bootstrap.settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
     try:
-        prepare(Path(__file__).resolve().parent.parent, _tell)
+        prepare(Path(__file__).resolve().parents[2], _tell)
     except StudyError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from None

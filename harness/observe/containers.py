@@ -122,7 +122,7 @@ class Probes:
 
     def machine_usage(self, machine: str) -> Iterator[dict[str, Any]]:
         """What a whole machine does, about once a second, until closed; nothing where there is no /proc."""
-        program = Path(__file__).with_name("machine.py")
+        program = Path(__file__).parent.joinpath("agents", "machine.py")
         host = self.machines()[machine]
         if host is not None:
             process = self._reach.stream(host, ["python3", "-"], program.read_text(encoding="utf-8"))

@@ -58,7 +58,7 @@ def state(reach: Reach, host: Host, service: Service) -> ContainerState:
 
 def usage(reach: Reach, host: Host, service: Service) -> Iterator[dict[str, Any]]:
     """What all processes of a unit's user use, by a program that runs there, as a container's readings look."""
-    program = Path(__file__).with_name("usage.py").read_text(encoding="utf-8")
+    program = Path(__file__).parent.joinpath("agents", "user.py").read_text(encoding="utf-8")
     yield from lines(reach.stream(host, ["python3", "-", service.user], program))
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""usage.py USER: what all processes of a user use, one JSON line a second, until nobody reads.
+"""user.py USER: what all processes of a user use, one JSON line a second, until nobody reads.
 
 Runs on hosts that are machines, handed to their Python through SSH; so it needs the standard library
 alone and works from Python 3.8 on. The lines look as a container's readings from Docker do.
