@@ -7,7 +7,9 @@ from typing import Any
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share (0–1) as in 91 %."""
+    """A share (0–1) as in 91 %; small ones that are not 0 are told as below 1 %, or keep the digits asked for."""
+    if digits == 0 and 0 < abs(share) < 0.01:
+        return "< 1 %" if share > 0 else "> −1 %"
     shown = f"{share * 100:.{digits}f}"
     if float(shown) == 0:
         shown = shown.removeprefix("-")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from harness import words
 from harness.summarise.intervals import Interval
 
 NOTHING = "–"
@@ -58,15 +59,8 @@ def rate_interval(interval: Interval | None) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """A share as in 91 %; small ones that are not 0 keep a digit."""
-    if share is None:
-        return NOTHING
-    if digits == 0 and 0 < abs(share) < 0.01:
-        return "< 1 %" if share > 0 else "> −1 %"
-    shown = f"{share * 100:.{digits}f}"
-    if float(shown) == 0:
-        shown = shown.removeprefix("-")
-    return f"{shown} %".replace("-", "−")
+    """A share as everywhere else; nothing for None."""
+    return NOTHING if share is None else words.percent(share, digits)
 
 
 def threshold(written: object) -> str:

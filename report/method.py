@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.grid.engines import ENGINES
 from harness.records.trial import TrialData
 from harness.summarise import blocks, instrument, saturation, scalability
 from harness.summarise.summary import Summary
@@ -83,13 +84,10 @@ def _load(summary: Summary) -> str:
 
 
 def _engine(environment: dict[str, Any]) -> str:
-    if "ngrinder" in environment:
-        return (
-            f"nGrinder {environment['ngrinder']}; it keeps no percentiles and no requests in flight: both come from "
-            "the balancer's log, to the millisecond (closed model)"
-        )
-    name = f"Locust {environment.get('locust', '')}".strip()
-    return f"{name}; latencies from merged HDR histograms (closed model)"
+    for kind in ENGINES:
+        if kind.name in environment:
+            return f"{kind.shown} {environment[kind.name]}; {kind.counts}".replace("'", "’")
+    return "an engine that this version does not know"
 
 
 def _hosts(hosts: dict[str, dict[str, Any]]) -> str:

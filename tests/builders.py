@@ -10,10 +10,11 @@ from harness.judge import seconds as stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
 from harness.plan import order as plan
-from harness.records.directory import StudyDirectory, digest
+from harness.records.directory import StudyDirectory
 from harness.records.series import BalancerSample, HostSample, Sample
 from harness.records.trial import TrialData, TrialRecord
 from harness.study import measured
+from harness.study.identity import identify
 from harness.summarise import tables
 from tests.unit.test_grid import grid
 
@@ -172,7 +173,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
     factors = {"servers": [1, 2], "vusers": [2000]}
     written = grid(factors=factors, repeats=3, **more)
     configuration = {"format": 1, "grid": written.model_dump(mode="json", by_alias=True), "hosts": {}}
-    directory = StudyDirectory(directory.path.with_name(f"study-{digest(configuration)[:8]}"))
+    directory = StudyDirectory(directory.path.with_name(f"study-{identify(written, configuration)}"))
     planned = [trial for block in (1, 2, 3) for trial in plan.order(expand(written), block, written.seed)]
     digests = {}
     for position, trial in enumerate(planned, 1):

@@ -9,6 +9,7 @@ from typing import Any
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
+from harness.grid.engines import ENGINES
 from harness.grid.schema import Grid
 
 # Variables of a role begin with its name; a change of one is applied by that role's tags.
@@ -17,13 +18,9 @@ TAGS = {
     "nginx_lb_": ("nginx_lb",),
     "ml_server_": ("ml_server", "nginx_lb_verify"),
     "lab_": ("ml_server", "nginx_lb_verify"),
-    "locust_": ("locust",),
-    "ngrinder_": ("jdk_verify", "ngrinder_controller", "ngrinder_agent"),
+    **{kind.prefix: kind.tags for kind in ENGINES},
 }
-
-
-# Both units again, the agents joined and approved; nothing is installed.
-NGRINDER_REPAIR = ("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join")
+REPAIR = ("ml_server_service", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
 
 
 def tags_for(changed: Iterable[str]) -> list[str]:
@@ -80,8 +77,7 @@ class Deployment:
     def repair(self) -> None:
         """Start again what died, with the variables of the last cell; raises DeployFailed."""
         self.drop()
-        tags = ["ml_server_service", "nginx_lb", "locust", *NGRINDER_REPAIR]
-        self._under_way = self._start(self._applied or self.fixed, tags)
+        self._under_way = self._start(self._applied or self.fixed, list(REPAIR))
         self._finish()
 
     def play(self, factor: float) -> None:

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.grid import units
+from harness.grid import engines, units
 from harness.grid.amount import MOST_USERS, Repeats, Search, as_repeats, plain_repeats
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Count, Duration, Part, Share
@@ -142,7 +142,7 @@ class Grid(Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     inventory: str = "inventory/lab"
-    engine: Literal["locust", "ngrinder"] = "locust"
+    engine: Annotated[str, BeforeValidator(engines.known)] = "locust"
     factors: dict[str, tuple[Level, ...]]
     exclude: tuple[dict[str, Level], ...] = ()
     include: tuple[dict[str, Level], ...] = ()

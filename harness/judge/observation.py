@@ -32,6 +32,7 @@ class Observation:
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
     expected: Mapping[str, str]  # server → address that the cell asks for
     died: Mapping[str, str]  # server → what became of it
+    expect_status: Sequence[int] = (200,)  # of an answer that is a success
     kind: str = "lab"
     balancer_host: str = "balancer"
     balancing: Balancing = field(default_factory=Balancing)
@@ -49,6 +50,10 @@ class Observation:
     def window(self) -> list[Sample]:
         """Samples of the steady window."""
         return stats.window(self.samples, self.window_from_s, self.window_to_s)
+
+    def succeeded(self, statuses: Mapping[str, int]) -> int:
+        """Requests that had a status which the grid expects, of status → requests."""
+        return sum(count for status, count in statuses.items() if status in {str(s) for s in self.expect_status})
 
     @property
     def conntrack(self) -> dict[str, float]:
@@ -83,6 +88,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         served=record.counters["servers"],
         expected=facts["expected"],
         died=deaths(facts["expected"], states) | facts["unhealthy"],
+        expect_status=grid.request.expect_status,
         kind=facts["kind"],
         balancer_host=facts["balancer"],
         balancing=Balancing(**facts.get("balancing", {})),

@@ -24,11 +24,6 @@ def users_bound(users: int, unloaded_s: float, think_s: float) -> float:
     return users / (unloaded_s + think_s)
 
 
-def bound(users: int, count: int, capacity_per_s: float, unloaded_s: float, think_s: float) -> float:
-    """Most requests per second of `count` servers of `capacity_per_s` each under `users` closed-loop users."""
-    return min(count * capacity_per_s, users_bound(users, unloaded_s, think_s))
-
-
 def sentences(
     loads: Sequence[int], counts: Sequence[int], capacity_per_s: float, unloaded_s: float, think_s: float
 ) -> list[str]:

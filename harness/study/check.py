@@ -16,8 +16,9 @@ from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.plan import stopping
 from harness.records.directory import StudyDirectory, digest
-from harness.records.study import grid_of
+from harness.records.study import grid_of, written_grid
 from harness.records.trial import TrialData, TrialRecord
+from harness.study.identity import identify
 from harness.summarise import saturation, tables
 from harness.summarise.summary import Summary, summarise_records
 
@@ -76,11 +77,16 @@ def _line(rule: str, wrong: list[str], good: str, file: str) -> Line:
     return Line(False, rule, wrong[0] + more, file)
 
 
-def _identity(directory: StudyDirectory, study: Mapping[str, Any], grid: Grid) -> Iterator[Line]:
+def _identity(directory: StudyDirectory, study: dict[str, Any], grid: Grid) -> Iterator[Line]:
     """Is this the study it says it is, and are its trials those it recorded, each where it belongs?"""
     named = directory.path.name.rpartition("-")[2]
-    hashed = digest(study["configuration"])[:8]
-    wrong = [] if named == hashed else [f"the configuration's hash is {hashed}, the directory says {named}"]
+    hashed = identify(written_grid(study), study["configuration"])
+    with_defaults = digest(study["configuration"])[:8]  # as studies were named before keys could be added
+    wrong = (
+        []
+        if named in (hashed, with_defaults)
+        else [f"the configuration's hash is {hashed}, the directory says {named}"]
+    )
     yield _line("grid", wrong, "grid and role variables are those the study began with", "study.json")
     kept: dict[str, str] = study.get("digests") or {}
     there = directory.trials()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import BadInput
+from harness.grid.engines import BY_NAME, ENGINES
 from harness.records.directory import StudyDirectory
 from harness.study import identity
 from harness.study.measured import from_directory
@@ -30,8 +31,7 @@ WEIGHTY = (
     ("hosts", "hosts' machines"),
     ("docker", "Docker engine"),
     ("nginx", "nginx"),
-    ("locust", "Locust"),
-    ("ngrinder", "nGrinder"),
+    *((kind.name, kind.shown) for kind in ENGINES),
     ("image_digests", "images"),
 )
 
@@ -113,7 +113,7 @@ def _environment(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[s
             if key in ("machine.cpu", "nginx", "image_digests"):
                 unknown.append(f"{name}: neither study tells")
         elif not a or not b:
-            (reasons if key in ("locust", "ngrinder") else unknown).append(f"{name}: only one study tells ({a or b})")
+            (reasons if key in BY_NAME else unknown).append(f"{name}: only one study tells ({a or b})")
         elif a != b:
             reasons.append(f"{name}: {a} → {b}")
     unknown.append("what else ran on these machines, their temperature and their neighbours: no study can tell")
@@ -128,7 +128,7 @@ def _grouped(environment: Mapping[str, Any]) -> dict[str, Any]:
         **{f"machine.{key}": machine.get(key) for key in ("cpu", "cores", "kernel")},
         "hosts": hosts,
         "image_digests": sorted({ran[0][:19] for ran in images.values() if ran}),
-        **{key: environment.get(key) for key in ("docker", "nginx", "locust", "ngrinder")},
+        **{key: environment.get(key) for key in ("docker", "nginx", *BY_NAME)},
     }
 
 

@@ -29,7 +29,13 @@ def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:
 
 def directory_for(results: Path, grid: Grid, configuration: dict[str, Any]) -> StudyDirectory:
     """results/<name>-<hash>/"""
-    return StudyDirectory(results / f"{grid.name}-{digest(configuration)[:8]}")
+    return StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
+
+
+def identify(grid: Grid, configuration: dict[str, Any]) -> str:
+    """Eight hex digits. Of the grid only what is no default counts: a key that a later version adds changes nothing."""
+    own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return digest({**configuration, "grid": own})[:8]
 
 
 def flat(data: Any, prefix: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.grid.cell import expand
+from harness.grid.engines import ENGINES
 from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
 from harness.judge import prediction
@@ -135,12 +136,12 @@ class Setting:
         return sum(float(str(price)) for price in prices) * takes_s / 3600
 
 
-ROLES = ("ml_server", "nginx_lb", "locust", "ngrinder_controller", "ngrinder_agent")
+ROLES = ("ml_server", "nginx_lb", *(role for kind in ENGINES for role in kind.roles))
 
 
 def role_variables(root: Path) -> frozenset[str]:
     """Names of all public variables of the roles that a cell may vary."""
-    names = {*lab.VARIABLES, "ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"}
+    names = {*lab.VARIABLES, *(name for kind in ENGINES for name in kind.variables)}
     for role in ROLES:
         names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
     return frozenset(names)

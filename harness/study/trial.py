@@ -61,7 +61,12 @@ def run(
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
     first_s = {event: round(when + 0.5 - begin, 1) or 0.0 for event, when in summary.pop("events_at", {}).items()}
-    times_ms = [(int(ms), int(count)) for ms, count in summary.pop("times_ms", [])]
+    times_ms = [
+        (int(ms), int(count))
+        for status, counts in summary.pop("times_ms", {}).items()
+        if int(status) in grid.request.expect_status
+        for ms, count in counts
+    ]
     states = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before}
     expected = {server.name: bench.inventory.address(server) for server in servers}
     dead = observation.deaths(expected, states)

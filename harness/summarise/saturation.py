@@ -17,8 +17,6 @@ from harness.grid.cell import Cell, expand
 from harness.grid.schema import Grid, Objectives
 from harness.records.trial import TrialRecord
 
-SATURATION = "at saturation"
-
 
 @dataclass(frozen=True)
 class Bracket:

@@ -1,7 +1,9 @@
-"""Traffic engines: which one a grid asks for, and what it needs of an inventory."""
+"""Clients of the traffic engines: one entry for each that harness/grid/engines.py declares."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,41 @@ if TYPE_CHECKING:
     from harness.traffic.engine import Engine
 
 
+@dataclass(frozen=True)
+class Client:
+    """How an engine is reached.
+
+    `check` raises BadInput where the inventory's hosts cannot run it; `connect` makes its client, and raises BadInput
+    where the inventory lacks its URL; `services` are what of it runs outside containers, by host.
+    """
+
+    check: Callable[[Grid, Inventory], None]
+    connect: Callable[[Grid, Inventory, Reach], Engine]
+    services: Callable[[Grid, Inventory], dict[str, Service]]
+
+
 def check(grid: Grid, inventory: Inventory) -> None:
     """Refuse an engine that the inventory's hosts cannot run; raises BadInput."""
-    if grid.engine != "ngrinder":
-        return
+    CLIENTS[grid.engine].check(grid, inventory)
+
+
+def connect(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
+    """A client of the engine that the grid names; raises BadInput where the inventory lacks its URL."""
+    return CLIENTS[grid.engine].connect(grid, inventory, reach)
+
+
+def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
+    """What runs outside containers, by host."""
+    return CLIENTS[grid.engine].services(grid, inventory)
+
+
+def _locust(_grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
+    from harness.traffic.locust import LocustEngine
+
+    return LocustEngine(reach.http(inventory.generator, "study_engine_url", timeout=10.0))
+
+
+def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
     from harness.deploy.connections import is_machine
 
     if not all(is_machine(host) for host in inventory.generators):
@@ -38,24 +71,16 @@ def check(grid: Grid, inventory: Inventory) -> None:
         raise BadInput(f"ngrinder_war_file: there is no file {file}; give the absolute path of the downloaded WAR")
 
 
-def connect(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
-    """A client of the engine that the grid names; raises BadInput where the inventory lacks its URL."""
+def _ngrinder(_grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
+    from harness.traffic.ngrinder.client import NgrinderEngine
+
     first = inventory.generator
-    if grid.engine == "ngrinder":
-        from harness.traffic.ngrinder.client import NgrinderEngine
-
-        folder = Path(first.need("study_ngrinder_credentials"))
-        client = reach.http(first, "study_ngrinder_url", timeout=20.0)
-        return NgrinderEngine(client, folder / "admin", len(inventory.generators))
-    from harness.traffic.locust import LocustEngine
-
-    return LocustEngine(reach.http(first, "study_engine_url", timeout=10.0))
+    folder = Path(first.need("study_ngrinder_credentials"))
+    client = reach.http(first, "study_ngrinder_url", timeout=20.0)
+    return NgrinderEngine(client, folder / "admin", len(inventory.generators))
 
 
-def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
-    """What runs outside containers, by host."""
-    if grid.engine != "ngrinder":
-        return {}
+def _ngrinder_agents(grid: Grid, inventory: Inventory) -> dict[str, Service]:
     from harness.observe.systemd import Service
 
     return {
@@ -66,3 +91,9 @@ def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
         )
         for host in inventory.generators
     }
+
+
+CLIENTS = {
+    "locust": Client(lambda _grid, _inventory: None, _locust, lambda _grid, _inventory: {}),
+    "ngrinder": Client(_check_ngrinder, _ngrinder, _ngrinder_agents),
+}

@@ -39,7 +39,8 @@ def test_requests_are_counted_by_status_server_and_second_for_one_trial(log: Mod
     assert said["retried"] == 1
     assert said["mean_in_flight"] == pytest.approx((0.5 + 1.0 + 1.7 + 0.1) / 2)  # the 499 began before the window
     assert [100, "a:1", "200", 1] in said["seconds"]
-    assert said["times_ms"] == [(500, 1), (1000, 1)]
+    assert said["times_ms"]["200"] == [(500, 1), (1000, 1)]
+    assert said["times_ms"]["499"] == [(2000, 1)]
 
 
 def test_events_before_the_trial_are_none_of_its_own(log: ModuleType) -> None:

@@ -80,7 +80,6 @@ def test_what_a_load_uses_and_what_fills_it_is_told_beforehand() -> None:
         "1800 users would fill 3 servers"
     )
     assert told[1] == "2000 users ask for 1000/s at most and can use 4.2 servers of 240/s"
-    assert prediction.bound(1000, 3, 240, 0.0, 2.0) == 500
     assert prediction.sentences([10], [1], 240.0, 0.0, 0.0) == []
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput
+from harness.grid.engines import BY_NAME, ENGINES
 from harness.records.directory import StudyDirectory
 from harness.study import setup
 from harness.study.setup import Setting
 from harness.traffic import registry
+from report import method
 from tests.unit.test_grid import grid
 
 
@@ -61,3 +63,10 @@ def test_a_plan_that_is_too_dear_is_refused(tmp_path: Path) -> None:
 def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a host of inventory/x has no study_usd_per_hour"):
         setup.check_budget("grid.yaml:9", priced(tmp_path, "1 USD"))
+
+
+def test_every_engine_has_a_client_and_a_name_in_the_report() -> None:
+    assert registry.CLIENTS.keys() == BY_NAME.keys()
+    for kind in ENGINES:
+        assert method._engine({kind.name: "1.2"}).startswith(f"{kind.shown} 1.2; ")
+    assert "Locust" not in method._engine({"k6": "1.0"})

@@ -144,6 +144,16 @@ def bent(seen: Observation, **more: Any) -> Observation:
     return replace(seen, balancer={**seen.balancer, **more})
 
 
+def test_e13_and_e14_take_the_statuses_that_the_grid_expects() -> None:
+    seen = observation()
+    done = sum(s.completed for s in seen.samples)
+    address = seen.expected["server-1"]
+    moved = {"statuses": {"302": done}, "upstreams": {address: {"302": done}}}
+    asked = replace(bent(seen, **moved), served={"server-1": {"302": done}}, expect_status=(302,))
+    assert not {"E13", "E14"} & found(asked).keys()
+    assert {"E13", "E14"} <= found(replace(asked, expect_status=(200,))).keys()
+
+
 def test_e13_lost_requests_are_found_wherever_they_went() -> None:
     seen = observation()
     done = sum(s.completed for s in seen.samples)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput, CannotRun
+from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory, digest
 from harness.records.series import BalancerSample, HostSample
 from harness.records.trial import TrialData
@@ -93,6 +94,22 @@ def test_a_second_process_is_kept_out_and_a_dead_one_holds_nothing(tmp_path: Pat
     other.join()
     with StudyDirectory(tmp_path / "s").locked():
         pass
+
+
+def test_a_key_that_a_later_version_adds_makes_no_other_study() -> None:
+    class Later(Grid):
+        warm_up: int = 3
+
+    fields = {"name": "a", "factors": {"servers": [1], "vusers": [10]}, "inventory": "x", "seed": 4}
+    fields |= {"load": {"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, "request": {"path": "/"}}
+
+    def named(model: type[Grid], **more: object) -> str:
+        grid = model.model_validate({**fields, **more})
+        return identity.identify(grid, {"grid": grid.model_dump(mode="json"), "hosts": {}})
+
+    assert named(Later) == named(Grid)
+    assert named(Later, warm_up=4) != named(Grid)
+    assert named(Grid, seed=5) != named(Grid)
 
 
 def test_differences_between_configurations_are_told_by_key() -> None:

@@ -31,7 +31,9 @@ def test_the_kernels_counters_are_read_by_their_names() -> None:
 def test_this_machine_tells_what_it_does() -> None:
     """The program that runs on every machine, with nothing but the standard library."""
     process = subprocess.Popen(
-        [sys.executable, "-I", str(Path(watch.__file__).parent.joinpath("agents", "machine.py"))], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-I", str(Path(watch.__file__).parent.joinpath("agents", "machine.py"))],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     before, after = (json.loads(process.stdout.readline()) for _ in range(2))

@@ -67,7 +67,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     generator = sum(s.completed for s in seen.samples)
     allowed = max(limits.counters_share * generator, limits.counters_count)
     statuses = seen.balancer.get("statuses", {})
-    balancer = sum(count for status, count in statuses.items() if status.startswith("2"))
+    balancer = seen.succeeded(statuses)
     if abs(generator - balancer) > allowed:
         yield Finding(
             "E13",
@@ -81,7 +81,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if len(counted) < len(seen.served):
         yield Finding("E13", "note", "the servers keep no count of their own; theirs was not compared", "")
     else:
-        servers = sum(count for by in counted for status, count in by.items() if status.startswith("2"))
+        servers = sum(seen.succeeded(by) for by in counted)
         given_up = statuses.get("499", 0)
         if not balancer - allowed <= servers <= balancer + given_up + allowed:
             yield Finding(
@@ -108,11 +108,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     """E14: the servers that answered are exactly those the cell asks for."""
-    answered = {
-        address
-        for address, by in seen.balancer.get("upstreams", {}).items()
-        if any(status.startswith("2") for status in by)
-    }
+    answered = {address for address, by in seen.balancer.get("upstreams", {}).items() if seen.succeeded(by)}
     expected = set(seen.expected.values())
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:

@@ -52,7 +52,7 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
     upstreams: dict[str, Counter[str]] = defaultdict(Counter)
     seconds: Counter[tuple[int, str, str]] = Counter()
     times_s: list[float] = []
-    times_ms: Counter[int] = Counter()
+    times_ms: dict[str, Counter[int]] = defaultdict(Counter)
     retried = 0
     in_flight_s = 0.0
     for line in lines:
@@ -70,14 +70,13 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
         in_flight_s += max(0.0, min(end, to_s) - max(end - took, from_s))
         if from_s <= end < to_s:
             times_s.append(took)
-            if status.startswith("2"):
-                times_ms[round(took * 1000)] += 1
+            times_ms[status][round(took * 1000)] += 1
     return {
         "statuses": statuses,
         "upstreams": upstreams,
         "retried": retried,
         "request_s": quantiles(times_s),
-        "times_ms": sorted(times_ms.items()),
+        "times_ms": {status: sorted(counts.items()) for status, counts in times_ms.items()},
         "mean_in_flight": in_flight_s / (to_s - from_s),
         "seconds": [[*key, count] for key, count in sorted(seconds.items())],
     }

@@ -1,0 +1,60 @@
+"""The traffic engines there are, and what each declares; their clients stand in harness/traffic/registry.py. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """One traffic engine.
+
+    `name` stands in grids, and with the engine's version in study.json's environment. `roles` deploy it; a change of
+    their variables, which begin with `prefix`, is applied by `tags`, and what died is started again by `repair`.
+    """
+
+    name: str
+    shown: str  # as people write it
+    counts: str  # what it does not count itself and where latencies come from, for the report
+    roles: tuple[str, ...]
+    prefix: str
+    tags: tuple[str, ...]
+    repair: tuple[str, ...]
+    variables: tuple[str, ...] = ()  # that its roles need and have no default for
+    tells_failures: bool = True  # whether it tells timeouts from refused and aborted requests
+
+
+ENGINES = (
+    EngineKind(
+        name="locust",
+        shown="Locust",
+        counts="latencies from merged HDR histograms (closed model)",
+        roles=("locust",),
+        prefix="locust_",
+        tags=("locust",),
+        repair=("locust",),
+    ),
+    EngineKind(
+        name="ngrinder",
+        shown="nGrinder",
+        counts=(
+            "it keeps no percentiles and no requests in flight: both come from the balancer's log, to the millisecond "
+            "(closed model)"
+        ),
+        roles=("ngrinder_controller", "ngrinder_agent"),
+        prefix="ngrinder_",
+        tags=("jdk_verify", "ngrinder_controller", "ngrinder_agent"),
+        # Both units again, the agents joined and approved; nothing is installed.
+        repair=("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join"),
+        variables=("ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"),
+        tells_failures=False,
+    ),
+)
+BY_NAME = {kind.name: kind for kind in ENGINES}
+
+
+def known(name: object) -> str:
+    """An engine's name; raises ValueError with those that there are."""
+    if name not in BY_NAME:
+        raise ValueError(f"got {name!r}; allowed: {' or '.join(repr(each) for each in BY_NAME)}")
+    return str(name)
