@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.grid.cell import expand
+from harness.grid.schema import Grid
 from harness.judge import seconds as stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
@@ -16,9 +17,19 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.study import measured
 from harness.study.identity import identify
 from harness.summarise import tables
-from tests.unit.test_grid import grid
 
 WINDOW = (7.0, 17.0)
+BASE = {
+    "name": "study",
+    "factors": {"servers": [1, 2], "vusers": [100, 200]},
+    "load": {"think_time": "1s", "ramp_up": "2s", "duration": "12s"},
+    "request": {"path": "/"},
+}
+
+
+def grid(**more: object) -> Grid:
+    """A small valid grid; keyword arguments replace keys of it."""
+    return Grid.model_validate({**BASE, **more})
 
 
 def samples(rate: int, users: int, think_s: float = 2.0, seconds: int = 18, **more: Any) -> list[Sample]:

@@ -18,9 +18,9 @@ from harness.traffic import registry
 from harness.traffic.engine import EngineResult, LoadSpec
 from harness.traffic.ngrinder import client, perftest
 from harness.traffic.ngrinder.client import NgrinderEngine
+from tests.builders import grid
 from tests.integration.conftest import ROOT, changed, command, events, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
-from tests.unit.test_grid import grid
 
 DEPLOY = "playbooks/deploy-generators.yml"
 HOME = "/var/lib/ngrinder-controller"

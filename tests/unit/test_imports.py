@@ -96,3 +96,11 @@ def test_modules_stay_small() -> None:
     ]:
         lines = len(file.read_text(encoding="utf-8").splitlines())
         assert lines <= 270, f"{file} has {lines} lines: split it by meaning"
+
+
+def test_tests_stand_where_what_they_test_does_and_builders_import_none_of_them() -> None:
+    folders = {
+        path.name for path in (ROOT / "tests" / "unit").iterdir() if path.is_dir() and path.name != "__pycache__"
+    }
+    assert folders <= {*PACKAGES, "commands", "report", "roles", "service"}
+    assert not any(name.startswith("tests") for name in imported(ROOT / "tests" / "builders.py"))

@@ -1,0 +1,119 @@
+"""The page of a running study: made once, then its news alone, at times that disturb nothing that is measured."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from commands.live import Live
+from harness.records.directory import StudyDirectory
+from harness.records.series import Sample
+from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
+from report import beside
+from report.live import Writer
+from tests.builders import grid, record, study
+
+RATES: dict[tuple[int, int], list[float | None]] = {(1, 100): [90.0, 91.0, 89.0], (2, 100): [170.0, 171.0, 169.0]}
+WINDOW_S = 3.0
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, f"not within 30 s: {what}"
+        time.sleep(0.02)
+
+
+def second(t_s: int) -> SecondSeen:
+    return SecondSeen(Sample(t_s, 90, 0, 100.0, 1.0, 10.0, 90.0, 90, 0.1, 1.0))
+
+
+def state(directory: Path) -> str:
+    """Of the process that writes the page, by the kernel: T is held, empty is gone."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"commands.live\0{directory}\0".encode() in (process / "cmdline").read_bytes():
+                return (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:  # it ended between two looks
+            continue
+    return ""
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> tuple[StudyDirectory, Callable[[], None]]:
+    """A study of which one cell is not measured, and what measures it."""
+    directory = study(StudyDirectory(tmp_path / "study-0123abcd"), RATES)
+    last = directory.path / "trials" / "servers-2_vusers-100"
+    shutil.move(last, tmp_path / "aside")
+
+    def measure() -> None:
+        shutil.move(tmp_path / "aside", last)
+
+    return directory, measure
+
+
+def setting(directory: StudyDirectory) -> Any:
+    return SimpleNamespace(
+        directory=directory,
+        grid=grid(factors={"servers": [1, 2], "vusers": [100]}),
+        inventory=SimpleNamespace(kind="lab"),
+    )
+
+
+def test_the_writer_works_while_users_start_and_is_held_otherwise(
+    half: tuple[StudyDirectory, Callable[[], None]],
+) -> None:
+    directory, measure = half
+    shown: list[Event] = []
+    started = TrialStarted("servers-2_vusers-100/r1", 4, 6, 12.0, WINDOW_S)
+    ended = TrialEnded("servers-2_vusers-100/r1", record(2, 100, 1, 170.0), (), 0.0)
+    path, news = directory.path, directory.path / beside.FILE
+    with Live(setting(directory), cast("Any", shown.append)) as live:
+        live(StudyStarted("study", str(path), 6, 3, 60.0))
+        until((path / "report.html").exists, "the page")
+        page, first = (path / "report.html").read_bytes(), news.read_bytes()
+        live(started)
+        live(second(0))
+        assert state(path) != "T"
+        live(second(1))
+        until(lambda: state(path) == "T", "held two seconds before the window")
+        measure()
+        live(ended)
+        time.sleep(0.3)
+        assert state(path) == "T"
+        assert news.read_bytes() == first
+        live(started)
+        until(lambda: news.read_bytes() != first, "the news")
+        assert (path / "report.html").read_bytes() == page
+    assert state(path) == ""
+    assert news.read_bytes() == b'live("over");\n'
+    assert shown[0] == StudyStarted("study", str(path), 6, 3, 60.0)
+
+
+def test_a_study_without_anything_to_measure_leaves_nothing_beside_its_page(tmp_path: Path) -> None:
+    with Live(setting(StudyDirectory(tmp_path)), cast("Any", lambda _: None)):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_costs_no_more_than_its_share_of_a_trial(
+    half: tuple[StudyDirectory, Callable[[], None]],
+) -> None:
+    """Where making the news takes longer than a trial may pay for, several trials pay for them together."""
+    directory, _ = half
+    budget_s, trials = 0.02, 20
+    writer = Writer(directory, budget_s)
+    writer.begin()
+    file, written = directory.path / beside.FILE, 0
+    began, most = time.process_time(), 0.0
+    for _ in range(trials):
+        before, at = file.stat().st_ino, time.process_time()
+        writer.tell(1)
+        written += file.stat().st_ino != before
+        most = max(most, time.process_time() - at)
+    assert written > 0
+    assert time.process_time() - began <= trials * budget_s + most + 0.1

@@ -1,0 +1,196 @@
+"""Rented machines: what they cost stands in the report, and they stay while a study runs."""
+
+import subprocess
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from jinja2 import Environment
+
+from harness.deploy import fleet
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Host, Inventory
+from harness.grid.schema import Grid
+from harness.records.directory import StudyDirectory
+from harness.study import identity
+from harness.study.runner import Study
+from harness.study.setup import Setting
+from report import method, place
+
+ROOT = Path(__file__).resolve().parents[3]
+END = "/usr/local/sbin/scale-out-end"
+
+
+def hosts(**more: Any) -> Inventory:
+    """A balancer, two servers and a generator at 0.1, 0.1, 0.1 and 0.3 USD an hour."""
+    prices = {"load_balancers": 0.1, "ml_servers": 0.1, "load_generators": 0.3}
+    servers = {"server-1": "ml_servers", "server-2": "ml_servers"}
+    names = {"balancer": "load_balancers", **servers, "generator": "load_generators"}
+    return Inventory(
+        "inventory/x",
+        tuple(
+            Host(
+                name,
+                group,
+                {
+                    "study_container_engine": "ssh",
+                    "study_instance_type": "c7i.xlarge" if group == "load_generators" else "c7i.large",
+                    "study_usd_per_hour": prices[group],
+                    **more,
+                },
+            )
+            for name, group in names.items()
+        ),
+    )
+
+
+def record(tmp_path: Path, inventory: Inventory) -> dict[str, Any]:
+    """study.json as a study on these hosts begins it."""
+    grid = Grid.model_validate(
+        {
+            "name": "x",
+            "factors": {"servers": [1, 2], "vusers": [100]},
+            "load": {"think_time": "1s", "ramp_up": "2s", "duration": "12s"},
+            "request": {"path": "/predict"},
+        }
+    )
+    effective = identity.effective(grid, inventory)
+    setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), slow_motion=1.0)
+    study = Study(ROOT, setting, lambda _: None, lambda: False)
+    return {**study._new_record(), "rented": fleet.rented(inventory)}
+
+
+def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
+    said = record(tmp_path, hosts())
+    assert place.told(said) == "Measured on c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)."
+    said["runs"] = [{"duration_s": 3600}, {"duration_s": 1800}]
+    assert method._cost(said) == "; 0.90 USD by the inventory’s prices"
+
+
+def test_hosts_that_moved_between_runs_stand_in_the_report() -> None:
+    run = {"duration_s": 60.0}
+    assert method._time({"runs": [run, run]}, {}) == "2 min 00 s in 2 runs"
+    told = method._time({"runs": [run, {**run, "moved": ["server-1: 10.0.1.11 → 10.0.1.99"]}]}, {})
+    assert told.endswith("than in the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
+
+
+def test_a_cost_is_not_told_where_a_price_is_missing(tmp_path: Path) -> None:
+    said = record(tmp_path, hosts())
+    said["runs"] = [{"duration_s": 3600}]
+    del said["rented"]["server-2"]["usd_per_hour"]
+    assert method._cost(said) == ""
+    del said["rented"]  # of a study from before
+    assert method._cost(said) == ""
+    assert place.told(said) == "Measured on the hosts of the inventory."
+
+
+def test_another_price_is_no_other_study(tmp_path: Path) -> None:
+    assert record(tmp_path, hosts())["configuration"] == record(tmp_path, hosts(study_usd_per_hour=9))["configuration"]
+
+
+class Machines:
+    """Hosts whose `scale-out-end` is the real one, each in a folder of its own, reached without SSH."""
+
+    def __init__(self, folder: Path, clock: str) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.commands: list[list[str]] = []
+
+    def run(self, host: Host, command: list[str]) -> str:
+        self.commands.append(command)
+        assert command[:3] == ["sudo", "-n", END]
+        done = subprocess.run(
+            ["sh", str(self.folder / host.name / "end"), *command[3:]], capture_output=True, text=True, check=False,
+            env={"PATH": f"{self.folder}:/usr/bin:/bin"},
+        )  # fmt: skip
+        return done.stdout
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Machines:
+    """Two hours from 1,000,000 s, by its budget 10,000 s at most. `date` tells the time of the file `now`."""
+    template = (ROOT / "roles" / "ec2_fleet" / "templates" / "user_data.sh.j2").read_text()
+    values = {"ec2_fleet_hours": 2, "ec2_fleet_budget_usd": 10, "__ec2_fleet_cost_usd": 7.2}
+    shell = Environment(trim_blocks=True, autoescape=False)  # noqa: S701 - a script, which is no HTML
+    script = shell.from_string(template).render(values)
+    (tmp_path / "now").write_text("1000000")
+    tools = {"date": f"cat {tmp_path}/now", "systemctl": f'echo "$@" >> {tmp_path}/systemctl.log'}
+    for name, does in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    for host in hosts().hosts:
+        own = tmp_path / host.name
+        own.mkdir()
+        mine = script.replace("/var/lib/scale-out", str(own)).replace(END, str(own / "end"))
+        mine = mine.replace("/etc/systemd/system", str(own))
+        subprocess.run(["sh", "-c", mine], check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    return Machines(tmp_path, "now")
+
+
+def at(machines: Machines, seconds: int) -> None:
+    (machines.folder / "now").write_text(str(1_000_000 + seconds))
+
+
+def off(machines: Machines) -> bool:
+    """Whether the balancer's timer, run now, powers it off."""
+    log = machines.folder / "systemctl.log"
+    log.write_text("")
+    subprocess.run(
+        ["sh", str(machines.folder / "balancer" / "end"), "check"], check=True,
+        env={"PATH": f"{machines.folder}:/usr/bin:/bin"},
+    )  # fmt: skip
+    return "poweroff" in log.read_text()
+
+
+def lease(machines: Machines, said: list[str], now: list[float]) -> fleet.Lease:
+    inventory = hosts(study_end_command=END)
+    return fleet.Lease(inventory, cast(Reach, machines), said.append, lambda: now[0])
+
+
+def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> None:
+    at(machines, 7199)
+    assert not off(machines)
+    at(machines, 7200)
+    assert off(machines)
+    (machines.folder / "balancer" / "ends_at").unlink()
+    at(machines, 0)
+    assert off(machines)  # what cannot be read costs nothing
+
+
+def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: Machines) -> None:
+    said: list[str] = []
+    now = [0.0]
+    keeper = lease(machines, said, now)
+    at(machines, 7000)
+    keeper.extend(trial_s=100, remaining_s=60)
+    assert len(machines.commands) == 4
+    at(machines, 7200)
+    assert not off(machines)
+    now[0] = 599  # not asked again so soon
+    keeper.extend(trial_s=100, remaining_s=60)
+    assert len(machines.commands) == 4
+    assert said == []  # it ends at its budget, before the lease is over, but the study is done by then
+    now[0] = 700
+    keeper.extend(trial_s=100, remaining_s=5000)
+    (warning,) = said
+    assert "ends in 47 min by its budget, and the study needs 83" in warning
+    at(machines, 9999)
+    assert not off(machines)
+    at(machines, 10_000)
+    assert off(machines)
+
+
+def test_a_lease_never_shortens_and_a_machine_that_is_silent_is_named(machines: Machines) -> None:
+    said: list[str] = []
+    at(machines, 0)
+    lease(machines, said, [0.0]).extend(trial_s=0, remaining_s=60)
+    at(machines, 7199)
+    assert not off(machines)
+    (machines.folder / "server-1" / "end").unlink()
+    lease(machines, said, [0.0]).extend(trial_s=0, remaining_s=60)
+    assert [words.split(":")[0] for words in said] == ["server-1"]
+
+
+def test_hosts_that_do_not_end_are_left_alone(machines: Machines) -> None:
+    fleet.Lease(hosts(), cast(Reach, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
+    assert machines.commands == []

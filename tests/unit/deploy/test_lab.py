@@ -1,0 +1,189 @@
+"""Servers that share one machine: held to a rate, or to a share of it; played slower where it has not the CPU."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.deploy import deployment, lab, readiness, yardstick
+from harness.deploy.ansible import Ansible
+from harness.deploy.inventory import Host, Inventory
+from harness.errors import BadInput, CannotRun
+from harness.grid.thresholds import Thresholds
+from harness.judge import rules, verdict
+from harness.judge.observation import Observation
+from harness.records import study as study_record
+from harness.records.findings import Finding
+from harness.study import slow_motion
+from tests.builders import grid, observation
+
+LIMITS = Thresholds()
+IMAGE = "scale-out/service:0123456789ab"
+
+
+def inventory(servers: int = 3, **variables: Any) -> Inventory:
+    of_servers = {
+        "study_container_engine": "local",
+        "ml_server_image": IMAGE,
+        "lab_server_capacity": "140/s",
+        "lab_service_time": "50ms",
+        "lab_slow_motion": "auto",
+        **variables,
+    }
+    hosts = [Host("balancer", "load_balancers", {}), Host("generator", "load_generators", {})]
+    return Inventory("lab", (*hosts, *(Host(f"server-{i}", "ml_servers", of_servers) for i in range(1, servers + 1))))
+
+
+def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 1, **more: Any) -> Observation:
+    """A trial of servers of 7 slots over a window of 10 s."""
+    said = {"offered": 70.0, "busy": 70.0 * busy, "lost": 70.0 * lost, "answers": 1400.0 * busy}
+    slots = {f"server-{i + 1}": {**said, "late": late_s * said["answers"]} for i in range(servers)}
+    idle = [replace(row, cpu_cores=0.05) for row in observation(servers=servers).hosts]
+    return observation(servers=servers, slots=slots, hosts=idle, unloaded_s=0.05, **more)
+
+
+def judged(seen: Observation) -> verdict.Verdict:
+    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+
+
+def refusals(seen: Observation) -> list[str]:
+    return [f.cause for f in rules.judge(seen, LIMITS) if f.rule == "E23" and f.severity == "refuse"]
+
+
+def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
+    assert lab.of(grid(), inventory()) == lab.Lab(140.0, 0.05, None)
+    asked = grid(vars={"lab_server_capacity": "70/s", "lab_slow_motion": 2})
+    assert lab.of(asked, inventory()) == lab.Lab(70.0, 0.05, 2.0)
+    assert lab.of(grid(), inventory(study_kind="hosts")) is None
+
+
+def test_our_own_image_is_paced_wherever_it_was_pulled_from() -> None:
+    for name in ("hub.example:5000/me/scale-out-service:1f", "me/scale-out-service@sha256:1f", IMAGE):
+        found = lab.of(grid(service={"image": name}), inventory())
+        assert found is not None
+        assert found.paced, name
+
+
+def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
+    for found in (
+        lab.of(grid(service={"image": "registry.example/app:1"}), inventory()),
+        lab.of(grid(vars={"ml_server_image": "app:1"}), inventory()),
+        lab.of(grid(), inventory(ml_server_image="app:1")),
+        lab.of(grid(vars={"lab_server_capacity": ""}), inventory()),
+    ):
+        assert found is not None
+        assert not found.paced
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("lab_server_capacity", "140", "as in 280/s"),
+        ("lab_service_time", "50", "as in 30s"),
+        ("lab_slow_motion", "slow", "write auto, or a factor from 1 to 100"),
+        ("lab_slow_motion", 0.5, "write auto, or a factor from 1 to 100"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: Any, allowed: str) -> None:
+    with pytest.raises(BadInput, match=f"{name}: .*{allowed}"):
+        lab.of(grid(vars={name: value}), inventory())
+
+
+def test_what_is_not_paced_shares_the_cores_that_generator_and_balancer_leave() -> None:
+    cores = lab.shares(grid(), inventory(), 4)
+    assert cores["ml_server_cpus"] == pytest.approx(0.45 * 0.9 * 4 / 3, abs=0.001)
+    lab.check_caps({"generator": cores["locust_cpus"], "balancer": cores["nginx_lb_cpus"]}, 4)
+    assert "ml_server_cpus" not in lab.shares(grid(vars={"ml_server_cpus": 0.2}), inventory(), 4)
+    with pytest.raises(CannotRun, match=r"sum to 2\.00, more than 90 % of this machine's 2 cores"):
+        lab.check_caps({"generator": 1.0, "server-1": 1.0}, 2)
+
+
+def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
+    found = judged(paced(busy=0.99))
+    assert (found.limit, found.why) == ("server", "server-1's slots were busy to 99 %")
+    assert found.figures["server_slots"] == pytest.approx(0.99)
+    assert "slots" not in judged(paced(busy=0.90)).why
+
+
+def test_a_lab_that_lost_its_slots_time_is_refused_and_named() -> None:
+    assert refusals(paced(busy=0.98, lost=0.005)) == []
+    found = refusals(paced(busy=0.95, lost=0.05))
+    assert found == [
+        "this machine is too slow for the lab it was asked for: server-1 had no CPU for 5.0 % of its slots' time"
+    ]
+
+
+def test_answers_that_are_late_although_slots_are_free_are_refused() -> None:
+    assert refusals(paced(busy=0.6, late_s=0.03)) == []
+    found = refusals(paced(busy=0.6, late_s=0.09))
+    assert "server-1 answered 90 ms after the end of a slot although others were free" in found[0]
+    assert refusals(paced(busy=0.99, late_s=0.09)) == []  # who waits for a slot does not wait longer for that
+
+
+def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
+    seen = paced(busy=0.9, servers=2)
+    hosts = [replace(row, cpu_cores=0.12 if row.host == "server-1" else 0.04) for row in seen.hosts]
+    assert not [f for f in rules.judge(replace(seen, hosts=hosts), LIMITS) if f.rule == "E12"]
+    slow = {**seen.slots, "server-2": {**seen.slots["server-2"], "busy": 2 * seen.slots["server-2"]["busy"]}}
+    found = [f.cause for f in rules.judge(replace(seen, slots=slow), LIMITS) if f.rule == "E12"]
+    assert found[0].startswith("server-2 spent 2.0 times as much of its slots on a request")
+
+
+@pytest.mark.parametrize(
+    ("needed", "available", "factor"),
+    [(0.5, 2.0, 1.0), (1.2, 2.0, 1.0), (1.3, 2.0, 1.5), (1.0, 0.66, 3.0), (9.0, 2.0, 8.0), (10.0, 2.0, None)],
+)
+def test_the_least_slow_motion_that_leaves_room_is_chosen(
+    needed: float, available: float, factor: float | None
+) -> None:
+    assert slow_motion.choose(needed, available) == factor
+
+
+def test_slow_motion_stretches_every_time_and_nothing_else() -> None:
+    written = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, objectives={"p95": "500ms"})
+    played = written.slowed(3)
+    assert (played.load.think_time, played.load.ramp_up, played.load.duration) == (3, 6, 36)
+    assert played.load.timeout == 3 * written.load.timeout
+    assert played.evidence.peak_seconds == 30
+    assert played.objectives.p95 == 1.5
+    assert played.factors == written.factors
+    assert written.slowed(1) is written
+
+
+def test_a_study_is_read_at_the_speed_it_was_played() -> None:
+    study: dict[str, Any] = {"configuration": {"grid": grid().model_dump(mode="json", by_alias=True)}}
+    assert study_record.grid_of(study).load.think_time == grid().load.think_time
+    slow = {**study, "slow_motion": {"factor": 2.0}}
+    assert study_record.grid_of(slow).load.think_time == 2 * grid().load.think_time
+    assert study_record.written_grid(slow).load.think_time == grid().load.think_time
+
+
+def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
+    deployed = deployment.Deployment(Ansible(tmp_path, None, tmp_path), grid(vars={"lab_server_capacity": "70/s"}))
+    assert deployed.fixed["lab_server_capacity"] == "70/s"
+    deployed.play(1.0)
+    assert "ml_server_slow_motion" not in deployed.fixed
+    deployed.play(2.0)
+    assert deployed.fixed["ml_server_slow_motion"] == 2.0
+    assert deployed.fixed["nginx_lb_read_timeout"] == "120s"
+    assert deployment.tags_for({"lab_server_capacity"}) == ["ml_server", "nginx_lb_verify"]
+
+
+def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_motion.check_possible(420)
+    monkeypatch.setattr(yardstick, "request_s", lambda: 1.0)
+    with pytest.raises(CannotRun, match="too slow for the lab it was asked for: the planned cells need 420 cores"):
+        slow_motion.check_possible(420)
+    assert not readiness._processor().ok
+    monkeypatch.undo()
+    assert readiness._processor().ok
+
+
+def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
+    lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
+    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
+    foreign = Finding("E11", "degrade", "this machine: processes that are not the study's used 80 % of its CPU", "")
+    late = Finding("E6", "refuse", "the generator's event loop was late by 300 ms", "")
+    assert rules.outcome_of([late, foreign], {}) == ("refused", f"{foreign.cause}: {late.cause}")
+    assert rules.outcome_of([late], {}) == ("refused", late.cause)

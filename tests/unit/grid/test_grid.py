@@ -1,0 +1,79 @@
+"""Grids: expansion, units, and what is kept of them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.grid import units
+from harness.grid.cell import expand
+from harness.grid.schema import Grid
+from harness.study.setup import resolve, role_variables
+from tests.builders import BASE, grid
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_grid_is_the_product_of_its_factors() -> None:
+    assert [cell.slug for cell in expand(grid())] == [
+        "servers-1_vusers-100",
+        "servers-1_vusers-200",
+        "servers-2_vusers-100",
+        "servers-2_vusers-200",
+    ]
+
+
+def test_exclude_takes_partial_matches_away_and_include_adds_cells() -> None:
+    cells = expand(grid(exclude=[{"servers": 1, "vusers": 200}], include=[{"servers": 3, "vusers": 100}]))
+    assert [(cell.servers, cell.vusers) for cell in cells] == [(1, 100), (2, 100), (2, 200), (3, 100)]
+
+
+def test_a_cell_that_is_included_twice_is_there_once() -> None:
+    assert len(expand(grid(include=[{"servers": 1, "vusers": 100}]))) == 4
+
+
+def test_levels_keep_their_type_so_that_0_and_false_are_two_things() -> None:
+    levels = expand(grid(factors={**BASE["factors"], "nginx_lb_upstream_keepalive": [0, 64]}))  # type: ignore[dict-item] # a plain dict
+    assert levels[0].variables == {"nginx_lb_upstream_keepalive": 0}
+
+
+def test_a_grid_reads_back_from_what_is_stored_of_it() -> None:
+    """Units are stored too, else a resumed study would read other numbers."""
+    first = grid(objectives={"error_rate": "1%", "p95": "5s"}, budget={"time": "2h", "cost": "5 USD"})
+    assert Grid.model_validate(first.model_dump(mode="json", by_alias=True)) == first
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (units.duration_s, "500ms", 0.5),
+        (units.duration_s, "1.5 s", 1.5),
+        (units.duration_s, "2h", 7200),
+        (units.share, "1%", 0.01),
+        (units.money_usd, "5 USD", 5),
+        (units.per_second, "280/s", 280),
+    ],
+)
+def test_quantities_carry_their_unit(read: object, text: str, value: float) -> None:
+    assert callable(read)
+    assert read(text) == value
+
+
+@pytest.mark.parametrize("text", ["5", 5, True, "5 parsec", "", "-1s", "1s2"])
+def test_a_duration_without_a_known_unit_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="write a number with ms, s, m or h"):
+        units.duration_s(text)
+
+
+@pytest.mark.parametrize("path", [ROOT / "grid.yaml", *sorted((ROOT / "grids").glob("*.yaml"))], ids=lambda p: p.stem)
+def test_every_grid_that_comes_along_is_valid(path: Path, tmp_path: Path) -> None:
+    assert resolve(ROOT, tmp_path, path).planned
+
+
+def test_every_variable_in_grids_and_inventories_exists_in_a_role() -> None:
+    """A misspelt variable would pass silently in Ansible."""
+    known = role_variables(ROOT)
+    prefixes = ("ml_server_", "nginx_lb_", "locust_")
+    for file in sorted((ROOT / "inventory").rglob("*.yml")):
+        for name in yaml.safe_load(file.read_text()) or {}:
+            assert not name.startswith(prefixes) or name in known, f"{file}: {name}"

@@ -1,0 +1,191 @@
+"""Evidence rules: a healthy trial passes all, and each fault is found by its own rule."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.grid.thresholds import Thresholds
+from harness.judge import rules
+from harness.judge.assess import assess
+from harness.judge.observation import Observation, of_trial
+from tests.builders import grid, observation, samples, trial_data
+
+LIMITS = Thresholds()
+
+
+def found(seen: Observation) -> dict[str, str]:
+    return {f.rule: f.severity for f in rules.judge(seen, LIMITS)}
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3])
+def test_a_healthy_trial_passes_every_rule(servers: int) -> None:
+    seen = observation(rate=280 * servers, users=2000, servers=servers)
+    assert rules.judge(seen, LIMITS) == []
+    assert rules.outcome_of([], {}) == ("ok", "")
+
+
+def test_e3_a_missing_second_is_named() -> None:
+    rows = [s for s in samples(280, 1000) if s.t_s != 9]
+    finding = rules.judge(observation(samples=rows), LIMITS)[0]
+    assert (finding.rule, finding.severity) == ("E3", "refuse")
+    assert "[9]" in finding.cause
+
+
+def test_e3_a_load_without_a_single_second_is_refused() -> None:
+    """As nGrinder's are whose users had not yet sent a request when they were stopped."""
+    data = trial_data(1, 1000, 1, 280, 1)
+    counters = {**data.record.counters, "balancer": {}, "servers": {"server-1": {}}}
+    judged = assess(replace(data, samples=[], balancer=[], record=replace(data.record, counters=counters)), grid())
+    assert judged.outcome == "refused"
+    assert judged.cause == "the series is not whole: there is not one second"
+    assert judged.tps_mean is None
+
+
+def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
+    rows = samples(280, 1000)
+    assert found(observation(samples=[*rows, rows[5]]))["E3"] == "refuse"
+    assert found(observation(lost_workers=1))["E3"] == "refuse"
+
+
+def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> None:
+    rows = samples(50, 1000, failed=100)
+    base = observation(samples=rows, generator_errors={"status 500": 1800})
+    events = {"worker_connections are not enough": 1800, "Connection refused": 2}
+    seen = replace(base, balancer={**base.balancer, "events": events})
+    refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    assert refused.cause.endswith(
+        '(1800 status 500): the balancer logged "worker_connections are not enough" 1800 times'
+    )
+    assert "nginx_lb_worker_connections" in refused.next_step
+    dead = replace(seen, died={"server-1": "was killed for want of memory"})
+    refused = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    assert refused.cause.startswith("server-1 was killed for want of memory: more than 50 %")
+    assert "logged" not in refused.cause  # what the balancer says of a dead server only follows
+    assert "ml_server_memory" in refused.next_step
+    quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    assert quiet.next_step == "fewer users, or more servers"
+
+
+def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
+    data = trial_data(1, 2000, 1, 280, 1)
+    rows = list(data.samples[:9])
+    part = replace(rows[-1], t_s=9, completed=50, users=300.0, in_flight=250.0, think_s=100.0, thinks=50)
+    facts = {**data.record.facts, "stopped_s": 9}
+    seen = of_trial(replace(data, samples=[*rows, part], record=replace(data.record, facts=facts)), grid())
+    assert seen.window == rows[3:]
+    assert not [f for f in rules.judge(seen, LIMITS) if f.rule == "E5" and "neither" in f.cause]
+
+
+def test_e3_a_host_whose_cpu_was_not_read_is_named() -> None:
+    seen = observation()
+    finding = rules.judge(replace(seen, hosts=[h for h in seen.hosts if h.host != "server-1"]), LIMITS)[0]
+    assert (finding.rule, finding.severity) == ("E3", "degrade")
+    assert finding.cause.startswith("the CPU usage of server-1 was read in fewer than 50 %")
+
+
+@pytest.mark.parametrize(("missing", "severity"), [(0.015, None), (0.03, "degrade"), (0.08, "refuse")])
+def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, severity: str | None) -> None:
+    """Sick generators were seen to lose 6–14 % of their users."""
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing) for s in samples(280, 1000)]
+    assert found(observation(samples=rows)).get("E5") == severity
+
+
+def test_e5_requests_that_never_reach_the_balancer_are_found() -> None:
+    seen = observation()
+    shy = replace(seen, balancer={**seen.balancer, "mean_in_flight": 300.0})
+    assert found(shy)["E5"] == "refuse"
+
+
+def test_e6_a_busy_generator_is_refused() -> None:
+    assert found(observation(samples=samples(280, 1000, busiest_cpu_s=0.7)))["E6"] == "refuse"
+
+
+def test_e8_some_errors_degrade_and_a_collapse_stops() -> None:
+    rows = samples(280, 1000, failed=6)
+    assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "degrade"
+    assert rules.collapse(samples(100, 1000, failed=200), 7, LIMITS)
+    assert rules.collapse(samples(280, 1000, failed=100), 7, LIMITS) == ""
+
+
+def test_e8_no_success_for_ten_seconds_after_ramp_up_stops() -> None:
+    rows = [replace(s, completed=0 if s.t_s >= 7 else 280) for s in samples(280, 1000)]
+    assert "no request succeeded for 10 s" in rules.collapse(rows, 7, LIMITS)
+    slow_start = [replace(s, completed=0 if s.t_s < 7 else 280) for s in samples(280, 1000)]
+    assert rules.collapse(slow_start, 7, LIMITS) == ""
+
+
+def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
+    died = {"server-1": "was killed for want of memory"}
+    findings = rules.judge(observation(died=died), LIMITS)
+    outcome, cause = rules.outcome_of(findings, died)
+    assert outcome == "server_down"
+    assert "server-1 was killed for want of memory" in cause
+
+
+def test_e8_a_death_is_the_cause_whatever_else_it_broke() -> None:
+    died = {"server-1": "died with exit code 137"}
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 90) for s in samples(280, 1000)]
+    findings = rules.judge(observation(samples=rows, died=died), LIMITS)
+    assert {"E5", "E8"} <= {finding.rule for finding in findings}
+    assert rules.outcome_of(findings, died) == ("server_down", "server-1 died with exit code 137 during the trial")
+
+
+def test_e9_events_of_the_balancer_are_named() -> None:
+    seen = observation()
+    logged = replace(seen, balancer={**seen.balancer, "events": {"worker_connections are not enough": 12}})
+    finding = next(f for f in rules.judge(logged, LIMITS) if f.rule == "E9")
+    assert "worker_connections are not enough" in finding.cause
+    assert "nginx_lb_settings: tuned" in finding.next_step
+
+
+def bent(seen: Observation, **more: Any) -> Observation:
+    return replace(seen, balancer={**seen.balancer, **more})
+
+
+def test_e13_and_e14_take_the_statuses_that_the_grid_expects() -> None:
+    seen = observation()
+    done = sum(s.completed for s in seen.samples)
+    address = seen.expected["server-1"]
+    moved = {"statuses": {"302": done}, "upstreams": {address: {"302": done}}}
+    asked = replace(bent(seen, **moved), served={"server-1": {"302": done}}, expect_status=(302,))
+    assert not {"E13", "E14"} & found(asked).keys()
+    assert {"E13", "E14"} <= found(replace(asked, expect_status=(200,))).keys()
+
+
+def test_e13_lost_requests_are_found_wherever_they_went() -> None:
+    seen = observation()
+    done = sum(s.completed for s in seen.samples)
+    assert found(bent(seen, statuses={"200": done - 200}))["E13"] == "refuse"
+    assert found(replace(seen, served={"server-1": {"200": done + 200}}))["E13"] == "refuse"
+    assert found(replace(seen, generator_errors={"timeout": 200}))["E13"] == "refuse"
+    assert "E13" not in found(bent(seen, statuses={"200": done - 15}))
+
+
+def test_e13_requests_given_up_stand_as_499() -> None:
+    seen = observation()
+    done = sum(s.completed for s in seen.samples)
+    given_up = replace(
+        bent(seen, statuses={"200": done, "499": 150}),
+        generator_errors={"timeout": 150},
+        served={"server-1": {"200": done + 150}},
+    )
+    assert "E13" not in found(given_up)
+
+
+def test_e13_servers_without_counters_are_a_note() -> None:
+    assert found(observation(served={"server-1": None}))["E13"] == "note"
+
+
+def test_e14_exactly_the_cells_servers_answer() -> None:
+    seen = observation(rate=560, users=2000, servers=2)
+    stranger = {**seen.balancer["upstreams"], "10.0.0.9:8080": {"200": 5}}
+    assert found(bent(seen, upstreams=stranger))["E14"] == "refuse"
+    silent = {"10.0.0.1:8080": {"200": 10080}}
+    assert found(bent(seen, upstreams=silent))["E14"] == "refuse"
+
+
+def test_a_threshold_of_the_grid_is_obeyed() -> None:
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 80) for s in samples(280, 1000)]
+    lenient = Thresholds.model_validate({"loop_refuse": "20%", "loop_degrade": "15%", "in_flight_gap": "20%"})
+    assert rules.judge(observation(samples=rows), lenient) == []

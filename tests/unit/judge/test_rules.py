@@ -1,0 +1,242 @@
+"""Rules E6, E7 and E9 to E12: each fires on its fault and keeps quiet on a healthy trial."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.grid.thresholds import Thresholds
+from harness.judge import balancing, rules, verdict
+from harness.judge.balancing import Balancing
+from harness.judge.observation import Observation
+from harness.judge.observation import of_trial as observe
+from harness.records.findings import Finding
+from harness.records.series import HostSample, MachineSample
+from tests.builders import grid, observation, samples, trial_data
+
+LIMITS = Thresholds()
+
+
+def of(rule: str, seen: Observation) -> list[Finding]:
+    return [finding for finding in rules.judge(seen, LIMITS) if finding.rule == rule]
+
+
+def limit(seen: Observation) -> verdict.Verdict:
+    seen = replace(seen, unloaded_s=0.01)
+    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+
+
+def machine(busy: float, steal: float = 0.0, name: str = "m", **more: float) -> list[MachineSample]:
+    return [MachineSample(t + 0.5, name, 2, busy, steal, 1.0, more.get("conntrack"), 0.0) for t in range(1, 19)]
+
+
+def lagging(milliseconds: float, seconds: int) -> Observation:
+    """A trial whose last seconds of the window had a late event loop."""
+    rows = [replace(s, lag_ms=milliseconds if 17 - seconds <= s.t_s < 17 else 1.0) for s in samples(280, 1000)]
+    return replace(observation(samples=rows), unloaded_s=0.01)
+
+
+def test_e6_a_late_event_loop_is_refused_and_a_single_hiccup_is_not() -> None:
+    assert [f.severity for f in of("E6", lagging(130, 8))] == ["refuse"]
+    assert [f.severity for f in of("E6", lagging(60, 8))] == ["degrade"]
+    assert of("E6", lagging(130, 2)) == []
+
+
+def test_e6_a_machine_of_the_generators_own_that_is_busy_is_refused() -> None:
+    alone = replace(observation(), placed={"generator": "g", "server-1": "s"}, machines=machine(1.8, name="g"))
+    assert "machine was busy to 90 %" in of("E6", alone)[0].cause
+    shared = replace(alone, placed={"generator": "g", "server-1": "g"})
+    assert of("E6", shared) == []
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "severity"), [(1000.0, None), (500.0, "note"), (300.0, "refuse"), (200.0, "note"), (None, None)]
+)
+def test_e7_a_trial_near_the_generators_ceiling(ceiling: float | None, severity: str | None) -> None:
+    found = of("E7", replace(observation(rate=280), ceiling=ceiling))
+    assert [f.severity for f in found] == ([severity] if severity else [])
+
+
+def test_e7_refuses_with_the_verdict_generator() -> None:
+    assert limit(replace(observation(rate=280), ceiling=300.0)).limit == "generator"
+
+
+def test_e9_names_what_logs_and_counters_tell() -> None:
+    seen = replace(
+        observation(),
+        logged={"server-1": {"Child process died": 2}},
+        network={"server-1": {"listen_overflows": 7}, "balancer": {"bw_in_allowance_exceeded": 3, "segments": 10}},
+        machines=machine(0.5, conntrack=0.95),
+    )
+    told = " / ".join(f.cause for f in of("E9", seen))
+    assert 'server-1 logged "Child process died" 2 times' in told
+    assert "server-1: 7 connections were dropped" in told
+    assert "bw_in_allowance_exceeded: 3" in told
+    assert "95 % full" in told
+    assert of("E9", replace(observation(), network={"server-1": {"listen_overflows": 0}}, machines=machine(0.5))) == []
+
+
+def test_e10_a_trial_that_drifts_is_noted_only() -> None:
+    rows = [replace(s, completed=round(280 * (1 + 0.02 * (s.t_s - 12)))) for s in samples(280, 1000)]
+    found = of("E10", observation(samples=rows))
+    assert [f.severity for f in found] == ["note"]
+    assert found[0].cause.startswith("throughput changed by 1")
+    assert of("E10", observation()) == []
+
+
+def test_e11_steal_is_a_note_in_the_lab_and_degrades_elsewhere() -> None:
+    seen = replace(observation(), machines=machine(0.5, steal=0.03), placed={})
+    assert [f.severity for f in of("E11", seen)] == ["note"]
+    assert [f.severity for f in of("E11", replace(seen, kind="hosts"))] == ["degrade"]
+    assert of("E11", replace(seen, machines=machine(0.5, steal=0.002))) == []
+
+
+def test_e11_processes_that_are_not_the_studys_are_found() -> None:
+    """server-1 and the generator use 0.19 cores each."""
+    placed = {"server-1": "m", "generator": "m"}
+    noisy = replace(observation(), machines=machine(1.2), placed=placed)
+    assert "not the study's used 41 %" in of("E11", noisy)[0].cause
+    assert of("E11", replace(noisy, machines=machine(0.6))) == []
+
+
+def test_e11_rehearsal_machines_tell_what_the_one_below_them_does() -> None:
+    """Each reads the CPU of all; what the other machines' containers use is the study's too."""
+    data = trial_data(2, 2000, 1, 540, 1)
+    names = list(data.record.facts["placed"])
+    facts = {**data.record.facts, "kind": "rehearsal", "placed": {name: name for name in names}}
+    machines = [row for name in names for row in machine(1.0, name=name)]
+    seen = observe(replace(data, record=replace(data.record, facts=facts), machines=machines), grid())
+    assert set(seen.placed.values()) == {"balancer"}
+    assert len(seen.machines) == 18
+    assert [f for f in rules.judge(seen, LIMITS) if f.rule in ("E6", "E11")] == []
+
+
+def test_e11_servers_of_different_processors_are_named() -> None:
+    seen = replace(observation(servers=2), cpu_models={"server-1": "A", "server-2": "B", "generator": "C"})
+    assert of("E11", seen)[0].cause == "the servers' processors differ: server-1: A; server-2: B"
+    assert of("E11", replace(seen, cpu_models={"server-1": "A", "server-2": "A", "generator": "C"})) == []
+
+
+def uneven(first: int, second: int) -> Observation:
+    seen = observation(rate=500, users=2000, servers=2)
+    done = sum(s.completed for s in seen.samples)
+    counts = [done * first // (first + second), done * second // (first + second)]
+    upstreams = {address: {"200": n} for address, n in zip(seen.expected.values(), counts, strict=True)}
+    served = {name: {"200": n} for name, n in zip(seen.expected, counts, strict=True)}
+    return replace(seen, balancer={**seen.balancer, "upstreams": upstreams}, served=served)
+
+
+def test_e12_shares_that_differ_make_the_balancer_the_limit() -> None:
+    assert of("E12", uneven(53, 47))[0].severity == "degrade"
+    assert limit(uneven(53, 47)).limit == "balancer"
+    assert of("E12", uneven(51, 49)) == []
+
+
+@pytest.mark.parametrize("method", ["least_conn", "random_two"])
+def test_e12_unlike_shares_are_no_fault_where_servers_take_no_turns(method: str) -> None:
+    seen = replace(uneven(60, 40), balancing=Balancing(method))
+    found = of("E12", seen)
+    assert [finding.severity for finding in found] == ["note"]
+    assert found[0].cause == (
+        f"{method} gave the servers unlike numbers of requests, as it may: server-1 60.0 %, server-2 40.0 %"
+    )
+    assert limit(seen).limit != "balancer"
+
+
+def test_a_slow_server_holds_nobody_up_where_servers_take_no_turns() -> None:
+    """Both have work left to take but one: round robin makes it everybody's limit, least_conn does not."""
+    seen = observation(rate=280, servers=2)
+    hosts = [
+        HostSample(t + 0.5, name, cores, None, 90.0)
+        for name, cores in (("server-1", 0.06), ("server-2", 0.1), ("generator", 0.2))
+        for t in range(18)
+    ]
+    slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})
+    assert "round robin gives every server the share of the slowest" in limit(slow).why
+    fair = replace(slow, balancing=Balancing("least_conn"))
+    told = [finding.cause for finding in of("E12", fair)]
+    assert told[0].endswith("least_conn gives it fewer requests, and it adds less than the others")
+    assert not any("round robin" in cause for cause in told)
+    assert limit(fair).figures["server_cpu"] == pytest.approx(0.16 / 0.3)
+    full = replace(fair, hosts=[replace(h, cpu_cores=h.cpu_cores * 1.65) for h in hosts])
+    assert limit(full).why == "the servers together used 88 % of their CPU"
+
+
+@pytest.mark.parametrize(
+    ("fails", "servers", "told"),
+    [
+        (0, 2, "nginx_lb_max_fails is 0: the balancer went on sending it requests"),
+        (3, 2, "nginx_lb_max_fails is 3: after so many failures within 10s the balancer leaves a server out"),
+        (3, 1, "nginx_lb_max_fails is 3, but nginx never takes out the only server of a group"),
+    ],
+)
+def test_the_verdict_of_a_death_says_what_the_balancer_did_about_it(fails: int, servers: int, told: str) -> None:
+    died = {"server-1": "died with exit code 137"}
+    seen = replace(observation(servers=servers), died=died, balancing=Balancing(max_fails=fails))
+    judged = limit(seen)
+    assert judged.limit == "server"
+    assert judged.why.startswith(f"server-1 died with exit code 137; {told}")
+    refused = next(finding for finding in of("E8", seen) if finding.severity == "refuse")
+    assert told in refused.next_step
+
+
+def test_what_the_balancer_does_about_a_death_is_left_out_where_no_record_tells_it() -> None:
+    seen = replace(observation(), died={"server-1": "died with exit code 137"})
+    assert limit(seen).why == "server-1 died with exit code 137"
+
+
+def test_what_a_cell_says_of_the_balancer_goes_before_what_the_grid_and_the_inventory_say() -> None:
+    inventory = {"nginx_lb_method": "round_robin", "nginx_lb_max_fails": 0, "nginx_lb_fail_timeout": "10s"}
+    said = balancing.of({"nginx_lb_method": "least_conn"}, {"nginx_lb_max_fails": 2}, inventory)
+    assert said == Balancing("least_conn", 2, "10s")
+
+
+def test_e12_a_retried_request_is_told() -> None:
+    seen = observation(servers=2)
+    assert of("E12", replace(seen, balancer={**seen.balancer, "retried": 4}))[0].severity == "degrade"
+
+
+def test_e12_round_robin_hides_a_slow_server_and_the_rule_finds_it() -> None:
+    seen = observation(rate=280, servers=2)
+    hosts = [
+        HostSample(t + 0.5, name, cores, None, 90.0)
+        for name, cores in (("server-1", 0.1), ("server-2", 0.1), ("generator", 0.2))
+        for t in range(18)
+    ]
+    slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})  # half the cap, all of it used
+    found = of("E12", slow)
+    assert found[0].cause.startswith("server-2 spent 2.0 times as much of its CPU on a request")
+    judged = limit(slow)
+    assert judged.limit == "server"
+    assert "server-2" in judged.why
+
+
+def test_a_busy_nginx_worker_makes_the_balancer_the_limit() -> None:
+    seen = observation()
+    hosts = [*seen.hosts, *(HostSample(t + 0.5, "balancer", 0.95, None, 20.0) for t in range(18))]
+    caps = {**seen.caps, "balancer": 2.0}
+    one = replace(seen, hosts=hosts, caps=caps, balancer={**seen.balancer, "worker_cpu_s": [9.4, 0.1]})
+    assert limit(one).limit == "balancer"
+    both = replace(one, balancer={**seen.balancer, "worker_cpu_s": [4.7, 4.7]})
+    assert limit(both).limit == "server"
+
+
+def test_too_few_connections_make_the_balancer_the_limit() -> None:
+    seen = observation(samples=samples(275, 1000, failed=5))
+    events = {"worker_connections are not enough": 60}
+    judged = limit(replace(seen, balancer={**seen.balancer, "events": events}))
+    assert judged.limit == "balancer"
+    assert "worker_connections are not enough" in judged.why
+
+
+def test_a_few_connections_refused_while_users_arrived_limit_nothing() -> None:
+    """Nothing failed in the window, and a server's slots were busy all the time: it is what was waited for."""
+    seen = observation()
+    events = {"worker_connections are not enough": 54}
+    assert limit(replace(seen, balancer={**seen.balancer, "events": events})).limit == "server"
+
+
+def test_segments_sent_again_make_the_network_the_limit() -> None:
+    lossy = {"balancer": {"segments": 100_000, "retransmits": 2_000}}
+    assert limit(replace(observation(), network=lossy)).limit == "network"
+    fine = {"balancer": {"segments": 100_000, "retransmits": 200}}
+    assert limit(replace(observation(), network=fine)).limit == "server"

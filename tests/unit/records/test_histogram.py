@@ -1,0 +1,118 @@
+"""Histograms of latencies, against what HdrHistogram for Java (2.2.2) and Python (0.10.8) wrote of the same values."""
+
+import base64
+import json
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.records.histogram import HIGHEST_US, Histogram, highest_of, index_of
+
+# values: [microseconds, count]; values_us: percentile → what the library for Python answers.
+CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "histograms.json").read_text())
+LIBRARIES = ("java-2.2.2", "hdrhistogram-0.10.8")
+
+
+def recorded(values: list[list[int]]) -> Histogram:
+    histogram = Histogram()
+    for value, count in values:
+        histogram.record({value: count})
+    return histogram
+
+
+def read(*encoded: str) -> Histogram:
+    histogram = Histogram()
+    for one in encoded:
+        histogram.add(one)
+    return histogram
+
+
+def counts(encoded: str) -> bytes:
+    """What is compressed in it: headers and counts."""
+    return zlib.decompress(base64.b64decode(encoded)[8:])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_others_wrote_is_read(case: dict[str, Any], library: str) -> None:
+    found = read(case[library])
+    assert found.total == sum(count for _, count in case["values"])
+    assert found.values_us(map(float, case["values_us"])) == {float(q): us for q, us in case["values_us"].items()}
+    assert found.encode() == recorded(case["values"]).encode()
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c["name"] not in ("empty", "shorter range")], ids=lambda c: c["name"]
+)
+def test_what_is_written_is_what_java_writes(case: dict[str, Any]) -> None:
+    """Of the same range and with anything in it: Java gives an empty one a count of zero."""
+    assert counts(recorded(case["values"]).encode()) == counts(case["java-2.2.2"])
+
+
+def test_a_sum_is_exact() -> None:
+    first, second = CASES[4], CASES[5]
+    both = read(first["java-2.2.2"], second["hdrhistogram-0.10.8"])
+    assert both.encode() == recorded([*first["values"], *second["values"]]).encode()
+
+
+def test_values_are_told_apart_to_three_digits_over_the_whole_range() -> None:
+    values = np.unique(np.geomspace(1, HIGHEST_US, 5000).astype(int)).tolist()
+    for value in values:
+        top = highest_of(index_of(value))
+        assert value <= top <= value * 1.001
+        assert index_of(top) == index_of(value)
+        assert index_of(top + 1) == index_of(value) + 1
+
+
+def test_a_percentile_is_that_of_the_values_themselves() -> None:
+    values = np.sort(np.random.default_rng(2024).lognormal(10, 1, 5000).astype(int) + 1)
+    found = recorded([[int(value), 1] for value in values]).values_us([50, 95, 99])
+    assert found == {q: pytest.approx(values[math.ceil(q / 100 * 5000) - 1], rel=0.001) for q in (50, 95, 99)}
+
+
+def test_a_value_outside_the_range_is_counted_as_the_nearest_inside() -> None:
+    assert recorded([[0, 2], [10 * HIGHEST_US, 3]]).encode() == recorded([[1, 2], [HIGHEST_US, 3]]).encode()
+
+
+def altered(position: int, byte: int) -> str:
+    """A histogram with one byte of what is compressed changed."""
+    plain = bytearray(counts(CASES[4]["java-2.2.2"]))
+    plain[position] = byte
+    packed = zlib.compress(bytes(plain))
+    return base64.b64encode(b"\x1c\x84\x93\x14" + len(packed).to_bytes(4, "big") + packed).decode()
+
+
+@pytest.mark.parametrize(
+    ("encoded", "told"),
+    [
+        ("no base64!", "no compressed HdrHistogram"),
+        ("", "no compressed HdrHistogram"),
+        (base64.b64encode(b"something else altogether").decode(), "no compressed HdrHistogram"),
+        (CASES[4]["java-2.2.2"][:-40], "no compressed HdrHistogram"),
+        (altered(0, 0), "headers do not fit"),
+        (altered(15, 2), "to 2 digits"),
+        (altered(23, 2), "from 2 on"),
+        (altered(11, 1), "moved by 1"),
+        (altered(-1, 0x80), "cut off"),
+    ],
+)
+def test_anything_else_is_refused(encoded: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Histogram().add(encoded)
+
+
+def test_values_beyond_the_range_are_refused() -> None:
+    """Of a histogram with a longer one, where it used it: nothing is dropped unseen."""
+    plain = counts(CASES[4]["java-2.2.2"])[:40]
+    many = plain[:4] + (5).to_bytes(4, "big") + plain[8:] + b"\xff\xff\x7f\x02\x02"  # a million zeros, then two ones
+    packed = zlib.compress(many)
+    with pytest.raises(ValueError, match="more counts than there are values"):
+        read(base64.b64encode(b"\x1c\x84\x93\x14" + len(packed).to_bytes(4, "big") + packed).decode())
+    later = plain[:4] + (4).to_bytes(4, "big") + plain[8:] + b"\xff\xc9\x03\x02"  # in the 30 000s of indices
+    packed = zlib.compress(later)
+    with pytest.raises(ValueError, match="above 960 s"):
+        read(base64.b64encode(b"\x1c\x84\x93\x14" + len(packed).to_bytes(4, "big") + packed).decode())

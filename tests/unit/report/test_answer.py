@@ -1,0 +1,207 @@
+"""Page 1 in words: for each pattern of results the sentence that a good engineer would write."""
+
+from typing import Any
+
+import pytest
+
+from harness.records.trial import TrialRecord
+from harness.summarise import summary as cells
+from harness.summarise.summary import Summary
+from report import answer, findings
+from tests.builders import grid, record
+
+Rates = dict[tuple[int, int], list[float | None]]
+ONE: list[float | None] = [280, 284, 277, 281, 279]
+TWO: list[float | None] = [510, 517, 503, 512, 508]  # 1.82 times ONE
+IDEAL: list[float | None] = [560, 568, 554, 562, 558]
+
+
+def times(factor: float) -> list[float | None]:
+    return [rate * factor * (1 + 0.002 * (i % 3 - 1)) for i, rate in enumerate(ONE) if rate]
+
+
+def summed(rates: Rates, limits: dict[tuple[int, int], str] | None = None, down: tuple[int, int] = (0, 0)) -> Summary:
+    """A study's summary from its cells' rates; `limits` are verdicts, `down` is a cell whose server died."""
+    records: dict[str, TrialRecord] = {}
+    for (servers, vusers), values in rates.items():
+        for repeat, rate in enumerate(values, 1):
+            said = record(servers, vusers, repeat, rate)
+            if limit := (limits or {}).get((servers, vusers)):
+                said.verdict = {**said.verdict, "limit": limit, "figures": {"of_users_bound": 0.99}}
+            if down == (servers, vusers):
+                said.outcome, said.cause, said.tps_mean = "server_down", "server-1 died with exit code 137", None
+            records[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = said
+    factors = {"servers": sorted({s for s, _ in rates}), "vusers": sorted({v for _, v in rates})}
+    return cells.summarise_records(grid(factors=factors, repeats=max(1, *map(len, rates.values()))), records)
+
+
+GROWTH = (1.0, 1.95, 2.84, 3.6, 4.25, 4.8, 5.2, 5.2, 5.2, 5.2)  # of one server, by number of servers
+
+PATTERNS: dict[str, tuple[Summary, list[str]]] = {
+    "clear gains": (
+        summed({(1, 2000): ONE, (2, 2000): TWO, (3, 2000): [745, 752, 738, 747, 744]}),
+        [
+            "At 2000 users a second server gave 1.820× [1.817, 1.823] the throughput, 91 % of ideal; "
+            "a third server gave 1.461× [1.455, 1.467] more, 97 % of its ideal 1.5×."
+        ],
+    ),
+    "no load left": (
+        summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"}),
+        [
+            "At 1000 users a second server raised throughput 1.820× [1.817, 1.823] to 99 % of what these users can ask "
+            "for: it can do at least 1.82×, and this load cannot show more; a third server found no more load to serve."
+        ],
+    ),
+    "baseline down": (
+        summed({(1, 2000): ONE, (2, 2000): TWO}, down=(1, 2000)),
+        [
+            "At 2000 users a second server could not be judged: 1 server went down, 2 carried it "
+            "(server-1 died with exit code 137)."
+        ],
+    ),
+    "all refused": (
+        summed({(1, 100): [None], (2, 100): [None]}),
+        ["Nothing that was measured may be counted; the findings below say why."],
+    ),
+    "nothing yet": (summed({(1, 100): [], (2, 100): []}), ["Nothing is measured yet."]),
+    "nothing counts, one cell": (
+        summed({(1, 100): [None]}),
+        ["Nothing that was measured may be counted; the findings below say why."],
+    ),
+    "imprecise": (
+        summed({(1, 100): ONE, (2, 100): [275, 290, 270, 288, 281]}),
+        ["At 100 users a second server made no difference that could be told (1.00× [0.97, 1.03])."],
+    ),
+    "negative gain": (
+        summed({(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}),
+        ["At 100 users a second server lowered throughput to 0.719× [0.713, 0.726]."],
+    ),
+    "one topology": (
+        summed({(2, 100): ONE}),
+        [
+            "2 servers answered 280 [277, 283] requests per second at 100 users; "
+            "with one topology there is no gain to tell."
+        ],
+    ),
+    "one load, a step of three servers": (
+        summed({(1, 100): ONE, (4, 100): IDEAL}),
+        ["At 100 users going from 1 to 4 servers gave 2.000× [2.000, 2.000] the throughput, 50 % of ideal."],
+    ),
+    "few repeats": (
+        summed({(1, 100): ONE[:2], (2, 100): TWO[:2]}),
+        ["At 100 users a second server gave 1.82× the throughput, 91 % of ideal (indicative: 2 repeats only)."],
+    ),
+    "many loads": (
+        summed({(s, v): times(s * v / 1000) for s in (1, 2) for v in (100, 200, 400, 800, 1600)}),
+        [
+            "At 1600 users a second server gave 2.000× [2.000, 2.000] the throughput, 100 % of ideal.",
+            "At the 3 loads in between (200 to 800 users) a second server gave 2.00×; the tables hold every step.",
+            "At 100 users a second server gave 2.000× [2.000, 2.000] the throughput, 100 % of ideal.",
+        ],
+    ),
+    "ten topologies": (
+        summed({(m, 4000): times(growth) for m, growth in enumerate(GROWTH, 1)}),
+        [
+            "At 4000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10, 52 % of the ideal 10×; "
+            "each step from 1 to 7 servers gave more (1.08× to 1.95×); "
+            "each step from 7 to 10 servers made no difference that could be told (1.00×)."
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_the_answer_is_what_a_good_engineer_would_write(name: str) -> None:
+    summary, sentences = PATTERNS[name]
+    assert answer.answer(summary) == sentences
+
+
+def with_factor(levels: list[int], rates: dict[int, list[float]], limit: str = "server") -> Summary:
+    """Two servers at 1000 users, with a factor that is a variable of a role."""
+    name = "nginx_lb_upstream_keepalive"
+    records = {}
+    for level, values in rates.items():
+        for repeat, rate in enumerate(values, 1):
+            said = record(2, 1000, repeat, rate, cell={"servers": 2, "vusers": 1000, name: level})
+            said.verdict = {**said.verdict, "limit": limit}
+            records[f"servers-2_vusers-1000_{name}-{level}/r{repeat}"] = said
+    return cells.summarise_records(grid(factors={"servers": [2], "vusers": [1000], name: levels}, repeats=5), records)
+
+
+OFF = [400.0, 404, 398, 402, 401]
+
+
+@pytest.mark.parametrize(
+    ("rates", "limit", "sentence"),
+    [
+        (
+            {0: OFF, 64: [500.0, 506, 497, 503, 500]},
+            "server",
+            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 gave 2 servers 1.250× [1.247, 1.253] the "
+            "throughput.",
+        ),
+        (
+            {0: OFF, 64: [401.0, 399, 405, 400, 396]},
+            "server",
+            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 made no difference that could be told with "
+            "2 servers (1.00× [0.98, 1.01]).",
+        ),
+        (
+            {0: OFF, 64: OFF},
+            "users",
+            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 cannot show what it does with 2 servers "
+            "(1.000× [1.000, 1.000]): these users ask for no more either way.",
+        ),
+        (
+            {0: OFF},
+            "server",
+            "At 1000 users what nginx_lb_upstream_keepalive 64 instead of 0 does with 2 servers could not be judged: "
+            "nginx_lb_upstream_keepalive 64: missing (no trial yet).",
+        ),
+    ],
+    ids=["it helps", "no difference", "no load", "half measured"],
+)
+def test_a_factor_other_than_servers_has_its_own_sentence(
+    rates: dict[int, list[float]], limit: str, sentence: str
+) -> None:
+    assert answer.answer(with_factor([0, 64], rates, limit)) == [sentence]
+
+
+def of(summary: Summary, **study: Any) -> list[str]:
+    return findings.findings(summary, study)
+
+
+def test_findings_say_what_to_do_and_are_five_at_most() -> None:
+    whole: Rates = {(s, v): [None] for s in (1, 2) for v in range(100, 800, 100)}
+    assert len(of(summed(whole))) == 1  # all for the same reason
+    assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: refused.")
+    assert of(PATTERNS["clear gains"][0]) == ["Every cell was measured and limited by what it should be."]
+    idle = of(PATTERNS["no load left"][0])
+    assert idle[0] == "At 1000 users more than 2 servers had nothing to do; from about 1100 users on 3 would be loaded."
+
+
+def test_what_is_missing_comes_before_what_was_refused() -> None:
+    found = of(summed({(1, 100): [None], (2, 100): []}))
+    assert found[0] == "2 servers at 100 users: not measured yet. Run the same command again."
+    assert found[1].startswith("1 server at 100 users: refused. The generator counts 9")
+
+
+def test_trials_that_do_not_count_are_told_beside_those_that_do() -> None:
+    found = of(summed({(1, 100): [280, None, 277, 281, 279], (2, 100): TWO}))
+    assert found[0].startswith("1 server at 100 users: 1 of 5 trials counts for nothing. The generator counts 9")
+
+
+def test_trials_lost_for_one_reason_are_told_once() -> None:
+    lost: list[float | None] = [280, None, 277, 281, 279]
+    found = of(summed({(1, 100): lost, (2, 100): lost}))
+    assert found[0].startswith("1 server at 100 users and 2 servers at 100 users: 2 of 10 trials count for nothing.")
+
+
+def test_gains_that_stayed_imprecise_are_told() -> None:
+    decision = {"why": "12 blocks, the most that were asked for, leave imprecise: 1 → 2 at 100 users"}
+    told = of(PATTERNS["clear gains"][0], stopping={"decision": {**decision, "imprecise": ["1 → 2 at 100 users"]}})
+    assert told[0].startswith("Imprecise: 12 blocks, the most that were asked for")
+
+
+def test_one_user_is_one() -> None:
+    assert answer.answer(summed({(1, 1): ONE, (2, 1): TWO}))[0].startswith("At 1 user a second server")

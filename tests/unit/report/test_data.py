@@ -1,0 +1,83 @@
+"""results.parquet, and page 1 recomputed from the data files by a program that knows nothing of this one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialData
+from report import build, data
+from tests.builders import record, study
+
+ROOT = Path(__file__).resolve().parents[3]
+RATES: dict[tuple[int, int], list[float | None]] = {
+    (1, 1000): [280, 284, 277, 281, 279],
+    (2, 1000): [490, 495, 488, 492, 494],
+    (1, 2000): [281, 283, None, 282, 280],
+    (2, 2000): [510, 517, 503, 512, 508],
+}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> StudyDirectory:
+    made = study(StudyDirectory(tmp_path / "study-0123abcd"), RATES)
+    for where, said in made.trials().items():
+        if said.usable:
+            trial = made.trial(where)
+            said.window = {"from_s": 7.0, "to_s": 17.0}
+            made.write_trial(where, TrialData(said, trial.samples, [], []))
+    for old in made.path.rglob("*-attempt*"):
+        for file in old.iterdir():
+            file.unlink()
+        old.rmdir()
+    build.write(made, {"html", "data"})
+    return made
+
+
+def recomputed(directory: StudyDirectory) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "docs" / "recompute.py"), str(directory.path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_second_of_every_trial_is_there_with_its_levels(directory: StudyDirectory) -> None:
+    rows = pd.read_parquet(directory.path / "results.parquet")
+    assert len(rows) == 19 * 18
+    assert list(rows.columns[:3]) == ["servers", "vusers", "trial"]
+    one = rows[rows.trial == "servers-2_vusers-2000/r1"]
+    assert one.in_window.sum() == 10
+    assert set(one.completed) == {510}
+    assert str(rows.dtypes["servers"]) == "int64"
+
+
+def test_levels_that_have_nothing_in_common_are_text(tmp_path: Path) -> None:
+    made = study(StudyDirectory(tmp_path / "study-1"), {(1, 100): [95.0]})
+    said = made.read_json("study.json") or {}
+    said["configuration"]["grid"]["factors"]["nginx_lb_settings"] = ["stock", 1]
+    made.write_json("study.json", said)
+    where = "servers-1_vusers-100/r1"
+    levels = {"servers": 1, "vusers": 100, "nginx_lb_settings": 1}
+    made.write_trial(where, TrialData(record(1, 100, 1, 95.0, cell=levels), made.trial(where).samples, [], []))
+    (made.path / "results.parquet").write_bytes(data.parquet(made))
+    assert set(pd.read_parquet(made.path / "results.parquet").nginx_lb_settings) == {"1"}
+
+
+def test_page_one_follows_from_the_data_files(directory: StudyDirectory) -> None:
+    done = recomputed(directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "everything is as printed" in done.stdout
+    assert done.stdout.count("report.html prints") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"), [("gains.csv", "1000,1,2,1.7", "1000,1,2,1.8"), ("report.html", "1.76", "1.96")]
+)
+def test_a_number_that_does_not_follow_is_found(directory: StudyDirectory, name: str, old: str, new: str) -> None:
+    file = directory.path / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    done = recomputed(directory)
+    assert done.returncode == 1
+    assert "WRONG" in done.stdout

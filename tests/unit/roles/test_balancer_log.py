@@ -1,0 +1,59 @@
+"""What the balancer makes of its own log (roles/nginx_lb/files/image), without nginx."""
+
+import importlib.util
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FILE = Path(__file__).resolve().parents[3] / "roles" / "nginx_lb" / "files" / "image" / "summarise_trial.py"
+
+
+@pytest.fixture(scope="module")
+def log() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("summarise_trial", FILE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def line(status: str, ended: float, took: float, upstream: str, trial: str = "t") -> str:
+    return "\t".join([trial, f"{ended:.3f}", status, f"{took:.3f}", upstream, f"{took:.3f}"]) + "\n"
+
+
+def test_requests_are_counted_by_status_server_and_second_for_one_trial(log: ModuleType) -> None:
+    lines = [
+        line("200", 100.5, 0.5, "a:1"),
+        line("200", 101.5, 1.0, "a:1"),
+        line("499", 101.7, 2.0, "b:1"),
+        line("502", 102.0, 0.1, "a:1, b:1"),  # tried a, then b
+        line("200", 101.0, 0.1, "a:1", trial="another"),
+        "cut",
+    ]
+    said = log.summarise(lines, "t", 100.0, 102.0)
+    assert said["statuses"] == {"200": 2, "499": 1, "502": 1}
+    assert said["upstreams"] == {"a:1": {"200": 2}, "b:1": {"499": 1, "502": 1}}
+    assert said["retried"] == 1
+    assert said["mean_in_flight"] == pytest.approx((0.5 + 1.0 + 1.7 + 0.1) / 2)  # the 499 began before the window
+    assert [100, "a:1", "200", 1] in said["seconds"]
+    assert said["times_ms"]["200"] == [(500, 1), (1000, 1)]
+    assert said["times_ms"]["499"] == [(2000, 1)]
+
+
+def test_events_before_the_trial_are_none_of_its_own(log: ModuleType) -> None:
+    begin = 1_800_000_000.0
+    told = [
+        f"{time.strftime(log.STAMP, time.localtime(begin + second))} [error] 7#7: *1 {event}, client: 10.0.0.1"
+        for second, event in (
+            (-60, "upstream timed out (110: Connection timed out)"),
+            (3, "no live upstreams while connecting to upstream"),
+            (5, "upstream timed out (110: Connection timed out)"),
+            (6, "upstream timed out (110: Connection timed out)"),
+        )
+    ]
+    counts, first = log.happened(told, begin)
+    assert counts == {"no live upstreams": 1, "upstream timed out": 2}
+    assert first == {"no live upstreams": begin + 3, "upstream timed out": begin + 5}

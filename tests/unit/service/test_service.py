@@ -1,0 +1,183 @@
+"""The service: right answers, clear refusals, counters that a study can trust."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+from sklearn.datasets import load_digits
+
+from service import calibration, counting
+from service.app import create_app
+from service.pace import Pace
+from service.settings import Settings
+from service.train import train
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "digits.onnx"
+    assert train(path) > 0.95
+    return path
+
+
+@pytest.fixture(scope="session")
+def client(model: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(model_path=model, max_batch=8))) as opened:
+        yield opened
+
+
+def image(number: int) -> list[float]:
+    return [float(v) for v in load_digits().data[number]]
+
+
+def test_it_recognises_digits_one_by_one_and_in_a_batch(client: TestClient) -> None:
+    truth = [int(label) for label in load_digits().target[:80]]
+    single = [client.post("/predict", json={"image": image(i)}).json()["predictions"][0] for i in range(80)]
+    batch = client.post("/predict", json={"images": [image(i) for i in range(8)]}).json()["predictions"]
+    right = sum(found["label"] == label for found, label in zip(single, truth, strict=True))
+    assert right >= 0.95 * len(truth)
+    assert [p["label"] for p in batch] == [p["label"] for p in single[:8]]
+    assert all(0 <= p["confidence"] <= 1 for p in batch)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({}, "either 'image' or 'images'"),
+        ({"image": [0.0] * 64, "images": [[0.0] * 64]}, "either 'image' or 'images'"),
+        ({"image": [0.0] * 63}, "at least 64"),
+        ({"image": [17.0] * 64}, "less than or equal to 16"),
+        ({"image": ["a"] * 64}, "valid number"),
+        ({"images": []}, "at least 1"),
+        ({"images": [[0.0] * 64] * 9}, "at most 8"),
+        ({"picture": [0.0] * 64}, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_cannot_be_classified_is_refused_with_its_reason(
+    client: TestClient, body: dict[str, object], reason: str
+) -> None:
+    answer = client.post("/predict", json=body)
+    assert answer.status_code == 422
+    assert reason in answer.text
+
+
+def test_health_readiness_and_documentation_answer(client: TestClient) -> None:
+    for path in ("/healthz", "/readyz", "/docs"):
+        assert client.get(path).status_code == 200, path
+
+
+def counted(client: TestClient, trial: str) -> list[str]:
+    lines = client.get("/metrics").text.splitlines()
+    return [line for line in lines if line.startswith("ml_requests_total") and f'trial="{trial}"' in line]
+
+
+def test_requests_are_counted_by_trial_and_status(client: TestClient) -> None:
+    for body in ({"image": image(0)}, {"image": image(1)}, {}):
+        client.post("/predict", json=body, headers={"X-Study-Trial": "t-1"})
+    client.get("/healthz", headers={"X-Study-Trial": "t-1"})
+    assert counted(client, "t-1") == [
+        'ml_requests_total{status="200",trial="t-1"} 2.0',
+        'ml_requests_total{status="422",trial="t-1"} 1.0',
+    ]
+
+
+def test_a_header_cannot_make_the_counters_grow_for_ever(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MOST_TRIALS", 0)
+    client.post("/predict", json={"image": image(0)}, headers={"X-Study-Trial": "one-too-many"})
+    client.post("/predict", json={"image": image(0)}, headers={"X-Study-Trial": 'bad"label'})
+    assert counted(client, "one-too-many") == []
+
+
+def test_a_missing_model_and_a_bad_setting_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"train one with python -m service\.train"):
+        create_app(Settings(model_path=tmp_path / "none.onnx"))
+    with pytest.raises(ValueError, match="SERVICE_MAX_BATCH is '0'"):
+        Settings.from_environment({"SERVICE_MAX_BATCH": "0"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "example"),
+    [
+        ("SERVICE_RATE", "140", "140/s"),
+        ("SERVICE_RATE", "0/s", "140/s"),
+        ("SERVICE_TIME", "50", "50ms"),
+        ("SERVICE_SLOW_MOTION", "fast", "2"),
+    ],
+)
+def test_a_pace_without_its_unit_is_refused_with_an_example(name: str, value: str, example: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is '{value}'.*as in {example}"):
+        Settings.from_environment({"SERVICE_RATE": "1/s", name: value})
+
+
+def test_a_pace_is_that_of_all_processes_and_slows_down_as_a_whole() -> None:
+    assert Settings.from_environment({}).pace is None
+    pace = Settings.from_environment({"SERVICE_RATE": "140/s", "SERVICE_TIME": "50ms"}).pace
+    assert pace == Pace(7, 0.05)
+    environ = {"SERVICE_RATE": "140/s", "SERVICE_TIME": "0.1s", "SERVICE_WORKERS": "2", "SERVICE_SLOW_MOTION": "4"}
+    slow = Settings.from_environment(environ).pace
+    assert slow is not None
+    assert slow.count == 7
+    assert slow.service_s == pytest.approx(0.4)
+
+
+def test_a_paced_server_answers_what_its_model_says_when_its_slot_ends(model: Path) -> None:
+    paced = create_app(Settings(model_path=model, pace=Pace(1, 0.2)))
+    with TestClient(paced) as client:
+        began = time.monotonic()
+        found = client.post("/predict", json={"image": image(0)}).json()["predictions"][0]
+        took_s = time.monotonic() - began
+        said = client.get("/metrics").text
+    assert found["label"] == load_digits().target[0]
+    assert took_s >= 0.19
+    assert "ml_paced_answers_total 1.0" in said
+    assert "ml_capacity_per_second 5.0" in said
+    assert 'ml_slot_seconds_total{state="busy"} 0.2' in said
+
+
+def test_a_real_server_answers_soon_and_stops_gracefully(model: Path, tmp_path: Path) -> None:
+    """As the image runs it: uvicorn with two workers that share their counters."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "service.app:create_app", "--factory", "--port", str(port)]
+    environ = {**os.environ, "SERVICE_MODEL_PATH": str(model), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    with subprocess.Popen([*command, "--workers", "2", "--loop", "asyncio"], cwd=ROOT, env=environ) as server:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(150):
+            try:
+                if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        for number in range(20):
+            answer = httpx.post(
+                f"{url}/predict", json={"image": image(number)}, headers={"X-Study-Trial": "real"}, trust_env=False
+            )
+            assert answer.status_code == 200
+        metrics = httpx.get(f"{url}/metrics", trust_env=False).text
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=20) == 0
+    assert 'ml_requests_total{status="200",trial="real"} 20.0' in metrics
+
+
+def test_the_calibration_service_answers_like_the_real_one() -> None:
+    app = calibration.create_app()
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://calibration") as client:
+            assert (await client.get("/readyz")).status_code == 200
+            return await client.post("/predict", json={})
+
+    assert asyncio.run(ask()).json()["predictions"][0]["label"] == 0

@@ -1,0 +1,136 @@
+"""The search for each topology's limit, on closed loops whose limit is known."""
+
+import csv
+
+import pytest
+
+from harness.grid.amount import Search
+from harness.grid.schema import Grid, Objectives
+from harness.plan import stopping
+from harness.records.trial import TrialRecord
+from harness.summarise import saturation, tables
+from harness.summarise import summary as cells
+from tests.builders import grid, record
+
+SPAN = {"from": 100, "to": 5000, "until": "5%"}
+CAPACITY, THINK_S = 280.0, 2.0
+
+
+def searching(**more: object) -> Grid:
+    return grid(factors={"servers": [1, 2], "vusers": SPAN}, repeats=3, **more)
+
+
+def probe(servers: int, users: int, repeat: int = 0) -> TrialRecord:
+    """A closed loop of known capacity: X = min(m·µ, N / Z), with 1 % of noise."""
+    wobble = 1 + 0.01 * ((users * 7 + servers + repeat) % 3 - 1)
+    rate = min(servers * CAPACITY, users / THINK_S) * wobble
+    said = record(servers, users, repeat, rate)
+    queue_s = max(0.01, users / (servers * CAPACITY) - THINK_S)
+    said.latency_ms = {"p95": 1000 * queue_s}
+    return said
+
+
+def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], list[str]]:
+    """Measure what is planned until nothing more is."""
+    records: dict[str, TrialRecord] = {}
+    for _ in range(most):
+        planned, decision = stopping.trials(study, "lab", records)
+        left = [trial for trial in planned if trial.path not in records]
+        if not left:
+            assert decision is not None
+            return records, [trial.path for trial in planned]
+        for trial in left:
+            records[trial.path] = probe(trial.cell.servers, trial.cell.vusers, trial.repeat)
+    raise AssertionError("the search does not end")
+
+
+def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
+    study = searching()
+    records, _ = carried_out(study)
+    for limit in saturation.limits(study, records):
+        low, high = limit.saturation.low, limit.saturation.high
+        assert low is not None
+        assert high is not None
+        knee = limit.others["servers"] * CAPACITY * THINK_S
+        assert 0.90 * knee <= high <= 1.03 * knee  # "no longer grows" begins 5 % below the largest rate
+        assert low < high
+        assert high - low <= 0.05 * high + 1
+        assert limit.rate == pytest.approx(limit.others["servers"] * CAPACITY, rel=0.02)
+
+
+def test_doubling_and_halving_need_few_probes() -> None:
+    records, _ = carried_out(searching())
+    assert sum(record.repeat == 0 for record in records.values()) <= 2 * 11
+
+
+def test_gains_are_taken_at_saturation_and_at_equal_users() -> None:
+    study = searching()
+    records, _ = carried_out(study)
+    summary = cells.summarise_records(study, records)
+    loads = {gain.load: gain for gain in summary.gains}
+    assert set(loads) == {"saturation", f"{max(c.cell['vusers'] for c in summary.cells)} users"}
+    for gain in loads.values():
+        assert gain.ratio is not None
+        assert gain.ratio.value == pytest.approx(2.0, rel=0.03)
+
+
+def test_the_tables_tell_gains_at_saturation_and_at_equal_users() -> None:
+    study = searching()
+    records, _ = carried_out(study)
+    rows = list(csv.DictReader(tables.gains_csv(cells.summarise_records(study, records)).splitlines()))
+    assert sorted((row["vusers"] == "", row["load"]) for row in rows) == [(False, ""), (True, "saturation")]
+
+
+def test_the_blocks_measure_each_topology_at_its_limit_and_all_at_the_last_ones() -> None:
+    study = searching()
+    records, planned = carried_out(study)
+    blocks = [path for path in planned if not path.endswith("/r0")]
+    assert len(blocks) == 3 * 3  # 1 server at its own, and both at the users that saturate 2
+    assert len(set(planned)) == len(planned)
+    assert stopping.trials(study, "lab", records)[0] == stopping.trials(study, "lab", dict(sorted(records.items())))[0]
+
+
+def test_an_interrupted_search_goes_on_where_it_was() -> None:
+    study = searching()
+    records, planned = carried_out(study)
+    half = {path: records[path] for path in planned[:5]}
+    assert [trial.path for trial in stopping.trials(study, "lab", half)[0]] == planned[
+        : len(stopping.trials(study, "lab", half)[0])
+    ]
+
+
+def test_objectives_have_a_largest_load_that_meets_them() -> None:
+    study = searching(objectives={"p95": "1s"})
+    records, _ = carried_out(study)
+    for limit in saturation.limits(study, records):
+        assert limit.objectives is not None
+        assert limit.objectives.low is not None
+        assert limit.objectives.high is not None
+        truth = limit.others["servers"] * CAPACITY * 3  # p95 is N / (m·µ) − Z
+        assert limit.objectives.low <= truth <= limit.objectives.high
+        assert limit.objectives.high - limit.objectives.low <= 0.05 * limit.objectives.high + 1
+    told = saturation.sentences(saturation.limits(study, records))
+    assert "objectives are met up to" in told[0]
+
+
+def test_throughput_that_still_grows_at_the_end_of_the_span_is_said() -> None:
+    study = grid(factors={"servers": [1], "vusers": {"from": 50, "to": 300, "until": "5%"}}, repeats=3)
+    records, _ = carried_out(study)
+    limit = saturation.limits(study, records)[0]
+    assert limit.saturation.high is None
+    assert "still grows" in saturation.sentences([limit])[0]
+
+
+def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
+    span = Search.model_validate(SPAN)
+    seen = {users: probe(1, users) for users in (100, 200, 400)}
+    seen[800] = record(1, 800, 0, None, outcome="server_down")
+    following = saturation.next_load(span, Objectives(), seen)
+    assert following is None or following < 800
+    assert saturation.saturation(span, seen).high == 400
+
+
+def test_a_searching_grid_reads_back_from_json() -> None:
+    study = searching()
+    again = Grid.model_validate(study.model_dump(mode="json", by_alias=True))
+    assert again == study

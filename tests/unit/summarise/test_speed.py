@@ -1,0 +1,156 @@
+"""The machines' own speed (E22) and what would narrow intervals, on synthetic trials of known truth."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.judge import figures
+from harness.records.trial import TrialRecord
+from harness.summarise import noise, speed
+from harness.summarise import summary as cells
+from harness.summarise.gains import Gain
+from harness.summarise.intervals import Interval, t_quantile
+from harness.summarise.summary import Summary
+from report import findings, method
+from tests.builders import grid, observation, record
+
+CELLS = {(1, 2000): 280.0, (2, 2000): 540.0, (3, 2000): 800.0}
+PRICE = {1: (0.6, 0.17, 0.45), 2: (0.5, 0.16, 0.42), 3: (0.4, 0.14, 0.41)}  # by servers: what a request costs
+
+
+def trials(slow: np.ndarray, paced: bool = False, **more: Any) -> dict[str, TrialRecord]:
+    """`slow`, shape (cells, blocks): how much dearer each trial's requests were; throughput follows unless paced."""
+    found = {}
+    for (servers, vusers), of in zip(CELLS, slow, strict=True):
+        for repeat, factor in enumerate(of, 1):
+            rate = CELLS[servers, vusers] / (1 if paced else factor)
+            costs = dict(zip(("generator", "balancer", "servers"), np.array(PRICE[servers]) * factor, strict=True))
+            said = record(servers, vusers, repeat, rate, figures={"cpu_ms_per_request": costs, **more})
+            found[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = said
+    return found
+
+
+def summed(records: dict[str, TrialRecord]) -> Summary:
+    return cells.summarise_records(grid(factors={"servers": [1, 2, 3], "vusers": [2000]}, repeats=5), records)
+
+
+def noisy(seed: int = 7) -> np.ndarray:
+    """Three cells in five blocks; the dearest trial 1.6 times the cheapest of its cell."""
+    slow = np.exp(np.random.default_rng(seed).uniform(-0.2, 0.2, (3, 5)))
+    slow[0, 0], slow[0, 1] = 1.6, 1.0
+    return slow
+
+
+def test_a_request_costs_what_its_roles_used_for_it() -> None:
+    seen = observation(rate=280, servers=2)  # every container uses 0.19 cores; the balancer was not read
+    assert figures.cpu_ms_per_request(seen) == {
+        "generator": pytest.approx(190 / 280),
+        "balancer": None,
+        "servers": pytest.approx(2 * 190 / 280),
+    }
+
+
+def test_the_index_is_the_truth_within_each_cell() -> None:
+    """Cells of other throughput have other costs; only their trials' own ratios count."""
+    slow = noisy()
+    found = speed.of_trials(trials(slow))
+    assert found is not None
+    wanted = slow / np.exp(np.log(slow).mean(axis=1, keepdims=True))
+    assert list(found.costs.values()) == pytest.approx(wanted.ravel().tolist())
+    assert found.span == pytest.approx(wanted.max() / wanted.min())
+    assert found.follows == pytest.approx(-1.0)
+
+
+def test_costs_that_differ_between_cells_alone_are_no_change_of_speed() -> None:
+    found = speed.of_trials(trials(np.ones((3, 5))))
+    assert found is not None
+    assert found.span == pytest.approx(1.0)
+    assert found.follows is None
+
+
+def test_what_was_not_told_is_left_out() -> None:
+    records = trials(noisy())
+    for where, said in records.items():
+        said.figures["cpu_ms_per_request"]["balancer"] = None
+        if where.endswith("/r3"):
+            said.figures = {}
+    found = speed.of_trials(records)
+    assert found is not None
+    assert len(found.costs) == 12
+    assert speed.of_trials({where: said for where, said in records.items() if where.endswith("/r1")}) is None
+    assert speed.of_trials({}) is None
+
+
+def test_wide_intervals_have_the_machine_as_their_reason_on_page_one() -> None:
+    summary = summed(trials(noisy()))
+    told = next(finding for finding in summary.findings if finding.rule == "E22")
+    assert told.figure == pytest.approx(summary.speed.span if summary.speed else 0)
+    assert told.threshold == 1.25
+    page = findings.findings(summary, {})
+    assert any(f"cost {told.figure:.2f} times as much CPU time" in sentence for sentence in page)
+    assert any("r = −1.00" in sentence for sentence in page)
+
+
+def test_a_steady_machine_is_no_finding() -> None:
+    summary = summed(trials(1 + (noisy() - 1) / 10))
+    assert summary.speed is not None
+    assert summary.speed.span < 1.25
+    assert [finding for finding in summary.findings if finding.rule == "E22"] == []
+
+
+def test_paced_servers_do_not_care_and_that_is_told_with_the_validity_alone() -> None:
+    records = trials(noisy(), paced=True)
+    summary = summed(records)
+    assert [finding for finding in summary.findings if finding.rule == "E22"] == []
+    assert not any("CPU time" in sentence for sentence in findings.findings(summary, {}))
+    checks = dict(method.evidence({"environment": {}, "configuration": {}, "created_at": ""}, summary, {}))
+    assert "it did not matter to the intervals" in checks["Machines’ own speed:"]
+
+
+@pytest.mark.parametrize(("between", "within"), [(0.08, 0.03), (0.06, 0.06), (0.08, 0.05)])
+def test_the_share_between_trials_is_the_truth(between: float, within: float) -> None:
+    """Noise of halves is twice the whole window's, and ln of their ratio has four times its variance."""
+    random, shares = np.random.default_rng(3), []
+    for _ in range(200):
+        halves = random.normal(0, within * math.sqrt(2), (3, 5, 2))
+        slow = np.exp(random.normal(0, between, (3, 5)) - halves.mean(axis=2))
+        records = trials(slow)
+        drifts = (halves[..., 1] - halves[..., 0]).ravel()
+        for said, drift in zip(records.values(), drifts, strict=True):
+            said.figures["drift"] = float(drift)
+        summary = summed(records)
+        assert summary.noise is not None
+        shares.append((1 - (summary.between or 0)) * summary.noise.spread**2)
+    assert math.sqrt(np.mean(shares)) == pytest.approx(within, rel=0.1)
+
+
+def gain(logs: list[float]) -> Gain:
+    k, mean, s = len(logs), float(np.mean(logs)), float(np.std(logs, ddof=1))
+    half = t_quantile(k - 1) * s / math.sqrt(k)
+    ratio = Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)
+    return Gain({"vusers": 1}, 1, 2, ratio, None, k, "gain", "faster", "", ratio)
+
+
+def test_blocks_are_counted_by_the_pairs_own_spread() -> None:
+    logs = [0.55, 0.70, 0.62, 0.80, 0.58]
+    needed = noise.blocks_for(gain(logs), 0.05)
+    assert needed is not None
+    s = float(np.std(logs, ddof=1))
+    assert t_quantile(needed - 1) * s / math.sqrt(needed) <= math.log(1.05)
+    assert t_quantile(needed - 2) * s / math.sqrt(needed - 1) > math.log(1.05)
+    assert 15 < needed < 25
+    assert noise.blocks_for(gain([0.0, 5.0, -5.0]), 0.05) is None
+
+
+def test_what_would_narrow_the_intervals_is_told_by_the_data() -> None:
+    """Nearly all of the variance lies between trials here, so longer trials are not advised."""
+    page = findings.findings(summed(trials(noisy(), drift=0.01)), {})
+    wide = next(sentence for sentence in page if sentence.startswith("The intervals are up to ±"))
+    assert "of the variance lies between trials, where making them longer does not help; ±5 % would take" in wide
+    uneven = trials(noisy(), drift=0.4)
+    for number, said in enumerate(uneven.values()):
+        said.figures["drift"] = 0.4 * (-1) ** number
+    page = findings.findings(summed(uneven), {})
+    assert any("100 % of the variance lies within trials, where making them longer helps" in said for said in page)

@@ -1,0 +1,106 @@
+"""The traffic engine's own counting (roles/locust/files/image), without Locust."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from harness.records.histogram import highest_of, index_of
+
+IMAGE = Path(__file__).resolve().parents[3] / "roles" / "locust" / "files" / "image"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, IMAGE / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # merging imports recorder by this name, as inside the image
+    spec.loader.exec_module(module)
+    return module
+
+
+recorder, merging = load("recorder"), load("merging")
+
+
+def test_a_second_counts_what_ended_in_it_and_how_many_were_in_flight() -> None:
+    seen = recorder.Recorder(0, 10)
+    seen.sent(0.5)
+    seen.sent(0.75)
+    seen.answered(1.5, 1.0, "")
+    seen.answered(2.25, 1.5, "timeout")
+    rows = seen.take(3.0, last=True)["rows"]
+    assert [rows[k]["completed"] for k in ("0", "1", "2")] == [0, 1, 0]
+    assert rows["2"]["failed"] == 1
+    assert [rows[k]["in_flight_s"] for k in ("0", "1", "2")] == pytest.approx([0.75, 1.5, 0.25])
+
+
+def test_failures_have_no_latency_and_no_throughput() -> None:
+    seen = recorder.Recorder(0, 10)
+    for _ in range(3):
+        seen.sent(0.1)
+    seen.answered(0.2, 0.1, "")
+    seen.answered(0.2, 0.1, "status 500")
+    seen.abort_rest(0.9)
+    report = seen.take(1.0, last=True)
+    assert report["errors"] == {"status 500": 1, "aborted": 1}
+    assert report["latencies"] == {"99968": 1}  # 0.1 s to three digits
+
+
+def test_latencies_are_counted_as_the_histogram_counts_them() -> None:
+    """What is told apart in the image is what is told apart in latency.hgrm, so nothing is lost on the way."""
+    for value in {int(1.01**k) for k in range(2000)} | set(range(1, 5000)):
+        told = recorder.told_apart(value)
+        assert index_of(told) == index_of(value)
+        assert told == 1 or highest_of(index_of(told) - 1) == told - 1
+
+
+def test_only_the_steady_window_goes_into_the_latencies() -> None:
+    seen = recorder.Recorder(5, 10)
+    for at in (4.9, 5.0, 9.9, 10.0):
+        seen.sent(at - 0.1)
+        seen.answered(at, 0.1, "")
+    assert sum(seen.take(11, last=True)["latencies"].values()) == 2
+
+
+def test_a_second_is_handed_over_once_and_only_when_it_is_complete() -> None:
+    seen = recorder.Recorder(0, 10)
+    seen.thinks(0.5, 1.0)
+    seen.thinks(1.5, 1.0)
+    assert list(seen.take(1.7, last=False)["rows"]) == ["0"]
+    assert list(seen.take(2.7, last=False)["rows"]) == ["1"]
+
+
+def report(second: int, completed: int, upto: int, done: bool = False) -> dict[str, object]:
+    seen = recorder.Recorder(0, 99)
+    for _ in range(completed):
+        seen.sent(second + 0.1)
+        seen.answered(second + 0.2, 0.1, "")
+    said: dict[str, object] = seen.take(upto, last=done)
+    return said
+
+
+def test_the_master_adds_its_workers_and_waits_for_the_slowest() -> None:
+    trial = merging.Trial("t", 0.0, {"a", "b"})
+    trial.add("a", report(0, 3, upto=2))
+    assert trial.samples(0) == []
+    trial.add("b", report(0, 4, upto=1))
+    assert [row["completed"] for row in trial.samples(0)] == [7]
+    assert trial.result()["latencies"] == {"99968": 7}
+
+
+def test_a_lost_worker_is_told_and_does_not_hold_the_trial_up() -> None:
+    trial = merging.Trial("t", 0.0, {"a", "b"})
+    trial.add("a", report(0, 3, upto=1, done=True))
+    assert not trial.over
+    trial.lost.add("b")
+    assert trial.over
+    assert trial.result()["lost_workers"] == 1
+
+
+def test_a_second_without_any_event_is_a_row_of_zeros() -> None:
+    trial = merging.Trial("t", 0.0, {"a"})
+    trial.add("a", report(2, 1, upto=4))
+    assert [row["completed"] for row in trial.samples(0)] == [0, 0, 1, 0]

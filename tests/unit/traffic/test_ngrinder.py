@@ -1,0 +1,129 @@
+"""nGrinder's side of a load: how users are divided, the script, its CSV as seconds."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from harness.errors import EngineFailed
+from harness.traffic.engine import LoadSpec
+from harness.traffic.ngrinder import csv, script
+from harness.traffic.ngrinder.csv import Row
+from tests.builders import grid
+
+HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"
+T0 = 1_795_425_840  # 2026-11-23 09:24:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("users", "agents", "expected"),
+    [
+        (1000, 1, (1, 2, 500)),
+        (2000, 1, (1, 4, 500)),
+        (2000, 2, (2, 2, 500)),
+        (300, 1, (1, 1, 300)),
+        (501, 1, (1, 3, 167)),
+        (1, 2, (1, 1, 1)),
+    ],
+)
+def test_users_are_divided_exactly(users: int, agents: int, expected: tuple[int, int, int]) -> None:
+    found = script.split(users, agents, 3000)
+    assert (found.agents, found.processes, found.threads) == expected
+    assert found.users == users
+
+
+def test_a_number_that_cannot_be_divided_is_told() -> None:
+    found = script.split(1009, 2, 3000)  # 504 each, and one is left over
+    assert found.users == 1008
+    prime = script.split(2003, 1, 3000)
+    assert prime.users == prime.processes * prime.threads <= 2003
+
+
+def test_more_users_than_an_agent_may_have() -> None:
+    with pytest.raises(EngineFailed, match="7000 users are 3500 for each of 2 agents, and nGrinder allows 3000"):
+        script.split(7000, 2, 3000)
+
+
+def test_nothing_of_the_request_is_pasted_into_the_script() -> None:
+    """A body with Groovy's own signs must not become code."""
+    body = {"text": "''' + \"${System.exit(1)}\" \\ é"}
+    request = grid(request={"method": "POST", "path": "/x", "json": body, "expect_body": "a|b"}).request
+    text = script.render(LoadSpec("t", "http://10.0.0.1", 1, 1.0, 1.0, 9.0, 5.0, 2.0, request))
+    assert "System.exit" not in text
+    assert "@SETTINGS@" not in text
+    found = re.search(r'SETTINGS = "([A-Za-z0-9+/=]+)"', text)
+    assert found
+    settings = json.loads(base64.b64decode(found[1]))
+    assert json.loads(settings["body"]) == body
+    assert settings["url"] == "http://10.0.0.1/x"
+    assert settings["headers"]["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("log", "wrong"),
+    [
+        ("Totals       1            0            66.00  1.2", ""),
+        ("ERROR java.lang.AssertionError: status 500\nTotals  0  1  NaN", "AssertionError"),
+        ("ERROR Script error - MultipleCompilationErrorsException get.groovy: 33: Unexpected input", "Unexpected"),
+        ("2026 INFO nothing happened", "it made no request"),
+    ],
+)
+def test_the_validation_is_judged_by_its_text(log: str, wrong: str) -> None:
+    assert (wrong in script.wrong_with_validation(log)) if wrong else script.wrong_with_validation(log) == ""
+
+
+def rows(*stamps: int, completed: int = 10) -> list[Row]:
+    return [Row(T0 + stamp, 5, completed + n, 0, 3.0 + n) for n, stamp in enumerate(stamps)]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "seconds"),
+    [
+        ((0, 1, 2, 3), [0, 1, 2, 3]),
+        ((0, 0, 2, 3), [0, 1, 2, 3]),  # a stamp cut just before the second
+        ((0, 2, 2, 3), [0, 1, 2, 3]),  # or just after
+        ((0, 1, 3, 4), [0, 1, 3, 4]),  # a late sample: a gap
+        ((0, 1, 5, 6), [0, 1, 5, 6]),
+    ],
+)
+def test_rows_find_their_seconds(stamps: tuple[int, ...], seconds: list[int]) -> None:
+    assert [second - T0 for second, _ in csv.aligned(rows(*stamps))] == seconds
+
+
+def test_a_row_written_twice_counts_once() -> None:
+    one, two, three = rows(0, 1, 3)
+    assert [second - T0 for second, _ in csv.aligned([one, two, two, three])] == [0, 1, 3]
+
+
+def test_the_time_zone_of_the_controller_does_not_matter() -> None:
+    text = HEADER + "2026-11-23 18:24:03,10,229,0,62.69,229\n2026-11-23 18:24:04,10,0,2,0,0\n"
+    found = csv.parse(text, T0)  # nine hours east
+    assert [row.ended - T0 for row in found] == [3, 4]
+    assert found[0] == Row(T0 + 3, 10, 229, 0, 62.69)
+
+
+def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
+    text = HEADER + "".join(
+        f"2026-11-23 09:24:{10 + n:02d},10,{count},0,5.0,0\n" for n, count in enumerate((0, 0, 20, 30, 0, 10, 0, 0))
+    )
+    found = csv.samples(csv.parse(text, T0), T0 + 12, duration_s=3)
+    assert [(s.t_s, s.completed) for s in found] == [(0, 20), (1, 30), (2, 0), (3, 10)]
+    assert found[0].in_flight is None
+    assert found[0].thinks is None
+    assert found[2].mean_ms is None
+
+
+def test_something_else_than_its_csv_is_said_to_be_so() -> None:
+    with pytest.raises(EngineFailed, match="CSV cannot be read"):
+        csv.parse("DateTime,vuser\nnever,1\n", T0)
+
+
+def test_decimal_commas_are_said_to_be_so() -> None:
+    with pytest.raises(EngineFailed, match="its Java writes decimal commas"):
+        csv.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
+
+
+def test_a_csv_that_is_not_there_has_no_rows() -> None:
+    assert csv.parse("", T0) == []
+    assert csv.samples([], T0, 9.0) == []

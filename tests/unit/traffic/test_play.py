@@ -1,0 +1,83 @@
+"""The balancer must serve from exactly a cell's servers, however it chooses them; asked of a small HTTP server."""
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from harness.deploy.inventory import Host, Inventory
+from harness.errors import TrialFailed
+from harness.grid.cell import Cell
+from harness.traffic import play
+from tests.builders import grid
+
+ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
+
+
+@contextmanager
+def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Line]:
+    """A bench whose balancer names the server that `chosen` gives for each request."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("X-Study-Server", chosen())
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    hosts = [
+        Host("balancer", "load_balancers", {"nginx_lb_method": method}),
+        *(
+            Host(f"server-{i + 1}", "ml_servers", {"private_ip": address.split(":")[0], "ml_server_port": 8080})
+            for i, address in enumerate(ADDRESSES)
+        ),
+    ]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    reach = SimpleNamespace(tunnels=False, http=lambda *_, timeout: httpx.Client(base_url=url, timeout=timeout))
+    bench = SimpleNamespace(
+        grid=grid(request={"path": "/"}), inventory=Inventory("test", tuple(hosts)), reach=reach, wait=lambda _: None
+    )
+    try:
+        yield cast(play.Line, bench)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+CELL = Cell((("servers", 3), ("vusers", 100)))
+
+
+@pytest.mark.parametrize("method", ["least_conn", "random_two"])
+def test_rounds_follow_until_chance_has_reached_every_server(method: str) -> None:
+    """Here the first two rounds reach one server alone."""
+    first = itertools.chain([ADDRESSES[0]] * 6, iter(lambda: random.choice(ADDRESSES), None))  # noqa: S311 - no secret
+    with balancer(lambda: next(first), method) as bench:
+        assert 0 < play.verify(bench, CELL, "trial") < 1
+
+
+def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.5)
+    two = itertools.cycle(ADDRESSES[:2])
+    with balancer(lambda: next(two), "random_two") as bench, pytest.raises(TrialFailed) as failed:
+        play.verify(bench, CELL, "trial")
+    assert str(failed.value).endswith("it answers: 10.0.0.1:8080, 10.0.0.2:8080")
+
+
+def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.5)
+    many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
+    for method in ("round_robin", "random_two"):
+        with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
+            play.verify(bench, CELL, "trial")
