@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from harness.records.findings import Severity
 from harness.records.trial import TrialRecord
 from harness.study.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 
@@ -129,7 +130,7 @@ class Console:
             f"{what:>9}  {f'limited by {limit}' if limit and record.usable else escape(record.cause)}"
         )
         for finding in event.findings:
-            if finding.severity != "note" and finding.cause != record.cause:
+            if finding.severity != Severity.NOTE and finding.cause != record.cause:
                 self._line(f"         {finding.rule} {escape(finding.cause)}")
         self._update("")
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from harness.summarise import effects
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
-from harness.summarise.gains import Gain, between
+from harness.summarise.gains import Gain, GainKind, between
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
 
-STATEMENT_REPEATS = 5
 MOST_LOADS = 3  # told one by one
 MOST_STEPS = 3
 
@@ -29,7 +28,8 @@ def answer(summary: Summary) -> list[str]:
         loads.setdefault(load_name(gain.others), []).append(gain)
     if not any(cell.usable for cell in summary.cells):
         return [_without_gains(summary.cells)]
-    others = [_effect(effect) for effect in _told(effects.effects(summary.grid, summary.cells))]
+    needs = summary.grid.evidence.statement_repeats
+    others = [_effect(effect, needs) for effect in _told(effects.effects(summary.grid, summary.cells))]
     if not loads:
         return others or [_without_gains(summary.cells)]
     ordered = list(loads.values())
@@ -78,7 +78,7 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
             clauses.append(clause)
     few = min(step.k for step in steps)
     note = ""
-    if any(step.kind in ("gain", "floor") for step in steps) and few < STATEMENT_REPEATS:
+    if any(step.speaks for step in steps) and few < summary.grid.evidence.statement_repeats:
         note = f" (indicative: {text.count(few, 'repeat')} only)"
     return f"At {load_name(steps[0].others)} {'; '.join(clauses)}{note}."
 
@@ -91,10 +91,12 @@ def _who(step: Gain) -> str:
 
 def _meaning(step: Gain) -> str:
     """What kind of thing is to be said: steps of one meaning are told together."""
-    if step.kind == "none" or step.ratio is None:
+    if step.kind == GainKind.NONE or step.ratio is None:
         return "none"
-    if step.kind == "not_measurable":
-        return "idle" if step.reason.startswith("no more load") else "unmeasurable"
+    if step.kind == GainKind.IDLE:
+        return "idle"
+    if step.kind == GainKind.NOT_MEASURABLE:
+        return "unmeasurable"
     low, high = step.ratio.low, step.ratio.high
     if low is not None and high is not None:
         if high < 1:
@@ -146,7 +148,7 @@ def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary)
     whole = between(cells[steps[0].from_servers], cells[steps[-1].to_servers], summary.grid.evidence)
     if _meaning(whole) in ("gain", "suspect", "floor"):
         ideal = f"{text.percent(whole.efficiency)} of the ideal {whole.step_ideal:.4g}×"
-        at_least = "at least " if whole.kind == "floor" else ""
+        at_least = "at least " if whole.kind == GainKind.FLOOR else ""
         clauses.append(
             f"throughput grew {text.ratio_with_interval(whole.ratio)} "
             f"from {text.count(whole.from_servers, 'server')} to {whole.to_servers}, "
@@ -212,12 +214,12 @@ def _told(found: Sequence[Effect]) -> list[Effect]:
     return list(best.values())
 
 
-def _effect(effect: Effect) -> str:
+def _effect(effect: Effect, needs: int) -> str:
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     with_ = text.count(int(effect.rest["servers"]), "server")
     what = f"{effect.factor} {effect.level} instead of {effect.base}"
     shown = text.ratio_with_interval(effect.ratio)
-    note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < STATEMENT_REPEATS else ""
+    note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < needs else ""
     if effect.ratio is None:
         return f"{where} what {what} does with {with_} could not be judged: {effect.why}."
     if effect.why:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from harness.records.series import Sample
 from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
-from harness.summarise.gains import Gain
+from harness.summarise.gains import Gain, GainKind
 from harness.words import load_name
 from report import format as text
 from report.parts import Chart, anchor, anchor_of, by_cell, link
@@ -139,7 +139,7 @@ def gain_plot(gains: Sequence[Gain]) -> Chart | None:
             "low": gain.ratio.low,
             "high": gain.ratio.high,
             "ideal": gain.step_ideal,
-            "speaks": gain.kind == "gain",
+            "speaks": gain.kind == GainKind.GAIN,
         }
         for gain in known
         if gain.ratio is not None and gain.load in chosen

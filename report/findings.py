@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.summarise import instrument, noise
 from harness.summarise.cell import CellSummary
-from harness.summarise.gains import Gain
+from harness.summarise.gains import Gain, GainKind
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
@@ -81,7 +81,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _widest(gains: list[Gain]) -> Gain | None:
-    wide = [gain for gain in gains if gain.kind == "gain" and gain.ratio and gain.ratio.half_width]
+    wide = [gain for gain in gains if gain.kind == GainKind.GAIN and gain.ratio and gain.ratio.half_width]
     return max(wide, key=lambda gain: (gain.ratio and gain.ratio.half_width) or 0, default=None)
 
 
@@ -125,7 +125,7 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float
     saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == "server"]
     idle: dict[str, list[Gain]] = {}
     for gain in gains:
-        if gain.kind == "not_measurable" and gain.reason.startswith("no more load"):
+        if gain.kind == GainKind.IDLE:
             idle.setdefault(load_name(gain.others), []).append(gain)
     found = []
     for load, steps in idle.items():

@@ -8,7 +8,7 @@ from harness.grid.thresholds import Thresholds, overridden
 from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
-from harness.summarise.gains import Gain
+from harness.summarise.gains import Gain, GainKind
 from harness.words import load_name
 from report import format as text
 from report.parts import Table, anchor, cell_name, link
@@ -33,7 +33,7 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
                 text.ratio(gain.ratio),
                 text.ratio_interval(gain.ratio),
                 text.ratio(gain.step_ideal),
-                f"≥ {efficiency}" if gain.kind == "floor" and gain.efficiency is not None else efficiency,
+                f"≥ {efficiency}" if gain.kind == GainKind.FLOOR and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
                 " → ".join(sides),

@@ -15,6 +15,18 @@ from harness.records.trial import TrialData
 
 
 @dataclass(frozen=True)
+class Death:
+    """What became of a server, as a clause; `ended` unless it only stopped answering."""
+
+    words: str
+    out_of_memory: bool = False
+    ended: bool = True
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything the rules look at. `samples` are the whole trial's; the window bounds are seconds."""
 
@@ -31,7 +43,7 @@ class Observation:
     balancer: Mapping[str, Any]  # the balancer's own summary of its log
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
     expected: Mapping[str, str]  # server → address that the cell asks for
-    died: Mapping[str, str]  # server → what became of it
+    died: Mapping[str, Death]  # server → what became of it
     expect_status: Sequence[int] = (200,)  # of an answer that is a success
     kind: str = "lab"
     balancer_host: str = "balancer"
@@ -87,7 +99,8 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer=record.counters["balancer"],
         served=record.counters["servers"],
         expected=facts["expected"],
-        died=deaths(facts["expected"], states) | facts["unhealthy"],
+        died=deaths(facts["expected"], states)
+        | {name: Death(words, ended=False) for name, words in facts["unhealthy"].items()},
         expect_status=grid.request.expect_status,
         kind=facts["kind"],
         balancer_host=facts["balancer"],
@@ -108,14 +121,15 @@ def window_end_s(duration_s: float, seconds: int, stopped_s: int | None) -> floa
     return min(duration_s, float(seconds), math.inf if stopped_s is None else float(stopped_s))
 
 
-def deaths(servers: Mapping[str, str], states: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
+def deaths(servers: Mapping[str, str], states: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Death]:
     """Server → what became of it, for those that died or started again."""
     found = {}
     for name in servers:
         old, new = states[name]["before"], states[name]["after"]
         if not new["running"]:
             killed = new["oom_killed"]
-            found[name] = "was killed for want of memory" if killed else f"died with exit code {new['exit_code']}"
+            words = "was killed for want of memory" if killed else f"died with exit code {new['exit_code']}"
+            found[name] = Death(words, out_of_memory=killed)
         elif new["started_at"] != old["started_at"]:
-            found[name] = "died and was started again"
+            found[name] = Death("died and was started again")
     return found

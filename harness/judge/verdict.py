@@ -12,7 +12,7 @@ from harness.judge import figures as derived
 from harness.judge import prediction, seconds
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Kind, Severity
 from harness.words import percent
 
 
@@ -44,7 +44,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
         dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
         told = seen.balancing.after_a_death(len(seen.expected))
         return Verdict("server", f"{dead}; {told}" if told else dead, near, figures)
-    sick = [f for f in findings if f.rule in ("E5", "E6", "E7") and f.severity == "refuse"]
+    sick = [f for f in findings if f.rule in ("E5", "E6", "E7") and f.severity == Severity.REFUSE]
     if sick:
         return Verdict("generator", f"the generator did not keep up: {sick[0].cause}", near, figures)
     if of_bound is not None and of_bound >= limits.users_bound:
@@ -54,8 +54,8 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
         if why:
             return Verdict(limit, why, near, figures)
     # Only where each gets its share all the same do the others wait for the slowest.
-    slow = next((f for f in findings if f.rule == "E12" and "round robin" in f.cause), None)
-    if slow is not None:
+    slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
+    if slow is not None and seen.balancing.even:
         return Verdict("server", slow.cause, near, figures)
     busy = busiest_slots(seen)
     if busy is not None and busy[1] >= limits.slots_busy:
@@ -103,7 +103,9 @@ def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds
     used = derived.balancer_use(seen)
     if used is not None and used >= limits.balancer_cpu:
         return f"the balancer's busiest worker used {percent(used)} of its CPU"
-    uneven = next((f for f in findings if f.rule == "E12" and f.severity == "degrade" and "shares" in f.cause), None)
+    uneven = next(
+        (f for f in findings if f.rule == "E12" and f.severity == Severity.DEGRADE and "shares" in f.cause), None
+    )
     return uneven.cause if uneven else ""
 
 

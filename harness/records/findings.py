@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
-Severity = Literal["refuse", "degrade", "note"]
+
+class Severity(StrEnum):
+    """What a finding does to its trial."""
+
+    REFUSE = "refuse"  # it counts for nothing
+    DEGRADE = "degrade"  # it counts and is marked
+    NOTE = "note"  # it is said
+
+
+class Kind(StrEnum):
+    """What a finding is about, where somebody must know more than its rule."""
+
+    OTHER = ""
+    UNEVEN_SHARES = "uneven shares"  # E12: the balancer gave its servers unlike numbers of requests
+    SLOW_SERVER = "slow server"  # E12: a request costs one server more than another
 
 
 @dataclass(frozen=True)
@@ -18,3 +32,4 @@ class Finding:
     next_step: str
     figure: float | None = None
     threshold: float | None = None
+    kind: Kind = Kind.OTHER

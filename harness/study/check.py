@@ -14,6 +14,7 @@ from typing import Any
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
+from harness.judge.rules import RULES
 from harness.plan import stopping
 from harness.records.directory import StudyDirectory, digest
 from harness.records.study import grid_of, written_grid
@@ -21,8 +22,6 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.study.identity import identify
 from harness.summarise import saturation, tables
 from harness.summarise.summary import Summary, summarise_records
-
-RULES = ("E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13", "E14", "E23")
 
 
 @dataclass(frozen=True)
@@ -151,15 +150,20 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
         for w, (a, b) in pairs.items()
     }
     yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
-    for rule in RULES:
+    for rule in (rule.id for rule in RULES):
 
         def found_by(record: TrialRecord, rule: str = rule) -> list[str]:
             return [f"{f['severity']}: {f['cause']}" for f in record.findings if f["rule"] == rule]
 
         yield compare(rule, f"findings of {rule}", found_by, "*")
-    yield compare("findings", "all findings", lambda r: r.findings, "*")
+    yield compare("findings", "all findings", _kept_of_findings, "*")
     yield compare("verdict", "verdict", lambda r: r.verdict, "*")
     yield compare("outcome", "outcome", lambda r: (r.outcome, r.cause), "*")
+
+
+def _kept_of_findings(record: TrialRecord) -> list[dict[str, Any]]:
+    """Findings without their kind, which earlier versions did not keep and which follows from the rest."""
+    return [{name: value for name, value in finding.items() if name != "kind"} for finding in record.findings]
 
 
 def _balancer(measured: Mapping[str, TrialData]) -> Iterator[Line]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.summarise.intervals import Array, t_quantile
 from harness.words import percent
 
@@ -108,7 +108,7 @@ def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: 
     return [
         Finding(
             "E20",
-            "note",
+            Severity.NOTE,
             f"throughput changes by {percent(math.expm1(slope), 1)} with each place in a block: "
             "what ran before a trial matters",
             "look for what a trial leaves behind (connections, memory, credits), or wait longer between trials",
@@ -158,7 +158,7 @@ def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
             told.append(
                 Finding(
                     "E20",
-                    "note",
+                    Severity.NOTE,
                     f"block {block} {what} the others; it is kept, as every block is",
                     "look at what else ran on these machines then, and repeat the study when they are quiet",
                     p,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from harness.grid.thresholds import Thresholds
@@ -14,14 +15,23 @@ from harness.summarise.intervals import Interval
 from harness.words import load_name, percent, servers
 
 
+class GainKind(StrEnum):
+    """What a ratio says (rule E18)."""
+
+    GAIN = "gain"  # a statement about servers
+    FLOOR = "floor"  # at least its interval's low end
+    IDLE = "no more load"  # the smaller topology already answers what these users can ask for
+    NOT_MEASURABLE = "not measurable"  # something else limited the smaller topology
+    NONE = "none"  # there is none
+
+
 @dataclass(frozen=True)
 class Gain:
     """From one topology to the next larger one at the same load. `ratio` is None when there is none.
 
     `paired` is the same ratio with the interval of this pair's differences alone, where `ratio` knows the
     noise of other cells too; `jointly` has the interval that holds together with those of all other gains that
-    say something. `kind` is "gain" (a statement about servers), "floor" (at least the interval's low end),
-    "not_measurable" or "none"; `word` is what rule E17 allows to say.
+    say something. `word` is what rule E17 allows to say.
     """
 
     others: dict[str, Any]
@@ -30,7 +40,7 @@ class Gain:
     ratio: Interval | None
     peak_ratio: float | None
     k: int
-    kind: str
+    kind: GainKind
     word: str
     reason: str
     paired: Interval | None = None
@@ -43,15 +53,20 @@ class Gain:
         return load_name(self.others)
 
     @property
+    def speaks(self) -> bool:
+        """Whether it is a statement about servers, be it a floor."""
+        return self.kind in (GainKind.GAIN, GainKind.FLOOR)
+
+    @property
     def step_ideal(self) -> float:
         return self.to_servers / self.from_servers
 
     @property
     def efficiency(self) -> float | None:
         """Gain / step ideal; of a floor its low end."""
-        if self.ratio is None or self.kind not in ("gain", "floor"):
+        if self.ratio is None or not self.speaks:
             return None
-        value = self.ratio.low if self.kind == "floor" and self.ratio.low else self.ratio.value
+        value = self.ratio.low if self.kind == GainKind.FLOOR and self.ratio.low else self.ratio.value
         return value / self.step_ideal
 
 
@@ -119,29 +134,29 @@ def together(gains: Sequence[Gain]) -> list[Gain]:
 
 def _states(gain: Gain) -> bool:
     """Whether its interval says something about servers."""
-    return gain.kind in ("gain", "floor") and gain.ratio is not None and gain.ratio.low is not None
+    return gain.speaks and gain.ratio is not None and gain.ratio.low is not None
 
 
-def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[str, str]:
+def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
     """Whether the ratio speaks about servers (rule E18), and why not."""
     if smaller.outcome == "server_down" and larger.usable:
-        return "none", f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
+        return GainKind.NONE, f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
     for cell in (smaller, larger):
         if not cell.usable:
-            return "none", f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
+            return GainKind.NONE, f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
     if ratio is None:
-        return "none", "no block holds a usable trial of both"
+        return GainKind.NONE, "no block holds a usable trial of both"
     if smaller.verdict == "users":
         share = percent(smaller.of_users_bound) if smaller.of_users_bound else "all"
-        return "not_measurable", f"no more load: {_answer(smaller)} {share} of what these users can ask for"
+        return GainKind.IDLE, f"no more load: {_answer(smaller)} {share} of what these users can ask for"
     if smaller.verdict != "server":
-        return "not_measurable", f"{limited(smaller)}: {smaller.verdict_why}"
+        return GainKind.NOT_MEASURABLE, f"{limited(smaller)}: {smaller.verdict_why}"
     if larger.verdict == "users":
         share = percent(larger.of_users_bound) if larger.of_users_bound else "all"
-        return "floor", f"{_answer(larger)} {share} of what these users can ask for"
+        return GainKind.FLOOR, f"{_answer(larger)} {share} of what these users can ask for"
     if larger.verdict != "server":
-        return "floor", f"{limited(larger)}: {larger.verdict_why}"
-    return "gain", f"next limit: {larger.next_limit}" if larger.next_limit else ""
+        return GainKind.FLOOR, f"{limited(larger)}: {larger.verdict_why}"
+    return GainKind.GAIN, f"next limit: {larger.next_limit}" if larger.next_limit else ""
 
 
 def _answer(cell: CellSummary) -> str:
@@ -155,11 +170,11 @@ def limited(cell: CellSummary) -> str:
     return f"{servers(cell.servers)} {'was' if cell.servers == 1 else 'were'} limited by {cell.verdict}"
 
 
-def _word(kind: str, ratio: Interval | None, k: int, ideal: float, limits: Thresholds) -> str:
+def _word(kind: GainKind, ratio: Interval | None, k: int, ideal: float, limits: Thresholds) -> str:
     """The word that rule E17 allows; below five repeats it is indicative."""
-    if kind == "none" or ratio is None:
+    if kind == GainKind.NONE or ratio is None:
         return "no gain"
-    if kind == "not_measurable":
+    if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return "not measurable at this load"
     if ratio.low is None or ratio.high is None:
         return "too few repeats"
@@ -167,7 +182,7 @@ def _word(kind: str, ratio: Interval | None, k: int, ideal: float, limits: Thres
         word = "slower"
     elif ratio.low <= 1:
         word = "not told apart from 1"
-    elif kind == "floor":
+    elif kind == GainKind.FLOOR:
         word = "at least"
     elif ratio.high < ideal * (1 - limits.ideal_least):
         word = "sub-linear"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.grid.schema import Grid
 from harness.summarise.cell import CellSummary
-from harness.summarise.gains import Gain
+from harness.summarise.gains import Gain, GainKind
 from harness.words import percent
 
 LARGEST_ERROR = 0.015
@@ -23,7 +23,7 @@ def judge(gains: Sequence[Gain]) -> tuple[bool, str]:
     told, passed = [], True
     for gain in gains:
         ideal, ratio = gain.step_ideal, gain.ratio
-        if gain.kind != "gain" or ratio is None or ratio.low is None or ratio.high is None:
+        if gain.kind != GainKind.GAIN or ratio is None or ratio.low is None or ratio.high is None:
             told.append(
                 f"{gain.from_servers} → {gain.to_servers}: no gain with an interval ({gain.reason or gain.word})"
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.grid.schema import Objectives
 from harness.summarise.cell import CellSummary
-from harness.summarise.gains import Gain
+from harness.summarise.gains import Gain, GainKind
 from harness.summarise.summary import Summary
 from harness.words import load_name, percent
 
@@ -47,10 +47,10 @@ def _cell(wanted: Objectives, cell: CellSummary) -> list[Judged]:
 def _step(wanted: Objectives, gain: Gain) -> list[Judged]:
     """A gain is reached when its interval lies wholly at or above it: a bare estimate shows nothing."""
     least = wanted.gain.get(gain.to_servers)
-    if least is None or gain.kind == "not_measurable":
+    if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return []  # this load cannot show it either way
     name = f"{load_name(gain.others)}: gain of {gain.from_servers} → {gain.to_servers} servers"
-    ratio = gain.ratio if gain.kind in ("gain", "floor") else None
+    ratio = gain.ratio if gain.speaks else None
     if ratio is None:
         return [Judged(name, False, f"{name} not measured ({gain.reason}), wanted at least {least:g}×")]
     if ratio.low is None or ratio.high is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialRecord
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain
@@ -82,7 +82,7 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
 
 def widest(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> float | None:
     """Half the width of the widest interval of gains that say something, as a share; without these of cells."""
-    told = [gain.ratio for gain in gains if gain.kind in ("gain", "floor")] or [cell.tps for cell in cells]
+    told = [gain.ratio for gain in gains if gain.speaks] or [cell.tps for cell in cells]
     halves = [interval.half_width for interval in told if interval is not None]
     return max((half for half in halves if half is not None), default=None)
 
@@ -102,7 +102,7 @@ def watch(speed: Speed | None, half: float | None, limits: Thresholds) -> list[F
     return [
         Finding(
             "E22",
-            "note",
+            Severity.NOTE,
             f"the machines’ own speed changed and made the intervals wide: a request cost {speed.span:.2f} times as "
             f"much CPU time in the slowest trial as in the fastest of equal cells{told}",
             "measure on machines that nobody shares",

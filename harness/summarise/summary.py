@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialRecord
 from harness.summarise import blocks, intervals, saturation, scalability, speed
 from harness.summarise import noise as precision
@@ -53,7 +53,7 @@ def summarise_records(
         findings.append(
             Finding(
                 "E20",
-                "note",
+                Severity.NOTE,
                 f"the same cell at the end of a block differs from its begin by {change}: the hosts change under load",
                 "look for credits, heat or memory that run out, or rest longer between trials",
                 again.value,

@@ -12,38 +12,63 @@ from harness.grid.thresholds import Thresholds
 from harness.judge.observation import Observation
 from harness.judge.rules import failures, generator, machines, pace, series, servers
 from harness.judge.rules.failures import collapse
-from harness.records.findings import Finding
+from harness.judge.rules.rule import Rule
+from harness.records.findings import Finding, Severity
 
-__all__ = ["collapse", "judge", "outcome_of"]
+__all__ = ["RULES", "Rule", "collapse", "judge", "outcome_of"]
 
 RULES = (
-    series.whole,
-    series.readings,
-    generator.closed_loop,
-    generator.busy,
-    generator.ceiling,
-    failures.errors,
-    failures.events,
-    series.steady,
-    machines.noise,
-    servers.balance,
-    servers.counters_agree,
-    servers.served_by,
-    pace.kept,
+    Rule("E3", "one row for every second, CPU read on every host", (series.whole, series.readings)),
+    Rule(
+        "E5",
+        "users are waiting or thinking, and nowhere else",
+        (generator.closed_loop,),
+        ("figures.little_gap", "h"),
+    ),
+    Rule(
+        "E6",
+        "the generator has CPU to spare and is not late",
+        (generator.busy,),
+        ("verdict.generator_cpu", "generator CPU"),
+    ),
+    Rule(
+        "E7",
+        "far below what generator and balancer reach alone",
+        (generator.ceiling,),
+        ("figures.of_ceiling", "of the ceiling"),
+    ),
+    Rule("E8", "requests succeed and servers live", (failures.errors,), ("error_rate", "errors")),
+    Rule("E9", "no event in logs and counters that has a name", (failures.events,)),
+    Rule(
+        "E10",
+        "steady in the window (a cell is judged over its trials)",
+        (series.steady,),
+        ("figures.drift", "drift"),
+    ),
+    Rule("E11", "machines quiet, processors alike", (machines.noise,), ("figures.foreign_cpu", "foreign CPU")),
+    Rule(
+        "E12",
+        "equal shares, no retries, equal cost of a request",
+        (servers.balance,),
+        where_free="equal shares where servers take turns, no retries, equal cost of a request",
+    ),
+    Rule("E13", "generator, balancer and servers counted the same requests", (servers.counters_agree,)),
+    Rule("E14", "exactly the cell's servers answered", (servers.served_by,)),
+    Rule("E23", "paced servers had the CPU to keep their rate", (pace.kept,)),
 )
 
 
 def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
     """Apply every rule, in the order of their numbers."""
-    return [finding for rule in RULES for finding in rule(seen, limits)]
+    return [finding for rule in RULES for apply in rule.apply for finding in apply(seen, limits)]
 
 
-def outcome_of(findings: Sequence[Finding], died: Mapping[str, str]) -> tuple[str, str]:
+def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple[str, str]:
     """The trial's outcome and, unless it is ok, its cause in words."""
     # What a death brings with it breaks other rules too, and so does a machine without CPU: these are the cause.
     causes = ("E8", "E23") if died else ("E23",)
     first = sorted(findings, key=lambda finding: finding.rule not in causes)
-    machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == "degrade"), "")
+    machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == Severity.DEGRADE), "")
     for severity, outcome in (("refuse", "refused"), ("degrade", "degraded")):
         for finding in first:
             if finding.severity == severity:

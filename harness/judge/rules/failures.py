@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.grid.thresholds import Thresholds
 from harness.judge import seconds
 from harness.judge.observation import Observation
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.records.series import Sample
 from harness.words import percent
 
@@ -22,7 +22,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if rate is not None and rate > limits.errors_degrade:
         yield Finding(
             "E8",
-            "degrade",
+            Severity.DEGRADE,
             f"{percent(rate, 1)} of the requests failed ({kinds}){event}",
             mend or "look at the error kinds and the servers' logs",
             rate,
@@ -33,15 +33,18 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if why:
         yield Finding(
             "E8",
-            "refuse",
+            Severity.REFUSE,
             f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}{event}",
-            _and_after(seen, _revive(dead) or mend or "fewer users, or more servers"),
+            _and_after(seen, _revive(seen) or mend or "fewer users, or more servers"),
             rate,
             limits.errors_stop,
         )
     elif seen.died:
         yield Finding(
-            "E8", "refuse", f"{dead} during the trial", _and_after(seen, _revive(dead) or "look at that server's log")
+            "E8",
+            Severity.REFUSE,
+            f"{dead} during the trial",
+            _and_after(seen, _revive(seen) or "look at that server's log"),
         )
 
 
@@ -61,11 +64,11 @@ def _logged(who: str, event: str, count: int) -> str:
     return f'{who} logged "{event}" {count} times'
 
 
-def _revive(dead: str) -> str:
-    """What mends servers that died as told; empty where fewer users do."""
-    if "want of memory" in dead:
+def _revive(seen: Observation) -> str:
+    """What mends servers that died; empty where fewer users do."""
+    if any(death.out_of_memory for death in seen.died.values()):
         return "more memory for a server (ml_server_memory), or find what keeps it; fewer users need less"
-    return "look at that server's log" if "died" in dead else ""
+    return "look at that server's log" if any(death.ended for death in seen.died.values()) else ""
 
 
 def _and_after(seen: Observation, mend: str) -> str:
@@ -90,16 +93,16 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) 
 def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E9: events that have a name: in the balancer's log, in the servers' logs, in the kernel's counters."""
     for event, count in seen.balancer.get("events", {}).items():
-        yield Finding("E9", "note", _logged("the balancer", event, count), EVENT_HELP.get(event, ""), count, 0)
+        yield Finding("E9", Severity.NOTE, _logged("the balancer", event, count), EVENT_HELP.get(event, ""), count, 0)
     for host, by in seen.logged.items():
         for event, count in by.items():
-            yield Finding("E9", "note", _logged(host, event, count), EVENT_HELP.get(event, ""), count, 0)
+            yield Finding("E9", Severity.NOTE, _logged(host, event, count), EVENT_HELP.get(event, ""), count, 0)
     for host, counted in seen.network.items():
         overflows = counted.get("listen_overflows", 0)
         if overflows:
             yield Finding(
                 "E9",
-                "note",
+                Severity.NOTE,
                 f"{host}: {overflows} connections were dropped because its listen queue was full",
                 "a longer backlog (nginx_lb_backlog, net.core.somaxconn), or more processes that accept",
                 overflows,
@@ -109,7 +112,7 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             if name.endswith("_allowance_exceeded") and count:
                 yield Finding(
                     "E9",
-                    "note",
+                    Severity.NOTE,
                     f"{host}: the instance's network allowance was exceeded ({name}: {count})",
                     "a larger instance type",
                     count,
@@ -119,7 +122,7 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         if full > limits.conntrack:
             yield Finding(
                 "E9",
-                "note",
+                Severity.NOTE,
                 f"{name}: the kernel's table of connections was {percent(full)} full",
                 "raise net.netfilter.nf_conntrack_max there",
                 full,

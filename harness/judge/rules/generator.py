@@ -8,7 +8,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import figures, seconds
 from harness.judge.figures import generator_use, little_gap, think_s
 from harness.judge.observation import Observation
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.words import percent
 
 
@@ -27,7 +27,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         if abs(h) > limit:
             yield Finding(
                 "E5",
-                "refuse" if severity == "refuse" else "degrade",
+                Severity.REFUSE if severity == "refuse" else Severity.DEGRADE,
                 f"{percent(h, 1)} of the users were neither waiting for an answer nor thinking"
                 if h > 0
                 else f"{percent(-h, 1)} more users were waiting or thinking than there are",
@@ -44,7 +44,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
         yield Finding(
             "E5",
-            "refuse",
+            Severity.REFUSE,
             f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
             "requests queue before they reach the balancer: look at its connection limits and the generator's CPU",
             abs(in_flight - at_balancer) / seen.users,
@@ -58,7 +58,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if use is not None and use > limits.generator_cpu:
         yield Finding(
             "E6",
-            "refuse",
+            Severity.REFUSE,
             f"the busiest generator process used {percent(use)} of the CPU it may use",
             "give the load generator more CPU or more processes, add a host to load_generators, or use fewer users",
             use,
@@ -68,7 +68,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if host is not None and host > limits.generator_cpu:
         yield Finding(
             "E6",
-            "refuse",
+            Severity.REFUSE,
             f"the generator's machine was busy to {percent(host)}",
             "take other work off that machine, give it more cores, or add a host to load_generators",
             host,
@@ -86,7 +86,7 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if lag_s > allowed_s:
         yield Finding(
             "E6",
-            "refuse",
+            Severity.REFUSE,
             f"the generator's event loop was late by {lag_s * 1000:.0f} ms, more than {allowed_s * 1000:.0f} ms",
             "give the load generator more CPU, or look at what else runs on its machine",
             lag_s,
@@ -95,7 +95,7 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     elif lag_s > limits.lag_degrade:
         yield Finding(
             "E6",
-            "degrade",
+            Severity.DEGRADE,
             f"the generator's event loop was late by {lag_s * 1000:.0f} ms: latencies are that uncertain",
             "give the load generator more CPU where latencies matter",
             lag_s,
@@ -112,7 +112,7 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if share > limits.ceiling_wrong:
         yield Finding(
             "E7",
-            "note",
+            Severity.NOTE,
             f"{rate:.0f} requests per second are more than the ceiling of {seen.ceiling:.0f} that was measured: "
             "something disturbed that measurement, and it bounds nothing",
             "start the study in a new directory (--results) when the machines are quiet, which measures it again",
@@ -123,7 +123,7 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         refused = share > limits.ceiling_refuse
         yield Finding(
             "E7",
-            "refuse" if refused else "note",
+            Severity.REFUSE if refused else Severity.NOTE,
             f"{percent(share)} of the {seen.ceiling:.0f} requests per second that generator and balancer reach alone",
             "give generator and balancer more CPU, or add a host to load_generators",
             share,

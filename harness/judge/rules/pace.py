@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures
 from harness.judge.observation import Observation
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.words import percent
 
 TOO_SLOW = "this machine is too slow for the lab it was asked for"
@@ -24,7 +24,7 @@ def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if lost is not None and lost[1] > limits.slots_lost:
         yield Finding(
             "E23",
-            "refuse",
+            Severity.REFUSE,
             f"{TOO_SLOW}: {lost[0]} had no CPU for {percent(lost[1], 1)} of its slots' time",
             MEND,
             lost[1],
@@ -38,7 +38,7 @@ def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if late[1] > allowed_s:
         yield Finding(
             "E23",
-            "refuse",
+            Severity.REFUSE,
             f"{TOO_SLOW}: {late[0]} answered {late[1] * 1000:.0f} ms after the end of a slot although others were free",
             MEND,
             late[1],

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures
 from harness.judge.observation import Observation
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.words import percent
 
 
@@ -21,11 +21,11 @@ def whole(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
         what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
         if not seconds:
             what = "there is not one second"
-        yield Finding("E3", "refuse", f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
+        yield Finding("E3", Severity.REFUSE, f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
     if seen.lost_workers:
         yield Finding(
             "E3",
-            "refuse",
+            Severity.REFUSE,
             f"{seen.lost_workers} generator processes were lost",
             "look at the generator's log",
             seen.lost_workers,
@@ -42,7 +42,7 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if silent and not seen.died:
         yield Finding(
             "E3",
-            "degrade",
+            Severity.DEGRADE,
             f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the seconds",
             "see `docker stats` there; study.py doctor tells what keeps an engine from reading CPU usage",
             poorest,
@@ -56,7 +56,7 @@ def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if change is not None and abs(change) > limits.drift:
         yield Finding(
             "E10",
-            "note",
+            Severity.NOTE,
             f"throughput changed by {percent(change, 1)} from the first to the second half of the window",
             "nothing, unless the cell's other trials change the same way; then a longer ramp_up or duration",
             change,

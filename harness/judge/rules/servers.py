@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures
 from harness.judge.observation import Observation
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Kind, Severity
 from harness.words import percent
 
 
@@ -22,7 +22,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             method = seen.balancing.method
             yield Finding(
                 "E12",
-                "degrade" if seen.balancing.even else "note",
+                Severity.DEGRADE if seen.balancing.even else Severity.NOTE,
                 f"the balancer's shares differ from {percent(even, 1)}: {told}"
                 if seen.balancing.even
                 else f"{method} gave the servers unlike numbers of requests, as it may: {told}",
@@ -31,12 +31,13 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 else "",
                 abs(shares[worst] - even),
                 limits.balance,
+                Kind.UNEVEN_SHARES,
             )
     retried = int(seen.balancer.get("retried", 0))
     if retried:
         yield Finding(
             "E12",
-            "degrade",
+            Severity.DEGRADE,
             f"{retried} requests were tried on more than one server",
             "look at the servers' logs for refused or broken connections",
             retried,
@@ -47,7 +48,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         spent = "slots" if seen.slots else "CPU"
         yield Finding(
             "E12",
-            "degrade",
+            Severity.DEGRADE,
             f"{slow[0]} spent {slow[1]:.1f} times as much of its {spent} on a request as the cheapest server: "
             + (
                 "round robin gives every server the share of the slowest"
@@ -59,6 +60,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             else f"look at what else runs on {slow[0]}, and at its CPU's model and cap",
             slow[1],
             limits.slow_server,
+            Kind.SLOW_SERVER,
         )
 
 
@@ -71,7 +73,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if abs(generator - balancer) > allowed:
         yield Finding(
             "E13",
-            "refuse",
+            Severity.REFUSE,
             f"the generator counts {generator} successes, the balancer {balancer}",
             "requests were lost between generator and balancer, or the body check failed",
             abs(generator - balancer),
@@ -79,14 +81,14 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         )
     counted = [by for by in seen.served.values() if by is not None]
     if len(counted) < len(seen.served):
-        yield Finding("E13", "note", "the servers keep no count of their own; theirs was not compared", "")
+        yield Finding("E13", Severity.NOTE, "the servers keep no count of their own; theirs was not compared", "")
     else:
         servers = sum(seen.succeeded(by) for by in counted)
         given_up = statuses.get("499", 0)
         if not balancer - allowed <= servers <= balancer + given_up + allowed:
             yield Finding(
                 "E13",
-                "refuse",
+                Severity.REFUSE,
                 f"the balancer counts {balancer} successes, the servers {servers}",
                 "requests were lost between balancer and servers",
                 abs(servers - balancer),
@@ -98,7 +100,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if abs(unanswered - statuses.get("499", 0)) > allowed:
         yield Finding(
             "E13",
-            "refuse",
+            Severity.REFUSE,
             f"the generator gave up {unanswered} requests, the balancer saw {statuses.get('499', 0)} of them",
             "answers were lost between balancer and generator",
             abs(unanswered - statuses.get("499", 0)),
@@ -112,6 +114,10 @@ def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     expected = set(seen.expected.values())
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:
-        yield Finding("E14", "refuse", f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial")
+        yield Finding(
+            "E14", Severity.REFUSE, f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial"
+        )
     if silent and not seen.died:
-        yield Finding("E14", "refuse", f"servers of the cell never answered: {', '.join(silent)}", "look at their logs")
+        yield Finding(
+            "E14", Severity.REFUSE, f"servers of the cell never answered: {', '.join(silent)}", "look at their logs"
+        )

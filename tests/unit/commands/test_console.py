@@ -6,7 +6,7 @@ import pytest
 
 from commands import console
 from commands.console import Console
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.study.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 from tests.builders import record, samples
 
@@ -16,7 +16,7 @@ def play(shown: Console) -> None:
     shown(Step("deployed", 14.0))
     shown(TrialStarted("servers-1_vusers-100/r1", 2, 2, 18.0, 7.0))
     shown(SecondSeen(samples(280, 1000)[0]))
-    finding = Finding("E8", "degrade", "1.4 % of the requests failed", "look at the error kinds")
+    finding = Finding("E8", Severity.DEGRADE, "1.4 % of the requests failed", "look at the error kinds")
     shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))
     shown.finish()
 

@@ -14,7 +14,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import rules, verdict
 from harness.judge.observation import Observation
 from harness.records import study as study_record
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.study import slow_motion
 from tests.builders import grid, observation
 
@@ -48,7 +48,7 @@ def judged(seen: Observation) -> verdict.Verdict:
 
 
 def refusals(seen: Observation) -> list[str]:
-    return [f.cause for f in rules.judge(seen, LIMITS) if f.rule == "E23" and f.severity == "refuse"]
+    return [f.cause for f in rules.judge(seen, LIMITS) if f.rule == "E23" and f.severity == Severity.REFUSE]
 
 
 def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
@@ -183,7 +183,9 @@ def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monk
 def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
     assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
-    foreign = Finding("E11", "degrade", "this machine: processes that are not the study's used 80 % of its CPU", "")
-    late = Finding("E6", "refuse", "the generator's event loop was late by 300 ms", "")
+    foreign = Finding(
+        "E11", Severity.DEGRADE, "this machine: processes that are not the study's used 80 % of its CPU", ""
+    )
+    late = Finding("E6", Severity.REFUSE, "the generator's event loop was late by 300 ms", "")
     assert rules.outcome_of([late, foreign], {}) == ("refused", f"{foreign.cause}: {late.cause}")
     assert rules.outcome_of([late], {}) == ("refused", late.cause)

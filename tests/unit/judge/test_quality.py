@@ -8,7 +8,8 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.judge import rules
 from harness.judge.assess import assess
-from harness.judge.observation import Observation, of_trial
+from harness.judge.observation import Death, Observation, of_trial
+from harness.records.findings import Severity
 from tests.builders import grid, observation, samples, trial_data
 
 LIMITS = Thresholds()
@@ -53,17 +54,17 @@ def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> No
     base = observation(samples=rows, generator_errors={"status 500": 1800})
     events = {"worker_connections are not enough": 1800, "Connection refused": 2}
     seen = replace(base, balancer={**base.balancer, "events": events})
-    refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.REFUSE)
     assert refused.cause.endswith(
         '(1800 status 500): the balancer logged "worker_connections are not enough" 1800 times'
     )
     assert "nginx_lb_worker_connections" in refused.next_step
-    dead = replace(seen, died={"server-1": "was killed for want of memory"})
-    refused = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    dead = replace(seen, died={"server-1": Death("was killed for want of memory", out_of_memory=True)})
+    refused = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == Severity.REFUSE)
     assert refused.cause.startswith("server-1 was killed for want of memory: more than 50 %")
     assert "logged" not in refused.cause  # what the balancer says of a dead server only follows
     assert "ml_server_memory" in refused.next_step
-    quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == "refuse")
+    quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == Severity.REFUSE)
     assert quiet.next_step == "fewer users, or more servers"
 
 
@@ -116,7 +117,7 @@ def test_e8_no_success_for_ten_seconds_after_ramp_up_stops() -> None:
 
 
 def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
-    died = {"server-1": "was killed for want of memory"}
+    died = {"server-1": Death("was killed for want of memory", out_of_memory=True)}
     findings = rules.judge(observation(died=died), LIMITS)
     outcome, cause = rules.outcome_of(findings, died)
     assert outcome == "server_down"
@@ -124,7 +125,7 @@ def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
 
 
 def test_e8_a_death_is_the_cause_whatever_else_it_broke() -> None:
-    died = {"server-1": "died with exit code 137"}
+    died = {"server-1": Death("died with exit code 137")}
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 90) for s in samples(280, 1000)]
     findings = rules.judge(observation(samples=rows, died=died), LIMITS)
     assert {"E5", "E8"} <= {finding.rule for finding in findings}

@@ -7,9 +7,9 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.judge import balancing, rules, verdict
 from harness.judge.balancing import Balancing
-from harness.judge.observation import Observation
+from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Severity
 from harness.records.series import HostSample, MachineSample
 from tests.builders import grid, observation, samples, trial_data
 
@@ -126,7 +126,7 @@ def uneven(first: int, second: int) -> Observation:
 
 
 def test_e12_shares_that_differ_make_the_balancer_the_limit() -> None:
-    assert of("E12", uneven(53, 47))[0].severity == "degrade"
+    assert of("E12", uneven(53, 47))[0].severity == Severity.DEGRADE
     assert limit(uneven(53, 47)).limit == "balancer"
     assert of("E12", uneven(51, 49)) == []
 
@@ -170,17 +170,17 @@ def test_a_slow_server_holds_nobody_up_where_servers_take_no_turns() -> None:
     ],
 )
 def test_the_verdict_of_a_death_says_what_the_balancer_did_about_it(fails: int, servers: int, told: str) -> None:
-    died = {"server-1": "died with exit code 137"}
+    died = {"server-1": Death("died with exit code 137")}
     seen = replace(observation(servers=servers), died=died, balancing=Balancing(max_fails=fails))
     judged = limit(seen)
     assert judged.limit == "server"
     assert judged.why.startswith(f"server-1 died with exit code 137; {told}")
-    refused = next(finding for finding in of("E8", seen) if finding.severity == "refuse")
+    refused = next(finding for finding in of("E8", seen) if finding.severity == Severity.REFUSE)
     assert told in refused.next_step
 
 
 def test_what_the_balancer_does_about_a_death_is_left_out_where_no_record_tells_it() -> None:
-    seen = replace(observation(), died={"server-1": "died with exit code 137"})
+    seen = replace(observation(), died={"server-1": Death("died with exit code 137")})
     assert limit(seen).why == "server-1 died with exit code 137"
 
 
@@ -192,7 +192,7 @@ def test_what_a_cell_says_of_the_balancer_goes_before_what_the_grid_and_the_inve
 
 def test_e12_a_retried_request_is_told() -> None:
     seen = observation(servers=2)
-    assert of("E12", replace(seen, balancer={**seen.balancer, "retried": 4}))[0].severity == "degrade"
+    assert of("E12", replace(seen, balancer={**seen.balancer, "retried": 4}))[0].severity == Severity.DEGRADE
 
 
 def test_e12_round_robin_hides_a_slow_server_and_the_rule_finds_it() -> None:

@@ -1,5 +1,6 @@
 """Page 1 in words: for each pattern of results the sentence that a good engineer would write."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -201,6 +202,15 @@ def test_gains_that_stayed_imprecise_are_told() -> None:
     decision = {"why": "12 blocks, the most that were asked for, leave imprecise: 1 → 2 at 100 users"}
     told = of(PATTERNS["clear gains"][0], stopping={"decision": {**decision, "imprecise": ["1 → 2 at 100 users"]}})
     assert told[0].startswith("Imprecise: 12 blocks, the most that were asked for")
+
+
+def test_from_how_many_repeats_a_gain_is_no_indication_is_the_grids_to_say() -> None:
+    rates: Rates = {(1, 1000): [280.0, 281.0, 279.5], (2, 1000): [560.0, 561.0, 559.0]}
+    summary = summed(rates)
+    assert "(indicative: 3 repeats only)" in answer.answer(summary)[0]
+    fewer = summary.grid.evidence.model_copy(update={"statement_repeats": 3})
+    lenient = replace(summary, grid=summary.grid.model_copy(update={"evidence": fewer}))
+    assert "indicative" not in answer.answer(lenient)[0]
 
 
 def test_one_user_is_one() -> None:

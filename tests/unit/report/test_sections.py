@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.grid.thresholds import Thresholds
+from harness.judge.rules import RULES
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from harness.study.measured import from_directory
@@ -64,7 +65,7 @@ def test_every_rule_has_its_row_and_says_what_it_found(
 ) -> None:
     _, trials = measured
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
-    assert set(rows) == set(validity.ASKED)
+    assert list(rows) == [rule.id for rule in RULES]
     assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % h", "nothing"]
     first = next(iter(trials.values()))
     first.record.findings = [{"rule": "E5", "severity": "refuse", "cause": "users got lost"}]
@@ -74,9 +75,10 @@ def test_every_rule_has_its_row_and_says_what_it_found(
 
 def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured) -> None:
     _, trials = measured
-    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", validity.ASKED["E12"]]
+    e12 = next(rule for rule in RULES if rule.id == "E12")
+    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", e12.asks]
     next(iter(trials.values())).record.facts["balancing"] = {"method": "least_conn"}
-    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", validity.WITHOUT_TURNS]
+    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", e12.where_free]
 
 
 def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: Measured) -> None:

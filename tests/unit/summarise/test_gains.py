@@ -9,7 +9,7 @@ import pytest
 from harness.records.directory import StudyDirectory
 from harness.study import measured
 from harness.summarise import objectives
-from harness.summarise.gains import Gain
+from harness.summarise.gains import Gain, GainKind
 from tests.builders import record, study
 
 Rates = dict[tuple[int, int], list[float | None]]
@@ -63,7 +63,7 @@ def test_few_repeats_are_indicative_and_fewer_have_no_interval(tmp_path: Path) -
 
 def test_a_baseline_that_users_limited_says_nothing_about_servers(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): ONE, (2, 100): ONE}, limits={(1, 100): "users", (2, 100): "users"})
-    assert (gain.kind, gain.word) == ("not_measurable", "not measurable at this load")
+    assert (gain.kind, gain.word) == (GainKind.IDLE, "not measurable at this load")
     assert gain.ratio is not None  # the measured ratio stays in the table
     assert gain.efficiency is None
 
@@ -88,7 +88,7 @@ def test_joint_intervals_hold_together_and_a_single_gain_needs_none_wider(tmp_pa
     rates = {(1, 100): ONE, (2, 100): TWO, (3, 100): three, (1, 50): ONE, (2, 50): ONE, (3, 50): ONE}
     limits = {(servers, 50): "users" for servers in (1, 2, 3)}
     found = measured.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
-    assert sorted(gain.kind for gain in found) == ["gain", "gain", "not_measurable", "not_measurable"]
+    assert sorted(gain.kind for gain in found) == ["gain", "gain", "no more load", "no more load"]
     assert all(gain.jointly is None for gain in found if gain.kind != "gain")  # says nothing, so it is not counted
     for gain in [gain for gain in found if gain.kind == "gain"]:
         assert gain.ratio is not None

@@ -10,7 +10,7 @@ from harness.judge import figures
 from harness.records.trial import TrialRecord
 from harness.summarise import noise, speed
 from harness.summarise import summary as cells
-from harness.summarise.gains import Gain
+from harness.summarise.gains import Gain, GainKind
 from harness.summarise.intervals import Interval, t_quantile
 from harness.summarise.summary import Summary
 from report import findings, method
@@ -130,7 +130,7 @@ def gain(logs: list[float]) -> Gain:
     k, mean, s = len(logs), float(np.mean(logs)), float(np.std(logs, ddof=1))
     half = t_quantile(k - 1) * s / math.sqrt(k)
     ratio = Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)
-    return Gain({"vusers": 1}, 1, 2, ratio, None, k, "gain", "faster", "", ratio)
+    return Gain({"vusers": 1}, 1, 2, ratio, None, k, GainKind.GAIN, "faster", "", ratio)
 
 
 def test_blocks_are_counted_by_the_pairs_own_spread() -> None:

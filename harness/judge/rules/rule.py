@@ -1,0 +1,34 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from harness.grid.thresholds import Thresholds
+from harness.judge.observation import Observation
+from harness.records.findings import Finding
+
+Apply = Callable[[Observation, Thresholds], Iterator[Finding]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of docs/evidence.md over a trial; its thresholds are those that name it in harness/grid/thresholds.py.
+
+    `asks` is what must hold, `where_free` the same where the balancer need not give every server the same. `figure` is
+    where in trial.json the figure stands that comes nearest to the threshold (section.name), and its name in words.
+    """
+
+    id: str
+    asks: str
+    apply: tuple[Apply, ...]
+    figure: tuple[str, str] | None = None
+    where_free: str = ""
+
+    @property
+    def thresholds(self) -> list[str]:
+        """Names of the thresholds it has."""
+        return [
+            n for n, field in Thresholds.model_fields.items() if (field.description or "").startswith(f"{self.id}:")
+        ]
