@@ -50,7 +50,7 @@ def check_programs() -> list[Check]:
 
 
 def _on_debian() -> bool:
-    return Path("/etc/debian_version").exists()
+    return bool(shutil.which("apt-get"))
 
 
 def _install(packages: str, elsewhere: str) -> str:
