@@ -54,15 +54,16 @@ def _long(like: TrialData, cell: dict[str, int], repeat: int, position: int) -> 
         for t in range(SECONDS)
         for s in [like.samples[t % len(like.samples)]]
     ]
-    record = replace(
-        like.record,
-        id=str(position),
-        cell=dict(cell),
-        repeat=repeat,
-        block_position=position,
-        tps_mean=wanted,
-        tps_peak=wanted * 1.02,
-        sentinel=False,
+    record = like.record.model_copy(
+        update={
+            "id": str(position),
+            "cell": dict(cell),
+            "repeat": repeat,
+            "block_position": position,
+            "tps_mean": wanted,
+            "tps_peak": wanted * 1.02,
+            "sentinel": False,
+        }
     )
     return replace(like, record=record, samples=rows)
 

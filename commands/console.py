@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from harness.records.findings import Severity
+from harness.records.part import as_json
 from harness.records.trial import TrialRecord
 from harness.study.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
 
@@ -86,7 +87,7 @@ class Console:
 
     def _emit(self, event: Event) -> None:
         name = "".join("_" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("_")
-        sys.stdout.write(json.dumps({"event": name, **dataclasses.asdict(event)}, default=str) + "\n")
+        sys.stdout.write(json.dumps({"event": name, **dataclasses.asdict(event)}, default=as_json) + "\n")
         sys.stdout.flush()
 
     def _started(self, event: StudyStarted) -> None:
@@ -124,7 +125,7 @@ class Console:
         self._done = record.block_position
         style = STYLE.get(record.outcome, "red")
         what = f"{record.tps_mean:.1f}/s" if record.tps_mean is not None else "–"
-        limit = record.verdict.get("limit", "")
+        limit = record.verdict.limit if record.verdict else ""
         self._line(
             f"[{style}]{record.outcome:<8}[/] {record.block_position:>3}/{self._planned} {escape(event.trial):<32} "
             f"{what:>9}  {f'limited by {limit}' if limit and record.usable else escape(record.cause)}"
@@ -163,14 +164,14 @@ class Console:
 
     def json(self, data: object) -> None:
         """Plain data as JSON."""
-        sys.stdout.write(json.dumps(data, indent=1, default=str) + "\n")
+        sys.stdout.write(json.dumps(data, indent=1, default=as_json) + "\n")
 
     def gains(self, gains: Sequence[Gain]) -> None:
         """The closing summary."""
         if self._json:
             for gain in gains:
                 said: dict[str, Any] = dataclasses.asdict(gain)
-                sys.stdout.write(json.dumps({"event": "gain", **said}, default=str) + "\n")
+                sys.stdout.write(json.dumps({"event": "gain", **said}, default=as_json) + "\n")
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("load", "servers", "gain", "95 % interval", "ideal", "what may be said"):

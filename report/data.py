@@ -72,7 +72,7 @@ def _rows(study: StudyDirectory, where: str, record: TrialRecord, levels: dict[s
     ):
         columns[name] = pa.repeat(value, seconds)
     # By Arrow's own functions: a Python list would make it load pandas, where that is installed.
-    from_s, to_s = record.window.get("from_s", 0.0), record.window.get("to_s", 0.0)
+    from_s, to_s = (record.window.from_s, record.window.to_s) if record.window else (0.0, 0.0)
     after, before = pc.greater_equal(read["t_s"], from_s), pc.less_equal(read["t_s"], to_s - 1)
     columns["in_window"] = pc.and_(after, before)
     return pa.table({**columns, **{name: read[name] for name in SAMPLES.names}})

@@ -208,8 +208,8 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
     """What happened in a cell's trials, each kind once, where it first did, and when trials were stopped early."""
     first: dict[str, tuple[float, int]] = {}
     for data in trials:
-        happened = [(float(at), str(what)) for at, what in data.record.figures.get("moments", [])]
-        stopped = data.record.facts.get("stopped_s")
+        happened = list(data.record.figures.moments) if data.record.figures else []
+        stopped = data.record.facts.stopped_s if data.record.facts else None
         if stopped is not None:
             happened.append((float(stopped), "stopped"))
         elif data.samples and len(data.samples) < to_s - 1 and data.record.outcome in ("refused", "server_down"):

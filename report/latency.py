@@ -25,7 +25,7 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
     for cell in cells:
         kinds: dict[str, int] = {}
         for data in of.get(anchor(cell.cell), []):
-            for kind, count in data.record.counters.get("generator", {}).get("errors", {}).items():
+            for kind, count in (data.record.counters.generator.errors if data.record.counters else {}).items():
                 kinds[kind] = kinds.get(kind, 0) + count
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
         rows.append(

@@ -31,7 +31,7 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
         mine = [data for data in tried if data.record.usable]
 
         def figure(name: str, mine: list[TrialData] = mine) -> float | None:
-            return _mean([data.record.verdict.get("figures", {}).get(name) for data in mine])
+            return _mean([data.record.verdict.figures.get(name) if data.record.verdict else None for data in mine])
 
         rows.append(
             [
@@ -51,7 +51,7 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
 
 def _blamed(tried: list[TrialData]) -> str:
     """What limited trials of which none counts, where they agree."""
-    limits = {data.record.verdict.get("limit", "unknown") for data in tried}
+    limits = {data.record.limit for data in tried}
     return limits.pop() if len(limits) == 1 and "unknown" not in limits else text.NOTHING
 
 

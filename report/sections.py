@@ -144,7 +144,7 @@ def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
     shown = [*known, *(where for where in trials if where not in planned)]
     for where in shown:
         record = trials[where].record
-        noticed = "; ".join(f"{f['rule']} {f['cause']}" for f in record.findings) or record.cause
+        noticed = "; ".join(f"{f.rule} {f.cause}" for f in record.findings) or record.cause
         rows.append(
             [
                 where,
@@ -153,9 +153,9 @@ def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
                 text.rate(record.tps_peak, 0.5),
                 text.percent(record.error_rate, 1),
                 text.milliseconds(record.latency_ms.get("p95")),
-                text.percent(record.figures.get("little_gap"), 1),
+                text.percent(record.figures.little_gap if record.figures else None, 1),
                 record.outcome.replace("_", " "),
-                record.verdict.get("limit", text.NOTHING),
+                record.verdict.limit if record.verdict else text.NOTHING,
                 noticed,
             ]
         )

@@ -18,20 +18,20 @@ from report.parts import Table
 def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     """One row a rule; what went wrong gets the room."""
     judged = [data.record for data in trials.values() if data.record.outcome != "failed"]
-    turns = all(Balancing(**record.facts.get("balancing", {})).even for record in judged)
+    turns = all(Balancing(**record.facts.balancing).even for record in judged if record.facts)
     rows = []
     for rule in RULES:
         asked = rule.asks if turns else rule.where_free or rule.asks
         counts = {"refuse": 0, "degrade": 0, "note": 0}
         causes: dict[str, str] = {}
         for record in judged:
-            mine = [finding for finding in record.findings if finding["rule"] == rule.id]
+            mine = [finding for finding in record.findings if finding.rule == rule.id]
             for severity in counts:
-                if any(finding["severity"] == severity for finding in mine):
+                if any(finding.severity == severity for finding in mine):
                     counts[severity] += 1
                     break
             for finding in mine:
-                causes.setdefault(str(finding["severity"]), str(finding["cause"]))
+                causes.setdefault(finding.severity, finding.cause)
         hurt = counts["refuse"] + counts["degrade"]
         told = "; ".join(
             f"{name} {text.count(counts[severity], 'trial')}, as in: {causes[severity]}"
@@ -59,11 +59,14 @@ def _worst(rule: Rule, records: Sequence[TrialRecord]) -> str:
 
 
 def _figures(record: TrialRecord, where: str) -> list[float]:
+    """Numbers at section.name of a record, or at a name of its own."""
     section, _, name = where.partition(".")
-    if not name:
-        value: Any = getattr(record, section)
+    if section == "verdict":
+        value: Any = record.verdict.figures.get(name) if record.verdict else None
+    elif section == "figures":
+        value = getattr(record.figures, name) if record.figures else None
     else:
-        value = (record.verdict.get("figures", {}) if section == "verdict" else record.figures).get(name)
+        value = getattr(record, section)
     values = value.values() if isinstance(value, dict) else [value]
     return [float(v) for v in values if v is not None]
 

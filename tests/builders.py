@@ -13,7 +13,7 @@ from harness.judge.observation import Observation
 from harness.plan import order as plan
 from harness.records.directory import StudyDirectory
 from harness.records.series import BalancerSample, HostSample, Sample
-from harness.records.trial import TrialData, TrialRecord
+from harness.records.trial import BalancerCounters, TrialData, TrialRecord
 from harness.study import measured
 from harness.study.identity import identify
 from harness.summarise import tables
@@ -63,7 +63,7 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
         "generators": ["generator"],
         "generator_errors": {},
         "lost_workers": 0,
-        "balancer": balancer,
+        "balancer": BalancerCounters(**balancer),
         "served": {name: {"200": each} for name in names},
         "expected": expected,
         "died": {},
@@ -86,7 +86,23 @@ def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: An
         "error_rate": 0.0,
         "verdict": {"limit": "server", "why": "server-1 used 100 % of its CPU", "next_limit": "", "figures": {}},
     }
-    return TrialRecord(**{**base, **more})
+    return TrialRecord.model_validate({**base, **more})
+
+
+def changed(what: TrialRecord, **more: Any) -> TrialRecord:
+    """The same record with other values, checked."""
+    return TrialRecord.model_validate({**what.model_dump(mode="json"), **more})
+
+
+def judged(what: TrialRecord, limit: str, **figures: float) -> TrialRecord:
+    """The same record with another verdict."""
+    verdict = what.verdict.model_dump() if what.verdict else {}
+    return changed(what, verdict={**verdict, "limit": limit, "figures": figures})
+
+
+def logged(seen: Observation, **more: Any) -> Observation:
+    """The same observation, of which the balancer's log says something else."""
+    return replace(seen, balancer=seen.balancer.model_copy(update=more))
 
 
 def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | None]], **more: Any) -> StudyDirectory:
@@ -103,7 +119,7 @@ def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | N
         for repeat, tps in enumerate(values, 1):
             said = record(servers, vusers, repeat, tps)
             if (servers, vusers) in limits:
-                said.verdict = {**said.verdict, "limit": limits[servers, vusers]}
+                said = judged(said, limits[servers, vusers])
             where = f"servers-{servers}_vusers-{vusers}/r{repeat}"
             rows = samples(round(tps), vusers, think_s=0.1) if tps else []
             directory.write_trial(where, TrialData(said, rows, [], []))
@@ -143,35 +159,37 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
     rows = list(seen.samples)
     hosts = [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in names for t in range(18)]
     each = sum(s.completed for s in rows) // servers
-    said = TrialRecord(
-        id=f"{position:04d}-r{repeat}",
-        cell={"servers": servers, "vusers": vusers},
-        repeat=repeat,
-        block_position=position,
-        started_at="2026-01-01T00:00:00+00:00",
-        outcome="",
-        unloaded_ms=10.0,
-        counters={
-            "generator": {"errors": {}, "workers": 1},
-            "balancer": {**seen.balancer, "statuses": {"200": each * servers}, "retried": 0},
-            "servers": {name: {"200": each} for name in seen.expected},
-        },
-        hosts={name: {side: {**state, "cpus": caps[name]} for side in ("before", "after")} for name in names},
-        facts={
-            "users": vusers,
-            "lost_workers": 0,
-            "stopped_s": None,
-            "generators": ["generator"],
-            "balancer": "balancer",
-            "expected": dict(seen.expected),
-            "unhealthy": {},
-            "kind": "lab",
-            "ceiling": 1800.0,
-            "placed": dict.fromkeys(names, "this machine"),
-            "network": {},
-            "logged": {},
-            "cpu_models": {},
-        },
+    said = TrialRecord.model_validate(
+        {
+            "id": f"{position:04d}-r{repeat}",
+            "cell": {"servers": servers, "vusers": vusers},
+            "repeat": repeat,
+            "block_position": position,
+            "started_at": "2026-01-01T00:00:00+00:00",
+            "outcome": "",
+            "unloaded_ms": 10.0,
+            "counters": {
+                "generator": {"errors": {}, "workers": 1},
+                "balancer": {**seen.balancer.model_dump(), "statuses": {"200": each * servers}, "retried": 0},
+                "servers": {name: {"200": each} for name in seen.expected},
+            },
+            "hosts": {name: {side: {**state, "cpus": caps[name]} for side in ("before", "after")} for name in names},
+            "facts": {
+                "users": vusers,
+                "lost_workers": 0,
+                "stopped_s": None,
+                "generators": ["generator"],
+                "balancer": "balancer",
+                "expected": dict(seen.expected),
+                "unhealthy": {},
+                "kind": "lab",
+                "ceiling": 1800.0,
+                "placed": dict.fromkeys(names, "this machine"),
+                "network": {},
+                "logged": {},
+                "cpu_models": {},
+            },
+        }
     )
     balancer = [BalancerSample(0, address, "200", each) for address in seen.expected.values()]
     latencies = stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])

@@ -5,11 +5,9 @@ The study judges a trial with this before it is written, and `study.py check` ag
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-
 from harness.grid.schema import Grid
 from harness.judge import figures, moments, observation, rules, seconds, verdict
-from harness.records.trial import TrialData, TrialRecord
+from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window
 
 
 def assess(data: TrialData, grid: Grid) -> TrialRecord:
@@ -21,35 +19,37 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
     rows = seen.window
     rate = seconds.mean_rate(rows)
     peak = seconds.peak_rate(seen.samples, limits.peak_seconds)
-    counters = data.record.counters
+    before = data.record.counters or Counters()
     counted = {
         "completed": sum(s.completed for s in data.samples),
         "failed": sum(s.failed for s in data.samples),
     }
-    return replace(
-        data.record,
-        outcome=outcome,
-        cause=cause,
-        window={"from_s": seen.window_from_s, "to_s": seen.window_to_s},
-        tps_mean=None if rate is None else round(rate, 4),
-        tps_peak=None if peak is None else round(peak, 4),
-        error_rate=seconds.error_rate(rows),
-        latency_ms=seconds.percentiles_ms(seconds.merged([data.latencies]), limits.percentile_p99_samples),
-        counters={**counters, "generator": {**counters["generator"], **counted}},
-        figures={
-            "little_gap": figures.little_gap(seen) if rows else None,
-            "users": seen.users,
-            "mean_in_flight": figures.in_flight(seen),
-            "mean_think_s": figures.think_s(seen),
-            "generator_lag_ms": max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
-            "drift": figures.drift(seen),
-            "steady_from_s": seconds.mser_cut_s(data.samples),
-            "foreign_cpu": {name: figures.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
-            "cpu_ms_per_request": figures.cpu_ms_per_request(seen),
-            "retransmitted": figures.retransmitted(seen),
-            "moments": moments.of_trial(seen),
-            "of_ceiling": rate / seen.ceiling if rate is not None and seen.ceiling else None,
-        },
-        findings=[asdict(finding) for finding in findings],
-        verdict=asdict(verdict.of_trial(seen, findings, limits)),
+    judged = verdict.of_trial(seen, findings, limits)
+    return data.record.model_copy(
+        update={
+            "outcome": Outcome(outcome),
+            "cause": cause,
+            "window": Window(from_s=seen.window_from_s, to_s=seen.window_to_s),
+            "tps_mean": None if rate is None else round(rate, 4),
+            "tps_peak": None if peak is None else round(peak, 4),
+            "error_rate": seconds.error_rate(rows),
+            "latency_ms": seconds.percentiles_ms(seconds.merged([data.latencies]), limits.percentile_p99_samples),
+            "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
+            "figures": Figures(
+                little_gap=figures.little_gap(seen) if rows else None,
+                users=seen.users,
+                mean_in_flight=figures.in_flight(seen),
+                mean_think_s=figures.think_s(seen),
+                generator_lag_ms=max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
+                drift=figures.drift(seen),
+                steady_from_s=seconds.mser_cut_s(data.samples),
+                foreign_cpu={name: figures.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
+                cpu_ms_per_request=figures.cpu_ms_per_request(seen),
+                retransmitted=figures.retransmitted(seen),
+                moments=moments.of_trial(seen),
+                of_ceiling=rate / seen.ceiling if rate is not None and seen.ceiling else None,
+            ),
+            "findings": tuple(findings),
+            "verdict": judged,
+        }
     )

@@ -29,7 +29,7 @@ def think_s(seen: Observation) -> float | None:
 def in_flight(seen: Observation) -> float | None:
     """Mean number of requests in flight in the window, by the generator or else by the balancer."""
     counted = seconds.mean_in_flight(seen.window)
-    at_balancer = seen.balancer.get("mean_in_flight")
+    at_balancer = seen.balancer.mean_in_flight
     return counted if counted is not None or at_balancer is None else float(at_balancer)
 
 
@@ -127,7 +127,7 @@ def generator_lag_s(seen: Observation) -> float | None:
 
 def shares(seen: Observation) -> dict[str, float]:
     """Server → its share of the answers of the cell's servers, by the balancer's log; empty without any."""
-    upstreams = seen.balancer.get("upstreams", {})
+    upstreams = seen.balancer.upstreams
     counts = {name: sum(upstreams.get(address, {}).values()) for name, address in seen.expected.items()}
     total = sum(counts.values())
     return {name: count / total for name, count in counts.items()} if total else {}
@@ -135,21 +135,21 @@ def shares(seen: Observation) -> dict[str, float]:
 
 def busiest_slots(seen: Observation) -> tuple[str, float] | None:
     """The server whose slots were busiest, and to what share of the window; None where servers are not paced."""
-    busy = {name: said["busy"] / said["offered"] for name, said in seen.slots.items() if said["offered"]}
+    busy = {name: said.busy / said.offered for name, said in seen.slots.items() if said.offered}
     name = max(busy, key=lambda name: busy[name], default=None)
     return None if name is None else (name, busy[name])
 
 
 def slots_lost(seen: Observation) -> tuple[str, float] | None:
     """The server that lost most of its slots' time for want of CPU, and that share; None where none is paced."""
-    lost = {name: said["lost"] / said["offered"] for name, said in seen.slots.items() if said["offered"]}
+    lost = {name: said.lost / said.offered for name, said in seen.slots.items() if said.offered}
     name = max(lost, key=lambda name: lost[name], default=None)
     return None if name is None else (name, lost[name])
 
 
 def latest(seen: Observation) -> tuple[str, float] | None:
     """The server that answered latest after the ends of its slots, and by how many seconds on average."""
-    late_s = {name: said["late"] / said["answers"] for name, said in seen.slots.items() if said["answers"]}
+    late_s = {name: said.late / said.answers for name, said in seen.slots.items() if said.answers}
     name = max(late_s, key=lambda name: late_s[name], default=None)
     return None if name is None else (name, late_s[name])
 
@@ -161,8 +161,8 @@ def slowest(seen: Observation) -> tuple[str, float] | None:
     """
     costs = {}
     for name, said in seen.slots.items():
-        if said["answers"]:
-            costs[name] = said["busy"] / said["answers"]
+        if said.answers:
+            costs[name] = said.busy / said.answers
     for name, share in ({} if seen.slots else shares(seen)).items():
         cap, used = seen.caps.get(name), cores_used(seen, name)
         if cap and used and share:
@@ -192,7 +192,7 @@ def balancer_use(seen: Observation) -> float | None:
 
     The container's CPU over its workers in proportion to what each used since it started.
     """
-    workers = [float(cpu) for cpu in seen.balancer.get("worker_cpu_s", [])]
+    workers = seen.balancer.worker_cpu_s
     used, cap = cores_used(seen, seen.balancer_host), seen.caps.get(seen.balancer_host)
     if used is None or not workers or not sum(workers):
         return None

@@ -10,7 +10,7 @@ def of_trial(seen: Observation) -> list[tuple[float, str]]:
 
     A server's death is at its last reading, which is at most a second early.
     """
-    found = [(float(at), str(event)) for event, at in seen.balancer.get("events_first_s", {}).items()]
+    found = [(at, event) for event, at in seen.balancer.events_first_s.items()]
     for server, what in seen.died.items():
         readings = [h.t_s for h in seen.hosts if h.host == server]
         if readings:

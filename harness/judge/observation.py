@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.grid.schema import Grid
 from harness.judge import seconds as stats
 from harness.judge.balancing import Balancing
 from harness.records.series import HostSample, MachineSample, Sample
-from harness.records.trial import TrialData
+from harness.records.trial import BalancerCounters, HostStates, Slots, TrialData
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Observation:
     generators: Sequence[str]
     generator_errors: Mapping[str, int]
     lost_workers: int
-    balancer: Mapping[str, Any]  # the balancer's own summary of its log
+    balancer: BalancerCounters
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
     expected: Mapping[str, str]  # server → address that the cell asks for
     died: Mapping[str, Death]  # server → what became of it
@@ -55,8 +54,7 @@ class Observation:
     network: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # host → kernel counter → increase
     logged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # server → event in its log → count
     cpu_models: Mapping[str, str] = field(default_factory=dict)
-    # Paced server → seconds of its slots offered, busy and lost in the window, seconds answers were late, answers.
-    slots: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    slots: Mapping[str, Slots] = field(default_factory=dict)  # of paced servers
 
     @property
     def window(self) -> list[Sample]:
@@ -79,40 +77,42 @@ class Observation:
 
 def of_trial(data: TrialData, grid: Grid) -> Observation:
     """The observation that a recorded trial holds: the study judges by the same that is on disk."""
-    record, facts = data.record, data.record.facts
-    states = record.hosts
-    placed, machines = facts["placed"], data.machines
-    if facts["kind"] == "rehearsal":  # its machines are containers: each tells what the one below them does
+    record = data.record
+    facts, counters, states = record.facts, record.counters, record.hosts
+    if facts is None or counters is None:
+        raise ValueError(f"trial {record.id}: it could not be carried out, so there is nothing to judge")
+    placed, machines = facts.placed, data.machines
+    if facts.kind == "rehearsal":  # its machines are containers: each tells what the one below them does
         below = min(placed.values())
         placed, machines = dict.fromkeys(placed, below), [row for row in machines if row.machine == below]
     return Observation(
-        users=int(facts["users"]),
+        users=facts.users,
         think_time_s=grid.load.think_time,
         window_from_s=grid.load.window_from_s,
-        window_to_s=window_end_s(grid.load.duration, len(data.samples), facts.get("stopped_s")),
+        window_to_s=window_end_s(grid.load.duration, len(data.samples), facts.stopped_s),
         samples=data.samples,
         hosts=data.hosts,
-        caps={name: state["before"]["cpus"] for name, state in states.items()},
-        generators=facts["generators"],
-        generator_errors=record.counters["generator"]["errors"],
-        lost_workers=int(facts["lost_workers"]),
-        balancer=record.counters["balancer"],
-        served=record.counters["servers"],
-        expected=facts["expected"],
-        died=deaths(facts["expected"], states)
-        | {name: Death(words, ended=False) for name, words in facts["unhealthy"].items()},
+        caps={name: state.before.cpus for name, state in states.items()},
+        generators=facts.generators,
+        generator_errors=counters.generator.errors,
+        lost_workers=facts.lost_workers,
+        balancer=counters.balancer,
+        served=counters.servers,
+        expected=facts.expected,
+        died=deaths(facts.expected, states)
+        | {name: Death(words, ended=False) for name, words in facts.unhealthy.items()},
         expect_status=grid.request.expect_status,
-        kind=facts["kind"],
-        balancer_host=facts["balancer"],
-        balancing=Balancing(**facts.get("balancing", {})),
+        kind=facts.kind,
+        balancer_host=facts.balancer,
+        balancing=Balancing(**facts.balancing),
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
-        ceiling=facts["ceiling"],
+        ceiling=facts.ceiling,
         machines=machines,
         placed=placed,
-        network=facts["network"],
-        logged=facts["logged"],
-        cpu_models=facts["cpu_models"],
-        slots=facts.get("slots", {}),
+        network=facts.network,
+        logged=facts.logged,
+        cpu_models=facts.cpu_models,
+        slots=facts.slots,
     )
 
 
@@ -121,15 +121,14 @@ def window_end_s(duration_s: float, seconds: int, stopped_s: int | None) -> floa
     return min(duration_s, float(seconds), math.inf if stopped_s is None else float(stopped_s))
 
 
-def deaths(servers: Mapping[str, str], states: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Death]:
+def deaths(servers: Iterable[str], states: Mapping[str, HostStates]) -> dict[str, Death]:
     """Server → what became of it, for those that died or started again."""
     found = {}
     for name in servers:
-        old, new = states[name]["before"], states[name]["after"]
-        if not new["running"]:
-            killed = new["oom_killed"]
-            words = "was killed for want of memory" if killed else f"died with exit code {new['exit_code']}"
-            found[name] = Death(words, out_of_memory=killed)
-        elif new["started_at"] != old["started_at"]:
+        old, new = states[name].before, states[name].after
+        if not new.running:
+            words = "was killed for want of memory" if new.oom_killed else f"died with exit code {new.exit_code}"
+            found[name] = Death(words, out_of_memory=new.oom_killed)
+        elif new.started_at != old.started_at:
             found[name] = Death("died and was started again")
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures as derived
@@ -13,17 +12,8 @@ from harness.judge import prediction, seconds
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
+from harness.records.trial import Limit, Verdict
 from harness.words import percent
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`limit` is generator, users, balancer, network, server or unknown; `figures` are what it rests on."""
-
-    limit: str
-    why: str
-    next_limit: str = ""
-    figures: dict[str, float | None] = field(default_factory=dict)
 
 
 def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Verdict:
@@ -34,7 +24,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     rows = seen.window
     rate = seconds.mean_rate(rows)
     if not rows or not rate:
-        return Verdict("unknown", "no request succeeded in the steady window")
+        return _verdict(Limit.UNKNOWN, "no request succeeded in the steady window")
     figures = _figures(seen, rate)
     of_bound, cpu = figures["of_users_bound"], figures["server_cpu"]
     near = ""
@@ -43,35 +33,42 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     if seen.died:
         dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
         told = seen.balancing.after_a_death(len(seen.expected))
-        return Verdict("server", f"{dead}; {told}" if told else dead, near, figures)
+        return _verdict(Limit.SERVER, f"{dead}; {told}" if told else dead, near, figures)
     sick = [f for f in findings if f.rule in ("E5", "E6", "E7") and f.severity == Severity.REFUSE]
     if sick:
-        return Verdict("generator", f"the generator did not keep up: {sick[0].cause}", near, figures)
+        return _verdict(Limit.GENERATOR, f"the generator did not keep up: {sick[0].cause}", near, figures)
     if of_bound is not None and of_bound >= limits.users_bound:
         why = f"{seen.users} users asked for no more: {percent(of_bound)} of what they can"
-        return Verdict("users", why, "", figures)
-    for limit, why in (("balancer", _balancer(seen, findings, limits)), ("network", _network(seen, limits))):
+        return _verdict(Limit.USERS, why, "", figures)
+    for limit, why in (
+        (Limit.BALANCER, _balancer(seen, findings, limits)),
+        (Limit.NETWORK, _network(seen, limits)),
+    ):
         if why:
-            return Verdict(limit, why, near, figures)
+            return _verdict(limit, why, near, figures)
     # Only where each gets its share all the same do the others wait for the slowest.
     slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
     if slow is not None and seen.balancing.even:
-        return Verdict("server", slow.cause, near, figures)
+        return _verdict(Limit.SERVER, slow.cause, near, figures)
     busy = busiest_slots(seen)
     if busy is not None and busy[1] >= limits.slots_busy:
-        return Verdict("server", f"{busy[0]} slots were busy to {percent(busy[1])}", near, figures)
+        return _verdict(Limit.SERVER, f"{busy[0]} slots were busy to {percent(busy[1])}", near, figures)
     if cpu is not None and cpu >= limits.server_cpu:
-        return Verdict("server", "{} used {} of {} CPU".format(*used_cpu(seen, cpu)), near, figures)
+        return _verdict(Limit.SERVER, "{} used {} of {} CPU".format(*used_cpu(seen, cpu)), near, figures)
     response_s = figures["response_s"]
     if seen.unloaded_s and response_s and response_s >= limits.server_queue * seen.unloaded_s and cpu is not None:
-        return Verdict(
-            "server",
+        return _verdict(
+            Limit.SERVER,
             f"answers took {response_s / seen.unloaded_s:.1f} times the unloaded time with the CPU at {percent(cpu)}: "
             "requests wait for a slot, not for the CPU",
             near,
             figures,
         )
-    return Verdict("unknown", "nothing that was measured is exhausted", near, figures)
+    return _verdict(Limit.UNKNOWN, "nothing that was measured is exhausted", near, figures)
+
+
+def _verdict(limit: Limit, why: str, next_limit: str = "", figures: dict[str, float | None] | None = None) -> Verdict:
+    return Verdict(limit=limit, why=why, next_limit=next_limit, figures=figures or {})
 
 
 def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
@@ -98,7 +95,7 @@ def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds
     lost = seconds.error_rate(seen.window) or 0.0
     for event in LIMITS_OF_CONNECTIONS:
         # One line in the log, or those of the ramp-up, explain nothing that is missing in the window.
-        if event in seen.balancer.get("events", {}) and lost > limits.errors_degrade:
+        if event in seen.balancer.events and lost > limits.errors_degrade:
             return f'the balancer had no connection left: it logged "{event}"'
     used = derived.balancer_use(seen)
     if used is not None and used >= limits.balancer_cpu:
@@ -155,19 +152,19 @@ def used_cpu(seen: Observation, share: float) -> tuple[str, str, str]:
 def busiest_slots(seen: Observation) -> tuple[str, float] | None:
     """Whose slots were busiest, and to what share of the window; as `busiest_server` where none holds others up."""
     if len(seen.slots) > 1 and not seen.balancing.even:
-        offered = math.fsum(said["offered"] for said in seen.slots.values())
-        return ("all servers'", math.fsum(said["busy"] for said in seen.slots.values()) / offered) if offered else None
+        offered = math.fsum(said.offered for said in seen.slots.values())
+        return ("all servers'", math.fsum(said.busy for said in seen.slots.values()) / offered) if offered else None
     found = derived.busiest_slots(seen)
     return found and (f"{found[0]}'s", found[1])
 
 
-def of_cell(limits: Sequence[str]) -> tuple[str, str]:
+def of_cell(limits: Sequence[Limit]) -> tuple[Limit, str]:
     """A cell's verdict is that of at least two thirds of its trials, else unknown with the counts."""
     counts = Counter(limits)
     if not counts:
-        return "unknown", "no usable trial"
+        return Limit.UNKNOWN, "no usable trial"
     limit, count = counts.most_common(1)[0]
     if 3 * count >= 2 * len(limits):
         return limit, ""
     told = " and ".join(f"{n} by {name}" for name, n in counts.most_common())
-    return "unknown", f"its trials disagree, {told}"
+    return Limit.UNKNOWN, f"its trials disagree, {told}"

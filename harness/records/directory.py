@@ -56,7 +56,7 @@ class StudyDirectory:
         final = self.path / "trials" / where
         aside = self.path / "trials" / f".writing-{uuid.uuid4().hex}"
         aside.mkdir(parents=True)
-        record = json.dumps(dataclasses.asdict(data.record), indent=1, sort_keys=True, default=_plain)
+        record = json.dumps(data.record.model_dump(mode="json"), indent=1, sort_keys=True, default=_plain)
         write_synced(aside / "trial.json", record.encode() + b"\n")
         for name, rows, kind in (
             ("samples.csv", data.samples, Sample),

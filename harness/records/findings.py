@@ -29,7 +29,7 @@ class Finding:
     rule: str
     severity: Severity
     cause: str
-    next_step: str
+    next_step: str = ""
     figure: float | None = None
     threshold: float | None = None
     kind: Kind = Kind.OTHER

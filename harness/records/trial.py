@@ -1,50 +1,192 @@
-"""trial.json: what is recorded of one trial, and its series."""
+"""trial.json: what is recorded of one trial, and its series. Every key is explained in docs/architecture.md."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from pydantic import Field, ValidationError
+
 from harness.errors import BadInput
+from harness.records.findings import Finding
+from harness.records.part import Counts, Maybe, Part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
 FORMAT = 1
 
 
-@dataclass
-class TrialRecord:
-    """trial.json. Sections are plain data, so that what a later version adds is kept when read."""
+class Outcome(StrEnum):
+    """What became of a trial; `summarise` has one more for a cell that was not measured."""
+
+    OK = "ok"
+    DEGRADED = "degraded"  # it counts and is marked
+    SERVER_DOWN = "server_down"  # a server died or stopped answering
+    REFUSED = "refused"  # an evidence rule is broken
+    FAILED = "failed"  # it could not be carried out
+    NONE = ""  # not judged yet
+
+
+class Limit(StrEnum):
+    """What limited a trial: what would have to change for more throughput."""
+
+    GENERATOR = "generator"
+    USERS = "users"  # they ask for no more
+    BALANCER = "balancer"
+    NETWORK = "network"
+    SERVER = "server"
+    UNKNOWN = "unknown"
+
+
+class Window(Part):
+    """The steady window, in seconds of the load."""
+
+    from_s: float
+    to_s: float
+
+
+class Verdict(Part):
+    """`figures` are what it rests on; `next_limit` is what would limit next, in words."""
+
+    limit: Limit
+    why: str = ""
+    next_limit: str = ""
+    figures: dict[str, float | None] = Field(default_factory=dict)
+
+
+class GeneratorCounters(Part):
+    """What the traffic engine counted over the whole load."""
+
+    errors: Counts = Field(default_factory=dict)  # kind of failure → requests
+    workers: int = 0
+    completed: int = 0
+    failed: int = 0
+
+
+class BalancerCounters(Part):
+    """The balancer's summary of its log; times in seconds."""
+
+    statuses: Counts = Field(default_factory=dict)
+    upstreams: dict[str, Counts] = Field(default_factory=dict)  # address → status → requests
+    retried: int = 0  # requests that were tried on more than one server
+    request_s: dict[str, float] = Field(default_factory=dict)  # p50, p95 and p99 in the window
+    mean_in_flight: float | None = None
+    events: Counts = Field(default_factory=dict)  # by nginx's own words
+    events_first_s: dict[str, float] = Field(default_factory=dict)
+    worker_cpu_s: list[float] = Field(default_factory=list)  # of each worker process, since it started
+
+
+class Counters(Part):
+    """The same requests, counted thrice; a server's are None where it keeps no count."""
+
+    generator: GeneratorCounters = GeneratorCounters()
+    balancer: BalancerCounters = BalancerCounters()
+    servers: dict[str, Counts | None] = Field(default_factory=dict)
+
+
+class Figures(Part):
+    """What follows from the series; shares are 0–1."""
+
+    little_gap: float | None = None
+    users: int | None = None
+    mean_in_flight: float | None = None
+    mean_think_s: float | None = None
+    generator_lag_ms: float | None = None
+    drift: float | None = None
+    steady_from_s: float | None = None
+    foreign_cpu: dict[str, float | None] = Field(default_factory=dict)  # by machine
+    cpu_ms_per_request: dict[str, float | None] = Field(default_factory=dict)  # by role
+    retransmitted: float | None = None
+    moments: list[tuple[float, str]] = Field(default_factory=list)  # second, what happened
+    of_ceiling: float | None = None
+
+
+class HostState(Part):
+    """One host's container at one moment; `cpus` is its cap in cores, None without one."""
+
+    running: bool
+    started_at: str = ""
+    restarts: int = 0
+    oom_killed: bool = False
+    exit_code: int = 0
+    cpus: float | None = None
+    image: str = ""
+
+
+class HostStates(Part):
+    """Before the load and after it."""
+
+    before: HostState
+    after: HostState
+
+
+class Slots(Part):
+    """A paced server's slots in the window: seconds offered, busy and lost; seconds answers were late; answers."""
+
+    offered: float
+    busy: float
+    lost: float
+    late: float
+    answers: float
+
+
+class Facts(Part):
+    """What the judgement needs beside series and counters; everything about hosts is by their names."""
+
+    users: int
+    lost_workers: int = 0
+    stopped_s: int | None = None  # whole seconds there were when rule E8 stopped the load
+    generators: list[str]
+    balancer: str
+    balancing: dict[str, Any] = Field(default_factory=dict)  # how the balancer chose servers
+    expected: dict[str, str]  # server → address that the cell asks for
+    unhealthy: dict[str, str] = Field(default_factory=dict)  # server → what became of it though it runs
+    kind: str
+    ceiling: float | None = None  # requests per second that generator and balancer reach alone
+    placed: dict[str, str]  # host → machine
+    network: dict[str, Counts] = Field(default_factory=dict)  # host → kernel counter → increase
+    logged: dict[str, Counts] = Field(default_factory=dict)  # server → event in its log → count
+    cpu_models: dict[str, str] = Field(default_factory=dict)
+    slots: dict[str, Slots] = Field(default_factory=dict)
+
+
+class TrialRecord(Part):
+    """trial.json, frozen: `model_copy(update=...)` makes another."""
 
     id: str
     cell: dict[str, Any]
     repeat: int
     block_position: int
     started_at: str
-    outcome: str
+    outcome: Outcome
     cause: str = ""
-    window: dict[str, float] = field(default_factory=dict)
+    window: Maybe[Window] = None
     tps_mean: float | None = None
     tps_peak: float | None = None
     error_rate: float | None = None
-    latency_ms: dict[str, float | None] = field(default_factory=dict)
+    latency_ms: dict[str, float | None] = Field(default_factory=dict)
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None
     overhead_s: float | None = None
-    counters: dict[str, Any] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    verdict: dict[str, Any] = field(default_factory=dict)
-    hosts: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    counters: Maybe[Counters] = None
+    figures: Maybe[Figures] = None
+    findings: tuple[Finding, ...] = ()
+    verdict: Maybe[Verdict] = None
+    hosts: dict[str, HostStates] = Field(default_factory=dict)
+    facts: Maybe[Facts] = None
     sentinel: bool = False
-    format: int = FORMAT
+    format: int = Field(default=FORMAT)
 
     @property
     def usable(self) -> bool:
         """Whether its throughput counts."""
-        return self.outcome in ("ok", "degraded") and self.tps_mean is not None
+        return self.outcome in (Outcome.OK, Outcome.DEGRADED) and self.tps_mean is not None
+
+    @property
+    def limit(self) -> Limit:
+        """What limited it; unknown where it was not judged."""
+        return self.verdict.limit if self.verdict else Limit.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -61,9 +203,10 @@ class TrialData:
 
 
 def read_record(file: object, said: dict[str, Any]) -> TrialRecord:
-    """A trial's record. Unknown keys of a later version are left out; missing ones are an error, which names `file`."""
-    known = {f.name for f in dataclasses.fields(TrialRecord)}
+    """A trial's record; raises BadInput, which names `file`, where a key is missing or of another type."""
     try:
-        return TrialRecord(**{key: value for key, value in said.items() if key in known})
-    except TypeError as error:
-        raise BadInput(f"{file}: not a trial's record: {error}") from None
+        return TrialRecord.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{file}: not a trial's record: {where}: {first['msg']}") from None

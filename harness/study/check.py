@@ -17,8 +17,10 @@ from harness.judge.assess import assess
 from harness.judge.rules import RULES
 from harness.plan import stopping
 from harness.records.directory import StudyDirectory, digest
+from harness.records.findings import Kind
+from harness.records.part import as_json
 from harness.records.study import grid_of, written_grid
-from harness.records.trial import TrialData, TrialRecord
+from harness.records.trial import Figures, TrialData, TrialRecord
 from harness.study.identity import identify
 from harness.summarise import saturation, tables
 from harness.summarise.summary import Summary, summarise_records
@@ -143,17 +145,14 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
-    yield compare("E13", "the generator's counts", lambda r: r.counters.get("generator"), "samples.csv")
+    yield compare("E13", "the generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")
     # A figure that an earlier version did not keep is no difference.
-    pairs = {
-        w: (a, replace(b, figures={k: v for k, v in b.figures.items() if k in a.figures}))
-        for w, (a, b) in pairs.items()
-    }
+    pairs = {w: (a, b.model_copy(update={"figures": _as_kept(b.figures, a.figures)})) for w, (a, b) in pairs.items()}
     yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
     for rule in (rule.id for rule in RULES):
 
         def found_by(record: TrialRecord, rule: str = rule) -> list[str]:
-            return [f"{f['severity']}: {f['cause']}" for f in record.findings if f["rule"] == rule]
+            return [f"{f.severity}: {f.cause}" for f in record.findings if f.rule == rule]
 
         yield compare(rule, f"findings of {rule}", found_by, "*")
     yield compare("findings", "all findings", _kept_of_findings, "*")
@@ -163,7 +162,16 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
 
 def _kept_of_findings(record: TrialRecord) -> list[dict[str, Any]]:
     """Findings without their kind, which earlier versions did not keep and which follows from the rest."""
-    return [{name: value for name, value in finding.items() if name != "kind"} for finding in record.findings]
+    return [asdict(replace(finding, kind=Kind.OTHER)) for finding in record.findings]
+
+
+def _as_kept(computed: Figures | None, kept: Figures | None) -> Figures | None:
+    """The figures that a record has too."""
+    if computed is None or kept is None:
+        return computed
+    return computed.model_copy(
+        update={n: field.default for n, field in Figures.model_fields.items() if n not in kept.model_fields_set}
+    )
 
 
 def _balancer(measured: Mapping[str, TrialData]) -> Iterator[Line]:
@@ -173,7 +181,7 @@ def _balancer(measured: Mapping[str, TrialData]) -> Iterator[Line]:
         statuses: dict[str, int] = {}
         for row in data.balancer:
             statuses[row.status] = statuses.get(row.status, 0) + row.requests
-        said = data.record.counters.get("balancer", {}).get("statuses", {})
+        said = data.record.counters.balancer.statuses if data.record.counters else {}
         if statuses != {status: count for status, count in said.items() if count}:
             wrong.append(f"{where}: balancer.csv adds up to {statuses}, trial.json says {said}")
     yield _line("E13", wrong, f"the balancer's seconds add up to its counts in {len(measured)} trials", "balancer.csv")
@@ -214,9 +222,9 @@ def _stopping(study: Mapping[str, Any], grid: Grid, records: Mapping[str, TrialR
 
 def _plain(value: object) -> object:
     """As JSON holds it, with nine digits: the last ones are the order in which numbers were added."""
-    return json.loads(json.dumps(value, default=str), parse_float=lambda digits: float(f"{float(digits):.9g}"))
+    return json.loads(json.dumps(value, default=as_json), parse_float=lambda digits: float(f"{float(digits):.9g}"))
 
 
 def _short(value: object) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = json.dumps(value, default=as_json, ensure_ascii=False)
     return text if len(text) <= 160 else f"{text[:157]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from harness.deploy.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.plan import order
 from harness.plan.order import PlannedTrial
-from harness.records.findings import Finding
 from harness.records.trial import FORMAT, TrialData, TrialRecord
 from harness.study import trial
 from harness.study.ahead import Ahead
@@ -197,13 +196,13 @@ class Study:
             log.warning("%s: %s", planned.path, error)
             data = TrialData(trial.failed_record(planned, position, str(error)), [], [], [])
             self._load_ended = None
-        data.record.overhead_s = round(overhead[0], 2) if overhead else None
+        between_s = round(overhead[0], 2) if overhead else None
+        data = replace(data, record=data.record.model_copy(update={"overhead_s": between_s}))
         self._directory.write_trial(planned.path, data)
         self._record.setdefault("digests", {})[planned.path] = self._directory.digest_of(planned.path)
         self._directory.write_json("study.json", self._record)
         remaining_s = order.estimate_s(self._grid, rest, self._setting.capacity_per_s)
-        findings = tuple(Finding(**finding) for finding in data.record.findings)
-        self._tell(TrialEnded(planned.path, data.record, findings, remaining_s))
+        self._tell(TrialEnded(planned.path, data.record, data.record.findings, remaining_s))
         if rest and self._lease:
             self._lease.extend(self._grid.load.duration, remaining_s)
         if needs_repair(data.record):
@@ -219,5 +218,5 @@ class Study:
 
 def needs_repair(record: TrialRecord) -> bool:
     """Whether something may have to be started again before the next trial."""
-    stopped = any(not state["after"]["running"] for state in record.hosts.values())
+    stopped = any(not state.after.running for state in record.hosts.values())
     return stopped or record.outcome in ("server_down", "failed")

@@ -12,7 +12,17 @@ from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
 from harness.records.series import BalancerSample
-from harness.records.trial import TrialData, TrialRecord
+from harness.records.trial import (
+    BalancerCounters,
+    Counters,
+    Facts,
+    GeneratorCounters,
+    HostState,
+    HostStates,
+    Outcome,
+    TrialData,
+    TrialRecord,
+)
 from harness.study import readings
 from harness.study.bench import Bench
 from harness.traffic.play import load_spec, play, verify
@@ -67,7 +77,10 @@ def run(
         if int(status) in grid.request.expect_status
         for ms, count in counts
     ]
-    states = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in before}
+    states = {
+        name: HostStates(before=HostState(**asdict(before[name])), after=HostState(**asdict(after[name])))
+        for name in before
+    }
     expected = {server.name: bench.inventory.address(server) for server in servers}
     dead = observation.deaths(expected, states)
     unhealthy = [
@@ -81,33 +94,33 @@ def run(
         repeat=planned.repeat,
         block_position=position,
         started_at=began.isoformat(timespec="seconds"),
-        outcome="",
+        outcome=Outcome.NONE,
         latency_source="generator" if result.latencies else "balancer",
         unloaded_ms=round(unloaded_s * 1000, 3),
         load_s=round(got.ended_at - at, 3),
-        counters={
-            "generator": {"errors": dict(result.errors), "workers": result.workers},
-            "balancer": {**summary, "events_first_s": first_s},
-            "servers": said.served,
-        },
+        counters=Counters(
+            generator=GeneratorCounters(errors=dict(result.errors), workers=result.workers),
+            balancer=BalancerCounters(**summary, events_first_s=first_s),
+            servers=said.served,
+        ),
         hosts=states,
-        facts={
-            "users": result.users or cell.vusers,
-            "lost_workers": result.lost_workers,
-            "stopped_s": got.stopped_s,
-            "generators": [host.name for host in bench.inventory.generators],
-            "balancer": bench.inventory.balancer.name,
-            "balancing": asdict(balancing.of(cell.variables, grid.vars, bench.inventory.balancer.variables)),
-            "expected": expected,
-            "unhealthy": dict.fromkeys(unhealthy, "stopped answering its health check"),
-            "kind": bench.inventory.kind,
-            "ceiling": bench.ceiling_per_s,
-            "placed": bench.probes.placed(),
-            "network": said.network,
-            "logged": said.logged,
-            "cpu_models": bench.cpu_models,
-            "slots": seen.slots(),
-        },
+        facts=Facts(
+            users=result.users or cell.vusers,
+            lost_workers=result.lost_workers,
+            stopped_s=got.stopped_s,
+            generators=[host.name for host in bench.inventory.generators],
+            balancer=bench.inventory.balancer.name,
+            balancing=asdict(balancing.of(cell.variables, grid.vars, bench.inventory.balancer.variables)),
+            expected=expected,
+            unhealthy=dict.fromkeys(unhealthy, "stopped answering its health check"),
+            kind=bench.inventory.kind,
+            ceiling=bench.ceiling_per_s,
+            placed=bench.probes.placed(),
+            network=said.network,
+            logged=said.logged,
+            cpu_models=bench.cpu_models,
+            slots=seen.slots(),
+        ),
         sentinel=planned.sentinel,
     )
     data = TrialData(
@@ -130,6 +143,6 @@ def failed_record(planned: PlannedTrial, position: int, cause: str) -> TrialReco
         repeat=planned.repeat,
         block_position=position,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        outcome="failed",
+        outcome=Outcome.FAILED,
         cause=cause,
     )

@@ -70,14 +70,12 @@ def summarise(
     if drifting:
         usable, histograms = [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
-    limit, why = verdict.of_cell([r.verdict.get("limit", "unknown") for r in usable])
-    same = [r for r in usable if r.verdict.get("limit") == limit]
-    bounds = [
-        r.verdict["figures"]["of_users_bound"] for r in usable if r.verdict.get("figures", {}).get("of_users_bound")
-    ]
+    limit, why = verdict.of_cell([r.limit for r in usable])
+    same = [r for r in usable if r.limit == limit]
+    bounds = [bound for r in usable if r.verdict and (bound := r.verdict.figures.get("of_users_bound"))]
     outcome, cause = ("refused", drifting) if drifting else _outcome(records)
     if outcome == "server_down":
-        why = next((r.verdict.get("why") for r in records if r.cause == cause), "") or cause
+        why = next((r.verdict.why for r in records if r.verdict and r.cause == cause), "") or cause
     lost = next((r.cause for r in records if not r.usable), "") if usable else ""
     return CellSummary(
         cell=dict(cell),
@@ -90,8 +88,8 @@ def summarise(
         outcome=outcome,
         cause=cause,
         verdict=limit if usable else "unknown",
-        verdict_why=why or (same[0].verdict.get("why", "") if same else ""),
-        next_limit=next((r.verdict["next_limit"] for r in same if r.verdict.get("next_limit")), ""),
+        verdict_why=why or (same[0].verdict.why if same and same[0].verdict else ""),
+        next_limit=next((r.verdict.next_limit for r in same if r.verdict and r.verdict.next_limit), ""),
         of_users_bound=_mean(bounds),
         by_block=by_block,
         peaks={r.repeat: float(r.tps_peak) for r in usable if r.tps_peak},
@@ -104,7 +102,7 @@ def summarise(
 
 def _drift(usable: Sequence[TrialRecord]) -> Interval | None:
     """Rate of the window's second half against its first, with its interval over trials; None for none."""
-    logs = [r.figures["drift"] for r in usable if r.figures.get("drift") is not None]
+    logs = [r.figures.drift for r in usable if r.figures and r.figures.drift is not None]
     if not logs:
         return None
     over = intervals.mean_interval(logs)
@@ -127,8 +125,10 @@ def _drifts(drift: Interval | None, usable: Sequence[TrialRecord], limits: Thres
 
 def _settles(usable: Sequence[TrialRecord]) -> str:
     """By how much the window should begin later, by the trials' own cuts (MSER), where these tell."""
-    cuts = sorted(r.figures["steady_from_s"] for r in usable if r.figures.get("steady_from_s") is not None)
-    late = [cut - r.window["from_s"] for r in usable for cut in [r.figures.get("steady_from_s")] if cut and r.window]
+    cuts = sorted(r.figures.steady_from_s for r in usable if r.figures and r.figures.steady_from_s is not None)
+    late = [
+        r.figures.steady_from_s - r.window.from_s for r in usable if r.figures and r.figures.steady_from_s and r.window
+    ]
     more = max(late, default=0)
     if not cuts or more <= 0:
         return "a longer ramp_up and duration let it settle"
@@ -153,8 +153,8 @@ def _outcome(records: Sequence[TrialRecord]) -> tuple[str, str]:
 
 def _mend(records: Sequence[TrialRecord], cause: str) -> str:
     """The next step of the finding that is a cell's cause, or that begins it; empty without one."""
-    found = (f for r in records for f in r.findings if f.get("cause") and cause.startswith(f["cause"]))
-    return next((str(f.get("next_step", "")) for f in found), "")
+    found = (f for r in records for f in r.findings if f.cause and cause.startswith(f.cause))
+    return next((f.next_step for f in found), "")
 
 
 def saturated(cells: Sequence[CellSummary]) -> blocks.Table:

@@ -27,10 +27,10 @@ def between_share(
     names = {name for name, _ in model.residuals}
     known = [cell.cell for cell in cells if cell.name in names]
     drifts = [
-        float(record.figures["drift"])
+        record.figures.drift
         for record in records.values()
         if record.usable and record.repeat and not record.sentinel and record.cell in known
-        if record.figures.get("drift") is not None
+        if record.figures and record.figures.drift is not None
     ]
     if not drifts:
         return None

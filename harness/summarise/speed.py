@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
-from harness.records.trial import TrialRecord
+from harness.records.trial import Limit, TrialRecord
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain
 
@@ -55,19 +55,23 @@ def of_trials(records: Mapping[str, TrialRecord]) -> Speed | None:
     """
     cells: dict[str, dict[str, TrialRecord]] = {}
     for where, record in records.items():
-        if record.usable and record.repeat and record.figures.get("cpu_ms_per_request"):
+        if record.usable and record.repeat and record.figures and record.figures.cpu_ms_per_request:
             cells.setdefault(where.split("/")[0], {})[where] = record
     costs: dict[str, float] = {}
     pairs: list[tuple[float, float]] = []
     for trials in cells.values():
-        told = [record.figures["cpu_ms_per_request"] for record in trials.values()]
-        roles = [role for role in told[0] if all(of.get(role) for of in told)]
+        told = [
+            {role: cost for role, cost in record.figures.cpu_ms_per_request.items() if cost}
+            for record in trials.values()
+            if record.figures
+        ]
+        roles = [role for role in told[0] if all(role in of for of in told)]
         if len(told) < 2 or not roles:
             continue
         logs = np.log([[of[role] for role in roles] for of in told])
         index = (logs - logs.mean(axis=0)).mean(axis=1)
         costs |= {where: math.exp(value) for where, value in zip(trials, index, strict=True)}
-        if all(record.verdict.get("limit") == "server" for record in trials.values()):
+        if all(record.limit == Limit.SERVER for record in trials.values()):
             rates = np.log([record.tps_mean or math.nan for record in trials.values()])
             pairs += zip(index.tolist(), (rates - rates.mean()).tolist(), strict=True)
     return Speed(costs, _correlation(pairs)) if costs else None

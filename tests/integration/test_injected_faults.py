@@ -120,7 +120,7 @@ def test_a_noisy_neighbour_during_one_block_is_flagged(tmp_path: Path, neighbour
     directory = StudyDirectory(next((tmp_path / "results").glob("noisy-*")))
     by_block: dict[int, str] = {}
     for record in directory.trials().values():
-        named = " / ".join(f["cause"] for f in record.findings if f["rule"] in ("E6", "E11"))
+        named = " / ".join(f.cause for f in record.findings if f.rule in ("E6", "E11"))
         by_block[record.repeat] = by_block.get(record.repeat, "") + named
     assert "not the study's used" in by_block[2], by_block
     assert from_directory(directory).noise is not None

@@ -28,10 +28,12 @@ def test_a_study_varies_the_method(tmp_path: Path) -> None:
     assert set(records) == set(METHODS)
     for method, record in records.items():
         assert record.outcome != "failed", record.cause
-        assert record.facts["balancing"]["method"] == method
-        assert len(record.counters["balancer"]["upstreams"]) == 2
-        assert not [finding for finding in record.findings if finding["rule"] == "E14"]
-        marked = [f["cause"] for f in record.findings if f["rule"] == "E12" and f["severity"] == "degrade"]
+        assert record.facts
+        assert record.counters
+        assert record.facts.balancing["method"] == method
+        assert len(record.counters.balancer.upstreams) == 2
+        assert not [finding for finding in record.findings if finding.rule == "E14"]
+        marked = [f.cause for f in record.findings if f.rule == "E12" and f.severity == "degrade"]
         assert not any("shares" in cause for cause in marked), marked
     assert study("check", directory.path).returncode == 0
 

@@ -19,6 +19,7 @@ import pytest
 
 from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
+from harness.records.trial import Window
 from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid, study, wait_for
 
 pytestmark = pytest.mark.usefixtures("deployed")
@@ -69,16 +70,18 @@ def test_the_records_are_whole_and_agree_with_each_other(smoke: Path) -> None:
     for where, record in directory.trials().items():
         data = directory.trial(where)
         assert record.usable, (where, record.cause)
-        assert {finding["rule"] for finding in record.findings} <= {"E6", "E10", "E11"}, record.findings  # others' CPU
+        assert record.counters
+        assert record.window
+        assert {finding.rule for finding in record.findings} <= {"E6", "E10", "E11"}, record.findings  # others' CPU
         assert [s.t_s for s in data.samples] == list(range(len(data.samples)))
         generator = sum(s.completed for s in data.samples)
         balancer = sum(b.requests for b in data.balancer if b.status.startswith("2"))
-        servers = sum(n for by in record.counters["servers"].values() for s, n in by.items() if s == "200")
+        servers = sum(n for by in record.counters.servers.values() for s, n in (by or {}).items() if s == "200")
         assert abs(generator - balancer) <= max(20, 0.005 * generator)
         assert abs(servers - balancer) <= max(20, 0.005 * generator)
-        assert len(record.counters["balancer"]["upstreams"]) == record.cell["servers"]
+        assert len(record.counters.balancer.upstreams) == record.cell["servers"]
         assert {h.host for h in data.hosts} == {"balancer", "generator", "server-1", "server-2", "server-3"}
-        begin, end = record.window["from_s"], record.window["to_s"]
+        begin, end = record.window.from_s, record.window.to_s
         window = [s.completed for s in data.samples if s.t_s >= begin and s.t_s + 1 <= end]
         assert record.tps_mean == pytest.approx(sum(window) / len(window), abs=1e-3)
 
@@ -210,9 +213,9 @@ def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path
     directory = StudyDirectory(next((tmp_path / "results").iterdir()))
     record = next(iter(directory.trials().values()))
     assert done.returncode == 0, (record.cause, record.findings)
-    assert record.window == {"from_s": 6.0, "to_s": 18.0}
+    assert record.window == Window(from_s=6.0, to_s=18.0)
     assert record.tps_mean == pytest.approx(70, rel=0.01)
-    assert record.verdict["limit"] == "server"
+    assert record.limit == "server"
     text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
     assert "Played in slow motion, 2 times slower" in " ".join(text.split())
 
@@ -231,9 +234,10 @@ def test_an_image_of_the_users_own_shares_the_machines_cores(
         record = next(iter(directory.trials().values()))
         assert done.returncode == 0, (record.cause, record.findings)
         said = json.loads((directory.path / "study.json").read_text())
-        assert sum(state["before"]["cpus"] for state in record.hosts.values()) <= 0.9 * (os.cpu_count() or 1)
-        assert record.hosts["server-1"]["before"]["cpus"] == pytest.approx(said["shares"]["ml_server_cpus"], abs=0.001)
-        assert record.facts["slots"] == {}
+        assert sum(state.before.cpus or 0.0 for state in record.hosts.values()) <= 0.9 * (os.cpu_count() or 1)
+        assert record.hosts["server-1"].before.cpus == pytest.approx(said["shares"]["ml_server_cpus"], abs=0.001)
+        assert record.facts
+        assert record.facts.slots == {}
         text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
         assert "carry the machine" in " ".join(text.split())
     finally:

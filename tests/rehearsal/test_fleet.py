@@ -109,7 +109,8 @@ def test_a_study_over_ssh_with_two_load_generators(deployed_fleet: Fleet, tmp_pa
     assert data.latencies
     assert {row.machine for row in data.machines} == set(used)
     assert all(abs(row.offset_s) < 0.5 for row in data.machines)
-    network = data.record.facts["network"]
+    assert data.record.facts
+    network = data.record.facts.network
     assert set(network) == set(used)
     assert all(counted["segments"] > 0 for counted in network.values())
     said = loads(folder / "study.json")

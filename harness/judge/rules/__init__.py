@@ -14,6 +14,7 @@ from harness.judge.rules import failures, generator, machines, pace, series, ser
 from harness.judge.rules.failures import collapse
 from harness.judge.rules.rule import Rule
 from harness.records.findings import Finding, Severity
+from harness.records.trial import Outcome
 
 __all__ = ["RULES", "Rule", "collapse", "judge", "outcome_of"]
 
@@ -63,16 +64,16 @@ def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
     return [finding for rule in RULES for apply in rule.apply for finding in apply(seen, limits)]
 
 
-def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple[str, str]:
+def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple[Outcome, str]:
     """The trial's outcome and, unless it is ok, its cause in words."""
     # What a death brings with it breaks other rules too, and so does a machine without CPU: these are the cause.
     causes = ("E8", "E23") if died else ("E23",)
     first = sorted(findings, key=lambda finding: finding.rule not in causes)
     machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == Severity.DEGRADE), "")
-    for severity, outcome in (("refuse", "refused"), ("degrade", "degraded")):
+    for severity, outcome in ((Severity.REFUSE, Outcome.REFUSED), (Severity.DEGRADE, Outcome.DEGRADED)):
         for finding in first:
             if finding.severity == severity:
-                blamed = machine if severity == "refuse" and finding.rule in ("E5", "E6") else ""
+                blamed = machine if severity == Severity.REFUSE and finding.rule in ("E5", "E6") else ""
                 cause = f"{blamed}: {finding.cause}" if blamed else finding.cause
-                return ("server_down" if died and severity == "refuse" else outcome), cause
-    return "ok", ""
+                return (Outcome.SERVER_DOWN if died and severity == Severity.REFUSE else outcome), cause
+    return Outcome.OK, ""

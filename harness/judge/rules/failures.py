@@ -53,7 +53,7 @@ def _explained(seen: Observation) -> tuple[str, str]:
 
     Where a server died that is the reason, and what the balancer says of it only follows.
     """
-    told = {event: count for event, count in seen.balancer.get("events", {}).items() if event in EVENT_HELP}
+    told = {event: count for event, count in seen.balancer.events.items() if event in EVENT_HELP}
     if seen.died or not told:
         return "", ""
     event = max(told, key=lambda event: told[event])
@@ -92,7 +92,7 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) 
 
 def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E9: events that have a name: in the balancer's log, in the servers' logs, in the kernel's counters."""
-    for event, count in seen.balancer.get("events", {}).items():
+    for event, count in seen.balancer.events.items():
         yield Finding("E9", Severity.NOTE, _logged("the balancer", event, count), EVENT_HELP.get(event, ""), count, 0)
     for host, by in seen.logged.items():
         for event, count in by.items():

@@ -38,7 +38,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 limit,
             )
             break
-    at_balancer = seen.balancer.get("mean_in_flight")
+    at_balancer = seen.balancer.mean_in_flight
     if in_flight is None or at_balancer is None:
         return  # only one of the two counts: there is nothing to compare
     if abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:

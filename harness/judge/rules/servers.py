@@ -33,7 +33,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 limits.balance,
                 Kind.UNEVEN_SHARES,
             )
-    retried = int(seen.balancer.get("retried", 0))
+    retried = seen.balancer.retried
     if retried:
         yield Finding(
             "E12",
@@ -68,7 +68,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E13: generator, balancer and servers counted the same requests of this trial."""
     generator = sum(s.completed for s in seen.samples)
     allowed = max(limits.counters_share * generator, limits.counters_count)
-    statuses = seen.balancer.get("statuses", {})
+    statuses = seen.balancer.statuses
     balancer = seen.succeeded(statuses)
     if abs(generator - balancer) > allowed:
         yield Finding(
@@ -110,7 +110,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     """E14: the servers that answered are exactly those the cell asks for."""
-    answered = {address for address, by in seen.balancer.get("upstreams", {}).items() if seen.succeeded(by)}
+    answered = {address for address, by in seen.balancer.upstreams.items() if seen.succeeded(by)}
     expected = set(seen.expected.values())
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:

@@ -15,6 +15,7 @@ from harness.judge import rules, verdict
 from harness.judge.observation import Observation
 from harness.records import study as study_record
 from harness.records.findings import Finding, Severity
+from harness.records.trial import Slots, Verdict
 from harness.study import slow_motion
 from tests.builders import grid, observation
 
@@ -38,12 +39,12 @@ def inventory(servers: int = 3, **variables: Any) -> Inventory:
 def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 1, **more: Any) -> Observation:
     """A trial of servers of 7 slots over a window of 10 s."""
     said = {"offered": 70.0, "busy": 70.0 * busy, "lost": 70.0 * lost, "answers": 1400.0 * busy}
-    slots = {f"server-{i + 1}": {**said, "late": late_s * said["answers"]} for i in range(servers)}
+    slots = {f"server-{i + 1}": Slots(**said, late=late_s * said["answers"]) for i in range(servers)}
     idle = [replace(row, cpu_cores=0.05) for row in observation(servers=servers).hosts]
     return observation(servers=servers, slots=slots, hosts=idle, unloaded_s=0.05, **more)
 
 
-def judged(seen: Observation) -> verdict.Verdict:
+def judged(seen: Observation) -> Verdict:
     return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
@@ -125,7 +126,8 @@ def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
     seen = paced(busy=0.9, servers=2)
     hosts = [replace(row, cpu_cores=0.12 if row.host == "server-1" else 0.04) for row in seen.hosts]
     assert not [f for f in rules.judge(replace(seen, hosts=hosts), LIMITS) if f.rule == "E12"]
-    slow = {**seen.slots, "server-2": {**seen.slots["server-2"], "busy": 2 * seen.slots["server-2"]["busy"]}}
+    busier = seen.slots["server-2"].model_copy(update={"busy": 2 * seen.slots["server-2"].busy})
+    slow = {**seen.slots, "server-2": busier}
     found = [f.cause for f in rules.judge(replace(seen, slots=slow), LIMITS) if f.rule == "E12"]
     assert found[0].startswith("server-2 spent 2.0 times as much of its slots on a request")
 

@@ -10,7 +10,7 @@ from harness.judge import rules
 from harness.judge.assess import assess
 from harness.judge.observation import Death, Observation, of_trial
 from harness.records.findings import Severity
-from tests.builders import grid, observation, samples, trial_data
+from tests.builders import changed, grid, logged, observation, samples, trial_data
 
 LIMITS = Thresholds()
 
@@ -36,8 +36,8 @@ def test_e3_a_missing_second_is_named() -> None:
 def test_e3_a_load_without_a_single_second_is_refused() -> None:
     """As nGrinder's are whose users had not yet sent a request when they were stopped."""
     data = trial_data(1, 1000, 1, 280, 1)
-    counters = {**data.record.counters, "balancer": {}, "servers": {"server-1": {}}}
-    judged = assess(replace(data, samples=[], balancer=[], record=replace(data.record, counters=counters)), grid())
+    counters: dict[str, dict[str, Any]] = {"generator": {}, "balancer": {}, "servers": {"server-1": {}}}
+    judged = assess(replace(data, samples=[], balancer=[], record=changed(data.record, counters=counters)), grid())
     assert judged.outcome == "refused"
     assert judged.cause == "the series is not whole: there is not one second"
     assert judged.tps_mean is None
@@ -53,7 +53,7 @@ def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> No
     rows = samples(50, 1000, failed=100)
     base = observation(samples=rows, generator_errors={"status 500": 1800})
     events = {"worker_connections are not enough": 1800, "Connection refused": 2}
-    seen = replace(base, balancer={**base.balancer, "events": events})
+    seen = logged(base, events=events)
     refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.REFUSE)
     assert refused.cause.endswith(
         '(1800 status 500): the balancer logged "worker_connections are not enough" 1800 times'
@@ -72,8 +72,10 @@ def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
     data = trial_data(1, 2000, 1, 280, 1)
     rows = list(data.samples[:9])
     part = replace(rows[-1], t_s=9, completed=50, users=300.0, in_flight=250.0, think_s=100.0, thinks=50)
-    facts = {**data.record.facts, "stopped_s": 9}
-    seen = of_trial(replace(data, samples=[*rows, part], record=replace(data.record, facts=facts)), grid())
+    assert data.record.facts
+    facts = data.record.facts.model_copy(update={"stopped_s": 9})
+    record = data.record.model_copy(update={"facts": facts})
+    seen = of_trial(replace(data, samples=[*rows, part], record=record), grid())
     assert seen.window == rows[3:]
     assert not [f for f in rules.judge(seen, LIMITS) if f.rule == "E5" and "neither" in f.cause]
 
@@ -94,7 +96,7 @@ def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, sever
 
 def test_e5_requests_that_never_reach_the_balancer_are_found() -> None:
     seen = observation()
-    shy = replace(seen, balancer={**seen.balancer, "mean_in_flight": 300.0})
+    shy = logged(seen, mean_in_flight=300.0)
     assert found(shy)["E5"] == "refuse"
 
 
@@ -134,14 +136,14 @@ def test_e8_a_death_is_the_cause_whatever_else_it_broke() -> None:
 
 def test_e9_events_of_the_balancer_are_named() -> None:
     seen = observation()
-    logged = replace(seen, balancer={**seen.balancer, "events": {"worker_connections are not enough": 12}})
-    finding = next(f for f in rules.judge(logged, LIMITS) if f.rule == "E9")
+    noted = logged(seen, events={"worker_connections are not enough": 12})
+    finding = next(f for f in rules.judge(noted, LIMITS) if f.rule == "E9")
     assert "worker_connections are not enough" in finding.cause
     assert "nginx_lb_settings: tuned" in finding.next_step
 
 
 def bent(seen: Observation, **more: Any) -> Observation:
-    return replace(seen, balancer={**seen.balancer, **more})
+    return logged(seen, **more)
 
 
 def test_e13_and_e14_take_the_statuses_that_the_grid_expects() -> None:
@@ -180,7 +182,7 @@ def test_e13_servers_without_counters_are_a_note() -> None:
 
 def test_e14_exactly_the_cells_servers_answer() -> None:
     seen = observation(rate=560, users=2000, servers=2)
-    stranger = {**seen.balancer["upstreams"], "10.0.0.9:8080": {"200": 5}}
+    stranger = {**seen.balancer.upstreams, "10.0.0.9:8080": {"200": 5}}
     assert found(bent(seen, upstreams=stranger))["E14"] == "refuse"
     silent = {"10.0.0.1:8080": {"200": 10080}}
     assert found(bent(seen, upstreams=silent))["E14"] == "refuse"

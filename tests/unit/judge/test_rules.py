@@ -11,7 +11,8 @@ from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
 from harness.records.findings import Finding, Severity
 from harness.records.series import HostSample, MachineSample
-from tests.builders import grid, observation, samples, trial_data
+from harness.records.trial import Verdict
+from tests.builders import grid, logged, observation, samples, trial_data
 
 LIMITS = Thresholds()
 
@@ -20,7 +21,7 @@ def of(rule: str, seen: Observation) -> list[Finding]:
     return [finding for finding in rules.judge(seen, LIMITS) if finding.rule == rule]
 
 
-def limit(seen: Observation) -> verdict.Verdict:
+def limit(seen: Observation) -> Verdict:
     seen = replace(seen, unloaded_s=0.01)
     return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
@@ -101,10 +102,11 @@ def test_e11_processes_that_are_not_the_studys_are_found() -> None:
 def test_e11_rehearsal_machines_tell_what_the_one_below_them_does() -> None:
     """Each reads the CPU of all; what the other machines' containers use is the study's too."""
     data = trial_data(2, 2000, 1, 540, 1)
-    names = list(data.record.facts["placed"])
-    facts = {**data.record.facts, "kind": "rehearsal", "placed": {name: name for name in names}}
+    assert data.record.facts
+    names = list(data.record.facts.placed)
+    facts = data.record.facts.model_copy(update={"kind": "rehearsal", "placed": {name: name for name in names}})
     machines = [row for name in names for row in machine(1.0, name=name)]
-    seen = observe(replace(data, record=replace(data.record, facts=facts), machines=machines), grid())
+    seen = observe(replace(data, record=data.record.model_copy(update={"facts": facts}), machines=machines), grid())
     assert set(seen.placed.values()) == {"balancer"}
     assert len(seen.machines) == 18
     assert [f for f in rules.judge(seen, LIMITS) if f.rule in ("E6", "E11")] == []
@@ -122,7 +124,7 @@ def uneven(first: int, second: int) -> Observation:
     counts = [done * first // (first + second), done * second // (first + second)]
     upstreams = {address: {"200": n} for address, n in zip(seen.expected.values(), counts, strict=True)}
     served = {name: {"200": n} for name, n in zip(seen.expected, counts, strict=True)}
-    return replace(seen, balancer={**seen.balancer, "upstreams": upstreams}, served=served)
+    return replace(logged(seen, upstreams=upstreams), served=served)
 
 
 def test_e12_shares_that_differ_make_the_balancer_the_limit() -> None:
@@ -192,7 +194,7 @@ def test_what_a_cell_says_of_the_balancer_goes_before_what_the_grid_and_the_inve
 
 def test_e12_a_retried_request_is_told() -> None:
     seen = observation(servers=2)
-    assert of("E12", replace(seen, balancer={**seen.balancer, "retried": 4}))[0].severity == Severity.DEGRADE
+    assert of("E12", logged(seen, retried=4))[0].severity == Severity.DEGRADE
 
 
 def test_e12_round_robin_hides_a_slow_server_and_the_rule_finds_it() -> None:
@@ -214,16 +216,16 @@ def test_a_busy_nginx_worker_makes_the_balancer_the_limit() -> None:
     seen = observation()
     hosts = [*seen.hosts, *(HostSample(t + 0.5, "balancer", 0.95, None, 20.0) for t in range(18))]
     caps = {**seen.caps, "balancer": 2.0}
-    one = replace(seen, hosts=hosts, caps=caps, balancer={**seen.balancer, "worker_cpu_s": [9.4, 0.1]})
+    one = replace(logged(seen, worker_cpu_s=[9.4, 0.1]), hosts=hosts, caps=caps)
     assert limit(one).limit == "balancer"
-    both = replace(one, balancer={**seen.balancer, "worker_cpu_s": [4.7, 4.7]})
+    both = logged(one, worker_cpu_s=[4.7, 4.7])
     assert limit(both).limit == "server"
 
 
 def test_too_few_connections_make_the_balancer_the_limit() -> None:
     seen = observation(samples=samples(275, 1000, failed=5))
     events = {"worker_connections are not enough": 60}
-    judged = limit(replace(seen, balancer={**seen.balancer, "events": events}))
+    judged = limit(logged(seen, events=events))
     assert judged.limit == "balancer"
     assert "worker_connections are not enough" in judged.why
 
@@ -232,7 +234,7 @@ def test_a_few_connections_refused_while_users_arrived_limit_nothing() -> None:
     """Nothing failed in the window, and a server's slots were busy all the time: it is what was waited for."""
     seen = observation()
     events = {"worker_connections are not enough": 54}
-    assert limit(replace(seen, balancer={**seen.balancer, "events": events})).limit == "server"
+    assert limit(logged(seen, events=events)).limit == "server"
 
 
 def test_segments_sent_again_make_the_network_the_limit() -> None:

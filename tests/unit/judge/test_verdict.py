@@ -8,12 +8,13 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import rules, verdict
 from harness.judge.observation import Observation
 from harness.records.series import HostSample
+from harness.records.trial import Limit, Verdict
 from tests.builders import observation, samples
 
 LIMITS = Thresholds()
 
 
-def limit(seen: Observation, unloaded_s: float = 0.01) -> verdict.Verdict:
+def limit(seen: Observation, unloaded_s: float = 0.01) -> Verdict:
     seen = replace(seen, unloaded_s=unloaded_s)
     return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
@@ -65,6 +66,6 @@ def test_the_busiest_server_decides() -> None:
 
 
 def test_a_cell_needs_two_thirds_of_its_trials_for_a_verdict() -> None:
-    assert verdict.of_cell(["server", "server", "users"]) == ("server", "")
-    assert verdict.of_cell(["server", "users"])[0] == "unknown"
+    assert verdict.of_cell([Limit.SERVER, Limit.SERVER, Limit.USERS]) == ("server", "")
+    assert verdict.of_cell([Limit.SERVER, Limit.USERS])[0] == "unknown"
     assert verdict.of_cell([])[0] == "unknown"

@@ -4,7 +4,7 @@ from harness.grid.amount import Repeats
 from harness.plan import stopping
 from harness.records.trial import TrialRecord
 from harness.summarise.summary import summarise_records
-from tests.builders import grid, record
+from tests.builders import grid, judged, record
 
 RULE = {"min": 3, "max": 5, "until": "±5%"}
 FACTORS = {"servers": [1, 2, 3], "vusers": [100, 900]}
@@ -17,8 +17,7 @@ def recorded(blocks: int, noise: tuple[float, ...], cells: dict[tuple[int, int],
     for block in range(1, blocks + 1):
         for (servers, vusers), limit in cells.items():
             wobble = noise[(block + servers) % 5]
-            said = record(servers, vusers, block, 280 * servers * wobble)
-            said.verdict = {**said.verdict, "limit": limit}
+            said = judged(record(servers, vusers, block, 280 * servers * wobble), limit)
             found[f"servers-{servers}_vusers-{vusers}/r{block}"] = said
     return found
 
@@ -108,6 +107,6 @@ def test_e20_a_sentinel_is_compared_with_its_blocks_first_trial_and_counts_for_n
     for where in list(records):
         if where.endswith("-sentinel"):
             same = records[where.removesuffix("-sentinel")]
-            records[where] = record(1, 900, same.repeat, (same.tps_mean or 0) * (1.001 - 0.001 * (same.repeat % 3)))
-            records[where].sentinel = True
+            rate = (same.tps_mean or 0) * (1.001 - 0.001 * (same.repeat % 3))
+            records[where] = record(1, 900, same.repeat, rate, sentinel=True)
     assert summarise_records(study, records).findings == []

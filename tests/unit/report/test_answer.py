@@ -9,7 +9,7 @@ from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.summary import Summary
 from report import answer, findings
-from tests.builders import grid, record
+from tests.builders import changed, grid, judged, record
 
 Rates = dict[tuple[int, int], list[float | None]]
 ONE: list[float | None] = [280, 284, 277, 281, 279]
@@ -28,9 +28,10 @@ def summed(rates: Rates, limits: dict[tuple[int, int], str] | None = None, down:
         for repeat, rate in enumerate(values, 1):
             said = record(servers, vusers, repeat, rate)
             if limit := (limits or {}).get((servers, vusers)):
-                said.verdict = {**said.verdict, "limit": limit, "figures": {"of_users_bound": 0.99}}
+                said = judged(said, limit, of_users_bound=0.99)
             if down == (servers, vusers):
-                said.outcome, said.cause, said.tps_mean = "server_down", "server-1 died with exit code 137", None
+                cause = "server-1 died with exit code 137"
+                said = changed(said, outcome="server_down", cause=cause, tps_mean=None)
             records[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = said
     factors = {"servers": sorted({s for s, _ in rates}), "vusers": sorted({v for _, v in rates})}
     return cells.summarise_records(grid(factors=factors, repeats=max(1, *map(len, rates.values()))), records)
@@ -123,8 +124,7 @@ def with_factor(levels: list[int], rates: dict[int, list[float]], limit: str = "
     records = {}
     for level, values in rates.items():
         for repeat, rate in enumerate(values, 1):
-            said = record(2, 1000, repeat, rate, cell={"servers": 2, "vusers": 1000, name: level})
-            said.verdict = {**said.verdict, "limit": limit}
+            said = judged(record(2, 1000, repeat, rate, cell={"servers": 2, "vusers": 1000, name: level}), limit)
             records[f"servers-2_vusers-1000_{name}-{level}/r{repeat}"] = said
     return cells.summarise_records(grid(factors={"servers": [2], "vusers": [1000], name: levels}, repeats=5), records)
 

@@ -19,7 +19,7 @@ from harness.summarise.cell import CellSummary
 from harness.summarise.gains import all_gains
 from report import charts, figures, latency, render
 from report.parts import Chart
-from tests.builders import measured_study, samples, study
+from tests.builders import changed, measured_study, samples, study
 
 Box = tuple[str, float, float, float, float]
 GLYPH = 5.6  # mean width of a letter at the labels' size
@@ -98,9 +98,8 @@ def test_headers_of_the_panels_never_collide(tmp_path: Path, topologies: int) ->
 def test_what_happened_is_marked_where_it_happened(tmp_path: Path) -> None:
     found, trials = made(tmp_path, 2, (1000,))
     where = "servers-1_vusers-1000/r2"
-    died = trials[where].record
-    died.outcome = "server_down"
-    died.figures = {"moments": [[6.0, "server-1 was killed for want of memory"]]}
+    moments = [[6.0, "server-1 was killed for want of memory"]]
+    died = changed(trials[where].record, outcome="server_down", figures={"moments": moments})
     trials[where] = replace(trials[where], record=died, samples=samples(280, 1000)[:12])
     chart = figures.series(found, trials, 7, 17)
     assert chart is not None

@@ -10,7 +10,7 @@ import pytest
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from report import build, data
-from tests.builders import record, study
+from tests.builders import changed, record, study
 
 ROOT = Path(__file__).resolve().parents[3]
 RATES: dict[tuple[int, int], list[float | None]] = {
@@ -27,8 +27,8 @@ def directory(tmp_path: Path) -> StudyDirectory:
     for where, said in made.trials().items():
         if said.usable:
             trial = made.trial(where)
-            said.window = {"from_s": 7.0, "to_s": 17.0}
-            made.write_trial(where, TrialData(said, trial.samples, [], []))
+            windowed = changed(said, window={"from_s": 7.0, "to_s": 17.0})
+            made.write_trial(where, TrialData(windowed, trial.samples, [], []))
     for old in made.path.rglob("*-attempt*"):
         for file in old.iterdir():
             file.unlink()

@@ -1,5 +1,6 @@
 """Sections of the report: what limited each cell, latencies, validity, the article."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.judge.rules import RULES
 from harness.records.directory import StudyDirectory
+from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialData
 from harness.study.measured import from_directory
 from harness.summarise.cell import CellSummary, summarise
 from report import article, latency, limits, validity
-from tests.builders import measured_study, study
+from tests.builders import changed, judged, measured_study, study
 
 Measured = tuple[list[CellSummary], dict[str, TrialData]]
 Rates = dict[tuple[int, int], list[float | None]]
@@ -37,9 +39,8 @@ def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Pa
     directory = measured_study(StudyDirectory(tmp_path / "study"))
     for where in [where for where in directory.trials() if where.startswith("servers-1")]:
         data = directory.trial(where)
-        data.record.outcome, data.record.cause = "refused", "half of the requests failed"
-        data.record.verdict = {**data.record.verdict, "limit": "balancer"}
-        directory.write_trial(where, data)
+        refusal = changed(data.record, outcome="refused", cause="half of the requests failed")
+        directory.write_trial(where, replace(data, record=judged(refusal, "balancer")))
     refused = from_directory(directory).cells
     row = limits.table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
     assert row[1:3] == ["balancer", "–"]
@@ -67,8 +68,9 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
     assert list(rows) == [rule.id for rule in RULES]
     assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % h", "nothing"]
-    first = next(iter(trials.values()))
-    first.record.findings = [{"rule": "E5", "severity": "refuse", "cause": "users got lost"}]
+    where, first = next(iter(trials.items()))
+    lost = Finding("E5", Severity.REFUSE, "users got lost", "")
+    trials = {**trials, where: replace(first, record=first.record.model_copy(update={"findings": (lost,)}))}
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
     assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "refused 1 trial, as in: users got lost"]
 
@@ -77,7 +79,10 @@ def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured)
     _, trials = measured
     e12 = next(rule for rule in RULES if rule.id == "E12")
     assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", e12.asks]
-    next(iter(trials.values())).record.facts["balancing"] = {"method": "least_conn"}
+    where, first = next(iter(trials.items()))
+    assert first.record.facts
+    facts = first.record.facts.model_copy(update={"balancing": {"method": "least_conn"}})
+    trials = {**trials, where: replace(first, record=first.record.model_copy(update={"facts": facts}))}
     assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", e12.where_free]
 
 
@@ -86,10 +91,12 @@ def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: 
     summary, trials = measured
     told = "server-1 died with exit code 137; nginx_lb_max_fails is 0: the balancer went on sending it requests"
     cell = summary[0]
-    records = [data.record for data in trials.values() if data.record.cell == cell.cell]
-    for record in records:
-        record.outcome, record.cause = "server_down", "server-1 died with exit code 137 during the trial"
-        record.verdict = {"limit": "server", "why": told, "next_limit": "", "figures": {}}
+    cause = "server-1 died with exit code 137 during the trial"
+    records = [
+        changed(data.record, outcome="server_down", cause=cause, verdict={"limit": "server", "why": told})
+        for data in trials.values()
+        if data.record.cell == cell.cell
+    ]
     down = summarise(cell.cell, records, [], Thresholds())
     assert limits.table([down], trials).rows[0][1::7] == ["server", told]
 

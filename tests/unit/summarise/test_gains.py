@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from harness.records.directory import StudyDirectory
 from harness.study import measured
 from harness.summarise import objectives
 from harness.summarise.gains import Gain, GainKind
-from tests.builders import record, study
+from tests.builders import changed, record, study
 
 Rates = dict[tuple[int, int], list[float | None]]
 ONE: list[float | None] = [280, 284, 277, 281, 279]
@@ -102,8 +103,8 @@ def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
     directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): [None], (2, 100): [510]})
     where = "servers-1_vusers-100/r1"
     data = directory.trial(where)
-    data.record.outcome, data.record.cause = "server_down", "server-1 died with exit code 137"
-    directory.write_trial(where, data)
+    died = changed(data.record, outcome="server_down", cause="server-1 died with exit code 137")
+    directory.write_trial(where, replace(data, record=died))
     gain = measured.from_directory(directory).gains[0]
     assert gain.kind == "none"
     assert gain.reason.startswith("1 server went down, 2 carried it")
@@ -112,8 +113,8 @@ def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
 def test_objectives_that_are_missed_are_listed(tmp_path: Path) -> None:
     directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): [100.0]}, objectives={"error_rate": "1%"})
     data = directory.trial("servers-1_vusers-100/r1")
-    data.record.error_rate = 0.02
-    directory.write_trial("servers-1_vusers-100/r1", data)
+    failing = changed(data.record, error_rate=0.02)
+    directory.write_trial("servers-1_vusers-100/r1", replace(data, record=failing))
     summary = measured.from_directory(directory)
     missed = [judged.text for judged in objectives.judge(summary) if not judged.met]
     assert missed == ["servers 1, vusers 100: error rate 2.00 %, wanted at most 1.00 %"]

@@ -24,10 +24,8 @@ def probe(servers: int, users: int, repeat: int = 0) -> TrialRecord:
     """A closed loop of known capacity: X = min(m·µ, N / Z), with 1 % of noise."""
     wobble = 1 + 0.01 * ((users * 7 + servers + repeat) % 3 - 1)
     rate = min(servers * CAPACITY, users / THINK_S) * wobble
-    said = record(servers, users, repeat, rate)
     queue_s = max(0.01, users / (servers * CAPACITY) - THINK_S)
-    said.latency_ms = {"p95": 1000 * queue_s}
-    return said
+    return record(servers, users, repeat, rate, latency_ms={"p95": 1000 * queue_s})
 
 
 def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], list[str]]:

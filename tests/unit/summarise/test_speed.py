@@ -14,7 +14,7 @@ from harness.summarise.gains import Gain, GainKind
 from harness.summarise.intervals import Interval, t_quantile
 from harness.summarise.summary import Summary
 from report import findings, method
-from tests.builders import grid, observation, record
+from tests.builders import changed, grid, observation, record
 
 CELLS = {(1, 2000): 280.0, (2, 2000): 540.0, (3, 2000): 800.0}
 PRICE = {1: (0.6, 0.17, 0.45), 2: (0.5, 0.16, 0.42), 3: (0.4, 0.14, 0.41)}  # by servers: what a request costs
@@ -72,10 +72,10 @@ def test_costs_that_differ_between_cells_alone_are_no_change_of_speed() -> None:
 
 def test_what_was_not_told_is_left_out() -> None:
     records = trials(noisy())
-    for where, said in records.items():
-        said.figures["cpu_ms_per_request"]["balancer"] = None
-        if where.endswith("/r3"):
-            said.figures = {}
+    for where, said in list(records.items()):
+        assert said.figures
+        costs = {**said.figures.cpu_ms_per_request, "balancer": None}
+        records[where] = changed(said, figures={} if where.endswith("/r3") else {"cpu_ms_per_request": costs})
     found = speed.of_trials(records)
     assert found is not None
     assert len(found.costs) == 12
@@ -109,6 +109,11 @@ def test_paced_servers_do_not_care_and_that_is_told_with_the_validity_alone() ->
     assert "it did not matter to the intervals" in checks["Machines’ own speed:"]
 
 
+def drifting(said: TrialRecord, drift: float) -> TrialRecord:
+    assert said.figures
+    return said.model_copy(update={"figures": said.figures.model_copy(update={"drift": drift})})
+
+
 @pytest.mark.parametrize(("between", "within"), [(0.08, 0.03), (0.06, 0.06), (0.08, 0.05)])
 def test_the_share_between_trials_is_the_truth(between: float, within: float) -> None:
     """Noise of halves is twice the whole window's, and ln of their ratio has four times its variance."""
@@ -118,8 +123,8 @@ def test_the_share_between_trials_is_the_truth(between: float, within: float) ->
         slow = np.exp(random.normal(0, between, (3, 5)) - halves.mean(axis=2))
         records = trials(slow)
         drifts = (halves[..., 1] - halves[..., 0]).ravel()
-        for said, drift in zip(records.values(), drifts, strict=True):
-            said.figures["drift"] = float(drift)
+        for (where, said), drift in zip(list(records.items()), drifts, strict=True):
+            records[where] = drifting(said, float(drift))
         summary = summed(records)
         assert summary.noise is not None
         shares.append((1 - (summary.between or 0)) * summary.noise.spread**2)
@@ -150,7 +155,7 @@ def test_what_would_narrow_the_intervals_is_told_by_the_data() -> None:
     wide = next(sentence for sentence in page if sentence.startswith("The intervals are up to ±"))
     assert "of the variance lies between trials, where making them longer does not help; ±5 % would take" in wide
     uneven = trials(noisy(), drift=0.4)
-    for number, said in enumerate(uneven.values()):
-        said.figures["drift"] = 0.4 * (-1) ** number
+    for number, (where, said) in enumerate(list(uneven.items())):
+        uneven[where] = drifting(said, 0.4 * (-1) ** number)
     page = findings.findings(summed(uneven), {})
     assert any("100 % of the variance lies within trials, where making them longer helps" in said for said in page)
