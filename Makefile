@@ -22,8 +22,15 @@ fleet: setup
 lab: setup
 	$(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/integration tests/collection
 
+# What needs no Docker; with TEST=tests/unit/grid or TEST=FILE::NAME that alone, and nothing is set up but .venv.
+ifdef TEST
+quick:
+	$(PYTHON) -m harness.bootstrap --dev
+	$(BIN)/python -m pytest $(TEST)
+else
 quick: setup
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --durations=15 tests/unit tests/browser tests/ec2
+endif
 
 setup:
 	$(PYTHON) -m harness.bootstrap --dev
