@@ -104,7 +104,11 @@ def _all(studies: Studies, of_one: Callable[[StudyDirectory, Kinds], pd.DataFram
 
 def _names(studies: Sequence[StudyDirectory]) -> list[str]:
     """Folders' names; paths where two are alike, as after the same was measured in two places."""
-    names = [study.path.resolve().name for study in studies]
+    paths = [study.path.resolve() for study in studies]
+    twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
+    if twice is not None:
+        raise BadInput(f"{twice} is given twice; give every study once, or its rows would count twice")
+    names = [path.name for path in paths]
     return names if len(set(names)) == len(names) else [str(study.path) for study in studies]
 
 
