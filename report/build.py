@@ -40,15 +40,15 @@ def _shown(study: StudyDirectory, where: str, record: TrialRecord, drawn: bool) 
 
 def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"), paper: str = "A4") -> list[Path]:
     """Render "html", "pdf" and "data" (results.parquet), and the tables; returns the files, each replaced whole."""
+    from harness.records import frames  # pandas, which the page of a running study should not wait for
+
     report, summary = model_of(study)
     files = {
-        "cells.csv": tables.cells_csv(summary).encode(),
-        "gains.csv": tables.gains_csv(summary).encode(),
+        "cells.csv": frames.cells_csv(tables.cells(summary)).encode(),
+        "gains.csv": frames.gains_csv(tables.gains(summary), summary.grid).encode(),
     }
     if "data" in kinds:
-        from report import data
-
-        files["results.parquet"] = data.parquet(study)
+        files["results.parquet"] = frames.parquet(study)
     if "html" in kinds:
         files["report.html"] = render.html(report).encode()
     if "pdf" in kinds:

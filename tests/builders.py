@@ -230,7 +230,9 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
             "runs": [],
         },
     )
+    from harness.records import frames  # pandas: half a second for every file of tests
+
     summary = measured.from_directory(directory)
-    (directory.path / "cells.csv").write_text(tables.cells_csv(summary))
-    (directory.path / "gains.csv").write_text(tables.gains_csv(summary))
+    (directory.path / "cells.csv").write_text(frames.cells_csv(tables.cells(summary)))
+    (directory.path / "gains.csv").write_text(frames.gains_csv(tables.gains(summary), summary.grid))
     return directory

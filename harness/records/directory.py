@@ -100,7 +100,7 @@ class StudyDirectory:
         return TrialData(
             record=self.record(where),
             samples=self.samples(where),
-            hosts=read_csv(folder / "hosts.csv", HostSample),
+            hosts=self.hosts(where),
             balancer=read_csv(folder / "balancer.csv", BalancerSample),
             machines=read_csv(folder / "machines.csv", MachineSample),
             latencies=self.latencies(where),
@@ -117,6 +117,10 @@ class StudyDirectory:
     def samples(self, where: str) -> list[Sample]:
         """One trial's seconds."""
         return read_csv(self.path / "trials" / where / "samples.csv", Sample)
+
+    def hosts(self, where: str) -> list[HostSample]:
+        """What one trial's containers used, second by second."""
+        return read_csv(self.path / "trials" / where / "hosts.csv", HostSample)
 
     def latencies(self, where: str) -> str:
         """One trial's encoded histogram; empty without any."""

@@ -189,9 +189,11 @@ def _balancer(measured: Mapping[str, TrialData]) -> Iterator[Line]:
 
 def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
     """E15, E17, E18: the tables beside the report, figure by figure."""
+    from harness.records import frames  # pandas, which nothing else here needs
+
     for rule, name, wanted in (
-        ("E1", "cells.csv", tables.cells_csv(summary)),
-        ("E15", "gains.csv", tables.gains_csv(summary)),
+        ("E1", "cells.csv", frames.cells_csv(tables.cells(summary))),
+        ("E15", "gains.csv", frames.gains_csv(tables.gains(summary), summary.grid)),
     ):
         file = directory.path / name
         if not file.exists():

@@ -1,17 +1,13 @@
-"""cells.csv and gains.csv: tidy tables whose columns others rely on."""
+"""The rows of cells.csv and gains.csv, tidy; harness/records/frames.py has their columns and writes them. Pure."""
 
 from __future__ import annotations
-
-import csv
-import io
-from typing import Any
 
 from harness.summarise.summary import Summary
 
 
-def cells_csv(summary: Summary) -> str:
+def cells(summary: Summary) -> list[dict[str, object]]:
     """One row a cell; `why` gives the reason of its verdict, or of its having none."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for cell in summary.cells:
         tps = cell.tps
         rows.append(
@@ -32,23 +28,16 @@ def cells_csv(summary: Summary) -> str:
                 "why": cell.why,
             }
         )
-    return _table(rows)
+    return rows
 
 
-def gains_csv(summary: Summary) -> str:
+def gains(summary: Summary) -> list[dict[str, object]]:
     """One row a step between neighbouring topologies; `joint_low` and `joint_high` hold for all of them together.
 
     Where the grid searches for limits a last column, `load`, tells the gains at saturation, which have no
     number of users in common.
     """
-    others = [name for name in summary.grid.factors if name != "servers"]
-    columns = [
-        *others,
-        *("from_servers", "to_servers", "gain", "low", "high", "peak_gain", "step_ideal", "efficiency"),
-        *("k", "word", "reason", "joint_low", "joint_high"),
-        *(["load"] if summary.grid.search is not None else []),
-    ]
-    rows = []
+    rows: list[dict[str, object]] = []
     for gain in summary.gains:
         ratio = gain.ratio
         rows.append(
@@ -69,20 +58,4 @@ def gains_csv(summary: Summary) -> str:
                 "joint_high": gain.jointly.high if gain.jointly else None,
             }
         )
-    return _table(rows, columns)
-
-
-def _table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> str:
-    out = io.StringIO()
-    names = columns or (list(rows[0]) if rows else [])
-    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _field(value) for name, value in row.items()})
-    return out.getvalue()
-
-
-def _field(value: Any) -> Any:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else value
+    return rows

@@ -1,8 +1,12 @@
 """Dependencies point one way, and what computes does no I/O."""
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # Folder → what of ours it may import.
@@ -56,6 +60,32 @@ def test_only_one_module_speaks_to_ansible_runner_and_one_prints() -> None:
         names = imported(file)
         assert "ansible_runner" not in names or file.name == "ansible.py", file
         assert not any(n.split(".")[0] == "rich" for n in names) or file.name == "console.py", file
+
+
+def test_only_the_door_to_the_data_loads_pandas() -> None:
+    for package in ("harness", "report", "commands"):
+        for file in (ROOT / package).rglob("*.py"):
+            loaded = {name.split(".")[0] for name in imported(file)} & {"pandas", "pyarrow"}
+            assert not loaded or file == ROOT / "harness" / "records" / "frames.py", f"{file} imports {loaded}"
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "loads"),
+    [
+        ("from commands.app import main; main()", ["--help"], False),
+        ("from commands.app import main; main()", ["plan", "--grid", "grid.yaml"], False),
+        ("import commands.live, commands.closing, harness.study.runner, harness.study.check, report.live", [], False),
+        ("import harness.records.frames", [], True),  # as this test would see it
+    ],
+)
+def test_pandas_is_loaded_only_when_asked_for(program: str, arguments: list[str], loads: bool) -> None:
+    """It takes twice as long as all of `study.py --help`; and the page of a running study has no CPU time for it."""
+    command = [sys.executable, "-X", "importtime", "-c", program, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    modules = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "harness.errors" in modules
+    assert bool(modules & {"pandas", "pyarrow"}) == loads
 
 
 def test_packages_of_the_harness_import_only_those_before_them() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.records import frames
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
-from report import build, data
+from report import build
 from tests.builders import changed, record, study
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,7 +61,7 @@ def test_levels_that_have_nothing_in_common_are_text(tmp_path: Path) -> None:
     where = "servers-1_vusers-100/r1"
     levels = {"servers": 1, "vusers": 100, "nginx_lb_settings": 1}
     made.write_trial(where, TrialData(record(1, 100, 1, 95.0, cell=levels), made.trial(where).samples, [], []))
-    (made.path / "results.parquet").write_bytes(data.parquet(made))
+    (made.path / "results.parquet").write_bytes(frames.parquet(made))
     assert set(pd.read_parquet(made.path / "results.parquet").nginx_lb_settings) == {"1"}
 
 

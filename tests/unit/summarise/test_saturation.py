@@ -7,6 +7,7 @@ import pytest
 from harness.grid.amount import Search
 from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
+from harness.records import frames
 from harness.records.trial import TrialRecord
 from harness.summarise import saturation, tables
 from harness.summarise import summary as cells
@@ -75,7 +76,8 @@ def test_gains_are_taken_at_saturation_and_at_equal_users() -> None:
 def test_the_tables_tell_gains_at_saturation_and_at_equal_users() -> None:
     study = searching()
     records, _ = carried_out(study)
-    rows = list(csv.DictReader(tables.gains_csv(cells.summarise_records(study, records)).splitlines()))
+    written = frames.gains_csv(tables.gains(cells.summarise_records(study, records)), study)
+    rows = list(csv.DictReader(written.splitlines()))
     assert sorted((row["vusers"] == "", row["load"]) for row in rows) == [(False, ""), (True, "saturation")]
 
 

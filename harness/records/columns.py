@@ -1,0 +1,84 @@
+"""Columns of the data as frames: in their order, each with pandas' name of its type. Pure.
+
+In a nullable type (Int64, Float64, string, boolean) a value may be missing; int64, float64 and bool always have one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from harness.grid.schema import Grid, Level
+from harness.records.series import HostSample, Sample
+
+Kinds = Mapping[str, str]  # column → pandas' name of its type
+
+_PLAIN = {"int": "int64", "float": "float64", "str": "string", "float | None": "Float64", "int | None": "Int64"}
+SAMPLES, HOSTS = ({f.name: _PLAIN[str(f.type)] for f in dataclasses.fields(row)} for row in (Sample, HostSample))
+SHARED = ("t_s", "completed", "failed", "users", "in_flight", "mean_ms")  # of samples.csv, in results.parquet
+
+OF_TRIAL = {  # what tells a trial's rows from another's
+    "trial": "string",  # <cell>/r<repeat>, its folder below trials/
+    "repeat": "int64",
+    "block_position": "int64",
+    "sentinel": "bool",
+    "outcome": "string",
+    "usable": "bool",
+}
+TRIALS = {
+    **OF_TRIAL,
+    "started_at": "datetime64[us, UTC]",
+    "cause": "string",
+    "window_from_s": "Float64",
+    "window_to_s": "Float64",
+    **dict.fromkeys(("tps_mean", "tps_peak", "p50_ms", "p95_ms", "p99_ms", "error_rate"), "Float64"),
+    **dict.fromkeys(("unloaded_ms", "load_s", "overhead_s"), "Float64"),
+    "limit": "string",
+}
+CELLS = {
+    **dict.fromkeys(("trials", "usable"), "int64"),
+    **dict.fromkeys(("tps_mean", "tps_low", "tps_high", "tps_peak"), "Float64"),
+    **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "error_rate"), "Float64"),
+    **dict.fromkeys(("outcome", "verdict", "why"), "string"),
+}
+GAINS = {
+    **dict.fromkeys(("from_servers", "to_servers"), "int64"),
+    **dict.fromkeys(("gain", "low", "high", "peak_gain", "step_ideal", "efficiency"), "Float64"),
+    "k": "int64",
+    **dict.fromkeys(("word", "reason"), "string"),
+    **dict.fromkeys(("joint_low", "joint_high"), "Float64"),
+}
+AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid searches for limits
+
+
+def of_gains(grid: Grid, factors: Kinds) -> dict[str, str]:
+    """The columns of a grid's gains.csv: a step is between numbers of servers, so these are no factor of it."""
+    others = {name: factors[name] for name in grid.factors if name != "servers"}
+    return {**others, **GAINS, **(AT_SATURATION if grid.search is not None else {})}
+
+
+def levels(grid: Grid) -> dict[str, list[Level]]:
+    """Every level that the grid names, by factor."""
+    return {name: [*named, *(part[name] for part in grid.include)] for name, named in grid.factors.items()}
+
+
+def of_factors(grids: Iterable[Grid]) -> dict[str, str]:
+    """Each factor of some grids with the type that holds all its levels; text where they have nothing in common."""
+    types: dict[str, set[type]] = {}
+    for grid in grids:
+        for name, named in levels(grid).items():
+            types.setdefault(name, set()).update(type(level) for level in named)
+    return {name: _kind(found) for name, found in types.items()}
+
+
+def _kind(types: set[type]) -> str:
+    if len(types) == 1:
+        return {bool: "boolean", int: "Int64", float: "Float64", str: "string"}[next(iter(types))]
+    return "Float64" if types == {int, float} else "string"
+
+
+def printed(level: object) -> str | None:
+    """A level as cells.csv and gains.csv have it: floats with six digits."""
+    if level is None:
+        return None
+    return f"{level:.6g}" if isinstance(level, float) else str(level)

@@ -1,0 +1,331 @@
+"""The data as frames: types, units, what is missing, several studies; and the tables that are written through them."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet
+import pytest
+
+from harness.errors import BadInput
+from harness.records import columns, frames
+from harness.records.directory import StudyDirectory
+from harness.records.frames import Studies
+from harness.records.series import HostSample, Sample
+from harness.records.trial import TrialData
+from report import build
+from tests.builders import changed, grid, measured_study, record, samples, study
+
+RATES: dict[tuple[int, int], list[float | None]] = {(1, 1000): [280, 284, 277], (2, 1000): [490, None, 488]}
+FACTORS = {"servers": "Int64", "vusers": "Int64"}
+DOORS: dict[str, Callable[[Studies], pd.DataFrame]] = {
+    "samples": frames.samples,
+    "hosts": frames.hosts,
+    "trials": frames.trials,
+    "cells": frames.cells,
+    "gains": frames.gains,
+}
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> StudyDirectory:
+    return measured_study(StudyDirectory(tmp_path / "study"))
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> StudyDirectory:
+    """One trial of six was refused; no trial has latencies."""
+    made = study(StudyDirectory(tmp_path / "refused-1"), RATES)
+    build.write(made, {"data"})
+    return made
+
+
+def with_factor(directory: StudyDirectory, name: str, levels: list[object]) -> StudyDirectory:
+    """Every trial again with a third factor, whose levels take turns."""
+    said = directory.read_json("study.json") or {}
+    said["configuration"]["grid"]["factors"][name] = levels
+    directory.write_json("study.json", said)
+    for number, where in enumerate(directory.trials()):
+        old = directory.trial(where)
+        cell = {**old.record.cell, name: levels[number % len(levels)]}
+        directory.write_trial(where, TrialData(changed(old.record, cell=cell), old.samples, old.hosts, []))
+    return directory
+
+
+def kinds(table: pd.DataFrame) -> dict[str, str]:
+    return {str(name): str(kind) for name, kind in table.dtypes.items()}
+
+
+def test_every_column_has_its_name_and_its_type(measured: StudyDirectory) -> None:
+    of_trial = {**columns.OF_TRIAL, "in_window": "bool"}
+    assert kinds(frames.samples(measured)) == {
+        **FACTORS,
+        **of_trial,
+        **{"t_s": "int64", "completed": "int64", "failed": "int64", "users": "float64", "in_flight": "Float64"},
+        **{"mean_ms": "Float64", "think_s": "Float64", "thinks": "Int64", "busiest_cpu_s": "Float64"},
+        "lag_ms": "Float64",
+    }
+    assert kinds(frames.hosts(measured)) == {
+        **FACTORS,
+        **of_trial,
+        **{"t_s": "float64", "host": "string", "cpu_cores": "float64", "throttled_share": "Float64"},
+        "memory_mb": "float64",
+    }
+    assert kinds(frames.trials(measured)) == {**FACTORS, **columns.TRIALS}
+    assert kinds(frames.cells(measured)) == {**FACTORS, **columns.CELLS}
+    assert kinds(frames.gains(measured)) == {"vusers": "Int64", **columns.GAINS}
+
+
+def test_columns_and_units_are_those_of_the_files(measured: StudyDirectory) -> None:
+    trial = measured.path / "trials" / next(iter(measured.trials()))
+    for file, table in (
+        (trial / "samples.csv", frames.samples(measured)),
+        (trial / "hosts.csv", frames.hosts(measured)),
+        (measured.path / "cells.csv", frames.cells(measured)),
+        (measured.path / "gains.csv", frames.gains(measured)),
+    ):
+        header = file.read_text().splitlines()[0].split(",")
+        assert header == list(table.columns)[-len(header) :]
+
+
+def test_what_a_row_says_is_what_was_measured(measured: StudyDirectory) -> None:
+    seconds, containers = frames.samples(measured), frames.hosts(measured)
+    for where, said in measured.trials().items():
+        data = measured.trial(where)
+        rows = seconds[seconds.trial == where]
+        assert list(zip(*(rows[f.name] for f in fields(Sample)), strict=True)) == [
+            tuple(getattr(row, f.name) for f in fields(Sample)) for row in data.samples
+        ]
+        hosts = containers[containers.trial == where]
+        assert list(zip(*(hosts[f.name] for f in fields(HostSample)), strict=True)) == [
+            tuple(getattr(row, f.name) for f in fields(HostSample)) for row in data.hosts
+        ]
+        for table in (rows, hosts):
+            assert set(zip(table.servers, table.repeat, table.outcome, strict=True)) == {
+                (said.cell["servers"], said.repeat, said.outcome)
+            }
+
+
+def test_the_seconds_of_the_window_give_the_throughput_of_the_cells(measured: StudyDirectory) -> None:
+    seconds = frames.samples(measured)
+    counted = seconds[seconds.usable & seconds.in_window & ~seconds.sentinel]
+    told = frames.cells(measured).set_index(["servers", "vusers"]).tps_mean
+    assert counted.groupby(["servers", "vusers"]).completed.mean().to_dict() == pytest.approx(told.to_dict(), rel=1e-5)
+    assert set(seconds[seconds.in_window].t_s) == set(range(3, 12))  # a window from 3 s to 12 s
+    hosts = frames.hosts(measured)
+    assert set(hosts[hosts.in_window].t_s) == {t + 0.5 for t in range(4, 12)}  # began at 3 s or later, ended by 12 s
+
+
+def test_a_value_that_does_not_exist_is_missing_and_not_0(refused: StudyDirectory) -> None:
+    where = "servers-1_vusers-1000/r1"
+    uncounted = [replace(row, in_flight=None, thinks=None) for row in samples(280, 1000)]
+    used = [HostSample(0.5, "server-1", 0.0, None, 90.0)]
+    refused.write_trial(where, TrialData(refused.record(where), uncounted, used, []))
+    rows = frames.samples(refused)
+    assert rows[rows.trial == where][["in_flight", "thinks"]].isna().all(axis=None)
+    assert not rows[rows.trial != where][["in_flight", "thinks"]].isna().any(axis=None)
+    hosts = frames.hosts(refused)
+    assert (hosts.cpu_cores.iloc[0], hosts.throttled_share.isna().iloc[0]) == (0.0, True)
+
+    told = frames.trials(refused).set_index("trial")
+    assert told.tps_mean.isna().to_dict() == {w: r.tps_mean is None for w, r in refused.trials().items()}
+    assert told.loc[where, "error_rate"] == 0.0  # there is one
+    assert told[["p99_ms", "window_from_s"]].isna().all(axis=None)
+    assert told.cause.isna().sum() == 5  # only a refused trial has one
+    assert frames.cells(refused).p95_ms.isna().all()
+    parquet = pyarrow.parquet.read_table(io.BytesIO(frames.parquet(refused)))
+    assert parquet["in_flight"].null_count == len(uncounted)
+
+
+def test_a_gain_that_cannot_be_told_is_missing(tmp_path: Path) -> None:
+    made = study(StudyDirectory(tmp_path / "study-1"), {(1, 1000): [280, 281, 282], (2, 1000): [None, None, None]})
+    build.write(made, {"data"})
+    told = frames.gains(made)
+    assert list(told.k) == [0]
+    assert told[["gain", "low", "high", "peak_gain", "efficiency", "joint_low"]].isna().all(axis=None)
+
+
+def test_a_study_without_gains_has_a_table_without_rows(tmp_path: Path) -> None:
+    made = study(StudyDirectory(tmp_path / "study-1"), {(1, 1000): [280, 281, 282]})
+    build.write(made, {"data"})
+    assert kinds(frames.gains(made)) == {"vusers": "Int64", **columns.GAINS}
+    assert frames.gains(made).empty
+    assert len(frames.cells(made)) == 1
+
+
+def test_a_study_without_trials_has_every_column(tmp_path: Path, refused: StudyDirectory) -> None:
+    empty = StudyDirectory(tmp_path / "empty-1")
+    empty.path.mkdir()
+    empty.write_json("study.json", refused.read_json("study.json"))
+    for door in (frames.samples, frames.hosts, frames.trials):
+        assert door(empty).empty
+        assert kinds(door(empty)) == kinds(door(refused))
+    (nothing, something) = (pyarrow.parquet.read_schema(io.BytesIO(frames.parquet(made))) for made in (empty, refused))
+    assert nothing.equals(something)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_several_studies_stand_below_each_other(name: str, measured: StudyDirectory, refused: StudyDirectory) -> None:
+    one, other = DOORS[name](measured), DOORS[name](refused)
+    both = DOORS[name]([measured, refused])
+    assert kinds(both) == {"study": "string", **kinds(one)}
+    assert list(both.study) == [measured.path.name] * len(one) + ["refused-1"] * len(other)
+    pd.testing.assert_frame_equal(both.drop(columns="study"), pd.concat([one, other], ignore_index=True))
+    assert list(DOORS[name]([measured]).columns) == list(both.columns)
+
+
+def test_a_factor_that_another_study_does_not_have_is_missing_there(
+    tmp_path: Path, measured: StudyDirectory, refused: StudyDirectory
+) -> None:
+    stock = with_factor(refused, "nginx_lb_settings", ["stock", "tuned"])
+    build.write(stock, {"data"})
+    for door in DOORS.values():
+        table = door([measured, stock])
+        assert kinds(table)["nginx_lb_settings"] == "string"
+        assert table[table.study == measured.path.name].nginx_lb_settings.isna().all()
+        assert set(table[table.study == "refused-1"].nginx_lb_settings) <= {"stock", "tuned"}
+    again = study(StudyDirectory(tmp_path / "numbers-1"), RATES)
+    numbers = with_factor(again, "nginx_lb_settings", [1, 2])
+    assert kinds(frames.trials(numbers))["nginx_lb_settings"] == "Int64"
+    assert set(frames.trials([stock, numbers]).nginx_lb_settings) == {"stock", "tuned", "1", "2"}
+
+
+def test_studies_of_the_same_name_are_told_apart_and_the_same_study_counts_once(tmp_path: Path) -> None:
+    here, there = (study(StudyDirectory(tmp_path / place / "study-1"), RATES) for place in ("here", "there"))
+    assert list(frames.trials([here, there]).study.unique()) == [str(here.path), str(there.path)]
+    with pytest.raises(BadInput, match="is given twice"):
+        frames.trials([here, there, here])
+    with pytest.raises(BadInput, match="no study is given"):
+        frames.trials([])
+
+
+@pytest.mark.parametrize(
+    ("levels", "kind", "found"),
+    [
+        ([True, False], "boolean", {True, False}),
+        ([1, 0.1234567891], "Float64", {1.0, 0.1234567891}),
+        ([12345678.5, 2.0], "Float64", {12345678.5, 2.0}),
+        ([0.1234567891, "auto"], "string", {"0.1234567891", "auto"}),
+        (["NA", "None"], "string", {"NA", "None"}),
+    ],
+)
+def test_levels_are_the_same_in_every_table(
+    refused: StudyDirectory, levels: list[object], kind: str, found: set[object]
+) -> None:
+    """Though cells.csv and gains.csv have six digits of a float."""
+    made = with_factor(refused, "lab_server_capacity", levels)
+    build.write(made, {"data"})
+    for door in DOORS.values():
+        table = door(made)
+        assert kinds(table)["lab_server_capacity"] == kind
+        assert set(table.lab_server_capacity) == (set() if door is frames.hosts else found)
+
+
+def test_gains_at_saturation_have_no_users() -> None:
+    searching = grid(factors={"servers": [1, 2], "vusers": {"from": 100, "to": 5000, "until": "5%"}})
+    rows: list[frames.Row] = [
+        {"load": "saturation", "from_servers": 1, "to_servers": 2, "k": 3, "gain": 2.0},
+        {"vusers": 1100, "from_servers": 1, "to_servers": 2, "k": 3},
+    ]
+    assert frames.gains_csv(rows, searching).splitlines() == [
+        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,"
+        "joint_low,joint_high,load",
+        ",1,2,2,,,,,,3,,,,,saturation",
+        "1100,1,2,,,,,,,3,,,,,",
+    ]
+
+
+def test_a_search_and_another_study_have_their_gains_in_one_table(tmp_path: Path, measured: StudyDirectory) -> None:
+    made = study(StudyDirectory(tmp_path / "search-1"), RATES)
+    said = made.read_json("study.json") or {}
+    said["configuration"]["grid"]["factors"]["vusers"] = {"from": 100, "to": 5000, "until": "5%"}
+    made.write_json("study.json", said)
+    assert frames.cells_csv([]) == "\n"
+    (made.path / "cells.csv").write_text(frames.cells_csv([]))  # as long as no cell is known
+    rows = [{"load": "saturation", "from_servers": 1, "to_servers": 2, "k": 3, "gain": 2.0}]
+    (made.path / "gains.csv").write_text(
+        frames.gains_csv(rows, grid(factors={"servers": [1], "vusers": {"from": 1, "to": 9}}))
+    )
+    both = frames.gains([measured, made])
+    assert kinds(both) == {"study": "string", "vusers": "Int64", **columns.GAINS, "load": "string"}
+    assert list(both.load.isna()) == [True, False]
+    assert list(both.vusers.isna()) == [False, True]
+    assert frames.cells(made).empty
+    assert kinds(frames.cells([made, measured])) == {"study": "string", **FACTORS, **columns.CELLS}
+
+
+def test_a_table_is_written_as_csv_readers_expect() -> None:
+    rows = [
+        {
+            "servers": 1,
+            "nginx_lb_settings": 'stock, "as it comes"',
+            "trials": 5,
+            "usable": 0,
+            "tps_mean": None,
+            "why": "",
+        },
+        {"servers": 2, "nginx_lb_settings": 12345678, "trials": 5, "usable": 5, "tps_mean": 1234567.8, "why": "a\nb"},
+        {"servers": 3, "nginx_lb_settings": 0.123456789, "trials": 5, "usable": 5, "tps_mean": 2.0, "why": "größer"},
+    ]
+    assert list(csv.reader(io.StringIO(frames.cells_csv(rows)))) == [
+        ["servers", "nginx_lb_settings", "trials", "usable", "tps_mean", "why"],
+        ["1", 'stock, "as it comes"', "5", "0", "", ""],
+        ["2", "12345678", "5", "5", "1.23457e+06", "a\nb"],
+        ["3", "0.123457", "5", "5", "2", "größer"],
+    ]
+
+
+def test_results_parquet_leaves_out_what_only_the_rules_need(measured: StudyDirectory) -> None:
+    written = frames.parquet(measured)
+    assert frames.parquet(measured) == written
+    schema = pyarrow.parquet.read_schema(io.BytesIO(written))
+    assert schema.metadata is None  # pandas' own would change with its version
+    assert {field.name: str(field.type) for field in schema} == {
+        **{"servers": "int64", "vusers": "int64", "trial": "string", "repeat": "int64", "block_position": "int64"},
+        **{"sentinel": "bool", "outcome": "string", "usable": "bool", "in_window": "bool"},
+        **{"t_s": "int32", "completed": "int32", "failed": "int32"},
+        **{"users": "double", "in_flight": "double", "mean_ms": "double"},
+    }
+
+
+def test_attempts_that_were_repeated_do_not_count(refused: StudyDirectory) -> None:
+    where = "servers-1_vusers-1000/r1"
+    refused.write_trial(where, TrialData(record(1, 1000, 1, 281.0), samples(281, 1000), [], []))
+    assert len(refused.trials(attempts=True)) == 7
+    assert len(frames.trials(refused)) == 6
+    seconds = frames.samples(refused)
+    assert set(seconds[seconds.trial == where].completed) == {281}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "door", "message"),
+    [
+        (lambda path: (path / "study.json").unlink(), frames.samples, r"there is no study\.json; give a directory"),
+        (lambda path: (path / "cells.csv").unlink(), frames.cells, r"there is no cells\.csv; 'study\.py report .*"),
+        (lambda path: (path / "gains.csv").unlink(), frames.gains, r"there is no gains\.csv; 'study\.py report"),
+        (
+            lambda path: (path / "gains.csv").write_text("vusers,gain\n1000,2\n"),
+            frames.gains,
+            r"gains\.csv: not as it was written .*from_servers.* writes it again",
+        ),
+        (
+            lambda path: (path / "cells.csv").write_text((path / "cells.csv").read_text().replace("\n1,", "\none,")),
+            frames.cells,
+            r"cells\.csv: not as it was written .*one",
+        ),
+        (
+            lambda path: next(path.glob("trials/*/r1/samples.csv")).write_text("t_s,completed\n0,many\n"),
+            frames.samples,
+            r"samples\.csv:1: not as it was written.*move this trial's folder away",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_one_message(
+    spoil: Callable[[Path], object], door: Callable[[Studies], pd.DataFrame], message: str, refused: StudyDirectory
+) -> None:
+    spoil(refused.path)
+    with pytest.raises(BadInput, match=message):
+        door(refused)
