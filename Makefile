@@ -51,7 +51,7 @@ integration: setup
 
 # The tests of nGrinder against a real controller: make test-ngrinder WAR=/path/ngrinder-controller-3.5.9-p1.war
 test-ngrinder: setup
-	NGRINDER_WAR=$(abspath $(WAR)) $(BIN)/python -m pytest tests/rehearsal/test_ngrinder.py
+	NGRINDER_WAR=$(abspath $(WAR)) $(BIN)/python -m pytest -m "long or not long" tests/rehearsal/test_ngrinder.py
 
 # What takes minutes more: other releases of Debian, a host that builds its image, a script that gets lost.
 test-long: setup

@@ -55,7 +55,8 @@ def test_the_upstream_names_the_method(
 
 
 @pytest.mark.parametrize(
-    ("fails", "told"), [(0, "the balancer went on sending it requests"), (1, "leaves a server out")]
+    ("fails", "told"),
+    [(0, "the balancer went on sending it requests"), pytest.param(1, "leaves a server out", marks=pytest.mark.long)],
 )
 def test_a_death_is_told_with_what_the_balancer_did_about_it(
     fails: int, told: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient

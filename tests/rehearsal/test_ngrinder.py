@@ -177,6 +177,7 @@ def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, w
 
 
 @real
+@pytest.mark.long
 def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
     deploy(war, "-e", "ngrinder_version=3.5.8")
     try:
@@ -259,7 +260,7 @@ def test_what_deleted_tests_left_behind_is_removed(controller: Fleet, war: Path)
 
 @pytest.mark.usefixtures("sooner")
 @real
-@pytest.mark.parametrize("fault", ["late-workers", "ends-at-once"])
+@pytest.mark.parametrize("fault", ["late-workers", pytest.param("ends-at-once", marks=pytest.mark.long)])
 def test_a_load_waits_for_its_users(controller: Fleet, engine: NgrinderEngine, fault: str) -> None:
     """Workers that come 20 s late, and a first test that is over at once: the load begins again with more time."""
     controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
@@ -288,6 +289,7 @@ def test_a_load_that_is_stopped_before_its_first_answer_has_no_sample(
     assert not [test for test in listed if test["testName"].startswith("scale-out ")]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 def test_a_later_load_takes_as_long_as_the_first_one_needed(controller: Fleet, engine: NgrinderEngine) -> None:
     began = time.time()
@@ -301,6 +303,7 @@ def test_a_later_load_takes_as_long_as_the_first_one_needed(controller: Fleet, e
     assert second <= client.MARGIN * first + 2 * perftest.TOGETHER_S
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 def test_words_in_other_alphabets_are_found_in_answers(controller: Fleet, engine: NgrinderEngine) -> None:
     private = controller.host("generator").need("private_ip")
@@ -358,6 +361,7 @@ def test_more_users_than_agents_may_have(controller: Fleet, engine: NgrinderEngi
         engine.start(load(controller, users=5000))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 def test_a_controller_that_is_started_again_in_the_middle(controller: Fleet, engine: NgrinderEngine) -> None:
     """The test comes back as finished, with nothing in it."""

@@ -154,7 +154,9 @@ def logged_in(app: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("logged_in")
-@pytest.mark.parametrize("method", ["copy", "registry", "pull"])
+@pytest.mark.parametrize(
+    "method", [pytest.param(way, marks=pytest.mark.long) for way in ("copy", "registry")] + ["pull"]
+)
 def test_a_name_with_a_digest_works_however_it_gets_there(
     app: Own, account: Path, deployed_fleet: Fleet, reach: Reach, method: str
 ) -> None:
