@@ -17,7 +17,6 @@ import psutil
 from harness.deploy.connections import connect
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
-from harness.records.study import grid_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, str(ROOT / "study.py")]
@@ -82,7 +81,7 @@ def reading_a_container(seconds: float) -> float | None:
 def judging(study: Path, times: int) -> float:
     """Seconds that the rules take on as many trials as asked for, read and judged again and again."""
     directory = StudyDirectory(study)
-    grid = grid_of(directory.read_json("study.json") or {})
+    grid = directory.need_study().grid
     trials = [where for where, record in directory.trials().items() if record.facts]
     began = time.perf_counter()
     for number in range(times):

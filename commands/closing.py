@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
+from harness.records.study import Checked
 from harness.study import measured, site
 from harness.study.setup import Setting
 from harness.summarise import instrument, objectives
@@ -40,8 +41,9 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
 
 def tell_instrument(console: Console, setting: Setting, gains: Sequence[Gain]) -> None:
     """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
-    study = setting.directory.read_json("study.json") or {}
+    study = setting.directory.need_study()
     passed, text = instrument.judge(gains)
-    here, name = site.site_of(study), setting.directory.path.name
-    site.keep(setting.directory.path.parent, site.Check(here, passed, text, study["created_at"], name))
+    name = setting.directory.path.name
+    check = Checked(site=site.site_of(study), passed=passed, text=text, measured_at=study.created_at, study=name)
+    site.keep(setting.directory.path.parent, check)
     console.say(f"instrument check: {instrument.with_verdict(text, passed)}")

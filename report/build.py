@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
 from harness.records.files import replace
-from harness.records.study import grid_of
 from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise import tables
@@ -20,12 +18,10 @@ from report.parts import anchor, anchor_of
 
 def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     """Read a study and make its view model; raises BadInput when there is none."""
-    said = study.read_json("study.json")
-    if said is None:
-        raise BadInput(f"{study.path}: there is no study.json; give a directory below results/")
+    said = study.need_study()
     records = study.trials(attempts=True)
     current = {where: record for where, record in records.items() if "-attempt" not in where}
-    summary = cells.summarise_records(grid_of(said), current, study.latencies)
+    summary = cells.summarise_records(said.grid, current, study.latencies)
     drawn = {anchor(cell.cell) for cell in figures.drawn(summary.cells)}
     trials = {where: _shown(study, where, record, anchor_of(where) in drawn) for where, record in records.items()}
     return model.build(said, summary, trials, study.path.name), summary

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from harness.records.study import StudyRecord
 from harness.summarise import instrument, noise
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind
@@ -16,7 +15,7 @@ MOST = 5
 WIDE, AIM = 0.10, 0.05  # half widths: from where on an interval is called wide, and what would be narrow
 
 
-def findings(summary: Summary, study: dict[str, Any]) -> list[str]:
+def findings(summary: Summary, study: StudyRecord) -> list[str]:
     """At most five findings, ordered by weight, each with what to do; `study` is study.json."""
     gains, cells = summary.gains, summary.cells
     imprecise = _imprecise(summary, study)
@@ -85,14 +84,13 @@ def _widest(gains: list[Gain]) -> Gain | None:
     return max(wide, key=lambda gain: (gain.ratio and gain.ratio.half_width) or 0, default=None)
 
 
-def _imprecise(summary: Summary, study: dict[str, Any]) -> list[str]:
+def _imprecise(summary: Summary, study: StudyRecord) -> list[str]:
     """Gains that stayed wider than asked for when the most blocks were measured (rule E16)."""
-    stopping = study.get("stopping") or {}
-    decision = stopping.get("decision") or {}
-    if not decision.get("imprecise"):
+    rule = study.stopping
+    if rule is None or rule.decision is None or not rule.decision.imprecise:
         return []
-    narrower = _narrower(summary, _widest(summary.gains), stopping.get("until") or AIM)
-    return [_told(f"imprecise: {decision['why']}", narrower)]
+    narrower = _narrower(summary, _widest(summary.gains), rule.until or AIM)
+    return [_told(f"imprecise: {rule.decision.why}", narrower)]
 
 
 def _wide(summary: Summary) -> list[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.grid.engines import ENGINES
+from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise import blocks, instrument, saturation, scalability
 from harness.summarise.summary import Summary
@@ -13,36 +12,36 @@ from report import format as text
 from report import place, validity
 
 
-def facts(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
+def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
     """What somebody needs to repeat it; what is not known is left out."""
-    environment = study.get("environment", {})
+    environment = study.where
     told = [
         ("Load", _load(summary)),
         (
             "Order",
-            f"{text.count(_blocks(trials), 'randomised complete block')}, seed {study['seed']}; "
+            f"{text.count(_blocks(trials), 'randomised complete block')}, seed {study.seed}; "
             f"gains are paired by block{_stopping(study)}",
         ),
         ("Engine", _engine(environment)),
-        ("Balancer", environment.get("nginx", "").replace("nginx version: ", "")),
-        ("Machine", "" if environment.get("hosts") else _machine(environment.get("machine", {}))),
-        ("Hosts", _hosts(environment.get("hosts", {}))),
+        ("Balancer", environment.nginx.replace("nginx version: ", "")),
+        ("Machine", "" if environment.hosts else _machine(environment.machine)),
+        ("Hosts", _hosts(environment.hosts)),
         ("Versions", _versions(environment)),
         ("Images", _images(environment)),
-        ("Kernel", _kernel(environment.get("kernel_settings", {}))),
+        ("Kernel", _kernel(environment.kernel_settings)),
         ("Lab", place.lab(study)),
         ("Search", "; ".join(saturation.sentences(summary.limits))),
         ("Scalability", _laws(summary)),
-        ("Program", environment.get("git", "")),
+        ("Program", environment.git),
         ("Time", _time(study, trials)),
     ]
     return [(name, said) for name, said in told if said]
 
 
-def evidence(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
+def evidence(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
     """What the whole study's figures rest on, beside the rules for each trial."""
     told = [
-        ("Ceiling:", _ceiling(study.get("ceiling"))),
+        ("Ceiling:", _ceiling(study.ceiling)),
         ("Noise floor:", _noise(summary, trials)),
         ("Machines’ own speed:", validity.speed_of(summary)),
         ("Instrument:", _instrument(study, summary)),
@@ -63,14 +62,13 @@ def _blocks(trials: dict[str, TrialData]) -> int:
     return max((data.record.repeat for data in trials.values()), default=0)
 
 
-def _stopping(study: dict[str, Any]) -> str:
+def _stopping(study: StudyRecord) -> str:
     """The rule that was settled before the first trial, and what came of it."""
-    rule = study.get("stopping") or {}
-    if rule.get("until") is None:
+    rule = study.stopping
+    if rule is None or rule.until is None:
         return ""
-    said = f"; from {rule['min']} to {rule['max']} blocks until every watched gain is within ±{rule['until']:.0%}"
-    decision = rule.get("decision") or {}
-    return said + (f": {decision['why']}" if decision.get("why") else "")
+    said = f"; from {rule.min} to {rule.max} blocks until every watched gain is within ±{rule.until:.0%}"
+    return said + (f": {rule.decision.why}" if rule.decision and rule.decision.why else "")
 
 
 def _load(summary: Summary) -> str:
@@ -83,24 +81,24 @@ def _load(summary: Summary) -> str:
     )
 
 
-def _engine(environment: dict[str, Any]) -> str:
+def _engine(environment: Environment) -> str:
     for kind in ENGINES:
-        if kind.name in environment:
-            return f"{kind.shown} {environment[kind.name]}; {kind.counts}".replace("'", "’")
+        if version := environment.version_of(kind.name):
+            return f"{kind.shown} {version}; {kind.counts}".replace("'", "’")
     return "an engine that this version does not know"
 
 
-def _hosts(hosts: dict[str, dict[str, Any]]) -> str:
+def _hosts(hosts: dict[str, Machine]) -> str:
     """Machines by what they are; equal ones are named together."""
     alike: dict[str, list[str]] = {}
     for name, machine in hosts.items():
-        alike.setdefault(f"{_machine(machine)}, Docker {machine['docker']}", []).append(name)
+        alike.setdefault(f"{_machine(machine)}, Docker {machine.docker}", []).append(name)
     return "; ".join(f"{', '.join(names)}: {what}" for what, names in alike.items())
 
 
-def _images(environment: dict[str, Any]) -> str:
+def _images(environment: Environment) -> str:
     """Each image once, with the beginning of the digest that ran."""
-    names, digests = environment.get("images", {}), environment.get("image_digests", {})
+    names, digests = environment.images, environment.image_digests
     told = {}
     for host, name in names.items():
         ran = digests.get(host) or [""]
@@ -108,30 +106,30 @@ def _images(environment: dict[str, Any]) -> str:
     return ", ".join(sorted(said for said in told.values() if said))
 
 
-def _machine(machine: dict[str, Any]) -> str:
-    if not machine:
+def _machine(machine: Machine | None) -> str:
+    if machine is None:
         return ""
-    cores = text.count(machine["cores"], "core")
-    return f"{machine['cpu']}, {cores}, {machine['memory_gb']} GB, {machine['system']} {machine['kernel']}"
+    cores = text.count(machine.cores, "core")
+    return f"{machine.cpu}, {cores}, {machine.memory_gb} GB, {machine.system} {machine.kernel}"
 
 
-def _versions(environment: dict[str, Any]) -> str:
-    if not environment:
+def _versions(environment: Environment) -> str:
+    if not environment.python:
         return ""
-    packages = [f"{name} {version}" for name, version in environment["packages"].items()]
-    return ", ".join([*packages, f"Docker {environment['docker']}", f"Python {environment['python']}"])
+    packages = [f"{name} {version}" for name, version in environment.packages.items()]
+    return ", ".join([*packages, f"Docker {environment.docker}", f"Python {environment.python}"])
 
 
-def _ceiling(found: dict[str, Any] | None) -> str:
+def _ceiling(found: Ceiling | None) -> str:
     if not found:
         return "the generator's ceiling was not measured"
-    if not found.get("per_s"):
-        return f"the generator's ceiling is not known: {found.get('why', '')}"
-    tries = found.get("tries") or []
+    if not found.per_s:
+        return f"the generator's ceiling is not known: {found.why}"
+    tries = found.tries
     best = f"the best of {', '.join(map(text.rate, tries))}; " if len(tries) > 1 else ""
     return (
-        f"generator and balancer alone reached {text.rate(found['per_s'])} requests per second "
-        f"({best}{found['users']} users without think time, {text.moment(found['measured_at'])})"
+        f"generator and balancer alone reached {text.rate(found.per_s)} requests per second "
+        f"({best}{found.users} users without think time, {text.moment(found.measured_at)})"
     )
 
 
@@ -199,29 +197,29 @@ def _shapes(summary: Summary) -> list[str]:
     return told
 
 
-def _instrument(study: dict[str, Any], summary: Summary) -> str:
+def _instrument(study: StudyRecord, summary: Summary) -> str:
     own = instrument.told(summary.grid, summary.cells, summary.gains)
     if own:
         return f"this study is the check of this site: {own}"
-    found = study.get("instrument")
+    found = study.instrument
     if not found:
         return "no instrument check of this site is known; grids/calibration.yaml makes one"
-    said = instrument.with_verdict(found["text"], found["passed"])
-    return f"last check of this site, {text.moment(found['measured_at'])} ({found['study']}): {said}"
+    said = instrument.with_verdict(found.text, found.passed)
+    return f"last check of this site, {text.moment(found.measured_at)} ({found.study}): {said}"
 
 
-def _time(study: dict[str, Any], trials: dict[str, TrialData]) -> str:
-    if not study["runs"]:
+def _time(study: StudyRecord, trials: dict[str, TrialData]) -> str:
+    if not study.runs:
         return ""
-    took = text.duration(sum(run["duration_s"] for run in study["runs"]))
+    took = text.duration(sum(run.duration_s for run in study.runs))
     between = sorted(d.record.overhead_s for d in trials.values() if d.record.overhead_s is not None)
     median = f"; between two loads {between[len(between) // 2]:.1f} s (median)" if between else ""
-    return f"{took} in {text.count(len(study['runs']), 'run')}{median}{_cost(study)}{_moved(study)}"
+    return f"{took} in {text.count(len(study.runs), 'run')}{median}{_cost(study)}{_moved(study)}"
 
 
-def _moved(study: dict[str, Any]) -> str:
+def _moved(study: StudyRecord) -> str:
     """Whose addresses changed between runs; empty for nobody's."""
-    found = [host for run in study["runs"] for host in run.get("moved", [])]
+    found = [host for run in study.runs for host in run.moved]
     return (
         f"; hosts with other addresses than in the run before, perhaps other machines: {', '.join(found)}"
         if found
@@ -229,13 +227,13 @@ def _moved(study: dict[str, Any]) -> str:
     )
 
 
-def _cost(study: dict[str, Any]) -> str:
+def _cost(study: StudyRecord) -> str:
     """What rented hosts cost for so long, by the inventory's prices; empty where one has none."""
-    prices = [host.get("usd_per_hour") for host in study.get("rented", {}).values()]
-    if study.get("kind") != "hosts" or not prices or None in prices:
+    prices = [host.usd_per_hour for host in study.rented.values() if host.usd_per_hour is not None]
+    if study.kind != "hosts" or not prices or len(prices) < len(study.rented):
         return ""
-    hours = sum(run["duration_s"] for run in study["runs"]) / 3600
-    return f"; {sum(float(str(price)) for price in prices) * hours:.2f} USD by the inventory’s prices"
+    hours = sum(run.duration_s for run in study.runs) / 3600
+    return f"; {sum(prices) * hours:.2f} USD by the inventory’s prices"
 
 
 def notes(summary: Summary) -> list[str]:

@@ -6,11 +6,10 @@ One model feeds the HTML and the PDF; templates do no arithmetic.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
-from harness.records.study import written_grid
+from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise import effects
 from harness.summarise.summary import Summary
@@ -55,27 +54,27 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
-def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData], folder: str) -> Report:
+def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], folder: str) -> Report:
     """Make the view model of a study, complete or not.
 
     `study` is study.json, `trials` maps "<cell>/r<k>" to what was recorded.
     """
     grid, cells, gains = summary.grid, summary.cells, answer.in_order(summary.gains)
-    planned, done = len(study["plan"]), sum(1 for where in study["plan"] if where in trials)
+    planned, done = len(study.plan), sum(1 for where in study.plan if where in trials)
     # Probes of a search and sentinels stand in the table of all trials only.
     counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
     state = "complete" if done >= planned else f"{done} of {planned} trials measured so far"
     beside = None if grid.instrument_check else article.table(gains, cells)
     return Report(
-        title=study["name"],
+        title=study.name,
         hash=folder.rsplit("-", 1)[-1],
-        created=text.moment(study["created_at"]),
+        created=text.moment(study.created_at),
         state=state,
         progress=progress.told(study, trials) if done < planned else [],
         answer=answer.answer(summary),
         where=place.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
-        headline=figures.headline(cells, counted, (study.get("ceiling") or {}).get("per_s")),
+        headline=figures.headline(cells, counted, study.ceiling.per_s if study.ceiling else None),
         gains=sections.gain_table(gains, cells),
         gains_first=sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
         gain_plot=figures.gain_plot(gains),
@@ -91,10 +90,10 @@ def build(study: dict[str, Any], summary: Summary, trials: dict[str, TrialData],
         effects=sections.effect_table(effects.effects(grid, cells)),
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
-        thresholds=sections.threshold_table(written_grid(study).evidence),
+        thresholds=sections.threshold_table(study.written_grid.evidence),
         grid=yaml.safe_dump(
-            study["configuration"]["grid"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+            study.configuration.grid, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
         ),
-        nginx=study.get("environment", {}).get("nginx_configuration", "").strip(),
+        nginx=study.where.nginx_configuration.strip(),
         notes=method.notes(summary),
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from harness.grid.thresholds import Thresholds, overridden
+from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
@@ -124,7 +123,7 @@ def effect_table(found: list[Effect]) -> Table | None:
     return Table(columns, rows, (3, 4, 5))
 
 
-def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
+def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
     """Every trial that was attempted."""
     columns = [
         "trial",
@@ -139,8 +138,8 @@ def trial_table(study: dict[str, Any], trials: dict[str, TrialData]) -> Table:
         "what was noticed",
     ]
     rows = []
-    known = [where for where in study["plan"] if where in trials]
-    planned = set(study["plan"])
+    known = [where for where in study.plan if where in trials]
+    planned = set(study.plan)
     shown = [*known, *(where for where in trials if where not in planned)]
     for where in shown:
         record = trials[where].record

@@ -13,6 +13,7 @@ from harness.judge.observation import Observation
 from harness.plan import order as plan
 from harness.records.directory import StudyDirectory
 from harness.records.series import BalancerSample, HostSample, Sample
+from harness.records.study import Configuration, StudyRecord
 from harness.records.trial import BalancerCounters, TrialData, TrialRecord
 from harness.study import measured
 from harness.study.identity import identify
@@ -124,23 +125,21 @@ def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | N
             rows = samples(round(tps), vusers, think_s=0.1) if tps else []
             directory.write_trial(where, TrialData(said, rows, [], []))
             plan.append(where)
-    directory.write_json(
-        "study.json",
-        {
-            "format": 1,
-            "name": "study",
-            "created_at": "2026-01-01T00:00:00+00:00",
-            "configuration": {"format": 1, "grid": configuration, "hosts": {}},
-            "plan": plan,
-            "seed": 2024,
-            "kind": "lab",
-            "environment": {},
-            "slow_motion": None,
-            "shares": None,
-            "runs": [],
-        },
-    )
+    made = study_record(configuration={"grid": configuration}, plan=plan)
+    directory.write_study(made)
     return directory
+
+
+def study_record(**more: Any) -> StudyRecord:
+    """study.json of a study in a lab; keyword arguments replace keys of it."""
+    base: dict[str, Any] = {
+        "name": "study",
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "configuration": {"grid": grid().model_dump(mode="json", by_alias=True)},
+        "seed": 2024,
+    }
+    runs = [{"started_at": base["created_at"], **run} for run in more.pop("runs", [])]
+    return StudyRecord.model_validate({**base, "runs": runs, **more})
 
 
 def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int, **more: Any) -> TrialData:
@@ -201,7 +200,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
     """A study of 2 topologies with 3 repeats, recorded in its order with digests and tables: `check` passes it."""
     factors = {"servers": [1, 2], "vusers": [2000]}
     written = grid(factors=factors, repeats=3, **more)
-    configuration = {"format": 1, "grid": written.model_dump(mode="json", by_alias=True), "hosts": {}}
+    configuration = Configuration(grid=written.model_dump(mode="json", by_alias=True))
     directory = StudyDirectory(directory.path.with_name(f"study-{identify(written, configuration)}"))
     planned = [trial for block in (1, 2, 3) for trial in plan.order(expand(written), block, written.seed)]
     digests = {}
@@ -211,25 +210,15 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
             trial.path, trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, factors=factors)
         )
         digests[trial.path] = directory.digest_of(trial.path)
-    directory.write_json(
-        "study.json",
-        {
-            "format": 1,
-            "name": "study",
-            "created_at": "2026-01-01T00:00:00+00:00",
-            "configuration": configuration,
-            "plan": [trial.path for trial in planned],
-            "digests": digests,
-            "seed": written.seed,
-            "kind": "lab",
-            "environment": {},
-            "slow_motion": None,
-            "shares": None,
-            "ceiling": {"per_s": 1800.0, "users": 64, "measured_at": "2026-01-01T00:00:00+00:00", "why": ""},
-            "stopping": {"min": 3, "max": 3, "until": None, "decision": None},
-            "runs": [],
-        },
+    made = study_record(
+        configuration=configuration,
+        plan=[trial.path for trial in planned],
+        digests=digests,
+        seed=written.seed,
+        ceiling={"per_s": 1800.0, "users": 64, "measured_at": "2026-01-01T00:00:00+00:00"},
+        stopping={"min": 3, "max": 3},
     )
+    directory.write_study(made)
     from harness.records import frames  # pandas: half a second for every file of tests
 
     summary = measured.from_directory(directory)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
+from harness.records.study import Rented
 
 LEASE_S = 3600.0  # how long a machine stays after the study was last heard of
 EVERY_S = 600.0
 
 
-def rented(inventory: Inventory) -> dict[str, dict[str, Any]]:
-    """Type and price (USD an hour) of each host whose inventory tells them.
+def rented(inventory: Inventory) -> dict[str, Rented]:
+    """Type and price of each host, as far as the inventory tells them.
 
     They stand beside the configuration and not in it: a price that changed makes no other study.
     """
-    told = {}
+    found = {}
     for host in inventory.hosts:
-        said = {name: host.variables.get(f"study_{name}") for name in ("instance_type", "usd_per_hour")}
-        told[host.name] = {name: value for name, value in said.items() if value is not None}
-    return told
+        kind, price = (host.variables.get(f"study_{name}") for name in ("instance_type", "usd_per_hour"))
+        found[host.name] = Rented(instance_type=kind or None, usd_per_hour=None if price in (None, "") else price)
+    return found
 
 
 class Lease:

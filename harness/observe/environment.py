@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import docker.errors
 import psutil
@@ -15,6 +14,7 @@ import psutil
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
 from harness.observe.containers import Probes
+from harness.records.study import Environment, Machine
 
 SETTINGS = (
     "net/core/somaxconn",
@@ -26,39 +26,37 @@ SETTINGS = (
 TOLD = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
-def environment(
-    root: Path, inventory: Inventory, probes: Probes, reach: Reach, engine: dict[str, str]
-) -> dict[str, Any]:
+def environment(root: Path, inventory: Inventory, probes: Probes, reach: Reach, engine: dict[str, str]) -> Environment:
     """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret.
 
     `machine` is the one this runs on; `hosts` are the machines of the inventory, where they are others;
     `engine` is the traffic engine's name with its version.
     """
     states = probes.states()
-    return {
-        "machine": {
-            "cpu": cpu_model(),
-            "cores": os.cpu_count(),
-            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-            "kernel": platform.release(),
-            "system": platform.system(),
-        },
-        "hosts": {name: machine(reach, tunnel.host) for name, tunnel in reach.tunnels.items()},
-        "docker": reach.docker(inventory.servers[0]).version().get("Version", ""),
-        "python": platform.python_version(),
-        "packages": {name: version for name in TOLD if (version := _version(name))},
-        "nginx": probes.run_in(inventory.balancer, ["nginx", "-v"]).strip(),
-        "nginx_configuration": probes.run_in(
+    return Environment(
+        machine=Machine(
+            cpu=cpu_model(),
+            cores=os.cpu_count() or 0,
+            memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
+            kernel=platform.release(),
+            system=platform.system(),
+        ),
+        hosts={name: machine(reach, tunnel.host) for name, tunnel in reach.tunnels.items()},
+        docker=str(reach.docker(inventory.servers[0]).version().get("Version", "")),
+        python=platform.python_version(),
+        packages={name: version for name in TOLD if (version := _version(name))},
+        nginx=probes.run_in(inventory.balancer, ["nginx", "-v"]).strip(),
+        nginx_configuration=probes.run_in(
             inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]
         ),
-        "kernel_settings": {
+        kernel_settings={
             host.name: kernel_settings(probes, host) for host in (inventory.balancer, inventory.servers[0])
         },
+        images={name: state.image for name, state in states.items()},
+        image_digests={host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
+        git=git_state(root),
         **engine,
-        "images": {name: state.image for name, state in states.items()},
-        "image_digests": {host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
-        "git": git_state(root),
-    }
+    )
 
 
 def kernel_settings(probes: Probes, host: Host) -> dict[str, str]:
@@ -69,18 +67,18 @@ def kernel_settings(probes: Probes, host: Host) -> dict[str, str]:
     return {name.replace("/", "."): " ".join(value.split()) for name, value in told.items() if value}
 
 
-def machine(reach: Reach, host: Host) -> dict[str, Any]:
+def machine(reach: Reach, host: Host) -> Machine:
     """What a host is, by its own engine and kernel."""
     said = reach.docker(host).info()
     lines = reach.run(host, ["cat", "/proc/cpuinfo"]).splitlines()
-    return {
-        "cpu": model_name(lines),
-        "cores": said.get("NCPU"),
-        "memory_gb": round(said.get("MemTotal", 0) / 1e9, 1),
-        "kernel": said.get("KernelVersion", ""),
-        "system": said.get("OperatingSystem", ""),
-        "docker": said.get("ServerVersion", ""),
-    }
+    return Machine(
+        cpu=model_name(lines),
+        cores=said.get("NCPU") or 0,
+        memory_gb=round(said.get("MemTotal", 0) / 1e9, 1),
+        kernel=said.get("KernelVersion", ""),
+        system=said.get("OperatingSystem", ""),
+        docker=said.get("ServerVersion", ""),
+    )
 
 
 def digests(reach: Reach, host: Host, image: str) -> list[str]:

@@ -8,7 +8,6 @@ what is recorded, so an interrupted study goes on as it would have.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.grid.amount import Repeats
@@ -16,21 +15,13 @@ from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.plan import order
 from harness.plan.order import PlannedTrial
+from harness.records.study import Decision
 from harness.records.trial import TrialRecord
 from harness.summarise import saturation
 from harness.words import percent
 
 if TYPE_CHECKING:
     from harness.summarise.gains import Gain
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Whether another block is needed, and why in words; `imprecise` names gains that stayed too wide."""
-
-    go_on: bool
-    why: str
-    imprecise: tuple[str, ...] = ()
 
 
 def watched(gains: Sequence[Gain]) -> list[Gain]:
@@ -44,16 +35,16 @@ def decide(rule: Repeats, target: float, blocks: int, gains: Sequence[Gain]) -> 
     The rule looks at how wide the intervals are, never at where they lie.
     """
     if rule.fixed:
-        return Decision(False, f"the {blocks} blocks that were asked for are measured")
+        return Decision(go_on=False, why=f"the {blocks} blocks that were asked for are measured")
     halves = [(gain, gain.ratio.half_width if gain.ratio else None) for gain in watched(gains)]
     wide = [gain for gain, half in halves if half is None or half > target]
     names = tuple(f"{gain.from_servers} → {gain.to_servers} at {gain.load}" for gain in wide)
     if not wide:
-        return Decision(False, f"every watched gain is within ±{percent(target)} after {blocks} blocks")
+        return Decision(go_on=False, why=f"every watched gain is within ±{percent(target)} after {blocks} blocks")
     if blocks >= rule.max:
         why = f"{blocks} blocks, the most that were asked for, leave imprecise: {', '.join(names)}"
-        return Decision(False, why, names)
-    return Decision(True, f"not yet within ±{percent(target)}: {', '.join(names)}")
+        return Decision(go_on=False, why=why, imprecise=names)
+    return Decision(go_on=True, why=f"not yet within ±{percent(target)}: {', '.join(names)}")
 
 
 def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[list[PlannedTrial], Decision | None]:

@@ -15,7 +15,10 @@ from typing import Any
 from harness.errors import BadInput, CannotRun
 from harness.records.files import read_csv, replace, sync, write_csv, write_synced
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
+from harness.records.study import StudyRecord, read_study
 from harness.records.trial import FORMAT, TrialData, TrialRecord, read_record
+
+STUDY = "study.json"
 
 
 class StudyDirectory:
@@ -50,6 +53,22 @@ class StudyDirectory:
     def read_json(self, name: str) -> dict[str, Any] | None:
         """A JSON object; None when it is missing, BadInput when it is damaged or from a newer version."""
         return _read_json(self.path / name)
+
+    def study(self) -> StudyRecord | None:
+        """study.json; None when it is missing, BadInput when it is damaged."""
+        said = self.read_json(STUDY)
+        return None if said is None else read_study(self.path / STUDY, said)
+
+    def need_study(self) -> StudyRecord:
+        """The same; BadInput when it is missing, too."""
+        found = self.study()
+        if found is None:
+            raise BadInput(f"{self.path}: there is no {STUDY}; give a directory below results/")
+        return found
+
+    def write_study(self, study: StudyRecord) -> None:
+        """Replace study.json whole."""
+        self.write_json(STUDY, study.model_dump(mode="json"))
 
     def write_trial(self, where: str, data: TrialData) -> None:
         """Record a trial: written aside, synced, renamed. An earlier attempt is kept beside it."""

@@ -23,7 +23,6 @@ from harness.grid.schema import Grid
 from harness.records import columns
 from harness.records.columns import Kinds
 from harness.records.directory import StudyDirectory
-from harness.records.study import grid_of
 from harness.records.trial import TrialRecord
 
 Studies = StudyDirectory | Sequence[StudyDirectory]
@@ -113,10 +112,7 @@ def _names(studies: Sequence[StudyDirectory]) -> list[str]:
 
 
 def _grid(study: StudyDirectory) -> Grid:
-    said = study.read_json("study.json")
-    if said is None:
-        raise BadInput(f"{study.path}: there is no study.json; give a directory below results/")
-    return grid_of(said)
+    return study.need_study().grid
 
 
 def _frame(values: Mapping[str, Iterable[object]], kinds: Kinds) -> pd.DataFrame:

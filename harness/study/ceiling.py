@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import tarfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import docker.errors
@@ -14,6 +14,7 @@ import requests
 
 from harness.errors import TrialFailed
 from harness.judge import seconds
+from harness.records.study import Ceiling
 from harness.study.bench import Bench
 from harness.traffic.play import load_spec, play
 
@@ -24,20 +25,6 @@ UNTIL_S = 8.0
 FOLDER = "/var/lib/balancer"
 TRIES = 3
 TRIAL = "ceiling"  # the balancer answers requests of this trial by itself
-
-
-@dataclass(frozen=True)
-class Ceiling:
-    """Requests per second that generator and balancer reach alone; None where they cannot be told, with `why`.
-
-    `tries` are the rates of all attempts, of which the largest counts.
-    """
-
-    per_s: float | None
-    users: int
-    measured_at: str
-    why: str = ""
-    tries: tuple[float, ...] = ()
 
 
 def measure(bench: Bench, enough_per_s: float) -> Ceiling:
@@ -52,7 +39,8 @@ def measure(bench: Bench, enough_per_s: float) -> Ceiling:
     while len(found) < TRIES and (not found or (found[-1].per_s or math.inf) < enough_per_s):
         found.append(_try(bench))
     best = max(found, key=lambda one: one.per_s or 0.0)
-    return replace(best, tries=tuple(one.per_s for one in found if one.per_s is not None))
+    tries = tuple(one.per_s for one in found if one.per_s is not None)
+    return best.model_copy(update={"tries": tries})
 
 
 def _try(bench: Bench) -> Ceiling:
@@ -71,8 +59,9 @@ def _try(bench: Bench) -> Ceiling:
     at = began.isoformat(timespec="seconds")
     if not rate:
         kinds = ", ".join(f"{count} {kind}" for kind, count in result.errors.items())
-        return Ceiling(None, USERS, at, f"the balancer's own answers were not what the request expects ({kinds})")
-    return Ceiling(round(rate, 1), USERS, at)
+        why = f"the balancer's own answers were not what the request expects ({kinds})"
+        return Ceiling(users=USERS, measured_at=at, why=why)
+    return Ceiling(per_s=round(rate, 1), users=USERS, measured_at=at)
 
 
 def _place_answer(bench: Bench) -> None:

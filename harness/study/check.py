@@ -19,7 +19,7 @@ from harness.plan import stopping
 from harness.records.directory import StudyDirectory, digest
 from harness.records.findings import Kind
 from harness.records.part import as_json
-from harness.records.study import grid_of, written_grid
+from harness.records.study import StudyRecord
 from harness.records.trial import Figures, TrialData, TrialRecord
 from harness.study.identity import identify
 from harness.summarise import saturation, tables
@@ -38,10 +38,8 @@ class Line:
 
 def check(directory: StudyDirectory) -> list[Line]:
     """Every comparison, in the order of the rules; raises BadInput when there is no study at all."""
-    study = directory.read_json("study.json")
-    if study is None:
-        raise BadInput(f"{directory.path}: there is no study.json; give a directory below results/")
-    grid = grid_of(study)
+    study = directory.need_study()
+    grid = study.grid
     trials: dict[str, TrialData] = {}
     lines: list[Line] = [*_identity(directory, study, grid)]
     unreadable = []
@@ -78,18 +76,18 @@ def _line(rule: str, wrong: list[str], good: str, file: str) -> Line:
     return Line(False, rule, wrong[0] + more, file)
 
 
-def _identity(directory: StudyDirectory, study: dict[str, Any], grid: Grid) -> Iterator[Line]:
+def _identity(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iterator[Line]:
     """Is this the study it says it is, and are its trials those it recorded, each where it belongs?"""
     named = directory.path.name.rpartition("-")[2]
-    hashed = identify(written_grid(study), study["configuration"])
-    with_defaults = digest(study["configuration"])[:8]  # as studies were named before keys could be added
+    hashed = identify(study.written_grid, study.configuration)
+    with_defaults = digest(study.configuration.model_dump(mode="json"))[:8]  # as earlier versions named studies
     wrong = (
         []
         if named in (hashed, with_defaults)
         else [f"the configuration's hash is {hashed}, the directory says {named}"]
     )
     yield _line("grid", wrong, "grid and role variables are those the study began with", "study.json")
-    kept: dict[str, str] = study.get("digests") or {}
+    kept = study.digests
     there = directory.trials()
     wrong = [f"{where} is recorded but not there" for where in kept if where not in there]
     wrong += [f"{where} is there but was never recorded" for where in there if where not in kept]
@@ -107,7 +105,7 @@ def _identity(directory: StudyDirectory, study: dict[str, Any], grid: Grid) -> I
         slug, _, name = where.partition("/")
         if cells.get(slug) != record.cell or name != f"r{record.repeat}{'-sentinel' if record.sentinel else ''}":
             wrong.append(f"{where} holds repeat {record.repeat} of {record.cell}")
-    planned = study.get("plan", [])
+    planned = study.plan
     wrong += [f"{where} is not in the plan" for where in there if where not in planned]
     positions = [planned.index(where) + 1 for where in there if where in planned]
     if sorted(r.block_position for w, r in there.items() if w in planned) != sorted(positions):
@@ -210,15 +208,15 @@ def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
         yield _line(rule, wrong, f"{len(said) - 1} rows follow from the trials", name)
 
 
-def _stopping(study: Mapping[str, Any], grid: Grid, records: Mapping[str, TrialRecord]) -> Iterator[Line]:
+def _stopping(study: StudyRecord, grid: Grid, records: Mapping[str, TrialRecord]) -> Iterator[Line]:
     """E16: the plan and the decision to stop follow from the trials and the rule."""
-    planned, decision = stopping.trials(grid, study["kind"], records)
+    planned, decision = stopping.trials(grid, study.kind, records)
     wrong = []
-    if [trial.path for trial in planned] != study.get("plan"):
+    if tuple(trial.path for trial in planned) != study.plan:
         wrong.append("the order of the trials does not follow from seed, rule and what was measured")
-    said = (study.get("stopping") or {}).get("decision")
-    if said and decision and _plain(said) != _plain(asdict(decision)):
-        wrong.append(f"stopped because {said.get('why')!r}, the trials give {decision.why!r}")
+    kept = study.stopping.decision if study.stopping else None
+    if kept and decision and kept != decision:
+        wrong.append(f"stopped because {kept.why!r}, the trials give {decision.why!r}")
     yield _line("E16", wrong, "order and stopping follow from the seed and the rule", "study.json")
 
 

@@ -7,15 +7,15 @@ before any figure, and what cannot be told is said.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from harness.errors import BadInput
 from harness.grid.engines import BY_NAME, ENGINES
 from harness.records.directory import StudyDirectory
+from harness.records.study import Environment, StudyRecord
 from harness.study import identity
 from harness.study.measured import from_directory
 from harness.summarise import intervals
@@ -65,31 +65,28 @@ class Study:
     """A study as it is compared."""
 
     name: str
-    said: dict[str, Any]
+    said: StudyRecord
     summary: Summary
 
 
 def load(directory: StudyDirectory) -> Study:
     """Read a study; raises BadInput when there is none."""
-    said = directory.read_json("study.json")
-    if said is None:
-        raise BadInput(f"{directory.path}: there is no study.json; give a directory below results/")
-    return Study(directory.path.name, said, from_directory(directory))
+    return Study(directory.path.name, directory.need_study(), from_directory(directory))
 
 
 def compare(first: Study, later: Study) -> Comparison:
     """Everything that can be said of two studies."""
-    reasons, unknown = _environment(first.said.get("environment", {}), later.said.get("environment", {}))
-    if first.said.get("kind") != later.said.get("kind"):
-        reasons.append(f"kind of hosts: {first.said.get('kind')} → {later.said.get('kind')}")
+    reasons, unknown = _environment(first.said.where, later.said.where)
+    if first.said.kind != later.said.kind:
+        reasons.append(f"kind of hosts: {first.said.kind} → {later.said.kind}")
     differences = []
-    for line in identity.differences(first.said["configuration"], later.said["configuration"]):
+    for line in identity.differences(first.said.configuration, later.said.configuration):
         what = line.partition(": ")[0]
         if what.startswith(("grid.load", "grid.request", "grid.engine", "grid.evidence")):
             reasons.append(line.removeprefix("grid."))
         elif not what.startswith(("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")):
             differences.append(line.removeprefix("grid."))
-    speeds = [float((study.said.get("slow_motion") or {}).get("factor", 1)) for study in (first, later)]
+    speeds = [study.said.factor for study in (first, later)]
     if speeds[0] != speeds[1]:
         reasons.append(f"slow motion: {speeds[0]:g} → {speeds[1]:g} times slower, so their rates say nothing together")
     before = {tuple(cell.cell.items()): cell for cell in first.summary.cells}
@@ -102,7 +99,7 @@ def compare(first: Study, later: Study) -> Comparison:
     return Comparison(first.name, later.name, reasons, differences, unknown, ratios, only)
 
 
-def _environment(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def _environment(old: Environment, new: Environment) -> tuple[list[str], list[str]]:
     """What weighs and differs; and what is not known of both."""
     reasons: list[str] = []
     unknown: list[str] = []
@@ -120,15 +117,16 @@ def _environment(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[s
     return reasons, unknown
 
 
-def _grouped(environment: Mapping[str, Any]) -> dict[str, Any]:
-    machine = environment.get("machine", {}) if not environment.get("hosts") else {}
-    hosts = {name: (m.get("cpu"), m.get("cores"), m.get("kernel")) for name, m in environment.get("hosts", {}).items()}
-    images = environment.get("image_digests", {})
+def _grouped(environment: Environment) -> dict[str, Any]:
+    machine = None if environment.hosts else environment.machine
+    hosts = {name: (m.cpu, m.cores, m.kernel) for name, m in environment.hosts.items()}
     return {
-        **{f"machine.{key}": machine.get(key) for key in ("cpu", "cores", "kernel")},
+        **{f"machine.{key}": getattr(machine, key, None) for key in ("cpu", "cores", "kernel")},
         "hosts": hosts,
-        "image_digests": sorted({ran[0][:19] for ran in images.values() if ran}),
-        **{key: environment.get(key) for key in ("docker", "nginx", *BY_NAME)},
+        "image_digests": sorted({ran[0][:19] for ran in environment.image_digests.values() if ran}),
+        "docker": environment.docker,
+        "nginx": environment.nginx,
+        **{name: environment.version_of(name) for name in BY_NAME},
     }
 
 

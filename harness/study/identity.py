@@ -9,10 +9,10 @@ from harness.deploy.inventory import Inventory
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory, digest
-from harness.records.trial import FORMAT
+from harness.records.study import Configuration
 
 
-def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:
+def effective(grid: Grid, inventory: Inventory) -> Configuration:
     """Grid, role variables and the hosts that take part.
 
     Images are among the variables: the tag of one that is built here is the hash of everything that
@@ -20,22 +20,21 @@ def effective(grid: Grid, inventory: Inventory) -> dict[str, Any]:
     """
     most = max(cell.servers for cell in expand(grid))
     taking_part = [inventory.balancer, *inventory.servers[:most], *inventory.generators]
-    return {
-        "format": FORMAT,
-        "grid": grid.model_dump(mode="json", by_alias=True),
-        "hosts": {host.name: {"group": host.group, **host.configuration} for host in taking_part},
-    }
+    return Configuration(
+        grid=grid.model_dump(mode="json", by_alias=True),
+        hosts={host.name: {"group": host.group, **host.configuration} for host in taking_part},
+    )
 
 
-def directory_for(results: Path, grid: Grid, configuration: dict[str, Any]) -> StudyDirectory:
+def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:
     """results/<name>-<hash>/"""
     return StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
 
 
-def identify(grid: Grid, configuration: dict[str, Any]) -> str:
+def identify(grid: Grid, configuration: Configuration) -> str:
     """Eight hex digits. Of the grid only what is no default counts: a key that a later version adds changes nothing."""
     own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return digest({**configuration, "grid": own})[:8]
+    return digest({**configuration.model_dump(mode="json"), "grid": own})[:8]
 
 
 def flat(data: Any, prefix: str = "") -> dict[str, Any]:
@@ -48,9 +47,9 @@ def flat(data: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def differences(before: Configuration, after: Configuration) -> list[str]:
     """What changed, one line each."""
-    old, new = flat(before), flat(after)
+    old, new = flat(before.model_dump(mode="json")), flat(after.model_dump(mode="json"))
     absent = "nothing"
     return [
         f"{key}: {old.get(key, absent)} → {new.get(key, absent)}"
@@ -59,11 +58,10 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     ]
 
 
-def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, dict[str, Any]] | None:
+def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, Configuration] | None:
     """The newest other study of the same name with its configuration; None without one."""
     others = [file for file in results.glob(f"{grid.name}-*/study.json") if file.parent != mine.path]
     if not others:
         return None
     newest = StudyDirectory(max(others, key=lambda file: file.stat().st_mtime).parent)
-    before = (newest.read_json("study.json") or {}).get("configuration", {})
-    return newest, before
+    return newest, newest.need_study().configuration

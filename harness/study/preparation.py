@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
 from harness.observe import containers
 from harness.observe import environment as provenance
+from harness.records.study import Environment, Machine, StudyRecord
 from harness.study import ceiling, site, slow_motion
 from harness.study.bench import Bench
 from harness.study.events import Doing, Listener, Said, Step
@@ -25,7 +26,7 @@ from harness.traffic import play, registry
 class Preparation:
     """Prepares a study. `setting` is the study's, in slow motion once that was chosen.
 
-    `record` is study.json: what was found is written into it, and nothing of it unless all went well.
+    `record` is study.json, with all that was found once `run` went well.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Preparation:
         root: Path,
         setting: Setting,
         deployment: Deployment,
-        record: dict[str, Any],
+        record: StudyRecord,
         listener: Listener,
         cancelled: Callable[[], bool],
     ) -> None:
@@ -41,7 +42,7 @@ class Preparation:
         self._root = root
         self._inventory = setting.inventory
         self._deployment = deployment
-        self._record = record
+        self.record = record
         self._tell = listener
         self._cancelled = cancelled
 
@@ -57,32 +58,29 @@ class Preparation:
         engine = registry.connect(self.setting.grid, self._inventory, reach)
         bench = Bench(self.setting.grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
         play.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
-        if self.setting.lab is not None and not self._record.get("slow_motion"):
+        if self.setting.lab is not None and self.record.slow_motion is None:
             bench = self._choose_speed(bench, found)
-        if self.setting.grid.evidence.ceiling and not self._record.get("ceiling"):
+        if self.setting.grid.evidence.ceiling and self.record.ceiling is None:
             self._measure_ceiling(bench, found)
         if self.setting.lab is not None and not self.setting.lab.paced:
             caps = {name: state.cpus for name, state in reader.states().items()}
             lab.check_caps(caps, os.cpu_count() or 1)
-        if not self._record["environment"]:
-            self._record["environment"] = provenance.environment(
-                self._root, self._inventory, reader, reach, engine.version()
-            )
-        if "instrument" not in self._record and not self.setting.grid.instrument_check:
-            here = site.site_of(self._record)
-            self._record["instrument"] = site.last(self.setting.directory.path.parent, here)
-        self._warn_of_limits(reader)
-        self._record |= found
-        bench.ceiling_per_s = (self._record.get("ceiling") or {}).get("per_s")
-        hosts = self._record["environment"].get("hosts", {})
-        bench.cpu_models = {name: str(machine.get("cpu", "")) for name, machine in hosts.items()}
+        if self.record.environment is None:
+            found["environment"] = provenance.environment(self._root, self._inventory, reader, reach, engine.version())
+        record = self.record.model_copy(update=found)
+        if not record.digests and not self.setting.grid.instrument_check:
+            last = site.last(self.setting.directory.path.parent, site.site_of(record))
+            record = record.model_copy(update={"instrument": last})
+        self._warn_of_limits(reader, record.where)
+        self.record = record
+        bench.ceiling_per_s = record.ceiling.per_s if record.ceiling else None
+        bench.cpu_models = {name: machine.cpu for name, machine in record.where.hosts.items()}
         return bench
 
-    def _warn_of_limits(self, reader: containers.Probes) -> None:
+    def _warn_of_limits(self, reader: containers.Probes, environment: Environment) -> None:
         """Say what the most users will not fit into; some studies want just that, so it is no refusal."""
-        environment = self._record["environment"]
-        cores = int(environment["hosts"].get(self._inventory.balancer.name, environment["machine"])["cores"])
-        connections = host_limits.connections_of(environment["nginx_configuration"], cores)
+        machine = environment.hosts.get(self._inventory.balancer.name, environment.machine or Machine())
+        connections = host_limits.connections_of(environment.nginx_configuration, machine.cores)
         host = host_limits.parse(reader.run_in(self._inventory.generator, host_limits.COMMAND))
         most = max(planned.cell.vusers for planned in self.setting.planned)
         for sentence in host_limits.warnings(most, len(self._inventory.generators), connections, host):
@@ -92,7 +90,7 @@ class Preparation:
         """Share out this machine's cores where its servers are not held to a rate."""
         if self.setting.lab is None or self.setting.lab.paced:
             return
-        cores = self._record.get("shares") or lab.shares(self.setting.grid, self._inventory, os.cpu_count() or 1)
+        cores = self.record.shares or lab.shares(self.setting.grid, self._inventory, os.cpu_count() or 1)
         for name, cpus in cores.items():
             self._deployment.set(name, cpus)
         self._deployment.set("lab_server_capacity", "")
@@ -102,10 +100,10 @@ class Preparation:
         """Find the speed that this machine can play where none is settled; what works with the new speed."""
         began = time.monotonic()
         if self.setting.slow_motion is not None:
-            found["slow_motion"] = asdict(slow_motion.asked_for(self.setting.slow_motion))
+            found["slow_motion"] = slow_motion.asked_for(self.setting.slow_motion)
             return bench
         chosen = slow_motion.measure(bench, self.setting.most_asked_per_s)
-        found["slow_motion"] = asdict(chosen)
+        found["slow_motion"] = chosen
         self.setting = self.setting.played(chosen.factor)
         self._deployment.play(chosen.factor)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
@@ -118,7 +116,7 @@ class Preparation:
         began = time.monotonic()
         self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
         found = ceiling.measure(bench, self.setting.most_asked_per_s / self.setting.grid.evidence.ceiling_note)
-        prepared["ceiling"] = asdict(found)
+        prepared["ceiling"] = found
         told = f"{found.per_s:.0f}/s" if found.per_s else f"not known: {found.why}"
         self._tell(Step(f"generator and balancer alone: {told}", time.monotonic() - began))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from harness.deploy.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.plan import order
 from harness.plan.order import PlannedTrial
-from harness.records.trial import FORMAT, TrialData, TrialRecord
+from harness.records.study import Run, Stopping, StudyRecord
+from harness.records.trial import TrialData, TrialRecord
 from harness.study import trial
 from harness.study.ahead import Ahead
 from harness.study.bench import Bench
@@ -47,7 +48,7 @@ class Study:
         self._ahead = Ahead(self._deployment, setting.grid.load)
         self._plan = setting.planned
         self._load_ended: float | None = None
-        self._record: dict[str, Any] = {}
+        self._record: StudyRecord = self._new_record()
         self._lease: fleet.Lease | None = None
 
     def run(self) -> int:
@@ -60,8 +61,8 @@ class Study:
             left = self._setting.left
             if not left:
                 return 0
-            self._record = self._directory.read_json("study.json") or self._new_record()
-            self._record["rented"] = fleet.rented(self._inventory)
+            self._record = self._directory.study() or self._new_record()
+            self._note(rented=fleet.rented(self._inventory))
             self._tell(
                 StudyStarted(
                     self._grid.name,
@@ -71,7 +72,7 @@ class Study:
                     self._setting.takes_s(left),
                 )
             )
-            self._directory.write_json("study.json", self._record)
+            self._directory.write_study(self._record)
             for sentence in [*self._setting.prediction(), *self._setting.rule()]:
                 self._tell(Said(sentence))
             moved = self._keep_answer()
@@ -93,16 +94,19 @@ class Study:
                 self._ahead.stop()
                 self._deployment.drop()
                 ended = datetime.now(UTC)
-                self._record["runs"].append(
-                    {
-                        "started_at": began.isoformat(timespec="seconds"),
-                        "duration_s": round((ended - began).total_seconds(), 1),
-                        "measured": measured,
-                        **({"moved": moved} if moved else {}),
-                    }
+                run = Run(
+                    started_at=began.isoformat(timespec="seconds"),
+                    duration_s=round((ended - began).total_seconds(), 1),
+                    measured=measured,
+                    moved=tuple(moved),
                 )
-                self._directory.write_json("study.json", self._record)
+                self._note(runs=(*self._record.runs, run))
+                self._directory.write_study(self._record)
             return measured
+
+    def _note(self, **found: Any) -> None:
+        """Put into study.json what was found; it is written at the next step."""
+        self._record = self._record.model_copy(update=found)
 
     def _warn(self, words: str) -> None:
         self._tell(Said(words, warning=True))
@@ -123,10 +127,10 @@ class Study:
         """The block that the stopping rule adds now; empty when it has enough (rule E16)."""
         before = len(self._plan)
         self._plan, decision = self._setting.settled()
-        self._record["plan"] = [planned.path for planned in self._plan]
-        if decision is not None:
-            self._record["stopping"]["decision"] = asdict(decision)
-        self._directory.write_json("study.json", self._record)
+        self._note(plan=tuple(planned.path for planned in self._plan))
+        if decision is not None and self._record.stopping is not None:
+            self._note(stopping=self._record.stopping.model_copy(update={"decision": decision}))
+        self._directory.write_study(self._record)
         added = self._plan[before:]
         if decision is None and added and not added[0].repeat:
             self._tell(Step(f"search: {', '.join(trial.cell.slug for trial in added)}"))
@@ -139,28 +143,19 @@ class Study:
             self._tell(Step(f"stopping: {decision.why}"))
         return added
 
-    def _new_record(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "name": self._grid.name,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "configuration": self._setting.configuration,
-            "plan": [planned.path for planned in self._plan],
-            "seed": self._grid.seed,
-            "kind": self._inventory.kind,
-            "environment": {},
-            "slow_motion": None,
-            "shares": None,
-            "ceiling": None,
-            "digests": {},
-            "stopping": {
-                "min": self._grid.repeats.min,
-                "max": self._grid.repeats.max,
-                "until": None if self._grid.repeats.fixed else self._grid.repeats.target(self._inventory.kind),
-                "decision": None,
-            },
-            "runs": [],
-        }
+    def _new_record(self) -> StudyRecord:
+        rule = self._grid.repeats
+        return StudyRecord(
+            name=self._grid.name,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            configuration=self._setting.configuration,
+            plan=tuple(planned.path for planned in self._plan),
+            seed=self._grid.seed,
+            kind=self._inventory.kind,
+            stopping=Stopping(
+                min=rule.min, max=rule.max, until=None if rule.fixed else rule.target(self._inventory.kind)
+            ),
+        )
 
     def _prepare(self, reach: Reach) -> Bench:
         """Make everything ready; from here on the study is played at the speed that was found."""
@@ -170,7 +165,8 @@ class Study:
         bench = preparation.run(reach)
         self._setting, self._grid = preparation.setting, preparation.setting.grid
         self._ahead = Ahead(self._deployment, self._grid.load)
-        self._directory.write_json("study.json", self._record)
+        self._record = preparation.record
+        self._directory.write_study(self._record)
         return bench
 
     def _one(self, bench: Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
@@ -199,8 +195,8 @@ class Study:
         between_s = round(overhead[0], 2) if overhead else None
         data = replace(data, record=data.record.model_copy(update={"overhead_s": between_s}))
         self._directory.write_trial(planned.path, data)
-        self._record.setdefault("digests", {})[planned.path] = self._directory.digest_of(planned.path)
-        self._directory.write_json("study.json", self._record)
+        self._note(digests={**self._record.digests, planned.path: self._directory.digest_of(planned.path)})
+        self._directory.write_study(self._record)
         remaining_s = order.estimate_s(self._grid, rest, self._setting.capacity_per_s)
         self._tell(TrialEnded(planned.path, data.record, data.record.findings, remaining_s))
         if rest and self._lease:

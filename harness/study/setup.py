@@ -20,6 +20,7 @@ from harness.judge import prediction
 from harness.plan import order, stopping
 from harness.plan.order import PlannedTrial
 from harness.records.directory import StudyDirectory
+from harness.records.study import Configuration, Decision
 from harness.study import identity as configuration
 from harness.traffic import registry
 
@@ -35,7 +36,7 @@ class Setting:
     grid: Grid
     inventory: Inventory
     inventory_path: Path
-    configuration: dict[str, Any]
+    configuration: Configuration
     directory: StudyDirectory
     lab: lab.Lab | None = None
     slow_motion: float | None = None
@@ -45,7 +46,7 @@ class Setting:
         """The same setting played slower by a factor; only one that is not slowed yet."""
         return replace(self, grid=self.grid.slowed(factor), slow_motion=factor)
 
-    def settled(self) -> tuple[list[PlannedTrial], stopping.Decision | None]:
+    def settled(self) -> tuple[list[PlannedTrial], Decision | None]:
         """Every trial that is settled by what is recorded, in its order, and why no more follow yet."""
         return stopping.trials(self.grid, self.inventory.kind, self.directory.trials())
 
@@ -192,9 +193,9 @@ def listening(grid: Grid, hosts: Inventory) -> Inventory:
 
 def in_motion(setting: Setting) -> Setting:
     """The setting as it is played: as its study began, or as was asked for; as written while neither is known."""
-    begun = (setting.directory.read_json("study.json") or {}).get("slow_motion")
-    if begun:
-        return setting.played(float(begun["factor"]))
+    begun = setting.directory.study()
+    if begun and begun.slow_motion:
+        return setting.played(begun.factor)
     if setting.lab is not None and setting.lab.slow_motion is not None:
         return setting.played(setting.lab.slow_motion)
     if setting.lab is None or not setting.lab.paced:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.deploy import yardstick
@@ -19,6 +18,7 @@ from harness.errors import CannotRun
 from harness.grid.cell import Cell
 from harness.judge import seconds
 from harness.observe.watch import Watcher
+from harness.records.study import SlowMotion
 from harness.study.bench import Bench
 from harness.traffic.play import load_spec, play, verify
 
@@ -42,23 +42,9 @@ print((time.process_time() - used) / (time.monotonic() - begin))
 """
 
 
-@dataclass(frozen=True)
-class SlowMotion:
-    """The factor that a study is played with, and the cores that it rests on where a probe chose it.
-
-    `cpu_ms` is CPU time of one request by host, in milliseconds.
-    """
-
-    factor: float
-    measured_at: str
-    needed_cores: float | None = None
-    available_cores: float | None = None
-    cpu_ms: Mapping[str, float] = field(default_factory=dict)
-
-
 def asked_for(factor: float) -> SlowMotion:
     """A factor that the inventory or the grid sets."""
-    return SlowMotion(factor, _now())
+    return SlowMotion(factor=factor, measured_at=_now())
 
 
 def choose(needed_cores: float, available_cores: float) -> float | None:
@@ -108,7 +94,13 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     if factor is None:
         raise CannotRun(too_slow(needed, available))
     rounded = {host: round(cost, 3) for host, cost in cpu_ms.items()}
-    return SlowMotion(factor, _now(), round(needed, 3), round(available, 3), rounded)
+    return SlowMotion(
+        factor=factor,
+        measured_at=_now(),
+        needed_cores=round(needed, 3),
+        available_cores=round(available, 3),
+        cpu_ms=rounded,
+    )
 
 
 def too_slow(needed: float, available: float) -> str:

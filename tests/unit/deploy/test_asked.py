@@ -12,6 +12,7 @@ from harness.deploy import asked, asking, description, inventory_files
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
+from harness.records.study import Configuration
 from harness.study.events import Said
 from harness.study.runner import Study
 from harness.study.setup import Setting
@@ -130,7 +131,7 @@ def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_pat
         folder = asked.ask(ROOT, source)
         hosts = description.describe(ROOT, folder, "x")
         directory = StudyDirectory(tmp_path / "study")
-        begun = Setting(GRID, hosts, source, {}, directory, slow_motion=1.0, asked=folder)
+        begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, slow_motion=1.0, asked=folder)
         study = Study(ROOT, begun, said.append, lambda: False)
         assert study._keep_answer() == told
         assert study._ansible.inventory == directory.path / "inventory"

@@ -12,10 +12,12 @@ from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
+from harness.records.study import Rented, StudyRecord
 from harness.study import identity
 from harness.study.runner import Study
 from harness.study.setup import Setting
 from report import method, place
+from tests.builders import study_record
 
 ROOT = Path(__file__).resolve().parents[3]
 END = "/usr/local/sbin/scale-out-end"
@@ -44,7 +46,7 @@ def hosts(**more: Any) -> Inventory:
     )
 
 
-def record(tmp_path: Path, inventory: Inventory) -> dict[str, Any]:
+def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
     """study.json as a study on these hosts begins it."""
     grid = Grid.model_validate(
         {
@@ -57,35 +59,36 @@ def record(tmp_path: Path, inventory: Inventory) -> dict[str, Any]:
     effective = identity.effective(grid, inventory)
     setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), slow_motion=1.0)
     study = Study(ROOT, setting, lambda _: None, lambda: False)
-    return {**study._new_record(), "rented": fleet.rented(inventory)}
+    return study._new_record().model_copy(update={"rented": fleet.rented(inventory)})
 
 
 def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
     assert place.told(said) == "Measured on c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)."
-    said["runs"] = [{"duration_s": 3600}, {"duration_s": 1800}]
+    said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}, {"duration_s": 1800}]).runs})
     assert method._cost(said) == "; 0.90 USD by the inventory’s prices"
 
 
 def test_hosts_that_moved_between_runs_stand_in_the_report() -> None:
     run = {"duration_s": 60.0}
-    assert method._time({"runs": [run, run]}, {}) == "2 min 00 s in 2 runs"
-    told = method._time({"runs": [run, {**run, "moved": ["server-1: 10.0.1.11 → 10.0.1.99"]}]}, {})
+    assert method._time(study_record(runs=[run, run]), {}) == "2 min 00 s in 2 runs"
+    told = method._time(study_record(runs=[run, {**run, "moved": ["server-1: 10.0.1.11 → 10.0.1.99"]}]), {})
     assert told.endswith("than in the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
 
 
 def test_a_cost_is_not_told_where_a_price_is_missing(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
-    said["runs"] = [{"duration_s": 3600}]
-    del said["rented"]["server-2"]["usd_per_hour"]
+    rented = {**said.rented, "server-2": Rented(instance_type="c7i.large")}
+    said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}]).runs, "rented": rented})
     assert method._cost(said) == ""
-    del said["rented"]  # of a study from before
+    said = said.model_copy(update={"rented": {}})  # of a study from before
     assert method._cost(said) == ""
     assert place.told(said) == "Measured on the hosts of the inventory."
 
 
 def test_another_price_is_no_other_study(tmp_path: Path) -> None:
-    assert record(tmp_path, hosts())["configuration"] == record(tmp_path, hosts(study_usd_per_hour=9))["configuration"]
+    dearer = record(tmp_path, hosts(study_usd_per_hour=9))
+    assert record(tmp_path, hosts()).configuration == dearer.configuration
 
 
 class Machines:

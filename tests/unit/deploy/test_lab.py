@@ -13,11 +13,10 @@ from harness.errors import BadInput, CannotRun
 from harness.grid.thresholds import Thresholds
 from harness.judge import rules, verdict
 from harness.judge.observation import Observation
-from harness.records import study as study_record
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Slots, Verdict
 from harness.study import slow_motion
-from tests.builders import grid, observation
+from tests.builders import grid, observation, study_record
 
 LIMITS = Thresholds()
 IMAGE = "scale-out/service:0123456789ab"
@@ -154,11 +153,10 @@ def test_slow_motion_stretches_every_time_and_nothing_else() -> None:
 
 
 def test_a_study_is_read_at_the_speed_it_was_played() -> None:
-    study: dict[str, Any] = {"configuration": {"grid": grid().model_dump(mode="json", by_alias=True)}}
-    assert study_record.grid_of(study).load.think_time == grid().load.think_time
-    slow = {**study, "slow_motion": {"factor": 2.0}}
-    assert study_record.grid_of(slow).load.think_time == 2 * grid().load.think_time
-    assert study_record.written_grid(slow).load.think_time == grid().load.think_time
+    assert study_record().grid.load.think_time == grid().load.think_time
+    slow = study_record(slow_motion={"factor": 2.0})
+    assert slow.grid.load.think_time == 2 * grid().load.think_time
+    assert slow.written_grid.load.think_time == grid().load.think_time
 
 
 def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:

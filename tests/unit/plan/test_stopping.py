@@ -2,6 +2,7 @@
 
 from harness.grid.amount import Repeats
 from harness.plan import stopping
+from harness.records.study import Decision
 from harness.records.trial import TrialRecord
 from harness.summarise.summary import summarise_records
 from tests.builders import grid, judged, record
@@ -25,7 +26,7 @@ def recorded(blocks: int, noise: tuple[float, ...], cells: dict[tuple[int, int],
 ALL = {(s, u): "server" if u == 900 else "users" for s in (1, 2, 3) for u in (100, 900)}
 
 
-def trials(noise: tuple[float, ...], blocks: int, **more: object) -> tuple[list[str], stopping.Decision | None]:
+def trials(noise: tuple[float, ...], blocks: int, **more: object) -> tuple[list[str], Decision | None]:
     study = grid(factors=FACTORS, repeats=RULE, **more)
     planned, decision = stopping.trials(study, "lab", recorded(blocks, noise, ALL))
     return [trial.path for trial in planned], decision

@@ -10,6 +10,7 @@ from harness.errors import BadInput, CannotRun
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory, digest
 from harness.records.series import BalancerSample, HostSample
+from harness.records.study import Configuration
 from harness.records.trial import TrialData
 from harness.study import identity
 from tests.builders import record, samples
@@ -105,7 +106,7 @@ def test_a_key_that_a_later_version_adds_makes_no_other_study() -> None:
 
     def named(model: type[Grid], **more: object) -> str:
         grid = model.model_validate({**fields, **more})
-        return identity.identify(grid, {"grid": grid.model_dump(mode="json"), "hosts": {}})
+        return identity.identify(grid, Configuration(grid=grid.model_dump(mode="json")))
 
     assert named(Later) == named(Grid)
     assert named(Later, warm_up=4) != named(Grid)
@@ -113,7 +114,7 @@ def test_a_key_that_a_later_version_adds_makes_no_other_study() -> None:
 
 
 def test_differences_between_configurations_are_told_by_key() -> None:
-    before, after = {"grid": {"repeats": 3, "name": "a"}}, {"grid": {"repeats": 5, "name": "a"}}
-    assert identity.differences(before, after) == ["grid.repeats: 3 → 5"]
+    before, after = {"repeats": 3, "name": "a"}, {"repeats": 5, "name": "a"}
+    assert identity.differences(Configuration(grid=before), Configuration(grid=after)) == ["grid.repeats: 3 → 5"]
     assert digest(before) != digest(after)
-    assert digest(before) == digest({"grid": {"name": "a", "repeats": 3}})
+    assert digest(before) == digest({"name": "a", "repeats": 3})

@@ -9,7 +9,7 @@ from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.summary import Summary
 from report import answer, findings
-from tests.builders import changed, grid, judged, record
+from tests.builders import changed, grid, judged, record, study_record
 
 Rates = dict[tuple[int, int], list[float | None]]
 ONE: list[float | None] = [280, 284, 277, 281, 279]
@@ -169,7 +169,7 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
 
 
 def of(summary: Summary, **study: Any) -> list[str]:
-    return findings.findings(summary, study)
+    return findings.findings(summary, study_record(**study))
 
 
 def test_findings_say_what_to_do_and_are_five_at_most() -> None:
@@ -199,7 +199,7 @@ def test_trials_lost_for_one_reason_are_told_once() -> None:
 
 
 def test_gains_that_stayed_imprecise_are_told() -> None:
-    decision = {"why": "12 blocks, the most that were asked for, leave imprecise: 1 → 2 at 100 users"}
+    decision = {"go_on": False, "why": "12 blocks, the most that were asked for, leave imprecise: 1 → 2 at 100 users"}
     told = of(PATTERNS["clear gains"][0], stopping={"decision": {**decision, "imprecise": ["1 → 2 at 100 users"]}})
     assert told[0].startswith("Imprecise: 12 blocks, the most that were asked for")
 

@@ -6,6 +6,7 @@ import pytest
 
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
+from harness.records.study import Checked
 from harness.study import compare, site
 from harness.study.measured import from_directory
 from harness.summarise import instrument
@@ -95,7 +96,7 @@ def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) ->
     assert not instrument.judge(wrong)[0]
     assert not instrument.judge([])[0]
     assert site.last(tmp_path, "site") is None
-    site.keep(tmp_path, site.Check("site", True, text, "2026-01-01", "calibration-1"))
+    site.keep(tmp_path, Checked(site="site", passed=True, text=text, measured_at="2026-01-01", study="calibration-1"))
     kept = site.last(tmp_path, "site")
     assert kept is not None
-    assert kept["passed"]
+    assert kept.passed

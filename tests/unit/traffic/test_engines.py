@@ -9,6 +9,7 @@ from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput
 from harness.grid.engines import BY_NAME, ENGINES
 from harness.records.directory import StudyDirectory
+from harness.records.study import Configuration, Environment
 from harness.study import setup
 from harness.study.setup import Setting
 from harness.traffic import registry
@@ -51,7 +52,7 @@ def test_ngrinder_with_its_war_is_fine(tmp_path: Path) -> None:
 
 def priced(tmp_path: Path, cost: str, **variables: Any) -> Setting:
     hosts = machines(**variables)
-    return Setting(grid(budget={"cost": cost}), hosts, tmp_path, {}, StudyDirectory(tmp_path))
+    return Setting(grid(budget={"cost": cost}), hosts, tmp_path, Configuration(grid={}), StudyDirectory(tmp_path))
 
 
 def test_a_plan_that_is_too_dear_is_refused(tmp_path: Path) -> None:
@@ -68,5 +69,5 @@ def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
 def test_every_engine_has_a_client_and_a_name_in_the_report() -> None:
     assert registry.CLIENTS.keys() == BY_NAME.keys()
     for kind in ENGINES:
-        assert method._engine({kind.name: "1.2"}).startswith(f"{kind.shown} 1.2; ")
-    assert "Locust" not in method._engine({"k6": "1.0"})
+        assert method._engine(Environment.model_validate({kind.name: "1.2"})).startswith(f"{kind.shown} 1.2; ")
+    assert "Locust" not in method._engine(Environment.model_validate({"k6": "1.0"}))
