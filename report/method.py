@@ -5,11 +5,10 @@ from __future__ import annotations
 from harness.grid.engines import ENGINES
 from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
-from harness.summarise import blocks, instrument, saturation, scalability
+from harness.summarise import blocks, instrument, saturation
 from harness.summarise.summary import Summary
-from harness.words import load_name
 from report import format as text
-from report import place, validity
+from report import laws, place, validity
 
 
 def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
@@ -31,7 +30,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Kernel", _kernel(environment.kernel_settings)),
         ("Lab", place.lab(study)),
         ("Search", "; ".join(saturation.sentences(summary.limits))),
-        ("Scalability", _laws(summary)),
+        ("Scalability", laws.told(summary)),
         ("Program", environment.git),
         ("Time", _time(study, trials)),
     ]
@@ -155,46 +154,6 @@ def _noise(summary: Summary, trials: dict[str, TrialData]) -> str:
 
 def _at_least(share: float) -> str:
     return text.percent(max(share, 0.001), 1)
-
-
-def _laws(summary: Summary) -> str:
-    """Rule E19, by load; below six topologies the efficiencies of the table have to do."""
-    told = []
-    for load, law in summary.laws.items():
-        pinned = f"; not identifiable: {', '.join(law.pinned)}" if law.pinned else ""
-        peak = f"; most throughput near {law.peak_servers:.0f} servers" if law.peak_servers else ""
-        told.append(
-            f"at {load}: σ = {law.sigma.value:.3f} [{law.sigma.low:.3f}, {law.sigma.high:.3f}], "
-            f"κ = {law.kappa.value:.4f} [{law.kappa.low:.4f}, {law.kappa.high:.4f}]{pinned}; "
-            f"{law.next_servers} servers would give {text.rate_interval(law.next)} requests per second{peak}"
-        )
-    if told:
-        return "; ".join(told)
-    return "; ".join(
-        [*_shapes(summary), "no law of scalability is fitted: that takes six topologies limited by servers at one load"]
-    )
-
-
-def _shapes(summary: Summary) -> list[str]:
-    """Efficiencies and serial fractions by load, of the cells that servers limited."""
-    loads: dict[str, dict[int, float]] = {}
-    for cell in summary.cells:
-        if cell.verdict == "server" and cell.tps is not None:
-            loads.setdefault(load_name(cell.others), {})[cell.servers] = cell.tps.value
-    told = []
-    for load, rates in loads.items():
-        found = scalability.shape(rates)
-        if found is None:
-            continue
-        each = ", ".join(f"E({m}) = {text.percent(e)}" for m, e in found.efficiency.items())
-        serial = ", ".join(f"{fraction:.3f}".replace("-", "−") for fraction in found.serial.values())
-        odd = (
-            "; it falls, which neither contention nor coherency does: the smallest topology was read too high, or noise"
-            if found.suspect
-            else ""
-        )
-        told.append(f"at {load} {each} of the smallest topology’s, serial fraction (Karp–Flatt) {serial}{odd}")
-    return told
 
 
 def _instrument(study: StudyRecord, summary: Summary) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.grid.cell import Cell
+from harness.grid.types import Levels
 from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.words import load_name
@@ -56,7 +57,7 @@ def cell_name(cell: CellSummary) -> str:
     return f"{text.count(cell.servers, 'server')} at {load_name(cell.others)}"
 
 
-def anchor(levels: dict[str, Any]) -> str:
+def anchor(levels: Levels) -> str:
     """A cell's anchor on the page, by its factors' levels."""
     return f"cell-{Cell(tuple(levels.items())).slug}"
 
@@ -74,6 +75,6 @@ def by_cell(trials: Mapping[str, TrialData]) -> dict[str, list[TrialData]]:
     return found
 
 
-def link(levels: dict[str, Any]) -> str:
+def link(levels: Levels) -> str:
     """What leads to a cell's row."""
     return f"#{anchor(levels)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from harness.grid.schema import Grid, Level
+from harness.grid.schema import Grid
+from harness.grid.types import Level
 
 OWN_FACTORS = ("servers", "vusers")
 

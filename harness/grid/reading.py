@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import BadInput
 from harness.grid.amount import MOST_USERS
 from harness.grid.cell import OWN_FACTORS, expand
-from harness.grid.schema import MOST_CELLS, Grid, Level, check_count
+from harness.grid.schema import MOST_CELLS, Grid, check_count
+from harness.grid.types import Level
 from harness.grid.yamlfile import Document, Path_, load
 
 

@@ -16,9 +16,8 @@ from pydantic import (
 from harness.grid import engines, units
 from harness.grid.amount import MOST_USERS, Repeats, Search, as_repeats, plain_repeats
 from harness.grid.thresholds import Thresholds
-from harness.grid.types import Count, Duration, Part, Share
+from harness.grid.types import Count, Duration, Level, Part, Share
 
-Level = bool | int | float | str
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
 LONGEST_TRIAL_S = 3600.0

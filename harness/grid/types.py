@@ -17,6 +17,10 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 Ratio = Annotated[float, Field(gt=0)]
 
 
+Level = bool | int | float | str
+Levels = dict[str, Level]  # factor → level
+
+
 class Part(BaseModel):
     """Frozen, and unknown keys are refused."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from harness.grid.schema import Grid, Level
+from harness.grid.schema import Grid
+from harness.grid.types import Level
 from harness.records.series import HostSample, Sample
 
 Kinds = Mapping[str, str]  # column → pandas' name of its type

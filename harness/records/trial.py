@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from harness.errors import BadInput
+from harness.grid.types import Levels
 from harness.records.findings import Finding
 from harness.records.part import Counts, Maybe, Part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
@@ -154,7 +155,7 @@ class TrialRecord(Part):
     """trial.json, frozen: `model_copy(update=...)` makes another."""
 
     id: str
-    cell: dict[str, Any]
+    cell: Levels
     repeat: int
     block_position: int
     started_at: str

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.grid.engines import BY_NAME, ENGINES
+from harness.grid.types import Levels
 from harness.records.directory import StudyDirectory
 from harness.records.study import Environment, StudyRecord
 from harness.study import identity
@@ -40,7 +41,7 @@ WEIGHTY = (
 class Ratio:
     """One cell in a later study against the first one: a Welch interval on logarithms, as blocks are not shared."""
 
-    cell: dict[str, Any]
+    cell: Levels
     before: CellSummary
     after: CellSummary
     ratio: Interval | None

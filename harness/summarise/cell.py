@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.grid.thresholds import Thresholds
+from harness.grid.types import Levels
 from harness.judge import seconds, verdict
 from harness.records.trial import TrialRecord
 from harness.summarise import blocks, intervals
@@ -20,7 +20,7 @@ from harness.words import percent
 class CellSummary:
     """One cell over its trials; `by_block` maps repeat → mean TPS of the usable ones."""
 
-    cell: dict[str, Any]
+    cell: Levels
     trials: int
     usable: int
     tps: Interval | None
@@ -55,13 +55,13 @@ class CellSummary:
         return int(self.cell["servers"])
 
     @property
-    def others(self) -> dict[str, Any]:
+    def others(self) -> Levels:
         """Levels of every factor but `servers`."""
         return {name: level for name, level in self.cell.items() if name != "servers"}
 
 
 def summarise(
-    cell: Mapping[str, Any], records: Sequence[TrialRecord], histograms: Sequence[str], limits: Thresholds
+    cell: Levels, records: Sequence[TrialRecord], histograms: Sequence[str], limits: Thresholds
 ) -> CellSummary:
     """Sum up one cell; `histograms` are those of the usable trials."""
     usable = [r for r in records if r.usable]

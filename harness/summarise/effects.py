@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from harness.grid.schema import Grid, Level
+from harness.grid.schema import Grid
+from harness.grid.types import Level, Levels
 from harness.summarise import intervals
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
@@ -25,7 +25,7 @@ class Effect:
     factor: str
     base: Level
     level: Level
-    rest: dict[str, Any]
+    rest: Levels
     ratio: Interval | None
     k: int
     word: str

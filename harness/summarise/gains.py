@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from harness.grid.thresholds import Thresholds
+from harness.grid.types import Levels
 from harness.summarise import blocks, intervals
 from harness.summarise.cell import CellSummary, saturated
 from harness.summarise.intervals import Interval
@@ -34,7 +35,7 @@ class Gain:
     say something. `word` is what rule E17 allows to say.
     """
 
-    others: dict[str, Any]
+    others: Levels
     from_servers: int
     to_servers: int
     ratio: Interval | None
@@ -44,7 +45,7 @@ class Gain:
     word: str
     reason: str
     paired: Interval | None = None
-    cells: tuple[dict[str, Any], ...] = ()  # the two it is taken between
+    cells: tuple[Levels, ...] = ()  # the two it is taken between
     jointly: Interval | None = None
 
     @property

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.grid.amount import Search
 from harness.grid.cell import Cell, expand
 from harness.grid.schema import Grid, Objectives
+from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
 
 
@@ -33,7 +33,7 @@ class Limit:
     Of `objectives`, `low` is the largest load that was seen to meet them, `high` the smallest that was not.
     """
 
-    others: dict[str, Any]
+    others: Levels
     saturation: Bracket
     rate: float | None
     objectives: Bracket | None

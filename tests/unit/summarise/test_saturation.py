@@ -50,11 +50,11 @@ def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
         low, high = limit.saturation.low, limit.saturation.high
         assert low is not None
         assert high is not None
-        knee = limit.others["servers"] * CAPACITY * THINK_S
+        knee = int(limit.others["servers"]) * CAPACITY * THINK_S
         assert 0.90 * knee <= high <= 1.03 * knee  # "no longer grows" begins 5 % below the largest rate
         assert low < high
         assert high - low <= 0.05 * high + 1
-        assert limit.rate == pytest.approx(limit.others["servers"] * CAPACITY, rel=0.02)
+        assert limit.rate == pytest.approx(int(limit.others["servers"]) * CAPACITY, rel=0.02)
 
 
 def test_doubling_and_halving_need_few_probes() -> None:
@@ -106,7 +106,7 @@ def test_objectives_have_a_largest_load_that_meets_them() -> None:
         assert limit.objectives is not None
         assert limit.objectives.low is not None
         assert limit.objectives.high is not None
-        truth = limit.others["servers"] * CAPACITY * 3  # p95 is N / (m·µ) − Z
+        truth = int(limit.others["servers"]) * CAPACITY * 3  # p95 is N / (m·µ) − Z
         assert limit.objectives.low <= truth <= limit.objectives.high
         assert limit.objectives.high - limit.objectives.low <= 0.05 * limit.objectives.high + 1
     told = saturation.sentences(saturation.limits(study, records))

@@ -1,0 +1,49 @@
+"""Rule E19 in words: the law of scalability, or the efficiencies that have to do. Pure."""
+
+from __future__ import annotations
+
+from harness.records.trial import Limit
+from harness.summarise import scalability
+from harness.summarise.summary import Summary
+from harness.words import load_name
+from report import format as text
+
+
+def told(summary: Summary) -> str:
+    """Rule E19, by load; below six topologies the efficiencies of the table have to do."""
+    told = []
+    for load, law in summary.laws.items():
+        pinned = f"; not identifiable: {', '.join(law.pinned)}" if law.pinned else ""
+        peak = f"; most throughput near {law.peak_servers:.0f} servers" if law.peak_servers else ""
+        told.append(
+            f"at {load}: σ = {law.sigma.value:.3f} [{law.sigma.low:.3f}, {law.sigma.high:.3f}], "
+            f"κ = {law.kappa.value:.4f} [{law.kappa.low:.4f}, {law.kappa.high:.4f}]{pinned}; "
+            f"{law.next_servers} servers would give {text.rate_interval(law.next)} requests per second{peak}"
+        )
+    if told:
+        return "; ".join(told)
+    return "; ".join(
+        [*_shapes(summary), "no law of scalability is fitted: that takes six topologies limited by servers at one load"]
+    )
+
+
+def _shapes(summary: Summary) -> list[str]:
+    """Efficiencies and serial fractions by load, of the cells that servers limited."""
+    loads: dict[str, dict[int, float]] = {}
+    for cell in summary.cells:
+        if cell.verdict == Limit.SERVER and cell.tps is not None:
+            loads.setdefault(load_name(cell.others), {})[cell.servers] = cell.tps.value
+    told = []
+    for load, rates in loads.items():
+        found = scalability.shape(rates)
+        if found is None:
+            continue
+        each = ", ".join(f"E({m}) = {text.percent(e)}" for m, e in found.efficiency.items())
+        serial = ", ".join(f"{fraction:.3f}".replace("-", "−") for fraction in found.serial.values())
+        odd = (
+            "; it falls, which neither contention nor coherency does: the smallest topology was read too high, or noise"
+            if found.suspect
+            else ""
+        )
+        told.append(f"at {load} {each} of the smallest topology’s, serial fraction (Karp–Flatt) {serial}{odd}")
+    return told
