@@ -20,6 +20,7 @@ TAGS = {
     "lab_": ("ml_server", "nginx_lb_verify"),
     **{kind.prefix: kind.tags for kind in ENGINES},
 }
+DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
 REPAIR = ("ml_server_service", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
 
 
@@ -39,8 +40,9 @@ class Switch:
 class Deployment:
     """Drives Ansible from cell to cell and remembers what it applied."""
 
-    def __init__(self, ansible: Ansible, grid: Grid) -> None:
+    def __init__(self, ansible: Ansible, grid: Grid, playbook: Callable[..., Playbook] = Playbook) -> None:
         self._ansible = ansible
+        self._playbook = playbook
         self._applied: dict[str, Any] | None = None
         self._under_way: Switch | None = None
         self.fixed = _fixed(grid)
@@ -48,7 +50,7 @@ class Deployment:
     def deploy(self, on_task: Callable[[str], None]) -> None:
         """Deploy everything with all servers up; raises DeployFailed."""
         self.drop()
-        self._ansible.run("site.yml", self.fixed, on_task=on_task)
+        self._playbook(self._ansible, "site.yml", self.fixed, on_task=on_task).wait(DEPLOYED_WITHIN_S)
         self._applied = dict(self.fixed)  # and all servers, which no cell need ask for
 
     def prepare(self, cell: Cell) -> Playbook | None:
@@ -111,14 +113,14 @@ class Deployment:
         # The balancer's own playbook reads faster than the one that imports all three.
         only_balancer = all(tag.startswith("nginx_lb") for tag in tags)
         playbook = "playbooks/deploy-balancer.yml" if only_balancer else "playbooks/switch-topology.yml"
-        return Switch(dict(wanted), Playbook(self._ansible, playbook, wanted, tags, held))
+        return Switch(dict(wanted), self._playbook(self._ansible, playbook, wanted, tags, held))
 
     def _finish(self) -> None:
         switch, self._under_way = self._under_way, None
         if switch is None:
             return
         try:
-            switch.playbook.wait(180.0)
+            switch.playbook.wait(SWITCHED_WITHIN_S)
         except DeployFailed:
             self._applied = None  # nobody knows how far it came
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from harness.grid.schema import Grid
 from harness.observe.containers import Probes
 from harness.records.series import Sample
 from harness.study.events import Listener, SecondSeen
+from harness.study.outside import REAL, Outside
 from harness.traffic.engine import Engine
 
 
@@ -27,6 +27,7 @@ class Bench:
     reach: Reach
     listener: Listener
     cancelled: Callable[[], bool]
+    outside: Outside = REAL
     ceiling_per_s: float | None = None  # what generator and balancer reach without a server (rule E7)
     cpu_models: dict[str, str] = field(default_factory=dict)
 
@@ -38,4 +39,4 @@ class Bench:
         """Sleep; raises Interrupted when the user asked to stop."""
         if self.cancelled():
             raise Interrupted("interrupted")
-        time.sleep(seconds)
+        self.outside.sleep(seconds)

@@ -19,6 +19,7 @@ from harness.records.study import Environment, Machine, StudyRecord
 from harness.study import ceiling, site, slow_motion
 from harness.study.bench import Bench
 from harness.study.events import Doing, Listener, Said, Step
+from harness.study.outside import Outside
 from harness.study.setup import Setting
 from harness.traffic import play, registry
 
@@ -37,6 +38,7 @@ class Preparation:
         record: StudyRecord,
         listener: Listener,
         cancelled: Callable[[], bool],
+        outside: Outside,
     ) -> None:
         self.setting = setting
         self._root = root
@@ -45,6 +47,7 @@ class Preparation:
         self.record = record
         self._tell = listener
         self._cancelled = cancelled
+        self._outside = outside
 
     def run(self, reach: Reach) -> Bench:
         """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
@@ -55,8 +58,9 @@ class Preparation:
         self._deploy()
         reach.mend()
         reader = containers.Probes(self._inventory, reach, registry.services(self.setting.grid, self._inventory))
-        engine = registry.connect(self.setting.grid, self._inventory, reach)
-        bench = Bench(self.setting.grid, self._inventory, engine, reader, reach, self._tell, self._cancelled)
+        grid, inventory, outside = self.setting.grid, self._inventory, self._outside
+        engine = outside.engine(grid, inventory, reach)
+        bench = Bench(grid, inventory, engine, reader, reach, self._tell, self._cancelled, outside)
         play.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if self.setting.lab is not None and self.record.slow_motion is None:
             bench = self._choose_speed(bench, found)

@@ -22,6 +22,7 @@ from harness.study import trial
 from harness.study.ahead import Ahead
 from harness.study.bench import Bench
 from harness.study.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.study.outside import REAL, Outside
 from harness.study.preparation import Preparation
 from harness.study.setup import Setting
 from harness.summarise import saturation
@@ -32,7 +33,14 @@ log = logging.getLogger(__name__)
 class Study:
     """One grid, carried out into one directory. Call `run`; it may be called again to go on."""
 
-    def __init__(self, root: Path, setting: Setting, listener: Listener, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        setting: Setting,
+        listener: Listener,
+        cancelled: Callable[[], bool],
+        outside: Outside = REAL,
+    ) -> None:
         self._root = root
         self._setting = setting
         self._grid = setting.grid
@@ -40,9 +48,10 @@ class Study:
         self._directory = setting.directory
         self._tell = listener
         self._cancelled = cancelled
+        self._outside = outside
         self._ansible = Ansible(root, setting.inventory_path, setting.directory.path / "log")
         self._ansible.cancelled = cancelled
-        self._deployment = Deployment(self._ansible, setting.grid)
+        self._deployment = Deployment(self._ansible, setting.grid, outside.playbook)
         if setting.slow_motion is not None:
             self._deployment.play(setting.slow_motion)
         self._ahead = Ahead(self._deployment, setting.grid.load)
@@ -79,7 +88,7 @@ class Study:
             began = datetime.now(UTC)
             measured = 0
             try:
-                with Reach(self._inventory) as reach:
+                with self._outside.reach(self._inventory) as reach:
                     self._lease = fleet.Lease(
                         self._inventory, reach, lambda words: self._tell(Said(words, warning=True))
                     )
@@ -160,7 +169,7 @@ class Study:
     def _prepare(self, reach: Reach) -> Bench:
         """Make everything ready; from here on the study is played at the speed that was found."""
         preparation = Preparation(
-            self._root, self._setting, self._deployment, self._record, self._tell, self._cancelled
+            self._root, self._setting, self._deployment, self._record, self._tell, self._cancelled, self._outside
         )
         bench = preparation.run(reach)
         self._setting, self._grid = preparation.setting, preparation.setting.grid

@@ -77,7 +77,9 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     )
     watchers: list[Watcher] = []
     try:
-        got, _ = play(bench, spec, lambda at: watchers.append(Watcher(bench.probes, bench.probes.states(), at)))
+        got, _ = play(
+            bench, spec, lambda at: watchers.append(bench.outside.watch(bench.probes, bench.probes.states(), at))
+        )
     finally:
         seen = [watcher.stop() for watcher in watchers]
     bench.probes.balancer_summary(TRIAL, got.started_at, got.started_at + FROM_S, got.started_at + UNTIL_S)

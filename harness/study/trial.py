@@ -49,7 +49,8 @@ def run(
     watchers: list[Watcher] = []
 
     def started(at: float) -> None:
-        watchers.append(Watcher(bench.probes, before, at, servers, (spec.window_from_s, spec.duration_s)))
+        steady = (spec.window_from_s, spec.duration_s)
+        watchers.append(bench.outside.watch(bench.probes, before, at, servers, steady))
         on_start(at)
 
     began = datetime.now(UTC)

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.deploy import deployment as deploying
 from harness.deploy.ansible import Ansible, Playbook
 from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
@@ -204,10 +203,9 @@ class Started:
 
 
 @pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch, ansible: Ansible) -> Deployment:
+def deployment(ansible: Ansible) -> Deployment:
     Started.all = []
-    monkeypatch.setattr(deploying, "Playbook", Started)
-    return Deployment(ansible, GRID)
+    return Deployment(ansible, GRID, Started)
 
 
 def cell(servers: int) -> Cell:

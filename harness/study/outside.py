@@ -1,0 +1,29 @@
+"""Everything by which a study touches hosts or lets time pass, in one place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.deploy.ansible import Playbook
+from harness.deploy.connections import Reach
+from harness.deploy.inventory import Inventory
+from harness.grid.schema import Grid
+from harness.observe.watch import Watcher
+from harness.traffic import registry
+from harness.traffic.engine import Engine
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The real ones, unless something else stands in for them: a test of the loop has no hosts and no time."""
+
+    playbook: Callable[..., Playbook] = Playbook
+    reach: Callable[[Inventory], Reach] = Reach
+    engine: Callable[[Grid, Inventory, Reach], Engine] = registry.connect
+    watch: Callable[..., Watcher] = Watcher
+    sleep: Callable[[float], None] = time.sleep
+
+
+REAL = Outside()

@@ -1,0 +1,378 @@
+"""A site without hosts, for tests of the loop: servers, balancer, generator and playbooks in memory, and no time.
+
+Everything of the study itself is real; `Site.outside` stands in for what it touches. A second of a load is counted
+when the study asks for it, so a trial takes milliseconds. What goes wrong, and when, is up to the test.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import docker
+import httpx
+
+from harness.deploy import lab
+from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
+from harness.deploy.connections import Reach
+from harness.deploy.deployment import REPAIR
+from harness.deploy.inventory import Host, Inventory
+from harness.errors import DeployFailed, EngineFailed, Interrupted
+from harness.judge import seconds
+from harness.observe.containers import Probes
+from harness.observe.watch import Watcher
+from harness.records.series import HostSample, MachineSample, Sample
+from harness.study import ceiling, identity
+from harness.study.events import Event
+from harness.study.outside import Outside
+from harness.study.runner import Study
+from harness.study.setup import Setting, in_motion
+from harness.traffic.engine import EngineResult, LoadSpec
+from tests.builders import grid
+
+CAPACITY_PER_S = 280
+CEILING_PER_S = 3000
+SLOTS = 14
+
+
+def inventory(servers: int) -> Inventory:
+    """A lab's hosts, whose servers are held to a rate and played at real speed."""
+    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_slow_motion": 1}
+    urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
+    hosts = [Host("balancer", "load_balancers", urls)]
+    hosts += [Host(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)]
+    hosts.append(Host("generator", "load_generators", {}))
+    common = {"study_container_engine": "local"}
+    return Inventory(
+        "stubs",
+        tuple(Host(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
+    )
+
+
+class Site:
+    """What stands where, what lives, and what each part counted. `journal` tells what was done, in its order."""
+
+    def __init__(self, servers: int = 2) -> None:
+        self.inventory = inventory(servers)
+        self.journal: list[str] = []
+        self.events: list[Event] = []
+        self.broken: dict[int, str] = {}  # number of servers → why a switch to so many fails
+        self.noise: Callable[[int, int], float] = lambda _servers, _repeat: 1.0  # servers, repeat → factor of capacity
+        self.interrupted = False
+        self.started = Counter[str]()  # container → how often it was started
+        self.dead: set[str] = set()
+        self.behind = servers  # the balancer
+        self.turn = itertools.count()
+        self.loads = 0
+        self.plans: dict[tuple[int, int], Callable[[], object]] = {}
+        self.rows: list[Sample] = []
+        self.readings: list[HostSample] = []
+        self.counted: dict[str, dict[str, Counter[str]]] = {}  # trial → server → status → requests
+        self.outside = Outside(
+            playbook=partial(Change, self),
+            reach=partial(Wires, self),
+            engine=lambda _grid, _inventory, _reach: Users(self),
+            watch=partial(Readings, self),
+            sleep=lambda _seconds: None,
+        )
+
+    def happens(self, load: int, second: int, what: Callable[[], object]) -> None:
+        """Have something happen at a second of a load; loads count from 1, in the order they are played."""
+        self.plans[load, second] = what
+
+    def die(self, host: str) -> None:
+        self.journal.append(f"{host} dies")
+        self.dead.add(host)
+
+    def interrupt(self) -> None:
+        self.journal.append("Ctrl-C")
+        self.interrupted = True
+
+    def study(self, results: Path, **keys: Any) -> Study:
+        """What the command makes of a grid with these keys: a study that goes on where its directory is."""
+        self.interrupted = False
+        found = self.setting(results, **keys)
+        return Study(results, found, self.events.append, lambda: self.interrupted, self.outside)
+
+    def setting(self, results: Path, **keys: Any) -> Setting:
+        written = grid(**{"repeats": 1, **keys})
+        effective = identity.effective(written, self.inventory)
+        directory = identity.directory_for(results, written, effective)
+        found = Setting(written, self.inventory, results, effective, directory, lab.of(written, self.inventory))
+        return in_motion(found)
+
+    def apply(self, variables: dict[str, Any], tags: list[str] | None) -> None:
+        """What the project's playbooks do: all of it, or what some tags ask for."""
+        servers = int(variables.get("study_servers", len(self.inventory.servers)))
+        what = "deploy" if tags is None else "repair" if tags == list(REPAIR) else f"switch to {servers}"
+        self.journal.append(what)
+        if what not in ("deploy", "repair") and servers in self.broken:
+            raise DeployFailed(f"playbooks/deploy-balancer.yml: balancer: {self.broken[servers]}")
+        self.behind = servers
+        if what in ("deploy", "repair"):
+            self.started.update(self.dead)
+            self.dead.clear()
+
+    def servers(self) -> list[str]:
+        """Those that the balancer sends requests to."""
+        return [host.name for host in self.inventory.servers[: self.behind]]
+
+    def second(self, load: LoadSpec) -> Sample:
+        """One second of a load: a closed loop against servers of a known rate."""
+        t_s = len(self.rows)
+        if load.trial != ceiling.TRIAL:
+            self.plans.get((self.loads, t_s), lambda: None)()
+        servers = self.servers()
+        alive = [name for name in servers if name not in self.dead]
+        asked = load.users / load.think_time_s if load.think_time_s else math.inf
+        given = CAPACITY_PER_S * len(servers) * self.noise(len(servers), repeat_of(load.trial))
+        answered = round(min(asked, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf))
+        failed = answered * (len(servers) - len(alive)) // len(servers)
+        completed = answered - failed
+        counts = self.counted.setdefault(load.trial, {name: Counter() for name in servers})
+        for number, name in enumerate(alive):
+            counts[name]["200"] += completed // len(alive) + (number < completed % len(alive))
+        for name in set(servers) - set(alive):
+            counts[name]["502"] += failed // (len(servers) - len(alive))
+        waiting = load.users - answered * load.think_time_s
+        mean_ms = max(1.0, 1000 * waiting / completed) if completed else None
+        thinking_s = answered * load.think_time_s
+        row = Sample(t_s, completed, failed, load.users, waiting, mean_ms, thinking_s, answered, 0.2, 1.0)
+        self.rows.append(row)
+        running = [host.name for host in self.inventory.hosts if host.name not in self.dead]
+        self.readings += [HostSample(t_s + 1.0, name, 0.1, 0.0, 90.0) for name in running]
+        return row
+
+    def summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
+        """What the balancer makes of its log."""
+        rows = [row for row in self.rows if from_s - since_s - 0.1 < row.t_s < to_s - since_s - 0.9]
+        counts = {name: dict(by) for name, by in self.counted.get(trial, {}).items()}
+        return {
+            "statuses": dict(sum((Counter(by) for by in counts.values()), Counter())),
+            "upstreams": {
+                self.inventory.address(h): counts[h.name] for h in self.inventory.servers if h.name in counts
+            },
+            "retried": 0,
+            "mean_in_flight": sum(row.in_flight or 0.0 for row in rows) / max(1, len(rows)),
+            "events": {},
+            "events_at": {},
+            "times_ms": {},
+            "seconds": [],
+            "worker_cpu_s": [1.0],
+        }
+
+
+def repeat_of(trial: str) -> int:
+    """Which repeat a trial is, by its name; 0 for none and for a search's."""
+    found = re.match(r"\d+-r(\d+)-", trial)
+    return int(found[1]) if found else 0
+
+
+class Change(Playbook):
+    """A playbook whose tasks take no time."""
+
+    def __init__(
+        self,
+        site: Site,
+        ansible: Ansible,
+        name: str,
+        variables: dict[str, Any],
+        tags: list[str] | None = None,
+        held: bool = False,
+        on_task: Callable[[str], None] | None = None,
+    ) -> None:
+        self.name = name
+        self._site, self._ansible = site, ansible
+        self._variables, self._tags = dict(variables), tags
+        self._may_change, self._at_first_task = not held, True
+        if on_task:
+            on_task("a task")
+
+    @property
+    def runs(self) -> bool:
+        return False
+
+    def let_go(self) -> None:
+        self._may_change = True
+
+    def drop(self) -> None:
+        self._site.journal.append("drop a switch")
+
+    def wait(self, _timeout_s: float) -> PlaybookOutcome:
+        if self._ansible.cancelled():
+            raise Interrupted("interrupted")
+        self._site.apply(self._variables, self._tags)
+        return PlaybookOutcome("successful", 0.0, over=True)
+
+
+class Wires(Reach):
+    """Connections that end in memory: the balancer's two ports and this machine's container engine."""
+
+    def __init__(self, site: Site, hosts: Inventory) -> None:
+        super().__init__(hosts)
+        self._site = site
+
+    def http(self, host: Host, variable: str, **_more: Any) -> httpx.Client:
+        answer = self._balanced if variable == "study_url" else self._controlled
+        client = httpx.Client(base_url=host.need(variable), transport=httpx.MockTransport(answer))
+        self._http.append(client)
+        return client
+
+    def docker(self, _host: Host) -> docker.DockerClient:
+        image = SimpleNamespace(attrs={"Id": "sha256:1", "RepoDigests": []})
+        engine = SimpleNamespace(
+            api=Containers(self._site),
+            version=lambda: {"Version": "28"},
+            images=SimpleNamespace(get=lambda _name: image),
+        )
+        return cast(docker.DockerClient, engine)
+
+    def _balanced(self, _request: httpx.Request) -> httpx.Response:
+        servers = self._site.servers()
+        name = servers[next(self._site.turn) % len(servers)]
+        address = next(self._site.inventory.address(h) for h in self._site.inventory.servers if h.name == name)
+        return httpx.Response(502 if name in self._site.dead else 200, headers={"X-Study-Server": address})
+
+    def _controlled(self, request: httpx.Request) -> httpx.Response:
+        _, _, name, what = request.url.path.split("/", 3)
+        if name in self._site.dead:
+            return httpx.Response(502)
+        lines = [
+            f'ml_requests_total{{trial="{trial}",status="{status}"}} {count}'
+            for trial, by in self._site.counted.items()
+            for status, count in by.get(name, {}).items()
+        ]
+        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
+
+
+class Containers:
+    """As much of Docker's API as the probes use."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def inspect_container(self, name: str) -> dict[str, Any]:
+        runs = name not in self._site.dead
+        state = {"Running": runs, "StartedAt": f"start {self._site.started[name]}", "OOMKilled": False}
+        return {
+            "State": {**state, "ExitCode": 0 if runs else 137},
+            "HostConfig": {"CpuQuota": 200_000, "CpuPeriod": 100_000},
+            "RestartCount": 0,
+            "Config": {"Image": "an-image"},
+        }
+
+    def logs(self, _name: str, **_more: Any) -> bytes:
+        return b""
+
+    def put_archive(self, *_: Any) -> None:
+        """The balancer keeps the answer that the ceiling is measured with."""
+
+    def exec_create(self, _name: str, command: list[str]) -> dict[str, Any]:
+        return {"Id": command}
+
+    def exec_start(self, command: list[str], **_more: Any) -> Iterator[bytes]:
+        if command[0] == "summarise-trial":
+            yield b"read\n"
+            yield json.dumps(self._site.summary(command[1], *map(float, command[2:]))).encode()
+
+    def exec_inspect(self, _command: list[str]) -> dict[str, Any]:
+        return {"ExitCode": 0}
+
+
+class Users:
+    """A traffic engine that plays a second of its load whenever it is asked for more."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._load: LoadSpec | None = None
+        self._over = True
+
+    def _answer(self) -> None:
+        if "generator" in self._site.dead:
+            raise EngineFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
+
+    def version(self) -> dict[str, str]:
+        return {"locust": "2.40"}
+
+    def ready(self) -> bool:
+        self._answer()
+        return self._over
+
+    def start(self, load: LoadSpec) -> float:
+        self._answer()
+        self._load, self._over = load, False
+        self._site.rows, self._site.readings = [], []
+        measured = load.trial != ceiling.TRIAL
+        self._site.loads += measured
+        self._site.journal.append(f"load of {load.users} users" if measured else "ceiling")
+        return time.time()
+
+    def samples(self, since: int) -> tuple[list[Sample], bool]:
+        assert self._load is not None
+        if not self._over:
+            self._site.second(self._load)
+            self._over = len(self._site.rows) >= self._load.duration_s
+        self._answer()
+        return self._site.rows[since:], self._over
+
+    def stop(self) -> None:
+        self._answer()
+        if not self._over:
+            self._site.journal.append("load stopped")
+        self._over = True
+
+    def result(self) -> EngineResult:
+        self._answer()
+        rows = self._site.rows
+        failed = sum(row.failed for row in rows)
+        times_us = {round(1000 * row.mean_ms): row.completed for row in rows if row.mean_ms is not None}
+        return EngineResult(
+            0.0, self._over, 1, 0, seconds.histogram_of_us(times_us), {"status 502": failed} if failed else {}
+        )
+
+
+class Readings(Watcher):
+    """What would have been seen of the hosts while the load ran."""
+
+    def __init__(
+        self,
+        site: Site,
+        _probes: Probes,
+        _hosts: Iterable[str],
+        _started_at: float,
+        servers: Iterable[Host] = (),
+        window: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        self._site, self._paced, self._steady = site, list(servers), window
+
+    def stop(self) -> Watcher:
+        return self
+
+    def samples(self, _clock: str) -> list[HostSample]:
+        return list(self._site.readings)
+
+    def machines(self, _clock: str) -> list[MachineSample]:
+        return []
+
+    def offset_s(self, _host: str) -> float:
+        return 0.0
+
+    def network_counters(self) -> dict[str, dict[str, int]]:
+        return {}
+
+    def slots(self) -> dict[str, dict[str, float]]:
+        rows = seconds.window(self._site.rows, *self._steady)
+        alive = [server.name for server in self._paced if server.name not in self._site.dead]
+        answers = sum(row.completed for row in rows) / max(1, len(self._paced))
+        busy = SLOTS * answers / CAPACITY_PER_S
+        told = {"offered": max(busy, float(SLOTS * len(rows))), "busy": busy, "lost": 0.0, "late": 0.0}
+        return {name: {**told, "answers": answers} for name in alive}
