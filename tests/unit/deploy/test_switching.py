@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -205,7 +205,7 @@ class Started:
 @pytest.fixture
 def deployment(ansible: Ansible) -> Deployment:
     Started.all = []
-    return Deployment(ansible, GRID, Started)
+    return Deployment(ansible, GRID, cast("Callable[..., Playbook]", Started))
 
 
 def cell(servers: int) -> Cell:
