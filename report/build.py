@@ -11,7 +11,7 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise import tables
 from harness.summarise.summary import Summary
-from report import beside, figures, model, render
+from report import beside, chart_data, model, render
 from report.model import Report
 from report.parts import anchor, anchor_of
 
@@ -22,7 +22,7 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     records = study.trials(attempts=True)
     current = {where: record for where, record in records.items() if "-attempt" not in where}
     summary = cells.summarise_records(said.grid, current, study.latencies)
-    drawn = {anchor(cell.cell) for cell in figures.drawn(summary.cells)}
+    drawn = {anchor(cell.cell) for cell in chart_data.drawn(summary.cells)}
     trials = {where: _shown(study, where, record, anchor_of(where) in drawn) for where, record in records.items()}
     return model.build(said, summary, trials, study.path.name), summary
 

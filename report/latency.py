@@ -11,7 +11,7 @@ from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from harness.words import load_name
 from report import format as text
-from report.figures import drawn, spread
+from report.chart_data import drawn, spread
 from report.parts import Chart, Table, anchor, by_cell, cell_name, link
 
 QUANTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9)

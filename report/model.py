@@ -13,7 +13,7 @@ from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise import effects
 from harness.summarise.summary import Summary
-from report import answer, article, figures, findings, latency, limits, method, place, progress, sections, validity
+from report import answer, article, chart_data, findings, latency, limits, method, place, progress, sections, validity
 from report import format as text
 from report.parts import Chart, Table
 
@@ -32,14 +32,10 @@ class Report:
     answer: list[str]
     where: str
     findings: list[str]
-    headline: Chart | None
     gains: Table | None
     gains_first: bool  # before the findings: they leave room for those on page 1
-    gain_plot: Chart | None
-    series: Chart | None
     cells: Table
     limits: Table
-    latency_chart: Chart | None
     latency: Table
     validity: Table
     checks: list[tuple[str, str]]
@@ -51,6 +47,7 @@ class Report:
     thresholds: Table
     grid: str
     nginx: str
+    charts: dict[str, Chart]  # by name, those that have something to draw
     notes: list[str] = field(default_factory=list)
 
 
@@ -65,6 +62,12 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
     counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
     state = "complete" if done >= planned else f"{done} of {planned} trials measured so far"
     beside = None if grid.instrument_check else article.table(gains, cells)
+    drawn = (
+        chart_data.headline(cells, counted, study.ceiling.per_s if study.ceiling else None),
+        chart_data.gain_plot(gains),
+        chart_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
+        latency.chart(cells, counted, grid.evidence.percentile_p99_samples),
+    )
     return Report(
         title=study.name,
         hash=folder.rsplit("-", 1)[-1],
@@ -74,14 +77,10 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         answer=answer.answer(summary),
         where=place.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
-        headline=figures.headline(cells, counted, study.ceiling.per_s if study.ceiling else None),
         gains=sections.gain_table(gains, cells),
         gains_first=sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
-        gain_plot=figures.gain_plot(gains),
-        series=figures.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         cells=sections.cell_table(cells),
         limits=limits.table(cells, counted),
-        latency_chart=latency.chart(cells, counted, grid.evidence.percentile_p99_samples),
         latency=latency.table(cells, counted),
         validity=validity.table(counted, grid.evidence),
         checks=method.evidence(study, summary, trials),
@@ -95,5 +94,6 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
             study.configuration.grid, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
         ),
         nginx=study.where.nginx_configuration.strip(),
+        charts={chart.name: chart for chart in drawn if chart},
         notes=method.notes(summary),
     )

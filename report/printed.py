@@ -10,7 +10,7 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
 from report import charts, render
-from report.figures import evenly
+from report.chart_data import evenly
 from report.model import Report
 from report.parts import Chart, Table
 

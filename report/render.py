@@ -28,14 +28,9 @@ WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 
 def specification(chart: Chart) -> Spec:
-    """The Altair specification of a chart of the model."""
-    draw: dict[str, Callable[..., Spec]] = {
-        "headline": charts.headline,
-        "series": charts.series,
-        "gains": charts.gains,
-        "latency": charts.latency,
-    }
-    return draw[chart.name](**chart.arguments)
+    """The Altair specification of a chart of the model: by the function of report/charts.py that has its name."""
+    draw: Callable[..., Spec] = getattr(charts, chart.name)
+    return draw(**chart.arguments)
 
 
 def html(report: Report, beside: str = "") -> str:
@@ -61,8 +56,7 @@ def _json(value: object) -> str:
 
 
 def _specifications(report: Report) -> dict[str, Spec]:
-    shown = (report.headline, report.gain_plot, report.series, report.latency_chart)
-    return {chart.name: specification(chart) for chart in shown if chart is not None}
+    return {name: specification(chart) for name, chart in report.charts.items()}
 
 
 def _place(chart: Chart) -> Markup:
