@@ -78,12 +78,12 @@ def test_every_rule_has_its_row_and_says_what_it_found(
 def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured) -> None:
     _, trials = measured
     e12 = next(rule for rule in RULES if rule.id == "E12")
-    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", e12.asks]
+    assert ["E12", e12.asks] in [row[:2] for row in validity.table(trials, Thresholds()).rows]
     where, first = next(iter(trials.items()))
     assert first.record.facts
     facts = first.record.facts.model_copy(update={"balancing": {"method": "least_conn"}})
     trials = {**trials, where: replace(first, record=first.record.model_copy(update={"facts": facts}))}
-    assert validity.table(trials, Thresholds()).rows[8][:2] == ["E12", e12.where_free]
+    assert ["E12", e12.where_free] in [row[:2] for row in validity.table(trials, Thresholds()).rows]
 
 
 def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: Measured) -> None:
