@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from harness.records.trial import Limit, Outcome
 from harness.summarise import effects
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
@@ -49,7 +50,7 @@ def _users(steps: Sequence[Gain]) -> int:
 
 
 def _without_gains(cells: list[CellSummary]) -> str:
-    if cells and all(cell.outcome == "missing" for cell in cells):
+    if cells and all(cell.outcome == Outcome.MISSING for cell in cells):
         return "Nothing is measured yet."
     usable = [cell for cell in cells if cell.tps is not None]
     if not cells or not usable:
@@ -133,7 +134,7 @@ def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
     """Why a floor is one, and what may be said all the same (rule E18)."""
     least = text.ratio(step.ratio.low if step.ratio and step.ratio.low is not None else step.ratio)
     larger = cells.get(step.to_servers)
-    if larger is None or larger.verdict != "users":
+    if larger is None or larger.verdict != Limit.USERS:
         known = f", at least {least} by the servers" if step.ratio and step.ratio.low is not None else ""
         return f"{known}: {step.reason}"
     share = (

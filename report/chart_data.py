@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from harness.records.series import Sample
-from harness.records.trial import TrialData
+from harness.records.trial import Limit, Outcome, TrialData
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind
 from harness.words import load_name
 from report import format as text
 from report.parts import Chart, anchor, anchor_of, by_cell, link
 
+STOPPED = (Outcome.REFUSED, Outcome.SERVER_DOWN)  # trials whose load may have ended early
 MOST_LOADS, MOST_TOPOLOGIES, MOST_STEPS = 6, 10, 30  # that a chart can show and a reader can tell apart
 MOST_POINTS = 9_000  # that a page draws at once
 LABEL_HEIGHT = 0.085  # of the chart's height
@@ -117,7 +118,7 @@ def _record_load(data: TrialData) -> str:
 
 def _ideals(cells: Sequence[CellSummary]) -> Rows:
     """The linear ideal m · X(smallest) / m0, from the best saturated cell of the smallest topology."""
-    saturated = [c for c in cells if c.tps and c.verdict == "server"]
+    saturated = [c for c in cells if c.tps and c.verdict == Limit.SERVER]
     if not saturated:
         return []
     smallest = min(saturated, key=lambda c: (c.servers, -(c.tps.value if c.tps else 0)))
@@ -212,7 +213,7 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
         stopped = data.record.facts.stopped_s if data.record.facts else None
         if stopped is not None:
             happened.append((float(stopped), "stopped"))
-        elif data.samples and len(data.samples) < to_s - 1 and data.record.outcome in ("refused", "server_down"):
+        elif data.samples and len(data.samples) < to_s - 1 and data.record.outcome in STOPPED:
             happened.append((float(len(data.samples)), "stopped"))
         for at, what in happened:
             earliest, count = first.get(what, (at, 0))

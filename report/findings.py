@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.records.study import StudyRecord
+from harness.records.trial import Limit, Outcome
 from harness.summarise import instrument, noise
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind
@@ -46,7 +47,9 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
     """What is missing, then what was lost, then what counts with a mark; cells of one cause together."""
     alike: dict[tuple[int, str, str, str], list[str]] = {}
     for cell in cells:
-        rank = 0 if cell.outcome == "missing" else 1 if not cell.usable else 2 if cell.outcome == "degraded" else 3
+        rank = 2 if cell.outcome == Outcome.DEGRADED else 3
+        if not cell.usable:
+            rank = 0 if cell.outcome == Outcome.MISSING else 1
         if rank < 3:
             alike.setdefault((rank, cell.outcome, cell.cause, cell.next_step), []).append(cell_name(cell))
     found = []
@@ -120,7 +123,7 @@ def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
     """How many users it would take where servers found no load (asymptotic bound, 20 % above saturation)."""
-    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == "server"]
+    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == Limit.SERVER]
     idle: dict[str, list[Gain]] = {}
     for gain in gains:
         if gain.kind == GainKind.IDLE:

@@ -8,7 +8,7 @@ from typing import Any
 from harness.grid.thresholds import Thresholds
 from harness.judge.balancing import Balancing
 from harness.judge.rules import RULES, Rule
-from harness.records.trial import TrialData, TrialRecord
+from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.summarise import speed
 from harness.summarise.summary import Summary
 from report import format as text
@@ -17,7 +17,7 @@ from report.parts import Table
 
 def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     """One row a rule; what went wrong gets the room."""
-    judged = [data.record for data in trials.values() if data.record.outcome != "failed"]
+    judged = [data.record for data in trials.values() if data.record.outcome != Outcome.FAILED]
     turns = all(Balancing(**record.facts.balancing).even for record in judged if record.facts)
     rows = []
     for rule in RULES:

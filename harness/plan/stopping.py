@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 def watched(gains: Sequence[Gain]) -> list[Gain]:
     """Gains that are statements about servers: nobody waits for floors, nor for pairs limited by users."""
-    return [gain for gain in gains if gain.kind == "gain"]
+    from harness.summarise.gains import GainKind  # with numpy, as below
+
+    return [gain for gain in gains if gain.kind == GainKind.GAIN]
 
 
 def decide(rule: Repeats, target: float, blocks: int, gains: Sequence[Gain]) -> Decision:

@@ -18,7 +18,7 @@ FORMAT = 1
 
 
 class Outcome(StrEnum):
-    """What became of a trial; `summarise` has one more for a cell that was not measured."""
+    """What became of a trial, or of a cell."""
 
     OK = "ok"
     DEGRADED = "degraded"  # it counts and is marked
@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # an evidence rule is broken
     FAILED = "failed"  # it could not be carried out
     NONE = ""  # not judged yet
+    MISSING = "missing"  # of a cell: there is no trial yet
 
 
 class Limit(StrEnum):

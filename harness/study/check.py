@@ -20,7 +20,7 @@ from harness.records.directory import StudyDirectory, digest
 from harness.records.findings import Kind
 from harness.records.part import as_json
 from harness.records.study import StudyRecord
-from harness.records.trial import Figures, TrialData, TrialRecord
+from harness.records.trial import Figures, Outcome, TrialData, TrialRecord
 from harness.study.identity import identify
 from harness.summarise import saturation, tables
 from harness.summarise.summary import Summary, summarise_records
@@ -119,7 +119,9 @@ def _unmeasured(trials: Mapping[str, TrialData]) -> Iterator[Line]:
     """Trials without facts could not be carried out, so they must not say that they count."""
     bare = {where: data.record for where, data in trials.items() if not data.record.facts}
     wrong = [
-        f"{where}: outcome {r.outcome}, but nothing was measured" for where, r in bare.items() if r.outcome != "failed"
+        f"{where}: outcome {record.outcome}, but nothing was measured"
+        for where, record in bare.items()
+        if record.outcome != Outcome.FAILED
     ]
     if bare:
         yield _line(

@@ -17,7 +17,7 @@ from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.plan import order
 from harness.plan.order import PlannedTrial
 from harness.records.study import Run, Stopping, StudyRecord
-from harness.records.trial import TrialData, TrialRecord
+from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import trial
 from harness.study.ahead import Ahead
 from harness.study.bench import Bench
@@ -224,4 +224,4 @@ class Study:
 def needs_repair(record: TrialRecord) -> bool:
     """Whether something may have to be started again before the next trial."""
     stopped = any(not state.after.running for state in record.hosts.values())
-    return stopped or record.outcome in ("server_down", "failed")
+    return stopped or record.outcome in (Outcome.SERVER_DOWN, Outcome.FAILED)

@@ -21,6 +21,7 @@ from harness.plan import order, stopping
 from harness.plan.order import PlannedTrial
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Decision
+from harness.records.trial import Outcome
 from harness.study import identity as configuration
 from harness.traffic import registry
 
@@ -58,8 +59,8 @@ class Setting:
     @property
     def left(self) -> list[PlannedTrial]:
         """Trials to measure: those without a record, and those that could not be carried out."""
-        trials = self.directory.trials()
-        return order.remaining(self.planned, {where for where, record in trials.items() if record.outcome != "failed"})
+        trials = self.directory.trials().items()
+        return order.remaining(self.planned, {where for where, trial in trials if trial.outcome != Outcome.FAILED})
 
     @property
     def most(self) -> list[PlannedTrial]:

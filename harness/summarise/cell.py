@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.judge import seconds, verdict
-from harness.records.trial import TrialRecord
+from harness.records.trial import Limit, Outcome, TrialRecord
 from harness.summarise import blocks, intervals
 from harness.summarise.intervals import Interval
 from harness.words import percent
@@ -27,9 +27,9 @@ class CellSummary:
     tps_peak: float | None
     latency_ms: dict[str, float | None]
     error_rate: float | None
-    outcome: str
+    outcome: Outcome
     cause: str
-    verdict: str
+    verdict: Limit
     verdict_why: str
     next_limit: str
     of_users_bound: float | None
@@ -48,7 +48,7 @@ class CellSummary:
     @property
     def why(self) -> str:
         """The reason of its verdict, or of its having none."""
-        return self.verdict_why if self.usable or self.outcome == "server_down" else self.cause
+        return self.verdict_why if self.usable or self.outcome == Outcome.SERVER_DOWN else self.cause
 
     @property
     def servers(self) -> int:
@@ -73,8 +73,8 @@ def summarise(
     limit, why = verdict.of_cell([r.limit for r in usable])
     same = [r for r in usable if r.limit == limit]
     bounds = [bound for r in usable if r.verdict and (bound := r.verdict.figures.get("of_users_bound"))]
-    outcome, cause = ("refused", drifting) if drifting else _outcome(records)
-    if outcome == "server_down":
+    outcome, cause = (Outcome.REFUSED, drifting) if drifting else _outcome(records)
+    if outcome == Outcome.SERVER_DOWN:
         why = next((r.verdict.why for r in records if r.verdict and r.cause == cause), "") or cause
     lost = next((r.cause for r in records if not r.usable), "") if usable else ""
     return CellSummary(
@@ -87,7 +87,7 @@ def summarise(
         error_rate=_mean([r.error_rate for r in usable if r.error_rate is not None]),
         outcome=outcome,
         cause=cause,
-        verdict=limit if usable else "unknown",
+        verdict=limit if usable else Limit.UNKNOWN,
         verdict_why=why or (same[0].verdict.why if same and same[0].verdict else ""),
         next_limit=next((r.verdict.next_limit for r in same if r.verdict and r.verdict.next_limit), ""),
         of_users_bound=_mean(bounds),
@@ -139,14 +139,14 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _outcome(records: Sequence[TrialRecord]) -> tuple[str, str]:
+def _outcome(records: Sequence[TrialRecord]) -> tuple[Outcome, str]:
     """A cell is ok or degraded while trials are usable, else what most of its trials became."""
     if not records:
-        return "missing", "no trial yet"
+        return Outcome.MISSING, "no trial yet"
     usable = [r for r in records if r.usable]
     if usable:
-        degraded = [r for r in usable if r.outcome == "degraded"]
-        return ("degraded", degraded[0].cause) if degraded else ("ok", "")
+        degraded = [r for r in usable if r.outcome == Outcome.DEGRADED]
+        return (Outcome.DEGRADED, degraded[0].cause) if degraded else (Outcome.OK, "")
     most = Counter(r.outcome for r in records).most_common(1)[0][0]
     return most, next(r.cause for r in records if r.outcome == most)
 
@@ -159,4 +159,4 @@ def _mend(records: Sequence[TrialRecord], cause: str) -> str:
 
 def saturated(cells: Sequence[CellSummary]) -> blocks.Table:
     """Trials of the cells limited by `server`, whose noise is alike: by cell, then block."""
-    return {cell.name: cell.by_block for cell in cells if cell.verdict == "server" and cell.by_block}
+    return {cell.name: cell.by_block for cell in cells if cell.verdict == Limit.SERVER and cell.by_block}

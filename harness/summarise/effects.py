@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
+from harness.records.trial import Limit
 from harness.summarise import intervals
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
@@ -60,7 +61,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, needs: int) -> E
         why = f"{factor} {lost.cell[factor]}: {lost.outcome.replace('_', ' ')} ({lost.cause})"
     elif ratio is None:
         why = "no block holds a usable trial of both"
-    elif twin.verdict == cell.verdict == "users":
+    elif twin.verdict == cell.verdict == Limit.USERS:
         why = "these users ask for no more either way"
     return Effect(factor, twin.cell[factor], cell.cell[factor], rest, ratio, len(common), _word(ratio, why), why)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
+from harness.records.trial import Limit, Outcome
 from harness.summarise import blocks, intervals
 from harness.summarise.cell import CellSummary, saturated
 from harness.summarise.intervals import Interval
@@ -140,22 +141,22 @@ def _states(gain: Gain) -> bool:
 
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
     """Whether the ratio speaks about servers (rule E18), and why not."""
-    if smaller.outcome == "server_down" and larger.usable:
+    if smaller.outcome == Outcome.SERVER_DOWN and larger.usable:
         return GainKind.NONE, f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
     for cell in (smaller, larger):
         if not cell.usable:
             return GainKind.NONE, f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
     if ratio is None:
         return GainKind.NONE, "no block holds a usable trial of both"
-    if smaller.verdict == "users":
+    if smaller.verdict == Limit.USERS:
         share = percent(smaller.of_users_bound) if smaller.of_users_bound else "all"
         return GainKind.IDLE, f"no more load: {_answer(smaller)} {share} of what these users can ask for"
-    if smaller.verdict != "server":
+    if smaller.verdict != Limit.SERVER:
         return GainKind.NOT_MEASURABLE, f"{limited(smaller)}: {smaller.verdict_why}"
-    if larger.verdict == "users":
+    if larger.verdict == Limit.USERS:
         share = percent(larger.of_users_bound) if larger.of_users_bound else "all"
         return GainKind.FLOOR, f"{_answer(larger)} {share} of what these users can ask for"
-    if larger.verdict != "server":
+    if larger.verdict != Limit.SERVER:
         return GainKind.FLOOR, f"{limited(larger)}: {larger.verdict_why}"
     return GainKind.GAIN, f"next limit: {larger.next_limit}" if larger.next_limit else ""
 
@@ -166,7 +167,7 @@ def _answer(cell: CellSummary) -> str:
 
 def limited(cell: CellSummary) -> str:
     """What limited a cell, as a clause."""
-    if cell.verdict == "unknown":
+    if cell.verdict == Limit.UNKNOWN:
         return f"what limited {servers(cell.servers)} is not known"
     return f"{servers(cell.servers)} {'was' if cell.servers == 1 else 'were'} limited by {cell.verdict}"
 

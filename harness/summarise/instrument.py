@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grid.schema import Grid
+from harness.records.trial import Outcome
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind
 from harness.words import percent
@@ -38,7 +39,7 @@ def judge(gains: Sequence[Gain]) -> tuple[bool, str]:
 
 def told(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> str:
     """What a study that is such a check found, and PASS or FAIL; empty for another one, or while a cell is missing."""
-    if not grid.instrument_check or any(cell.outcome == "missing" for cell in cells):
+    if not grid.instrument_check or any(cell.outcome == Outcome.MISSING for cell in cells):
         return ""
     passed, said = judge(gains)
     return with_verdict(said, passed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
-from harness.records.trial import TrialRecord
+from harness.records.trial import Limit, TrialRecord
 from harness.summarise import blocks, intervals, saturation, scalability, speed
 from harness.summarise import noise as precision
 from harness.summarise.cell import CellSummary, saturated, summarise
@@ -106,7 +106,7 @@ def _laws(cells: Sequence[CellSummary]) -> dict[str, scalability.Law]:
     """Rule E19 for every load with six topologies that servers limited."""
     loads: dict[str, dict[int, list[float]]] = {}
     for cell in cells:
-        if cell.verdict == "server" and cell.by_block:
+        if cell.verdict == Limit.SERVER and cell.by_block:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
     fitted = {load: scalability.fit(rates) for load, rates in loads.items()}
     return {load: law for load, law in fitted.items() if law is not None}
