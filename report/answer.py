@@ -225,6 +225,10 @@ def _effect(effect: Effect, needs: int) -> str:
         return f"{where} what {what} does with {with_} could not be judged: {effect.why}."
     if effect.why:
         return f"{where} {what} cannot show what it does with {with_} ({shown}): {effect.why}."
+    if effect.word == "not measurable at this load":
+        side = f"{effect.factor} {effect.base if effect.bound == 'at most' else effect.level}"
+        return f"{where} {what} cannot show what it does with {with_} ({shown}): with {side} users ask for no more."
     if effect.word == "not told apart from 1":
         return f"{where} {what} made no difference that could be told with {with_} ({shown}){note}."
-    return f"{where} {what} gave {with_} {shown} the throughput{note}."
+    least = f"{effect.bound} " if effect.bound else ""
+    return f"{where} {what} gave {with_} {least}{shown} the throughput{note}."

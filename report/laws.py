@@ -30,12 +30,15 @@ def told(summary: Summary) -> str:
 def _shapes(summary: Summary) -> list[str]:
     """Efficiencies and serial fractions by load, of the cells that servers limited."""
     loads: dict[str, dict[int, float]] = {}
+    spans: dict[str, dict[int, tuple[float, float]]] = {}
     for cell in summary.cells:
         if cell.verdict == Limit.SERVER and cell.tps is not None:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = cell.tps.value
+            if cell.tps.low is not None and cell.tps.high is not None:
+                spans.setdefault(load_name(cell.others), {})[cell.servers] = cell.tps.low, cell.tps.high
     told = []
     for load, rates in loads.items():
-        found = scalability.shape(rates)
+        found = scalability.shape(rates, spans.get(load, {}))
         if found is None:
             continue
         each = ", ".join(f"E({m}) = {text.percent(e)}" for m, e in found.efficiency.items())

@@ -115,7 +115,7 @@ def effect_table(found: list[Effect]) -> Table | None:
             text.ratio(effect.ratio),
             text.ratio_interval(effect.ratio),
             str(effect.k),
-            effect.word + (f": {effect.why}" if effect.why else ""),
+            effect.word + (f": {effect.why}" if effect.why else f", {effect.bound}" if effect.bound else ""),
         ]
         for effect in found
     ]

@@ -43,6 +43,7 @@ class Observation:
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
     expected: Mapping[str, str]  # server → address that the cell asks for
     died: Mapping[str, Death]  # server → what became of it
+    timeout_s: float = 10.0  # how long a request may wait for its answer
     expect_status: Sequence[int] = (200,)  # of an answer that is a success
     kind: str = "lab"
     balancer_host: str = "balancer"
@@ -101,6 +102,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         expected=facts.expected,
         died=deaths(facts.expected, states)
         | {name: Death(words, ended=False) for name, words in facts.unhealthy.items()},
+        timeout_s=grid.load.timeout,
         expect_status=grid.request.expect_status,
         kind=facts.kind,
         balancer_host=facts.balancer,

@@ -69,17 +69,37 @@ class Shape:
     suspect: bool
 
 
-def shape(rates: Mapping[int, float]) -> Shape | None:
-    """E(m) and Karp–Flatt of mean rates by number of servers; None below two topologies."""
+def shape(rates: Mapping[int, float], spans: Mapping[int, tuple[float, float]] | None = None) -> Shape | None:
+    """E(m) and Karp–Flatt of mean rates by number of servers; None below two topologies.
+
+    `spans` are the rates' intervals: then the fraction falls only where it does from end to end of them.
+    """
     if len(rates) < 2:
         return None
     smallest = min(rates)
     of = {m: efficiency(rate, m, rates[smallest], smallest) for m, rate in sorted(rates.items()) if m > smallest}
     fractions = {m: karp_flatt(e * m / smallest, m / smallest) for m, e in of.items()}
     serial = {m: fraction for m, fraction in fractions.items() if fraction is not None}
-    values = list(serial.values())
-    falls = any(b < a - 0.01 for a, b in itertools.pairwise(values))
-    return Shape(of, serial, falls)
+    return Shape(of, serial, _falls(serial) if spans is None else _surely_falls(spans))
+
+
+def _falls(serial: Mapping[int, float]) -> bool:
+    return any(b < a - 0.01 for a, b in itertools.pairwise(serial.values()))
+
+
+def _surely_falls(spans: Mapping[int, tuple[float, float]]) -> bool:
+    """Whether the serial fraction falls whatever the rates are within their intervals."""
+    if not spans:
+        return False
+    smallest = min(spans)
+    low, high = spans[smallest]
+    ends = []
+    for m, (least, most) in sorted(spans.items()):
+        if m > smallest:
+            size = m / smallest
+            ends.append((karp_flatt(most / low, size), karp_flatt(least / high, size)))
+    pairs = itertools.pairwise(ends)
+    return any(a is not None and b is not None and b < a for (a, _), (_, b) in pairs)
 
 
 def fit(rates: Mapping[int, Sequence[float]]) -> Law | None:
@@ -106,7 +126,8 @@ def fit(rates: Mapping[int, Sequence[float]]) -> Law | None:
     rate = one.interval(0, start, allowed)
     bounds = {"σ": (best[1], MOST_SIGMA), "κ": (best[2], MOST_KAPPA)}
     pinned = tuple(name for name, (value, most) in bounds.items() if value < PINNED or value > most - PINNED)
-    peak = math.sqrt((1 - best[1]) / best[2]) if best[2] >= PINNED and best[1] < 1 else None
+    # Only where the data say that it is there: a κ that may be 0 has no peak.
+    peak = math.sqrt((1 - best[1]) / best[2]) if kappa[0] >= PINNED and best[1] < 1 else None
     return Law(
         _exp(rate, start[0]),
         Interval(best[1], *sigma),

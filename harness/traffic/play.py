@@ -156,7 +156,7 @@ def play(line: Line, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple
                 got.samples.append(sample)
                 line.on_second(sample)
             going = bool(fresh) and got.stopped_s is None
-            if going and rules.collapse(got.samples, spec.window_from_s, line.grid.evidence):
+            if going and rules.collapse(got.samples, spec.window_from_s, spec.timeout_s, line.grid.evidence):
                 got.stopped_s = len(got.samples)
                 line.engine.stop()
             if time.monotonic() > deadline:

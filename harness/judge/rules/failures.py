@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from harness.grid.thresholds import Thresholds
@@ -28,7 +29,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             rate,
             limits.errors_degrade,
         )
-    why = collapse(seen.samples, seen.window_from_s, limits)
+    why = collapse(seen.samples, seen.window_from_s, seen.timeout_s, limits)
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     if why:
         yield Finding(
@@ -77,16 +78,21 @@ def _and_after(seen: Observation, mend: str) -> str:
     return f"{mend}; {told}" if told else mend
 
 
-def collapse(samples: Sequence[Sample], ramped_up_s: float, limits: Thresholds) -> str:
-    """Why a trial must stop now (rule E8), in words; empty while it may go on."""
+def collapse(samples: Sequence[Sample], ramped_up_s: float, timeout_s: float, limits: Thresholds) -> str:
+    """Why a trial must stop now (rule E8), in words; empty while it may go on.
+
+    A service whose answers take long has had none for as long as a request may wait.
+    """
     span = round(limits.errors_stop_for)
+    patience = max(span, math.ceil(timeout_s))
     for end in range(span, len(samples) + 1):
         rows = samples[end - span : end]
         rate = seconds.error_rate(rows)
         if rate is not None and rate > limits.errors_stop:
             return f"more than {percent(limits.errors_stop)} of the requests failed for {span} s"
-        if rows[0].t_s >= ramped_up_s and not any(s.completed for s in rows):
-            return f"no request succeeded for {span} s"
+        waited = samples[max(0, end - patience) : end]
+        if len(waited) == patience and waited[0].t_s >= ramped_up_s and not any(s.completed for s in waited):
+            return f"no request succeeded for {patience} s"
     return ""
 
 

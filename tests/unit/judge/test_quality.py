@@ -107,15 +107,18 @@ def test_e6_a_busy_generator_is_refused() -> None:
 def test_e8_some_errors_degrade_and_a_collapse_stops() -> None:
     rows = samples(280, 1000, failed=6)
     assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "degrade"
-    assert rules.collapse(samples(100, 1000, failed=200), 7, LIMITS)
-    assert rules.collapse(samples(280, 1000, failed=100), 7, LIMITS) == ""
+    assert rules.collapse(samples(100, 1000, failed=200), 7, 10, LIMITS)
+    assert rules.collapse(samples(280, 1000, failed=100), 7, 10, LIMITS) == ""
 
 
 def test_e8_no_success_for_ten_seconds_after_ramp_up_stops() -> None:
     rows = [replace(s, completed=0 if s.t_s >= 7 else 280) for s in samples(280, 1000)]
-    assert "no request succeeded for 10 s" in rules.collapse(rows, 7, LIMITS)
+    assert "no request succeeded for 10 s" in rules.collapse(rows, 7, 10, LIMITS)
+    assert rules.collapse(rows, 7, 15, LIMITS) == ""  # they may wait for longer
+    longer = [replace(s, completed=0 if s.t_s >= 7 else 280) for s in samples(280, 1000, seconds=30)]
+    assert "no request succeeded for 15 s" in rules.collapse(longer, 7, 15, LIMITS)
     slow_start = [replace(s, completed=0 if s.t_s < 7 else 280) for s in samples(280, 1000)]
-    assert rules.collapse(slow_start, 7, LIMITS) == ""
+    assert rules.collapse(slow_start, 7, 10, LIMITS) == ""
 
 
 def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:

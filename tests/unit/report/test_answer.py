@@ -168,6 +168,31 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
     assert answer.answer(with_factor([0, 64], rates, limit)) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("limits", "rates", "told"),
+    [
+        (("server", "users"), (400.0, 500.0), "gave 2 servers at least 1.250× ["),
+        (("users", "server"), (400.0, 320.0), "gave 2 servers at most 0.800× ["),
+        (("users", "server"), (400.0, 400.0), "cannot show what it does with 2 servers"),
+        (("generator", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 0 was the generator"),
+        (("server", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 64 was the generator"),
+    ],
+)
+def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
+    limits: tuple[str, str], rates: tuple[float, float], told: str
+) -> None:
+    name = "nginx_lb_upstream_keepalive"
+    records = {}
+    for level, limit, rate in zip((0, 64), limits, rates, strict=True):
+        for repeat, noise in enumerate((1.0, 0.998, 1.002, 1.001, 0.999), 1):
+            cell = {"servers": 2, "vusers": 1000, name: level}
+            said = record(2, 1000, repeat, rate * (noise if level else 1.0), cell=cell)
+            records[f"servers-2_vusers-1000_{name}-{level}/r{repeat}"] = judged(said, limit)
+    factors = {"servers": [2], "vusers": [1000], name: [0, 64]}
+    (sentence,) = answer.answer(cells.summarise_records(grid(factors=factors, repeats=5), records))
+    assert told in sentence
+
+
 def of(summary: Summary, **study: Any) -> list[str]:
     return findings.findings(summary, study_record(**study))
 

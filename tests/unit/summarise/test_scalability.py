@@ -75,3 +75,22 @@ def test_the_articles_readings_get_no_law_and_a_suspect_baseline() -> None:
     assert not contended.suspect
     assert contended.serial[2] == pytest.approx(0.05, abs=0.001)
     assert scalability.shape({2: 500.0}) is None
+
+
+def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
+    rates = {1: 280.0, 2: 504.0, 3: 736.0}
+    wide = {m: (0.97 * rate, 1.03 * rate) for m, rate in rates.items()}
+    narrow = {m: (0.9999 * rate, 1.0001 * rate) for m, rate in rates.items()}
+    for spans, told in ((wide, False), (narrow, True), ({}, False)):
+        found = scalability.shape(rates, spans)
+        assert found is not None
+        assert found.suspect == told
+
+
+def test_linear_growth_has_no_peak_however_noisy_it_is() -> None:
+    peaks = 0
+    for seed in range(20):
+        law = scalability.fit(trials(280, 0.0, 0.0, 7, 0.03, seed))
+        assert law is not None
+        peaks += law.peak_servers is not None
+    assert peaks <= 2
