@@ -21,7 +21,6 @@ class EngineKind:
     tags: tuple[str, ...]
     repair: tuple[str, ...]
     variables: tuple[str, ...] = ()  # that its roles need and have no default for
-    tells_failures: bool = True  # whether it tells timeouts from refused and aborted requests
 
 
 ENGINES = (
@@ -47,7 +46,6 @@ ENGINES = (
         # Both units again, the agents joined and approved; nothing is installed.
         repair=("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join"),
         variables=("ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"),
-        tells_failures=False,
     ),
 )
 BY_NAME = {kind.name: kind for kind in ENGINES}

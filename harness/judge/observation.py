@@ -64,7 +64,7 @@ class Observation:
 
     def succeeded(self, statuses: Mapping[str, int]) -> int:
         """Requests that had a status which the grid expects, of status → requests."""
-        return sum(count for status, count in statuses.items() if status in {str(s) for s in self.expect_status})
+        return sum(statuses.get(str(status), 0) for status in set(self.expect_status))
 
     @property
     def conntrack(self) -> dict[str, float]:

@@ -20,13 +20,7 @@ def parse_network(text: str) -> dict[str, int]:
         kind = names.partition(":")[0]
         if kind in ("TcpExt", "Tcp") and values.startswith(f"{kind}:"):
             counted = dict(zip(names.split()[1:], values.split()[1:], strict=False))
-            for name, key in (
-                ("listen_overflows", "ListenOverflows"),
-                ("retransmits", "RetransSegs"),
-                ("segments", "OutSegs"),
-            ):
-                if key in counted:
-                    found[name] = int(counted[key])
+            found |= {name: int(counted[key]) for key, name in KERNEL_COUNTERS.items() if key in counted}
     for line in lines:
         if line.startswith("TCP:") and " tw " in line:
             found["time_wait"] = int(line.split(" tw ")[1].split()[0])

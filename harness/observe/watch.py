@@ -13,8 +13,6 @@ from harness.deploy.inventory import Host
 from harness.observe.containers import Probes
 from harness.records.series import HostSample, MachineSample
 
-NETWORK_AFTER_S = 1.0
-
 
 class Watcher:
     """Samples every container and every machine once a second, each in a thread of its own, until stopped."""

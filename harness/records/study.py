@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from harness.errors import BadInput
 from harness.grid.schema import Grid
-from harness.records.part import Maybe, Part
+from harness.records.part import Maybe, Part, read_part
 from harness.records.trial import FORMAT
 
 
@@ -163,9 +162,4 @@ class StudyRecord(Part):
 
 def read_study(file: object, said: dict[str, Any]) -> StudyRecord:
     """A study's record; raises BadInput, which names `file`, where a key is missing or of another type."""
-    try:
-        return StudyRecord.model_validate(said)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{file}: not a study's record: {where}: {first['msg']}") from None
+    return read_part(StudyRecord, "a study's record", file, said)

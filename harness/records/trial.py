@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from harness.errors import BadInput
 from harness.grid.types import Levels
 from harness.records.findings import Finding
-from harness.records.part import Counts, Maybe, Part
+from harness.records.part import Counts, Maybe, Part, read_part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
 FORMAT = 1
@@ -206,9 +205,4 @@ class TrialData:
 
 def read_record(file: object, said: dict[str, Any]) -> TrialRecord:
     """A trial's record; raises BadInput, which names `file`, where a key is missing or of another type."""
-    try:
-        return TrialRecord.model_validate(said)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{file}: not a trial's record: {where}: {first['msg']}") from None
+    return read_part(TrialRecord, "a trial's record", file, said)

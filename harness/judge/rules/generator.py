@@ -23,11 +23,11 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         return
     in_flight = seconds.mean_in_flight(rows)
     h = little_gap(seen) or 0.0
-    for severity, limit in (("refuse", limits.loop_refuse), ("degrade", limits.loop_degrade)):
+    for severity, limit in ((Severity.REFUSE, limits.loop_refuse), (Severity.DEGRADE, limits.loop_degrade)):
         if abs(h) > limit:
             yield Finding(
                 "E5",
-                Severity.REFUSE if severity == "refuse" else Severity.DEGRADE,
+                severity,
                 f"{percent(h, 1)} of the users were neither waiting for an answer nor thinking"
                 if h > 0
                 else f"{percent(-h, 1)} more users were waiting or thinking than there are",

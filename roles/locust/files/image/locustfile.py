@@ -1,6 +1,6 @@
 """The traffic engine's side of the study: Locust plays the users, this counts and bounds them.
 
-The master answers under /study/ what harness/traffic/registry/locust.py asks. Locust's own statistics are
+The master answers under /study/ what harness/traffic/locust.py asks. Locust's own statistics are
 not used: its requests/s is a mean of ten seconds that counts failures.
 """
 
