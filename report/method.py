@@ -212,6 +212,7 @@ def notes(summary: Summary) -> list[str]:
         "those that hold together (Bonferroni) stand below the gains, and in gains.csv.",
         f"Peak TPS is the largest mean of {limits.peak_seconds} consecutive seconds anywhere in a trial; a ratio of "
         "peaks is noisier than a ratio of means and stands in the table for comparison only.",
-        "h is the share of users that Little's law cannot place: (N − L − X·Z) / N. A generator that keeps up has "
-        "an h near 0.",
+        "h is the share of users who neither wait nor think, so are late: (N − L − T) / N, where T counts those who "
+        "think until the wake-up that was drawn (X·Z where the engine does not count them). A generator that keeps up "
+        "has an h near 0.",
     ]

@@ -36,7 +36,7 @@ def grid(**more: object) -> Grid:
 def samples(rate: int, users: int, think_s: float = 2.0, seconds: int = 18, **more: Any) -> list[Sample]:
     """A closed loop that closes: everybody who does not think waits for an answer."""
     in_flight = users - rate * think_s
-    row = Sample(0, rate, 0, users, in_flight, 1000 * in_flight / rate, rate * think_s, rate, 0.2, 1.0)
+    row = Sample(0, rate, 0, users, in_flight, 1000 * in_flight / rate, rate * think_s, rate, 0.2, 1.0, rate * think_s)
     return [replace(row, t_s=t, **more) for t in range(seconds)]
 
 

@@ -14,6 +14,10 @@ def little_gap(seen: Observation) -> float | None:
     thinking_s, waiting = think_s(seen), in_flight(seen)
     if thinking_s is None or waiting is None:
         return None
+    thinking = [s.thinking for s in rows if s.thinking is not None]
+    if len(thinking) == len(rows):
+        # Counted until the wake-ups that were drawn: what is left is users who are late, whatever the window holds.
+        return (seen.users - waiting - sum(thinking) / len(rows)) / seen.users
     rate = sum(s.completed + s.failed for s in rows) / len(rows)
     return (seen.users - waiting - rate * thinking_s) / seen.users
 

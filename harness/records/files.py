@@ -64,13 +64,18 @@ def read_csv(path: Path, kind: type[Row]) -> list[Row]:
 
     Columns of a later version are left out. Raises ValueError, with file and line, for anything else.
     """
-    fields = [(f.name, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]  # type: ignore[arg-type] # they are
+    fields = [(f, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]  # type: ignore[arg-type] # they are
     number = 1
     try:
         with path.open(newline="", encoding="utf-8") as file:
             lines = csv.reader(file)
             header = next(lines, [])
-            columns = [(header.index(name), read) for name, read in fields]
+            # A column that was added later is the last, and earlier files do not have it.
+            columns = [
+                (header.index(field.name), read)
+                for field, read in fields
+                if field.name in header or field.default is dataclasses.MISSING
+            ]
             found = []
             for number, line in enumerate(lines, 2):  # noqa: B007 - told when a line is wrong
                 found.append(kind(*[read(line[at]) for at, read in columns]))

@@ -26,6 +26,7 @@ class Sample:
     thinks: int | None
     busiest_cpu_s: float | None  # processor seconds of the busiest generator process
     lag_ms: float | None  # largest delay of the generator's event loop
+    thinking: float | None = None  # users that think, mean over it: until the wake-up that was drawn
 
 
 @dataclass(frozen=True)

@@ -89,4 +89,5 @@ def _sample(row: dict[str, float]) -> Sample:
         thinks=int(row["thinks"]),
         busiest_cpu_s=round(row["busiest_cpu_s"], 4),
         lag_ms=round(row["lag_s"] * 1000, 2),
+        thinking=round(row["thinking_s"], 3),
     )

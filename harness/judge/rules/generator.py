@@ -13,10 +13,12 @@ from harness.words import percent
 
 
 def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E5: Little's law, h = (N − L − X·Z) / N, and both in-flight counts agree.
+    """E5: h = (N − L − T) / N, users that neither wait nor think, so are late; and both in-flight counts agree.
 
-    X is the rate of all answers and Z the mean think time drawn. Source: Little, "A Proof for the
-    Queuing Formula L = λW", Operations Research 9 (1961), for the thinking users.
+    T is the number of users that think, counted until the wake-ups that were drawn. Where an engine does not count
+    them it is X·Z: X is the rate of all answers, Z the mean think time drawn. Source: Little, "A Proof for the Queuing
+    Formula L = λW", Operations Research 9 (1961), for the thinking users. That has edges: a server that stops for a
+    second just before the window, or in its last seconds, moves h by several percent.
     """
     rows = seen.window
     if not rows or think_s(seen) is None:

@@ -67,6 +67,7 @@ def test_every_column_has_its_name_and_its_type(measured: StudyDirectory) -> Non
         **{"t_s": "int64", "completed": "int64", "failed": "int64", "users": "float64", "in_flight": "Float64"},
         **{"mean_ms": "Float64", "think_s": "Float64", "thinks": "Int64", "busiest_cpu_s": "Float64"},
         "lag_ms": "Float64",
+        "thinking": "Float64",
     }
     assert kinds(frames.hosts(measured)) == {
         **FACTORS,

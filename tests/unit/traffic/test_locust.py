@@ -1,9 +1,12 @@
 """The traffic engine's own counting (roles/locust/files/image), without Locust."""
 
+import heapq
 import importlib.util
 import sys
 from pathlib import Path
+from random import Random
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -71,6 +74,60 @@ def test_a_second_is_handed_over_once_and_only_when_it_is_complete() -> None:
     seen.thinks(1.5, 1.0)
     assert list(seen.take(1.7, last=False)["rows"]) == ["0"]
     assert list(seen.take(2.7, last=False)["rows"]) == ["1"]
+
+
+def test_users_think_until_the_time_that_was_drawn_and_not_beyond_the_load() -> None:
+    seen = recorder.Recorder(0, 4)
+    seen.thinks(0.5, 2.0)
+    seen.thinks(3.5, 9.0)
+    rows = seen.take(4.0, last=True)["rows"]
+    assert [rows[k]["thinking_s"] for k in ("0", "1", "2", "3")] == pytest.approx([0.5, 1.0, 0.5, 0.5])
+    stopped = recorder.Recorder(0, 20)
+    stopped.thinks(2.5, 9.0)
+    assert list(stopped.take(3.2, last=True)["rows"]) == ["2", "3"], "a load that ends early has no seconds to come"
+
+
+def closed_loop(users: int, capacity: float, stall: tuple[float, float], late_s: float = 0.0) -> tuple[float, float]:
+    """H by counting and h by X·Z over 5–15 s, of a closed loop whose one server stops from one time to another."""
+    random = Random(7)  # noqa: S311 - no secret
+    seen = recorder.Recorder(5, 16)
+    arrivals = [(random.uniform(0, 2), n) for n in range(users)]
+    heapq.heapify(arrivals)
+    events: list[tuple[float, int, float]] = []  # time, 0 sent or 1 answered, drawn think time
+    free = 0.0
+    while arrivals[0][0] < 16:
+        at, n = heapq.heappop(arrivals)
+        begin = max(at, free)
+        if stall[0] <= begin < stall[1]:
+            begin = stall[1]
+        free = done = begin + 1 / capacity
+        think = random.uniform(1, 3)
+        events += [(at, 0, 0.0), (done, 1, think)]
+        heapq.heappush(arrivals, (done + think + late_s, n))
+    for at, kind, think in sorted(events):
+        if kind == 0:
+            seen.sent(at)
+        elif at < 16:
+            seen.answered(at, 0.1, "")
+            seen.thinks(at, think)
+    rows = seen.take(16.0, last=True)["rows"]
+    of: Any = {name: sum(rows[str(k)][name] for k in range(5, 15)) / 10 for name in rows["5"]}
+    little = of["completed"] * of["think_s"] / of["thinks"]
+    return (users - of["in_flight_s"] - of["thinking_s"]) / users, (users - of["in_flight_s"] - little) / users
+
+
+@pytest.mark.parametrize("stall", [(99.0, 99.0), (3.8, 5.0), (4.5, 6.0), (9.0, 10.5), (13.5, 15.0), (14.2, 15.7)])
+def test_a_server_that_stops_makes_no_user_late(stall: tuple[float, float]) -> None:
+    counted, little = closed_loop(400, 250.0, stall)
+    assert abs(counted) < 0.001
+    if stall in ((3.8, 5.0), (13.5, 15.0)):
+        assert abs(little) > 0.05, "Little's law over the window blames the generator for this"
+
+
+def test_users_that_wake_late_are_found_whatever_the_server_does() -> None:
+    for stall in ((99.0, 99.0), (4.5, 6.0)):
+        counted, _ = closed_loop(400, 250.0, stall, late_s=0.2)
+        assert counted == pytest.approx(0.07, abs=0.03)
 
 
 def report(second: int, completed: int, upto: int, done: bool = False) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-SUMMED = ("completed", "failed", "latency_s", "in_flight_s", "users_s", "think_s", "thinks", "cpu_s")
+SUMMED = ("completed", "failed", "latency_s", "in_flight_s", "users_s", "think_s", "thinks", "thinking_s", "cpu_s")
 
 
 class Trial:

@@ -28,6 +28,7 @@ class Row:
     users_s: float = 0.0  # user-seconds: the mean number of users
     think_s: float = 0.0  # think times drawn in this second, summed
     thinks: int = 0
+    thinking_s: float = 0.0  # user-seconds until the wake-ups that were drawn: the mean number of users that think
     cpu_s: float = 0.0  # processor time of this process
     lag_s: float = 0.0  # largest delay of the event loop
 
@@ -88,9 +89,15 @@ class Recorder:
             self._latencies[told_apart(max(1, round(latency_s * 1e6)))] += 1
 
     def thinks(self, now: float, duration_s: float) -> None:
+        """A user thinks from now on. It thinks until the time that was drawn, however late it then wakes."""
         row = self.rows[int(now)]
         row.think_s += duration_s
         row.thinks += 1
+        start, until = now, min(now + duration_s, max(now, self._window[1]))
+        while start < until:
+            end = min(until, int(start) + 1.0)
+            self.rows[int(start)].thinking_s += end - start
+            start = end
 
     def process(self, now: float, cpu_s: float, lag_s: float) -> None:
         row = self.rows[int(now)]
@@ -109,7 +116,8 @@ class Recorder:
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.users.settle(now, self.rows, "users_s")
-        complete = sorted(k for k in self.rows if last or k < int(now))
+        # Users that think reach into seconds to come, which are none when the load ends before.
+        complete = sorted(k for k in self.rows if k < int(now) + last)
         rows = {str(k): asdict(self.rows.pop(k)) for k in complete}
         latencies = {str(us): count for us, count in self._latencies.items()}
         self._latencies.clear()
