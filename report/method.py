@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.grid.engines import ENGINES
 from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
-from harness.summarise import blocks, instrument, saturation
+from harness.summarise import instrument, saturation
 from harness.summarise.summary import Summary
 from report import format as text
 from report import laws, place, validity
@@ -133,15 +133,15 @@ def _ceiling(found: Ceiling | None) -> str:
 
 
 def _noise(summary: Summary, trials: dict[str, TrialData]) -> str:
-    """Rule E20: the spread of a trial, and the smallest gain that could have been seen."""
+    """Rule E20: the spread of a trial, and the smallest gains that are mostly found."""
     if summary.noise is None:
         return ""
-    k = max(1, _blocks(trials))
-    least = _at_least(blocks.smallest_gain(summary.noise, k))
-    told = (
-        f"a trial's throughput varies by {text.percent(summary.noise.spread, 1)} beside its block's drift; with "
-        f"{text.count(k, 'block')} a gain below {least} cannot be told from none"
-    )
+    told = f"a trial's throughput varies by {text.percent(summary.noise.spread, 1)} beside its block's drift"
+    found = sorted(gain.detectable for gain in summary.gains if gain.speaks and gain.detectable is not None)
+    if found:
+        ends = list(dict.fromkeys((_at_least(found[0]), _at_least(found[-1]))))
+        told += f"; with {text.count(_blocks(trials), 'block')} 80 % of studies like this one find a gain of "
+        told += f"{' to '.join(ends)}{', depending on the step' if len(ends) > 1 else ''}"
     if summary.between is not None:
         told += f"; {text.percent(summary.between)} of its variance lies between trials, the rest within them"
     if summary.sentinel is not None:

@@ -24,7 +24,7 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
     for gain in gains:
         load = load_name(gain.others)
         sides = [verdicts.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
-        efficiency = text.percent(gain.efficiency)
+        efficiency = text.share_with_interval(gain.efficiency, gain.efficiencies)
         rows.append(
             [
                 load,
@@ -51,7 +51,7 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
         "limited by",
         "what may be said",
     ]
-    note = " ".join(sentence for sentence in (_together(gains), _paired(gains)) if sentence)
+    note = " ".join(sentence for sentence in (_together(gains), _paired(gains), _detectable(gains)) if sentence)
     return Table(columns, rows, (2, 3, 4, 5, 6, 7), note=note)
 
 
@@ -73,6 +73,15 @@ def _paired(gains: list[Gain]) -> str:
     if len(moderated) > JOINT_SHOWN:
         return "The intervals know the noise of the other cells too."
     return f"By a paired t of these pairs alone: {_by_load(moderated)}."
+
+
+def _detectable(gains: list[Gain]) -> str:
+    """Rule E20: what this study could have found, step by step."""
+    known = [(gain, text.percent(max(found, 0.001), 1)) for gain in gains if (found := gain.detectable) is not None]
+    if not known:
+        return ""
+    where = _by_load(known) if len(known) <= JOINT_SHOWN else "see gains.csv"
+    return f"The smallest gain that 80 % of studies like this one would tell from none: {where}."
 
 
 def _by_load(told: list[tuple[Gain, str]]) -> str:
