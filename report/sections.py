@@ -51,7 +51,7 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
         "limited by",
         "what may be said",
     ]
-    note = " ".join(sentence for sentence in (_together(gains), _paired(gains), _detectable(gains)) if sentence)
+    note = " ".join(sentence for sentence in (_together(gains), _paired(gains)) if sentence)
     return Table(columns, rows, (2, 3, 4, 5, 6, 7), note=note)
 
 
@@ -60,7 +60,7 @@ def _together(gains: list[Gain]) -> str:
     joint = [gain for gain in gains if gain.jointly is not None]
     if len(joint) < 2:
         return ""
-    wider = _by_load([(gain, text.ratio_interval(gain.jointly)) for gain in joint])
+    wider = by_load([(gain, text.ratio_interval(gain.jointly)) for gain in joint])
     where = f": {wider}" if len(joint) <= JOINT_SHOWN else " (in gains.csv)"
     return f"Each interval is 95 % by itself; for all {len(joint)} to hold together in 95 % they are wider{where}."
 
@@ -72,19 +72,10 @@ def _paired(gains: list[Gain]) -> str:
         return ""
     if len(moderated) > JOINT_SHOWN:
         return "The intervals know the noise of the other cells too."
-    return f"By a paired t of these pairs alone: {_by_load(moderated)}."
+    return f"By a paired t of these pairs alone: {by_load(moderated)}."
 
 
-def _detectable(gains: list[Gain]) -> str:
-    """Rule E20: what this study could have found, step by step."""
-    known = [(gain, text.percent(max(found, 0.001), 1)) for gain in gains if (found := gain.detectable) is not None]
-    if not known:
-        return ""
-    where = _by_load(known) if len(known) <= JOINT_SHOWN else "see gains.csv"
-    return f"The smallest gain that 80 % of studies like this one would tell from none: {where}."
-
-
-def _by_load(told: list[tuple[Gain, str]]) -> str:
+def by_load(told: list[tuple[Gain, str]]) -> str:
     """Intervals of steps, those of a load together."""
     loads: dict[str, list[str]] = {}
     for gain, interval in told:
