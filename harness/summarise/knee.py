@@ -118,8 +118,11 @@ def users(knee: Knee) -> Estimate:
 
 
 def rate(knee: Knee) -> Estimate:
-    """µ as the mean of the logs well beyond the knee, with its t interval; with fewer than two of them as fitted."""
-    if len(knee.flat) < 2:
+    """µ as the mean of the logs well beyond the knee, with its t interval; with fewer than three of them as fitted.
+
+    Two that happen to be equal would make an interval of no width (rule E15 has none below three either).
+    """
+    if len(knee.flat) < 3:
         return Estimate(knee.rate)
     variance = _variance(_residuals(knee.flat)) / len(knee.flat)
     return _around(math.exp(_mean(knee.flat)), variance, len(knee.flat) - 1)
@@ -143,4 +146,4 @@ def saturating(knee: Knee) -> int:
     """
     high = users(knee).high
     factor = MOST if high is None else min(max(LEAST * high / knee.users, LEAST), MOST)
-    return math.ceil(factor * knee.users)
+    return math.ceil(round(factor * knee.users, 6))  # the same on every machine, where it is a whole number

@@ -80,8 +80,10 @@ def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell],
 
 
 def limits(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
-    """What is known of every topology's limit."""
-    assert grid.search is not None  # noqa: S101 - asked for only with a search
+    """What was found of every topology's limit; nothing before the search is over."""
+    if not planned(grid, records)[1]:
+        return []
+    assert grid.search is not None  # noqa: S101 - as `planned` has made sure
     found = []
     for cell in topologies(grid):
         seen = probes(cell, records)
@@ -114,13 +116,10 @@ def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
 
 def at_saturation(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     """The cells of `cells` that are at their own saturation, in the topologies' order; none without a search."""
-    if grid.search is None or not planned(grid, records)[1]:
+    if grid.search is None:
         return []
-    return [
-        at(cell, limit.users)
-        for cell, limit in zip(topologies(grid), limits(grid, records), strict=True)
-        if limit.users is not None
-    ]
+    found = zip(topologies(grid), limits(grid, records), strict=False)  # no limits before the search is over
+    return [at(cell, limit.users) for cell, limit in found if limit.users is not None]
 
 
 def sentences(found: Sequence[Limit]) -> list[str]:
@@ -150,7 +149,7 @@ def _knee(limit: Limit) -> str:
     if not found.level:
         return (
             f"throughput still grows at {limit.users} users ({_per_s(found.rate)}/s), {why}; "
-            "blocks are measured there, which is not at saturation"
+            "blocks are measured there, not surely at saturation"
         )
     rate = knees.rate(found)
     level = f"{_per_s(rate.value)}/s{_between(rate, _per_s)}"
@@ -166,7 +165,7 @@ def _knee(limit: Limit) -> str:
     if users.low is None:
         text += f", of which {len(found.rising)} below and {len(found.level)} beyond: too few for an interval"
     text += f"); blocks are measured at {limit.users} users, {times:.2f} times as many"
-    if times < knees.LEAST:
+    if limit.users < knees.saturating(found) and times < knees.LEAST:
         text += f" and {why}: too few to be sure of saturation"
     return text
 

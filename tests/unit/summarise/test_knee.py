@@ -192,6 +192,7 @@ def test_with_too_few_probes_on_one_side_there_is_no_interval(rates: dict[int, f
     assert found
     assert (len(found.rising), len(found.level)) == (rising, level)
     assert knee.users(found).low is None
+    assert (knee.rate(found).low is None) == (len(found.flat) < 3)
     if level:
         assert knee.saturating(found) == math.ceil(1.5 * found.users)
 

@@ -137,6 +137,15 @@ def test_an_interrupted_search_goes_on_where_it_was() -> None:
     ]
 
 
+def test_before_the_search_is_over_nothing_is_said_of_the_limits() -> None:
+    study = searching()
+    records, planned = carried_out(study)
+    last = max(number for number, path in enumerate(planned) if path.endswith("/r0"))
+    assert saturation.limits(study, {path: records[path] for path in planned[:last]}) == []
+    assert cells.summarise_records(study, {path: records[path] for path in planned[:last]}).limits == []
+    assert len(saturation.limits(study, {path: records[path] for path in planned[: last + 1]})) == 2
+
+
 def test_objectives_have_a_largest_load_that_meets_them() -> None:
     study = searching(objectives={"p95": "1s"})
     records, _ = carried_out(study)
