@@ -114,7 +114,7 @@ def sentences(resting: Resting | None, grid: Grid, think_s: float) -> list[str]:
         who = servers(first.servers) if len(mine) == 1 else f"{first.servers} to {servers(last.servers)}"
         told.append(
             f"{who} at {load_name({'vusers': first.vusers})}: {resting.blocks} blocks only, to hold the prediction "
-            f"against. {servers(enough.servers)} can do {share} of the most that these users can ask for, so what more "
+            f"against: {servers(enough.servers)} can do {share} of the most that these users can ask for, so what more "
             "servers do says nothing about servers"
         )
     return told

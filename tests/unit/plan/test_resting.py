@@ -178,13 +178,13 @@ def test_the_sentinel_repeats_the_first_cell_that_its_block_really_has() -> None
 def test_it_is_told_which_cells_in_how_many_blocks_and_why() -> None:
     (told,) = resting.sentences(rests(), study(), THINK)
     assert told.startswith(
-        "3 servers at 1000 users: 2 blocks only, to hold the prediction against. 2 servers can do 113 %"
+        "3 servers at 1000 users: 2 blocks only, to hold the prediction against: 2 servers can do 113 %"
     )
     many = study(factors={"servers": [1, 2, 4, 6], "vusers": [200, 2000]})
     few, lots = resting.sentences(resting.settle(many, CAPACITY, R0, THINK), many, THINK)
-    assert few.startswith("1 to 6 servers at 200 users: 2 blocks only, to hold the prediction against. 1 server can do")
+    assert few.startswith("1 to 6 servers at 200 users: 2 blocks only, to hold the prediction against: 1 server can do")
     assert lots.startswith(
-        "6 servers at 2000 users: 2 blocks only, to hold the prediction against. 4 servers can do 113"
+        "6 servers at 2000 users: 2 blocks only, to hold the prediction against: 4 servers can do 113"
     )
     assert resting.sentences(None, study(), THINK) == []
     assert resting.outcome(None) == resting.outcome(rests()) == ""
