@@ -206,6 +206,7 @@ def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_pat
     study = site.study(tmp_path, **IDLE)
     assert study.run() == 6 * 4
     assert few_blocks(tmp_path) == [1, 2, 3, 4]
+    assert set(outcomes(tmp_path).values()) == {"ok"}, "each with its own topology, whatever was made ready before"
     records = measured(tmp_path).values()
     assert sorted(record.block_position for record in records) == list(range(1, 25))
     assert {record.repeat for record in records if record.block_position > 18} == {4}, "each in its own block"
