@@ -139,6 +139,7 @@ class Study:
         self._record = known or new_record(self._setting, self._outside.draw_seed)
         self._note(rented=fleet.rented(self._inventory))
         self._directory.write_study(self._record)
+        self._decide_rest()  # a call that was killed may have left it
         left = self._setting.left
         self._plan = self._setting.planned
         self._over = {planned.path for planned in self._plan} - {planned.path for planned in left}

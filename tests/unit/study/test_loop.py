@@ -234,6 +234,25 @@ def test_what_was_contradicted_stays_so_for_a_study_that_goes_on(tmp_path: Path)
     assert passes_check(tmp_path)
 
 
+def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 2) else 1.0
+    site.happens(13, 1, site.interrupt)
+    first = site.study(tmp_path, **IDLE)
+    with pytest.raises(Interrupted):
+        first.run()
+    said = first._directory.need_study()
+    assert said.resting is not None
+    assert said.resting.contradicted
+    undecided = said.resting.model_copy(update={"contradicted": None})
+    begun = [where for where in said.plan if not where.startswith("servers-3_vusers-450/r3")]
+    first._directory.write_study(said.model_copy(update={"resting": undecided, "plan": tuple(begun)}))
+    again = site.study(tmp_path, **IDLE)
+    assert again.run() == 12
+    assert again._directory.need_study().resting == said.resting
+    assert passes_check(tmp_path)
+
+
 def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_path: Path) -> None:
     """The playbook fails for three servers in the first call: nothing was seen to hold, so the cell has all blocks."""
     site = Site(servers=3)
