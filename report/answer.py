@@ -77,9 +77,9 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
             if clauses and step.reason and step.reason in clauses[-1]:
                 clause = clause.replace(f": {step.reason}", ", for the same reason")
             clauses.append(clause)
-    few = min(step.k for step in steps)
+    few = min((step.k for step in steps if step.speaks), default=None)
     note = ""
-    if any(step.speaks for step in steps) and few < summary.grid.evidence.statement_repeats:
+    if few is not None and few < summary.grid.evidence.statement_repeats:
         note = f" (indicative: {text.count(few, 'repeat')} only)"
     return f"At {load_name(steps[0].others)} {'; '.join(clauses)}{note}."
 

@@ -73,6 +73,7 @@ class Site:
         self.dead: set[str] = set()
         self.behind = servers  # the balancer
         self.turn = itertools.count()
+        self.seeds = itertools.count(1)  # of studies that draw theirs
         self.loads = 0
         self.plans: dict[tuple[int, int], Callable[[], object]] = {}
         self.rows: list[Sample] = []
@@ -84,6 +85,7 @@ class Site:
             engine=lambda _grid, _inventory, _reach: Users(self),
             watch=partial(Readings, self),
             sleep=lambda _seconds: None,
+            draw_seed=lambda: next(self.seeds),
         )
 
     def happens(self, load: int, second: int, what: Callable[[], object]) -> None:

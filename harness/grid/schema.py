@@ -152,7 +152,7 @@ class Grid(Part):
     repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = (
         Repeats(min=5, max=5)
     )
-    seed: Count = 2024
+    seed: Count | None = Field(default=None, description="of the order of trials; drawn when the study begins if unset")
     instrument_check: bool = Field(
         default=False, strict=True, description="every server's capacity is exactly the same, so the ideal is the truth"
     )

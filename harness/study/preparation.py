@@ -16,7 +16,7 @@ from harness.grid.cell import Cell
 from harness.observe import containers
 from harness.observe import environment as provenance
 from harness.records.study import Environment, Machine, StudyRecord
-from harness.study import ceiling, site, slow_motion
+from harness.study import beforehand, ceiling, site, slow_motion
 from harness.study.bench import Bench
 from harness.study.events import Doing, Listener, Said, Step
 from harness.study.outside import Outside
@@ -112,7 +112,7 @@ class Preparation:
         self._deployment.play(chosen.factor)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
         self._tell(Step(told, time.monotonic() - began))
-        for sentence in self.setting.motion():
+        for sentence in beforehand.motion(self.setting):
             self._tell(Said(sentence))
         return replace(bench, grid=self.setting.grid)
 

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from harness.errors import Interrupted
+from harness.grid.cell import expand
+from harness.plan import order
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
-from harness.study.events import Said, Step
+from harness.study import check, outside
+from harness.study.events import Said, Step, TrialEnded, TrialStarted
 from tests.study_stubs import Site
 
 LOADED: dict[str, Any] = {"factors": {"servers": [1, 2], "vusers": [1000]}}
@@ -123,6 +126,150 @@ def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: Site, 
         assert min(map(int, users)) <= 1.6 * knee[servers]
     assert any(isinstance(event, Step) and event.text.startswith("search: ") for event in site.events)
     assert any(isinstance(event, Said) and "throughput" in event.text for event in site.events)
+
+
+def test_the_seed_is_drawn_when_a_study_begins_and_kept(site: Site, tmp_path: Path) -> None:
+    first = site.study(tmp_path, **LOADED, repeats=3)
+    assert not first._setting.order_known
+    site.happens(3, 1, site.interrupt)
+    with pytest.raises(Interrupted):
+        first.run()
+    begun = first._directory.need_study()
+    again = site.study(tmp_path, **LOADED, repeats=3)
+    assert again._directory.path == first._directory.path
+    assert again._setting.order_known
+    assert again._setting.terms.seed == begun.seed == 1
+    again.run()
+    said = again._directory.need_study()
+    assert (said.seed, said.plan, said.order) == (begun.seed, begun.plan, "balanced")
+    assert said.written_grid.seed is None
+    drawn = [planned.path for k in (1, 2, 3) for planned in order.order(expand(said.grid), k, said.seed)]
+    assert list(said.plan) == drawn
+    assert next(site.seeds) == 2, "one seed was drawn for the study, not one for each call"
+
+
+def test_another_study_draws_another_seed_and_a_grid_may_give_one(site: Site, tmp_path: Path) -> None:
+    seeds = []
+    for name, more in (("a", {}), ("b", {}), ("c", {"seed": 77})):
+        study = site.study(tmp_path / name, **LOADED, **more)
+        study.run()
+        seeds.append(study._directory.need_study().seed)
+    assert seeds == [1, 2, 77]
+    assert len({outside.draw_seed() for _ in range(20)}) > 10
+    assert all(0 <= outside.draw_seed() < outside.SEEDS for _ in range(20))
+    named = {
+        site.setting(tmp_path, **LOADED, **more).directory.path.name for more in ({}, {"seed": 77}, {"seed": 2024})
+    }
+    assert len(named) == 3, "a seed that is given is part of what identifies a study"
+
+
+# 450 users ask for 450/s at most, which 2 servers of 280/s have; 1 has not, and nobody has for 1000.
+IDLE: dict[str, Any] = {"factors": {"servers": [1, 2, 3], "vusers": [450, 1000]}, "repeats": 4}
+
+
+def few_blocks(results: Path) -> list[int]:
+    """Blocks in which the cell is measured that the prediction lets rest."""
+    return sorted(record.repeat for where, record in measured(results).items() if "servers-3_vusers-450" in where)
+
+
+def passes_check(results: Path) -> bool:
+    (folder,) = (path.parent for path in results.glob("*/study.json"))
+    return not [
+        line
+        for line in check.check(StudyDirectory(folder))
+        if line.rule in ("E15", "E16") and not line.ok and "gains.csv" not in line.text
+    ]
+
+
+def test_a_cell_that_can_show_nothing_is_measured_twice_and_the_plan_says_so(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    study = site.study(tmp_path, **IDLE)
+    assert study.run() == 6 * 2 + 5 * 2
+    assert few_blocks(tmp_path) == [1, 2]
+    told = [event.text for event in site.events if isinstance(event, Said)]
+    assert any(text.startswith("3 servers at 450 users: 2 blocks only") for text in told)
+    assert "the prediction held" in told
+    said = study._directory.need_study()
+    assert said.resting is not None
+    assert said.resting.cells == ({"servers": 3, "vusers": 450},)
+    assert said.resting.contradicted == ()
+    assert passes_check(tmp_path)
+    assert [event.planned for event in site.events if isinstance(event, TrialStarted)] == [22] * 22
+    assert [event.remaining_s for event in site.events if isinstance(event, TrialEnded)][-1] == 0
+
+
+@pytest.mark.parametrize("servers", [2, 3])
+def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_path: Path, servers: int) -> None:
+    """In block 2 the topology cannot do what was predicted of it; that is known when block 3 begins."""
+    site = Site(servers=3)
+    site.noise = lambda count, repeat: 0.5 if (count, repeat) == (servers, 2) else 1.0
+    study = site.study(tmp_path, **IDLE)
+    assert study.run() == 6 * 4
+    assert few_blocks(tmp_path) == [1, 2, 3, 4]
+    assert set(outcomes(tmp_path).values()) == {"ok"}, "each with its own topology, whatever was made ready before"
+    records = measured(tmp_path).values()
+    assert sorted(record.block_position for record in records) == list(range(1, 25))
+    assert {record.repeat for record in records if record.block_position > 18} == {4}, "each in its own block"
+    said = study._directory.need_study()
+    assert said.resting is not None
+    assert said.resting.contradicted == ({"servers": 3, "vusers": 450},)
+    assert any(
+        isinstance(event, Said) and "did not hold for 3 servers at 450 users" in event.text for event in site.events
+    )
+    counts = [event.planned for event in site.events if isinstance(event, TrialStarted)]
+    assert counts == [22] * 12 + [24] * 12
+    assert passes_check(tmp_path)
+    assert site.study(tmp_path, **IDLE).run() == 0
+
+
+def test_what_was_contradicted_stays_so_for_a_study_that_goes_on(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 1) else 1.0
+    site.happens(14, 3, site.interrupt)
+    with pytest.raises(Interrupted):
+        site.study(tmp_path, **IDLE).run()
+    assert passes_check(tmp_path)
+    assert site.study(tmp_path, **IDLE).run() == 24 - 13
+    assert few_blocks(tmp_path) == [1, 2, 3, 4]
+    assert passes_check(tmp_path)
+
+
+def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 2) else 1.0
+    site.happens(13, 1, site.interrupt)
+    first = site.study(tmp_path, **IDLE)
+    with pytest.raises(Interrupted):
+        first.run()
+    said = first._directory.need_study()
+    assert said.resting is not None
+    assert said.resting.contradicted
+    undecided = said.resting.model_copy(update={"contradicted": None})
+    begun = [where for where in said.plan if not where.startswith("servers-3_vusers-450/r3")]
+    first._directory.write_study(said.model_copy(update={"resting": undecided, "plan": tuple(begun)}))
+    again = site.study(tmp_path, **IDLE)
+    assert again.run() == 12
+    assert again._directory.need_study().resting == said.resting
+    assert passes_check(tmp_path)
+
+
+def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_path: Path) -> None:
+    """The playbook fails for three servers in the first call: nothing was seen to hold, so the cell has all blocks."""
+    site = Site(servers=3)
+    site.broken[3] = "nginx: [emerg] host not found"
+    site.study(tmp_path, **IDLE).run()
+    site.broken.clear()
+    assert few_blocks(tmp_path) == [1, 2, 3, 4]
+    assert site.study(tmp_path, **IDLE).run() == 8
+    assert set(outcomes(tmp_path).values()) == {"ok"}
+    assert passes_check(tmp_path)
+
+
+def test_every_cell_is_measured_in_every_block_where_that_is_asked_for(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    study = site.study(tmp_path, **IDLE, evidence={"resting": False})
+    assert study.run() == 6 * 4
+    assert study._directory.need_study().resting is None
 
 
 @pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "leave imprecise")])
