@@ -34,7 +34,10 @@ def compare(
     refused = [f"{one.before} and {one.after}: {reason}" for one in found for reason in one.reasons]
     if refused and not anyway:
         raise BadInput(
-            "these studies cannot be compared:", *(f"  {reason}" for reason in refused), "--anyway does it all the same"
+            "these studies cannot be compared:",
+            *(f"  {reason}" for reason in refused),
+            *dict.fromkeys(one.properly for one in found),
+            "--anyway does it all the same",
         )
     page = directories[-1] / "comparison.html"
     replace(page, comparison.html(found).encode())

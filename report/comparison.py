@@ -9,7 +9,18 @@ from harness.words import load_name, servers
 from report import format as text
 from report.render import TEMPLATES, stylesheet
 
-COLUMNS = ("cell", "before", "after", "ratio", "95 % interval", "k", "limited by", "what may be said")
+COLUMNS = (
+    "cell",
+    "before",
+    "after",
+    "ratio",
+    "95 % interval",
+    "jointly",
+    "machines’ change taken out",
+    "k",
+    "limited by",
+    "what may be said",
+)
 
 
 def rows(one: Comparison) -> list[list[str]]:
@@ -24,9 +35,11 @@ def rows(one: Comparison) -> list[list[str]]:
                 text.rate_interval(ratio.after.tps),
                 text.ratio(ratio.ratio),
                 text.ratio_interval(ratio.ratio),
+                text.ratio_interval(ratio.jointly),
+                text.ratio_interval(ratio.steady),
                 f"{ratio.before.usable}, {ratio.after.usable}",
                 f"{ratio.before.verdict} → {ratio.after.verdict}",
-                ratio.word,
+                ratio.word + (f": {ratio.why}" if ratio.why else ""),
             ]
         )
     return found
@@ -39,7 +52,7 @@ def lines(one: Comparison) -> list[str]:
         told += ["these should not be compared:", *(f"  {reason}" for reason in one.reasons)]
     told += [f"differs: {difference}" for difference in one.differences]
     told += [f"not known: {unknown}" for unknown in one.unknown]
-    return [*told, *one.only_one]
+    return [*told, *one.only_one, one.machines_said, one.properly]
 
 
 def html(found: list[Comparison]) -> str:

@@ -16,6 +16,10 @@ from harness.summarise import intervals
 from harness.summarise.intervals import Interval
 
 POWER = 0.80  # share of comparisons like this one that would find the change that `visible` tells
+# Of all degrees of freedom, what `visible` counts on at most. Another comparison will have others, by its own noise:
+# with Welch's of this one alone the change it tells would be found in 66 to 77 % of comparisons of 3 to 10 repeats; so it is
+# found in 76 to 81 %.
+COUNTED_ON = 0.6
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,20 @@ class Difference:
     def ratio(self, statements: int = 1) -> Interval:
         """The ratio, with the interval that holds together with `statements` − 1 others in 95 %."""
         half = intervals.t_quantile(self.freedom, statements) * self.error
-        return Interval(*(math.exp(self.value + way * half) for way in (0, -1, 1)), freedom=self.freedom)
+        value, low, high = (math.exp(self.value + way * half) for way in (0, -1, 1))
+        return Interval(value, low, high, self.freedom)
 
     def visible(self, statements: int = 1) -> float:
         """The change, as a share, that 80 % of comparisons like this one tell apart from none.
 
-        That is, with this one's noise and degrees of freedom: the change at which a noncentral t passes the joint
-        interval's own quantile in 80 % of cases.
+        That is, with this one's noise: the change at which a noncentral t passes the joint interval's quantile in 80 %
+        of cases.
         """
         from scipy import special  # here, because loading it takes a second that a start should not
 
-        needed = intervals.t_quantile(self.freedom, statements)
-        return math.expm1(float(special.nctdtrinc(self.freedom, 1 - POWER, needed)) * self.error)
+        freedom = min(self.freedom, COUNTED_ON * sum(each for _, each in self.parts))
+        needed = intervals.t_quantile(freedom, statements)
+        return math.expm1(float(special.nctdtrinc(freedom, 1 - POWER, needed)) * self.error)
 
 
 def difference(before: Sequence[float], after: Sequence[float]) -> Difference:
