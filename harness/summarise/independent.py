@@ -17,8 +17,8 @@ from harness.summarise.intervals import Interval
 
 POWER = 0.80  # share of comparisons like this one that would find the change that `visible` tells
 # Of all degrees of freedom, what `visible` counts on at most. Another comparison will have others, by its own noise:
-# with Welch's of this one alone the change it tells would be found in 66 to 77 % of comparisons of 3 to 10 repeats; so it is
-# found in 76 to 81 %.
+# with Welch's of this one alone the change it tells would be found in 66 to 77 % of comparisons of 3 to 10 repeats; so
+# it is found in 76 to 81 %.
 COUNTED_ON = 0.6
 
 

@@ -91,7 +91,10 @@ def day(
         directory.write_json(f"trials/{where}/trial.json", said.model_dump(mode="json"))
     said_of_all = directory.read_json("study.json")
     assert said_of_all is not None
-    directory.write_json("study.json", {**said_of_all, "environment": {**ENVIRONMENT, **environment}})
+    hosts = {"server-1": {"group": "ml_servers"}, "generator": {"group": "load_generators"}}
+    configuration = {**said_of_all["configuration"], "hosts": hosts}
+    more = {"environment": {**ENVIRONMENT, **environment}, "configuration": configuration}
+    directory.write_json("study.json", {**said_of_all, **more})
     return compare.load(directory)
 
 
@@ -137,7 +140,9 @@ def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
     first = day(tmp_path / "a", 1.0, 1.0, images={"server-1": "app:1"})
     later = day(tmp_path / "b", 1.0, 1.0, images={"server-1": "app:2"})
     found = compare.compare(first, later)
-    assert "factors: {ml_server_image: [OLD, NEW]}" in found.properly, "which host is a server is not recorded here"
+    assert "factors: {ml_server_image: [app:1, app:2]}" in found.properly
+    alike = compare.compare(first, day(tmp_path / "c", 1.0, 1.0, images={"server-1": "app:1"}))
+    assert "factors: {ml_server_image: [OLD, NEW]}" in alike.properly
     assert found.properly in comparison.lines(found)
     assert "measure them in one study" in comparison.html([found])
 
