@@ -160,10 +160,11 @@ def _environment(old: Environment, new: Environment) -> tuple[list[str], list[st
 def _grouped(environment: Environment) -> dict[str, Any]:
     machine = None if environment.hosts else environment.machine
     hosts = {name: (m.cpu, m.cores, m.kernel) for name, m in environment.hosts.items()}
+    levels = [ran for servers in environment.image_levels.values() for ran in servers.values()]
     return {
         **{f"machine.{key}": getattr(machine, key, None) for key in ("cpu", "cores", "kernel")},
         "hosts": hosts,
-        "image_digests": sorted({ran[0][:19] for ran in environment.image_digests.values() if ran}),
+        "image_digests": sorted({ran[0][:19] for ran in [*environment.image_digests.values(), *levels] if ran}),
         "docker": environment.docker,
         "nginx": environment.nginx,
         **{name: environment.version_of(name) for name in BY_NAME},
