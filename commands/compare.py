@@ -47,5 +47,7 @@ def compare(
     for one in found:
         for line in comparison.lines(one):
             console.say(line)
-        console.table(comparison.COLUMNS, comparison.rows(one))
+        console.table(comparison.SHORT, comparison.short_rows(one))
+        for sentence in comparison.sentences(one):
+            console.say(sentence)
     console.say(str(page))

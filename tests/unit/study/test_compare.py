@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from commands import compare as command
+from harness.errors import BadInput
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
 from harness.records.study import Checked
@@ -145,6 +147,24 @@ def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
     assert "factors: {ml_server_image: [OLD, NEW]}" in alike.properly
     assert found.properly in comparison.lines(found)
     assert "measure them in one study" in comparison.html([found])
+
+
+def test_the_console_tells_words_and_how_to_compare_properly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {(2, 100): "users"}
+    day(tmp_path / "a", 1.0, 1.0, limits)
+    day(tmp_path / "b", 1.0, 0.8, limits)
+    command.compare([tmp_path / "a", tmp_path / "b"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 server, 100 users: slower" in told
+    assert "2 servers, 100 users: not measurable at this load: these users ask for no more either way" in told
+    assert "ml_server_image: [OLD, NEW]" in told
+    assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
+    day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})
+    with pytest.raises(BadInput, match="cannot be compared") as refused:
+        command.compare([tmp_path / "a", tmp_path / "c"])
+    assert any("ml_server_image: [OLD, NEW]" in problem for problem in refused.value.problems)
 
 
 def test_a_threshold_that_came_later_is_no_difference(tmp_path: Path) -> None:
