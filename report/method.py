@@ -102,6 +102,9 @@ def _images(environment: Environment) -> str:
     for host, name in names.items():
         ran = digests.get(host) or [""]
         told[name] = f"{name} ({ran[0][:19]})" if name and ran[0] else name
+    for name, servers in environment.image_levels.items():
+        ran = next((ran for ran in servers.values() if ran), [""])
+        told[name] = f"{name} ({ran[0][:19]})"
     return ", ".join(sorted(said for said in told.values() if said))
 
 

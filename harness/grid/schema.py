@@ -215,7 +215,9 @@ class Grid(Part):
         for name, most in (("servers", 1000), ("vusers", MOST_USERS)):
             for level in factors[name]:
                 check_count(name, level, most)
-        return factors
+        # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
+        rest = sorted(factors.keys() - {"servers", "vusers"})
+        return {name: factors[name] for name in ("servers", "vusers", *rest)}
 
 
 def check_count(name: str, level: Level, most: int) -> None:

@@ -66,6 +66,7 @@ class Thresholds(BaseModel):
     sentinel: bool | None = Field(
         None, description="E20: repeat each block's first cell at its end; hosts only if unset"
     )
+    same_within: Share = Field(0.05, description="E21: within this of 1 a whole interval allows the word same")
     speed_span: Ratio = Field(1.25, description="E22: CPU time of a request, slowest against fastest of equal trials")
     linear_width: Share = Field(0.05, description="E17: half width that allows the word linear")
     ideal_least: Share = Field(

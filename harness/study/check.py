@@ -149,11 +149,15 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
     yield compare("E1", "tps_mean", lambda r: r.tps_mean, "samples.csv")
     yield compare("E2", "tps_peak", lambda r: r.tps_peak, "samples.csv")
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
+    # A figure that an earlier version did not keep is no difference.
+    pairs = {
+        w: (a, b if "waits_ms" in a.model_fields_set else b.model_copy(update={"waits_ms": {}}))
+        for w, (a, b) in pairs.items()
+    }
     yield compare("E4", "waits_ms", lambda r: r.waits_ms, "latency.hgrm, failures.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "the generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")
-    # A figure that an earlier version did not keep is no difference.
     pairs = {w: (a, b.model_copy(update={"figures": _as_kept(b.figures, a.figures)})) for w, (a, b) in pairs.items()}
     yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
     for rule in (rule.id for rule in RULES):
@@ -177,7 +181,11 @@ def _as_kept(computed: Figures | None, kept: Figures | None) -> Figures | None:
     if computed is None or kept is None:
         return computed
     return computed.model_copy(
-        update={n: field.default for n, field in Figures.model_fields.items() if n not in kept.model_fields_set}
+        update={
+            name: field.get_default(call_default_factory=True)
+            for name, field in Figures.model_fields.items()
+            if name not in kept.model_fields_set
+        }
     )
 
 

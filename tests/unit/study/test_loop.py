@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.errors import Interrupted
+from harness.errors import CannotRun, Interrupted
 from harness.grid.cell import expand
 from harness.plan import order
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check, outside
 from harness.study.events import Said, Step, TrialEnded, TrialStarted
+from harness.study.measured import from_directory
+from report.answer import answer
 from tests.study_stubs import Site
 
 LOADED: dict[str, Any] = {"factors": {"servers": [1, 2], "vusers": [1000]}}
@@ -286,3 +289,60 @@ def test_blocks_are_added_until_every_gain_is_narrow_enough_or_there_are_as_many
     assert rule.decision
     assert why in rule.decision.why
     assert bool(rule.decision.imprecise) == (blocks == 6)
+
+
+OLD, NEW = "scale-out/service:old", "scale-out/service:new"
+IMAGES: dict[str, Any] = {
+    "factors": {"servers": [1, 2], "vusers": [1000], "ml_server_image": [OLD, NEW]},
+    "load": {"think_time": "0.5s", "ramp_up": "2s", "duration": "12s"},
+}
+
+
+def test_two_images_are_compared_in_the_blocks_of_one_study(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.08)}
+    site.noise = lambda servers, repeat: 1 + 0.004 * ((repeat + servers) % 3)
+    study = site.study(tmp_path, **IMAGES, repeats=5)
+    assert study.run() == 20
+    records = measured(tmp_path)
+    assert set(outcomes(tmp_path).values()) == {"ok"}
+    for record in records.values():
+        ran = {state.before.image for name, state in record.hosts.items() if name.startswith("server-")}
+        assert ran == {record.cell["ml_server_image"]}, "every server runs its cell's image, also one that waits"
+    plan = [where.split("/")[0] for where in study._directory.need_study().plan]
+    orders = {tuple(plan[at : at + 4]) for at in range(0, 20, 4)}
+    assert len(orders) > 1, "blocks are shuffled, and each holds both"
+    levels = study._directory.need_study().where.image_levels
+    assert levels[NEW] == {"server-1": ["sha256:bbbb"], "server-2": ["sha256:bbbb"]}
+    assert {ran[0] for ran in levels[OLD].values()} == {"sha256:aaaa"}
+    sentence = answer(from_directory(study._directory))[-1]
+    assert sentence.startswith(f"At 1000 users 2 servers of image {NEW} served 1.08")
+    assert sentence.endswith(f"] the throughput of {OLD}.")
+
+
+def test_a_trial_that_follows_one_of_its_own_image_makes_no_server_anew(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
+    study = site.study(tmp_path, **IMAGES, repeats=3)
+    study.run()
+    plan = study._directory.need_study().plan
+    images = [OLD, *(OLD if "old" in where else NEW for where in plan)]  # the first is deployed
+    changes = sum(before != after for before, after in itertools.pairwise(images))
+    assert site.journal.count(f"servers of {NEW}") + site.journal.count(f"servers of {OLD}") - 1 == changes
+
+
+def test_images_that_are_one_build_are_told(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:aaaa", 1.0)}
+    site.study(tmp_path, **IMAGES).run()
+    told = [event.text for event in site.events if isinstance(event, Said) and event.warning]
+    assert f"{OLD} and {NEW} are one build (sha256:aaaa): what is compared is noise alone" in told
+
+
+def test_an_image_that_became_another_build_is_not_measured_on(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
+    site.happens(2, 4, site.interrupt)
+    with pytest.raises(Interrupted):
+        site.study(tmp_path, **IMAGES).run()
+    site.builds[NEW] = ("sha256:cccc", 1.0)
+    with pytest.raises(
+        CannotRun, match="service:new is another build than when this study began: sha256:bbbb, now sha"
+    ):
+        site.study(tmp_path, **IMAGES).run()
