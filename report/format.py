@@ -63,18 +63,12 @@ def percent(share: float | None, digits: int = 0) -> str:
     return NOTHING if share is None else words.percent(share, digits)
 
 
-def percent_interval(ends: tuple[float, float] | None) -> str:
-    """The interval of a share, as in [87, 95], after its percents; with a digit where it is narrow; empty for none."""
-    if ends is None:
-        return ""
-    digits = 1 if ends[1] - ends[0] < 0.02 else 0
-    return f" [{', '.join(f'{100 * end:.{digits}f}' for end in ends)}]"
-
-
 def share_with_interval(share: float | None, ends: tuple[float, float] | None) -> str:
-    """As in 91 % [87, 95]."""
-    digits = 1 if ends is not None and ends[1] - ends[0] < 0.02 else 0
-    return percent(share, digits) + percent_interval(ends)
+    """As in 91 % [87, 95]; with a digit where that is narrow, and alone where all of it rounds to the same percent."""
+    if share is None or ends is None or len({f"{100 * value:.0f}" for value in (share, *ends)}) == 1:
+        return percent(share)
+    digits = 1 if ends[1] - ends[0] < 0.02 else 0
+    return f"{percent(share, digits)} [{', '.join(f'{100 * end:.{digits}f}' for end in ends)}]"
 
 
 def threshold(written: object) -> str:
