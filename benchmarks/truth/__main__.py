@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks.truth import tables
 from benchmarks.truth.scenarios import SCENARIOS
-from benchmarks.truth.study import Tally, one
+from benchmarks.truth.study import Tally, one, with_truth
 from benchmarks.truth.world import Scenario
 
 
@@ -26,6 +26,7 @@ def tally(what: tuple[Scenario, int]) -> Tally:
 
 def counted(scenario: Scenario, studies: int, pool: ProcessPoolExecutor | None) -> Tally:
     """Studies 0 to `studies` of a scenario together."""
+    scenario = with_truth(scenario)
     wanted = [(scenario, number) for number in range(studies)]
     found: Iterator[Tally] = pool.map(tally, wanted) if pool else map(tally, wanted)
     total = Tally()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from harness.judge.prediction import users_bound
 from harness.plan import order
 from harness.records.findings import Kind, Severity
 from harness.records.trial import Limit, Outcome, TrialRecord
-from harness.summarise.gains import GainKind
+from harness.summarise.gains import Gain, GainKind
 from harness.summarise.summary import Summary, summarise_records
 
 BLOCKS, SERVERS = 5, (1, 2, 3)
@@ -42,6 +42,8 @@ class Tally:
     named: Counter[str] = field(default_factory=Counter)  # studies in which something is named
     false: Counter[str] = field(default_factory=Counter)  # trials by a verdict that is wrong
     judged: int = 0  # trials whose true limit is clear
+    users: int = 0  # trials that users truly limit ...
+    of_truth: float = 0.0  # ... and the sum of their rates, each against the true one
     frozen: int = 0  # trials in which the generator froze ...
     noticed: int = 0  # ... and which are refused or marked by E5 or E6
 
@@ -98,6 +100,23 @@ def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord
     return summary, records, count
 
 
+def with_truth(scenario: Scenario) -> Scenario:
+    """The scenario with its truth, where it tells none: the gains of a study in which nothing happens by chance.
+
+    Two unlike servers who take turns are such a case: until the faster one has worked off its queue it answers more.
+    """
+    if scenario.truth is not None:
+        return scenario
+    still = replace(scenario, noise=0.0, stalls=0.0, frozen=0.0, one_stall=False, truth=(1.0,) * (len(SERVERS) - 1))
+    steps = _steps(still, one(still, 0)[0])
+    return replace(scenario, truth=tuple(gain.ratio.value if gain.ratio else 1.0 for gain in steps))
+
+
+def _steps(scenario: Scenario, summary: Summary) -> list[Gain]:
+    """The gains at the largest load, which all that is told of gains is about."""
+    return [gain for gain in summary.gains if gain.others.get("vusers") == max(scenario.setup.users)]
+
+
 def true_limit(scenario: Scenario, servers: int, users: int) -> Limit:
     """What limits such a topology; unknown where it may be one or the other. Of a link that is full nothing tells."""
     setup = scenario.setup
@@ -125,15 +144,22 @@ def _count_trial(count: Tally, scenario: Scenario, record: TrialRecord, *, froze
     limit = true_limit(scenario, int(record.cell["servers"]), int(record.cell["vusers"]))
     if limit != Limit.UNKNOWN:
         count.judged += 1
+        if limit == Limit.USERS and record.tps_mean:
+            count.users += 1
+            count.of_truth += record.tps_mean / _users_rate(scenario, record)
         unclear = limit == Limit.NETWORK and record.limit == Limit.UNKNOWN
         if record.limit != limit and not unclear:
             count.false[record.limit.value] += 1
 
 
+def _users_rate(scenario: Scenario, record: TrialRecord) -> float:
+    """The rate of users who hardly ever wait for each other: that of their bound."""
+    setup = scenario.setup
+    return users_bound(int(record.cell["vusers"]), setup.service_s + setup.path_s, setup.think_s)
+
+
 def _count_study(count: Tally, scenario: Scenario, summary: Summary, records: Mapping[str, TrialRecord]) -> None:
-    largest = max(scenario.setup.users)
-    steps = [gain for gain in summary.gains if gain.others.get("vusers") == largest]
-    for step, (gain, truth) in enumerate(zip(steps, scenario.truth, strict=True)):
+    for step, (gain, truth) in enumerate(zip(_steps(scenario, summary), scenario.truth or (), strict=True)):
         ratio = gain.ratio
         if gain.kind != GainKind.GAIN or ratio is None or ratio.low is None or ratio.high is None:
             count.instead[f"{gain.from_servers} → {gain.to_servers} {gain.kind}"] += 1

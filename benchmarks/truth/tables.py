@@ -19,6 +19,7 @@ COVERED = (
     "refused",
     "marked",
     "frozen: noticed",
+    "users' rate",
     "named, of studies",
     "asked",
 )
@@ -52,6 +53,7 @@ def covered(scenario: Scenario, count: Tally) -> str:
             _shares(count.refused, lambda _: count.trials),
             _shares(count.marked, lambda _: count.trials),
             share(count.noticed, count.frozen),
+            share(count.of_truth, count.users),
             _shares(+count.named, lambda _: count.studies),
             scenario.asked,
         )

@@ -18,12 +18,15 @@ VERIFY_ROUNDS = 2  # as harness/traffic/play.py asks every server before a load
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of study. Shares are 0–1, times seconds; `truth` holds the gains of the steps in their order."""
+    """One kind of study. Shares are 0–1, times seconds.
+
+    `truth` holds the gains of the steps in their order; without it they are those of the same study without noise.
+    """
 
     name: str
     noise: float = 0.03  # of a trial's speed against its study's, as a standard deviation of logarithms
     setup: Setup = field(default_factory=Setup)
-    truth: tuple[float, ...] = (2.0, 1.5)
+    truth: tuple[float, ...] | None = (2.0, 1.5)
     drift: float = 0.0  # of the machine's speed over the whole study
     drift_in_block: float = 0.0  # the same over every block, each of which begins afresh
     place: float = 0.0  # change of speed with each place in a block
@@ -37,6 +40,7 @@ class Scenario:
     service: str = "constant"
     warm_up_s: float = 0.0  # in which servers come from half their speed to all of it
     fixed_order: bool = False  # every study in the order of one seed
+    cold_s: float = 0.0  # so much longer take the requests that R0 is told by
     events: dict[str, int] | None = None
     busy_second: float | None = None  # the generator computes something else in one second: cores
     clean: bool = True  # what a false verdict is counted over
@@ -56,13 +60,17 @@ def works(kind: str, mean_s: float, count: int, random_of: np.random.Generator) 
     """How much work requests are; raises ValueError for a kind that there is not."""
     if kind == "constant":
         return np.full(count, mean_s)
+    if kind == "exponential":
+        return random_of.exponential(mean_s, count)
+    if kind == "erlang":  # of four steps, CV 0.5
+        return random_of.gamma(4, mean_s / 4, count)
     if kind == "lognormal":  # CV 5
         spread = math.log(1 + 5**2)
         return mean_s * random_of.lognormal(-spread / 2, math.sqrt(spread), count)
     if kind == "pareto":  # of index 1.5, whose variance is infinite
         found: Array = mean_s / 3 * (1 + random_of.pareto(1.5, count))
         return found
-    raise ValueError(f"{kind!r}: there are constant, lognormal and pareto")
+    raise ValueError(f"{kind!r}: there are constant, erlang, exponential, lognormal and pareto")
 
 
 class World:
@@ -151,7 +159,7 @@ class World:
         """R0, the lower median of a few requests to each server at rest."""
         s, setup = self.scenario, self.scenario.setup
         took: list[float] = [
-            setup.path_s + float(work) / pace.speed(-1.0)
+            s.cold_s + setup.path_s + float(work) / pace.speed(-1.0)
             for pace in own
             for work in works(s.service, setup.service_s, VERIFY_ROUNDS, self.random)
         ]
