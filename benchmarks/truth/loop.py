@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.truth.pace import Pace, Server
 
@@ -54,8 +54,7 @@ class Setup:
         return replace(self, **more)
 
 
-@dataclass(frozen=True)
-class Logged:
+class Logged(NamedTuple):
     """One request as the balancer saw it; times in seconds of the trial."""
 
     ended: float
@@ -110,7 +109,8 @@ def play(
     heapify(heap)
     while heap:
         at, _, what, sent, error = heappop(heap)
-        at = thaw(at)
+        if freezes:
+            at = thaw(at)
         number += 1
         if what == SEND:
             if sent < 0:
@@ -139,7 +139,8 @@ def play(
             processed(at)
             think = low + span * draw.random()
             recorder.thinks(at, think)
-            heappush(heap, (min(at + think, max(at, end_s)), number, SEND, 0.0, ""))
+            wakes = at + think
+            heappush(heap, (wakes if wakes < end_s else max(at, end_s), number, SEND, 0.0, ""))
         seen.over_at = at
     _look(setup, thaw, draw, recorder)
     return seen

@@ -27,16 +27,16 @@ class Pace:
 
     def work(self, at: float) -> float:
         """What can be done from the first step up to a moment."""
-        i = max(0, bisect_right(self._times, at) - 1)
+        i = bisect_right(self._times, at, 1) - 1
         return self._done[i] + (at - self._times[i]) * self._speeds[i]
 
     def when(self, work: float) -> float:
         """The first moment at which so much can have been done."""
-        i = max(0, bisect_left(self._done, work) - 1)
+        i = bisect_left(self._done, work, 1) - 1
         return self._times[i] + (work - self._done[i]) / self._speeds[i] if work > self._done[i] else self._times[i]
 
     def speed(self, at: float) -> float:
-        return self._speeds[max(0, bisect_right(self._times, at) - 1)]
+        return self._speeds[bisect_right(self._times, at, 1) - 1]
 
     @property
     def stalls(self) -> list[tuple[float, float]]:
@@ -71,10 +71,11 @@ class Server:
         One that nobody waits for any more is worked off all the same, or with `drops` not begun: then it ends never.
         """
         now, first = self.pace.work(at), self._free[0]
-        begin = at if first <= now else self.pace.when(first)
+        waits = first > now
+        begin = self.pace.when(first) if waits else at
         if drops and begin - at > patience_s:
             return float("inf")
-        done = max(now, first) + work
+        done = (first if waits else now) + work
         heapreplace(self._free, done)
         end = self.pace.when(done)
         self._starts.append(begin)

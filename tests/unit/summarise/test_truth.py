@@ -12,7 +12,15 @@ from benchmarks.truth.__main__ import counted
 from benchmarks.truth.scenarios import SCENARIOS
 from benchmarks.truth.study import Tally, one
 from benchmarks.truth.world import Scenario
-from harness.records.trial import Limit
+
+DISTURBED = (
+    "noisy, 9 %",
+    "one stall of 2 s a study",
+    "stalls of 1 to 2 s in 20 % of trials",
+    "−30 % drift over the study",
+    "warm-up of 8 s",
+    "timeout 5 s",
+)
 
 
 def named(name: str) -> Scenario:
@@ -24,10 +32,17 @@ def covers(count: Tally, least: float = 0.8) -> bool:
     return all(count.told[step] == count.studies and count.held[step] >= least * count.studies for step in (0, 1))
 
 
+def under_one_load(name: str) -> Scenario:
+    """The scenario with the load alone under which servers are the limit."""
+    scenario = named(name)
+    return replace(scenario, setup=scenario.setup.changed(users=scenario.setup.users[-1:]))
+
+
 def test_quiet_studies_find_the_truth_and_name_the_limits() -> None:
-    count = counted(named("quiet, 3 %"), 20, None)
+    count = counted(under_one_load("quiet, 3 %"), 20, None)
     assert covers(count)
-    assert (count.studies, count.trials, count.judged, count.users) == (20, 600, 600, 200)
+    count.add(counted(named("quiet, 3 %"), 2, None))
+    assert (count.trials, count.judged, count.users) == (360, 360, 20)
     assert not count.refused
     assert not count.marked
     assert not +count.false  # `server` and `users` in all cells, whichever is true
@@ -38,60 +53,50 @@ def test_quiet_studies_find_the_truth_and_name_the_limits() -> None:
 
 def test_intervals_do_not_hold_what_is_not_true() -> None:
     """Counting can fail: 15 % beside the truth hardly any interval holds."""
-    beside = replace(named("quiet, 3 %"), setup=named("noisy, 9 %").setup.changed(users=(180,)), truth=(1.7, 1.28))
-    count = counted(beside, 6, None)
-    assert count.held[0] + count.held[1] <= 3
+    count = counted(replace(under_one_load("quiet, 3 %"), truth=(1.7, 1.28)), 4, None)
+    assert count.held[0] + count.held[1] <= 2
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "noisy, 9 %",
-        "one stall of 2 s a study",
-        "stalls of 1 to 2 s in 20 % of trials",
-        "−30 % drift over the study",
-        "warm-up of 8 s",
-        "timeout 5 s",
-    ],
-)
-def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks(name: str) -> None:
-    scenario = named(name)
-    few = replace(scenario, setup=scenario.setup.changed(users=scenario.setup.users[-1:]))
-    count = counted(few, 10, None)
-    assert covers(count, 0.7)
-    assert not {"E3", "E5", "E6", "E7", "E13"} & {*count.refused}
-    assert not {"E5", "E6"} & {*count.marked}
-    assert sum(count.false[limit] for limit in Limit) <= 0.01 * count.judged
+def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks() -> None:
+    """And the gains are found all the same; coverage is that of all these studies together."""
+    total = Tally()
+    for name in DISTURBED:
+        count = counted(under_one_load(name), 5, None)
+        assert not {"E3", "E5", "E6", "E7", "E13"} & {*count.refused}, name
+        assert not {"E5", "E6"} & {*count.marked}, name
+        assert sum(count.false.values()) <= 0.02 * count.judged, name
+        total.add(count)
+    assert covers(total)
 
 
 def test_a_stall_beside_the_window_is_not_blamed_on_the_generator() -> None:
-    count = counted(named("stalls at the window's edges in all trials"), 8, None)
+    count = counted(named("stalls at the window's edges in all trials"), 4, None)
     assert not {"E5", "E6"} & {*count.refused, *count.marked}
     assert not +count.false
 
 
 def test_a_speed_that_comes_and_goes_is_named_and_does_not_deceive() -> None:
-    count = counted(named("speed ±25 % in phases of 20 to 40 s"), 15, None)
-    assert covers(count, 0.75)
+    count = counted(named("speed ±25 % in phases of 20 to 40 s"), 8, None)
+    assert covers(count, 0.7)
     assert count.named["E22"] == count.studies
 
 
 def test_a_drift_within_blocks_is_named() -> None:
-    count = counted(named("−30 % drift in every block"), 6, None)
-    assert count.named["trend"] >= 4
+    count = counted(named("−30 % drift in every block"), 4, None)
+    assert count.named["trend"] >= 3
 
 
 def test_a_frozen_generator_is_all_that_is_blamed_for_it() -> None:
     scenario = replace(named("generator frozen for 2 s in 30 % of trials"), frozen=1.0)
-    count = counted(scenario, 4, None)
-    assert count.frozen == count.trials == 60
+    count = counted(scenario, 2, None)
+    assert count.frozen == count.trials == 30
     assert count.noticed >= 0.5 * count.frozen
     assert {*count.refused, *count.marked} <= {"E5", "E6"}
     assert {limit for limit, number in count.false.items() if number} <= {"generator"}
 
 
 def test_one_server_that_collapses_has_no_gain_and_the_others_have() -> None:
-    count = counted(named("timeout 3 s: one server collapses"), 4, None)
+    count = counted(named("timeout 3 s: one server collapses"), 2, None)
     assert count.instead["1 → 2 none"] == count.studies
     assert count.told[1] == count.studies
     assert {*count.refused} == {"E8"}
