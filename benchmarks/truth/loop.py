@@ -43,6 +43,7 @@ class Setup:
     balancer_cap: float = 0.4
     generator_s: float = 0.004
     balancer_s: float = 0.002
+    paced: bool = False  # servers tell how their slots (workers) were used, as the lab's do
     residual: bool = False  # users begin in the middle of a think time, not with a request
 
     @property

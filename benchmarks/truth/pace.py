@@ -83,6 +83,12 @@ class Server:
         self.answered += 1
         return end
 
+    def in_window(self, from_s: float, to_s: float) -> tuple[float, int]:
+        """Worker-seconds that were busy between two moments, and the answers that ended there."""
+        starts, ends = np.array(self._starts), np.array(self._ends)
+        busy = float((np.clip(ends, from_s, to_s) - np.clip(starts, from_s, to_s)).sum())
+        return busy, int(((ends >= from_s) & (ends < to_s)).sum())
+
     def cpu_share(self, edges: Array) -> Array:
         """The share of its workers that computed between one edge (a second) and the next."""
         starts, ends = np.array(self._starts), np.array(self._ends)

@@ -31,6 +31,13 @@ SCENARIOS = (
     Scenario("generator frozen for 2 s in 30 % of trials", frozen=0.3, frozen_s=2.0, clean=False, asked=FROZEN),
     Scenario("server-2 10 % slower", second_slower=0.1, truth=None, asked="named in ≥ 50 % of studies"),
     Scenario("server-2 20 % slower", second_slower=0.2, truth=None, asked="named in ≥ 90 % of studies"),
+    Scenario(
+        "server-2 10 % slower, servers with slots",
+        setup=Setup(paced=True),
+        second_slower=0.1,
+        truth=None,
+        asked="named in ≥ 50 % of studies",
+    ),
     Scenario("service times lognormal, CV 5", service="lognormal", asked=TRUE),
     Scenario("service times Pareto, index 1.5", service="pareto", asked=TRUE),
     Scenario("warm-up of 8 s", warm_up_s=8.0, asked=TRUE),

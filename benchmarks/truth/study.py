@@ -178,7 +178,8 @@ def _count_study(count: Tally, scenario: Scenario, summary: Summary, records: Ma
     count.named["E22"] += any(finding.rule == "E22" for finding in summary.findings)
     count.named["trend"] += any("place" in cause for cause in findings)
     count.named["outlier"] += any("block" in cause and "place" not in cause for cause in findings)
-    count.named["slow server"] += _slow_named(summary, records)
+    false = "" if scenario.second_slower else ", falsely"
+    count.named[f"slow server{false}"] += _slow_named(summary, records)
     count.named["E10"] += any(cell.cause.startswith("not steady") for cell in summary.cells)
 
 

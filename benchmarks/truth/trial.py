@@ -25,6 +25,7 @@ from harness.records.trial import (
     HostState,
     HostStates,
     Outcome,
+    Slots,
     TrialData,
     TrialRecord,
 )
@@ -108,6 +109,7 @@ def simulate(
             ceiling=CEILING * 3 * setup.rate,
             placed=dict.fromkeys(caps, MACHINE),
             network=_network(len(seen.log), random_of),
+            slots=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
         ),
         sentinel=planned.sentinel,
     )
@@ -135,6 +137,15 @@ def _endless(works: Array) -> Iterator[float]:
 def _unchanged(cpus: float) -> HostStates:
     state = HostState(running=True, started_at="2026-01-01", cpus=cpus)
     return HostStates(before=state, after=state)
+
+
+def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s: float) -> dict[str, Slots]:
+    """What paced servers tell of the window; they had all the CPU that they needed."""
+    found = {}
+    for name, server in zip(names, servers, strict=True):
+        busy, answers = server.in_window(from_s, to_s)
+        found[name] = Slots(offered=server.workers * (to_s - from_s), busy=busy, lost=0.0, late=0.0, answers=answers)
+    return found
 
 
 def _network(requests: int, random_of: np.random.Generator) -> dict[str, dict[str, int]]:

@@ -47,7 +47,7 @@ def test_quiet_studies_find_the_truth_and_name_the_limits() -> None:
     assert not count.marked
     assert not +count.false  # `server` and `users` in all cells, whichever is true
     assert count.of_truth / count.users == pytest.approx(1, abs=0.02)
-    assert count.named["slow server"] == count.named["E22"] == 0
+    assert count.named["slow server, falsely"] == count.named["E22"] == 0
     assert count.named["trend"] + count.named["outlier"] <= 2
 
 
