@@ -162,7 +162,8 @@ def _count_study(count: Tally, scenario: Scenario, summary: Summary, records: Ma
     for step, (gain, truth) in enumerate(zip(_steps(scenario, summary), scenario.truth or (), strict=True)):
         ratio = gain.ratio
         if gain.kind != GainKind.GAIN or ratio is None or ratio.low is None or ratio.high is None:
-            count.instead[f"{gain.from_servers} → {gain.to_servers} {gain.kind}"] += 1
+            kind = "gain without an interval" if gain.kind == GainKind.GAIN else gain.kind.value
+            count.instead[f"{gain.from_servers} → {gain.to_servers} {kind}"] += 1
             continue
         count.told[step] += 1
         count.held[step] += ratio.low <= truth <= ratio.high
