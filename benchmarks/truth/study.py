@@ -87,7 +87,7 @@ def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord
     latencies: dict[str, str] = {}
     count = Tally(studies=1)
     for repeat in range(1, BLOCKS + 1):
-        for in_block, planned in enumerate(order.block(cells, repeat, grid, "lab")):
+        for in_block, planned in enumerate(order.order(cells, repeat, seed)):
             met = world.meets(planned.cell.servers, in_block)
             most = int(4 * planned.cell.servers * setup.rate * (setup.duration_s + setup.patience_s))
             work = works(scenario.service, setup.service_s, min(most, 8000), random_of)
