@@ -92,6 +92,8 @@ def _who(step: Gain) -> str:
 
 def _meaning(step: Gain) -> str:
     """What kind of thing is to be said: steps of one meaning are told together."""
+    if step.kind == GainKind.CARRIED:
+        return "carried"
     if step.kind == GainKind.NONE or step.ratio is None:
         return "none"
     if step.kind == GainKind.IDLE:
@@ -111,6 +113,8 @@ def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
     who, meaning = _who(step), _meaning(step)
     if meaning == "none":
         return f"{who} could not be judged: {step.reason}"
+    if meaning == "carried":
+        return step.reason
     if meaning == "idle":
         return f"{who} found no more load to serve"
     if meaning == "unmeasurable":
@@ -124,7 +128,7 @@ def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
     if meaning == "suspect":
         shown = text.ratio_with_interval(step.ratio)
         return f"{who} gave {shown}, more than it ideally could: the smaller topology did worse than it should"
-    of_ideal = text.percent(step.efficiency)
+    of_ideal = text.share_with_interval(step.efficiency, step.efficiencies)
     if first:
         return f"{who} gave {text.ratio_with_interval(step.ratio)} the throughput, {of_ideal} of ideal"
     return f"{who} gave {text.ratio_with_interval(step.ratio)} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
@@ -148,7 +152,8 @@ def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary)
     clauses = []
     whole = between(cells[steps[0].from_servers], cells[steps[-1].to_servers], summary.grid.evidence)
     if _meaning(whole) in ("gain", "suspect", "floor"):
-        ideal = f"{text.percent(whole.efficiency)} of the ideal {whole.step_ideal:.4g}×"
+        of_ideal = text.share_with_interval(whole.efficiency, whole.efficiencies)
+        ideal = f"{of_ideal} of the ideal {whole.step_ideal:.4g}×"
         at_least = "at least " if whole.kind == GainKind.FLOOR else ""
         clauses.append(
             f"throughput grew {text.ratio_with_interval(whole.ratio)} "
@@ -166,6 +171,8 @@ def _together(meaning: str, steps: list[Gain]) -> str:
     who = f"each step from {steps[0].from_servers} to {steps[-1].to_servers} servers"
     if meaning == "none":
         return f"{who} could not be judged: {steps[0].reason}"
+    if meaning == "carried":
+        return "; ".join(step.reason for step in steps)
     if meaning == "idle":
         return f"{who} found no more load to serve"
     if meaning == "unmeasurable":

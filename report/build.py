@@ -21,7 +21,7 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     said = study.need_study()
     records = study.trials(attempts=True)
     current = {where: record for where, record in records.items() if "-attempt" not in where}
-    summary = cells.summarise_records(said.grid, current, study.latencies)
+    summary = cells.summarise_records(said.grid, current, study.latencies, study.failures)
     drawn = {anchor(cell.cell) for cell in chart_data.drawn(summary.cells)}
     trials = {where: _shown(study, where, record, anchor_of(where) in drawn) for where, record in records.items()}
     return model.build(said, summary, trials, study.path.name), summary

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.records.study import StudyRecord
 from harness.records.trial import Limit, Outcome
 from harness.summarise import instrument, noise
@@ -45,16 +47,17 @@ def _checked(summary: Summary) -> list[str]:
 
 def _lost_cells(cells: list[CellSummary]) -> list[str]:
     """What is missing, then what was lost, then what counts with a mark; cells of one cause together."""
-    alike: dict[tuple[int, str, str, str], list[str]] = {}
+    alike: dict[tuple[int, str, str, str], list[CellSummary]] = {}
     for cell in cells:
         rank = 2 if cell.outcome == Outcome.DEGRADED else 3
         if not cell.usable:
             rank = 0 if cell.outcome == Outcome.MISSING else 1
         if rank < 3:
-            alike.setdefault((rank, cell.outcome, cell.cause, cell.next_step), []).append(cell_name(cell))
+            alike.setdefault((rank, cell.outcome, _without_figures(cell.cause), cell.next_step), []).append(cell)
     found = []
-    for (rank, outcome, cause, next_step), names in sorted(alike.items()):
-        who = _listed(names)
+    for (rank, outcome, _, next_step), members in sorted(alike.items(), key=lambda one: one[0]):
+        who, cause = _listed([cell_name(cell) for cell in members]), members[0].cause
+        cause = f"for example {cause}" if len({cell.cause for cell in members}) > 1 else cause
         if rank == 0:
             found.append(f"{who}: not measured yet. Run the same command again.")
         elif rank == 1:
@@ -69,13 +72,20 @@ def _lost_trials(cells: list[CellSummary]) -> list[str]:
     alike: dict[tuple[str, str], list[CellSummary]] = {}
     for cell in cells:
         if cell.usable and cell.lost_cause:
-            alike.setdefault((cell.lost_cause, cell.lost_next_step), []).append(cell)
+            alike.setdefault((_without_figures(cell.lost_cause), cell.lost_next_step), []).append(cell)
     found = []
-    for (cause, next_step), members in alike.items():
+    for (_, next_step), members in alike.items():
+        cause = members[0].lost_cause
+        cause = f"for example {cause}" if len({cell.lost_cause for cell in members}) > 1 else cause
         lost = sum(cell.trials - cell.usable for cell in members)
         of = f"{lost} of {sum(cell.trials for cell in members)} trials {'counts' if lost == 1 else 'count'} for nothing"
         found.append(f"{_listed([cell_name(cell) for cell in members])}: {of}. {_told(cause, next_step)}")
     return found
+
+
+def _without_figures(cause: str) -> str:
+    """What tells causes apart: the same one has other figures in every cell."""
+    return re.sub(r"\d[\d.,]*", "#", cause)
 
 
 def _listed(names: list[str]) -> str:
@@ -140,11 +150,12 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float
 
 
 def _next_limits(cells: list[CellSummary]) -> list[str]:
+    """How much more there is to be asked for where that is little."""
     return [
-        f"At {load_name(cell.others)} a server beyond {cell.servers} would find little more to "
-        f"do: the next limit is {cell.next_limit}."
+        f"At {load_name(cell.others)} servers beyond {cell.servers} could raise throughput by "
+        f"{text.percent(1 / cell.of_users_bound - 1)} at most: the next limit is {cell.next_limit}."
         for cell in cells
-        if cell.usable and cell.next_limit
+        if cell.usable and cell.next_limit and cell.of_users_bound
     ]
 
 

@@ -63,6 +63,20 @@ def percent(share: float | None, digits: int = 0) -> str:
     return NOTHING if share is None else words.percent(share, digits)
 
 
+def percent_interval(ends: tuple[float, float] | None) -> str:
+    """The interval of a share, as in [87, 95], after its percents; with a digit where it is narrow; empty for none."""
+    if ends is None:
+        return ""
+    digits = 1 if ends[1] - ends[0] < 0.02 else 0
+    return f" [{', '.join(f'{100 * end:.{digits}f}' for end in ends)}]"
+
+
+def share_with_interval(share: float | None, ends: tuple[float, float] | None) -> str:
+    """As in 91 % [87, 95]."""
+    digits = 1 if ends is not None and ends[1] - ends[0] < 0.02 else 0
+    return percent(share, digits) + percent_interval(ends)
+
+
 def threshold(written: object) -> str:
     """A threshold as a grid writes it, with its unit: 5%, 10s, 1.5."""
     return re.sub(r"(?<=\d)(%|s)$", r" \1", str(written))

@@ -31,13 +31,28 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
         rows.append(
             [
                 cell_name(cell),
-                *(text.milliseconds(cell.latency_ms.get(p)) for p in ("p50", "p95", "p99")),
+                *(_marked(text.milliseconds(cell.latency_ms.get(p)), cell) for p in ("p50", "p95", "p99")),
                 text.percent(cell.error_rate, 1),
                 told or ("none" if cell.trials else text.NOTHING),
             ]
         )
     columns = ["cell", "p50 ms", "p95 ms", "p99 ms", "errors", "what failed"]
-    return Table(columns, rows, (1, 2, 3, 4), links=tuple(link(cell.cell) for cell in cells))
+    return Table(columns, rows, (1, 2, 3, 4), links=tuple(link(cell.cell) for cell in cells), note=_note(cells))
+
+
+MARK = "*"
+
+
+def _marked(shown: str, cell: CellSummary) -> str:
+    return f"{shown}{MARK}" if cell.latency_marked and shown != text.NOTHING else shown
+
+
+def _note(cells: list[CellSummary]) -> str:
+    """Rule E10: which latencies are no steady ones, and why; empty for none."""
+    marked = [f"{cell_name(cell)}, where the mean {cell.latency_marked}" for cell in cells if cell.latency_marked]
+    if not marked:
+        return ""
+    return f"{MARK} not steady, though throughput is: {'; '.join(marked)}. A longer ramp_up and duration let it settle."
 
 
 def chart(cells: list[CellSummary], trials: Mapping[str, TrialData], p99_needs: int) -> Chart | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from harness.grid.engines import ENGINES
 from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
-from harness.summarise import blocks, instrument, saturation
+from harness.summarise import instrument, saturation
 from harness.summarise.summary import Summary
 from report import format as text
-from report import laws, place, validity
+from report import laws, place, sections, validity
 
 
 def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
@@ -37,11 +37,11 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
     return [(name, said) for name, said in told if said]
 
 
-def evidence(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
+def evidence(study: StudyRecord, summary: Summary) -> list[tuple[str, str]]:
     """What the whole study's figures rest on, beside the rules for each trial."""
     told = [
         ("Ceiling:", _ceiling(study.ceiling)),
-        ("Noise floor:", _noise(summary, trials)),
+        ("Noise floor:", _noise(summary)),
         ("Machines’ own speed:", validity.speed_of(summary)),
         ("Instrument:", _instrument(study, summary)),
     ]
@@ -132,16 +132,15 @@ def _ceiling(found: Ceiling | None) -> str:
     )
 
 
-def _noise(summary: Summary, trials: dict[str, TrialData]) -> str:
-    """Rule E20: the spread of a trial, and the smallest gain that could have been seen."""
+def _noise(summary: Summary) -> str:
+    """Rule E20: the spread of a trial, and the smallest gains that are mostly found."""
     if summary.noise is None:
         return ""
-    k = max(1, _blocks(trials))
-    least = _at_least(blocks.smallest_gain(summary.noise, k))
-    told = (
-        f"a trial's throughput varies by {text.percent(summary.noise.spread, 1)} beside its block's drift; with "
-        f"{text.count(k, 'block')} a gain below {least} cannot be told from none"
-    )
+    told = f"a trial's throughput varies by {text.percent(summary.noise.spread, 1)} beside its block's drift"
+    found = [(gain, _at_least(gain.detectable)) for gain in summary.gains if gain.detectable is not None]
+    if found:
+        each = sections.by_load(found) if len(found) <= sections.JOINT_SHOWN else "see gains.csv"
+        told += f"; the smallest gain that 80 % of studies like this one would tell from none: {each}"
     if summary.between is not None:
         told += f"; {text.percent(summary.between)} of its variance lies between trials, the rest within them"
     if summary.sentinel is not None:

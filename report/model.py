@@ -83,7 +83,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         limits=limits.table(cells, counted),
         latency=latency.table(cells, counted),
         validity=validity.table(counted, grid.evidence),
-        checks=method.evidence(study, summary, trials),
+        checks=method.evidence(study, summary),
         article=beside,
         article_why=article.why(beside, grid.instrument_check),
         effects=sections.effect_table(effects.effects(grid, cells)),

@@ -24,7 +24,7 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
     for gain in gains:
         load = load_name(gain.others)
         sides = [verdicts.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
-        efficiency = text.percent(gain.efficiency)
+        efficiency = text.share_with_interval(gain.efficiency, gain.efficiencies)
         rows.append(
             [
                 load,
@@ -60,7 +60,7 @@ def _together(gains: list[Gain]) -> str:
     joint = [gain for gain in gains if gain.jointly is not None]
     if len(joint) < 2:
         return ""
-    wider = _by_load([(gain, text.ratio_interval(gain.jointly)) for gain in joint])
+    wider = by_load([(gain, text.ratio_interval(gain.jointly)) for gain in joint])
     where = f": {wider}" if len(joint) <= JOINT_SHOWN else " (in gains.csv)"
     return f"Each interval is 95 % by itself; for all {len(joint)} to hold together in 95 % they are wider{where}."
 
@@ -72,10 +72,10 @@ def _paired(gains: list[Gain]) -> str:
         return ""
     if len(moderated) > JOINT_SHOWN:
         return "The intervals know the noise of the other cells too."
-    return f"By a paired t of these pairs alone: {_by_load(moderated)}."
+    return f"By a paired t of these pairs alone: {by_load(moderated)}."
 
 
-def _by_load(told: list[tuple[Gain, str]]) -> str:
+def by_load(told: list[tuple[Gain, str]]) -> str:
     """Intervals of steps, those of a load together."""
     loads: dict[str, list[str]] = {}
     for gain, interval in told:

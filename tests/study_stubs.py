@@ -66,6 +66,7 @@ class Site:
         self.journal: list[str] = []
         self.events: list[Event] = []
         self.broken: dict[int, str] = {}  # number of servers → why a switch to so many fails
+        self.capacity_per_s = float(CAPACITY_PER_S)  # of a server in this load
         self.noise: Callable[[int, int], float] = lambda _servers, _repeat: 1.0  # servers, repeat → factor of capacity
         self.interrupted = False
         self.started = Counter[str]()  # container → how often it was started
@@ -134,7 +135,8 @@ class Site:
         servers = self.servers()
         alive = [name for name in servers if name not in self.dead]
         asked = load.users / load.think_time_s if load.think_time_s else math.inf
-        given = CAPACITY_PER_S * len(servers) * self.noise(len(servers), repeat_of(load.trial))
+        self.capacity_per_s = CAPACITY_PER_S * self.noise(len(servers), repeat_of(load.trial))
+        given = self.capacity_per_s * len(servers)
         answered = round(min(asked, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf))
         failed = answered * (len(servers) - len(alive)) // len(servers)
         completed = answered - failed
@@ -373,6 +375,6 @@ class Readings(Watcher):
         rows = seconds.window(self._site.rows, *self._steady)
         alive = [server.name for server in self._paced if server.name not in self._site.dead]
         answers = sum(row.completed for row in rows) / max(1, len(self._paced))
-        busy = SLOTS * answers / CAPACITY_PER_S
+        busy = SLOTS * answers / self._site.capacity_per_s
         told = {"offered": max(busy, float(SLOTS * len(rows))), "busy": busy, "lost": 0.0, "late": 0.0}
         return {name: {**told, "answers": answers} for name in alive}

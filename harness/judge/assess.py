@@ -18,7 +18,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
     outcome, cause = rules.outcome_of(findings, seen.died)
     rows = seen.window
     rate = seconds.mean_rate(rows)
-    peak = seconds.peak_rate(seen.samples, limits.peak_seconds)
+    peak = seconds.peak_rate(seconds.window(seen.samples, 0.0, seen.window_to_s), limits.peak_seconds)  # not the drain
     before = data.record.counters or Counters()
     counted = {
         "completed": sum(s.completed for s in data.samples),
@@ -34,6 +34,9 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "tps_peak": None if peak is None else round(peak, 4),
             "error_rate": seconds.error_rate(rows),
             "latency_ms": seconds.percentiles_ms(seconds.merged([data.latencies]), limits.percentile_p99_samples),
+            "waits_ms": seconds.percentiles_ms(
+                seconds.merged([data.latencies, data.failures]), limits.percentile_p99_samples
+            ),
             "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
             "figures": Figures(
                 little_gap=figures.little_gap(seen) if rows else None,
@@ -42,6 +45,8 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
                 mean_think_s=figures.think_s(seen),
                 generator_lag_ms=max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
                 drift=figures.drift(seen),
+                latency_drift=figures.latency_drift(seen),
+                server_cost=figures.server_costs(seen),
                 steady_from_s=seconds.mser_cut_s(data.samples),
                 foreign_cpu={name: figures.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
                 cpu_ms_per_request=figures.cpu_ms_per_request(seen),

@@ -45,6 +45,40 @@ def drift(seen: Observation) -> float | None:
     return math.log(second / first) if first and second else None
 
 
+def latency_drift(seen: Observation) -> float | None:
+    """Ln of the mean latency of the window's second half against its first's; None where one has none."""
+    rows = seen.window
+    half = len(rows) // 2
+    first, second = (seconds.mean_latency_s(part) for part in (rows[:half], rows[len(rows) - half :]))
+    return math.log(second / first) if first and second else None
+
+
+def of_users_bound(seen: Observation) -> float | None:
+    """The rate as a share of N / (R0 + Z), the most that these users can ask for; None where that is not known.
+
+    R0 is no longer than what 1 % of the answers under load took at most: a cold first request is none. Where users that
+    think are counted it is (T + X·R0) / N, which is the same by Little's law and knows no edges of the window. A bound
+    that is exceeded is wrong, and says nothing.
+    """
+    rows, think = seen.window, think_s(seen) or seen.think_time_s
+    rate, unloaded_s = seconds.mean_rate(rows), warm_s(seen)
+    if not unloaded_s or not rate:
+        return None
+    answers = sum(s.completed + s.failed for s in rows) / len(rows)
+    thinking = [s.thinking for s in rows if s.thinking is not None]
+    asked = sum(thinking) / len(rows) if len(thinking) == len(rows) else answers * think
+    share = rate / answers * (asked + answers * unloaded_s) / seen.users
+    return share if share <= BOUND_WRONG else None
+
+
+BOUND_WRONG = 1.02
+
+
+def warm_s(seen: Observation) -> float | None:
+    """R0 in seconds: without load, but no longer than what 1 % of the answers under load took at most."""
+    return min(seen.unloaded_s, seen.fastest_s or seen.unloaded_s) if seen.unloaded_s else None
+
+
 def cores_used(seen: Observation, host: str) -> float | None:
     """Mean cores that a host's container used in the window; None when none was read."""
     rows = [h.cpu_cores for h in seen.hosts if h.host == host and in_window(seen, h.t_s)]
@@ -71,27 +105,24 @@ def in_window(seen: Observation, t_s: float) -> bool:
 
 
 def generator_use(seen: Observation) -> float | None:
-    """p95 of what the busiest generator process used, of a core or of its cap; None when not seen.
+    """What the busiest generator process used, of a core or of its cap, mean over the window; None when not seen.
 
     An engine whose processes use many cores each is judged by its busiest host, of all it may use.
     """
-    used = sorted(s.busiest_cpu_s for s in seen.window if s.busiest_cpu_s is not None)
-    if used:
+    busiest = [s.busiest_cpu_s for s in seen.window if s.busiest_cpu_s is not None]
+    if busiest:
         cap = seen.caps.get(seen.generators[0])
-        return seconds.nearest_rank(used, 0.95) / (min(1.0, cap) if cap else 1.0)
+        return sum(busiest) / len(busiest) / (min(1.0, cap) if cap else 1.0)
     shares = []
     for host in seen.generators:
-        rows = sorted(
-            h.cpu_cores for h in seen.hosts if h.host == host and seen.window_from_s <= h.t_s - 1 <= seen.window_to_s
-        )
-        cap = seen.caps.get(host)
-        if rows and cap:
-            shares.append(seconds.nearest_rank(rows, 0.95) / cap)
+        used, cap = cores_used(seen, host), seen.caps.get(host)
+        if used is not None and cap:
+            shares.append(used / cap)
     return max(shares, default=None)
 
 
 def generator_host_use(seen: Observation) -> float | None:
-    """p95 of how busy the generators' machines were, where no server or balancer shares them; else None."""
+    """How busy the generators' machines were in the mean, where no server or balancer shares them; else None."""
     alone = [
         machine
         for name, machine in seen.placed.items()
@@ -100,9 +131,9 @@ def generator_host_use(seen: Observation) -> float | None:
     ]
     shares = []
     for machine in alone:
-        rows = sorted(m.busy_cores / m.cores for m in seen.machines if m.machine == machine and in_window(seen, m.t_s))
+        rows = [m.busy_cores / m.cores for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
         if rows:
-            shares.append(seconds.nearest_rank(rows, 0.95))
+            shares.append(sum(rows) / len(rows))
     return max(shares, default=None)
 
 
@@ -116,17 +147,20 @@ def throttled(seen: Observation) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-LAG_READINGS = 20  # of the event loop's delay in a second; each second keeps the largest
-
-
 def generator_lag_s(seen: Observation) -> float | None:
-    """p99 of the delay of the generator's event loop in the window, in seconds; None when not seen.
+    """p99 of how late the generator's event loop is for who wants it at any moment of the window; None when not seen.
 
-    Of all readings 1 % are larger than their p99. Taken of the seconds' largest ones, at the same place
-    from the top, it is never more than that.
+    In seconds. A reading counts for as long as it lasted: one that was 2 s late is a freeze of 2 s, though it is one of
+    many, and who wants the loop during it waits for the rest of it. Of each second the longest one is known.
     """
-    worst = sorted((s.lag_ms for s in seen.window if s.lag_ms is not None), reverse=True)
-    return worst[int(0.01 * LAG_READINGS * len(worst))] / 1000 if worst else None
+    freezes_s = sorted((s.lag_ms / 1000 for s in seen.window if s.lag_ms is not None), reverse=True)
+    share_s, whole_s = 0.01 * len(freezes_s), 0.0
+    for count, (lag_s, following_s) in enumerate(zip(freezes_s, [*freezes_s[1:], 0.0], strict=False), 1):
+        whole_s += lag_s
+        late_s = (whole_s - share_s) / count  # of these freezes so much time lies beyond it as is 1 % of the window
+        if late_s >= following_s:
+            return max(0.0, late_s)
+    return None
 
 
 def shares(seen: Observation) -> dict[str, float]:
@@ -137,31 +171,11 @@ def shares(seen: Observation) -> dict[str, float]:
     return {name: count / total for name, count in counts.items()} if total else {}
 
 
-def busiest_slots(seen: Observation) -> tuple[str, float] | None:
-    """The server whose slots were busiest, and to what share of the window; None where servers are not paced."""
-    busy = {name: said.busy / said.offered for name, said in seen.slots.items() if said.offered}
-    name = max(busy, key=lambda name: busy[name], default=None)
-    return None if name is None else (name, busy[name])
+def server_costs(seen: Observation) -> dict[str, float]:
+    """Server → what a request cost it (rule E12); what one cost another server is to be compared with it.
 
-
-def slots_lost(seen: Observation) -> tuple[str, float] | None:
-    """The server that lost most of its slots' time for want of CPU, and that share; None where none is paced."""
-    lost = {name: said.lost / said.offered for name, said in seen.slots.items() if said.offered}
-    name = max(lost, key=lambda name: lost[name], default=None)
-    return None if name is None else (name, lost[name])
-
-
-def latest(seen: Observation) -> tuple[str, float] | None:
-    """The server that answered latest after the ends of its slots, and by how many seconds on average."""
-    late_s = {name: said.late / said.answers for name, said in seen.slots.items() if said.answers}
-    name = max(late_s, key=lambda name: late_s[name], default=None)
-    return None if name is None else (name, late_s[name])
-
-
-def slowest(seen: Observation) -> tuple[str, float] | None:
-    """The server whose requests cost it most, and how many times those of the cheapest (rule E12).
-
-    Of its CPU; or of its slots' time where it is held to a rate, as its CPU then limits nothing.
+    Share of its CPU for a share of the requests; or seconds of its slots where it is held to a rate, as its CPU then
+    limits nothing.
     """
     costs = {}
     for name, said in seen.slots.items():
@@ -171,6 +185,12 @@ def slowest(seen: Observation) -> tuple[str, float] | None:
         cap, used = seen.caps.get(name), cores_used(seen, name)
         if cap and used and share:
             costs[name] = used / cap / share
+    return costs
+
+
+def slowest(seen: Observation) -> tuple[str, float] | None:
+    """The server whose requests cost it most, and how many times those of the cheapest (rule E12)."""
+    costs = server_costs(seen)
     if len(costs) < 2:
         return None
     dearest = max(costs, key=lambda name: costs[name])
@@ -202,6 +222,17 @@ def balancer_use(seen: Observation) -> float | None:
         return None
     of_core = used * max(workers) / sum(workers)
     return max(of_core, used / cap) if cap else of_core
+
+
+def over_allowance(seen: Observation) -> tuple[str, str, float] | None:
+    """Host, counter and share of its segments that went beyond an instance's allowance, the largest; None for none."""
+    found = [
+        (host, name, count / counted["segments"])
+        for host, counted in seen.network.items()
+        for name, count in counted.items()
+        if name.endswith("_allowance_exceeded") and count and counted.get("segments")
+    ]
+    return max(found, key=lambda one: one[2], default=None)
 
 
 def retransmitted(seen: Observation) -> float | None:

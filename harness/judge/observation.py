@@ -49,6 +49,7 @@ class Observation:
     balancer_host: str = "balancer"
     balancing: Balancing = field(default_factory=Balancing)
     unloaded_s: float | None = None  # response time R0 without load
+    fastest_s: float | None = None  # 1 % of the answers under load took no longer
     ceiling: float | None = None  # requests per second that generator and balancer reach alone
     machines: Sequence[MachineSample] = ()
     placed: Mapping[str, str] = field(default_factory=dict)  # host → the machine it is on
@@ -108,6 +109,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer_host=facts.balancer,
         balancing=Balancing(**facts.balancing),
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
+        fastest_s=stats.fastest_s(data.latencies),
         ceiling=facts.ceiling,
         machines=machines,
         placed=placed,

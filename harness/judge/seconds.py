@@ -84,6 +84,19 @@ def percentiles_ms(histogram: Histogram, p99_needs: int) -> dict[str, float | No
     return {f"p{q}": round(found[q], 3) if count >= needs else None for q, needs in needed.items()}
 
 
+def fastest_s(encoded: str) -> float | None:
+    """The lowest percentile of an encoded histogram, in seconds; None of an empty one."""
+    lowest = merged([encoded]).values_us([1])
+    return lowest[1] / 1_000_000 if lowest else None
+
+
+def mean_latency_s(samples: Sequence[Sample]) -> float | None:
+    """Mean latency of the successes in seconds; None where the engine does not tell or nothing succeeded."""
+    told = [(s.mean_ms, s.completed) for s in samples if s.mean_ms is not None and s.completed]
+    answers = sum(count for _, count in told)
+    return sum(mean * count for mean, count in told) / answers / 1000 if answers else None
+
+
 def values_ms(histogram: Histogram, percentiles: Iterable[float]) -> dict[float, float]:
     """Percentile → milliseconds; nothing of an empty histogram."""
     return {q: value / 1000 for q, value in histogram.values_us(percentiles).items()}

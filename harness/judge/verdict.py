@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures as derived
-from harness.judge import prediction, seconds
+from harness.judge import prediction, seconds, slots
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
@@ -24,101 +26,155 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     rows = seen.window
     rate = seconds.mean_rate(rows)
     if not rows or not rate:
-        return _verdict(Limit.UNKNOWN, "no request succeeded in the steady window")
-    figures = _figures(seen, rate)
-    of_bound, cpu = figures["of_users_bound"], figures["server_cpu"]
+        return Verdict(limit=Limit.UNKNOWN, why="no request succeeded in the steady window")
+    figures = _figures(seen)
+    of_bound = figures["of_users_bound"]
     near = ""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
-        near = f"users ({percent(of_bound)} of what they can ask for)"
-    if seen.died:
-        dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
-        told = seen.balancing.after_a_death(len(seen.expected))
-        return _verdict(Limit.SERVER, f"{dead}; {told}" if told else dead, near, figures)
-    sick = [f for f in findings if f.rule in ("E5", "E6", "E7") and f.severity == Severity.REFUSE]
-    if sick:
-        return _verdict(Limit.GENERATOR, f"the generator did not keep up: {sick[0].cause}", near, figures)
-    if of_bound is not None and of_bound >= limits.users_bound:
-        why = f"{seen.users} users asked for no more: {percent(of_bound)} of what they can"
-        return _verdict(Limit.USERS, why, "", figures)
-    for limit, why in (
-        (Limit.BALANCER, _balancer(seen, findings, limits)),
-        (Limit.NETWORK, _network(seen, limits)),
-    ):
-        if why:
-            return _verdict(limit, why, near, figures)
-    # Only where each gets its share all the same do the others wait for the slowest.
-    slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
-    if slow is not None and seen.balancing.even:
-        return _verdict(Limit.SERVER, slow.cause, near, figures)
-    busy = busiest_slots(seen)
-    if busy is not None and busy[1] >= limits.slots_busy:
-        return _verdict(Limit.SERVER, f"{busy[0]} slots were busy to {percent(busy[1])}", near, figures)
-    if cpu is not None and cpu >= limits.server_cpu:
-        return _verdict(Limit.SERVER, "{} used {} of {} CPU".format(*used_cpu(seen, cpu)), near, figures)
-    response_s = figures["response_s"]
-    if seen.unloaded_s and response_s and response_s >= limits.server_queue * seen.unloaded_s and cpu is not None:
-        return _verdict(
-            Limit.SERVER,
-            f"answers took {response_s / seen.unloaded_s:.1f} times the unloaded time with the CPU at {percent(cpu)}: "
-            "requests wait for a slot, not for the CPU",
-            near,
-            figures,
-        )
-    return _verdict(Limit.UNKNOWN, "nothing that was measured is exhausted", near, figures)
+        near = next_limit(of_bound)
+    for judge in (_died, _generator, _users, _balancer, _network, _server):
+        reason = judge(seen, findings, figures, limits)
+        if reason is not None:
+            return _verdict(reason, near, figures)
+    return _verdict(Reason(Limit.UNKNOWN, "nothing that was measured is exhausted"), near, figures)
 
 
-def _verdict(limit: Limit, why: str, next_limit: str = "", figures: dict[str, float | None] | None = None) -> Verdict:
-    return Verdict(limit=limit, why=why, next_limit=next_limit, figures=figures or {})
+def next_limit(of_bound: float) -> str:
+    """That users are what limits next, by what share of all that they can ask for is answered."""
+    return f"users ({percent(of_bound)} of what they can ask for)"
 
 
-def _figures(seen: Observation, rate: float) -> dict[str, float | None]:
+Judged = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What limited a trial, in words that may hold names of figures in braces."""
+
+    limit: Limit
+    words: str
+
+
+def told(words: str, figures: Judged) -> str:
+    """A reason's words with its figures, of a trial or means over many: shares as percent, {times} as they are."""
+
+    def shown(name: re.Match[str]) -> str:
+        value = figures.get(name[1])
+        return name[0] if value is None else f"{value:.1f}" if name[1] == "times" else percent(min(value, 1.0))
+
+    return re.sub(r"\{(\w+)\}", shown, words)
+
+
+def _verdict(reason: Reason, near: str, figures: dict[str, float | None]) -> Verdict:
+    return Verdict(
+        limit=reason.limit,
+        why=told(reason.words, figures),
+        words=reason.words,
+        next_limit="" if reason.limit == Limit.USERS else near,
+        figures=figures,
+    )
+
+
+def _figures(seen: Observation) -> dict[str, float | None]:
     think_s = derived.think_s(seen) or seen.think_time_s
-    rows, slots = seen.window, busiest_slots(seen)
+    rows, busy = seen.window, busiest_slots(seen)
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
     waiting = derived.in_flight(seen)
-    bound = prediction.users_bound(seen.users, seen.unloaded_s, think_s) if seen.unloaded_s else None
+    of_bound = derived.of_users_bound(seen)
+    warm_s = derived.warm_s(seen)
+    bound = prediction.users_bound(seen.users, warm_s, think_s) if warm_s else None
+    response_s = None if waiting is None else waiting / answers
+    upstream_s, over = seen.balancer.upstream_mean_s, derived.over_allowance(seen)
     return {
-        "users_bound": bound,
-        "of_users_bound": rate / bound if bound else None,
+        "users_bound": bound if of_bound is not None else None,
+        "of_users_bound": of_bound,
         "server_cpu": busiest_server(seen)[1],
-        "server_slots": slots[1] if slots else None,
+        "server_slots": busy[1] if busy else None,
         "server_throttled": derived.throttled(seen),
         "generator_cpu": generator_use(seen),
         "balancer_cpu": derived.balancer_use(seen),
-        "response_s": None if waiting is None else waiting / answers,
+        "response_s": response_s,
+        "upstream_s": upstream_s,
         "unloaded_s": seen.unloaded_s,
+        "times": response_s / seen.unloaded_s if response_s and seen.unloaded_s else None,
+        "served": upstream_s / response_s if response_s and upstream_s is not None else None,
+        "retransmitted": derived.retransmitted(seen),
+        "over_allowance": over[2] if over else None,
     }
 
 
-def _balancer(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> str:
-    """Why the balancer is the limit; empty when it is not."""
+def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _limits: Thresholds) -> Reason | None:
+    if not seen.died:
+        return None
+    dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
+    after = seen.balancing.after_a_death(len(seen.expected))
+    return Reason(Limit.SERVER, f"{dead}; {after}" if after else dead)
+
+
+def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Reason | None:
+    sick = [f for f in findings if f.rule in ("E5", "E6", "E7") and f.severity == Severity.REFUSE]
+    return Reason(Limit.GENERATOR, f"the generator did not keep up: {sick[0].cause}") if sick else None
+
+
+def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
+    of_bound = figures["of_users_bound"]
+    if of_bound is None or of_bound < limits.users_bound:
+        return None
+    return Reason(Limit.USERS, f"{seen.users} users asked for no more: {{of_users_bound}} of what they can")
+
+
+def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
     lost = seconds.error_rate(seen.window) or 0.0
     for event in LIMITS_OF_CONNECTIONS:
         # One line in the log, or those of the ramp-up, explain nothing that is missing in the window.
         if event in seen.balancer.events and lost > limits.errors_degrade:
-            return f'the balancer had no connection left: it logged "{event}"'
-    used = derived.balancer_use(seen)
+            return Reason(Limit.BALANCER, f'the balancer had no connection left: it logged "{event}"')
+    used = figures["balancer_cpu"]
     if used is not None and used >= limits.balancer_cpu:
-        return f"the balancer's busiest worker used {percent(used)} of its CPU"
-    uneven = next(
-        (f for f in findings if f.rule == "E12" and f.severity == Severity.DEGRADE and "shares" in f.cause), None
-    )
-    return uneven.cause if uneven else ""
+        return Reason(Limit.BALANCER, "the balancer's busiest worker used {balancer_cpu} of its CPU")
+    uneven = next((f for f in findings if f.kind == Kind.UNEVEN_SHARES and f.severity == Severity.DEGRADE), None)
+    return Reason(Limit.BALANCER, uneven.cause) if uneven else None
 
 
 LIMITS_OF_CONNECTIONS = ("worker_connections are not enough", "Too many open files", "Cannot assign requested address")
 
 
-def _network(seen: Observation, limits: Thresholds) -> str:
-    """Why the network is the limit; empty when it is not."""
-    for host, counted in seen.network.items():
-        for name, count in counted.items():
-            if name.endswith("_allowance_exceeded") and count:
-                return f"{host} exceeded its instance's network allowance ({name})"
-    again = derived.retransmitted(seen)
+def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
+    over = derived.over_allowance(seen)
+    if over is not None and over[2] > limits.allowance:
+        said = f"{{over_allowance}} of {over[0]}'s segments exceeded its instance's allowance ({over[1]})"
+        return Reason(Limit.NETWORK, said)
+    again = figures["retransmitted"]
     if again is not None and again > limits.retransmits:
-        return f"{percent(again, 1)} of the TCP segments were sent again"
-    return ""
+        return Reason(Limit.NETWORK, "{retransmitted} of the TCP segments were sent again")
+    return None
+
+
+def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
+    # Only where each gets its share all the same do the others wait for the slowest.
+    slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
+    if slow is not None and seen.balancing.even:
+        return Reason(Limit.SERVER, slow.cause)
+    busy, cpu = busiest_slots(seen), figures["server_cpu"]
+    if busy is not None and busy[1] >= limits.slots_busy:
+        return Reason(Limit.SERVER, f"{busy[0]} slots were busy to {{server_slots}}")
+    if cpu is not None and cpu >= limits.server_cpu:
+        who = busiest_server(seen)[0]
+        return Reason(Limit.SERVER, f"{who} used {{server_cpu}} of {'their' if who == TOGETHER else 'its'} CPU")
+    if busy is not None:
+        return None  # its slots are known, and were free
+    return _waiting(figures, cpu, limits)
+
+
+def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Reason | None:
+    """By concurrency: answers take long though the CPU is idle, and it is the servers that take so long."""
+    unloaded_s, response_s, upstream_s = (figures[name] for name in ("unloaded_s", "response_s", "upstream_s"))
+    if not unloaded_s or not response_s or cpu is None or response_s < limits.server_queue * unloaded_s:
+        return None
+    took = "answers took {times} times the unloaded time"
+    if upstream_s is not None and upstream_s - unloaded_s < limits.server_share * (response_s - unloaded_s):
+        return Reason(Limit.UNKNOWN, f"{took}, of which servers took {{served}}: the rest is lost elsewhere")
+    return Reason(Limit.SERVER, f"{took} with the CPU at {{server_cpu}}: requests wait for a slot, not for the CPU")
 
 
 TOGETHER = "the servers together"
@@ -143,18 +199,12 @@ def busiest_server(seen: Observation) -> tuple[str, float | None]:
     return busiest, use[busiest][0] / use[busiest][1]
 
 
-def used_cpu(seen: Observation, share: float) -> tuple[str, str, str]:
-    """Who used what share of whose CPU, in words."""
-    who = busiest_server(seen)[0]
-    return who, percent(share), "their" if who == TOGETHER else "its"
-
-
 def busiest_slots(seen: Observation) -> tuple[str, float] | None:
     """Whose slots were busiest, and to what share of the window; as `busiest_server` where none holds others up."""
     if len(seen.slots) > 1 and not seen.balancing.even:
         offered = math.fsum(said.offered for said in seen.slots.values())
         return ("all servers'", math.fsum(said.busy for said in seen.slots.values()) / offered) if offered else None
-    found = derived.busiest_slots(seen)
+    found = slots.busiest_slots(seen)
     return found and (f"{found[0]}'s", found[1])
 
 

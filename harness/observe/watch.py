@@ -31,7 +31,7 @@ class Watcher:
         self._samples: list[HostSample] = []
         self._machines: list[MachineSample] = []
         self._network: dict[str, dict[str, int]] = {}
-        self._allowances: dict[str, list[dict[str, int]]] = {}
+        self._allowances: dict[str, list[tuple[float, dict[str, int]]]] = {}  # with when they were read
         self._delays: dict[str, list[float]] = {}
         hosts = list(hosts)
         for host in hosts:
@@ -43,7 +43,7 @@ class Watcher:
         self._slot_threads = [threading.Thread(target=self._watch_slots, args=(s,), daemon=True) for s in servers]
         for thread in self._slot_threads:
             thread.start()
-        self._before = threading.Thread(target=self._read_network, args=(self._network,), daemon=True)
+        self._before = threading.Thread(target=self._read_network_first, daemon=True)
         self._before.start()
 
     def stop(self) -> Watcher:
@@ -78,7 +78,7 @@ class Watcher:
         return dict(sorted(self._slots.items()))
 
     def network_counters(self) -> dict[str, dict[str, int]]:
-        """Host → kernel counter → by how much it grew since the load began; `time_wait` is the number now."""
+        """Host → kernel counter → by how much it grew since the window began; `time_wait` is the number now."""
         self._before.join(timeout=10)
         after: dict[str, dict[str, int]] = {}
         self._read_network(after)
@@ -91,9 +91,20 @@ class Watcher:
             if self._network.get(host)
         }
         for host, machine in self._probes.placed().items():
-            for first, last in [(seen[0], seen[-1]) for seen in [self._allowances.get(machine)] if seen]:
-                found.setdefault(host, {}).update({name: last[name] - first.get(name, 0) for name in last})
+            readings = self._allowances.get(machine, [])
+            begin = self._started_at + self._window[0]
+            if readings:
+                first = max(
+                    (seen for seen in readings if seen[0] <= begin), key=lambda seen: seen[0], default=readings[0]
+                )
+                last = readings[-1][1]
+                found.setdefault(host, {}).update({name: last[name] - first[1].get(name, 0) for name in last})
         return found
+
+    def _read_network_first(self) -> None:
+        """Users that arrive open their connections all at once: what counts is what happens in the window."""
+        self._end.wait(max(0.0, self._started_at + self._window[0] - time.time()))
+        self._read_network(self._network)
 
     def _read_network(self, into: dict[str, dict[str, int]]) -> None:
         def read(host: Any) -> None:
@@ -137,7 +148,7 @@ class Watcher:
             if self._end.is_set():
                 return
             self._delays.setdefault(machine, []).append(now - said["now"])
-            self._allowances.setdefault(machine, []).append(said["allowances"])
+            self._allowances.setdefault(machine, []).append((now, said["allowances"]))
             if before is not None:
                 seen = machine_sample(machine, now - self._started_at, before, said, -min(self._delays[machine]))
                 if seen is not None:

@@ -47,7 +47,7 @@ GAINS = {
     **dict.fromkeys(("gain", "low", "high", "peak_gain", "step_ideal", "efficiency"), "Float64"),
     "k": "int64",
     **dict.fromkeys(("word", "reason"), "string"),
-    **dict.fromkeys(("joint_low", "joint_high"), "Float64"),
+    **dict.fromkeys(("joint_low", "joint_high", "detectable_gain"), "Float64"),
 }
 AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid searches for limits
 

@@ -19,6 +19,7 @@ from harness.records.study import StudyRecord, read_study
 from harness.records.trial import FORMAT, TrialData, TrialRecord, read_record
 
 STUDY = "study.json"
+LATENCY, FAILURES = "latency.hgrm", "failures.hgrm"
 
 
 class StudyDirectory:
@@ -84,8 +85,9 @@ class StudyDirectory:
             ("machines.csv", data.machines, MachineSample),
         ):
             write_csv(aside / name, rows, [f.name for f in dataclasses.fields(kind)])
-        if data.latencies:
-            write_synced(aside / "latency.hgrm", data.latencies.encode() + b"\n")
+        for name, histogram in ((LATENCY, data.latencies), (FAILURES, data.failures)):
+            if histogram:
+                write_synced(aside / name, histogram.encode() + b"\n")
         sync(aside)
         final.parent.mkdir(parents=True, exist_ok=True)
         if final.exists():
@@ -123,6 +125,7 @@ class StudyDirectory:
             balancer=read_csv(folder / "balancer.csv", BalancerSample),
             machines=read_csv(folder / "machines.csv", MachineSample),
             latencies=self.latencies(where),
+            failures=self.failures(where),
         )
 
     def record(self, where: str) -> TrialRecord:
@@ -143,8 +146,15 @@ class StudyDirectory:
 
     def latencies(self, where: str) -> str:
         """One trial's encoded histogram; empty without any."""
+        return self._histogram(where, LATENCY)
+
+    def failures(self, where: str) -> str:
+        """The same of what failed."""
+        return self._histogram(where, FAILURES)
+
+    def _histogram(self, where: str, name: str) -> str:
         try:
-            return (self.path / "trials" / where / "latency.hgrm").read_text(encoding="ascii").strip()
+            return (self.path / "trials" / where / name).read_text(encoding="ascii").strip()
         except FileNotFoundError:
             return ""
 

@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     OTHER = ""
     UNEVEN_SHARES = "uneven shares"  # E12: the balancer gave its servers unlike numbers of requests
+    COLLAPSE = "collapse"  # E8: so many requests failed that the load was stopped, though no server died
     SLOW_SERVER = "slow server"  # E12: a request costs one server more than another
 
 

@@ -47,10 +47,14 @@ class Window(Part):
 
 
 class Verdict(Part):
-    """`figures` are what it rests on; `next_limit` is what would limit next, in words."""
+    """`figures` are what it rests on; `next_limit` is what would limit next, in words.
+
+    `words` are those of `why` with names of figures in braces, so that those of a cell's trials can be told together.
+    """
 
     limit: Limit
     why: str = ""
+    words: str = ""
     next_limit: str = ""
     figures: dict[str, float | None] = Field(default_factory=dict)
 
@@ -71,6 +75,7 @@ class BalancerCounters(Part):
     upstreams: dict[str, Counts] = Field(default_factory=dict)  # address → status → requests
     retried: int = 0  # requests that were tried on more than one server
     request_s: dict[str, float] = Field(default_factory=dict)  # p50, p95 and p99 in the window
+    upstream_mean_s: float | None = None  # how long a server took for an answer in the window
     mean_in_flight: float | None = None
     events: Counts = Field(default_factory=dict)  # by nginx's own words
     events_first_s: dict[str, float] = Field(default_factory=dict)
@@ -94,6 +99,8 @@ class Figures(Part):
     mean_think_s: float | None = None
     generator_lag_ms: float | None = None
     drift: float | None = None
+    latency_drift: float | None = None  # ln of the mean latency, as drift is of the rate
+    server_cost: dict[str, float] = Field(default_factory=dict)  # server → what a request cost it, to compare them
     steady_from_s: float | None = None
     foreign_cpu: dict[str, float | None] = Field(default_factory=dict)  # by machine
     cpu_ms_per_request: dict[str, float | None] = Field(default_factory=dict)  # by role
@@ -166,6 +173,7 @@ class TrialRecord(Part):
     tps_peak: float | None = None
     error_rate: float | None = None
     latency_ms: dict[str, float | None] = Field(default_factory=dict)
+    waits_ms: dict[str, float | None] = Field(default_factory=dict)  # failures among them, at the timeout or more
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None
@@ -198,7 +206,8 @@ class TrialData:
     samples: list[Sample]
     hosts: list[HostSample]
     balancer: list[BalancerSample]
-    latencies: str = ""
+    latencies: str = ""  # histogram of the window's successes
+    failures: str = ""  # of what failed in it, each at the timeout or what it took, if that is more
     machines: list[MachineSample] = field(default_factory=list)
     ended_at: float | None = None  # Unix time at which the load was over, not recorded
 

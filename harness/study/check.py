@@ -1,6 +1,6 @@
 """`study.py check`: recompute everything a study says from its raw files, and compare (all rules).
 
-Raw are a trial's series (samples.csv, hosts.csv, machines.csv, balancer.csv, latency.hgrm) and, in its
+Raw are a trial's series (samples.csv, hosts.csv, machines.csv, balancer.csv, latency.hgrm, failures.hgrm) and, in its
 trial.json, the counters and facts that were read. Everything else follows from these and the grid.
 """
 
@@ -63,7 +63,8 @@ def check(directory: StudyDirectory) -> list[Line]:
     lines += _balancer(measured)
     current = {where: record for where, record in again.items() if "-attempt" not in where}
     current |= {w: d.record for w, d in trials.items() if w not in measured and "-attempt" not in w}
-    summary = summarise_records(grid, current, lambda where: trials[where].latencies)
+    histograms = (lambda where: trials[where].latencies), (lambda where: trials[where].failures)
+    summary = summarise_records(grid, current, *histograms)
     lines += _tables(directory, summary)
     lines += _stopping(study, grid, current)
     return lines
@@ -143,6 +144,7 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
     yield compare("E1", "tps_mean", lambda r: r.tps_mean, "samples.csv")
     yield compare("E2", "tps_peak", lambda r: r.tps_peak, "samples.csv")
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
+    yield compare("E4", "waits_ms", lambda r: r.waits_ms, "latency.hgrm, failures.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "the generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")

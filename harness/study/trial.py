@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
+from harness.grid.schema import Grid
 from harness.judge import balancing, observation, seconds
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
@@ -72,12 +73,7 @@ def run(
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
     first_s = {event: round(when + 0.5 - begin, 1) or 0.0 for event, when in summary.pop("events_at", {}).items()}
-    times_ms = [
-        (int(ms), int(count))
-        for status, counts in summary.pop("times_ms", {}).items()
-        if int(status) in grid.request.expect_status
-        for ms, count in counts
-    ]
+    good_ms, bad_ms = _times(summary.pop("times_ms", {}), grid)
     states = {
         name: HostStates(before=HostState(**asdict(before[name])), after=HostState(**asdict(after[name])))
         for name in before
@@ -129,11 +125,23 @@ def run(
         samples=got.samples,
         hosts=seen.samples(generator),
         balancer=[BalancerSample(int(t - begin), server, status, n) for t, server, status, n in balancer_seconds],
-        latencies=result.latencies or seconds.histogram_of_ms(times_ms),
+        latencies=result.latencies or seconds.histogram_of_ms(good_ms),
+        failures=result.failures if result.latencies else seconds.histogram_of_ms(bad_ms),
         machines=seen.machines(generator),
         ended_at=got.ended_at,
     )
     return replace(data, record=assess(data, grid))
+
+
+def _times(logged: dict[str, list[list[int]]], grid: Grid) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """(milliseconds, requests) of the successes by the balancer's log, and of failures, at the timeout or more."""
+    good, bad = [], []
+    for status, counts in logged.items():
+        if int(status) in grid.request.expect_status:
+            good += [(ms, count) for ms, count in counts]
+        else:
+            bad += [(max(ms, round(grid.load.timeout * 1000)), count) for ms, count in counts]
+    return good, bad
 
 
 def failed_record(planned: PlannedTrial, position: int, cause: str) -> TrialRecord:

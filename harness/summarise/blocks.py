@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
-from harness.summarise.intervals import Array, t_quantile
+from harness.summarise.intervals import Array
 from harness.words import percent
 
 MOST_TURNS, CLOSE = 10_000, 1e-12
@@ -82,14 +82,6 @@ def rest_variance(table: Table, smaller: str, larger: str) -> float | None:
     contrast = left[names.index(larger)] - left[names.index(smaller)]
     squares = float((left**2).sum() - (contrast**2).sum() / 2)
     return 2 * squares / ((len(names) - 2) * (len(blocks) - 1))
-
-
-def smallest_gain(model: BlockModel, k: int) -> float:
-    """The smallest gain that k blocks with this noise tell from none, as a share (rule E20).
-
-    Half the width of the interval of a ratio: exp(t · s · √(2/k)) − 1.
-    """
-    return math.expm1(t_quantile(model.freedom) * model.spread * math.sqrt(2 / k))
 
 
 def watch(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: Thresholds) -> list[Finding]:

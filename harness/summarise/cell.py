@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.judge import seconds, verdict
+from harness.records.findings import Kind
 from harness.records.trial import Limit, Outcome, TrialRecord
-from harness.summarise import blocks, intervals
+from harness.summarise import blocks, intervals, steady
+from harness.summarise import slower as slow
 from harness.summarise.intervals import Interval
-from harness.words import percent
+from harness.summarise.slower import Slower
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,12 @@ class CellSummary:
     peaks: dict[int, float]
     next_step: str = ""  # what mends its cause
     drift: Interval | None = None  # second half of the window against the first (rule E10)
-    lost_cause: str = ""  # why the first trial that does not count does not, where others do
+    lost_cause: str = ""  # why trials do not count where others do
     lost_next_step: str = ""
+    waits_ms: dict[str, float | None] = field(default_factory=dict)  # with what failed, at the timeout or more
+    latency_marked: str = ""  # why its latencies are no steady ones, as a clause (rule E10)
+    slower: Slower | None = None  # a server that is slower than the others (rule E12)
+    failed: float | None = None  # share of requests in a cell that gave out though no server died (rule E8)
 
     @property
     def name(self) -> str:
@@ -61,22 +66,30 @@ class CellSummary:
 
 
 def summarise(
-    cell: Levels, records: Sequence[TrialRecord], histograms: Sequence[str], limits: Thresholds
+    cell: Levels,
+    records: Sequence[TrialRecord],
+    histograms: Sequence[str],
+    limits: Thresholds,
+    failures: Sequence[str] = (),
 ) -> CellSummary:
-    """Sum up one cell; `histograms` are those of the usable trials."""
+    """Sum up one cell; `histograms` are those of the usable trials, `failures` those of what failed in them."""
     usable = [r for r in records if r.usable]
-    drift = _drift(usable)
-    drifting = _drifts(drift, usable, limits)
-    if drifting:
-        usable, histograms = [], []
+    change = steady.drift(usable)
+    unsteady = steady.unsteady(change, usable, limits)
+    gave_out = _gave_out(records, usable)
+    if unsteady or gave_out:
+        usable, histograms, failures = [], [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
     limit, why = verdict.of_cell([r.limit for r in usable])
-    same = [r for r in usable if r.limit == limit]
-    bounds = [bound for r in usable if r.verdict and (bound := r.verdict.figures.get("of_users_bound"))]
-    outcome, cause = (Outcome.REFUSED, drifting) if drifting else _outcome(records)
+    of_bound = _mean(_figures(usable, "of_users_bound"))
+    slower = slow.named(usable, limits)
+    outcome, cause, next_step = _outcome(records, usable)
+    if unsteady and not gave_out:
+        outcome, cause, next_step = Outcome.REFUSED, unsteady, ""
     if outcome == Outcome.SERVER_DOWN:
-        why = next((r.verdict.why for r in records if r.verdict and r.cause == cause), "") or cause
-    lost = next((r.cause for r in records if not r.usable), "") if usable else ""
+        why = next((r.verdict.why for r in records if r.verdict and r.outcome == outcome), "") or cause
+    lost, lost_next_step = _worst([r for r in records if not r.usable]) if usable else ("", "")
+    rising = steady.latency_drift(usable)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
@@ -88,73 +101,102 @@ def summarise(
         outcome=outcome,
         cause=cause,
         verdict=limit if usable else Limit.UNKNOWN,
-        verdict_why=why or (same[0].verdict.why if same and same[0].verdict else ""),
-        next_limit=next((r.verdict.next_limit for r in same if r.verdict and r.verdict.next_limit), ""),
-        of_users_bound=_mean(bounds),
+        verdict_why=why or _why([r for r in usable if r.limit == limit], slower if limit == Limit.SERVER else None),
+        next_limit=_next_limit(limit, of_bound, limits),
+        of_users_bound=of_bound,
         by_block=by_block,
         peaks={r.repeat: float(r.tps_peak) for r in usable if r.tps_peak},
-        next_step="" if drifting else _mend(records, cause),
-        drift=drift,
+        next_step=next_step,
+        drift=change,
         lost_cause=lost,
-        lost_next_step=_mend(records, lost),
+        lost_next_step=lost_next_step,
+        waits_ms=seconds.percentiles_ms(seconds.merged([*histograms, *failures]), limits.percentile_p99_samples),
+        latency_marked=steady.marked(rising, limits),
+        slower=slower,
+        failed=_failed(records) if gave_out and outcome == Outcome.REFUSED else None,
     )
 
 
-def _drift(usable: Sequence[TrialRecord]) -> Interval | None:
-    """Rate of the window's second half against its first, with its interval over trials; None for none."""
-    logs = [r.figures.drift for r in usable if r.figures and r.figures.drift is not None]
-    if not logs:
-        return None
-    over = intervals.mean_interval(logs)
-    ends = [None if end is None else math.exp(end) for end in (over.low, over.high)]
-    return Interval(math.exp(over.value), *ends)
-
-
-def _drifts(drift: Interval | None, usable: Sequence[TrialRecord], limits: Thresholds) -> str:
-    """E10: why a cell that is not steady is refused; empty when it may count."""
-    if drift is None or drift.low is None or drift.high is None:
-        return ""
-    if 1 - limits.drift <= drift.high and drift.low <= 1 + limits.drift:
-        return ""
-    return (
-        f"not steady: from the first to the second half of the window throughput changed by "
-        f"{percent(drift.value - 1, 1)} [{percent(drift.low - 1, 1)}, {percent(drift.high - 1, 1)}]; "
-        f"{_settles(usable)}"
-    )
-
-
-def _settles(usable: Sequence[TrialRecord]) -> str:
-    """By how much the window should begin later, by the trials' own cuts (MSER), where these tell."""
-    cuts = sorted(r.figures.steady_from_s for r in usable if r.figures and r.figures.steady_from_s is not None)
-    late = [
-        r.figures.steady_from_s - r.window.from_s for r in usable if r.figures and r.figures.steady_from_s and r.window
-    ]
-    more = max(late, default=0)
-    if not cuts or more <= 0:
-        return "a longer ramp_up and duration let it settle"
-    return f"its trials are steady from second {cuts[-1]} on: make ramp_up and duration {more:.0f} s longer"
+def _figures(trials: Sequence[TrialRecord], name: str) -> list[float]:
+    return [value for r in trials if r.verdict and (value := r.verdict.figures.get(name)) is not None]
 
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _outcome(records: Sequence[TrialRecord]) -> tuple[Outcome, str]:
-    """A cell is ok or degraded while trials are usable, else what most of its trials became."""
+def _why(same: Sequence[TrialRecord], slower: Slower | None) -> str:
+    """The reason that most trials of the cell's verdict give, with the means of their figures."""
+    said = f"{slower.words} as the others; " if slower else ""
+    reasons = Counter((r.verdict.words or r.verdict.why) for r in same if r.verdict)
+    if not reasons:
+        return ""
+    words = reasons.most_common(1)[0][0]
+    giving = [r for r in same if r.verdict and (r.verdict.words or r.verdict.why) == words]
+    names = {name for r in giving if r.verdict for name in r.verdict.figures}
+    return said + verdict.told(words, {name: _mean(_figures(giving, name)) for name in names})
+
+
+def _next_limit(limit: Limit, of_bound: float | None, limits: Thresholds) -> str:
+    """What would limit a cell next, by all of its trials; empty where that is far away."""
+    near = of_bound is not None and limits.users_next <= of_bound < limits.users_bound
+    return verdict.next_limit(of_bound) if near and of_bound is not None and limit != Limit.USERS else ""
+
+
+def _collapsed(record: TrialRecord) -> bool:
+    """Whether the topology gave out under its load: a server died, or so much failed that the load was stopped."""
+    return record.outcome == Outcome.SERVER_DOWN or (
+        record.outcome == Outcome.REFUSED and any(f.kind == Kind.COLLAPSE for f in record.findings)
+    )
+
+
+def _gave_out(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:
+    """Whether more trials than count gave out: those that did not are the lucky ones, and no baseline."""
+    return sum(map(_collapsed, records)) > len(usable)
+
+
+def _failed(records: Sequence[TrialRecord]) -> float | None:
+    """Share of the requests that failed in trials that gave out, mean over them; of all where it was short."""
+    shares = []
+    for record in filter(_collapsed, records):
+        counted = record.counters.generator if record.counters else None
+        asked = counted.completed + counted.failed if counted else 0
+        if record.error_rate is not None:
+            shares.append(record.error_rate)
+        elif counted and asked:
+            shares.append(counted.failed / asked)
+    return _mean(shares)
+
+
+def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, str, str]:
+    """A cell is ok or degraded while trials are usable, else what most of its trials became; why, and what mends it."""
     if not records:
-        return Outcome.MISSING, "no trial yet"
-    usable = [r for r in records if r.usable]
+        return Outcome.MISSING, "no trial yet", ""
     if usable:
         degraded = [r for r in usable if r.outcome == Outcome.DEGRADED]
-        return (Outcome.DEGRADED, degraded[0].cause) if degraded else (Outcome.OK, "")
-    most = Counter(r.outcome for r in records).most_common(1)[0][0]
-    return most, next(r.cause for r in records if r.outcome == most)
+        return (Outcome.DEGRADED, *_worst(degraded, len(usable))) if degraded else (Outcome.OK, "", "")
+    lost = [r for r in records if not r.usable]
+    most = Counter(r.outcome for r in lost).most_common(1)[0][0] if lost else Outcome.REFUSED
+    return (most, *_worst([r for r in lost if r.outcome == most]))
 
 
-def _mend(records: Sequence[TrialRecord], cause: str) -> str:
-    """The next step of the finding that is a cell's cause, or that begins it; empty without one."""
-    found = (f for r in records for f in r.findings if f.cause and cause.startswith(f.cause))
-    return next((f.next_step for f in found), "")
+def _worst(alike: Sequence[TrialRecord], of: int = 0) -> tuple[str, str]:
+    """The cause that most of these trials share, by its rule, where it is worst; and what mends it.
+
+    With `of` trials in all it says how many of them it is about.
+    """
+    told: list[tuple[str, float, str, str]] = []
+    for record in alike:
+        found = next((f for f in record.findings if f.cause and record.cause.endswith(f.cause)), None)
+        size = abs(found.figure) if found and found.figure is not None else 0.0
+        told.append((found.rule if found else "", size, record.cause, found.next_step if found else ""))
+    if not told:
+        return "", ""
+    rule = Counter(one[0] for one in told).most_common(1)[0][0]
+    mine = [one for one in told if one[0] == rule]
+    _, _, cause, next_step = max(mine, key=lambda one: one[1])
+    counted = f" (in {len(mine)} of {of} trials{', here the worst' if len(mine) > 1 else ''})" if of > 1 else ""
+    return cause + counted, next_step
 
 
 def saturated(cells: Sequence[CellSummary]) -> blocks.Table:

@@ -24,6 +24,7 @@ class GainKind(StrEnum):
     FLOOR = "floor"  # at least its interval's low end
     IDLE = "no more load"  # the smaller topology already answers what these users can ask for
     NOT_MEASURABLE = "not measurable"  # something else limited the smaller topology
+    CARRIED = "carried"  # the smaller topology gave out under this load, the larger one did not
     NONE = "none"  # there is none
 
 
@@ -53,6 +54,19 @@ class Gain:
     def load(self) -> str:
         """The load both were under, in words."""
         return load_name(self.others)
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest gain, as a share, that 80 % of studies like this one would find (rule E20)."""
+        return intervals.found_mostly(self.ratio) if self.ratio else None
+
+    @property
+    def efficiencies(self) -> tuple[float, float] | None:
+        """The ends of its efficiency's interval; None of a floor, which is one, and without an interval."""
+        ratio = self.ratio
+        if ratio is None or self.kind != GainKind.GAIN or ratio.low is None or ratio.high is None:
+            return None
+        return ratio.low / self.step_ideal, ratio.high / self.step_ideal
 
     @property
     def speaks(self) -> bool:
@@ -142,7 +156,10 @@ def _states(gain: Gain) -> bool:
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
     """Whether the ratio speaks about servers (rule E18), and why not."""
     if smaller.outcome == Outcome.SERVER_DOWN and larger.usable:
-        return GainKind.NONE, f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
+        return GainKind.CARRIED, f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
+    if smaller.failed is not None and larger.usable:
+        told = f"{servers(smaller.servers)} failed {percent(smaller.failed)} of its requests"
+        return GainKind.CARRIED, f"{_plural(told, smaller)}, {larger.servers} carried them"
     for cell in (smaller, larger):
         if not cell.usable:
             return GainKind.NONE, f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
@@ -158,7 +175,13 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
         return GainKind.FLOOR, f"{_answer(larger)} {share} of what these users can ask for"
     if larger.verdict != Limit.SERVER:
         return GainKind.FLOOR, f"{limited(larger)}: {larger.verdict_why}"
-    return GainKind.GAIN, f"next limit: {larger.next_limit}" if larger.next_limit else ""
+    uneven = next((f"{cell.slower.words} as the others" for cell in (larger, smaller) if cell.slower), "")
+    following = f"next limit: {larger.next_limit}" if larger.next_limit else ""
+    return GainKind.GAIN, "; ".join(said for said in (uneven, following) if said)
+
+
+def _plural(told: str, cell: CellSummary) -> str:
+    return told if cell.servers == 1 else told.replace(" its ", " their ")
 
 
 def _answer(cell: CellSummary) -> str:
@@ -174,7 +197,7 @@ def limited(cell: CellSummary) -> str:
 
 def _word(kind: GainKind, ratio: Interval | None, k: int, ideal: float, limits: Thresholds) -> str:
     """The word that rule E17 allows; below five repeats it is indicative."""
-    if kind == GainKind.NONE or ratio is None:
+    if kind in (GainKind.NONE, GainKind.CARRIED) or ratio is None:
         return "no gain"
     if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return "not measurable at this load"

@@ -96,6 +96,26 @@ def moderated_gain(smaller: Sequence[float], larger: Sequence[float], rest: floa
     return _around(float(ratios.mean()), variance, k, freedom)
 
 
+POWER = 0.8
+
+
+def found_mostly(ratio: Interval) -> float | None:
+    """The smallest gain, as a share, that 80 % of studies like this one would tell from none (rule E20).
+
+    Studies whose log ratios spread as this pair's do, with as many blocks: the shift δ for which a two-sided t test
+    at 5 % rejects in 80 %, by the noncentral t: Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988),
+    chapter 2. None without an interval.
+    """
+    if ratio.low is None or ratio.high is None or ratio.freedom is None:
+        return None
+    from scipy import special
+
+    quantile = t_quantile(ratio.freedom)
+    error = math.log(ratio.high / ratio.low) / 2 / quantile  # s / √k
+    shift = float(special.nctdtrinc(ratio.freedom, 1 - POWER, quantile))
+    return math.expm1(shift * error)
+
+
 def _around(mean: float, variance: float, k: int, freedom: float) -> Interval:
     half = t_quantile(freedom) * math.sqrt(variance / k)
     return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), freedom)

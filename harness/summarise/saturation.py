@@ -1,9 +1,10 @@
-"""The limit of each topology: the smallest load from which throughput no longer grows. Pure.
+"""The limit of each topology: the load from which throughput no longer grows. Pure.
 
 `vusers: {from: 100, to: 5000, until: 5%}` doubles the users until throughput grows by less than
-`until`, then halves the bracket until it is that narrow: the bracket is the answer. With objectives the
-largest load that still meets them is bracketed too. Each probe is one trial (repeat 0) and counts for
-nothing else; the cells at the limits are then measured in blocks like any others.
+`until`, then halves the bracket around the knee that fits all probes best, until it is that narrow. The
+fitted knee with its interval is the answer (harness/summarise/knee.py). With objectives the largest load that
+still meets them is bracketed too. Each probe is one trial (repeat 0) and counts for nothing else; cells
+well beyond the knees are then measured in blocks like any others.
 """
 
 from __future__ import annotations
@@ -16,26 +17,27 @@ from harness.grid.cell import Cell, expand
 from harness.grid.schema import Grid, Objectives
 from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """The limit lies above `low` and is at most `high`; None where the search's span did not hold it."""
-
-    low: int | None
-    high: int | None
+from harness.summarise import knee as knees
+from harness.summarise import probing
+from harness.summarise.knee import Knee
+from harness.summarise.probing import Bracket
 
 
 @dataclass(frozen=True)
 class Limit:
     """One topology's answer: where throughput stops growing, what it is there, and what meets the objectives.
 
+    `saturation` are the probed loads around the knee; `users` those at which blocks are measured, at most
+    `most`, and `broke` is the load from which on no probe counts. `knee` and `users` are None where none does at all.
     Of `objectives`, `low` is the largest load that was seen to meet them, `high` the smallest that was not.
     """
 
     others: Levels
     saturation: Bracket
-    rate: float | None
+    knee: Knee | None
+    users: int | None
+    most: int
+    broke: int | None
     objectives: Bracket | None
 
 
@@ -59,74 +61,6 @@ def probes(cell: Cell, records: Mapping[str, TrialRecord]) -> dict[int, TrialRec
     }
 
 
-def next_load(span: Search, objectives: Objectives, seen: Mapping[int, TrialRecord]) -> int | None:
-    """The load to probe next; None when the topology's brackets are as narrow as asked."""
-    if not seen:
-        return span.least
-    growing = _next_double(span, seen)
-    if growing is not None:
-        return growing
-    for bracket in (saturation(span, seen), meeting(objectives, seen)):
-        if bracket is not None and bracket.low is not None and bracket.high is not None:
-            middle = (bracket.low + bracket.high) // 2
-            if bracket.high - bracket.low > max(1.0, span.until * bracket.high) and middle not in seen:
-                return middle
-    return None
-
-
-def _rate(record: TrialRecord) -> float:
-    return float(record.tps_mean or 0.0) if record.usable else 0.0
-
-
-def _next_double(span: Search, seen: Mapping[int, TrialRecord]) -> int | None:
-    """Double until the rate grows by less than `until`, a probe does not count, or the span ends."""
-    loads = [span.least]
-    while loads[-1] < span.most:
-        loads.append(min(2 * loads[-1], span.most))
-    before = 0.0
-    for load in loads:
-        if load not in seen:
-            return load
-        rate = _rate(seen[load])
-        if rate < before * (1 + span.until) or not rate:
-            return None
-        before = rate
-    return None
-
-
-def saturation(span: Search, seen: Mapping[int, TrialRecord]) -> Bracket:
-    """Where throughput reaches its largest, less `until`."""
-    rates = {load: _rate(record) for load, record in sorted(seen.items())}
-    largest = max(rates.values(), default=0.0)
-    if not largest:
-        return Bracket(None, None)
-    enough = largest * (1 - span.until)
-    high = min(load for load, rate in rates.items() if rate >= enough)
-    low = max((load for load, rate in rates.items() if load < high and rate < enough), default=None)
-    still_growing = high == max(rates) and high == span.most and len(rates) > 1
-    return Bracket(low, None) if still_growing else Bracket(low, high)
-
-
-def meeting(objectives: Objectives, seen: Mapping[int, TrialRecord]) -> Bracket | None:
-    """The largest load that meets the objectives and the smallest beyond it that does not; None without any."""
-    if objectives.error_rate is None and objectives.p95 is None:
-        return None
-    met: Callable[[TrialRecord], bool] = lambda record: _meets(objectives, record)  # noqa: E731 - a name for reading
-    fails = [load for load, record in seen.items() if not met(record)]
-    high = min(fails, default=None)
-    low = max((load for load, record in seen.items() if met(record) and (high is None or load < high)), default=None)
-    return Bracket(low, high)
-
-
-def _meets(objectives: Objectives, record: TrialRecord) -> bool:
-    p95 = record.latency_ms.get("p95")
-    return (
-        record.usable
-        and (objectives.error_rate is None or (record.error_rate or 0.0) <= objectives.error_rate)
-        and (objectives.p95 is None or (p95 is not None and p95 <= objectives.p95 * 1000))
-    )
-
-
 def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell], bool]:
     """Cells of all probes settled by what is recorded, round by round over the topologies, and whether that is all."""
     assert grid.search is not None  # noqa: S101 - asked for only with a search
@@ -134,7 +68,7 @@ def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell],
     seen: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in topologies(grid)}
     known = {cell: probes(cell, records) for cell in seen}
     while True:
-        wanted = {cell: next_load(grid.search, grid.objectives, so_far) for cell, so_far in seen.items()}
+        wanted = {cell: probing.next_load(grid.search, grid.objectives, so_far) for cell, so_far in seen.items()}
         round_ = [(cell, load) for cell, load in wanted.items() if load is not None]
         if not round_:
             return found, True
@@ -146,45 +80,46 @@ def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell],
 
 
 def limits(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
-    """What is known of every topology's limit."""
-    assert grid.search is not None  # noqa: S101 - asked for only with a search
+    """What was found of every topology's limit; nothing before the search is over."""
+    if not planned(grid, records)[1]:
+        return []
+    assert grid.search is not None  # noqa: S101 - as `planned` has made sure
     found = []
     for cell in topologies(grid):
         seen = probes(cell, records)
-        bracket = saturation(grid.search, seen)
-        reached = [_rate(record) for record in seen.values()]
         others = {name: level for name, level in cell.levels if name != "vusers"}
-        found.append(Limit(others, bracket, max(reached, default=None), meeting(grid.objectives, seen)))
+        found.append(_limit(grid.search, grid.objectives, others, seen))
     return found
 
 
-def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
-    """The cells that are measured in blocks: the grid's own, or with a search those at the limits.
+def _limit(span: Search, objectives: Objectives, others: Levels, seen: Mapping[int, TrialRecord]) -> Limit:
+    """Blocks are measured where servers surely are the limit, but never beyond what was asked for or what broke."""
+    found, broken = knees.fit(probing.counting(seen)), probing.broke(seen)
+    most = span.most if broken is None else max(probing.counting(seen), default=span.least)
+    users = None
+    if found is not None:
+        users = min(knees.saturating(found), most) if found.level else most
+    return Limit(others, probing.around_knee(seen), found, users, most, broken, probing.meeting(objectives, seen))
 
-    Each topology at its own saturation, and all of them at the users that saturate the last of them.
+
+def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
+    """The cells that are measured in blocks: the grid's own, or with a search those at saturation.
+
+    Each topology at its own, and all of them at the users that saturate the last of them.
     """
     if grid.search is None:
         return expand(grid)
-    if not planned(grid, records)[1]:
-        return []
-    own = {}
-    for cell, limit in zip(topologies(grid), limits(grid, records), strict=True):
-        load = limit.saturation.high or grid.search.most
-        if limit.rate:
-            own[cell] = load
-    most = max(own.values(), default=0)
-    return list(dict.fromkeys([*(at(cell, load) for cell, load in own.items()), *(at(cell, most) for cell in own)]))
+    own = at_saturation(grid, records)
+    most = max((cell.vusers for cell in own), default=0)
+    return list(dict.fromkeys([*own, *(at(cell, most) for cell in own)]))
 
 
 def at_saturation(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     """The cells of `cells` that are at their own saturation, in the topologies' order; none without a search."""
-    if grid.search is None or not planned(grid, records)[1]:
+    if grid.search is None:
         return []
-    return [
-        at(cell, limit.saturation.high or grid.search.most)
-        for cell, limit in zip(topologies(grid), limits(grid, records), strict=True)
-        if limit.rate
-    ]
+    found = zip(topologies(grid), limits(grid, records), strict=False)  # no limits before the search is over
+    return [at(cell, limit.users) for cell, limit in found if limit.users is not None]
 
 
 def sentences(found: Sequence[Limit]) -> list[str]:
@@ -192,20 +127,52 @@ def sentences(found: Sequence[Limit]) -> list[str]:
     told = []
     for limit in found:
         who = ", ".join(f"{name} {level}" for name, level in limit.others.items())
-        low, high = limit.saturation.low, limit.saturation.high
-        if not limit.rate:
-            told.append(f"{who}: no probe counts")
-            continue
-        if high is None:
-            text = f"{who}: throughput still grows at the most users that the search may ask for"
-        elif low is None:
-            text = f"{who}: throughput does not grow from {high} users on, where the search began"
-        else:
-            text = f"{who}: throughput no longer grows from some load above {low} and up to {high} users on"
-        text += f" ({limit.rate:.0f}/s)"
-        if limit.objectives is not None:
+        text = f"{who}: {_knee(limit)}"
+        if limit.objectives is not None and limit.knee is not None:
             met, missed = limit.objectives.low, limit.objectives.high
             best = f"up to {met} users" if met is not None else "at no load that was tried"
             text += f"; objectives are met {best}" + (f", missed at {missed}" if missed is not None else "")
         told.append(text)
     return told
+
+
+def _knee(limit: Limit) -> str:
+    """Where throughput stops growing, and at what load the blocks are measured."""
+    found = limit.knee
+    if found is None or limit.users is None:
+        return "no probe counts"
+    why = (
+        "the most that the search may ask for"
+        if limit.broke is None
+        else f"the most at which a probe counts, as none does from {limit.broke} on"
+    )
+    if not found.level:
+        return (
+            f"throughput still grows at {limit.users} users ({_per_s(found.rate)}/s), {why}; "
+            "blocks are measured there, not surely at saturation"
+        )
+    rate = knees.rate(found)
+    level = f"{_per_s(rate.value)}/s{_between(rate, _per_s)}"
+    if not found.rising:
+        text = f"throughput does not grow from {found.users:.0f} users on, where the search began ({level})"
+        return f"{text}; blocks are measured at {limit.users} users" + (f", {why}" if limit.users == limit.most else "")
+    users = knees.users(found)
+    times = limit.users / found.users
+    text = (
+        f"throughput grows up to {users.value:.0f} users{_between(users, '{:.0f}'.format)} and stays at {level} "
+        f"from there on ({found.probes} probes"
+    )
+    if users.low is None:
+        text += f", of which {len(found.rising)} below and {len(found.level)} beyond: too few for an interval"
+    text += f"); blocks are measured at {limit.users} users, {times:.2f} times as many"
+    if limit.users < knees.saturating(found) and times < knees.LEAST:
+        text += f" and {why}: too few to be sure of saturation"
+    return text
+
+
+def _between(found: knees.Estimate, written: Callable[[float], str]) -> str:
+    return "" if found.low is None or found.high is None else f" [{written(found.low)}, {written(found.high)}]"
+
+
+def _per_s(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"

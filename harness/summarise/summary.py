@@ -9,7 +9,7 @@ from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Limit, TrialRecord
-from harness.summarise import blocks, intervals, saturation, scalability, speed
+from harness.summarise import blocks, intervals, saturation, scalability, slower, speed
 from harness.summarise import noise as precision
 from harness.summarise.cell import CellSummary, saturated, summarise
 from harness.summarise.gains import Gain, all_gains, at_saturation, together
@@ -34,9 +34,12 @@ class Summary:
 
 
 def summarise_records(
-    grid: Grid, records: Mapping[str, TrialRecord], latencies: Callable[[str], str] = lambda _: ""
+    grid: Grid,
+    records: Mapping[str, TrialRecord],
+    latencies: Callable[[str], str] = lambda _: "",
+    failures: Callable[[str], str] = lambda _: "",
 ) -> Summary:
-    """The same from records by path; `latencies` gives a trial's histogram."""
+    """The same from records by path; `latencies` and `failures` give a trial's histograms."""
     by_cell: dict[str, list[str]] = {}
     for where, record in records.items():
         if not record.sentinel and record.repeat:
@@ -44,8 +47,9 @@ def summarise_records(
     found = []
     for cell in saturation.cells(grid, records):
         wheres = by_cell.get(cell.slug, [])
-        histograms = [latencies(w) for w in wheres if records[w].usable]
-        found.append(summarise(cell.by_name, [records[w] for w in wheres], histograms, grid.evidence))
+        counted = [w for w in wheres if records[w].usable]
+        good, bad = ([histogram(w) for w in counted] for histogram in (latencies, failures))
+        found.append(summarise(cell.by_name, [records[w] for w in wheres], good, grid.evidence, bad))
     noise, findings = _noise(found, records, grid.evidence)
     again = _sentinel(records, grid)
     if again is not None and again.low is not None and again.high is not None and not again.low <= 1 <= again.high:
@@ -64,6 +68,7 @@ def summarise_records(
     gains = all_gains(found, grid.evidence)
     gains += at_saturation([cell for cell in found if cell.cell in own], found, grid.evidence)
     searched = saturation.limits(grid, records) if grid.search is not None else []
+    findings += _slower(found, grid.evidence)
     machines = speed.of_trials(records)
     findings += speed.watch(machines, speed.widest(gains, found), grid.evidence)
     between = precision.between_share(noise, found, records)
@@ -88,6 +93,15 @@ def _noise(
             ranked.setdefault(record.repeat, []).append((record.block_position, name))
     places = {(name, k): place for k, run in ranked.items() for place, (_, name) in enumerate(sorted(run), 1)}
     return model, blocks.watch(model, places, limits)
+
+
+def _slower(cells: Sequence[CellSummary], limits: Thresholds) -> list[Finding]:
+    """E12: servers that are slower than the others, each once."""
+    by_server: dict[str, list[tuple[str, slower.Slower]]] = {}
+    for cell in cells:
+        if cell.slower:
+            by_server.setdefault(cell.slower.server, []).append((cell.name, cell.slower))
+    return [slower.finding(mine, limits) for mine in by_server.values()]
 
 
 def _sentinel(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:

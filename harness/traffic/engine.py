@@ -40,7 +40,8 @@ class EngineResult:
     `errors` maps a kind of failure to its count over the whole trial; `latencies` is an encoded HDR
     histogram of the successes in the steady window, in microseconds, empty where the engine keeps
     none. `samples` replaces what was seen live, where the engine's own record is better. `users` is
-    how many there really were, where the engine could not have the number asked for.
+    how many there really were, where the engine could not have the number asked for. `failures` is a
+    histogram of what failed in the window, each at the timeout or what it took, if that is more.
     """
 
     started_at: float
@@ -51,6 +52,7 @@ class EngineResult:
     errors: dict[str, int] = field(default_factory=dict)
     samples: list[Sample] | None = None
     users: int | None = None
+    failures: str = ""
 
 
 class Engine(Protocol):

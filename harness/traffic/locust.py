@@ -72,8 +72,13 @@ class LocustEngine:
             workers=said["workers"],
             lost_workers=said["lost_workers"],
             errors=said["errors"],
-            latencies=seconds.histogram_of_us({int(us): count for us, count in said["latencies"].items()}),
+            latencies=_histogram(said["latencies"]),
+            failures=_histogram(said["failures"]) if said["failures"] else "",
         )
+
+
+def _histogram(counts: dict[str, int]) -> str:
+    return seconds.histogram_of_us({int(us): count for us, count in counts.items()})
 
 
 def _sample(row: dict[str, float]) -> Sample:

@@ -154,7 +154,9 @@ public final class AgentMain {
                 tests.incrementAndGet();
             }
             ThreadLocalRandom random = ThreadLocalRandom.current();
-            pause(beginMs + (long) (random.nextDouble() * settings.rampUpS * 1000) - System.currentTimeMillis());
+            double rest = Math.sqrt(0.25 + 2 * random.nextDouble()) * random.nextDouble() * settings.thinkS;
+            double begin = random.nextDouble() * settings.rampUpS + rest;
+            pause(beginMs + (long) (begin * 1000) - System.currentTimeMillis());
             while (!over && System.currentTimeMillis() < endMs) {
                 long began = System.nanoTime();
                 if (request()) {

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.grid.thresholds import Thresholds
 from harness.judge import seconds
 from harness.judge.observation import Observation
-from harness.records.findings import Finding, Severity
+from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
 from harness.words import percent
 
@@ -39,6 +39,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             _and_after(seen, _revive(seen) or mend or "fewer users, or more servers"),
             rate,
             limits.errors_stop,
+            Kind.OTHER if dead else Kind.COLLAPSE,
         )
     elif seen.died:
         yield Finding(

@@ -57,8 +57,12 @@ class Load {
             here = true
             return
         }
-        if (t0 > 0 && !started) { // a place in the ramp-up, uniform so that no two seconds are alike
-            pause(t0 - System.currentTimeMillis() + (long) (ThreadLocalRandom.current().nextDouble() * settings.ramp_up_s * 1000))
+        if (t0 > 0 && !started) { // a place in the ramp-up, uniform so that no two seconds are alike, ...
+            ThreadLocalRandom random = ThreadLocalRandom.current()
+            // ... then the rest of a think time, as of somebody who is met at any moment: a long one is met more often
+            double met = Math.sqrt(0.25 + 2 * random.nextDouble()) * random.nextDouble()
+            double begin = random.nextDouble() * settings.ramp_up_s + met * settings.think_time_s
+            pause(t0 - System.currentTimeMillis() + (long) (begin * 1000))
             started = true
         }
         if (System.currentTimeMillis() >= end) { // whoever is done waits until the study ends the test

@@ -38,8 +38,22 @@ def lagging(milliseconds: float, seconds: int) -> Observation:
 
 def test_e6_a_late_event_loop_is_refused_and_a_single_hiccup_is_not() -> None:
     assert [f.severity for f in of("E6", lagging(130, 8))] == ["refuse"]
-    assert [f.severity for f in of("E6", lagging(60, 8))] == ["degrade"]
-    assert of("E6", lagging(130, 2)) == []
+    assert [f.severity for f in of("E6", lagging(70, 8))] == ["degrade"]
+    assert of("E6", lagging(130, 1)) == []
+
+
+@pytest.mark.parametrize("freeze_ms", [500, 1000, 2000])
+def test_e6_a_freeze_is_one_reading_and_counts_for_all_of_its_time(freeze_ms: int) -> None:
+    (found,) = of("E6", lagging(freeze_ms, 1))
+    assert found.severity == "refuse"
+    assert found.figure == pytest.approx(freeze_ms / 1000 - 0.1), "1 % of 10 s lies beyond it"
+
+
+def test_e6_a_generator_that_is_busy_for_one_second_is_not_busy() -> None:
+    rows = [replace(s, busiest_cpu_s=0.70 if s.t_s == 9 else 0.3) for s in samples(280, 1000)]
+    assert of("E6", replace(observation(samples=rows), unloaded_s=0.01)) == []
+    rows = [replace(s, busiest_cpu_s=0.70) for s in samples(280, 1000)]
+    assert [f.severity for f in of("E6", replace(observation(samples=rows), unloaded_s=0.01))] == ["refuse"]
 
 
 def test_e6_a_machine_of_the_generators_own_that_is_busy_is_refused() -> None:
@@ -242,3 +256,12 @@ def test_segments_sent_again_make_the_network_the_limit() -> None:
     assert limit(replace(observation(), network=lossy)).limit == "network"
     fine = {"balancer": {"segments": 100_000, "retransmits": 200}}
     assert limit(replace(observation(), network=fine)).limit == "server"
+
+
+def test_three_packets_beyond_an_allowance_limit_nothing_and_many_do() -> None:
+    few = {"balancer": {"segments": 100_000, "bw_in_allowance_exceeded": 3}}
+    assert limit(replace(observation(), network=few)).limit == "server"
+    many = {"balancer": {"segments": 100_000, "bw_in_allowance_exceeded": 4_000}}
+    judged = limit(replace(observation(), network=many))
+    assert judged.limit == "network"
+    assert judged.why.startswith("4 % of balancer's segments exceeded its instance's allowance (bw_in_allowance")

@@ -8,8 +8,8 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import rules, verdict
 from harness.judge.observation import Observation
 from harness.records.series import HostSample
-from harness.records.trial import Limit, Verdict
-from tests.builders import observation, samples
+from harness.records.trial import Limit, Slots, Verdict
+from tests.builders import logged, observation, samples
 
 LIMITS = Thresholds()
 
@@ -69,3 +69,42 @@ def test_a_cell_needs_two_thirds_of_its_trials_for_a_verdict() -> None:
     assert verdict.of_cell([Limit.SERVER, Limit.SERVER, Limit.USERS]) == ("server", "")
     assert verdict.of_cell([Limit.SERVER, Limit.USERS])[0] == "unknown"
     assert verdict.of_cell([])[0] == "unknown"
+
+
+IDLE = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]
+
+
+def test_long_waits_that_servers_know_nothing_of_are_not_their_limit() -> None:
+    """Answers take 31 times as long as unloaded, the CPU is idle, and upstreams take no longer."""
+    seen = observation(rate=280, users=1000, hosts=IDLE)
+    elsewhere = limit(logged(seen, upstream_mean_s=0.06), unloaded_s=0.05)
+    assert elsewhere.limit == "unknown"
+    assert "of which servers took 4 %: the rest is lost elsewhere" in elsewhere.why
+    assert limit(logged(seen, upstream_mean_s=1.5), unloaded_s=0.05).limit == "server"
+
+
+def test_slots_that_were_free_are_nobodys_limit() -> None:
+    free = {"server-1": Slots(offered=70.0, busy=40.0, lost=0.0, late=0.0, answers=2800)}
+    assert limit(observation(rate=280, users=1000, hosts=IDLE, slots=free), unloaded_s=0.05).limit == "unknown"
+
+
+@pytest.mark.parametrize(("fastest_s", "limited"), [(None, "server"), (0.2, "users")])
+def test_a_cold_first_request_does_not_make_users_the_limit(fastest_s: float | None, limited: str) -> None:
+    """430/s of 1000 users who think 2 s, servers at work: with R0 = 0.9 s that would be 125 % of what they can ask."""
+    found = limit(observation(rate=430, users=1000, servers=2, fastest_s=fastest_s), unloaded_s=0.9)
+    assert found.figures["of_users_bound"] != pytest.approx(1.25, abs=0.1)
+    if fastest_s is None:
+        assert found.figures["of_users_bound"] is None, "a bound that is exceeded says nothing"
+        assert found.limit == limited
+    else:
+        assert found.figures["of_users_bound"] == pytest.approx(0.946, abs=0.001)
+
+
+@pytest.mark.parametrize("shift", [-40, 40])
+def test_the_windows_edges_do_not_move_what_users_can_ask_for(shift: int) -> None:
+    """More or fewer answers than think times ended in the window: those who think are counted, not reckoned."""
+    rows = samples(495, 1000)
+    moved = [replace(s, completed=s.completed + shift, thinks=(s.thinks or 0) + shift) for s in rows]
+    found = limit(observation(samples=moved, users=1000, servers=2))
+    assert found.figures["of_users_bound"] == pytest.approx(0.995, abs=0.002)
+    assert found.limit == "users"

@@ -233,9 +233,9 @@ def test_gains_at_saturation_have_no_users() -> None:
     ]
     assert frames.gains_csv(rows, searching).splitlines() == [
         "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,"
-        "joint_low,joint_high,load",
-        ",1,2,2,,,,,,3,,,,,saturation",
-        "1100,1,2,,,,,,,3,,,,,",
+        "joint_low,joint_high,detectable_gain,load",
+        ",1,2,2,,,,,,3,,,,,,saturation",
+        "1100,1,2,,,,,,,3,,,,,,",
     ]
 
 

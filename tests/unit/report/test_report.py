@@ -71,7 +71,7 @@ def test_the_tables_have_the_columns_that_others_rely_on(tmp_path: Path) -> None
     )
     gains = (directory.path / "gains.csv").read_text().splitlines()[0]
     assert gains == (
-        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,joint_low,joint_high"
+        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,joint_low,joint_high,detectable_gain"
     )
 
 

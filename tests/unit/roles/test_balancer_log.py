@@ -57,3 +57,14 @@ def test_events_before_the_trial_are_none_of_its_own(log: ModuleType) -> None:
     counts, first = log.happened(told, begin)
     assert counts == {"no live upstreams": 1, "upstream timed out": 2}
     assert first == {"no live upstreams": begin + 3, "upstream timed out": begin + 5}
+
+
+def test_what_servers_took_is_the_mean_of_the_window_and_of_all_that_were_tried(log: ModuleType) -> None:
+    lines = [
+        "t\t100.500\t200\t0.900\ta:1\t0.400\n",
+        "t\t101.000\t200\t0.900\ta:1, b:1\t0.100, 0.500\n",
+        "t\t101.200\t499\t2.000\ta:1\t-\n",
+        "t\t103.000\t200\t0.900\ta:1\t9.000\n",  # after the window
+    ]
+    assert log.summarise(lines, "t", 100.0, 102.0)["upstream_mean_s"] == pytest.approx(0.5)
+    assert log.summarise(lines[2:3], "t", 100.0, 102.0)["upstream_mean_s"] is None

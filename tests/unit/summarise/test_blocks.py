@@ -70,11 +70,25 @@ def test_a_moderated_interval_is_narrower_and_around_the_same_ratio() -> None:
     assert (moderated.half_width or 1) < (paired.half_width or 0)
 
 
-def test_the_smallest_gain_is_half_an_interval() -> None:
-    model = blocks.fit(table(4, 5, 0.03, 5))
-    assert model is not None
-    t = scipy_stats.t.ppf(0.975, 12)
-    assert blocks.smallest_gain(model, 5) == pytest.approx(math.exp(t * model.spread * math.sqrt(2 / 5)) - 1)
+@pytest.mark.parametrize("k", [5, 8])
+def test_a_gain_that_is_mostly_found_is_found_in_four_of_five_studies(k: int) -> None:
+    """Studies with a pair's own noise whose true gain is what the figure says, each judged by its interval."""
+    random = np.random.default_rng(5)
+    spread = 0.04
+    reference = _interval(spread, k)
+    least = intervals.found_mostly(reference)
+    assert least is not None
+    found = 0
+    for _ in range(2000):
+        logs = random.normal(math.log1p(least), spread, k)
+        found += (intervals.gain([1.0] * k, np.exp(logs).tolist(), 3).low or 0) > 1
+    assert 0.77 < found / 2000 < 0.83
+    assert least > (reference.half_width or 0), "half a width is found in far fewer"
+
+
+def _interval(spread: float, k: int) -> intervals.Interval:
+    half = scipy_stats.t.ppf(0.975, k - 1) * spread / math.sqrt(k)
+    return intervals.Interval(1.0, math.exp(-half), math.exp(half), k - 1)
 
 
 def test_e20_an_order_that_matters_is_found_and_a_random_one_is_not() -> None:

@@ -106,7 +106,7 @@ def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
     died = changed(data.record, outcome="server_down", cause="server-1 died with exit code 137")
     directory.write_trial(where, replace(data, record=died))
     gain = measured.from_directory(directory).gains[0]
-    assert gain.kind == "none"
+    assert gain.kind == "carried"
     assert gain.reason.startswith("1 server went down, 2 carried it")
 
 

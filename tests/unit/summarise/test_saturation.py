@@ -1,6 +1,7 @@
 """The search for each topology's limit, on closed loops whose limit is known."""
 
 import csv
+import re
 
 import pytest
 
@@ -9,9 +10,10 @@ from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
 from harness.records import frames
 from harness.records.trial import TrialRecord
-from harness.summarise import saturation, tables
+from harness.summarise import knee as knees
+from harness.summarise import probing, saturation, tables
 from harness.summarise import summary as cells
-from tests.builders import grid, record
+from tests.builders import changed, grid, record
 
 SPAN = {"from": 100, "to": 5000, "until": "5%"}
 CAPACITY, THINK_S = 280.0, 2.0
@@ -51,10 +53,46 @@ def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
         assert low is not None
         assert high is not None
         knee = int(limit.others["servers"]) * CAPACITY * THINK_S
-        assert 0.90 * knee <= high <= 1.03 * knee  # "no longer grows" begins 5 % below the largest rate
         assert low < high
         assert high - low <= 0.05 * high + 1
-        assert limit.rate == pytest.approx(int(limit.others["servers"]) * CAPACITY, rel=0.02)
+        assert 0.98 * low <= knee <= 1.02 * high  # the probes have 1 % of noise
+        assert limit.knee is not None
+        assert limit.users is not None
+        assert low <= limit.knee.users <= high
+        assert 1.28 * knee <= limit.users <= 1.53 * knee
+        assert knees.rate(limit.knee).value == pytest.approx(int(limit.others["servers"]) * CAPACITY, rel=0.02)
+
+
+def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_measured() -> None:
+    study = searching()
+    records, _ = carried_out(study)
+    for limit, told in zip(
+        saturation.limits(study, records), saturation.sentences(saturation.limits(study, records)), strict=True
+    ):
+        number = r"(\d+) users \[(\d+), (\d+)\] and stays at (\d+)/s \[(\d+), (\d+)\] from there on \((\d+) probes"
+        found = re.search(number, told)
+        assert found, told
+        users, low, high, rate, least, most, count = map(int, found.groups())
+        servers = int(limit.others["servers"])
+        assert low <= servers * CAPACITY * THINK_S <= high
+        assert low < users < high
+        assert least <= servers * CAPACITY <= most
+        assert least <= rate <= most
+        assert count == len(saturation.probes(saturation.topologies(study)[servers - 1], records))
+        assert f"blocks are measured at {limit.users} users, 1." in told
+        assert "too few" not in told
+
+
+@pytest.mark.parametrize(("most", "told"), [(700, "too few to be sure of saturation"), (5000, "")])
+def test_blocks_are_measured_at_no_more_users_than_the_search_may_ask_for(most: int, told: str) -> None:
+    study = grid(factors={"servers": [1], "vusers": {"from": 100, "to": most, "until": "5%"}}, repeats=3)
+    records, planned = carried_out(study)
+    limit = saturation.limits(study, records)[0]
+    assert limit.users == (most if told else knees.saturating(limit.knee)) if limit.knee else False
+    assert max(int(record.cell["vusers"]) for record in records.values()) <= most
+    assert told in saturation.sentences([limit])[0]
+    assert ("too few" in saturation.sentences([limit])[0]) == bool(told)
+    assert f"servers-1_vusers-{limit.users}/r3" in planned
 
 
 def test_doubling_and_halving_need_few_probes() -> None:
@@ -99,6 +137,15 @@ def test_an_interrupted_search_goes_on_where_it_was() -> None:
     ]
 
 
+def test_before_the_search_is_over_nothing_is_said_of_the_limits() -> None:
+    study = searching()
+    records, planned = carried_out(study)
+    last = max(number for number, path in enumerate(planned) if path.endswith("/r0"))
+    assert saturation.limits(study, {path: records[path] for path in planned[:last]}) == []
+    assert cells.summarise_records(study, {path: records[path] for path in planned[:last]}).limits == []
+    assert len(saturation.limits(study, {path: records[path] for path in planned[: last + 1]})) == 2
+
+
 def test_objectives_have_a_largest_load_that_meets_them() -> None:
     study = searching(objectives={"p95": "1s"})
     records, _ = carried_out(study)
@@ -118,16 +165,41 @@ def test_throughput_that_still_grows_at_the_end_of_the_span_is_said() -> None:
     records, _ = carried_out(study)
     limit = saturation.limits(study, records)[0]
     assert limit.saturation.high is None
-    assert "still grows" in saturation.sentences([limit])[0]
+    assert limit.users == 300
+    assert "still grows at 300 users" in saturation.sentences([limit])[0]
+
+
+def test_throughput_that_does_not_grow_from_the_begin_on_is_said() -> None:
+    study = grid(factors={"servers": [1], "vusers": {"from": 1000, "to": 5000, "until": "5%"}}, repeats=3)
+    records, _ = carried_out(study)
+    limit = saturation.limits(study, records)[0]
+    assert limit.saturation.low is None
+    assert limit.users == 1500
+    assert "does not grow from 1000 users on" in saturation.sentences([limit])[0]
 
 
 def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
     span = Search.model_validate(SPAN)
     seen = {users: probe(1, users) for users in (100, 200, 400)}
     seen[800] = record(1, 800, 0, None, outcome="server_down")
-    following = saturation.next_load(span, Objectives(), seen)
-    assert following is None or following < 800
-    assert saturation.saturation(span, seen).high == 400
+    assert probing.next_load(span, Objectives(), seen) == 600  # the limit is between what held and what broke
+    assert probing.around_knee(seen) == probing.Bracket(400, 800)
+
+
+def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_where_it_holds() -> None:
+    study = grid(factors={"servers": [1], "vusers": SPAN}, repeats=3)
+    records: dict[str, TrialRecord] = {}
+    while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
+        for trial in left:
+            users = trial.cell.vusers
+            records[trial.path] = probe(1, users) if users < 500 else record(1, users, 0, None, outcome="server_down")
+            records[trial.path] = changed(records[trial.path], repeat=trial.repeat)
+    limit = saturation.limits(study, records)[0]
+    assert limit.users is not None
+    assert 475 <= limit.users < 500
+    told = saturation.sentences([limit])[0]
+    assert f"still grows at {limit.users} users" in told
+    assert f"none does from {limit.broke} on" in told
 
 
 def test_a_searching_grid_reads_back_from_json() -> None:

@@ -105,7 +105,7 @@ def test_paced_servers_do_not_care_and_that_is_told_with_the_validity_alone() ->
     summary = summed(records)
     assert [finding for finding in summary.findings if finding.rule == "E22"] == []
     assert not any("CPU time" in sentence for sentence in findings.findings(summary, study_record()))
-    checks = dict(method.evidence(study_record(), summary, {}))
+    checks = dict(method.evidence(study_record(), summary))
     assert "it did not matter to the intervals" in checks["Machines’ own speed:"]
 
 

@@ -52,6 +52,48 @@ def test_failures_have_no_latency_and_no_throughput() -> None:
     assert report["latencies"] == {"99968": 1}  # 0.1 s to three digits
 
 
+def test_a_failure_counts_as_having_waited_as_long_as_anybody_may() -> None:
+    """Whether it came at once or took longer than the timeout: else a service that refuses would look fast."""
+    seen = recorder.Recorder(0, 10, 2.0)
+    for took_s, error in ((0.1, ""), (0.1, "status 503"), (2.5, "timeout")):
+        seen.sent(0.1)
+        seen.answered(5.0, took_s, error)
+    report = seen.take(11, last=True)
+    assert report["latencies"] == {str(recorder.told_apart(100_000)): 1}
+    assert report["failures"] == {str(recorder.told_apart(2_000_000)): 1, str(recorder.told_apart(2_500_000)): 1}
+
+
+def test_the_rest_of_a_think_time_is_that_of_somebody_who_is_met_at_any_moment() -> None:
+    """Against draws of the renewal process itself: its moments, and that nobody has more than the longest left."""
+    random = Random(3)  # noqa: S311 - no secret
+    mine = [recorder.residual_s(4.0, random.random(), random.random()) for _ in range(20_000)]
+    met = []
+    for _ in range(20_000):
+        at, moment = 0.0, random.uniform(400, 800)
+        while at <= moment:
+            at += random.uniform(2, 6)
+        met.append(at - moment)
+    assert min(mine) >= 0
+    assert max(mine) <= 6
+    for power in (1, 2):
+        assert sum(x**power for x in mine) == pytest.approx(sum(x**power for x in met), rel=0.02)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_long_think_times_ask_for_what_they_should_from_the_first_window_on(residual: bool) -> None:
+    """Z = 20 s, ramp-up 5 s, 35 s: users who all begin with a request ask for 15 % too much in the window."""
+    random = Random(5)  # noqa: S311 - no secret
+    sent = 0
+    for _ in range(20_000):
+        at = random.uniform(0, 5)
+        at += recorder.residual_s(20.0, random.random(), random.random()) if residual else 0.0
+        while at < 35:
+            sent += at >= 25
+            at += 0.05 + random.uniform(10, 30)
+    asked = sent / 10 / (20_000 / 20.05)
+    assert (0.98 < asked < 1.02) if residual else abs(asked - 1) > 0.10
+
+
 def test_latencies_are_counted_as_the_histogram_counts_them() -> None:
     """What is told apart in the image is what is told apart in latency.hgrm, so nothing is lost on the way."""
     for value in {int(1.01**k) for k in range(2000)} | set(range(1, 5000)):

@@ -21,6 +21,7 @@ class Trial:
         self._busiest_cpu: dict[int, float] = {}
         self._errors: dict[str, dict[str, int]] = {}
         self._latencies: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
 
     @property
     def over(self) -> bool:
@@ -39,6 +40,7 @@ class Trial:
         self._upto[worker] = max(self._upto[worker], report["upto"])
         self._errors[worker] = report["errors"]
         self._latencies.update(report["latencies"])
+        self._failures.update(report["failures"])
         if report["done"]:
             self.done.add(worker)
 
@@ -71,4 +73,5 @@ class Trial:
             "lost_workers": len(self.lost),
             "errors": errors,
             "latencies": self._latencies,
+            "failures": self._failures,
         }

@@ -17,6 +17,19 @@ def told_apart(latency_us: int) -> int:
     return latency_us >> coarse << coarse
 
 
+SHORTEST, LONGEST = 0.5, 1.5  # think times are drawn uniformly between these, of their mean
+
+
+def residual_s(think_time_s: float, which: float, where: float) -> float:
+    """What is left of the think time that somebody is in who is met at any moment; two draws from 0 to 1 choose it.
+
+    A long one is met more often, in proportion to its length, and at any place in it alike: Feller, "An Introduction
+    to Probability Theory and Its Applications" II (1971), chapter XI.4.
+    """
+    met = (SHORTEST**2 + which * (LONGEST**2 - SHORTEST**2)) ** 0.5
+    return think_time_s * met * where
+
+
 @dataclass
 class Row:
     """Sums of one second; a master adds those of its workers."""
@@ -54,13 +67,15 @@ class Level:
 class Recorder:
     """Collects one trial's events of one process. Every time is given in seconds since t0."""
 
-    def __init__(self, window_from_s: float, window_to_s: float) -> None:
+    def __init__(self, window_from_s: float, window_to_s: float, timeout_s: float = 0.0) -> None:
         self._window = (window_from_s, window_to_s)
+        self._timeout_s = timeout_s
         self.rows: dict[int, Row] = defaultdict(Row)
         self.errors: Counter[str] = Counter()
         self.in_flight = Level()
         self.users = Level()
         self._latencies: Counter[int] = Counter()
+        self._failures: Counter[int] = Counter()
 
     def user_started(self, now: float) -> None:
         self.users.settle(now, self.rows, "users_s")
@@ -75,24 +90,33 @@ class Recorder:
         self.in_flight.value += 1
 
     def answered(self, now: float, latency_s: float, error: str) -> None:
-        """Count an answer; `error` is empty for a success, else what went wrong."""
+        """Count an answer; `error` is empty for a success, else what went wrong.
+
+        Whoever was given a failure is not served, however quickly: it counts as having waited as long as anybody may.
+        """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
         row = self.rows[int(now)]
+        counted = self._failures if error else self._latencies
         if error:
             row.failed += 1
             self.errors[error] += 1
-            return
-        row.completed += 1
-        row.latency_s += latency_s
+            latency_s = max(latency_s, self._timeout_s)
+        else:
+            row.completed += 1
+            row.latency_s += latency_s
         if self._window[0] <= now < self._window[1]:
-            self._latencies[told_apart(max(1, round(latency_s * 1e6)))] += 1
+            counted[told_apart(max(1, round(latency_s * 1e6)))] += 1
 
     def thinks(self, now: float, duration_s: float) -> None:
-        """A user thinks from now on. It thinks until the time that was drawn, however late it then wakes."""
+        """A user thinks from now on, for the time that was drawn."""
         row = self.rows[int(now)]
         row.think_s += duration_s
         row.thinks += 1
+        self.rests(now, duration_s)
+
+    def rests(self, now: float, duration_s: float) -> None:
+        """A user is thinking until the time that was drawn, however late it then wakes."""
         start, until = now, min(now + duration_s, max(now, self._window[1]))
         while start < until:
             end = min(until, int(start) + 1.0)
@@ -110,7 +134,7 @@ class Recorder:
             self.answered(now, 0.0, "aborted")
 
     def take(self, now: float, last: bool) -> dict[str, object]:
-        """Hand over the seconds that are complete (all of them when `last`) and the latencies so far.
+        """Hand over the seconds that are complete (all of them when `last`), the latencies and failures' waits so far.
 
         These are microseconds → count, recorded since the last call; a sum of them is exact.
         """
@@ -119,12 +143,15 @@ class Recorder:
         # Users that think reach into seconds to come, which are none when the load ends before.
         complete = sorted(k for k in self.rows if k < int(now) + last)
         rows = {str(k): asdict(self.rows.pop(k)) for k in complete}
-        latencies = {str(us): count for us, count in self._latencies.items()}
-        self._latencies.clear()
+        waits = []
+        for counts in (self._latencies, self._failures):
+            waits.append({str(us): count for us, count in counts.items()})
+            counts.clear()
         return {
             "rows": rows,
             "upto": max(int(now) + last, 0),
             "errors": dict(self.errors),
-            "latencies": latencies,
+            "latencies": waits[0],
+            "failures": waits[1],
             "done": last,
         }

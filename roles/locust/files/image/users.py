@@ -20,7 +20,7 @@ from locust import FastHttpUser, constant, task
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import WorkerRunner
-from recorder import Recorder
+from recorder import LONGEST, SHORTEST, Recorder, residual_s
 
 LONGEST_S = 3600.0
 LAG_EVERY_S = 0.05
@@ -62,7 +62,7 @@ class Load:
         self.statuses = frozenset(spec["request"]["expect_status"])
         pattern = spec["request"]["expect_body"]
         self.pattern = re.compile(pattern.encode()) if pattern else None
-        self.recorder = Recorder(spec["window_from_s"], spec["window_to_s"])
+        self.recorder = Recorder(spec["window_from_s"], spec["window_to_s"], self.timeout_s)
 
     def now(self) -> float:
         """Seconds since t0."""
@@ -117,7 +117,11 @@ class StudyUser(FastHttpUser):
         self.client.client.valid_response_codes = EVERY_STATUS
 
     def on_start(self) -> None:
-        """Wait for this user's place in the ramp-up: uniform, so that no two seconds are alike."""
+        """Wait for this user's place in the ramp-up: uniform, so that no two seconds are alike.
+
+        Then it has the rest of a think time left, as somebody who is met at any moment: users who all began with a
+        request would ask for more than they do later, until a few think times have passed.
+        """
         if current is None:
             raise StopUser
         self.load = current
@@ -125,8 +129,13 @@ class StudyUser(FastHttpUser):
         self.started = False
         if self.load.end.wait(max(0.0, begin - self.load.now())):
             raise StopUser
-        self.load.recorder.user_started(self.load.now())
+        now = self.load.now()
+        self.load.recorder.user_started(now)
         self.started = True
+        rest_s = residual_s(self.load.think_time_s, random.random(), random.random())  # noqa: S311 - no secret
+        self.load.recorder.rests(now, rest_s)
+        if self.load.end.wait(rest_s):
+            raise StopUser
 
     def on_stop(self) -> None:
         if self.started:
@@ -149,7 +158,7 @@ class StudyUser(FastHttpUser):
         now = load.now()
         load.recorder.answered(now, latency_s, error_of(response, load))
         let_go(response)
-        think_s = random.uniform(0.5, 1.5) * load.think_time_s  # noqa: S311 - no secret
+        think_s = random.uniform(SHORTEST, LONGEST) * load.think_time_s  # noqa: S311 - no secret
         load.recorder.thinks(now, think_s)
         if load.end.wait(think_s):
             raise StopUser

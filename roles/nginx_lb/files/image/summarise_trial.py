@@ -53,13 +53,14 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
     seconds: Counter[tuple[int, str, str]] = Counter()
     times_s: list[float] = []
     times_ms: dict[str, Counter[int]] = defaultdict(Counter)
+    upstream_s: list[float] = []
     retried = 0
     in_flight_s = 0.0
     for line in lines:
         fields = line.rstrip("\n").split("\t")
         if len(fields) != 6 or fields[0] != trial:
             continue
-        _, ended, status, request_s, upstream, _ = fields
+        _, ended, status, request_s, upstream, served_s = fields
         statuses[status] += 1
         # "a, b" names every server that was tried; the last one answered.
         tried = [part.strip() for part in re.split("[,:] ", upstream)]
@@ -71,12 +72,17 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
         if from_s <= end < to_s:
             times_s.append(took)
             times_ms[status][round(took * 1000)] += 1
+            # One time for every server that was tried; "-" where none answered.
+            asked = [float(part) for part in re.split("[,:] ", served_s) if part.strip() not in ("", "-")]
+            if asked:
+                upstream_s.append(sum(asked))
     return {
         "statuses": statuses,
         "upstreams": upstreams,
         "retried": retried,
         "request_s": quantiles(times_s),
         "times_ms": {status: sorted(counts.items()) for status, counts in times_ms.items()},
+        "upstream_mean_s": sum(upstream_s) / len(upstream_s) if upstream_s else None,
         "mean_in_flight": in_flight_s / (to_s - from_s),
         "seconds": [[*key, count] for key, count in sorted(seconds.items())],
     }

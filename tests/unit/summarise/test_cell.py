@@ -1,0 +1,144 @@
+"""A cell over its trials: what gave out, who is slower, what is steady, and figures of all trials."""
+
+import json
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from harness.grid.thresholds import Thresholds
+from harness.judge import seconds
+from harness.records.trial import TrialRecord
+from harness.summarise import objectives
+from harness.summarise.cell import CellSummary, summarise
+from harness.summarise.gains import GainKind, between
+from harness.summarise.summary import Summary
+from report import answer, findings
+from tests.builders import changed, grid, record, study_record
+
+LIMITS = Thresholds()
+COLLAPSE = {
+    "rule": "E8",
+    "severity": "refuse",
+    "cause": "more than 50 % of the requests failed for 10 s (900 timeout)",
+    "next_step": "fewer users, or more servers",
+    "figure": 0.56,
+    "threshold": 0.5,
+    "kind": "collapse",
+}
+
+
+def collapsed(servers: int, repeat: int, share: float) -> TrialRecord:
+    said = record(servers, 2000, repeat, None)
+    return changed(said, findings=[COLLAPSE], cause=COLLAPSE["cause"], error_rate=share)
+
+
+def cell(records: Sequence[TrialRecord], **more: Any) -> CellSummary:
+    return summarise(records[0].cell, records, [], LIMITS, **more)
+
+
+def two() -> CellSummary:
+    return cell([record(2, 2000, k, 280.0) for k in range(1, 6)])
+
+
+def test_a_topology_that_failed_its_requests_is_the_finding_as_a_death_is() -> None:
+    one = cell([collapsed(1, k, 0.56) for k in range(1, 6)])
+    gain = between(one, two(), LIMITS)
+    assert (gain.kind, gain.word) == (GainKind.CARRIED, "no gain")
+    assert gain.reason == "1 server failed 56 % of its requests, 2 carried them"
+    factors = {"servers": [1, 2], "vusers": [2000]}
+    summary = Summary(grid(factors=factors), [one, two()], [gain])
+    assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 carried them."]
+    told = findings.findings(summary, study_record())
+    assert told[0].startswith("1 server at 2000 users: refused. More than 50 % of the requests failed for 10 s")
+
+
+def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
+    lucky = [record(1, 2000, k, 150.0) for k in (1, 2)]
+    one = cell([*lucky, *(collapsed(1, k, 0.6) for k in (3, 4, 5))])
+    assert one.usable == 0
+    assert between(one, two(), LIMITS).kind == GainKind.CARRIED
+    mostly_fine = cell([*(record(1, 2000, k, 150.0) for k in (1, 2, 3)), collapsed(1, 4, 0.6), collapsed(1, 5, 0.6)])
+    assert mostly_fine.usable == 3
+    assert between(mostly_fine, two(), LIMITS).kind == GainKind.GAIN
+
+
+def trials_with(**figures: Any) -> list[TrialRecord]:
+    """Five trials of three servers; a figure is the same in each, or drawn for each."""
+    return [
+        changed(record(3, 2000, k, 400.0), figures={n: v(k) if callable(v) else v for n, v in figures.items()})
+        for k in range(1, 6)
+    ]
+
+
+@pytest.mark.parametrize(("cost", "named"), [(1.20, True), (1.10, True), (1.03, False), (1.0, False)])
+def test_a_slower_server_is_named_over_trials_that_do_not_show_it_alone(cost: float, named: bool) -> None:
+    random = Random(11)  # noqa: S311 - no secret
+
+    def costs(_repeat: int) -> dict[str, float]:
+        return {name: x * random.gauss(1, 0.015) for name, x in (("server-1", 1), ("server-2", cost), ("server-3", 1))}
+
+    found = cell(trials_with(server_cost=costs))
+    assert (found.slower is not None) == named
+    if named and found.slower:
+        assert found.slower.server == "server-2"
+        assert found.slower.cost.value == pytest.approx(cost, abs=0.03)
+        assert found.verdict_why.startswith("server-2 is slower: a request costs it 1.")
+        gain = between(cell([record(2, 2000, k, 280.0) for k in range(1, 6)]), found, LIMITS)
+        assert gain.reason.startswith("server-2 is slower")
+
+
+def test_latencies_that_still_rise_are_marked_though_throughput_is_steady() -> None:
+    rising = cell(trials_with(latency_drift=lambda k: 0.2 + k / 1000, drift=lambda k: k / 1000))
+    assert rising.usable == 5
+    assert rising.latency_marked == "rose by 23 % from the first to the second half of the window"
+    assert cell(trials_with(latency_drift=lambda k: 0.06 * (-1) ** k)).latency_marked == ""
+
+
+def test_a_p95_objective_is_missed_by_who_fails_every_twelfth_request() -> None:
+    """Timeouts are in no percentile of the successes; who waits for them was not served."""
+    good, bad = seconds.histogram_of_ms([(100, 920)]), seconds.histogram_of_ms([(3000, 80)])
+    trials = [record(2, 2000, k, 280.0) for k in range(1, 6)]
+    one = summarise(trials[0].cell, trials, [good] * 5, LIMITS, [bad] * 5)
+    assert one.latency_ms["p95"] == pytest.approx(100, abs=1)
+    assert one.waits_ms["p95"] == pytest.approx(3000, abs=2)
+    study = grid(factors={"servers": [2], "vusers": [2000]}, objectives={"p95": "500ms"})
+    (judged,) = objectives.judge(Summary(study, [one], []))
+    assert not judged.met
+    fine = summarise(trials[0].cell, trials, [good] * 5, LIMITS)
+    assert objectives.judge(Summary(study, [fine], []))[0].met
+
+
+def test_a_cells_figures_are_those_of_all_its_trials() -> None:
+    words = "server-1 used {server_cpu} of its CPU"
+    trials = [
+        changed(
+            record(1, 2000, k, 140.0),
+            verdict={
+                "limit": "server",
+                "why": "one trial's",
+                "words": words,
+                "figures": {"server_cpu": 0.90 + k / 100, "of_users_bound": 0.80 + k / 100},
+            },
+        )
+        for k in range(1, 6)
+    ]
+    found = cell(trials)
+    assert found.verdict_why == "server-1 used 93 % of its CPU"
+    assert found.next_limit == "users (83 % of what they can ask for)"
+    noted = findings.findings(Summary(grid(), [found], []), study_record())
+    assert noted[0].startswith("At 2000 users servers beyond 1 could raise throughput by 20 % at most")
+
+
+def test_what_marks_a_cell_is_told_where_it_is_worst_and_how_often() -> None:
+    def marked(k: int) -> TrialRecord:
+        cause = f"this machine: processes that are not the study's used {15 + k} % of its CPU"
+        found = {"rule": "E11", "severity": "degrade", "cause": cause, "figure": 0.15 + k / 100, "threshold": 0.15}
+        return changed(record(1, 2000, k, 140.0), outcome="degraded", cause=cause, findings=[found])
+
+    found = cell([*(marked(k) for k in (1, 2, 3)), record(1, 2000, 4, 141.0), record(1, 2000, 5, 140.0)])
+    assert found.cause.endswith("used 18 % of its CPU (in 3 of 5 trials, here the worst)")
+    other = cell([changed(t, cell={"servers": 2, "vusers": 2000}) for t in [marked(1), marked(2), marked(3)]])
+    told = findings.findings(Summary(grid(), [found, other], []), study_record())
+    assert [line for line in told if "marked" in line] == [told[0]], json.dumps(told)
