@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
 from benchmarks.truth.pace import Pace, Server
+from benchmarks.truth.parts import residual_s
 
 SEND, ANSWER = 0, 1
 LAG_EVERY_S = 0.05  # how often the generator's event loop is looked at
@@ -44,7 +45,7 @@ class Setup:
     generator_s: float = 0.004
     balancer_s: float = 0.002
     paced: bool = False  # servers tell how their slots (workers) were used, as the lab's do
-    residual: bool = False  # users begin in the middle of a think time, not with a request
+    residual: bool = True  # users begin in the midst of a think time, else with a request
 
     @property
     def rate(self) -> float:
@@ -117,8 +118,8 @@ def play(
             if sent < 0:
                 recorder.user_started(at)
                 if setup.residual:
-                    think = _residual(draw, setup.think_s)
-                    recorder.thinks(at, think)
+                    think = residual_s(setup.think_s, draw.random(), draw.random())
+                    recorder.rests(at, think)
                     heappush(heap, (min(at + think, max(at, end_s)), number, SEND, 0.0, ""))
                     continue
             if at >= end_s:
@@ -145,14 +146,6 @@ def play(
         seen.over_at = at
     _look(setup, thaw, draw, recorder)
     return seen
-
-
-def _residual(draw: random.Random, think_s: float) -> float:
-    """What is left of a think time that one looks at in its midst: longer ones are seen more often."""
-    while True:
-        whole = draw.uniform(0.5, 1.5) * think_s
-        if draw.random() * 1.5 * think_s < whole:
-            return draw.random() * whole
 
 
 def _look(setup: Setup, thaw: Callable[[float], float], draw: random.Random, recorder: Any) -> None:

@@ -33,9 +33,15 @@ def part(role: str, name: str) -> ModuleType:
     return module
 
 
-def recorder(window_from_s: float, window_to_s: float) -> Any:
+def recorder(window_from_s: float, window_to_s: float, timeout_s: float) -> Any:
     """The recorder of a Locust worker."""
-    return part("locust", "recorder").Recorder(window_from_s, window_to_s)
+    return part("locust", "recorder").Recorder(window_from_s, window_to_s, timeout_s)
+
+
+def residual_s(think_time_s: float, which: float, where: float) -> float:
+    """What is left of a think time for a user who begins in its midst, by two draws from 0 to 1."""
+    found: float = part("locust", "recorder").residual_s(think_time_s, which, where)
+    return found
 
 
 def engine_result(counted: Any, over_at: float) -> EngineResult:

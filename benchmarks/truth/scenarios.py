@@ -46,8 +46,8 @@ SCENARIOS = (
     Scenario("−3 % with each place in a block", place=-0.03, asked="E20 names the trend"),
     Scenario("long think times", setup=LONG_THINK, asked="none refused"),
     Scenario(
-        "long think times, users begin in the midst of one",
-        setup=LONG_THINK.changed(residual=True),
+        "long think times, users begin with a request",
+        setup=LONG_THINK.changed(residual=False),
         asked="none refused",
     ),
     Scenario("a service of 15 s", setup=SLOW_SERVICE, service="erlang", asked="none refused"),

@@ -85,6 +85,7 @@ def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord
     world = World(scenario, BLOCKS * len(cells), BLOCKS, random_of)
     records: dict[str, TrialRecord] = {}
     latencies: dict[str, str] = {}
+    failures: dict[str, str] = {}
     count = Tally(studies=1)
     for repeat in range(1, BLOCKS + 1):
         for in_block, planned in enumerate(order.order(cells, repeat, seed)):
@@ -93,9 +94,10 @@ def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord
             work = works(scenario.service, setup.service_s, min(most, 8000), random_of)
             data, over_at = simulate(setup, planned, len(records) + 1, grid, met, work, random_of)
             world.over(over_at)
-            records[planned.path], latencies[planned.path] = data.record, data.latencies
+            records[planned.path] = data.record
+            latencies[planned.path], failures[planned.path] = data.latencies, data.failures
             _count_trial(count, scenario, data.record, froze=bool(met.freezes))
-    summary = summarise_records(grid, records, lambda where: latencies[where])
+    summary = summarise_records(grid, records, lambda where: latencies[where], lambda where: failures[where])
     _count_study(count, scenario, summary, records)
     return summary, records, count
 
@@ -185,9 +187,6 @@ def _count_study(count: Tally, scenario: Scenario, summary: Summary, records: Ma
 
 
 def _slow_named(summary: Summary, records: Mapping[str, TrialRecord]) -> bool:
-    """Whether a slow server is named: by a trial, or by what is said of a cell or of the study."""
-    said = [finding for record in records.values() for finding in record.findings]
-    said += summary.findings
-    for cell in summary.cells:
-        said += getattr(cell, "findings", ())
+    """Whether a slow server is named: by a trial, or by what is said of the study."""
+    said = [*summary.findings, *(finding for record in records.values() for finding in record.findings)]
     return any(finding.kind == Kind.SLOW_SERVER for finding in said)

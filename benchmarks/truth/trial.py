@@ -62,7 +62,7 @@ def simulate(
 ) -> tuple[TrialData, float]:
     """Play and judge one trial; returns it with the second at which its load was over."""
     cell, load = planned.cell, grid.load
-    recorder = parts.recorder(load.window_from_s, load.duration)
+    recorder = parts.recorder(load.window_from_s, load.duration, load.timeout)
     servers = [Server(pace, setup.workers) for pace in met.servers]
     draw = random.Random(int(random_of.integers(2**63)))  # noqa: S311 - a reproducible load, no secret
     seen = play(setup, cell.vusers, servers, _endless(works), draw, met.freezes, recorder)

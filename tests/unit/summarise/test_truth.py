@@ -95,9 +95,9 @@ def test_a_frozen_generator_is_all_that_is_blamed_for_it() -> None:
     assert {limit for limit, number in count.false.items() if number} <= {"generator"}
 
 
-def test_one_server_that_collapses_has_no_gain_and_the_others_have() -> None:
+def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
     count = counted(named("timeout 3 s: one server collapses"), 2, None)
-    assert count.instead["1 → 2 none"] == count.studies
+    assert count.instead["1 → 2 carried"] == count.studies
     assert count.told[1] == count.studies
     assert {*count.refused} == {"E8"}
 

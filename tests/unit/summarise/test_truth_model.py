@@ -60,7 +60,7 @@ def test_rates_are_those_of_the_formula_for_machines_that_are_repaired() -> None
         weight *= (users - n) / think_s * service_s / min(n + 1, workers)
     rate = sum(w * min(n, workers) for n, w in enumerate(weights)) / service_s / sum(weights)
     setup = Setup(think_s=think_s, workers=workers, service_s=service_s, path_s=0.0, duration_s=600.0)
-    recorder = parts.recorder(20.0, 600.0)
+    recorder = parts.recorder(20.0, 600.0, 40.0)
     work = works("exponential", service_s, 20_000, np.random.default_rng(1)).tolist()
     server = Server(STEADY, workers)
     seen = play(setup, users, [server], itertools.cycle(work), random.Random(1), [], recorder)  # noqa: S311 - a reproducible load, no secret
@@ -72,7 +72,7 @@ def test_rates_are_those_of_the_formula_for_machines_that_are_repaired() -> None
 
 def test_nothing_is_sent_or_stamped_while_the_generator_is_frozen() -> None:
     setup = Setup(users=(100,))
-    recorder = parts.recorder(7.0, 17.0)
+    recorder = parts.recorder(7.0, 17.0, 40.0)
     servers = [Server(STEADY, 2) for _ in range(3)]
     seen = play(setup, 100, servers, itertools.repeat(0.1), random.Random(2), [(9.0, 11.0)], recorder)  # noqa: S311 - a reproducible load, no secret
     rows = parts.engine_result(recorder, seen.over_at).samples or []
