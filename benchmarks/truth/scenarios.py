@@ -32,6 +32,13 @@ SCENARIOS = (
     Scenario("server-2 10 % slower", second_slower=0.1, truth=None, asked="named in ≥ 50 % of studies"),
     Scenario("server-2 20 % slower", second_slower=0.2, truth=None, asked="named in ≥ 90 % of studies"),
     Scenario(
+        "server-2 20 % slower, trials of 60 s",
+        setup=Setup(duration_s=60.0),
+        second_slower=0.2,
+        truth=None,
+        asked="named in ≥ 90 % of studies",
+    ),
+    Scenario(
         "server-2 10 % slower, servers with slots",
         setup=Setup(paced=True),
         second_slower=0.1,
