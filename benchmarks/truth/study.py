@@ -149,8 +149,10 @@ def _count_trial(count: Tally, scenario: Scenario, record: TrialRecord, *, froze
         if limit == Limit.USERS and record.tps_mean:
             count.users += 1
             count.of_truth += record.tps_mean / _users_rate(scenario, record)
-        unclear = limit == Limit.NETWORK and record.limit == Limit.UNKNOWN
-        if record.limit != limit and not unclear:
+        allowed = {limit} | ({Limit.GENERATOR} if froze else set())
+        if limit == Limit.NETWORK:
+            allowed.add(Limit.UNKNOWN)
+        if record.limit not in allowed:
             count.false[record.limit.value] += 1
 
 
