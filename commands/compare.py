@@ -34,7 +34,10 @@ def compare(
     refused = [f"{one.before} and {one.after}: {reason}" for one in found for reason in one.reasons]
     if refused and not anyway:
         raise BadInput(
-            "these studies cannot be compared:", *(f"  {reason}" for reason in refused), "--anyway does it all the same"
+            "these studies cannot be compared:",
+            *(f"  {reason}" for reason in refused),
+            *dict.fromkeys(one.properly for one in found),
+            "--anyway does it all the same",
         )
     page = directories[-1] / "comparison.html"
     replace(page, comparison.html(found).encode())
@@ -44,5 +47,7 @@ def compare(
     for one in found:
         for line in comparison.lines(one):
             console.say(line)
-        console.table(comparison.COLUMNS, comparison.rows(one))
+        console.table(comparison.SHORT, comparison.short_rows(one))
+        for sentence in comparison.sentences(one):
+            console.say(sentence)
     console.say(str(page))

@@ -1,8 +1,14 @@
 """What would be measured, in which order, and for how long."""
 
+from __future__ import annotations
+
 import itertools
+from typing import TYPE_CHECKING
 
 from commands import options
+
+if TYPE_CHECKING:
+    from harness.plan.order import PlannedTrial
 
 
 def plan(
@@ -14,34 +20,48 @@ def plan(
     """Show cells, order and estimated time; touch nothing."""
     from commands.console import Console, clock, trials
     from harness.grid.cell import expand
+    from harness.study import beforehand
     from harness.study.setup import resolve
 
     console = Console(as_json)
     setting = resolve(options.ROOT, results, grid, other_inventory)
     grid_, left = setting.grid, {trial.path for trial in setting.left}
-    takes_s = setting.takes_s(setting.left)
+    takes_s, known = setting.takes_s(setting.left), setting.order_known
+    terms, cells = setting.terms, expand(grid_)
+    planned = setting.planned
+    if not known:
+        place = {cell: number for number, cell in enumerate(cells)}
+        planned.sort(key=lambda trial: (trial.repeat, trial.sentinel, place[trial.cell]))
     cost = setting.cost_usd(takes_s)
     if as_json:
         console.json(
             {
                 "directory": str(setting.directory.path),
-                "cells": [cell.by_name for cell in expand(grid_)],
-                "order": [{"trial": t.path, "measured": t.path not in left} for t in setting.planned],
+                "cells": [cell.by_name for cell in cells],
+                "seed": terms.seed if known else None,
+                "order": [{"trial": t.path, "measured": t.path not in left} for t in planned],
                 "estimate_s": round(takes_s),
                 "estimate_usd": None if cost is None else round(cost, 2),
             }
         )
         return
     names = list(grid_.factors)
-    console.table(names, [[str(cell.by_name[name]) for name in names] for cell in expand(grid_)])
-    for repeat, members in itertools.groupby(setting.planned, key=lambda t: t.repeat):
-        block = list(members)
-        names_ = (
-            f"{t.cell.slug}{' again' if t.sentinel else ''}{'' if t.path in left else ' (measured)'}" for t in block
-        )
+    console.table(names, [[str(cell.by_name[name]) for name in names] for cell in cells])
+    for repeat, members in itertools.groupby(planned, key=lambda t: t.repeat):
+        names_ = (_told(trial, trial.path in left, known) for trial in members)
         console.say(f"block {repeat}: {', '.join(names_)}")
-    for sentence in [*setting.prediction(), *setting.rule()]:
+    console.say(
+        f"seed {terms.seed}" if known else "the order inside blocks is drawn when the study begins; seed gives one"
+    )
+    for sentence in beforehand.sentences(setting):
         console.say(sentence)
     priced = f", {cost:.2f} USD" if cost else ""
-    console.say(f"{len(left)} of {trials(len(setting.planned))} to measure, about {clock(takes_s)}{priced}")
+    console.say(f"{len(left)} of {trials(len(planned))} to measure, about {clock(takes_s)}{priced}")
     console.say(f"results go to {setting.directory.path}")
+
+
+def _told(trial: PlannedTrial, left: bool, known: bool) -> str:
+    """A trial in its block; of a sentinel only where it is known which cell is the first."""
+    if trial.sentinel and not known:
+        return "the first again"
+    return f"{trial.cell.slug}{' again' if trial.sentinel else ''}{'' if left else ' (measured)'}"

@@ -6,7 +6,7 @@ study           one grid, carried out; one results directory
 factor, level   a thing that is varied (`servers`, `vusers`, any role variable), one of its values
 cell            one combination of levels
 trial           one execution of a cell; a cell has `repeats` trials
-block           one pass over all cells in a shuffled order; block k holds repeat k of every cell
+block           one pass over the cells in an order that is drawn; block k holds repeat k of each
 sample          one second of one trial: completed, failed, latency, active users
 topology        what stands behind the balancer: how many servers and how they are set
 vusers          virtual users, each sending its next request after the last answer and a think time

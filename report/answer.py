@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from harness.records.trial import Limit, Outcome
-from harness.summarise import effects
+from harness.summarise import effects, sides
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
 from harness.summarise.gains import Gain, GainKind, between
@@ -77,9 +77,9 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
             if clauses and step.reason and step.reason in clauses[-1]:
                 clause = clause.replace(f": {step.reason}", ", for the same reason")
             clauses.append(clause)
-    few = min(step.k for step in steps)
+    few = min((step.k for step in steps if step.speaks), default=None)
     note = ""
-    if any(step.speaks for step in steps) and few < summary.grid.evidence.statement_repeats:
+    if few is not None and few < summary.grid.evidence.statement_repeats:
         note = f" (indicative: {text.count(few, 'repeat')} only)"
     return f"At {load_name(steps[0].others)} {'; '.join(clauses)}{note}."
 
@@ -223,19 +223,25 @@ def _told(found: Sequence[Effect]) -> list[Effect]:
 
 
 def _effect(effect: Effect, needs: int) -> str:
+    """What a level did, beside the factor's first one; builds of the service are named as what they are."""
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     with_ = text.count(int(effect.rest["servers"]), "server")
-    what = f"{effect.factor} {effect.level} instead of {effect.base}"
+    is_image = effect.factor == effects.IMAGE
+    name = "image" if is_image else effect.factor
+    what = f"{name} {effect.level} instead of {effect.base}"
     shown = text.ratio_with_interval(effect.ratio)
     note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < needs else ""
     if effect.ratio is None:
         return f"{where} what {what} does with {with_} could not be judged: {effect.why}."
     if effect.why:
         return f"{where} {what} cannot show what it does with {with_} ({shown}): {effect.why}."
-    if effect.word == "not measurable at this load":
-        side = f"{effect.factor} {effect.base if effect.bound == 'at most' else effect.level}"
-        return f"{where} {what} cannot show what it does with {with_} ({shown}): with {side} users ask for no more."
+    if effect.word == sides.NOT_MEASURABLE:
+        side = f"{name} {effect.base if effect.bound == 'at most' else effect.level}"
+        held = "users ask for no more" if effect.held in (None, Limit.USERS) else f"the {effect.held} was the limit"
+        return f"{where} {what} cannot show what it does with {with_} ({shown}): with {side} {held}."
     if effect.word == "not told apart from 1":
         return f"{where} {what} made no difference that could be told with {with_} ({shown}){note}."
     least = f"{effect.bound} " if effect.bound else ""
+    if is_image:
+        return f"{where} {with_} of image {effect.level} served {least}{shown} the throughput of {effect.base}{note}."
     return f"{where} {what} gave {with_} {least}{shown} the throughput{note}."

@@ -8,7 +8,7 @@ from harness.records.trial import TrialData
 from harness.summarise import instrument, saturation
 from harness.summarise.summary import Summary
 from report import format as text
-from report import laws, place, sections, validity
+from report import laws, order, place, sections, validity
 
 
 def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) -> list[tuple[str, str]]:
@@ -18,9 +18,9 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Load", _load(summary)),
         (
             "Order",
-            f"{text.count(_blocks(trials), 'randomised complete block')}, seed {study.seed}; "
-            f"gains are paired by block{_stopping(study)}",
+            f"{order.told(study, _blocks(trials))}; gains are paired by block{_stopping(study)}",
         ),
+        ("Few blocks", order.few_blocks(study)),
         ("Engine", _engine(environment)),
         ("Balancer", environment.nginx.replace("nginx version: ", "")),
         ("Machine", "" if environment.hosts else _machine(environment.machine)),
@@ -102,6 +102,9 @@ def _images(environment: Environment) -> str:
     for host, name in names.items():
         ran = digests.get(host) or [""]
         told[name] = f"{name} ({ran[0][:19]})" if name and ran[0] else name
+    for name, servers in environment.image_levels.items():
+        ran = next((ran for ran in servers.values() if ran), [""])
+        told[name] = f"{name} ({ran[0][:19]})"
     return ", ".join(sorted(said for said in told.values() if said))
 
 

@@ -202,7 +202,8 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
     written = grid(factors=factors, repeats=3, **more)
     configuration = Configuration(grid=written.model_dump(mode="json", by_alias=True))
     directory = StudyDirectory(directory.path.with_name(f"study-{identify(written, configuration)}"))
-    planned = [trial for block in (1, 2, 3) for trial in plan.order(expand(written), block, written.seed)]
+    seed = 2024 if written.seed is None else written.seed
+    planned = [trial for block in (1, 2, 3) for trial in plan.order(expand(written), block, seed)]
     digests = {}
     for position, trial in enumerate(planned, 1):
         rate = {1: 280, 2: 540}[trial.cell.servers] + 3 * trial.repeat * trial.cell.servers - position
@@ -214,7 +215,8 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
         configuration=configuration,
         plan=[trial.path for trial in planned],
         digests=digests,
-        seed=written.seed,
+        seed=seed,
+        order="balanced",
         ceiling={"per_s": 1800.0, "users": 64, "measured_at": "2026-01-01T00:00:00+00:00"},
         stopping={"min": 3, "max": 3},
     )

@@ -73,7 +73,10 @@ class Site:
         self.dead: set[str] = set()
         self.behind = servers  # the balancer
         self.turn = itertools.count()
+        self.seeds = itertools.count(1)  # of studies that draw theirs
         self.loads = 0
+        self.runs = "an-image"  # what the servers were made of
+        self.builds: dict[str, tuple[str, float]] = {}  # image → its digest, and by what its servers are faster
         self.plans: dict[tuple[int, int], Callable[[], object]] = {}
         self.rows: list[Sample] = []
         self.readings: list[HostSample] = []
@@ -84,6 +87,7 @@ class Site:
             engine=lambda _grid, _inventory, _reach: Users(self),
             watch=partial(Readings, self),
             sleep=lambda _seconds: None,
+            draw_seed=lambda: next(self.seeds),
         )
 
     def happens(self, load: int, second: int, what: Callable[[], object]) -> None:
@@ -119,6 +123,11 @@ class Site:
         if what not in ("deploy", "repair") and servers in self.broken:
             raise DeployFailed(f"playbooks/deploy-balancer.yml: balancer: {self.broken[servers]}")
         self.behind = servers
+        wanted = str(variables.get("ml_server_image", self.runs))
+        if wanted != self.runs and (tags is None or "ml_server" in tags):
+            self.runs = wanted
+            self.started.update(host.name for host in self.inventory.servers)
+            self.journal.append(f"servers of {wanted}")
         if what in ("deploy", "repair"):
             self.started.update(self.dead)
             self.dead.clear()
@@ -136,6 +145,7 @@ class Site:
         alive = [name for name in servers if name not in self.dead]
         asked = load.users / load.think_time_s if load.think_time_s else math.inf
         self.capacity_per_s = CAPACITY_PER_S * self.noise(len(servers), repeat_of(load.trial))
+        self.capacity_per_s *= self.builds.get(self.runs, ("", 1.0))[1]
         given = self.capacity_per_s * len(servers)
         answered = round(min(asked, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf))
         failed = answered * (len(servers) - len(alive)) // len(servers)
@@ -230,11 +240,15 @@ class Wires(Reach):
         return client
 
     def docker(self, _host: Host) -> docker.DockerClient:
-        image = SimpleNamespace(attrs={"Id": "sha256:1", "RepoDigests": []})
+        def image(name: str) -> SimpleNamespace:
+            if self._site.builds and name not in self._site.builds:
+                return SimpleNamespace(attrs={"Id": "sha256:1", "RepoDigests": []})
+            return SimpleNamespace(attrs={"Id": self._site.builds[name][0] if self._site.builds else "sha256:1"})
+
         engine = SimpleNamespace(
             api=Containers(self._site),
             version=lambda: {"Version": "28"},
-            images=SimpleNamespace(get=lambda _name: image),
+            images=SimpleNamespace(get=image),
         )
         return cast(docker.DockerClient, engine)
 
@@ -269,7 +283,7 @@ class Containers:
             "State": {**state, "ExitCode": 0 if runs else 137},
             "HostConfig": {"CpuQuota": 200_000, "CpuPeriod": 100_000},
             "RestartCount": 0,
-            "Config": {"Image": "an-image"},
+            "Config": {"Image": self._site.runs if name.startswith("server-") else "an-image"},
         }
 
     def logs(self, _name: str, **_more: Any) -> bytes:

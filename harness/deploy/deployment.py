@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
-from harness.grid.cell import Cell
+from harness.grid.cell import Cell, expand
 from harness.grid.engines import ENGINES
 from harness.grid.schema import Grid
 
@@ -45,12 +45,16 @@ class Deployment:
         self._playbook = playbook
         self._applied: dict[str, Any] | None = None
         self._under_way: Switch | None = None
-        self.fixed = _fixed(grid)
+        self.images = _images(grid)  # of the service, where these are compared
+        self.fixed = _fixed(grid, self.images)
 
     def deploy(self, on_task: Callable[[str], None]) -> None:
         """Deploy everything with all servers up; raises DeployFailed."""
         self.drop()
-        self._playbook(self._ansible, "site.yml", self.fixed, on_task=on_task).wait(DEPLOYED_WITHIN_S)
+        # All images now: a switch waits for no registry, and one that is nowhere is told before the first trial.
+        brought = {"study_service_images": list(self.images)} if self.images else {}
+        playbook = self._playbook(self._ansible, "site.yml", {**self.fixed, **brought}, on_task=on_task)
+        playbook.wait(DEPLOYED_WITHIN_S)
         self._applied = dict(self.fixed)  # and all servers, which no cell need ask for
 
     def prepare(self, cell: Cell) -> Playbook | None:
@@ -127,12 +131,18 @@ class Deployment:
         self._applied = switch.wanted
 
 
-def _fixed(grid: Grid) -> dict[str, Any]:
-    """Variables that every cell shares."""
+def _images(grid: Grid) -> tuple[str, ...]:
+    """Images of the service that cells ask for, in the levels' order; empty where all run the same one."""
+    asked = (cell.variables.get("ml_server_image") for cell in expand(grid))
+    return tuple(dict.fromkeys(str(image) for image in asked if image))
+
+
+def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
+    """Variables that every cell shares; of images that are compared the first one, until a cell asks for another."""
     service = grid.service
     variables = {**grid.vars, "study_engine": grid.engine}
-    if service.image:
-        variables["ml_server_image"] = service.image
+    if service.image or images:
+        variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:
         variables |= {"ml_server_port": service.port, "nginx_lb_server_port": service.port}
     if "health" in service.model_fields_set:

@@ -14,10 +14,12 @@ from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
 from harness.grid.amount import MOST_USERS
-from harness.grid.cell import OWN_FACTORS, expand
+from harness.grid.cell import OWN_FACTORS, Cell, expand
 from harness.grid.schema import MOST_CELLS, Grid, check_count
 from harness.grid.types import Level
 from harness.grid.yamlfile import Document, Path_, load
+
+LONGEST_FOLDER = 240  # letters of a name, by what file systems allow
 
 
 def load_grid(
@@ -42,12 +44,16 @@ def load_grid(
     check.names("vars", grid.vars)
     check.partial_cells()
     check.choices(choices)
+    check.images()
     if problems:
         raise _bad(path, problems)
     if not expand(grid):
         raise _bad(path, [(document.line(("exclude",)), "exclude leaves no cell; exclude less")])
     if len(expand(grid)) > MOST_CELLS:
         raise _bad(path, [(document.line(("factors",)), f"the grid has more than {MOST_CELLS} cells")])
+    check.folders()
+    if problems:
+        raise _bad(path, problems)
     return grid, document
 
 
@@ -90,6 +96,37 @@ class _Checker:
                 said = ", ".join(map(str, allowed[name]))
                 where: Path_ = (section,) if section == "include" else (section, name)
                 self.note(where, f"{section}: {name} has the level {level!r}; allowed: {said}")
+
+    def images(self) -> None:
+        """Builds of the service that are compared: names of images, said in one place."""
+        levels = self.grid.factors.get("ml_server_image", ())
+        if levels and self.grid.service.image:
+            self.note(
+                ("service", "image"),
+                "service.image: ml_server_image is a factor, which names the images; leave out one",
+            )
+        for level in levels:
+            if not isinstance(level, str) or not level or any(letter.isspace() for letter in level):
+                example = "write an image's name, as in registry.example/team/app:1.4"
+                self.note(
+                    ("factors", "ml_server_image"), f"factors: ml_server_image has the level {level!r}; {example}"
+                )
+
+    def folders(self) -> None:
+        """Each cell has a folder of its own, named by its levels."""
+        found: dict[str, Cell] = {}
+        for cell in expand(self.grid):
+            other = found.setdefault(cell.slug, cell)
+            if other != cell:
+                name = next(n for n, level in cell.levels if other.by_name[n] != level)
+                both = f"{other.by_name[name]!r} and {cell.by_name[name]!r}"
+                self.note(
+                    ("factors", name),
+                    f"factors: {name}: {both} would share a folder; let them differ in letters or digits",
+                )
+            if len(cell.slug) > LONGEST_FOLDER:
+                told = f"a cell's folder would have a name of {len(cell.slug)} letters, at most {LONGEST_FOLDER}"
+                self.note(("factors",), f"factors: {told}; give images a short tag, or vary fewer things")
 
     def partial_cells(self) -> None:
         for section, cells in (("exclude", self.grid.exclude), ("include", self.grid.include)):

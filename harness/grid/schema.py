@@ -152,7 +152,7 @@ class Grid(Part):
     repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = (
         Repeats(min=5, max=5)
     )
-    seed: Count = 2024
+    seed: Count | None = Field(default=None, description="of the order of trials; drawn when the study begins if unset")
     instrument_check: bool = Field(
         default=False, strict=True, description="every server's capacity is exactly the same, so the ideal is the truth"
     )
@@ -215,7 +215,9 @@ class Grid(Part):
         for name, most in (("servers", 1000), ("vusers", MOST_USERS)):
             for level in factors[name]:
                 check_count(name, level, most)
-        return factors
+        # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
+        rest = sorted(factors.keys() - {"servers", "vusers"})
+        return {name: factors[name] for name in ("servers", "vusers", *rest)}
 
 
 def check_count(name: str, level: Level, most: int) -> None:

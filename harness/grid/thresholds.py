@@ -51,6 +51,11 @@ class Thresholds(BaseModel):
     answers_late: Share = Field(0.02, description="E23: delay of a paced server's answers, of R0 + think time")
     statement_repeats: Count = Field(5, description="E15: repeats for a statement")
     interval_repeats: Count = Field(3, description="E15: repeats for an interval at all")
+    resting: bool = Field(True, description="E16: cells that take part in no statement, by a prediction, in few blocks")
+    resting_blocks: Count = Field(2, description="E16: blocks for such a cell")
+    resting_margin: Ratio = Field(
+        1.1, description="E16: capacity against the most that users can ask for, from here on a server more is idle"
+    )
     drift: Share = Field(0.05, description="E10: change between the halves of the window, over a cell's trials")
     latency_drift: Share = Field(
         0.05, description="E10: the same of the mean latency, from here on latencies are marked"
@@ -61,6 +66,7 @@ class Thresholds(BaseModel):
     sentinel: bool | None = Field(
         None, description="E20: repeat each block's first cell at its end; hosts only if unset"
     )
+    same_within: Share = Field(0.05, description="E21: within this of 1 a whole interval allows the word same")
     speed_span: Ratio = Field(1.25, description="E22: CPU time of a request, slowest against fastest of equal trials")
     linear_width: Share = Field(0.05, description="E17: half width that allows the word linear")
     ideal_least: Share = Field(

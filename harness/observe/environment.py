@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import docker.errors
@@ -26,11 +27,18 @@ SETTINGS = (
 TOLD = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
-def environment(root: Path, inventory: Inventory, probes: Probes, reach: Reach, engine: dict[str, str]) -> Environment:
+def environment(
+    root: Path,
+    inventory: Inventory,
+    probes: Probes,
+    reach: Reach,
+    engine: dict[str, str],
+    levels: dict[str, dict[str, list[str]]],
+) -> Environment:
     """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret.
 
     `machine` is the one this runs on; `hosts` are the machines of the inventory, where they are others;
-    `engine` is the traffic engine's name with its version.
+    `engine` is the traffic engine's name with its version, `levels` what `image_levels` found.
     """
     states = probes.states()
     return Environment(
@@ -54,6 +62,7 @@ def environment(root: Path, inventory: Inventory, probes: Probes, reach: Reach, 
         },
         images={name: state.image for name, state in states.items()},
         image_digests={host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
+        image_levels=levels,
         git=git_state(root),
         **engine,
     )
@@ -90,6 +99,26 @@ def digests(reach: Reach, host: Host, image: str) -> list[str]:
     except docker.errors.ImageNotFound:
         return []
     return [str(said["Id"]), *(str(digest) for digest in said.get("RepoDigests") or [])]
+
+
+def image_levels(images: Sequence[str], inventory: Inventory, reach: Reach) -> dict[str, dict[str, list[str]]]:
+    """Image that is compared → server → its digests there, as `digests` tells them; none where it is not."""
+    return {
+        image: {
+            server.name: next((said for name in names_of(image) if (said := digests(reach, server, name))), [])
+            for server in inventory.servers
+        }
+        for image in images
+    }
+
+
+def names_of(image: str) -> list[str]:
+    """Names by which an engine may know an image: one with a digest goes by that alone, or by a tag made of it."""
+    name, _, digest = image.partition("@")
+    if not digest:
+        return [image]
+    bare = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+    return [f"{bare}@{digest}", f"{bare}:{digest.replace(':', '-')}"]
 
 
 def model_name(cpuinfo: list[str]) -> str:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
+from harness.plan.terms import Terms
+from harness.records.study import Order
+
+AS_NEW = Terms()
 
 # Seconds between two loads: a switch of topology, its check, and collecting. Measured on the lab.
 SWITCH_S = 2.0
@@ -35,18 +40,56 @@ class PlannedTrial:
 
 
 def order(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:
-    """One randomised complete block (rule E15): each cell once, in an order of its own.
+    """One complete block in a balanced order (rule E15): each cell once.
 
-    The order of block k depends on the seed and k alone, so a resumed study keeps it.
+    Blocks are rows of Williams squares, with labels and an order of rows that are drawn: in as many blocks as there
+    are cells, each cell stands at each place once, and in an even number of cells each follows each other once; in
+    an odd number it does so twice in two squares, which are played one after the other. E. J. Williams, "Experimental
+    Designs Balanced for the Estimation of Residual Effects of Treatments", Australian Journal of Scientific Research A
+    2 (1949). The order depends on the cells, the seed and k alone, so a resumed study keeps it.
     """
+    count = len(cells)
+    if not count:
+        return []
+    squares = 1 if count % 2 == 0 else 2
+    turn, row = divmod(repeat - 1, squares * count)
+    labels, rows = _drawn(count, seed, turn)
+    square, row = divmod(row, count)
+    places = _row(count, rows[square][row])
+    if square:
+        places.reverse()
+    return [PlannedTrial(cells[labels[place]], repeat) for place in places]
+
+
+def _row(count: int, first: int) -> list[int]:
+    """A row of the cyclic Williams square: first, first + 1, first − 1, first + 2 and so on, modulo `count`.
+
+    Neighbours differ by 1, −2, 3 and so on: for an even number every difference once. For an odd one the square of
+    the rows read backwards has those that are missing.
+    """
+    return [(first + ((place + 1) // 2 if place % 2 else -(place // 2))) % count for place in range(count)]
+
+
+@lru_cache(maxsize=256)
+def _drawn(count: int, seed: int, turn: int) -> tuple[list[int], list[list[int]]]:
+    """Which cell is which label, and the order of the rows of each square, for one turn through the squares."""
+    draw = random.Random(f"{seed}/balanced/{turn}")  # noqa: S311 - a reproducible order, no secret
+    labels, first, second = list(range(count)), list(range(count)), list(range(count))
+    for drawn in (labels, first, second):
+        draw.shuffle(drawn)
+    return labels, [first, second]
+
+
+def shuffled(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:
+    """A block as studies had it that began before orders were balanced: every block shuffled by itself."""
     block = list(cells)
     random.Random(f"{seed}/{repeat}").shuffle(block)  # noqa: S311 - a reproducible order, no secret
     return [PlannedTrial(cell, repeat) for cell in block]
 
 
-def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str) -> list[PlannedTrial]:
+def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str, terms: Terms = AS_NEW) -> list[PlannedTrial]:
     """One block with its sentinel, where the study has one: by default on rented hosts (rule E20)."""
-    found = order(cells, repeat, grid.seed)
+    found = (shuffled if terms.order == Order.SHUFFLED else order)(cells, repeat, terms.seed)
     wanted = grid.evidence.sentinel if grid.evidence.sentinel is not None else kind == "hosts"
     return [*found, PlannedTrial(found[0].cell, repeat, sentinel=True)] if wanted and found else found
 

@@ -1,7 +1,8 @@
 """When a study has measured enough (rule E16). Pure, and settled before the first trial.
 
-Every block holds all cells until the least number of blocks is there. From then on whole blocks of
-the watched cells are added until every watched gain is as narrow as asked. The plan is a function of
+Every block holds all cells until the least number of blocks is there, but for those that rest after a few
+(`harness.plan.resting`). From then on whole blocks of the watched cells are added until every watched gain is as narrow
+as asked. The plan is a function of
 what is recorded, so an interrupted study goes on as it would have.
 """
 
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 from harness.grid.amount import Repeats
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
-from harness.plan import order
+from harness.plan import order, resting
 from harness.plan.order import PlannedTrial
+from harness.plan.terms import Terms
 from harness.records.study import Decision
 from harness.records.trial import TrialRecord
 from harness.summarise import saturation
@@ -49,10 +51,12 @@ def decide(rule: Repeats, target: float, blocks: int, gains: Sequence[Gain]) -> 
     return Decision(go_on=True, why=f"not yet within ±{percent(target)}: {', '.join(names)}")
 
 
-def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[list[PlannedTrial], Decision | None]:
+def trials(
+    grid: Grid, kind: str, records: Mapping[str, TrialRecord], terms: Terms = order.AS_NEW
+) -> tuple[list[PlannedTrial], Decision | None]:
     """Every trial that is settled by what is recorded, in order, and the last decision; None before the first.
 
-    `kind` is the inventory's; `records` are the study's, by path.
+    `kind` is the inventory's; `records` are the study's, by path; `terms` are what it began with.
     """
     planned: list[PlannedTrial] = []
     if grid.search is not None:
@@ -61,7 +65,9 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
         if not found:
             return planned, None
     cells, rule = saturation.cells(grid, records), grid.repeats
-    planned += [trial for block in range(1, rule.min + 1) for trial in order.block(cells, block, grid, kind)]
+    rest = resting.decided(terms.resting, cells, records)
+    for block in range(1, rule.min + 1):
+        planned += order.block(resting.in_block(rest, cells, block), block, grid, kind, terms)
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
             return planned, None
@@ -74,7 +80,7 @@ def trials(grid: Grid, kind: str, records: Mapping[str, TrialRecord]) -> tuple[l
         decision = decide(rule, rule.target(kind), blocks, gains)
         if not decision.go_on:
             break
-        planned += order.block(_cells_of(cells, watched(gains)), blocks + 1, grid, kind)
+        planned += order.block(_cells_of(cells, watched(gains)), blocks + 1, grid, kind, terms)
     return planned, decision
 
 

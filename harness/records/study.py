@@ -5,11 +5,13 @@ Every key is explained in docs/architecture.md.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
 
 from harness.grid.schema import Grid
+from harness.grid.types import Levels
 from harness.records.part import Maybe, Part, read_part
 from harness.records.trial import FORMAT
 
@@ -46,6 +48,7 @@ class Environment(Part):
     kernel_settings: dict[str, dict[str, str]] = Field(default_factory=dict)
     images: dict[str, str] = Field(default_factory=dict)
     image_digests: dict[str, list[str]] = Field(default_factory=dict)
+    image_levels: dict[str, dict[str, list[str]]] = Field(default_factory=dict)  # compared images → server → digests
     git: str = ""
 
     def version_of(self, engine: str) -> str:
@@ -93,6 +96,27 @@ class Stopping(Part):
     decision: Decision | None = None
 
 
+class Order(StrEnum):
+    """How the cells of a block are put in order from the seed."""
+
+    BALANCED = "balanced"  # rows of Williams squares
+    SHUFFLED = "shuffled"  # each block by itself, as in studies that say nothing of it
+
+
+class Resting(Part):
+    """Cells that are measured in the first few blocks only, and the prediction that settled it beforehand (E16).
+
+    In real time: requests per second that a server is held to, and seconds that it takes for a request. `contradicted`
+    are those of `cells` that get all blocks, as their first ones did not show what was predicted; None until then.
+    """
+
+    blocks: int
+    cells: tuple[Levels, ...]
+    capacity_per_s: float
+    unloaded_s: float = 0.0
+    contradicted: tuple[Levels, ...] | None = None
+
+
 class Checked(Part):
     """The site's last instrument check."""
 
@@ -126,7 +150,9 @@ class StudyRecord(Part):
     created_at: str
     configuration: Configuration
     plan: tuple[str, ...] = ()  # the trials' places below trials/, in their order
-    seed: int = 0
+    seed: int = 0  # given by the grid, or drawn when the study began
+    order: Order = Order.SHUFFLED
+    resting: Resting | None = None
     kind: str = "lab"
     environment: Maybe[Environment] = None
     slow_motion: SlowMotion | None = None

@@ -6,21 +6,17 @@ before any figure, and what cannot be told is said.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from harness.grid.engines import BY_NAME, ENGINES
-from harness.grid.types import Levels
 from harness.records.directory import StudyDirectory
-from harness.records.study import Environment, StudyRecord
+from harness.records.study import Configuration, Environment, StudyRecord
+from harness.records.trial import TrialRecord
 from harness.study import identity
 from harness.study.measured import from_directory
-from harness.summarise import intervals
-from harness.summarise.cell import CellSummary
+from harness.summarise import across, days
+from harness.summarise.across import Ratio
 from harness.summarise.intervals import Interval
 from harness.summarise.summary import Summary
 
@@ -38,19 +34,12 @@ WEIGHTY = (
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """One cell in a later study against the first one: a Welch interval on logarithms, as blocks are not shared."""
-
-    cell: Levels
-    before: CellSummary
-    after: CellSummary
-    ratio: Interval | None
-    word: str
-
-
-@dataclass(frozen=True)
 class Comparison:
-    """`reasons` say why the two should not be compared, `differences` what else is not the same."""
+    """`reasons` say why the two should not be compared, `differences` what else is not the same.
+
+    `machines` is by how many times the later machines were faster, `machines_said` the same in words; `properly` is
+    how builds are told apart from days.
+    """
 
     before: str
     after: str
@@ -59,6 +48,9 @@ class Comparison:
     unknown: list[str]
     ratios: list[Ratio]
     only_one: list[str]
+    machines: Interval | None
+    machines_said: str
+    properly: str
 
 
 @dataclass(frozen=True)
@@ -68,11 +60,14 @@ class Study:
     name: str
     said: StudyRecord
     summary: Summary
+    trials: list[TrialRecord]
 
 
 def load(directory: StudyDirectory) -> Study:
     """Read a study; raises BadInput when there is none."""
-    return Study(directory.path.name, directory.need_study(), from_directory(directory))
+    return Study(
+        directory.path.name, directory.need_study(), from_directory(directory), list(directory.trials().values())
+    )
 
 
 def compare(first: Study, later: Study) -> Comparison:
@@ -81,7 +76,7 @@ def compare(first: Study, later: Study) -> Comparison:
     if first.said.kind != later.said.kind:
         reasons.append(f"kind of hosts: {first.said.kind} → {later.said.kind}")
     differences = []
-    for line in identity.differences(first.said.configuration, later.said.configuration):
+    for line in identity.differences(_written(first.said), _written(later.said)):
         what = line.partition(": ")[0]
         if what.startswith(("grid.load", "grid.request", "grid.engine", "grid.evidence")):
             reasons.append(line.removeprefix("grid."))
@@ -92,12 +87,56 @@ def compare(first: Study, later: Study) -> Comparison:
         reasons.append(f"slow motion: {speeds[0]:g} → {speeds[1]:g} times slower, so their rates say nothing together")
     before = {tuple(cell.cell.items()): cell for cell in first.summary.cells}
     after = {tuple(cell.cell.items()): cell for cell in later.summary.cells}
-    ratios = [_ratio(before[key], after[key]) for key in before if key in after]
+    pairs = [(before[key], after[key]) for key in before if key in after]
+    limits = later.summary.grid.evidence
+    speed = days.between(
+        (first.trials, later.trials), (first.said.where, later.said.where), pairs, limits.interval_repeats
+    )
+    ratios = across.ratios(pairs, speed, limits)
     only = [f"{cell.name}: only in {first.name}" for key, cell in before.items() if key not in after]
     only += [f"{cell.name}: only in {later.name}" for key, cell in after.items() if key not in before]
     if not ratios:
         reasons.append("no cell is in both")
-    return Comparison(first.name, later.name, reasons, differences, unknown, ratios, only)
+    machines = None if speed.speed is None else speed.speed.ratio()
+    said = _machines(machines, speed)
+    properly = _properly(first.said, later.said)
+    return Comparison(first.name, later.name, reasons, differences, unknown, ratios, only, machines, said, properly)
+
+
+def _written(said: StudyRecord) -> Configuration:
+    """The configuration with every key that this version knows: a default that came later is no difference."""
+    return said.configuration.model_copy(update={"grid": said.written_grid.model_dump(mode="json", by_alias=True)})
+
+
+def _machines(ratio: Interval | None, found: days.Days) -> str:
+    """What is known of the machines' own speed, in a sentence."""
+    if ratio is None:
+        return (
+            f"the machines’ own speed is not known: {found.why}; a difference is that of what was changed and of the "
+            "machines together"
+        )
+    of = " and ".join(found.roles)
+    where = ", in cells where users asked for no more either way" if found.at_users else ""
+    return (
+        f"the machines’ own speed changed by {across.change(ratio)}, by the CPU time that a request cost {of}, which "
+        f"ran the same builds in both{where}; nobody knows how far servers follow it: a word holds with and without it"
+    )
+
+
+def _properly(first: StudyRecord, later: StudyRecord) -> str:
+    """How builds are told apart from days: in one study, with the studies' own images where they are known."""
+    images = [_image(said) for said in (first, later)]
+    levels = ", ".join(images) if all(images) and images[0] != images[1] else "OLD, NEW"
+    return (
+        "two studies can never rule out that the machines changed between them; to compare builds properly, measure "
+        f"them in one study, in blocks that hold both: factors: {{ml_server_image: [{levels}]}}"
+    )
+
+
+def _image(said: StudyRecord) -> str:
+    """The image of the first server; empty where none is told."""
+    servers = (name for name, host in said.configuration.hosts.items() if host.get("group") == "ml_servers")
+    return next((image for name in servers if (image := said.where.images.get(name))), "")
 
 
 def _environment(old: Environment, new: Environment) -> tuple[list[str], list[str]]:
@@ -121,47 +160,12 @@ def _environment(old: Environment, new: Environment) -> tuple[list[str], list[st
 def _grouped(environment: Environment) -> dict[str, Any]:
     machine = None if environment.hosts else environment.machine
     hosts = {name: (m.cpu, m.cores, m.kernel) for name, m in environment.hosts.items()}
+    levels = [ran for servers in environment.image_levels.values() for ran in servers.values()]
     return {
         **{f"machine.{key}": getattr(machine, key, None) for key in ("cpu", "cores", "kernel")},
         "hosts": hosts,
-        "image_digests": sorted({ran[0][:19] for ran in environment.image_digests.values() if ran}),
+        "image_digests": sorted({ran[0][:19] for ran in [*environment.image_digests.values(), *levels] if ran}),
         "docker": environment.docker,
         "nginx": environment.nginx,
         **{name: environment.version_of(name) for name in BY_NAME},
     }
-
-
-def _ratio(before: CellSummary, after: CellSummary) -> Ratio:
-    found = between(list(before.by_block.values()), list(after.by_block.values()))
-    return Ratio(before.cell, before, after, found, _word(found))
-
-
-def between(before: Sequence[float], after: Sequence[float]) -> Interval | None:
-    """Ratio of two independent sets of trials: Welch's interval on the logarithms; None without trials.
-
-    Blocks of two studies have nothing to do with each other, so nothing is paired. B. L. Welch, "The
-    Generalization of 'Student's' Problem when Several Different Population Variances are Involved",
-    Biometrika 34 (1947).
-    """
-    if not before or not after:
-        return None
-    a, b = np.log(before), np.log(after)
-    mean = float(b.mean() - a.mean())
-    if len(a) < 3 or len(b) < 3:
-        return Interval(math.exp(mean))
-    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    if va + vb == 0:
-        return Interval(math.exp(mean), math.exp(mean), math.exp(mean))
-    freedom = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
-    half = intervals.t_quantile(float(freedom)) * math.sqrt(va + vb)
-    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
-
-
-def _word(ratio: Interval | None) -> str:
-    if ratio is None:
-        return "not measured in both"
-    if ratio.low is None or ratio.high is None:
-        return "too few repeats"
-    if ratio.low > 1:
-        return "faster"
-    return "slower" if ratio.high < 1 else "same within noise"

@@ -11,6 +11,8 @@ from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory, digest
 from harness.records.study import Configuration
 
+EARLIER_SEED = 2024  # the default while seeds were not drawn
+
 
 def effective(grid: Grid, inventory: Inventory) -> Configuration:
     """Grid, role variables and the hosts that take part.
@@ -27,14 +29,35 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
 
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:
-    """results/<name>-<hash>/"""
-    return StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
+    """results/<name>-<hash>/; with the seed that once was the default also one that began under that default's name."""
+    named = StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
+    if grid.seed == EARLIER_SEED and named.study() is None:
+        earlier = StudyDirectory(results / f"{grid.name}-{_seedless(grid, configuration)}")
+        begun = earlier.study()
+        if begun is not None and begun.written_grid.seed == EARLIER_SEED:
+            return earlier
+    return named
 
 
 def identify(grid: Grid, configuration: Configuration) -> str:
-    """Eight hex digits. Of the grid only what is no default counts: a key that a later version adds changes nothing."""
+    """Eight hex digits. Of the grid only what is no default counts: a key that a later version adds changes nothing.
+
+    Nor does a seed that is drawn: it is no part of the grid.
+    """
     own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return digest({**configuration.model_dump(mode="json"), "grid": own})[:8]
+
+
+def names_of(grid: Grid, configuration: Configuration) -> set[str]:
+    """Every hash by which this version or an earlier one names a study of this grid and configuration."""
+    earlier = {digest(configuration.model_dump(mode="json"))[:8]}  # with all defaults
+    if grid.seed == EARLIER_SEED:
+        earlier.add(_seedless(grid, configuration))
+    return {identify(grid, configuration), *earlier}
+
+
+def _seedless(grid: Grid, configuration: Configuration) -> str:
+    return identify(grid.model_copy(update={"seed": None}), configuration)
 
 
 def flat(data: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Everything by which a study touches hosts or lets time pass, in one place."""
+"""Everything by which a study touches hosts, lets time pass or draws lots, in one place."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from harness.observe.watch import Watcher
 from harness.traffic import registry
 from harness.traffic.engine import Engine
 
+SEEDS = 1_000_000
+
+
+def draw_seed() -> int:
+    """A seed for one study."""
+    return secrets.randbelow(SEEDS)
+
 
 @dataclass(frozen=True)
 class Outside:
@@ -24,6 +32,7 @@ class Outside:
     engine: Callable[[Grid, Inventory, Reach], Engine] = registry.connect
     watch: Callable[..., Watcher] = Watcher
     sleep: Callable[[float], None] = time.sleep
+    draw_seed: Callable[[], int] = draw_seed
 
 
 REAL = Outside()

@@ -16,7 +16,7 @@ from harness.grid.cell import Cell
 from harness.observe import containers
 from harness.observe import environment as provenance
 from harness.records.study import Environment, Machine, StudyRecord
-from harness.study import ceiling, site, slow_motion
+from harness.study import beforehand, builds, ceiling, site, slow_motion
 from harness.study.bench import Bench
 from harness.study.events import Doing, Listener, Said, Step
 from harness.study.outside import Outside
@@ -69,8 +69,13 @@ class Preparation:
         if self.setting.lab is not None and not self.setting.lab.paced:
             caps = {name: state.cpus for name, state in reader.states().items()}
             lab.check_caps(caps, os.cpu_count() or 1)
+        levels = provenance.image_levels(self._deployment.images, inventory, reach)
+        for sentence in builds.check(levels, self.record.where.image_levels):
+            self._tell(Said(sentence, warning=True))
         if self.record.environment is None:
-            found["environment"] = provenance.environment(self._root, self._inventory, reader, reach, engine.version())
+            found["environment"] = provenance.environment(
+                self._root, inventory, reader, reach, engine.version(), levels
+            )
         record = self.record.model_copy(update=found)
         if not record.digests and not self.setting.grid.instrument_check:
             last = site.last(self.setting.directory.path.parent, site.site_of(record))
@@ -112,7 +117,7 @@ class Preparation:
         self._deployment.play(chosen.factor)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
         self._tell(Step(told, time.monotonic() - began))
-        for sentence in self.setting.motion():
+        for sentence in beforehand.motion(self.setting):
             self._tell(Said(sentence))
         return replace(bench, grid=self.setting.grid)
 

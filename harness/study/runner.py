@@ -14,12 +14,14 @@ from harness.deploy.ansible import Ansible
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
 from harness.errors import CannotRun, DeployFailed, TrialFailed
-from harness.plan import order
+from harness.grid.cell import expand
+from harness.plan import order, resting
 from harness.plan.order import PlannedTrial
-from harness.records.study import Run, Stopping, StudyRecord
+from harness.records.study import Run, StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
-from harness.study import trial
+from harness.study import beforehand, trial
 from harness.study.ahead import Ahead
+from harness.study.beginning import new_record
 from harness.study.bench import Bench
 from harness.study.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.study.outside import REAL, Outside
@@ -55,9 +57,10 @@ class Study:
         if setting.slow_motion is not None:
             self._deployment.play(setting.slow_motion)
         self._ahead = Ahead(self._deployment, setting.grid.load)
-        self._plan = setting.planned
+        self._plan: list[PlannedTrial] = []
+        self._over: set[str] = set()  # trials that this call has no more to do with
         self._load_ended: float | None = None
-        self._record: StudyRecord = self._new_record()
+        self._record: StudyRecord
         self._lease: fleet.Lease | None = None
 
     def run(self) -> int:
@@ -67,11 +70,9 @@ class Study:
         when the deployment fails, Interrupted on Ctrl-C.
         """
         with self._directory.locked():
-            left = self._setting.left
-            if not left:
+            if self._directory.study() is not None and not self._setting.left:
                 return 0
-            self._record = self._directory.study() or self._new_record()
-            self._note(rented=fleet.rented(self._inventory))
+            left = self._begin()
             self._tell(
                 StudyStarted(
                     self._grid.name,
@@ -81,8 +82,7 @@ class Study:
                     self._setting.takes_s(left),
                 )
             )
-            self._directory.write_study(self._record)
-            for sentence in [*self._setting.prediction(), *self._setting.rule()]:
+            for sentence in beforehand.sentences(self._setting):
                 self._tell(Said(sentence))
             moved = self._keep_answer()
             began = datetime.now(UTC)
@@ -95,10 +95,11 @@ class Study:
                     self._lease.extend(self._grid.load.duration, self._setting.takes_s(left))
                     bench = self._prepare(reach)
                     while left:
-                        for number, planned in enumerate(left, 1):
-                            self._one(bench, planned, left[number:])
-                            measured += 1
-                        left = self._next_block()
+                        planned, *left = left
+                        self._one(bench, planned, left)
+                        measured += 1
+                        if not left or left[0].repeat != planned.repeat:
+                            left = self._next_block()  # what a block showed may change those that were to follow
             finally:
                 self._ahead.stop()
                 self._deployment.drop()
@@ -132,39 +133,53 @@ class Study:
             self._warn(words)
         return moved
 
+    def _begin(self) -> list[PlannedTrial]:
+        """Have study.json there, with the seed and what else is settled only once; what is left to measure."""
+        known = self._directory.study()
+        self._record = known or new_record(self._setting, self._outside.draw_seed)
+        self._note(rented=fleet.rented(self._inventory))
+        self._directory.write_study(self._record)
+        self._decide_rest()  # a call that was killed may have left it
+        left = self._setting.left
+        self._plan = self._setting.planned
+        self._over = {planned.path for planned in self._plan} - {planned.path for planned in left}
+        self._note(plan=tuple(planned.path for planned in self._plan))
+        self._directory.write_study(self._record)
+        return left
+
     def _next_block(self) -> list[PlannedTrial]:
-        """The block that the stopping rule adds now; empty when it has enough (rule E16)."""
-        before = len(self._plan)
+        """What is left by all that is recorded: the plan's next blocks, or one that the stopping rule adds (E16)."""
+        before = {planned.path for planned in self._plan}
+        self._decide_rest()
         self._plan, decision = self._setting.settled()
         self._note(plan=tuple(planned.path for planned in self._plan))
         if decision is not None and self._record.stopping is not None:
             self._note(stopping=self._record.stopping.model_copy(update={"decision": decision}))
         self._directory.write_study(self._record)
-        added = self._plan[before:]
-        if decision is None and added and not added[0].repeat:
+        left = order.remaining(self._plan, self._over)
+        added = [planned for planned in left if planned.path not in before]
+        if decision is not None and not self._grid.repeats.fixed:
+            self._tell(Step(f"stopping: {decision.why}"))
+        elif added and not added[0].repeat:
             self._tell(Step(f"search: {', '.join(trial.cell.slug for trial in added)}"))
-        elif decision is None and added and added[0].repeat == 1:
+        elif added and added[0].repeat == 1:
             for sentence in saturation.sentences(saturation.limits(self._grid, self._directory.trials())):
                 self._tell(Said(sentence))
-        elif decision is None and added:
+        elif added and added[0].repeat > self._grid.repeats.min:
             self._tell(Step(f"block {added[0].repeat} is added: the watched gains are not yet narrow enough"))
-        elif decision is not None and not self._grid.repeats.fixed:
-            self._tell(Step(f"stopping: {decision.why}"))
-        return added
+        return left
 
-    def _new_record(self) -> StudyRecord:
-        rule = self._grid.repeats
-        return StudyRecord(
-            name=self._grid.name,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            configuration=self._setting.configuration,
-            plan=tuple(planned.path for planned in self._plan),
-            seed=self._grid.seed,
-            kind=self._inventory.kind,
-            stopping=Stopping(
-                min=rule.min, max=rule.max, until=None if rule.fixed else rule.target(self._inventory.kind)
-            ),
-        )
+    def _decide_rest(self) -> None:
+        """Once the first blocks are there: whether cells that rest from now on showed what was predicted of them."""
+        rest = self._record.resting
+        if rest is None or rest.contradicted is not None:
+            return
+        found = resting.decided(rest, expand(self._grid), self._directory.trials())
+        if found is None or found.contradicted is None:
+            return
+        self._note(resting=found)
+        self._directory.write_study(self._record)
+        self._tell(Said(resting.outcome(found)))
 
     def _prepare(self, reach: Reach) -> Bench:
         """Make everything ready; from here on the study is played at the speed that was found."""
@@ -204,6 +219,7 @@ class Study:
         between_s = round(overhead[0], 2) if overhead else None
         data = replace(data, record=data.record.model_copy(update={"overhead_s": between_s}))
         self._directory.write_trial(planned.path, data)
+        self._over.add(planned.path)
         self._note(digests={**self._record.digests, planned.path: self._directory.digest_of(planned.path)})
         self._directory.write_study(self._record)
         remaining_s = order.estimate_s(self._grid, rest, self._setting.capacity_per_s)

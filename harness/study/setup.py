@@ -16,11 +16,12 @@ from harness.grid.cell import expand
 from harness.grid.engines import ENGINES
 from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
-from harness.judge import prediction
-from harness.plan import order, stopping
+from harness.plan import order, resting, stopping
+from harness.plan import terms as plan_terms
 from harness.plan.order import PlannedTrial
+from harness.plan.terms import Terms
 from harness.records.directory import StudyDirectory
-from harness.records.study import Configuration, Decision
+from harness.records.study import Configuration, Decision, Order
 from harness.records.trial import Outcome
 from harness.study import identity as configuration
 from harness.traffic import registry
@@ -47,9 +48,33 @@ class Setting:
         """The same setting played slower by a factor; only one that is not slowed yet."""
         return replace(self, grid=self.grid.slowed(factor), slow_motion=factor)
 
+    def terms_with(self, seed: int) -> Terms:
+        """Terms for a study that begins now, with the seed of the grid or else this one."""
+        rests = None
+        if self.lab is not None:
+            # Rates and times in slow motion have the same ratios; it may not be chosen yet.
+            rests = resting.settle(self.grid, self.lab.capacity_per_s, self.lab.service_s, self.real_think_s)
+        return Terms(seed if self.grid.seed is None else self.grid.seed, Order.BALANCED, rests)
+
+    @property
+    def terms(self) -> Terms:
+        """Those that the study began with; before that all but a seed that is not drawn yet."""
+        begun = self.directory.study()
+        return plan_terms.of(begun) if begun else self.terms_with(0)
+
+    @property
+    def order_known(self) -> bool:
+        """Whether the order is settled: not while its seed is to be drawn."""
+        return self.grid.seed is not None or self.directory.study() is not None
+
+    @property
+    def real_think_s(self) -> float:
+        """The think time as it is written, whatever it is played at."""
+        return self.grid.load.think_time / (self.slow_motion or 1.0)
+
     def settled(self) -> tuple[list[PlannedTrial], Decision | None]:
         """Every trial that is settled by what is recorded, in its order, and why no more follow yet."""
-        return stopping.trials(self.grid, self.inventory.kind, self.directory.trials())
+        return stopping.trials(self.grid, self.inventory.kind, self.directory.trials(), self.terms)
 
     @property
     def planned(self) -> list[PlannedTrial]:
@@ -64,7 +89,7 @@ class Setting:
 
     @property
     def most(self) -> list[PlannedTrial]:
-        """Every trial there may be at most, for a budget."""
+        """Every trial there may be at most, for a budget; in any order."""
         cells, rule = expand(self.grid), self.grid.repeats
         return [t for k in range(1, rule.max + 1) for t in order.block(cells, k, self.grid, self.inventory.kind)]
 
@@ -87,42 +112,6 @@ class Setting:
         return max(
             min(t.cell.vusers / think_s if think_s else math.inf, t.cell.servers * capacity) for t in self.planned
         )
-
-    def prediction(self) -> list[str]:
-        """What the users can ask for and the servers can give, where their capacity is known beforehand."""
-        if not self.capacity_per_s:
-            return []
-        cells = expand(self.grid)
-        return prediction.sentences(
-            sorted({cell.vusers for cell in cells}),
-            sorted({cell.servers for cell in cells}),
-            self.capacity_per_s,
-            self.service_s,
-            self.grid.load.think_time,
-        )
-
-    def motion(self) -> list[str]:
-        """By how much slower than real it is played, where it is."""
-        factor = self.slow_motion or 1.0
-        if factor == 1:
-            return []
-        return [f"in slow motion: every time is {factor:g} times as long and every rate {factor:g} times lower"]
-
-    def rule(self) -> list[str]:
-        """How much will be measured, where that is not a number settled beforehand."""
-        found, repeats, searched = self.motion(), self.grid.repeats, self.grid.search
-        if searched is not None:
-            found.append(
-                f"searches the limit of each topology from {searched.least} to {searched.most} users; the other trials "
-                "follow from what is found"
-            )
-        if not repeats.fixed:
-            target = f"±{repeats.target(self.inventory.kind):.0%}"
-            found.append(
-                f"{repeats.min} blocks, then up to {repeats.max} of the watched cells until every watched gain is "
-                f"within {target}"
-            )
-        return found
 
     def takes_s(self, trials: list[PlannedTrial]) -> float:
         """Seconds that these trials will take, with what comes before and after."""

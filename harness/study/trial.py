@@ -68,7 +68,15 @@ def run(
     begin = at + ahead_s
     window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
     successes = sum(sample.completed for sample in got.samples)
-    said = readings.read(bench, servers, trial, seen, at, successes, (begin, *window), on_read)
+    silent: list[str] = []
+
+    def read(all_running: bool) -> None:
+        """Ask who is well while nothing is changed: the next switch may make the servers anew."""
+        if got.stopped_s is not None:
+            silent.extend(s.name for s in servers if not bench.probes.ready(s, grid.service.health))
+        on_read(all_running)
+
+    said = readings.read(bench, servers, trial, seen, at, successes, (begin, *window), read)
     after, summary = said.after, said.summary
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
@@ -80,11 +88,7 @@ def run(
     }
     expected = {server.name: bench.inventory.address(server) for server in servers}
     dead = observation.deaths(expected, states)
-    unhealthy = [
-        server.name
-        for server in servers
-        if got.stopped_s is not None and server.name not in dead and not bench.probes.ready(server, grid.service.health)
-    ]
+    unhealthy = [name for name in silent if name not in dead]
     record = TrialRecord(
         id=trial,
         cell=cell.by_name,

@@ -18,6 +18,7 @@ from harness.summarise.intervals import Array
 from harness.words import percent
 
 MOST_TURNS, CLOSE = 10_000, 1e-12
+MOVED = 1e-6  # squares of places beside cells and blocks, per trial: below, every cell kept its place
 Table = Mapping[str, Mapping[int, float]]  # cell → block → mean TPS
 
 
@@ -43,14 +44,7 @@ def fit(table: Table) -> BlockModel | None:
     if freedom < 1 or len(names) < 2 or len(blocks) < 2:
         return None
     y = np.array([[math.log(table[name][b]) if b in table[name] else math.nan for b in blocks] for name in names])
-    cells, effects = np.zeros(len(names)), np.zeros(len(blocks))
-    for _ in range(MOST_TURNS):
-        before = effects
-        cells = np.nanmean(y - effects, axis=1)
-        effects = np.nanmean(y - cells[:, None], axis=0)
-        if np.abs(effects - before).max() < CLOSE:
-            break
-    left = y - cells[:, None] - effects
+    left, effects = _beside_cells_and_blocks(y)
     effects = effects - effects.mean()
     return BlockModel(
         residuals={
@@ -63,6 +57,19 @@ def fit(table: Table) -> BlockModel | None:
         spread=float(math.sqrt(np.nansum(left**2) / freedom)),
         freedom=freedom,
     )
+
+
+def _beside_cells_and_blocks(y: Array) -> tuple[Array, Array]:
+    """What cells (rows) and blocks (columns) leave of `y` by least squares, NaN for no trial; the blocks' effects."""
+    effects = np.zeros(y.shape[1])
+    for _ in range(MOST_TURNS):
+        before = effects
+        cells = np.nanmean(y - effects, axis=1)
+        effects = np.nanmean(y - cells[:, None], axis=0)
+        if np.abs(effects - before).max() < CLOSE:
+            break
+    left: Array = y - cells[:, None] - effects
+    return left, effects
 
 
 def rest_variance(table: Table, smaller: str, larger: str) -> float | None:
@@ -91,12 +98,10 @@ def watch(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: T
 
 def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: Thresholds) -> list[Finding]:
     """A trial's place in its block must not matter: the order is random and blocks take up drift."""
-    known = [(positions[key], e) for key, e in model.residuals.items() if key in positions]
-    if len({place for place, _ in known}) < 3 or len(known) < 8 or not model.spread:
+    found = _trend_of(model, positions) if model.residuals.keys() <= positions.keys() else None
+    if found is None or not found[1] < limits.trend_p:
         return []
-    slope, p = _trend_of(np.array([place for place, _ in known], dtype=float), np.array([e for _, e in known]))
-    if not p < limits.trend_p:
-        return []
+    slope, p = found
     return [
         Finding(
             "E20",
@@ -110,14 +115,29 @@ def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: 
     ]
 
 
-def _trend_of(x: Array, y: Array) -> tuple[float, float]:
-    """Slope of the least-squares line and the p-value of no slope, by Student's t, as `scipy.stats.linregress`."""
+def _trend_of(model: BlockModel, positions: Mapping[tuple[str, int], int]) -> tuple[float, float] | None:
+    """Slope of ln X on the place in a block, and the p-value of none, by Student's t; None where it cannot be told.
+
+    Of one regression on cells, blocks and place together. By the theorem of Frisch, Waugh and Lovell its slope is that
+    of the residuals beside cells and blocks on the places' own residuals beside them; a degree of freedom goes to it.
+    """
     from scipy import special
 
-    r = float(np.corrcoef(x, y)[0, 1])
-    slope = r * float(y.std() / x.std())
-    freedom = len(x) - 2
-    t = abs(r) * math.sqrt(freedom / max(1e-300, 1 - r * r))
+    names = sorted({name for name, _ in model.residuals})
+    blocks = sorted(model.effects)
+    keys = [[(name, block) for block in blocks] for name in names]
+    measured = [[key in model.residuals for key in row] for row in keys]
+    place = np.array([[float(positions[key]) if key in model.residuals else math.nan for key in row] for row in keys])
+    x = _beside_cells_and_blocks(place)[0][measured]
+    e = np.array([[model.residuals.get(key, math.nan) for key in row] for row in keys])[measured]
+    freedom, spread_x = model.freedom - 1, float((x**2).sum())
+    if freedom < 1 or spread_x < MOVED * len(x):
+        return None
+    slope = float((x * e).sum()) / spread_x
+    squares = float(((e - slope * x) ** 2).sum())
+    if not model.spread:
+        return None
+    t = abs(slope) * math.sqrt(spread_x * freedom / max(squares, 1e-300))
     return slope, 2 * float(special.stdtr(freedom, -t))
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.records.trial import Limit
-from harness.summarise import intervals
+from harness.summarise import intervals, sides
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
 
 OWN = ("servers", "vusers")
+IMAGE = "ml_server_image"  # builds of the service, which are told as such
+OF_SERVERS = ("ml_server_", "lab_")  # what begins so changes servers, and shows only where these are the limit
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Effect:
     `ratio` is None where one of the two has no usable trial; `why` says what keeps it from being a
     statement about the factor. `k` counts the blocks that hold both. `bound` is "at least" where the users asked for
     no more with `level`, "at most" where they did with `base`: the ratio of what both could have done lies beyond.
+    `held` is the limit that makes it a bound.
     """
 
     factor: str
@@ -33,6 +36,7 @@ class Effect:
     word: str
     why: str = ""
     bound: str = ""
+    held: Limit | None = None
 
 
 def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
@@ -57,30 +61,12 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, needs: int) -> E
     if common:
         ratio = intervals.gain([twin.by_block[b] for b in common], [cell.by_block[b] for b in common], needs=needs)
     rest = {name: level for name, level in cell.cell.items() if name != factor}
-    why = ""
-    lost = next((c for c in (twin, cell) if not c.usable), None)
-    if lost is not None:
-        why = f"{factor} {lost.cell[factor]}: {lost.outcome.replace('_', ' ')} ({lost.cause})"
-    elif ratio is None:
-        why = "no block holds a usable trial of both"
-    else:
-        why = _not_its_doing(factor, twin, cell)
-    bound = ""
-    if not why and ratio is not None and Limit.USERS in (twin.verdict, cell.verdict):
-        bound = "at most" if twin.verdict == Limit.USERS else "at least"
-    word = _word(ratio, why, bound)
-    return Effect(factor, twin.cell[factor], cell.cell[factor], rest, ratio, len(common), word, why, bound)
-
-
-def _not_its_doing(factor: str, twin: CellSummary, cell: CellSummary) -> str:
-    """Why a ratio says nothing about the factor (rule E18); empty where it does."""
-    if twin.verdict == cell.verdict == Limit.USERS:
-        return "these users ask for no more either way"
-    for each in (twin, cell):
-        if each.verdict in (Limit.GENERATOR, Limit.UNKNOWN):
-            limit = "is not known" if each.verdict == Limit.UNKNOWN else "was the generator"
-            return f"what limited {factor} {each.cell[factor]} {limit}"
-    return ""
+    base, level = twin.cell[factor], cell.cell[factor]
+    holding = sides.BESIDE_SERVERS if factor.startswith(OF_SERVERS) else sides.USERS_ALONE
+    said = sides.attribute((twin, cell), (f"{factor} {base}", f"{factor} {level}"), holding)
+    why = said.why or ("" if ratio else "no block holds a usable trial of both")
+    word = _word(ratio, why, said.bound)
+    return Effect(factor, base, level, rest, ratio, len(common), word, why, said.bound, said.held)
 
 
 def _word(ratio: Interval | None, why: str, bound: str) -> str:
@@ -88,9 +74,7 @@ def _word(ratio: Interval | None, why: str, bound: str) -> str:
     if ratio is None:
         return "not measured"
     if why:
-        return "not measurable at this load"
+        return sides.NOT_MEASURABLE
     if ratio.low is None or ratio.high is None:
         return "too few repeats"
-    if (bound == "at least" and ratio.low <= 1) or (bound == "at most" and ratio.high >= 1):
-        return "not measurable at this load"
-    return "faster" if ratio.low > 1 else "slower" if ratio.high < 1 else "not told apart from 1"
+    return sides.direction(ratio, bound) or (sides.NOT_MEASURABLE if bound else "not told apart from 1")

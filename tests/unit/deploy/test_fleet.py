@@ -14,7 +14,7 @@ from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.study import Rented, StudyRecord
 from harness.study import identity
-from harness.study.runner import Study
+from harness.study.beginning import new_record
 from harness.study.setup import Setting
 from report import method, place
 from tests.builders import study_record
@@ -58,8 +58,7 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
     )
     effective = identity.effective(grid, inventory)
     setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), slow_motion=1.0)
-    study = Study(ROOT, setting, lambda _: None, lambda: False)
-    return study._new_record().model_copy(update={"rented": fleet.rented(inventory)})
+    return new_record(setting, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
 
 
 def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> None:

@@ -187,7 +187,15 @@ class Started:
 
     all: ClassVar[list["Started"]] = []
 
-    def __init__(self, _ansible: Ansible, name: str, variables: dict[str, Any], tags: list[str], held: bool) -> None:
+    def __init__(
+        self,
+        _ansible: Ansible,
+        name: str,
+        variables: dict[str, Any],
+        tags: list[str] | None = None,
+        held: bool = False,
+        **_more: Any,
+    ) -> None:
         self.name, self.variables, self.tags = name, variables, tags
         self.may_have_changed, self.fate = not held, ""
         Started.all.append(self)
@@ -234,3 +242,38 @@ def test_after_a_switch_that_was_broken_off_everything_is_applied_again(deployme
     deployment.drop()
     deployment.switch(cell(2))
     assert [one.fate for one in Started.all] == ["waited for", "dropped", "waited for"]
+
+
+BUILDS = GRID.model_copy(update={"factors": {**GRID.factors, "ml_server_image": ("app:1", "app:2@sha256:ab")}})
+
+
+def of_image(servers: int, image: str) -> Cell:
+    return Cell((("servers", servers), ("vusers", 10), ("ml_server_image", image)))
+
+
+def test_a_switch_to_another_image_makes_the_servers_anew_and_all_images_are_there_before(ansible: Ansible) -> None:
+    Started.all = []
+    deployment = Deployment(ansible, BUILDS, cast("Callable[..., Playbook]", Started))
+    deployment.deploy(lambda _task: None)
+    (site,) = Started.all
+    assert site.variables["study_service_images"] == ["app:1", "app:2@sha256:ab"]
+    assert site.variables["ml_server_image"] == "app:1"
+    deployment.switch(of_image(2, "app:1"))
+    assert Started.all[-1].tags == ["nginx_lb_configure"], "that image runs already"
+    deployment.prepare(of_image(2, "app:2@sha256:ab"))
+    made_ready = Started.all[-1]
+    assert made_ready.tags == ["ml_server", "nginx_lb_verify"]
+    assert made_ready.name == "playbooks/switch-topology.yml"
+    assert made_ready.variables["ml_server_image"] == "app:2@sha256:ab"
+    assert not made_ready.may_have_changed, "the servers run on until nothing more is read of them"
+    deployment.begin(of_image(2, "app:2@sha256:ab"))
+    deployment.switch(of_image(2, "app:2@sha256:ab"))
+    assert Started.all[-1] is made_ready
+    deployment.repair()
+    assert Started.all[-1].variables["ml_server_image"] == "app:2@sha256:ab", "what died is started as it was"
+
+
+def test_one_image_is_brought_as_ever(deployment: Deployment) -> None:
+    deployment.deploy(lambda _task: None)
+    assert "study_service_images" not in Started.all[0].variables
+    assert "ml_server_image" not in Started.all[0].variables

@@ -1,5 +1,6 @@
 """Grids: expansion, units, and what is kept of them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,18 @@ def test_every_variable_in_grids_and_inventories_exists_in_a_role() -> None:
     for file in sorted((ROOT / "inventory").rglob("*.yml")):
         for name in yaml.safe_load(file.read_text()) or {}:
             assert not name.startswith(prefixes) or name in known, f"{file}: {name}"
+
+
+def test_a_stored_grid_names_its_cells_as_the_written_one_did() -> None:
+    """Stored with sorted keys; a study whose folders nobody finds again would be lost."""
+    factors = {
+        "vusers": [100],
+        "nginx_lb_method": ["round_robin", "least_conn"],
+        "servers": [1, 2],
+        "ml_server_image": ["a"],
+    }
+    written = grid(factors=factors)
+    stored = json.loads(json.dumps(written.model_dump(mode="json", by_alias=True), sort_keys=True))
+    again = Grid.model_validate(stored)
+    assert [cell.slug for cell in expand(again)] == [cell.slug for cell in expand(written)]
+    assert expand(written)[0].slug == "servers-1_vusers-100_ml_server_image-a_nginx_lb_method-round_robin"

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from harness.records.trial import TrialRecord
+from harness.summarise import effects
 from harness.summarise import summary as cells
 from harness.summarise.summary import Summary
-from report import answer, findings
+from report import answer, findings, sections
 from tests.builders import changed, grid, judged, record, study_record
 
 Rates = dict[tuple[int, int], list[float | None]]
@@ -192,6 +193,38 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
     factors = {"servers": [2], "vusers": [1000], name: [0, 64]}
     (sentence,) = answer.answer(cells.summarise_records(grid(factors=factors, repeats=5), records))
     assert told in sentence
+
+
+@pytest.mark.parametrize(
+    ("limits", "rate", "repeats", "told"),
+    [
+        (("server", "server"), 432.0, 5, "At 1000 users 2 servers of image app:2 served 1.080× [1.07"),
+        (("server", "server"), 432.0, 3, "] the throughput of app:1 (indicative: 3 repeats only)."),
+        (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no difference that could be"),
+        (("server", "users"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
+        (("users", "users"), 400.0, 5, "these users ask for no more either way"),
+        (("server", "balancer"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
+        (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the limit."),
+        (("balancer", "balancer"), 400.0, 5, "what limited both was the balancer, not the servers."),
+        (("server", "generator"), 500.0, 5, "what limited ml_server_image app:2 was the generator"),
+    ],
+)
+def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float, repeats: int, told: str) -> None:
+    name, images = "ml_server_image", ("app:1", "app:2")
+    noise = (1.0, 0.994, 1.006, 1.003, 0.997)[:repeats]
+    records = {}
+    for image, limit, mean in zip(images, limits, (400.0, rate), strict=True):
+        for repeat, factor in enumerate(noise, 1):
+            cell = {"servers": 2, "vusers": 1000, name: image}
+            said = record(2, 1000, repeat, mean * (factor if image == "app:2" else 1.0), cell=cell)
+            records[f"servers-2_vusers-1000_{name}-{image.replace(':', '-')}/r{repeat}"] = judged(said, limit)
+    factors = {"servers": [2], "vusers": [1000], name: list(images)}
+    summary = cells.summarise_records(grid(factors=factors, repeats=repeats), records)
+    (sentence,) = answer.answer(summary)
+    assert told in sentence
+    table = sections.effect_table(effects.effects(summary.grid, summary.cells))
+    assert table is not None
+    assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
 
 
 def of(summary: Summary, **study: Any) -> list[str]:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from harness.plan import resting
 from harness.records.directory import StudyDirectory
-from harness.study import check
-from tests.builders import measured_study
+from harness.study import check, settled
+from tests.builders import grid, judged, measured_study, study_record
+from tests.builders import record as record_of
 
 FIRST = "trials/servers-1_vusers-2000/r1"
 OTHER = "trials/servers-2_vusers-2000/r1"
@@ -118,6 +120,17 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
         ),
         "grid",
     ),
+    "a seed that was changed": (lambda path: edit(path / "study.json", lambda s: s.update(seed=s["seed"] + 1)), "E16"),
+    "an order of another kind": (lambda path: edit(path / "study.json", lambda s: s.update(order="shuffled")), "E16"),
+    "a cell that was let rest afterwards": (
+        lambda path: edit(
+            path / "study.json",
+            lambda s: s.update(
+                resting={"blocks": 2, "cells": [{"servers": 2, "vusers": 2000}], "capacity_per_s": 280.0}
+            ),
+        ),
+        "E16",
+    ),
     "an order that was changed": (lambda path: edit(path / "study.json", lambda s: s["plan"].reverse()), "E16"),
     "a row of cells.csv": (text("cells.csv", "server", "users"), "E1"),
     "a row of gains.csv": (text("gains.csv", ",1,2,1.", ",1,2,2."), "E15"),
@@ -134,6 +147,39 @@ def test_a_forgery_is_found_even_with_new_digests(directory: StudyDirectory, nam
     if name != "a trial that vanished":
         with_new_digests(directory)
     assert rule in failing(directory), failing(directory)
+
+
+def test_a_seed_is_the_one_that_the_grid_gives(tmp_path: Path) -> None:
+    directory = measured_study(StudyDirectory(tmp_path / "study"), seed=5)
+    assert failing(directory) == {}
+    edit(directory.path / "study.json", lambda said: said.update(seed=6))
+    assert failing(directory)["grid"] == "the order's seed is 6, the grid asks for 5"
+
+
+def test_a_prediction_that_held_or_not_is_compared_with_its_trials() -> None:
+    cells = [{"servers": 1, "vusers": 20}]
+    written = grid(factors={"servers": [1, 2], "vusers": [20, 900]}, repeats=3)
+    rests = resting.settle(written, 140.0, 0.05, 1.0)
+    assert rests is not None
+    made = {
+        f"servers-{s}_vusers-{u}/r{k}": judged(record_of(s, u, k, 19.0), "users" if u == 20 else "server")
+        for s in (1, 2)
+        for u in (20, 900)
+        for k in (1, 2)
+    }
+    held = study_record(
+        configuration={"grid": written.model_dump(mode="json", by_alias=True)},
+        resting=rests.model_copy(update={"contradicted": ()}).model_dump(),
+    )
+    assert settled.few_blocks(held, made, made) == []
+    made["servers-1_vusers-20/r2"] = judged(made["servers-1_vusers-20/r2"], "server")
+    (wrong,) = settled.few_blocks(held, made, made)
+    assert "did not hold for 1 server at 20 users, 2 servers at 20 users" in wrong
+    again = [*made, "servers-1_vusers-20/r2-attempt1"]
+    assert settled.few_blocks(held, made, again) == [], "what a trial said that was measured again nobody knows"
+    assert rests.cells[0] == cells[0]
+    other = held.model_copy(update={"resting": rests.model_copy(update={"cells": rests.cells[:1]})})
+    assert "do not follow from the prediction" in settled.few_blocks(other, made, again)[0]
 
 
 def test_a_change_without_new_digests_is_found_by_them(directory: StudyDirectory) -> None:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from commands import compare as command
+from harness.errors import BadInput
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
 from harness.records.study import Checked
 from harness.study import compare, site
 from harness.study.measured import from_directory
 from harness.summarise import instrument
+from harness.summarise.independent import difference
 from report import comparison
-from tests.builders import study
+from tests.builders import changed, study
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
 TWO: list[float | None] = [510, 517, 503, 512, 508]
@@ -31,11 +34,11 @@ def written(folder: Path, first: list[float | None], environment: dict[str, obje
     return compare.load(directory)
 
 
-def test_the_same_is_the_same_within_noise(tmp_path: Path) -> None:
+def test_what_is_surely_within_the_margin_is_the_same(tmp_path: Path) -> None:
     again: list[float | None] = [281, 279, 283, 277, 282]
     found = compare.compare(written(tmp_path / "a", ONE), written(tmp_path / "b", again))
     assert found.reasons == []
-    assert [r.word for r in found.ratios] == ["same within noise", "same within noise"]
+    assert [r.word for r in found.ratios] == ["same within ±5 % (build and machines together)"] * 2
     assert any("neighbours" in text for text in found.unknown)
 
 
@@ -47,15 +50,14 @@ def test_a_change_has_its_interval(tmp_path: Path) -> None:
     assert ratio.low is not None
     assert ratio.high is not None
     assert ratio.low < 1.2 < ratio.high
-    assert found.ratios[0].word == "faster"
+    assert found.ratios[0].word == "faster (build and machines together)"
     page = comparison.html([found])
     assert "1.20×" in page
-    assert "same within noise" in page
+    assert "same within ±5 %" in page
 
 
 def test_welch_does_not_pair_blocks_of_two_studies() -> None:
-    found = compare.between([100, 110, 90], [101, 111, 91])
-    assert found is not None
+    found = difference([100, 110, 90], [101, 111, 91]).ratio()
     assert found.low is not None
     assert found.low < 0.9  # paired, these would differ by exactly 1
 
@@ -72,6 +74,103 @@ def test_what_weighs_is_a_reason_not_to_compare(tmp_path: Path, change: dict[str
     other = written(tmp_path / "b", ONE, {**ENVIRONMENT, **change})
     found = compare.compare(written(tmp_path / "a", ONE), other)
     assert any(text.startswith(reason) for text in found.reasons), found.reasons
+
+
+COSTS = [0.30, 0.303, 0.298, 0.301, 0.299]
+
+
+def day(
+    folder: Path, speed: float, build: float, limits: dict[tuple[int, int], str] | None = None, **environment: object
+) -> compare.Study:
+    """A study on a day of some speed, of a build that does `build` times as much on the same machine."""
+    rates = {cell: [v * speed * build for v in of if v] for cell, of in {(1, 100): ONE, (2, 100): TWO}.items()}
+    directory = study(StudyDirectory(folder), {cell: [*of] for cell, of in rates.items()}, limits=limits or {})
+    for where, record in directory.trials().items():
+        cost = COSTS[record.repeat - 1] / speed
+        figures = {"cpu_ms_per_request": {"generator": cost, "balancer": cost / 3, "servers": cost / build}}
+        facts = {"users": 100, "generators": ["generator"], "balancer": "balancer", "expected": {}, "kind": "lab"}
+        said = changed(record, figures=figures, facts={**facts, "placed": {}})
+        directory.write_json(f"trials/{where}/trial.json", said.model_dump(mode="json"))
+    said_of_all = directory.read_json("study.json")
+    assert said_of_all is not None
+    hosts = {"server-1": {"group": "ml_servers"}, "generator": {"group": "load_generators"}}
+    configuration = {**said_of_all["configuration"], "hosts": hosts}
+    more = {"environment": {**ENVIRONMENT, **environment}, "configuration": configuration}
+    directory.write_json("study.json", {**said_of_all, **more})
+    return compare.load(directory)
+
+
+def test_a_slower_day_is_not_blamed_on_the_build(tmp_path: Path) -> None:
+    found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 0.9, 1.0))
+    assert all(
+        r.word.startswith("not told apart from the machines’ own speed, which changed by −10.0 %") for r in found.ratios
+    )
+    assert "that a request cost generator and balancer, which ran the same builds in both" in found.machines_said
+    assert found.machines is not None
+    assert found.machines.value == pytest.approx(0.9)
+
+
+def test_a_slower_build_is_blamed_on_any_day(tmp_path: Path) -> None:
+    """It costs the servers more, which is no sign of a slower machine."""
+    found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 1.0, 0.8))
+    assert [r.word for r in found.ratios] == ["slower", "slower"]
+    assert found.machines is not None
+    assert found.machines.value == pytest.approx(1.0)
+    worse = compare.compare(day(tmp_path / "c", 1.0, 1.0), day(tmp_path / "d", 0.95, 0.8))
+    assert [r.word for r in worse.ratios] == ["slower", "slower"]
+
+
+def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
+    later = day(tmp_path / "b", 0.9, 1.0, nginx="nginx/1.29")
+    found = compare.compare(day(tmp_path / "a", 1.0, 1.0), later)
+    assert "that a request cost generator, which ran" in found.machines_said
+    neither = day(tmp_path / "c", 0.9, 1.0, nginx="nginx/1.29", locust="2.5")
+    unknown = compare.compare(day(tmp_path / "d", 1.0, 1.0), neither)
+    assert unknown.machines is None
+    assert "not known to be the same builds" in unknown.machines_said
+    assert [r.word for r in unknown.ratios] == ["slower (build and machines together)"] * 2
+
+
+def test_cells_of_equal_throughput_tell_the_machines_speed_where_there_are_any(tmp_path: Path) -> None:
+    limits = {(2, 100): "users"}
+    found = compare.compare(day(tmp_path / "a", 1.0, 1.0, limits), day(tmp_path / "b", 1.0, 1.0, limits))
+    assert "in cells where users asked for no more either way" in found.machines_said
+    assert found.ratios[1].word == "not measurable at this load"
+
+
+def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
+    first = day(tmp_path / "a", 1.0, 1.0, images={"server-1": "app:1"})
+    later = day(tmp_path / "b", 1.0, 1.0, images={"server-1": "app:2"})
+    found = compare.compare(first, later)
+    assert "factors: {ml_server_image: [app:1, app:2]}" in found.properly
+    alike = compare.compare(first, day(tmp_path / "c", 1.0, 1.0, images={"server-1": "app:1"}))
+    assert "factors: {ml_server_image: [OLD, NEW]}" in alike.properly
+    assert found.properly in comparison.lines(found)
+    assert "measure them in one study" in comparison.html([found])
+
+
+def test_the_console_tells_words_and_how_to_compare_properly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {(2, 100): "users"}
+    day(tmp_path / "a", 1.0, 1.0, limits)
+    day(tmp_path / "b", 1.0, 0.8, limits)
+    command.compare([tmp_path / "a", tmp_path / "b"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 server, 100 users: slower" in told
+    assert "2 servers, 100 users: not measurable at this load: these users ask for no more either way" in told
+    assert "ml_server_image: [OLD, NEW]" in told
+    assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
+    day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})
+    with pytest.raises(BadInput, match="cannot be compared") as refused:
+        command.compare([tmp_path / "a", tmp_path / "c"])
+    assert any("ml_server_image: [OLD, NEW]" in problem for problem in refused.value.problems)
+
+
+def test_a_threshold_that_came_later_is_no_difference(tmp_path: Path) -> None:
+    first, later = written(tmp_path / "a", ONE), written(tmp_path / "b", ONE)
+    del first.said.configuration.grid["evidence"]["same_within"]
+    assert compare.compare(first, later).reasons == []
 
 
 def test_what_a_load_uses_and_what_fills_it_is_told_beforehand() -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.errors import Interrupted
+from harness.errors import CannotRun, Interrupted
+from harness.grid.cell import expand
+from harness.plan import order
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
-from harness.study.events import Said, Step
+from harness.study import check, outside
+from harness.study.events import Said, Step, TrialEnded, TrialStarted
+from harness.study.measured import from_directory
+from report.answer import answer
 from tests.study_stubs import Site
 
 LOADED: dict[str, Any] = {"factors": {"servers": [1, 2], "vusers": [1000]}}
@@ -125,6 +131,150 @@ def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: Site, 
     assert any(isinstance(event, Said) and "throughput" in event.text for event in site.events)
 
 
+def test_the_seed_is_drawn_when_a_study_begins_and_kept(site: Site, tmp_path: Path) -> None:
+    first = site.study(tmp_path, **LOADED, repeats=3)
+    assert not first._setting.order_known
+    site.happens(3, 1, site.interrupt)
+    with pytest.raises(Interrupted):
+        first.run()
+    begun = first._directory.need_study()
+    again = site.study(tmp_path, **LOADED, repeats=3)
+    assert again._directory.path == first._directory.path
+    assert again._setting.order_known
+    assert again._setting.terms.seed == begun.seed == 1
+    again.run()
+    said = again._directory.need_study()
+    assert (said.seed, said.plan, said.order) == (begun.seed, begun.plan, "balanced")
+    assert said.written_grid.seed is None
+    drawn = [planned.path for k in (1, 2, 3) for planned in order.order(expand(said.grid), k, said.seed)]
+    assert list(said.plan) == drawn
+    assert next(site.seeds) == 2, "one seed was drawn for the study, not one for each call"
+
+
+def test_another_study_draws_another_seed_and_a_grid_may_give_one(site: Site, tmp_path: Path) -> None:
+    seeds = []
+    for name, more in (("a", {}), ("b", {}), ("c", {"seed": 77})):
+        study = site.study(tmp_path / name, **LOADED, **more)
+        study.run()
+        seeds.append(study._directory.need_study().seed)
+    assert seeds == [1, 2, 77]
+    assert len({outside.draw_seed() for _ in range(20)}) > 10
+    assert all(0 <= outside.draw_seed() < outside.SEEDS for _ in range(20))
+    named = {
+        site.setting(tmp_path, **LOADED, **more).directory.path.name for more in ({}, {"seed": 77}, {"seed": 2024})
+    }
+    assert len(named) == 3, "a seed that is given is part of what identifies a study"
+
+
+# 450 users ask for 450/s at most, which 2 servers of 280/s have; 1 has not, and nobody has for 1000.
+IDLE: dict[str, Any] = {"factors": {"servers": [1, 2, 3], "vusers": [450, 1000]}, "repeats": 4}
+
+
+def few_blocks(results: Path) -> list[int]:
+    """Blocks in which the cell is measured that the prediction lets rest."""
+    return sorted(record.repeat for where, record in measured(results).items() if "servers-3_vusers-450" in where)
+
+
+def passes_check(results: Path) -> bool:
+    (folder,) = (path.parent for path in results.glob("*/study.json"))
+    return not [
+        line
+        for line in check.check(StudyDirectory(folder))
+        if line.rule in ("E15", "E16") and not line.ok and "gains.csv" not in line.text
+    ]
+
+
+def test_a_cell_that_can_show_nothing_is_measured_twice_and_the_plan_says_so(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    study = site.study(tmp_path, **IDLE)
+    assert study.run() == 6 * 2 + 5 * 2
+    assert few_blocks(tmp_path) == [1, 2]
+    told = [event.text for event in site.events if isinstance(event, Said)]
+    assert any(text.startswith("3 servers at 450 users: 2 blocks only") for text in told)
+    assert "the prediction held" in told
+    said = study._directory.need_study()
+    assert said.resting is not None
+    assert said.resting.cells == ({"servers": 3, "vusers": 450},)
+    assert said.resting.contradicted == ()
+    assert passes_check(tmp_path)
+    assert [event.planned for event in site.events if isinstance(event, TrialStarted)] == [22] * 22
+    assert [event.remaining_s for event in site.events if isinstance(event, TrialEnded)][-1] == 0
+
+
+@pytest.mark.parametrize("servers", [2, 3])
+def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_path: Path, servers: int) -> None:
+    """In block 2 the topology cannot do what was predicted of it; that is known when block 3 begins."""
+    site = Site(servers=3)
+    site.noise = lambda count, repeat: 0.5 if (count, repeat) == (servers, 2) else 1.0
+    study = site.study(tmp_path, **IDLE)
+    assert study.run() == 6 * 4
+    assert few_blocks(tmp_path) == [1, 2, 3, 4]
+    assert set(outcomes(tmp_path).values()) == {"ok"}, "each with its own topology, whatever was made ready before"
+    records = measured(tmp_path).values()
+    assert sorted(record.block_position for record in records) == list(range(1, 25))
+    assert {record.repeat for record in records if record.block_position > 18} == {4}, "each in its own block"
+    said = study._directory.need_study()
+    assert said.resting is not None
+    assert said.resting.contradicted == ({"servers": 3, "vusers": 450},)
+    assert any(
+        isinstance(event, Said) and "did not hold for 3 servers at 450 users" in event.text for event in site.events
+    )
+    counts = [event.planned for event in site.events if isinstance(event, TrialStarted)]
+    assert counts == [22] * 12 + [24] * 12
+    assert passes_check(tmp_path)
+    assert site.study(tmp_path, **IDLE).run() == 0
+
+
+def test_what_was_contradicted_stays_so_for_a_study_that_goes_on(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 1) else 1.0
+    site.happens(14, 3, site.interrupt)
+    with pytest.raises(Interrupted):
+        site.study(tmp_path, **IDLE).run()
+    assert passes_check(tmp_path)
+    assert site.study(tmp_path, **IDLE).run() == 24 - 13
+    assert few_blocks(tmp_path) == [1, 2, 3, 4]
+    assert passes_check(tmp_path)
+
+
+def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 2) else 1.0
+    site.happens(13, 1, site.interrupt)
+    first = site.study(tmp_path, **IDLE)
+    with pytest.raises(Interrupted):
+        first.run()
+    said = first._directory.need_study()
+    assert said.resting is not None
+    assert said.resting.contradicted
+    undecided = said.resting.model_copy(update={"contradicted": None})
+    begun = [where for where in said.plan if not where.startswith("servers-3_vusers-450/r3")]
+    first._directory.write_study(said.model_copy(update={"resting": undecided, "plan": tuple(begun)}))
+    again = site.study(tmp_path, **IDLE)
+    assert again.run() == 12
+    assert again._directory.need_study().resting == said.resting
+    assert passes_check(tmp_path)
+
+
+def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_path: Path) -> None:
+    """The playbook fails for three servers in the first call: nothing was seen to hold, so the cell has all blocks."""
+    site = Site(servers=3)
+    site.broken[3] = "nginx: [emerg] host not found"
+    site.study(tmp_path, **IDLE).run()
+    site.broken.clear()
+    assert few_blocks(tmp_path) == [1, 2, 3, 4]
+    assert site.study(tmp_path, **IDLE).run() == 8
+    assert set(outcomes(tmp_path).values()) == {"ok"}
+    assert passes_check(tmp_path)
+
+
+def test_every_cell_is_measured_in_every_block_where_that_is_asked_for(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    study = site.study(tmp_path, **IDLE, evidence={"resting": False})
+    assert study.run() == 6 * 4
+    assert study._directory.need_study().resting is None
+
+
 @pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "leave imprecise")])
 def test_blocks_are_added_until_every_gain_is_narrow_enough_or_there_are_as_many_as_allowed(
     site: Site, tmp_path: Path, noise: float, blocks: int, why: str
@@ -139,3 +289,60 @@ def test_blocks_are_added_until_every_gain_is_narrow_enough_or_there_are_as_many
     assert rule.decision
     assert why in rule.decision.why
     assert bool(rule.decision.imprecise) == (blocks == 6)
+
+
+OLD, NEW = "scale-out/service:old", "scale-out/service:new"
+IMAGES: dict[str, Any] = {
+    "factors": {"servers": [1, 2], "vusers": [1000], "ml_server_image": [OLD, NEW]},
+    "load": {"think_time": "0.5s", "ramp_up": "2s", "duration": "12s"},
+}
+
+
+def test_two_images_are_compared_in_the_blocks_of_one_study(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.08)}
+    site.noise = lambda servers, repeat: 1 + 0.004 * ((repeat + servers) % 3)
+    study = site.study(tmp_path, **IMAGES, repeats=5)
+    assert study.run() == 20
+    records = measured(tmp_path)
+    assert set(outcomes(tmp_path).values()) == {"ok"}
+    for record in records.values():
+        ran = {state.before.image for name, state in record.hosts.items() if name.startswith("server-")}
+        assert ran == {record.cell["ml_server_image"]}, "every server runs its cell's image, also one that waits"
+    plan = [where.split("/")[0] for where in study._directory.need_study().plan]
+    orders = {tuple(plan[at : at + 4]) for at in range(0, 20, 4)}
+    assert len(orders) > 1, "blocks are shuffled, and each holds both"
+    levels = study._directory.need_study().where.image_levels
+    assert levels[NEW] == {"server-1": ["sha256:bbbb"], "server-2": ["sha256:bbbb"]}
+    assert {ran[0] for ran in levels[OLD].values()} == {"sha256:aaaa"}
+    sentence = answer(from_directory(study._directory))[-1]
+    assert sentence.startswith(f"At 1000 users 2 servers of image {NEW} served 1.08")
+    assert sentence.endswith(f"] the throughput of {OLD}.")
+
+
+def test_a_trial_that_follows_one_of_its_own_image_makes_no_server_anew(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
+    study = site.study(tmp_path, **IMAGES, repeats=3)
+    study.run()
+    plan = study._directory.need_study().plan
+    images = [OLD, *(OLD if "old" in where else NEW for where in plan)]  # the first is deployed
+    changes = sum(before != after for before, after in itertools.pairwise(images))
+    assert site.journal.count(f"servers of {NEW}") + site.journal.count(f"servers of {OLD}") - 1 == changes
+
+
+def test_images_that_are_one_build_are_told(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:aaaa", 1.0)}
+    site.study(tmp_path, **IMAGES).run()
+    told = [event.text for event in site.events if isinstance(event, Said) and event.warning]
+    assert f"{OLD} and {NEW} are one build (sha256:aaaa): what is compared is noise alone" in told
+
+
+def test_an_image_that_became_another_build_is_not_measured_on(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
+    site.happens(2, 4, site.interrupt)
+    with pytest.raises(Interrupted):
+        site.study(tmp_path, **IMAGES).run()
+    site.builds[NEW] = ("sha256:cccc", 1.0)
+    with pytest.raises(
+        CannotRun, match="service:new is another build than when this study began: sha256:bbbb, now sha"
+    ):
+        site.study(tmp_path, **IMAGES).run()

@@ -156,3 +156,23 @@ def test_e15_with_few_blocks_the_interval_learns_from_other_cells_and_says_so(tm
     assert gain.ratio != gain.paired
     assert (gain.ratio.half_width or 1) < (gain.paired.half_width or 0)
     assert gain.word.startswith("indicative")
+
+
+def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_servers_do(tmp_path: Path) -> None:
+    """What E15 and E20 learn of noise is learnt from cells limited by servers, and these are complete."""
+    wobble = (1.0, 1.03, 0.98, 1.01)
+    rates: Rates = {
+        (n, u): [140.0 * n * wobble[(k + n * (u == 2000)) % 4] for k in range(4)] for n in (1, 2) for u in (900, 2000)
+    }
+    idle = {(n, 20): "users" for n in (1, 2)}
+    whole: Rates = {**rates, **{key: [19.0, 19.1, 18.9, 19.0] for key in idle}}
+    few: Rates = {**rates, **{key: [19.0, 19.1] for key in idle}}
+    one, other = (
+        measured.from_directory(study(StudyDirectory(tmp_path / name), said, limits=idle))
+        for name, said in (("whole", whole), ("few", few))
+    )
+    assert one.noise == other.noise
+    spoken = [[gain for gain in summary.gains if gain.speaks] for summary in (one, other)]
+    assert spoken[0] == spoken[1]
+    assert [gain.k for gain in spoken[0]] == [4, 4]
+    assert all(gain.ratio != gain.paired for gain in spoken[0]), "they learn from each other"

@@ -1,0 +1,54 @@
+"""What a study says of itself before anybody waits for it."""
+
+from __future__ import annotations
+
+from harness.grid.cell import expand
+from harness.judge import prediction
+from harness.plan import resting
+from harness.study.setup import Setting
+
+
+def sentences(setting: Setting) -> list[str]:
+    """All of it: what will be found as far as that is known, and how much will be measured."""
+    rests = resting.sentences(setting.terms.resting, setting.grid, setting.real_think_s)
+    off = ["evidence: {resting: false} measures every cell in every block"] if rests else []
+    return [*bounds(setting), *motion(setting), *rests, *off, *rule(setting)]
+
+
+def bounds(setting: Setting) -> list[str]:
+    """What the users can ask for and the servers can give, where their capacity is known beforehand."""
+    if not setting.capacity_per_s:
+        return []
+    cells = expand(setting.grid)
+    return prediction.sentences(
+        sorted({cell.vusers for cell in cells}),
+        sorted({cell.servers for cell in cells}),
+        setting.capacity_per_s,
+        setting.service_s,
+        setting.grid.load.think_time,
+    )
+
+
+def motion(setting: Setting) -> list[str]:
+    """By how much slower than real it is played, where it is."""
+    factor = setting.slow_motion or 1.0
+    if factor == 1:
+        return []
+    return [f"in slow motion: every time is {factor:g} times as long and every rate {factor:g} times lower"]
+
+
+def rule(setting: Setting) -> list[str]:
+    """How much will be measured, where that is not a number settled beforehand."""
+    found, repeats, searched = [], setting.grid.repeats, setting.grid.search
+    if searched is not None:
+        found.append(
+            f"searches the limit of each topology from {searched.least} to {searched.most} users; the other trials "
+            "follow from what is found"
+        )
+    if not repeats.fixed:
+        target = f"±{repeats.target(setting.inventory.kind):.0%}"
+        found.append(
+            f"{repeats.min} blocks, then up to {repeats.max} of the watched cells until every watched gain is "
+            f"within {target}"
+        )
+    return found

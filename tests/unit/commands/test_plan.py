@@ -1,0 +1,62 @@
+"""What `study.py plan` says of an order that is not drawn yet, and of cells that are measured in few blocks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import options
+from commands.plan import plan
+from harness.records.directory import StudyDirectory
+from harness.study.beginning import new_record
+from harness.study.setup import resolve
+
+GRID = options.ROOT / "grid.yaml"
+
+
+def told(capsys: pytest.CaptureFixture[str], results: Path, as_json: bool = False, grid: Path = GRID) -> str:
+    plan(grid, None, results, as_json)
+    return capsys.readouterr().out
+
+
+def test_before_a_study_begins_its_order_is_not_told_as_if_it_were_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = told(capsys, tmp_path)
+    assert "the order inside blocks is drawn when the study begins" in said
+    cells = ", ".join(f"servers-{s}_vusers-{u}" for s in (1, 2, 3) for u in (1000, 2000))
+    assert f"block 1: {cells}\n" in said, "in the grid's order"
+    assert "27 of 27 trials to measure" in said
+    assert "3 servers at 1000 users: 2 blocks only" in said
+    assert json.loads(told(capsys, tmp_path, as_json=True))["seed"] is None
+    assert not list(tmp_path.iterdir()), "it touches nothing"
+
+
+def test_a_seed_that_the_grid_gives_tells_the_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(GRID.read_text(encoding="utf-8") + "seed: 5\n", encoding="utf-8")
+    said = told(capsys, tmp_path / "results", grid=grid)
+    assert "seed 5\n" in said
+    assert "drawn when" not in said
+
+
+def test_a_study_that_began_has_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setting = resolve(options.ROOT, tmp_path, GRID)
+    setting.directory.path.mkdir()
+    setting.directory.write_study(new_record(setting, lambda: 815))
+    again = resolve(options.ROOT, tmp_path, GRID)
+    order = json.loads(told(capsys, tmp_path, as_json=True))
+    assert order["seed"] == 815
+    assert [trial["trial"] for trial in order["order"]] == [trial.path for trial in again.planned]
+    assert "seed 815" in told(capsys, tmp_path)
+    assert StudyDirectory(setting.directory.path).need_study().seed == 815
+
+
+def test_hosts_whose_capacity_nobody_knows_have_every_cell_in_every_block(tmp_path: Path) -> None:
+    setting = resolve(options.ROOT, tmp_path, GRID)
+    assert setting.lab is not None
+    assert len(setting.planned) == 27
+    own = tmp_path / "own.yaml"
+    own.write_text(GRID.read_text(encoding="utf-8") + "service: {image: registry.example/app:1}\n", encoding="utf-8")
+    assert len(resolve(options.ROOT, tmp_path, own).planned) == 30, "a user's own image knows of no rate"
+    assert len(setting.most) == 30, "a budget allows for cells that get all blocks after all"

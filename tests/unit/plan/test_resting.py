@@ -1,0 +1,190 @@
+"""Rule E16: cells that take part in no statement are measured in a few blocks, which may contradict the prediction."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from harness.grid.cell import expand
+from harness.grid.schema import Grid
+from harness.plan import resting, stopping
+from harness.plan.terms import Terms
+from harness.records.study import Resting
+from harness.records.trial import TrialRecord
+from tests.builders import grid, judged, record
+
+# As in the default study: 1000 users ask for 247/s, which 2 servers of 140/s have, and 1 has not.
+CAPACITY, R0, THINK = 140.0, 0.05, 4.0
+FACTORS = {"servers": [1, 2, 3], "vusers": [1000, 2000]}
+
+
+def study(**more: Any) -> Grid:
+    load = {"think_time": "4s", "ramp_up": "3s", "duration": "15s"}
+    return grid(**{"factors": FACTORS, "repeats": 5, "load": load, **more})
+
+
+def settled(**more: Any) -> list[str]:
+    """Slugs of the cells that rest."""
+    asked = study(**more)
+    found = resting.settle(asked, CAPACITY, R0, THINK)
+    return [cell.slug for cell in expand(asked) if found and cell in resting.cells_of(found, expand(asked))]
+
+
+def rests() -> Resting:
+    found = resting.settle(study(), CAPACITY, R0, THINK)
+    assert found is not None
+    return found
+
+
+def measured(blocks: int, limits: dict[tuple[int, int, int], str] | None = None) -> dict[str, TrialRecord]:
+    """Blocks of all cells; `limits` has what others than was predicted limited, by servers, users and block."""
+    found = {}
+    for block, servers, users in itertools.product(range(1, blocks + 1), (1, 2, 3), (1000, 2000)):
+        predicted = "users" if servers * CAPACITY > users / (R0 + THINK) else "server"
+        limit = (limits or {}).get((servers, users, block), predicted)
+        made = record(servers, users, block, None if limit == "refused" else min(servers * 140.0, users / 4.05))
+        where = f"servers-{servers}_vusers-{users}/r{block}"
+        found[where] = made if limit == "refused" else judged(made, limit)
+    return found
+
+
+def planned(records: dict[str, TrialRecord], rest: Resting | None, **more: Any) -> dict[int, set[str]]:
+    """Block → cells."""
+    trials, _ = stopping.trials(study(**more), "lab", records, Terms(seed=3, resting=rest))
+    blocks = {trial.repeat for trial in trials}
+    return {block: {trial.cell.slug for trial in trials if trial.repeat == block} for block in blocks}
+
+
+ALL = {f"servers-{s}_vusers-{u}" for s in (1, 2, 3) for u in (1000, 2000)}
+THIRD = "servers-3_vusers-1000"
+
+
+def test_the_default_study_has_one_such_cell() -> None:
+    assert settled() == [THIRD]
+
+
+def test_a_floor_keeps_all_blocks_on_both_sides() -> None:
+    """At 1000 users 1 → 2 is a floor: the second server is limited by its users, and stays."""
+    found = planned({}, rests())
+    assert found == {1: ALL, 2: ALL, **dict.fromkeys((3, 4, 5), ALL - {THIRD})}
+    assert all("servers-2_vusers-1000" in cells for cells in found.values())
+
+
+def test_every_cell_of_a_load_rests_where_one_server_is_enough() -> None:
+    assert settled(factors={**FACTORS, "vusers": [200, 2000]}) == [f"servers-{n}_vusers-200" for n in (1, 2, 3)]
+
+
+def test_near_the_bound_nothing_rests() -> None:
+    """1100 users ask for 272/s; 2 servers have 103 % of that, and might be the limit after all."""
+    assert settled(factors={**FACTORS, "vusers": [1100, 2000]}) == []
+    assert settled(factors={**FACTORS, "vusers": [1100, 2000]}, evidence={"resting_margin": 1.0}) == [
+        "servers-3_vusers-1100"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("why", "more"),
+    [
+        ("it is switched off", {"evidence": {"resting": False}}),
+        ("there are no more blocks anyway", {"repeats": 2}),
+        ("a p95 is asked of every cell", {"objectives": {"p95": "2s"}}),
+        ("an error rate is asked of every cell", {"objectives": {"error_rate": "1%"}}),
+        ("another factor's effect is taken", {"factors": {**FACTORS, "nginx_lb_upstream_keepalive": [0, 64]}}),
+        ("a search measures at limits", {"factors": {"servers": [1, 2, 3], "vusers": {"from": 100, "to": 3000}}}),
+        ("every cell would", {"factors": {"servers": [1, 2, 3], "vusers": [100]}}),
+        ("one topology has no gain", {"factors": {"servers": [3], "vusers": [100, 1000]}}),
+    ],
+)
+def test_nothing_rests_where(why: str, more: dict[str, Any]) -> None:
+    assert settled(**more) == [], why
+
+
+def test_an_objective_for_gains_needs_no_cell_that_shows_none() -> None:
+    assert settled(objectives={"gain": {3: 1.3}}) == [THIRD]
+
+
+def test_without_a_capacity_that_is_known_beforehand_nothing_rests() -> None:
+    assert resting.settle(study(), None, 0.0, THINK) is None
+    assert resting.settle(study(), CAPACITY, 0.0, 0.0) is None
+
+
+def test_what_was_predicted_and_seen_stays_in_two_blocks() -> None:
+    records = measured(2)
+    found = resting.decided(rests(), expand(study()), records)
+    assert found is not None
+    assert found.contradicted == ()
+    assert planned(records, rests()) == planned(records, found) == planned({}, rests())
+    assert resting.outcome(found) == "the prediction held"
+
+
+@pytest.mark.parametrize(
+    "against",
+    [
+        {(3, 1000, 1): "server"},
+        {(3, 1000, 2): "unknown"},
+        {(2, 1000, 2): "server"},
+        {(2, 1000, 1): "refused"},
+        {(3, 1000, 2): "refused"},
+    ],
+)
+def test_where_the_two_blocks_contradict_it_the_cell_gets_them_all(against: dict[tuple[int, int, int], str]) -> None:
+    records = measured(2, against)
+    assert planned(records, rests()) == dict.fromkeys(range(1, 6), ALL)
+    found = resting.decided(rests(), expand(study()), records)
+    assert found is not None
+    assert found.contradicted == ({"servers": 3, "vusers": 1000},)
+    assert resting.outcome(found) == (
+        "the prediction did not hold for 3 servers at 1000 users, measured in all blocks therefore"
+    )
+
+
+def test_cells_that_are_not_its_neighbours_say_nothing_of_it() -> None:
+    assert planned(measured(2, {(1, 1000, 1): "unknown", (2, 2000, 1): "unknown"}), rests())[3] == ALL - {THIRD}
+
+
+def test_nothing_is_decided_before_the_two_blocks_are_whole_and_nothing_anew_after() -> None:
+    records = measured(2, {(3, 1000, 1): "server"})
+    last = records.pop("servers-1_vusers-2000/r2")
+    assert resting.decided(rests(), expand(study()), records) == rests()
+    whole = {**records, "servers-1_vusers-2000/r2": last}
+    found = resting.decided(rests(), expand(study()), whole)
+    assert found is not None
+    assert resting.decided(found, expand(study()), measured(2)) == found
+    assert planned(measured(2), found) == dict.fromkeys(range(1, 6), ALL)
+
+
+def test_blocks_that_are_added_are_those_of_the_watched_cells() -> None:
+    rule = {"min": 3, "max": 4, "until": "1%"}
+    records = {where: r for where, r in measured(3).items() if where != f"{THIRD}/r3"}
+    for block, servers in itertools.product((1, 2, 3), (1, 2, 3)):
+        rate = 140 * servers * (1.0, 1.1, 0.9)[(block + servers) % 3]
+        records[f"servers-{servers}_vusers-2000/r{block}"] = record(servers, 2000, block, rate)
+    found = planned(records, rests(), repeats=rule)
+    assert found[3] == ALL - {THIRD}
+    assert found[4] == {f"servers-{n}_vusers-2000" for n in (1, 2, 3)}
+
+
+def test_the_sentinel_repeats_the_first_cell_that_its_block_really_has() -> None:
+    asked = study(evidence={"sentinel": True})
+    for seed in range(20):
+        trials, _ = stopping.trials(asked, "lab", {}, Terms(seed=seed, resting=rests()))
+        for block in range(1, 6):
+            mine = [trial for trial in trials if trial.repeat == block]
+            assert mine[-1].sentinel
+            assert mine[-1].cell == mine[0].cell
+            assert block <= 2 or mine[0].cell.slug != THIRD
+
+
+def test_it_is_told_which_cells_in_how_many_blocks_and_why() -> None:
+    (told,) = resting.sentences(rests(), study(), THINK)
+    assert told.startswith(
+        "3 servers at 1000 users: 2 blocks only, to hold the prediction against: 2 servers can do 113 %"
+    )
+    many = study(factors={"servers": [1, 2, 4, 6], "vusers": [200, 2000]})
+    few, lots = resting.sentences(resting.settle(many, CAPACITY, R0, THINK), many, THINK)
+    assert few.startswith("1 to 6 servers at 200 users: 2 blocks only, to hold the prediction against: 1 server can do")
+    assert lots.startswith(
+        "6 servers at 2000 users: 2 blocks only, to hold the prediction against: 4 servers can do 113"
+    )
+    assert resting.sentences(None, study(), THINK) == []
+    assert resting.outcome(None) == resting.outcome(rests()) == ""
