@@ -77,7 +77,7 @@ def gain(smaller: Sequence[float], larger: Sequence[float], needs: int) -> Inter
 
 
 # Degrees of freedom that the other cells' noise counts for beside a pair's own k − 1 (rule E15). It is
-# kept small so that cells of unequal noise do no harm; benchmarks/truth.py measures what it covers.
+# kept small so that cells of unequal noise do no harm; benchmarks/truth/intervals.py measures what it covers.
 BORROWED = 1.5
 
 

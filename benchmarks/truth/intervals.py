@@ -1,6 +1,6 @@
-"""Do the intervals keep what they promise? Simulated studies with known truth, written as a table.
+"""Do the intervals keep what they promise where nothing but noise is in the figures? Written as a table.
 
-    python -m benchmarks.truth [STUDIES]
+    python -m benchmarks.truth.intervals [STUDIES]
 
 A simulated trial is a series of seconds: an AR(1) process with lag-1 correlation 0.8 around the cell's
 true rate times the trial's own deviation (the noise between runs), times a drift that a block shares.

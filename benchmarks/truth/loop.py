@@ -1,0 +1,157 @@
+"""A closed loop of users, event by event: balancer in turns, servers with queues, a generator that may freeze.
+
+Its users are those of roles/locust/files/image/users.py, and what they do is counted by that role's own recorder.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heapify, heappop, heappush
+from typing import Any, NamedTuple
+
+from benchmarks.truth.pace import Pace, Server
+from benchmarks.truth.parts import residual_s
+
+SEND, ANSWER = 0, 1
+LAG_EVERY_S = 0.05  # how often the generator's event loop is looked at
+LAG_S = 0.0005  # by how much it is late where nothing is wrong, on average
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is under load, and how; times in seconds, CPU in cores or seconds of one.
+
+    `patience_s` is a request's timeout; with `drops` servers do not begin what nobody waits for.
+    `path_s` is what a request takes between balancer and server and back, beside being served; `link_per_s` how many
+    requests the way to the balancer carries in a second, one after the other, where that is not without limit.
+    """
+
+    users: tuple[int, ...] = (180,)
+    think_s: float = 2.0
+    ramp_up_s: float = 5.0
+    duration_s: float = 17.0
+    patience_s: float = 40.0
+    drops: bool = True
+    workers: int = 2
+    service_s: float = 0.1
+    path_s: float = 0.001
+    link_per_s: float | None = None
+    server_cap: float = 0.2
+    generator_cap: float = 0.8
+    balancer_cap: float = 0.4
+    generator_s: float = 0.004
+    balancer_s: float = 0.002
+    paced: bool = False  # servers tell how their slots (workers) were used, as the lab's do
+    residual: bool = True  # users begin in the midst of a think time, else with a request
+
+    @property
+    def rate(self) -> float:
+        """What one server answers in a second at most."""
+        return self.workers / self.service_s
+
+    def changed(self, **more: Any) -> Setup:
+        return replace(self, **more)
+
+
+class Logged(NamedTuple):
+    """One request as the balancer saw it; times in seconds of the trial."""
+
+    ended: float
+    took: float
+    upstream: float
+    server: int
+    status: str
+
+
+@dataclass
+class Seen:
+    """What is left of a load beside the recorder's rows."""
+
+    log: list[Logged] = field(default_factory=list)
+    processed: list[float] = field(default_factory=list)  # when the generator sent or stamped something
+    over_at: float = 0.0
+
+
+def thawed(freezes: Sequence[tuple[float, float]]) -> Callable[[float], float]:
+    """When the generator gets to what happens at a moment; `freezes` are (begin, end), ascending."""
+    begins = [begin for begin, _ in freezes]
+
+    def thaw(at: float) -> float:
+        i = bisect_right(begins, at) - 1
+        return freezes[i][1] if i >= 0 and at < freezes[i][1] else at
+
+    return thaw
+
+
+def play(
+    setup: Setup,
+    users: int,
+    servers: Sequence[Server],
+    works: Iterator[float],
+    draw: random.Random,
+    freezes: Sequence[tuple[float, float]],
+    recorder: Any,
+) -> Seen:
+    """Play one load and have the recorder count it."""
+    thaw, seen = thawed(freezes), Seen()
+    end_s, patience_s, path_s = setup.duration_s, setup.patience_s, setup.path_s
+    low, span = 0.5 * setup.think_s, setup.think_s
+    turn, count = 0, len(servers)
+    link = None if setup.link_per_s is None else Server(Pace([(0.0, setup.link_per_s)]), workers=1)
+    processed, log = seen.processed.append, seen.log.append
+    # (moment, number, what, when it was sent, error): no two have the same number.
+    heap: list[tuple[float, int, int, float, str]] = []
+    number = users
+    for user in range(users):
+        begin = draw.uniform(0, setup.ramp_up_s)
+        heap.append((begin, user, SEND, -1.0, ""))
+    heapify(heap)
+    while heap:
+        at, _, what, sent, error = heappop(heap)
+        if freezes:
+            at = thaw(at)
+        number += 1
+        if what == SEND:
+            if sent < 0:
+                recorder.user_started(at)
+                if setup.residual:
+                    think = residual_s(setup.think_s, draw.random(), draw.random())
+                    recorder.rests(at, think)
+                    heappush(heap, (min(at + think, max(at, end_s)), number, SEND, 0.0, ""))
+                    continue
+            if at >= end_s:
+                recorder.user_ended(at)
+                continue
+            recorder.sent(at)
+            processed(at)
+            arrives = at if link is None else link.take(at, 1.0, patience_s, drops=False)
+            rest_s = at + patience_s - arrives
+            server = servers[turn % count]
+            done = server.take(arrives + path_s / 2, next(works), rest_s, drops=setup.drops) + path_s / 2
+            late = done > at + patience_s
+            ended = at + patience_s if late else done
+            log(Logged(ended, ended - at, max(0.0, ended - arrives), turn % count, "499" if late else "200"))
+            heappush(heap, (ended, number, ANSWER, at, "timeout" if late else ""))
+            turn += 1
+        else:
+            recorder.answered(at, at - sent, error)
+            processed(at)
+            think = low + span * draw.random()
+            recorder.thinks(at, think)
+            wakes = at + think
+            heappush(heap, (wakes if wakes < end_s else max(at, end_s), number, SEND, 0.0, ""))
+        seen.over_at = at
+    _look(setup, thaw, draw, recorder)
+    return seen
+
+
+def _look(setup: Setup, thaw: Callable[[float], float], draw: random.Random, recorder: Any) -> None:
+    """The generator's look at its own event loop, every 50 ms."""
+    now = 0.0
+    while now < setup.duration_s:
+        woken = thaw(now + LAG_EVERY_S) + draw.expovariate(1 / LAG_S)
+        recorder.process(woken, 0.0, woken - now - LAG_EVERY_S)
+        now = woken

@@ -1,0 +1,194 @@
+"""One simulated study from its first trial to its gains, and what is counted of it."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from benchmarks.truth.loop import Setup
+from benchmarks.truth.trial import simulate
+from benchmarks.truth.world import Scenario, World, works
+from harness.grid.cell import expand
+from harness.grid.schema import Grid
+from harness.judge.prediction import users_bound
+from harness.plan import order
+from harness.records.findings import Kind, Severity
+from harness.records.trial import Limit, Outcome, TrialRecord
+from harness.summarise.gains import Gain, GainKind
+from harness.summarise.summary import Summary, summarise_records
+
+BLOCKS, SERVERS = 5, (1, 2, 3)
+FIXED_SEED = 2024
+# A topology is limited by servers, or by users, where the other bound is this much higher.
+CLEARLY = 1.1
+
+
+@dataclass
+class Tally:
+    """Counts over studies of one scenario. Of gains by step: studies with an interval, and such as hold the truth."""
+
+    studies: int = 0
+    trials: int = 0
+    told: Counter[int] = field(default_factory=Counter)
+    held: Counter[int] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)  # words of steps that contradict the truth
+    instead: Counter[str] = field(default_factory=Counter)  # what a step is said to be where it is no gain
+    refused: Counter[str] = field(default_factory=Counter)  # trials, by the first rule that refuses them
+    marked: Counter[str] = field(default_factory=Counter)  # trials that count, by the rules that degrade them
+    named: Counter[str] = field(default_factory=Counter)  # studies in which something is named
+    false: Counter[str] = field(default_factory=Counter)  # trials by a verdict that is wrong
+    judged: int = 0  # trials whose true limit is clear
+    users: int = 0  # trials that users truly limit ...
+    of_truth: float = 0.0  # ... and the sum of their rates, each against the true one
+    frozen: int = 0  # trials in which the generator froze ...
+    noticed: int = 0  # ... and which are refused or marked by E5 or E6
+
+    def add(self, other: Tally) -> None:
+        """Add what another one counted."""
+        for name, value in vars(other).items():
+            if isinstance(value, Counter):
+                getattr(self, name).update(value)
+            else:
+                setattr(self, name, getattr(self, name) + value)
+
+
+def grid_of(setup: Setup, seed: int) -> Grid:
+    """The grid of such studies."""
+    return Grid.model_validate(
+        {
+            "name": "truth",
+            "factors": {"servers": list(SERVERS), "vusers": list(setup.users)},
+            "load": {
+                "think_time": f"{setup.think_s}s",
+                "ramp_up": f"{setup.ramp_up_s}s",
+                "duration": f"{setup.duration_s}s",
+                "timeout": f"{setup.patience_s}s",
+            },
+            "request": {"path": "/"},
+            "repeats": BLOCKS,
+            "seed": seed,
+        }
+    )
+
+
+def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord], Tally]:
+    """Simulate and judge the study of this number; the same number gives the same study."""
+    random_of = np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
+    setup = scenario.setup
+    seed = FIXED_SEED if scenario.fixed_order else int(random_of.integers(2**31))
+    grid = grid_of(setup, seed)
+    cells = expand(grid)
+    world = World(scenario, BLOCKS * len(cells), BLOCKS, random_of)
+    records: dict[str, TrialRecord] = {}
+    latencies: dict[str, str] = {}
+    failures: dict[str, str] = {}
+    count = Tally(studies=1)
+    for repeat in range(1, BLOCKS + 1):
+        for in_block, planned in enumerate(order.order(cells, repeat, seed)):
+            met = world.meets(planned.cell.servers, in_block)
+            most = int(4 * planned.cell.servers * setup.rate * (setup.duration_s + setup.patience_s))
+            work = works(scenario.service, setup.service_s, min(most, 8000), random_of)
+            data, over_at = simulate(setup, planned, len(records) + 1, grid, met, work, random_of)
+            world.over(over_at)
+            records[planned.path] = data.record
+            latencies[planned.path], failures[planned.path] = data.latencies, data.failures
+            _count_trial(count, scenario, data.record, froze=bool(met.freezes))
+    summary = summarise_records(grid, records, lambda where: latencies[where], lambda where: failures[where])
+    _count_study(count, scenario, summary, records)
+    return summary, records, count
+
+
+def with_truth(scenario: Scenario) -> Scenario:
+    """The scenario with its truth, where it tells none: the gains of a study in which nothing happens by chance.
+
+    Two unlike servers who take turns are such a case: until the faster one has worked off its queue it answers more.
+    """
+    if scenario.truth is not None:
+        return scenario
+    still = replace(scenario, noise=0.0, stalls=0.0, frozen=0.0, one_stall=False, truth=(1.0,) * (len(SERVERS) - 1))
+    steps = _steps(still, one(still, 0)[0])
+    return replace(scenario, truth=tuple(gain.ratio.value if gain.ratio else 1.0 for gain in steps))
+
+
+def _steps(scenario: Scenario, summary: Summary) -> list[Gain]:
+    """The gains at the largest load, which all that is told of gains is about."""
+    return [gain for gain in summary.gains if gain.others.get("vusers") == max(scenario.setup.users)]
+
+
+def true_limit(scenario: Scenario, servers: int, users: int) -> Limit:
+    """What limits such a topology; unknown where it may be one or the other. Of a link that is full nothing tells."""
+    setup = scenario.setup
+    slow = 1 + scenario.second_slower if servers > 1 else 1.0
+    capacity = servers * setup.rate / slow
+    if setup.link_per_s is not None and setup.link_per_s < capacity:
+        return Limit.NETWORK
+    bound = users_bound(users, setup.service_s + setup.path_s, setup.think_s)
+    if capacity * CLEARLY < bound:
+        return Limit.SERVER
+    return Limit.USERS if bound * CLEARLY < capacity else Limit.UNKNOWN
+
+
+def _count_trial(count: Tally, scenario: Scenario, record: TrialRecord, *, froze: bool) -> None:
+    count.trials += 1
+    rules = {severity: [f.rule for f in record.findings if f.severity == severity] for severity in Severity}
+    if record.outcome == Outcome.REFUSED:
+        first = next((f.rule for f in record.findings if f.severity == Severity.REFUSE), "?")
+        count.refused[first] += 1
+    elif record.outcome == Outcome.DEGRADED:
+        count.marked.update(set(rules[Severity.DEGRADE]))
+    count.frozen += froze
+    if froze and {"E5", "E6"} & {*rules[Severity.REFUSE], *rules[Severity.DEGRADE]}:
+        count.noticed += 1
+    limit = true_limit(scenario, int(record.cell["servers"]), int(record.cell["vusers"]))
+    if limit != Limit.UNKNOWN:
+        count.judged += 1
+        if limit == Limit.USERS and record.tps_mean:
+            count.users += 1
+            count.of_truth += record.tps_mean / _users_rate(scenario, record)
+        allowed = {limit} | ({Limit.GENERATOR} if froze else set())
+        if limit == Limit.NETWORK:
+            allowed.add(Limit.UNKNOWN)
+        if record.limit not in allowed:
+            count.false[record.limit.value] += 1
+
+
+def _users_rate(scenario: Scenario, record: TrialRecord) -> float:
+    """The rate of users who hardly ever wait for each other: that of their bound."""
+    setup = scenario.setup
+    return users_bound(int(record.cell["vusers"]), setup.service_s + setup.path_s, setup.think_s)
+
+
+def _count_study(count: Tally, scenario: Scenario, summary: Summary, records: Mapping[str, TrialRecord]) -> None:
+    for step, (gain, truth) in enumerate(zip(_steps(scenario, summary), scenario.truth or (), strict=True)):
+        ratio = gain.ratio
+        if gain.kind != GainKind.GAIN or ratio is None or ratio.low is None or ratio.high is None:
+            kind = "gain without an interval" if gain.kind == GainKind.GAIN else gain.kind.value
+            count.instead[f"{gain.from_servers} → {gain.to_servers} {kind}"] += 1
+            continue
+        count.told[step] += 1
+        count.held[step] += ratio.low <= truth <= ratio.high
+        ideal = gain.step_ideal
+        contradicts = {
+            "slower": truth >= 1,
+            "not told apart from 1": False,
+            "sub-linear": truth >= ideal,
+            "baseline suspect": truth <= ideal,
+        }
+        count.words[gain.word] += contradicts.get(gain.word, False)
+    findings = [finding.cause for finding in summary.findings if finding.rule == "E20"]
+    count.named["E22"] += any(finding.rule == "E22" for finding in summary.findings)
+    count.named["trend"] += any("place" in cause for cause in findings)
+    count.named["outlier"] += any("block" in cause and "place" not in cause for cause in findings)
+    false = "" if scenario.second_slower else ", falsely"
+    count.named[f"slow server{false}"] += _slow_named(summary, records)
+    count.named["E10"] += any(cell.cause.startswith("not steady") for cell in summary.cells)
+
+
+def _slow_named(summary: Summary, records: Mapping[str, TrialRecord]) -> bool:
+    """Whether a slow server is named: by a trial, or by what is said of the study."""
+    said = [*summary.findings, *(finding for record in records.values() for finding in record.findings)]
+    return any(finding.kind == Kind.SLOW_SERVER for finding in said)

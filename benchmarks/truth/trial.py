@@ -1,0 +1,202 @@
+"""One simulated load, recorded as a real one and judged by the same code."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.truth import parts
+from benchmarks.truth.loop import Seen, Setup, play
+from benchmarks.truth.pace import Array, Pace, Server
+from harness.grid.schema import Grid
+from harness.judge.assess import assess
+from harness.plan.order import PlannedTrial
+from harness.records.series import BalancerSample, HostSample, MachineSample
+from harness.records.trial import (
+    BalancerCounters,
+    Counters,
+    Facts,
+    GeneratorCounters,
+    HostState,
+    HostStates,
+    Outcome,
+    Slots,
+    TrialData,
+    TrialRecord,
+)
+
+MACHINE, CORES, IDLE = "this machine", 4, 0.05  # all hosts are on it; cores that it uses for itself
+READ_NOISE = 0.005  # relative, of a reading of CPU usage
+SEGMENTS, LOST = 8, 0.0002  # TCP segments of a request, and the share of them that is sent again
+CEILING = 8.0  # times what three servers answer
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What one load meets: the machine's speed, each server's pace, spans in which the generator is frozen.
+
+    `events` stands in the balancer's error log; `unloaded_s` is R0 as it was measured just before.
+    """
+
+    machine: Pace
+    servers: Sequence[Pace]
+    freezes: Sequence[tuple[float, float]] = ()
+    unloaded_s: float = 0.0
+    events: dict[str, int] | None = None
+    generator_busy: tuple[float, float] | None = None  # (second, cores): one in which it computes something else
+
+
+def simulate(
+    setup: Setup,
+    planned: PlannedTrial,
+    position: int,
+    grid: Grid,
+    met: Conditions,
+    works: Array,
+    random_of: np.random.Generator,
+) -> tuple[TrialData, float]:
+    """Play and judge one trial; returns it with the second at which its load was over."""
+    cell, load = planned.cell, grid.load
+    recorder = parts.recorder(load.window_from_s, load.duration, load.timeout)
+    servers = [Server(pace, setup.workers) for pace in met.servers]
+    draw = random.Random(int(random_of.integers(2**63)))  # noqa: S311 - a reproducible load, no secret
+    seen = play(setup, cell.vusers, servers, _endless(works), draw, met.freezes, recorder)
+    hosts, busiest = _hosts(setup, seen, servers, met, random_of)
+    for second, cores in enumerate(busiest):
+        recorder.process(second + 0.5, float(cores), 0.0)
+    got = parts.engine_result(recorder, seen.over_at)
+    names = [f"server-{i + 1}" for i in range(cell.servers)]
+    addresses = {name: f"10.0.0.{i + 1}:8080" for i, name in enumerate(names)}
+    lines = [
+        f"t\t{row.ended:.3f}\t{row.status}\t{row.took:.3f}\t10.0.0.{row.server + 1}:8080\t{row.upstream:.3f}\n"
+        for row in seen.log
+    ]
+    summary = parts.balancer_summary(lines, load.window_from_s, load.duration)
+    rows = summary.pop("seconds")
+    summary.pop("times_ms", None)
+    caps = {
+        **dict.fromkeys(names, setup.server_cap),
+        "generator": setup.generator_cap,
+        "balancer": setup.balancer_cap,
+    }
+    record = TrialRecord(
+        id=planned.path,
+        cell=cell.by_name,
+        repeat=planned.repeat,
+        block_position=position,
+        started_at="2026-01-01T00:00:00+00:00",
+        outcome=Outcome.NONE,
+        unloaded_ms=round(met.unloaded_s * 1000, 3),
+        load_s=round(seen.over_at, 3),
+        counters=Counters(
+            generator=GeneratorCounters(errors=dict(got.errors), workers=got.workers),
+            balancer=BalancerCounters(**summary, events=met.events or {}, worker_cpu_s=[1.0]),
+            servers={name: {"200": server.answered} for name, server in zip(names, servers, strict=True)},
+        ),
+        hosts={name: _unchanged(cap) for name, cap in caps.items()},
+        facts=Facts(
+            users=cell.vusers,
+            generators=["generator"],
+            balancer="balancer",
+            balancing={"max_fails": 0},
+            expected=addresses,
+            kind="lab",
+            ceiling=CEILING * 3 * setup.rate,
+            placed=dict.fromkeys(caps, MACHINE),
+            network=_network(len(seen.log), random_of),
+            slots=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
+        ),
+        sentinel=planned.sentinel,
+    )
+    data = TrialData(
+        record=record,
+        samples=got.samples or [],
+        hosts=hosts,
+        balancer=[BalancerSample(*row) for row in rows],
+        machines=_machine(hosts, random_of),
+        **_histograms(got),
+    )
+    return replace(data, record=assess(data, grid)), seen.over_at
+
+
+def _histograms(got: Any) -> dict[str, Any]:
+    """What engine and record both have under one name beside the samples: histograms."""
+    both = {f.name for f in fields(TrialData)} & {f.name for f in fields(got)} - {"samples"}
+    return {name: getattr(got, name) for name in both}
+
+
+def _endless(works: Array) -> Iterator[float]:
+    return itertools.cycle(works.tolist())
+
+
+def _unchanged(cpus: float) -> HostStates:
+    state = HostState(running=True, started_at="2026-01-01", cpus=cpus)
+    return HostStates(before=state, after=state)
+
+
+def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s: float) -> dict[str, Slots]:
+    """What paced servers tell of the window; they had all the CPU that they needed."""
+    found = {}
+    for name, server in zip(names, servers, strict=True):
+        busy, answers = server.in_window(from_s, to_s)
+        found[name] = Slots(offered=server.workers * (to_s - from_s), busy=busy, lost=0.0, late=0.0, answers=answers)
+    return found
+
+
+def _network(requests: int, random_of: np.random.Generator) -> dict[str, dict[str, int]]:
+    segments = SEGMENTS * requests
+    return {"balancer": {"segments": segments, "retransmits": int(random_of.poisson(LOST * segments))}}
+
+
+def _hosts(
+    setup: Setup, seen: Seen, servers: Sequence[Server], met: Conditions, random_of: np.random.Generator
+) -> tuple[list[HostSample], Array]:
+    """Readings of every container's CPU, once a second from a moment of its own; and the generator's by second.
+
+    Generator and balancer take the longer for a request the slower the machine is; while a server stalls they do
+    not.
+    """
+    seconds: Array = np.arange(int(setup.duration_s) + 1).astype(float)
+    found: list[HostSample] = []
+
+    def read(name: str, used: Array, ends: Array) -> None:
+        noisy = np.maximum(0.0, used * random_of.normal(1, READ_NOISE, len(used)))
+        found.extend(
+            HostSample(round(float(end), 3), name, round(float(cores), 4), None, 90.0)
+            for end, cores in zip(ends, noisy, strict=True)
+        )
+
+    def spent(moments: Array, cost_s: float, edges: Array) -> Array:
+        counts = np.histogram(moments, edges)[0]
+        speed = np.array([met.machine.speed(float(at)) or 1.0 for at in (edges[:-1] + edges[1:]) / 2])
+        used: Array = counts * cost_s / speed
+        return used
+
+    for i, server in enumerate(servers):
+        edges = seconds + random_of.random()
+        read(f"server-{i + 1}", server.cpu_share(edges) * setup.server_cap, edges[1:])
+    processed, ended = np.array(seen.processed), np.array([row.ended for row in seen.log])
+    edges = seconds + random_of.random()
+    read("balancer", spent(ended, setup.balancer_s, edges), edges[1:])
+    busiest = spent(processed, setup.generator_s / 2, seconds)
+    if met.generator_busy is not None:
+        second, cores = met.generator_busy
+        busiest[int(second)] = cores
+    read("generator", busiest, seconds[1:])
+    return found, busiest
+
+
+def _machine(hosts: Sequence[HostSample], random_of: np.random.Generator) -> list[MachineSample]:
+    """The machine below: what its containers use and a little."""
+    by_second: dict[int, float] = {}
+    for row in hosts:
+        by_second[round(row.t_s)] = by_second.get(round(row.t_s), 0.0) + row.cpu_cores
+    return [
+        MachineSample(float(second), MACHINE, CORES, round(used + random_of.exponential(IDLE), 3), 0.0, used, None, 0.0)
+        for second, used in sorted(by_second.items())
+    ]
