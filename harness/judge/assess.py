@@ -6,7 +6,7 @@ The study judges a trial with this before it is written, and `study.py check` ag
 from __future__ import annotations
 
 from harness.grid.schema import Grid
-from harness.judge import figures, moments, observation, rules, seconds, verdict
+from harness.judge import costs, figures, moments, observation, rules, seconds, verdict
 from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window
 
 
@@ -46,7 +46,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
                 generator_lag_ms=max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
                 drift=figures.drift(seen),
                 latency_drift=figures.latency_drift(seen),
-                server_cost=figures.server_costs(seen),
+                server_cost=costs.of_servers(seen),
                 steady_from_s=seconds.mser_cut_s(data.samples),
                 foreign_cpu={name: figures.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
                 cpu_ms_per_request=figures.cpu_ms_per_request(seen),

@@ -171,32 +171,6 @@ def shares(seen: Observation) -> dict[str, float]:
     return {name: count / total for name, count in counts.items()} if total else {}
 
 
-def server_costs(seen: Observation) -> dict[str, float]:
-    """Server → what a request cost it (rule E12); what one cost another server is to be compared with it.
-
-    Share of its CPU for a share of the requests; or seconds of its slots where it is held to a rate, as its CPU then
-    limits nothing.
-    """
-    costs = {}
-    for name, said in seen.slots.items():
-        if said.answers:
-            costs[name] = said.busy / said.answers
-    for name, share in ({} if seen.slots else shares(seen)).items():
-        cap, used = seen.caps.get(name), cores_used(seen, name)
-        if cap and used and share:
-            costs[name] = used / cap / share
-    return costs
-
-
-def slowest(seen: Observation) -> tuple[str, float] | None:
-    """The server whose requests cost it most, and how many times those of the cheapest (rule E12)."""
-    costs = server_costs(seen)
-    if len(costs) < 2:
-        return None
-    dearest = max(costs, key=lambda name: costs[name])
-    return dearest, costs[dearest] / min(costs.values())
-
-
 def foreign_share(seen: Observation, machine: str) -> float | None:
     """Share of a machine's CPU that was used by what is not the study's, mean over the window.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.grid.schema import Grid
 from harness.judge import seconds as stats
 from harness.judge.balancing import Balancing
-from harness.records.series import HostSample, MachineSample, Sample
+from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 from harness.records.trial import BalancerCounters, HostStates, Slots, TrialData
 
 
@@ -57,6 +57,7 @@ class Observation:
     logged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # server → event in its log → count
     cpu_models: Mapping[str, str] = field(default_factory=dict)
     slots: Mapping[str, Slots] = field(default_factory=dict)  # of paced servers
+    answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
 
     @property
     def window(self) -> list[Sample]:
@@ -117,6 +118,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         logged=facts.logged,
         cpu_models=facts.cpu_models,
         slots=facts.slots,
+        answered=data.balancer,
     )
 
 

@@ -74,6 +74,7 @@ def summarise(
 ) -> CellSummary:
     """Sum up one cell; `histograms` are those of the usable trials, `failures` those of what failed in them."""
     usable = [r for r in records if r.usable]
+    slower = slow.named(usable, limits)  # in a cell that is not steady too: its queue may be why
     change = steady.drift(usable)
     unsteady = steady.unsteady(change, usable, limits)
     gave_out = _gave_out(records, usable)
@@ -82,7 +83,6 @@ def summarise(
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
     limit, why = verdict.of_cell([r.limit for r in usable])
     of_bound = _mean(_figures(usable, "of_users_bound"))
-    slower = slow.named(usable, limits)
     outcome, cause, next_step = _outcome(records, usable)
     if unsteady and not gave_out:
         outcome, cause, next_step = Outcome.REFUSED, unsteady, ""

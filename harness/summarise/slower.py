@@ -40,7 +40,7 @@ def finding(cells: Sequence[tuple[str, Slower]], limits: Thresholds) -> Finding:
     return Finding(
         "E12",
         Severity.NOTE,
-        f"{worst.words} as the others ({where}{others}), and servers that take turns all wait for the slowest",
+        f"{worst.words} as the others ({where}{others}), and servers that take turns end up waiting for the slowest",
         f"look at what else runs on {worst.server}, and at its CPU's model and cap",
         worst.cost.value,
         1 + limits.slower_server,

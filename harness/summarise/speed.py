@@ -51,7 +51,8 @@ def of_trials(records: Mapping[str, TrialRecord]) -> Speed | None:
     """The index of every usable trial, by "<cell>/r<k>"; None where no two of a cell tell their costs.
 
     Of generator, balancer and servers each trial's cost is divided by the geometric mean over its cell's
-    trials; the index is the geometric mean over the three, or over those that all trials of the cell tell.
+    trials; the index is the median of the three, or of those that all trials of the cell tell: a machine that is slow
+    is so for all of them, and what one alone had to do is no matter of the machine.
     """
     cells: dict[str, dict[str, TrialRecord]] = {}
     for where, record in records.items():
@@ -69,7 +70,7 @@ def of_trials(records: Mapping[str, TrialRecord]) -> Speed | None:
         if len(told) < 2 or not roles:
             continue
         logs = np.log([[of[role] for role in roles] for of in told])
-        index = (logs - logs.mean(axis=0)).mean(axis=1)
+        index = np.median(logs - logs.mean(axis=0), axis=1)
         costs |= {where: math.exp(value) for where, value in zip(trials, index, strict=True)}
         if all(record.limit == Limit.SERVER for record in trials.values()):
             rates = np.log([record.tps_mean or math.nan for record in trials.values()])

@@ -155,7 +155,7 @@ def play(line: Line, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple
             for sample in fresh:
                 got.samples.append(sample)
                 line.on_second(sample)
-            going = bool(fresh) and got.stopped_s is None
+            going = bool(fresh) and got.stopped_s is None and len(got.samples) <= spec.duration_s  # not in the drain
             if going and rules.collapse(got.samples, spec.window_from_s, spec.timeout_s, line.grid.evidence):
                 got.stopped_s = len(got.samples)
                 line.engine.stop()

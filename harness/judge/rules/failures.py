@@ -29,7 +29,9 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             rate,
             limits.errors_degrade,
         )
-    why = collapse(seen.samples, seen.window_from_s, seen.timeout_s, limits)
+    # Without the drain, in which hardly anything is left to succeed.
+    played = seconds.window(seen.samples, 0.0, seen.window_to_s)
+    why = collapse(played, seen.window_from_s, seen.timeout_s, limits)
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     if why:
         yield Finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import figures
+from harness.judge import costs, figures
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
 from harness.words import percent
@@ -43,22 +43,22 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             retried,
             0,
         )
-    slow = figures.slowest(seen)
-    if slow is not None and slow[1] > limits.slow_server:
+    slow = costs.dearest(seen)
+    if slow is not None and slow.times > limits.slow_server:
         spent = "slots" if seen.slots else "CPU"
         yield Finding(
             "E12",
             Severity.DEGRADE,
-            f"{slow[0]} spent {slow[1]:.1f} times as much of its {spent} on a request as the cheapest server: "
+            f"{slow.server} spent {slow.times:.1f} times as much of its {spent} on a request as the cheapest server: "
             + (
                 "round robin gives every server the share of the slowest"
                 if seen.balancing.even
                 else f"{seen.balancing.method} gives it fewer requests, and it adds less than the others"
             ),
-            f"look at the rate and the service time that {slow[0]} is held to"
+            f"look at the rate and the service time that {slow.server} is held to"
             if seen.slots
-            else f"look at what else runs on {slow[0]}, and at its CPU's model and cap",
-            slow[1],
+            else f"look at what else runs on {slow.server}, and at its CPU's model and cap",
+            slow.times,
             limits.slow_server,
             Kind.SLOW_SERVER,
         )

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import balancing, rules, verdict
+from harness.judge import balancing, costs, rules, verdict
 from harness.judge.balancing import Balancing
 from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
 from harness.records.findings import Finding, Severity
-from harness.records.series import HostSample, MachineSample
+from harness.records.series import BalancerSample, HostSample, MachineSample
 from harness.records.trial import Verdict
 from tests.builders import grid, logged, observation, samples, trial_data
 
@@ -265,3 +265,33 @@ def test_three_packets_beyond_an_allowance_limit_nothing_and_many_do() -> None:
     judged = limit(replace(observation(), network=many))
     assert judged.limit == "network"
     assert judged.why.startswith("4 % of balancer's segments exceeded its instance's allowance (bw_in_allowance")
+
+
+def test_e12_a_server_that_chance_made_dear_is_not_named() -> None:
+    """Service times of great variance: one quarter of the window makes the whole difference."""
+    seen = observation(rate=280, servers=2)
+    heavy = [HostSample(t + 0.5, "server-2", 0.19 if t in (8, 9, 10) else 0.05, None, 90.0) for t in range(18)]
+    even = [HostSample(t + 0.5, "server-1", 0.05, None, 90.0) for t in range(18)]
+    assert of("E12", replace(seen, hosts=[*even, *heavy])) == []
+    always = [replace(h, cpu_cores=0.1) for h in heavy]
+    assert of("E12", replace(seen, hosts=[*even, *always]))[0].cause.startswith("server-2 spent 2.0 times as much")
+
+
+def test_e12_what_a_request_costs_is_by_answers_and_not_by_what_was_given() -> None:
+    """Two servers with long queues: both are busy and were given as much, but one answers a fifth less."""
+    seen = observation(rate=280, servers=2)
+    hosts = [HostSample(t + 0.5, name, 0.2, None, 90.0) for name in ("server-1", "server-2") for t in range(18)]
+    rows = [
+        BalancerSample(t, address, "200", 150 if address == "10.0.0.1:8080" else 120)
+        for t in range(18)
+        for address in seen.expected.values()
+    ]
+    found = costs.of_servers(replace(seen, hosts=hosts, answered=rows))
+    assert found["server-2"] / found["server-1"] == pytest.approx(1.25)
+
+
+def test_e8_timeouts_in_the_drain_stop_nothing() -> None:
+    """After the load's end hardly anything is left to be answered: three timeouts are most of it."""
+    rows = [*samples(140, 1000, seconds=17), *samples(140, 1000, seconds=30, completed=0, failed=0)[17:]]
+    rows[25] = replace(rows[25], failed=3)
+    assert of("E8", observation(samples=rows)) == []
