@@ -116,7 +116,7 @@ def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
     if meaning == "carried":
         return step.reason
     if meaning == "idle":
-        return f"{who} found no more load to serve"
+        return f"{who} found no more load to serve{_median(step, cells)}"
     if meaning == "unmeasurable":
         return f"what {who} brings is not measurable: {step.reason}"
     if meaning == "lowered":
@@ -132,6 +132,23 @@ def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
     if first:
         return f"{who} gave {text.ratio_with_interval(step.ratio)} the throughput, {of_ideal} of ideal"
     return f"{who} gave {text.ratio_with_interval(step.ratio)} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
+
+
+TELLING = 1.2  # times that medians must differ to be told beside a step that served no more
+
+
+def _median(step: Gain, cells: dict[int, CellSummary]) -> str:
+    """What a server does for those who wait where it does nothing for throughput; empty where that is little."""
+    ends = [cells[count] for count in (step.from_servers, step.to_servers) if count in cells]
+    medians = [p50 for cell in ends if not cell.latency_marked and (p50 := cell.latency_ms.get("p50"))]
+    if len(medians) < 2:
+        return ""
+    before, after = medians
+    if max(before, after) < TELLING * min(before, after):
+        return ""
+    how = "fell" if after < before else "rose"
+    shown = [text.milliseconds(before), text.milliseconds(after)]
+    return f", and the median answer time {how} from {shown[0]} to {shown[1]} ms"
 
 
 def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import rules
+from harness.judge import rules, verdict
 from harness.judge.assess import assess
 from harness.judge.observation import Death, Observation, of_trial
 from harness.records.findings import Severity
@@ -92,6 +92,23 @@ def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, sever
     """Sick generators were seen to lose 6–14 % of their users."""
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing) for s in samples(280, 1000)]
     assert found(observation(samples=rows)).get("E5") == severity
+
+
+@pytest.mark.parametrize(("missing", "severity"), [(0.03, None), (0.08, "degrade"), (0.12, "refuse")])
+def test_e5_where_nobody_counts_who_thinks_the_windows_edges_are_no_late_users(
+    missing: float, severity: str | None
+) -> None:
+    """By X·Z a server's stall of a second near them moved h by up to 9 %."""
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing, thinking=None) for s in samples(280, 1000)]
+    assert found(observation(samples=rows)).get("E5") == severity
+
+
+def test_e5_more_users_than_there_are_is_a_fault_of_counting_and_no_late_generator() -> None:
+    rows = [replace(s, in_flight=(s.in_flight or 0.0) + 80) for s in samples(280, 1000)]
+    seen = observation(samples=rows)
+    assert found(seen)["E5"] == "refuse"
+    judged = verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+    assert judged.limit != "generator"
 
 
 def test_e5_requests_that_never_reach_the_balancer_are_found() -> None:

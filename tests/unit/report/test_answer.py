@@ -271,3 +271,16 @@ def test_from_how_many_repeats_a_gain_is_no_indication_is_the_grids_to_say() -> 
 
 def test_one_user_is_one() -> None:
     assert answer.answer(summed({(1, 1): ONE, (2, 1): TWO}))[0].startswith("At 1 user a second server")
+
+
+def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
+    summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"})
+    medians = {1: 900.0, 2: 36.0, 3: 7.0}
+    cells_ = [replace(cell, latency_ms={"p50": medians[cell.servers]}) for cell in summary.cells]
+    (sentence,) = answer.answer(replace(summary, cells=cells_))
+    assert sentence.endswith(
+        "a third server found no more load to serve, and the median answer time fell from 36.0 to 7.0 ms."
+    )
+    rising = [replace(cell, latency_marked="rose by 9 %") for cell in cells_]
+    (sentence,) = answer.answer(replace(summary, cells=rising))
+    assert sentence.endswith("a third server found no more load to serve."), "no steady medians, nothing to tell"
