@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Sequence
 
 from harness.records.trial import Limit, Outcome
-from harness.summarise import effects, sides
+from harness.summarise import effects
 from harness.summarise.cell import CellSummary
-from harness.summarise.effects import Effect
 from harness.summarise.gains import Gain, GainKind, between
 from harness.summarise.summary import Summary
 from harness.words import load_name
+from report import factors
 from report import format as text
 
 MOST_LOADS = 3  # told one by one
@@ -30,7 +30,7 @@ def answer(summary: Summary) -> list[str]:
     if not any(cell.usable for cell in summary.cells):
         return [_without_gains(summary.cells)]
     needs = summary.grid.evidence.statement_repeats
-    others = [_effect(effect, needs) for effect in _told(effects.effects(summary.grid, summary.cells))]
+    others = [factors.sentence(effect, needs) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
     if not loads:
         return others or [_without_gains(summary.cells)]
     ordered = list(loads.values())
@@ -226,39 +226,3 @@ def _in_between(loads: list[list[Gain]]) -> str:
     span = _span(seconds)
     some = "" if len(seconds) == len(loads) else f" at {len(seconds)} of them"
     return f"{where} {_who(loads[0][0])} gave {span}{some}; the tables hold every step."
-
-
-def _told(found: Sequence[Effect]) -> list[Effect]:
-    """Of each factor's levels the comparison in the largest topology at the largest load: chosen beforehand."""
-    best: dict[tuple[str, str], Effect] = {}
-    for effect in found:
-        key = (effect.factor, str(effect.level))
-        size = (int(effect.rest["servers"]), int(effect.rest["vusers"]))
-        if key not in best or size > (int(best[key].rest["servers"]), int(best[key].rest["vusers"])):
-            best[key] = effect
-    return list(best.values())
-
-
-def _effect(effect: Effect, needs: int) -> str:
-    """What a level did, beside the factor's first one; builds of the service are named as what they are."""
-    where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
-    with_ = text.count(int(effect.rest["servers"]), "server")
-    is_image = effect.factor == effects.IMAGE
-    name = "image" if is_image else effect.factor
-    what = f"{name} {effect.level} instead of {effect.base}"
-    shown = text.ratio_with_interval(effect.ratio)
-    note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < needs else ""
-    if effect.ratio is None:
-        return f"{where} what {what} does with {with_} could not be judged: {effect.why}."
-    if effect.why:
-        return f"{where} {what} cannot show what it does with {with_} ({shown}): {effect.why}."
-    if effect.word == sides.NOT_MEASURABLE:
-        side = f"{name} {effect.base if effect.bound == 'at most' else effect.level}"
-        held = "users ask for no more" if effect.held in (None, Limit.USERS) else f"the {effect.held} was the limit"
-        return f"{where} {what} cannot show what it does with {with_} ({shown}): with {side} {held}."
-    if effect.word == "not told apart from 1":
-        return f"{where} {what} made no difference that could be told with {with_} ({shown}){note}."
-    least = f"{effect.bound} " if effect.bound else ""
-    if is_image:
-        return f"{where} {with_} of image {effect.level} served {least}{shown} the throughput of {effect.base}{note}."
-    return f"{where} {what} gave {with_} {least}{shown} the throughput{note}."
