@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -98,7 +97,7 @@ def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord
             latencies[planned.path], failures[planned.path] = data.latencies, data.failures
             _count_trial(count, scenario, data.record, froze=bool(met.freezes))
     summary = summarise_records(grid, records, lambda where: latencies[where], lambda where: failures[where])
-    _count_study(count, scenario, summary, records)
+    _count_study(count, scenario, summary)
     return summary, records, count
 
 
@@ -162,7 +161,7 @@ def _users_rate(scenario: Scenario, record: TrialRecord) -> float:
     return users_bound(int(record.cell["vusers"]), setup.service_s + setup.path_s, setup.think_s)
 
 
-def _count_study(count: Tally, scenario: Scenario, summary: Summary, records: Mapping[str, TrialRecord]) -> None:
+def _count_study(count: Tally, scenario: Scenario, summary: Summary) -> None:
     for step, (gain, truth) in enumerate(zip(_steps(scenario, summary), scenario.truth or (), strict=True)):
         ratio = gain.ratio
         if gain.kind != GainKind.GAIN or ratio is None or ratio.low is None or ratio.high is None:
@@ -184,11 +183,5 @@ def _count_study(count: Tally, scenario: Scenario, summary: Summary, records: Ma
     count.named["trend"] += any("place" in cause for cause in findings)
     count.named["outlier"] += any("block" in cause and "place" not in cause for cause in findings)
     false = "" if scenario.second_slower else ", falsely"
-    count.named[f"slow server{false}"] += _slow_named(summary, records)
+    count.named[f"slow server{false}"] += any(f.kind == Kind.SLOW_SERVER for f in summary.findings)
     count.named["E10"] += any(cell.cause.startswith("not steady") for cell in summary.cells)
-
-
-def _slow_named(summary: Summary, records: Mapping[str, TrialRecord]) -> bool:
-    """Whether a slow server is named: by a trial, or by what is said of the study."""
-    said = [*summary.findings, *(finding for record in records.values() for finding in record.findings)]
-    return any(finding.kind == Kind.SLOW_SERVER for finding in said)
