@@ -50,8 +50,8 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E12",
             Severity.NOTE,
-            f"{slow.server} spent {slow.times:.1f} times as much of its {spent} on a request as the cheapest server in this "
-            "trial: "
+            f"{slow.server} spent {slow.times:.1f} times as much of its {spent} on a request as the cheapest server in "
+            "this trial: "
             + (
                 "round robin gives every server the share of the slowest"
                 if seen.balancing.even
