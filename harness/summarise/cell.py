@@ -144,10 +144,13 @@ def _next_limit(limit: Limit, of_bound: float | None, limits: Thresholds) -> str
 
 
 def _collapsed(record: TrialRecord) -> bool:
-    """Whether the topology gave out under its load: a server died, or so much failed that the load was stopped."""
-    return record.outcome == Outcome.SERVER_DOWN or (
-        record.outcome == Outcome.REFUSED and any(f.kind == Kind.COLLAPSE for f in record.findings)
-    )
+    """Whether the servers gave out under their load: one died, or so much failed that the load was stopped.
+
+    Requests that failed on the way to them are none of their doing.
+    """
+    theirs = record.limit not in (Limit.GENERATOR, Limit.BALANCER, Limit.NETWORK)
+    stopped = record.outcome == Outcome.REFUSED and any(f.kind == Kind.COLLAPSE for f in record.findings)
+    return record.outcome == Outcome.SERVER_DOWN or (stopped and theirs)
 
 
 def _gave_out(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:

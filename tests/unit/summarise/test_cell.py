@@ -15,7 +15,7 @@ from harness.summarise.cell import CellSummary, summarise
 from harness.summarise.gains import GainKind, between
 from harness.summarise.summary import Summary
 from report import answer, findings
-from tests.builders import changed, grid, record, study_record
+from tests.builders import changed, grid, judged, record, study_record
 
 LIMITS = Thresholds()
 COLLAPSE = {
@@ -62,6 +62,13 @@ def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
     mostly_fine = cell([*(record(1, 2000, k, 150.0) for k in (1, 2, 3)), collapsed(1, 4, 0.6), collapsed(1, 5, 0.6)])
     assert mostly_fine.usable == 3
     assert between(mostly_fine, two(), LIMITS).kind == GainKind.GAIN
+
+
+def test_requests_that_failed_at_the_balancer_are_not_told_of_the_servers() -> None:
+    one = cell([judged(collapsed(1, k, 0.82), "balancer") for k in range(1, 6)])
+    gain = between(one, two(), LIMITS)
+    assert (gain.kind, one.failed) == (GainKind.NONE, None)
+    assert gain.reason.startswith("1 server: refused (more than 50 % of the requests failed")
 
 
 def trials_with(**figures: Any) -> list[TrialRecord]:
