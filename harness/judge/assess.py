@@ -24,6 +24,8 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
         "completed": sum(s.completed for s in data.samples),
         "failed": sum(s.failed for s in data.samples),
     }
+    needed = limits.percentile_p99_samples
+    latency_ms, waits_ms = seconds.latencies_and_waits_ms([data.latencies], [data.failures], needed)
     judged = verdict.of_trial(seen, findings, limits)
     return data.record.model_copy(
         update={
@@ -33,10 +35,8 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "tps_mean": None if rate is None else round(rate, 4),
             "tps_peak": None if peak is None else round(peak, 4),
             "error_rate": seconds.error_rate(rows),
-            "latency_ms": seconds.percentiles_ms(seconds.merged([data.latencies]), limits.percentile_p99_samples),
-            "waits_ms": seconds.percentiles_ms(
-                seconds.merged([data.latencies, data.failures]), limits.percentile_p99_samples
-            ),
+            "latency_ms": latency_ms,
+            "waits_ms": waits_ms,
             "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
             "figures": Figures(
                 little_gap=figures.little_gap(seen) if rows else None,

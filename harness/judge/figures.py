@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from harness.judge import seconds
 from harness.judge.observation import Observation
+from harness.records.series import Sample
 
 
 def little_gap(seen: Observation) -> float | None:
@@ -39,17 +41,17 @@ def in_flight(seen: Observation) -> float | None:
 
 def drift(seen: Observation) -> float | None:
     """Ln of the window's second half against its first (rule E10); None where one has no success."""
-    rows = seen.window
-    half = len(rows) // 2
-    first, second = seconds.mean_rate(rows[:half]), seconds.mean_rate(rows[len(rows) - half :])
-    return math.log(second / first) if first and second else None
+    return _change(seen.window, seconds.mean_rate)
 
 
 def latency_drift(seen: Observation) -> float | None:
     """Ln of the mean latency of the window's second half against its first's; None where one has none."""
-    rows = seen.window
+    return _change(seen.window, seconds.mean_latency_s)
+
+
+def _change(rows: Sequence[Sample], mean: Callable[[Sequence[Sample]], float | None]) -> float | None:
     half = len(rows) // 2
-    first, second = (seconds.mean_latency_s(part) for part in (rows[:half], rows[len(rows) - half :]))
+    first, second = mean(rows[:half]), mean(rows[len(rows) - half :])
     return math.log(second / first) if first and second else None
 
 

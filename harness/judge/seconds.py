@@ -84,6 +84,20 @@ def percentiles_ms(histogram: Histogram, p99_needs: int) -> dict[str, float | No
     return {f"p{q}": round(found[q], 3) if count >= needs else None for q, needs in needed.items()}
 
 
+def latencies_and_waits_ms(
+    latencies: Iterable[str], failures: Iterable[str], p99_needs: int
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """Percentiles of encoded histograms of successes, and with those of what failed added to them."""
+    total = merged(latencies)
+    served = percentiles_ms(total, p99_needs)
+    failed = [encoded for encoded in failures if encoded]
+    if not failed:
+        return served, dict(served)
+    for encoded in failed:
+        total.add(encoded)
+    return served, percentiles_ms(total, p99_needs)
+
+
 def fastest_s(encoded: str) -> float | None:
     """The lowest percentile of an encoded histogram, in seconds; None of an empty one."""
     lowest = merged([encoded]).values_us([1])

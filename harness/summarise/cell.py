@@ -90,13 +90,14 @@ def summarise(
         why = next((r.verdict.why for r in records if r.verdict and r.outcome == outcome), "") or cause
     lost, lost_next_step = _worst([r for r in records if not r.usable]) if usable else ("", "")
     rising = steady.latency_drift(usable)
+    latency_ms, waits_ms = seconds.latencies_and_waits_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
         usable=len(usable),
         tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
         tps_peak=max((r.tps_peak for r in usable if r.tps_peak), default=None),
-        latency_ms=seconds.percentiles_ms(seconds.merged(histograms), limits.percentile_p99_samples),
+        latency_ms=latency_ms,
         error_rate=_mean([r.error_rate for r in usable if r.error_rate is not None]),
         outcome=outcome,
         cause=cause,
@@ -110,7 +111,7 @@ def summarise(
         drift=change,
         lost_cause=lost,
         lost_next_step=lost_next_step,
-        waits_ms=seconds.percentiles_ms(seconds.merged([*histograms, *failures]), limits.percentile_p99_samples),
+        waits_ms=waits_ms,
         latency_marked=steady.marked(rising, limits),
         slower=slower,
         failed=_failed(records) if gave_out and outcome == Outcome.REFUSED else None,

@@ -96,24 +96,30 @@ def moderated_gain(smaller: Sequence[float], larger: Sequence[float], rest: floa
     return _around(float(ratios.mean()), variance, k, freedom)
 
 
-POWER = 0.8
+POWER = 0.8  # share of studies, or of comparisons, that would find the change that is told
+
+
+def mostly_found(error: float, freedom: float, statements: int = 1) -> float:
+    """The change, as a share, that a t test tells from none in 80 % of the cases with this standard error of its log.
+
+    The shift at which a noncentral t passes the two-sided quantile that `statements` hold together with: Cohen,
+    "Statistical Power Analysis for the Behavioral Sciences" (1988), chapter 2.
+    """
+    from scipy import special  # here, because loading it takes a second that a start should not
+
+    shift = float(special.nctdtrinc(freedom, 1 - POWER, t_quantile(freedom, statements)))
+    return math.expm1(shift * error)
 
 
 def found_mostly(ratio: Interval) -> float | None:
     """The smallest gain, as a share, that 80 % of studies like this one would tell from none (rule E20).
 
-    Studies whose log ratios spread as this pair's do, with as many blocks: the shift δ for which a two-sided t test
-    at 5 % rejects in 80 %, by the noncentral t: Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988),
-    chapter 2. None without an interval.
+    Studies whose log ratios spread as this pair's do, with as many blocks; None without an interval.
     """
     if ratio.low is None or ratio.high is None or ratio.freedom is None:
         return None
-    from scipy import special
-
-    quantile = t_quantile(ratio.freedom)
-    error = math.log(ratio.high / ratio.low) / 2 / quantile  # s / √k
-    shift = float(special.nctdtrinc(ratio.freedom, 1 - POWER, quantile))
-    return math.expm1(shift * error)
+    error = math.log(ratio.high / ratio.low) / 2 / t_quantile(ratio.freedom)  # s / √k
+    return mostly_found(error, ratio.freedom)
 
 
 def _around(mean: float, variance: float, k: int, freedom: float) -> Interval:
