@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 
-OWN_FACTORS = ("servers", "vusers")
+OWN_FACTORS = ("servers", "vusers", "lose")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class Cell:
     def servers(self) -> int:
         """How many servers take part."""
         return int(self.by_name["servers"])
+
+    @property
+    def lose(self) -> int:
+        """How many of them, the last ones, are stopped in the middle of each trial."""
+        return int(self.by_name.get("lose", 0))
 
     @property
     def vusers(self) -> int:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import BadInput
 from harness.grid.amount import MOST_USERS
 from harness.grid.cell import OWN_FACTORS, Cell, expand
-from harness.grid.schema import MOST_CELLS, Grid, check_count
+from harness.grid import losing
+from harness.grid.schema import MOST_CELLS, MOST_SERVERS, Grid, check_count
 from harness.grid.types import Level
 from harness.grid.yamlfile import Document, Path_, load
 
@@ -52,6 +53,7 @@ def load_grid(
     if len(expand(grid)) > MOST_CELLS:
         raise _bad(path, [(document.line(("factors",)), f"the grid has more than {MOST_CELLS} cells")])
     check.folders()
+    problems += [(document.line(where), text) for where, text in losing.problems(grid)]
     if problems:
         raise _bad(path, problems)
     return grid, document
@@ -152,7 +154,7 @@ class _Checker:
             self.note(where, f"exclude: {name} has no level {level!r}; its levels are {levels}")
         elif section == "include" and name in OWN_FACTORS:
             try:
-                check_count(name, level, MOST_USERS if name == "vusers" else 1000)
+                check_count(name, level, MOST_USERS if name == "vusers" else MOST_SERVERS, least=name != "lose")
             except ValueError as error:
                 self.note(where, f"include: {error}")
 

@@ -22,6 +22,7 @@ Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambd
 Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
 LONGEST_TRIAL_S = 3600.0
 MOST_CELLS = 10_000
+MOST_SERVERS = 1000
 
 
 class Load(Part):
@@ -31,6 +32,7 @@ class Load(Part):
     ramp_up: Duration = 5.0
     duration: Duration
     timeout: Duration = 10.0
+    lose_at: Share = Field(default=0.5, description="of the steady window: when a cell's `lose` servers are stopped")
     keep_alive: bool = Field(default=True, strict=True, description="users keep their connections between requests")
 
     @model_validator(mode="after")
@@ -44,12 +46,19 @@ class Load(Part):
                 f"duration {self.duration:g}s leaves less than 5s of steady window after ramp_up "
                 f"{self.ramp_up:g}s and one think_time {self.think_time:g}s; make it longer"
             )
+        if not 0.1 <= self.lose_at <= 0.9:
+            raise ValueError(f"lose_at is {self.lose_at:.0%}; from 10% to 90% of the steady window")
         return self
 
     @property
     def window_from_s(self) -> float:
         """Start of the steady window: ramp-up and one think time (rule E10)."""
         return self.ramp_up + self.think_time
+
+    @property
+    def lose_at_s(self) -> float:
+        """Second of the load at which servers are stopped, where a cell asks for that (rule E24)."""
+        return self.window_from_s + self.lose_at * (self.duration - self.window_from_s)
 
 
 class Request(Part):
@@ -212,15 +221,17 @@ class Grid(Part):
         for name, levels in factors.items():
             if len({(type(level), level) for level in levels}) < len(levels):
                 raise ValueError(f"factor {name!r} names a level twice; every level once")
-        for name, most in (("servers", 1000), ("vusers", MOST_USERS)):
+        for name, most in (("servers", MOST_SERVERS), ("vusers", MOST_USERS)):
             for level in factors[name]:
                 check_count(name, level, most)
+        for level in factors.get("lose", ()):
+            check_count("lose", level, MOST_SERVERS, least=0)
         # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
         rest = sorted(factors.keys() - {"servers", "vusers"})
         return {name: factors[name] for name in ("servers", "vusers", *rest)}
 
 
-def check_count(name: str, level: Level, most: int) -> None:
-    """Raise ValueError unless `level` is a whole number from 1 to `most`."""
-    if isinstance(level, bool) or not isinstance(level, int) or not 1 <= level <= most:
-        raise ValueError(f"{name} has the level {level!r}; whole numbers from 1 to {most} are allowed")
+def check_count(name: str, level: Level, most: int, least: int = 1) -> None:
+    """Raise ValueError unless `level` is a whole number from `least` to `most`."""
+    if isinstance(level, bool) or not isinstance(level, int) or not least <= level <= most:
+        raise ValueError(f"{name} has the level {level!r}; whole numbers from {least} to {most} are allowed")

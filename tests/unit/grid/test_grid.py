@@ -93,3 +93,19 @@ def test_a_stored_grid_names_its_cells_as_the_written_one_did() -> None:
     again = Grid.model_validate(stored)
     assert [cell.slug for cell in expand(again)] == [cell.slug for cell in expand(written)]
     assert expand(written)[0].slug == "servers-1_vusers-100_ml_server_image-a_nginx_lb_method-round_robin"
+
+
+def test_cells_that_lose_servers_have_a_place_of_their_own_and_ask_no_role_for_it() -> None:
+    factors = {"servers": [2, 3], "vusers": [100], "lose": [0, 1], "nginx_lb_max_fails": [0, 1]}
+    cells = expand(grid(factors=factors, exclude=[{"servers": 2, "lose": 1}]))
+    assert [(cell.servers, cell.lose) for cell in cells] == [(2, 0)] * 2 + [(3, 0)] * 2 + [(3, 1)] * 2
+    assert cells[-1].slug == "servers-3_vusers-100_lose-1_nginx_lb_max_fails-1"
+    assert cells[-1].variables == {"nginx_lb_max_fails": 1}
+    assert expand(grid())[0].lose == 0
+
+
+def test_servers_are_lost_at_a_share_of_the_steady_window_in_slow_motion_too() -> None:
+    load = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "13s", "lose_at": "40%"}).load
+    assert load.lose_at_s == pytest.approx(3 + 0.4 * 10)
+    assert grid(load=load.model_dump(mode="json")).slowed(2).load.lose_at_s == pytest.approx(14)
+    assert grid().load.lose_at_s == pytest.approx(7.5)

@@ -1,0 +1,37 @@
+"""Whether cells that lose servers can: who would be left, and whether there is time to see it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.grid.cell import expand
+from harness.grid.schema import Grid
+
+LEAST_BEFORE_S, LEAST_AFTER_S = 3.0, 5.0  # of the steady window, to tell what was before a loss and what is after it
+
+
+def problems(grid: Grid) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(place in the grid, what is wrong with it, in words) of everything about factor `lose` that cannot be."""
+    losing = [cell for cell in expand(grid) if cell.lose]
+    if not losing:
+        return
+    empty = list(dict.fromkeys((cell.servers, cell.lose) for cell in losing if cell.lose >= cell.servers))
+    if empty:
+        told = ", ".join(f"{{servers: {servers}, lose: {lose}}}" for servers, lose in empty)
+        yield (
+            ("factors", "lose"),
+            f"factors: lose must be smaller than servers, or nobody is left; leave such cells out with exclude: [{told}]",
+        )
+    if grid.search is not None:
+        yield (
+            ("factors", "lose"),
+            "factors: lose cannot be varied while vusers is a search; name the users, as in vusers: [1000]",
+        )
+    load = grid.load
+    before_s, after_s = load.lose_at_s - load.window_from_s, load.duration - load.lose_at_s
+    if before_s < LEAST_BEFORE_S or after_s < LEAST_AFTER_S:
+        yield (
+            ("load",),
+            f"load: lose_at {load.lose_at:.0%} leaves {before_s:g}s of the steady window before a server is stopped and "
+            f"{after_s:g}s after it; at least {LEAST_BEFORE_S:g}s and {LEAST_AFTER_S:g}s are needed: make duration longer",
+        )
