@@ -18,10 +18,8 @@ def problems(grid: Grid) -> Iterator[tuple[tuple[str, ...], str]]:
     empty = list(dict.fromkeys((cell.servers, cell.lose) for cell in losing if cell.lose >= cell.servers))
     if empty:
         told = ", ".join(f"{{servers: {servers}, lose: {lose}}}" for servers, lose in empty)
-        yield (
-            ("factors", "lose"),
-            f"factors: lose must be smaller than servers, or nobody is left; leave such cells out with exclude: [{told}]",
-        )
+        mend = f"leave such cells out with exclude: [{told}]"
+        yield ("factors", "lose"), f"factors: lose must be smaller than servers, or nobody is left; {mend}"
     if grid.search is not None:
         yield (
             ("factors", "lose"),
@@ -30,8 +28,6 @@ def problems(grid: Grid) -> Iterator[tuple[tuple[str, ...], str]]:
     load = grid.load
     before_s, after_s = load.lose_at_s - load.window_from_s, load.duration - load.lose_at_s
     if before_s < LEAST_BEFORE_S or after_s < LEAST_AFTER_S:
-        yield (
-            ("load",),
-            f"load: lose_at {load.lose_at:.0%} leaves {before_s:g}s of the steady window before a server is stopped and "
-            f"{after_s:g}s after it; at least {LEAST_BEFORE_S:g}s and {LEAST_AFTER_S:g}s are needed: make duration longer",
-        )
+        told = f"{before_s:g}s of the steady window before a server is stopped and {after_s:g}s after it"
+        needed = f"at least {LEAST_BEFORE_S:g}s and {LEAST_AFTER_S:g}s are needed: make duration longer"
+        yield ("load",), f"load: lose_at {load.lose_at:.0%} leaves {told}; {needed}"

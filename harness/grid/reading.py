@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
+from harness.grid import losing
 from harness.grid.amount import MOST_USERS
 from harness.grid.cell import OWN_FACTORS, Cell, expand
-from harness.grid import losing
 from harness.grid.schema import MOST_CELLS, MOST_SERVERS, Grid, check_count
 from harness.grid.types import Level
 from harness.grid.yamlfile import Document, Path_, load

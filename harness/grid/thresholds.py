@@ -56,6 +56,9 @@ class Thresholds(BaseModel):
     resting_margin: Ratio = Field(
         1.1, description="E16: capacity against the most that users can ask for, from here on a server more is idle"
     )
+    lost_late: Duration = Field(2.0, description="E24: a server may be stopped so much beside the planned second")
+    lost_back: Share = Field(0.90, description="E24: of the throughput expected after a loss, from here on it is back")
+    lost_latency: Ratio = Field(1.25, description="E24: mean latency against that before a loss, up to here it is back")
     drift: Share = Field(0.05, description="E10: change between the halves of the window, over a cell's trials")
     latency_drift: Share = Field(
         0.05, description="E10: the same of the mean latency, from here on latencies are marked"

@@ -6,7 +6,7 @@ The study judges a trial with this before it is written, and `study.py check` ag
 from __future__ import annotations
 
 from harness.grid.schema import Grid
-from harness.judge import costs, figures, moments, observation, rules, seconds, verdict
+from harness.judge import costs, figures, losses, moments, observation, rules, seconds, verdict
 from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window
 
 
@@ -54,6 +54,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
                 moments=moments.of_trial(seen),
                 of_ceiling=rate / seen.ceiling if rate is not None and seen.ceiling else None,
             ),
+            "lost": losses.of_trial(seen, limits),
             "findings": tuple(findings),
             "verdict": judged,
         }

@@ -20,7 +20,7 @@ def of_servers(seen: Observation) -> dict[str, float]:
     """
     if seen.slots:
         return {name: said.busy / said.answers for name, said in seen.slots.items() if said.answers}
-    return _by_cpu(seen, seen.window_from_s, seen.window_to_s)
+    return _by_cpu(seen, seen.window_from_s, seen.calm_to_s)
 
 
 def _by_cpu(seen: Observation, from_s: float, to_s: float) -> dict[str, float]:
@@ -72,7 +72,7 @@ T_OF_PARTS = 3.182  # two-sided 95 % quantile of Student's t for PARTS − 1 deg
 
 
 def _surely(seen: Observation, dear: str, cheap: str) -> bool:
-    length_s = (seen.window_to_s - seen.window_from_s) / PARTS
+    length_s = (seen.calm_to_s - seen.window_from_s) / PARTS
     logs = []
     for part in range(PARTS):
         costs = _by_cpu(

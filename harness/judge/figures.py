@@ -40,13 +40,16 @@ def in_flight(seen: Observation) -> float | None:
 
 
 def drift(seen: Observation) -> float | None:
-    """Ln of the window's second half against its first (rule E10); None where one has no success."""
-    return _change(seen.window, seconds.mean_rate)
+    """Ln of the window's second half against its first (rule E10); None where one has no success.
+
+    It is not told of a trial in which servers were stopped on purpose: that is what changed there.
+    """
+    return None if seen.stopped else _change(seen.window, seconds.mean_rate)
 
 
 def latency_drift(seen: Observation) -> float | None:
-    """Ln of the mean latency of the window's second half against its first's; None where one has none."""
-    return _change(seen.window, seconds.mean_latency_s)
+    """Ln of the mean latency of the window's second half against its first's; None as `drift`."""
+    return None if seen.stopped else _change(seen.window, seconds.mean_latency_s)
 
 
 def _change(rows: Sequence[Sample], mean: Callable[[Sequence[Sample]], float | None]) -> float | None:
@@ -82,9 +85,17 @@ def warm_s(seen: Observation) -> float | None:
 
 
 def cores_used(seen: Observation, host: str) -> float | None:
-    """Mean cores that a host's container used in the window; None when none was read."""
+    """Mean cores that a host's container used in the window; None when none was read.
+
+    One that was stopped on purpose used none from then on.
+    """
     rows = [h.cpu_cores for h in seen.hosts if h.host == host and in_window(seen, h.t_s)]
-    return sum(rows) / len(rows) if rows else None
+    if not rows:
+        return None
+    lived = 1.0
+    if host in seen.stopped:
+        lived = (seen.calm_to_s - seen.window_from_s) / (seen.window_to_s - seen.window_from_s)
+    return sum(rows) / len(rows) * lived
 
 
 def cpu_ms_per_request(seen: Observation) -> dict[str, float | None]:
@@ -166,8 +177,11 @@ def generator_lag_s(seen: Observation) -> float | None:
 
 
 def shares(seen: Observation) -> dict[str, float]:
-    """Server → its share of the answers of the cell's servers, by the balancer's log; empty without any."""
-    upstreams = seen.balancer.upstreams
+    """Server → its share of the answers of the cell's servers, by the balancer's log; empty without any.
+
+    Where servers were stopped on purpose, of the answers before that.
+    """
+    upstreams = seen.answers_in(0.0, seen.calm_to_s) if seen.stopped else seen.balancer.upstreams
     counts = {name: sum(upstreams.get(address, {}).values()) for name, address in seen.expected.items()}
     total = sum(counts.values())
     return {name: count / total for name, count in counts.items()} if total else {}

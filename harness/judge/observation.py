@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from harness.grid.schema import Grid
 from harness.judge import seconds as stats
 from harness.judge.balancing import Balancing
+from harness.records.lost import Loss
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 from harness.records.trial import BalancerCounters, HostStates, Slots, TrialData
 
@@ -58,11 +59,34 @@ class Observation:
     cpu_models: Mapping[str, str] = field(default_factory=dict)
     slots: Mapping[str, Slots] = field(default_factory=dict)  # of paced servers
     answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
+    loss: Loss | None = None  # of servers that the cell asks to lose
 
     @property
     def window(self) -> list[Sample]:
         """Samples of the steady window."""
         return stats.window(self.samples, self.window_from_s, self.window_to_s)
+
+    @property
+    def stopped(self) -> Mapping[str, float]:
+        """Server → second at which it was stopped on purpose (rule E24)."""
+        return self.loss.stopped_s if self.loss else {}
+
+    @property
+    def calm_to_s(self) -> float:
+        """Up to where the window is undisturbed: its end, or when servers were stopped on purpose."""
+        return max(self.window_from_s, min([self.window_to_s, *self.stopped.values()]))
+
+    def answers_in(self, from_s: float, to_s: float) -> dict[str, dict[str, int]]:
+        """Address → status → requests that were over in a span, by the balancer's log second by second.
+
+        Its seconds are whole ones by its own clock, so a row is of what ended within two seconds from `t_s` on.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for row in self.answered:
+            if from_s <= row.t_s and row.t_s + 2 <= to_s:
+                by = found.setdefault(row.server, {})
+                by[row.status] = by.get(row.status, 0) + row.requests
+        return found
 
     def succeeded(self, statuses: Mapping[str, int]) -> int:
         """Requests that had a status which the grid expects, of status → requests."""
@@ -102,7 +126,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer=counters.balancer,
         served=counters.servers,
         expected=facts.expected,
-        died=deaths(facts.expected, states)
+        died=unplanned(deaths(facts.expected, states), facts.loss, states)
         | {name: Death(words, ended=False) for name, words in facts.unhealthy.items()},
         timeout_s=grid.load.timeout,
         expect_status=grid.request.expect_status,
@@ -119,6 +143,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         cpu_models=facts.cpu_models,
         slots=facts.slots,
         answered=data.balancer,
+        loss=facts.loss,
     )
 
 
@@ -138,3 +163,9 @@ def deaths(servers: Iterable[str], states: Mapping[str, HostStates]) -> dict[str
         elif new.started_at != old.started_at:
             found[name] = Death("died and was started again")
     return found
+
+
+def unplanned(died: Mapping[str, Death], loss: Loss | None, states: Mapping[str, HostStates]) -> dict[str, Death]:
+    """Those of the deaths that nobody asked for: a server that was stopped on purpose may not run again by itself."""
+    stopped = loss.stopped_s if loss else {}
+    return {name: death for name, death in died.items() if name not in stopped or states[name].after.running}

@@ -32,7 +32,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     near = ""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
         near = next_limit(of_bound)
-    for judge in (_died, _generator, _users, _balancer, _network, _server):
+    for judge in (_died, _generator, _lost, _users, _balancer, _network, _server):
         reason = judge(seen, findings, figures, limits)
         if reason is not None:
             return _verdict(reason, near, figures)
@@ -119,6 +119,14 @@ def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged
         if f.rule in ("E5", "E6", "E7") and f.severity == Severity.REFUSE and (f.figure is None or f.figure > 0)
     ]
     return Reason(Limit.GENERATOR, f"the generator did not keep up: {sick[0].cause}") if sick else None
+
+
+def _lost(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Reason | None:
+    """What limited a window in the middle of which servers were stopped is not one thing."""
+    if not seen.stopped:
+        return None
+    gone = " and ".join(sorted(seen.stopped))
+    return Reason(Limit.UNKNOWN, f"{gone} was stopped in the middle of it, so no one thing limited all of it")
 
 
 def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:

@@ -25,7 +25,9 @@ def settle(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s:
     every cell; nor where every cell would, as then nothing is left that the time could go to.
     """
     limits, cells = grid.evidence, expand(grid)
-    other_factors = len({tuple(sorted(cell.variables.items())) for cell in cells}) > 1
+    other_factors = len({tuple(sorted(cell.variables.items())) for cell in cells}) > 1 or any(
+        cell.lose for cell in cells
+    )
     every_cell = grid.objectives.p95 is not None or grid.objectives.error_rate is not None
     if not limits.resting or not capacity_per_s or grid.search is not None or other_factors or every_cell:
         return None

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from harness.grid.types import Levels
 from harness.records.findings import Finding
+from harness.records.lost import Loss, Lost
 from harness.records.part import Counts, Maybe, Part, read_part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
@@ -156,6 +157,7 @@ class Facts(Part):
     logged: dict[str, Counts] = Field(default_factory=dict)  # server → event in its log → count
     cpu_models: dict[str, str] = Field(default_factory=dict)
     slots: dict[str, Slots] = Field(default_factory=dict)
+    loss: Maybe[Loss] = None  # of servers that the cell asks to lose
 
 
 class TrialRecord(Part):
@@ -180,6 +182,7 @@ class TrialRecord(Part):
     overhead_s: float | None = None
     counters: Maybe[Counters] = None
     figures: Maybe[Figures] = None
+    lost: Maybe[Lost] = None  # what servers that were stopped on purpose cost
     findings: tuple[Finding, ...] = ()
     verdict: Maybe[Verdict] = None
     hosts: dict[str, HostStates] = Field(default_factory=dict)

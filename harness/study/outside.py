@@ -12,6 +12,7 @@ from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
 from harness.grid.schema import Grid
 from harness.observe.watch import Watcher
+from harness.study.losing import Losing
 from harness.traffic import registry
 from harness.traffic.engine import Engine
 
@@ -31,6 +32,7 @@ class Outside:
     reach: Callable[[Inventory], Reach] = Reach
     engine: Callable[[Grid, Inventory, Reach], Engine] = registry.connect
     watch: Callable[..., Watcher] = Watcher
+    lose: Callable[..., Losing] = Losing
     sleep: Callable[[float], None] = time.sleep
     draw_seed: Callable[[], int] = draw_seed
 

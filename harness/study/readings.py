@@ -32,13 +32,14 @@ def read(
     trial: str,
     watched: Watcher,
     began_at: float,
-    successes: int,
+    successes: int | None,
     bounds: tuple[float, float, float],
     on_read: Callable[[bool], None],
 ) -> Readings:
     """Ask everybody about a load that is over.
 
-    It began at `began_at` by the clock here; `bounds` are its begin and its window by the balancer's. `on_read`
+    It began at `began_at` by the clock here; `successes` are what servers should have counted, None where that is not
+    known; `bounds` are its begin and its window by the balancer's. `on_read`
     is told whether all containers run, once hosts may be changed. Raises TrialFailed when a host does not tell.
     """
     probes, log_is_read = bench.probes, threading.Event()
@@ -58,12 +59,14 @@ def read(
         return Readings(states, summary.result(), counts, kernels, events)
 
 
-def served(bench: Bench, servers: list[Host], trial: str, successes: int) -> dict[str, dict[str, int] | None]:
-    """The servers' own counts, read once they are idle."""
-    limit = time.monotonic() + 3.0
+def served(bench: Bench, servers: list[Host], trial: str, successes: int | None) -> dict[str, dict[str, int] | None]:
+    """The servers' own counts, read once they are idle; where nobody knows what to wait for, until they stay the same."""
+    limit, before = time.monotonic() + 3.0, None
     while True:
         counted = {server.name: bench.probes.served(server, trial) for server in servers}
         known = [by for by in counted.values() if by is not None]
-        if not known or sum(sum(by.values()) for by in known) >= successes or time.monotonic() > limit:
+        whole = counted == before if successes is None else sum(sum(by.values()) for by in known) >= successes
+        if not known or whole or time.monotonic() > limit:
             return counted
+        before = counted
         bench.wait(0.05)

@@ -227,10 +227,11 @@ class Study:
         if rest and self._lease:
             self._lease.extend(self._grid.load.duration, remaining_s)
         if needs_repair(data.record):
-            self._repair()
+            self._repair(data.record)
 
-    def _repair(self) -> None:
-        self._tell(Step("repairing what died"))
+    def _repair(self, record: TrialRecord) -> None:
+        lost = record.facts.loss.servers if record.facts and record.facts.loss else []
+        self._tell(Step(f"bringing {' and '.join(lost)} back" if lost else "repairing what died"))
         try:
             self._deployment.repair()
         except DeployFailed as error:

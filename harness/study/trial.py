@@ -26,6 +26,7 @@ from harness.records.trial import (
 )
 from harness.study import readings
 from harness.study.bench import Bench
+from harness.study.losing import Losing
 from harness.traffic.play import load_spec, play, verify
 
 
@@ -43,21 +44,27 @@ def run(
     """
     grid, cell = bench.grid, planned.cell
     servers = bench.inventory.servers[: cell.servers]
+    to_lose = servers[cell.servers - cell.lose :]
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
     before = bench.probes.states()
     spec = load_spec(bench, cell.vusers, trial)
     watchers: list[Watcher] = []
+    losing: list[Losing] = []
 
     def started(at: float) -> None:
         steady = (spec.window_from_s, spec.duration_s)
         watchers.append(bench.outside.watch(bench.probes, before, at, servers, steady))
+        if to_lose:
+            losing.append(bench.outside.lose(bench.reach, to_lose, at + grid.load.lose_at_s))
         on_start(at)
 
     began = datetime.now(UTC)
     try:
         got, result = play(bench, spec, started)
     finally:
+        for loss in losing:
+            loss.end()
         watched = [watcher.stop() for watcher in watchers]
     seen = watched[0]
     window_to_s = observation.window_end_s(spec.duration_s, len(got.samples), got.stopped_s)
@@ -65,9 +72,12 @@ def run(
     # Second 0 is by the generator's clock; the balancer's log has times by its own.
     generator = bench.inventory.generator.name
     ahead_s = seen.offset_s(bench.inventory.balancer.name) - seen.offset_s(generator)
+    begin_at = {host.name: at + seen.offset_s(host.name) - seen.offset_s(generator) for host in to_lose}
+    lost = losing[0].loss(grid.load.lose_at_s, begin_at) if losing else None
     begin = at + ahead_s
     window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
-    successes = sum(sample.completed for sample in got.samples)
+    # The count of a server that is lost is lost with it, so nobody knows which sum to wait for.
+    successes = None if lost and lost.stopped_s else sum(sample.completed for sample in got.samples)
     silent: list[str] = []
 
     def read(all_running: bool) -> None:
@@ -76,7 +86,8 @@ def run(
             silent.extend(s.name for s in servers if not bench.probes.ready(s, grid.service.health))
         on_read(all_running)
 
-    said = readings.read(bench, servers, trial, seen, at, successes, (begin, *window), read)
+    left = [server for server in servers if lost is None or server.name not in lost.stopped_s]
+    said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), read)
     after, summary = said.after, said.summary
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
@@ -102,7 +113,7 @@ def run(
         counters=Counters(
             generator=GeneratorCounters(errors=dict(result.errors), workers=result.workers),
             balancer=BalancerCounters(**summary, events_first_s=first_s),
-            servers=said.served,
+            servers={server.name: said.served.get(server.name) for server in servers},
         ),
         hosts=states,
         facts=Facts(
@@ -121,6 +132,7 @@ def run(
             logged=said.logged,
             cpu_models=bench.cpu_models,
             slots=seen.slots(),
+            loss=lost,
         ),
         sentinel=planned.sentinel,
     )

@@ -14,8 +14,11 @@ from harness.words import percent
 
 
 def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E8: failed requests, and the spans in which hardly anything succeeded."""
-    rate = seconds.error_rate(seen.window)
+    """E8: failed requests, and the spans in which hardly anything succeeded.
+
+    What fails from the second on in which a server is stopped on purpose is what was to be seen, and told apart.
+    """
+    rate = seconds.error_rate(seconds.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
     kinds = ", ".join(
         f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
     )
@@ -33,6 +36,8 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     played = seconds.window(seen.samples, 0.0, seen.window_to_s)
     why = collapse(played, seen.window_from_s, seen.timeout_s, limits)
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
+    if why and seen.stopped:
+        why = f"{why}, from {min(seen.stopped.values()):.0f} s on without {' and '.join(sorted(seen.stopped))}"
     if why:
         yield Finding(
             "E8",
@@ -100,8 +105,14 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, timeout_s: float, li
 
 
 def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E9: events that have a name: in the balancer's log, in the servers' logs, in the kernel's counters."""
+    """E9: events that have a name: in the balancer's log, in the servers' logs, in the kernel's counters.
+
+    Those that the balancer first tells after servers were stopped on purpose only follow from that.
+    """
+    first_s = seen.balancer.events_first_s
     for event, count in seen.balancer.events.items():
+        if seen.stopped and event in OF_SERVERS and first_s.get(event, 0.0) >= min(seen.stopped.values()) - STAMPED_S:
+            continue
         yield Finding("E9", Severity.NOTE, _logged("the balancer", event, count), EVENT_HELP.get(event, ""), count, 0)
     for host, by in seen.logged.items():
         for event, count in by.items():
@@ -138,6 +149,16 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 limits.conntrack,
             )
 
+
+STAMPED_S = 1.0  # the balancer's error log has whole seconds
+# What a balancer tells of a server that is gone.
+OF_SERVERS = (
+    "no live upstreams",
+    "upstream prematurely closed connection",
+    "upstream server temporarily disabled",
+    "upstream timed out",
+    "Connection refused",
+)
 
 EVENT_HELP = {
     "worker_connections are not enough": "raise nginx_lb_worker_connections or use nginx_lb_settings: tuned",

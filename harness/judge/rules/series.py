@@ -37,8 +37,10 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E3 for hosts: without CPU readings nothing can be said of what limited the trial."""
     begin, end = seen.window_from_s, seen.window_to_s
     counts = Counter(h.host for h in seen.hosts if begin <= h.t_s <= end)
-    poorest = min((counts[host] / max(end - begin, 1) for host in seen.caps), default=1.0)
-    silent = [host for host in seen.caps if counts[host] < limits.readings * (end - begin)]
+    # Who was stopped on purpose is read until then; its last second may have no reading.
+    spans = {host: (seen.calm_to_s - 1 if host in seen.stopped else end) - begin for host in seen.caps}
+    poorest = min((counts[host] / max(spans[host], 1) for host in seen.caps), default=1.0)
+    silent = [host for host in seen.caps if counts[host] < limits.readings * spans[host]]
     if silent and not seen.died:
         yield Finding(
             "E3",

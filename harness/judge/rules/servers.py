@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import costs, figures
@@ -34,7 +35,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 Kind.UNEVEN_SHARES,
             )
     retried = seen.balancer.retried
-    if retried:
+    if retried and not seen.stopped:  # a balancer may well try again what it asked a server that was stopped
         yield Finding(
             "E12",
             Severity.DEGRADE,
@@ -81,10 +82,17 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             abs(generator - balancer),
             allowed,
         )
-    counted = [by for by in seen.served.values() if by is not None]
-    if len(counted) < len(seen.served):
+    left = {name: by for name, by in seen.served.items() if name not in seen.stopped}
+    counted = [by for by in left.values() if by is not None]
+    if len(counted) < len(left):
         yield Finding("E13", Severity.NOTE, "the servers keep no count of their own; theirs was not compared", "")
     else:
+        if seen.stopped:
+            balancer = sum(seen.succeeded(seen.balancer.upstreams.get(seen.expected[name], {})) for name in left)
+            gone = ", ".join(sorted(seen.stopped))
+            yield Finding(
+                "E13", Severity.NOTE, f"the own count of {gone} was lost with it; the other servers' were compared", ""
+            )
         servers = sum(seen.succeeded(by) for by in counted)
         given_up = statuses.get("499", 0)
         if not balancer - allowed <= servers <= balancer + given_up + allowed:
@@ -111,15 +119,36 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 
 def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
-    """E14: the servers that answered are exactly those the cell asks for."""
-    answered = {address for address, by in seen.balancer.upstreams.items() if seen.succeeded(by)}
-    expected = set(seen.expected.values())
+    """E14: the servers that answered are exactly those the cell asks for.
+
+    Until some are stopped on purpose all of them, and from then on the rest.
+    """
+    if seen.stopped and seen.answered:
+        left = {name: address for name, address in seen.expected.items() if name not in seen.stopped}
+        gone = max(seen.stopped.values())
+        yield from _answered(seen, seen.answers_in(0.0, seen.calm_to_s), seen.expected)
+        yield from _answered(seen, seen.answers_in(math.ceil(gone), math.inf), left, " after the loss")
+    else:
+        yield from _answered(seen, seen.balancer.upstreams, seen.expected)
+
+
+def _answered(
+    seen: Observation, upstreams: Mapping[str, Mapping[str, int]], servers: Mapping[str, str], when: str = ""
+) -> Iterator[Finding]:
+    answered = {address for address, by in upstreams.items() if seen.succeeded(by)}
+    expected = set(servers.values())
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:
         yield Finding(
-            "E14", Severity.REFUSE, f"servers outside the cell answered: {', '.join(strangers)}", "repeat the trial"
+            "E14",
+            Severity.REFUSE,
+            f"servers outside the cell answered{when}: {', '.join(strangers)}",
+            "repeat the trial",
         )
     if silent and not seen.died:
         yield Finding(
-            "E14", Severity.REFUSE, f"servers of the cell never answered: {', '.join(silent)}", "look at their logs"
+            "E14",
+            Severity.REFUSE,
+            f"servers of the cell never answered{when}: {', '.join(silent)}",
+            "look at their logs",
         )
