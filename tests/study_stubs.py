@@ -13,12 +13,14 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import docker
+import docker.errors
 import httpx
 
 from harness.deploy import lab
@@ -33,6 +35,7 @@ from harness.observe.watch import Watcher
 from harness.records.series import HostSample, MachineSample, Sample
 from harness.study import ceiling, identity
 from harness.study.events import Event
+from harness.study.losing import Losing
 from harness.study.outside import Outside
 from harness.study.runner import Study
 from harness.study.setup import Setting, in_motion
@@ -81,11 +84,17 @@ class Site:
         self.rows: list[Sample] = []
         self.readings: list[HostSample] = []
         self.counted: dict[str, dict[str, Counter[str]]] = {}  # trial → server → status → requests
+        self.log: list[tuple[int, str, str, int]] = []  # of a load: second, address, status, requests
+        self.began_at = 0.0  # Unix time of a load's second 0
+        self.ended_at: dict[str, float] = {}  # container → when it died
+        self.left_out_after_s: int | None = None  # the balancer asks a dead server no more; None: it asks on and on
+        self.holds: set[str] = set()  # servers that their engine cannot stop
         self.outside = Outside(
             playbook=partial(Change, self),
             reach=partial(Wires, self),
             engine=lambda _grid, _inventory, _reach: Users(self),
             watch=partial(Readings, self),
+            lose=partial(Loses, self),
             sleep=lambda _seconds: None,
             draw_seed=lambda: next(self.seeds),
         )
@@ -97,6 +106,7 @@ class Site:
     def die(self, host: str) -> None:
         self.journal.append(f"{host} dies")
         self.dead.add(host)
+        self.ended_at[host] = self.began_at + len(self.rows)
 
     def interrupt(self) -> None:
         self.journal.append("Ctrl-C")
@@ -136,6 +146,9 @@ class Site:
         """Those that the balancer sends requests to."""
         return [host.name for host in self.inventory.servers[: self.behind]]
 
+    def address(self, name: str) -> str:
+        return next(self.inventory.address(host) for host in self.inventory.servers if host.name == name)
+
     def second(self, load: LoadSpec) -> Sample:
         """One second of a load: a closed loop against servers of a known rate."""
         t_s = len(self.rows)
@@ -146,15 +159,19 @@ class Site:
         asked = load.users / load.think_time_s if load.think_time_s else math.inf
         self.capacity_per_s = CAPACITY_PER_S * self.noise(len(servers), repeat_of(load.trial))
         self.capacity_per_s *= self.builds.get(self.runs, ("", 1.0))[1]
+        if self.left_out_after_s is not None:
+            gone = {n for n in self.dead if self.began_at + t_s >= self.ended_at[n] + self.left_out_after_s}
+            servers = [name for name in servers if name not in gone]
         given = self.capacity_per_s * len(servers)
         answered = round(min(asked, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf))
         failed = answered * (len(servers) - len(alive)) // len(servers)
         completed = answered - failed
         counts = self.counted.setdefault(load.trial, {name: Counter() for name in servers})
-        for number, name in enumerate(alive):
-            counts[name]["200"] += completed // len(alive) + (number < completed % len(alive))
-        for name in set(servers) - set(alive):
-            counts[name]["502"] += failed // (len(servers) - len(alive))
+        each = {name: ("200", completed // len(alive) + (n < completed % len(alive))) for n, name in enumerate(alive)}
+        each |= {name: ("502", failed // (len(servers) - len(alive))) for name in servers if name not in alive}
+        for name, (status, number) in each.items():
+            counts[name][status] += number
+            self.log.append((t_s, self.address(name), status, number))
         waiting = load.users - answered * load.think_time_s
         mean_ms = max(1.0, 1000 * waiting / completed) if completed else None
         thinking_s = answered * load.think_time_s
@@ -178,7 +195,7 @@ class Site:
             "events": {},
             "events_at": {},
             "times_ms": {},
-            "seconds": [],
+            "seconds": [[since_s + t_s, server, status, count] for t_s, server, status, count in self.log if count],
             "worker_cpu_s": [1.0],
         }
 
@@ -255,8 +272,9 @@ class Wires(Reach):
     def _balanced(self, _request: httpx.Request) -> httpx.Response:
         servers = self._site.servers()
         name = servers[next(self._site.turn) % len(servers)]
-        address = next(self._site.inventory.address(h) for h in self._site.inventory.servers if h.name == name)
-        return httpx.Response(502 if name in self._site.dead else 200, headers={"X-Study-Server": address})
+        return httpx.Response(
+            502 if name in self._site.dead else 200, headers={"X-Study-Server": self._site.address(name)}
+        )
 
     def _controlled(self, request: httpx.Request) -> httpx.Response:
         _, _, name, what = request.url.path.split("/", 3)
@@ -279,12 +297,21 @@ class Containers:
     def inspect_container(self, name: str) -> dict[str, Any]:
         runs = name not in self._site.dead
         state = {"Running": runs, "StartedAt": f"start {self._site.started[name]}", "OOMKilled": False}
+        ended = datetime.fromtimestamp(self._site.ended_at.get(name, 0.0), UTC).isoformat()
         return {
-            "State": {**state, "ExitCode": 0 if runs else 137},
+            "State": {**state, "ExitCode": 0 if runs else 137, "FinishedAt": ended},
             "HostConfig": {"CpuQuota": 200_000, "CpuPeriod": 100_000},
             "RestartCount": 0,
             "Config": {"Image": self._site.runs if name.startswith("server-") else "an-image"},
         }
+
+    def kill(self, name: str) -> None:
+        if name in self._site.holds:
+            raise docker.errors.APIError("the engine is busy")
+        self._site.die(name)
+
+    def wait(self, name: str, **_more: Any) -> None:
+        assert name in self._site.dead
 
     def logs(self, _name: str, **_more: Any) -> bytes:
         return b""
@@ -326,11 +353,12 @@ class Users:
     def start(self, load: LoadSpec) -> float:
         self._answer()
         self._load, self._over = load, False
-        self._site.rows, self._site.readings = [], []
+        self._site.rows, self._site.readings, self._site.log = [], [], []
+        self._site.began_at = time.time()
         measured = load.trial != ceiling.TRIAL
         self._site.loads += measured
         self._site.journal.append(f"load of {load.users} users" if measured else "ceiling")
-        return time.time()
+        return self._site.began_at
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
         assert self._load is not None
@@ -354,6 +382,24 @@ class Users:
         return EngineResult(
             0.0, self._over, 1, 0, seconds.histogram_of_us(times_us), {"status 502": failed} if failed else {}
         )
+
+
+class Loses(Losing):
+    """Stops servers at a second of the load."""
+
+    def __init__(self, site: Site, reach: Reach, servers: list[Host], at: float) -> None:
+        self._site = site
+        super().__init__(reach, servers, at)
+
+    def begin(self) -> None:
+        second = int(self._at - self._site.began_at)
+        self._site.happens(self._site.loads, second, lambda: [self._lose(server) for server in self._servers])
+
+    def called_off_before(self, _at: float) -> bool:
+        return False
+
+    def end(self) -> None:
+        pass
 
 
 class Readings(Watcher):

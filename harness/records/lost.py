@@ -35,7 +35,8 @@ class Lost(Part):
     `failed` are the requests that failed from it on by the generator, `failed_at_balancer` those by the balancer's
     log. `failing_s`, `back_s` and `latency_back_s` are seconds since the loss: until the last of them failed (`None`
     where none did), and until throughput and mean latency were back (`None` where they never were). Seconds are counted
-    whole, so each is up to one too long. `expected` is the share of the throughput before that may be expected of who is left.
+    whole, so each is up to one too long. `expected` is the share of the throughput before that may be expected of who
+    is left.
     """
 
     servers: list[str]

@@ -31,6 +31,10 @@ class Losing:
         self._ended: dict[str, float] = {}
         self._problems: dict[str, str] = {}
         self._threads = [threading.Thread(target=self._lose, args=(server,), daemon=True) for server in servers]
+        self.begin()
+
+    def begin(self) -> None:
+        """Have it happen when it is time."""
         for thread in self._threads:
             thread.start()
 

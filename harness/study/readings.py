@@ -60,7 +60,7 @@ def read(
 
 
 def served(bench: Bench, servers: list[Host], trial: str, successes: int | None) -> dict[str, dict[str, int] | None]:
-    """The servers' own counts, read once they are idle; where nobody knows what to wait for, until they stay the same."""
+    """The servers' own counts, read once they are idle; where nobody knows what to wait for, once they stay."""
     limit, before = time.monotonic() + 3.0, None
     while True:
         counted = {server.name: bench.probes.served(server, trial) for server in servers}
