@@ -22,7 +22,8 @@ def servers(count: int) -> str:
 
 
 def load_name(others: Mapping[str, Any]) -> str:
-    """A load, as in "2000 users" or "2000 users, nginx_lb_upstream_keepalive 64"."""
+    """A load, as in "2000 users", "2000 users, nginx_lb_upstream_keepalive 64" or "2000 users, 1 server lost"."""
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "load": "{}"}
-    parts = [named.get(name, name + " {}").format(level) for name, level in others.items()]
-    return ", ".join(parts)
+    named["lose"] = "1 server lost" if others.get("lose") == 1 else "{} servers lost"
+    told = {name: level for name, level in others.items() if (name, level) != ("lose", 0)}
+    return ", ".join(named.get(name, name + " {}").format(level) for name, level in told.items())

@@ -11,7 +11,7 @@ from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind, between
 from harness.summarise.summary import Summary
 from harness.words import load_name
-from report import factors
+from report import factors, lost
 from report import format as text
 
 MOST_LOADS = 3  # told one by one
@@ -19,18 +19,19 @@ MOST_STEPS = 3
 
 
 def answer(summary: Summary) -> list[str]:
-    """One sentence for each load, the largest first, then one for each other factor; what is known without any gain.
+    """One sentence for each load, the largest first, then one for each other factor and each loss of servers.
 
-    Of more than three loads the largest and the smallest are told, of more than three steps what they
+    Without any gain it is what else is known. Of more than three loads the largest and the smallest are told, of more than three steps what they
     have in common: the tables hold the rest.
     """
     loads: dict[str, list[Gain]] = {}
-    for gain in in_order(summary.gains):
+    for gain in in_order([gain for gain in summary.gains if gain.kind != GainKind.LOST]):
         loads.setdefault(load_name(gain.others), []).append(gain)
-    if not any(cell.usable for cell in summary.cells):
+    if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.losses):
         return [_without_gains(summary.cells)]
     needs = summary.grid.evidence.statement_repeats
     others = [factors.sentence(effect, needs) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
+    others += lost.sentences(summary.losses, summary.grid.objectives)
     if not loads:
         return others or [_without_gains(summary.cells)]
     ordered = list(loads.values())

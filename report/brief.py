@@ -8,7 +8,7 @@ from harness.summarise import objectives
 from harness.summarise.summary import Summary
 from report import format as text
 from report.model import Report
-from report.parts import cell_name
+from report.parts import anchor, cell_name
 
 
 def markdown(report: Report, summary: Summary) -> str:
@@ -37,12 +37,14 @@ def junit(report: Report, summary: Summary) -> str:
     suite = ElementTree.Element(
         "testsuite", name=report.title, tests=str(len(judged) + len(summary.cells)), failures=str(len(bad) + len(lost))
     )
+    losses = {anchor(one.cell): lost.sentence(one, summary.grid.objectives) for one in summary.losses if one.trials}
     for cell in summary.cells:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell_name(cell))
         if not cell.usable:
             ElementTree.SubElement(case, "failure", message=cell.cause).text = cell.outcome
         else:
-            ElementTree.SubElement(case, "system-out").text = f"{text.rate_interval(cell.tps)} requests per second"
+            told = f"{text.rate_interval(cell.tps)} requests per second"
+            ElementTree.SubElement(case, "system-out").text = losses.get(anchor(cell.cell), told)
     for one in judged:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=one.name)
         if not one.met:

@@ -61,7 +61,7 @@ def headline(
             "to": link(cell.cell),
         }
         for cell in shown
-        if cell.tps is not None
+        if cell.tps is not None and not cell.lose  # whose throughput is no topology's
     ]
     if not rows:
         return None

@@ -155,7 +155,7 @@ def _next_limits(cells: list[CellSummary]) -> list[str]:
         f"At {load_name(cell.others)} servers beyond {cell.servers} could raise throughput by "
         f"{text.percent(1 / cell.of_users_bound - 1)} at most: the next limit is {cell.next_limit}."
         for cell in cells
-        if cell.usable and cell.next_limit and cell.of_users_bound
+        if cell.usable and cell.next_limit and cell.of_users_bound and not cell.lose
     ]
 
 

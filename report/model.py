@@ -13,7 +13,20 @@ from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise import effects
 from harness.summarise.summary import Summary
-from report import answer, article, chart_data, findings, latency, limits, method, place, progress, sections, validity
+from report import (
+    answer,
+    article,
+    chart_data,
+    findings,
+    latency,
+    limits,
+    lost,
+    method,
+    place,
+    progress,
+    sections,
+    validity,
+)
 from report import format as text
 from report.parts import Chart, Table
 
@@ -42,6 +55,7 @@ class Report:
     article: Table | None
     article_why: str
     effects: Table | None
+    losses: Table | None  # what servers that were stopped on purpose cost
     trials: Table
     facts: list[tuple[str, str]]
     thresholds: Table
@@ -87,6 +101,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         article=beside,
         article_why=article.why(beside, grid.instrument_check),
         effects=sections.effect_table(effects.effects(grid, cells)),
+        losses=lost.table(summary.losses, grid.evidence),
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
         thresholds=sections.threshold_table(study.written_grid.evidence),

@@ -393,7 +393,11 @@ class Loses(Losing):
 
     def begin(self) -> None:
         second = int(self._at - self._site.began_at)
-        self._site.happens(self._site.loads, second, lambda: [self._lose(server) for server in self._servers])
+        self._site.happens(self._site.loads, second, self._lose_all)
+
+    def _lose_all(self) -> None:
+        for server in self._servers:
+            self._lose(server)
 
     def called_off_before(self, _at: float) -> bool:
         return False

@@ -49,6 +49,17 @@ GAINS = {
     **dict.fromkeys(("word", "reason"), "string"),
     **dict.fromkeys(("joint_low", "joint_high", "detectable_gain"), "Float64"),
 }
+LOSSES = {  # means over trials, of some with the least and the most
+    **dict.fromkeys(("lost", "trials"), "int64"),
+    **dict.fromkeys(("failed", "failed_least", "failed_most", "failed_at_balancer"), "Float64"),
+    **dict.fromkeys(("failing", "to_the_end"), "int64"),
+    **dict.fromkeys(("failing_s", "failing_least_s", "failing_most_s"), "Float64"),
+    "back": "int64",
+    **dict.fromkeys(("back_s", "back_least_s", "back_most_s"), "Float64"),
+    **dict.fromkeys(("expected", "left", "left_least", "left_most", "still_failing"), "Float64"),
+    "latency_back": "int64",
+    **dict.fromkeys(("latency_back_s", "before_ms", "after_ms", "p95_ms"), "Float64"),
+}
 AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid searches for limits
 
 

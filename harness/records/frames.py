@@ -64,6 +64,16 @@ def cells_csv(rows: Sequence[Row]) -> str:
     return _text(rows, {name: columns.CELLS.get(name, "") for name in (rows[0] if rows else ())})
 
 
+def losses(studies: Studies) -> pd.DataFrame:
+    """One row a cell that loses servers, from losses.csv; raises BadInput where there is none."""
+    return _all(studies, lambda study, factors: _table(study, "losses.csv", {**factors, **columns.LOSSES}))
+
+
+def losses_csv(rows: Sequence[Row]) -> str:
+    """The text of losses.csv; floats have six digits, what is missing is empty."""
+    return _text(rows, {name: columns.LOSSES.get(name, "") for name in (rows[0] if rows else ())})
+
+
 def gains_csv(rows: Sequence[Row], grid: Grid) -> str:
     """The text of gains.csv; floats have six digits, what is missing is empty."""
     return _text(rows, columns.of_gains(grid, dict.fromkeys(grid.factors, "")))

@@ -207,10 +207,13 @@ def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
     """E15, E17, E18: the tables beside the report, figure by figure."""
     from harness.records import frames  # pandas, which nothing else here needs
 
-    for rule, name, wanted in (
+    written = [
         ("E1", "cells.csv", frames.cells_csv(tables.cells(summary))),
         ("E15", "gains.csv", frames.gains_csv(tables.gains(summary), summary.grid)),
-    ):
+    ]
+    if summary.losses:
+        written.append(("E24", "losses.csv", frames.losses_csv(tables.losses(summary))))
+    for rule, name, wanted in written:
         file = directory.path / name
         if not file.exists():
             yield Line(False, rule, f"there is no {name}; 'study.py report' writes it", name)

@@ -60,6 +60,11 @@ class CellSummary:
         return int(self.cell["servers"])
 
     @property
+    def lose(self) -> int:
+        """How many servers are stopped in the middle of its trials."""
+        return int(self.cell.get("lose", 0))
+
+    @property
     def others(self) -> Levels:
         """Levels of every factor but `servers`."""
         return {name: level for name, level in self.cell.items() if name != "servers"}

@@ -12,7 +12,7 @@ from harness.summarise import intervals, sides
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
 
-OWN = ("servers", "vusers")
+OWN = ("servers", "vusers", "lose")
 IMAGE = "ml_server_image"  # builds of the service, which are told as such
 OF_SERVERS = ("ml_server_", "lab_")  # what begins so changes servers, and shows only where these are the limit
 
@@ -47,7 +47,7 @@ def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
             continue
         base = levels[0]
         for cell in cells:
-            if cell.cell[factor] == base:
+            if cell.cell[factor] == base or cell.lose:  # what it does to a loss is told of the losses
                 continue
             twin = next((c for c in cells if c.cell == {**cell.cell, factor: base}), None)
             if twin is not None:

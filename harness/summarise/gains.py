@@ -24,6 +24,7 @@ class GainKind(StrEnum):
     FLOOR = "floor"  # at least its interval's low end
     IDLE = "no more load"  # the smaller topology already answers what these users can ask for
     NOT_MEASURABLE = "not measurable"  # something else limited the smaller topology
+    LOST = "lost"  # none is told, as servers are stopped in the middle of its trials
     CARRIED = "carried"  # the smaller topology gave out under this load, the larger one did not
     NONE = "none"  # there is none
 
@@ -104,7 +105,8 @@ def between(smaller: CellSummary, larger: CellSummary, limits: Thresholds, table
 
     With few blocks its interval may learn from the noise of the cells in `table`.
     """
-    common = sorted(smaller.by_block.keys() & larger.by_block.keys())
+    losing = smaller.lose or larger.lose
+    common = [] if losing else sorted(smaller.by_block.keys() & larger.by_block.keys())
     ratio = paired = None
     peak = None
     k = len(common)
@@ -155,6 +157,8 @@ def _states(gain: Gain) -> bool:
 
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
     """Whether the ratio speaks about servers (rule E18), and why not."""
+    if smaller.lose or larger.lose:
+        return GainKind.LOST, LOST
     if smaller.outcome == Outcome.SERVER_DOWN and larger.usable:
         return GainKind.CARRIED, f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
     if smaller.failed is not None and larger.usable:
@@ -180,6 +184,9 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
     return GainKind.GAIN, "; ".join(said for said in (uneven, following) if said)
 
 
+LOST = "a server is stopped in the middle of each trial, so its throughput over the window is no topology's (rule E24)"
+
+
 def _plural(told: str, cell: CellSummary) -> str:
     return told if cell.servers == 1 else told.replace(" its ", " their ")
 
@@ -197,7 +204,7 @@ def limited(cell: CellSummary) -> str:
 
 def _word(kind: GainKind, ratio: Interval | None, k: int, ideal: float, limits: Thresholds) -> str:
     """The word that rule E17 allows; below five repeats it is indicative."""
-    if kind in (GainKind.NONE, GainKind.CARRIED) or ratio is None:
+    if kind in (GainKind.NONE, GainKind.CARRIED, GainKind.LOST) or ratio is None:
         return "no gain"
     if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return "not measurable at this load"

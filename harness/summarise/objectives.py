@@ -47,7 +47,7 @@ def _cell(wanted: Objectives, cell: CellSummary) -> list[Judged]:
 def _step(wanted: Objectives, gain: Gain) -> list[Judged]:
     """A gain is reached when its interval lies wholly at or above it: a bare estimate shows nothing."""
     least = wanted.gain.get(gain.to_servers)
-    if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
+    if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE, GainKind.LOST):
         return []  # this load cannot show it either way
     name = f"{load_name(gain.others)}: gain of {gain.from_servers} → {gain.to_servers} servers"
     ratio = gain.ratio if gain.speaks else None

@@ -9,7 +9,7 @@ from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Limit, TrialRecord
-from harness.summarise import blocks, intervals, saturation, scalability, slower, speed
+from harness.summarise import blocks, intervals, lost, saturation, scalability, slower, speed
 from harness.summarise import noise as precision
 from harness.summarise.cell import CellSummary, saturated, summarise
 from harness.summarise.gains import Gain, all_gains, at_saturation, together
@@ -30,6 +30,7 @@ class Summary:
     laws: dict[str, scalability.Law] = field(default_factory=dict)  # by load (rule E19)
     between: float | None = None  # share of a trial's variance that lies between trials
     speed: speed.Speed | None = None  # of the machines (rule E22)
+    losses: list[lost.Losses] = field(default_factory=list)  # of each cell that loses servers (rule E24)
     limits: list[saturation.Limit] = field(default_factory=list)  # of each topology, where the grid searches
 
 
@@ -44,13 +45,15 @@ def summarise_records(
     for where, record in records.items():
         if not record.sentinel and record.repeat:
             by_cell.setdefault(where.split("/")[0], []).append(where)
-    found = []
+    found, losses = [], []
     for cell in saturation.cells(grid, records):
         wheres = by_cell.get(cell.slug, [])
         counted = [w for w in wheres if records[w].usable]
         good, bad = ([histogram(w) for w in counted] for histogram in (latencies, failures))
         found.append(summarise(cell.by_name, [records[w] for w in wheres], good, grid.evidence, bad))
-    noise, findings = _noise(found, records, grid.evidence)
+        if cell.lose:
+            losses.append(lost.of_cell(found[-1], [records[w] for w in wheres]))
+    noise, findings = _noise([cell for cell in found if not cell.lose], records, grid.evidence)
     again = _sentinel(records, grid)
     if again is not None and again.low is not None and again.high is not None and not again.low <= 1 <= again.high:
         change = f"{percent(again.value - 1, 1)} [{percent(again.low - 1, 1)}, {percent(again.high - 1, 1)}]"
@@ -72,7 +75,8 @@ def summarise_records(
     machines = speed.of_trials(records)
     findings += speed.watch(machines, speed.widest(gains, found), grid.evidence)
     between = precision.between_share(noise, found, records)
-    return Summary(grid, found, together(gains), noise, findings, again, _laws(found), between, machines, searched)
+    laws = _laws(found)
+    return Summary(grid, found, together(gains), noise, findings, again, laws, between, machines, losses, searched)
 
 
 def _noise(

@@ -1,7 +1,8 @@
-"""The rows of cells.csv and gains.csv, tidy; harness/records/frames.py has their columns and writes them. Pure."""
+"""The rows of cells.csv, gains.csv and losses.csv, tidy; harness/records/frames.py writes them. Pure."""
 
 from __future__ import annotations
 
+from harness.summarise.lost import Spread
 from harness.summarise.summary import Summary
 
 
@@ -62,3 +63,36 @@ def gains(summary: Summary) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def losses(summary: Summary) -> list[dict[str, object]]:
+    """One row a cell that loses servers; times are seconds since the loss, of the trials whose number stands before."""
+    return [
+        {
+            **one.cell,
+            "lost": one.lost,
+            "trials": one.trials,
+            **_ends("failed", one.failed),
+            "failed_at_balancer": one.failed_at_balancer and one.failed_at_balancer.mean,
+            "failing": one.failing,
+            "to_the_end": one.to_the_end,
+            **_ends("failing", one.failing_s, "_s"),
+            "back": one.back,
+            **_ends("back", one.back_s, "_s"),
+            "expected": one.expected,
+            **_ends("left", one.left),
+            "still_failing": one.still_failing and one.still_failing.mean,
+            "latency_back": one.latency_back,
+            "latency_back_s": one.latency_back_s and one.latency_back_s.mean,
+            "before_ms": one.before_ms and one.before_ms.mean,
+            "after_ms": one.after_ms and one.after_ms.mean,
+            "p95_ms": one.p95_ms,
+        }
+        for one in summary.losses
+    ]
+
+
+def _ends(name: str, spread: Spread | None, unit: str = "") -> dict[str, object]:
+    """A mean with the least and the most, under their names."""
+    told = {"": spread and spread.mean, "_least": spread and spread.least, "_most": spread and spread.most}
+    return {f"{name}{end}{unit}": value for end, value in told.items()}
