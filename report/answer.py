@@ -21,8 +21,8 @@ MOST_STEPS = 3
 def answer(summary: Summary) -> list[str]:
     """One sentence for each load, the largest first, then one for each other factor and each loss of servers.
 
-    Without any gain it is what else is known. Of more than three loads the largest and the smallest are told, of more than three steps what they
-    have in common: the tables hold the rest.
+    Without any gain it is what else is known. Of more than three loads the largest and the smallest are told, of more
+    than three steps what they have in common: the tables hold the rest.
     """
     loads: dict[str, list[Gain]] = {}
     for gain in in_order([gain for gain in summary.gains if gain.kind != GainKind.LOST]):

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from harness.summarise import objectives
 from harness.summarise.summary import Summary
 from report import format as text
+from report.lost import sentence as loss_sentence
 from report.model import Report
 from report.parts import anchor, cell_name
 
@@ -37,7 +38,7 @@ def junit(report: Report, summary: Summary) -> str:
     suite = ElementTree.Element(
         "testsuite", name=report.title, tests=str(len(judged) + len(summary.cells)), failures=str(len(bad) + len(lost))
     )
-    losses = {anchor(one.cell): lost.sentence(one, summary.grid.objectives) for one in summary.losses if one.trials}
+    losses = {anchor(one.cell): loss_sentence(one, summary.grid.objectives) for one in summary.losses if one.trials}
     for cell in summary.cells:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell_name(cell))
         if not cell.usable:
