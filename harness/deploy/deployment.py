@@ -81,9 +81,12 @@ class Deployment:
         self._finish()
 
     def repair(self) -> None:
-        """Start again what died, with the variables of the last cell; raises DeployFailed."""
+        """Start again what died, with the variables of the last cell; raises DeployFailed.
+
+        The balancer is reloaded, as it would leave out for a while whom it found dead.
+        """
         self.drop()
-        self._under_way = self._start(self._applied or self.fixed, list(REPAIR))
+        self._under_way = self._start({**(self._applied or self.fixed), "nginx_lb_reload": True}, list(REPAIR))
         self._finish()
 
     def play(self, factor: float) -> None:

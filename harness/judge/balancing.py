@@ -11,11 +11,15 @@ EVEN = "round_robin"
 
 @dataclass(frozen=True)
 class Balancing:
-    """The variables of role nginx_lb that say so; `max_fails` is None where a record does not tell it."""
+    """The variables of role nginx_lb that say so; None and empty are what a record does not tell."""
 
     method: str = EVEN
     max_fails: int | None = None
     fail_timeout: str = "10s"
+    next_upstream: str = ""
+    next_upstream_tries: int | None = None
+    next_upstream_timeout: str = ""
+    connect_timeout: str = ""
 
     @property
     def even(self) -> bool:
@@ -39,10 +43,24 @@ class Balancing:
 
 def of(*said: Mapping[str, Any]) -> Balancing:
     """What is in force, of variables by name: the first that says so counts."""
-    names = ("nginx_lb_method", "nginx_lb_max_fails", "nginx_lb_fail_timeout")
-    method, fails, timeout = (next((by[name] for by in said if name in by), None) for name in names)
+
+    def named(name: str) -> Any:
+        return next((by[f"nginx_lb_{name}"] for by in said if f"nginx_lb_{name}" in by), None)
+
     return Balancing(
-        method=EVEN if method is None else str(method),
-        max_fails=int(str(fails)) if str(fails).isdecimal() else None,
-        fail_timeout="10s" if timeout is None else str(timeout),
+        method=str(named("method") or EVEN),
+        max_fails=_whole(named("max_fails")),
+        fail_timeout=str(named("fail_timeout") or "10s"),
+        next_upstream=str(named("next_upstream") or ""),
+        next_upstream_tries=_whole(named("next_upstream_tries")),
+        next_upstream_timeout=_said(named("next_upstream_timeout")),
+        connect_timeout=_said(named("connect_timeout")),
     )
+
+
+def _whole(value: object) -> int | None:
+    return int(str(value)) if str(value).isdecimal() else None
+
+
+def _said(value: object) -> str:
+    return "" if value is None else str(value)
