@@ -13,6 +13,7 @@ vusers          virtual users, each sending its next request after the last answ
                 drawn uniformly from its mean ± 50 % (closed loop)
 traffic engine  the program that plays the users
 steady window   the part of a trial that counts for means; peak TPS is over the whole trial
+loss            servers stopped on purpose in the middle of a trial (`lose`), and what that costs
 gain            TPS of a topology / TPS of the next smaller one at the same load; `step ideal` is
                 n2/n1; `efficiency` is gain / step ideal
 outcome         what became of a trial: ok, degraded, server_down, refused (an evidence rule

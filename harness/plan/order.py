@@ -16,6 +16,7 @@ AS_NEW = Terms()
 
 # Seconds between two loads: a switch of topology, its check, and collecting. Measured on the lab.
 SWITCH_S = 2.0
+BRING_BACK_S = 8.0  # servers that were lost in a trial, until they are healthy again
 # What comes before the first trial and after the last: deployment, the probe of the machine's speed, the generator's
 # ceiling, the report.
 FIXED_S = 50.0
@@ -112,4 +113,5 @@ def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
 
 def estimate_s(grid: Grid, trials: list[PlannedTrial], capacity_per_s: float | None) -> float:
     """Seconds that these trials will take, without what is fixed."""
-    return sum(grid.load.duration + SWITCH_S + drain_s(grid, trial.cell, capacity_per_s) for trial in trials)
+    bare_s = sum(grid.load.duration + SWITCH_S + drain_s(grid, trial.cell, capacity_per_s) for trial in trials)
+    return bare_s + BRING_BACK_S * sum(trial.cell.lose > 0 for trial in trials)

@@ -12,7 +12,7 @@ def sentences(setting: Setting) -> list[str]:
     """All of it: what will be found as far as that is known, and how much will be measured."""
     rests = resting.sentences(setting.terms.resting, setting.grid, setting.real_think_s)
     off = ["evidence: {resting: false} measures every cell in every block"] if rests else []
-    return [*bounds(setting), *motion(setting), *rests, *off, *rule(setting)]
+    return [*bounds(setting), *motion(setting), *losses(setting), *rests, *off, *rule(setting)]
 
 
 def bounds(setting: Setting) -> list[str]:
@@ -35,6 +35,16 @@ def motion(setting: Setting) -> list[str]:
     if factor == 1:
         return []
     return [f"in slow motion: every time is {factor:g} times as long and every rate {factor:g} times lower"]
+
+
+def losses(setting: Setting) -> list[str]:
+    """When servers are stopped on purpose, and that they are brought back; nothing where none is."""
+    most = max(cell.lose for cell in expand(setting.grid))
+    if not most:
+        return []
+    who = "the last server is" if most == 1 else f"up to {most} of the last servers are"
+    at_s = setting.grid.load.lose_at_s
+    return [f"where a cell loses servers, {who} stopped at second {at_s:g} of each trial, and brought back after it"]
 
 
 def rule(setting: Setting) -> list[str]:
