@@ -34,7 +34,8 @@ def sentence(one: Losses, wanted: Objectives) -> str:
     clauses += [_held(one, wanted.p95)] if wanted.p95 is not None else []
     said = "; ".join(clause for clause in clauses if clause)
     trials = "one trial" if one.trials == 1 else f"means over {one.trials} trials"
-    return f"At {load_name(one.others)} {_who(one)} stopped under the load: {said} ({trials})."
+    load = load_name(one.others) + ("," if len(one.others) > 1 else "")
+    return f"At {load} {_who(one)} stopped under the load: {said} ({trials})."
 
 
 def _who(one: Losses) -> str:

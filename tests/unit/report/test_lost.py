@@ -1,0 +1,151 @@
+"""The sentences and the table about lost servers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.grid.schema import Objectives
+from harness.grid.thresholds import Thresholds
+from harness.records import frames
+from harness.study import check
+from harness.summarise.lost import Losses, Spread
+from harness.words import load_name
+from report import brief, build, lost
+from tests.study_stubs import Site
+
+
+def same(value: float) -> Spread:
+    return Spread(value, value, value)
+
+
+BACK = Losses(
+    cell={"servers": 3, "vusers": 1000, "lose": 1},
+    lost=1,
+    of=3,
+    trials=3,
+    failed=Spread(41, 38, 44),
+    failed_at_balancer=Spread(41, 38, 44),
+    failing=3,
+    failing_s=same(2),
+    back=3,
+    back_s=Spread(1.3, 1, 2),
+    expected=1.0,
+    left=Spread(0.98, 0.97, 0.99),
+    still_failing=same(0),
+    latency_back=3,
+    latency_back_s=same(3),
+    before_ms=same(60),
+    after_ms=same(70),
+    p95_ms=312.0,
+)
+ONE, TWO = (
+    "At 1000 users one of 3 servers was stopped",
+    "At 1000 users, nginx_lb_max_fails 1, 2 of 3 servers were stopped",
+)
+PATTERNS = {
+    "back": (
+        BACK,
+        f"{ONE} under the load: 41 [38, 44] requests failed within 2.0 s until the balancer left it alone; throughput "
+        "was back within 1.3 [1.0, 2.0] s, at 98 % [97, 99] of what it was before; the mean answer time was back within "
+        "3.0 s (from 60.0 to 70.0 ms) (means over 3 trials).",
+    ),
+    "nothing failed": (
+        replace(
+            BACK, failed=same(0), failing=0, failing_s=None, back_s=same(0), latency_back_s=same(0), trials=1, back=1,
+            latency_back=1,
+        ),
+        f"{ONE} under the load: no request failed; throughput stayed at 98 % [97, 99] of what it was before; the mean "
+        "answer time stayed near what it was (from 60.0 to 70.0 ms) (one trial).",
+    ),
+    "to the end": (
+        replace(BACK, failed=same(900), to_the_end=3, still_failing=same(1 / 3), back=0, back_s=None, left=same(0.67)),
+        f"{ONE} under the load: 900 requests failed, on to the end of the load, when 33 % of them did; throughput did "
+        "not come back, 67 % of what it was before was left; the mean answer time was back within 3.0 s (from 60.0 to "
+        "70.0 ms) (means over 3 trials).",
+    ),
+    "busy servers": (
+        replace(
+            BACK,
+            cell={"servers": 3, "vusers": 1000, "lose": 2, "nginx_lb_max_fails": 1},
+            lost=2,
+            expected=1 / 3,
+            left=same(0.34),
+            back=2,
+            latency_back=0,
+            latency_back_s=None,
+        ),
+        f"{TWO} under the load: 41 [38, 44] requests failed within 2.0 s until the balancer left them alone; throughput "
+        "was back in 2 of 3 trials within 1.3 [1.0, 2.0] s, at 34 % of what it was before, where 33 % is the part of who "
+        "was left; the mean answer time went from 60.0 to 70.0 ms and did not come back (means over 3 trials).",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_sentence_for_every_pattern(name: str) -> None:
+    losses, said = PATTERNS[name]
+    assert lost.sentence(losses, Objectives()) == said
+
+
+@pytest.mark.parametrize(("wanted", "holds"), [("500ms", "holds p95 below 500 ms"), ("200ms", "does not hold p95")])
+def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> None:
+    said = lost.sentence(BACK, Objectives.model_validate({"p95": wanted}))
+    assert holds in said
+    assert "(312 ms)" in said
+
+
+def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
+    many = [replace(BACK, cell={**BACK.cell, "vusers": users}) for users in (100, 400, 200, 300, 500)]
+    told = lost.sentences(many, Objectives())
+    assert [sentence.split()[1] for sentence in told[:3]] == ["500", "400", "300"]
+    assert told[3] == "The table holds 2 more cells that lost servers."
+    assert lost.sentences([replace(BACK, trials=0)], Objectives()) == []
+    assert lost.table([], Thresholds()) is None
+    table = lost.table([BACK, replace(BACK, back=0, back_s=None)], Thresholds())
+    assert table
+    shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [row["throughput back after"] for row in shown] == ["1.3 [1.0, 2.0] s", "never"]
+    assert shown[0]["cell"] == "3 servers, 1000 users"
+    assert table.links[0] == "#cell-servers-3_vusers-1000_lose-1"
+    assert "90 % of what was to be expected" in table.note
+
+
+def test_a_load_says_what_is_lost_and_nothing_where_nothing_is() -> None:
+    assert load_name({"vusers": 400, "lose": 0}) == "400 users"
+    assert load_name({"vusers": 400, "lose": 1}) == "400 users, 1 server lost"
+    assert load_name({"vusers": 400, "lose": 2}) == "400 users, 2 servers lost"
+
+
+def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> None:
+    site = Site(servers=3)
+    site.left_out_after_s = 2
+    load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
+    study = site.study(tmp_path, factors={"servers": [2, 3], "vusers": [400], "lose": [0, 1]}, load=load, repeats=3)
+    study.run()
+    directory = study._directory
+    report, summary = build.model_of(directory)
+    said = [sentence for sentence in report.answer if "stopped under the load" in sentence]
+    assert len(said) == 2
+    assert "266 requests failed within 2.0 s until the balancer left it alone" in said[0]
+    assert report.losses
+    assert len(report.losses.rows) == 2
+    assert {row["load"] for row in report.charts["headline"].arguments["cells"]} == {"400 users"}
+    marks = report.charts["series"].arguments["marks"]
+    assert {(mark["load"], mark["what"]) for mark in marks} == {
+        ("400 users, 1 server lost", "server-2 stopped (3 trials)"),
+        ("400 users, 1 server lost", "server-3 stopped (3 trials)"),
+    }
+    assert said[0] in brief.markdown(report, summary)
+    assert "stopped under the load" in brief.junit(report, summary)
+    build.write(directory, ("html", "data"))
+    assert "What the loss of servers cost" in (directory.path / "report.html").read_text(encoding="utf-8")
+    table = frames.losses(directory)
+    assert table.failed.tolist() == [400.0, 266.0]
+    assert table.back_s.isna().tolist() == [True, False]
+    assert [line for line in check.check(directory) if not line.ok] == []
+    written = directory.path / "losses.csv"
+    written.write_text(written.read_text().replace(",266,", ",26,", 1))
+    assert [line.rule for line in check.check(directory) if not line.ok] == ["E24"]

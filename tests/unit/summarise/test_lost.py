@@ -1,0 +1,108 @@
+"""Losses over the trials of a cell, and what a cell that loses servers is kept out of (rule E24)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.records.trial import TrialRecord
+from harness.summarise import effects, objectives, tables
+from harness.summarise.gains import LOST, GainKind
+from harness.summarise.lost import Losses, Spread
+from harness.summarise.summary import Summary, summarise_records
+from tests.builders import grid, judged, record
+
+BEFORE = {"from_s": 7, "to_s": 12, "tps": 200.0, "error_rate": 0.0, "mean_ms": 50.0}
+AFTER = {"from_s": 14, "to_s": 22, "tps": 196.0, "error_rate": 0.0, "mean_ms": 60.0}
+
+
+def loss(**more: Any) -> dict[str, Any]:
+    """What one trial says of its loss; keyword arguments replace what a test is about."""
+    base = {"servers": ["server-3"], "of": 3, "at_s": 12.0, "failed": 40, "failed_at_balancer": 40, "failing_s": 2.0}
+    back = {"expected": 1.0, "back_s": 2.0, "latency_back_s": 3.0, "before": BEFORE, "after": AFTER}
+    return {**base, **back, **more}
+
+
+def trial(repeat: int, lose: int, servers: int = 3, **more: Any) -> TrialRecord:
+    said = judged(record(servers, 400, repeat, 100.0 * servers), "unknown" if lose else "server")
+    what = said.model_dump(mode="json")
+    cell = {"servers": servers, "vusers": 400, "lose": lose}
+    return TrialRecord.model_validate({**what, "cell": cell, **more})
+
+
+def summed(
+    losses: list[dict[str, Any]], servers: tuple[int, ...] = (3,), losing: dict[str, Any] | None = None, **more: Any
+) -> Summary:
+    """A study of `servers` without and with one lost, whose losing trials say these things."""
+    records = {}
+    for count in servers:
+        for repeat, said in enumerate(losses, 1):
+            where = f"servers-{count}_vusers-400_lose-"
+            records[f"{where}0/r{repeat}"] = trial(repeat, 0, count)
+            records[f"{where}1/r{repeat}"] = trial(repeat, 1, count, lost=said, **(losing or {}))
+    factors = {"servers": list(servers), "vusers": [400], "lose": [0, 1]}
+    return summarise_records(grid(factors=factors, repeats=len(losses), **more), records)
+
+
+def only(summary: Summary) -> Losses:
+    (found,) = summary.losses
+    return found
+
+
+def test_a_cells_losses_are_means_with_their_ends() -> None:
+    slow = loss(failed=46, failed_at_balancer=45, back_s=4.0, after={**AFTER, "tps": 190.0})
+    found = only(summed([loss(), slow, loss(failed=37)]))
+    assert (found.lost, found.of, found.trials) == (1, 3, 3)
+    assert found.failed == Spread(41, 37, 46)
+    assert found.failed_at_balancer == Spread(125 / 3, 40, 45)
+    assert found.back_s == Spread(8 / 3, 2, 4)
+    assert found.left
+    assert (found.left.least, found.left.most) == (0.95, 0.98)
+    assert found.left.mean == pytest.approx(0.97)
+    assert found.back == found.failing == found.latency_back == 3
+    assert found.to_the_end == 0
+    assert found.others == {"vusers": 400}
+
+
+def test_trials_in_which_nothing_came_back_or_nothing_failed_are_counted_beside_the_others() -> None:
+    never = loss(back_s=None, latency_back_s=None, failing_s=10.0)
+    found = only(summed([loss(), never, loss(failed=0, failing_s=None)]))
+    assert (found.trials, found.back, found.latency_back, found.failing, found.to_the_end) == (3, 2, 2, 2, 1)
+    assert found.back_s == Spread(2, 2, 2)
+
+
+def test_a_trial_that_is_refused_tells_nothing_but_one_that_gave_out_after_its_loss_does() -> None:
+    assert only(summed([loss()], losing={"outcome": "refused"})).trials == 0
+    collapse = [{"rule": "E8", "severity": "refuse", "cause": "it gave out", "kind": "collapse"}]
+    gave_out = {"outcome": "refused", "findings": collapse}
+    assert only(summed([loss(back_s=None)], losing=gave_out)).trials == 1
+
+
+def test_a_cell_that_loses_servers_has_no_gain_and_says_why() -> None:
+    summary = summed([loss(), loss(), loss()], servers=(2, 3))
+    whole, lost = summary.gains
+    assert whole.kind == GainKind.GAIN
+    assert (lost.kind, lost.word, lost.reason) == (GainKind.LOST, "no gain", LOST)
+    assert lost.ratio is None
+    assert lost.k == 0
+    rows = tables.gains(summary)
+    assert [row["gain"] is None for row in rows] == [False, True]
+    wanted = summed([loss(), loss(), loss()], servers=(2, 3), objectives={"gain": {3: 1.2}})
+    assert [one.name for one in objectives.judge(wanted)] == ["400 users: gain of 2 → 3 servers"]
+
+
+def test_a_loss_is_no_factor_whose_effect_on_throughput_is_told() -> None:
+    summary = summed([loss(), loss(), loss()])
+    assert effects.effects(summary.grid, summary.cells) == []
+
+
+def test_the_table_has_a_row_for_each_cell_that_loses_servers() -> None:
+    (row,) = tables.losses(summed([loss(), loss(back_s=None)]))
+    assert row["servers"] == 3
+    assert row["lose"] == 1
+    assert (row["trials"], row["back"], row["back_s"]) == (2, 1, 2.0)
+    assert row["failing_most_s"] == 2.0
+    assert row["still_failing"] == 0.0
+    (empty,) = tables.losses(summed([{}]))
+    assert (empty["trials"], empty["failed"], empty["left"]) == (0, None, None)
