@@ -8,6 +8,7 @@ import pytest
 from commands import options
 from commands.plan import plan
 from harness.records.directory import StudyDirectory
+from harness.study import beforehand
 from harness.study.beginning import new_record
 from harness.study.setup import resolve
 
@@ -60,3 +61,13 @@ def test_hosts_whose_capacity_nobody_knows_have_every_cell_in_every_block(tmp_pa
     own.write_text(GRID.read_text(encoding="utf-8") + "service: {image: registry.example/app:1}\n", encoding="utf-8")
     assert len(resolve(options.ROOT, tmp_path, own).planned) == 30, "a user's own image knows of no rate"
     assert len(setting.most) == 30, "a budget allows for cells that get all blocks after all"
+
+
+def test_a_plan_with_losses_says_when_they_are_and_counts_on_their_being_brought_back(tmp_path: Path) -> None:
+    setting = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "one-lost.yaml")
+    (said,) = (sentence for sentence in beforehand.sentences(setting) if "stopped" in sentence)
+    assert said == (
+        "where a cell loses servers, the last server is stopped at second 15 of each trial, and brought back after it"
+    )
+    assert [(trial.cell.servers, trial.cell.lose) for trial in setting.planned].count((3, 1)) == 3
+    assert setting.takes_s(setting.planned) < 5 * 60

@@ -277,3 +277,13 @@ def test_one_image_is_brought_as_ever(deployment: Deployment) -> None:
     deployment.deploy(lambda _task: None)
     assert "study_service_images" not in Started.all[0].variables
     assert "ml_server_image" not in Started.all[0].variables
+
+
+def test_a_repair_has_the_balancer_forget_whom_it_found_dead(deployment: Deployment) -> None:
+    deployment.switch(cell(2))
+    deployment.repair()
+    assert Started.all[-1].variables == {**Started.all[0].variables, "nginx_lb_reload": True}
+    deployment.switch(cell(2))
+    assert len(Started.all) == 2, "nothing differs any more"
+    deployment.switch(cell(3))
+    assert "nginx_lb_reload" not in Started.all[-1].variables

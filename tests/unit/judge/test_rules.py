@@ -295,3 +295,12 @@ def test_e8_timeouts_in_the_drain_stop_nothing() -> None:
     rows = [*samples(140, 1000, seconds=17), *samples(140, 1000, seconds=30, completed=0, failed=0)[17:]]
     rows[25] = replace(rows[25], failed=3)
     assert of("E8", observation(samples=rows)) == []
+
+
+def test_what_the_balancer_does_about_a_server_that_is_gone_is_recorded_as_far_as_it_is_known() -> None:
+    cell = {"nginx_lb_next_upstream": "error timeout non_idempotent", "nginx_lb_connect_timeout": "1s"}
+    said = balancing.of(cell, {"nginx_lb_next_upstream_tries": 2, "nginx_lb_next_upstream_timeout": 0})
+    assert (said.next_upstream, said.connect_timeout) == ("error timeout non_idempotent", "1s")
+    assert (said.next_upstream_tries, said.next_upstream_timeout) == (2, "0")
+    nothing = balancing.of({})
+    assert (nothing.next_upstream, nothing.next_upstream_tries, nothing.connect_timeout) == ("", None, "")

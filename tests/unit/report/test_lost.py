@@ -49,8 +49,8 @@ PATTERNS = {
     "back": (
         BACK,
         f"{ONE} under the load: 41 [38, 44] requests failed within 2.0 s until the balancer left it alone; throughput "
-        "was back within 1.3 [1.0, 2.0] s, at 98 % [97, 99] of what it was before; the mean answer time was back within "
-        "3.0 s (from 60.0 to 70.0 ms) (means over 3 trials).",
+        "was back within 1.3 [1.0, 2.0] s, at 98 % [97, 99] of what it was before; the mean answer time was back "
+        "within 3.0 s (from 60.0 to 70.0 ms) (means over 3 trials).",
     ),
     "nothing failed": (
         replace(
@@ -77,9 +77,9 @@ PATTERNS = {
             latency_back=0,
             latency_back_s=None,
         ),
-        f"{TWO} under the load: 41 [38, 44] requests failed within 2.0 s until the balancer left them alone; throughput "
-        "was back in 2 of 3 trials within 1.3 [1.0, 2.0] s, at 34 % of what it was before, where 33 % is the part of who "
-        "was left; the mean answer time went from 60.0 to 70.0 ms and did not come back (means over 3 trials).",
+        f"{TWO} under the load: 41 [38, 44] requests failed within 2.0 s until the balancer left them alone; throughput"
+        " was back in 2 of 3 trials within 1.3 [1.0, 2.0] s, at 34 % of what it was before, where 33 % is the part of "
+        "who was left; the mean answer time went from 60.0 to 70.0 ms and did not come back (means over 3 trials).",
     ),
 }  # fmt: skip
 
