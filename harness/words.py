@@ -21,9 +21,15 @@ def servers(count: int) -> str:
     return "1 server" if count == 1 else f"{count} servers"
 
 
+FIRST = ("load", "vusers", "rate")  # what a load is named by, before all that is set beside it
+
+
 def load_name(others: Mapping[str, Any]) -> str:
     """A load, as in "2000 users", "2000 users, nginx_lb_upstream_keepalive 64" or "2000 users, 1 server lost"."""
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "load": "{}"}
     named["lose"] = "1 server lost" if others.get("lose") == 1 else "{} servers lost"
-    told = {name: level for name, level in others.items() if (name, level) != ("lose", 0)}
-    return ", ".join(named.get(name, name + " {}").format(level) for name, level in told.items())
+    # One order for all of them: a record has its keys by name.
+    told = [(name, others[name]) for name in sorted(others, key=lambda name: (name not in FIRST, name))]
+    return ", ".join(
+        named.get(name, name + " {}").format(level) for name, level in told if (name, level) != ("lose", 0)
+    )

@@ -85,6 +85,7 @@ def test_near_the_bound_nothing_rests() -> None:
 @pytest.mark.parametrize(
     ("why", "more"),
     [
+        ("servers are lost", {"factors": {**FACTORS, "lose": [0, 1]}, "exclude": [{"servers": 1, "lose": 1}]}),
         ("it is switched off", {"evidence": {"resting": False}}),
         ("there are no more blocks anyway", {"repeats": 2}),
         ("a p95 is asked of every cell", {"objectives": {"p95": "2s"}}),
