@@ -29,8 +29,8 @@ def answer(summary: Summary) -> list[str]:
         loads.setdefault(load_name(gain.others), []).append(gain)
     if not any(cell.usable for cell in summary.cells):
         return [_without_gains(summary.cells)]
-    needs = summary.grid.evidence.statement_repeats
-    others = [factors.sentence(effect, needs) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
+    limits = summary.grid.evidence
+    others = [factors.sentence(effect, limits) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
     if not loads:
         return others or [_without_gains(summary.cells)]
     ordered = list(loads.values())
