@@ -13,8 +13,22 @@ from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise import effects
 from harness.summarise.summary import Summary
-from report import answer, article, chart_data, findings, latency, limits, method, place, progress, sections, validity
+from report import (
+    answer,
+    article,
+    chart_data,
+    findings,
+    latency,
+    limits,
+    method,
+    money,
+    place,
+    progress,
+    sections,
+    validity,
+)
 from report import format as text
+from report.money import Money
 from report.parts import Chart, Table
 
 MOST_LINES, LINE = 18, 34  # of the table of gains, with the findings below it on page 1; letters in its last column
@@ -42,6 +56,7 @@ class Report:
     article: Table | None
     article_why: str
     effects: Table | None
+    money: Money | None
     trials: Table
     facts: list[tuple[str, str]]
     thresholds: Table
@@ -68,13 +83,14 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         chart_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         latency.chart(cells, counted, grid.evidence.percentile_p99_samples),
     )
+    costs = money.section(study, summary, trials)
     return Report(
         title=study.name,
         hash=folder.rsplit("-", 1)[-1],
         created=text.moment(study.created_at),
         state=state,
         progress=progress.told(study, trials) if done < planned else [],
-        answer=answer.answer(summary),
+        answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
         where=place.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
         gains=sections.gain_table(gains, cells),
@@ -87,6 +103,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         article=beside,
         article_why=article.why(beside, grid.instrument_check),
         effects=sections.effect_table(effects.effects(grid, cells)),
+        money=costs,
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
         thresholds=sections.threshold_table(study.written_grid.evidence),

@@ -41,7 +41,11 @@ def html(report: Report, beside: str = "") -> str:
     for name, value in (("SPECS", specs), ("LIVE", beside or again)):
         script = script.replace(f"{{{{{name}}}}}", _json(value).replace("</", "<\\/"))
     vega = [_vega()] if specs or beside else []
-    return page_of(report, _place, fonts() + css("common") + css("screen"), [*vega, script])
+    style = fonts() + css("common") + css("screen")
+    if report.money is None and not beside:
+        return page_of(report, _place, style, [*vega, script])
+    asking = (TEMPLATES / "money.js").read_text(encoding="utf-8")
+    return page_of(report, _place, style + css("money"), [*vega, script, asking])
 
 
 def news(report: Report) -> str:

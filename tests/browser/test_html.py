@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from harness.records.directory import StudyDirectory
+from harness.records.study import Rented
 from report import beside, build
 from report.live import Writer
 from tests.builders import measured_study, study
@@ -42,6 +43,21 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study that is not through."""
     directory = study(StudyDirectory(tmp_path_factory.mktemp("half") / "study-0123abcd"), RATES)
     shutil.rmtree(directory.path / "trials" / "servers-3_vusers-200")
+    build.write(directory, {"html"})
+    return directory.path / "report.html"
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with prices and a load to carry."""
+    directory = StudyDirectory(tmp_path_factory.mktemp("priced") / "study-0123abcd")
+    study(directory, RATES, target="300/s")
+    said = directory.need_study()
+    groups = {"balancer": "load_balancers"} | {f"server-{i}": "ml_servers" for i in (1, 2, 3)}
+    hosts = {name: {"group": group} for name, group in groups.items()}
+    rented = {name: Rented(usd_per_hour=0.1) for name in groups}
+    configuration = said.configuration.model_copy(update={"hosts": hosts})
+    directory.write_study(said.model_copy(update={"configuration": configuration, "rented": rented}))
     build.write(directory, {"html"})
     return directory.path / "report.html"
 
@@ -131,10 +147,29 @@ def test_a_dark_screen_is_dark_and_paper_is_not(page: Page, report: Path) -> Non
     assert page.evaluate("getComputedStyle(document.querySelector('.chart svg')).filter") == "none"
 
 
+def test_a_reader_asks_for_a_load_and_gets_the_cheapest_topology(page: Page, priced: Path) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    open_(page, priced)
+    field, said = page.get_by_label("Requests per second to carry"), page.locator("#money output")
+    told = page.locator("#answer .answer").last.inner_text().replace("\u00a0", " ")
+    assert told.startswith("For 300/s 2 servers are the cheapest that carry it: 0.30 USD an hour, ")
+    expect(said).to_have_text(told)
+    field.fill("150")
+    expect(said).to_have_text(
+        "For 150/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.37 USD per million requests."
+    )
+    field.fill("5000")
+    expect(said).to_contain_text("For 5 000/s nothing that was measured is enough: 3 servers carry 484 ")
+    field.press("Enter")  # asks nobody
+    field.fill("")
+    expect(said).to_have_text("")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page: Page, report: Path, half: Path, scheme: str) -> None:
+def test_axe_finds_nothing_serious(page: Page, report: Path, half: Path, priced: Path, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
-    for file in (report, half):
+    for file in (report, half, priced):
         open_(page, file)
         found = Axe().run(page).response["violations"]
         assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
