@@ -63,7 +63,7 @@ def section(study: StudyRecord, summary: Summary, trials: Mapping[str, TrialData
 
 def _table(found: Sequence[Option], target: float | None, note: str) -> Table:
     """A row for each topology."""
-    columns = ["topology", "USD per hour", "carries at most", "USD per million", "as seen"]
+    columns = ["topology", "USD per hour", "carries at most, /s", "USD per million", "as seen"]
     columns += [] if target is None else [f"{per_s(target)}"]
     rows = []
     for option in found:
@@ -85,9 +85,7 @@ def _note(found: Sequence[Option], study: StudyRecord, summary: Summary) -> str:
     if wanted.p95 is not None or wanted.error_rate is not None:
         said.append("What is carried is the most that was seen to meet the objectives.")
     else:
-        said.append(
-            "What is carried is throughput where it grew no more, whatever users then waited: no objective says."
-        )
+        said.append("What is carried is throughput at the limit, however long users then wait; objectives bound that.")
     if study.factor != 1:
         said.append(f"Rates are those of full speed, {study.factor:g} times what was played.")
     return " ".join(said)

@@ -101,7 +101,14 @@ def test_the_answer_says_what_carries_the_target_and_what_it_costs(made: money.M
 def test_the_table_has_a_row_for_each_topology() -> None:
     made = section(THREE | {3: (600.0, "users")}, target="500/s")
     assert made is not None
-    assert made.table.columns == ["topology", "USD per hour", "carries at most", "USD per million", "as seen", "500/s"]
+    assert made.table.columns == [
+        "topology",
+        "USD per hour",
+        "carries at most, /s",
+        "USD per million",
+        "as seen",
+        "500/s",
+    ]
     assert made.table.rows == [
         ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers’ limit at 2000 users", "no"],
         ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers’ limit at 2000 users", "surely"],
