@@ -20,6 +20,7 @@ from report import (
     findings,
     latency,
     limits,
+    load_data,
     method,
     money,
     place,
@@ -82,6 +83,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         chart_data.gain_plot(gains),
         chart_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         latency.chart(cells, counted, grid.evidence.percentile_p99_samples),
+        load_data.chart(summary, trials),
     )
     costs = money.section(study, summary, trials)
     return Report(
