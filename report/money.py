@@ -63,13 +63,13 @@ def section(study: StudyRecord, summary: Summary, trials: Mapping[str, TrialData
 
 def _table(found: Sequence[Option], target: float | None, note: str) -> Table:
     """A row for each topology."""
-    columns = ["topology", "USD per hour", "carries at most, /s", "USD per million", "as seen"]
+    columns = ["topology", "USD per hour", "carries, /s", "USD per million", "as seen"]
     columns += [] if target is None else [f"{per_s(target)}"]
     rows = []
     for option in found:
         carried = option.capacity
         dearest = None if carried is None else option.usd_per_million(carried.value)
-        row = [_name(option), text.usd(option.usd_per_hour), _carried(carried), text.usd(dearest), _seen(carried)]
+        row = [_name(option), text.usd(option.usd_per_hour), _carried(carried, "≥ "), text.usd(dearest), _seen(carried)]
         rows.append(row if target is None else [*row, option.fit(target)])
     return Table(columns, rows, (1, 2, 3), note=note)
 
@@ -80,12 +80,14 @@ def _note(found: Sequence[Option], study: StudyRecord, summary: Summary) -> str:
     if any(option.usd_per_hour is not None for option in found):
         said.append(
             "USD per hour: the servers that take part and the balancer, by the inventory’s prices; the generator is no "
-            "cost of running. USD per million requests at what is carried at most; of less load each is dearer."
+            "cost of running. USD per million requests at what is carried; of less load each is dearer."
         )
     if wanted.p95 is not None or wanted.error_rate is not None:
         said.append("What is carried is the most that was seen to meet the objectives.")
     else:
         said.append("What is carried is throughput at the limit, however long users then wait; objectives bound that.")
+    if any(option.capacity is not None and option.capacity.floor for option in found):
+        said.append("What follows ≥ was seen to be carried; more may be.")
     if study.factor != 1:
         said.append(f"Rates are those of full speed, {study.factor:g} times what was played.")
     return " ".join(said)
@@ -102,11 +104,11 @@ def _name(option: Option) -> str:
     return text.count(option.servers, "server") + (f" with {load_name(rest)}" if rest else "")
 
 
-def _carried(found: Capacity | None) -> str:
-    """As in "745 [738, 752]" or "≥ 990 [980, 1000]"."""
+def _carried(found: Capacity | None, least: str = "at least ") -> str:
+    """As in "745 [738, 752]", or of a floor "at least 990 [980, 1000]"."""
     if found is None:
         return text.NOTHING
-    return ("≥ " if found.floor else "") + text.rate_interval(Interval(found.value, found.low, found.high))
+    return (least if found.floor else "") + text.rate_interval(Interval(found.value, found.low, found.high))
 
 
 def _seen(found: Capacity | None) -> str:

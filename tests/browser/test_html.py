@@ -8,11 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from harness.judge.seconds import histogram_of_ms
 from harness.records.directory import StudyDirectory
 from harness.records.study import Rented
+from harness.records.trial import TrialData
 from report import beside, build
 from report.live import Writer
-from tests.builders import measured_study, study
+from tests.builders import changed, measured_study, study
 
 # Without these a browser looks for its maker's hosts and for a screen.
 QUIET = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
@@ -49,9 +51,14 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study with prices and a load to carry."""
+    """A study with prices and a load to carry, and with answer times."""
     directory = StudyDirectory(tmp_path_factory.mktemp("priced") / "study-0123abcd")
-    study(directory, RATES, target="300/s")
+    study(directory, RATES, target="300/s", objectives={"p95": "2s", "error_rate": "1%"})
+    for where, record in directory.trials().items():
+        median = int(record.cell["vusers"])
+        timed = changed(record, waits_ms={"p50": float(median), "p95": 3.0 * median})
+        latencies = histogram_of_ms([(median, 900), (3 * median, 100)])
+        directory.write_trial(where, TrialData(timed, directory.samples(where), [], [], latencies))
     said = directory.need_study()
     groups = {"balancer": "load_balancers"} | {f"server-{i}": "ml_servers" for i in (1, 2, 3)}
     hosts = {name: {"group": group} for name, group in groups.items()}
@@ -147,6 +154,12 @@ def test_a_dark_screen_is_dark_and_paper_is_not(page: Page, report: Path) -> Non
     assert page.evaluate("getComputedStyle(document.querySelector('.chart svg')).filter") == "none"
 
 
+def test_answer_times_by_load_are_drawn(page: Page, priced: Path) -> None:
+    open_(page, priced)
+    assert page.locator("#chart-latency_by_load svg path").count() > 20
+    assert page.locator("#chart-latency_by_load").get_attribute("aria-label", timeout=1000)
+
+
 def test_a_reader_asks_for_a_load_and_gets_the_cheapest_topology(page: Page, priced: Path) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     open_(page, priced)
@@ -159,7 +172,9 @@ def test_a_reader_asks_for_a_load_and_gets_the_cheapest_topology(page: Page, pri
         "For 150/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.37 USD per million requests."
     )
     field.fill("5000")
-    expect(said).to_contain_text("For 5 000/s nothing that was measured is enough: 3 servers carry 484 ")
+    expect(said).to_contain_text(
+        "For 5 000/s nothing that was measured was seen to be enough: 3 servers carry at least 484 "
+    )
     field.press("Enter")  # asks nobody
     field.fill("")
     expect(said).to_have_text("")

@@ -73,8 +73,8 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
         ),
         (
             section({1: (280, "server"), 2: (500, "users")}, target="520/s"),
-            "For 520/s nothing that was measured was seen to be enough: 2 servers carry ≥ 500 [495, 505]/s. It takes "
-            "trials of more load or more servers.",
+            "For 520/s nothing that was measured was seen to be enough: 2 servers carry at least 500 [495, 505]/s. "
+            "It takes trials of more load or more servers.",
         ),
         (
             section(THREE, repeats=2, target="500/s"),
@@ -104,7 +104,7 @@ def test_the_table_has_a_row_for_each_topology() -> None:
     assert made.table.columns == [
         "topology",
         "USD per hour",
-        "carries at most, /s",
+        "carries, /s",
         "USD per million",
         "as seen",
         "500/s",
@@ -115,6 +115,7 @@ def test_the_table_has_a_row_for_each_topology() -> None:
         ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "these users ask for no more at 2000 users", "surely"],
     ]
     assert "the generator is no cost of running" in made.table.note
+    assert "What follows ≥ was seen to be carried" in made.table.note
 
 
 def test_without_a_price_and_a_target_there_is_no_section_and_with_a_price_no_sentence() -> None:
