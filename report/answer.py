@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from harness.grid.schema import Grid
 from harness.records.trial import Limit, Outcome
 from harness.summarise import effects
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind, between
 from harness.summarise.summary import Summary
 from harness.words import load_name
-from report import factors, lost
+from report import factors, lost, waits
 from report import format as text
 
 MOST_LOADS = 3  # told one by one
@@ -29,8 +30,8 @@ def answer(summary: Summary) -> list[str]:
         loads.setdefault(load_name(gain.others), []).append(gain)
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.losses):
         return [_without_gains(summary.cells)]
-    needs = summary.grid.evidence.statement_repeats
-    others = [factors.sentence(effect, needs) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
+    limits = summary.grid.evidence
+    others = [factors.sentence(effect, limits) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
     others += lost.sentences(summary.losses, summary.grid.objectives)
     if not loads:
         return others or [_without_gains(summary.cells)]
@@ -74,7 +75,7 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
     else:
         clauses = []
         for step in steps:
-            clause = _clause(step, cells, first=not clauses)
+            clause = _clause(step, cells, summary.grid, first=not clauses)
             if clauses and step.reason and step.reason in clauses[-1]:
                 clause = clause.replace(f": {step.reason}", ", for the same reason")
             clauses.append(clause)
@@ -110,14 +111,31 @@ def _meaning(step: Gain) -> str:
     return "suspect" if step.word.endswith("baseline suspect") else step.kind
 
 
-def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
+def _clause(step: Gain, cells: dict[int, CellSummary], grid: Grid, first: bool) -> str:
+    """What a step did to throughput, and what to those who wait: a server may do the one without the other."""
+    return _beside(_throughput(step, cells, first), _meaning(step), waits.told(*_ends([step], cells), grid))
+
+
+def _ends(steps: Sequence[Gain], cells: dict[int, CellSummary]) -> tuple[CellSummary | None, CellSummary | None]:
+    return cells.get(steps[0].from_servers), cells.get(steps[-1].to_servers)
+
+
+def _beside(clause: str, meaning: str, waited: str) -> str:
+    """A clause with what became of answer times, in brackets where the clause ends with a reason of its own."""
+    if not waited:
+        return clause
+    reasoned = meaning in ("floor", "unmeasurable", "suspect")
+    return f"{clause} ({waited})" if reasoned else f"{clause}, and {waited}"
+
+
+def _throughput(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
     who, meaning = _who(step), _meaning(step)
     if meaning == "none":
         return f"{who} could not be judged: {step.reason}"
     if meaning == "carried":
         return step.reason
     if meaning == "idle":
-        return f"{who} found no more load to serve{_median(step, cells)}"
+        return f"{who} found no more load to serve"
     if meaning == "unmeasurable":
         return f"what {who} brings is not measurable: {step.reason}"
     if meaning == "lowered":
@@ -133,23 +151,6 @@ def _clause(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
     if first:
         return f"{who} gave {text.ratio_with_interval(step.ratio)} the throughput, {of_ideal} of ideal"
     return f"{who} gave {text.ratio_with_interval(step.ratio)} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
-
-
-TELLING = 1.2  # times that medians must differ to be told beside a step that served no more
-
-
-def _median(step: Gain, cells: dict[int, CellSummary]) -> str:
-    """What a server does for those who wait where it does nothing for throughput; empty where that is little."""
-    ends = [cells[count] for count in (step.from_servers, step.to_servers) if count in cells]
-    medians = [p50 for cell in ends if not cell.latency_marked and (p50 := cell.latency_ms.get("p50"))]
-    if len(medians) < 2:
-        return ""
-    before, after = medians
-    if max(before, after) < TELLING * min(before, after):
-        return ""
-    how = "fell" if after < before else "rose"
-    shown = [text.milliseconds(before), text.milliseconds(after)]
-    return f", and the median answer time {how} from {shown[0]} to {shown[1]} ms"
 
 
 def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
@@ -173,14 +174,19 @@ def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary)
         of_ideal = text.share_with_interval(whole.efficiency, whole.efficiencies)
         ideal = f"{of_ideal} of the ideal {whole.step_ideal:.4g}×"
         at_least = "at least " if whole.kind == GainKind.FLOOR else ""
-        clauses.append(
+        grew = (
             f"throughput grew {text.ratio_with_interval(whole.ratio)} "
             f"from {text.count(whole.from_servers, 'server')} to {whole.to_servers}, "
             f"{at_least}{ideal}"
         )
+        clauses.append(_beside(grew, "gain", waits.told(*_ends(steps, cells), summary.grid)))
     for meaning, members in itertools.groupby(steps, key=_meaning):
         alike = list(members)
-        clauses.append(_clause(alike[0], cells, False) if len(alike) == 1 else _together(meaning, alike))
+        if len(alike) == 1:
+            clauses.append(_clause(alike[0], cells, summary.grid, False))
+        else:
+            waited = waits.told(*_ends(alike, cells), summary.grid)
+            clauses.append(_beside(_together(meaning, alike), meaning, waited))
     return clauses
 
 

@@ -23,14 +23,15 @@ PANELS, LOWEST = 345, 55  # height of all panels of a series together, and of on
 PAPER_WIDTH = 590  # what fits beside the axes of a page, in pixels of 0.75 pt
 
 
-def _finish(chart: Any, **datasets: Rows) -> Spec:
+def finish(chart: Any, **datasets: Rows) -> Spec:
     """The specification with its data, which a chart names and does not hold: Altair would walk through every row."""
     # Checking a specification against its schema takes longer than making it; a test does.
     spec: Spec = chart.configure(**theme.CONFIG).to_dict(validate=False)
     return {**spec, "datasets": datasets}
 
 
-def _data(name: str) -> Any:
+def named(name: str) -> Any:
+    """Data that `finish` adds under this name."""
     return alt.NamedData(name=name)
 
 
@@ -53,13 +54,13 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
     scale = alt.Scale(domain=[servers[0] - 0.15, servers[-1] + max(0.45, 0.2 * (servers[-1] - servers[0]))])
     x = alt.X("servers:Q", scale=scale, axis=alt.Axis(values=servers, format="d", grid=False, title="servers"))
     y = alt.Y("tps:Q", scale=alt.Scale(zero=True, nice=True), axis=alt.Axis(title=TPS, tickCount=5, labelExpr=NUMBERS))
-    data = _data("cells")
+    data = named("cells")
     colour = _colour(loads)
-    ideal = alt.Chart(_data("ideals")).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
+    ideal = alt.Chart(named("ideals")).mark_line(strokeDash=[2, 3], strokeWidth=1, color=theme.QUIET)
     numbers = [alt.Tooltip(f"{name}:Q", format=".1f") for name in ("tps", "low", "high")]
     layers = [
         ideal.encode(x=x, y=y, detail="load:N"),
-        alt.Chart(_data("trials"))
+        alt.Chart(named("trials"))
         .mark_point(filled=True, size=14, opacity=0.45)
         .encode(x=x, y=y, color=colour, tooltip=["trial:N", alt.Tooltip("tps:Q", format=".1f")]),
         alt.Chart(data).mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour),
@@ -67,18 +68,18 @@ def headline(cells: Rows, trials: Rows, ideals: Rows, labels: Rows, ceiling: flo
         alt.Chart(data)
         .mark_point(filled=True, size=34, opacity=1)
         .encode(x=x, y=y, color=colour, href="to:N", tooltip=["load:N", "servers:Q", *numbers]),
-        alt.Chart(_data("labels"))
+        alt.Chart(named("labels"))
         .mark_text(align="left", dx=8, fontWeight=600)
         .encode(x=x, y=alt.Y("at:Q", title=TPS), text="label:N", color=colour),
     ]
     line: Rows = []
     if ceiling is not None:
         line = [{"tps": ceiling, "servers": servers[0] - 0.15, "label": "the generator’s ceiling"}]
-        limit = alt.Chart(_data("ceiling"))
+        limit = alt.Chart(named("ceiling"))
         layers.append(limit.mark_rule(strokeWidth=0.8, color=theme.QUIET).encode(y=y))
         layers.append(limit.mark_text(align="left", dx=4, dy=-5, color=theme.QUIET).encode(x=x, y=y, text="label:N"))
     chart = alt.layer(*layers).properties(width=PAPER_WIDTH, height=165)
-    return _finish(
+    return finish(
         chart, cells=cells, trials=trials, ideals=ideals, labels=labels, **({"ceiling": line} if line else {})
     )
 
@@ -118,10 +119,10 @@ def latency(rows: Rows, labels: Rows, span: tuple[float, float]) -> Spec:
         .mark_text(align="left", dx=5)
         .encode(x=x, y=alt.Y("at:Q", scale=scale, title=title), text="label:N", color=colour)
     )
-    panel = alt.layer(lines, ends, data=_data("rows")).properties(width=width, height=130)
+    panel = alt.layer(lines, ends, data=named("rows")).properties(width=width, height=130)
     if len(loads) <= columns:
-        return _finish(panel.facet(column=alt.Column("load:N", sort=loads, title=None)), rows=data)
-    return _finish(panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns), rows=data)
+        return finish(panel.facet(column=alt.Column("load:N", sort=loads, title=None)), rows=data)
+    return finish(panel.facet(facet=alt.Facet("load:N", sort=loads, title=None), columns=columns), rows=data)
 
 
 def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
@@ -172,7 +173,7 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
         placed = [{k: v for k, v in row.items() if k not in ("load", "topology")} for row in panel_of]
     lines = math.ceil(len(loads) * len(topologies) / columns) if wrapped else len(loads)
     height = min(105, max(LOWEST, PANELS // lines))
-    panel = alt.layer(*layers, data=_data("rows")).properties(width=width, height=height)
+    panel = alt.layer(*layers, data=named("rows")).properties(width=width, height=height)
     if wrapped:
         order = [f"{topology} · {load}" for load in loads for topology in topologies]
         faceted = panel.facet(
@@ -183,7 +184,7 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
         faceted = panel.facet(
             row=alt.Row("load:N", sort=loads, title=None), column=alt.Column("topology:N", sort=topologies, title=None)
         )
-    return _finish(faceted.resolve_scale(y="shared"), rows=placed)
+    return finish(faceted.resolve_scale(y="shared"), rows=placed)
 
 
 def _placed(marks: Rows, rows: Rows, width: float) -> Rows:
@@ -216,9 +217,9 @@ def gains(rows: Rows) -> Spec:
     top = max([r["ideal"] for r in rows] + [r["high"] or r["gain"] or 1 for r in rows])
     scale = alt.Scale(domain=[min([0.8] + [r["low"] or 1 for r in rows]), top * 1.03], zero=False, nice=False)
     x = alt.X("gain:Q", scale=scale, axis=alt.Axis(title="gain (×)", tickCount=6))
-    data = _data("rows")
+    data = named("rows")
     colour = alt.condition("datum.speaks", alt.value(theme.ACCENTS[0]), alt.value(theme.ACCENTS[3]))
-    one = alt.Chart(_data("one")).mark_rule(color=theme.QUIET, strokeWidth=1)
+    one = alt.Chart(named("one")).mark_rule(color=theme.QUIET, strokeWidth=1)
     ticks = alt.Chart(data).mark_tick(color=theme.INK, thickness=1.4, height=13)
     layers = [
         one.encode(x=alt.X("one:Q", scale=scale)),
@@ -230,7 +231,7 @@ def gains(rows: Rows) -> Spec:
         .mark_point(filled=True, size=42, opacity=1)
         .encode(x=x, y=y, color=colour, tooltip=["step:N", "gain:Q", "low:Q", "high:Q"]),
     ]
-    return _finish(alt.layer(*layers).properties(width=430, height=alt.Step(21)), rows=rows, one=[{"one": 1}])
+    return finish(alt.layer(*layers).properties(width=430, height=alt.Step(21)), rows=rows, one=[{"one": 1}])
 
 
 def svg(spec: Spec) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.grid import loads
+from harness.grid.thresholds import Thresholds
+from harness.grid.types import Levels
 from harness.records.trial import Limit
 from harness.summarise import effects, sides
 from harness.summarise.effects import Effect
 from harness.words import load_name
 from report import format as text
+from report import methods
 
 
 def told(found: Sequence[Effect]) -> list[Effect]:
@@ -16,21 +20,26 @@ def told(found: Sequence[Effect]) -> list[Effect]:
     best: dict[tuple[str, str], Effect] = {}
     for effect in found:
         key = (effect.factor, str(effect.level))
-        size = (int(effect.rest["servers"]), int(effect.rest["vusers"]))
-        if key not in best or size > (int(best[key].rest["servers"]), int(best[key].rest["vusers"])):
+        if key not in best or _size(effect.rest) > _size(best[key].rest):
             best[key] = effect
     return list(best.values())
 
 
-def sentence(effect: Effect, needs: int) -> str:
-    """What a level did, beside the factor's first one; builds of the service are named as what they are."""
+def _size(levels: Levels) -> tuple[int, float]:
+    return int(levels["servers"]), loads.level_of(levels)
+
+
+def sentence(effect: Effect, limits: Thresholds) -> str:
+    """What a level did, beside the factor's first one; builds and the balancer's methods are named as what they are."""
+    if effect.factor == effects.METHOD:
+        return methods.sentence(effect, limits)
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     with_ = text.count(int(effect.rest["servers"]), "server")
     is_image = effect.factor == effects.IMAGE
     name = "image" if is_image else effect.factor
     what = f"{name} {effect.level} instead of {effect.base}"
     shown = text.ratio_with_interval(effect.ratio)
-    note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < needs else ""
+    note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if effect.k < limits.statement_repeats else ""
     if effect.ratio is None:
         return f"{where} what {what} does with {with_} could not be judged: {effect.why}."
     if effect.why:

@@ -58,6 +58,14 @@ def rate_interval(interval: Interval | None) -> str:
     return f"{rate(interval.value, half)} [{rate(interval.low, half)}, {rate(interval.high, half)}]"
 
 
+def usd(value: float | None) -> str:
+    """Dollars: cents, of less than ten of them two digits that are not 0, from a hundred dollars on whole ones."""
+    if value is None:
+        return NOTHING
+    digits = 0 if value >= 100 else 2 if value >= 0.1 or not value else 1 - math.floor(math.log10(value))
+    return f"{value:,.{digits}f}".replace(",", " ")
+
+
 def percent(share: float | None, digits: int = 0) -> str:
     """A share as everywhere else; nothing for None."""
     return NOTHING if share is None else words.percent(share, digits)

@@ -20,14 +20,17 @@ from report import (
     findings,
     latency,
     limits,
+    load_data,
     lost,
     method,
+    money,
     place,
     progress,
     sections,
     validity,
 )
 from report import format as text
+from report.money import Money
 from report.parts import Chart, Table
 
 MOST_LINES, LINE = 18, 34  # of the table of gains, with the findings below it on page 1; letters in its last column
@@ -56,6 +59,7 @@ class Report:
     article_why: str
     effects: Table | None
     losses: Table | None  # what servers that were stopped on purpose cost
+    money: Money | None
     trials: Table
     facts: list[tuple[str, str]]
     thresholds: Table
@@ -81,14 +85,16 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         chart_data.gain_plot(gains),
         chart_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         latency.chart(cells, counted, grid.evidence.percentile_p99_samples),
+        load_data.chart(summary, trials),
     )
+    costs = money.section(study, summary, trials)
     return Report(
         title=study.name,
         hash=folder.rsplit("-", 1)[-1],
         created=text.moment(study.created_at),
         state=state,
         progress=progress.told(study, trials) if done < planned else [],
-        answer=answer.answer(summary),
+        answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
         where=place.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
         gains=sections.gain_table(gains, cells),
@@ -102,6 +108,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         article_why=article.why(beside, grid.instrument_check),
         effects=sections.effect_table(effects.effects(grid, cells)),
         losses=lost.table(summary.losses, grid.evidence),
+        money=costs,
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
         thresholds=sections.threshold_table(study.written_grid.evidence),

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records.files import replace
-from report import charts
+from report import charts, load_chart
 from report.charts import FONTS, Spec
 from report.model import Report
 from report.parts import Chart
@@ -28,8 +28,9 @@ WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 
 def specification(chart: Chart) -> Spec:
-    """The Altair specification of a chart of the model: by the function of report/charts.py that has its name."""
-    draw: Callable[..., Spec] = getattr(charts, chart.name)
+    """The Altair specification of a chart of the model: by the function of a module of charts that has its name."""
+    module = next(module for module in (charts, load_chart) if hasattr(module, chart.name))
+    draw: Callable[..., Spec] = getattr(module, chart.name)
     return draw(**chart.arguments)
 
 
@@ -41,7 +42,11 @@ def html(report: Report, beside: str = "") -> str:
     for name, value in (("SPECS", specs), ("LIVE", beside or again)):
         script = script.replace(f"{{{{{name}}}}}", _json(value).replace("</", "<\\/"))
     vega = [_vega()] if specs or beside else []
-    return page_of(report, _place, fonts() + css("common") + css("screen"), [*vega, script])
+    style = fonts() + css("common") + css("screen")
+    if report.money is None and not beside:
+        return page_of(report, _place, style, [*vega, script])
+    asking = (TEMPLATES / "money.js").read_text(encoding="utf-8")
+    return page_of(report, _place, style + css("money"), [*vega, script, asking])
 
 
 def news(report: Report) -> str:

@@ -114,13 +114,20 @@ def effect_table(found: list[Effect]) -> Table | None:
             + load_name({name: level for name, level in effect.rest.items() if name != "servers"}),
             text.ratio(effect.ratio),
             text.ratio_interval(effect.ratio),
+            text.ratio_with_interval(effect.waits.ratios.get("p50")),
+            text.ratio_with_interval(effect.waits.ratios.get("p95")),
             str(effect.k),
             effect.word + (f": {effect.why}" if effect.why else f", {effect.bound}" if effect.bound else ""),
         ]
         for effect in found
     ]
-    columns = ["factor", "levels", "cell", "throughput", "95 % interval", "k", "what may be said"]
-    return Table(columns, rows, (3, 4, 5))
+    columns = ["factor", "levels", "cell", "throughput", "95 % interval", "median", "p95", "k", "what may be said"]
+    held = {effect.waits.why: None for effect in found if effect.waits.why and effect.waits.ratios}
+    note = (
+        "Median and p95 are ratios of answer times, failures among them at the timeout or more, with their intervals."
+    )
+    note += f" They do not tell levels apart where {'; '.join(held)}." if held else ""
+    return Table(columns, rows, (3, 4, 5, 6, 7), note=note)
 
 
 def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:

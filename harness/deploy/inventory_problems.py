@@ -152,6 +152,10 @@ def one(host: Host) -> Iterable[Problem]:
     for name, value in said.items():
         if name.endswith("_port") and value not in (None, "") and not is_port(value):
             yield Problem(f"{name} is {value!r}; a port is a whole number from 1 to 65535", host.name, name)
+    price = said.get("study_usd_per_hour")
+    if price not in (None, "") and not is_price(price):
+        words = f"study_usd_per_hour is {price!r}; a price is a number of USD an hour, as in 0.10"
+        yield Problem(words, host.name, "study_usd_per_hour")
     address = said.get("ansible_host")
     if address is not None and (wrong := unreachable(str(address))):
         yield Problem(f"ansible_host is {str(address)!r}, {wrong}", host.name, "ansible_host")
@@ -160,6 +164,11 @@ def one(host: Host) -> Iterable[Problem]:
 def is_port(value: Any) -> bool:
     """Whether a value is a port's number, as a number or as text."""
     return not isinstance(value, bool) and bool(re.fullmatch(r"\d{1,5}", str(value))) and 1 <= int(value) <= 65535
+
+
+def is_price(value: Any) -> bool:
+    """Whether a value is an amount of money, as a number or as text."""
+    return not isinstance(value, bool) and bool(re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", str(value)))
 
 
 def unreachable(address: str) -> str:

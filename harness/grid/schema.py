@@ -16,7 +16,7 @@ from pydantic import (
 from harness.grid import engines, units
 from harness.grid.amount import MOST_USERS, Repeats, Search, as_repeats, plain_repeats
 from harness.grid.thresholds import Thresholds
-from harness.grid.types import Count, Duration, Level, Part, Share
+from harness.grid.types import Count, Duration, Level, Part, Rate, Share
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
@@ -167,6 +167,9 @@ class Grid(Part):
     )
     objectives: Objectives = Objectives()
     budget: Budget = Budget()
+    target: Annotated[Rate, Field(gt=0)] | None = Field(
+        default=None, description="requests per second, at full speed, that the report finds the cheapest topology for"
+    )
     evidence: Thresholds = Thresholds()
     search: Search | None = Field(default=None, description="written as the levels of vusers")
 

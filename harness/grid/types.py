@@ -13,6 +13,7 @@ Share = Annotated[float, BeforeValidator(units.share), PlainSerializer(lambda v:
 Duration = Annotated[
     float, BeforeValidator(units.duration_s), PlainSerializer(lambda v: f"{v:.10g}s", when_used="json")
 ]
+Rate = Annotated[float, BeforeValidator(units.rate_per_s), PlainSerializer(lambda v: f"{v:.10g}/s", when_used="json")]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Ratio = Annotated[float, Field(gt=0)]
 

@@ -40,3 +40,9 @@ def money_usd(text: object) -> float:
 def per_second(text: object) -> float:
     """Requests per second of "280/s"; raises ValueError."""
     return float(Decimal(_parse(text, _NUMBER + r"\s*/\s*s", "a rate per second, as in 280/s")[1]))
+
+
+def rate_per_s(text: object) -> float:
+    """Requests per second of "300/s" or "18000/min"; raises ValueError."""
+    found = _parse(text, _NUMBER + r"\s*/\s*(s|min)", "a rate with its unit, as in 300/s or 18000/min")
+    return float(Decimal(found[1]) / SECONDS[found[2]])

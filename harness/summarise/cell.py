@@ -41,6 +41,7 @@ class CellSummary:
     lost_cause: str = ""  # why trials do not count where others do
     lost_next_step: str = ""
     waits_ms: dict[str, float | None] = field(default_factory=dict)  # with what failed, at the timeout or more
+    waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
     latency_marked: str = ""  # why its latencies are no steady ones, as a clause (rule E10)
     slower: Slower | None = None  # a server that is slower than the others (rule E12)
     failed: float | None = None  # share of requests in a cell that gave out though no server died (rule E8)
@@ -117,6 +118,7 @@ def summarise(
         lost_cause=lost,
         lost_next_step=lost_next_step,
         waits_ms=waits_ms,
+        waits_by_block={r.repeat: r.waits_ms or r.latency_ms for r in usable},
         latency_marked=steady.marked(rising, limits),
         slower=slower,
         failed=_failed(records) if gave_out and outcome == Outcome.REFUSED else None,

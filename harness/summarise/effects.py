@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from harness.grid import loads
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.records.trial import Limit
-from harness.summarise import intervals, sides
+from harness.summarise import intervals, sides, waiting
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
+from harness.summarise.waiting import Waits
 
-OWN = ("servers", "vusers", "lose")
+OWN = ("servers", *loads.FACTORS, "lose")
+METHOD = "nginx_lb_method"  # how the balancer chooses a server, which is told as such
 IMAGE = "ml_server_image"  # builds of the service, which are told as such
 OF_SERVERS = ("ml_server_", "lab_")  # what begins so changes servers, and shows only where these are the limit
 
@@ -24,7 +27,7 @@ class Effect:
     `ratio` is None where one of the two has no usable trial; `why` says what keeps it from being a
     statement about the factor. `k` counts the blocks that hold both. `bound` is "at least" where the users asked for
     no more with `level`, "at most" where they did with `base`: the ratio of what both could have done lies beyond.
-    `held` is the limit that makes it a bound.
+    `held` is the limit that makes it a bound. `waits` is what became of answer times, at the same load and servers.
     """
 
     factor: str
@@ -37,6 +40,7 @@ class Effect:
     why: str = ""
     bound: str = ""
     held: Limit | None = None
+    waits: Waits = field(default_factory=lambda: Waits({}))
 
 
 def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
@@ -63,10 +67,12 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, needs: int) -> E
     rest = {name: level for name, level in cell.cell.items() if name != factor}
     base, level = twin.cell[factor], cell.cell[factor]
     holding = sides.BESIDE_SERVERS if factor.startswith(OF_SERVERS) else sides.USERS_ALONE
-    said = sides.attribute((twin, cell), (f"{factor} {base}", f"{factor} {level}"), holding)
+    names = (str(base), str(level)) if factor == METHOD else (f"{factor} {base}", f"{factor} {level}")
+    said = sides.attribute((twin, cell), names, holding)
     why = said.why or ("" if ratio else "no block holds a usable trial of both")
     word = _word(ratio, why, said.bound)
-    return Effect(factor, base, level, rest, ratio, len(common), word, why, said.bound, said.held)
+    waits = waiting.between(twin, cell, names, needs)
+    return Effect(factor, base, level, rest, ratio, len(common), word, why, said.bound, said.held, waits)
 
 
 def _word(ratio: Interval | None, why: str, bound: str) -> str:

@@ -8,10 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from harness.judge.seconds import histogram_of_ms
 from harness.records.directory import StudyDirectory
+from harness.records.study import Rented
+from harness.records.trial import TrialData
 from report import beside, build
 from report.live import Writer
-from tests.builders import measured_study, study
+from tests.builders import changed, measured_study, study
 
 # Without these a browser looks for its maker's hosts and for a screen.
 QUIET = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
@@ -42,6 +45,26 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study that is not through."""
     directory = study(StudyDirectory(tmp_path_factory.mktemp("half") / "study-0123abcd"), RATES)
     shutil.rmtree(directory.path / "trials" / "servers-3_vusers-200")
+    build.write(directory, {"html"})
+    return directory.path / "report.html"
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with prices and a load to carry, and with answer times."""
+    directory = StudyDirectory(tmp_path_factory.mktemp("priced") / "study-0123abcd")
+    study(directory, RATES, target="300/s", objectives={"p95": "2s", "error_rate": "1%"})
+    for where, record in directory.trials().items():
+        median = int(record.cell["vusers"])
+        timed = changed(record, waits_ms={"p50": float(median), "p95": 3.0 * median})
+        latencies = histogram_of_ms([(median, 900), (3 * median, 100)])
+        directory.write_trial(where, TrialData(timed, directory.samples(where), [], [], latencies))
+    said = directory.need_study()
+    groups = {"balancer": "load_balancers"} | {f"server-{i}": "ml_servers" for i in (1, 2, 3)}
+    hosts = {name: {"group": group} for name, group in groups.items()}
+    rented = {name: Rented(usd_per_hour=0.1) for name in groups}
+    configuration = said.configuration.model_copy(update={"hosts": hosts})
+    directory.write_study(said.model_copy(update={"configuration": configuration, "rented": rented}))
     build.write(directory, {"html"})
     return directory.path / "report.html"
 
@@ -131,10 +154,37 @@ def test_a_dark_screen_is_dark_and_paper_is_not(page: Page, report: Path) -> Non
     assert page.evaluate("getComputedStyle(document.querySelector('.chart svg')).filter") == "none"
 
 
+def test_answer_times_by_load_are_drawn(page: Page, priced: Path) -> None:
+    open_(page, priced)
+    assert page.locator("#chart-latency_by_load svg path").count() > 20
+    assert page.locator("#chart-latency_by_load").get_attribute("aria-label", timeout=1000)
+
+
+def test_a_reader_asks_for_a_load_and_gets_the_cheapest_topology(page: Page, priced: Path) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    open_(page, priced)
+    field, said = page.get_by_label("Requests per second to carry"), page.locator("#money output")
+    told = page.locator("#answer .answer").last.inner_text().replace("\u00a0", " ")
+    assert told.startswith("For 300/s 2 servers are the cheapest that carry it: 0.30 USD an hour, ")
+    expect(said).to_have_text(told)
+    field.fill("150")
+    expect(said).to_have_text(
+        "For 150/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.37 USD per million requests."
+    )
+    field.fill("5000")
+    expect(said).to_contain_text(
+        "For 5 000/s nothing that was measured was seen to be enough: 3 servers carry at least 484 "
+    )
+    field.press("Enter")  # asks nobody
+    field.fill("")
+    expect(said).to_have_text("")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page: Page, report: Path, half: Path, scheme: str) -> None:
+def test_axe_finds_nothing_serious(page: Page, report: Path, half: Path, priced: Path, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
-    for file in (report, half):
+    for file in (report, half, priced):
         open_(page, file)
         found = Axe().run(page).response["violations"]
         assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []

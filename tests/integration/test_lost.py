@@ -103,6 +103,7 @@ def test_a_balancer_that_leaves_nobody_out_asks_a_lost_server_to_the_end(tmp_pat
     (data,) = measured(tmp_path, "asked-on", vars=vars_)
     lost = data.record.lost
     assert lost
-    assert lost.failed == lost.failed_at_balancer
+    # Requests fail up to the end here, where each side has its own last second.
+    assert lost.failed == pytest.approx(lost.failed_at_balancer, abs=2)
     assert lost.after.error_rate == pytest.approx(1 / 3, abs=0.1)
     assert lost.back_s is None

@@ -53,6 +53,8 @@ def test_a_grid_reads_back_from_what_is_stored_of_it() -> None:
         (units.share, "1%", 0.01),
         (units.money_usd, "5 USD", 5),
         (units.per_second, "280/s", 280),
+        (units.rate_per_s, "300/s", 300),
+        (units.rate_per_s, "18000 / min", 300),
     ],
 )
 def test_quantities_carry_their_unit(read: object, text: str, value: float) -> None:

@@ -1,0 +1,181 @@
+"""What topologies cost, what each carries, and which is the cheapest for a load. Pure.
+
+Rates are requests per second at full speed, money is USD. The generator is no cost of running: only the servers that
+take part and the balancer are. Nothing is extrapolated: a topology that was not measured is never told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from harness.grid import loads
+from harness.grid.schema import Objectives
+from harness.grid.types import Levels
+from harness.records.study import Rented
+from harness.records.trial import Limit, TrialRecord
+from harness.summarise.cell import CellSummary
+
+OWN = (Limit.SERVER, Limit.BALANCER)  # what limits a topology by itself; else it may carry more
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a topology carries, per second, with the 95 % interval where there is one.
+
+    `others` are the topology's levels, without the load; `load` is the load it was seen at. A `floor` is what it was
+    seen to carry, with `limit` keeping it from showing more.
+    """
+
+    others: Levels
+    value: float
+    low: float | None
+    high: float | None
+    load: Levels
+    limit: Limit
+    floor: bool
+
+
+class Fit(StrEnum):
+    """Whether a topology carries a load."""
+
+    SURELY = "surely"  # the whole interval does
+    NOT_SURELY = "not surely"  # the estimate does
+    NO = "no"
+    NOT_SHOWN = "not shown"  # it was not seen to, and its limit neither
+
+
+@dataclass(frozen=True)
+class Option:
+    """A topology: `usd_per_hour` is None where a price is missing, `capacity` where nothing usable was measured."""
+
+    others: Levels
+    usd_per_hour: float | None
+    capacity: Capacity | None
+
+    @property
+    def servers(self) -> int:
+        return int(self.others["servers"])
+
+    def usd_per_million(self, per_s: float) -> float | None:
+        """USD for a million requests that come at so many per second."""
+        return None if self.usd_per_hour is None or not per_s else self.usd_per_hour / (per_s * 3600) * 1e6
+
+    def fit(self, per_s: float) -> Fit:
+        """Whether it carries so many requests per second."""
+        found = self.capacity
+        if found is None:
+            return Fit.NOT_SHOWN
+        if found.low is not None and found.low >= per_s:
+            return Fit.SURELY
+        if found.value >= per_s:
+            return Fit.NOT_SURELY
+        return Fit.NOT_SHOWN if found.floor else Fit.NO
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What carries a load: `best` is the cheapest that does (surely, if any does), `maybe` cheaper ones that might.
+
+    By prices where every topology has one (`priced`), else by the number of servers. `best` is None where nothing that
+    was measured is enough; `most` is then what carries most, None where nothing was measured.
+    """
+
+    per_s: float
+    best: Option | None
+    fit: Fit
+    maybe: tuple[Option, ...]
+    most: Option | None
+    priced: bool
+
+
+def topology(levels: Levels) -> Levels:
+    """A cell's levels without its load."""
+    return {name: level for name, level in levels.items() if name not in loads.FACTORS}
+
+
+def measured(cells: Sequence[CellSummary], objectives: Objectives, factor: float = 1.0) -> list[Capacity]:
+    """The capacity of each topology that has a usable cell, in the cells' order.
+
+    The throughput where servers or the balancer are the limit, at the largest such load; else the largest that was
+    seen, as a floor. With objectives for every cell it is the largest throughput of a cell that meets them, a floor
+    too. `factor` is by how much slower than real the study was played.
+    """
+    found: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
+    for cell in cells:
+        if cell.tps is not None and _meets(objectives, cell):
+            found.setdefault(tuple(topology(cell.cell).items()), []).append(cell)
+    return [_capacity(mine, objectives, factor) for mine in found.values()]
+
+
+def _capacity(mine: Sequence[CellSummary], objectives: Objectives, factor: float) -> Capacity:
+    held = [cell for cell in mine if cell.verdict in OWN]
+    wanted = objectives.error_rate is not None or objectives.p95 is not None
+    if held and not wanted:
+        best = max(held, key=lambda cell: loads.level_of(cell.cell))
+    else:
+        best = max(mine, key=lambda cell: cell.tps.value if cell.tps else 0.0)
+    tps = best.tps
+    assert tps is not None  # noqa: S101 - as `measured` has made sure
+    value, low, high = (None if end is None else end * factor for end in (tps.value, tps.low, tps.high))
+    load = {name: level for name, level in best.cell.items() if name in loads.FACTORS}
+    floor = wanted or not held
+    return Capacity(topology(best.cell), value or 0.0, low, high, load, best.verdict, floor)
+
+
+def _meets(objectives: Objectives, cell: CellSummary) -> bool:
+    p95_ms = cell.waits_ms.get("p95")
+    late = objectives.p95 is not None and (p95_ms is None or p95_ms > objectives.p95 * 1000)
+    failing = objectives.error_rate is not None and (cell.error_rate is None or cell.error_rate > objectives.error_rate)
+    return not late and not failing
+
+
+def hourly(
+    rented: Mapping[str, Rented], groups: Mapping[str, str], records: Iterable[TrialRecord]
+) -> dict[int, float | None]:
+    """USD an hour by number of servers, for those that took part in trials and the balancer; None for a price missing.
+
+    `groups` tells each host's group. Where no trial tells who took part, servers of one price are alike.
+    """
+    price = {name: said.usd_per_hour for name, said in rented.items()}
+    servers = [name for name, group in groups.items() if group == "ml_servers"]
+    balancers = [name for name, group in groups.items() if group == "load_balancers"]
+    took_part = {len(r.facts.expected): list(r.facts.expected) for r in records if r.facts}
+    alike = len({price.get(name) for name in servers}) == 1
+    found: dict[int, float | None] = {}
+    for count in range(1, len(servers) + 1):
+        names = took_part.get(count) or (servers[:count] if alike else [])
+        prices = [price.get(name) for name in [*names, *balancers]]
+        known = [one for one in prices if one is not None]
+        found[count] = sum(known) if names and len(known) == len(prices) else None
+    return found
+
+
+def options(topologies: Sequence[Levels], carried: Sequence[Capacity], usd: Mapping[int, float | None]) -> list[Option]:
+    """Every topology with its price and its capacity, in their order."""
+    known = {tuple(one.others.items()): one for one in carried}
+    return [Option(one, usd.get(int(one["servers"])), known.get(tuple(one.items()))) for one in topologies]
+
+
+def choose(found: Sequence[Option], per_s: float) -> Choice:
+    """The cheapest topology for so many requests per second."""
+    priced = bool(found) and all(option.usd_per_hour is not None for option in found)
+
+    def cost(option: Option) -> tuple[float, int, float]:
+        value = option.capacity.value if option.capacity else 0.0
+        return (option.usd_per_hour or 0.0) if priced else option.servers, option.servers, -value
+
+    ordered = sorted(found, key=cost)
+    surely = [option for option in ordered if option.fit(per_s) == Fit.SURELY]
+    maybe = [option for option in ordered if option.fit(per_s) == Fit.NOT_SURELY]
+    if surely:
+        cheaper = tuple(option for option in maybe if cost(option)[0] < cost(surely[0])[0])
+        return Choice(per_s, surely[0], Fit.SURELY, cheaper, None, priced)
+    if maybe:
+        return Choice(per_s, maybe[0], Fit.NOT_SURELY, (), None, priced)
+    known = [option for option in ordered if option.capacity is not None]
+    most = max(known, key=lambda option: option.capacity.value if option.capacity else 0.0, default=None)
+    shown = Fit.NO if known and all(option.fit(per_s) == Fit.NO for option in ordered) else Fit.NOT_SHOWN
+    return Choice(per_s, None, shown, (), most, priced)

@@ -1,0 +1,165 @@
+"""What carries a load and what it costs, in the words of the page."""
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.grid.types import Levels
+from harness.records.trial import Limit, TrialRecord
+from harness.summarise import prices
+from harness.summarise import summary as cells
+from report import format as text
+from report import money
+from tests.builders import grid, judged, record, study_record
+
+ROUND = (1.0, 0.99, 1.01, 1.005, 0.995)
+GROUPS = {"balancer": "load_balancers", "generator": "load_generators"}
+
+
+def section(
+    rates: dict[int, tuple[float, str]], usd: float | None = 0.1, repeats: int = 5, factor: float = 1, **more: Any
+) -> money.Money | None:
+    """The section of a study of (servers) → (mean TPS, what limited it) at 2000 users."""
+    records: dict[str, TrialRecord] = {}
+    for servers, (rate, limit) in rates.items():
+        for repeat, noise in enumerate(ROUND[:repeats], 1):
+            said = judged(record(servers, 2000, repeat, rate * noise), limit)
+            records[f"servers-{servers}_vusers-2000/r{repeat}"] = said
+    written = grid(factors={"servers": sorted(rates), "vusers": [2000]}, repeats=repeats, **more)
+    summary = cells.summarise_records(written, records)
+    groups = GROUPS | {f"server-{i + 1}": "ml_servers" for i in range(max(rates))}
+    study = study_record(
+        configuration={
+            "grid": written.model_dump(mode="json", by_alias=True),
+            "hosts": {name: {"group": group} for name, group in groups.items()},
+        },
+        rented={name: {"usd_per_hour": usd} for name in groups},
+        slow_motion={"factor": factor},
+    )
+    return money.section(study, summary, {})
+
+
+THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (
+            section(THREE, target="500/s"),
+            "For 500/s 2 servers are the cheapest that carry it: 0.30 USD an hour, 0.17 USD per million requests.",
+        ),
+        (
+            section(THREE, target="6000/min"),
+            "For 100/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.56 USD per million requests.",
+        ),
+        (section(THREE, None, target="500/s"), "For 500/s 2 servers are the fewest that carry it (540 [535, 545]/s)."),
+        (section(THREE, None, target="100/s"), "For 100/s 1 server is enough (280 [277, 283]/s)."),
+        (
+            section(THREE, target="279/s"),
+            "For 279/s 2 servers are the cheapest that carry it: 0.30 USD an hour, 0.30 USD per million requests. "
+            "1 server may do, but not surely (280 [277, 283]/s).",
+        ),
+        (
+            section(THREE, target="799/s"),
+            "For 799/s 3 servers may do, but not surely (800 [792, 808]/s): 0.40 USD an hour, 0.14 USD per million "
+            "requests.",
+        ),
+        (
+            section(THREE, target="2500/s"),
+            "For 2 500/s nothing that was measured is enough: 3 servers carry 800 [792, 808]/s. How many servers it "
+            "takes has to be measured.",
+        ),
+        (
+            section({1: (280, "server"), 2: (500, "users")}, target="520/s"),
+            "For 520/s nothing that was measured was seen to be enough: 2 servers carry at least 500 [495, 505]/s. "
+            "It takes trials of more load or more servers.",
+        ),
+        (
+            section(THREE, repeats=2, target="500/s"),
+            "For 500/s 2 servers may do, but not surely (537/s): 0.30 USD an hour, 0.17 USD per million requests.",
+        ),
+    ],
+    ids=[
+        "cheapest",
+        "one",
+        "no price",
+        "no price, one",
+        "maybe cheaper",
+        "maybe",
+        "not enough",
+        "floor",
+        "no interval",
+    ],
+)
+def test_the_answer_says_what_carries_the_target_and_what_it_costs(made: money.Money | None, sentence: str) -> None:
+    assert made is not None
+    assert made.answer == sentence
+
+
+def test_the_table_has_a_row_for_each_topology() -> None:
+    made = section(THREE | {3: (600.0, "users")}, target="500/s")
+    assert made is not None
+    assert made.table.columns == [
+        "topology",
+        "USD per hour",
+        "carries, /s",
+        "USD per million",
+        "as seen",
+        "500/s",
+    ]
+    assert made.table.rows == [
+        ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers’ limit at 2000 users", "no"],
+        ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers’ limit at 2000 users", "surely"],
+        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "these users ask for no more at 2000 users", "surely"],
+    ]
+    assert "the generator is no cost of running" in made.table.note
+    assert "What follows ≥ was seen to be carried" in made.table.note
+
+
+def test_without_a_price_and_a_target_there_is_no_section_and_with_a_price_no_sentence() -> None:
+    assert section(THREE, None) is None
+    made = section(THREE)
+    assert made is not None
+    assert (made.answer, made.table.columns[-1]) == ("", "as seen")
+    free = section(THREE, None, target="500/s")
+    assert free is not None
+    assert "USD" not in free.table.note
+
+
+def test_a_study_in_slow_motion_tells_rates_of_full_speed() -> None:
+    made = section(THREE, factor=2, target="1000/s")
+    assert made is not None
+    assert made.answer.startswith("For 1 000/s 2 servers are the cheapest")
+    assert "2 times what was played" in made.table.note
+
+
+def test_the_pieces_hold_the_sentence_of_every_load() -> None:
+    """The page reckons nothing but a million's price: which words hold for a load is settled here."""
+    made = section(THREE)
+    assert made is not None
+    pieces = json.loads(made.pieces)
+    assert [piece["to"] is None for piece in pieces] == [False] * 6 + [True]
+    for load in (1, 276, 279, 281, 500, 538, 541, 700, 799, 801, 5000):
+        piece = next(p for p in pieces if p["to"] is None or load <= p["to"])
+        million = text.usd(None if piece["usd"] is None else piece["usd"] / (load * 3600) * 1e6)
+        told = section(THREE, target=f"{load}/s")
+        assert told is not None
+        assert told.answer == f"For {money.per_s(load)} {piece['words'].replace('{million}', million)}"
+
+
+def test_topologies_of_another_factor_are_told_by_it() -> None:
+    levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
+    found = prices.Option(levels, 0.3, prices.Capacity(levels, 500, 490, 510, {}, Limit.SERVER, False))
+    assert money.sentence(prices.choose([found], 400)).startswith(
+        "For 400/s 2 servers with nginx_lb_method least_conn are"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "–"), (0.0, "0.00"), (0.0043, "0.0043"), (0.0996, "0.100"), (0.31, "0.31"), (1234.5, "1 234")],
+)
+def test_money_has_as_many_digits_as_it_needs(value: float | None, said: str) -> None:
+    assert text.usd(value) == said
