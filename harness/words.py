@@ -26,3 +26,8 @@ def load_name(others: Mapping[str, Any]) -> str:
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "load": "{}"}
     parts = [named.get(name, name + " {}").format(level) for name, level in others.items()]
     return ", ".join(parts)
+
+
+def readable(load: float, *, whole: bool) -> float:
+    """A load as a study asks for it: a whole number of users, or a rate of three digits, which are enough."""
+    return max(1, round(load)) if whole else float(f"{load:.3g}")
