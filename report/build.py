@@ -43,6 +43,8 @@ def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"
         "cells.csv": frames.cells_csv(tables.cells(summary)).encode(),
         "gains.csv": frames.gains_csv(tables.gains(summary), summary.grid).encode(),
     }
+    if any(capacity.requests for capacity in summary.capacities):
+        files["capacity.csv"] = frames.capacity_csv(tables.capacity(summary), summary.grid).encode()
     if "data" in kinds:
         files["results.parquet"] = frames.parquet(study)
     if "html" in kinds:

@@ -13,6 +13,7 @@ What that covers, which loads count and how wide they should lie is simulated: `
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from harness.summarise.intervals import Array, t_quantile
 from harness.summarise.shares import Count
 
 NEAR = 0.15  # of the crossing: beyond, the line bends, so farther loads count only where none else is on their side
+APART = 1.5  # one load of the other, next to the crossing: where they are farther apart, no line goes between them
 REACH = 2.0  # probits from the objective at which a load weighs half
 WIDEST = 300.0  # half of an interval of logarithms that exp can hold
 FEWEST = 3  # blocks for an interval
@@ -33,6 +35,7 @@ MOST_SHARE = 0.99  # of a trial: how overloaded it was says nothing of the cross
 
 
 MET, MISSED = "met at all loads measured", "missed at all loads measured"
+FAR = "the loads on both sides are too far apart for more than a bound"
 
 
 class Bound(StrEnum):
@@ -72,6 +75,8 @@ def crossing(objective: str, share: float, counts: Sequence[Count]) -> Crossing:
     used = _near([count.load for count in counted], beyond)
     rests = sum(count.requests for count, near in zip(counted, used, strict=True) if near)
     chosen = [count for count, near in zip(counted, used, strict=True) if near]
+    if not _close(counted, beyond):
+        return replace(_by_levels(objective, counted, beyond), requests=rests)
     line = _line(chosen, beyond[used], _weights(chosen, beyond[used]))
     if line is None:
         return replace(_by_levels(objective, counted, beyond), requests=rests)
@@ -109,6 +114,14 @@ def _near(loads: Sequence[float], beyond: Array) -> Array:
         middle = below
     found: Array = (np.abs(np.log(each / middle)) <= math.log1p(NEAR)) | (each == below) | (each == above)
     return found
+
+
+def _close(counts: Sequence[Count], beyond: Array) -> bool:
+    """Whether the loads next to the crossing are near enough to each other for a line, or it is outside of all."""
+    met, missed = _surely(counts, beyond)
+    inside = [count.load for count in counts if met and missed and met[-1] <= count.load <= missed[0]]
+    levels = sorted(set(inside))
+    return not levels or any(b <= APART * a for a, b in itertools.pairwise(levels))
 
 
 def _weights(counts: Sequence[Count], beyond: Array) -> Array:
@@ -207,6 +220,8 @@ def _between(objective: str, line: _Line, counts: Sequence[Count], beyond: Array
 def _by_levels(objective: str, counts: Sequence[Count], beyond: Array) -> Crossing:
     """What single loads tell where no line rises."""
     met, missed = _surely(counts, beyond)
+    if met and missed and met[-1] < missed[0]:
+        return Crossing(objective, Bound.AT_LEAST, low=met[-1], high=missed[0], why=FAR)
     if met and not missed:
         return Crossing(objective, Bound.AT_LEAST, low=met[-1], why=MET)
     if missed and not met:
@@ -219,13 +234,16 @@ def _by_levels(objective: str, counts: Sequence[Count], beyond: Array) -> Crossi
 def _surely(counts: Sequence[Count], beyond: Array) -> tuple[list[float], list[float]]:
     """The loads whose trials' t interval lies wholly on one side of the objective: those that meet it, those that miss.
 
-    With fewer than three trials it is by their mean.
+    A load with fewer than three trials says nothing beside those that have as many; where none has, its mean does.
     """
     loads = np.array([count.load for count in counts])
+    levels = {load: beyond[loads == load] for load in sorted(set(loads.tolist()))}
+    least = min(FEWEST, max(map(len, levels.values())))
     met, missed = [], []
-    for load in sorted(set(loads.tolist())):
-        mine = beyond[loads == load]
+    for load, mine in levels.items():
         k = len(mine)
+        if k < least:
+            continue
         half = t_quantile(k - 1) * float(mine.std(ddof=1)) / math.sqrt(k) if k >= FEWEST else 0.0
         met += [load] if mine.mean() + half <= 0 else []
         missed += [load] if mine.mean() - half > 0 else []

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.grid.schema import Objectives
-from harness.judge import seconds
-from harness.records.histogram import Histogram
+from harness.records.trial import TrialRecord
 
 CONFIDENCE = 0.99
 P95 = 0.05  # the share that may be over where the objective is a 95th percentile
@@ -43,15 +42,17 @@ class Count:
     failed: int
 
 
-def of_trial(block: int, load: float, latencies: str, failures: str, p95_s: float | None) -> Count:
-    """From a trial's encoded histograms of successes and failures; raises ValueError for what is none.
+def of_record(record: TrialRecord, load: float) -> Count | None:
+    """What a trial under this load counted; None where it does not count, or was recorded before that was kept.
 
-    Without an objective for p95 only failures are late.
+    A trial that the servers did not live through, or whose load was stopped as hardly anything was answered, has missed
+    every objective: left out, it would make a load look the better the more of its trials collapse.
     """
-    served: Histogram = seconds.merged([latencies])
-    failed = seconds.merged([failures]).total
-    late = 0 if p95_s is None else served.above(round(p95_s * 1_000_000))
-    return Count(block, load, served.total + failed, late + failed, failed)
+    if record.collapsed:
+        return Count(record.repeat, load, 1, 1, 1)
+    if not record.usable or record.against is None:
+        return None
+    return Count(record.repeat, load, record.against.requests, record.against.late, record.against.failed)
 
 
 def wanted(objectives: Objectives) -> dict[str, float]:

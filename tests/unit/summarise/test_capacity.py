@@ -82,6 +82,12 @@ def test_loads_far_from_the_crossing_change_nothing() -> None:
     assert of(counts() + far).requests == of(counts()).requests
 
 
+def test_loads_that_are_far_apart_give_a_bound_on_both_sides() -> None:
+    found = of(counts((50.0, 200.0)))
+    assert (found.bound, found.value, found.low, found.high) == (Bound.AT_LEAST, None, 50.0, 200.0)
+    assert "too far apart" in found.why
+
+
 def test_the_objective_that_is_missed_first_limits() -> None:
     failing = [replace(count, failed=round(count.late * 0.04)) for count in counts()]
     wanted = {**P95, "error_rate": 0.001}

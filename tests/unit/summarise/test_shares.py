@@ -3,18 +3,28 @@
 import pytest
 
 from harness.grid.schema import Objectives
+from harness.judge import seconds
 from harness.judge.seconds import histogram_of_ms
 from harness.summarise import shares
 from harness.summarise.shares import Told
+from tests.builders import changed, record
 
 
 def test_failures_are_late_however_fast_they_were() -> None:
     served = histogram_of_ms([(100, 90), (300, 6)])
     failed = histogram_of_ms([(1, 4)])
-    count = shares.of_trial(2, 50.0, served, failed, 0.2)
-    assert (count.block, count.load, count.requests, count.late, count.failed) == (2, 50.0, 100, 10, 4)
-    assert shares.of_trial(2, 50.0, served, "", 0.3).late == 0  # as long as allowed is not over
-    assert shares.of_trial(2, 50.0, served, failed, None).late == 4
+    found = seconds.against(served, failed, 0.2)
+    assert (found.requests, found.late, found.failed) == (100, 10, 4)
+    assert seconds.against(served, "", 0.3).late == 0  # as long as allowed is not over
+    assert seconds.against(served, failed, None).late == 4
+    counted = changed(record(1, 50, 2, 9.0), against=found.model_dump())
+    assert shares.of_record(counted, 50.0) == shares.Count(2, 50.0, 100, 10, 4)
+
+
+def test_a_trial_that_collapsed_missed_and_one_that_does_not_count_says_nothing() -> None:
+    assert shares.of_record(record(1, 50, 2, None, outcome="server_down"), 50.0) == shares.Count(2, 50.0, 1, 1, 1)
+    assert shares.of_record(record(1, 50, 2, None), 50.0) is None
+    assert shares.of_record(record(1, 50, 2, 9.0), 50.0) is None  # of an earlier version
 
 
 def test_objectives_of_a_load_are_shares() -> None:
