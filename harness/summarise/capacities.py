@@ -11,13 +11,7 @@ from harness.records.trial import TrialRecord
 from harness.summarise import capacity, queueing, shares
 from harness.summarise.capacity import Capacity
 from harness.summarise.shares import Count
-
-LOADS = ("vusers", "rate")
-
-
-def factor_of(grid: Grid) -> str:
-    """The load factor: `vusers`, or `rate` in requests per second."""
-    return next(name for name in LOADS if name in grid.factors)
+from harness.summarise.topologies import factor_of
 
 
 def counts(records: Iterable[TrialRecord], factor: str) -> list[Count]:
@@ -28,7 +22,7 @@ def counts(records: Iterable[TrialRecord], factor: str) -> list[Count]:
 
 def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]:
     """By topology, in the order of their factors; none without an objective for a load or trials in blocks."""
-    wanted, factor = shares.wanted(grid.objectives), factor_of(grid)
+    wanted, factor = shares.wanted(grid.objectives), factor_of(grid.factors)
     if not wanted:
         return []
     topologies: dict[tuple[tuple[str, Level], ...], list[TrialRecord]] = {}

@@ -37,6 +37,18 @@ class Capacity:
     blocks: int
 
     @property
+    def name(self) -> str:
+        """Its topology, in words."""
+        return ", ".join([named(self.servers), *(f"{name} {level}" for name, level in self.others.items())])
+
+    def wider_than(self, target: float) -> bool:
+        """Whether it is an estimate whose interval's half width is more than this share; of a bound nobody waits."""
+        if self.bound != Bound.EXACT or self.value is None:
+            return False
+        half = None if self.low is None or self.high is None else (self.high - self.low) / 2 / self.value
+        return half is None or half > target
+
+    @property
     def value(self) -> float | None:
         return self.crossing.value
 

@@ -10,6 +10,7 @@ a single trial tells less than its count: c is high, and what is printed with an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,3 +89,18 @@ def needed(beyond: int, share: float, confidence: float = CONFIDENCE) -> int | N
         middle = (low + high) // 2
         low, high = (low, middle) if told(middle, beyond, share, confidence) == Told.MEETS else (middle, high)
     return high
+
+
+def sentence(probe: TrialRecord | None, wanted: Mapping[str, float]) -> str:
+    """What a single trial's requests can tell of each objective, and how many it takes where they are too few."""
+    count = of_record(probe, 0.0) if probe else None
+    if count is None or probe is None or probe.collapsed:
+        return ""
+    clauses = []
+    for name, share in wanted.items():
+        beyond = over(count, name)
+        result = told(count.requests, beyond, share)
+        few = needed(beyond, share) if result == Told.TOO_FEW and beyond <= share * count.requests else None
+        more = "" if few is None else f", {few} with no more over would do"
+        clauses.append(f"{beyond} of {count.requests} requests {'late' if name == 'p95' else 'failed'}: {result}{more}")
+    return "; ".join(clauses)

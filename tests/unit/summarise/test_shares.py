@@ -59,3 +59,12 @@ def test_that_nothing_ever_fails_can_never_be_shown() -> None:
     assert shares.needed(0, 0.0) is None
     assert shares.told(10**6, 0, 0.0) == Told.TOO_FEW
     assert shares.told(10, 1, 0.0) == Told.MISSES
+
+
+def test_a_probe_that_tells_too_little_says_how_many_requests_it_takes() -> None:
+    probe = changed(record(1, 50, 0, 9.0), against={"requests": 2000, "late": 90, "failed": 0})
+    told = shares.sentence(probe, {"p95": 0.05, "error_rate": 0.01})
+    assert told.startswith("90 of 2000 requests late: too few requests to tell, 2")
+    assert told.endswith("with no more over would do; 0 of 2000 requests failed: meets")
+    assert shares.sentence(record(1, 50, 0, None, outcome="server_down"), {"p95": 0.05}) == ""
+    assert shares.sentence(None, {"p95": 0.05}) == ""
