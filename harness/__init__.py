@@ -16,6 +16,7 @@ steady window   the part of a trial that counts for means; peak TPS is over the 
 loss            servers stopped on purpose in the middle of a trial (`lose`), and what that costs
 gain            TPS of a topology / TPS of the next smaller one at the same load; `step ideal` is
                 n2/n1; `efficiency` is gain / step ideal
+capacity        largest load of a topology that meets the objectives (p95, error_rate), by trials around it
 outcome         what became of a trial: ok, degraded, server_down, refused (an evidence rule
                 broken), failed (could not be carried out)
 verdict         what limited a cell: users, server, balancer, generator, network, unknown

@@ -33,3 +33,8 @@ def load_name(others: Mapping[str, Any]) -> str:
     return ", ".join(
         named.get(name, name + " {}").format(level) for name, level in told if (name, level) != ("lose", 0)
     )
+
+
+def readable(load: float, *, whole: bool) -> float:
+    """A load as a study asks for it: a whole number of users, or a rate of three digits, which are enough."""
+    return max(1, round(load)) if whole else float(f"{load:.3g}")

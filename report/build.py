@@ -45,6 +45,8 @@ def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"
     }
     if summary.losses:
         files["losses.csv"] = frames.losses_csv(tables.losses(summary)).encode()
+    if any(capacity.requests for capacity in summary.capacities):
+        files["capacity.csv"] = frames.capacity_csv(tables.capacity(summary), summary.grid).encode()
     if "data" in kinds:
         files["results.parquet"] = frames.parquet(study)
     if "html" in kinds:

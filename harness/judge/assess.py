@@ -37,6 +37,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "error_rate": seconds.error_rate(rows),
             "latency_ms": latency_ms,
             "waits_ms": waits_ms,
+            "against": seconds.against(data.latencies, data.failures, grid.objectives.p95),
             "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
             "figures": Figures(
                 little_gap=figures.little_gap(seen) if rows else None,

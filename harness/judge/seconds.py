@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.records.histogram import Histogram
 from harness.records.series import Sample
+from harness.records.trial import Against
 
 
 def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample]:
@@ -96,6 +97,13 @@ def latencies_and_waits_ms(
     for encoded in failed:
         total.add(encoded)
     return served, percentiles_ms(total, p99_needs)
+
+
+def against(latencies: str, failures: str, p95_s: float | None) -> Against:
+    """A window's requests by its encoded histograms; without `p95_s` only failures are late. Raises ValueError."""
+    served, failed = merged([latencies]), merged([failures]).total
+    late = 0 if p95_s is None else served.above(round(p95_s * 1_000_000))
+    return Against(requests=served.total + failed, late=late + failed, failed=failed)
 
 
 def fastest_s(encoded: str) -> float | None:

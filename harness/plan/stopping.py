@@ -23,6 +23,7 @@ from harness.summarise import saturation
 from harness.words import percent
 
 if TYPE_CHECKING:
+    from harness.summarise.capacity import Capacity
     from harness.summarise.gains import Gain
 
 
@@ -33,18 +34,23 @@ def watched(gains: Sequence[Gain]) -> list[Gain]:
     return [gain for gain in gains if gain.kind == GainKind.GAIN]
 
 
-def decide(rule: Repeats, target: float, blocks: int, gains: Sequence[Gain]) -> Decision:
+def decide(
+    rule: Repeats, target: float, blocks: int, gains: Sequence[Gain], capacities: Sequence[Capacity] = ()
+) -> Decision:
     """After `blocks` whole blocks: is another one needed? `target` is the half width asked for, a share.
 
-    The rule looks at how wide the intervals are, never at where they lie.
+    Watched are gains, and capacities where a search measures them. The rule looks at how wide the intervals are, never
+    at where they lie.
     """
     if rule.fixed:
         return Decision(go_on=False, why=f"the {blocks} blocks that were asked for are measured")
     halves = [(gain, gain.ratio.half_width if gain.ratio else None) for gain in watched(gains)]
     wide = [gain for gain, half in halves if half is None or half > target]
     names = tuple(f"{gain.from_servers} → {gain.to_servers} at {gain.load}" for gain in wide)
-    if not wide:
-        return Decision(go_on=False, why=f"every watched gain is within ±{percent(target)} after {blocks} blocks")
+    names += tuple(f"capacity of {each.name}" for each in capacities if each.wider_than(target))
+    if not names:
+        what = "gain and capacity" if capacities else "gain"
+        return Decision(go_on=False, why=f"every watched {what} is within ±{percent(target)} after {blocks} blocks")
     if blocks >= rule.max:
         why = f"{blocks} blocks, the most that were asked for, leave imprecise: {', '.join(names)}"
         return Decision(go_on=False, why=why, imprecise=names)
@@ -67,7 +73,10 @@ def trials(
     cells, rule = saturation.cells(grid, records), grid.repeats
     rest = resting.decided(terms.resting, cells, records)
     for block in range(1, rule.min + 1):
-        planned += order.block(resting.in_block(rest, cells, block), block, grid, kind, terms)
+        if saturation.moves(grid) and any(trial.path not in records for trial in planned):
+            return planned, None  # which loads this block has is not settled before
+        mine = saturation.in_block(grid, records, block)
+        planned += order.block(resting.in_block(rest, mine, block), block, grid, kind, terms)
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
             return planned, None
@@ -76,12 +85,22 @@ def trials(
         )
 
         so_far = {where: record for where, record in records.items() if record.repeat <= blocks}
-        gains = summarise_records(grid, so_far).gains
-        decision = decide(rule, rule.target(kind), blocks, gains)
+        summary = summarise_records(grid, so_far)
+        capacities = summary.capacities if saturation.moves(grid) else []
+        decision = decide(rule, rule.target(kind), blocks, summary.gains, capacities)
         if not decision.go_on:
             break
-        planned += order.block(_cells_of(cells, watched(gains)), blocks + 1, grid, kind, terms)
+        more = _cells_of(cells, watched(summary.gains))
+        if capacities:
+            around = saturation.in_block(grid, so_far, blocks + 1)
+            more += [cell for cell in around if cell not in more and any(_is_of(cell, each) for each in capacities)]
+        planned += order.block(more, blocks + 1, grid, kind, terms)
     return planned, decision
+
+
+def _is_of(cell: Cell, capacity: Capacity) -> bool:
+    """Whether a cell measures a capacity that is watched: around the crossing of its topology."""
+    return {**capacity.others, "servers": capacity.servers}.items() <= cell.by_name.items()
 
 
 def _cells_of(cells: Sequence[Cell], gains: Sequence[Gain]) -> list[Cell]:

@@ -60,6 +60,16 @@ LOSSES = {  # means over trials, of some with the least and the most
     "latency_back": "int64",
     **dict.fromkeys(("latency_back_s", "before_ms", "after_ms", "p95_ms"), "Float64"),
 }
+CAPACITY = {
+    "factor": "string",
+    **dict.fromkeys(("capacity", "low", "high"), "Float64"),
+    "bound": "string",
+    **dict.fromkeys(("blocks", "requests"), "int64"),
+    "limited_by": "string",
+    **dict.fromkeys(("gain", "gain_low", "gain_high", "efficiency"), "Float64"),
+    **dict.fromkeys(("word", "reason"), "string"),
+    "reference": "Float64",
+}
 AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid searches for limits
 
 
@@ -67,6 +77,11 @@ def of_gains(grid: Grid, factors: Kinds) -> dict[str, str]:
     """The columns of a grid's gains.csv: a step is between numbers of servers, so these are no factor of it."""
     others = {name: factors[name] for name in grid.factors if name != "servers"}
     return {**others, **GAINS, **(AT_SATURATION if grid.search is not None else {})}
+
+
+def of_capacity(grid: Grid, factors: Kinds) -> dict[str, str]:
+    """The columns of a grid's capacity.csv: what is looked for is a load, so that is no factor of it."""
+    return {**{name: factors[name] for name in grid.factors if name not in ("vusers", "rate")}, **CAPACITY}
 
 
 def levels(grid: Grid) -> dict[str, list[Level]]:

@@ -59,6 +59,13 @@ def gains(studies: Studies) -> pd.DataFrame:
     return _all(studies, lambda study, factors: _table(study, "gains.csv", columns.of_gains(_grid(study), factors)))
 
 
+def capacity(studies: Studies) -> pd.DataFrame:
+    """One row a topology, from capacity.csv, which is there where objectives hold for a load; raises BadInput."""
+    return _all(
+        studies, lambda study, factors: _table(study, "capacity.csv", columns.of_capacity(_grid(study), factors))
+    )
+
+
 def cells_csv(rows: Sequence[Row]) -> str:
     """The text of cells.csv; floats have six digits, what is missing is empty."""
     return _text(rows, {name: columns.CELLS.get(name, "") for name in (rows[0] if rows else ())})
@@ -77,6 +84,11 @@ def losses_csv(rows: Sequence[Row]) -> str:
 def gains_csv(rows: Sequence[Row], grid: Grid) -> str:
     """The text of gains.csv; floats have six digits, what is missing is empty."""
     return _text(rows, columns.of_gains(grid, dict.fromkeys(grid.factors, "")))
+
+
+def capacity_csv(rows: Sequence[Row], grid: Grid) -> str:
+    """The text of capacity.csv; floats have six digits, what is missing is empty."""
+    return _text(rows, columns.of_capacity(grid, dict.fromkeys(grid.factors, "")))
 
 
 def parquet(study: StudyDirectory) -> bytes:

@@ -53,6 +53,10 @@ class Histogram:
             raise ValueError(f"it holds values above {HIGHEST_US / 1e6:g} s")
         self._counts[: len(counts)] += counts
 
+    def above(self, value_us: int) -> int:
+        """How many values are larger than this one, as far as they are told apart from it."""
+        return int(self._counts[index_of(max(1, min(HIGHEST_US, value_us))) + 1 :].sum())
+
     def values_us(self, percentiles: Iterable[float]) -> dict[float, int]:
         """Percentile (0–100) → the largest value that is not told apart from it; nothing without any count."""
         total = self.total

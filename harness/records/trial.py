@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from harness.grid.types import Levels
-from harness.records.findings import Finding
+from harness.records.findings import Finding, Kind
 from harness.records.lost import Loss, Lost
 from harness.records.part import Counts, Maybe, Part, read_part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
@@ -110,6 +110,14 @@ class Figures(Part):
     of_ceiling: float | None = None
 
 
+class Against(Part):
+    """The window's requests against the objectives: `late` took longer than p95 may be or failed (0–`requests`)."""
+
+    requests: int
+    late: int
+    failed: int
+
+
 class HostState(Part):
     """One host's container at one moment; `cpus` is its cap in cores, None without one."""
 
@@ -176,6 +184,7 @@ class TrialRecord(Part):
     error_rate: float | None = None
     latency_ms: dict[str, float | None] = Field(default_factory=dict)
     waits_ms: dict[str, float | None] = Field(default_factory=dict)  # failures among them, at the timeout or more
+    against: Maybe[Against] = None  # None of an earlier version
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None
@@ -194,6 +203,16 @@ class TrialRecord(Part):
     def usable(self) -> bool:
         """Whether its throughput counts."""
         return self.outcome in (Outcome.OK, Outcome.DEGRADED) and self.tps_mean is not None
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the servers gave out under the load: one died, or so much failed that the load was stopped.
+
+        Requests that failed on the way to them are none of their doing.
+        """
+        theirs = self.limit not in (Limit.GENERATOR, Limit.BALANCER, Limit.NETWORK)
+        stopped = self.outcome == Outcome.REFUSED and any(f.kind == Kind.COLLAPSE for f in self.findings)
+        return self.outcome == Outcome.SERVER_DOWN or (stopped and theirs)
 
     @property
     def limit(self) -> Limit:

@@ -155,6 +155,11 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
         for w, (a, b) in pairs.items()
     }
     yield compare("E4", "waits_ms", lambda r: r.waits_ms, "latency.hgrm, failures.hgrm")
+    pairs = {
+        w: (a, b if "against" in a.model_fields_set else b.model_copy(update={"against": None}))
+        for w, (a, b) in pairs.items()
+    }
+    yield compare("E4", "counts against the objectives", lambda r: r.against, "latency.hgrm, failures.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "the generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")
@@ -213,6 +218,9 @@ def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
     ]
     if summary.losses:
         written.append(("E24", "losses.csv", frames.losses_csv(tables.losses(summary))))
+    if any(capacity.requests for capacity in summary.capacities):
+        text = frames.capacity_csv(tables.capacity(summary), summary.grid)
+        written.append(("E15", "capacity.csv", text))
     for rule, name, wanted in written:
         file = directory.path / name
         if not file.exists():

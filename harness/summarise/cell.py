@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.judge import seconds, verdict
-from harness.records.findings import Kind
 from harness.records.trial import Limit, Outcome, TrialRecord
 from harness.summarise import blocks, intervals, steady
 from harness.summarise import slower as slow
@@ -151,25 +150,17 @@ def _next_limit(limit: Limit, of_bound: float | None, limits: Thresholds) -> str
     return verdict.next_limit(of_bound) if near and of_bound is not None and limit != Limit.USERS else ""
 
 
-def _collapsed(record: TrialRecord) -> bool:
-    """Whether the servers gave out under their load: one died, or so much failed that the load was stopped.
-
-    Requests that failed on the way to them are none of their doing.
-    """
-    theirs = record.limit not in (Limit.GENERATOR, Limit.BALANCER, Limit.NETWORK)
-    stopped = record.outcome == Outcome.REFUSED and any(f.kind == Kind.COLLAPSE for f in record.findings)
-    return record.outcome == Outcome.SERVER_DOWN or (stopped and theirs)
-
-
 def _gave_out(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:
     """Whether more trials than count gave out: those that did not are the lucky ones, and no baseline."""
-    return sum(map(_collapsed, records)) > len(usable)
+    return sum(record.collapsed for record in records) > len(usable)
 
 
 def _failed(records: Sequence[TrialRecord]) -> float | None:
     """Share of the requests that failed in trials that gave out, mean over them; of all where it was short."""
     shares = []
-    for record in filter(_collapsed, records):
+    for record in records:
+        if not record.collapsed:
+            continue
         counted = record.counters.generator if record.counters else None
         asked = counted.completed + counted.failed if counted else 0
         if record.error_rate is not None:

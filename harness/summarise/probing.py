@@ -1,4 +1,8 @@
-"""Which load a search probes next: it doubles the users, then halves brackets. Pure."""
+"""Which load a search probes next: it doubles the load, then halves brackets. Pure.
+
+A closed loop's users saturate a topology, so its knee is looked for, and what meets the objectives beside it. An open
+load is answered as it comes until the servers fall behind, and that has no knee: only objectives are looked for.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from dataclasses import dataclass
 from harness.grid.amount import Search
 from harness.grid.schema import Objectives
 from harness.records.trial import TrialRecord
+from harness.summarise import bracketing, topologies
 from harness.summarise import knee as knees
 
 # Fewer probes well beyond the knee say next to nothing of µ and its noise; more are taken where blocks are measured.
@@ -24,8 +29,14 @@ class Bracket:
     high: int | None
 
 
-def next_load(span: Search, objectives: Objectives, seen: Mapping[int, TrialRecord]) -> int | None:
+def next_load(
+    span: Search, objectives: Objectives, seen: Mapping[int, TrialRecord], factor: str = topologies.USERS
+) -> int | None:
     """The load to probe next; None when the topology's brackets are as narrow as asked."""
+    if factor == topologies.RATE:
+        met: dict[float, bool] = {load: _meets(objectives, record) for load, record in seen.items()}
+        found = bracketing.next_load(span.least, span.most, span.until, met, whole=True)
+        return None if found is None else int(found)
     if not seen:
         return span.least
     growing = _next_double(span, seen)

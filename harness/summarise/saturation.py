@@ -1,16 +1,17 @@
-"""The limit of each topology: the load from which throughput no longer grows. Pure.
+"""The limit of each topology: where throughput no longer grows, and the largest load that meets objectives. Pure.
 
 `vusers: {from: 100, to: 5000, until: 5%}` doubles the users until throughput grows by less than
 `until`, then halves the bracket around the knee that fits all probes best, until it is that narrow. The
 fitted knee with its interval is the answer (harness/summarise/knee.py). With objectives the largest load that
-still meets them is bracketed too. Each probe is one trial (repeat 0) and counts for nothing else; cells
-well beyond the knees are then measured in blocks like any others.
+still meets them is bracketed too, and measured in blocks around it (harness/summarise/around.py); of a `rate` that
+alone. Each probe is one trial (repeat 0) and counts for nothing else; cells well beyond the knees are then measured in
+blocks like any others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.grid.amount import Search
 from harness.grid.cell import Cell, expand
@@ -18,9 +19,12 @@ from harness.grid.schema import Grid, Objectives
 from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
 from harness.summarise import knee as knees
-from harness.summarise import probing
+from harness.summarise import probing, shares
+from harness.summarise import topologies as search
 from harness.summarise.knee import Knee
 from harness.summarise.probing import Bracket
+
+_NOWHERE = "objectives are met at no load that was tried"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,9 @@ class Limit:
 
     `saturation` are the probed loads around the knee; `users` those at which blocks are measured, at most
     `most`, and `broke` is the load from which on no probe counts. `knee` and `users` are None where none does at all.
-    Of `objectives`, `low` is the largest load that was seen to meet them, `high` the smallest that was not.
+    Of `objectives`, `low` is the largest load that was seen to meet them, `high` the smallest that was not; `told` is
+    what the requests of these two probes can tell. `factor` is the load's: of a `rate` there is no knee. `loads` are
+    those around the crossing of the objectives at which blocks are measured, as far as these are settled.
     """
 
     others: Levels
@@ -39,40 +45,26 @@ class Limit:
     most: int
     broke: int | None
     objectives: Bracket | None
-
-
-def topologies(grid: Grid) -> list[Cell]:
-    """Every cell but for its users, which are where the search begins."""
-    return expand(grid)
-
-
-def at(cell: Cell, users: int) -> Cell:
-    """The same cell under another load."""
-    return Cell(tuple((name, users if name == "vusers" else level) for name, level in cell.levels))
-
-
-def probes(cell: Cell, records: Mapping[str, TrialRecord]) -> dict[int, TrialRecord]:
-    """Users → probe of a topology, as far as they are recorded."""
-    wanted = {name: level for name, level in cell.levels if name != "vusers"}
-    return {
-        int(record.cell["vusers"]): record
-        for record in records.values()
-        if record.repeat == 0 and {n: level for n, level in record.cell.items() if n != "vusers"} == wanted
-    }
+    factor: str = search.USERS
+    loads: tuple[float, ...] = ()
+    told: tuple[str, str] = ("", "")
 
 
 def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell], bool]:
     """Cells of all probes settled by what is recorded, round by round over the topologies, and whether that is all."""
     assert grid.search is not None  # noqa: S101 - asked for only with a search
+    factor = search.factor_of(grid.factors)
     found: list[Cell] = []
-    seen: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in topologies(grid)}
-    known = {cell: probes(cell, records) for cell in seen}
+    seen: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in search.topologies(grid)}
+    known = {cell: search.probes(cell, records) for cell in seen}
     while True:
-        wanted = {cell: probing.next_load(grid.search, grid.objectives, so_far) for cell, so_far in seen.items()}
+        wanted = {
+            cell: probing.next_load(grid.search, grid.objectives, so_far, factor) for cell, so_far in seen.items()
+        }
         round_ = [(cell, load) for cell, load in wanted.items() if load is not None]
         if not round_:
             return found, True
-        found += [at(cell, load) for cell, load in round_]
+        found += [search.at(cell, load) for cell, load in round_]
         if any(load not in known[cell] for cell, load in round_):
             return found, False
         for cell, load in round_:
@@ -81,15 +73,41 @@ def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell],
 
 def limits(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
     """What was found of every topology's limit; nothing before the search is over."""
+    found = _brackets(grid, records)
+    if not found or not moves(grid):
+        return found
+    from harness.summarise import around  # with numpy, which a plan mostly does not need
+
+    wanted, told = shares.wanted(grid.objectives), []
+    for cell, limit in zip(search.topologies(grid), found, strict=True):
+        seen, ends = search.probes(cell, records), limit.objectives or Bracket(None, None)
+        low, high = (shares.sentence(seen.get(load or 0), wanted) for load in (ends.low, ends.high))
+        loads = {load for block in around.loads(grid, cell, records, _blocks(records)) for load in block}
+        told.append(replace(limit, loads=tuple(sorted(loads)), told=(low, high)))
+    return told
+
+
+def _brackets(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
+    """The same by the probes alone."""
     if not planned(grid, records)[1]:
         return []
     assert grid.search is not None  # noqa: S101 - as `planned` has made sure
+    factor = search.factor_of(grid.factors)
     found = []
-    for cell in topologies(grid):
-        seen = probes(cell, records)
-        others = {name: level for name, level in cell.levels if name != "vusers"}
-        found.append(_limit(grid.search, grid.objectives, others, seen))
+    for cell in search.topologies(grid):
+        seen = search.probes(cell, records)
+        others = {name: level for name, level in cell.levels if name != factor}
+        if factor == search.USERS:
+            found.append(_limit(grid.search, grid.objectives, others, seen))
+        else:
+            met = probing.meeting(grid.objectives, seen)
+            found.append(Limit(others, Bracket(None, None), None, None, grid.search.most, None, met, factor))
     return found
+
+
+def _blocks(records: Mapping[str, TrialRecord]) -> int:
+    """Blocks that are settled as far as loads go: those of which something is recorded, and the first one."""
+    return max((record.repeat for record in records.values()), default=0) or 1
 
 
 def _limit(span: Search, objectives: Objectives, others: Levels, seen: Mapping[int, TrialRecord]) -> Limit:
@@ -105,21 +123,52 @@ def _limit(span: Search, objectives: Objectives, others: Levels, seen: Mapping[i
 def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     """The cells that are measured in blocks: the grid's own, or with a search those at saturation.
 
-    Each topology at its own, and all of them at the users that saturate the last of them.
+    Each topology at its own, and all of them at the users that saturate the last of them; and those around the crossing
+    of objectives, of every block so far.
     """
     if grid.search is None:
         return expand(grid)
+    return _saturated(grid, records) + _around(grid, records, range(1, _blocks(records) + 1))
+
+
+def moves(grid: Grid) -> bool:
+    """Whether the loads of a block may depend on the blocks before it: where a search measures capacities."""
+    return grid.search is not None and bool(shares.wanted(grid.objectives))
+
+
+def in_block(grid: Grid, records: Mapping[str, TrialRecord], block: int) -> list[Cell]:
+    """The same for one block, which is settled once those before it are measured."""
+    if grid.search is None:
+        return expand(grid)
+    return _saturated(grid, records) + _around(grid, records, [block])
+
+
+def _saturated(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     own = at_saturation(grid, records)
     most = max((cell.vusers for cell in own), default=0)
-    return list(dict.fromkeys([*own, *(at(cell, most) for cell in own)]))
+    return list(dict.fromkeys([*own, *(search.at(cell, most) for cell in own)]))
+
+
+def _around(grid: Grid, records: Mapping[str, TrialRecord], blocks: Sequence[int]) -> list[Cell]:
+    """The cells around crossings in these blocks that are not measured at saturation anyway."""
+    if not moves(grid) or not planned(grid, records)[1]:
+        return []
+    from harness.summarise import around  # with numpy, as above
+
+    found = []
+    for cell in search.topologies(grid):
+        by_block = around.loads(grid, cell, records, max(blocks))
+        found += [search.at(cell, load) for block in blocks for load in by_block[block - 1]]
+    there = set(_saturated(grid, records))
+    return [cell for cell in dict.fromkeys(found) if cell not in there]
 
 
 def at_saturation(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     """The cells of `cells` that are at their own saturation, in the topologies' order; none without a search."""
     if grid.search is None:
         return []
-    found = zip(topologies(grid), limits(grid, records), strict=False)  # no limits before the search is over
-    return [at(cell, limit.users) for cell, limit in found if limit.users is not None]
+    found = zip(search.topologies(grid), _brackets(grid, records), strict=False)  # none before the search is over
+    return [search.at(cell, limit.users) for cell, limit in found if limit.users is not None]
 
 
 def sentences(found: Sequence[Limit]) -> list[str]:
@@ -127,13 +176,26 @@ def sentences(found: Sequence[Limit]) -> list[str]:
     told = []
     for limit in found:
         who = ", ".join(f"{name} {level}" for name, level in limit.others.items())
-        text = f"{who}: {_knee(limit)}"
-        if limit.objectives is not None and limit.knee is not None:
-            met, missed = limit.objectives.low, limit.objectives.high
-            best = f"up to {met} users" if met is not None else "at no load that was tried"
-            text += f"; objectives are met {best}" + (f", missed at {missed}" if missed is not None else "")
-        told.append(text)
+        clauses = [_knee(limit)] if limit.factor == search.USERS else []
+        if limit.objectives is not None and (limit.knee is not None or limit.factor == search.RATE):
+            clauses.append(_objectives(limit, limit.objectives))
+        told.append(f"{who}: {'; '.join(clauses)}")
     return told
+
+
+def _objectives(limit: Limit, bracket: Bracket) -> str:
+    """Up to which load single probes met the objectives, what they can tell, and where blocks are measured."""
+    met, missed = bracket.low, bracket.high
+    because = [f" ({text})" if text else "" for text in limit.told]
+    text = f"objectives are met up to {_load(limit, met)}{because[0]}" if met is not None else _NOWHERE
+    text += f", missed at {_load(limit, missed)}{because[1]}" if missed is not None else ""
+    if limit.loads:
+        text += f"; their crossing is measured in blocks at {', '.join(_load(limit, load) for load in limit.loads)}"
+    return text
+
+
+def _load(limit: Limit, load: float) -> str:
+    return f"{load:.10g}/s" if limit.factor == search.RATE else f"{load:g} users"
 
 
 def _knee(limit: Limit) -> str:

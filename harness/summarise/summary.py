@@ -9,8 +9,9 @@ from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Limit, TrialRecord
-from harness.summarise import blocks, intervals, lost, saturation, scalability, slower, speed
+from harness.summarise import blocks, capacities, capacity, intervals, lost, saturation, scalability, slower, speed
 from harness.summarise import noise as precision
+from harness.summarise.capacity import Capacity, CapacityGain
 from harness.summarise.cell import CellSummary, saturated, summarise
 from harness.summarise.gains import Gain, all_gains, at_saturation, together
 from harness.summarise.intervals import Interval
@@ -31,6 +32,9 @@ class Summary:
     between: float | None = None  # share of a trial's variance that lies between trials
     speed: speed.Speed | None = None  # of the machines (rule E22)
     losses: list[lost.Losses] = field(default_factory=list)  # of each cell that loses servers (rule E24)
+    capacities: list[Capacity] = field(default_factory=list)  # of each topology, where objectives hold for a load
+    capacity_gains: list[CapacityGain] = field(default_factory=list)
+    references: list[float | None] = field(default_factory=list)  # of each capacity, where it is known beforehand
     limits: list[saturation.Limit] = field(default_factory=list)  # of each topology, where the grid searches
 
 
@@ -75,8 +79,23 @@ def summarise_records(
     machines = speed.of_trials(records)
     findings += speed.watch(machines, speed.widest(gains, found), grid.evidence)
     between = precision.between_share(noise, found, records)
-    laws = _laws(found)
-    return Summary(grid, found, together(gains), noise, findings, again, laws, between, machines, losses, searched)
+    carried = capacities.of_records(grid, records)
+    return Summary(
+        grid,
+        found,
+        together(gains),
+        noise,
+        findings,
+        again,
+        _laws(found),
+        between,
+        machines,
+        losses,
+        carried,
+        capacity.all_gains(carried, grid.evidence),
+        [capacities.reference(grid, each, records) for each in carried],
+        searched,
+    )
 
 
 def _noise(

@@ -1,7 +1,8 @@
-"""The rows of cells.csv, gains.csv and losses.csv, tidy; harness/records/frames.py writes them. Pure."""
+"""The rows of cells.csv, gains.csv, capacity.csv and losses.csv, tidy; frames.py has their columns. Pure."""
 
 from __future__ import annotations
 
+from harness.summarise.gains import GainKind
 from harness.summarise.lost import Spread
 from harness.summarise.summary import Summary
 
@@ -96,3 +97,38 @@ def _ends(name: str, spread: Spread | None, unit: str = "") -> dict[str, object]
     """A mean with the least and the most, under their names."""
     told = {"": spread and spread.mean, "_least": spread and spread.least, "_most": spread and spread.most}
     return {f"{name}{end}{unit}": value for end, value in told.items()}
+
+
+def capacity(summary: Summary) -> list[dict[str, object]]:
+    """One row a topology; its gain is over the next smaller one, whose row comes before; none without objectives.
+
+    `factor` tells what the loads are, users (`vusers`) or requests per second (`rate`). `reference` is what servers of
+    known speed carry by formula.
+    """
+    steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
+    rows: list[dict[str, object]] = []
+    for said, reference in zip(summary.capacities, summary.references, strict=True):
+        gain = steps.get((tuple(said.others.items()), said.servers))
+        ratio = gain.ratio if gain else None
+        rows.append(
+            {
+                "servers": said.servers,
+                **said.others,
+                "factor": said.factor,
+                "capacity": said.value,
+                "low": said.low,
+                "high": said.high,
+                "bound": said.bound,
+                "blocks": said.blocks,
+                "requests": said.requests,
+                "limited_by": said.limited_by,
+                "gain": ratio.value if ratio else None,
+                "gain_low": ratio.low if ratio else None,
+                "gain_high": ratio.high if ratio and gain and gain.kind == GainKind.GAIN else None,
+                "efficiency": gain.efficiency if gain else None,
+                "word": gain.word if gain else None,
+                "reason": "; ".join(filter(None, (said.why, gain.reason if gain else ""))) or None,
+                "reference": reference,
+            }
+        )
+    return rows

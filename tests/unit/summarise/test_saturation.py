@@ -11,7 +11,7 @@ from harness.plan import stopping
 from harness.records import frames
 from harness.records.trial import TrialRecord
 from harness.summarise import knee as knees
-from harness.summarise import probing, saturation, tables
+from harness.summarise import probing, saturation, tables, topologies
 from harness.summarise import summary as cells
 from tests.builders import changed, grid, record
 
@@ -78,7 +78,7 @@ def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_meas
         assert low < users < high
         assert least <= servers * CAPACITY <= most
         assert least <= rate <= most
-        assert count == len(saturation.probes(saturation.topologies(study)[servers - 1], records))
+        assert count == len(topologies.probes(topologies.topologies(study)[servers - 1], records))
         assert f"blocks are measured at {limit.users} users, 1." in told
         assert "too few" not in told
 

@@ -1,0 +1,135 @@
+"""A whole study of capacities: single probes, loads by what they say, blocks, and what is said of them in the end."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from benchmarks.capacity.trial import Servers, play, truth
+from harness.grid.thresholds import Thresholds
+from harness.summarise import bracketing, capacity
+from harness.summarise.capacity import Capacity
+from harness.summarise.crossing import Bound
+from harness.summarise.gains import GainKind
+from harness.summarise.shares import P95, Count
+
+TOPOLOGIES = (1, 2, 3)
+WANTED = {"p95": P95}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of study; `noise`, `block` and `drift` are of servers' speed.
+
+    The first two are standard deviations of logarithms, of a trial and of a whole block; the last is the change over
+    all blocks. `probe` is the noise of the probes, where it is not that of the trials.
+    """
+
+    name: str
+    noise: float = 0.03
+    block: float = 0.0
+    drift: float = 0.0
+    blocks: int = 5
+    until: float = 0.05
+    servers: Servers = field(default_factory=Servers)
+
+
+SCENARIOS = (
+    Scenario("constant service, 3 %"),
+    Scenario("constant service, 6 %", noise=0.06),
+    Scenario("constant service, 10 %", noise=0.10),
+    Scenario("3 %, blocks differ by 6 %", block=0.06),
+    Scenario("3 %, drift of −15 %", drift=-0.15),
+    Scenario("3 %, 3 blocks", blocks=3),
+    Scenario("3 %, 10 blocks", blocks=10),
+    Scenario("3 %, p95 at twice the service time", servers=Servers(p95_s=0.1)),
+    Scenario("3 %, windows of 60 s", servers=Servers(window_s=(3.0, 63.0))),
+    Scenario("6 %, windows of 60 s", noise=0.06, servers=Servers(window_s=(3.0, 63.0))),
+    Scenario("lognormal service of CV 1, 3 %", servers=Servers(1, 0.007, 1.0, 0.07)),
+    Scenario("lognormal service of CV 1, 6 %", noise=0.06, servers=Servers(1, 0.007, 1.0, 0.07)),
+)
+
+
+@dataclass
+class Tally:
+    """What is counted of studies: of their capacities, then of the gains."""
+
+    capacities: int = 0
+    exact: int = 0
+    held: int = 0
+    bounds: int = 0
+    bounds_held: int = 0
+    gains: int = 0
+    gains_exact: int = 0
+    gains_held: int = 0
+    probes: int = 0
+    errors: list[float] = field(default_factory=list)
+    gain_errors: list[float] = field(default_factory=list)
+    widths: list[float] = field(default_factory=list)
+    offsets: list[float] = field(default_factory=list)  # ln of the middle load / truth
+
+    def add(self, other: Tally) -> None:
+        """Add what another one counted."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+def one(scenario: Scenario, number: int) -> Tally:
+    """Simulate and judge the study of this number; the same number gives the same study."""
+    random_of = np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
+    found = Tally()
+    probes = {count: _searched(scenario, count, random_of, found) for count in TOPOLOGIES}
+    loads = {count: capacity.loads_around(probes[count], WANTED) for count in TOPOLOGIES}
+    for count in TOPOLOGIES:
+        found.offsets.append(math.log(loads[count][len(loads[count]) // 2] / truth(scenario.servers, count)))
+    counts: dict[int, list[Count]] = {count: [] for count in TOPOLOGIES}
+    for block in range(1, scenario.blocks + 1):
+        loads = {c: capacity.loads_next(loads[c], counts[c], probes[c], WANTED) for c in TOPOLOGIES}
+        cells = [(count, load) for count in TOPOLOGIES for load in loads[count]]
+        whole = random_of.normal(0, scenario.block)
+        for place, at in enumerate(random_of.permutation(len(cells))):
+            count, load = cells[at]
+            when = (block - 1 + (place + 0.5) / len(cells)) / scenario.blocks
+            speed = math.exp(whole + random_of.normal(0, scenario.noise)) * (1 + scenario.drift * (when - 0.5))
+            counts[count].append(play(scenario.servers, count, load, speed, block, random_of))
+    said = [capacity.of_topology({}, count, "rate", counts[count], WANTED) for count in TOPOLOGIES]
+    for each in said:
+        _count(found, each, truth(scenario.servers, each.servers))
+    for gain in capacity.all_gains(said, Thresholds()):
+        true = truth(scenario.servers, gain.to_servers) / truth(scenario.servers, gain.from_servers)
+        found.gains += 1
+        if gain.kind == GainKind.GAIN and gain.ratio and gain.ratio.low is not None and gain.ratio.high is not None:
+            found.gains_exact += 1
+            found.gains_held += gain.ratio.low <= true <= gain.ratio.high
+            found.gain_errors.append(gain.ratio.value / true - 1)
+    return found
+
+
+def _searched(scenario: Scenario, count: int, random_of: np.random.Generator, found: Tally) -> list[Count]:
+    """The single probes of one topology."""
+    servers = scenario.servers
+    probes: list[Count] = []
+    met: dict[float, bool] = {}
+    begin = float(random_of.uniform(0.05, 0.1)) * servers.rate
+    while (load := bracketing.next_load(begin, 1e6, scenario.until, met, whole=False)) is not None:
+        speed = math.exp(random_of.normal(0, scenario.noise))
+        probe = play(servers, count, load, speed, 0, random_of)
+        met[load] = probe.late <= P95 * probe.requests
+        probes.append(probe)
+    found.probes += len(probes)
+    return probes
+
+
+def _count(found: Tally, said: Capacity, true: float) -> None:
+    found.capacities += 1
+    if said.bound == Bound.EXACT and said.value is not None and said.low is not None and said.high is not None:
+        found.exact += 1
+        found.held += said.low <= true <= said.high
+        found.errors.append(said.value / true - 1)
+        found.widths.append(math.log(said.high / said.low) / 2)
+    elif said.bound in (Bound.AT_LEAST, Bound.BELOW):
+        found.bounds += 1
+        found.bounds_held += (said.low or 0) <= true <= (said.high or math.inf)

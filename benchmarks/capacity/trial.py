@@ -1,0 +1,95 @@
+"""One trial of an open load, simulated: Poisson arrivals, a balancer in turns, servers with queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from harness.summarise import queueing
+from harness.summarise.intervals import Array
+from harness.summarise.shares import P95, Count
+
+MANY = 4_000_000  # requests by which a capacity is told that no formula gives
+CLOSE = 2e-4
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What stands behind the balancer; `cv` is the service time's, 0 where it is constant, for one slot if not."""
+
+    slots: int = 7
+    service_s: float = 0.05
+    cv: float = 0.0
+    p95_s: float = 0.2
+    window_s: tuple[float, float] = (3.0, 23.0)
+
+    @property
+    def rate(self) -> float:
+        """What one of them answers at most."""
+        return self.slots / self.service_s
+
+
+def ends(arrivals_s: Array, slots: int, service_s: float) -> Array:
+    """When requests that arrive in this order are answered by a queue D/c.
+
+    The recursion of Kiefer and Wolfowitz, "On the Theory of Queues with Many Servers", Transactions of the American
+    Mathematical Society 78 (1955), where all service takes the same: the slot that is free first is that of the
+    request `slots` before. Each slot by itself is Lindley's recursion: end(j) = (j + 1)·s + max of arrival(i) − i·s.
+    """
+    count = len(arrivals_s)
+    rows = -(-count // slots)
+    laid = np.full(rows * slots, np.inf)
+    laid[:count] = arrivals_s
+    before = (np.arange(rows) * service_s)[:, None]
+    begun = np.maximum.accumulate(laid.reshape(rows, slots) - before, axis=0) + before
+    found: Array = (begun + service_s).reshape(-1)[:count]
+    return found
+
+
+def ends_of(arrivals_s: Array, services_s: Array) -> Array:
+    """The same for one slot whose requests take these times."""
+    done = np.cumsum(services_s)
+    found: Array = done + np.maximum.accumulate(arrivals_s - (done - services_s))
+    return found
+
+
+def _answered(servers: Servers, arrivals_s: Array, speed: float, random_of: np.random.Generator) -> Array:
+    if not servers.cv:
+        return ends(arrivals_s, servers.slots, servers.service_s / speed)
+    spread = np.log1p(servers.cv**2)
+    works = random_of.lognormal(-spread / 2, np.sqrt(spread), len(arrivals_s)) * servers.service_s / speed
+    return ends_of(arrivals_s, works)
+
+
+def play(servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator) -> Count:
+    """What a trial under `rate` requests per second counts, of `count` servers that run at `speed`."""
+    from_s, to_s = servers.window_s
+    arrivals = np.sort(random_of.uniform(0, to_s, random_of.poisson(rate * to_s)))
+    requests = late = 0
+    for first in range(count):
+        mine = arrivals[first::count]
+        end = _answered(servers, mine, speed, random_of)
+        inside = (end >= from_s) & (end < to_s)
+        requests += int(inside.sum())
+        late += int(((end - mine)[inside] > servers.p95_s).sum())
+    return Count(block, rate, requests, late, 0)
+
+
+@cache
+def truth(servers: Servers, count: int) -> float:
+    """The capacity at speed 1 in the long run: exact where service is constant, else by many requests."""
+    if not servers.cv:
+        return queueing.paced_capacity(count, servers.slots, servers.service_s, servers.p95_s)
+    random_of = np.random.default_rng([4, count])
+    gaps = random_of.gamma(count, 1.0, MANY).cumsum()
+    spread = np.log1p(servers.cv**2)
+    works = random_of.lognormal(-spread / 2, np.sqrt(spread), MANY) * servers.service_s
+    low, high = 0.0, count * servers.rate
+    while high - low > CLOSE * high:
+        middle = (low + high) / 2
+        arrivals = gaps / middle
+        late = float((ends_of(arrivals, works) - arrivals > servers.p95_s).mean())
+        low, high = (middle, high) if late <= P95 else (low, middle)
+    return low

@@ -1,0 +1,129 @@
+"""A search with objectives measures each topology's capacity in blocks around its own crossing."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+from scipy import special
+
+from harness.grid.amount import Repeats, Search
+from harness.grid.schema import Grid, Objectives
+from harness.plan import stopping
+from harness.records.trial import TrialRecord
+from harness.summarise import around, probing, saturation, topologies
+from harness.summarise import summary as cells
+from harness.summarise.crossing import Bound
+from tests.builders import changed, grid
+from tests.unit.summarise.test_saturation import probe
+
+SPAN = {"from": 100, "to": 5000, "until": "5%"}
+CARRIED = {1: 420.0, 2: 900.0}  # users at which 5 % are late
+WOBBLE = (0.0, 0.01, -0.01, 0.012, -0.008, 0.004, -0.012)
+
+
+def trial(servers: int, users: int, repeat: int, off: float = 0.0) -> TrialRecord:
+    """Throughput as of a closed loop, and 5 % late at the users that are carried, or `off` beside that."""
+    speed = math.exp(off + WOBBLE[(repeat + users) % len(WOBBLE)])
+    share = float(special.ndtr(special.ndtri(0.05) + 15 * math.log(users / CARRIED[servers] / speed)))
+    p95 = 1000.0 if share > 0.05 else 400.0
+    against = {"requests": 4000, "late": round(4000 * share), "failed": 0}
+    return changed(probe(servers, users, repeat), against=against, latency_ms={"p95": p95})
+
+
+def searching(**more: object) -> Grid:
+    wanted = {"repeats": 3, "objectives": {"p95": "500ms"}, **more}
+    return grid(factors={"servers": [1, 2], "vusers": SPAN}, **wanted)
+
+
+def carried_out(
+    study: Grid, measure: Callable[[int, int, int], TrialRecord] = trial
+) -> tuple[dict[str, TrialRecord], list[str]]:
+    records: dict[str, TrialRecord] = {}
+    while True:
+        planned, _ = stopping.trials(study, "lab", records)
+        left = [planned_ for planned_ in planned if planned_.path not in records]
+        if not left:
+            return records, [each.path for each in planned]
+        for each in left:
+            records[each.path] = measure(each.cell.servers, each.cell.vusers, each.repeat)
+
+
+def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> None:
+    study = searching()
+    records, planned = carried_out(study)
+    summary = cells.summarise_records(study, records)
+    for said in summary.capacities:
+        assert said.bound == Bound.EXACT
+        assert said.value == pytest.approx(CARRIED[said.servers], rel=0.02)
+    (gain,) = summary.capacity_gains
+    assert gain.ratio is not None
+    assert gain.ratio.value == pytest.approx(900 / 420, rel=0.02)
+    for limit in summary.limits:
+        assert len(limit.loads) == 3
+        for load in limit.loads:
+            where = f"servers-{limit.others['servers']}_vusers-{load:g}/r3"
+            assert where in planned
+    assert len(set(planned)) == len(planned)
+
+
+def test_the_sentence_tells_what_the_probes_can_tell_and_where_blocks_are() -> None:
+    study = searching()
+    records, _ = carried_out(study)
+    told = saturation.sentences(saturation.limits(study, records))[0]
+    assert "throughput grows up to" in told
+    assert "of 4000 requests late" in told
+    assert "their crossing is measured in blocks at " in told
+
+
+def test_a_block_waits_for_the_one_before_as_its_loads_may_move() -> None:
+    study = searching()
+
+    def erring(servers: int, users: int, repeat: int) -> TrialRecord:
+        return trial(servers, users, repeat, off=-0.15 if repeat == 0 else 0.0)
+
+    records, planned = carried_out(study, erring)
+    first, _, last = around.loads(study, topologies.topologies(study)[0], records, 3)
+    assert max(first) < 0.95 * CARRIED[1]
+    assert min(last) < CARRIED[1] < max(last)
+    assert cells.summarise_records(study, records).capacities[0].value == pytest.approx(CARRIED[1], rel=0.03)
+    half = dict(list(records.items())[: len(records) * 3 // 4])
+    again = [each.path for each in stopping.trials(study, "lab", half)[0]]
+    assert again == planned[: len(again)]  # an interrupted study goes on as it would have
+
+
+def test_blocks_go_on_until_capacities_are_as_narrow_as_asked() -> None:
+    study = searching(repeats={"min": 3, "max": 7, "until": "0.5%"})
+    records, _ = carried_out(study)
+    blocks = max(record.repeat for record in records.values())
+    assert blocks > 3
+    wide = cells.summarise_records(study, {w: r for w, r in records.items() if r.repeat <= 3})
+    rule = Repeats.model_validate({"min": 3, "max": 7, "until": "1%"})
+    asked = stopping.decide(rule, 0.001, 3, [], wide.capacities)
+    assert asked.go_on
+    assert "capacity of 1 server" in asked.why
+
+
+def test_without_objectives_nothing_is_measured_around_them() -> None:
+    study = searching(objectives={})
+    records, _ = carried_out(study)
+    assert around.loads(study, topologies.topologies(study)[0], records, 2) == [(), ()]
+    assert all(limit.loads == () for limit in saturation.limits(study, records))
+    assert not saturation.moves(study)
+
+
+def test_an_open_load_has_no_knee_only_objectives() -> None:
+    span, aims = Search.model_validate(SPAN), Objectives.model_validate({"p95": "500ms"})
+    seen: dict[int, TrialRecord] = {}
+    while (load := probing.next_load(span, aims, seen, "rate")) is not None:
+        seen[load] = trial(1, load, 0)
+    met = probing.meeting(aims, seen)
+    assert met is not None
+    assert met.low is not None
+    assert met.high is not None
+    assert met.high - met.low <= 0.05 * met.high
+    limit = saturation.Limit({"servers": 1}, met, None, None, 5000, None, met, "rate", (390.5, 420.0, 449.0))
+    (told,) = saturation.sentences([limit])
+    assert told.startswith(
+        f"servers 1: objectives are met up to {met.low}/s, missed at {met.high}/s; their crossing is"
+    )
+    assert told.endswith("at 390.5/s, 420/s, 449/s")

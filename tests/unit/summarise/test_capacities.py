@@ -1,0 +1,125 @@
+"""Capacities of a study by its records, as rows of capacity.csv, and what is known of them beforehand."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from harness.grid.schema import Grid
+from harness.records import frames
+from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialRecord
+from harness.study import check
+from harness.summarise import capacities, capacity, queueing, tables
+from harness.summarise.crossing import Bound
+from harness.summarise.summary import summarise_records
+from report import build
+from tests.builders import changed, grid, record, study_record, trial_data
+from tests.unit.summarise.test_capacity import counts
+
+LOADS = {1: (93, 100, 107), 2: (195, 210, 225)}
+
+
+def studied(**more: object) -> tuple[Grid, dict[str, TrialRecord]]:
+    """Two topologies whose users at 5 % are 100 and 210, each measured around its own."""
+    study = grid(
+        factors={"servers": [1, 2], "vusers": [93, 100, 107, 195, 210, 225]},
+        exclude=[{"servers": s, "vusers": v} for s in (1, 2) for v in LOADS[3 - s]],
+        objectives={"p95": "500ms"},
+        repeats=5,
+        **more,
+    )
+    records = {}
+    for servers, loads in LOADS.items():
+        for count in counts(tuple(map(float, loads)), at=105.0 * servers - 5 * (2 - servers)):
+            found = record(servers, round(count.load), count.block, 200.0 * servers)
+            against = {"requests": count.requests, "late": count.late, "failed": 0}
+            where = f"servers-{servers}_vusers-{round(count.load)}/r{count.block}"
+            records[where] = changed(found, against=against)
+    return study, records
+
+
+def test_every_topology_has_its_capacity_and_the_gain_over_the_next_smaller_one() -> None:
+    summary = summarise_records(*studied())
+    one, two = summary.capacities
+    assert one.value == pytest.approx(100, rel=0.01)
+    assert two.value == pytest.approx(210, rel=0.01)
+    (gain,) = summary.capacity_gains
+    assert (gain.from_servers, gain.to_servers, gain.word) == (1, 2, "super-linear")
+
+
+def test_the_rows_of_capacity_csv_are_one_for_each_topology() -> None:
+    study, records = studied()
+    text = frames.capacity_csv(tables.capacity(summarise_records(study, records)), study)
+    one, two = csv.DictReader(text.splitlines())
+    assert (one["servers"], one["factor"], one["bound"], one["limited_by"]) == ("1", "vusers", "exact", "p95")
+    assert one["gain"] == one["word"] == one["reference"] == ""
+    assert float(one["low"]) < float(one["capacity"]) < float(one["high"])
+    assert int(one["requests"]) == 15 * 10**7
+    assert float(two["efficiency"]) == pytest.approx(1.05, rel=0.01)
+    assert two["word"] == "super-linear"
+
+
+def test_without_an_objective_for_a_load_there_is_no_capacity() -> None:
+    study, records = studied()
+    without = Grid.model_validate({**study.model_dump(mode="json", by_alias=True), "objectives": {}})
+    summary = summarise_records(without, records)
+    assert summary.capacities == []
+    assert tables.capacity(summary) == []
+
+
+def test_probes_and_sentinels_count_for_no_capacity() -> None:
+    study, records = studied()
+    probe = changed(next(iter(records.values())), repeat=0)
+    sentinel = changed(next(iter(records.values())), sentinel=True)
+    more = {**records, "servers-1_vusers-93/r0": probe, "servers-1_vusers-93/r1-sentinel": sentinel}
+    assert capacities.of_records(study, more) == capacities.of_records(study, records)
+
+
+def test_a_load_whose_trials_collapse_is_missed_not_left_out() -> None:
+    study, records = studied()
+    for where in [where for where in records if "vusers-107" in where]:
+        records[where] = record(1, 107, records[where].repeat, None, outcome="server_down")
+    found = capacities.of_records(study, records)[0]
+    assert found.bound == Bound.EXACT
+    assert found.value is not None
+    assert 93 < found.value < 107
+
+
+@pytest.mark.parametrize(("unloaded_ms", "within_s"), [(50.0, 0.2), (60.0, 0.19), (None, 0.2)])
+def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms: float | None, within_s: float) -> None:
+    study = grid(objectives={"p95": "200ms"})
+    facts = trial_data(2, 2000, 1, 540, 1).record.facts
+    assert facts is not None
+    slots = {"offered": 7 * 10.0, "busy": 1000 * 0.05, "lost": 0.0, "late": 0.1, "answers": 1000}
+    told = changed(
+        record(2, 100, 1, 200.0),
+        unloaded_ms=unloaded_ms,
+        window={"from_s": 7, "to_s": 17},
+        facts={**facts.model_dump(), "slots": {"server-1": slots, "server-2": slots}},
+    )
+    said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
+    found = capacities.reference(study, said, {"a/r1": told})
+    assert found == pytest.approx(queueing.paced_capacity(2, 7, 0.05, within_s))
+    users = capacity.of_topology({}, 2, "vusers", [], {"p95": 0.05})
+    assert capacities.reference(study, users, {"a/r1": told}) is None
+    assert capacities.reference(study, said, {"a/r1": record(2, 100, 1, 200.0)}) is None
+
+
+def test_check_recomputes_the_table_of_capacities(tmp_path: Path) -> None:
+    study, records = studied()
+    directory = StudyDirectory(tmp_path / "study-1")
+    for where, found in records.items():
+        data = trial_data(int(found.cell["servers"]), int(found.cell["vusers"]), found.repeat, 200, 1)
+        kept = data.record.model_copy(update={"cell": found.cell, "against": found.against})
+        directory.write_trial(where, type(data)(kept, data.samples, data.hosts, data.balancer, data.latencies))
+    directory.write_study(study_record(configuration={"grid": study.model_dump(mode="json", by_alias=True)}))
+    build.write(directory, kinds=())
+    assert (directory.path / "capacity.csv").is_file()
+    lines = [line for line in check.check(directory) if line.file == "capacity.csv"]
+    assert len(lines) == 1
+    assert len(frames.capacity(directory)) == 2
+    (directory.path / "capacity.csv").unlink()
+    assert "there is no capacity.csv" in next(
+        line.text for line in check.check(directory) if line.file == "capacity.csv"
+    )

@@ -1,0 +1,187 @@
+"""The largest load that meets objectives: lines whose crossing is known, and simulated queues (benchmarks/capacity)."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import special
+
+from benchmarks.capacity.__main__ import counted
+from benchmarks.capacity.study import SCENARIOS
+from benchmarks.capacity.trial import Servers, ends, ends_of, truth
+from harness.grid.thresholds import Thresholds
+from harness.summarise import capacity, queueing
+from harness.summarise.capacity import Capacity
+from harness.summarise.crossing import Bound, crossing
+from harness.summarise.gains import GainKind
+from harness.summarise.shares import Count
+
+P95 = {"p95": 0.05}
+LOADS = (93.0, 100.0, 107.0)
+SPEEDS = (1.0, 1.03, 0.98, 1.01, 0.99)
+
+
+def counts(
+    loads: tuple[float, ...] = LOADS, speeds: tuple[float, ...] = SPEEDS, at: float = 100.0, slope: float = 20.0
+) -> list[Count]:
+    """Trials whose late share is exactly a probit line that crosses 5 % at `at` times the block's speed."""
+    found = []
+    for block, speed in enumerate(speeds, 1):
+        for load in loads:
+            share = float(special.ndtr(special.ndtri(0.05) + slope * math.log(load / at / speed)))
+            found.append(Count(block, load, 10**7, round(share * 10**7), 0))
+    return found
+
+
+def of(found: list[Count], servers: int = 1) -> Capacity:
+    return capacity.of_topology({}, servers, "rate", found, P95)
+
+
+def test_each_block_has_its_own_crossing_and_the_mean_of_their_logs_is_the_capacity() -> None:
+    found = of(counts())
+    assert found.bound == Bound.EXACT
+    assert found.limited_by == "p95"
+    assert found.blocks == 5
+    assert found.requests == 15 * 10**7
+    assert found.by_block == pytest.approx({b: 100 * speed for b, speed in enumerate(SPEEDS, 1)}, rel=1e-3)
+    assert found.value == pytest.approx(100 * float(np.exp(np.mean(np.log(SPEEDS)))), rel=1e-3)
+    assert found.low is not None
+    assert found.high is not None
+    half = 2.776 * np.std(np.log(SPEEDS), ddof=1) / math.sqrt(5)
+    assert math.log(found.high / found.low) / 2 == pytest.approx(half, rel=0.05)
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_below_three_blocks_there_is_no_interval_and_that_is_said(blocks: int) -> None:
+    found = of(counts(speeds=SPEEDS[:blocks]))
+    assert found.value is not None
+    assert found.low is None
+    assert "3 make an interval" in found.why
+
+
+def test_beyond_the_loads_measured_nothing_is_extrapolated() -> None:
+    above, below = of(counts(at=130.0)), of(counts(at=80.0))
+    assert (above.bound, above.value, above.high, above.limited_by) == (Bound.AT_LEAST, None, None, "")
+    assert above.low == 107
+    assert above.why == "met at all loads measured"
+    assert (below.bound, below.value, below.low, below.high) == (Bound.BELOW, None, None, 93)
+
+
+def test_a_bound_is_what_the_interval_holds_where_the_estimate_is_just_outside() -> None:
+    found = of(counts(at=108.0, speeds=(1.0, 1.05, 0.95, 1.04, 0.97)))
+    assert found.bound == Bound.AT_LEAST
+    assert found.low is not None
+    assert 100 < found.low < 107
+
+
+def test_loads_far_from_the_crossing_change_nothing() -> None:
+    """In overload all is late: a line through that would be flat."""
+    far = [Count(block, load, 10**7, late, 0) for block in range(1, 6) for load, late in ((20.0, 0), (400.0, 10**7))]
+    assert of(counts() + far).value == of(counts()).value
+    assert of(counts() + far).requests == of(counts()).requests
+
+
+def test_loads_that_are_far_apart_give_a_bound_on_both_sides() -> None:
+    found = of(counts((50.0, 200.0)))
+    assert (found.bound, found.value, found.low, found.high) == (Bound.AT_LEAST, None, 50.0, 200.0)
+    assert "too far apart" in found.why
+
+
+def test_the_objective_that_is_missed_first_limits() -> None:
+    failing = [replace(count, failed=round(count.late * 0.04)) for count in counts()]
+    wanted = {**P95, "error_rate": 0.001}
+    found = capacity.of_topology({}, 1, "rate", failing, wanted)
+    assert found.limited_by == "error_rate"
+    assert found.value is not None
+    assert found.value < (of(counts()).value or 0)
+    assert capacity.of_topology({}, 1, "rate", counts(), wanted).limited_by == "p95"
+    few = [Count(block, load, 300, 5, 0) for block in range(1, 6) for load in LOADS]
+    assert crossing("error_rate", 0.001, few).bound == Bound.AT_LEAST  # none failed, though half of one is too many
+
+
+def test_without_any_trial_or_objective_there_is_none_and_why() -> None:
+    assert of([]).why == "no trial counts"
+    assert capacity.of_topology({}, 1, "rate", counts(), {}).bound == Bound.NONE
+    falling = [Count(c.block, 200 - c.load, c.requests, c.late, 0) for c in counts()]
+    assert of(falling).why == "what is over does not grow with the load"
+
+
+def gain(at: float = 200.0, of_two: tuple[float, ...] = SPEEDS, loads: tuple[float, ...] = (186.0, 200.0, 214.0)):  # type: ignore[no-untyped-def]
+    two = capacity.of_topology({}, 2, "rate", counts(loads, of_two, at), P95)
+    return capacity.between(of(counts()), two, Thresholds())
+
+
+def test_a_gain_is_paired_so_that_what_blocks_share_cancels() -> None:
+    found = gain()
+    assert (found.kind, found.word, found.k) == (GainKind.GAIN, "linear", 5)
+    assert found.ratio.value == pytest.approx(2, rel=1e-3)
+    assert found.efficiency == pytest.approx(1, rel=1e-3)
+    assert found.ratio.high - found.ratio.low < 0.01
+
+
+@pytest.mark.parametrize(
+    ("at", "word"), [(220.0, "super-linear"), (180.0, "sub-linear"), (100.0, "not told apart from 1"), (80.0, "less")]
+)
+def test_more_than_the_ideal_is_no_suspect_of_a_capacity(at: float, word: str) -> None:
+    loads = (0.93 * at, at, 1.07 * at)
+    assert gain(at, (0.99, 1.04, 0.98, 1.02, 0.98), loads).word == word
+
+
+def test_few_blocks_are_indicative_and_fewer_too_few() -> None:
+    assert gain(of_two=SPEEDS[:3]).word == "indicative: linear"
+    assert gain(of_two=SPEEDS[:2]).word == "too few repeats"
+
+
+def test_a_bound_of_one_side_makes_a_floor_or_nothing() -> None:
+    beyond = gain(400.0)
+    assert (beyond.kind, beyond.word) == (GainKind.FLOOR, "at least")
+    assert beyond.ratio.value < 2.14
+    assert "met at all loads measured" in beyond.reason
+    assert gain(100.0).kind == GainKind.NOT_MEASURABLE  # two servers miss at all their loads
+
+
+def test_blocks_are_measured_around_the_crossing_that_fits_the_probes() -> None:
+    (probes,) = [counts((50.0, 100.0, 75.0, 87.0), (1.0,), at=90.0)]
+    assert capacity.loads_around(probes, P95) == pytest.approx((83.7, 90.0, 96.3), rel=2e-3)
+    assert capacity.loads_around(probes, P95, whole=True) == (84, 90, 96)
+    assert capacity.loads_around([], P95) == ()
+    assert capacity.loads_around(counts((50.0,), (1.0,)), P95) == (46.5, 50.0, 53.5)
+
+
+def test_loads_are_moved_once_the_blocks_say_that_the_probes_erred() -> None:
+    probes = counts((50.0, 100.0, 75.0, 87.0), (1.0,), at=90.0)
+    current = capacity.loads_around(probes, P95)
+    assert capacity.loads_next(current, [], probes, P95) == current
+    assert capacity.loads_next(current, counts(current, at=92.0), probes, P95) == current
+    moved = capacity.loads_next(current, counts(current, at=110.0), probes, P95)
+    assert moved[1] > current[2] - 1
+    assert moved[2] / moved[0] > current[2] / current[0]
+
+
+def test_the_simulated_queue_is_that_of_the_formula() -> None:
+    """One slot or many, the share that is late is the one that the closed form tells."""
+    arrivals = np.cumsum(np.random.default_rng(3).exponential(1 / 130, 400_000))
+    late = float((ends(arrivals, 7, 0.05) - arrivals > 0.15).mean())
+    assert late == pytest.approx(queueing.paced_over(130, 7, 0.05, 0.15), rel=0.1)
+    one = arrivals[:1000]
+    assert ends_of(one, np.full(1000, 0.007)).tolist() == pytest.approx(ends(one, 1, 0.007).tolist())
+
+
+@pytest.mark.parametrize(
+    "name", ["constant service, 6 %", "3 %, blocks differ by 6 %", "lognormal service of CV 1, 3 %"]
+)
+def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short form of `python -m benchmarks.capacity`, with bounds as wide as few studies need."""
+    monkeypatch.setattr("benchmarks.capacity.trial.MANY", 400_000)
+    truth.cache_clear()
+    tally = counted(next(scenario for scenario in SCENARIOS if scenario.name == name), 25)
+    truth.cache_clear()
+    assert tally.exact >= 0.75 * tally.capacities
+    assert tally.held >= 0.88 * tally.exact
+    assert tally.gains_held >= 0.85 * tally.gains_exact
+    assert np.median(np.abs(tally.errors)) <= 0.03
+
+
+def test_the_truth_of_a_simulated_study_is_exact_where_service_is_constant() -> None:
+    assert truth(Servers(), 2) == queueing.paced_capacity(2, 7, 0.05, 0.2)
