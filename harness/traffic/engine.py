@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.grid.schema import Request
+from harness.grid.request import Request
 from harness.records.series import Sample
 
 
