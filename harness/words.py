@@ -22,7 +22,7 @@ def servers(count: int) -> str:
 
 
 def load_name(others: Mapping[str, Any]) -> str:
-    """A load, as in "2000 users" or "2000 users, nginx_lb_upstream_keepalive 64"."""
-    named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "load": "{}"}
+    """A load, as in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64"."""
+    named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
     parts = [named.get(name, name + " {}").format(level) for name, level in others.items()]
     return ", ".join(parts)

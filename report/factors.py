@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.grid.cell import Cell
 from harness.records.trial import Limit
 from harness.summarise import effects, sides
 from harness.summarise.effects import Effect
@@ -16,10 +17,14 @@ def told(found: Sequence[Effect]) -> list[Effect]:
     best: dict[tuple[str, str], Effect] = {}
     for effect in found:
         key = (effect.factor, str(effect.level))
-        size = (int(effect.rest["servers"]), int(effect.rest["vusers"]))
-        if key not in best or size > (int(best[key].rest["servers"]), int(best[key].rest["vusers"])):
+        if key not in best or _size(effect) > _size(best[key]):
             best[key] = effect
     return list(best.values())
+
+
+def _size(effect: Effect) -> tuple[int, int | float]:
+    cell = Cell(tuple(effect.rest.items()))
+    return cell.servers, cell.load
 
 
 def sentence(effect: Effect, needs: int) -> str:
@@ -37,7 +42,7 @@ def sentence(effect: Effect, needs: int) -> str:
         return f"{where} {what} cannot show what it does with {with_} ({shown}): {effect.why}."
     if effect.word == sides.NOT_MEASURABLE:
         side = f"{name} {effect.base if effect.bound == 'at most' else effect.level}"
-        held = "users ask for no more" if effect.held in (None, Limit.USERS) else f"the {effect.held} was the limit"
+        held = "users ask for no more" if effect.held in (None, Limit.USERS) else sides.holds(effect.held)
         return f"{where} {what} cannot show what it does with {with_} ({shown}): with {side} {held}."
     if effect.word == "not told apart from 1":
         return f"{where} {what} made no difference that could be told with {with_} ({shown}){note}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.grid.thresholds import Thresholds, overridden
 from harness.records.study import StudyRecord
-from harness.records.trial import TrialData
+from harness.records.trial import TrialData, TrialRecord
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
 from harness.summarise.gains import Gain, GainKind
@@ -125,6 +125,7 @@ def effect_table(found: list[Effect]) -> Table | None:
 
 def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
     """Every trial that was attempted."""
+    is_open = study.written_grid.is_open
     columns = [
         "trial",
         "#",
@@ -132,7 +133,7 @@ def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
         "peak",
         "errors",
         "p95 ms",
-        "h",
+        "late ms" if is_open else "h",
         "outcome",
         "limited by",
         "what was noticed",
@@ -152,7 +153,7 @@ def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
                 text.rate(record.tps_peak, 0.5),
                 text.percent(record.error_rate, 1),
                 text.milliseconds(record.latency_ms.get("p95")),
-                text.percent(record.figures.little_gap if record.figures else None, 1),
+                _engine_s_part(record, is_open),
                 record.outcome.replace("_", " "),
                 record.verdict.limit if record.verdict else text.NOTHING,
                 noticed,
@@ -167,6 +168,15 @@ def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
         belongs=tuple(anchor(trials[where].record.cell) for where in shown),
         note="A trial’s files lie in trials/, in the folder of its name; # is its place in the order.",
     )
+
+
+def _engine_s_part(record: TrialRecord, is_open: bool) -> str:
+    """How punctual the generator was: h of users, or how late requests at a rate were sent."""
+    figures = record.figures
+    if not is_open:
+        return text.percent(figures.little_gap if figures else None, 1)
+    late_ms = figures.send_delay_p99_ms if figures else None
+    return text.NOTHING if late_ms is None else f"{late_ms:.1f}"
 
 
 def threshold_table(limits: Thresholds) -> Table:

@@ -136,6 +136,10 @@ class Grid(Part):
         """Requests per second at which a level of `rate` is played: in slow motion so many times fewer."""
         return rate / self._slower
 
+    def written_per_s(self, played: float) -> float:
+        """The level of `rate` that is played at so many requests per second."""
+        return played * self._slower
+
     def slowed(self, factor: float) -> Grid:
         """The same study played slower: every time of its load, its objectives and its thresholds is longer.
 
@@ -153,6 +157,7 @@ class Grid(Part):
                     update={
                         "errors_stop_for": limits.errors_stop_for * factor,
                         "lag_degrade": limits.lag_degrade * factor,
+                        "send_delay": limits.send_delay * factor,
                         "peak_seconds": round(limits.peak_seconds * factor),
                     }
                 ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.judge import figures, seconds
+from harness.judge import seconds
 from harness.judge.observation import Observation
 
 
@@ -50,8 +50,3 @@ def outside_s(seen: Observation) -> float | None:
     if counted is None or at_balancer is None or not answers:
         return None
     return (counted - at_balancer) * len(seen.window) / answers
-
-
-def rises(seen: Observation) -> float | None:
-    """Ln of the mean latency of the window's second half against its first's; None where one has none."""
-    return figures.latency_drift(seen)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from harness.grid.amount import Search
 from harness.grid.cell import Cell, expand
+from harness.grid.load import VUSERS
 from harness.grid.schema import Grid, Objectives
 from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
@@ -39,6 +40,11 @@ class Limit:
     most: int
     broke: int | None
     objectives: Bracket | None
+    factor: str = VUSERS  # of which the loads are levels
+
+    def named(self, load: float) -> str:
+        """A load in words."""
+        return f"{load:.0f} users" if self.factor == VUSERS else f"{load:.10g}/s"
 
 
 def topologies(grid: Grid) -> list[Cell]:
@@ -48,16 +54,17 @@ def topologies(grid: Grid) -> list[Cell]:
 
 def at(cell: Cell, users: int) -> Cell:
     """The same cell under another load."""
-    return Cell(tuple((name, users if name == "vusers" else level) for name, level in cell.levels))
+    return cell.at(users)
 
 
 def probes(cell: Cell, records: Mapping[str, TrialRecord]) -> dict[int, TrialRecord]:
     """Users → probe of a topology, as far as they are recorded."""
-    wanted = {name: level for name, level in cell.levels if name != "vusers"}
+    factor = cell.load_factor
+    wanted = {name: level for name, level in cell.levels if name != factor}
     return {
-        int(record.cell["vusers"]): record
+        int(record.cell[factor]): record
         for record in records.values()
-        if record.repeat == 0 and {n: level for n, level in record.cell.items() if n != "vusers"} == wanted
+        if record.repeat == 0 and {n: level for n, level in record.cell.items() if n != factor} == wanted
     }
 
 
@@ -87,7 +94,7 @@ def limits(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
     found = []
     for cell in topologies(grid):
         seen = probes(cell, records)
-        others = {name: level for name, level in cell.levels if name != "vusers"}
+        others = {name: level for name, level in cell.levels if name != cell.load_factor}
         found.append(_limit(grid.search, grid.objectives, others, seen))
     return found
 
@@ -99,7 +106,8 @@ def _limit(span: Search, objectives: Objectives, others: Levels, seen: Mapping[i
     users = None
     if found is not None:
         users = min(knees.saturating(found), most) if found.level else most
-    return Limit(others, probing.around_knee(seen), found, users, most, broken, probing.meeting(objectives, seen))
+    met = probing.meeting(objectives, seen)
+    return Limit(others, probing.around_knee(seen), found, users, most, broken, met, span.factor)
 
 
 def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
@@ -110,7 +118,7 @@ def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     if grid.search is None:
         return expand(grid)
     own = at_saturation(grid, records)
-    most = max((cell.vusers for cell in own), default=0)
+    most = max((int(cell.load) for cell in own), default=0)
     return list(dict.fromkeys([*own, *(at(cell, most) for cell in own)]))
 
 
@@ -130,8 +138,9 @@ def sentences(found: Sequence[Limit]) -> list[str]:
         text = f"{who}: {_knee(limit)}"
         if limit.objectives is not None and limit.knee is not None:
             met, missed = limit.objectives.low, limit.objectives.high
-            best = f"up to {met} users" if met is not None else "at no load that was tried"
-            text += f"; objectives are met {best}" + (f", missed at {missed}" if missed is not None else "")
+            best = f"up to {limit.named(met)}" if met is not None else "at no load that was tried"
+            beyond = f", missed at {limit.named(missed)}" if missed is not None else ""
+            text += f"; objectives are met {best}{beyond}"
         told.append(text)
     return told
 
@@ -144,27 +153,28 @@ def _knee(limit: Limit) -> str:
     why = (
         "the most that the search may ask for"
         if limit.broke is None
-        else f"the most at which a probe counts, as none does from {limit.broke} on"
+        else f"the most at which a probe counts, as none does from {limit.named(limit.broke)} on"
     )
     if not found.level:
         return (
-            f"throughput still grows at {limit.users} users ({_per_s(found.rate)}/s), {why}; "
+            f"throughput still grows at {limit.named(limit.users)} ({_per_s(found.rate)}/s), {why}; "
             "blocks are measured there, not surely at saturation"
         )
     rate = knees.rate(found)
     level = f"{_per_s(rate.value)}/s{_between(rate, _per_s)}"
     if not found.rising:
-        text = f"throughput does not grow from {found.users:.0f} users on, where the search began ({level})"
-        return f"{text}; blocks are measured at {limit.users} users" + (f", {why}" if limit.users == limit.most else "")
+        text = f"throughput does not grow from {limit.named(found.users)} on, where the search began ({level})"
+        bounded = f", {why}" if limit.users == limit.most else ""
+        return f"{text}; blocks are measured at {limit.named(limit.users)}{bounded}"
     users = knees.users(found)
     times = limit.users / found.users
     text = (
-        f"throughput grows up to {users.value:.0f} users{_between(users, '{:.0f}'.format)} and stays at {level} "
+        f"throughput grows up to {limit.named(users.value)}{_between(users, '{:.0f}'.format)} and stays at {level} "
         f"from there on ({found.probes} probes"
     )
     if users.low is None:
         text += f", of which {len(found.rising)} below and {len(found.level)} beyond: too few for an interval"
-    text += f"); blocks are measured at {limit.users} users, {times:.2f} times as many"
+    text += f"); blocks are measured at {limit.named(limit.users)}, {times:.2f} times as many"
     if limit.users < knees.saturating(found) and times < knees.LEAST:
         text += f" and {why}: too few to be sure of saturation"
     return text

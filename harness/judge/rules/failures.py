@@ -38,7 +38,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E8",
             Severity.REFUSE,
             f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}{event}",
-            _and_after(seen, _revive(seen) or mend or "fewer users, or more servers"),
+            _and_after(seen, _revive(seen) or mend or "a smaller load, or more servers"),
             rate,
             limits.errors_stop,
             Kind.OTHER if dead else Kind.COLLAPSE,
@@ -69,9 +69,9 @@ def _logged(who: str, event: str, count: int) -> str:
 
 
 def _revive(seen: Observation) -> str:
-    """What mends servers that died; empty where fewer users do."""
+    """What mends servers that died; empty where a smaller load does."""
     if any(death.out_of_memory for death in seen.died.values()):
-        return "more memory for a server (ml_server_memory), or find what keeps it; fewer users need less"
+        return "more memory for a server (ml_server_memory), or find what keeps it; a smaller load needs less"
     return "look at that server's log" if any(death.ended for death in seen.died.values()) else ""
 
 
@@ -145,7 +145,7 @@ EVENT_HELP = {
     "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
     "no live upstreams": "look at the servers' health",
     "upstream prematurely closed connection": "look at the servers' logs: one ended while it answered",
-    "upstream timed out": "fewer users or more servers: one did not answer within nginx's timeout",
+    "upstream timed out": "a smaller load or more servers: one did not answer within nginx's timeout",
     "Connection refused": "look at the servers: on one nobody listened",
-    "Child process died": "uvicorn's parent ended a worker that did not answer within 5 s: fewer users or more CPU",
+    "Child process died": "uvicorn's parent ended a worker that did not answer within 5 s: a smaller load or more CPU",
 }
