@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
 from collections.abc import Iterator
@@ -167,6 +168,7 @@ def rows(python: str) -> list[tuple[str, str]]:
     costs = sorted(a.cpu_ms / b.cpu_ms for a, b in zip(opened, closed, strict=True))
     each = [sum(s.completed for s in one.window) / len(one.window) for one in closed]
     late = f"{statistics.median(delays):.2f} ms, {delays[-1]:.2f} ms"
+    stops = _stops(python)
     return [
         (f"sent of what was due, {RATE}/s Poisson, one worker", f"{sent / offered:.2%}"),
         ("send delay, p99, median and largest of the loads", late),
@@ -176,6 +178,23 @@ def rows(python: str) -> list[tuple[str, str]]:
             f"{statistics.median(costs):.3f} [{costs[0]:.3f}, {costs[-1]:.3f}]",
         ),
     ]
+
+
+def _stops(python: str) -> list[float]:
+    """p95 in ms of a server that stops for 2 s in the window, at 200/s and by 10 users who ask as often."""
+    found = []
+    loads: tuple[dict[str, float | int | str], ...] = (
+        {"rate_per_s": 200.0, "seed": "benchmark"},
+        {"users": 10, "think_time_s": 0.03},
+    )
+    for load in loads:
+        with site(python) as (engine, url):
+            timer = threading.Timer(RAMP_UP_S + 4, lambda url=url: httpx.get(f"{url}/stop/2", timeout=10.0))
+            timer.start()
+            played = play(engine, url, **load)
+            timer.join()
+        found.append(seconds.values_ms(seconds.merged([played.result.latencies]), [95])[95])
+    return found
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from harness.words import load_name
 from report import format as text
 from report.parts import Table, anchor, cell_name, link
 
+OF_RATES = ("E5 at a rate", "verdict load")  # that only open loads know
 JOINT_SHOWN = 8  # more of them stand in gains.csv alone
 
 
@@ -179,13 +180,15 @@ def _engine_s_part(record: TrialRecord, is_open: bool) -> str:
     return text.NOTHING if late_ms is None else f"{late_ms:.1f}"
 
 
-def threshold_table(limits: Thresholds) -> Table:
-    """Every threshold, marked where the grid changed it."""
+def threshold_table(limits: Thresholds, is_open: bool = False) -> Table:
+    """Every threshold, marked where the grid changed it; those of rates alone only where `is_open`."""
     changed, written = overridden(limits), limits.model_dump(mode="json")
     rows = []
     for name, declared in Thresholds.model_fields.items():
         rule, _, words = (declared.description or "").partition(": ")
         said = written[name]
+        if rule in OF_RATES and not is_open:
+            continue
         if said is None or isinstance(said, bool):
             continue  # a switch, told with the method
         value = text.threshold(said)

@@ -94,7 +94,8 @@ class Preparation:
         connections = host_limits.connections_of(environment.nginx_configuration, machine.cores)
         host = host_limits.parse(reader.run_in(self._inventory.generator, host_limits.COMMAND))
         most = max(self._at_once(planned.cell) for planned in self.setting.planned)
-        for sentence in host_limits.warnings(most, len(self._inventory.generators), connections, host):
+        who = "requests in flight" if self.setting.grid.is_open else "users"
+        for sentence in host_limits.warnings(most, len(self._inventory.generators), connections, host, who):
             self._tell(Said(sentence, warning=True))
 
     def _at_once(self, cell: Cell) -> int:

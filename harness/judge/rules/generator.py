@@ -8,6 +8,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import figures, seconds
 from harness.judge.figures import generator_use, little_gap, think_s
 from harness.judge.observation import Observation
+from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
@@ -66,7 +67,8 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E6",
             Severity.REFUSE,
             f"the busiest generator process used {percent(use)} of the CPU it may use",
-            "give the load generator more CPU or more processes, add a host to load_generators, or use a smaller load",
+            "give the load generator more CPU or more processes, add a host to load_generators, or use "
+            f"{less_load(seen)}",
             use,
             limits.generator_cpu,
         )

@@ -13,6 +13,11 @@ from harness.records.findings import Finding
 Apply = Callable[[Observation, Thresholds], Iterator[Finding]]
 
 
+def less_load(seen: Observation) -> str:
+    """What would ask less of everything, in words."""
+    return "fewer users" if seen.rate_per_s is None else "a lower rate"
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule of docs/evidence.md over a trial; its thresholds are those that name it in harness/grid/thresholds.py.

@@ -17,10 +17,10 @@ LIMITS = Thresholds()
 
 
 def rows(per_s: int, served: int, mean_ms: float, rise: float = 0.0, **more: Any) -> list[Sample]:
-    """An open load of 18 s whose mean latency rises by so many ms in each second."""
+    """An open load of 18 s whose mean latency rises by so many ms in each second of the window."""
     found = []
     for t in range(18):
-        latency_ms = mean_ms + rise * t
+        latency_ms = mean_ms + rise * max(0, t - 6)
         row = Sample(t, served, 0, 0.0, served * latency_ms / 1000, latency_ms, 0.0, 0, 0.2, 1.0, 0.0)
         found.append(replace(row, **{"offered": per_s, "sent": per_s, "late": 0, "delay_ms": 2.0, **more}))
     return found
@@ -89,6 +89,12 @@ def test_e6_a_late_loop_refuses_users_and_only_marks_requests_at_a_rate() -> Non
     """Users who are late ask for less; at a rate the moment counts, whatever the generator does."""
     slow = trial(samples=[replace(row, lag_ms=120.0) for row in rows(200, 200, 50.0)])
     assert [f.severity for f in of(slow, "E6")] == [Severity.DEGRADE]
+
+
+def test_what_mends_a_collapse_speaks_of_the_rate() -> None:
+    failing = [replace(row, completed=0, failed=200) for row in rows(200, 200, 50.0)]
+    (found,) = (f for f in of(trial(samples=failing), "E8") if f.severity == Severity.REFUSE)
+    assert found.next_step == "a lower rate, or more servers"
 
 
 def limit(seen: Observation) -> Limit:
