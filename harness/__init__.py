@@ -3,7 +3,8 @@
 One word per idea, in code, files and report:
 
 study           one grid, carried out; one results directory
-factor, level   a thing that is varied (`servers`, `vusers`, any role variable), one of its values
+factor, level   a thing that is varied (`servers`, `vusers` or `rate`, any role variable), one of its
+                values
 cell            one combination of levels
 trial           one execution of a cell; a cell has `repeats` trials
 block           one pass over the cells in an order that is drawn; block k holds repeat k of each
@@ -11,6 +12,9 @@ sample          one second of one trial: completed, failed, latency, active user
 topology        what stands behind the balancer: how many servers and how they are set
 vusers          virtual users, each sending its next request after the last answer and a think time
                 drawn uniformly from its mean ± 50 % (closed loop)
+rate            requests per second that leave at moments drawn beforehand, whatever becomes of those
+                before (open load); a latency counts from that moment
+load factor     the one of `vusers` and `rate` that a grid has
 traffic engine  the program that plays the users
 steady window   the part of a trial that counts for means; peak TPS is over the whole trial
 loss            servers stopped on purpose in the middle of a trial (`lose`), and what that costs
@@ -19,7 +23,7 @@ gain            TPS of a topology / TPS of the next smaller one at the same load
 capacity        largest load of a topology that meets the objectives (p95, error_rate), by trials around it
 outcome         what became of a trial: ok, degraded, server_down, refused (an evidence rule
                 broken), failed (could not be carried out)
-verdict         what limited a cell: users, server, balancer, generator, network, unknown
+verdict         what limited a cell: users or load, server, balancer, generator, network, unknown
 finding         an evidence rule that spoke: figure, threshold, severity, cause, next step
 
 The way of the data is the list of packages; each may import those before it:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
-from harness.records.trial import Limit, Outcome
+from harness.records.trial import Outcome
 from harness.summarise import effects
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind, between
@@ -43,12 +44,13 @@ def answer(summary: Summary) -> list[str]:
 
 
 def in_order(gains: Sequence[Gain]) -> list[Gain]:
-    """Gains in the order in which they are told: those of the most users first."""
-    return sorted(gains, key=lambda gain: -_users([gain]))
+    """Gains in the order in which they are told: those of the largest load first."""
+    return sorted(gains, key=lambda gain: -_load([gain]))
 
 
-def _users(steps: Sequence[Gain]) -> int:
-    return int(steps[0].others.get("vusers", 0))
+def _load(steps: Sequence[Gain]) -> float:
+    """How large it is; 0 at saturation, which is no load in common."""
+    return float(next((level for name, level in steps[0].others.items() if name in LOAD_FACTORS), 0))
 
 
 def _without_gains(cells: list[CellSummary]) -> str:
@@ -157,12 +159,11 @@ def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
     """Why a floor is one, and what may be said all the same (rule E18)."""
     least = text.ratio(step.ratio.low if step.ratio and step.ratio.low is not None else step.ratio)
     larger = cells.get(step.to_servers)
-    if larger is None or larger.verdict != Limit.USERS:
+    if larger is None or not larger.verdict.asks_no_more:
         known = f", at least {least} by the servers" if step.ratio and step.ratio.low is not None else ""
         return f"{known}: {step.reason}"
-    share = (
-        f" to {text.percent(larger.of_users_bound)} of what these users can ask for" if larger.of_users_bound else ""
-    )
+    known_share = larger.of_users_bound or larger.of_offered
+    share = f" to {larger.asked}" if known_share else ""
     return f"{share}: it can do at least {least}, and this load cannot show more"
 
 
@@ -219,13 +220,14 @@ def _span(ordered: Sequence[float]) -> str:
 
 def _in_between(loads: list[list[Gain]]) -> str:
     """Loads that are not told one by one."""
-    users = [_users(steps) for steps in loads]
+    sizes = [_load(steps) for steps in loads]
     seconds = sorted(
         steps[0].ratio.value for steps in loads if steps[0].ratio and _meaning(steps[0]) in ("gain", "floor")
     )
+    unit = "/s" if RATE in loads[0][0].others else " users"
     where = (
-        f"At the {len(loads)} loads in between ({min(users)} to {max(users)} users)"
-        if min(users)
+        f"At the {len(loads)} loads in between ({min(sizes):.10g} to {max(sizes):.10g}{unit})"
+        if min(sizes)
         else (f"At the {len(loads)} others")
     )
     if not seconds:

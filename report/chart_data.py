@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from harness.grid.load import LOAD_FACTORS
 from harness.records.series import Sample
 from harness.records.trial import Limit, Outcome, TrialData
 from harness.summarise.cell import CellSummary
@@ -38,6 +39,10 @@ def drawn(cells: Sequence[CellSummary]) -> list[CellSummary]:
     loads = evenly(list(dict.fromkeys(map(_label, cells))), MOST_LOADS)
     topologies = evenly(sorted({cell.servers for cell in cells}), MOST_TOPOLOGIES)
     return [cell for cell in cells if _label(cell) in loads and cell.servers in topologies]
+
+
+def _size(cell: CellSummary) -> float:
+    return float(next((level for name, level in cell.others.items() if name in LOAD_FACTORS), 0))
 
 
 def _left_out(shown: Sequence[CellSummary], cells: Sequence[CellSummary]) -> str:
@@ -162,7 +167,7 @@ def series(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], from_s
     """TPS over time of every trial of the drawn cells, with what happened in it; None without any."""
     shown = drawn(cells)
     place = {anchor(cell.cell): (index, cell) for index, cell in enumerate(shown)}
-    loads = list(dict.fromkeys(map(_label, sorted(shown, key=lambda c: int(c.others.get("vusers", 0))))))
+    loads = list(dict.fromkeys(map(_label, sorted(shown, key=_size))))
     wanted = [
         (loads.index(_label(cell)), index, where, data)
         for where, data in trials.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.grid import loads
+from harness.grid import load
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Limit
@@ -26,7 +26,7 @@ def told(found: Sequence[Effect]) -> list[Effect]:
 
 
 def _size(levels: Levels) -> tuple[int, float]:
-    return int(levels["servers"]), loads.level_of(levels)
+    return int(levels["servers"]), load.level_of(levels)
 
 
 def sentence(effect: Effect, limits: Thresholds) -> str:
@@ -46,7 +46,7 @@ def sentence(effect: Effect, limits: Thresholds) -> str:
         return f"{where} {what} cannot show what it does with {with_} ({shown}): {effect.why}."
     if effect.word == sides.NOT_MEASURABLE:
         side = f"{name} {effect.base if effect.bound == 'at most' else effect.level}"
-        held = "users ask for no more" if effect.held in (None, Limit.USERS) else f"the {effect.held} was the limit"
+        held = "users ask for no more" if effect.held in (None, Limit.USERS) else sides.holds(effect.held)
         return f"{where} {what} cannot show what it does with {with_} ({shown}): with {side} {held}."
     if effect.word == "not told apart from 1":
         return f"{where} {what} made no difference that could be told with {with_} ({shown}){note}."

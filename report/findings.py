@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harness.grid.schema import Grid
 from harness.records.study import StudyRecord
 from harness.records.trial import Limit, Outcome
 from harness.summarise import instrument, noise
@@ -28,7 +29,7 @@ def findings(summary: Summary, study: StudyRecord) -> list[str]:
         *_lost_trials(cells),
         *(_told(finding.cause, finding.next_step) for finding in summary.findings),
         *imprecise,
-        *_too_little_load(gains, cells, summary.grid.load.think_time),
+        *_too_little_load(gains, cells, summary.grid),
         *_next_limits(cells),
         *([] if imprecise else _wide(summary)),
     ]
@@ -131,8 +132,8 @@ def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
     return "; ".join(told)
 
 
-def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float) -> list[str]:
-    """How many users it would take where servers found no load (asymptotic bound, 20 % above saturation)."""
+def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) -> list[str]:
+    """How much load it would take where servers found no load (asymptotic bound, 20 % above saturation)."""
     saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == Limit.SERVER]
     idle: dict[str, list[Gain]] = {}
     for gain in gains:
@@ -141,10 +142,12 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], think_s: float
     found = []
     for load, steps in idle.items():
         few, many = steps[0].from_servers, steps[-1].to_servers
-        advice = "use more users or less think time to load them"
+        advice = "offer more to load them" if grid.is_open else "use more users or less think time to load them"
         if saturated:
-            users = text.round_up(1.2 * many * max(saturated) * think_s, 100)
-            advice = f"from about {users} users on {many} would be loaded"
+            asked = grid.written_per_s(1.2 * many * max(saturated)) if grid.is_open else 0.0
+            users = text.round_up(1.2 * many * max(saturated) * grid.load.think_time, 100)
+            more = f"{asked:.0f}/s" if grid.is_open else f"{users} users"
+            advice = f"from about {more} on {many} would be loaded"
         found.append(f"At {load} more than {text.count(few, 'server')} had nothing to do; {advice}.")
     return found
 
@@ -153,9 +156,9 @@ def _next_limits(cells: list[CellSummary]) -> list[str]:
     """How much more there is to be asked for where that is little."""
     return [
         f"At {load_name(cell.others)} servers beyond {cell.servers} could raise throughput by "
-        f"{text.percent(1 / cell.of_users_bound - 1)} at most: the next limit is {cell.next_limit}."
+        f"{text.percent(1 / of - 1)} at most: the next limit is {cell.next_limit}."
         for cell in cells
-        if cell.usable and cell.next_limit and cell.of_users_bound and not cell.lose
+        if cell.usable and cell.next_limit and not cell.lose and (of := cell.of_users_bound or cell.of_offered)
     ]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from harness.grid.load import RATE
 from harness.judge import seconds
 from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
@@ -55,6 +56,12 @@ def _note(cells: list[CellSummary]) -> str:
     return f"{MARK} not steady, though throughput is: {'; '.join(marked)}. A longer ramp_up and duration let it settle."
 
 
+OPEN = "open model: requests leave whatever becomes of those before, and a latency counts from when one was due"
+CLOSED = (
+    "closed model: users wait for their answer before they ask again, so a slow server also slows what is asked of it"
+)
+
+
 def chart(cells: list[CellSummary], trials: Mapping[str, TrialData], p99_needs: int) -> Chart | None:
     """Percentile curves, a panel for each load and a line for each topology; None without any histogram.
 
@@ -88,12 +95,12 @@ def chart(cells: list[CellSummary], trials: Mapping[str, TrialData], p99_needs: 
         if row["percentile"] == 50
     )
     labels, span = _axis(rows)
+    is_open = any(RATE in cell.cell for cell in cells)
     return Chart(
         "latency",
         {"rows": rows, "labels": labels, "span": span},
         f"Latency by percentile on a logarithmic axis; medians: {medians}",
-        "Latency of successful requests by percentile, merged over a cell's trials (closed model: users wait for their "
-        "answer before they ask again, so a slow server also slows what is asked of it).",
+        f"Latency of successful requests by percentile, merged over a cell's trials ({OPEN if is_open else CLOSED}).",
     )
 
 

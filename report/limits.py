@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.grid.load import RATE
 from harness.records.trial import TrialData
 from harness.summarise.cell import CellSummary
 from report import format as text
 from report.parts import Table, anchor, by_cell, cell_name
 
+BOUND = "of users’ bound"
 COLUMNS = [
     "cell",
     "limited by",
@@ -16,7 +18,7 @@ COLUMNS = [
     "throttled",
     "balancer CPU",
     "generator CPU",
-    "of users’ bound",
+    BOUND,
     "R / R0",
     "because",
 ]
@@ -25,6 +27,8 @@ COLUMNS = [
 def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
     """One row a cell; figures are means over its usable trials, of what each may use."""
     rows = []
+    is_open = any(RATE in cell.cell for cell in cells)
+    columns = ["of offered" if is_open and name == BOUND else name for name in COLUMNS]
     of = by_cell(trials)
     for cell in cells:
         tried = of.get(anchor(cell.cell), [])
@@ -41,12 +45,12 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
                 text.percent(figure("server_throttled")),
                 text.percent(figure("balancer_cpu")),
                 text.percent(figure("generator_cpu")),
-                text.percent(figure("of_users_bound")),
+                text.percent(figure("of_offered" if is_open else "of_users_bound")),
                 _times(figure("response_s"), figure("unloaded_s")),
                 cell.why,
             ]
         )
-    return Table(COLUMNS, rows, (2, 3, 4, 5, 6, 7), ids=tuple(anchor(cell.cell) for cell in cells))
+    return Table(columns, rows, (2, 3, 4, 5, 6, 7), ids=tuple(anchor(cell.cell) for cell in cells))
 
 
 def _blamed(tried: list[TrialData]) -> str:

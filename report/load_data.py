@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.grid import loads
+from harness.grid.load import LOAD_FACTORS, level_of
 from harness.grid.types import Levels
 from harness.records.trial import Limit, TrialData
 from harness.summarise import prices
@@ -33,7 +33,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
     several = [name for name in dict.fromkeys(p["topology"] for p in points) if len(_loads_of(name, points)) > 1]
     shown = evenly(several, MOST_TOPOLOGIES)
     rows = _some([point for point in points if point["topology"] in shown])
-    factor = next(name for name in loads.FACTORS if name in summary.grid.factors)
+    factor = next(name for name in LOAD_FACTORS if name in summary.grid.factors)
     if not rows:
         return None
     wanted = summary.grid.objectives.p95
@@ -83,12 +83,12 @@ def _some(points: Rows) -> Rows:
 
 
 def _points(kind: str, levels: Levels, waits: Mapping[str, float | None], **more: str) -> Rows:
-    place = {"kind": kind, "topology": _topology(levels), "load": loads.level_of(levels), **more}
+    place = {"kind": kind, "topology": _topology(levels), "load": level_of(levels), **more}
     return [{**place, "percentile": p, "ms": max(0.001, ms)} for p in PERCENTILES if (ms := waits.get(p))]
 
 
 def _cells(cells: list[CellSummary]) -> Rows:
-    ordered = sorted(cells, key=lambda cell: loads.level_of(cell.cell))
+    ordered = sorted(cells, key=lambda cell: level_of(cell.cell))
     by_topology = sorted(ordered, key=lambda cell: cell.servers)
     return [point for cell in by_topology for point in _points("cell", cell.cell, cell.waits_ms or cell.latency_ms)]
 
@@ -114,10 +114,10 @@ def _knees(summary: Summary) -> Rows:
         if limit.knee is not None and limit.knee.level and limit.knee.rising:
             name = _topology(limit.others)
             found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
-    for cell in sorted(summary.cells, key=lambda cell: loads.level_of(cell.cell)):
+    for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
         name = _topology(cell.cell)
         if cell.verdict == Limit.SERVER and name not in found:
-            found[name] = {"topology": name, "load": loads.level_of(cell.cell), "what": "servers’ limit"}
+            found[name] = {"topology": name, "load": level_of(cell.cell), "what": "servers’ limit"}
     return list(found.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.engines import ENGINES
+from harness.grid.schema import Grid
 from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise import instrument, saturation
@@ -21,7 +22,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
             f"{order.told(study, _blocks(trials))}; gains are paired by block{_stopping(study)}",
         ),
         ("Few blocks", order.few_blocks(study)),
-        ("Engine", _engine(environment)),
+        ("Engine", _engine(environment, summary.grid)),
         ("Balancer", environment.nginx.replace("nginx version: ", "")),
         ("Machine", "" if environment.hosts else _machine(environment.machine)),
         ("Hosts", _hosts(environment.hosts)),
@@ -72,6 +73,8 @@ def _stopping(study: StudyRecord) -> str:
 
 def _load(summary: Summary) -> str:
     load = summary.grid.load
+    if summary.grid.is_open:
+        return _open_load(summary.grid)
     connections = "one kept-alive connection a user" if load.keep_alive else "a new connection for every request"
     return (
         f"closed loop: think time {load.think_time:g} s ± 50 %, ramp-up {load.ramp_up:g} s, "
@@ -80,10 +83,25 @@ def _load(summary: Summary) -> str:
     )
 
 
-def _engine(environment: Environment) -> str:
+def _open_load(grid: Grid) -> str:
+    load = grid.load
+    connections = "kept-alive connections" if load.keep_alive else "a new connection for every request"
+    drawn = "equally spaced" if load.process == "constant" else "of a Poisson process, in a block the same for all"
+    slower = grid.written_per_s(1.0)
+    played = "" if slower == 1 else f"; rates as in the grid, played {slower:g} times lower"
+    return (
+        f"open load: requests leave at moments {drawn}, whatever becomes of those before, and latency counts from "
+        f"these moments; ramp-up {load.ramp_up:g} s, trial {load.duration:g} s, timeout {load.timeout:g} s; steady "
+        f"window from {load.window_from_s:g} s to {load.duration:g} s; {connections}, at most {load.most_in_flight} "
+        f"requests in flight{played}"
+    )
+
+
+def _engine(environment: Environment, grid: Grid) -> str:
     for kind in ENGINES:
         if version := environment.version_of(kind.name):
-            return f"{kind.shown} {version}; {kind.counts}".replace("'", "’")
+            counts = kind.counts.replace("closed model", "open model") if grid.is_open else kind.counts
+            return f"{kind.shown} {version}; {counts}".replace("'", "’")
     return "an engine that this version does not know"
 
 
@@ -214,7 +232,16 @@ def notes(summary: Summary) -> list[str]:
         "those that hold together (Bonferroni) stand below the gains, and in gains.csv.",
         f"Peak TPS is the largest mean of {limits.peak_seconds} consecutive seconds anywhere in a trial; a ratio of "
         "peaks is noisier than a ratio of means and stands in the table for comparison only.",
-        "h is the share of users who neither wait nor think, so are late: (N − L − T) / N, where T counts those who "
-        "think until the wake-up that was drawn (X·Z where the engine does not count them). A generator that keeps up "
-        "has an h near 0.",
+        *([OPEN] if summary.grid.is_open else [CLOSED]),
     ]
+
+
+CLOSED = (
+    "h is the share of users who neither wait nor think, so are late: (N − L − T) / N, where T counts those who "
+    "think until the wake-up that was drawn (X·Z where the engine does not count them). A generator that keeps up "
+    "has an h near 0."
+)
+OPEN = (
+    "late is by how much 1 % of the requests were sent after the moment at which they were due; a latency counts from "
+    "that moment, so this wait at the generator is part of it."
+)

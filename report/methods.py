@@ -26,13 +26,14 @@ def sentence(effect: Effect, limits: Thresholds) -> str:
 
 def _throughput(effect: Effect, margin: float) -> str:
     shown, base = text.ratio_with_interval(effect.ratio), effect.base
-    if effect.why == sides.NO_MORE:
-        return f"answered, as {base} did, all that these users ask for ({shown})"
+    if effect.why in sides.NO_MORE.values():
+        asked = "was offered" if effect.why == sides.NO_MORE[Limit.LOAD] else "these users ask for"
+        return f"answered, as {base} did, all that {asked} ({shown})"
     if effect.why:
         return f"cannot show what it does to throughput beside {base} ({shown}: {effect.why})"
     if effect.word == sides.NOT_MEASURABLE:
         side = base if effect.bound == "at most" else effect.level
-        held = "users ask for no more" if effect.held in (None, Limit.USERS) else f"the {effect.held} was the limit"
+        held = sides.holds(effect.held or Limit.USERS)
         return f"cannot show what it does to throughput beside {base} ({shown}: with {side} {held})"
     if effect.word == "not told apart from 1":
         if _same(effect.ratio, margin):

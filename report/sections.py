@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.grid.thresholds import Thresholds, overridden
 from harness.records.study import StudyRecord
-from harness.records.trial import TrialData
+from harness.records.trial import TrialData, TrialRecord
 from harness.summarise.cell import CellSummary
 from harness.summarise.effects import Effect
 from harness.summarise.gains import Gain, GainKind
@@ -12,6 +12,7 @@ from harness.words import load_name
 from report import format as text
 from report.parts import Table, anchor, cell_name, link
 
+OF_RATES = ("E5 at a rate", "verdict load")  # that only open loads know
 JOINT_SHOWN = 8  # more of them stand in gains.csv alone
 
 
@@ -132,6 +133,7 @@ def effect_table(found: list[Effect]) -> Table | None:
 
 def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
     """Every trial that was attempted."""
+    is_open = study.written_grid.is_open
     columns = [
         "trial",
         "#",
@@ -139,7 +141,7 @@ def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
         "peak",
         "errors",
         "p95 ms",
-        "h",
+        "late ms" if is_open else "h",
         "outcome",
         "limited by",
         "what was noticed",
@@ -159,7 +161,7 @@ def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
                 text.rate(record.tps_peak, 0.5),
                 text.percent(record.error_rate, 1),
                 text.milliseconds(record.latency_ms.get("p95")),
-                text.percent(record.figures.little_gap if record.figures else None, 1),
+                _engine_s_part(record, is_open),
                 record.outcome.replace("_", " "),
                 record.verdict.limit if record.verdict else text.NOTHING,
                 noticed,
@@ -176,13 +178,24 @@ def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
     )
 
 
-def threshold_table(limits: Thresholds) -> Table:
-    """Every threshold, marked where the grid changed it."""
+def _engine_s_part(record: TrialRecord, is_open: bool) -> str:
+    """How punctual the generator was: h of users, or how late requests at a rate were sent."""
+    figures = record.figures
+    if not is_open:
+        return text.percent(figures.little_gap if figures else None, 1)
+    late_ms = figures.send_delay_p99_ms if figures else None
+    return text.NOTHING if late_ms is None else f"{late_ms:.1f}"
+
+
+def threshold_table(limits: Thresholds, is_open: bool = False) -> Table:
+    """Every threshold, marked where the grid changed it; those of rates alone only where `is_open`."""
     changed, written = overridden(limits), limits.model_dump(mode="json")
     rows = []
     for name, declared in Thresholds.model_fields.items():
         rule, _, words = (declared.description or "").partition(": ")
         said = written[name]
+        if rule in OF_RATES and not is_open:
+            continue
         if said is None or isinstance(said, bool):
             continue  # a switch, told with the method
         value = text.threshold(said)

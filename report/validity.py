@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.grid.load import VUSERS, factor_of
 from harness.grid.thresholds import Thresholds
 from harness.judge.balancing import Balancing
 from harness.judge.rules import RULES, Rule
@@ -17,10 +18,11 @@ from report.parts import Table
 
 def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     """One row a rule; what went wrong gets the room."""
+    load = next((factor_of(data.record.cell) for data in trials.values()), VUSERS)
     judged = [data.record for data in trials.values() if data.record.outcome != Outcome.FAILED]
     turns = all(Balancing(**record.facts.balancing).even for record in judged if record.facts)
     rows = []
-    for rule in RULES:
+    for rule in (rule for rule in RULES if rule.load in ("", load)):
         asked = rule.asks if turns else rule.where_free or rule.asks
         counts = {"refuse": 0, "degrade": 0, "note": 0}
         causes: dict[str, str] = {}

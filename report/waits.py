@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.grid import loads
+from harness.grid.load import level_of
 from harness.grid.schema import Grid
 from harness.summarise import waiting
 from harness.summarise.cell import CellSummary
@@ -17,7 +17,7 @@ def told(before: CellSummary | None, after: CellSummary | None, grid: Grid) -> s
     Empty where that is little, where trials do not tell it apart from nothing (rule E17), where it says nothing, as
     answer times were not steady or the generator was the limit, and between loads that are not the same.
     """
-    if before is None or after is None or loads.level_of(before.cell) != loads.level_of(after.cell):
+    if before is None or after is None or level_of(before.cell) != level_of(after.cell):
         return ""
     found = waiting.between(before, after, ("", ""), grid.evidence.interval_repeats)
     if found.why:

@@ -13,6 +13,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,7 @@ from tests.builders import grid
 CAPACITY_PER_S = 280
 CEILING_PER_S = 3000
 SLOTS = 14
+SERVICE_S = 0.05
 
 
 def inventory(servers: int) -> Inventory:
@@ -157,6 +159,8 @@ class Site:
         servers = self.servers()
         alive = [name for name in servers if name not in self.dead]
         asked = load.users / load.think_time_s if load.think_time_s else math.inf
+        if load.rate_per_s is not None:
+            asked = load.rate_per_s
         self.capacity_per_s = CAPACITY_PER_S * self.noise(len(servers), repeat_of(load.trial))
         self.capacity_per_s *= self.builds.get(self.runs, ("", 1.0))[1]
         if self.left_out_after_s is not None:
@@ -174,8 +178,16 @@ class Site:
             self.log.append((t_s, self.address(name), status, number))
         waiting = load.users - answered * load.think_time_s
         mean_ms = max(1.0, 1000 * waiting / completed) if completed else None
+        offered = sent = None
+        if load.rate_per_s is not None:
+            offered = sent = round(load.rate_per_s)
+            queued = max(0.0, load.rate_per_s - given) * (t_s + 0.5)
+            mean_ms = (SERVICE_S + queued / given) * 1000 if completed else None
+            waiting = answered * (mean_ms or 0.0) / 1000
         thinking_s = answered * load.think_time_s
         row = Sample(t_s, completed, failed, load.users, waiting, mean_ms, thinking_s, answered, 0.2, 1.0)
+        if offered is not None:
+            row = replace(row, think_s=0.0, thinks=0, offered=offered, sent=sent, late=0, delay_ms=1.0)
         self.rows.append(row)
         running = [host.name for host in self.inventory.hosts if host.name not in self.dead]
         self.readings += [HostSample(t_s + 1.0, name, 0.1, 0.0, 90.0) for name in running]
@@ -357,7 +369,8 @@ class Users:
         self._site.began_at = time.time()
         measured = load.trial != ceiling.TRIAL
         self._site.loads += measured
-        self._site.journal.append(f"load of {load.users} users" if measured else "ceiling")
+        who = f"{load.users} users" if load.rate_per_s is None else f"{load.rate_per_s:g}/s by {load.seed}"
+        self._site.journal.append(f"load of {who}" if measured else "ceiling")
         return self._site.began_at
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
@@ -378,9 +391,18 @@ class Users:
         self._answer()
         rows = self._site.rows
         failed = sum(row.failed for row in rows)
-        times_us = {round(1000 * row.mean_ms): row.completed for row in rows if row.mean_ms is not None}
+        times_us = Counter[int]()
+        for row in rows:
+            if row.mean_ms is not None:
+                times_us[round(1000 * row.mean_ms)] += row.completed
         return EngineResult(
-            0.0, self._over, 1, 0, seconds.histogram_of_us(times_us), {"status 502": failed} if failed else {}
+            0.0,
+            self._over,
+            1,
+            0,
+            seconds.histogram_of_us(times_us),
+            {"status 502": failed} if failed else {},
+            delays={"1000": sum(row.sent or 0 for row in rows)},
         )
 
 

@@ -43,19 +43,22 @@ def connections_of(nginx: str, cores: int) -> int | None:
     return int(each[1]) * count
 
 
-def warnings(users: int, generators: int, connections: int | None, host: HostLimits) -> list[str]:
-    """What the most users of a grid will not fit into, one sentence each; `host` are a generator's limits."""
+def warnings(users: int, generators: int, connections: int | None, host: HostLimits, who: str = "users") -> list[str]:
+    """What the most users of a grid will not fit into, one sentence each; `host` are a generator's limits.
+
+    `who` has a connection each: users, or requests that may be in flight at once.
+    """
     found = []
     if connections is not None and connections < 2 * users:
         found.append(
-            f"the balancer may hold {connections} connections, and {users} users need up to {2 * users} (their own and "
+            f"the balancer may hold {connections} connections, and {users} {who} need up to {2 * users} (their own and "
             "those to the servers): nginx_lb_worker_connections raises it"
         )
     each = -(-users // generators)
     if host.files is not None and host.files < each + 100:
-        found.append(f"a load generator may open {host.files} files, and {each} users need as many connections")
+        found.append(f"a load generator may open {host.files} files, and {each} {who} need as many connections")
     if host.ports is not None and host.ports < each:
-        found.append(f"a load generator has {host.ports} local ports, and {each} users need one each")
+        found.append(f"a load generator has {host.ports} local ports, and {each} {who} need one each")
     return found
 
 

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializationInfo,
+    ValidationInfo,
+    field_serializer,
+    model_validator,
+)
 
+from harness.grid import load
+from harness.grid.load import MOST_USERS, RATE
 from harness.grid.types import Part, Share
 
-MOST_USERS = 50_000
 MOST_REPEATS = 100
 
 
-class Search(Part):
-    """Loads to search for each topology's limit: from `from` to `to` users, to `until` of itself."""
+def _searched(value: object, info: ValidationInfo) -> object:
+    """A load that is searched: a number of users, or a rate, which goes in whole requests per second."""
+    if info.data.get("factor") != RATE:
+        return value
+    found = load.read(RATE, value)
+    if not isinstance(found, int):
+        raise ValueError(f"got {value!r}; a search goes in whole requests per second, as in 20/s")
+    return found
 
-    least: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True, alias="from")]
-    most: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True, alias="to")]
+
+Searched = Annotated[int, BeforeValidator(_searched), Field(ge=1, le=MOST_USERS, strict=True)]
+
+
+class Search(Part):
+    """Loads to search for each topology's limit: from `from` to `to`, to `until` of itself.
+
+    They are levels of `factor`: users, or whole requests per second.
+    """
+
+    factor: Literal["vusers", "rate"] = "vusers"
+    least: Annotated[Searched, Field(alias="from")]
+    most: Annotated[Searched, Field(alias="to")]
     until: Share = 0.05
 
     @model_validator(mode="after")
@@ -26,6 +51,10 @@ class Search(Part):
         if not 0.01 <= self.until <= 0.5:
             raise ValueError(f"until is {self.until:.0%}; from 1% to 50%")
         return self
+
+    @field_serializer("least", "most", when_used="json")
+    def _with_unit(self, value: int, _info: SerializationInfo) -> object:
+        return load.written(self.factor, value)
 
 
 class Repeats(Part):

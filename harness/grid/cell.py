@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from harness.grid import load
+from harness.grid.load import LOAD_FACTORS, RATE, VUSERS
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 
-OWN_FACTORS = ("servers", "vusers", "lose")
+OWN_FACTORS = ("servers", *LOAD_FACTORS, "lose")
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,30 @@ class Cell:
         return int(self.by_name.get("lose", 0))
 
     @property
+    def load_factor(self) -> str:
+        """Which factor is the load: `vusers` or `rate`."""
+        return load.factor_of(self.by_name)
+
+    @property
+    def load(self) -> int | float:
+        """The level of the load: users, or requests per second as they are written, in slow motion too."""
+        level = self.by_name[self.load_factor]
+        return level if isinstance(level, int) else float(level)
+
+    @property
     def vusers(self) -> int:
-        """How many virtual users send requests."""
-        return int(self.by_name["vusers"])
+        """How many virtual users send requests; raises KeyError where they leave at a rate."""
+        return int(self.by_name[VUSERS])
+
+    @property
+    def rate(self) -> int | float:
+        """How many requests per second are offered, as written; raises KeyError where users send them."""
+        level = self.by_name[RATE]
+        return level if isinstance(level, int) else float(level)
+
+    def at(self, level: Level) -> Cell:
+        """The same cell under another load."""
+        return Cell(tuple((name, level if name in LOAD_FACTORS else kept) for name, kept in self.levels))
 
     @property
     def variables(self) -> dict[str, Level]:

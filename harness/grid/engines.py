@@ -11,6 +11,7 @@ class EngineKind:
 
     `name` stands in grids, and with the engine's version in study.json's environment. `roles` deploy it; a change of
     their variables, which begin with `prefix`, is applied by `tags`, and what died is started again by `repair`.
+    `open_loads` tells whether it can send requests at a rate, whatever becomes of those before.
     """
 
     name: str
@@ -20,6 +21,7 @@ class EngineKind:
     prefix: str
     tags: tuple[str, ...]
     repair: tuple[str, ...]
+    open_loads: bool = False
     variables: tuple[str, ...] = ()  # that its roles need and have no default for
 
 
@@ -32,6 +34,7 @@ ENGINES = (
         prefix="locust_",
         tags=("locust",),
         repair=("locust",),
+        open_loads=True,
     ),
     EngineKind(
         name="ngrinder",

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
 from harness.grid import losing
-from harness.grid.amount import MOST_USERS
 from harness.grid.cell import OWN_FACTORS, Cell, expand
-from harness.grid.schema import MOST_CELLS, MOST_SERVERS, Grid, check_count
+from harness.grid.load import RATE, VUSERS, check_level, written
+from harness.grid.schema import MOST_CELLS, Grid
 from harness.grid.types import Level
 from harness.grid.yamlfile import Document, Path_, load
 
@@ -37,7 +37,7 @@ def load_grid(
         grid = Grid.model_validate(document.data)
     except ValidationError as error:
         for item in error.errors():
-            where = _written(item["loc"])
+            where = _written(item["loc"], document)
             problems.append((document.line(where), _in_words(where, item)))
         raise _bad(path, problems) from None
     check = _Checker(grid, document, role_variables, problems)
@@ -150,11 +150,12 @@ class _Checker:
                 f"{section}: {name!r} is no factor of this grid" + nearest(name, list(self.grid.factors)),
             )
         elif section == "exclude" and level not in self.grid.factors[name]:
-            levels = ", ".join(map(str, self.grid.factors[name]))
-            self.note(where, f"exclude: {name} has no level {level!r}; its levels are {levels}")
+            levels = ", ".join(str(written(name, one)) for one in self.grid.factors[name])
+            told = f"exclude: {name} has no level {written(name, level)!r}; its levels are {levels}"
+            self.note(where, told)
         elif section == "include" and name in OWN_FACTORS:
             try:
-                check_count(name, level, MOST_USERS if name == "vusers" else MOST_SERVERS, least=name != "lose")
+                check_level(name, level)
             except ValueError as error:
                 self.note(where, f"include: {error}")
 
@@ -178,11 +179,12 @@ def nearest(name: str, allowed: list[str]) -> str:
     return "; allowed: " + ", ".join(allowed) if len(allowed) <= 16 else ""
 
 
-def _written(loc: tuple[str | int, ...]) -> Path_:
+def _written(loc: tuple[str | int, ...], document: Document) -> Path_:
     """Turn pydantic's location into the path as written: no marks of validators or union members."""
     marks = ("function-", "bool", "int", "float", "str", "[key]", "tuple[", "dict[")
-    written = tuple(part for part in loc if not (isinstance(part, str) and part.startswith(marks)))
-    return ("factors", "vusers", *written[1:]) if written[:1] == ("search",) else written
+    path = tuple(part for part in loc if not (isinstance(part, str) and part.startswith(marks)))
+    searched = RATE if ("factors", RATE) in document.lines else VUSERS
+    return ("factors", searched, *path[1:]) if path[:1] == ("search",) else path
 
 
 def _in_words(where: Path_, item: Any) -> str:

@@ -2,115 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    PrivateAttr,
+    ValidationError,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from harness.grid import engines, units
-from harness.grid.amount import MOST_USERS, Repeats, Search, as_repeats, plain_repeats
+from harness.grid import engines, load, units
+from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.load import LOAD_FACTORS, RATE, Load
+from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Count, Duration, Level, Part, Rate, Share
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
-LONGEST_TRIAL_S = 3600.0
+# Levels of `rate` are numbers, and have their unit where they are written.
+SomeLevels = Annotated[
+    dict[str, Level],
+    BeforeValidator(lambda said: load.with_rates(load.read, said)),
+    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+]
+Factors = Annotated[
+    dict[str, tuple[Level, ...]],
+    BeforeValidator(lambda said: load.with_rates(load.read, said)),
+    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+]
 MOST_CELLS = 10_000
-MOST_SERVERS = 1000
-
-
-class Load(Part):
-    """How users behave, in seconds. `duration` is the whole trial from its first request on."""
-
-    think_time: Duration
-    ramp_up: Duration = 5.0
-    duration: Duration
-    timeout: Duration = 10.0
-    lose_at: Share = Field(default=0.5, description="of the steady window: when a cell's `lose` servers are stopped")
-    keep_alive: bool = Field(default=True, strict=True, description="users keep their connections between requests")
-
-    @model_validator(mode="after")
-    def _leaves_a_window(self) -> Load:
-        if self.duration > LONGEST_TRIAL_S:
-            raise ValueError(f"duration is {self.duration:g}s; at most {LONGEST_TRIAL_S:g}s")
-        if not 0 < self.timeout <= 120:
-            raise ValueError(f"timeout is {self.timeout:g}s; from 1ms to 120s")
-        if self.duration - self.window_from_s < 5:
-            raise ValueError(
-                f"duration {self.duration:g}s leaves less than 5s of steady window after ramp_up "
-                f"{self.ramp_up:g}s and one think_time {self.think_time:g}s; make it longer"
-            )
-        if not 0.1 <= self.lose_at <= 0.9:
-            raise ValueError(f"lose_at is {self.lose_at:.0%}; from 10% to 90% of the steady window")
-        return self
-
-    @property
-    def window_from_s(self) -> float:
-        """Start of the steady window: ramp-up and one think time (rule E10)."""
-        return self.ramp_up + self.think_time
-
-    @property
-    def lose_at_s(self) -> float:
-        """Second of the load at which servers are stopped, where a cell asks for that (rule E24)."""
-        return self.window_from_s + self.lose_at * (self.duration - self.window_from_s)
-
-
-class Request(Part):
-    """The request every user sends, and what a right answer is."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    path: str
-    json_body: Any = Field(default=None, alias="json")
-    headers: dict[str, str] = Field(default={})
-    expect_status: tuple[int, ...] = (200,)
-    expect_body: str | None = Field(default=None, description="regular expression the body must hold")
-
-    @field_validator("path")
-    @classmethod
-    def _begins_with_slash(cls, path: str) -> str:
-        if not path.startswith("/") or any(c.isspace() for c in path):
-            raise ValueError(f"got {path!r}; write a path that begins with a slash, as in /predict")
-        return path
-
-    @field_validator("expect_status", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, int) else value
-
-    @field_validator("expect_status")
-    @classmethod
-    def _is_status(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or not all(100 <= status <= 599 for status in value):
-            raise ValueError(f"got {list(value)}; HTTP status codes are 100 to 599")
-        return value
-
-    @field_validator("expect_body")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        import re
-
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"got {value!r}, which is no regular expression: {error}") from None
-        return value
-
-    @property
-    def body(self) -> str:
-        """The request's body as text; empty for none."""
-        return "" if self.json_body is None else json.dumps(self.json_body, separators=(",", ":"))
-
-    @property
-    def all_headers(self) -> dict[str, str]:
-        """Headers as sent."""
-        kind = {} if self.json_body is None else {"Content-Type": "application/json"}
-        return {**kind, **self.headers}
 
 
 class Service(Part):
@@ -151,9 +76,9 @@ class Grid(Part):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     inventory: str = "inventory/lab"
     engine: Annotated[str, BeforeValidator(engines.known)] = "locust"
-    factors: dict[str, tuple[Level, ...]]
-    exclude: tuple[dict[str, Level], ...] = ()
-    include: tuple[dict[str, Level], ...] = ()
+    factors: Factors
+    exclude: tuple[SomeLevels, ...] = ()
+    include: tuple[SomeLevels, ...] = ()
     vars: dict[str, Any] = Field(default={}, description="role variables that are the same in every cell")
     load: Load
     request: Request
@@ -171,38 +96,79 @@ class Grid(Part):
         default=None, description="requests per second, at full speed, that the report finds the cheapest topology for"
     )
     evidence: Thresholds = Thresholds()
-    search: Search | None = Field(default=None, description="written as the levels of vusers")
+    search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
+    _slower: float = PrivateAttr(1.0)  # by what every time is longer than it is written
 
     @model_validator(mode="before")
     @classmethod
-    def _users_may_be_a_search(cls, data: object) -> object:
+    def _load_may_be_a_search(cls, data: object) -> object:
         """`vusers: {from, to, until}` is a search; its cells begin with the smallest load."""
         factors = data.get("factors") if isinstance(data, dict) else None
-        if isinstance(data, dict) and isinstance(factors, dict) and isinstance(factors.get("vusers"), dict):
-            span = factors["vusers"]
-            first = span.get("from", 1)
-            return {**data, "search": span, "factors": {**factors, "vusers": [first]}}
+        if not isinstance(data, dict) or not isinstance(factors, dict):
+            return data
+        for name in LOAD_FACTORS:
+            span = factors.get(name)
+            if isinstance(span, dict):
+                first = span.get("from", "1/s" if name == RATE else 1)
+                return {**data, "search": {**span, "factor": name}, "factors": {**factors, name: [first]}}
         return data
 
+    @model_validator(mode="after")
+    def _goes_with_the_load(self) -> Grid:
+        aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
+        found = load.mismatches(self.load_factor, self.load, self.engine, self.search is not None, aims)
+        if found:
+            # Each with its place, so that it is told with its line.
+            kinds = [(where, PydanticCustomError("value_error", "{error}", {"error": text})) for where, text in found]
+            raise ValidationError.from_exception_data(
+                "Grid", [InitErrorDetails(type=k, loc=w, input=None) for w, k in kinds]
+            )
+        return self
+
+    @property
+    def load_factor(self) -> str:
+        """Which factor is the load: `vusers`, a closed loop, or `rate`, an open load."""
+        return load.factor_of(self.factors)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests leave at a rate, whatever becomes of those before."""
+        return self.load_factor == RATE
+
+    def played_per_s(self, rate: float) -> float:
+        """Requests per second at which a level of `rate` is played: in slow motion so many times fewer."""
+        return rate / self._slower
+
+    def written_per_s(self, played: float) -> float:
+        """The level of `rate` that is played at so many requests per second."""
+        return played * self._slower
+
     def slowed(self, factor: float) -> Grid:
-        """The same study played slower: every time of its load, its objectives and its thresholds is longer."""
+        """The same study played slower: every time of its load, its objectives and its thresholds is longer.
+
+        Levels of `rate` stay as they are written, as they are names of cells; `played_per_s` has what they mean.
+        """
         if factor == 1:
             return self
-        load, limits, p95 = self.load, self.evidence, self.objectives.p95
-        times = {name: getattr(load, name) * factor for name in ("think_time", "ramp_up", "duration", "timeout")}
-        return self.model_copy(
+        limits, p95 = self.evidence, self.objectives.p95
+        times = {name: getattr(self.load, name) * factor for name in ("ramp_up", "duration", "timeout")}
+        think = None if self.load.think is None else self.load.think * factor
+        slow = self.model_copy(
             update={
-                "load": load.model_copy(update=times),
+                "load": self.load.model_copy(update={**times, "think": think}),
                 "evidence": limits.model_copy(
                     update={
                         "errors_stop_for": limits.errors_stop_for * factor,
                         "lag_degrade": limits.lag_degrade * factor,
+                        "send_delay": limits.send_delay * factor,
                         "peak_seconds": round(limits.peak_seconds * factor),
                     }
                 ),
                 "objectives": self.objectives.model_copy(update={"p95": None if p95 is None else p95 * factor}),
             }
         )
+        slow._slower = self._slower * factor
+        return slow
 
     @field_validator("factors", mode="before")
     @classmethod
@@ -218,23 +184,15 @@ class Grid(Part):
     @field_validator("factors")
     @classmethod
     def _whole_and_distinct(cls, factors: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
-        for needed in ("servers", "vusers"):
-            if needed not in factors:
-                raise ValueError(f"factor {needed!r} is missing; give its levels, as in {needed}: [1, 2]")
+        if "servers" not in factors:
+            raise ValueError("factor 'servers' is missing; give its levels, as in servers: [1, 2]")
+        own = ("servers", load.factor_of(factors))
         for name, levels in factors.items():
             if len({(type(level), level) for level in levels}) < len(levels):
                 raise ValueError(f"factor {name!r} names a level twice; every level once")
-        for name, most in (("servers", MOST_SERVERS), ("vusers", MOST_USERS)):
-            for level in factors[name]:
-                check_count(name, level, most)
-        for level in factors.get("lose", ()):
-            check_count("lose", level, MOST_SERVERS, least=0)
+        for name in (*own, "lose"):
+            for level in factors.get(name, ()):
+                load.check_level(name, level)
         # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
-        rest = sorted(factors.keys() - {"servers", "vusers"})
-        return {name: factors[name] for name in ("servers", "vusers", *rest)}
-
-
-def check_count(name: str, level: Level, most: int, least: int = 1) -> None:
-    """Raise ValueError unless `level` is a whole number from `least` to `most`."""
-    if isinstance(level, bool) or not isinstance(level, int) or not least <= level <= most:
-        raise ValueError(f"{name} has the level {level!r}; whole numbers from {least} to {most} are allowed")
+        rest = sorted(factors.keys() - set(own))
+        return {name: factors[name] for name in (*own, *rest)}

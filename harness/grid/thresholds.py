@@ -16,6 +16,11 @@ class Thresholds(BaseModel):
     loop_degrade: Share = Field(0.02, description="E5: users that Little's law cannot place")
     loop_refuse: Share = Field(0.05, description="E5: the same, from here on refused")
     in_flight_gap: Share = Field(0.05, description="E5: generator's against balancer's in-flight count")
+    offered_refuse: Share = Field(0.01, description="E5 at a rate: that were due in the window and not sent")
+    offered_degrade: Share = Field(0.001, description="E5 at a rate: the same, from here on marked")
+    offered_count: Count = Field(5, description="E5 at a rate: so many of them may be missing at the window's edges")
+    send_delay: Duration = Field(0.005, description="E5 at a rate: p99 by which requests are sent late, at least")
+    send_delay_share: Share = Field(0.05, description="E5 at a rate: the same of their mean latency, whichever is more")
     generator_cpu: Share = Field(0.80, description="E6: of a core or its cap, the busiest generator process")
     lag_refuse: Share = Field(0.05, description="E6: p99 of its event loop's delay, of R0 + think time")
     lag_degrade: Duration = Field(0.050, description="E6: the same in seconds, from here on latencies are marked")
@@ -42,6 +47,10 @@ class Thresholds(BaseModel):
     retransmits: Share = Field(0.01, description="verdict network: segments sent again")
     allowance: Share = Field(0.01, description="verdict network: segments beyond an instance's allowance")
     users_bound: Share = Field(0.95, description="verdict users: of what the users can ask for")
+    load_served: Share = Field(0.98, description="verdict load: of the requests that were due in the window")
+    load_rise: Ratio = Field(
+        1.5, description="verdict load: mean latency of the window's second half against the first"
+    )
     users_next: Share = Field(0.80, description="verdict: from here on users are the next limit")
     server_cpu: Share = Field(0.85, description="verdict server: of the CPU it may use")
     server_queue: Ratio = Field(3.0, description="verdict server: response time against unloaded")

@@ -42,7 +42,11 @@ def per_second(text: object) -> float:
     return float(Decimal(_parse(text, _NUMBER + r"\s*/\s*s", "a rate per second, as in 280/s")[1]))
 
 
-def rate_per_s(text: object) -> float:
-    """Requests per second of "300/s" or "18000/min"; raises ValueError."""
-    found = _parse(text, _NUMBER + r"\s*/\s*(s|min)", "a rate with its unit, as in 300/s or 18000/min")
-    return float(Decimal(found[1]) / SECONDS[found[2]])
+def rate_per_s(text: object) -> int | float:
+    """Requests per second of "100/s" or "6000/min", whole where they are; raises ValueError.
+
+    Ten digits are kept, as many as are written again.
+    """
+    found = _parse(text, _NUMBER + r"\s*/\s*(s|min|m|h)", "a rate with its unit, as in 100/s or 6000/min")
+    exact = Decimal(found[1]) / SECONDS[found[2]]
+    return int(exact) if exact == int(exact) else float(f"{exact:.10g}")

@@ -6,7 +6,7 @@ The study judges a trial with this before it is written, and `study.py check` ag
 from __future__ import annotations
 
 from harness.grid.schema import Grid
-from harness.judge import costs, figures, losses, moments, observation, rules, seconds, verdict
+from harness.judge import costs, figures, losses, moments, observation, offered, rules, seconds, verdict
 from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window
 
 
@@ -26,6 +26,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
     }
     needed = limits.percentile_p99_samples
     latency_ms, waits_ms = seconds.latencies_and_waits_ms([data.latencies], [data.failures], needed)
+    asked = offered.of_trial(seen)
     judged = verdict.of_trial(seen, findings, limits)
     return data.record.model_copy(
         update={
@@ -53,6 +54,10 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
                 cpu_ms_per_request=figures.cpu_ms_per_request(seen),
                 retransmitted=figures.retransmitted(seen),
                 moments=moments.of_trial(seen),
+                offered_per_s=asked and round(asked.per_s, 4),
+                offered_sent=asked and asked.sent,
+                offered_late=asked and asked.late,
+                send_delay_p99_ms=asked and asked.delay_p99_s and asked.delay_p99_s * 1000,
                 of_ceiling=rate / seen.ceiling if rate is not None and seen.ceiling else None,
             ),
             "lost": losses.of_trial(seen, limits),

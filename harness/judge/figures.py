@@ -65,6 +65,8 @@ def of_users_bound(seen: Observation) -> float | None:
     think are counted it is (T + X·R0) / N, which is the same by Little's law and knows no edges of the window. A bound
     that is exceeded is wrong, and says nothing.
     """
+    if seen.rate_per_s is not None:
+        return None
     rows, think = seen.window, think_s(seen) or seen.think_time_s
     rate, unloaded_s = seconds.mean_rate(rows), warm_s(seen)
     if not unloaded_s or not rate:

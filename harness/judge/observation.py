@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.judge import seconds as stats
 from harness.judge.balancing import Balancing
@@ -30,7 +31,7 @@ class Death:
 class Observation:
     """Everything the rules look at. `samples` are the whole trial's; the window bounds are seconds."""
 
-    users: int
+    users: int  # 0 where requests leave at a rate
     think_time_s: float
     window_from_s: float
     window_to_s: float
@@ -60,6 +61,8 @@ class Observation:
     slots: Mapping[str, Slots] = field(default_factory=dict)  # of paced servers
     answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
     loss: Loss | None = None  # of servers that the cell asks to lose
+    rate_per_s: float | None = None  # of an open load, as it is played; None for users
+    delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
 
     @property
     def window(self) -> list[Sample]:
@@ -144,6 +147,8 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         slots=facts.slots,
         answered=data.balancer,
         loss=facts.loss,
+        rate_per_s=grid.played_per_s(float(record.cell[RATE])) if grid.is_open else None,
+        delays=counters.generator.delays,
     )
 
 

@@ -47,6 +47,16 @@ def nearest_rank(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
+def rank_ms(counts_us: Mapping[str, int], share: float) -> float | None:
+    """The value in milliseconds that `share` of counted microseconds do not exceed; None without any."""
+    total, so_far = sum(counts_us.values()), 0
+    for value, count in sorted((int(us), count) for us, count in counts_us.items()):
+        so_far += count
+        if so_far >= share * total:
+            return value / 1000
+    return None
+
+
 def mean_in_flight(samples: Sequence[Sample]) -> float | None:
     """Mean number of requests in flight; None where the engine does not count them."""
     counted = [s.in_flight for s in samples if s.in_flight is not None]

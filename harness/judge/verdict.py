@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures as derived
-from harness.judge import prediction, seconds, slots
+from harness.judge import offered, prediction, seconds, slots
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
@@ -21,27 +21,28 @@ from harness.words import percent
 def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Verdict:
     """Judge one trial by what would raise its throughput.
 
-    Tried in this order: generator, users, balancer, network, server by its slots, by CPU, by concurrency.
+    Tried in this order: generator, users or load, balancer, network, server by its slots, by CPU, by concurrency.
     """
     rows = seen.window
     rate = seconds.mean_rate(rows)
     if not rows or not rate:
         return Verdict(limit=Limit.UNKNOWN, why="no request succeeded in the steady window")
     figures = _figures(seen)
-    of_bound = figures["of_users_bound"]
-    near = ""
-    if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
-        near = next_limit(of_bound)
-    for judge in (_died, _generator, _lost, _users, _balancer, _network, _server):
+    near = next_limit(figures["of_users_bound"], figures.get("of_offered"), limits)
+    for judge in (_died, _generator, _lost, _users, _load, _balancer, _network, _server):
         reason = judge(seen, findings, figures, limits)
         if reason is not None:
             return _verdict(reason, near, figures)
     return _verdict(Reason(Limit.UNKNOWN, "nothing that was measured is exhausted"), near, figures)
 
 
-def next_limit(of_bound: float) -> str:
-    """That users are what limits next, by what share of all that they can ask for is answered."""
-    return f"users ({percent(of_bound)} of what they can ask for)"
+def next_limit(of_bound: float | None, of_offered: float | None, limits: Thresholds) -> str:
+    """That the load is what limits next, by what share of all that it asks for is answered; empty where it is not."""
+    if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
+        return f"users ({percent(of_bound)} of what they can ask for)"
+    if of_offered is not None and limits.users_next <= of_offered < limits.load_served:
+        return f"load ({percent(of_offered)} of what was offered)"
+    return ""
 
 
 Judged = Mapping[str, float | None]
@@ -70,7 +71,7 @@ def _verdict(reason: Reason, near: str, figures: dict[str, float | None]) -> Ver
         limit=reason.limit,
         why=told(reason.words, figures),
         words=reason.words,
-        next_limit="" if reason.limit == Limit.USERS else near,
+        next_limit="" if reason.limit.asks_no_more else near,
         figures=figures,
     )
 
@@ -82,11 +83,11 @@ def _figures(seen: Observation) -> dict[str, float | None]:
     waiting = derived.in_flight(seen)
     of_bound = derived.of_users_bound(seen)
     warm_s = derived.warm_s(seen)
-    bound = prediction.users_bound(seen.users, warm_s, think_s) if warm_s else None
+    bound = prediction.users_bound(seen.users, warm_s, think_s) if warm_s and of_bound is not None else None
     response_s = None if waiting is None else waiting / answers
     upstream_s, over = seen.balancer.upstream_mean_s, derived.over_allowance(seen)
     return {
-        "users_bound": bound if of_bound is not None else None,
+        "users_bound": bound,
         "of_users_bound": of_bound,
         "server_cpu": busiest_server(seen)[1],
         "server_slots": busy[1] if busy else None,
@@ -100,6 +101,19 @@ def _figures(seen: Observation) -> dict[str, float | None]:
         "served": upstream_s / response_s if response_s and upstream_s is not None else None,
         "retransmitted": derived.retransmitted(seen),
         "over_allowance": over[2] if over else None,
+        **_offered(seen),
+    }
+
+
+def _offered(seen: Observation) -> dict[str, float | None]:
+    """What is told of an open load alone."""
+    asked, rise = offered.of_trial(seen), derived.latency_drift(seen)
+    if asked is None:
+        return {}
+    return {
+        "offered_per_s": asked.per_s,
+        "of_offered": asked.served,
+        "latency_rise": None if rise is None else math.exp(rise),
     }
 
 
@@ -134,6 +148,14 @@ def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, lim
     if of_bound is None or of_bound < limits.users_bound:
         return None
     return Reason(Limit.USERS, f"{seen.users} users asked for no more: {{of_users_bound}} of what they can")
+
+
+def _load(_seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
+    """All that was offered is served, and not only by letting a queue grow."""
+    served, rise = figures.get("of_offered"), figures.get("latency_rise")
+    if served is None or served < limits.load_served or (rise is not None and rise > limits.load_rise):
+        return None
+    return Reason(Limit.LOAD, "no more was offered: {of_offered} of it was served")
 
 
 def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:

@@ -101,12 +101,16 @@ def remaining(trials: list[PlannedTrial], measured: Collection[str]) -> list[Pla
 
 
 def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
-    """How long users need to finish their last request: the response time of a saturated topology.
+    """How long the last requests need to be answered: the response time of a saturated topology.
 
-    From Little's law for a closed loop, R = N / (m·µ) − Z; 0 when the capacity µ is not known.
+    From Little's law for a closed loop, R = N / (m·µ) − Z; of an open load of λ, R = (λ / (m·µ) − 1)·T after T seconds.
+    0 when the capacity µ is not known.
     """
     if not capacity_per_s:
         return 0.0
+    if grid.is_open:
+        over = grid.played_per_s(cell.rate) / (cell.servers * capacity_per_s) - 1
+        return min(max(over, 0.0) * grid.load.duration, grid.load.timeout)
     response_s = cell.vusers / (cell.servers * capacity_per_s) - grid.load.think_time
     return min(max(response_s, 0.0), grid.load.timeout)
 

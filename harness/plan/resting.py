@@ -1,7 +1,7 @@
 """Cells that take part in no statement are measured in a few blocks only, to hold the prediction against (rule E16).
 
 Pure. Settled when a study begins, by the bounds of `harness.judge.prediction` and a capacity that is known beforehand:
-a gain says nothing where the smaller topology already answers all that the users can ask for.
+a gain says nothing where the smaller topology already answers all that the load asks for.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.grid.cell import Cell, expand
+from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 from harness.judge import prediction
 from harness.records.study import Resting
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import TrialRecord
 from harness.words import load_name, percent, servers
 
 
@@ -25,18 +26,19 @@ def settle(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s:
     every cell; nor where every cell would, as then nothing is left that the time could go to.
     """
     limits, cells = grid.evidence, expand(grid)
+    asks = unloaded_s + think_s if not grid.is_open else 1.0
     other_factors = len({tuple(sorted(cell.variables.items())) for cell in cells}) > 1 or any(
         cell.lose for cell in cells
     )
     every_cell = grid.objectives.p95 is not None or grid.objectives.error_rate is not None
     if not limits.resting or not capacity_per_s or grid.search is not None or other_factors or every_cell:
         return None
-    if limits.resting_blocks >= grid.repeats.min or not limits.resting_blocks or not unloaded_s + think_s:
+    if limits.resting_blocks >= grid.repeats.min or not limits.resting_blocks or not asks:
         return None
 
     def idle(cell: Cell) -> bool:
         """Whether one more server would find nothing to do, with room for the prediction to err."""
-        asked = prediction.users_bound(cell.vusers, unloaded_s, think_s)
+        asked = _asked(cell, unloaded_s, think_s)
         return cell.servers * capacity_per_s >= limits.resting_margin * asked
 
     resting = set()
@@ -51,6 +53,11 @@ def settle(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s:
     return Resting(blocks=limits.resting_blocks, cells=kept, capacity_per_s=capacity_per_s, unloaded_s=unloaded_s)
 
 
+def _asked(cell: Cell, unloaded_s: float, think_s: float) -> float:
+    """Most requests per second that the cell's load asks for, in real time."""
+    return cell.rate if cell.load_factor == RATE else prediction.users_bound(cell.vusers, unloaded_s, think_s)
+
+
 def _by_load(cells: Sequence[Cell]) -> list[list[Cell]]:
     """The cells of each load, from the fewest servers to the most, as gains are taken between them."""
     loads: dict[tuple[tuple[str, Level], ...], list[Cell]] = {}
@@ -63,7 +70,7 @@ def decided(resting: Resting | None, cells: Sequence[Cell], records: Mapping[str
     """The same with `contradicted`, once all of the first blocks is recorded; what was decided stays.
 
     The prediction holds for a cell where each of its trials in these blocks, and each of the next smaller topology,
-    counts and was limited by its users.
+    counts and was limited by its load.
     """
     if resting is None or resting.contradicted is not None:
         return resting
@@ -72,7 +79,7 @@ def decided(resting: Resting | None, cells: Sequence[Cell], records: Mapping[str
         return resting
 
     def shown(cell: Cell) -> bool:
-        return all(records[where].usable and records[where].limit == Limit.USERS for where in first[cell])
+        return all(records[where].usable and records[where].limit.asks_no_more for where in first[cell])
 
     holds = set()
     for steps in _by_load(cells):
@@ -111,12 +118,13 @@ def sentences(resting: Resting | None, grid: Grid, think_s: float) -> list[str]:
             continue
         # The rest of them have more servers still.
         first, enough, last = steps[mine[0]], steps[max(0, mine[0] - 1)], steps[mine[-1]]
-        asked = prediction.users_bound(first.vusers, resting.unloaded_s, think_s)
+        asked = _asked(first, resting.unloaded_s, think_s)
+        most = "of the offered rate" if grid.is_open else "of the most that these users can ask for"
         share = percent(enough.servers * resting.capacity_per_s / asked)
         who = servers(first.servers) if len(mine) == 1 else f"{first.servers} to {servers(last.servers)}"
         told.append(
-            f"{who} at {load_name({'vusers': first.vusers})}: {resting.blocks} blocks only, to hold the prediction "
-            f"against: {servers(enough.servers)} can do {share} of the most that these users can ask for, so what more "
+            f"{who} at {load_name({first.load_factor: first.load})}: {resting.blocks} blocks only, to hold the "
+            f"prediction against: {servers(enough.servers)} can do {share} {most}, so what more "
             "servers do says nothing about servers"
         )
     return told
@@ -126,7 +134,10 @@ def outcome(resting: Resting | None) -> str:
     """Whether the prediction held, and which cells got all blocks as it did not; empty while nobody knows."""
     if resting is None or resting.contradicted is None:
         return ""
-    found = [f"{servers(int(c['servers']))} at {load_name({'vusers': c['vusers']})}" for c in resting.contradicted]
+    found = [
+        f"{servers(int(c['servers']))} at {load_name({name: c[name] for name in LOAD_FACTORS if name in c})}"
+        for c in resting.contradicted
+    ]
     if not found:
         return "the prediction held"
     return f"the prediction did not hold for {', '.join(found)}, measured in all blocks therefore"

@@ -27,6 +27,11 @@ class Sample:
     busiest_cpu_s: float | None  # processor seconds of the busiest generator process
     lag_ms: float | None  # largest delay of the generator's event loop
     thinking: float | None = None  # users that think, mean over it: until the wake-up that was drawn
+    # Of an open load, whose requests are due at set moments:
+    offered: int | None = None  # requests that were due in this second
+    sent: int | None = None  # requests sent in it, whenever they were due
+    late: int | None = None  # of those due in it, that waited as too many were in flight
+    delay_ms: float | None = None  # of those sent in it, by how much the latest was late
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,16 @@ class Limit(StrEnum):
 
     GENERATOR = "generator"
     USERS = "users"  # they ask for no more
+    LOAD = "load"  # all that was offered was served
     BALANCER = "balancer"
     NETWORK = "network"
     SERVER = "server"
     UNKNOWN = "unknown"
+
+    @property
+    def asks_no_more(self) -> bool:
+        """Whether the load was what limited it, so that nothing is said of servers."""
+        return self in (Limit.USERS, Limit.LOAD)
 
 
 class Window(Part):
@@ -67,6 +73,7 @@ class GeneratorCounters(Part):
     workers: int = 0
     completed: int = 0
     failed: int = 0
+    delays: Counts = Field(default_factory=dict)  # of an open load: µs by which requests of the window were sent late
 
 
 class BalancerCounters(Part):
@@ -108,6 +115,10 @@ class Figures(Part):
     retransmitted: float | None = None
     moments: list[tuple[float, str]] = Field(default_factory=list)  # second, what happened
     of_ceiling: float | None = None
+    offered_per_s: float | None = None  # of an open load: requests that were due in the window
+    offered_sent: float | None = None  # share of them that was sent in it
+    offered_late: int | None = None  # how many had to wait as too many were in flight
+    send_delay_p99_ms: float | None = None
 
 
 class Against(Part):

@@ -8,7 +8,7 @@ import time
 
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
-from harness.grid.schema import Load
+from harness.grid.load import Load
 
 LOOK_EVERY_S = 0.02
 

@@ -6,6 +6,7 @@ from harness.grid.cell import expand
 from harness.judge import prediction
 from harness.plan import resting
 from harness.study.setup import Setting
+from harness.words import load_name
 
 
 def sentences(setting: Setting) -> list[str]:
@@ -16,10 +17,16 @@ def sentences(setting: Setting) -> list[str]:
 
 
 def bounds(setting: Setting) -> list[str]:
-    """What the users can ask for and the servers can give, where their capacity is known beforehand."""
+    """What the load can ask for and the servers can give, where their capacity is known beforehand."""
     if not setting.capacity_per_s:
         return []
     cells = expand(setting.grid)
+    if setting.grid.is_open:
+        return prediction.of_rates(
+            [(cell.rate, setting.grid.played_per_s(cell.rate)) for cell in cells],
+            sorted({cell.servers for cell in cells}),
+            setting.capacity_per_s,
+        )
     return prediction.sentences(
         sorted({cell.vusers for cell in cells}),
         sorted({cell.servers for cell in cells}),
@@ -52,8 +59,8 @@ def rule(setting: Setting) -> list[str]:
     found, repeats, searched = [], setting.grid.repeats, setting.grid.search
     if searched is not None:
         found.append(
-            f"searches the limit of each topology from {searched.least} to {searched.most} users; the other trials "
-            "follow from what is found"
+            f"searches the limit of each topology from {load_name({searched.factor: searched.least})} to "
+            f"{load_name({searched.factor: searched.most})}; the other trials follow from what is found"
         )
     if not repeats.fixed:
         target = f"±{repeats.target(setting.inventory.kind):.0%}"

@@ -30,6 +30,7 @@ class Bench:
     outside: Outside = REAL
     ceiling_per_s: float | None = None  # what generator and balancer reach without a server (rule E7)
     cpu_models: dict[str, str] = field(default_factory=dict)
+    seed: int = 0  # the study's, of which arrivals are drawn
 
     def on_second(self, sample: Sample) -> None:
         """Tell the listener of one second of a load."""

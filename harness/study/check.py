@@ -166,7 +166,7 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
     pairs = {w: (a, b.model_copy(update={"figures": _as_kept(b.figures, a.figures)})) for w, (a, b) in pairs.items()}
     yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
     yield compare("E24", "what losses cost", lambda r: r.lost, "samples.csv, balancer.csv")
-    for rule in (rule.id for rule in RULES):
+    for rule in dict.fromkeys(rule.id for rule in RULES):
 
         def found_by(record: TrialRecord, rule: str = rule) -> list[str]:
             return [f"{f.severity}: {f.cause}" for f in record.findings if f.rule == rule]

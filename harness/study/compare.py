@@ -116,7 +116,7 @@ def _machines(ratio: Interval | None, found: days.Days) -> str:
             "machines together"
         )
     of = " and ".join(found.roles)
-    where = ", in cells where users asked for no more either way" if found.at_users else ""
+    where = ", in cells where the load asked for no more either way" if found.at_users else ""
     return (
         f"the machines’ own speed changed by {across.change(ratio)}, by the CPU time that a request cost {of}, which "
         f"ran the same builds in both{where}; nobody knows how far servers follow it: a word holds with and without it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -83,6 +84,7 @@ class Preparation:
         self._warn_of_limits(reader, record.where)
         self.record = record
         bench.ceiling_per_s = record.ceiling.per_s if record.ceiling else None
+        bench.seed = record.seed
         bench.cpu_models = {name: machine.cpu for name, machine in record.where.hosts.items()}
         return bench
 
@@ -91,9 +93,17 @@ class Preparation:
         machine = environment.hosts.get(self._inventory.balancer.name, environment.machine or Machine())
         connections = host_limits.connections_of(environment.nginx_configuration, machine.cores)
         host = host_limits.parse(reader.run_in(self._inventory.generator, host_limits.COMMAND))
-        most = max(planned.cell.vusers for planned in self.setting.planned)
-        for sentence in host_limits.warnings(most, len(self._inventory.generators), connections, host):
+        most = max(self._at_once(planned.cell) for planned in self.setting.planned)
+        who = "requests in flight" if self.setting.grid.is_open else "users"
+        for sentence in host_limits.warnings(most, len(self._inventory.generators), connections, host, who):
             self._tell(Said(sentence, warning=True))
+
+    def _at_once(self, cell: Cell) -> int:
+        """Connections that a cell has at most: one for each user, or for each request that may wait for its answer."""
+        grid = self.setting.grid
+        if not grid.is_open:
+            return cell.vusers
+        return min(grid.load.most_in_flight, math.ceil(grid.played_per_s(cell.rate) * grid.load.timeout))
 
     def _share_out(self, found: dict[str, Any]) -> None:
         """Share out this machine's cores where its servers are not held to a rate."""

@@ -12,7 +12,7 @@ import yaml
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
-from harness.grid.cell import expand
+from harness.grid.cell import Cell, expand
 from harness.grid.engines import ENGINES
 from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
@@ -108,10 +108,15 @@ class Setting:
     @property
     def most_asked_per_s(self) -> float:
         """Most requests per second that any planned trial can have; infinite where nothing bounds it."""
-        think_s, capacity = self.grid.load.think_time, self.capacity_per_s or math.inf
-        return max(
-            min(t.cell.vusers / think_s if think_s else math.inf, t.cell.servers * capacity) for t in self.planned
-        )
+        capacity = self.capacity_per_s or math.inf
+        return max(min(self._asked_per_s(t.cell), t.cell.servers * capacity) for t in self.planned)
+
+    def _asked_per_s(self, cell: Cell) -> float:
+        """Most requests per second that a cell's load asks for; infinite for users that do not think."""
+        if self.grid.is_open:
+            return self.grid.played_per_s(cell.rate)
+        think_s = self.grid.load.think_time
+        return cell.vusers / think_s if think_s else math.inf
 
     def takes_s(self, trials: list[PlannedTrial]) -> float:
         """Seconds that these trials will take, with what comes before and after."""

@@ -110,7 +110,7 @@ def too_slow(needed: float, available: float) -> str:
     return (
         f"this machine is too slow for the lab it was asked for: the planned cells need {needed:.3g} cores and it has "
         f"{available:.3g}, which even in slow motion, {FACTORS[-1]:g} times slower, is not enough; stop what else runs "
-        "here, take a machine with more cores, fewer vusers, or a lower lab_server_capacity with a longer think_time"
+        "here, take a machine with more cores, a smaller load, or a lower lab_server_capacity with a longer think_time"
     )
 
 

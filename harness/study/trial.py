@@ -27,7 +27,8 @@ from harness.records.trial import (
 from harness.study import readings
 from harness.study.bench import Bench
 from harness.study.losing import Losing
-from harness.traffic.play import load_spec, play, verify
+from harness.traffic.engine import LoadSpec
+from harness.traffic.play import load_spec, open_spec, play, verify
 
 
 def run(
@@ -48,7 +49,7 @@ def run(
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
     before = bench.probes.states()
-    spec = load_spec(bench, cell.vusers, trial)
+    spec = _spec(bench, planned, trial)
     watchers: list[Watcher] = []
     losing: list[Losing] = []
 
@@ -111,13 +112,13 @@ def run(
         unloaded_ms=round(unloaded_s * 1000, 3),
         load_s=round(got.ended_at - at, 3),
         counters=Counters(
-            generator=GeneratorCounters(errors=dict(result.errors), workers=result.workers),
+            generator=GeneratorCounters(errors=dict(result.errors), workers=result.workers, delays=dict(result.delays)),
             balancer=BalancerCounters(**summary, events_first_s=first_s),
             servers={server.name: said.served.get(server.name) for server in servers},
         ),
         hosts=states,
         facts=Facts(
-            users=result.users or cell.vusers,
+            users=result.users or spec.users,
             lost_workers=result.lost_workers,
             stopped_s=got.stopped_s,
             generators=[host.name for host in bench.inventory.generators],
@@ -147,6 +148,13 @@ def run(
         ended_at=got.ended_at,
     )
     return replace(data, record=assess(data, grid))
+
+
+def _spec(bench: Bench, planned: PlannedTrial, trial: str) -> LoadSpec:
+    """The cell's load: users, or arrivals that are the same for every topology of a block."""
+    if not bench.grid.is_open:
+        return load_spec(bench, planned.cell.vusers, trial)
+    return open_spec(bench, planned.cell.rate, trial, f"{bench.seed}/arrivals/{planned.repeat}")
 
 
 def _times(logged: dict[str, list[list[int]]], grid: Grid) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

@@ -92,8 +92,7 @@ def _ratio(
 
 def _held(said: Attribution) -> str:
     """Why a bound says nothing."""
-    what = "users asked for no more" if said.held == Limit.USERS else f"the {said.held} was the limit"
-    return f"in {NAMES[said.bound == 'at least']} {what}"
+    return f"in {NAMES[said.bound == 'at least']} {sides.holds(said.held or Limit.USERS)}"
 
 
 def _word(joint: Sequence[Interval], bound: str, days: Days, visible: float, limits: Thresholds) -> str:

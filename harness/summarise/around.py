@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.grid.cell import Cell
+from harness.grid.load import VUSERS
 from harness.grid.schema import Grid
 from harness.records.trial import TrialRecord
 from harness.summarise import capacity, shares, topologies
@@ -17,10 +18,10 @@ from harness.summarise.capacities import counts
 
 def loads(grid: Grid, cell: Cell, records: Mapping[str, TrialRecord], blocks: int) -> list[tuple[float, ...]]:
     """The loads of one topology in each of the first blocks; none without objectives for a load or counted probes."""
-    wanted, factor = shares.wanted(grid.objectives), topologies.factor_of(grid.factors)
+    wanted, factor = shares.wanted(grid.objectives), grid.load_factor
     if not wanted or grid.search is None:
         return [()] * blocks
-    whole, most = factor == topologies.USERS, grid.search.most
+    whole, most = factor == VUSERS, grid.search.most
     known = counts(topologies.trials(cell, records), factor)
     probes = [count for count in known if not count.block]
     found = [capacity.loads_around(probes, wanted, whole=whole)]

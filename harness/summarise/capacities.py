@@ -11,7 +11,6 @@ from harness.records.trial import TrialRecord
 from harness.summarise import capacity, queueing, shares
 from harness.summarise.capacity import Capacity
 from harness.summarise.shares import Count
-from harness.summarise.topologies import factor_of
 
 
 def counts(records: Iterable[TrialRecord], factor: str) -> list[Count]:
@@ -22,7 +21,7 @@ def counts(records: Iterable[TrialRecord], factor: str) -> list[Count]:
 
 def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]:
     """By topology, in the order of their factors; none without an objective for a load or trials in blocks."""
-    wanted, factor = shares.wanted(grid.objectives), factor_of(grid.factors)
+    wanted, factor = shares.wanted(grid.objectives), grid.load_factor
     if not wanted:
         return []
     topologies: dict[tuple[tuple[str, Level], ...], list[TrialRecord]] = {}
@@ -39,7 +38,9 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
 
 
 def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) -> float | None:
-    """What paced servers carry by formula under an open load of chance arrivals, as played; None where none is known.
+    """What paced servers carry by formula under an open load of chance arrivals; None where none is known.
+
+    In requests per second at full speed, as levels are written.
 
     What a request takes beside its slot, R0 less the service time, is taken from what the objective allows.
     """
@@ -64,4 +65,5 @@ def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) ->
     service_s = statistics.median(service for _, service, _ in paces)
     unloaded = [ms / 1000 for _, _, ms in paces if ms is not None]
     path_s = max(0.0, statistics.median(unloaded) - service_s) if unloaded else 0.0
-    return queueing.paced_capacity(said.servers, slots, service_s, p95_s - path_s)
+    played = queueing.paced_capacity(said.servers, slots, service_s, p95_s - path_s)
+    return played / grid.played_per_s(1.0)

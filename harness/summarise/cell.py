@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.judge import seconds, verdict
@@ -14,6 +15,7 @@ from harness.summarise import blocks, intervals, steady
 from harness.summarise import slower as slow
 from harness.summarise.intervals import Interval
 from harness.summarise.slower import Slower
+from harness.words import percent
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,20 @@ class CellSummary:
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
     latency_marked: str = ""  # why its latencies are no steady ones, as a clause (rule E10)
     slower: Slower | None = None  # a server that is slower than the others (rule E12)
+    of_offered: float | None = None  # share of an open load's requests that was served
     failed: float | None = None  # share of requests in a cell that gave out though no server died (rule E8)
 
     @property
     def name(self) -> str:
         """Its levels in words that tell cells apart."""
-        return ", ".join(f"{factor} {level}" for factor, level in self.cell.items())
+        return ", ".join(f"{factor} {written(factor, level)}" for factor, level in self.cell.items())
+
+    @property
+    def asked(self) -> str:
+        """How much of what its load asks for is answered, in words."""
+        if self.of_offered is not None:
+            return f"{percent(min(self.of_offered, 1.0))} of what was offered"
+        return f"{percent(self.of_users_bound) if self.of_users_bound else 'all'} of what these users can ask for"
 
     @property
     def why(self) -> str:
@@ -87,7 +97,7 @@ def summarise(
         usable, histograms, failures = [], [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
     limit, why = verdict.of_cell([r.limit for r in usable])
-    of_bound = _mean(_figures(usable, "of_users_bound"))
+    of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     outcome, cause, next_step = _outcome(records, usable)
     if unsteady and not gave_out:
         outcome, cause, next_step = Outcome.REFUSED, unsteady, ""
@@ -108,7 +118,8 @@ def summarise(
         cause=cause,
         verdict=limit if usable else Limit.UNKNOWN,
         verdict_why=why or _why([r for r in usable if r.limit == limit], slower if limit == Limit.SERVER else None),
-        next_limit=_next_limit(limit, of_bound, limits),
+        next_limit="" if limit.asks_no_more else verdict.next_limit(of_bound, of_offered, limits),
+        of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
         peaks={r.repeat: float(r.tps_peak) for r in usable if r.tps_peak},
@@ -142,12 +153,6 @@ def _why(same: Sequence[TrialRecord], slower: Slower | None) -> str:
     giving = [r for r in same if r.verdict and (r.verdict.words or r.verdict.why) == words]
     names = {name for r in giving if r.verdict for name in r.verdict.figures}
     return said + verdict.told(words, {name: _mean(_figures(giving, name)) for name in names})
-
-
-def _next_limit(limit: Limit, of_bound: float | None, limits: Thresholds) -> str:
-    """What would limit a cell next, by all of its trials; empty where that is far away."""
-    near = of_bound is not None and limits.users_next <= of_bound < limits.users_bound
-    return verdict.next_limit(of_bound) if near and of_bound is not None and limit != Limit.USERS else ""
 
 
 def _gave_out(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.grid.engines import BY_NAME
 from harness.grid.types import Levels
 from harness.records.study import Environment
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise.cell import CellSummary
 from harness.summarise.independent import Difference, difference
 
@@ -43,15 +43,15 @@ def between(
 ) -> Days:
     """The change, over the cells that both have; a block's mean is one value, as its trials share a machine's moment.
 
-    Where users limited cells on both sides these alone count: throughput is the same in them, and what a request costs
-    depends on that. Below `needs` blocks on a side nothing is told.
+    Where the load limited cells on both sides these alone count: throughput is the same in them, and what a request
+    costs depends on that. Below `needs` blocks on a side nothing is told.
     """
     usable = tuple([record for record in records if _counts(record)] for records in sides)
     roles = [role for role in ROLES if _same_build(role, usable, where)]
     if not roles:
         return Days(None, why="generator and balancer are not known to be the same builds in both")
     roles = [role for role in roles if all(any(_cost(record, role) for record in side) for side in usable)]
-    equal = [pair for pair in pairs if all(cell.verdict == Limit.USERS for cell in pair)]
+    equal = [pair for pair in pairs if all(cell.verdict.asks_no_more for cell in pair)]
     costs = [_by_cell(side, roles) for side in usable]
     blocks: tuple[dict[int, list[float]], ...] = ({}, {})
     for cell, _ in equal or pairs:

@@ -1,11 +1,11 @@
-"""What a factor other than servers and users does: its levels against its first one, all else equal. Pure."""
+"""What a factor other than servers and load does: its levels against its first one, all else equal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.grid import loads
+from harness.grid.cell import OWN_FACTORS
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.records.trial import Limit
@@ -14,7 +14,6 @@ from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
 from harness.summarise.waiting import Waits
 
-OWN = ("servers", *loads.FACTORS, "lose")
 METHOD = "nginx_lb_method"  # how the balancer chooses a server, which is told as such
 IMAGE = "ml_server_image"  # builds of the service, which are told as such
 OF_SERVERS = ("ml_server_", "lab_")  # what begins so changes servers, and shows only where these are the limit
@@ -47,7 +46,7 @@ def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
     """Every such comparison, by factor, then in the cells' order; paired by block as gains are (rule E15)."""
     found = []
     for factor, levels in grid.factors.items():
-        if factor in OWN or len(levels) < 2:
+        if factor in OWN_FACTORS or len(levels) < 2:
             continue
         base = levels[0]
         for cell in cells:
@@ -66,7 +65,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, needs: int) -> E
         ratio = intervals.gain([twin.by_block[b] for b in common], [cell.by_block[b] for b in common], needs=needs)
     rest = {name: level for name, level in cell.cell.items() if name != factor}
     base, level = twin.cell[factor], cell.cell[factor]
-    holding = sides.BESIDE_SERVERS if factor.startswith(OF_SERVERS) else sides.USERS_ALONE
+    holding = sides.BESIDE_SERVERS if factor.startswith(OF_SERVERS) else sides.LOAD_ALONE
     names = (str(base), str(level)) if factor == METHOD else (f"{factor} {base}", f"{factor} {level}")
     said = sides.attribute((twin, cell), names, holding)
     why = said.why or ("" if ratio else "no block holds a usable trial of both")

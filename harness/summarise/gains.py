@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from harness.grid.load import LOAD_FACTORS
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Limit, Outcome
@@ -22,7 +23,7 @@ class GainKind(StrEnum):
 
     GAIN = "gain"  # a statement about servers
     FLOOR = "floor"  # at least its interval's low end
-    IDLE = "no more load"  # the smaller topology already answers what these users can ask for
+    IDLE = "no more load"  # the smaller topology already answers all that the load asks for
     NOT_MEASURABLE = "not measurable"  # something else limited the smaller topology
     LOST = "lost"  # none is told, as servers are stopped in the middle of its trials
     CARRIED = "carried"  # the smaller topology gave out under this load, the larger one did not
@@ -131,7 +132,7 @@ def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], li
     table = saturated(cells)
     alike: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
     for cell in steps:
-        rest = {name: level for name, level in cell.others.items() if name != "vusers"}
+        rest = {name: level for name, level in cell.others.items() if name not in LOAD_FACTORS}
         alike.setdefault(tuple(rest.items()), []).append(cell)
     found = []
     for rest_items, same in alike.items():
@@ -169,14 +170,12 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
             return GainKind.NONE, f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
     if ratio is None:
         return GainKind.NONE, "no block holds a usable trial of both"
-    if smaller.verdict == Limit.USERS:
-        share = percent(smaller.of_users_bound) if smaller.of_users_bound else "all"
-        return GainKind.IDLE, f"no more load: {_answer(smaller)} {share} of what these users can ask for"
+    if smaller.verdict.asks_no_more:
+        return GainKind.IDLE, f"no more load: {_answer(smaller)} {smaller.asked}"
     if smaller.verdict != Limit.SERVER:
         return GainKind.NOT_MEASURABLE, f"{limited(smaller)}: {smaller.verdict_why}"
-    if larger.verdict == Limit.USERS:
-        share = percent(larger.of_users_bound) if larger.of_users_bound else "all"
-        return GainKind.FLOOR, f"{_answer(larger)} {share} of what these users can ask for"
+    if larger.verdict.asks_no_more:
+        return GainKind.FLOOR, f"{_answer(larger)} {larger.asked}"
     if larger.verdict != Limit.SERVER:
         return GainKind.FLOOR, f"{limited(larger)}: {larger.verdict_why}"
     uneven = next((f"{cell.slower.words} as the others" for cell in (larger, smaller) if cell.slower), "")

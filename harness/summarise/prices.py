@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from harness.grid import loads
+from harness.grid.load import LOAD_FACTORS, level_of
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
 from harness.records.study import Rented
@@ -93,7 +93,7 @@ class Choice:
 
 def topology(levels: Levels) -> Levels:
     """A cell's levels without its load."""
-    return {name: level for name, level in levels.items() if name not in loads.FACTORS}
+    return {name: level for name, level in levels.items() if name not in LOAD_FACTORS}
 
 
 def measured(cells: Sequence[CellSummary], objectives: Objectives, factor: float = 1.0) -> list[Capacity]:
@@ -114,13 +114,13 @@ def _capacity(mine: Sequence[CellSummary], objectives: Objectives, factor: float
     held = [cell for cell in mine if cell.verdict in OWN]
     wanted = objectives.error_rate is not None or objectives.p95 is not None
     if held and not wanted:
-        best = max(held, key=lambda cell: loads.level_of(cell.cell))
+        best = max(held, key=lambda cell: level_of(cell.cell))
     else:
         best = max(mine, key=lambda cell: cell.tps.value if cell.tps else 0.0)
     tps = best.tps
     assert tps is not None  # noqa: S101 - as `measured` has made sure
     value, low, high = (None if end is None else end * factor for end in (tps.value, tps.low, tps.high))
-    load = {name: level for name, level in best.cell.items() if name in loads.FACTORS}
+    load = {name: level for name, level in best.cell.items() if name in LOAD_FACTORS}
     floor = wanted or not held
     return Capacity(topology(best.cell), value or 0.0, low, high, load, best.verdict, floor)
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.grid.amount import Search
+from harness.grid.load import RATE, VUSERS
 from harness.grid.schema import Objectives
 from harness.records.trial import TrialRecord
-from harness.summarise import bracketing, topologies
+from harness.summarise import bracketing
 from harness.summarise import knee as knees
 
 # Fewer probes well beyond the knee say next to nothing of µ and its noise; more are taken where blocks are measured.
@@ -30,10 +31,10 @@ class Bracket:
 
 
 def next_load(
-    span: Search, objectives: Objectives, seen: Mapping[int, TrialRecord], factor: str = topologies.USERS
+    span: Search, objectives: Objectives, seen: Mapping[int, TrialRecord], factor: str = VUSERS
 ) -> int | None:
     """The load to probe next; None when the topology's brackets are as narrow as asked."""
-    if factor == topologies.RATE:
+    if factor == RATE:
         met: dict[float, bool] = {load: _meets(objectives, record) for load, record in seen.items()}
         found = bracketing.next_load(span.least, span.most, span.until, met, whole=True)
         return None if found is None else int(found)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from harness.grid.amount import Search
 from harness.grid.cell import Cell, expand
+from harness.grid.load import RATE, VUSERS
 from harness.grid.schema import Grid, Objectives
 from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
@@ -45,7 +46,7 @@ class Limit:
     most: int
     broke: int | None
     objectives: Bracket | None
-    factor: str = search.USERS
+    factor: str = VUSERS
     loads: tuple[float, ...] = ()
     told: tuple[str, str] = ("", "")
 
@@ -53,7 +54,7 @@ class Limit:
 def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell], bool]:
     """Cells of all probes settled by what is recorded, round by round over the topologies, and whether that is all."""
     assert grid.search is not None  # noqa: S101 - asked for only with a search
-    factor = search.factor_of(grid.factors)
+    factor = grid.load_factor
     found: list[Cell] = []
     seen: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in search.topologies(grid)}
     known = {cell: search.probes(cell, records) for cell in seen}
@@ -92,12 +93,12 @@ def _brackets(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
     if not planned(grid, records)[1]:
         return []
     assert grid.search is not None  # noqa: S101 - as `planned` has made sure
-    factor = search.factor_of(grid.factors)
+    factor = grid.load_factor
     found = []
     for cell in search.topologies(grid):
         seen = search.probes(cell, records)
         others = {name: level for name, level in cell.levels if name != factor}
-        if factor == search.USERS:
+        if factor == VUSERS:
             found.append(_limit(grid.search, grid.objectives, others, seen))
         else:
             met = probing.meeting(grid.objectives, seen)
@@ -117,7 +118,8 @@ def _limit(span: Search, objectives: Objectives, others: Levels, seen: Mapping[i
     users = None
     if found is not None:
         users = min(knees.saturating(found), most) if found.level else most
-    return Limit(others, probing.around_knee(seen), found, users, most, broken, probing.meeting(objectives, seen))
+    met = probing.meeting(objectives, seen)
+    return Limit(others, probing.around_knee(seen), found, users, most, broken, met, span.factor)
 
 
 def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
@@ -176,8 +178,8 @@ def sentences(found: Sequence[Limit]) -> list[str]:
     told = []
     for limit in found:
         who = ", ".join(f"{name} {level}" for name, level in limit.others.items())
-        clauses = [_knee(limit)] if limit.factor == search.USERS else []
-        if limit.objectives is not None and (limit.knee is not None or limit.factor == search.RATE):
+        clauses = [_knee(limit)] if limit.factor == VUSERS else []
+        if limit.objectives is not None and (limit.knee is not None or limit.factor == RATE):
             clauses.append(_objectives(limit, limit.objectives))
         told.append(f"{who}: {'; '.join(clauses)}")
     return told
@@ -195,7 +197,7 @@ def _objectives(limit: Limit, bracket: Bracket) -> str:
 
 
 def _load(limit: Limit, load: float) -> str:
-    return f"{load:.10g}/s" if limit.factor == search.RATE else f"{load:g} users"
+    return f"{load:.10g}/s" if limit.factor == RATE else f"{load:.0f} users"
 
 
 def _knee(limit: Limit) -> str:
@@ -206,27 +208,28 @@ def _knee(limit: Limit) -> str:
     why = (
         "the most that the search may ask for"
         if limit.broke is None
-        else f"the most at which a probe counts, as none does from {limit.broke} on"
+        else f"the most at which a probe counts, as none does from {_load(limit, limit.broke)} on"
     )
     if not found.level:
         return (
-            f"throughput still grows at {limit.users} users ({_per_s(found.rate)}/s), {why}; "
+            f"throughput still grows at {_load(limit, limit.users)} ({_per_s(found.rate)}/s), {why}; "
             "blocks are measured there, not surely at saturation"
         )
     rate = knees.rate(found)
     level = f"{_per_s(rate.value)}/s{_between(rate, _per_s)}"
     if not found.rising:
-        text = f"throughput does not grow from {found.users:.0f} users on, where the search began ({level})"
-        return f"{text}; blocks are measured at {limit.users} users" + (f", {why}" if limit.users == limit.most else "")
+        text = f"throughput does not grow from {_load(limit, found.users)} on, where the search began ({level})"
+        bounded = f", {why}" if limit.users == limit.most else ""
+        return f"{text}; blocks are measured at {_load(limit, limit.users)}{bounded}"
     users = knees.users(found)
     times = limit.users / found.users
     text = (
-        f"throughput grows up to {users.value:.0f} users{_between(users, '{:.0f}'.format)} and stays at {level} "
+        f"throughput grows up to {_load(limit, users.value)}{_between(users, '{:.0f}'.format)} and stays at {level} "
         f"from there on ({found.probes} probes"
     )
     if users.low is None:
         text += f", of which {len(found.rising)} below and {len(found.level)} beyond: too few for an interval"
-    text += f"); blocks are measured at {limit.users} users, {times:.2f} times as many"
+    text += f"); blocks are measured at {_load(limit, limit.users)}, {times:.2f} times as many"
     if limit.users < knees.saturating(found) and times < knees.LEAST:
         text += f" and {why}: too few to be sure of saturation"
     return text

@@ -11,10 +11,13 @@ from harness.records.trial import Limit
 from harness.summarise.cell import CellSummary
 from harness.summarise.intervals import Interval
 
-USERS_ALONE = frozenset({Limit.USERS})
+LOAD_ALONE = frozenset({Limit.USERS, Limit.LOAD})
 # What keeps servers from showing what they can do. For what is not about servers, such a limit is part of what it does.
-BESIDE_SERVERS = frozenset({Limit.USERS, Limit.BALANCER, Limit.NETWORK})
-NO_MORE = "these users ask for no more either way"
+BESIDE_SERVERS = frozenset({*LOAD_ALONE, Limit.BALANCER, Limit.NETWORK})
+NO_MORE = {
+    Limit.USERS: "these users ask for no more either way",
+    Limit.LOAD: "all that was offered is served either way",
+}
 NOT_MEASURABLE = "not measurable at this load"
 
 
@@ -32,7 +35,7 @@ class Attribution:
 
 
 def attribute(
-    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], holding: frozenset[Limit] = USERS_ALONE
+    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], holding: frozenset[Limit] = LOAD_ALONE
 ) -> Attribution:
     """Whether the ratio of the second to the first says something; `names` are the sides', as a clause begins.
 
@@ -48,13 +51,19 @@ def attribute(
             return Attribution(f"what limited {name} was the generator")
     first, second = (cell.verdict for cell in sides)
     if first in holding and second in holding:
-        if first == second == Limit.USERS:
-            return Attribution(NO_MORE)
+        if first == second and first in NO_MORE:
+            return Attribution(NO_MORE[first])
         told = f"both was the {first}" if first == second else f"them was the {first} and the {second}"
         return Attribution(f"what limited {told}, not the servers")
     if first in holding or second in holding:
         return Attribution("", "at most" if first in holding else "at least", first if first in holding else second)
     return Attribution()
+
+
+def holds(held: Limit) -> str:
+    """What kept a side from showing more, as a clause."""
+    told = {Limit.USERS: "users asked for no more", Limit.LOAD: "no more was offered"}
+    return told.get(held, f"the {held} was the limit")
 
 
 def direction(ratio: Interval, bound: str) -> str:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from harness.grid.cell import Cell, expand
 from harness.grid.schema import Grid
-from harness.grid.types import Level
 from harness.records.trial import TrialRecord
-
-USERS, RATE = "vusers", "rate"
-
-
-def factor_of(names: Iterable[str]) -> str:
-    """The load factor among those of a grid or a cell: `vusers`, or `rate` in requests per second."""
-    return RATE if RATE in names else USERS
 
 
 def topologies(grid: Grid) -> list[Cell]:
@@ -22,21 +14,14 @@ def topologies(grid: Grid) -> list[Cell]:
     return expand(grid)
 
 
-def load_of(cell: Cell) -> Level:
-    """The level of its load factor."""
-    return cell.by_name[factor_of(cell.by_name)]
-
-
 def at(cell: Cell, load: float) -> Cell:
     """The same cell under another load."""
-    factor = factor_of(cell.by_name)
-    level = int(load) if load == int(load) else load
-    return Cell(tuple((name, level if name == factor else kept) for name, kept in cell.levels))
+    return cell.at(int(load) if load == int(load) else load)
 
 
 def trials(cell: Cell, records: Mapping[str, TrialRecord]) -> list[TrialRecord]:
     """Every trial of a topology under any load, probes among them, but for sentinels."""
-    factor = factor_of(cell.by_name)
+    factor = cell.load_factor
     wanted = {name: level for name, level in cell.levels if name != factor}
     return [
         record
@@ -47,5 +32,5 @@ def trials(cell: Cell, records: Mapping[str, TrialRecord]) -> list[TrialRecord]:
 
 def probes(cell: Cell, records: Mapping[str, TrialRecord]) -> dict[int, TrialRecord]:
     """Load → probe of a topology, as far as they are recorded; a search goes in whole numbers."""
-    factor = factor_of(cell.by_name)
+    factor = cell.load_factor
     return {int(record.cell[factor]): record for record in trials(cell, records) if record.repeat == 0}

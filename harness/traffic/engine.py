@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.grid.schema import Request
+from harness.grid.load import IN_FLIGHT
+from harness.grid.request import Request
 from harness.records.series import Sample
 
 
@@ -13,7 +14,9 @@ from harness.records.series import Sample
 class LoadSpec:
     """One trial's load. Times are in seconds; the window counts from the start of traffic.
 
-    With `keep_alive` every user keeps its connection, else it opens a new one for each request.
+    With `keep_alive` every user keeps its connection, else it opens a new one for each request. With `rate_per_s` there
+    are no users: requests leave at that rate, at moments that follow from `arrivals` (poisson or constant), the rate
+    and `seed` alone, and at most `in_flight` of them are under way at once.
     """
 
     trial: str
@@ -26,6 +29,10 @@ class LoadSpec:
     window_from_s: float
     request: Request
     keep_alive: bool = True
+    rate_per_s: float | None = None
+    arrivals: str = "poisson"
+    in_flight: int = IN_FLIGHT
+    seed: str = ""
 
     @property
     def longest_s(self) -> float:
@@ -41,7 +48,8 @@ class EngineResult:
     histogram of the successes in the steady window, in microseconds, empty where the engine keeps
     none. `samples` replaces what was seen live, where the engine's own record is better. `users` is
     how many there really were, where the engine could not have the number asked for. `failures` is a
-    histogram of what failed in the window, each at the timeout or what it took, if that is more.
+    histogram of what failed in the window, each at the timeout or what it took, if that is more. `delays` are of an
+    open load: by how many microseconds requests that were due in the window were sent late → how many.
     """
 
     started_at: float
@@ -53,6 +61,7 @@ class EngineResult:
     samples: list[Sample] | None = None
     users: int | None = None
     failures: str = ""
+    delays: dict[str, int] = field(default_factory=dict)
 
 
 class Engine(Protocol):

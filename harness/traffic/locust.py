@@ -47,6 +47,10 @@ class LocustEngine:
             "keep_alive": load.keep_alive,
             "window_from_s": load.window_from_s,
             "window_to_s": load.duration_s,
+            "rate_per_s": load.rate_per_s,
+            "arrivals": load.arrivals,
+            "in_flight": load.in_flight,
+            "seed": load.seed,
             "request": {
                 "method": request.method,
                 "body": request.body,
@@ -74,6 +78,7 @@ class LocustEngine:
             errors=said["errors"],
             latencies=_histogram(said["latencies"]),
             failures=_histogram(said["failures"]) if said["failures"] else "",
+            delays=said["delays"],
         )
 
 
@@ -95,4 +100,13 @@ def _sample(row: dict[str, float]) -> Sample:
         busiest_cpu_s=round(row["busiest_cpu_s"], 4),
         lag_ms=round(row["lag_s"] * 1000, 2),
         thinking=round(row["thinking_s"], 3),
+        **_of_open(row),
     )
+
+
+def _of_open(row: dict[str, float]) -> dict[str, Any]:
+    """What a second of an open load tells beside the others; nobody thinks in it."""
+    if "offered" not in row:
+        return {}
+    counts = {name: int(row[name]) for name in ("offered", "sent", "late")}
+    return {**counts, "delay_ms": round(row["delay_s"] * 1000, 2)}

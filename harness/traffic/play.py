@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import httpx
@@ -117,6 +117,18 @@ def load_spec(line: Line, users: int, trial: str) -> LoadSpec:
         window_from_s=load.window_from_s,
         request=line.grid.request,
         keep_alive=load.keep_alive,
+    )
+
+
+def open_spec(line: Line, rate: float, trial: str, seed: str) -> LoadSpec:
+    """The grid's load at a rate as it is written; `seed` decides the moments at which requests leave."""
+    load = line.grid.load
+    return replace(
+        load_spec(line, 0, trial),
+        rate_per_s=line.grid.played_per_s(rate),
+        arrivals=load.process,
+        in_flight=load.most_in_flight,
+        seed=seed,
     )
 
 

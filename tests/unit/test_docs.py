@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.sample import unpack
-from harness.grid.schema import Grid, Load
+from harness.grid.load import LOAD_FACTORS, Load
+from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from tests.builders import measured_study, trial_data
@@ -161,6 +162,7 @@ def test_a_name_that_is_not_there_is_noticed() -> None:
 
 def test_the_readme_has_every_key_of_a_grid() -> None:
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## The grid\n")[2].partition("\n## ")[0]
-    written = {name for name in Grid.model_fields if name != "search"}  # written as the levels of vusers
-    for name in sorted(written | Load.model_fields.keys()):
+    written = {name for name in Grid.model_fields if name != "search"}  # written as the levels of the load factor
+    of_load = {field.alias or name for name, field in Load.model_fields.items()} | set(LOAD_FACTORS)
+    for name in sorted(written | of_load):
         assert f"`{name}`" in table, f"the README's table of a grid's keys lacks {name}"

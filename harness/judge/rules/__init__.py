@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.grid.load import RATE, VUSERS
 from harness.grid.thresholds import Thresholds
 from harness.judge.observation import Observation
-from harness.judge.rules import failures, generator, lost, machines, pace, series, servers
+from harness.judge.rules import arrivals, failures, generator, lost, machines, pace, series, servers
 from harness.judge.rules.failures import collapse
 from harness.judge.rules.rule import Rule
 from harness.records.findings import Finding, Severity
@@ -25,7 +26,9 @@ RULES = (
         "users are waiting or thinking, and nowhere else",
         (generator.closed_loop,),
         ("figures.little_gap", "h"),
+        load=VUSERS,
     ),
+    Rule("E5", "requests leave when they are due, and go straight to the balancer", (arrivals.on_time,), load=RATE),
     Rule(
         "E6",
         "the generator has CPU to spare and is not late",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.grid.thresholds import Thresholds
 from harness.judge import seconds
 from harness.judge.observation import Observation
+from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
 from harness.words import percent
@@ -43,7 +44,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E8",
             Severity.REFUSE,
             f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}{event}",
-            _and_after(seen, _revive(seen) or mend or "fewer users, or more servers"),
+            _and_after(seen, _revive(seen) or mend or f"{less_load(seen)}, or more servers"),
             rate,
             limits.errors_stop,
             Kind.OTHER if dead else Kind.COLLAPSE,
@@ -66,7 +67,7 @@ def _explained(seen: Observation) -> tuple[str, str]:
     if seen.died or not told:
         return "", ""
     event = max(told, key=lambda event: told[event])
-    return f": {_logged('the balancer', event, told[event])}", EVENT_HELP[event]
+    return f": {_logged('the balancer', event, told[event])}", _help(event, seen)
 
 
 def _logged(who: str, event: str, count: int) -> str:
@@ -74,9 +75,10 @@ def _logged(who: str, event: str, count: int) -> str:
 
 
 def _revive(seen: Observation) -> str:
-    """What mends servers that died; empty where fewer users do."""
+    """What mends servers that died; empty where a smaller load does."""
     if any(death.out_of_memory for death in seen.died.values()):
-        return "more memory for a server (ml_server_memory), or find what keeps it; fewer users need less"
+        less = "fewer users need" if seen.rate_per_s is None else "a lower rate needs"
+        return f"more memory for a server (ml_server_memory), or find what keeps it; {less} less"
     return "look at that server's log" if any(death.ended for death in seen.died.values()) else ""
 
 
@@ -113,10 +115,10 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     for event, count in seen.balancer.events.items():
         if seen.stopped and event in OF_SERVERS and first_s.get(event, 0.0) >= min(seen.stopped.values()) - STAMPED_S:
             continue
-        yield Finding("E9", Severity.NOTE, _logged("the balancer", event, count), EVENT_HELP.get(event, ""), count, 0)
+        yield Finding("E9", Severity.NOTE, _logged("the balancer", event, count), _help(event, seen), count, 0)
     for host, by in seen.logged.items():
         for event, count in by.items():
-            yield Finding("E9", Severity.NOTE, _logged(host, event, count), EVENT_HELP.get(event, ""), count, 0)
+            yield Finding("E9", Severity.NOTE, _logged(host, event, count), _help(event, seen), count, 0)
     for host, counted in seen.network.items():
         overflows = counted.get("listen_overflows", 0)
         if overflows:
@@ -160,13 +162,19 @@ OF_SERVERS = (
     "Connection refused",
 )
 
-EVENT_HELP = {
+
+def _help(event: str, seen: Observation) -> str:
+    """What mends an event; empty where nothing is known to."""
+    return EVENT_HELP.get(event, "").format(less=less_load(seen))
+
+
+EVENT_HELP = {  # {less}: as `less_load`
     "worker_connections are not enough": "raise nginx_lb_worker_connections or use nginx_lb_settings: tuned",
     "Too many open files": "raise nginx_lb_nofile",
     "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
     "no live upstreams": "look at the servers' health",
     "upstream prematurely closed connection": "look at the servers' logs: one ended while it answered",
-    "upstream timed out": "fewer users or more servers: one did not answer within nginx's timeout",
+    "upstream timed out": "{less} or more servers: one did not answer within nginx's timeout",
     "Connection refused": "look at the servers: on one nobody listened",
-    "Child process died": "uvicorn's parent ended a worker that did not answer within 5 s: fewer users or more CPU",
+    "Child process died": "uvicorn's parent ended a worker that did not answer within 5 s: {less} or more CPU",
 }

@@ -8,6 +8,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import figures, seconds
 from harness.judge.figures import generator_use, little_gap, think_s
 from harness.judge.observation import Observation
+from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
@@ -21,7 +22,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     second just before the window, or in its last seconds, moves h by up to 9 %; so it takes twice as much to say so.
     """
     rows = seen.window
-    if not rows or think_s(seen) is None:
+    if not rows or seen.rate_per_s is not None or think_s(seen) is None:
         return
     in_flight = seconds.mean_in_flight(rows)
     h = little_gap(seen) or 0.0
@@ -66,7 +67,8 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E6",
             Severity.REFUSE,
             f"the busiest generator process used {percent(use)} of the CPU it may use",
-            "give the load generator more CPU or more processes, add a host to load_generators, or use fewer users",
+            "give the load generator more CPU or more processes, add a host to load_generators, or use "
+            f"{less_load(seen)}",
             use,
             limits.generator_cpu,
         )
@@ -89,7 +91,8 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if lag_s is None or seen.unloaded_s is None:
         return
     allowed_s = limits.lag_refuse * (seen.unloaded_s + seen.think_time_s)
-    if lag_s > allowed_s:
+    # Users who are late ask for less; requests at a rate do not, and by how much they are late is known (E5).
+    if lag_s > allowed_s and seen.rate_per_s is None:
         yield Finding(
             "E6",
             Severity.REFUSE,

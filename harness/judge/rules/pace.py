@@ -35,10 +35,12 @@ def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if late is None or busy is None or busy[1] >= limits.slots_busy or seen.unloaded_s is None:
         return
     allowed_s = limits.answers_late * (seen.unloaded_s + seen.think_time_s)
+    if seen.rate_per_s is not None:  # nobody waits for them: latencies are that uncertain, and throughput is not
+        allowed_s = max(limits.send_delay, allowed_s)
     if late[1] > allowed_s:
         yield Finding(
             "E23",
-            Severity.REFUSE,
+            Severity.REFUSE if seen.rate_per_s is None else Severity.DEGRADE,
             f"{TOO_SLOW}: {late[0]} answered {late[1] * 1000:.0f} ms after the end of a slot although others were free",
             MEND,
             late[1],

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from harness.grid.load import RATE
 from harness.grid.thresholds import Thresholds
 from harness.judge.observation import Observation
 from harness.records.findings import Finding
 
 Apply = Callable[[Observation, Thresholds], Iterator[Finding]]
+
+
+def less_load(seen: Observation) -> str:
+    """What would ask less of everything, in words."""
+    return "fewer users" if seen.rate_per_s is None else "a lower rate"
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,7 @@ class Rule:
 
     `asks` is what must hold, `where_free` the same where the balancer need not give every server the same. `figure` is
     where in trial.json the figure stands that comes nearest to the threshold (section.name), and its name in words.
+    `load` is the load factor that it is about; empty where it is about any.
     """
 
     id: str
@@ -25,10 +32,10 @@ class Rule:
     apply: tuple[Apply, ...]
     figure: tuple[str, str] | None = None
     where_free: str = ""
+    load: str = ""
 
     @property
     def thresholds(self) -> list[str]:
         """Names of the thresholds it has."""
-        return [
-            n for n, field in Thresholds.model_fields.items() if (field.description or "").startswith(f"{self.id}:")
-        ]
+        named = f"{self.id} at a rate:" if self.load == RATE else f"{self.id}:"
+        return [n for n, field in Thresholds.model_fields.items() if (field.description or "").startswith(named)]

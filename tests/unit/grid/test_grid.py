@@ -111,3 +111,66 @@ def test_servers_are_lost_at_a_share_of_the_steady_window_in_slow_motion_too() -
     assert load.lose_at_s == pytest.approx(3 + 0.4 * 10)
     assert grid(load=load.model_dump(mode="json")).slowed(2).load.lose_at_s == pytest.approx(14)
     assert grid().load.lose_at_s == pytest.approx(7.5)
+
+
+OPEN = {"factors": {"servers": [1, 2], "rate": ["100/s", "90/min"]}, "load": {"ramp_up": "2s", "duration": "12s"}}
+
+
+def test_rates_are_numbers_of_requests_per_second_and_name_cells() -> None:
+    cells = expand(grid(**OPEN, exclude=[{"servers": 1, "rate": "6000/min"}], include=[{"servers": 3, "rate": "7/s"}]))
+    assert [(cell.servers, cell.rate, cell.load_factor) for cell in cells] == [
+        (1, 1.5, "rate"),
+        (2, 100, "rate"),
+        (2, 1.5, "rate"),
+        (3, 7, "rate"),
+    ]
+    assert cells[1].slug == "servers-2_rate-100"
+    assert cells[1].variables == {}
+    assert cells[1].at(5).load == 5
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        {"servers": [1, 2], "rate": ["100/s", "100/min"]},
+        {"servers": [1, 2], "rate": {"from": "20/s", "to": "2000/s", "until": "5%"}},
+    ],
+)
+def test_an_open_grid_reads_back_from_what_is_stored_of_it(factors: dict[str, object]) -> None:
+    written = grid(**{**OPEN, "factors": factors}, objectives={"p95": "1s"}, exclude=[{"servers": 1, "rate": "100/s"}])
+    stored = json.loads(json.dumps(written.model_dump(mode="json", by_alias=True), sort_keys=True))
+    assert Grid.model_validate(stored) == written
+    assert [cell.slug for cell in expand(Grid.model_validate(stored))] == [cell.slug for cell in expand(written)]
+
+
+def test_a_search_over_rates_names_its_factor() -> None:
+    span = {"from": "20/s", "to": "2000/s"}
+    found = grid(**{**OPEN, "factors": {"servers": [1], "rate": span}}, objectives={"p95": "1s"}).search
+    assert found is not None
+    assert (found.factor, found.least, found.most) == ("rate", 20, 2000)
+
+
+def test_an_open_load_begins_its_window_where_its_rate_is_reached() -> None:
+    load = grid(**OPEN).load
+    assert (load.window_from_s, load.process, load.most_in_flight) == (2, "poisson", 10_000)
+
+
+def test_slow_motion_plays_a_lower_rate_under_the_name_that_was_written() -> None:
+    """Cells are named before it is known how slow the machine is."""
+    written = grid(**OPEN)
+    slow = written.slowed(2)
+    assert (written.played_per_s(100), slow.played_per_s(100), slow.load.ramp_up) == (100, 50, 4)
+    assert slow.factors == written.factors
+
+
+def test_what_a_grid_does_not_say_is_no_part_of_its_identity() -> None:
+    """Else studies of users that are there already would not be found again."""
+    told = grid().model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    assert told == {
+        "name": "study",
+        "factors": {"servers": [1, 2], "vusers": [100, 200]},
+        "load": {"think_time": "1s", "ramp_up": "2s", "duration": "12s"},
+        "request": {"path": "/"},
+    }
+    searched = grid(factors={"servers": [1], "vusers": {"from": 10, "to": 100}})
+    assert searched.model_dump(mode="json", by_alias=True, exclude_defaults=True)["search"] == {"from": 10, "to": 100}

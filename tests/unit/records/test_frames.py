@@ -68,6 +68,7 @@ def test_every_column_has_its_name_and_its_type(measured: StudyDirectory) -> Non
         **{"mean_ms": "Float64", "think_s": "Float64", "thinks": "Int64", "busiest_cpu_s": "Float64"},
         "lag_ms": "Float64",
         "thinking": "Float64",
+        **{"offered": "Int64", "sent": "Int64", "late": "Int64", "delay_ms": "Float64"},
     }
     assert kinds(frames.hosts(measured)) == {
         **FACTORS,
@@ -97,7 +98,8 @@ def test_what_a_row_says_is_what_was_measured(measured: StudyDirectory) -> None:
     for where, said in measured.trials().items():
         data = measured.trial(where)
         rows = seconds[seconds.trial == where]
-        assert list(zip(*(rows[f.name] for f in fields(Sample)), strict=True)) == [
+        told = rows.astype(object).where(rows.notna(), None)
+        assert list(zip(*(told[f.name] for f in fields(Sample)), strict=True)) == [
             tuple(getattr(row, f.name) for f in fields(Sample)) for row in data.samples
         ]
         hosts = containers[containers.trial == where]

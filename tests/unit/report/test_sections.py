@@ -66,7 +66,7 @@ def test_every_rule_has_its_row_and_says_what_it_found(
 ) -> None:
     _, trials = measured
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
-    assert list(rows) == [rule.id for rule in RULES]
+    assert list(rows) == [rule.id for rule in RULES if rule.load != "rate"]
     assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % h", "nothing"]
     where, first = next(iter(trials.items()))
     lost = Finding("E5", Severity.REFUSE, "users got lost", "")

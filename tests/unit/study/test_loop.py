@@ -114,6 +114,66 @@ def test_a_study_that_goes_on_keeps_order_and_positions(site: Site, tmp_path: Pa
     assert {w: r.block_position for w, r in at_once.items()} == {w: r.block_position for w, r in in_halves.items()}
 
 
+AT_A_RATE: dict[str, Any] = {
+    "factors": {"servers": [1, 2], "rate": ["140/s", "420/s"]},
+    "load": {"ramp_up": "2s", "duration": "12s"},
+}
+
+
+def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: Site, tmp_path: Path) -> None:
+    """280/s a server: 140/s are carried by one, 420/s by two."""
+    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
+    assert study.run() == 12
+    records = measured(tmp_path)
+    assert set(outcomes(tmp_path).values()) == {"ok"}
+    limits = {where.partition("/")[0]: str(record.limit) for where, record in records.items()}
+    assert limits == {
+        "servers-1_rate-140": "load",
+        "servers-2_rate-140": "load",
+        "servers-1_rate-420": "server",
+        "servers-2_rate-420": "load",
+    }
+    few, many = from_directory(StudyDirectory(study._directory.path)).gains
+    assert (few.kind, few.load, few.word) == ("no more load", "140/s offered", "not measurable at this load")
+    assert "1 server answers 100 % of what was offered" in few.reason
+    assert (many.kind, many.reason) == ("floor", "2 servers answer 100 % of what was offered")
+    told = answer(from_directory(StudyDirectory(study._directory.path)))
+    assert told[0].startswith("At 420/s offered a second server raised throughput 1.500×")
+    assert "to 100 % of what was offered: it can do at least 1.50×" in told[0]
+    assert told[1].startswith("At 140/s offered a second server found no more load to serve")
+
+
+def test_every_topology_of_a_block_meets_the_same_arrivals(site: Site, tmp_path: Path) -> None:
+    site.study(tmp_path, **AT_A_RATE, repeats=2, seed=7).run()
+    loads = [said for said in site.journal if said.startswith("load of 420/s")]
+    assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}" for block in (1, 1, 2, 2)]
+
+
+def test_cells_whose_rate_the_smaller_topology_carries_rest(site: Site, tmp_path: Path) -> None:
+    study = site.study(tmp_path, **AT_A_RATE, repeats=5)
+    assert study.run() == 14
+    resting = study._directory.need_study().resting
+    assert resting
+    assert [cell["rate"] for cell in resting.cells] == [140, 140]
+    assert resting.contradicted is None or not resting.contradicted
+
+
+def test_a_search_over_rates_probes_whole_rates_and_brackets_the_largest_that_meets_objectives(
+    site: Site, tmp_path: Path
+) -> None:
+    searched = {**AT_A_RATE, "factors": {"servers": [1, 2], "rate": {"from": "50/s", "to": "1600/s", "until": "10%"}}}
+    study = site.study(tmp_path, **searched, objectives={"p95": "200ms"}, repeats=2)
+    study.run()
+    summary = from_directory(StudyDirectory(study._directory.path))
+    for limit, capacity in zip(summary.limits, (280, 560), strict=True):
+        assert limit.factor == "rate"
+        assert limit.knee
+        assert limit.knee.users == pytest.approx(capacity, rel=0.1)
+        assert limit.objectives
+        assert limit.objectives.low is not None
+        assert limit.objectives.low <= capacity < (limit.objectives.high or 0)
+
+
 def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: Site, tmp_path: Path) -> None:
     searched = {"factors": {"servers": [1, 2], "vusers": {"from": 100, "to": 3200, "until": "10%"}}, "repeats": 2}
     study = site.study(tmp_path, **searched)

@@ -17,12 +17,13 @@ from locust import __version__, events
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
-from users import LONGEST_S, StudyUser, serve_worker
+from users import LONGEST_S, StudyUser
+from worker import serve_worker
 
 __all__ = ["StudyUser"]  # Locust takes the users that it finds in this file
 
 LEAD_S = 0.05  # from the order to the first request: the message and the first users need it
-MOST_USERS = 50_000
+MOST = 50_000  # users, or requests per second
 
 
 class Master:
@@ -41,20 +42,23 @@ class Master:
     def ready(self) -> dict[str, Any]:
         """Ready when every expected worker is, and no load runs."""
         workers = len(self.runner.clients.ready)
-        idle = self.runner.state in (STATE_INIT, STATE_STOPPED)
+        idle = self.runner.state in (STATE_INIT, STATE_STOPPED) and (self.trial is None or self.trial.over)
         return {"ready": idle and workers >= self.expected, "workers": workers, "idle": idle, "version": __version__}
 
     def start(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Start a load; raises ValueError when it may not start."""
-        users = int(spec["users"])
-        if not 1 <= users <= MOST_USERS or spec["duration_s"] > LONGEST_S:
-            raise ValueError(f"{users} users for {spec['duration_s']} s is outside the engine's limits")
+        """Start a load, of users or with a `rate_per_s` of requests; raises ValueError when it may not start."""
+        users, rate = int(spec["users"]), spec.get("rate_per_s")
+        asked = f"{users} users" if rate is None else f"{rate:g} requests per second"
+        if not 0 < (users if rate is None else rate) <= MOST or spec["duration_s"] > LONGEST_S:
+            raise ValueError(f"{asked} for {spec['duration_s']} s is outside the engine's limits")
         if not self.ready()["ready"]:
             raise ValueError(f"the engine is not ready: {self.ready()}")
         spec["t0"] = time.time() + LEAD_S
-        self.trial = Trial(spec["trial"], spec["t0"], set(self.runner.clients.keys()))
+        spec["workers"] = sorted(self.runner.clients.keys())
+        self.trial = Trial(spec["trial"], spec["t0"], set(spec["workers"]), open_load=rate is not None)
         self.runner.send_message("study_load", spec)
-        gevent.spawn(self.runner.start, users, users)
+        if rate is None:
+            gevent.spawn(self.runner.start, users, users)
         gevent.spawn(self.supervise, self.trial, spec["duration_s"] + 2 * spec["timeout_s"] + 15)
         return {"t0": spec["t0"], "workers": len(self.trial.workers)}
 

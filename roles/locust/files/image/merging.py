@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import Counter
 
 SUMMED = ("completed", "failed", "latency_s", "in_flight_s", "users_s", "think_s", "thinks", "thinking_s", "cpu_s")
+LARGEST = ("lag_s",)
+SUMMED_OPEN = (*SUMMED, "offered", "sent", "late")
+LARGEST_OPEN = (*LARGEST, "delay_s")
 
 
 class Trial:
     """One trial over all workers: rows and latencies are summed, never averaged."""
 
-    def __init__(self, trial: str, t0: float, workers: set[str]) -> None:
+    def __init__(self, trial: str, t0: float, workers: set[str], open_load: bool = False) -> None:
+        self._summed = SUMMED_OPEN if open_load else SUMMED
+        self._largest = LARGEST_OPEN if open_load else LARGEST
         self.id = trial
         self.t0 = t0
         self.workers = workers
@@ -22,6 +27,7 @@ class Trial:
         self._errors: dict[str, dict[str, int]] = {}
         self._latencies: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
+        self._delays: Counter[str] = Counter()
 
     @property
     def over(self) -> bool:
@@ -32,15 +38,17 @@ class Trial:
         """Take one worker's report in."""
         for key, theirs in report["rows"].items():
             second = int(key)
-            row = self._rows.setdefault(second, {**dict.fromkeys(SUMMED, 0), "lag_s": 0.0})
-            for column in SUMMED:
+            row = self._rows.setdefault(second, self._empty())
+            for column in self._summed:
                 row[column] += theirs[column]
-            row["lag_s"] = max(row["lag_s"], theirs["lag_s"])
+            for column in self._largest:
+                row[column] = max(row[column], theirs[column])
             self._busiest_cpu[second] = max(self._busiest_cpu.get(second, 0.0), theirs["cpu_s"])
         self._upto[worker] = max(self._upto[worker], report["upto"])
         self._errors[worker] = report["errors"]
         self._latencies.update(report["latencies"])
         self._failures.update(report["failures"])
+        self._delays.update(report["delays"])
         if report["done"]:
             self.done.add(worker)
 
@@ -50,7 +58,7 @@ class Trial:
             upto = max(self._rows, default=-1) + 1
         else:
             upto = min((self._upto[w] for w in self.workers - self.lost), default=0)
-        empty = {**dict.fromkeys(SUMMED, 0), "lag_s": 0.0}
+        empty = self._empty()
         return [
             {
                 "t_s": second,
@@ -59,6 +67,9 @@ class Trial:
             }
             for second in range(since, upto)
         ]
+
+    def _empty(self) -> dict[str, float]:
+        return {**dict.fromkeys(self._summed, 0), **dict.fromkeys(self._largest, 0.0)}
 
     def result(self) -> dict[str, object]:
         """Totals that are not per second."""
@@ -74,4 +85,5 @@ class Trial:
             "errors": errors,
             "latencies": self._latencies,
             "failures": self._failures,
+            "delays": self._delays,
         }

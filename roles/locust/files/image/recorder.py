@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
+from typing import Any
 
 SMALLEST_BITS = 11  # 2048 values, as many as three digits need
+DELAY_BITS = 6  # delays are told apart by 3 %
 
 
-def told_apart(latency_us: int) -> int:
+def told_apart(latency_us: int, bits: int = SMALLEST_BITS) -> int:
     """The smallest latency that is not told apart from this one, to three digits: as an HDR histogram counts them."""
-    coarse = max(0, latency_us.bit_length() - SMALLEST_BITS)
+    coarse = max(0, latency_us.bit_length() - bits)
     return latency_us >> coarse << coarse
 
 
@@ -46,6 +48,16 @@ class Row:
     lag_s: float = 0.0  # largest delay of the event loop
 
 
+@dataclass
+class OpenRow(Row):
+    """The same of an open load, whose requests are due at set moments."""
+
+    offered: int = 0  # that were due in this second
+    sent: int = 0  # in this second, whenever they were due
+    late: int = 0  # of those due in it, that had to wait as too many were in flight
+    delay_s: float = 0.0  # of those sent in it, by how much the latest was late
+
+
 class Level:
     """A number that goes up and down, integrated over each second exactly."""
 
@@ -53,7 +65,7 @@ class Level:
         self.value = 0
         self._since = 0.0
 
-    def settle(self, now: float, rows: dict[int, Row], column: str) -> None:
+    def settle(self, now: float, rows: dict[int, Any], column: str) -> None:
         """Add value × time since the last call to the rows it fell into; `now` counts from t0."""
         start, self._since = self._since, now
         while self.value and start < now:
@@ -67,15 +79,18 @@ class Level:
 class Recorder:
     """Collects one trial's events of one process. Every time is given in seconds since t0."""
 
-    def __init__(self, window_from_s: float, window_to_s: float, timeout_s: float = 0.0) -> None:
+    def __init__(
+        self, window_from_s: float, window_to_s: float, timeout_s: float = 0.0, open_load: bool = False
+    ) -> None:
         self._window = (window_from_s, window_to_s)
         self._timeout_s = timeout_s
-        self.rows: dict[int, Row] = defaultdict(Row)
+        self.rows: dict[int, Any] = defaultdict(OpenRow if open_load else Row)
         self.errors: Counter[str] = Counter()
         self.in_flight = Level()
         self.users = Level()
         self._latencies: Counter[int] = Counter()
         self._failures: Counter[int] = Counter()
+        self._delays: Counter[int] = Counter()
 
     def user_started(self, now: float) -> None:
         self.users.settle(now, self.rows, "users_s")
@@ -96,6 +111,13 @@ class Recorder:
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
+        self._count(now, latency_s, error)
+
+    def unsent(self, now: float, waited_s: float, error: str) -> None:
+        """Count a request that was due and never sent: a failure as any other."""
+        self._count(now, waited_s, error)
+
+    def _count(self, now: float, latency_s: float, error: str) -> None:
         row = self.rows[int(now)]
         counted = self._failures if error else self._latencies
         if error:
@@ -107,6 +129,20 @@ class Recorder:
             row.latency_s += latency_s
         if self._window[0] <= now < self._window[1]:
             counted[told_apart(max(1, round(latency_s * 1e6)))] += 1
+
+    def offered(self, due: float, late: bool) -> None:
+        """A request is due; `late` tells that it has to wait as too many are in flight."""
+        row = self.rows[int(due)]
+        row.offered += 1
+        row.late += late
+
+    def sent_late(self, now: float, due: float) -> None:
+        """A request that was due at a moment is sent now."""
+        row, delay_s = self.rows[int(now)], max(0.0, now - due)
+        row.sent += 1
+        row.delay_s = max(row.delay_s, delay_s)
+        if self._window[0] <= due < self._window[1]:
+            self._delays[told_apart(max(1, round(delay_s * 1e6)), DELAY_BITS)] += 1
 
     def thinks(self, now: float, duration_s: float) -> None:
         """A user thinks from now on, for the time that was drawn."""
@@ -134,9 +170,9 @@ class Recorder:
             self.answered(now, 0.0, "aborted")
 
     def take(self, now: float, last: bool) -> dict[str, object]:
-        """Hand over the seconds that are complete (all of them when `last`), the latencies and failures' waits so far.
+        """Hand over the seconds that are complete (all of them when `last`), and how long what took so far.
 
-        These are microseconds → count, recorded since the last call; a sum of them is exact.
+        Latencies, failures' waits and delays are microseconds → count, since the last call; a sum of them is exact.
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.users.settle(now, self.rows, "users_s")
@@ -144,7 +180,7 @@ class Recorder:
         complete = sorted(k for k in self.rows if k < int(now) + last)
         rows = {str(k): asdict(self.rows.pop(k)) for k in complete}
         waits = []
-        for counts in (self._latencies, self._failures):
+        for counts in (self._latencies, self._failures, self._delays):
             waits.append({str(us): count for us, count in counts.items()})
             counts.clear()
         return {
@@ -153,5 +189,6 @@ class Recorder:
             "errors": dict(self.errors),
             "latencies": waits[0],
             "failures": waits[1],
+            "delays": waits[2],
             "done": last,
         }

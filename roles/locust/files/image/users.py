@@ -1,11 +1,7 @@
-"""The users that a Locust worker plays: a closed loop whose every second is counted and that ends by itself.
-
-Every worker knows when the load ends, whether anybody still listens or not.
-"""
+"""The users that a Locust worker plays: a closed loop whose every second is counted."""
 
 from __future__ import annotations
 
-import gc
 import random
 import re
 import select
@@ -19,11 +15,9 @@ from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser, constant, task
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import WorkerRunner
 from recorder import LONGEST, SHORTEST, Recorder, residual_s
 
 LONGEST_S = 3600.0
-LAG_EVERY_S = 0.05
 EVERY_STATUS = frozenset(range(100, 600))
 
 poll = gevent.monkey.get_original("select", "poll")
@@ -62,11 +56,24 @@ class Load:
         self.statuses = frozenset(spec["request"]["expect_status"])
         pattern = spec["request"]["expect_body"]
         self.pattern = re.compile(pattern.encode()) if pattern else None
-        self.recorder = Recorder(spec["window_from_s"], spec["window_to_s"], self.timeout_s)
+        self.recorder = self.recorder_of(spec)
+
+    def recorder_of(self, spec: dict[str, Any]) -> Recorder:
+        """What counts this load."""
+        return Recorder(spec["window_from_s"], spec["window_to_s"], self.timeout_s)
 
     def now(self) -> float:
         """Seconds since t0."""
         return time.time() - self.t0
+
+    def settle(self) -> None:
+        """Count what belongs to the seconds that are over, before they are handed over."""
+
+    def close(self) -> None:
+        """Let nothing more be sent: the load has ended."""
+
+    def leave(self) -> None:
+        """Give back what was used: all is answered, or given up."""
 
 
 current: Load | None = None
@@ -97,6 +104,16 @@ def let_go(response: Any) -> None:
     failure = getattr(response, "error", None)
     while failure is not None:
         failure.__traceback__, failure = None, failure.__context__
+
+
+def ask(load: Load, client: Any) -> str:
+    """Send the load's request and wait for the answer; returns what went wrong, empty for nothing."""
+    response = client.request(
+        load.method, load.url, data=load.body, headers=load.headers, catch_response=True, name="load"
+    )
+    error = error_of(response, load)
+    let_go(response)
+    return error
 
 
 class StudyUser(FastHttpUser):
@@ -151,71 +168,11 @@ class StudyUser(FastHttpUser):
             raise StopUser
         load.recorder.sent(load.now())
         began = time.perf_counter()
-        response = self.client.request(
-            load.method, load.url, data=load.body, headers=load.headers, catch_response=True, name="load"
-        )
+        error = ask(load, self.client)
         latency_s = time.perf_counter() - began
         now = load.now()
-        load.recorder.answered(now, latency_s, error_of(response, load))
-        let_go(response)
+        load.recorder.answered(now, latency_s, error)
         think_s = random.uniform(SHORTEST, LONGEST) * load.think_time_s  # noqa: S311 - no secret
         load.recorder.thinks(now, think_s)
         if load.end.wait(think_s):
             raise StopUser
-
-
-def play(runner: WorkerRunner, load: Load) -> None:
-    """Watch one load on a worker: report every second, end it in time, hand over the rest."""
-    gevent.spawn(watch_loop, load)
-    cpu_s = time.process_time()
-    while True:
-        gevent.sleep(1.0 - load.now() % 1.0 + 0.02)  # just after each full second
-        now = load.now()
-        used, cpu_s = time.process_time() - cpu_s, time.process_time()
-        if now >= 0:
-            load.recorder.process(max(0.0, now - 0.5), used, 0.0)
-        if now >= load.end_s:
-            load.end.set()
-        if load.end.is_set():
-            break
-        if now <= load.ramp_up_s + 1:
-            # Users and connections stay: a full collection over them takes 0.1 s, in which nobody is served.
-            gc.freeze()
-        runner.send_message("study_report", load.recorder.take(now, last=False))
-    load.end_s = min(load.end_s, load.now())
-    while load.recorder.in_flight.value and load.now() < load.end_s + load.timeout_s + 1:
-        gevent.sleep(0.05)
-        if int(load.now()) != int(load.now() - 0.05):
-            runner.send_message("study_report", load.recorder.take(load.now(), last=False))
-    load.recorder.abort_rest(load.now())
-    gevent.sleep(0.05)  # users that were thinking leave
-    runner.send_message("study_report", load.recorder.take(load.now(), last=True))
-    gc.unfreeze()
-    gc.collect()
-
-
-def watch_loop(load: Load) -> None:
-    """Measure how late the event loop wakes a sleeper."""
-    while not load.end.is_set():
-        began = time.perf_counter()
-        gevent.sleep(LAG_EVERY_S)
-        lag_s = time.perf_counter() - began - LAG_EVERY_S
-        if load.now() >= 0:
-            load.recorder.process(load.now(), 0.0, lag_s)
-
-
-def serve_worker(runner: WorkerRunner) -> None:
-    """Make a worker understand the master's orders."""
-
-    def on_load(msg: Any, **_: Any) -> None:
-        global current
-        current = Load(msg.data)
-        gevent.spawn(play, runner, current)
-
-    def on_end(**_: Any) -> None:
-        if current is not None:
-            current.end.set()
-            current.end_s = min(current.end_s, current.now())
-
-    runner.register_message("study_load", on_load)
-    runner.register_message("study_end", on_end)

@@ -1,0 +1,61 @@
+"""What every user and every arrival sends, and what a right answer is. Frozen types."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from harness.grid.types import Part
+
+
+class Request(Part):
+    """The request that is sent, and what a right answer is."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str
+    json_body: Any = Field(default=None, alias="json")
+    headers: dict[str, str] = Field(default={})
+    expect_status: tuple[int, ...] = (200,)
+    expect_body: str | None = Field(default=None, description="regular expression the body must hold")
+
+    @field_validator("path")
+    @classmethod
+    def _begins_with_slash(cls, path: str) -> str:
+        if not path.startswith("/") or any(c.isspace() for c in path):
+            raise ValueError(f"got {path!r}; write a path that begins with a slash, as in /predict")
+        return path
+
+    @field_validator("expect_status", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, int) else value
+
+    @field_validator("expect_status")
+    @classmethod
+    def _is_status(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or not all(100 <= status <= 599 for status in value):
+            raise ValueError(f"got {list(value)}; HTTP status codes are 100 to 599")
+        return value
+
+    @field_validator("expect_body")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"got {value!r}, which is no regular expression: {error}") from None
+        return value
+
+    @property
+    def body(self) -> str:
+        """The request's body as text; empty for none."""
+        return "" if self.json_body is None else json.dumps(self.json_body, separators=(",", ":"))
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """Headers as sent."""
+        kind = {} if self.json_body is None else {"Content-Type": "application/json"}
+        return {**kind, **self.headers}

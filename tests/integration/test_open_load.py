@@ -1,0 +1,107 @@
+"""Requests at a rate on the real lab: what is offered, what is served, and what a server that stops does to them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from harness.deploy.inventory import Inventory
+from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialRecord
+from harness.study.measured import from_directory
+from tests.integration.conftest import GRIDS, ROOT, command, small_grid, study, wait_for
+
+pytestmark = pytest.mark.usefixtures("deployed")
+STOPS_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
+    """grids/open.yaml, as a user starts it."""
+    results = tmp_path_factory.mktemp("results")
+    done = study("--grid", GRIDS / "open.yaml", "--results", results)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    return StudyDirectory(next(results.glob("open-*")))
+
+
+def played(directory: StudyDirectory) -> dict[tuple[int, int], TrialRecord]:
+    return {(int(r.cell["servers"]), int(r.cell["rate"])): r for r in directory.trials().values()}
+
+
+def test_all_that_is_due_is_sent_and_hardly_late(measured: StudyDirectory) -> None:
+    slower = measured.need_study().factor
+    for (_, rate), record in played(measured).items():
+        assert record.usable, record.cause
+        assert record.figures
+        assert record.figures.offered_per_s == pytest.approx(rate / slower, rel=0.15)  # Poisson, in 12 s and more
+        assert record.figures.offered_sent == pytest.approx(1, abs=0.01)
+        assert record.figures.offered_late == 0
+
+
+def test_every_topology_meets_the_same_arrivals(measured: StudyDirectory) -> None:
+    for rate in (100, 220, 340):
+        series = [
+            [sample.offered for sample in measured.trial(f"servers-{servers}_rate-{rate}/r1").samples][:15]
+            for servers in (1, 2, 3)
+        ]
+        assert series[0] == series[1] == series[2]
+
+
+def test_what_is_offered_is_served_where_there_are_servers_for_it(measured: StudyDirectory) -> None:
+    limits = {cell: str(record.limit) for cell, record in played(measured).items()}
+    enough = {100: 1, 220: 2, 340: 3}
+    assert limits == {
+        (servers, rate): "load" if servers >= enough[rate] else "server" for servers in (1, 2, 3) for rate in enough
+    }
+    assert {gain.load for gain in from_directory(measured).gains} == {f"{rate}/s offered" for rate in enough}
+
+
+def test_check_finds_nothing(measured: StudyDirectory) -> None:
+    done = study("check", measured.path)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def stopped(tmp_path: Path, server: str, engine: docker.DockerClient, name: str, **load: Any) -> TrialRecord:
+    """The trial of a server that stops for 2 s in its window."""
+    variables = {"lab_slow_motion": 1, "lab_server_capacity": "", "ml_server_cpus": 0.5}
+    grid = small_grid(tmp_path / f"{name}.yaml", name=name, vars=variables, **load)
+    arguments = command("--grid", grid, "--results", tmp_path / name, "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
+        wait_for(running, "trial_started")
+        said = wait_for(running, "second_seen", 6)
+        container = engine.containers.get(server)
+        container.pause()
+        wait_for(running, "second_seen", int(said["sample"]["t_s"] + STOPS_S))
+        container.unpause()
+        running.communicate(timeout=300)
+    (record,) = StudyDirectory(next((tmp_path / name).glob(f"{name}-*"))).trials().values()
+    return record
+
+
+def test_a_server_that_stops_is_seen_at_a_rate_and_hardly_by_users(
+    tmp_path: Path, lab: Inventory, engine: docker.DockerClient
+) -> None:
+    """Users who wait ask nothing meanwhile: some 5 of 500 requests see the stop; at 60/s it is 120 and more of 720."""
+    server = lab.servers[0].need("study_container")
+    at_a_rate = stopped(
+        tmp_path,
+        server,
+        engine,
+        "rate",
+        factors={"servers": [1], "rate": ["60/s"]},
+        load={"ramp_up": "2s", "duration": "14s", "timeout": "10s"},
+    )
+    users = stopped(
+        tmp_path,
+        server,
+        engine,
+        "users",
+        factors={"servers": [1], "vusers": [5]},
+        load={"think_time": "80ms", "ramp_up": "2s", "duration": "14s", "timeout": "10s"},
+    )
+    assert (at_a_rate.latency_ms["p95"] or 0) > 500
+    assert (users.latency_ms["p95"] or 0) < 500
