@@ -134,7 +134,7 @@ def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
 def test_cells_of_equal_throughput_tell_the_machines_speed_where_there_are_any(tmp_path: Path) -> None:
     limits = {(2, 100): "users"}
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0, limits), day(tmp_path / "b", 1.0, 1.0, limits))
-    assert "in cells where users asked for no more either way" in found.machines_said
+    assert "in cells where the load asked for no more either way" in found.machines_said
     assert found.ratios[1].word == "not measurable at this load"
 
 
