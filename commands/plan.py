@@ -20,6 +20,7 @@ def plan(
     """Show cells, order and estimated time; touch nothing."""
     from commands.console import Console, clock, trials
     from harness.grid.cell import expand
+    from harness.grid.load import written
     from harness.study import beforehand
     from harness.study.setup import resolve
 
@@ -46,7 +47,7 @@ def plan(
         )
         return
     names = list(grid_.factors)
-    console.table(names, [[str(cell.by_name[name]) for name in names] for cell in cells])
+    console.table(names, [[str(written(name, cell.by_name[name])) for name in names] for cell in cells])
     for repeat, members in itertools.groupby(planned, key=lambda t: t.repeat):
         names_ = (_told(trial, trial.path in left, known) for trial in members)
         console.say(f"block {repeat}: {', '.join(names_)}")

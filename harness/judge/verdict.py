@@ -137,10 +137,8 @@ def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged
 
 def _lost(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Reason | None:
     """What limited a window in the middle of which servers were stopped is not one thing."""
-    if not seen.stopped:
-        return None
-    gone = " and ".join(sorted(seen.stopped))
-    return Reason(Limit.UNKNOWN, f"{gone} was stopped in the middle of it, so no one thing limited all of it")
+    said = f"{' and '.join(sorted(seen.stopped))} was stopped in the middle of it, so no one thing limited all of it"
+    return Reason(Limit.UNKNOWN, said) if seen.stopped else None
 
 
 def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:

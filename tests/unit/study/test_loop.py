@@ -11,11 +11,13 @@ import pytest
 from harness.errors import CannotRun, Interrupted
 from harness.grid.cell import expand
 from harness.plan import order
+from harness.records import frames
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check, outside
 from harness.study.events import Said, Step, TrialEnded, TrialStarted
 from harness.study.measured import from_directory
+from report import build
 from report.answer import answer
 from tests.study_stubs import Site
 
@@ -406,3 +408,38 @@ def test_an_image_that_became_another_build_is_not_measured_on(site: Site, tmp_p
         CannotRun, match="service:new is another build than when this study began: sha256:bbbb, now sha"
     ):
         site.study(tmp_path, **IMAGES).run()
+
+
+def test_a_study_at_a_rate_passes_its_check_and_its_report_speaks_of_rates(site: Site, tmp_path: Path) -> None:
+    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
+    study.run()
+    directory = StudyDirectory(study._directory.path)
+    build.write(directory, {"html", "data"})
+    # The stand-in for the balancer has no log by the second.
+    wrong = [line.text for line in check.check(directory) if not line.ok]
+    assert [text for text in wrong if "balancer.csv" not in text] == []
+    report, _ = build.model_of(directory)
+    assert "100/s offered" not in str(report)
+    assert dict(report.facts)["Load"].startswith("open load: requests leave at moments of a Poisson process")
+    assert "(open model)" not in dict(report.facts)["Load"]
+    assert "latencies from merged HDR histograms (open model)" in dict(report.facts)["Engine"]
+    assert "late ms" in report.trials.columns
+    assert {row[6] for row in report.trials.rows} == {"1.0"}
+    assert "of offered" in report.limits.columns
+    assert "open model" in report.charts["latency"].caption
+    assert "E5 at a rate" in {row[0] for row in report.thresholds.rows}
+    rows = (directory.path / "cells.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("servers,rate,trials")
+    assert rows[1].startswith("1,140,3,3,140,")
+    frame = frames.samples(directory)
+    assert set(frame.rate) == {140, 420}
+    assert frame.offered.tolist() == frame.rate.tolist()
+
+
+def test_a_report_of_users_knows_nothing_of_rates(site: Site, tmp_path: Path) -> None:
+    study = site.study(tmp_path, **LOADED)
+    study.run()
+    report, _ = build.model_of(StudyDirectory(study._directory.path))
+    assert "at a rate" not in str(report.thresholds) + str(report.validity)
+    assert "h" in report.trials.columns
+    assert "of users’ bound" in report.limits.columns

@@ -199,7 +199,7 @@ def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_w
     assert 475 <= limit.users < 500
     told = saturation.sentences([limit])[0]
     assert f"still grows at {limit.users} users" in told
-    assert f"none does from {limit.broke} on" in told
+    assert f"none does from {limit.broke} users on" in told
 
 
 def test_a_searching_grid_reads_back_from_json() -> None:

@@ -81,3 +81,16 @@ def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.Monk
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
             play.verify(bench, CELL, "trial")
+
+
+def test_a_rate_is_played_as_many_times_lower_as_its_times_are_longer() -> None:
+    hosts = (Host("balancer", "load_balancers", {"study_target_url": "http://balancer"}),)
+    written = grid(
+        factors={"servers": [1], "rate": ["100/s"]},
+        load={"ramp_up": "2s", "duration": "12s", "arrivals": "constant", "in_flight": 50},
+    )
+    line = cast(play.Line, SimpleNamespace(grid=written.slowed(2), inventory=Inventory("test", hosts)))
+    spec = play.open_spec(line, 100, "t", "7/arrivals/1")
+    assert (spec.rate_per_s, spec.ramp_up_s, spec.duration_s, spec.window_from_s) == (50, 4, 24, 4)
+    assert (spec.users, spec.think_time_s) == (0, 0)
+    assert (spec.arrivals, spec.in_flight, spec.seed) == ("constant", 50, "7/arrivals/1")
