@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping
 
+from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.records.trial import TrialRecord
@@ -50,7 +51,7 @@ def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) ->
         for record in records.values()
         if record.usable and {**said.others, "servers": said.servers}.items() <= record.cell.items()
     ]
-    if said.factor != "rate" or p95_s is None:
+    if said.factor != RATE or p95_s is None or grid.load.process != "poisson":
         return None
     paces = [
         (slots.offered / (record.window.to_s - record.window.from_s), slots.busy / slots.answers, record.unloaded_ms)
