@@ -25,7 +25,7 @@ class Scenario:
     """One kind of study; `noise`, `block` and `drift` are of servers' speed.
 
     The first two are standard deviations of logarithms, of a trial and of a whole block; the last is the change over
-    all blocks. `probe` is the noise of the probes, where it is not that of the trials.
+    all blocks. Probes have the noise of trials.
     """
 
     name: str
