@@ -110,11 +110,8 @@ def _offered(seen: Observation) -> dict[str, float | None]:
     asked, rise = offered.of_trial(seen), derived.latency_drift(seen)
     if asked is None:
         return {}
-    return {
-        "offered_per_s": asked.per_s,
-        "of_offered": asked.served,
-        "latency_rise": None if rise is None else math.exp(rise),
-    }
+    told = {"offered_per_s": asked.per_s, "of_offered": asked.served}
+    return {**told, "latency_rise": None if rise is None else math.exp(rise)}
 
 
 def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _limits: Thresholds) -> Reason | None:

@@ -21,9 +21,13 @@ class Judged:
 
 
 def judge(summary: Summary) -> list[Judged]:
-    """Every objective of the grid, in the order of the cells, then of the steps; empty without any."""
+    """Every objective of the grid, in the order of the cells, then of the steps; empty without any.
+
+    A search asks which load just meets those of a cell, so it has cells on both sides and none that should.
+    """
     wanted = summary.grid.objectives
-    found = [judged for cell in summary.cells for judged in _cell(wanted, cell)]
+    cells = summary.cells if summary.grid.search is None else []
+    found = [judged for cell in cells for judged in _cell(wanted, cell)]
     return found + [judged for gain in summary.gains for judged in _step(wanted, gain)]
 
 

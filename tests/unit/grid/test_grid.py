@@ -109,7 +109,7 @@ def test_cells_that_lose_servers_have_a_place_of_their_own_and_ask_no_role_for_i
 def test_servers_are_lost_at_a_share_of_the_steady_window_in_slow_motion_too() -> None:
     load = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "13s", "lose_at": "40%"}).load
     assert load.lose_at_s == pytest.approx(3 + 0.4 * 10)
-    assert grid(load=load.model_dump(mode="json")).slowed(2).load.lose_at_s == pytest.approx(14)
+    assert grid(load=load.model_dump(mode="json", by_alias=True)).slowed(2).load.lose_at_s == pytest.approx(14)
     assert grid().load.lose_at_s == pytest.approx(7.5)
 
 

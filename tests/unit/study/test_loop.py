@@ -169,11 +169,11 @@ def test_a_search_over_rates_probes_whole_rates_and_brackets_the_largest_that_me
     summary = from_directory(StudyDirectory(study._directory.path))
     for limit, capacity in zip(summary.limits, (280, 560), strict=True):
         assert limit.factor == "rate"
-        assert limit.knee
-        assert limit.knee.users == pytest.approx(capacity, rel=0.1)
+        assert limit.knee is None  # throughput is what is offered, up to the servers' rate
         assert limit.objectives
         assert limit.objectives.low is not None
-        assert limit.objectives.low <= capacity < (limit.objectives.high or 0)
+        # A queue that hardly grows within a trial meets 200 ms a little beyond what servers can do.
+        assert limit.objectives.low <= 1.05 * capacity < 1.05 * (limit.objectives.high or 0)
 
 
 def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: Site, tmp_path: Path) -> None:

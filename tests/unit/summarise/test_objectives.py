@@ -46,6 +46,12 @@ def test_cells_that_were_not_measured_reach_nothing(tmp_path: Path) -> None:
     assert "not measured" in judged.text
 
 
+def test_a_search_has_cells_on_both_sides_of_its_objectives(tmp_path: Path) -> None:
+    span = {"factors": {"servers": [1, 2], "vusers": {"from": 100, "to": 200}}}
+    directory = made(tmp_path, {"p95": "1ms", "error_rate": "1%"}, **span)
+    assert objectives.judge(measured.from_directory(directory)) == []
+
+
 def test_markdown_holds_the_answer_the_gains_and_the_objectives(tmp_path: Path) -> None:
     text = brief.markdown(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
     assert "**At 100 users a second server gave 1.820× [1.817, 1.823]" in text
