@@ -12,7 +12,7 @@ from harness.study import measured, site
 from harness.study.setup import Setting
 from harness.summarise import instrument, objectives
 from harness.summarise.gains import Gain
-from report import lost
+from report import capacity, lost
 
 
 def closing(console: Console, setting: Setting, interrupted: bool) -> int:
@@ -24,7 +24,7 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     summary = measured.from_directory(directory)
     console.outcomes(list(directory.trials().values()))
     console.gains(summary.gains)
-    for sentence in lost.sentences(summary.losses, setting.grid.objectives):
+    for sentence in [*capacity.sentences(summary), *lost.sentences(summary.losses, setting.grid.objectives)]:
         console.say(sentence)
     if setting.grid.instrument_check and not interrupted:
         tell_instrument(console, setting, summary.gains)
