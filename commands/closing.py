@@ -21,8 +21,10 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
         return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
     summary = measured.from_directory(directory)
     console.outcomes(list(directory.trials().values()))
+    for sentence in capacity.sentences(summary):
+        console.say(sentence)
     console.gains(summary.gains)
-    for sentence in [*capacity.sentences(summary), *lost.sentences(summary.losses, setting.grid.objectives)]:
+    for sentence in lost.sentences(summary.losses, setting.grid.objectives):
         console.say(sentence)
     if setting.grid.instrument_check and not interrupted:
         tell_instrument(console, setting, summary)

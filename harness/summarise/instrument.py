@@ -56,7 +56,7 @@ def judge_capacities(capacities: Sequence[Capacity], references: Sequence[float 
             1 + LARGEST_ERROR_OF_CAPACITY
         )
         passed = passed and abs(error) <= LARGEST_ERROR_OF_CAPACITY and (near or one.low <= truth <= one.high)
-        said.append(f"{one.value:.4g}/s [{one.low:.4g}, {one.high:.4g}] for {truth:.4g} (error {percent(error, 1)})")
+        said.append(f"{one.value:.1f}/s [{one.low:.1f}, {one.high:.1f}] for {truth:.1f} (error {percent(error, 1)})")
     return passed, "found " + ", ".join(said) if said else "no capacity was measured"
 
 

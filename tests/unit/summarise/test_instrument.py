@@ -44,7 +44,7 @@ def test_a_capacity_is_held_against_what_is_known_by_formula(said: Capacity, tru
 def test_what_was_found_is_told_in_words() -> None:
     passed, told = instrument.judge_capacities([found(100), found(200)], [99.0, 200.0])
     assert not passed
-    assert told.startswith("found 100/s [99.9, 100.1] for 99 (error 1.0 %), 1 server: no capacity with an interval")
+    assert told.startswith("found 100.0/s [99.9, 100.1] for 99.0 (error 1.0 %), 1 server: no capacity with an interval")
     assert told.endswith("(met at all loads measured)")
     assert instrument.judge_capacities([], []) == (False, "no capacity was measured")
 
@@ -65,7 +65,7 @@ def at_rates(**more: object) -> Summary:
 
 def test_at_rates_with_objectives_gains_of_throughput_are_not_judged() -> None:
     with_objectives = replace(at_rates(objectives={"p95": "500ms"}), references=[100.0, 100.0])
-    assert instrument.told(with_objectives).endswith("for 100 (error 0.0 %): PASS")
+    assert instrument.told(with_objectives).endswith("for 100.0 (error 0.0 %): PASS")
     assert instrument.told(at_rates()).endswith(": FAIL")
     missing = [replace(with_objectives.cells[0], outcome=Outcome.MISSING), *with_objectives.cells[1:]]
     assert instrument.told(replace(with_objectives, cells=missing)) == ""
