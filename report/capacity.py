@@ -194,7 +194,7 @@ def _row(one: Capacity, gain: CapacityGain | None, reference: float | None) -> l
     said = [gain.word + (f": {gain.reason}" if gain.reason else "")] if gain else []
     said += [one.why] if one.why and not (gain and one.why in gain.reason) else []
     return [
-        one.name,
+        one.name.replace(" ", "\u00a0", 1),
         amount(one),
         interval(one) or text.NOTHING,
         NAMES.get(one.limited_by, one.limited_by) or text.NOTHING,

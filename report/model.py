@@ -52,7 +52,7 @@ class Report:
     findings: list[str]
     capacity: Table | None  # what each topology carries under the objectives
     gains: Table | None
-    gains_first: bool  # before the findings: they leave room for those on page 1
+    gains_first: bool  # before the findings: they leave room for those on page 1, as no capacities take it
     cells: Table
     limits: Table
     latency: Table
@@ -103,7 +103,8 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         findings=findings.findings(summary, study),
         capacity=capacity.table(summary),
         gains=sections.gain_table(gains, cells),
-        gains_first=sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
+        gains_first=not capacity.known(summary)
+        and sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
         cells=sections.cell_table(cells),
         limits=limits.table(cells, counted),
         latency=latency.table(cells, counted),

@@ -131,8 +131,8 @@ def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
     table = capacity.table(replace(at_rates(LEVELS[:6]), references=[94.2, None, 330.4]))
     assert table is not None
     one, two, three = table.rows
-    assert one == ["1 server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "–"]
-    assert two[:8] == ["2 servers", "210/s", "[205, 215]", "p95", "2.100×", "[2.100, 2.100]", "105 %", "5"]
+    assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "–"]
+    assert two[:8] == ["2\u00a0servers", "210/s", "[205, 215]", "p95", "2.100×", "[2.100, 2.100]", "105 %", "5"]
     assert two[9:] == ["–", "super-linear"]
     assert three[1:7] == ["at least 225/s", "–", "–", "≥ 1.04×", "–", "≥ 70 %"]
     assert three[-1] == "at least: 3 servers: met at all loads measured"
@@ -173,6 +173,8 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
     report, summary = build.model_of(directory)
     page, short = render.html(report), brief.markdown(report, summary)
     assert '<section id="capacity">' in page
-    assert "chart-capacity_by_servers" in page
-    assert "| 2 servers | 210 users | [205, 215] |" in short
+    places = ["chart-capacity_by_servers", 'id="capacity"', 'id="findings"', 'id="gains"', "chart-headline"]
+    at = [page.index(place) for place in places]
+    assert at == sorted(at)  # page 1 has room for what to know
+    assert "| 2\u00a0servers | 210 users | [205, 215] |" in short
     assert report.answer[0].startswith(WITH + "one server carries 100 users")
