@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
@@ -11,8 +9,8 @@ from harness.records.study import Checked
 from harness.study import measured, site
 from harness.study.setup import Setting
 from harness.summarise import instrument, objectives
-from harness.summarise.gains import Gain
-from report import lost
+from harness.summarise.summary import Summary
+from report import capacity, lost
 
 
 def closing(console: Console, setting: Setting, interrupted: bool) -> int:
@@ -23,11 +21,13 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
         return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
     summary = measured.from_directory(directory)
     console.outcomes(list(directory.trials().values()))
+    for sentence in capacity.sentences(summary):
+        console.say(sentence)
     console.gains(summary.gains)
     for sentence in lost.sentences(summary.losses, setting.grid.objectives):
         console.say(sentence)
     if setting.grid.instrument_check and not interrupted:
-        tell_instrument(console, setting, summary.gains)
+        tell_instrument(console, setting, summary)
     missed = [judged for judged in objectives.judge(summary) if not judged.met]
     for judged in missed:
         console.warn(f"objective not met: {judged.text}")
@@ -42,10 +42,10 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     return errors.EXIT_OBJECTIVE_MISSED if missed else 0
 
 
-def tell_instrument(console: Console, setting: Setting, gains: Sequence[Gain]) -> None:
+def tell_instrument(console: Console, setting: Setting, summary: Summary) -> None:
     """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
     study = setting.directory.need_study()
-    passed, text = instrument.judge(gains)
+    passed, text = instrument.of_study(summary)
     name = setting.directory.path.name
     check = Checked(site=site.site_of(study), passed=passed, text=text, measured_at=study.created_at, study=name)
     site.keep(setting.directory.path.parent, check)

@@ -13,7 +13,7 @@ from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind, between
 from harness.summarise.summary import Summary
 from harness.words import load_name
-from report import factors, lost, waits
+from report import capacity, factors, lost, waits
 from report import format as text
 
 MOST_LOADS = 3  # told one by one
@@ -21,11 +21,12 @@ MOST_STEPS = 3
 
 
 def answer(summary: Summary) -> list[str]:
-    """One sentence for each load, the largest first, then one for each other factor and each loss of servers.
+    """Capacities first, then a sentence for each load, the largest first, each other factor and each loss of servers.
 
-    Without any gain it is what else is known. Of more than three loads the largest and the smallest are told, of more
-    than three steps what they have in common: the tables hold the rest.
+    Without any of them it is what else is known. Beside capacities one rate is told at most. Of more than three loads
+    the largest and the smallest are told, of more than three steps what they have in common: the tables hold the rest.
     """
+    carried = capacity.sentences(summary)
     loads: dict[str, list[Gain]] = {}
     for gain in in_order([gain for gain in summary.gains if gain.kind != GainKind.LOST]):
         loads.setdefault(load_name(gain.others), []).append(gain)
@@ -34,13 +35,21 @@ def answer(summary: Summary) -> list[str]:
     limits = summary.grid.evidence
     others = [factors.sentence(effect, limits) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
     others += lost.sentences(summary.losses, summary.grid.objectives)
-    if not loads:
-        return others or [_without_gains(summary.cells)]
-    ordered = list(loads.values())
+    ordered = _beside_capacities(list(loads.values())) if carried else list(loads.values())
+    if not ordered:
+        return [*carried, *others] or [_without_gains(summary.cells)]
     if len(ordered) <= MOST_LOADS:
-        return [_sentence(steps, summary) for steps in ordered] + others
+        return [*carried, *(_sentence(steps, summary) for steps in ordered), *others]
     first, *between_, last = ordered
-    return [_sentence(first, summary), _in_between(between_), _sentence(last, summary), *others]
+    return [*carried, _sentence(first, summary), _in_between(between_), _sentence(last, summary), *others]
+
+
+def _beside_capacities(loads: list[list[Gain]]) -> list[list[Gain]]:
+    """What throughput tells beside capacities: all loads of users; of rates, most of which are carried, the largest."""
+    if not loads or RATE not in loads[0][0].others:
+        return loads
+    telling = ("gain", "suspect", "lowered", "carried")
+    return [steps for steps in loads if any(_meaning(step) in telling for step in steps)][:1]
 
 
 def in_order(gains: Sequence[Gain]) -> list[Gain]:

@@ -13,12 +13,12 @@ from report.parts import anchor, cell_name
 
 
 def markdown(report: Report, summary: Summary) -> str:
-    """Answer, gains and objectives."""
+    """Answer, capacities, gains and objectives."""
     lines = [f"### {report.title}: how much more do more servers bring?", ""]
     lines += [*(f"**{sentence}**" for sentence in report.answer), ""]
-    if report.gains is not None:
-        lines += [_row(report.gains.columns), _row(["---"] * len(report.gains.columns))]
-        lines += [*(_row(row) for row in report.gains.rows), ""]
+    for table in (report.capacity, report.gains):
+        if table is not None:
+            lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
     lines += [*(f"- {finding}" for finding in report.findings), ""]
     judged = objectives.judge(summary)
     lines += [f"- {'met' if one.met else '**not met**'}: {one.text}" for one in judged]

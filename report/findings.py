@@ -42,7 +42,7 @@ def _told(cause: str, next_step: str) -> str:
 
 def _checked(summary: Summary) -> list[str]:
     """What the instrument check found, once all of it is measured."""
-    told = instrument.told(summary.grid, summary.cells, summary.gains)
+    told = instrument.told(summary)
     return [f"Instrument check: {told}."] if told else []
 
 

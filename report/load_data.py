@@ -11,6 +11,7 @@ from harness.grid.types import Levels
 from harness.records.trial import Limit, TrialData
 from harness.summarise import prices
 from harness.summarise.cell import CellSummary
+from harness.summarise.crossing import Bound
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
@@ -21,6 +22,12 @@ PERCENTILES = ("p50", "p95", "p99")
 TITLES = {"vusers": "users", "rate": "requests per second offered"}
 MOST_LOADS, MOST_DOTS = 40, 1500  # of a topology, and in all
 LABEL_HEIGHT = 0.13  # of a panel's height
+CAPACITY = "capacity"
+MARKS = {
+    CAPACITY: "the capacity, the largest load that meets the objectives",
+    "knee": "the knee, from where on throughput grows no more",
+    "servers’ limit": "the first load at which servers were the limit",
+}
 Point = dict[str, Any]
 
 
@@ -105,14 +112,18 @@ def _trials(trials: Mapping[str, TrialData]) -> Rows:
 
 
 def _knees(summary: Summary) -> Rows:
-    """Of each topology the load from which servers are the limit: a search's knee, else the first with that verdict.
+    """Of each topology its capacity under objectives, else the load from which servers are the limit.
 
-    `what` says which of them it is.
+    That is a search's knee, else the first with that verdict. `what` says which of them it is.
     """
     found: dict[str, Point] = {}
+    for one in summary.capacities:
+        if one.bound == Bound.EXACT and one.value is not None:
+            name = _topology({"servers": one.servers, **one.others})
+            found[name] = {"topology": name, "load": one.value, "what": CAPACITY}
     for limit in summary.limits:
-        if limit.knee is not None and limit.knee.level and limit.knee.rising:
-            name = _topology(limit.others)
+        name = _topology(limit.others)
+        if limit.knee is not None and limit.knee.level and limit.knee.rising and name not in found:
             found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
     for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
         name = _topology(cell.cell)
@@ -164,10 +175,8 @@ def _caption(cells: list[CellSummary], rows: Rows, knees: Rows, wanted: float | 
     if any(row["kind"] == "probe" for row in rows):
         said.append(", hollow ones probes of the search")
     said.append(".")
-    if any(knee["what"] == "knee" for knee in knees):
-        said.append(" Dashed: the knee, from where on throughput grows no more.")
-    elif knees:
-        said.append(" Dashed: the first load at which servers were the limit.")
+    marks = [words for what, words in MARKS.items() if any(knee["what"] == what for knee in knees)]
+    said += [f" Dashed: {'; '.join(marks)}."] if marks else []
     if wanted is not None:
         said.append(" The thin line is the objective for p95.")
     if any(cell.latency_marked for cell in cells):

@@ -177,7 +177,7 @@ def _at_least(share: float) -> str:
 
 
 def _instrument(study: StudyRecord, summary: Summary) -> str:
-    own = instrument.told(summary.grid, summary.cells, summary.gains)
+    own = instrument.told(summary)
     if own:
         return f"this study is the check of this site: {own}"
     found = study.instrument

@@ -16,6 +16,8 @@ from harness.summarise.summary import Summary
 from report import (
     answer,
     article,
+    capacity,
+    capacity_data,
     chart_data,
     findings,
     latency,
@@ -48,8 +50,9 @@ class Report:
     answer: list[str]
     where: str
     findings: list[str]
+    capacity: Table | None  # what each topology carries under the objectives
     gains: Table | None
-    gains_first: bool  # before the findings: they leave room for those on page 1
+    gains_first: bool  # before the findings: they leave room for those on page 1, as no capacities take it
     cells: Table
     limits: Table
     latency: Table
@@ -82,6 +85,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
     beside = None if grid.instrument_check else article.table(gains, cells)
     drawn = (
         chart_data.headline(cells, counted, study.ceiling.per_s if study.ceiling else None),
+        capacity_data.chart(summary),
         chart_data.gain_plot(gains),
         chart_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         latency.chart(cells, counted, grid.evidence.percentile_p99_samples),
@@ -97,8 +101,10 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
         where=place.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
+        capacity=capacity.table(summary),
         gains=sections.gain_table(gains, cells),
-        gains_first=sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
+        gains_first=not capacity.known(summary)
+        and sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
         cells=sections.cell_table(cells),
         limits=limits.table(cells, counted),
         latency=latency.table(cells, counted),

@@ -50,7 +50,7 @@ def section(study: StudyRecord, summary: Summary, trials: Mapping[str, TrialData
         return None
     groups = {name: str(said.get("group")) for name, said in study.configuration.hosts.items()}
     usd = prices.hourly(study.rented, groups, (data.record for data in trials.values()))
-    carried = prices.measured(summary.cells, summary.grid.objectives, study.factor)
+    carried = prices.measured(summary.cells, summary.grid.objectives, study.factor, summary.capacities)
     found = prices.options(topologies, carried, usd)
     return Money(
         _table(found, target, _note(found, study, summary)),
@@ -82,7 +82,9 @@ def _note(found: Sequence[Option], study: StudyRecord, summary: Summary) -> str:
             "USD per hour: the servers that take part and the balancer, by the inventory’s prices; the generator is no "
             "cost of running. USD per million requests at what is carried; of less load each is dearer."
         )
-    if wanted.p95 is not None or wanted.error_rate is not None:
+    if any(option.capacity is not None and option.capacity.by_objectives for option in found):
+        said.append("What is carried is the capacity, the largest load that meets the objectives.")
+    elif wanted.p95 is not None or wanted.error_rate is not None:
         said.append("What is carried is the most that was seen to meet the objectives.")
     else:
         said.append("What is carried is throughput at the limit, however long users then wait; objectives bound that.")
@@ -114,6 +116,8 @@ def _carried(found: Capacity | None, least: str = "at least ") -> str:
 def _seen(found: Capacity | None) -> str:
     if found is None:
         return "nothing that counts"
+    if found.by_objectives:
+        return "met at all loads measured" if found.floor else "the largest load that meets the objectives"
     return f"{HELD.get(found.limit, f'the {found.limit} was the limit')} at {load_name(found.load)}"
 
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records.files import replace
-from report import charts, load_chart
+from report import capacity_chart, charts, load_chart
 from report.charts import FONTS, Spec
 from report.model import Report
 from report.parts import Chart
@@ -29,7 +29,7 @@ WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 def specification(chart: Chart) -> Spec:
     """The Altair specification of a chart of the model: by the function of a module of charts that has its name."""
-    module = next(module for module in (charts, load_chart) if hasattr(module, chart.name))
+    module = next(module for module in (charts, load_chart, capacity_chart) if hasattr(module, chart.name))
     draw: Callable[..., Spec] = getattr(module, chart.name)
     return draw(**chart.arguments)
 

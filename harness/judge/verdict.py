@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
+from harness.judge import busiest, offered, prediction, seconds
 from harness.judge import figures as derived
-from harness.judge import offered, prediction, seconds, slots
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
@@ -78,7 +78,7 @@ def _verdict(reason: Reason, near: str, figures: dict[str, float | None]) -> Ver
 
 def _figures(seen: Observation) -> dict[str, float | None]:
     think_s = derived.think_s(seen) or seen.think_time_s
-    rows, busy = seen.window, busiest_slots(seen)
+    rows, busy = seen.window, busiest.slots_of(seen)
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
     waiting = derived.in_flight(seen)
     of_bound = derived.of_users_bound(seen)
@@ -89,7 +89,7 @@ def _figures(seen: Observation) -> dict[str, float | None]:
     return {
         "users_bound": bound,
         "of_users_bound": of_bound,
-        "server_cpu": busiest_server(seen)[1],
+        "server_cpu": busiest.server(seen)[1],
         "server_slots": busy[1] if busy else None,
         "server_throttled": derived.throttled(seen),
         "generator_cpu": generator_use(seen),
@@ -185,12 +185,12 @@ def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, lim
     slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
     if slow is not None and seen.balancing.even:
         return Reason(Limit.SERVER, slow.cause)
-    busy, cpu = busiest_slots(seen), figures["server_cpu"]
+    busy, cpu = busiest.slots_of(seen), figures["server_cpu"]
     if busy is not None and busy[1] >= limits.slots_busy:
         return Reason(Limit.SERVER, f"{busy[0]} slots were busy to {{server_slots}}")
     if cpu is not None and cpu >= limits.server_cpu:
-        who = busiest_server(seen)[0]
-        return Reason(Limit.SERVER, f"{who} used {{server_cpu}} of {'their' if who == TOGETHER else 'its'} CPU")
+        who = busiest.server(seen)[0]
+        return Reason(Limit.SERVER, f"{who} used {{server_cpu}} of {'their' if who == busiest.TOGETHER else 'its'} CPU")
     if busy is not None:
         return None  # its slots are known, and were free
     return _waiting(figures, cpu, limits)
@@ -205,37 +205,6 @@ def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Reason |
     if upstream_s is not None and upstream_s - unloaded_s < limits.server_share * (response_s - unloaded_s):
         return Reason(Limit.UNKNOWN, f"{took}, of which servers took {{served}}: the rest is lost elsewhere")
     return Reason(Limit.SERVER, f"{took} with the CPU at {{server_cpu}}: requests wait for a slot, not for the CPU")
-
-
-TOGETHER = "the servers together"
-
-
-def busiest_server(seen: Observation) -> tuple[str, float | None]:
-    """The server that used most of its cap in the steady window, and that share; None without a cap.
-
-    Where the balancer gives more to who is free, one that is busy holds nobody up: then it is all of them together.
-    """
-    use: dict[str, tuple[float, float]] = {}
-    for host in seen.expected:
-        cap, used = seen.caps.get(host), derived.cores_used(seen, host)
-        if used is not None and cap:
-            use[host] = used, cap
-    if not use:
-        return "", None
-    if len(use) > 1 and not seen.balancing.even:
-        # fsum, because hosts stand in another order once they were written and read again.
-        return TOGETHER, math.fsum(used for used, _ in use.values()) / math.fsum(cap for _, cap in use.values())
-    busiest = max(use, key=lambda host: use[host][0] / use[host][1])
-    return busiest, use[busiest][0] / use[busiest][1]
-
-
-def busiest_slots(seen: Observation) -> tuple[str, float] | None:
-    """Whose slots were busiest, and to what share of the window; as `busiest_server` where none holds others up."""
-    if len(seen.slots) > 1 and not seen.balancing.even:
-        offered = math.fsum(said.offered for said in seen.slots.values())
-        return ("all servers'", math.fsum(said.busy for said in seen.slots.values()) / offered) if offered else None
-    found = slots.busiest_slots(seen)
-    return found and (f"{found[0]}'s", found[1])
 
 
 def of_cell(limits: Sequence[Limit]) -> tuple[Limit, str]:

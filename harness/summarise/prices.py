@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from harness.grid.load import LOAD_FACTORS, level_of
+from harness.grid.load import LOAD_FACTORS, RATE, level_of
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
 from harness.records.study import Rented
 from harness.records.trial import Limit, TrialRecord
+from harness.summarise import capacity
 from harness.summarise.cell import CellSummary
+from harness.summarise.crossing import FEWEST, Bound
 
 OWN = (Limit.SERVER, Limit.BALANCER)  # what limits a topology by itself; else it may carry more
 
@@ -26,7 +28,8 @@ class Capacity:
     """What a topology carries, per second, with the 95 % interval where there is one.
 
     `others` are the topology's levels, without the load; `load` is the load it was seen at. A `floor` is what it was
-    seen to carry, with `limit` keeping it from showing more.
+    seen to carry, with `limit` keeping it from showing more. `by_objectives`: it is the largest load that meets them,
+    found between loads, so that none was seen.
     """
 
     others: Levels
@@ -36,6 +39,7 @@ class Capacity:
     load: Levels
     limit: Limit
     floor: bool
+    by_objectives: bool = False
 
 
 class Fit(StrEnum):
@@ -96,18 +100,46 @@ def topology(levels: Levels) -> Levels:
     return {name: level for name, level in levels.items() if name not in LOAD_FACTORS}
 
 
-def measured(cells: Sequence[CellSummary], objectives: Objectives, factor: float = 1.0) -> list[Capacity]:
+def measured(
+    cells: Sequence[CellSummary],
+    objectives: Objectives,
+    factor: float = 1.0,
+    capacities: Sequence[capacity.Capacity] = (),
+) -> list[Capacity]:
     """The capacity of each topology that has a usable cell, in the cells' order.
+
+    What was found between rates (`capacities`) comes before what was seen. These are rates at full speed already.
 
     The throughput where servers or the balancer are the limit, at the largest such load; else the largest that was
     seen, as a floor. With objectives for every cell it is the largest throughput of a cell that meets them, a floor
     too. `factor` is by how much slower than real the study was played.
     """
-    found: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
+    known = {_key({"servers": one.servers, **one.others}): one for one in capacities if one.factor == RATE}
+    mine: dict[tuple[tuple[str, Any], ...], list[CellSummary]] = {}
     for cell in cells:
-        if cell.tps is not None and _meets(objectives, cell):
-            found.setdefault(tuple(topology(cell.cell).items()), []).append(cell)
-    return [_capacity(mine, objectives, factor) for mine in found.values()]
+        if cell.tps is not None:
+            mine.setdefault(_key(topology(cell.cell)), []).append(cell)
+    found = []
+    for key, those in mine.items():
+        one = known.get(key)
+        meeting = [cell for cell in those if _meets(objectives, cell)]
+        if one is not None and one.bound in (Bound.EXACT, Bound.AT_LEAST):
+            found.append(_by_objectives(topology(those[0].cell), one))
+        elif meeting and (one is None or one.bound != Bound.BELOW):
+            found.append(_capacity(meeting, objectives, factor))
+    return found
+
+
+def _key(levels: Levels) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(levels.items()))
+
+
+def _by_objectives(others: Levels, one: capacity.Capacity) -> Capacity:
+    """Of a bound it is the low end, as a floor; with fewer blocks than an interval takes nothing is sure."""
+    floor = one.bound == Bound.AT_LEAST
+    value = (one.low if floor else one.value) or 0.0
+    low = one.low if one.blocks >= FEWEST else None
+    return Capacity(others, value, low, None if floor else one.high, {}, Limit.UNKNOWN, floor, by_objectives=True)
 
 
 def _capacity(mine: Sequence[CellSummary], objectives: Objectives, factor: float) -> Capacity:

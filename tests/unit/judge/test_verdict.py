@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import rules, verdict
+from harness.judge import busiest, rules, verdict
 from harness.judge.observation import Observation
 from harness.records.series import HostSample
 from harness.records.trial import Limit, Slots, Verdict
@@ -60,8 +60,8 @@ def test_the_busiest_server_decides() -> None:
         for name, cores in (("server-1", 0.1), ("server-2", 0.2))
         for t in range(18)
     ]
-    busiest, use = verdict.busiest_server(observation(servers=2, hosts=hosts))
-    assert busiest == "server-2"
+    name, use = busiest.server(observation(servers=2, hosts=hosts))
+    assert name == "server-2"
     assert use == pytest.approx(1.0)
 
 

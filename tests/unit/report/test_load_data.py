@@ -15,6 +15,7 @@ from harness.summarise.summary import Summary
 from report import charts, load_data, render
 from report.parts import Chart
 from tests.builders import changed, grid, judged, record
+from tests.unit.summarise.test_capacity import counts
 
 Trials = dict[str, TrialData]
 SEARCH = {"from": 100, "to": 3000, "until": "10%"}
@@ -109,6 +110,34 @@ def test_probes_of_a_search_are_hollow_and_its_knee_is_drawn() -> None:
     assert knees["1 server"]["load"] == pytest.approx(2.03 * 280, rel=0.03)
     assert {mark["what"] for mark in knees.values()} == {"knee"}
     assert "hollow ones probes of the search. Dashed: the knee" in chart.caption
+
+
+def at_rates() -> tuple[Summary, Trials]:
+    """One and two servers, whose largest rates with p95 below 500 ms are 100 and 210 requests per second."""
+    levels, records = (93, 100, 107, 195, 210, 225), {}
+    for servers in (1, 2):
+        for count in counts(tuple(map(float, levels)), at={1: 100.0, 2: 210.0}[servers]):
+            ms = 100.0 + count.load
+            against = {"requests": count.requests, "late": count.late, "failed": 0}
+            cell, waits = {"servers": servers, "rate": count.load}, {"p50": ms, "p95": 2 * ms, "p99": 3 * ms}
+            said = judged(record(servers, 0, count.block, count.load), "load")
+            said = changed(said, cell=cell, against=against, waits_ms=waits, latency_ms=waits)
+            records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = said
+    load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
+    factors = {"servers": [1, 2], "rate": [f"{level}/s" for level in levels]}
+    return measured(records, factors=factors, load=load, objectives={"p95": "500ms"})
+
+
+def test_at_rates_the_capacity_is_the_mark() -> None:
+    chart = made(at_rates())
+    assert chart.arguments["title"] == "requests per second offered"
+    marks = {mark["topology"]: (round(mark["load"]), mark["what"]) for mark in chart.arguments["knees"]}
+    assert marks == {"1 server": (100, "capacity"), "2 servers": (210, "capacity")}
+    assert "Dashed: the capacity, the largest load that meets the objectives." in chart.caption
+    assert "capacity at 210" in chart.alternative
+    spec = render.specification(chart)
+    jsonschema.validate(spec, load_schema())
+    assert charts.svg(spec).count(">capacity<") == 2
 
 
 def test_what_is_drawn_is_valid_and_lines_are_labelled_apart() -> None:

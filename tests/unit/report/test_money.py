@@ -1,17 +1,19 @@
 """What carries a load and what it costs, in the words of the page."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from harness.grid.types import Levels
 from harness.records.trial import Limit, TrialRecord
-from harness.summarise import prices
+from harness.summarise import capacity, prices
 from harness.summarise import summary as cells
 from report import format as text
 from report import money
-from tests.builders import grid, judged, record, study_record
+from tests.builders import changed, grid, judged, record, study_record
+from tests.unit.summarise.test_capacity import counts
 
 ROUND = (1.0, 0.99, 1.01, 1.005, 0.995)
 GROUPS = {"balancer": "load_balancers", "generator": "load_generators"}
@@ -163,3 +165,28 @@ def test_topologies_of_another_factor_are_told_by_it() -> None:
 )
 def test_money_has_as_many_digits_as_it_needs(value: float | None, said: str) -> None:
     assert text.usd(value) == said
+
+
+def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() -> None:
+    def carried(servers: int, at: float) -> capacity.Capacity:
+        return capacity.of_topology({}, servers, "rate", counts((93.0, 100.0, 107.0), at=at), {"p95": 0.05})
+
+    records = {
+        f"servers-{servers}_rate-100/r{k}": changed(
+            record(servers, 0, k, 100.0 * noise), cell={"servers": servers, "rate": 100.0}
+        )
+        for servers in (1, 2)
+        for k, noise in enumerate(ROUND, 1)
+    }
+    load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
+    factors = {"servers": [1, 2], "rate": ["100/s"]}
+    written = grid(factors=factors, load=load, repeats=5, objectives={"p95": "500ms"}, target="97/s")
+    summary = cells.summarise_records(written, records)
+    study = study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)})
+    made = money.section(study, replace(summary, capacities=[carried(1, 100), carried(2, 200)]), {})
+    assert made is not None
+    assert made.answer == "For 97/s 1 server is enough (100 [98, 103]/s)."
+    one, two = ([row[2], row[4]] for row in made.table.rows)
+    assert one == ["100 [98, 103]", "the largest load that meets the objectives"]
+    assert two == ["≥ 107", "met at all loads measured"]
+    assert made.table.note.startswith("What is carried is the capacity, the largest load that meets the objectives.")

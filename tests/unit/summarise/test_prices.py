@@ -7,12 +7,15 @@ from harness.grid.types import Levels
 from harness.judge import seconds
 from harness.records.study import Rented
 from harness.records.trial import Limit, TrialRecord
-from harness.summarise import prices
+from harness.summarise import capacity, prices
 from harness.summarise import summary as cells
+from harness.summarise.capacity import Capacity
 from harness.summarise.prices import Fit, Option
 from tests.builders import changed, grid, judged, record
+from tests.unit.summarise.test_capacity import counts
 
 ROUND = (1.0, 0.99, 1.01, 1.005, 0.995)
+LOADS = (93.0, 100.0, 107.0)
 
 
 def found(
@@ -144,3 +147,46 @@ def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> Non
     assert (
         prices.hourly(rented, groups, [changed(record(2, 100, 1, 280), facts={**facts, "expected": both})])[2] is None
     )
+
+
+def carried(at: float, servers: int = 1, speeds: tuple[float, ...] = ROUND) -> Capacity:
+    return capacity.of_topology({}, servers, "rate", counts(LOADS, speeds, at), {"p95": 0.05})
+
+
+def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[prices.Capacity]:
+    """What one and two servers carry, which met the objective at 93 requests per second, with these capacities."""
+    records = {
+        f"servers-{servers}_rate-93/r{k}": changed(
+            judged(record(servers, 0, k, 93.0 * noise / factor), "load"), cell={"servers": servers, "rate": 93.0}
+        )
+        for servers in (1, 2)
+        for k, noise in enumerate(ROUND, 1)
+    }
+    load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
+    written = grid(factors={"servers": [1, 2], "rate": ["93/s"]}, load=load, repeats=5)
+    summary = cells.summarise_records(written, records, lambda _: seconds.histogram_of_ms([(100, 200)]))
+    return prices.measured(summary.cells, Objectives.model_validate({"p95": "500ms"}), factor, capacities)
+
+
+def test_the_capacity_between_rates_comes_before_what_was_seen_and_is_at_full_speed_already() -> None:
+    said = carried(100)
+    one, two = at_rates(said, factor=2)
+    assert (one.value, one.low, one.high) == (said.value, said.low, said.high)
+    assert (one.floor, one.by_objectives) == (False, True)
+    assert (round(two.value), two.floor, two.by_objectives) == (93, True, False)
+
+
+def test_a_bound_from_below_is_a_floor_and_one_from_above_no_load_to_count_on() -> None:
+    one, two = at_rates(carried(200), carried(100, 2))
+    assert (one.value, one.low, one.high, one.floor) == (107, 107, None, True)
+    assert not two.floor
+    (left,) = at_rates(carried(50), carried(100, 2))
+    assert left.others == {"servers": 2}
+    (unsure, _) = at_rates(carried(100, speeds=ROUND[:2]))
+    assert unsure.low is None
+    assert Option({"servers": 1}, None, unsure).fit(50) == Fit.NOT_SURELY
+
+
+def test_capacities_in_users_are_no_rates() -> None:
+    users = capacity.of_topology({}, 1, "vusers", counts(LOADS, ROUND, 100), {"p95": 0.05})
+    assert at_rates(users) == at_rates()

@@ -1,0 +1,180 @@
+"""What is said of capacities: page 1's first sentence, the table and the chart."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from altair.vegalite.v6.schema.core import load_schema
+
+from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialRecord
+from harness.summarise.summary import Summary, summarise_records
+from report import answer, brief, build, capacity, capacity_data, charts, render
+from report.parts import Chart
+from tests.builders import changed, grid, judged, record, study, study_record, trial_data
+from tests.unit.summarise.test_capacities import studied
+from tests.unit.summarise.test_capacity import counts
+
+LEVELS = (93, 100, 107, 195, 210, 225, 290, 310, 330)
+AT = {1: 100.0, 2: 210.0, 3: 320.0}
+WITH = "With p95 below 500 ms "
+
+
+def at_rates(
+    levels: tuple[int, ...] = LEVELS, servers: tuple[int, ...] = (1, 2, 3), repeats: int = 5, at: dict[int, float] = AT
+) -> Summary:
+    """A study at these rates, of servers that answer 110 requests per second and miss 500 ms from `at` on."""
+    records: dict[str, TrialRecord] = {}
+    for number in servers:
+        for count in counts(tuple(map(float, levels)), at=at[number]):
+            if count.block > repeats:
+                continue
+            tps = min(count.load, 110 * number * (1 + 0.002 * count.block))
+            said = changed(
+                record(number, 0, count.block, tps),
+                cell={"servers": number, "rate": count.load},
+                against={"requests": count.requests, "late": count.late, "failed": 0},
+            )
+            limit = "load" if tps == count.load else "server"
+            where = f"servers-{number}_rate-{count.load:g}/r{count.block}"
+            records[where] = judged(said, limit, of_offered=tps / count.load)
+    written = grid(
+        factors={"servers": list(servers), "rate": [f"{level}/s" for level in levels]},
+        load={"ramp_up": "3s", "duration": "15s", "timeout": "20s"},
+        objectives={"p95": "500ms"},
+        repeats=repeats,
+    )
+    return summarise_records(written, records)
+
+
+PATTERNS: dict[str, tuple[Summary, list[str]]] = {
+    "rates": (
+        at_rates(),
+        [
+            WITH + "one server carries 100/s [98, 103], two 210/s [205, 215]: 2.100× [2.100, 2.100], 105 % of ideal, "
+            "more than twice, as requests that share more slots wait less by chance; three 321/s [313, 328]: "
+            "1.524× [1.524, 1.524], 102 % of the ideal 1.5×, more than 1.5 times, for the same reason."
+        ],
+    ),
+    "a bound": (
+        at_rates(LEVELS[:6]),
+        [
+            WITH + "one server carries 100/s [98, 103], two 210/s [205, 215]: 2.100× [2.100, 2.100], 105 % of ideal, "
+            "more than twice, as requests that share more slots wait less by chance; three at least 225/s (met at all "
+            "loads measured): at least 1.04×."
+        ],
+    ),
+    "a bound below": (
+        at_rates((195, 210, 225), (1, 2)),
+        [
+            WITH
+            + "one server carries less than 195/s (missed at all loads measured), two 210/s [205, 215]: at least 1.05×."
+        ],
+    ),
+    "few blocks": (
+        at_rates(LEVELS[:6], (1, 2), repeats=2),
+        [WITH + "one server carries 101/s, two 213/s: 2.10×, 105 % of ideal (indicative: 2 blocks only)."],
+    ),
+    "less": (
+        at_rates((93, 100, 107), (1, 2), at={1: 103.0, 2: 96.0}),
+        [WITH + "one server carries 103/s [101, 106], two 96/s [94, 98]: less, 0.932× [0.932, 0.932]."],
+    ),
+    "users": (
+        summarise_records(*studied()),
+        [
+            WITH + "one server carries 100 users [98, 103], two 210 users [205, 215]: 2.100× [2.100, 2.100], 105 % of "
+            "ideal, more than twice, as requests that share more slots wait less by chance."
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_the_first_sentence_of_page_one_tells_what_each_topology_carries(name: str) -> None:
+    summary, sentences = PATTERNS[name]
+    assert capacity.sentences(summary) == sentences
+    assert answer.answer(summary)[0] == sentences[0]
+
+
+def test_beside_capacities_rates_that_tell_nothing_of_throughput_are_not_told() -> None:
+    told = answer.answer(at_rates())
+    assert len(told) == 2
+    assert told[1].startswith("At 330/s offered a second server gave 2.000×")
+    assert len(answer.answer(replace(at_rates(), capacities=[]))) == 3
+    assert len(answer.answer(at_rates((93, 100, 107), (2, 3)))) == 1
+
+
+def test_of_many_topologies_the_smallest_and_the_largest_are_told() -> None:
+    summary = at_rates()
+    more = [replace(summary.capacities[-1], servers=number) for number in (4, 5)]
+    (told,) = capacity.sentences(replace(summary, capacities=[*summary.capacities, *more]))
+    assert told.startswith(WITH + "one server carries 100/s [98, 103], five 321/s [313, 328]: 3.200×")
+    assert told.endswith("64 % of ideal; the table holds the sizes in between.")
+
+
+def test_what_cannot_be_told_has_its_reason() -> None:
+    (told,) = capacity.sentences(at_rates((100,), (1,), repeats=5))
+    assert told == WITH + "one server carries a load that cannot be told (measured at one load)."
+
+
+def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
+    old = study(StudyDirectory(tmp_path / "study-1"), {(1, 100): [50.0] * 5}, objectives={"p95": "500ms"})
+    report, summary = build.model_of(old)
+    assert capacity.sentences(summary) == []
+    assert report.capacity is None
+    assert "capacity_by_servers" not in report.charts
+
+
+def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
+    table = capacity.table(replace(at_rates(LEVELS[:6]), references=[94.2, None, 330.4]))
+    assert table is not None
+    one, two, three = table.rows
+    assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "–"]
+    assert two[:8] == ["2\u00a0servers", "210/s", "[205, 215]", "p95", "2.100×", "[2.100, 2.100]", "105 %", "5"]
+    assert two[9:] == ["–", "super-linear"]
+    assert three[1:7] == ["at least 225/s", "–", "–", "≥ 1.04×", "–", "≥ 70 %"]
+    assert three[-1] == "at least: 3 servers: met at all loads measured"
+    assert "by formula (M/D/c): one server 94/s, three servers 330/s." in table.note
+
+
+def drawn(summary: Summary) -> Chart:
+    found = capacity_data.chart(summary)
+    assert found is not None
+    return found
+
+
+def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> None:
+    summary = replace(at_rates(), references=[101.0, 208.0, None])
+    found = drawn(summary)
+    assert [round(row["load"]) for row in found.arguments["rows"]] == [100, 210, 321]
+    assert [round(row["load"]) for row in found.arguments["ideals"]] == [100, 301]
+    assert [row["load"] for row in found.arguments["known"]] == [101.0, 208.0]
+    assert "2 servers 210/s [205, 215], by formula 208/s" in found.alternative
+    assert "Hollow" in found.caption
+    spec = render.specification(found)
+    jsonschema.validate(spec, load_schema())
+    drawing = charts.svg(spec)
+    assert "requests per second offered" in drawing
+    assert ">ideal<" in drawing
+    assert not drawn(at_rates()).arguments["known"]
+    assert capacity_data.chart(at_rates((93, 100, 107), (1,))) is None
+
+
+def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
+    written, records = studied()
+    directory = StudyDirectory(tmp_path / "study-1")
+    for where, found in records.items():
+        data = trial_data(int(found.cell["servers"]), int(found.cell["vusers"]), found.repeat, 200, 1)
+        kept: Any = data.record.model_copy(update={"cell": found.cell, "against": found.against})
+        directory.write_trial(where, type(data)(kept, data.samples, data.hosts, data.balancer, data.latencies))
+    directory.write_study(study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)}))
+    report, summary = build.model_of(directory)
+    page, short = render.html(report), brief.markdown(report, summary)
+    assert '<section id="capacity">' in page
+    places = ["chart-capacity_by_servers", 'id="capacity"', 'id="findings"', 'id="gains"', "chart-headline"]
+    at = [page.index(place) for place in places]
+    assert at == sorted(at)  # page 1 has room for what to know
+    assert "| 2\u00a0servers | 210 users | [205, 215] |" in short
+    assert report.answer[0].startswith(WITH + "one server carries 100 users")
