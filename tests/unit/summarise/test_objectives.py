@@ -47,7 +47,7 @@ def test_cells_that_were_not_measured_reach_nothing(tmp_path: Path) -> None:
 
 
 def test_a_search_has_cells_on_both_sides_of_its_objectives(tmp_path: Path) -> None:
-    span = {"factors": {"servers": [1, 2], "vusers": {"from": 100, "to": 200}}}
+    span = {"search": {"from": 100, "to": 200}}
     directory = made(tmp_path, {"p95": "1ms", "error_rate": "1%"}, **span)
     assert objectives.judge(measured.from_directory(directory)) == []
 
