@@ -130,12 +130,14 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
 
     Rows: load, topology, trial ("<cell>/r<k>"), t (s), tps, and where there are any `failed` (negative,
     drawn below the axis); of `marks`: load, topology, t, what. More than four topologies are set in lines
-    of five.
+    of five, and in lines of their own where not every topology has every load.
     """
     loads = list(dict.fromkeys(row["load"] for row in rows))
     topologies = list(dict.fromkeys(row["topology"] for row in rows))
-    wrapped = len(topologies) > 4
-    columns = 5 if wrapped else len(topologies)
+    cells = {(row["load"], row["topology"]) for row in rows}
+    # Vega puts panels in wrong rows where combinations are missing, as in a search: its loads are a topology's own.
+    wrapped = len(topologies) > 4 or len(cells) < len(loads) * len(topologies)
+    columns = 5 if len(topologies) > 4 else max(3, len(topologies)) if wrapped else len(topologies)
     width = max(80, PAPER_WIDTH // columns - 12)
     base = alt.Chart()
     seconds = base.transform_filter("!datum.what").transform_calculate(to="'#cell-' + split(datum.trial, '/')[0]")
@@ -171,7 +173,7 @@ def series(rows: Rows, marks: Rows, window: tuple[float, float]) -> Spec:
     if wrapped:
         panel_of = [{**row, "cell": f"{row['topology']} · {row['load']}"} for row in placed]
         placed = [{k: v for k, v in row.items() if k not in ("load", "topology")} for row in panel_of]
-    lines = math.ceil(len(loads) * len(topologies) / columns) if wrapped else len(loads)
+    lines = math.ceil(len(cells) / columns) if wrapped else len(loads)
     height = min(105, max(LOWEST, PANELS // lines))
     panel = alt.layer(*layers, data=named("rows")).properties(width=width, height=height)
     if wrapped:

@@ -153,12 +153,12 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
 
 
 def _next_limits(cells: list[CellSummary]) -> list[str]:
-    """How much more there is to be asked for where that is little."""
+    """How much more users would ask for where that is little; what is offered at a rate is known."""
     return [
         f"At {load_name(cell.others)} servers beyond {cell.servers} could raise throughput by "
-        f"{text.percent(1 / of - 1)} at most: the next limit is {cell.next_limit}."
+        f"{text.percent(1 / cell.of_users_bound - 1)} at most: the next limit is {cell.next_limit}."
         for cell in cells
-        if cell.usable and cell.next_limit and not cell.lose and (of := cell.of_users_bound or cell.of_offered)
+        if cell.usable and cell.next_limit and cell.of_users_bound and not cell.lose
     ]
 
 

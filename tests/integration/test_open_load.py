@@ -66,9 +66,8 @@ def test_check_finds_nothing(measured: StudyDirectory) -> None:
 
 
 def stopped(tmp_path: Path, server: str, engine: docker.DockerClient, name: str, **load: Any) -> TrialRecord:
-    """The trial of a server that stops for 2 s in its window."""
-    variables = {"lab_slow_motion": 1, "lab_server_capacity": "", "ml_server_cpus": 0.5}
-    grid = small_grid(tmp_path / f"{name}.yaml", name=name, vars=variables, **load)
+    """The trial of a server that stops for 2 s in its window; rule E23 refuses it, and its latencies are told."""
+    grid = small_grid(tmp_path / f"{name}.yaml", name=name, **load)
     arguments = command("--grid", grid, "--results", tmp_path / name, "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
         wait_for(running, "trial_started")
