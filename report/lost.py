@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.grid.load import level_of
 from harness.grid.schema import Objectives
 from harness.grid.thresholds import Thresholds
 from harness.summarise.lost import Losses, Spread
@@ -17,15 +18,11 @@ SAME = 0.005  # a spread below this share is none that is worth telling
 
 def sentences(losses: Sequence[Losses], wanted: Objectives) -> list[str]:
     """One for each cell that lost servers, those of the largest loads and topologies first; of many only some."""
-    told = sorted((one for one in losses if one.trials), key=lambda one: (-_users(one), -one.of, -one.lost))
+    told = sorted((one for one in losses if one.trials), key=lambda one: (-level_of(one.cell), -one.of, -one.lost))
     found = [sentence(one, wanted) for one in told[:MOST]]
     if len(told) > MOST:
         found.append(f"The table holds {text.count(len(told) - MOST, 'more cell')} that lost servers.")
     return found
-
-
-def _users(one: Losses) -> float:
-    return float(one.cell.get("vusers", 0))
 
 
 def sentence(one: Losses, wanted: Objectives) -> str:
