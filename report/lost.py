@@ -59,10 +59,15 @@ def _throughput(one: Losses) -> str:
     left = f"{_share(one.left)} of what it was before"
     if not one.back:
         return f"throughput did not come back, {left} was left{_part(one)}"
-    some = "" if one.back == one.trials else f" in {one.back} of {one.trials} trials"
+    some = _in_some(one.back, one.trials)
     if one.back_s is None or one.back_s.most == 0:
         return f"throughput stayed at {left}{some}{_part(one)}"
     return f"throughput was back{some} within {_seconds(one.back_s)}, at {left}{_part(one)}"
+
+
+def _in_some(count: int, trials: int) -> str:
+    """In how many of the trials, where not in all."""
+    return "" if count == trials else f" in {count} of {trials} trials"
 
 
 def _part(one: Losses) -> str:
@@ -78,7 +83,7 @@ def _latency(one: Losses) -> str:
     change = f"from {text.milliseconds(one.before_ms.mean)} to {text.milliseconds(one.after_ms.mean)} ms"
     if not one.latency_back:
         return f"the mean answer time went {change} and did not come back"
-    some = "" if one.latency_back == one.trials else f" in {one.latency_back} of {one.trials} trials"
+    some = _in_some(one.latency_back, one.trials)
     if one.latency_back_s is None or one.latency_back_s.most == 0:
         return f"the mean answer time stayed near what it was{some} ({change})"
     return f"the mean answer time was back{some} within {_seconds(one.latency_back_s)} ({change})"

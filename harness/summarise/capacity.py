@@ -13,12 +13,13 @@ from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.summarise import crossing as crossings
 from harness.summarise.crossing import Bound, Crossing, crossing
-from harness.summarise.gains import GainKind
+from harness.summarise.gains import GainKind, Words, of_interval
 from harness.summarise.intervals import Interval
 from harness.summarise.shares import Count
 from harness.words import readable
 from harness.words import servers as named
 
+WORDS = Words("less", "more", "super-linear")  # it is more or less, not faster; above the ideal it is no fault
 SPREAD = (0.93, 1.0, 1.07)  # of the crossing that fits the probes: where blocks are measured
 WIDE = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 
@@ -187,7 +188,7 @@ def between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> Capacity
         if not common:
             return CapacityGain(*step, None, 0, GainKind.NONE, "no gain", "no block holds trials of both")
         ratio = _paired(smaller, larger, common, max(limits.interval_repeats, crossings.FEWEST))
-        word = _word(ratio, len(common), larger.servers / smaller.servers, limits)
+        word = of_interval(ratio, len(common), larger.servers / smaller.servers, limits, WORDS)
         return CapacityGain(*step, ratio, len(common), GainKind.GAIN, word)
     if smaller.high is None or larger.low is None:
         side = smaller if smaller.high is None else larger
@@ -209,22 +210,3 @@ def _paired(smaller: Capacity, larger: Capacity, common: Sequence[int], needs: i
     slopes = sum(side.crossing.slope_error**2 for side in (smaller, larger))
     half = crossings.half_width(float(logs.var(ddof=1)) / k, k, slopes)
     return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)
-
-
-def _word(ratio: Interval, k: int, ideal: float, limits: Thresholds) -> str:
-    """The words of rule E17 for a capacity: it is more or less, not faster; above the ideal it is super-linear."""
-    if ratio.low is None or ratio.high is None:
-        return "too few repeats"
-    if ratio.high < 1:
-        word = "less"
-    elif ratio.low <= 1:
-        word = "not told apart from 1"
-    elif ratio.high < ideal * (1 - limits.ideal_least):
-        word = "sub-linear"
-    elif ratio.low > ideal * (1 + limits.ideal_least):
-        word = "super-linear"
-    elif (ratio.high - ratio.low) / 2 <= limits.linear_width * ratio.value:
-        word = "linear"
-    else:
-        word = "more"
-    return f"indicative: {word}" if k < limits.statement_repeats else word

@@ -207,20 +207,37 @@ def _word(kind: GainKind, ratio: Interval | None, k: int, ideal: float, limits: 
         return "no gain"
     if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
         return "not measurable at this load"
+    return of_interval(ratio, k, ideal, limits, GAIN_WORDS, floor=kind == GainKind.FLOOR)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What an interval below 1, one above 1, and one above the ideal are called."""
+
+    less: str
+    more: str
+    beyond: str
+
+
+GAIN_WORDS = Words("slower", "faster", "baseline suspect")
+
+
+def of_interval(ratio: Interval, k: int, ideal: float, limits: Thresholds, words: Words, *, floor: bool = False) -> str:
+    """The word that an interval earns by rule E17; below five repeats it is indicative."""
     if ratio.low is None or ratio.high is None:
         return "too few repeats"
     if ratio.high < 1:
-        word = "slower"
+        word = words.less
     elif ratio.low <= 1:
         word = "not told apart from 1"
-    elif kind == GainKind.FLOOR:
+    elif floor:
         word = "at least"
     elif ratio.high < ideal * (1 - limits.ideal_least):
         word = "sub-linear"
     elif ratio.low > ideal * (1 + limits.ideal_least):
-        word = "baseline suspect"
+        word = words.beyond
     elif (ratio.high - ratio.low) / 2 <= limits.linear_width * ratio.value:
         word = "linear"
     else:
-        word = "faster"
+        word = words.more
     return f"indicative: {word}" if k < limits.statement_repeats else word
