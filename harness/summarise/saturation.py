@@ -56,7 +56,7 @@ def planned(grid: Grid, records: Mapping[str, TrialRecord]) -> tuple[list[Cell],
     assert grid.search is not None  # noqa: S101 - asked for only with a search
     factor = grid.load_factor
     found: list[Cell] = []
-    seen: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in search.topologies(grid)}
+    seen: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in expand(grid)}
     known = {cell: search.probes(cell, records) for cell in seen}
     while True:
         wanted = {
@@ -80,7 +80,7 @@ def limits(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
     from harness.summarise import around  # with numpy, which a plan mostly does not need
 
     wanted, told = shares.wanted(grid.objectives), []
-    for cell, limit in zip(search.topologies(grid), found, strict=True):
+    for cell, limit in zip(expand(grid), found, strict=True):
         seen, ends = search.probes(cell, records), limit.objectives or Bracket(None, None)
         low, high = (shares.sentence(seen.get(load or 0), wanted) for load in (ends.low, ends.high))
         loads = {load for block in around.loads(grid, cell, records, _blocks(records)) for load in block}
@@ -95,7 +95,7 @@ def _brackets(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Limit]:
     assert grid.search is not None  # noqa: S101 - as `planned` has made sure
     factor = grid.load_factor
     found = []
-    for cell in search.topologies(grid):
+    for cell in expand(grid):
         seen = search.probes(cell, records)
         others = {name: level for name, level in cell.levels if name != factor}
         if factor == VUSERS:
@@ -158,7 +158,7 @@ def _around(grid: Grid, records: Mapping[str, TrialRecord], blocks: Sequence[int
     from harness.summarise import around  # with numpy, as above
 
     found = []
-    for cell in search.topologies(grid):
+    for cell in expand(grid):
         by_block = around.loads(grid, cell, records, max(blocks))
         found += [search.at(cell, load) for block in blocks for load in by_block[block - 1]]
     there = set(_saturated(grid, records))
@@ -169,7 +169,7 @@ def at_saturation(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     """The cells of `cells` that are at their own saturation, in the topologies' order; none without a search."""
     if grid.search is None:
         return []
-    found = zip(search.topologies(grid), _brackets(grid, records), strict=False)  # none before the search is over
+    found = zip(expand(grid), _brackets(grid, records), strict=False)  # none before the search is over
     return [search.at(cell, limit.users) for cell, limit in found if limit.users is not None]
 
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.grid.cell import Cell, expand
-from harness.grid.schema import Grid
+from harness.grid.cell import Cell
 from harness.records.trial import TrialRecord
-
-
-def topologies(grid: Grid) -> list[Cell]:
-    """Every cell but for its load, which is where the search begins."""
-    return expand(grid)
 
 
 def at(cell: Cell, load: float) -> Cell:

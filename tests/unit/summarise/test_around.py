@@ -7,10 +7,11 @@ import pytest
 from scipy import special
 
 from harness.grid.amount import Repeats, Search
+from harness.grid.cell import expand
 from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
 from harness.records.trial import TrialRecord
-from harness.summarise import around, probing, saturation, topologies
+from harness.summarise import around, probing, saturation
 from harness.summarise import summary as cells
 from harness.summarise.crossing import Bound
 from tests.builders import changed, grid
@@ -82,7 +83,7 @@ def test_a_block_waits_for_the_one_before_as_its_loads_may_move() -> None:
         return trial(servers, users, repeat, off=-0.15 if repeat == 0 else 0.0)
 
     records, planned = carried_out(study, erring)
-    first, _, last = around.loads(study, topologies.topologies(study)[0], records, 3)
+    first, _, last = around.loads(study, expand(study)[0], records, 3)
     assert max(first) < 0.95 * CARRIED[1]
     assert min(last) < CARRIED[1] < max(last)
     assert cells.summarise_records(study, records).capacities[0].value == pytest.approx(CARRIED[1], rel=0.03)
@@ -106,7 +107,7 @@ def test_blocks_go_on_until_capacities_are_as_narrow_as_asked() -> None:
 def test_without_objectives_nothing_is_measured_around_them() -> None:
     study = searching(objectives={})
     records, _ = carried_out(study)
-    assert around.loads(study, topologies.topologies(study)[0], records, 2) == [(), ()]
+    assert around.loads(study, expand(study)[0], records, 2) == [(), ()]
     assert all(limit.loads == () for limit in saturation.limits(study, records))
     assert not saturation.moves(study)
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from harness.grid.amount import Search
+from harness.grid.cell import expand
 from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
 from harness.records import frames
@@ -78,7 +79,7 @@ def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_meas
         assert low < users < high
         assert least <= servers * CAPACITY <= most
         assert least <= rate <= most
-        assert count == len(topologies.probes(topologies.topologies(study)[servers - 1], records))
+        assert count == len(topologies.probes(expand(study)[servers - 1], records))
         assert f"blocks are measured at {limit.users} users, 1." in told
         assert "too few" not in told
 
