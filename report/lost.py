@@ -27,7 +27,9 @@ def sentences(losses: Sequence[Losses], wanted: Objectives) -> list[str]:
 
 def sentence(one: Losses, wanted: Objectives) -> str:
     """A cell's loss: what failed, when throughput and answer times were back, what was left, and whether that does."""
-    clauses = [_failed(one), _throughput(one), _latency(one)]
+    clauses = [_failed(one), _throughput(one)]
+    if wanted.p95 is None or one.over_p95 is None:
+        clauses.append(_latency(one))
     clauses += [_held(one, wanted.p95)] if wanted.p95 is not None else []
     said = "; ".join(clause for clause in clauses if clause)
     trials = "one trial" if one.trials == 1 else f"means over {one.trials} trials"
@@ -89,13 +91,30 @@ def _latency(one: Losses) -> str:
     return f"the mean answer time was back{some} within {_seconds(one.latency_back_s)} ({change})"
 
 
-def _held(one: Losses, p95_s: float | None) -> str:
-    """Whether the whole window, the loss in it and failures at the timeout, meets what the grid wants."""
-    if p95_s is None or one.p95_ms is None:
+def _held(one: Losses, p95_s: float) -> str:
+    """When p95 was back within what the grid wants, by the seconds; else whether the whole window meets that.
+
+    The whole window has the loss in it, and failures at the timeout.
+    """
+    if one.over_p95 is not None:
+        return _back_within(one, f"{p95_s * 1000:.0f} ms", one.over_p95)
+    if one.p95_ms is None:
         return ""
     within = "within" if one.p95_ms <= p95_s * 1000 else "beyond"
     shown = f"p95 over the whole window, failures in it, is {text.milliseconds(one.p95_ms)} ms"
     return f"{shown}, {within} the {p95_s * 1000:.0f} ms that are wanted"
+
+
+def _back_within(one: Losses, wanted: str, after: Spread) -> str:
+    over = f"{_share(after)} of what followed took longer or failed"
+    if not one.in_p95:
+        return f"p95 was beyond the {wanted} that are wanted before it already, and {over}"
+    if not one.p95_back:
+        return f"p95 did not come back within the {wanted} that are wanted: {over}"
+    some = _in_some(one.p95_back, one.trials)
+    if one.p95_back_s is None or one.p95_back_s.most == 0:
+        return f"p95 stayed within the {wanted} that are wanted{some}"
+    return f"p95 was back within the {wanted} that are wanted{some} after {_seconds(one.p95_back_s)}"
 
 
 def _count(spread: Spread) -> str:
@@ -130,6 +149,7 @@ COLUMNS = [
     "failing after",
     "answers before → after",
     "answers back after",
+    "p95 back after",
     "p95 ms",
 ]
 
@@ -151,6 +171,7 @@ def table(losses: Sequence[Losses], limits: Thresholds) -> Table | None:
             _share(one.still_failing) if one.still_failing else text.NOTHING,
             f"{_ms(one.before_ms)} → {_ms(one.after_ms)} ms",
             _of(_seconds(one.latency_back_s), one.latency_back, one.trials),
+            _of(_seconds(one.p95_back_s), one.p95_back, one.in_p95),
             text.milliseconds(one.p95_ms),
         ]
         for one in losses
@@ -159,8 +180,9 @@ def table(losses: Sequence[Losses], limits: Thresholds) -> Table | None:
         "Means over trials, in brackets the least and the most. Seconds count from when the engine ended the servers, "
         "and are whole ones by the generator, so each is up to one too long. Throughput is back when it stays at "
         f"{text.percent(limits.lost_back)} of what was to be expected: what it was where users asked for no more, else "
-        f"the part of who is left; answers are when their mean stays within {limits.lost_latency:g} times what it was. "
-        "p95 is over the whole window, with failures at the timeout."
+        f"the part of who is left; answers are when their mean stays within {limits.lost_latency:g} times what it was, "
+        "and p95 when of the requests from then on at most 5 % fail or take longer than its objective. p95 in ms is "
+        "over the whole window, with failures at the timeout."
     )
     return Table(COLUMNS, rows, tuple(range(1, len(COLUMNS))), links=tuple(link(one.cell) for one in losses), note=note)
 

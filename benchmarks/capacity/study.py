@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from benchmarks.capacity.trial import Servers, play, truth
+from harness.grid.schema import P95
 from harness.grid.thresholds import Thresholds
 from harness.summarise import bracketing, capacity
 from harness.summarise.capacity import Capacity
 from harness.summarise.crossing import Bound
 from harness.summarise.gains import GainKind
-from harness.summarise.shares import P95, Count
+from harness.summarise.shares import Count
 
 TOPOLOGIES = (1, 2, 3)
 WANTED = {"p95": P95}

@@ -7,9 +7,10 @@ from functools import cache
 
 import numpy as np
 
+from harness.grid.schema import P95
 from harness.summarise import queueing
 from harness.summarise.intervals import Array
-from harness.summarise.shares import P95, Count
+from harness.summarise.shares import Count
 
 MANY = 4_000_000  # requests by which a capacity is told that no formula gives
 CLOSE = 2e-4

@@ -53,6 +53,9 @@ class Service(Part):
         return path
 
 
+P95 = 0.05  # the share of requests that may be over where the objective is a 95th percentile
+
+
 class Objectives(Part):
     """What every cell should reach; missing one makes the exit code 1."""
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from harness.grid.schema import P95
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures, seconds
 from harness.judge.observation import Observation
@@ -44,6 +45,9 @@ def of_trial(seen: Observation, limits: Thresholds) -> Lost | None:
         expected=expected,
         back_s=back_s,
         latency_back_s=latency_back_s,
+        p95_back_s=_settled(rest, at_s, lambda rows: _within(seconds.over_p95(rows)))
+        if _within(was.over_p95)
+        else None,
         before=was,
         after=_span(left),
     )
@@ -58,6 +62,11 @@ def _expected(seen: Observation, second: int, limits: Thresholds) -> float:
     if asked is not None and asked >= limits.users_bound:
         return 1.0
     return (len(seen.expected) - len(seen.stopped)) / len(seen.expected)
+
+
+def _within(over: float | None) -> bool:
+    """Whether at most so many requests are over as a 95th percentile lets be; not where it is not known."""
+    return over is not None and over <= P95
 
 
 def _settled(rows: Sequence[Sample], at_s: float, good: Callable[[Sequence[Sample]], bool]) -> float | None:
@@ -77,6 +86,7 @@ def _span(rows: Sequence[Sample]) -> Span:
         tps=seconds.mean_rate(rows),
         error_rate=seconds.error_rate(rows),
         mean_ms=None if latency_s is None else latency_s * 1000,
+        over_p95=seconds.over_p95(rows),
     )
 
 

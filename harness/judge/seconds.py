@@ -36,6 +36,14 @@ def error_rate(samples: Sequence[Sample]) -> float | None:
     return sum(s.failed for s in samples) / answers if answers else None
 
 
+def over_p95(samples: Sequence[Sample]) -> float | None:
+    """Share of all answers (0–1) that failed or took longer than the objective p95; None where that is not counted."""
+    answers = sum(s.completed + s.failed for s in samples)
+    if not answers or any(s.slow is None for s in samples):
+        return None
+    return sum(s.failed + (s.slow or 0) for s in samples) / answers
+
+
 def mean_think_s(samples: Sequence[Sample]) -> float | None:
     """Mean of the think times drawn; None when none was."""
     drawn = sum(s.thinks or 0 for s in samples)

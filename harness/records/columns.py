@@ -58,7 +58,11 @@ LOSSES = {  # means over trials, of some with the least and the most
     **dict.fromkeys(("back_s", "back_least_s", "back_most_s"), "Float64"),
     **dict.fromkeys(("expected", "left", "left_least", "left_most", "still_failing"), "Float64"),
     "latency_back": "int64",
-    **dict.fromkeys(("latency_back_s", "before_ms", "after_ms", "p95_ms"), "Float64"),
+    "latency_back_s": "Float64",
+    "p95_back": "int64",
+    **dict.fromkeys(
+        ("p95_back_s", "p95_back_least_s", "p95_back_most_s", "before_ms", "after_ms", "p95_ms"), "Float64"
+    ),
 }
 CAPACITY = {
     "factor": "string",

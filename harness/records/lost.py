@@ -20,22 +20,27 @@ class Loss(Part):
 
 
 class Span(Part):
-    """Some seconds of a trial: successes per second, failed share of the requests, mean latency of the successes."""
+    """Some seconds of a trial: successes per second, failed share of the requests, mean latency of the successes.
+
+    `over_p95` is the share that failed or took longer than the objective p95; None without one.
+    """
 
     from_s: float
     to_s: float
     tps: float | None = None
     error_rate: float | None = None
     mean_ms: float | None = None
+    over_p95: float | None = None
 
 
 class Lost(Part):
     """What a loss cost, and what was left.
 
     `failed` are the requests that failed from it on by the generator, `failed_at_balancer` those by the balancer's
-    log. `failing_s`, `back_s` and `latency_back_s` are seconds since the loss: until the last of them failed (`None`
-    where none did), and until throughput and mean latency were back (`None` where they never were). Seconds are counted
-    whole, so each is up to one too long. `expected` is the share of the throughput before that may be expected of who
+    log. `failing_s`, `back_s`, `latency_back_s` and `p95_back_s` are seconds since the loss: until the last of them
+    failed (`None` where none did), and until throughput and mean latency were back, and p95 within its objective
+    (`None` where they never were, or no p95 was wanted or reached before). Seconds are counted whole, so each is up to
+    one too long. `expected` is the share of the throughput before that may be expected of who
     is left.
     """
 
@@ -48,5 +53,6 @@ class Lost(Part):
     expected: float
     back_s: float | None
     latency_back_s: float | None
+    p95_back_s: float | None = None
     before: Span
     after: Span

@@ -32,6 +32,7 @@ class Sample:
     sent: int | None = None  # requests sent in it, whenever they were due
     late: int | None = None  # of those due in it, that waited as too many were in flight
     delay_ms: float | None = None  # of those sent in it, by how much the latest was late
+    slow: int | None = None  # of the successes, that took longer than the objective p95; None without it
 
 
 @dataclass(frozen=True)

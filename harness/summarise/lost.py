@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.grid.schema import P95
 from harness.grid.types import Levels
 from harness.records.findings import Kind
 from harness.records.lost import Lost
@@ -31,7 +32,8 @@ class Losses:
     failed, throughput came back and latency did, whose numbers stand beside them; `to_the_end` is in how many requests
     failed until the load was over. `left` is throughput afterwards as a share of that before, `expected` what was
     expected of it, `still_failing` the failed share afterwards. `p95_ms` is over the whole window, the loss and what
-    failed in it.
+    failed in it. `in_p95` are the trials in which p95 was within its objective before the loss, over which `p95_back`
+    and `p95_back_s` are told; `over_p95` is the share that was over it or failed afterwards.
     """
 
     cell: Levels
@@ -50,9 +52,13 @@ class Losses:
     still_failing: Spread | None = None
     latency_back: int = 0
     latency_back_s: Spread | None = None
+    in_p95: int = 0
+    p95_back: int = 0
+    p95_back_s: Spread | None = None
     before_ms: Spread | None = None
     after_ms: Spread | None = None
     p95_ms: float | None = None
+    over_p95: Spread | None = None
 
     @property
     def others(self) -> Levels:
@@ -69,6 +75,8 @@ def of_cell(cell: CellSummary, records: Sequence[TrialRecord]) -> Losses:
     losses = [record.lost for record in telling if record.lost is not None]
     failing = [lost.failing_s for lost in losses if lost.failing_s is not None]
     back = [lost.back_s for lost in losses if lost.back_s is not None]
+    in_p95 = [lost for lost in losses if lost.before.over_p95 is not None and lost.before.over_p95 <= P95]
+    p95_back = [lost.p95_back_s for lost in losses if lost.p95_back_s is not None]
     latency_back = [lost.latency_back_s for lost in losses if lost.latency_back_s is not None]
     return Losses(
         cell=cell.cell,
@@ -87,9 +95,13 @@ def of_cell(cell: CellSummary, records: Sequence[TrialRecord]) -> Losses:
         still_failing=_spread([lost.after.error_rate for lost in losses if lost.after.error_rate is not None]),
         latency_back=len(latency_back),
         latency_back_s=_spread(latency_back),
+        in_p95=len(in_p95),
+        p95_back=len(p95_back),
+        p95_back_s=_spread(p95_back),
         before_ms=_spread([lost.before.mean_ms for lost in losses if lost.before.mean_ms is not None]),
         after_ms=_spread([lost.after.mean_ms for lost in losses if lost.after.mean_ms is not None]),
         p95_ms=cell.waits_ms.get("p95"),
+        over_p95=_spread([lost.after.over_p95 for lost in losses if lost.after.over_p95 is not None]),
     )
 
 

@@ -14,11 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.grid.schema import Objectives
+from harness.grid.schema import P95, Objectives
 from harness.records.trial import TrialRecord
 
 CONFIDENCE = 0.99
-P95 = 0.05  # the share that may be over where the objective is a 95th percentile
 
 
 class Told(StrEnum):

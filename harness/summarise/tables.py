@@ -85,6 +85,8 @@ def losses(summary: Summary) -> list[dict[str, object]]:
             "still_failing": one.still_failing and one.still_failing.mean,
             "latency_back": one.latency_back,
             "latency_back_s": one.latency_back_s and one.latency_back_s.mean,
+            "p95_back": one.p95_back,
+            **_ends("p95_back", one.p95_back_s, "_s"),
             "before_ms": one.before_ms and one.before_ms.mean,
             "after_ms": one.after_ms and one.after_ms.mean,
             "p95_ms": one.p95_ms,

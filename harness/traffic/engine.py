@@ -16,7 +16,8 @@ class LoadSpec:
 
     With `keep_alive` every user keeps its connection, else it opens a new one for each request. With `rate_per_s` there
     are no users: requests leave at that rate, at moments that follow from `arrivals` (poisson or constant), the rate
-    and `seed` alone, and at most `in_flight` of them are under way at once.
+    and `seed` alone, and at most `in_flight` of them are under way at once. Where the engine can, it counts in every
+    second the successes that took longer than `slow_after_s`.
     """
 
     trial: str
@@ -33,6 +34,7 @@ class LoadSpec:
     arrivals: str = "poisson"
     in_flight: int = IN_FLIGHT
     seed: str = ""
+    slow_after_s: float | None = None
 
     @property
     def longest_s(self) -> float:

@@ -51,6 +51,7 @@ class LocustEngine:
             "arrivals": load.arrivals,
             "in_flight": load.in_flight,
             "seed": load.seed,
+            "slow_after_s": load.slow_after_s,
             "request": {
                 "method": request.method,
                 "body": request.body,
@@ -100,6 +101,7 @@ def _sample(row: dict[str, float]) -> Sample:
         busiest_cpu_s=round(row["busiest_cpu_s"], 4),
         lag_ms=round(row["lag_s"] * 1000, 2),
         thinking=round(row["thinking_s"], 3),
+        slow=int(row["slow"]) if "slow" in row else None,
         **_of_open(row),
     )
 

@@ -117,6 +117,7 @@ def load_spec(line: Line, users: int, trial: str) -> LoadSpec:
         window_from_s=load.window_from_s,
         request=line.grid.request,
         keep_alive=load.keep_alive,
+        slow_after_s=line.grid.objectives.p95,
     )
 
 

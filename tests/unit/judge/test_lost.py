@@ -140,6 +140,18 @@ def test_latency_is_back_once_it_stays_near_what_it_was() -> None:
     assert lost(losing(worse)).latency_back_s is None
 
 
+def test_p95_is_back_once_at_most_5_in_100_are_over_it() -> None:
+    def over(second: int, row: Sample) -> Sample:
+        return replace(row, completed=200, failed=0 if second else 20, slow=0 if second > 1 else 11)
+
+    rows = [replace(row, slow=10, completed=200) if row.t_s < AT_S else over(row.t_s - 12, row) for row in series()]
+    found = lost(losing(rows))
+    assert found.p95_back_s == 2.0
+    assert found.before.over_p95 == pytest.approx(0.05)
+    assert lost(losing([replace(row, slow=11) for row in rows])).p95_back_s is None  # beyond it before already
+    assert lost(losing([replace(row, slow=None) for row in rows])).before.over_p95 is None
+
+
 def test_nothing_is_told_where_nothing_was_lost() -> None:
     assert losses.of_trial(healthy(), LIMITS) is None
     assert losses.of_trial(losing(loss=Loss(servers=["server-3"], at_s=12.0)), LIMITS) is None

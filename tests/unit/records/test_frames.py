@@ -68,7 +68,7 @@ def test_every_column_has_its_name_and_its_type(measured: StudyDirectory) -> Non
         **{"mean_ms": "Float64", "think_s": "Float64", "thinks": "Int64", "busiest_cpu_s": "Float64"},
         "lag_ms": "Float64",
         "thinking": "Float64",
-        **{"offered": "Int64", "sent": "Int64", "late": "Int64", "delay_ms": "Float64"},
+        **{"offered": "Int64", "sent": "Int64", "late": "Int64", "delay_ms": "Float64", "slow": "Int64"},
     }
     assert kinds(frames.hosts(measured)) == {
         **FACTORS,

@@ -97,6 +97,35 @@ def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> 
     assert "p95 over the whole window, failures in it, is 312 ms" in said
 
 
+SECONDS = replace(BACK, in_p95=3, p95_back=3, p95_back_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
+OF_P95 = {
+    "p95 was back within the 500 ms that are wanted after 2.0 [1.0, 3.0] s": SECONDS,
+    "p95 was back within the 500 ms that are wanted in 2 of 3 trials after 2.0 [1.0, 3.0] s": replace(
+        SECONDS, p95_back=2
+    ),
+    "p95 stayed within the 500 ms that are wanted": replace(SECONDS, p95_back_s=same(0)),
+    "p95 did not come back within the 500 ms that are wanted: 12 % of what followed took longer or failed": replace(
+        SECONDS, p95_back=0, p95_back_s=None, over_p95=same(0.12)
+    ),
+    "p95 was beyond the 500 ms that are wanted before it already, and 12 % of what followed took longer or failed": (
+        replace(SECONDS, in_p95=0, p95_back=0, p95_back_s=None, over_p95=same(0.12))
+    ),
+}
+
+
+@pytest.mark.parametrize("says", OF_P95)
+def test_when_p95_was_back_is_told_by_the_seconds_where_these_are_counted(says: str) -> None:
+    said = lost.sentence(OF_P95[says], Objectives.model_validate({"p95": "500ms"}))
+    assert f"at 98 % [97, 99] of what it was before; {says} (means over 3 trials)." in said
+
+
+def test_the_table_has_when_p95_was_back() -> None:
+    table = lost.table([SECONDS, replace(SECONDS, p95_back=0), replace(SECONDS, in_p95=0, p95_back=0)], Thresholds())
+    assert table
+    place = table.columns.index("p95 back after")
+    assert [row[place] for row in table.rows] == ["2.0 [1.0, 3.0] s", "never", "–"]
+
+
 def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
     many = [replace(BACK, cell={**BACK.cell, "vusers": users}) for users in (100, 400, 200, 300, 500)]
     told = lost.sentences(many, Objectives())

@@ -72,6 +72,16 @@ def test_trials_in_which_nothing_came_back_or_nothing_failed_are_counted_beside_
     assert found.back_s == Spread(2, 2, 2)
 
 
+def test_p95_is_told_over_the_trials_that_had_it_before() -> None:
+    def over(before: float, back_s: float | None) -> dict[str, Any]:
+        return loss(p95_back_s=back_s, before={**BEFORE, "over_p95": before}, after={**AFTER, "over_p95": 0.02})
+
+    found = only(summed([over(0.05, 2.0), over(0.01, None), over(0.06, None)]))
+    assert (found.in_p95, found.p95_back, found.p95_back_s) == (2, 1, Spread(2, 2, 2))
+    assert found.over_p95 == Spread(0.02, 0.02, 0.02)
+    assert only(summed([loss()])).over_p95 is None
+
+
 def test_a_trial_that_is_refused_tells_nothing_but_one_that_gave_out_after_its_loss_does() -> None:
     assert only(summed([loss()], losing={"outcome": "refused"})).trials == 0
     collapse = [{"rule": "E8", "severity": "refuse", "cause": "it gave out", "kind": "collapse"}]

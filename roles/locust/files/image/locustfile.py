@@ -55,7 +55,8 @@ class Master:
             raise ValueError(f"the engine is not ready: {self.ready()}")
         spec["t0"] = time.time() + LEAD_S
         spec["workers"] = sorted(self.runner.clients.keys())
-        self.trial = Trial(spec["trial"], spec["t0"], set(spec["workers"]), open_load=rate is not None)
+        knows_slow = spec.get("slow_after_s") is not None
+        self.trial = Trial(spec["trial"], spec["t0"], set(spec["workers"]), rate is not None, knows_slow)
         self.runner.send_message("study_load", spec)
         if rate is None:
             gevent.spawn(self.runner.start, users, users)

@@ -6,16 +6,22 @@ from collections import Counter
 
 SUMMED = ("completed", "failed", "latency_s", "in_flight_s", "users_s", "think_s", "thinks", "thinking_s", "cpu_s")
 LARGEST = ("lag_s",)
-SUMMED_OPEN = (*SUMMED, "offered", "sent", "late")
-LARGEST_OPEN = (*LARGEST, "delay_s")
+SUMMED_OPEN = ("offered", "sent", "late")
+LARGEST_OPEN = ("delay_s",)
+SLOW = ("slow",)
 
 
 class Trial:
-    """One trial over all workers: rows and latencies are summed, never averaged."""
+    """One trial over all workers: rows and latencies are summed, never averaged.
 
-    def __init__(self, trial: str, t0: float, workers: set[str], open_load: bool = False) -> None:
-        self._summed = SUMMED_OPEN if open_load else SUMMED
-        self._largest = LARGEST_OPEN if open_load else LARGEST
+    What only an open load tells is told of one alone, and slow requests only where it `knows_slow` ones.
+    """
+
+    def __init__(
+        self, trial: str, t0: float, workers: set[str], open_load: bool = False, knows_slow: bool = False
+    ) -> None:
+        self._summed = (*SUMMED, *(SUMMED_OPEN if open_load else ()), *(SLOW if knows_slow else ()))
+        self._largest = (*LARGEST, *(LARGEST_OPEN if open_load else ()))
         self.id = trial
         self.t0 = t0
         self.workers = workers

@@ -38,7 +38,8 @@ class OpenLoad(Load):
         self._scheduler = gevent.spawn(self._schedule)
 
     def recorder_of(self, spec: dict[str, Any]) -> Recorder:
-        return Recorder(spec["window_from_s"], spec["window_to_s"], self.timeout_s, open_load=True)
+        window, slow_after_s = (spec["window_from_s"], spec["window_to_s"]), spec.get("slow_after_s")
+        return Recorder(*window, self.timeout_s, open_load=True, slow_after_s=slow_after_s)
 
     def now(self) -> float:
         return time.perf_counter() + self._ahead_s

@@ -38,6 +38,7 @@ class Row:
 
     completed: int = 0  # successes that ended in this second
     failed: int = 0
+    slow: int = 0  # of the successes, that took longer than an objective allows
     latency_s: float = 0.0  # summed over the successes
     in_flight_s: float = 0.0  # request-seconds: the mean number in flight
     users_s: float = 0.0  # user-seconds: the mean number of users
@@ -80,10 +81,16 @@ class Recorder:
     """Collects one trial's events of one process. Every time is given in seconds since t0."""
 
     def __init__(
-        self, window_from_s: float, window_to_s: float, timeout_s: float = 0.0, open_load: bool = False
+        self,
+        window_from_s: float,
+        window_to_s: float,
+        timeout_s: float = 0.0,
+        open_load: bool = False,
+        slow_after_s: float | None = None,
     ) -> None:
         self._window = (window_from_s, window_to_s)
         self._timeout_s = timeout_s
+        self._slow_after_s = float("inf") if slow_after_s is None else slow_after_s
         self.rows: dict[int, Any] = defaultdict(OpenRow if open_load else Row)
         self.errors: Counter[str] = Counter()
         self.in_flight = Level()
@@ -127,6 +134,7 @@ class Recorder:
         else:
             row.completed += 1
             row.latency_s += latency_s
+            row.slow += latency_s > self._slow_after_s
         if self._window[0] <= now < self._window[1]:
             counted[told_apart(max(1, round(latency_s * 1e6)))] += 1
 

@@ -60,7 +60,9 @@ class Load:
 
     def recorder_of(self, spec: dict[str, Any]) -> Recorder:
         """What counts this load."""
-        return Recorder(spec["window_from_s"], spec["window_to_s"], self.timeout_s)
+        return Recorder(
+            spec["window_from_s"], spec["window_to_s"], self.timeout_s, slow_after_s=spec.get("slow_after_s")
+        )
 
     def now(self) -> float:
         """Seconds since t0."""

@@ -1,0 +1,23 @@
+"""Modules of the traffic engine's image (roles/locust/files/image), which run without Locust."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+IMAGE = Path(__file__).resolve().parents[1] / "roles" / "locust" / "files" / "image"
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, IMAGE / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # they import each other by these names, as inside the image
+    spec.loader.exec_module(module)
+    return module
+
+
+recorder, merging, arrivals = _load("recorder"), _load("merging"), _load("arrivals")

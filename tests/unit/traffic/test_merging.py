@@ -1,0 +1,66 @@
+"""What the traffic engine's master makes of its workers' reports (roles/locust/files/image), without Locust."""
+
+import pytest
+
+from tests.locust_image import arrivals, merging, recorder
+
+
+def test_the_master_adds_up_what_workers_offered() -> None:
+    trial = merging.Trial("t", 0.0, {"a", "b"}, open_load=True)
+    for worker, delay in (("a", 0.001), ("b", 0.004)):
+        seen = recorder.Recorder(0, 10, open_load=True)
+        offer = arrivals.Offer(iter([0.5, 1.5]), 10, seen)
+        offer.settle(2.0)
+        offer.answered(0.9, offer.send(0.5 + delay), "")
+        trial.add(worker, seen.take(2.0, last=False))
+    first, second = trial.samples(0)
+    assert [first[name] for name in ("offered", "sent", "late", "delay_s")] == [2, 2, 0, pytest.approx(0.004)]
+    assert [second[name] for name in ("offered", "sent")] == [2, 0]
+    assert sum(trial.result()["delays"].values()) == 2
+
+
+def report(second: int, completed: int, upto: int, done: bool = False) -> dict[str, object]:
+    seen = recorder.Recorder(0, 99)
+    for _ in range(completed):
+        seen.sent(second + 0.1)
+        seen.answered(second + 0.2, 0.1, "")
+    said: dict[str, object] = seen.take(upto, last=done)
+    return said
+
+
+def test_the_master_adds_its_workers_and_waits_for_the_slowest() -> None:
+    trial = merging.Trial("t", 0.0, {"a", "b"})
+    trial.add("a", report(0, 3, upto=2))
+    assert trial.samples(0) == []
+    trial.add("b", report(0, 4, upto=1))
+    assert [row["completed"] for row in trial.samples(0)] == [7]
+    assert trial.result()["latencies"] == {"99968": 7}
+
+
+def test_a_lost_worker_is_told_and_does_not_hold_the_trial_up() -> None:
+    trial = merging.Trial("t", 0.0, {"a", "b"})
+    trial.add("a", report(0, 3, upto=1, done=True))
+    assert not trial.over
+    trial.lost.add("b")
+    assert trial.over
+    assert trial.result()["lost_workers"] == 1
+
+
+def test_a_second_without_any_event_is_a_row_of_zeros() -> None:
+    trial = merging.Trial("t", 0.0, {"a"})
+    trial.add("a", report(2, 1, upto=4))
+    assert [row["completed"] for row in trial.samples(0)] == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(("open_load", "wanted_s", "slow"), [(False, 0.5, 1), (True, 0.5, 1), (True, None, None)])
+def test_what_took_longer_than_an_objective_is_counted_by_the_second(
+    open_load: bool, wanted_s: float | None, slow: int | None
+) -> None:
+    """A failure is none of them: it is counted already. Without an objective nothing is said, not 0."""
+    trial = merging.Trial("t", 0.0, {"a"}, open_load, wanted_s is not None)
+    seen = recorder.Recorder(0, 9, open_load=open_load, slow_after_s=wanted_s)
+    for took_s, error in ((0.5, ""), (0.51, ""), (0.9, "status 502")):
+        seen.sent(0.05)
+        seen.answered(1.0, took_s, error)
+    trial.add("a", seen.take(2, last=False))
+    assert [row.get("slow") for row in trial.samples(0)][1] == slow
