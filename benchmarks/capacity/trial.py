@@ -75,7 +75,8 @@ def play(servers: Servers, count: int, rate: float, speed: float, block: int, ra
         inside = (end >= from_s) & (end < to_s)
         requests += int(inside.sum())
         late += int(((end - mine)[inside] > servers.p95_s).sum())
-    return Count(block, rate, requests, late, 0)
+    offered = float((arrivals >= from_s).sum()) / (to_s - from_s)
+    return Count(block, rate, requests, late, 0, offered)
 
 
 @cache

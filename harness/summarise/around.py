@@ -22,7 +22,7 @@ def loads(grid: Grid, cell: Cell, records: Mapping[str, TrialRecord], blocks: in
     if not wanted or grid.search is None:
         return [()] * blocks
     whole, most = factor == VUSERS, grid.search.most
-    known = counts(topologies.trials(cell, records), factor)
+    known = counts(topologies.trials(cell, records), grid)
     probes = [count for count in known if not count.block]
     found = [capacity.loads_around(probes, wanted, whole=whole)]
     for before in range(1, blocks):

@@ -14,10 +14,16 @@ from harness.summarise.capacity import Capacity
 from harness.summarise.shares import Count
 
 
-def counts(records: Iterable[TrialRecord], factor: str) -> list[Count]:
-    """What these trials counted, as far as they count."""
-    found = (shares.of_record(record, float(record.cell[factor])) for record in records if not record.sentinel)
+def counts(records: Iterable[TrialRecord], grid: Grid) -> list[Count]:
+    """What these trials counted, as far as they count; loads are as levels are written."""
+    found = (_count(record, grid) for record in records if not record.sentinel)
     return [count for count in found if count is not None]
+
+
+def _count(record: TrialRecord, grid: Grid) -> Count | None:
+    offered = record.figures.offered_per_s if record.figures else None
+    load = float(record.cell[grid.load_factor])
+    return shares.of_record(record, load, None if offered is None else grid.written_per_s(offered))
 
 
 def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]:
@@ -34,7 +40,7 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
     for key in sorted(topologies, key=lambda each: [(str(type(level)), level) for _, level in each]):
         others: Levels = {name: level for name, level in key if name != "servers"}
         servers = int(dict(key)["servers"])
-        found.append(capacity.of_topology(others, servers, factor, counts(topologies[key], factor), wanted))
+        found.append(capacity.of_topology(others, servers, factor, counts(topologies[key], grid), wanted))
     return found
 
 

@@ -5,7 +5,8 @@ Journal of the Royal Statistical Society B 24 (1962); beyond saturation nearly a
 probit of the share over ln(load), as doses are to responses: D. J. Finney, "Probit Analysis" (1947). Of logarithm,
 logit and probit it errs least in simulated studies: the first two bend less where trials are alike, but are misled by
 windows in which the queue was long only once or twice. One slope and an intercept of every block: blocks share the
-queue's nature, but each has its own speed. A block's crossing is where its line reaches the objective; the estimate is
+queue's nature, but each has its own speed. The load of a trial is what its window was offered: by chance that differs
+from what was asked for, by more than servers do from trial to trial. A block's crossing is where its line reaches the objective; the estimate is
 the mean of their logarithms, with a t interval over blocks to which the slope's error is added (delta method).
 
 What that covers, which loads count and how wide they should lie is simulated: `python -m benchmarks.capacity`.
@@ -32,7 +33,6 @@ WIDEST = 300.0  # half of an interval of logarithms that exp can hold
 FEWEST = 3  # blocks for an interval
 LEAST_SHARE = 1e-9  # what stands for an objective of none
 MOST_SHARE = 0.99  # of a trial: how overloaded it was says nothing of the crossing
-
 
 MET, MISSED = "met at all loads measured", "missed at all loads measured"
 FAR = "the loads on both sides are too far apart for more than a bound"
@@ -146,7 +146,7 @@ class _Line:
 def _line(counts: Sequence[Count], beyond: Array, weights: Array) -> _Line | None:
     """Least squares with a shared slope; None where it does not rise, or where all loads are the same."""
     blocks = np.array([count.block for count in counts])
-    x = np.log([count.load for count in counts])
+    x = np.log([count.offered or count.load for count in counts])
     names = sorted(set(blocks.tolist()))
     row = np.searchsorted(names, blocks)
     of_block: Callable[[Array], Array] = lambda values: np.bincount(row, weights * values) / np.bincount(row, weights)  # noqa: E731 - a name for reading

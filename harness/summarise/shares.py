@@ -32,7 +32,8 @@ class Told(StrEnum):
 class Count:
     """What one trial's window counted under one load: `late` took longer than the objective allows or failed.
 
-    `block` is the trial's repeat, 0 for a probe of a search.
+    `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load that the window really had, which
+    differs from `load` by chance where arrivals are Poisson; None of users, who are as many as asked for.
     """
 
     block: int
@@ -40,9 +41,10 @@ class Count:
     requests: int
     late: int
     failed: int
+    offered: float | None = None
 
 
-def of_record(record: TrialRecord, load: float) -> Count | None:
+def of_record(record: TrialRecord, load: float, offered: float | None = None) -> Count | None:
     """What a trial under this load counted; None where it does not count, or was recorded before that was kept.
 
     A trial that the servers did not live through, or whose load was stopped as hardly anything was answered, has missed
@@ -52,7 +54,7 @@ def of_record(record: TrialRecord, load: float) -> Count | None:
         return Count(record.repeat, load, 1, 1, 1)
     if not record.usable or record.against is None:
         return None
-    return Count(record.repeat, load, record.against.requests, record.against.late, record.against.failed)
+    return Count(record.repeat, load, record.against.requests, record.against.late, record.against.failed, offered)
 
 
 def wanted(objectives: Objectives) -> dict[str, float]:
