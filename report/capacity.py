@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
-from harness.summarise import capacity
+from harness.summarise import capacity, windows
 from harness.summarise.capacity import Capacity, CapacityGain
 from harness.summarise.crossing import Bound
 from harness.summarise.gains import GainKind
@@ -49,7 +49,8 @@ def sentences(summary: Summary) -> list[str]:
     told = [_sentence(group, summary) for group in groups[:MOST_SENTENCES]]
     if len(groups) > MOST_SENTENCES:
         told.append("The table of capacities holds the others.")
-    return told
+    short = windows.too_short(summary.grid)
+    return [*told, f"{short[:1].upper()}{short[1:]}."] if short else told
 
 
 def _groups(capacities: Sequence[Capacity]) -> list[list[Capacity]]:

@@ -6,6 +6,7 @@ from harness.grid.cell import expand
 from harness.judge import prediction
 from harness.plan import resting
 from harness.study.setup import Setting
+from harness.summarise import windows
 from harness.words import load_name
 
 
@@ -62,6 +63,8 @@ def rule(setting: Setting) -> list[str]:
             f"searches the limit of each topology from {load_name({searched.factor: searched.least})} to "
             f"{load_name({searched.factor: searched.most})}; the other trials follow from what is found"
         )
+        short = windows.too_short(setting.grid)
+        found += [short] if short else []
     if not repeats.fixed:
         target = f"±{repeats.target(setting.inventory.kind):.0%}"
         found.append(

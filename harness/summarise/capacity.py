@@ -12,6 +12,7 @@ import numpy as np
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.summarise import crossing as crossings
+from harness.summarise import line
 from harness.summarise.crossing import Bound, Crossing, crossing
 from harness.summarise.gains import GainKind, Words, of_interval
 from harness.summarise.intervals import Interval
@@ -208,5 +209,5 @@ def _paired(smaller: Capacity, larger: Capacity, common: Sequence[int], needs: i
     if k < needs:
         return Interval(math.exp(mean))
     slopes = sum(side.crossing.slope_error**2 for side in (smaller, larger))
-    half = crossings.half_width(float(logs.var(ddof=1)) / k, k, slopes)
+    half = line.half_width(float(logs.var(ddof=1)) / k, k, slopes)
     return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)

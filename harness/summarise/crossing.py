@@ -4,10 +4,9 @@ Near it heavy traffic makes ln of that share nearly linear in the load: J. F. C.
 Journal of the Royal Statistical Society B 24 (1962); beyond saturation nearly all are over. A line is fitted to the
 probit of the share over ln(load), as doses are to responses: D. J. Finney, "Probit Analysis" (1947). Of logarithm,
 logit and probit it errs least in simulated studies: the first two bend less where trials are alike, but are misled by
-windows in which the queue was long only once or twice. One slope and an intercept of every block: blocks share the
-queue's nature, but each has its own speed. The load of a trial is what its window was offered: by chance that differs
-from what was asked for, by more than servers do from trial to trial. A block's crossing is where its line reaches the objective; the estimate is
-the mean of their logarithms, with a t interval over blocks to which the slope's error is added (delta method).
+windows in which the queue was long only once or twice. A block's crossing is where its line (`line.py`) reaches the
+objective; the estimate is the mean of their logarithms, with a t interval over blocks to which the errors of the slope
+(delta method) and of the line itself are added.
 
 What that covers, which loads count and how wide they should lie is simulated: `python -m benchmarks.capacity`.
 """
@@ -16,14 +15,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 
-from harness.summarise import shares
+from harness.summarise import line, shares
 from harness.summarise.intervals import Array, t_quantile
+from harness.summarise.line import Line
 from harness.summarise.shares import Count
 
 NEAR = 0.15  # of the crossing: beyond, the line bends, so farther loads count only where none else is on their side
@@ -77,10 +77,10 @@ def crossing(objective: str, share: float, counts: Sequence[Count]) -> Crossing:
     chosen = [count for count, near in zip(counted, used, strict=True) if near]
     if not _close(counted, beyond):
         return replace(_by_levels(objective, counted, beyond), requests=rests)
-    line = _line(chosen, beyond[used], _weights(chosen, beyond[used]))
-    if line is None:
+    fitted = line.fit(chosen, beyond[used], _weights(chosen, beyond[used]))
+    if fitted is None:
         return replace(_by_levels(objective, counted, beyond), requests=rests)
-    return replace(_between(objective, line, counted, beyond), requests=rests)
+    return replace(_between(objective, fitted, counted, beyond), requests=rests)
 
 
 def _beyond(count: Count, objective: str, share: float) -> float:
@@ -132,78 +132,28 @@ def _weights(counts: Sequence[Count], beyond: Array) -> Array:
     return found
 
 
-@dataclass(frozen=True)
-class _Line:
-    """Its slope (probit over ln load), each block's ln crossing, and ln crossing with its variance's two parts."""
-
-    crossings: dict[int, float]
-    mean: float
-    between: float  # variance of the mean over blocks
-    slope: float
-    slope_variance: float  # what the slope's error adds
-
-
-def _line(counts: Sequence[Count], beyond: Array, weights: Array) -> _Line | None:
-    """Least squares with a shared slope; None where it does not rise, or where all loads are the same."""
-    blocks = np.array([count.block for count in counts])
-    x = np.log([count.offered or count.load for count in counts])
-    names = sorted(set(blocks.tolist()))
-    row = np.searchsorted(names, blocks)
-    of_block: Callable[[Array], Array] = lambda values: np.bincount(row, weights * values) / np.bincount(row, weights)  # noqa: E731 - a name for reading
-    mean_x, mean_y = of_block(x), of_block(beyond)
-    dx, dy = x - mean_x[row], beyond - mean_y[row]
-    squares = float((weights * dx**2).sum())
-    if squares < 1e-9:
-        return None
-    slope = float((weights * dx * dy).sum()) / squares
-    if slope <= 0:
-        return None
-    freedom = len(counts) - len(names) - 1
-    left = float((weights * (dy - slope * dx) ** 2).sum()) / weights.mean() / freedom if freedom > 0 else 0.0
-    noise = left * float((weights**2 * dx**2).sum()) / squares**2
-    each = mean_x - mean_y / slope
-    k = len(names)
-    lever = float(mean_y.mean()) / slope**2
-    return _Line(
-        crossings={int(name): float(value) for name, value in zip(names, each, strict=True)},
-        mean=float(each.mean()),
-        between=float(each.var(ddof=1)) / k if k > 1 else 0.0,
-        slope=slope,
-        slope_variance=lever**2 * noise,
-    )
-
-
 def _load(logarithm: float) -> float:
     return math.exp(max(-WIDEST, min(WIDEST, logarithm)))
 
 
-def half_width(between: float, blocks: int, slopes: float) -> float:
-    """Half of the 95 % interval of a mean over blocks to whose variance that by slopes is added.
-
-    With the blocks' own degrees of freedom: a slope has more, but it is told least where noise is largest, and with
-    Welch's degrees of freedom intervals held the truth a little too seldom there.
-    """
-    return t_quantile(blocks - 1) * math.sqrt(between + slopes)
-
-
-def _between(objective: str, line: _Line, counts: Sequence[Count], beyond: Array) -> Crossing:
+def _between(objective: str, fitted: Line, counts: Sequence[Count], beyond: Array) -> Crossing:
     """The estimate where it lies among the loads measured, else what its interval allows to say."""
     least, most = (edge(count.load for count in counts) for edge in (min, max))
-    k = len(line.crossings)
-    value = _load(line.mean)
+    k = len(fitted.crossings)
+    value = _load(fitted.mean)
     low = high = None
     why = f"{k} block{'s' if k > 1 else ''}: {FEWEST} make an interval" if k < FEWEST else ""
     if k >= FEWEST:
-        half = half_width(line.between, k, line.slope_variance)
-        low, high = (_load(line.mean + way * half) for way in (-1, 1))
+        half = line.half_width(fitted.between, k, fitted.slope_variance)
+        low, high = (_load(fitted.mean + way * half) for way in (-1, 1))
     found = Crossing(
         objective,
         Bound.EXACT,
         value,
         low,
         high,
-        {name: _load(each) for name, each in line.crossings.items()},
-        math.sqrt(line.slope_variance),
+        {name: _load(each) for name, each in fitted.crossings.items()},
+        math.sqrt(fitted.slope_variance),
         why=why,
     )
     if least <= value <= most:

@@ -42,7 +42,7 @@ def at_rates(
             records[where] = judged(said, limit, of_offered=tps / count.load)
     written = grid(
         factors={"servers": list(servers), "rate": [f"{level}/s" for level in levels]},
-        load={"ramp_up": "3s", "duration": "15s", "timeout": "20s"},
+        load={"ramp_up": "3s", "duration": "60s", "timeout": "20s"},
         objectives={"p95": "500ms"},
         repeats=repeats,
     )
@@ -53,15 +53,15 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "rates": (
         at_rates(),
         [
-            WITH + "one server carries 100/s [98, 103], two 210/s [205, 215]: 2.100× [2.100, 2.100], 105 % of ideal, "
-            "more than twice, as requests that share more slots wait less by chance; three 321/s [313, 328]: "
-            "1.524× [1.524, 1.524], 102 % of the ideal 1.5×, more than 1.5 times, for the same reason."
+            WITH + "one server carries 100/s [98, 103], two 210/s [205, 216]: 2.10× [2.08, 2.12], 105 % of ideal, "
+            "more than twice, as requests that share more slots wait less by chance; three 321/s [312, 329]: "
+            "1.52× [1.51, 1.54], 102 % of the ideal 1.5×, more than 1.5 times, for the same reason."
         ],
     ),
     "a bound": (
         at_rates(LEVELS[:6]),
         [
-            WITH + "one server carries 100/s [98, 103], two 210/s [205, 215]: 2.100× [2.100, 2.100], 105 % of ideal, "
+            WITH + "one server carries 100/s [98, 103], two 210/s [205, 216]: 2.10× [2.08, 2.12], 105 % of ideal, "
             "more than twice, as requests that share more slots wait less by chance; three at least 225/s (met at all "
             "loads measured): at least 1.04×."
         ],
@@ -70,7 +70,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         at_rates((195, 210, 225), (1, 2)),
         [
             WITH
-            + "one server carries less than 195/s (missed at all loads measured), two 210/s [205, 215]: at least 1.05×."
+            + "one server carries less than 195/s (missed at all loads measured), two 210/s [205, 216]: at least 1.05×."
         ],
     ),
     "few blocks": (
@@ -79,13 +79,15 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     ),
     "less": (
         at_rates((93, 100, 107), (1, 2), at={1: 103.0, 2: 96.0}),
-        [WITH + "one server carries 103/s [101, 106], two 96/s [94, 98]: less, 0.932× [0.932, 0.932]."],
+        [WITH + "one server carries 103/s [101, 106], two 96/s [94, 99]: less, 0.93× [0.92, 0.94]."],
     ),
     "users": (
         summarise_records(*studied()),
         [
-            WITH + "one server carries 100 users [98, 103], two 210 users [205, 215]: 2.100× [2.100, 2.100], 105 % of "
-            "ideal, more than twice, as requests that share more slots wait less by chance."
+            WITH + "one server carries 100 users [98, 103], two 210 users [205, 216]: 2.10× [2.08, 2.12], 105 % of "
+            "ideal, more than twice, as requests that share more slots wait less by chance.",
+            "A window of 9 s is short for p95 below 500 ms: capacities come out too large by up to 6 %; with 100 times "
+            "p95, 50 s, by 1 %.",
         ],
     ),
 }
@@ -110,7 +112,7 @@ def test_of_many_topologies_the_smallest_and_the_largest_are_told() -> None:
     summary = at_rates()
     more = [replace(summary.capacities[-1], servers=number) for number in (4, 5)]
     (told,) = capacity.sentences(replace(summary, capacities=[*summary.capacities, *more]))
-    assert told.startswith(WITH + "one server carries 100/s [98, 103], five 321/s [313, 328]: 3.200×")
+    assert told.startswith(WITH + "one server carries 100/s [98, 103], five 321/s [312, 329]: 3.20×")
     assert told.endswith("64 % of ideal; the table holds the sizes in between.")
 
 
@@ -132,9 +134,9 @@ def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
     assert table is not None
     one, two, three = table.rows
     assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "–"]
-    assert two[:8] == ["2\u00a0servers", "210/s", "[205, 215]", "p95", "2.100×", "[2.100, 2.100]", "105 %", "5"]
+    assert two[:8] == ["2\u00a0servers", "210/s", "[205, 216]", "p95", "2.10×", "[2.08, 2.12]", "105 %", "5"]
     assert two[9:] == ["–", "super-linear"]
-    assert three[1:7] == ["at least 225/s", "–", "–", "≥ 1.04×", "–", "≥ 70 %"]
+    assert three[1:7] == ["at least 225/s", "–", "–", "≥ 1.04×", "–", "≥ 69 %"]
     assert three[-1] == "at least: 3 servers: met at all loads measured"
     assert "by formula (M/D/c): one server 94/s, three servers 330/s." in table.note
 
@@ -151,7 +153,7 @@ def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> Non
     assert [round(row["load"]) for row in found.arguments["rows"]] == [100, 210, 321]
     assert [round(row["load"]) for row in found.arguments["ideals"]] == [100, 301]
     assert [row["load"] for row in found.arguments["known"]] == [101.0, 208.0]
-    assert "2 servers 210/s [205, 215], by formula 208/s" in found.alternative
+    assert "2 servers 210/s [205, 216], by formula 208/s" in found.alternative
     assert "Hollow" in found.caption
     spec = render.specification(found)
     jsonschema.validate(spec, load_schema())
@@ -176,5 +178,5 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
     places = ["chart-capacity_by_servers", 'id="capacity"', 'id="findings"', 'id="gains"', "chart-headline"]
     at = [page.index(place) for place in places]
     assert at == sorted(at)  # page 1 has room for what to know
-    assert "| 2\u00a0servers | 210 users | [205, 215] |" in short
+    assert "| 2\u00a0servers | 210 users | [205, 216] |" in short
     assert report.answer[0].startswith(WITH + "one server carries 100 users")

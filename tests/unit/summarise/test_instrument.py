@@ -44,7 +44,7 @@ def test_a_capacity_is_held_against_what_is_known_by_formula(said: Capacity, tru
 def test_what_was_found_is_told_in_words() -> None:
     passed, told = instrument.judge_capacities([found(100), found(200)], [99.0, 200.0])
     assert not passed
-    assert told.startswith("found 100.0/s [99.9, 100.1] for 99.0 (error 1.0 %), 1 server: no capacity with an interval")
+    assert told.startswith("found 100.0/s [99.0, 101.0] for 99.0 (error 1.0 %), 1 server: no capacity with an interval")
     assert told.endswith("(met at all loads measured)")
     assert instrument.judge_capacities([], []) == (False, "no capacity was measured")
 

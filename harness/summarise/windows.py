@@ -1,0 +1,26 @@
+"""Whether a load's window is long enough to tell a capacity by. Pure."""
+
+from __future__ import annotations
+
+from harness.grid.schema import Grid
+from harness.words import percent
+
+ENOUGH = 100  # times the objective p95
+
+
+def too_short(grid: Grid) -> str:
+    """A sentence where the window is short for the objective p95; empty where it is not, or none is set.
+
+    A queue is long only now and then, and the more seldom it is within one window, the smaller is the share of most
+    trials against that of the long run. One server's capacity comes out too large by about p95 / window, three servers'
+    by half of that, in simulations of queues M/D/c at any p95 from 1.5 to 4 times the service time.
+    """
+    p95_s, length_s = grid.objectives.p95, grid.load.duration - grid.load.window_from_s
+    if p95_s is None or length_s >= ENOUGH * p95_s:
+        return ""
+    slower = grid.written_per_s(1.0)
+    enough = f"{ENOUGH} times p95, {ENOUGH * p95_s / slower:.3g} s"
+    return (
+        f"a window of {length_s / slower:.3g} s is short for p95 below {1000 * p95_s / slower:.3g} ms: capacities come "
+        f"out too large by up to {percent(p95_s / length_s)}; with {enough}, by {percent(1 / ENOUGH)}"
+    )

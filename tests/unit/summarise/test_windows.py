@@ -1,0 +1,29 @@
+"""Windows that are short for what they shall tell."""
+
+from typing import Any
+
+import pytest
+
+from harness.summarise import windows
+from tests.builders import grid
+
+
+def at(duration: str, p95: str | None = "100ms", slower: float = 1) -> str:
+    more: dict[str, Any] = {"objectives": {"p95": p95}} if p95 else {}
+    load = {"think_time": "1s", "ramp_up": "2s", "duration": duration, "timeout": "10s"}
+    made = grid(load=load, **more)
+    return windows.too_short(made.slowed(slower))
+
+
+@pytest.mark.parametrize(("duration", "short"), [("14s", False), ("11s", True)])
+def test_a_window_holds_p95_a_hundred_times(duration: str, short: bool) -> None:
+    """It begins at second 3, after the ramp-up and a think time."""
+    assert bool(at(duration)) is short
+    assert not at(duration, None)
+
+
+def test_what_a_short_window_does_is_said_at_the_speed_of_the_grid() -> None:
+    said = at("12s", "150ms")
+    assert said == at("12s", "150ms", slower=2)
+    assert "short for p95 below 150 ms: capacities come out too large by up to 2 %" in said
+    assert "with 100 times p95, 15 s, by 1 %" in said
