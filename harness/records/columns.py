@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 from harness.records.series import HostSample, Sample
@@ -99,6 +100,8 @@ def of_factors(grids: Iterable[Grid]) -> dict[str, str]:
     for grid in grids:
         for name, named in levels(grid).items():
             types.setdefault(name, set()).update(type(level) for level in named)
+        if grid.search is not None and grid.is_open:
+            types[RATE].add(float)  # what a search settles on has three digits
     return {name: _kind(found) for name, found in types.items()}
 
 

@@ -332,3 +332,12 @@ def test_what_cannot_be_read_is_one_message(
     spoil(refused.path)
     with pytest.raises(BadInput, match=message):
         door(refused)
+
+
+def test_a_rate_that_is_searched_need_not_be_whole_where_the_grid_names_whole_ones() -> None:
+    """A search settles on three digits: 99.4/s between 100/s and 500/s."""
+    aims = {"objectives": {"p95": "80ms"}, "repeats": 3, "load": {"ramp_up": "2s", "duration": "12s"}}
+    searched = grid(factors={"servers": [1, 2], "rate": {"from": "100/s", "to": "500/s", "until": "20%"}}, **aims)
+    assert columns.of_factors([searched]) == {"servers": "Int64", "rate": "Float64"}
+    users = grid(factors={"servers": [1, 2], "vusers": {"from": 100, "to": 500, "until": "20%"}})
+    assert columns.of_factors([users])["vusers"] == "Int64"
