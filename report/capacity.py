@@ -32,6 +32,7 @@ COLUMNS = [
     "blocks",
     "requests",
     "by formula",
+    "with one lost",
     "what may be said",
 ]
 
@@ -183,13 +184,14 @@ def table(summary: Summary) -> Table | None:
         return None
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows = []
-    for one, reference in zip(summary.capacities, summary.references, strict=True):
+    lost = capacity.with_one_lost(summary.capacities)
+    for one, reference, left in zip(summary.capacities, summary.references, lost, strict=True):
         gain = steps.get((tuple(one.others.items()), one.servers))
-        rows.append(_row(one, gain, reference))
-    return Table(COLUMNS, rows, tuple(range(1, 10)), note=_note(summary))
+        rows.append(_row(one, gain, reference, left))
+    return Table(COLUMNS, rows, tuple(range(1, 11)), note=_note(summary))
 
 
-def _row(one: Capacity, gain: CapacityGain | None, reference: float | None) -> list[str]:
+def _row(one: Capacity, gain: CapacityGain | None, reference: float | None, left: Capacity | None) -> list[str]:
     ratio = gain.ratio if gain else None
     floor = gain is not None and gain.kind == GainKind.FLOOR
     said = [gain.word + (f": {gain.reason}" if gain.reason else "")] if gain else []
@@ -205,6 +207,7 @@ def _row(one: Capacity, gain: CapacityGain | None, reference: float | None) -> l
         str(one.blocks),
         text.rate(one.requests),
         text.NOTHING if reference is None else load(reference, one.factor),
+        "nothing" if one.servers == 1 else amount(left) if left else text.NOTHING,
         "; ".join(said) or text.NOTHING,
     ]
 
@@ -213,7 +216,9 @@ def _note(summary: Summary) -> str:
     said = [
         f"The largest load with {_objectives(summary.grid)}, in "
         f"{'requests per second that are offered' if summary.grid.is_open else 'users'}; a failed request is late. "
-        "Nothing is told beyond the loads that were measured. The gain is over the next smaller topology."
+        "Nothing is told beyond the loads that were measured. The gain is over the next smaller topology. With one "
+        "lost is what the topology with one server fewer carries, once the balancer leaves the lost one alone; what is "
+        "lost with it is measured by a grid with lose."
     ]
     exact = [
         f"{_who(one, first=True)} {load(reference, one.factor)}"

@@ -17,6 +17,7 @@ from report import format as text
 from report.parts import Table
 
 MILLION = "{million}"
+JUST = 1 - 1e-9
 NO_MORE = "these users ask for no more"
 HELD = {
     Limit.SERVER: "the servers’ limit",
@@ -54,7 +55,7 @@ def section(study: StudyRecord, summary: Summary, trials: Mapping[str, TrialData
     found = prices.options(topologies, carried, usd)
     return Money(
         _table(found, target, _note(found, study, summary)),
-        "" if target is None else sentence(prices.choose(found, target)),
+        "" if target is None else _answer(found, target),
         _pieces(found),
         "" if target is None else f"{target:.10g}",
         any_price,
@@ -68,7 +69,7 @@ def _table(found: Sequence[Option], target: float | None, note: str) -> Table:
     rows = []
     for option in found:
         carried = option.capacity
-        dearest = None if carried is None else option.usd_per_million(carried.value)
+        dearest = None if carried is None or carried.ceiling else option.usd_per_million(carried.value)
         row = [_name(option), text.usd(option.usd_per_hour), _carried(carried, "≥ "), text.usd(dearest), _seen(carried)]
         rows.append(row if target is None else [*row, option.fit(target)])
     return Table(columns, rows, (1, 2, 3), note=note)
@@ -110,6 +111,8 @@ def _carried(found: Capacity | None, least: str = "at least ") -> str:
     """As in "745 [738, 752]", or of a floor "at least 990 [980, 1000]"."""
     if found is None:
         return text.NOTHING
+    if found.ceiling:
+        return f"less than {text.rate(found.value)}"
     return (least if found.floor else "") + text.rate_interval(Interval(found.value, found.low, found.high))
 
 
@@ -117,6 +120,8 @@ def _seen(found: Capacity | None) -> str:
     if found is None:
         return "nothing that counts"
     if found.by_objectives:
+        if found.ceiling:
+            return "missed at all loads measured"
         return "met at all loads measured" if found.floor else "the largest load that meets the objectives"
     return f"{HELD.get(found.limit, f'the {found.limit} was the limit')} at {load_name(found.load)}"
 
@@ -125,6 +130,24 @@ def sentence(choice: Choice) -> str:
     """The cheapest topology for a load."""
     usd = choice.best.usd_per_million(choice.per_s) if choice.best else None
     return f"For {per_s(choice.per_s)} {_words(choice).replace(MILLION, text.usd(usd))}"
+
+
+def _answer(found: Sequence[Option], target: float) -> str:
+    """The cheapest topology for the target, and which still carries that when it loses a server, where any does."""
+    choice = prices.choose(found, target)
+    return sentence(choice) + _spare(found, choice)
+
+
+def _spare(found: Sequence[Option], choice: Choice) -> str:
+    """The sentence that follows; empty where nothing carries the load, or no topology has one server fewer."""
+    left = prices.with_one_lost(found)
+    if choice.best is None or not left:
+        return ""
+    spare = prices.choose(left, choice.per_s)
+    if spare.best is None or spare.fit != Fit.SURELY:
+        return " None that was measured surely carries it with one server lost."
+    usd = f": {text.usd(spare.best.usd_per_hour)} USD an hour" if spare.priced else ""
+    return f" To carry it with one server lost, too, takes {_name(spare.best)}{usd}."
 
 
 def _words(choice: Choice) -> str:
@@ -150,10 +173,15 @@ def _maybe(option: Option) -> str:
 def _pieces(found: Sequence[Option]) -> str:
     """What the page says of any load, as JSON: up to each rate one sentence holds, beyond the last one the last."""
     ends = {end for option in found if option.capacity for end in (option.capacity.low, option.capacity.value) if end}
-    pieces: list[tuple[float | None, Choice]] = [(end, prices.choose(found, end)) for end in sorted(ends)]
+    # Just below each end, as what is less than a rate does not carry it.
+    pieces: list[tuple[float | None, Choice]] = [(end, prices.choose(found, end * JUST)) for end in sorted(ends)]
     pieces.append((None, prices.choose(found, max(ends, default=1.0) * 2)))
     said = [
-        {"to": end, "words": _words(choice), "usd": choice.best.usd_per_hour if choice.best else None}
+        {
+            "to": end,
+            "words": _words(choice) + _spare(found, choice),
+            "usd": choice.best.usd_per_hour if choice.best else None,
+        }
         for end, choice in pieces
     ]
     return json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

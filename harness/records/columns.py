@@ -73,7 +73,7 @@ CAPACITY = {
     "limited_by": "string",
     **dict.fromkeys(("gain", "gain_low", "gain_high", "efficiency"), "Float64"),
     **dict.fromkeys(("word", "reason"), "string"),
-    "reference": "Float64",
+    **dict.fromkeys(("reference", "one_lost", "one_lost_low", "one_lost_high"), "Float64"),
 }
 AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid searches for limits
 

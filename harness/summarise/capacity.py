@@ -139,6 +139,12 @@ def loads_next(
     return loads_around([*probes, *blocks], wanted, whole=whole, spread=WIDE)
 
 
+def with_one_lost(capacities: Sequence[Capacity]) -> list[Capacity | None]:
+    """What is left of each topology when it loses a server, N + 1: the one with one server fewer, where measured."""
+    known = {(tuple(one.others.items()), one.servers): one for one in capacities}
+    return [known.get((tuple(one.others.items()), one.servers - 1)) for one in capacities]
+
+
 @dataclass(frozen=True)
 class CapacityGain:
     """What the next larger topology adds to the capacity; `ratio` is None where there is none.

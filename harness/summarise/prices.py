@@ -7,7 +7,7 @@ take part and the balancer are. Nothing is extrapolated: a topology that was not
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -28,8 +28,8 @@ class Capacity:
     """What a topology carries, per second, with the 95 % interval where there is one.
 
     `others` are the topology's levels, without the load; `load` is the load it was seen at. A `floor` is what it was
-    seen to carry, with `limit` keeping it from showing more. `by_objectives`: it is the largest load that meets them,
-    found between loads, so that none was seen.
+    seen to carry, with `limit` keeping it from showing more; of a `ceiling` it carries less than that. `by_objectives`:
+    it is the largest load that meets them, found between loads, so that none was seen.
     """
 
     others: Levels
@@ -40,6 +40,7 @@ class Capacity:
     limit: Limit
     floor: bool
     by_objectives: bool = False
+    ceiling: bool = False
 
 
 class Fit(StrEnum):
@@ -72,6 +73,8 @@ class Option:
         found = self.capacity
         if found is None:
             return Fit.NOT_SHOWN
+        if found.ceiling:
+            return Fit.NO if per_s >= found.value else Fit.NOT_SHOWN
         if found.low is not None and found.low >= per_s:
             return Fit.SURELY
         if found.value >= per_s:
@@ -123,9 +126,9 @@ def measured(
     for key, those in mine.items():
         one = known.get(key)
         meeting = [cell for cell in those if _meets(objectives, cell)]
-        if one is not None and one.bound in (Bound.EXACT, Bound.AT_LEAST):
+        if one is not None and one.bound != Bound.NONE:
             found.append(_by_objectives(topology(those[0].cell), one))
-        elif meeting and (one is None or one.bound != Bound.BELOW):
+        elif meeting:
             found.append(_capacity(meeting, objectives, factor))
     return found
 
@@ -135,7 +138,11 @@ def _key(levels: Levels) -> tuple[tuple[str, Any], ...]:
 
 
 def _by_objectives(others: Levels, one: capacity.Capacity) -> Capacity:
-    """Of a bound it is the low end, as a floor; with fewer blocks than an interval takes nothing is sure."""
+    """Of a bound it is its end, as a floor or a ceiling; with fewer blocks than an interval takes nothing is sure."""
+    if one.bound == Bound.BELOW:
+        return Capacity(
+            others, one.high or 0.0, None, None, {}, Limit.UNKNOWN, floor=False, by_objectives=True, ceiling=True
+        )
     floor = one.bound == Bound.AT_LEAST
     value = (one.low if floor else one.value) or 0.0
     low = one.low if one.blocks >= FEWEST else None
@@ -191,12 +198,28 @@ def options(topologies: Sequence[Levels], carried: Sequence[Capacity], usd: Mapp
     return [Option(one, usd.get(int(one["servers"])), known.get(tuple(one.items()))) for one in topologies]
 
 
+def with_one_lost(found: Sequence[Option]) -> list[Option]:
+    """Each topology at its own price with what is left of it when it loses a server: N + 1.
+
+    That is what the topology with one server fewer carries, which differs in nothing else; topologies that have none
+    such among them are left out.
+    """
+    known = {tuple(option.others.items()): option.capacity for option in found}
+    fewer = [(option, tuple({**option.others, "servers": option.servers - 1}.items())) for option in found]
+    return [replace(option, capacity=known[key]) for option, key in fewer if key in known]
+
+
+def _value(option: Option) -> float:
+    """What it carries, as far as that is known; of a ceiling nothing is."""
+    return option.capacity.value if option.capacity and not option.capacity.ceiling else 0.0
+
+
 def choose(found: Sequence[Option], per_s: float) -> Choice:
     """The cheapest topology for so many requests per second."""
     priced = bool(found) and all(option.usd_per_hour is not None for option in found)
 
     def cost(option: Option) -> tuple[float, int, float]:
-        value = option.capacity.value if option.capacity else 0.0
+        value = _value(option)
         return (option.usd_per_hour or 0.0) if priced else option.servers, option.servers, -value
 
     ordered = sorted(found, key=cost)
@@ -208,6 +231,6 @@ def choose(found: Sequence[Option], per_s: float) -> Choice:
     if maybe:
         return Choice(per_s, maybe[0], Fit.NOT_SURELY, (), None, priced)
     known = [option for option in ordered if option.capacity is not None]
-    most = max(known, key=lambda option: option.capacity.value if option.capacity else 0.0, default=None)
+    most = max(known, key=_value, default=None)
     shown = Fit.NO if known and all(option.fit(per_s) == Fit.NO for option in ordered) else Fit.NOT_SHOWN
     return Choice(per_s, None, shown, (), most, priced)

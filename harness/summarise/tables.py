@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.summarise.capacity import with_one_lost
 from harness.summarise.gains import GainKind
 from harness.summarise.lost import Spread
 from harness.summarise.summary import Summary
@@ -105,11 +106,12 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
     """One row a topology; its gain is over the next smaller one, whose row comes before; none without objectives.
 
     `factor` tells what the loads are, users (`vusers`) or requests per second (`rate`). `reference` is what servers of
-    known speed carry by formula.
+    known speed carry by formula, `one_lost` what is left of a topology with one server fewer: nothing of one alone.
     """
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows: list[dict[str, object]] = []
-    for said, reference in zip(summary.capacities, summary.references, strict=True):
+    lost = with_one_lost(summary.capacities)
+    for said, reference, left in zip(summary.capacities, summary.references, lost, strict=True):
         gain = steps.get((tuple(said.others.items()), said.servers))
         ratio = gain.ratio if gain else None
         rows.append(
@@ -131,6 +133,9 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
                 "word": gain.word if gain else None,
                 "reason": "; ".join(filter(None, (said.why, gain.reason if gain else ""))) or None,
                 "reference": reference,
+                "one_lost": 0.0 if said.servers == 1 else left and left.value,
+                "one_lost_low": left and left.low,
+                "one_lost_high": left and left.high,
             }
         )
     return rows

@@ -50,23 +50,30 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
     [
         (
             section(THREE, target="500/s"),
-            "For 500/s 2 servers are the cheapest that carry it: 0.30 USD an hour, 0.17 USD per million requests.",
+            "For 500/s 2 servers are the cheapest that carry it: 0.30 USD an hour, 0.17 USD per million requests. To "
+            "carry it with one server lost, too, takes 3 servers: 0.40 USD an hour.",
         ),
         (
             section(THREE, target="6000/min"),
-            "For 100/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.56 USD per million requests.",
+            "For 100/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.56 USD per million requests. To "
+            "carry it with one server lost, too, takes 2 servers: 0.30 USD an hour.",
         ),
-        (section(THREE, None, target="500/s"), "For 500/s 2 servers are the fewest that carry it (540 [535, 545]/s)."),
-        (section(THREE, None, target="100/s"), "For 100/s 1 server is enough (280 [277, 283]/s)."),
+        (
+            section(THREE, None, target="500/s"),
+            "For 500/s 2 servers are the fewest that carry it (540 [535, 545]/s). To carry it with one server lost, "
+            "too, takes 3 servers.",
+        ),
+        (section({1: (280, "server")}, None, target="100/s"), "For 100/s 1 server is enough (280 [277, 283]/s)."),
         (
             section(THREE, target="279/s"),
             "For 279/s 2 servers are the cheapest that carry it: 0.30 USD an hour, 0.30 USD per million requests. "
-            "1 server may do, but not surely (280 [277, 283]/s).",
+            "1 server may do, but not surely (280 [277, 283]/s). To carry it with one server lost, too, takes 3 "
+            "servers: 0.40 USD an hour.",
         ),
         (
             section(THREE, target="799/s"),
             "For 799/s 3 servers may do, but not surely (800 [792, 808]/s): 0.40 USD an hour, 0.14 USD per million "
-            "requests.",
+            "requests. None that was measured surely carries it with one server lost.",
         ),
         (
             section(THREE, target="2500/s"),
@@ -80,7 +87,8 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
         ),
         (
             section(THREE, repeats=2, target="500/s"),
-            "For 500/s 2 servers may do, but not surely (537/s): 0.30 USD an hour, 0.17 USD per million requests.",
+            "For 500/s 2 servers may do, but not surely (537/s): 0.30 USD an hour, 0.17 USD per million requests. "
+            "None that was measured surely carries it with one server lost.",
         ),
     ],
     ids=[
@@ -185,7 +193,19 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     study = study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)})
     made = money.section(study, replace(summary, capacities=[carried(1, 100), carried(2, 200)]), {})
     assert made is not None
-    assert made.answer == "For 97/s 1 server is enough (100 [98, 103]/s)."
+    assert made.answer == (
+        "For 97/s 1 server is enough (100 [98, 103]/s). To carry it with one server lost, too, takes 2 servers."
+    )
+    less = money.section(study, replace(summary, capacities=[carried(1, 80), carried(2, 200)]), {})
+    assert less is not None
+    assert [row[2:] for row in less.table.rows] == [
+        ["less than 93", "–", "missed at all loads measured", "no"],
+        ["≥ 107", "–", "met at all loads measured", "surely"],
+    ]
+    assert less.answer.startswith("For 97/s 2 servers are the fewest that carry it (at least 107/s). None that was")
+    pieces = [(piece["to"], piece["words"]) for piece in json.loads(less.pieces)]
+    assert [end for end, _ in pieces] == [93, 107, None]
+    assert "2 servers carry at least 107/s" in pieces[-1][1]
     one, two = ([row[2], row[4]] for row in made.table.rows)
     assert one == ["100 [98, 103]", "the largest load that meets the objectives"]
     assert two == ["≥ 107", "met at all loads measured"]

@@ -58,6 +58,9 @@ def test_the_rows_of_capacity_csv_are_one_for_each_topology() -> None:
     assert int(one["requests"]) == 15 * 10**7
     assert float(two["efficiency"]) == pytest.approx(1.05, rel=0.01)
     assert two["word"] == "super-linear"
+    # With one server lost nothing is left of one, and of two what one carries.
+    assert (one["one_lost"], one["one_lost_low"]) == ("0", "")
+    assert [two[f"one_lost{end}"] for end in ("", "_low", "_high")] == [one[end] for end in ("capacity", "low", "high")]
 
 
 def test_without_an_objective_for_a_load_there_is_no_capacity() -> None:
