@@ -44,9 +44,13 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
     if not rows:
         return None
     wanted = summary.grid.objectives.p95
-    middle = (min(row["load"] for row in rows) + max(row["load"] for row in rows)) / 2
-    sides = {True: "right", False: "left"}
-    knees = [{**mark, "align": sides[mark["load"] > middle]} for mark in _knees(summary) if mark["topology"] in shown]
+    # A search loads each topology around its own crossing.
+    own = summary.grid.search is not None and any(one.value is not None for one in summary.capacities)
+    knees = [
+        {**mark, "align": "right" if mark["load"] > _middle(mark["topology"] if own else "", rows) else "left"}
+        for mark in _knees(summary)
+        if mark["topology"] in shown
+    ]
     heights = [row["ms"] for row in rows] + ([] if wanted is None else [wanted * 1000])
     span = (min(heights) / 1.6, max(heights) * 1.3)
     most = max(len(_loads_of(name, rows)) for name in shown)
@@ -61,6 +65,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
             "span": span,
             "title": TITLES[factor],
             "small": most == 2,
+            "own": own,
         },
         _alternative(rows, knees, wanted),
         _caption(summary.cells, rows, knees, wanted) + left_out,
@@ -75,6 +80,12 @@ def _topology(levels: Levels) -> str:
 
 def _loads_of(topology: str, points: Rows) -> set[float]:
     return {p["load"] for p in points if p["topology"] == topology and p["kind"] != "trial"}
+
+
+def _middle(topology: str, points: Rows) -> float:
+    """Of the axis of a topology's panel, or where none is named of all."""
+    loads = [p["load"] for p in points if not topology or p["topology"] == topology]
+    return float(min(loads) + max(loads)) / 2
 
 
 def _some(points: Rows) -> Rows:

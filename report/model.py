@@ -83,12 +83,15 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
     counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
     state = "complete" if done >= planned else f"{done} of {planned} trials measured so far"
     beside = None if grid.instrument_check else article.table(gains, cells)
+    # Of capacities each topology has loads of its own: what was seen at them stands in tables, side by side it tells
+    # nothing.
+    alike = bool(gains) or not capacity.known(summary)
     drawn = (
-        chart_data.headline(cells, counted, study.ceiling.per_s if study.ceiling else None),
+        chart_data.headline(cells, counted, study.ceiling.per_s if study.ceiling else None) if alike else None,
         capacity_data.chart(summary),
         chart_data.gain_plot(gains),
         chart_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
-        latency.chart(cells, counted, grid.evidence.percentile_p99_samples),
+        latency.chart(cells, counted, grid.evidence.percentile_p99_samples) if alike else None,
         load_data.chart(summary, trials),
     )
     costs = money.section(study, summary, trials)

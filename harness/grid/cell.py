@@ -61,6 +61,11 @@ class Cell:
         return Cell(tuple((name, level if name in LOAD_FACTORS else kept) for name, kept in self.levels))
 
     @property
+    def topology(self) -> tuple[tuple[str, Level], ...]:
+        """Its levels but for the load."""
+        return tuple((name, level) for name, level in self.levels if name not in LOAD_FACTORS)
+
+    @property
     def variables(self) -> dict[str, Level]:
         """Levels of role variables."""
         return {name: level for name, level in self.levels if name not in OWN_FACTORS}

@@ -126,11 +126,13 @@ def cells(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Cell]:
     """The cells that are measured in blocks: the grid's own, or with a search those at saturation.
 
     Each topology at its own, and all of them at the users that saturate the last of them; and those around the crossing
-    of objectives, of every block so far.
+    of objectives, of every block so far. Those of a search are in the order of their topologies, and then of the load.
     """
     if grid.search is None:
         return expand(grid)
-    return _saturated(grid, records) + _around(grid, records, range(1, _blocks(records) + 1))
+    found = _saturated(grid, records) + _around(grid, records, range(1, _blocks(records) + 1))
+    places = {cell.topology: place for place, cell in enumerate(expand(grid))}
+    return sorted(dict.fromkeys(found), key=lambda cell: (places[cell.topology], cell.load))
 
 
 def moves(grid: Grid) -> bool:

@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from harness.deploy.connections import Reach
 from harness.deploy.description import describe
 from harness.records.directory import StudyDirectory
 from tests.containment import freedoms
-from tests.integration.conftest import ROOT, command, events, wait_for
+from tests.integration.conftest import ROOT, command, events, study, wait_for
+from tests.locust_image import arrivals
 from tests.rehearsal.conftest import HERE, Fleet, inventory_with, loads, play, refusal, small_grid
 
 TRY = (
@@ -72,9 +75,42 @@ def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, t
     assert "the firewall closes every port of the public ones but SSH" in re.sub(r"\s+", " ", done.stdout)
 
 
-def test_a_study_over_ssh_with_two_load_generators(deployed_fleet: Fleet, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def two_generators(deployed_fleet: Fleet) -> Iterator[Path]:
+    """An inventory of the fleet with two; afterwards there is one again, as the other tests expect it."""
+    assert deployed_fleet.inventory.generators
+    yield HERE / "two_generators"
+    play("playbooks/deploy-generators.yml")
+
+
+def test_two_load_generators_share_the_arrivals_of_one_load(two_generators: Path, tmp_path: Path) -> None:
+    """Together they send what the seed says, second by second, however much later one of them began to know of it."""
+    rate_per_s, ramp_up_s, until_s, seed = 80.0, 2.0, 12.0, 5
+    grid = small_grid(
+        tmp_path / "grid.yaml",
+        name="shared",
+        inventory=str(two_generators),
+        vars={"locust_cpus": 0.35},
+        factors={"servers": [2], "rate": [f"{rate_per_s:g}/s"]},
+        load={"ramp_up": f"{ramp_up_s:g}s", "duration": f"{until_s:g}s", "timeout": "10s"},
+        seed=seed,
+    )
+    done = study("--grid", grid, "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    data = StudyDirectory(next((tmp_path / "results").iterdir())).trial("servers-2_rate-80/r1")
+    assert data.record.outcome in ("ok", "degraded"), data.record.cause
+    assert data.record.counters
+    assert data.record.counters.generator.workers == 2
+    due = Counter(map(int, arrivals.moments(rate_per_s, ramp_up_s, until_s, "poisson", f"{seed}/arrivals/1")))
+    assert {row.t_s: row.offered for row in data.samples if row.offered} == dict(due)
+    assert sum(row.sent or 0 for row in data.samples) == due.total()
+    used = {sample.host: sample.cpu_cores for sample in data.hosts if 4 < sample.t_s < 8}
+    assert min(used["generator"], used["generator-2"]) > 0.005
+
+
+def test_a_study_over_ssh_with_two_load_generators(deployed_fleet: Fleet, two_generators: Path, tmp_path: Path) -> None:
     """Whole and recorded; two hosts are one test, and one that is lost refuses that trial."""
-    inventory = HERE / "two_generators"
+    inventory = two_generators
     grid = small_grid(
         tmp_path / "grid.yaml",
         name="over-ssh",
@@ -121,7 +157,6 @@ def test_a_study_over_ssh_with_two_load_generators(deployed_fleet: Fleet, tmp_pa
     assert environment["image_digests"]["server-1"][0] == here
     assert "ssh" not in json.dumps(said["configuration"]["hosts"])
     assert not list((folder / "log").rglob("*id_ed25519*"))
-    play("playbooks/deploy-generators.yml")  # as the other tests expect it
 
 
 @pytest.mark.beside

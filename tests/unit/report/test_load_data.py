@@ -1,5 +1,6 @@
 """Answer times by load: every load that is known, the objective, and where servers become the limit."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from altair.vegalite.v6.schema.core import load_schema
 from harness.judge import seconds
 from harness.plan import stopping
 from harness.records.trial import TrialData, TrialRecord
+from harness.summarise import capacity
 from harness.summarise import summary as cells
 from harness.summarise.summary import Summary
 from report import charts, load_data, render
@@ -110,6 +112,18 @@ def test_probes_of_a_search_are_hollow_and_its_knee_is_drawn() -> None:
     assert knees["1 server"]["load"] == pytest.approx(2.03 * 280, rel=0.03)
     assert {mark["what"] for mark in knees.values()} == {"knee"}
     assert "hollow ones probes of the search. Dashed: the knee" in chart.caption
+
+
+def test_where_each_topology_was_loaded_around_its_own_crossing_each_panel_has_its_own_axis() -> None:
+    summary, trials = searched()
+    assert not made((summary, trials)).arguments["own"]
+    ends = [capacity.of_topology({}, n, "vusers", counts((93.0, 100.0, 107.0)), {"p95": 0.05}) for n in (1, 2)]
+    chart = made((replace(summary, capacities=ends), trials))
+    spec = render.specification(chart)
+    jsonschema.validate(spec, load_schema())
+    assert spec["resolve"] == {"scale": {"x": "independent"}}
+    assert {mark["align"] for mark in chart.arguments["knees"] if mark["what"] == "capacity"} == {"left"}
+    assert ">capacity<" in charts.svg(spec)
 
 
 def at_rates() -> tuple[Summary, Trials]:

@@ -176,15 +176,31 @@ def test_the_capacity_between_rates_comes_before_what_was_seen_and_is_at_full_sp
     assert (round(two.value), two.floor, two.by_objectives) == (93, True, False)
 
 
-def test_a_bound_from_below_is_a_floor_and_one_from_above_no_load_to_count_on() -> None:
+def test_a_bound_from_below_is_a_floor_and_one_from_above_a_ceiling() -> None:
     one, two = at_rates(carried(200), carried(100, 2))
     assert (one.value, one.low, one.high, one.floor) == (107, 107, None, True)
     assert not two.floor
-    (left,) = at_rates(carried(50), carried(100, 2))
-    assert left.others == {"servers": 2}
+    less, _ = at_rates(carried(50), carried(100, 2))
+    assert (less.value, less.ceiling, less.floor) == (93, True, False)
+    fits = [Option({"servers": 1}, None, less).fit(per_s) for per_s in (92, 93, 94)]
+    assert fits == [Fit.NOT_SHOWN, Fit.NO, Fit.NO]
     (unsure, _) = at_rates(carried(100, speeds=ROUND[:2]))
     assert unsure.low is None
     assert Option({"servers": 1}, None, unsure).fit(50) == Fit.NOT_SURELY
+
+
+def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> None:
+    sizes = [
+        Option({"servers": servers, "size": size}, float(servers), None if servers == 4 else one)
+        for size, one in (("s", at_rates(carried(100))[0]), ("l", at_rates(carried(105))[0]))
+        for servers in (1, 2, 4)
+    ]
+    left = prices.with_one_lost(sizes)
+    assert [(option.servers, option.others["size"], option.usd_per_hour) for option in left] == [
+        (2, "s", 2.0),
+        (2, "l", 2.0),
+    ]
+    assert [option.capacity for option in left] == [sizes[0].capacity, sizes[3].capacity]
 
 
 def test_capacities_in_users_are_no_rates() -> None:
