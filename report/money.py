@@ -63,16 +63,19 @@ def section(study: StudyRecord, summary: Summary, trials: Mapping[str, TrialData
 
 
 def _table(found: Sequence[Option], target: float | None, note: str) -> Table:
-    """A row for each topology."""
+    """A row for each topology; what it costs where a price is known."""
+    priced = any(option.usd_per_hour is not None for option in found)
     columns = ["topology", "USD per hour", "carries, /s", "USD per million", "as seen"]
-    columns += [] if target is None else [f"{per_s(target)}"]
+    columns = columns if priced else [name for name in columns if "USD" not in name]
     rows = []
     for option in found:
         carried = option.capacity
         dearest = None if carried is None or carried.ceiling else option.usd_per_million(carried.value)
-        row = [_name(option), text.usd(option.usd_per_hour), _carried(carried, "≥ "), text.usd(dearest), _seen(carried)]
+        hourly, million = ([text.usd(usd)] if priced else [] for usd in (option.usd_per_hour, dearest))
+        row = [_name(option), *hourly, _carried(carried, "≥ "), *million, _seen(carried)]
         rows.append(row if target is None else [*row, option.fit(target)])
-    return Table(columns, rows, (1, 2, 3), note=note)
+    columns += [] if target is None else [f"{per_s(target)}"]
+    return Table(columns, rows, (1, 2, 3) if priced else (1,), note=note)
 
 
 def _note(found: Sequence[Option], study: StudyRecord, summary: Summary) -> str:
