@@ -207,7 +207,7 @@ def _row(one: Capacity, gain: CapacityGain | None, reference: float | None, left
         str(one.blocks),
         text.rate(one.requests),
         text.NOTHING if reference is None else load(reference, one.factor),
-        "nothing" if one.servers == 1 else amount(left) if left else text.NOTHING,
+        "nothing" if one.servers == 1 else f"{amount(left)} {interval(left)}".rstrip() if left else text.NOTHING,
         "; ".join(said) or text.NOTHING,
     ]
 

@@ -116,6 +116,8 @@ def _carried(found: Capacity | None, least: str = "at least ") -> str:
         return text.NOTHING
     if found.ceiling:
         return f"less than {text.rate(found.value)}"
+    if found.missed_at is not None:
+        return f"{text.rate(found.value)} to {text.rate(found.missed_at)}"
     return (least if found.floor else "") + text.rate_interval(Interval(found.value, found.low, found.high))
 
 
@@ -125,6 +127,8 @@ def _seen(found: Capacity | None) -> str:
     if found.by_objectives:
         if found.ceiling:
             return "missed at all loads measured"
+        if found.missed_at is not None:
+            return "met at the one load, missed at the other"
         return "met at all loads measured" if found.floor else "the largest load that meets the objectives"
     return f"{HELD.get(found.limit, f'the {found.limit} was the limit')} at {load_name(found.load)}"
 
@@ -175,7 +179,11 @@ def _maybe(option: Option) -> str:
 
 def _pieces(found: Sequence[Option]) -> str:
     """What the page says of any load, as JSON: up to each rate one sentence holds, beyond the last one the last."""
-    ends = {end for option in found if option.capacity for end in (option.capacity.low, option.capacity.value) if end}
+    known = [option.capacity for option in found if option.capacity]
+    carried = {end for one in known if not one.ceiling for end in (one.low, one.value) if end}
+    # What is missed at a rate is missed at that rate itself, which is thus the next sentence's.
+    missed = {one.missed_at * JUST for one in known if one.missed_at}
+    ends = carried | missed
     # Just below each end, as what is less than a rate does not carry it.
     pieces: list[tuple[float | None, Choice]] = [(end, prices.choose(found, end * JUST)) for end in sorted(ends)]
     pieces.append((None, prices.choose(found, max(ends, default=1.0) * 2)))
@@ -197,4 +205,6 @@ def _not_enough(choice: Choice) -> str:
     most = f"{_name(choice.most)} {verb} {_carried(choice.most.capacity)}/s"
     if choice.fit == Fit.NO:
         return f"nothing that was measured is enough: {most}. How many servers it takes has to be measured."
-    return f"nothing that was measured was seen to be enough: {most}. It takes trials of more load or more servers."
+    seen = choice.most.capacity
+    takes = "less load" if seen and seen.ceiling else "more load or more servers"
+    return f"nothing that was measured was seen to be enough: {most}. It takes trials of {takes}."

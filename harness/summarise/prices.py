@@ -29,7 +29,8 @@ class Capacity:
 
     `others` are the topology's levels, without the load; `load` is the load it was seen at. A `floor` is what it was
     seen to carry, with `limit` keeping it from showing more; of a `ceiling` it carries less than that. `by_objectives`:
-    it is the largest load that meets them, found between loads, so that none was seen.
+    it is the largest load that meets them, found between loads, so that none was seen; a floor's `high` is then a load
+    that is not carried, where one was measured.
     """
 
     others: Levels
@@ -41,6 +42,13 @@ class Capacity:
     floor: bool
     by_objectives: bool = False
     ceiling: bool = False
+
+    @property
+    def missed_at(self) -> float | None:
+        """The load per second from which on it surely carries no more, where only bounds are known."""
+        if self.ceiling:
+            return self.value
+        return self.high if self.floor and self.by_objectives else None
 
 
 class Fit(StrEnum):
@@ -73,8 +81,10 @@ class Option:
         found = self.capacity
         if found is None:
             return Fit.NOT_SHOWN
+        if found.missed_at is not None and per_s >= found.missed_at:
+            return Fit.NO
         if found.ceiling:
-            return Fit.NO if per_s >= found.value else Fit.NOT_SHOWN
+            return Fit.NOT_SHOWN
         if found.low is not None and found.low >= per_s:
             return Fit.SURELY
         if found.value >= per_s:
@@ -146,7 +156,7 @@ def _by_objectives(others: Levels, one: capacity.Capacity) -> Capacity:
     floor = one.bound == Bound.AT_LEAST
     value = (one.low if floor else one.value) or 0.0
     low = one.low if one.blocks >= FEWEST else None
-    return Capacity(others, value, low, None if floor else one.high, {}, Limit.UNKNOWN, floor, by_objectives=True)
+    return Capacity(others, value, low, one.high, {}, Limit.UNKNOWN, floor, by_objectives=True)
 
 
 def _capacity(mine: Sequence[CellSummary], objectives: Objectives, factor: float) -> Capacity:
@@ -231,6 +241,7 @@ def choose(found: Sequence[Option], per_s: float) -> Choice:
     if maybe:
         return Choice(per_s, maybe[0], Fit.NOT_SURELY, (), None, priced)
     known = [option for option in ordered if option.capacity is not None]
-    most = max(known, key=_value, default=None)
+    # Of ceilings alone the highest says most.
+    most = max(known, key=lambda each: (_value(each), each.capacity.value if each.capacity else 0.0), default=None)
     shown = Fit.NO if known and all(option.fit(per_s) == Fit.NO for option in ordered) else Fit.NOT_SHOWN
     return Choice(per_s, None, shown, (), most, priced)

@@ -135,9 +135,9 @@ def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
     one, two, three = table.rows
     assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "nothing", "–"]
     assert two[:8] == ["2\u00a0servers", "210/s", "[205, 216]", "p95", "2.10×", "[2.08, 2.12]", "105 %", "5"]
-    assert two[9:] == ["–", "100/s", "super-linear"]
+    assert two[9:] == ["–", "100/s [98, 103]", "super-linear"]
     assert three[1:7] == ["at least 225/s", "–", "–", "≥ 1.04×", "–", "≥ 69 %"]
-    assert three[10] == "210/s"
+    assert three[10] == "210/s [205, 216]"
     assert three[-1] == "at least: 3 servers: met at all loads measured"
     assert "by formula (M/D/c): one server 94/s, three servers 330/s." in table.note
 

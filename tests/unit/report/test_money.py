@@ -10,6 +10,7 @@ from harness.grid.types import Levels
 from harness.records.trial import Limit, TrialRecord
 from harness.summarise import capacity, prices
 from harness.summarise import summary as cells
+from harness.summarise.crossing import Bound, Crossing
 from report import format as text
 from report import money
 from tests.builders import changed, grid, judged, record, study_record
@@ -205,9 +206,63 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     ]
     assert less.answer.startswith("For 97/s 2 servers are the fewest that carry it (at least 107/s). None that was")
     pieces = [(piece["to"], piece["words"]) for piece in json.loads(less.pieces)]
-    assert [end for end, _ in pieces] == [93, 107, None]
+    assert [end for end, _ in pieces] == [pytest.approx(93), 107, None]
+    assert pieces[0][0] < 93  # at 93/s itself it is missed
     assert "2 servers carry at least 107/s" in pieces[-1][1]
     one, two = (row[1:3] for row in made.table.rows)
     assert one == ["100 [98, 103]", "the largest load that meets the objectives"]
     assert two == ["≥ 107", "met at all loads measured"]
     assert made.table.note.startswith("What is carried is the capacity, the largest load that meets the objectives.")
+
+
+def bounded(*bounds: Crossing) -> list[prices.Option]:
+    """Topologies of one server, two and so on, whose capacities are these."""
+    levels: list[Levels] = [{"servers": servers} for servers in range(1, len(bounds) + 1)]
+    found = [capacity.Capacity({}, servers, "rate", bound, blocks=5) for servers, bound in enumerate(bounds, 1)]
+    cell = cells.summarise_records(
+        grid(
+            factors={"servers": [each["servers"] for each in levels], "rate": ["100/s"]},
+            load={"ramp_up": "3s", "duration": "15s", "timeout": "20s"},
+            repeats=1,
+        ),
+        {
+            f"servers-{each['servers']}_rate-100/r1": changed(
+                record(int(each["servers"]), 0, 1, 90.0), cell={**each, "rate": 100.0}
+            )
+            for each in levels
+        },
+    ).cells
+    wanted = grid(objectives={"p95": "500ms"}).objectives
+    return prices.options(levels, prices.measured(cell, wanted, 1.0, found), {})
+
+
+BELOW = Crossing("p95", Bound.BELOW, high=93.0)
+BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "target", "fits", "said"),
+    [
+        (bounded(BRACKET), 200, ["no"], "nothing that was measured is enough: 1 server carries 96 to 150/s."),
+        (bounded(BRACKET), 150, ["no"], "nothing that was measured is enough"),
+        (bounded(BRACKET), 120, ["not shown"], "nothing that was measured was seen to be enough"),
+        (bounded(BRACKET), 90, ["surely"], "1 server is enough (96 to 150/s)."),
+        (bounded(BELOW), 93, ["no"], "nothing that was measured is enough: 1 server carries less than 93/s."),
+        (bounded(BELOW), 50, ["not shown"], "less than 93/s. It takes trials of less load."),
+        (
+            bounded(BELOW, Crossing("p95", Bound.BELOW, high=180.0)),
+            300,
+            ["no", "no"],
+            "is enough: 2 servers carry less than 180/s.",
+        ),
+    ],
+)
+def test_a_load_beyond_a_bound_is_not_carried_and_between_bounds_not_shown(
+    found: list[prices.Option], target: float, fits: list[str], said: str
+) -> None:
+    assert [option.fit(target) for option in found] == fits
+    answer = money.sentence(prices.choose(found, target))
+    assert said in answer
+    pieces = json.loads(money._pieces(found))
+    piece = next(each for each in pieces if each["to"] is None or target <= each["to"])
+    assert answer == f"For {money.per_s(target)} {piece['words']}"  # the field says the same
