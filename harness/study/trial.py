@@ -151,10 +151,14 @@ def run(
 
 
 def _spec(bench: Bench, planned: PlannedTrial, trial: str) -> LoadSpec:
-    """The cell's load: users, or arrivals that are the same for every topology of a block."""
+    """The cell's load: users, or arrivals that are the same for every topology at this rate in this block.
+
+    Another rate has others: a capacity is told by several, whose luck would be one.
+    """
     if not bench.grid.is_open:
         return load_spec(bench, planned.cell.vusers, trial)
-    return open_spec(bench, planned.cell.rate, trial, f"{bench.seed}/arrivals/{planned.repeat}")
+    rate = planned.cell.rate
+    return open_spec(bench, rate, trial, f"{bench.seed}/arrivals/{planned.repeat}/{rate:g}")
 
 
 def _times(logged: dict[str, list[list[int]]], grid: Grid) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

@@ -148,7 +148,7 @@ def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: Site, tmp
 def test_every_topology_of_a_block_meets_the_same_arrivals(site: Site, tmp_path: Path) -> None:
     site.study(tmp_path, **AT_A_RATE, repeats=2, seed=7).run()
     loads = [said for said in site.journal if said.startswith("load of 420/s")]
-    assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}" for block in (1, 1, 2, 2)]
+    assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}/420" for block in (1, 1, 2, 2)]
 
 
 def test_cells_whose_rate_the_smaller_topology_carries_rest(site: Site, tmp_path: Path) -> None:
