@@ -49,7 +49,7 @@ def failed_rows(data: TrialData) -> dict[int, int]:
 def test_what_a_lost_server_cost_is_what_the_balancers_log_says(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
-    data, again = measured(tmp_path, "lost", repeats=2, vars=LEFT_ALONE)
+    data, again = measured(tmp_path, "lost", repeats=2, vars=LEFT_ALONE, objectives={"p95": "5s"})
     for trial in (data, again):
         record, lost = trial.record, trial.record.lost
         assert record.outcome in ("ok", "degraded"), record.cause
@@ -79,11 +79,16 @@ def test_what_a_lost_server_cost_is_what_the_balancers_log_says(
         back = [count for second, count in good.items() if lost.at_s + lost.back_s + 1 <= second < 18]
         assert sum(back) / len(back) >= 0.9 * (lost.before.tps or 0)
         assert lost.after.tps == pytest.approx(lost.before.tps, rel=0.1)
+        # Nobody waits for 5 s, so only what failed is over it.
+        assert lost.before.over_p95 == lost.before.error_rate == 0
+        assert lost.p95_back_s is not None
+        assert lost.p95_back_s <= (lost.failing_s or 0)
     state = engine.containers.get(lab.servers[2].need("study_container")).status
     assert state == "running", "the study leaves no server dead"
     folder = next((tmp_path / "results").glob("lost-*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "one of 3 servers was stopped under the load" in page
+    assert "the 5000 ms that are wanted" in page
     assert (folder / "losses.csv").read_text(encoding="utf-8").startswith("servers,vusers,lose,lost,trials,")
 
 
