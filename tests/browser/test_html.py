@@ -169,7 +169,8 @@ def test_a_reader_asks_for_a_load_and_gets_the_cheapest_topology(page: Page, pri
     expect(said).to_have_text(told)
     field.fill("150")
     expect(said).to_have_text(
-        "For 150/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.37 USD per million requests."
+        "For 150/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.37 USD per million requests. To carry "
+        "it with one server lost, too, takes 2 servers: 0.30 USD an hour."
     )
     field.fill("5000")
     expect(said).to_contain_text(

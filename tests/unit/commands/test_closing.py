@@ -40,5 +40,5 @@ def test_a_check_at_rates_is_judged_by_its_capacities(
     known = replace(summary, capacities=rates, references=[100.0, 210.0])
     closing.closing(Console(), ended(tmp_path, monkeypatch, known, instrument_check=True), False)
     out = capsys.readouterr().out
-    assert "instrument check: found 100.2/s [97.8, 102.6] for 100.0 (" in out
+    assert "instrument check: found 100.2/s [97.6, 102.8] for 100.0 (" in out
     assert ": PASS" in out
