@@ -50,7 +50,7 @@ def sentences(summary: Summary) -> list[str]:
     told = [_sentence(group, summary) for group in groups[:MOST_SENTENCES]]
     if len(groups) > MOST_SENTENCES:
         told.append("The table of capacities holds the others.")
-    short = windows.too_short(summary.grid)
+    short = windows.too_short(summary.grid) if any(one.bound == Bound.EXACT for one in summary.capacities) else ""
     return [*told, f"{short[:1].upper()}{short[1:]}."] if short else told
 
 

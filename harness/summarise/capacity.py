@@ -17,7 +17,7 @@ from harness.summarise.crossing import Bound, Crossing, crossing
 from harness.summarise.gains import GainKind, Words, of_interval
 from harness.summarise.intervals import Interval
 from harness.summarise.shares import Count
-from harness.words import readable
+from harness.words import load_name, readable
 from harness.words import servers as named
 
 WORDS = Words("less", "more", "super-linear")  # it is more or less, not faster; above the ideal it is no fault
@@ -41,7 +41,7 @@ class Capacity:
     @property
     def name(self) -> str:
         """Its topology, in words."""
-        return ", ".join([named(self.servers), *(f"{name} {level}" for name, level in self.others.items())])
+        return ", ".join(filter(None, (named(self.servers), load_name(self.others))))
 
     def wider_than(self, target: float) -> bool:
         """Whether it is an estimate whose interval's half width is more than this share; of a bound nobody waits."""

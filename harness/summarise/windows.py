@@ -6,6 +6,7 @@ from harness.grid.schema import Grid
 from harness.words import percent
 
 ENOUGH = 100  # times the objective p95
+FEW = 20  # below so many the error is no such share any more
 
 
 def too_short(grid: Grid) -> str:
@@ -20,7 +21,8 @@ def too_short(grid: Grid) -> str:
         return ""
     slower = grid.written_per_s(1.0)
     enough = f"{ENOUGH} times p95, {ENOUGH * p95_s / slower:.3g} s"
+    much = f"up to {percent(p95_s / length_s)}" if length_s >= FEW * p95_s else f"{percent(1 / FEW)} and more"
     return (
-        f"a window of {length_s / slower:.3g} s is short for p95 below {1000 * p95_s / slower:.3g} ms: capacities come "
-        f"out too large by up to {percent(p95_s / length_s)}; with {enough}, by {percent(1 / ENOUGH)}"
+        f"a window of {length_s / slower:.3g} s is short for p95 below {1000 * p95_s / slower:.0f} ms: capacities come "
+        f"out too large by {much}; with {enough}, by {percent(1 / ENOUGH)}"
     )

@@ -11,6 +11,7 @@ from benchmarks.capacity.__main__ import counted
 from benchmarks.capacity.study import SCENARIOS
 from benchmarks.capacity.trial import Servers, ends, ends_of, truth
 from harness.grid.thresholds import Thresholds
+from harness.grid.types import Levels
 from harness.summarise import capacity, queueing
 from harness.summarise.capacity import Capacity
 from harness.summarise.crossing import Bound, crossing
@@ -185,3 +186,9 @@ def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeyp
 
 def test_the_truth_of_a_simulated_study_is_exact_where_service_is_constant() -> None:
     assert truth(Servers(), 2) == queueing.paced_capacity(2, 7, 0.05, 0.2)
+
+
+def test_a_topology_is_named_by_its_servers_and_what_else_it_differs_in() -> None:
+    differ: tuple[Levels, ...] = ({}, {"lose": 0}, {"lose": 1})
+    named = [capacity.of_topology(others, 3, "rate", counts(), P95).name for others in differ]
+    assert named == ["3 servers", "3 servers", "3 servers, 1 server lost"]

@@ -27,3 +27,7 @@ def test_what_a_short_window_does_is_said_at_the_speed_of_the_grid() -> None:
     assert said == at("12s", "150ms", slower=2)
     assert "short for p95 below 150 ms: capacities come out too large by up to 2 %" in said
     assert "with 100 times p95, 15 s, by 1 %" in said
+
+
+def test_where_a_window_holds_p95_a_few_times_no_share_is_told() -> None:
+    assert "too large by 5 % and more; with 100 times p95, 500 s, by 1 %" in at("19s", "5s")
