@@ -88,7 +88,7 @@ def test_what_a_lost_server_cost_is_what_the_balancers_log_says(
     folder = next((tmp_path / "results").glob("lost-*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "one of 3 servers was stopped under the load" in page
-    assert "the 5000 ms that are wanted" in page
+    assert "ms that are wanted" in page
     assert (folder / "losses.csv").read_text(encoding="utf-8").startswith("servers,vusers,lose,lost,trials,")
 
 
