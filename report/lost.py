@@ -111,7 +111,7 @@ def _back_within(one: Losses, wanted: str, after: Spread) -> str:
         return f"p95 was beyond the {wanted} that are wanted before it already, and {over}"
     if not one.p95_back:
         return f"p95 did not come back within the {wanted} that are wanted: {over}"
-    some = _in_some(one.p95_back, one.trials)
+    some = _in_some(one.p95_back, one.in_p95)
     if one.p95_back_s is None or one.p95_back_s.most == 0:
         return f"p95 stayed within the {wanted} that are wanted{some}"
     return f"p95 was back within the {wanted} that are wanted{some} after {_seconds(one.p95_back_s)}"

@@ -138,7 +138,7 @@ def _load(logarithm: float) -> float:
 
 def _between(objective: str, fitted: Line, counts: Sequence[Count], beyond: Array) -> Crossing:
     """The estimate where it lies among the loads measured, else what its interval allows to say."""
-    least, most = (edge(count.load for count in counts) for edge in (min, max))
+    least, most = (edge(count.offered or count.load for count in counts) for edge in (min, max))
     k = len(fitted.crossings)
     value = _load(fitted.mean)
     low = high = None

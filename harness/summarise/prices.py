@@ -214,8 +214,9 @@ def with_one_lost(found: Sequence[Option]) -> list[Option]:
     That is what the topology with one server fewer carries, which differs in nothing else; topologies that have none
     such among them are left out.
     """
-    known = {tuple(option.others.items()): option.capacity for option in found}
-    fewer = [(option, tuple({**option.others, "servers": option.servers - 1}.items())) for option in found]
+    alike = [option for option in found if not option.others.get("lose")]  # one that loses servers has lost them
+    known = {tuple(option.others.items()): option.capacity for option in alike}
+    fewer = [(option, tuple({**option.others, "servers": option.servers - 1}.items())) for option in alike]
     return [replace(option, capacity=known[key]) for option, key in fewer if key in known]
 
 
