@@ -107,7 +107,8 @@ def per_s(rate: float) -> str:
 def _name(option: Option) -> str:
     """As in "3 servers" or "3 servers with nginx_lb_method least_conn"."""
     rest = {name: level for name, level in option.others.items() if name != "servers"}
-    return text.count(option.servers, "server") + (f" with {load_name(rest)}" if rest else "")
+    said = load_name(rest)
+    return text.count(option.servers, "server") + (f" with {said}" if said else "")
 
 
 def _carried(found: Capacity | None, least: str = "at least ") -> str:

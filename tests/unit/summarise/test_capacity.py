@@ -192,3 +192,11 @@ def test_a_topology_is_named_by_its_servers_and_what_else_it_differs_in() -> Non
     differ: tuple[Levels, ...] = ({}, {"lose": 0}, {"lose": 1})
     named = [capacity.of_topology(others, 3, "rate", counts(), P95).name for others in differ]
     assert named == ["3 servers", "3 servers", "3 servers, 1 server lost"]
+
+
+def test_the_load_of_a_trial_is_what_its_window_was_offered() -> None:
+    """A capacity moves with it, and so does what lies among the loads measured."""
+    more = [replace(count, offered=1.03 * count.load) for count in counts()]
+    assert of(more).value == pytest.approx(1.03 * (of(counts()).value or 0), rel=1e-6)
+    at_the_end = [replace(count, offered=1.03 * count.load) for count in counts(at=106.5)]
+    assert of(at_the_end).bound == Bound.EXACT

@@ -203,6 +203,11 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
     assert [option.capacity for option in left] == [sizes[0].capacity, sizes[3].capacity]
 
 
+def test_what_loses_a_server_already_is_not_told_with_another_one_lost() -> None:
+    sizes = [Option({"servers": n, "lose": lose}, None, at_rates(carried(100))[0]) for n in (2, 3) for lose in (0, 1)]
+    assert [option.others for option in prices.with_one_lost(sizes)] == [{"servers": 3, "lose": 0}]
+
+
 def test_capacities_in_users_are_no_rates() -> None:
     users = capacity.of_topology({}, 1, "vusers", counts(LOADS, ROUND, 100), {"p95": 0.05})
     assert at_rates(users) == at_rates()
