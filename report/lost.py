@@ -62,9 +62,14 @@ def _throughput(one: Losses) -> str:
     if not one.back:
         return f"throughput did not come back, {left} was left{_part(one)}"
     some = _in_some(one.back, one.trials)
-    if one.back_s is None or one.back_s.most == 0:
+    if _stayed(one.back_s):
         return f"throughput stayed at {left}{some}{_part(one)}"
     return f"throughput was back{some} within {_seconds(one.back_s)}, at {left}{_part(one)}"
+
+
+def _stayed(back_s: Spread | None) -> bool:
+    """Whether what came back was never gone, by whole seconds."""
+    return back_s is None or back_s.most == 0
 
 
 def _in_some(count: int, trials: int) -> str:
@@ -86,7 +91,7 @@ def _latency(one: Losses) -> str:
     if not one.latency_back:
         return f"the mean answer time went {change} and did not come back"
     some = _in_some(one.latency_back, one.trials)
-    if one.latency_back_s is None or one.latency_back_s.most == 0:
+    if _stayed(one.latency_back_s):
         return f"the mean answer time stayed near what it was{some} ({change})"
     return f"the mean answer time was back{some} within {_seconds(one.latency_back_s)} ({change})"
 
@@ -112,7 +117,7 @@ def _back_within(one: Losses, wanted: str, after: Spread) -> str:
     if not one.p95_back:
         return f"p95 did not come back within the {wanted} that are wanted: {over}"
     some = _in_some(one.p95_back, one.in_p95)
-    if one.p95_back_s is None or one.p95_back_s.most == 0:
+    if _stayed(one.p95_back_s):
         return f"p95 stayed within the {wanted} that are wanted{some}"
     return f"p95 was back within the {wanted} that are wanted{some} after {_seconds(one.p95_back_s)}"
 

@@ -185,8 +185,7 @@ def _pieces(found: Sequence[Option]) -> str:
     # What is missed at a rate is missed at that rate itself, which is thus the next sentence's.
     missed = {one.missed_at * JUST for one in known if one.missed_at}
     ends = carried | missed
-    # Just below each end, as what is less than a rate does not carry it.
-    pieces: list[tuple[float | None, Choice]] = [(end, prices.choose(found, end * JUST)) for end in sorted(ends)]
+    pieces: list[tuple[float | None, Choice]] = [(end, prices.choose(found, end)) for end in sorted(ends)]
     pieces.append((None, prices.choose(found, max(ends, default=1.0) * 2)))
     said = [
         {

@@ -16,7 +16,7 @@ def at(cell: Cell, load: float) -> Cell:
 def trials(cell: Cell, records: Mapping[str, TrialRecord]) -> list[TrialRecord]:
     """Every trial of a topology under any load, probes among them, but for sentinels."""
     factor = cell.load_factor
-    wanted = {name: level for name, level in cell.levels if name != factor}
+    wanted = dict(cell.topology)
     return [
         record
         for record in records.values()
