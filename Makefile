@@ -8,7 +8,7 @@ BIN := .venv/bin
 test: setup
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint quick machines
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target fleet lab
-	FLEET=use $(BIN)/python -m pytest --durations=15 -m "not long and not beside" tests/integration tests/rehearsal
+	FLEET=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
 
 # The images of the lab, and the rehearsal fleet's machines, bare.
 machines: setup
@@ -17,10 +17,10 @@ machines: setup
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
 
 fleet: setup
-	FLEET=keep $(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/rehearsal
+	FLEET=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/rehearsal
 
 lab: setup
-	$(BIN)/python -m pytest --durations=15 -m "beside and not long" tests/integration tests/collection
+	$(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration tests/collection
 
 # What needs no Docker; with TEST=tests/unit/grid or TEST=FILE::NAME that alone, and nothing is set up but .venv.
 ifdef TEST

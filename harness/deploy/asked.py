@@ -104,7 +104,7 @@ def _answer(root: Path, path: Path) -> Any:
         raise BadInput(inventory_places.too_slow(path)) from None
     if done.returncode:
         words = " ".join(done.stderr.split())[-1500:]
-        unread = inventory_places.Places(root, path).unread()
+        unread = inventory_places.Places.read(root, path).unread()
         raise BadInput(*(unread or [f"{path}: the inventory cannot be asked for its hosts: {words}"]))
     return json.loads(done.stdout)
 

@@ -56,13 +56,13 @@ def resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     try:
         outcome = ansible.run("playbooks/describe-inventory.yml", timeout_s=inventory_places.LIMIT_S)
     except DeployFailed:
-        if unusable := inventory_places.Places(root, path).unusable(known_variables(root)):
+        if unusable := inventory_places.Places.read(root, path).unusable(known_variables(root)):
             raise BadInput(*unusable) from None
         raise
     said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
     # Almost anything can be read as INI: its words are hosts then, in no group.
     doubtful = any(told["ungrouped"] for _, told in said) or {told["group"] for _, told in said} < set(inventory.GROUPS)
-    if doubtful and (unread := inventory_places.Places(root, path).unread()):
+    if doubtful and (unread := inventory_places.Places.read(root, path).unread()):
         raise BadInput(*unread)
     return inventory.from_descriptions(name, said)
 

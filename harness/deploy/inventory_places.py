@@ -23,26 +23,37 @@ from harness.errors import BadInput, CannotRun
 LIMIT_S = 60.0
 
 
-class Places:
-    """What Ansible reads below a path: why it cannot, and where each host, group and variable stands."""
+def environment(root: Path) -> dict[str, str]:
+    """Environment variables of the process that reads an inventory: it continues after a file it cannot read."""
+    settings = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "false", "ANSIBLE_FORCE_COLOR": "0"}
+    return {**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), **settings}
 
-    def __init__(self, root: Path, path: Path) -> None:
+
+class Places:
+    """What Ansible reads below a path: why it cannot, and where each host, group and variable stands.
+
+    `found` is what harness/deploy/inventory_source.py prints for the path; empty if it printed nothing.
+    """
+
+    def __init__(self, path: Path, found: dict[str, Any]) -> None:
         self.path = path
-        environ = {**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg")}
-        # The child reads on after the first file that cannot be read.
-        environ |= {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "false", "ANSIBLE_FORCE_COLOR": "0"}
+        self._found = found
+
+    @classmethod
+    def read(cls, root: Path, path: Path) -> Places:
+        """Have Ansible read the path, in a process of its own. Raises BadInput if that exceeds LIMIT_S."""
         command = [sys.executable, "-m", "harness.deploy.inventory_source", str(root), str(path)]
         try:
             done = subprocess.run(
-                command, cwd=root, env=environ, stdin=subprocess.DEVNULL,
+                command, cwd=root, env=environment(root), stdin=subprocess.DEVNULL,
                 capture_output=True, text=True, check=False, timeout=LIMIT_S,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise BadInput(too_slow(path)) from None
         try:
-            self._found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            return cls(path, json.loads(done.stdout.splitlines()[-1]))
         except (ValueError, IndexError):
-            self._found = {}
+            return cls(path, {})
 
     def unread(self) -> list[str]:
         """Why Ansible cannot read the inventory, a line each; raises CannotRun for what no file can mend."""
@@ -210,7 +221,7 @@ def too_slow(path: Path) -> str:
 def refuse(root: Path, path: Path, problems: Iterable[Problem]) -> None:
     """Raise BadInput with every problem and its place; nothing without one."""
     if found := list(problems):
-        raise BadInput(*Places(root, path).all(found))
+        raise BadInput(*Places.read(root, path).all(found))
 
 
 def by_place(told: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import yaml
 from tests.collection.conftest import Elsewhere, run
 from tests.integration.conftest import ROOT
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 ROLES = {
     "docker_engine",

@@ -9,7 +9,7 @@ from tests.collection.conftest import NAME, Elsewhere, Plain, answered_by
 from tests.integration.conftest import ROOT, changed
 from tests.role_readmes import example
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 PORT = 20500 + int(NAME[-4:], 16) % 400
 URL = f"http://127.0.0.1:{PORT}/"
 

@@ -12,7 +12,7 @@ from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import playbook, small_grid, study
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 ANOTHER = "scale-out/service:another-build"
 NOWHERE = "scale-out/service:nowhere-at-all"

@@ -19,7 +19,7 @@ from harness.observe.containers import Probes
 from tests.containment import freedoms
 from tests.integration.conftest import changed, playbook
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 STRANGER = "scale-out-test/stranger"
 # As somebody writes it in an afternoon: root, and something written where it stands.

@@ -14,7 +14,7 @@ from tests.integration.conftest import ROOT, changed, playbook
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 
 def ask(lab: Inventory, count: int = 12) -> set[str]:

@@ -10,7 +10,7 @@ from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, playbook, small_grid, study, wait_for
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 METHODS = {"round_robin": None, "least_conn": "least_conn;", "random_two": "random two least_conn;"}
 

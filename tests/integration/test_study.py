@@ -127,7 +127,7 @@ def test_reports_are_rendered_again_without_a_host(smoke: Path) -> None:
     assert (smoke / "report.pdf").read_bytes() == before
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_a_study_killed_in_a_trial_goes_on_where_it_was(tmp_path: Path) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="killed")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -146,7 +146,7 @@ def test_a_study_killed_in_a_trial_goes_on_where_it_was(tmp_path: Path) -> None:
     assert any(file.read_bytes() == kept for file in directory.path.rglob("trial.json"))
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: Path, deployed: Inventory) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="interrupted")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -170,7 +170,7 @@ def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: 
         pytest.fail("the load still runs")
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_what_dies_is_the_outcome_and_the_study_goes_on(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
@@ -192,7 +192,7 @@ def test_what_dies_is_the_outcome_and_the_study_goes_on(
     assert third["outcome"] not in ("failed", "server_down"), third["cause"]
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [100], "nginx_lb_fail_timeout": ["10s", "never"]}
     grid = small_grid(tmp_path / "grid.yaml", name="refused", factors=factors)
@@ -205,7 +205,7 @@ def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path
     assert "invalid parameter" in by_level["never"]["cause"]
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [300]}
     grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_slow_motion": 2})
@@ -220,7 +220,7 @@ def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path
     assert "Played in slow motion, 2 times slower" in " ".join(text.split())
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_an_image_of_the_users_own_shares_the_machines_cores(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
@@ -244,7 +244,7 @@ def test_an_image_of_the_users_own_shares_the_machines_cores(
         engine.images.remove("somebody/else:1.0", force=True)
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_a_second_process_is_kept_out_of_a_running_study(tmp_path: Path) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="busy")
     plan = json.loads(study("plan", "--grid", grid, "--results", tmp_path / "results", "--json").stdout)
@@ -254,7 +254,7 @@ def test_a_second_process_is_kept_out_of_a_running_study(tmp_path: Path) -> None
     assert "another process runs this study" in done.stderr
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_a_deployment_that_fails_ends_with_the_hosts_words(tmp_path: Path) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="broken", service={"image": "scale-out/none:at-all"})
     done = study("--grid", grid, "--results", tmp_path / "results")

@@ -64,7 +64,7 @@ def described(folder: Path) -> Inventory:
     return describe(ROOT, folder, "behind a bastion")
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 @pytest.mark.parametrize("way", ["jump", "command"])
 def test_the_studys_connections_come_from_the_bastion(deployed_fleet: Fleet, tmp_path: Path, way: str) -> None:
     there = described(behind_a_bastion(tmp_path / "inventory", deployed_fleet, way))

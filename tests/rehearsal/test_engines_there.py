@@ -10,7 +10,7 @@ import pytest
 from tests.integration.conftest import ROOT, changed
 from tests.rehearsal.conftest import HERE, Fleet, play
 
-pytestmark = [pytest.mark.beside, pytest.mark.long]
+pytestmark = [pytest.mark.concurrent, pytest.mark.long]
 
 MACHINES = ("docker-ce", "podman")
 INVENTORY = HERE / "engines"

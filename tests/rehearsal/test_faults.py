@@ -11,7 +11,7 @@ from tests.rehearsal.conftest import Fleet, inventory_with, refusal
 
 NO_MULTIPLEXING = "-o ControlPath=none"  # else a connection that stands would hide the trouble
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 
 def own_arguments(known_hosts: str = "{{ rehearsal_folder }}/known_hosts") -> dict[str, str]:

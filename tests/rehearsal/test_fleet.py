@@ -31,19 +31,19 @@ def ask(fleet: Fleet, name: str, url: str) -> str:
     return fleet.on(name, f"python3 -c '{TRY}' {url}").strip()
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_a_second_run_changes_nothing(deployed_fleet: Fleet) -> None:
     assert deployed_fleet.changed_again == 0
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_every_container_is_contained(deployed_fleet: Fleet, reach: Reach) -> None:
     hosts = deployed_fleet.inventory.hosts
     running = {host.name: reach.docker(host).containers.get(host.need("study_container")) for host in hosts}
     assert {host.name: freedoms(running[host.name], host.group) for host in hosts} == {host.name: [] for host in hosts}
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_the_firewall_closes_all_but_ssh_on_the_public_side(deployed_fleet: Fleet) -> None:
     server = deployed_fleet.host("server-1").variables
     assert ask(deployed_fleet, "balancer", f"http://{server['private_ip']}:8080/readyz") == "200"
@@ -52,7 +52,7 @@ def test_the_firewall_closes_all_but_ssh_on_the_public_side(deployed_fleet: Flee
     assert "timed out" in ask(deployed_fleet, "generator", f"http://{balancer['ansible_host']}:80/")
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, tmp_path: Path) -> None:
     """The article's pitfall: it takes an afternoon to find, so the study refuses it in a second."""
     public = {
@@ -159,7 +159,7 @@ def test_a_study_over_ssh_with_two_load_generators(deployed_fleet: Fleet, two_ge
     assert not list((folder / "log").rglob("*id_ed25519*"))
 
 
-@pytest.mark.beside
+@pytest.mark.concurrent
 def test_a_connection_that_breaks_is_made_again(deployed_fleet: Fleet, reach: Reach) -> None:
     server = deployed_fleet.host("server-1")
     assert reach.docker(server).ping()

@@ -15,7 +15,7 @@ from tests.rehearsal.registry import PASSWORD, USER, Registry, serve
 
 DISTRIBUTE = "playbooks/distribute-images.yml"
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
 from tests.rehearsal.registry import PASSWORD, USER, Registry, serve
 
-pytestmark = pytest.mark.beside
+pytestmark = pytest.mark.concurrent
 
 DISTRIBUTE = "playbooks/distribute-images.yml"
 SERVERS = ("server-1", "server-2", "server-3")

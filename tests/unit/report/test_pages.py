@@ -79,6 +79,10 @@ STUDIES: dict[str, Callable[[StudyDirectory], object]] = {
     "long tables": lambda d: study(d, rates(4, (500, 1000, 1500, 2000), 11)),
 }
 
+# Shapes whose breaks the others have too: rendering them all takes half a minute.
+BY_TEST_LONG = ("one load", "six topologies", "few blocks", "some refused")
+NAMES = [pytest.param(name, marks=pytest.mark.long if name in BY_TEST_LONG else ()) for name in ("sample", *STUDIES)]
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Report, bytes]]:
@@ -106,13 +110,13 @@ def dense(text: str) -> str:
     return re.sub(r"[\s\u00a0]+", "", text)
 
 
-@pytest.mark.parametrize("name", ["sample", *STUDIES])
+@pytest.mark.parametrize("name", NAMES)
 def test_no_page_break_leaves_anything_alone(made: Callable[[str], tuple[Report, bytes]], name: str) -> None:
     """Headings, rows, terms: each has its own beside it, and only the last page may be nearly empty."""
     assert pages.faults(pages.read(made(name)[1])) == []
 
 
-@pytest.mark.parametrize("name", ["sample", *STUDIES])
+@pytest.mark.parametrize("name", NAMES)
 def test_page_one_holds_what_a_decision_takes(made: Callable[[str], tuple[Report, bytes]], name: str) -> None:
     """The answer, the chart, the findings and where; and every gain, as long as there are not very many."""
     report, content = made(name)

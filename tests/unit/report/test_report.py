@@ -24,6 +24,14 @@ RATES: dict[tuple[int, int], list[float | None]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
+    """One healthy study with everything that is rendered from it, for the tests that only look."""
+    directory = made(tmp_path_factory.mktemp("rendered"), limits={(2, 1000): "users"})
+    build.write(directory)
+    return directory
+
+
 def made(tmp_path: Path, rates: dict[tuple[int, int], list[float | None]] = RATES, **more: object) -> StudyDirectory:
     return study(StudyDirectory(tmp_path / "study-0123abcd"), rates, **more)
 
@@ -43,16 +51,17 @@ def structure(item: Any) -> Iterator[Any]:
             yield from structure(kid)
 
 
-@pytest.mark.parametrize(("paper", "size"), [("A4", (595, 842)), ("Letter", (612, 792))])
-def test_paper_is_a4_or_letter(tmp_path: Path, paper: str, size: tuple[int, int]) -> None:
-    report, _ = build.model_of(made(tmp_path))
-    box = pypdf.PdfReader(io.BytesIO(printed.pdf(report, paper))).pages[0].mediabox
-    assert (round(float(box.width)), round(float(box.height))) == size
+def test_paper_is_a4_or_letter(rendered: StudyDirectory) -> None:
+    def size(content: bytes) -> tuple[int, int]:
+        box = pypdf.PdfReader(io.BytesIO(content)).pages[0].mediabox
+        return round(float(box.width)), round(float(box.height))
+
+    assert size((rendered.path / "report.pdf").read_bytes()) == (595, 842)
+    assert size(printed.pdf(build.model_of(rendered)[0], "Letter")) == (612, 792)
 
 
-def test_the_answer_on_page_one_can_be_computed_from_the_tables(tmp_path: Path) -> None:
-    directory = made(tmp_path, limits={(2, 1000): "users"})
-    build.write(directory)
+def test_the_answer_on_page_one_can_be_computed_from_the_tables(rendered: StudyDirectory) -> None:
+    directory = rendered
     rows = list(csv.DictReader((directory.path / "gains.csv").read_text().splitlines()))
     saturated = next(row for row in rows if row["vusers"] == "2000")
     gain, low, high = (float(saturated[name]) for name in ("gain", "low", "high"))
@@ -62,9 +71,8 @@ def test_the_answer_on_page_one_can_be_computed_from_the_tables(tmp_path: Path) 
     assert shown in (directory.path / "report.html").read_text()
 
 
-def test_the_tables_have_the_columns_that_others_rely_on(tmp_path: Path) -> None:
-    directory = made(tmp_path)
-    build.write(directory)
+def test_the_tables_have_the_columns_that_others_rely_on(rendered: StudyDirectory) -> None:
+    directory = rendered
     cells = (directory.path / "cells.csv").read_text().splitlines()[0]
     assert cells == (
         "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,verdict,why"
@@ -92,32 +100,27 @@ def test_a_number_and_its_unit_stay_on_one_line() -> None:
     assert render.unbroken(7) == 7
 
 
-def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
-    directory = made(tmp_path)
-    first = [path.read_bytes() for path in build.write(directory)]
-    assert [path.read_bytes() for path in build.write(directory)] == first
-
-
-def test_rendering_logs_nothing_and_fetches_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_same_results_give_the_same_bytes_and_rendering_logs_nothing(
+    rendered: StudyDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("report.html", "report.pdf", "cells.csv", "gains.csv")
+    first = {name: (rendered.path / name).read_bytes() for name in names}
     with caplog.at_level(logging.DEBUG, logger="weasyprint"):
-        report, _ = build.model_of(made(tmp_path))
-        printed.pdf(report)
+        build.write(rendered)
+    assert {name: (rendered.path / name).read_bytes() for name in names} == first
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
-def test_the_html_is_one_file_that_asks_nobody(tmp_path: Path) -> None:
-    build.write(made(tmp_path))
-    page = (tmp_path / "study-0123abcd" / "report.html").read_text()
+def test_the_html_is_one_file_that_asks_nobody(rendered: StudyDirectory) -> None:
+    page = (rendered.path / "report.html").read_text()
     head = page.split("<script>")[0]
     assert not re.search(r"""(src|href)=["']https?:""", head)
     assert "@import" not in head
     assert len(page) < 3_000_000
 
 
-def test_fonts_are_embedded_and_the_pdf_is_tagged(tmp_path: Path) -> None:
-    directory = made(tmp_path)
-    build.write(directory)
-    reader = pypdf.PdfReader(directory.path / "report.pdf")
+def test_fonts_are_embedded_and_the_pdf_is_tagged(rendered: StudyDirectory) -> None:
+    reader = pypdf.PdfReader(rendered.path / "report.pdf")
     assert reader.metadata
     assert reader.metadata.title
     assert reader.metadata.author == "scale-out-study"
@@ -155,5 +158,5 @@ def test_an_incomplete_study_still_says_what_is_known(
 
 def test_what_a_user_wrote_is_escaped(tmp_path: Path) -> None:
     directory = made(tmp_path, request={"path": "/", "expect_body": "<script>alert(1)</script>"})
-    build.write(directory)
+    build.write(directory, {"html"})
     assert "<script>alert" not in (directory.path / "report.html").read_text()

@@ -1,11 +1,6 @@
 """The service: right answers, clear refusals, counters that a study can trust."""
 
 import asyncio
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,32 +138,6 @@ def test_a_paced_server_answers_what_its_model_says_when_its_slot_ends(model: Pa
     assert "ml_paced_answers_total 1.0" in said
     assert "ml_capacity_per_second 5.0" in said
     assert 'ml_slot_seconds_total{state="busy"} 0.2' in said
-
-
-def test_a_real_server_answers_soon_and_stops_gracefully(model: Path, tmp_path: Path) -> None:
-    """As the image runs it: uvicorn with two workers that share their counters."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "service.app:create_app", "--factory", "--port", str(port)]
-    environ = {**os.environ, "SERVICE_MODEL_PATH": str(model), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    with subprocess.Popen([*command, "--workers", "2", "--loop", "asyncio"], cwd=ROOT, env=environ) as server:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(150):
-            try:
-                if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        for number in range(20):
-            answer = httpx.post(
-                f"{url}/predict", json={"image": image(number)}, headers={"X-Study-Trial": "real"}, trust_env=False
-            )
-            assert answer.status_code == 200
-        metrics = httpx.get(f"{url}/metrics", trust_env=False).text
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=20) == 0
-    assert 'ml_requests_total{status="200",trial="real"} 20.0' in metrics
 
 
 def test_the_calibration_service_answers_like_the_real_one() -> None:

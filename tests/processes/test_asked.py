@@ -17,7 +17,7 @@ from harness.study.events import Said
 from harness.study.runner import Study
 from harness.study.setup import Setting
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """#!/usr/bin/env python3
 import json, pathlib
 calls = pathlib.Path(__file__).with_name("calls.log")

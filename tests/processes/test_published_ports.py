@@ -11,7 +11,7 @@ from harness.deploy.inventory import Host, Inventory
 from harness.study import setup
 from tests.builders import grid
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 # Inventory → what a server with port 8000 publishes: on machines the port itself, and in the lab nothing, as its
 # network is the machine's own.
 PUBLISHED = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "image_distribution"
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 

@@ -1,0 +1,63 @@
+"""Inventories, read the whole way: by Ansible's own programs, as `study.py` starts them."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.deploy import inventory_problems
+from harness.deploy.description import describe, known_variables
+from harness.errors import BadInput
+from tests.bad_inventories import CASES, FOLDER, WHOLE_WAY_ONLY, expected, without_accounts
+
+ROOT = Path(__file__).resolve().parents[2]
+# One for each way to a message: Ansible's reader, its variables, its plugins, a program, and the study's own checks.
+IN_EVERY_RUN = (*WHOLE_WAY_ONLY, "ini-variable-undefined.ini", "aws-without-region", "several-problems.yml")
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody's account of any cloud, and nobody's vault."""
+    without_accounts(monkeypatch, tmp_path / "none")
+
+
+def _cases() -> list[Any]:
+    return [
+        pytest.param(case, id=case.name, marks=() if case.name in IN_EVERY_RUN else pytest.mark.long) for case in CASES
+    ]
+
+
+@pytest.mark.parametrize("case", _cases())
+def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        describe(ROOT, case, case.name)
+    assert any(problem.startswith(expected(case)) for problem in refused.value.problems), str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["inventory/lab", "inventory/ec2", "inventory/rehearsal"])
+def test_the_inventories_of_the_project_have_no_problem(name: str) -> None:
+    found = describe(ROOT, ROOT / name, name)
+    assert inventory_problems.of(found, known_variables(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "binary",
+        "variable-undefined.yml",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("yaml-broken.yml", "group-missing-ml-servers.yml")),
+    ],
+)
+def test_the_program_ends_with_2_and_no_traceback(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "study.py", "plan", "--inventory", FOLDER / name],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"error: {expected(FOLDER / name)}")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,126 @@
+"""Real processes of the server that is measured: how they start and stop, and that a paced one keeps its rate."""
+
+import asyncio
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from sklearn.datasets import load_digits
+
+from service.pace import Pace
+from service.train import train
+
+ROOT = Path(__file__).resolve().parents[2]
+PACE = Pace.of(140, 0.05)
+REQUEST = b"GET /predict HTTP/1.1\r\nHost: paced\r\n\r\n"
+CONNECTIONS = 60
+
+
+def test_a_real_server_answers_soon_and_stops_gracefully(tmp_path: Path) -> None:
+    """As the image runs it: uvicorn with two workers that share their counters."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "service.app:create_app", "--factory", "--port", str(port)]
+    train(tmp_path / "digits.onnx")
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    model = {"SERVICE_MODEL_PATH": str(tmp_path / "digits.onnx")}
+    environ = {**os.environ, **model, "PROMETHEUS_MULTIPROC_DIR": str(counts)}
+    with subprocess.Popen([*command, "--workers", "2", "--loop", "asyncio"], cwd=ROOT, env=environ) as server:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(150):
+            try:
+                if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        for number in range(20):
+            body = {"image": load_digits().data[number].tolist()}
+            answer = httpx.post(f"{url}/predict", json=body, headers={"X-Study-Trial": "real"}, trust_env=False)
+            assert answer.status_code == 200
+        metrics = httpx.get(f"{url}/metrics", trust_env=False).text
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=20) == 0
+    assert 'ml_requests_total{status="200",trial="real"} 20.0' in metrics
+
+
+async def drive(port: int, until: float) -> int:
+    """Closed-loop connections without think time; returns the number of right answers."""
+
+    async def user() -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        right = 0
+        while time.monotonic() < until:
+            writer.write(REQUEST)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length
+            await reader.readexactly(int(length[1]))
+            right += head.startswith(b"HTTP/1.1 200") and time.monotonic() < until
+        writer.close()
+        return right
+
+    return sum(await asyncio.gather(*(user() for _ in range(CONNECTIONS))))
+
+
+async def stop_now_and_then(pid: int, until: float) -> int:
+    chance, stops = random.Random(2), 0  # noqa: S311 - no secret
+    while time.monotonic() < until - 2:
+        await asyncio.sleep(chance.uniform(1, 3))
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(0.2)
+        os.kill(pid, signal.SIGCONT)
+        stops += 1
+    return stops
+
+
+def slots_of(port: int) -> dict[str, float]:
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    return {state: float(value) for state, value in re.findall(r'ml_slot_seconds_total{state="(\w+)"} (\S+)', text)}
+
+
+@pytest.mark.parametrize(("duration_s", "within"), [(10.0, 0.02), pytest.param(60.0, 0.005, marks=pytest.mark.long)])
+def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_is_stopped_at_times(
+    duration_s: float, within: float
+) -> None:
+    """What the machine withheld for longer than the server may catch up is counted as lost."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "service.calibration:create_app", "--factory", "--port", str(port)]
+    environ = {**os.environ, "SERVICE_RATE": "140/s", "SERVICE_TIME": "50ms"}
+    with (
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) as neighbour,
+        subprocess.Popen([*command, "--loop", "asyncio", "--no-access-log"], cwd=ROOT, env=environ) as server,
+    ):
+        try:
+            for _ in range(300):
+                try:
+                    httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False)
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.1)
+            httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots begin with the first request
+            before, until = slots_of(port), time.monotonic() + duration_s
+
+            async def both() -> tuple[int, int]:
+                driven, stops = await asyncio.gather(drive(port, until), stop_now_and_then(server.pid, until))
+                return driven, stops
+
+            answered, stops = asyncio.run(both())
+            after = slots_of(port)
+        finally:
+            neighbour.kill()
+            server.kill()
+    lost = (after["lost"] - before["lost"]) / PACE.service_s
+    assert stops >= duration_s / 4
+    assert answered + lost == pytest.approx(PACE.rate_per_s * duration_s, rel=within)
