@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test readmes quick machines fleet lab test-ngrinder test-long setup lint unit integration lock benchmarks sample
+.PHONY: test readmes quick machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
 
-# What measures nothing runs side by side; what does has the machine for itself. Images and fleet are made once.
+# Three stages: what starts no container of the lab; what deploys and measures nothing; and alone, what measures.
 test: setup
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint quick machines
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target fleet lab
-	FLEET=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target fleet lab processes
+	$(MAKE) --no-print-directory measured
 
 # The images of the lab, and the rehearsal fleet's machines, bare.
 machines: setup
@@ -17,10 +17,17 @@ machines: setup
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
 
 fleet: setup
-	FLEET=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/rehearsal
+	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/rehearsal
 
 lab: setup
-	$(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration tests/collection
+	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration tests/collection
+
+# Programs of this machine, and the simulated EC2.
+processes: setup
+	$(BIN)/python -m pytest --durations=15 tests/processes tests/ec2
+
+measured: setup
+	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
 
 # What needs no Docker; with TEST=tests/unit/grid or TEST=FILE::NAME that alone, and nothing is set up but .venv.
 ifdef TEST
@@ -29,7 +36,7 @@ quick:
 	$(BIN)/python -m pytest $(TEST)
 else
 quick: setup
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --durations=15 tests/unit tests/browser tests/ec2
+	$(BIN)/python -m pytest --numprocesses=auto --durations=15 tests/unit tests/browser
 endif
 
 setup:

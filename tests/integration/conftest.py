@@ -1,4 +1,8 @@
-"""The real lab: Docker, nginx, uvicorn, Locust and Ansible on this machine."""
+"""The real lab: Docker, nginx, uvicorn, Locust and Ansible on this machine.
+
+One deployment serves all tests, in any order. A test that needs the lab exactly as `site.yml` makes it requests
+`pristine`; one that only needs it to be there requests `deployed`.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +26,28 @@ from harness.deploy.inventory import Inventory
 ROOT = Path(__file__).resolve().parents[2]
 GRIDS = ROOT / "grids"
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+# `make test` uses the lab and the fleet in two runs of pytest: with `keep` hosts stay for the second run, which finds
+# them with `use`. With `stay` they are found and stay, to try one test again. Otherwise a run makes and removes them.
+HOSTS = os.environ.get("HOSTS", "")
+# Playbook → parts of the lab that it deploys.
+PARTS = frozenset({"balancer", "servers", "generators"})
+DEPLOYS = {
+    "site.yml": PARTS,
+    "playbooks/deploy-balancer.yml": {"balancer"},
+    "playbooks/switch-topology.yml": {"balancer"},
+    "playbooks/deploy-servers.yml": {"servers"},
+    "playbooks/deploy-generators.yml": {"generators"},
+}
+changed_parts: set[str] = set(PARTS)  # parts that may differ from what `site.yml` makes of them
 
 
 def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook as a user would."""
     done = subprocess.run([PLAYBOOK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    if not {"-i", "--check", "--syntax-check"} & set(arguments):
+        parts = DEPLOYS.get(arguments[0], set())
+        as_site_yml = len(arguments) == 1 and done.returncode == 0
+        changed_parts.difference_update(parts) if as_site_yml else changed_parts.update(parts)
     assert done.returncode == 0 or not check, done.stdout[-4000:] + done.stderr[-2000:]
     return done
 
@@ -38,6 +59,9 @@ def changed(output: str) -> int:
 
 
 def command(*arguments: str | Path) -> list[str]:
+    """The command line of study.py; a study or `down` changes the lab."""
+    if arguments[0] in ("--grid", "down"):
+        changed_parts.update(PARTS)
     return [sys.executable, str(ROOT / "study.py"), *map(str, arguments)]
 
 
@@ -90,10 +114,22 @@ def lab() -> Inventory:
 
 @pytest.fixture(scope="session")
 def deployed(lab: Inventory) -> Iterator[Inventory]:
-    """The lab as site.yml leaves it, from nothing; taken down at the end, its images kept."""
-    assert study("down", "--keep-images").returncode == 0
-    on_fresh_host = playbook("site.yml", "--check")
-    assert "failed=0" in on_fresh_host.stdout
-    playbook("site.yml")
+    """The lab, deployed once; taken down at the end, its images kept."""
+    if HOSTS not in ("use", "stay"):
+        assert study("down", "--keep-images").returncode == 0
+        on_fresh_host = playbook("site.yml", "--check")
+        assert "failed=0" in on_fresh_host.stdout
+        playbook("site.yml")
     yield lab
-    assert study("down", "--keep-images").returncode == 0
+    if HOSTS not in ("keep", "stay"):
+        assert study("down", "--keep-images").returncode == 0
+
+
+@pytest.fixture
+def pristine(deployed: Inventory) -> Inventory:
+    """The lab as `site.yml` makes it, whatever earlier tests changed."""
+    if changed_parts >= PARTS:
+        playbook("site.yml")
+    for part in sorted(changed_parts):
+        playbook(f"playbooks/deploy-{part}.yml")
+    return deployed

@@ -12,7 +12,7 @@ from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import playbook, small_grid, study
 
-pytestmark = pytest.mark.concurrent
+pytestmark = [pytest.mark.concurrent, pytest.mark.long]
 
 ANOTHER = "scale-out/service:another-build"
 NOWHERE = "scale-out/service:nowhere-at-all"
@@ -24,7 +24,7 @@ def builds(deployed: Inventory, engine: docker.DockerClient) -> Iterator[tuple[s
     ours = str(deployed.servers[0].variables["ml_server_image"])
     engine.images.build(fileobj=io.BytesIO(f"FROM {ours}\nLABEL build=another\n".encode()), tag=ANOTHER, rm=True)
     yield ours, ANOTHER
-    playbook("site.yml")  # servers of our own build, all of them behind the balancer
+    playbook("playbooks/deploy-servers.yml")  # no server runs the other build any more
     engine.images.remove(ANOTHER)
 
 

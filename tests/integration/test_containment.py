@@ -42,18 +42,18 @@ def container_of(engine: docker.DockerClient, lab: Inventory, group: str) -> Con
     return engine.containers.get(host.need("study_container"))
 
 
-def test_every_container_is_contained(deployed: Inventory, engine: docker.DockerClient) -> None:
-    held = {h.name: freedoms(engine.containers.get(h.need("study_container")), h.group) for h in deployed.hosts}
-    assert held == {host.name: [] for host in deployed.hosts}
+def test_every_container_is_contained(pristine: Inventory, engine: docker.DockerClient) -> None:
+    held = {h.name: freedoms(engine.containers.get(h.need("study_container")), h.group) for h in pristine.hosts}
+    assert held == {host.name: [] for host in pristine.hosts}
 
 
-def test_each_kind_has_a_user_of_its_own(deployed: Inventory, engine: docker.DockerClient) -> None:
-    groups = sorted({host.group for host in deployed.hosts})
-    users = {container_of(engine, deployed, group).attrs["Config"]["User"] for group in groups}
+def test_each_kind_has_a_user_of_its_own(pristine: Inventory, engine: docker.DockerClient) -> None:
+    groups = sorted({host.group for host in pristine.hosts})
+    users = {container_of(engine, pristine, group).attrs["Config"]["User"] for group in groups}
     assert len(users) == len(groups) == 3
 
 
-def test_the_answer_of_the_ceiling_gets_to_the_balancer(deployed: Inventory) -> None:
+def test_the_answer_of_the_ceiling_gets_to_the_balancer(pristine: Inventory) -> None:
     """Past a root file system that nobody writes to, larger than one argument of a command could be."""
     body = b"x" * 3_000_000
     packed = io.BytesIO()
@@ -61,23 +61,23 @@ def test_the_answer_of_the_ceiling_gets_to_the_balancer(deployed: Inventory) -> 
         entry = tarfile.TarInfo("null-answer")
         entry.size, entry.mode = len(body), 0o644
         archive.addfile(entry, io.BytesIO(body))
-    with Reach(deployed) as reach:
-        Probes(deployed, reach).put(deployed.balancer, "/var/lib/balancer", packed.getvalue())
-        with reach.http(deployed.balancer, "study_url", timeout=10.0) as client:
+    with Reach(pristine) as reach:
+        Probes(pristine, reach).put(pristine.balancer, "/var/lib/balancer", packed.getvalue())
+        with reach.http(pristine.balancer, "study_url", timeout=10.0) as client:
             answer = client.post("/predict", headers={"X-Study-Trial": "ceiling"})
     assert (answer.status_code, answer.content) == (200, body)
 
 
-def test_a_balancer_that_starts_again_has_its_configuration(deployed: Inventory, engine: docker.DockerClient) -> None:
-    balancer = container_of(engine, deployed, "load_balancers")
+def test_a_balancer_that_starts_again_has_its_configuration(pristine: Inventory, engine: docker.DockerClient) -> None:
+    balancer = container_of(engine, pristine, "load_balancers")
     balancer.restart(timeout=5)
     playbook("playbooks/deploy-balancer.yml", "--tags", "nginx_lb_verify")
     assert freedoms(balancer, "load_balancers") == []
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stranger(deployed: Inventory, engine: docker.DockerClient) -> Iterator[str]:
-    """A user's own image; the lab's servers are put back afterwards."""
+    """A user's own image; no server runs it afterwards."""
     ours = deployed.servers[0].variables["ml_server_image"]
     recipe = io.BytesIO(f"FROM {ours}\nUSER 0\nCMD {json.dumps(['python3', '-c', PROGRAM])}\n".encode())
     engine.images.build(fileobj=recipe, tag=STRANGER, rm=True)
@@ -87,11 +87,9 @@ def stranger(deployed: Inventory, engine: docker.DockerClient) -> Iterator[str]:
 
 
 def own(image: str, **variables: Any) -> int:
-    """Deploy servers of a user's own image; returns how much that changed, and nothing may change again."""
-    command = ["playbooks/deploy-servers.yml", "-e", json.dumps({"ml_server_image": image, **variables})]
-    done = changed(playbook(*command).stdout)
-    assert changed(playbook(*command).stdout) == 0
-    return done
+    """Deploy servers of a user's own image; returns how many tasks changed something."""
+    more = json.dumps({"ml_server_image": image, **variables})
+    return changed(playbook("playbooks/deploy-servers.yml", "-e", more).stdout)
 
 
 def answers(lab: Inventory, words: str = "it answers") -> None:
@@ -108,12 +106,13 @@ FREE = {"it may write to its root file system", "its tmpfs are others", "its mem
 
 
 def test_a_users_own_image_is_free_where_ours_need_not_be(
-    deployed: Inventory, engine: docker.DockerClient, stranger: str
+    pristine: Inventory, engine: docker.DockerClient, stranger: str
 ) -> None:
     """It writes where it stands and takes the memory that it needs; privileges it has none."""
     own(stranger)
-    answers(deployed)
-    server = container_of(engine, deployed, "ml_servers")
+    assert own(stranger) == 0
+    answers(pristine)
+    server = container_of(engine, pristine, "ml_servers")
     assert set(freedoms(server, "ml_servers", own_user=False)) == FREE
     assert server.exec_run(["cat", "/srv/asked"]).output == b"/any"
     assert server.exec_run(["id", "-u"]).output == b"0\n"
@@ -121,12 +120,11 @@ def test_a_users_own_image_is_free_where_ours_need_not_be(
 
 
 def test_what_a_users_own_image_needs_can_be_said(
-    deployed: Inventory, engine: docker.DockerClient, stranger: str, tmp_path: Path
+    pristine: Inventory, engine: docker.DockerClient, stranger: str, tmp_path: Path
 ) -> None:
     (tmp_path / "model").write_text("weights")
     tmp_path.chmod(0o755)
-    three = len(deployed.servers)
-    assert own(stranger) == three
+    three = len(pristine.servers)
     wanted: dict[str, Any] = {
         "ml_server_user": "10009:10009",
         "ml_server_volumes": [f"{tmp_path}:/models:ro"],
@@ -137,8 +135,9 @@ def test_what_a_users_own_image_needs_can_be_said(
         "ml_server_command": ["python3", "-c", PROGRAM.replace("/srv", "/scratch"), "another command"],
     }
     assert own(stranger, **wanted) == three
-    answers(deployed, "another command")
-    server = container_of(engine, deployed, "ml_servers")
+    assert own(stranger, **wanted) == 0
+    answers(pristine, "another command")
+    server = container_of(engine, pristine, "ml_servers")
     assert server.exec_run(["cat", "/models/model"]).output == b"weights"
     assert server.exec_run(["cat", "/scratch/asked"]).output == b"/any"
     assert server.exec_run(["sh", "-c", "df -k /dev/shm | awk 'NR == 2 {print $2}'"]).output == b"262144\n"
@@ -146,27 +145,27 @@ def test_what_a_users_own_image_needs_can_be_said(
     assert server.exec_run(["id", "-u"]).output == b"10009\n"
     assert server.attrs["HostConfig"]["Memory"] == 300 << 20
     assert own(stranger, **{**wanted, "ml_server_memory": ""}) == three, "a limit that is taken away is kept"
-    assert container_of(engine, deployed, "ml_servers").attrs["HostConfig"]["Memory"] == 0
+    assert container_of(engine, pristine, "ml_servers").attrs["HostConfig"]["Memory"] == 0
 
 
 def test_a_users_own_image_can_be_held_as_ours_is(
-    deployed: Inventory, engine: docker.DockerClient, stranger: str
+    pristine: Inventory, engine: docker.DockerClient, stranger: str
 ) -> None:
     own(stranger, ml_server_contained=True, ml_server_user="10009:10009")
-    server = container_of(engine, deployed, "ml_servers")
+    server = container_of(engine, pristine, "ml_servers")
     assert freedoms(server, "ml_servers") == []
     assert server.exec_run(["touch", "/srv/x"]).exit_code != 0
     own(stranger, ml_server_capabilities=["SETUID"])
-    server = container_of(engine, deployed, "ml_servers")
+    server = container_of(engine, pristine, "ml_servers")
     assert set(freedoms(server, "ml_servers", own_user=False)) >= {
         "it keeps capabilities",
         "a process has capabilities",
     }
 
 
-def test_a_gpu_is_asked_for(deployed: Inventory, stranger: str) -> None:
+def test_a_gpu_is_asked_for(pristine: Inventory, stranger: str) -> None:
     """There is none here, and the engine says so: the request has come to it."""
-    assert deployed
+    assert pristine
     asked = {"ml_server_image": stranger, "ml_server_device_requests": [{"count": -1, "capabilities": [["gpu"]]}]}
     done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(asked), check=False)
     assert done.returncode != 0
@@ -175,25 +174,28 @@ def test_a_gpu_is_asked_for(deployed: Inventory, stranger: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"ml_server_memory": "much"}, {"ml_server_shm_size": "-1"}, {"ml_server_port": 70000}], ids=str
+    "wrong",
+    [
+        {"ml_server_memory": "much"},
+        pytest.param({"ml_server_shm_size": "-1"}, marks=pytest.mark.long),
+        pytest.param({"ml_server_port": 70000}, marks=pytest.mark.long),
+    ],
+    ids=str,
 )
-def test_a_size_or_a_port_that_cannot_be_is_refused_by_name(deployed: Inventory, wrong: dict[str, Any]) -> None:
-    assert deployed
+def test_a_size_or_a_port_that_cannot_be_is_refused_by_name(pristine: Inventory, wrong: dict[str, Any]) -> None:
+    assert pristine
     done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(wrong), check=False)
     assert done.returncode != 0
     assert f"{next(iter(wrong))}" in done.stdout
     assert "a size as in 8g or 512m" in " ".join(done.stdout.split())
 
 
-def test_our_own_image_listens_where_it_is_told(deployed: Inventory, engine: docker.DockerClient) -> None:
+def test_our_own_image_listens_where_it_is_told(pristine: Inventory, engine: docker.DockerClient) -> None:
     playbook("playbooks/deploy-servers.yml", "-e", "ml_server_port=8000")
-    try:
-        server = container_of(engine, deployed, "ml_servers")
-        probe = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/readyz').status)"
-        for _ in range(100):
-            if (done := server.exec_run(["python3", "-c", probe])).exit_code == 0:
-                break
-            time.sleep(0.1)
-        assert done.output == b"200\n"
-    finally:
-        playbook("playbooks/deploy-servers.yml")
+    server = container_of(engine, pristine, "ml_servers")
+    probe = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/readyz').status)"
+    for _ in range(100):
+        if (done := server.exec_run(["python3", "-c", probe])).exit_code == 0:
+            break
+        time.sleep(0.1)
+    assert done.output == b"200\n"

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.concurrent
 METHODS = {"round_robin": None, "least_conn": "least_conn;", "random_two": "random two least_conn;"}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("deployed")
 def test_a_study_varies_the_method(tmp_path: Path) -> None:
     """Few requests, and whether this machine was quiet decides nothing: this is about the balancer."""
@@ -38,13 +39,16 @@ def test_a_study_varies_the_method(tmp_path: Path) -> None:
     assert study("check", directory.path).returncode == 0
 
 
-@pytest.mark.parametrize(("method", "line"), METHODS.items())
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [pytest.param(*said, marks=() if said[0] == "random_two" else pytest.mark.long) for said in METHODS.items()],
+)
 def test_the_upstream_names_the_method(
-    method: str, line: str | None, deployed: Inventory, engine: docker.DockerClient
+    method: str, line: str | None, pristine: Inventory, engine: docker.DockerClient
 ) -> None:
     """Before `keepalive`, as nginx warns of any other order."""
     playbook("playbooks/deploy-balancer.yml", "-e", f"nginx_lb_method={method}")
-    balancer = engine.containers.get(deployed.balancer.need("study_container"))
+    balancer = engine.containers.get(pristine.balancer.need("study_container"))
     code, said = balancer.exec_run(["nginx", "-T", "-c", "/etc/balancer/conf/nginx.conf"])
     assert isinstance(said, bytes)
     assert code == 0, said
@@ -54,9 +58,9 @@ def test_the_upstream_names_the_method(
     assert found == ([line] if line else [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("fails", "told"),
-    [(0, "the balancer went on sending it requests"), pytest.param(1, "leaves a server out", marks=pytest.mark.long)],
+    ("fails", "told"), [(0, "the balancer went on sending it requests"), (1, "leaves a server out")]
 )
 def test_a_death_is_told_with_what_the_balancer_did_about_it(
     fails: int, told: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient

@@ -16,7 +16,7 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.study.measured import from_directory
 from tests.integration.conftest import GRIDS, ROOT, command, small_grid, study, wait_for
 
-pytestmark = pytest.mark.usefixtures("deployed")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
 STOPS_S = 2.0
 
 

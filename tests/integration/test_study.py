@@ -127,26 +127,7 @@ def test_reports_are_rendered_again_without_a_host(smoke: Path) -> None:
     assert (smoke / "report.pdf").read_bytes() == before
 
 
-@pytest.mark.concurrent
-def test_a_study_killed_in_a_trial_goes_on_where_it_was(tmp_path: Path) -> None:
-    grid = small_grid(tmp_path / "grid.yaml", name="killed")
-    arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
-        wait_for(first, "trial_ended")
-        wait_for(first, "second_seen", seconds=4)
-        first.kill()
-    directory = StudyDirectory(next((tmp_path / "results").iterdir()))
-    assert len(directory.trials()) == 1
-    kept = next(directory.path.rglob("trial.json")).read_bytes()
-    done = study("--grid", grid, "--results", tmp_path / "results", "--json")
-    assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr
-    ended = [event for event in events(done.stdout) if event["event"] == "trial_ended"]
-    assert len(ended) == 1
-    assert "failed" not in {record.outcome for record in directory.trials().values()}
-    assert any(file.read_bytes() == kept for file in directory.path.rglob("trial.json"))
-
-
-@pytest.mark.concurrent
+@pytest.mark.long
 def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: Path, deployed: Inventory) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="interrupted")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -170,7 +151,7 @@ def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: 
         pytest.fail("the load still runs")
 
 
-@pytest.mark.concurrent
+@pytest.mark.long
 def test_what_dies_is_the_outcome_and_the_study_goes_on(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
@@ -192,7 +173,7 @@ def test_what_dies_is_the_outcome_and_the_study_goes_on(
     assert third["outcome"] not in ("failed", "server_down"), third["cause"]
 
 
-@pytest.mark.concurrent
+@pytest.mark.long
 def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [100], "nginx_lb_fail_timeout": ["10s", "never"]}
     grid = small_grid(tmp_path / "grid.yaml", name="refused", factors=factors)
@@ -205,7 +186,7 @@ def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path
     assert "invalid parameter" in by_level["never"]["cause"]
 
 
-@pytest.mark.concurrent
+@pytest.mark.long
 def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [300]}
     grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_slow_motion": 2})
@@ -220,7 +201,7 @@ def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path
     assert "Played in slow motion, 2 times slower" in " ".join(text.split())
 
 
-@pytest.mark.concurrent
+@pytest.mark.long
 def test_an_image_of_the_users_own_shares_the_machines_cores(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
@@ -263,6 +244,7 @@ def test_a_deployment_that_fails_ends_with_the_hosts_words(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.last
 def test_down_removes_exactly_what_was_made(deployed: Inventory, engine: docker.DockerClient) -> None:
     stranger = engine.containers.run(
         str(deployed.servers[0].variables["ml_server_image"]),

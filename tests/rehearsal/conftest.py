@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,12 @@ import yaml
 from harness.deploy.connections import Reach, connect
 from harness.deploy.description import describe
 from harness.deploy.inventory import Host, Inventory
-from tests.integration.conftest import GRIDS, PLAYBOOK, ROOT, changed, study
+from tests.integration.conftest import GRIDS, HOSTS, PLAYBOOK, ROOT, study
 
 INVENTORY = ROOT / "inventory" / "rehearsal"
 HERE = Path(__file__).parent
 STANDIN = ROOT / "tests" / "ngrinder_standin"
 JDK = "/opt/jdk-11"
-FLEET = os.environ.get("FLEET", "")
 
 
 def play(
@@ -40,11 +39,10 @@ def play(
 
 @dataclass(frozen=True)
 class Fleet:
-    """The machines: their inventory, this machine's engine that runs them, what a second site.yml changed."""
+    """The machines: their inventory, and this machine's engine that runs them."""
 
     inventory: Inventory
     engine: docker.DockerClient
-    changed_again: int = -1
 
     def host(self, name: str) -> Host:
         return next(host for host in self.inventory.hosts if host.name == name)
@@ -77,28 +75,25 @@ class Fleet:
 def fleet() -> Iterator[Fleet]:
     """Bare machines: nothing but systemd, sshd, sudo and Python.
 
-    `make test` makes them and runs these tests in two parts: with FLEET=keep they are found bare and
-    left, with FLEET=use they are found deployed. With FLEET=stay they are found deployed and
-    left, to try one test again.
+    `make test` makes them beforehand; with HOSTS=keep, use or stay they are found.
     """
-    if not FLEET:
+    if not HOSTS:
         play("playbooks/rehearsal-down.yml")
         play("playbooks/rehearsal-up.yml")
     engine = connect()
     yield Fleet(describe(ROOT, INVENTORY, "inventory/rehearsal"), engine)
     engine.close()
-    if FLEET not in ("keep", "stay"):
+    if HOSTS not in ("keep", "stay"):
         play("playbooks/rehearsal-down.yml")
 
 
 @pytest.fixture(scope="session")
 def deployed_fleet(fleet: Fleet) -> Fleet:
     """The fleet as site.yml leaves it, from nothing."""
-    if FLEET in ("use", "stay"):
-        return fleet
-    assert "docker" not in fleet.on("server-1", "ls /usr/sbin /usr/bin")
-    play("site.yml")
-    return replace(fleet, changed_again=changed(play("site.yml").stdout))
+    if HOSTS not in ("use", "stay"):
+        assert "docker" not in fleet.on("server-1", "ls /usr/sbin /usr/bin")
+        play("site.yml")
+    return fleet
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def described(folder: Path) -> Inventory:
 
 
 @pytest.mark.concurrent
-@pytest.mark.parametrize("way", ["jump", "command"])
+@pytest.mark.parametrize("way", ["jump", pytest.param("command", marks=pytest.mark.long)])
 def test_the_studys_connections_come_from_the_bastion(deployed_fleet: Fleet, tmp_path: Path, way: str) -> None:
     there = described(behind_a_bastion(tmp_path / "inventory", deployed_fleet, way))
     gate = next(host for host in there.hosts if host.name == BASTION)
@@ -78,6 +78,7 @@ def test_the_studys_connections_come_from_the_bastion(deployed_fleet: Fleet, tmp
         assert reach.http(gate, "study_control_url").get("/alive").status_code == 200
 
 
+@pytest.mark.long
 def test_a_whole_study_through_a_bastion(deployed_fleet: Fleet, tmp_path: Path) -> None:
     inventory = behind_a_bastion(tmp_path / "inventory", deployed_fleet, "jump")
     grid = small_grid(

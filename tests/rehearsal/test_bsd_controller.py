@@ -22,6 +22,7 @@ def mac(tmp_path: Path) -> tuple[dict[str, str], Path]:
     return {**os.environ, "PATH": path, "TMPDIR": str(folder)}, refusals
 
 
+@pytest.mark.concurrent
 def test_the_programs_refuse_what_a_mac_refuses(mac: tuple[dict[str, str], Path]) -> None:
     environment, refusals = mac
     for asked in ("date +%s.%N", "sha256sum x", "sed -i s/a/b/ x", "stat -c %s x", "timeout 1 true"):
@@ -31,6 +32,7 @@ def test_the_programs_refuse_what_a_mac_refuses(mac: tuple[dict[str, str], Path]
     assert subprocess.run(["sh", "-c", "date +%s"], env=environment, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.long
 def test_the_whole_deployment_needs_no_gnu_program_here(
     deployed_fleet: Fleet, mac: tuple[dict[str, str], Path]
 ) -> None:
@@ -46,6 +48,7 @@ def test_the_whole_deployment_needs_no_gnu_program_here(
     assert refusals.read_text() == ""
 
 
+@pytest.mark.long
 def test_a_whole_study_needs_no_gnu_program_here(
     deployed_fleet: Fleet, mac: tuple[dict[str, str], Path], tmp_path: Path
 ) -> None:

@@ -20,6 +20,47 @@ def own_arguments(known_hosts: str = "{{ rehearsal_folder }}/known_hosts") -> di
     }
 
 
+def known_hosts_with_another_key(fleet: Fleet, name: str, folder: Path) -> Path:
+    """The known host keys, with another host's key for one host."""
+    kept = Path(str(fleet.host(name).variables["ansible_ssh_private_key_file"])).parent / "known_hosts"
+    lines = kept.read_text().splitlines()
+    address = str(fleet.host(name).variables["ansible_host"])
+    other = next(line for line in lines if not line.startswith(address)).split(" ", 1)[1]
+    known = folder / "known_hosts"
+    known.write_text("\n".join(f"{address} {other}" if line.startswith(address) else line for line in lines) + "\n")
+    return known
+
+
+def another_key(folder: Path) -> dict[str, str]:
+    """Variables of a host that is offered a key that it does not accept."""
+    key = folder / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    arguments = own_arguments()
+    arguments["ansible_ssh_common_args"] += " -o IdentitiesOnly=yes"
+    return {"ansible_ssh_private_key_file": str(key), **arguments}
+
+
+def test_every_host_that_cannot_be_used_is_reported_at_once_with_its_fix(deployed_fleet: Fleet, tmp_path: Path) -> None:
+    """Four hosts with four faults in one run; each has a test of its own among the long ones."""
+    changes = {
+        "server-1": {"ansible_host": "{{ rehearsal_public }}.99"},
+        "server-2": another_key(tmp_path),
+        "server-3": own_arguments(str(known_hosts_with_another_key(deployed_fleet, "server-3", tmp_path))),
+        "generator": own_arguments(),
+    }
+    with deployed_fleet.broken(
+        "generator", "mv /etc/sudoers.d/admin /root/admin", "mv /root/admin /etc/sudoers.d/admin"
+    ):
+        told = refusal(tmp_path, inventory_with(tmp_path / "four", changes))
+    assert "server-1: it cannot be reached through SSH" in told
+    assert "server-2: it does not accept the key or the user" in told
+    assert "server-3: its host key is not the one that is known, so nothing was sent to it" in told
+    assert "ssh-keygen -R" in told
+    assert "generator: its user may not use sudo without a password" in told
+    assert "balancer" not in told
+
+
+@pytest.mark.long
 def test_a_host_that_cannot_be_reached_is_named_at_once(deployed_fleet: Fleet, tmp_path: Path) -> None:
     assert deployed_fleet
     inventory = inventory_with(tmp_path / "gone", {"server-2": {"ansible_host": "{{ rehearsal_public }}.99"}})
@@ -31,24 +72,18 @@ def test_a_host_that_cannot_be_reached_is_named_at_once(deployed_fleet: Fleet, t
     assert "server-1" not in told
 
 
+@pytest.mark.long
 def test_a_key_that_is_not_accepted(deployed_fleet: Fleet, tmp_path: Path) -> None:
     assert deployed_fleet
-    key = tmp_path / "other"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    changes = {"server-2": {"ansible_ssh_private_key_file": str(key), **own_arguments()}}
-    changes["server-2"]["ansible_ssh_common_args"] += " -o IdentitiesOnly=yes"
+    changes = {"server-2": another_key(tmp_path)}
     told = refusal(tmp_path, inventory_with(tmp_path / "key", changes))
     assert "server-2: it does not accept the key or the user" in told
     assert "ansible_ssh_private_key_file" in told
 
 
+@pytest.mark.long
 def test_a_host_key_that_changed_is_never_accepted(deployed_fleet: Fleet, tmp_path: Path) -> None:
-    folder = Path(str(deployed_fleet.host("server-2").variables["ansible_ssh_private_key_file"])).parent
-    lines = (folder / "known_hosts").read_text().splitlines()
-    address = str(deployed_fleet.host("server-2").variables["ansible_host"])
-    other = next(line for line in lines if not line.startswith(address)).split(" ", 1)[1]
-    known = tmp_path / "known_hosts"
-    known.write_text("\n".join(f"{address} {other}" if line.startswith(address) else line for line in lines) + "\n")
+    known = known_hosts_with_another_key(deployed_fleet, "server-2", tmp_path)
     before = deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true")
     told = refusal(tmp_path, inventory_with(tmp_path / "changed", {"server-2": own_arguments(str(known))}))
     assert "server-2: its host key is not the one that is known, so nothing was sent to it" in told
@@ -56,6 +91,7 @@ def test_a_host_key_that_changed_is_never_accepted(deployed_fleet: Fleet, tmp_pa
     assert deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true") == before
 
 
+@pytest.mark.long
 def test_a_user_without_sudo(deployed_fleet: Fleet, tmp_path: Path) -> None:
     with deployed_fleet.broken(
         "server-2", "mv /etc/sudoers.d/admin /root/admin", "mv /root/admin /etc/sudoers.d/admin"
@@ -65,6 +101,7 @@ def test_a_user_without_sudo(deployed_fleet: Fleet, tmp_path: Path) -> None:
     assert "NOPASSWD" in told
 
 
+@pytest.mark.long
 def test_a_disk_without_room(deployed_fleet: Fleet, tmp_path: Path) -> None:
     with deployed_fleet.broken(
         "server-2", "mkdir -p /mnt/small && mount -t tmpfs -o size=40m tmpfs /mnt/small", "umount /mnt/small"
@@ -74,6 +111,7 @@ def test_a_disk_without_room(deployed_fleet: Fleet, tmp_path: Path) -> None:
     assert "server-2: /mnt/small has 40 MB free, 2000 MB are needed; make room there" in told
 
 
+@pytest.mark.long
 def test_a_clock_that_is_off(deployed_fleet: Fleet, tmp_path: Path) -> None:
     """The machines share this one's clock, so the program that tells the time is made to lie."""
     lie = "#!/bin/sh\nexec /bin/date -d '5 seconds' \"$@\"\n"
@@ -94,12 +132,14 @@ def test_two_hosts_with_one_address(deployed_fleet: Fleet, tmp_path: Path) -> No
     assert f"server-2: private_ip is {address}, which is server-1's too" in told
 
 
+@pytest.mark.long
 def test_an_address_that_the_host_does_not_have(deployed_fleet: Fleet, tmp_path: Path) -> None:
     assert deployed_fleet
     told = refusal(tmp_path, inventory_with(tmp_path / "else", {"server-2": {"private_ip": "10.255.255.7"}}))
     assert "server-2: private_ip is 10.255.255.7, but the host's own addresses are" in told
 
 
+@pytest.mark.long
 def test_an_engine_that_does_not_start(deployed_fleet: Fleet, tmp_path: Path) -> None:
     with deployed_fleet.broken(
         "server-2",
@@ -111,6 +151,7 @@ def test_an_engine_that_does_not_start(deployed_fleet: Fleet, tmp_path: Path) ->
     assert "unable to configure the Docker daemon" in told
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken(deployed_fleet: Fleet, tmp_path: Path) -> None:
     serve = "systemd-run --unit=squatter python3 -m http.server 80"
     with Reach(deployed_fleet.inventory) as connections:

@@ -2,21 +2,16 @@
 
 import json
 import re
-import subprocess
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.deploy.connections import Reach
-from harness.deploy.description import describe
 from harness.records.directory import StudyDirectory
 from tests.containment import freedoms
-from tests.integration.conftest import ROOT, command, events, study, wait_for
-from tests.locust_image import arrivals
-from tests.rehearsal.conftest import HERE, Fleet, inventory_with, loads, play, refusal, small_grid
+from tests.integration.conftest import study
+from tests.rehearsal.conftest import Fleet, inventory_with, loads, play, refusal, small_grid
 
 TRY = (
     "import sys, urllib.request, urllib.error\n"
@@ -29,11 +24,6 @@ TRY = (
 def ask(fleet: Fleet, name: str, url: str) -> str:
     """What a machine gets from a URL."""
     return fleet.on(name, f"python3 -c '{TRY}' {url}").strip()
-
-
-@pytest.mark.concurrent
-def test_a_second_run_changes_nothing(deployed_fleet: Fleet) -> None:
-    assert deployed_fleet.changed_again == 0
 
 
 @pytest.mark.concurrent
@@ -76,87 +66,44 @@ def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, t
 
 
 @pytest.fixture(scope="module")
-def two_generators(deployed_fleet: Fleet) -> Iterator[Path]:
-    """An inventory of the fleet with two; afterwards there is one again, as the other tests expect it."""
-    assert deployed_fleet.inventory.generators
-    yield HERE / "two_generators"
-    play("playbooks/deploy-generators.yml")
-
-
-def test_two_load_generators_share_the_arrivals_of_one_load(two_generators: Path, tmp_path: Path) -> None:
-    """Together they send what the seed says, second by second, however much later one of them began to know of it."""
-    rate_per_s, ramp_up_s, until_s, seed = 80.0, 2.0, 12.0, 5
-    grid = small_grid(
-        tmp_path / "grid.yaml",
-        name="shared",
-        inventory=str(two_generators),
-        vars={"locust_cpus": 0.35},
-        factors={"servers": [2], "rate": [f"{rate_per_s:g}/s"]},
-        load={"ramp_up": f"{ramp_up_s:g}s", "duration": f"{until_s:g}s", "timeout": "10s"},
-        seed=seed,
-    )
-    done = study("--grid", grid, "--results", tmp_path / "results")
+def over_ssh(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole study on the machines, by the command that a user types; returns its directory."""
+    assert deployed_fleet
+    folder = tmp_path_factory.mktemp("over-ssh")
+    grid = small_grid(folder / "grid.yaml", name="over-ssh", factors={"servers": [3], "vusers": [100]}, repeats=1)
+    done = study("--grid", grid, "--results", folder / "results")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    data = StudyDirectory(next((tmp_path / "results").iterdir())).trial("servers-2_rate-80/r1")
+    return next((folder / "results").iterdir())
+
+
+def test_a_deployment_of_what_is_deployed_changes_nothing(over_ssh: Path) -> None:
+    """The study deploys with site.yml, as everything before it has."""
+    (deployed,) = re.findall(r"site\.yml: .* s, changed (\{.*\})", (over_ssh / "log" / "study.log").read_text())
+    assert sum(json.loads(deployed.replace("'", '"')).values()) == 0
+
+
+def test_a_study_over_ssh_is_whole(over_ssh: Path, deployed_fleet: Fleet) -> None:
+    assert (over_ssh / "report.pdf").stat().st_size > 10_000
+    data = StudyDirectory(over_ssh).trial("servers-3_vusers-100/r1")
     assert data.record.outcome in ("ok", "degraded"), data.record.cause
-    assert data.record.counters
-    assert data.record.counters.generator.workers == 2
-    due = Counter(map(int, arrivals.moments(rate_per_s, ramp_up_s, until_s, "poisson", f"{seed}/arrivals/1/80")))
-    assert {row.t_s: row.offered for row in data.samples if row.offered} == dict(due)
-    assert sum(row.sent or 0 for row in data.samples) == due.total()
-    used = {sample.host: sample.cpu_cores for sample in data.hosts if 4 < sample.t_s < 8}
-    assert min(used["generator"], used["generator-2"]) > 0.005
-
-
-def test_a_study_over_ssh_with_two_load_generators(deployed_fleet: Fleet, two_generators: Path, tmp_path: Path) -> None:
-    """Whole and recorded; two hosts are one test, and one that is lost refuses that trial."""
-    inventory = two_generators
-    grid = small_grid(
-        tmp_path / "grid.yaml",
-        name="over-ssh",
-        inventory=str(inventory),
-        vars={"locust_cpus": 0.35},
-        factors={"servers": [2], "vusers": [100]},
-        repeats=2,
-    )
-    arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
-        ended = [wait_for(started, "trial_ended")["record"] for _ in range(1)]
-        wait_for(started, "second_seen", seconds=3)
-        there = describe(ROOT, inventory, "two_generators")
-        with Reach(there) as connections:
-            connections.mend()
-            connections.docker(there.generators[1]).containers.get("locust").kill()
-        output, _ = started.communicate(timeout=120)
-    (broken,) = (event["record"] for event in events(output) if event["event"] == "trial_ended")
-    for record in ended:
-        assert record["outcome"] in ("ok", "degraded"), record["cause"]
-        assert record["counters"]["generator"]["workers"] == 2
-        assert record["latency_source"] == "generator"
-    assert broken["outcome"] == "refused"
-    assert "1 generator processes were lost" in [finding["cause"] for finding in broken["findings"]]
-
-    folder = next((tmp_path / "results").iterdir())
-    assert (folder / "report.pdf").stat().st_size > 10_000
-    data = StudyDirectory(folder).trial("servers-2_vusers-100/r1")
-    used = {sample.host: sample.cpu_cores for sample in data.hosts if 4 < sample.t_s < 8}
-    assert used["generator"] > 0.005
-    assert used["generator-2"] > 0.005
+    assert data.record.latency_source == "generator"
     assert data.latencies
-    assert {row.machine for row in data.machines} == set(used)
+    names = {host.name for host in deployed_fleet.inventory.hosts}
+    assert {row.machine for row in data.machines} == names
     assert all(abs(row.offset_s) < 0.5 for row in data.machines)
+    assert max(row.cpu_cores for row in data.hosts if row.host == "generator" and 4 < row.t_s < 8) > 0.005
     assert data.record.facts
     network = data.record.facts.network
-    assert set(network) == set(used)
+    assert set(network) == names
     assert all(counted["segments"] > 0 for counted in network.values())
-    said = loads(folder / "study.json")
-    assert said["kind"] == "rehearsal"
-    environment = said["environment"]
-    assert set(environment["hosts"]) == {"balancer", "server-1", "server-2", "generator", "generator-2"}
+    record = loads(over_ssh / "study.json")
+    assert record["kind"] == "rehearsal"
+    environment = record["environment"]
+    assert set(environment["hosts"]) == names
     here = str(deployed_fleet.engine.images.get(environment["images"]["server-1"]).id)
     assert environment["image_digests"]["server-1"][0] == here
-    assert "ssh" not in json.dumps(said["configuration"]["hosts"])
-    assert not list((folder / "log").rglob("*id_ed25519*"))
+    assert "ssh" not in json.dumps(record["configuration"]["hosts"])
+    assert not list((over_ssh / "log").rglob("*id_ed25519*"))
 
 
 @pytest.mark.concurrent

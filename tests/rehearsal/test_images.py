@@ -41,6 +41,7 @@ def test_an_image_is_copied_only_when_its_digest_differs(deployed_fleet: Fleet, 
     play("playbooks/deploy-servers.yml")
 
 
+@pytest.mark.long
 def test_images_go_through_a_registry_by_digest(deployed_fleet: Fleet, reach: Reach, registry: Registry) -> None:
     variables = {
         "images_distribution": "registry",

@@ -66,10 +66,16 @@ def app(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iter
         registry.push(recipe, "team/app:arm64")
         registry.disguise("team/app", "arm64", "arm64")
         yield Own(registry, Own(registry, "", base).publish("it answers"), base)
-    for name in ("deploy-servers", "deploy-balancer"):
-        play(f"playbooks/{name}.yml")
     for name in SERVERS:
         deployed_fleet.on(name, f"docker images -q '{registry.address}/*/*' | sort -u | xargs -r docker rmi -f")
+
+
+@pytest.fixture(scope="module")
+def ours_again(deployed_fleet: Fleet) -> Iterator[Fleet]:
+    """For tests that deploy another service: afterwards the fleet runs ours."""
+    yield deployed_fleet
+    for name in ("deploy-servers", "deploy-balancer"):
+        play(f"playbooks/{name}.yml")
 
 
 @pytest.fixture
@@ -115,6 +121,8 @@ def test_hosts_pull_an_image_by_the_digest_that_its_tag_was(app: Own, account: P
     assert changed(play(DISTRIBUTE, "--check", *arguments).stdout) == 0
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("ours_again")
 def test_it_runs_on_its_own_port_behind_the_balancer(app: Own, account: Path, deployed_fleet: Fleet) -> None:
     arguments = [*variables(app.name, "pull", **SERVICE), "-e", f"@{account}"]
     for name in ("distribute-images", "deploy-servers", "check-servers", "deploy-balancer"):
@@ -132,6 +140,7 @@ def test_it_runs_on_its_own_port_behind_the_balancer(app: Own, account: Path, de
     assert deployed_fleet.on("balancer", ask.format("127.0.0.1:80/y")) == "another command\n"
 
 
+@pytest.mark.long
 def test_a_tag_that_moved_is_the_same_on_every_host(app: Own, account: Path, deployed_fleet: Fleet) -> None:
     arguments = [*variables(app.name, "pull"), "-e", f"@{account}"]
     play(DISTRIBUTE, *arguments)
@@ -153,10 +162,9 @@ def logged_in(app: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
-@pytest.mark.usefixtures("logged_in")
-@pytest.mark.parametrize(
-    "method", [pytest.param(way, marks=pytest.mark.long) for way in ("copy", "registry")] + ["pull"]
-)
+@pytest.mark.long
+@pytest.mark.usefixtures("logged_in", "ours_again")
+@pytest.mark.parametrize("method", ["copy", "registry", "pull"])
 def test_a_name_with_a_digest_works_however_it_gets_there(
     app: Own, account: Path, deployed_fleet: Fleet, reach: Reach, method: str
 ) -> None:
@@ -184,6 +192,7 @@ def test_a_name_with_a_digest_works_however_it_gets_there(
 LIE = '#!/bin/sh\n[ "$1" != version ] || { echo linux/arm64; exit; }\nexec /usr/bin/docker "$@"\n'
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("logged_in")
 def test_every_host_gets_the_image_of_its_own_processors(app: Own, account: Path, deployed_fleet: Fleet) -> None:
     """There is one family here, so the program that tells the engine's is made to lie on one machine."""
@@ -221,12 +230,13 @@ def test_every_host_gets_the_image_of_its_own_processors(app: Own, account: Path
 @pytest.mark.parametrize(
     ("image", "more", "words"),
     [
-        ("team/app:none", {}, "cannot be pulled by this host: "),
+        pytest.param("team/app:none", {}, "cannot be pulled by this host: ", marks=pytest.mark.long),
         ("team/app:1", {"image_distribution_registry_password": "no-such-secret"}, "does not take the account tester"),
-        (
+        pytest.param(
             "team/app:1",
             {"image_distribution_registry_username": ""},
             "the account (image_distribution_registry_username",
+            marks=pytest.mark.long,
         ),
     ],
 )

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import study
 from tests.rehearsal.conftest import Fleet, gateway, inventory_with, loads, play, small_grid
 from tests.rehearsal.registry import PASSWORD, USER, serve
 
 
+@pytest.mark.long
 def test_a_study_of_a_pulled_image_on_a_port_of_its_own(deployed_fleet: Fleet, tmp_path: Path) -> None:
     ours = str(deployed_fleet.host("server-1").variables["ml_server_image"])
     (tmp_path / "registry").mkdir()

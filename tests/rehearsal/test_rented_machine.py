@@ -12,7 +12,7 @@ from jinja2 import Environment
 from tests.integration.conftest import ROOT
 from tests.rehearsal.conftest import HERE, Fleet, play
 
-pytestmark = pytest.mark.concurrent
+pytestmark = [pytest.mark.concurrent, pytest.mark.long]
 
 TEMPLATE = ROOT / "roles" / "ec2_fleet" / "templates" / "user_data.sh.j2"
 HOURS, BUDGET_HOURS = 2, 3

@@ -1,0 +1,51 @@
+"""A failure of a server as the balancer's own log has it, against what the trial's record says."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from harness.records.trial import TrialData
+
+
+def failed_rows(data: TrialData) -> dict[int, int]:
+    """Second → requests that failed in it by the balancer's log."""
+    found = Counter[int]()
+    for row in data.balancer:
+        if row.status != "200":
+            found[row.t_s] += row.requests
+    return dict(found)
+
+
+def agrees(trial: TrialData, server: str) -> None:
+    """Assert that the record's figures of a stopped server are those of the log."""
+    record, lost = trial.record, trial.record.lost
+    assert record.outcome in ("ok", "degraded"), record.cause
+    assert record.facts
+    assert record.facts.loss
+    assert lost
+    assert lost.servers == [server]
+    assert lost.at_s == pytest.approx(record.facts.loss.at_s, abs=1)
+    assert not {"E8", "E14", "E24"} & {finding.rule for finding in record.findings}
+    assert record.hosts[server].before.running, "it was not brought back before this trial"
+    assert not record.hosts[server].after.running
+    rows = failed_rows(trial)
+    assert lost.failed == lost.failed_at_balancer == sum(rows.values())
+    if rows:
+        assert lost.failing_s is not None
+        # The log's seconds are whole ones by the balancer's clock.
+        assert lost.at_s + lost.failing_s - 1 == pytest.approx(max(rows), abs=1)
+    answered = {
+        row.t_s for row in trial.balancer if row.server == record.facts.expected[server] and row.status == "200"
+    }
+    assert max(answered) <= lost.at_s + 1
+    good = Counter[int]()
+    for row in trial.balancer:
+        good[row.t_s] += row.requests if row.status == "200" else 0
+    assert lost.back_s is not None
+    assert record.window
+    # By the log throughput is back, too, once the generator says so; the servers that are left are enough for it.
+    back = [n for second, n in good.items() if lost.at_s + lost.back_s + 1 <= second < record.window.to_s - 1]
+    assert sum(back) / len(back) >= 0.9 * (lost.before.tps or 0)
+    assert lost.before.error_rate == 0

@@ -1,0 +1,100 @@
+"""One study of the real lab that sends at a rate, loses a server under load, is killed, and is resumed."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+import docker
+import pytest
+
+from harness.deploy.inventory import Inventory
+from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialData
+from tests.integration import balancer_log
+from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
+
+RATE_PER_S = 100
+LEFT_OUT_AT_ONCE = {
+    "lab_slow_motion": 1,
+    "nginx_lb_max_fails": 1,
+    "nginx_lb_fail_timeout": "30s",
+    "nginx_lb_connect_timeout": "1s",
+}
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The study's directory, what its first trial's record was before the kill, and what the second call measured."""
+
+    directory: StudyDirectory
+    kept: bytes
+    measured_again: int
+
+    def trial(self, lose: int) -> TrialData:
+        return self.directory.trial(f"servers-2_rate-{RATE_PER_S}_lose-{lose}/r1")
+
+
+@pytest.fixture(scope="module")
+def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory) -> Resumed:
+    """Two cells: the second is killed in its load, and measured by the same command afterwards."""
+    assert deployed
+    folder = tmp_path_factory.mktemp("resumed")
+    grid = small_grid(
+        folder / "grid.yaml",
+        name="resumed",
+        factors={"servers": [2], "rate": [f"{RATE_PER_S}/s"], "lose": [0, 1]},
+        load={"ramp_up": "2s", "duration": "17s", "timeout": "5s"},
+        vars=LEFT_OUT_AT_ONCE,
+        repeats=1,
+    )
+    arguments = command("--grid", grid, "--results", folder / "results", "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
+        wait_for(first, "trial_ended")
+        wait_for(first, "second_seen", seconds=4)
+        first.kill()
+    directory = StudyDirectory(next((folder / "results").iterdir()))
+    assert len(directory.trials()) == 1
+    kept = next(directory.path.rglob("trial.json")).read_bytes()
+    done = study("--grid", grid, "--results", folder / "results", "--json")
+    assert done.returncode in (0, 3), done.stdout[-3000:] + done.stderr
+    return Resumed(directory, kept, [event["event"] for event in events(done.stdout)].count("trial_ended"))
+
+
+def test_a_killed_study_resumes_and_keeps_what_was_measured(resumed: Resumed) -> None:
+    assert resumed.measured_again == 1
+    records = [file.read_bytes() for file in resumed.directory.path.rglob("trial.json")]
+    assert len(records) == 2
+    assert resumed.kept in records
+    assert "failed" not in {record.outcome for record in resumed.directory.trials().values()}
+    assert not list(resumed.directory.path.glob("trials/.writing-*"))
+
+
+def test_every_due_request_is_sent_on_time_and_both_cells_get_the_same_arrivals(resumed: Resumed) -> None:
+    for lose in (0, 1):
+        figures = resumed.trial(lose).record.figures
+        assert figures
+        assert figures.offered_per_s == pytest.approx(RATE_PER_S, rel=0.15)  # Poisson, over 15 s
+        assert figures.offered_sent == pytest.approx(1, abs=0.01)
+        assert figures.offered_late == 0
+    series = [[sample.offered for sample in resumed.trial(lose).samples][:17] for lose in (0, 1)]
+    assert series[0] == series[1]
+
+
+def test_a_server_failure_costs_what_the_balancers_log_says(
+    resumed: Resumed, lab: Inventory, engine: docker.DockerClient
+) -> None:
+    balancer_log.agrees(resumed.trial(1), "server-2")
+    assert resumed.trial(0).record.lost is None
+    state = engine.containers.get(lab.servers[1].need("study_container")).status
+    assert state == "running", "the study leaves no server dead"
+    page = (resumed.directory.path / "report.html").read_text(encoding="utf-8")
+    assert "one of 2 servers was stopped under the load" in page
+    rows = (resumed.directory.path / "losses.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("servers,rate,lose,lost,trials,")
+    assert len(rows) == 2
+
+
+def test_check_finds_nothing(resumed: Resumed) -> None:
+    done = study("check", resumed.directory.path)
+    assert done.returncode == 0, done.stdout[-3000:]
