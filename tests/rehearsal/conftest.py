@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,18 +98,26 @@ def deployed_fleet(fleet: Fleet) -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def war(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The controller's WAR: a real one where NGRINDER_WAR names it, else the stand-in, built on a machine."""
+def war(deployed_fleet: Fleet) -> Path:
+    """The controller's WAR: a real one where NGRINDER_WAR names it, else the stand-in, built on a machine.
+
+    It is kept in `.cache/` under the digest of its sources.
+    """
     if named := os.environ.get("NGRINDER_WAR"):
         return Path(named)
+    sources = b"".join(file.read_bytes() for file in sorted(STANDIN.iterdir()))
+    target = ROOT / ".cache" / f"ngrinder-standin-{hashlib.sha256(sources).hexdigest()[:12]}.war"
+    if target.exists():
+        return target
     command = [str(Path(PLAYBOOK).with_name("ansible")), "-i", str(INVENTORY), "generator", "-m", "include_role"]
     subprocess.run([*command, "-a", "name=jdk", "--playbook-dir", "."], cwd=ROOT, check=True, capture_output=True)
     machine = f"{deployed_fleet.prefix}-generator"
-    target = tmp_path_factory.mktemp("war") / "ngrinder-controller.war"
     subprocess.run(["docker", "cp", str(STANDIN), f"{machine}:/root/standin"], check=True, capture_output=True)
     deployed_fleet.on("generator", f"/root/standin/build.sh {JDK} /root/standin.war && rm -r /root/standin")
-    subprocess.run(["docker", "cp", f"{machine}:/root/standin.war", str(target)], check=True, capture_output=True)
-    return target
+    target.parent.mkdir(exist_ok=True)
+    unfinished = target.with_suffix(".part")
+    subprocess.run(["docker", "cp", f"{machine}:/root/standin.war", str(unfinished)], check=True, capture_output=True)
+    return unfinished.rename(target)
 
 
 def gateway(fleet: Fleet) -> str:
@@ -155,6 +164,12 @@ def reach(deployed_fleet: Fleet) -> Iterator[Reach]:
     with Reach(deployed_fleet.inventory) as connections:
         connections.mend()
         yield connections
+
+
+def deployment_changed(directory: Path) -> int:
+    """How many tasks of all hosts the last deployment of a study changed, by its log."""
+    told = re.findall(r"site\.yml: .* s, changed (\{.*\})", (directory / "log" / "study.log").read_text())
+    return sum(json.loads(told[-1].replace("'", '"')).values())
 
 
 def loads(path: Path) -> Any:

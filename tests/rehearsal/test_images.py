@@ -1,5 +1,6 @@
 """Images on their way to the machines: only what differs, through a registry by digest, or built there."""
 
+import io
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import pytest
 from harness.deploy.connections import Reach
 from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
-from tests.rehearsal.registry import PASSWORD, USER, Registry, serve
+from tests.rehearsal.registry import PASSWORD, USER, Registry, base_image, serve, small_recipe
 
 DISTRIBUTE = "playbooks/distribute-images.yml"
 
@@ -24,21 +25,30 @@ def registry(deployed_fleet: Fleet, tmp_path: Path) -> Iterator[Registry]:
         yield served
 
 
-def test_an_image_is_copied_only_when_its_digest_differs(deployed_fleet: Fleet, reach: Reach) -> None:
-    assert changed(play(DISTRIBUTE).stdout) == 0
-    server = deployed_fleet.host("server-3")
-    image = str(server.variables["ml_server_image"])
-    engine = reach.docker(server)
-    engine.containers.get("ml-server").remove(force=True)
-    engine.images.remove(image)
-    before = engine.images.list(name=image)
-    done = play(DISTRIBUTE)
-    assert before == []
+@pytest.fixture
+def copied(deployed_fleet: Fleet) -> Iterator[str]:
+    """A small image that only this machine has, and no host afterwards."""
+    name = f"scale-out-test/copied:{os.getpid()}"
+    recipe = io.BytesIO(small_recipe(deployed_fleet.engine).encode())
+    deployed_fleet.engine.images.build(fileobj=recipe, tag=name, rm=True)
+    yield name
+    for host in deployed_fleet.inventory.hosts:
+        deployed_fleet.on(host.name, f"docker rmi -f {name}", check=False)
+    deployed_fleet.engine.images.remove(name)
+
+
+def test_an_image_is_copied_only_when_its_digest_differs(deployed_fleet: Fleet, reach: Reach, copied: str) -> None:
+    names = json.dumps({"image_distribution_images": [copied]})
+    asked = ("-e", names, "--limit", "server-1,server-3,localhost")
+    assert changed(play(DISTRIBUTE, *asked).stdout) > 0
+    assert changed(play(DISTRIBUTE, *asked).stdout) == 0
+    engine = reach.docker(deployed_fleet.host("server-3"))
+    engine.images.remove(copied)
+    done = play(DISTRIBUTE, *asked)
     assert "changed: [server-3]" in done.stdout
     assert "changed: [server-1]" not in done.stdout
-    assert engine.images.get(image).id == deployed_fleet.engine.images.get(image).id
+    assert engine.images.get(copied).id == deployed_fleet.engine.images.get(copied).id
     assert "No such file" in deployed_fleet.on("server-3", "ls /var/tmp/*.tar.gz", check=False)
-    play("playbooks/deploy-servers.yml")
 
 
 @pytest.mark.long
@@ -80,9 +90,7 @@ def test_a_registry_that_is_not_named_is_asked_for(deployed_fleet: Fleet) -> Non
 def test_a_host_builds_for_itself(deployed_fleet: Fleet, reach: Reach) -> None:
     """With wheels from the controller; the base is given to it, which saves the time to bootstrap one."""
     host = deployed_fleet.host("generator")
-    found = deployed_fleet.engine.images.list(name="scale-out/base")
-    found.sort(key=lambda image: str(image.attrs["Created"]))
-    base = [tag for image in found for tag in image.tags if re.fullmatch(r"scale-out/base:[0-9a-f]{12}", tag)][-1]
+    base = base_image(deployed_fleet.engine)
     there = ["--limit", "generator,localhost"]
     play(DISTRIBUTE, "-e", json.dumps({"image_distribution_images": [base]}), *there)
     image = f"scale-out/built-there:{os.getpid()}"

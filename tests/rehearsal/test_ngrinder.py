@@ -19,8 +19,8 @@ from harness.traffic.engine import EngineResult, LoadSpec
 from harness.traffic.ngrinder import client, perftest
 from harness.traffic.ngrinder.client import NgrinderEngine
 from tests.builders import grid
-from tests.integration.conftest import ROOT, changed, command, events, wait_for
-from tests.rehearsal.conftest import HERE, Fleet, play, small_grid
+from tests.integration.conftest import HOSTS, ROOT, changed, command, events, study, wait_for
+from tests.rehearsal.conftest import HERE, Fleet, deployment_changed, play, small_grid
 
 DEPLOY = "playbooks/deploy-generators.yml"
 HOME = "/var/lib/ngrinder-controller"
@@ -39,7 +39,8 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module")
 def controller(deployed_fleet: Fleet, war: Path) -> Fleet:
-    deploy(war)
+    if HOSTS != "use":  # else it was deployed by the run of pytest before
+        deploy(war)
     return deployed_fleet
 
 
@@ -72,6 +73,7 @@ def finish(engine: NgrinderEngine) -> EngineResult:
     return engine.result()
 
 
+@pytest.mark.concurrent
 def test_the_units_run_as_their_own_users_with_their_limits(controller: Fleet) -> None:
     for unit, user in (("ngrinder-controller", "ngrinder"), ("ngrinder-agent", "ngrinder-agent")):
         said = controller.on("generator", f"systemctl show {unit} --property=User,LimitNOFILE,MainPID,UnitFileState")
@@ -84,6 +86,7 @@ def test_the_units_run_as_their_own_users_with_their_limits(controller: Fleet) -
     assert "controller.ignore_too_low_tps=true" in conf
 
 
+@pytest.mark.concurrent
 @pytest.mark.parametrize("unit", ["ngrinder-controller", "ngrinder-agent"])
 def test_the_units_may_do_little_but_their_work(controller: Fleet, unit: str) -> None:
     said = controller.on("generator", f"systemd-analyze security {unit} --no-pager")
@@ -99,12 +102,14 @@ def test_the_units_may_do_little_but_their_work(controller: Fleet, unit: str) ->
         assert "Read-only file system" in controller.on("generator", f"{parts} 2>&1; true")
 
 
+@pytest.mark.long
 def test_a_second_run_and_a_check_change_nothing(controller: Fleet, war: Path) -> None:
     assert controller
     assert changed(deploy(war).stdout) == 0
     assert changed(deploy(war, "--check").stdout) == 0
 
 
+@pytest.mark.concurrent
 def test_the_controller_listens_on_the_private_address_alone(controller: Fleet) -> None:
     listening = [line.split()[3] for line in controller.on("generator", "ss -ltnH").splitlines()]
     private = controller.host("generator").need("private_ip")
@@ -112,6 +117,7 @@ def test_the_controller_listens_on_the_private_address_alone(controller: Fleet) 
     assert {address.strip("[]").removeprefix("::ffff:") for address in found} == {f"{private}:8080", f"{private}:16001"}
 
 
+@pytest.mark.concurrent
 def test_no_well_known_password_is_left(controller: Fleet, reach: Reach) -> None:
     folder = Path(controller.host("generator").need("study_ngrinder_credentials"))
     client = reach.http(controller.host("generator"), "study_ngrinder_url")
@@ -124,6 +130,7 @@ def test_no_well_known_password_is_left(controller: Fleet, reach: Reach) -> None
         assert answer.status_code == httpx.codes.OK
 
 
+@pytest.mark.long
 def test_a_wrong_checksum_is_refused(controller: Fleet, war: Path) -> None:
     assert controller
     right = hashlib.sha256(war.read_bytes()).hexdigest()
@@ -132,6 +139,7 @@ def test_a_wrong_checksum_is_refused(controller: Fleet, war: Path) -> None:
     assert f"its SHA-256 is {right}, ngrinder_war_sha256 says {'0' * 64}" in told(done)
 
 
+@pytest.mark.concurrent
 def test_a_url_needs_its_checksum_and_one_source_is_enough(controller: Fleet, war: Path) -> None:
     assert controller
     done = deploy(war, "-e", "ngrinder_war_url=https://example.org/ngrinder.war", check=False)
@@ -139,6 +147,7 @@ def test_a_url_needs_its_checksum_and_one_source_is_enough(controller: Fleet, wa
     assert "One of the two, not both" in told(done)
 
 
+@pytest.mark.long
 def test_a_java_that_its_scripts_do_not_work_with(controller: Fleet, war: Path) -> None:
     fake = "#!/bin/sh\\necho 'openjdk version \\\"17.0.9\\\" 2023-10-17' >&2\\n"
     controller.on(
@@ -158,6 +167,7 @@ def test_a_java_that_its_scripts_do_not_work_with(controller: Fleet, war: Path) 
     assert 'nGrinder needs Java 8 to 11; /opt/jdk-17 is openjdk version "17.0.9"' in told(done).replace('\\"', '"')
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, war: Path, tmp_path: Path) -> None:
     private = controller.host("generator").need("private_ip")
     controller.on("generator", "systemctl stop ngrinder-controller")
@@ -176,8 +186,8 @@ def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, w
     deploy(war, *CONTROLLER)
 
 
-@real
 @pytest.mark.long
+@real
 def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
     deploy(war, "-e", "ngrinder_version=3.5.8")
     try:
@@ -188,6 +198,7 @@ def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, en
         deploy(war)
 
 
+@pytest.mark.long
 @real
 def test_an_agent_of_another_version(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
     script = "/opt/ngrinder-agent/3.5.9-p1/ngrinder-agent/run_agent.sh"
@@ -205,6 +216,7 @@ def test_an_agent_of_another_version(controller: Fleet, war: Path, engine: Ngrin
     deploy(war, "--tags", "ngrinder_agent_join")
 
 
+@pytest.mark.long
 def test_a_password_that_somebody_changed(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
     file = Path(controller.host("generator").need("study_ngrinder_credentials")) / "admin"
     right = file.read_text()
@@ -219,6 +231,7 @@ def test_a_password_that_somebody_changed(controller: Fleet, war: Path, engine: 
     assert "accepts neither the kept password of admin nor the well-known one; somebody changed it" in told(done)
 
 
+@pytest.mark.long
 def test_a_start_that_fails_inside_ends_the_wait_at_once(controller: Fleet, war: Path) -> None:
     """The stand-in says so in its journal and hangs, and nobody waits three minutes for it; the real one ends."""
     if "NGRINDER_WAR" in os.environ:
@@ -237,6 +250,7 @@ def test_a_start_that_fails_inside_ends_the_wait_at_once(controller: Fleet, war:
     deploy(war, "--tags", "ngrinder_agent_join")
 
 
+@pytest.mark.long
 def test_a_closed_port_is_found_before_an_agent_joins(controller: Fleet, war: Path) -> None:
     private = controller.host("generator").need("private_ip")
     rule = f"OUTPUT -p tcp -d {private} --dport 16001 -j DROP"
@@ -247,6 +261,7 @@ def test_a_closed_port_is_found_before_an_agent_joins(controller: Fleet, war: Pa
     assert "must let port 16001 in from the private network" in told(done)
 
 
+@pytest.mark.long
 def test_what_deleted_tests_left_behind_is_removed(controller: Fleet, war: Path) -> None:
     gone, kept = f"{HOME}/perftest/0_999/901", f"{HOME}/perftest/0_999/902"
     controller.on(
@@ -259,9 +274,10 @@ def test_what_deleted_tests_left_behind_is_removed(controller: Fleet, war: Path)
     controller.on("generator", f"rm -r {kept}")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 @real
-@pytest.mark.parametrize("fault", ["late-workers", pytest.param("ends-at-once", marks=pytest.mark.long)])
+@pytest.mark.parametrize("fault", ["late-workers", "ends-at-once"])
 def test_a_load_waits_for_its_users(controller: Fleet, engine: NgrinderEngine, fault: str) -> None:
     """Workers that come 20 s late, and a first test that is over at once: the load begins again with more time."""
     controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
@@ -275,6 +291,7 @@ def test_a_load_waits_for_its_users(controller: Fleet, engine: NgrinderEngine, f
     assert all(sample.users == 20 for sample in result.samples[:6])
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 def test_a_load_that_is_stopped_before_its_first_answer_has_no_sample(
     controller: Fleet, engine: NgrinderEngine, reach: Reach
@@ -319,9 +336,10 @@ def test_words_in_other_alphabets_are_found_in_answers(controller: Fleet, engine
     assert sum(sample.completed for sample in result.samples) > 100
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 @real
-@pytest.mark.parametrize("fault", [pytest.param("lose-script", marks=pytest.mark.long), "skip-second repeat-second"])
+@pytest.mark.parametrize("fault", ["lose-script", "skip-second repeat-second"])
 def test_what_a_test_leaves_behind(controller: Fleet, engine: NgrinderEngine, fault: str) -> None:
     """A script that got lost is sent again, a missing second stays a gap, one written twice counts once."""
     controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
@@ -338,6 +356,7 @@ def test_what_a_test_leaves_behind(controller: Fleet, engine: NgrinderEngine, fa
     assert all(sample.in_flight is None for sample in result.samples)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 def test_a_load_can_be_stopped_and_keeps_what_it_has(controller: Fleet, engine: NgrinderEngine) -> None:
     t0 = engine.start(load(controller, duration_s=60.0))
@@ -379,6 +398,42 @@ def test_a_controller_that_is_started_again_in_the_middle(controller: Fleet, eng
     assert engine.ready()
 
 
+@pytest.fixture(scope="module")
+def measured(controller: Fleet, war: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole study with nGrinder, by the command that a user types; returns its directory."""
+    assert controller
+    folder = tmp_path_factory.mktemp("ngrinder")
+    asked = small_grid(
+        folder / "grid.yaml",
+        name="ngrinder",
+        engine="ngrinder",
+        vars={"ngrinder_war_file": str(war)},
+        factors={"servers": [2], "vusers": [100]},
+        repeats=1,
+    )
+    done = study("--grid", asked, "--results", folder / "results")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    return next((folder / "results").iterdir())
+
+
+def test_a_study_deploys_ngrinder_and_changes_nothing_where_it_is_deployed(measured: Path) -> None:
+    assert deployment_changed(measured) == 0
+
+
+def test_a_study_with_ngrinder_is_whole(measured: Path) -> None:
+    data = StudyDirectory(measured).trial("servers-2_vusers-100/r1")
+    assert data.record.outcome in ("ok", "degraded"), data.record.cause
+    assert data.record.counters
+    assert data.record.counters.generator.workers == 1
+    assert data.record.figures
+    assert data.record.figures.users == 100
+    assert data.record.latency_source == "balancer"
+    assert data.latencies
+    assert (measured / "report.pdf").stat().st_size > 10_000
+    assert study("check", measured).returncode == 0
+
+
+@pytest.mark.long
 def test_a_study_with_two_agents_goes_on_after_one_was_lost(controller: Fleet, war: Path, tmp_path: Path) -> None:
     asked = small_grid(
         tmp_path / "grid.yaml",

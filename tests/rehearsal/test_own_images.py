@@ -13,7 +13,7 @@ import pytest
 from harness.deploy.connections import Reach
 from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
-from tests.rehearsal.registry import PASSWORD, USER, Registry, serve
+from tests.rehearsal.registry import PASSWORD, USER, Registry, base_image, serve, small_recipe
 
 pytestmark = pytest.mark.concurrent
 
@@ -38,36 +38,53 @@ class Own:
     """A user's image in a registry, for two families of processors."""
 
     registry: Registry
-    digest: str
-    base: str
+    repository: str
+    digest: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.registry.address}/team/app:1"
+        return f"{self.registry.address}/{self.repository}:1"
 
     @property
     def exact(self) -> str:
         return f"{self.name}@{self.digest}"
 
-    def publish(self, said: str) -> str:
+    def publish(self, recipe: str) -> str:
         """Push it anew under its tag, for both; returns the digest."""
-        command = json.dumps(["python3", "-c", PROGRAM, said])
-        self.registry.push(f"FROM {self.base}\nCMD {command}\n", "team/app:amd64")
-        return self.registry.join("team/app", "1", {"amd64": "amd64", "arm64": "arm64"})
+        self.registry.push(recipe, f"{self.repository}:amd64")
+        return self.registry.join(self.repository, "1", {"amd64": "amd64", "arm64": "arm64"})
+
+
+def published(registry: Registry, repository: str, recipe: str) -> Own:
+    """An image whose other family's half is only said to be for other processors."""
+    registry.push(small_recipe(registry.engine), f"{repository}:arm64")
+    registry.disguise(repository, "arm64", "arm64")
+    return Own(registry, repository, Own(registry, repository).publish(recipe))
+
+
+def saying(registry: Registry, words: str) -> str:
+    """The recipe of a service that answers these words."""
+    return f"FROM {base_image(registry.engine)}\nCMD {json.dumps(['python3', '-c', PROGRAM, words])}\n"
 
 
 @pytest.fixture(scope="module")
-def app(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
-    engine = deployed_fleet.engine
-    bases = [i for i in engine.images.list(name="scale-out/base") if i.tags]
-    base = max(bases, key=lambda image: str(image.attrs["Created"])).tags[0]
-    with serve(engine, gateway(deployed_fleet), tmp_path_factory.mktemp("registry")) as registry:
-        recipe = f"FROM {base} AS all\nFROM scratch\nCOPY --from=all /etc/debian_version /\nCMD /none\n"
-        registry.push(recipe, "team/app:arm64")
-        registry.disguise("team/app", "arm64", "arm64")
-        yield Own(registry, Own(registry, "", base).publish("it answers"), base)
+def registry(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with serve(deployed_fleet.engine, gateway(deployed_fleet), tmp_path_factory.mktemp("registry")) as served:
+        yield served
     for name in SERVERS:
-        deployed_fleet.on(name, f"docker images -q '{registry.address}/*/*' | sort -u | xargs -r docker rmi -f")
+        deployed_fleet.on(name, f"docker images -q '{served.address}/*/*' | sort -u | xargs -r docker rmi -f")
+
+
+@pytest.fixture(scope="module")
+def small(registry: Registry) -> Own:
+    """An image of one small file: nothing can run it."""
+    return published(registry, "team/small", small_recipe(registry.engine))
+
+
+@pytest.fixture(scope="module")
+def app(registry: Registry) -> Own:
+    """A service of a user's own."""
+    return published(registry, "team/app", saying(registry, "it answers"))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +96,7 @@ def ours_again(deployed_fleet: Fleet) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def account(app: Own, tmp_path: Path) -> Path:
+def account(registry: Registry, tmp_path: Path) -> Path:
     """Variables with the account, in a file as a vault would be."""
     file = tmp_path / "account.json"
     file.write_text(
@@ -87,7 +104,7 @@ def account(app: Own, tmp_path: Path) -> Path:
             {
                 "image_distribution_registry_username": USER,
                 "image_distribution_registry_password": PASSWORD,
-                "image_distribution_registry_ca": str(app.registry.certificate),
+                "image_distribution_registry_ca": str(registry.certificate),
             }
         )
     )
@@ -102,21 +119,22 @@ def variables(image: str, method: str, **more: Any) -> list[str]:
 SERVICE = {"ml_server_port": 8000, "nginx_lb_server_port": 8000, "ml_server_health": "/x", "nginx_lb_health": "/x"}
 
 
-def test_hosts_pull_an_image_by_the_digest_that_its_tag_was(app: Own, account: Path, deployed_fleet: Fleet) -> None:
+def test_hosts_pull_an_image_by_the_digest_that_its_tag_was(small: Own, account: Path, deployed_fleet: Fleet) -> None:
     """The tag is asked for once; nothing is pushed, and the account is nowhere when it is over."""
-    arguments = [*variables(app.name, "pull"), "-e", f"@{account}"]
-    pushes = len(app.registry.asked("^(PUT|POST|PATCH) "))
+    two = ("server-1", "server-2")
+    arguments = [*variables(small.name, "pull"), "-e", f"@{account}", "--limit", f"{','.join(two)},localhost"]
+    pushes = len(small.registry.asked("^(PUT|POST|PATCH) "))
     done = play(DISTRIBUTE, "-v", *arguments)
     assert PASSWORD not in done.stdout + done.stderr
-    inspect = f"docker image inspect --format '{{{{json .RepoDigests}}}}' {app.name}"
-    for name in SERVERS:
-        assert f"{app.registry.address}/team/app@{app.digest}" in deployed_fleet.on(name, inspect)
+    inspect = f"docker image inspect --format '{{{{json .RepoDigests}}}}' {small.name}"
+    for name in two:
+        assert f"{small.registry.address}/team/small@{small.digest}" in deployed_fleet.on(name, inspect)
         left = "ls /root/.docker/config.json /home/admin/.docker/config.json /tmp/registry-* 2>/dev/null"
         assert deployed_fleet.on(name, left, check=False) == ""
     first = str(deployed_fleet.host("server-1").need("private_ip"))
-    assert {line.split()[0] for line in app.registry.asked("^(GET|HEAD) /v2/team/app/manifests/1$")} == {first}
-    assert len(app.registry.asked("^(PUT|POST|PATCH) ")) == pushes
-    assert app.registry.asked(f"/team/app/manifests/{app.digest}")
+    assert {line.split()[0] for line in small.registry.asked("^(GET|HEAD) /v2/team/small/manifests/1$")} == {first}
+    assert len(small.registry.asked("^(PUT|POST|PATCH) ")) == pushes
+    assert small.registry.asked(f"/team/small/manifests/{small.digest}")
     assert changed(play(DISTRIBUTE, *arguments).stdout) == 0
     assert changed(play(DISTRIBUTE, "--check", *arguments).stdout) == 0
 
@@ -144,7 +162,7 @@ def test_it_runs_on_its_own_port_behind_the_balancer(app: Own, account: Path, de
 def test_a_tag_that_moved_is_the_same_on_every_host(app: Own, account: Path, deployed_fleet: Fleet) -> None:
     arguments = [*variables(app.name, "pull"), "-e", f"@{account}"]
     play(DISTRIBUTE, *arguments)
-    digest = app.publish("it answers anew")
+    digest = app.publish(saying(app.registry, "it answers anew"))
     assert digest != app.digest
     done = play(DISTRIBUTE, *arguments)
     assert all(f"changed: [{name}]" in done.stdout for name in SERVERS)
@@ -196,7 +214,7 @@ LIE = '#!/bin/sh\n[ "$1" != version ] || { echo linux/arm64; exit; }\nexec /usr/
 @pytest.mark.usefixtures("logged_in")
 def test_every_host_gets_the_image_of_its_own_processors(app: Own, account: Path, deployed_fleet: Fleet) -> None:
     """There is one family here, so the program that tells the engine's is made to lie on one machine."""
-    digest = app.publish("for each its own")
+    digest = app.publish(saying(app.registry, "for each its own"))
     lie = f"cat >/usr/local/bin/docker <<'END'\n{LIE}END\nchmod 755 /usr/local/bin/docker"
     architecture = f"docker image inspect --format '{{{{.Architecture}}}}' {app.name}"
     with deployed_fleet.broken("server-3", lie, "rm /usr/local/bin/docker"):
@@ -230,10 +248,14 @@ def test_every_host_gets_the_image_of_its_own_processors(app: Own, account: Path
 @pytest.mark.parametrize(
     ("image", "more", "words"),
     [
-        pytest.param("team/app:none", {}, "cannot be pulled by this host: ", marks=pytest.mark.long),
-        ("team/app:1", {"image_distribution_registry_password": "no-such-secret"}, "does not take the account tester"),
+        pytest.param("team/small:none", {}, "cannot be pulled by this host: ", marks=pytest.mark.long),
+        (
+            "team/small:1",
+            {"image_distribution_registry_password": "no-such-secret"},
+            "does not take the account tester",
+        ),
         pytest.param(
-            "team/app:1",
+            "team/small:1",
             {"image_distribution_registry_username": ""},
             "the account (image_distribution_registry_username",
             marks=pytest.mark.long,
@@ -241,17 +263,18 @@ def test_every_host_gets_the_image_of_its_own_processors(app: Own, account: Path
     ],
 )
 def test_what_cannot_be_pulled_is_one_message(
-    app: Own, account: Path, image: str, more: dict[str, str], words: str
+    small: Own, account: Path, image: str, more: dict[str, str], words: str
 ) -> None:
-    asked = variables(f"{app.registry.address}/{image}", "pull")
+    asked = variables(f"{small.registry.address}/{image}", "pull")
     done = play(
         DISTRIBUTE, *asked, "-e", f"@{account}", "-e", json.dumps(more), "--limit", "server-3,localhost", check=False
     )
     assert done.returncode != 0
     said = re.sub(r"\s+", " ", done.stdout)
     assert (
-        f"server-3: {app.registry.address if 'account tester' in words else app.registry.address + '/' + image}" in said
+        f"server-3: {small.registry.address if 'account tester' in words else small.registry.address + '/' + image}"
+        in said
     )
     assert words in said
-    assert "no-such-secret" not in done.stdout + done.stderr
+    assert "no-such-one" not in done.stdout + done.stderr
     assert PASSWORD not in done.stdout + done.stderr
