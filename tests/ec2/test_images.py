@@ -56,13 +56,15 @@ def test_each_distribution_gives_its_publishers_newest_image(cloud: dict[str, An
             {"ec2_fleet_architecture": "arm64"},
             "debian-12-arm64-20240301-1 is for arm64, but of ec2_fleet_types c7i.large, c7i.xlarge have no Graviton",
         ),
-        (
+        pytest.param(
             {"ec2_fleet_types": {**ARM, "ml_servers": "g5.xlarge", "load_balancers": "gr6.4xlarge"}},
             "debian-12-amd64-20240301-1 is for x86_64, but of ec2_fleet_types im4gn.xlarge has a Graviton processor",
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             {"ec2_fleet_image_id": "ami-ubuntu-arm"},
             "ubuntu-noble-24.04-arm64-server-20240301 is for arm64, but of ec2_fleet_types c7i.large",
+            marks=pytest.mark.long,
         ),
     ],
 )

@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import pypdf
 import pytest
@@ -79,28 +81,40 @@ STUDIES: dict[str, Callable[[StudyDirectory], object]] = {
     "long tables": lambda d: study(d, rates(4, (500, 1000, 1500, 2000), 11)),
 }
 
-# Shapes whose breaks the others have too: rendering them all takes half a minute.
-BY_TEST_LONG = ("one load", "six topologies", "few blocks", "some refused")
-NAMES = [pytest.param(name, marks=pytest.mark.long if name in BY_TEST_LONG else ()) for name in ("sample", *STUDIES)]
+# The others have breaks of these shapes too; a PDF takes seconds.
+IN_EVERY_RUN = ("sample", "crowded", "half finished", "all refused", "long tables")
+NAMES = [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.long) for name in ("sample", *STUDIES)]
+
+
+@dataclass
+class Rendered:
+    """A study's report; its PDF and the pages in it, each made once and when first looked at."""
+
+    report: Report
+
+    @cached_property
+    def content(self) -> bytes:
+        return printed.pdf(self.report)
+
+    @cached_property
+    def pages(self) -> list[pages.Page]:
+        return pages.read(self.content)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Report, bytes]]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Rendered]:
     """A study's report and its PDF, by its name; all were measured where the sample was."""
-    known: dict[str, tuple[Report, bytes]] = {}
     sample = unpack(tmp_path_factory.mktemp("sample"))
 
-    def get(name: str) -> tuple[Report, bytes]:
-        if name not in known:
-            directory = sample
-            if name != "sample":
-                directory = StudyDirectory(tmp_path_factory.mktemp("pages") / "study-0123abcd")
-                STUDIES[name](directory)
-                place = {key: (sample.read_json("study.json") or {})[key] for key in ("environment", "ceiling")}
-                directory.write_json("study.json", {**(directory.read_json("study.json") or {}), **place})
-            report, _ = build.model_of(directory)
-            known[name] = (report, printed.pdf(report))
-        return known[name]
+    @cache
+    def get(name: str) -> Rendered:
+        directory = sample
+        if name != "sample":
+            directory = StudyDirectory(tmp_path_factory.mktemp("pages") / "study-0123abcd")
+            STUDIES[name](directory)
+            place = {key: (sample.read_json("study.json") or {})[key] for key in ("environment", "ceiling")}
+            directory.write_json("study.json", {**(directory.read_json("study.json") or {}), **place})
+        return Rendered(build.model_of(directory)[0])
 
     return get
 
@@ -111,38 +125,38 @@ def dense(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_page_break_leaves_anything_alone(made: Callable[[str], tuple[Report, bytes]], name: str) -> None:
+def test_no_page_break_leaves_anything_alone(made: Callable[[str], Rendered], name: str) -> None:
     """Headings, rows, terms: each has its own beside it, and only the last page may be nearly empty."""
-    assert pages.faults(pages.read(made(name)[1])) == []
+    assert pages.faults(made(name).pages) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_one_holds_what_a_decision_takes(made: Callable[[str], tuple[Report, bytes]], name: str) -> None:
+def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], name: str) -> None:
     """The answer, the chart, the findings and where; and every gain, as long as there are not very many."""
-    report, content = made(name)
-    first = dense(pypdf.PdfReader(io.BytesIO(content)).pages[0].extract_text())
+    report = made(name).report
+    first = dense(pypdf.PdfReader(io.BytesIO(made(name).content)).pages[0].extract_text())
+    blocks = made(name).pages[0].blocks
     for sentence in [*report.answer, *report.findings, report.where, *report.progress]:
         assert dense(sentence) in first
-    assert pages.read(content)[0].blocks[0][0] in ("/P", "/H1")
+    assert blocks[0][0] in ("/P", "/H1")
     if "headline" in report.charts:
-        assert any(tag == "/Figure" for tag, _ in pages.read(content)[0].blocks)
+        assert any(tag == "/Figure" for tag, _ in blocks)
     if report.gains is not None and report.gains_first:
         for row in report.gains.rows:
             assert dense("".join(row[:3])) in first
         assert dense(report.gains.note) in first
 
 
-def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], tuple[Report, bytes]]) -> None:
-    report, _ = made("ordinary")
+def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], Rendered]) -> None:
+    report = made("ordinary").report
     assert report.gains is not None
     assert report.answer[0].startswith("At 2000 users")
     assert list(dict.fromkeys(row[0] for row in report.gains.rows)) == ["2000 users", "1000 users", "500 users"]
 
 
-def test_a_crowded_page_one_has_a_line_to_spare(made: Callable[[str], tuple[Report, bytes]]) -> None:
-    report, content = made("crowded")
-    first = pages.read(content)[0]
-    assert len(report.findings) == 5
+def test_a_crowded_page_one_has_a_line_to_spare(made: Callable[[str], Rendered]) -> None:
+    first = made("crowded").pages[0]
+    assert len(made("crowded").report.findings) == 5
     assert [tag for tag, _ in first.blocks][-1] == "/P"
     line, height = 14, 842 - 33 * 72 / 25.4  # points
     assert first.full < 1 - line / height

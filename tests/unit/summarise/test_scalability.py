@@ -46,16 +46,17 @@ def test_linear_growth_pins_both_parameters() -> None:
     assert law.peak_servers is None
 
 
-def test_profile_intervals_cover_the_next_server() -> None:
+@pytest.mark.parametrize(("studies", "least"), [(4, 3), pytest.param(20, 17, marks=pytest.mark.long)])
+def test_profile_intervals_cover_the_next_server(studies: int, least: int) -> None:
     covered = 0
     truth = 280 * 7 / (1 + 0.05 * 6 + 0.003 * 42)
-    for seed in range(10):
+    for seed in range(studies):
         law = scalability.fit(trials(280, 0.05, 0.003, 6, 0.03, 100 + seed))
         assert law is not None
         assert law.next.low is not None
         assert law.next.high is not None
         covered += law.next.low <= truth <= law.next.high
-    assert covered >= 8
+    assert covered >= least
 
 
 def test_efficiency_and_serial_fraction() -> None:
@@ -87,10 +88,11 @@ def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
         assert found.suspect == told
 
 
-def test_linear_growth_has_no_peak_however_noisy_it_is() -> None:
+@pytest.mark.parametrize(("studies", "most"), [(5, 1), pytest.param(20, 2, marks=pytest.mark.long)])
+def test_linear_growth_has_no_peak_however_noisy_it_is(studies: int, most: int) -> None:
     peaks = 0
-    for seed in range(20):
+    for seed in range(studies):
         law = scalability.fit(trials(280, 0.0, 0.0, 7, 0.03, seed))
         assert law is not None
         peaks += law.peak_servers is not None
-    assert peaks <= 2
+    assert peaks <= most
