@@ -18,7 +18,7 @@ from harness.grid.cell import Cell
 from harness.grid.reading import load_grid
 from harness.study.ahead import Ahead
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 GRID = load_grid(ROOT / "grids" / "smoke.yaml", frozenset({"lab_server_capacity"}))[0]
 PLAY = """
 - hosts: localhost
