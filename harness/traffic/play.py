@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
 from harness.errors import EngineFailed, TrialFailed
 from harness.grid.cell import Cell
+from harness.grid.request import Request
 from harness.grid.schema import Grid
 from harness.judge import balancing, rules
 from harness.records.series import Sample
@@ -96,11 +98,23 @@ def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
     began = time.perf_counter()
     answer = client.request(request.method, request.path, content=request.body or None, headers=headers)
     took_s = time.perf_counter() - began
-    if answer.status_code not in request.expect_status:
-        raise ValueError(f"{request.method} {request.path} answered status {answer.status_code}")
+    if problem := _unexpected(request, answer):
+        raise ValueError(f"{request.method} {request.path} answered {problem}")
     # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
     near = line.reach.tunnels and answer.headers.get("X-Study-Time")
     return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
+
+
+def _unexpected(request: Request, answer: httpx.Response) -> str:
+    """What is not as the grid expects it; empty for a right answer. Redirects are not followed."""
+    status = answer.status_code
+    if status not in request.expect_status:
+        if answer.is_redirect and (place := answer.headers.get("Location")):
+            return f"{status} to {place}: use that path, or expect the status {status}"
+        return f"status {status}"
+    if request.expect_body and not re.search(request.expect_body.encode(), answer.content):
+        return f"status {status}, but its body does not hold {request.expect_body!r}; it begins {answer.text[:80]!r}"
+    return ""
 
 
 def load_spec(line: Line, users: int, trial: str) -> LoadSpec:

@@ -73,6 +73,9 @@ class Load {
             send()
         } finally {
             if (t0 > 0) {
+                // With delayReports a request is held until this user's next one, and its response would count a
+                // think time late or, at the end, not at all.
+                grinder.statistics.report()
                 pause((long) ((0.5 + ThreadLocalRandom.current().nextDouble()) * settings.think_time_s * 1000))
             }
         }

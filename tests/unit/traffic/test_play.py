@@ -83,6 +83,28 @@ def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.Monk
             play.verify(bench, CELL, "trial")
 
 
+@pytest.mark.parametrize(
+    ("answer", "asked", "problem"),
+    [
+        (httpx.Response(200, text="label 0"), {"expect_body": "label"}, ""),
+        (httpx.Response(307, headers={"Location": "/items/"}), {}, "307 to /items/: use that path"),
+        (httpx.Response(307, headers={"Location": "/items/"}), {"expect_status": 307}, ""),
+        (httpx.Response(302), {}, "status 302"),
+        (httpx.Response(429), {}, "status 429"),
+        (
+            httpx.Response(200, text="sorry"),
+            {"expect_body": "label"},
+            "its body does not hold 'label'; it begins 'sorry'",
+        ),
+    ],
+)
+def test_an_answer_that_is_not_expected_is_reported_before_the_load(
+    answer: httpx.Response, asked: dict[str, Any], problem: str
+) -> None:
+    found = play._unexpected(grid(request={"path": "/", **asked}).request, answer)
+    assert found == problem or (problem and problem in found)
+
+
 def test_a_rate_is_played_as_many_times_lower_as_its_times_are_longer() -> None:
     hosts = (Host("balancer", "load_balancers", {"study_target_url": "http://balancer"}),)
     written = grid(

@@ -6,11 +6,14 @@ import random
 import re
 import select
 import time
+import zlib
 from typing import Any
 
+import brotli
 import gevent
 import gevent.event
 import gevent.monkey
+import geventhttpclient.client
 from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser, constant, task
 from locust.env import Environment
@@ -19,6 +22,7 @@ from recorder import LONGEST, SHORTEST, Recorder, residual_s
 
 LONGEST_S = 3600.0
 EVERY_STATUS = frozenset(range(100, 600))
+UNDECODABLE = (ValueError, zlib.error, brotli.error)  # what the client raises for a body that arrived
 
 poll = gevent.monkey.get_original("select", "poll")
 
@@ -35,6 +39,9 @@ def is_alive(_pool: ConnectionPool, connection: Any) -> bool:
 # geventhttpclient 2.6 asks select(), which knows no file above 1023: of more than about a thousand users the
 # others would open a new connection for every request.
 ConnectionPool._is_socket_alive = is_alive  # type: ignore[method-assign] # its own is what has to go
+# It sends a GET up to three times where the connection ends without a response, and counts one: a failure would be
+# hidden, and the server would get more requests than the load has.
+geventhttpclient.client._may_retry_after_send_error = lambda _method: False
 
 
 class Load:
@@ -81,41 +88,71 @@ class Load:
 current: Load | None = None
 
 
-def error_of(response: Any, load: Load) -> str:
-    """Empty when the answer is right, else the kind of failure."""
-    failure = getattr(response, "error", None)
+def ask(load: Load, client: Any) -> str:
+    """Send the load's request and wait for the whole response; returns the kind of failure, empty for a success.
+
+    Nothing that goes wrong with one request escapes: a user whose exception did would skip its think time, and
+    thousands of such users would flood the servers.
+    """
+    try:
+        response = client.request(
+            load.method, load.url, data=load.body, headers=load.headers, catch_response=True, name="load", stream=True
+        )
+    except Exception as failure:
+        part(failure)
+        return f"client {type(failure).__name__}"
+    unread = read(response)
+    error = error_of(response, load, unread)
+    part(getattr(response, "error", None))
+    return error
+
+
+def read(response: Any) -> str:
+    """Read the whole body; returns why it cannot be read, empty if it can.
+
+    `incomplete`: it ended before its announced length or its last chunk, the connection was reset, or nothing arrived
+    for the timeout. `encoding`: it arrived, and its content encoding is unknown or its bytes are damaged.
+    """
     if not response.status_code:
+        return ""
+    try:
+        response.content  # noqa: B018 - reading it keeps it
+    except UNDECODABLE as failure:
+        part(failure)
+        unread = "encoding"
+    except Exception as failure:
+        part(failure)
+        unread = "incomplete"
+    else:
+        return ""
+    response.release()
+    return unread
+
+
+def error_of(response: Any, load: Load, unread: str) -> str:
+    """Empty when the response is right, else the kind of failure; `unread` is why its body cannot be read."""
+    if not response.status_code:
+        failure = getattr(response, "error", None)
         text = f"{type(failure).__name__} {failure}".lower()
         if "timeout" in text or "timed out" in text:
             return "timeout"
-        if "refused" in text:
-            return "refused"
-        return "connection"
+        return "refused" if "refused" in text else "connection"
     if response.status_code not in load.statuses:
         return f"status {response.status_code}"
+    if unread:
+        return unread
     if load.pattern and not load.pattern.search(response.content or b""):
         return "body"
     return ""
 
 
-def let_go(response: Any) -> None:
+def part(failure: BaseException | None) -> None:
     """Part a failure from the frames it passed, which hold it in turn.
 
     Some thousand of them take the garbage collector 0.1 s to find and to free.
     """
-    failure = getattr(response, "error", None)
     while failure is not None:
         failure.__traceback__, failure = None, failure.__context__
-
-
-def ask(load: Load, client: Any) -> str:
-    """Send the load's request and wait for the answer; returns what went wrong, empty for nothing."""
-    response = client.request(
-        load.method, load.url, data=load.body, headers=load.headers, catch_response=True, name="load"
-    )
-    error = error_of(response, load)
-    let_go(response)
-    return error
 
 
 class StudyUser(FastHttpUser):
@@ -127,6 +164,8 @@ class StudyUser(FastHttpUser):
     host = "http://set-by-the-load"
     wait_time = constant(0)
     concurrency = 1
+    max_redirects = 0  # a redirect is a response as any other: following it would measure another request
+    max_retries = 0
 
     def __init__(self, environment: Environment) -> None:
         if current is not None:

@@ -1,0 +1,86 @@
+"""What the load generator's image makes of responses that are wrong, against a server that counts its requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import docker
+import pytest
+
+from harness.deploy.inventory import Inventory
+from tests.hostile import ANSWERS, Hostile, hostile
+from tests.integration.conftest import playbook
+
+pytestmark = pytest.mark.concurrent
+EACH = 2  # requests for each path, by one user: the second shows that the first left a usable connection
+DRIVER = f"""
+import json, sys, time
+import locust
+import users
+from locust.env import Environment
+asked = json.loads(sys.argv[1])
+found = {{}}
+for path in asked["paths"]:
+    request = {{"method": asked["method"], "body": asked["body"], "headers": asked["headers"],
+               "expect_status": asked["statuses"], "expect_body": "right"}}
+    users.current = users.Load(
+        {{"t0": time.time(), "ramp_up_s": 0, "think_time_s": 1, "timeout_s": 1.0, "duration_s": 60, "request": request,
+         "url": asked["url"] + path, "trial": "t", "window_from_s": 0, "window_to_s": 60}})
+    user = users.StudyUser(Environment())
+    found[path] = [users.ask(users.current, user.client) for _ in range({EACH})]
+print(json.dumps(found))
+"""
+EXPECTED = {
+    "/good": "",
+    "/gzip": "",
+    **dict.fromkeys(("/short", "/chunk", "/chunks", "/reset", "/stall"), "incomplete"),
+    **dict.fromkeys(("/zstd", "/x-gzip", "/empty-gzip", "/damaged-gzip", "/damaged-br"), "encoding"),
+    "/307": "status 307",
+    "/302": "status 302",
+    **dict.fromkeys(("/garbage", "/nothing"), "connection"),
+}
+
+
+def kinds(lab: Inventory, engine: docker.DockerClient, server: Hostile, *paths: str, **more: Any) -> dict[str, str]:
+    """The kind of failure of each path, which must be the same each time and cost the server one request."""
+    server.asked.clear()
+    asked = {"method": "GET", "body": "", "headers": {}, "statuses": [200], **more, "paths": paths, "url": server.url}
+    command = ["python3", "-c", DRIVER, json.dumps(asked)]
+    image = str(lab.generator.variables["locust_image"])
+    output = engine.containers.run(image, command, network_mode="host", remove=True)
+    found = json.loads(output.decode().splitlines()[-1])
+    assert all(len(set(each)) == 1 for each in found.values()), found
+    return {path: each[0] for path, each in found.items()}
+
+
+@pytest.fixture(scope="module")
+def image(lab: Inventory) -> Inventory:
+    playbook("playbooks/build-images.yml")
+    return lab
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_response_that_is_not_whole_or_not_readable_is_a_failure_with_a_name(
+    image: Inventory, engine: docker.DockerClient, method: str
+) -> None:
+    """Also where the part that arrived matches `expect_body`; and no request is sent twice behind the study's back."""
+    with hostile() as server:
+        assert kinds(image, engine, server, *ANSWERS, method=method) == EXPECTED
+        assert server.asked == dict.fromkeys(ANSWERS, EACH)
+
+
+def test_a_redirect_that_is_expected_is_a_success_and_is_not_followed(
+    image: Inventory, engine: docker.DockerClient
+) -> None:
+    with hostile() as server:
+        assert set(kinds(image, engine, server, "/307", "/302", statuses=[200, 302, 307]).values()) == {""}
+        assert server.asked == {"/307": EACH, "/302": EACH}
+
+
+def test_a_request_that_the_client_cannot_send_is_a_failure_with_a_name(
+    image: Inventory, engine: docker.DockerClient
+) -> None:
+    with hostile() as server:
+        assert kinds(image, engine, server, "/good", headers={"X-Name": "예측"}) == {"/good": "client ValueError"}
+        assert not server.asked
