@@ -5,14 +5,17 @@ The study judges a trial with this before it is written, and `study.py check` ag
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.grid.schema import Grid
 from harness.judge import costs, figures, losses, moments, observation, offered, rules, seconds, verdict
-from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window
+from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window, canonical
 
 
 def assess(data: TrialData, grid: Grid) -> TrialRecord:
     """The trial's record with everything that follows from its raw data."""
     limits = grid.evidence
+    data = replace(data, record=canonical(data.record))
     seen = observation.of_trial(data, grid)
     findings = rules.judge(seen, limits)
     outcome, cause = rules.outcome_of(findings, seen.died)
