@@ -17,12 +17,13 @@ from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.grid.cell import expand
 from harness.plan import order, resting
 from harness.plan.order import PlannedTrial
-from harness.records.study import Run, StudyRecord
+from harness.records.study import StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import beforehand, trial
 from harness.study.ahead import Ahead
 from harness.study.beginning import new_record
 from harness.study.bench import Bench
+from harness.study.call import Call
 from harness.study.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.study.outside import REAL, Outside
 from harness.study.preparation import Preparation
@@ -61,6 +62,7 @@ class Study:
         self._over: set[str] = set()  # trials that this call has no more to do with
         self._load_ended: float | None = None
         self._record: StudyRecord
+        self._call: Call
         self._lease: fleet.Lease | None = None
 
     def run(self) -> int:
@@ -70,6 +72,7 @@ class Study:
         when the deployment fails, Interrupted on Ctrl-C.
         """
         with self._directory.locked():
+            self._adopt()
             if self._directory.study() is not None and not self._setting.left:
                 return 0
             left = self._begin()
@@ -84,9 +87,9 @@ class Study:
             )
             for sentence in beforehand.sentences(self._setting):
                 self._tell(Said(sentence))
-            moved = self._keep_answer()
-            began = datetime.now(UTC)
-            measured = 0
+            self._call = Call(self._record.runs, datetime.now(UTC), tuple(self._keep_answer()))
+            self._note(runs=self._call.runs())
+            self._directory.write_study(self._record)
             try:
                 with self._outside.reach(self._inventory) as reach:
                     self._lease = fleet.Lease(
@@ -97,22 +100,23 @@ class Study:
                     while left:
                         planned, *left = left
                         self._one(bench, planned, left)
-                        measured += 1
                         if not left or left[0].repeat != planned.repeat:
                             left = self._next_block()  # what a block showed may change those that were to follow
             finally:
                 self._ahead.stop()
                 self._deployment.drop()
-                ended = datetime.now(UTC)
-                run = Run(
-                    started_at=began.isoformat(timespec="seconds"),
-                    duration_s=round((ended - began).total_seconds(), 1),
-                    measured=measured,
-                    moved=tuple(moved),
-                )
-                self._note(runs=(*self._record.runs, run))
+                self._note(runs=self._call.runs())
                 self._directory.write_study(self._record)
-            return measured
+            return self._call.measured
+
+    def _adopt(self) -> None:
+        """Enter whole trials into study.json that a killed call had written, and had no time to enter."""
+        known = self._directory.study()
+        there = set(self._directory.trials()) - set(known.digests) if known else set()
+        adopted = {where: self._directory.digest_of(where) for where in sorted(there)}
+        if known and adopted:
+            log.info("adopted from a call that was killed: %s", ", ".join(adopted))
+            self._directory.write_study(known.model_copy(update={"digests": {**known.digests, **adopted}}))
 
     def _note(self, **found: Any) -> None:
         """Put into study.json what was found; it is written at the next step."""
@@ -221,6 +225,8 @@ class Study:
         self._directory.write_trial(planned.path, data)
         self._over.add(planned.path)
         self._note(digests={**self._record.digests, planned.path: self._directory.digest_of(planned.path)})
+        self._call.measured += 1
+        self._note(runs=self._call.runs())
         self._directory.write_study(self._record)
         remaining_s = order.estimate_s(self._grid, rest, self._setting.capacity_per_s)
         self._tell(TrialEnded(planned.path, data.record, data.record.findings, remaining_s))

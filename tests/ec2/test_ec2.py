@@ -21,7 +21,7 @@ GROUPS_TEXT = set(string.ascii_letters + string.digits + " ._-:/()#,@[]+=&;{}!$*
 TAGS_TEXT = set(string.ascii_letters + string.digits + " +-=._:/@")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def launches(cloud: dict[str, Any]) -> list[int]:
     """Rents the fleet; how many machines each request for it asked for."""
     before = len(aws.launched)
@@ -30,7 +30,7 @@ def launches(cloud: dict[str, Any]) -> list[int]:
     return list(aws.launched[before:])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rented(cloud: dict[str, Any], launches: list[int]) -> dict[str, Any]:
     """The variables of the fleet that is rented."""
     assert launches

@@ -68,6 +68,8 @@ def test_a_killed_study_resumes_and_keeps_what_was_measured(resumed: Resumed) ->
     assert resumed.kept in records
     assert "failed" not in {record.outcome for record in resumed.directory.trials().values()}
     assert not list(resumed.directory.path.glob("trials/.writing-*"))
+    runs = resumed.directory.need_study().runs
+    assert [run.measured for run in runs] == [1, 1], "the killed call is entered, too"
 
 
 def test_every_due_request_is_sent_on_time_and_both_cells_get_the_same_arrivals(resumed: Resumed) -> None:

@@ -116,6 +116,44 @@ def test_a_study_that_goes_on_keeps_order_and_positions(site: Site, tmp_path: Pa
     assert {w: r.block_position for w, r in at_once.items()} == {w: r.block_position for w, r in in_halves.items()}
 
 
+def files_are_entered(study: Path) -> bool:
+    """Whether `check` finds the digest of every trial in study.json."""
+    return all(line.ok for line in check.check(StudyDirectory(study)) if line.rule == "digest")
+
+
+def test_a_trial_that_a_killed_call_had_no_time_to_enter_is_adopted(site: Site, tmp_path: Path) -> None:
+    """The kill falls between the trial's rename and study.json, in a study that goes on and in one that is through."""
+    for repeats, left in ((2, 2), (1, 0)):
+        name = tmp_path / str(repeats)
+        first = site.study(name, **LOADED, repeats=repeats)
+        if left:
+            site.happens(site.loads + 3, 1, site.interrupt)
+            with pytest.raises(Interrupted):
+                first.run()
+        else:
+            first.run()
+        said = first._directory.need_study()
+        last = list(said.digests)[-1]
+        kept = {where: digest for where, digest in said.digests.items() if where != last}
+        first._directory.write_study(said.model_copy(update={"digests": kept}))
+        assert not files_are_entered(first._directory.path)
+        assert site.study(name, **LOADED, repeats=repeats).run() == left
+        again = first._directory.need_study()
+        assert again.digests[last] == said.digests[last]
+        assert set(again.digests) == set(again.plan)
+        assert files_are_entered(first._directory.path)
+
+
+def test_a_call_is_entered_while_it_runs_so_that_a_killed_one_is_there_too(site: Site, tmp_path: Path) -> None:
+    study = site.study(tmp_path, **LOADED)
+    seen: list[list[int]] = []
+    site.happens(2, 3, lambda: seen.append([run.measured for run in study._directory.need_study().runs]))
+    site.happens(1, 3, lambda: seen.append([run.measured for run in study._directory.need_study().runs]))
+    study.run()
+    assert seen == [[0], [1]]
+    assert [run.measured for run in study._directory.need_study().runs] == [2]
+
+
 AT_A_RATE: dict[str, Any] = {
     "factors": {"servers": [1, 2], "rate": ["140/s", "420/s"]},
     "load": {"ramp_up": "2s", "duration": "12s"},
