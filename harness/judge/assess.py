@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from harness.grid.schema import Grid
 from harness.judge import costs, figures, losses, moments, observation, offered, rules, seconds, verdict
-from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window, canonical
+from harness.records.canonical import canonical
+from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window
 
 
 def assess(data: TrialData, grid: Grid) -> TrialRecord:

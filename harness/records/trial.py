@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -244,15 +243,6 @@ class TrialData:
     failures: str = ""  # of what failed in it, each at the timeout or what it took, if that is more
     machines: list[MachineSample] = field(default_factory=list)
     ended_at: float | None = None  # Unix time at which the load was over, not recorded
-
-
-def canonical(record: TrialRecord) -> TrialRecord:
-    """The record as it is read from its file, where the keys of every mapping are sorted.
-
-    What walks through a mapping then gives the same before and after the trial is written.
-    """
-    text = json.dumps(record.model_dump(mode="json"), sort_keys=True)
-    return TrialRecord.model_validate_json(text)
 
 
 def read_record(file: object, said: dict[str, Any]) -> TrialRecord:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from harness.judge.assess import assess
-from harness.records.trial import TrialData, TrialRecord, canonical
+from harness.records.canonical import canonical
+from harness.records.trial import TrialData, TrialRecord
 from tests.builders import grid, trial_data
 
 
