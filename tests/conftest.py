@@ -6,24 +6,35 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 # Seconds until a hung test fails with its name, on a machine five times slower than usual or with a third of its CPU.
 UNIT_LIMIT_S, INTEGRATION_LIMIT_S, LONG_LIMIT_S = 180, 900, 2400
-# With `-n` one worker gets all tests of a group (--dist=loadgroup): those of a file, or those that share the lab, the
-# fleet or the simulated account, so that the number of workers changes no result.
-SHARED_HOSTS = {"integration": "hosts", "collection": "hosts", "rehearsal": "hosts", "ec2": "ec2"}
+# Tests of these folders share the lab and the rehearsal fleet.
+SHARED_HOSTS = ("tests/integration/", "tests/collection/", "tests/rehearsal/")
+
+
+class OneProcessForHosts(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """With `-n`: one worker gets a whole file, and one gets all tests that share hosts."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "hosts" if nodeid.startswith(SHARED_HOSTS) else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneProcessForHosts:
+    """Have the number of workers change no result."""
+    return OneProcessForHosts(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Set limits and groups; put tests marked `last` behind the others, whatever the random order."""
+    """Set limits; put tests marked `last` behind the others, whatever the random order."""
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(SHARED_HOSTS.get(folder, str(item.path.relative_to(TESTS)))))
         if item.get_closest_marker("timeout") is None:
-            limit_s = UNIT_LIMIT_S if folder in ("unit", "browser") else INTEGRATION_LIMIT_S
+            quick = item.path.relative_to(TESTS).parts[0] in ("unit", "browser")
+            limit_s = UNIT_LIMIT_S if quick else INTEGRATION_LIMIT_S
             item.add_marker(pytest.mark.timeout(LONG_LIMIT_S if item.get_closest_marker("long") else limit_s))
     yield
     items.sort(key=_turn)

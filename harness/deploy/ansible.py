@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import shutil
 import threading
 import time
@@ -74,6 +75,7 @@ class Playbook:
         self._outcome = PlaybookOutcome("", 0.0)
         self._began = time.monotonic()
         self._news = threading.Event()
+        self._last_words = ""
         self._folder = ansible.artifacts / "ansible"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._files = [self._folder / f"{self._ident}.vars.json"]
@@ -94,7 +96,7 @@ class Playbook:
             playbook=name,
             inventory=str(ansible.inventory) if ansible.inventory else "localhost,",
             ident=self._ident,
-            cmdline=" ".join(command),
+            cmdline=shlex.join(command),  # it is split again, and a path may hold blanks
             quiet=True,
             rotate_artifacts=0,
             # By itself ansible-runner would have any host key accepted, a changed one too.
@@ -158,7 +160,7 @@ class Playbook:
         if self._ansible.cancelled():
             raise Interrupted("interrupted")
         if not outcome.ok:
-            words = outcome.failures or [f"ended as {outcome.status!r}; see log/study.log"]
+            words = outcome.failures or [f"ended as {outcome.status!r}: {self._last_words or 'without a word'}"]
             raise DeployFailed(f"{self.name}: " + "; ".join(words))
         log.info("%s: %.1f s, changed %s", self.name, outcome.duration_s, outcome.changed)
         return outcome
@@ -188,7 +190,9 @@ class Playbook:
         if self._hold is not None:
             os.close(self._hold)
             self._hold = None
-        _scrub(self._folder / "artifacts" / self._ident)
+        artifacts = self._folder / "artifacts" / self._ident
+        self._last_words = _last_words(artifacts)
+        _scrub(artifacts)
         self._news.set()
 
 
@@ -241,6 +245,17 @@ def _kill(ident: str) -> None:
                     process.kill()
         except psutil.NoSuchProcess:
             continue
+
+
+def _last_words(artifacts: Path) -> str:
+    """What Ansible printed last of all, its errors if there are any; on one line."""
+    try:
+        text = (artifacts / "stdout").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [" ".join(line.split()) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"\[?ERROR\b|.*: error: ", line)]
+    return " ".join((errors or lines)[-3:])
 
 
 def _scrub(artifacts: Path) -> None:

@@ -39,6 +39,10 @@ HERE = "this machine"
 # Events in a server's log that have a name (rule E9).
 LOGGED = {
     "Child process died": re.compile(r"Child process \[\d+\] died"),
+    # uvicorn's and gunicorn's words.
+    "Worker reached its request limit": re.compile(
+        r"Maximum request limit of \d+ exceeded|Autorestarting worker after current request"
+    ),
     "Too many open files": re.compile(r"Too many open files"),
     "Traceback": re.compile(r"^Traceback \(most recent call last\)"),
 }

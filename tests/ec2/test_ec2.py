@@ -276,6 +276,7 @@ def left(study: str) -> list[str]:
     return found + [group["GroupName"] for group in placed if tags(group)["scale-out-study"] == study]
 
 
+@pytest.mark.long
 def test_check_mode_rents_nothing_and_says_what_would_be(rented: dict[str, Any], tmp_path: Path) -> None:
     before = running()
     where = {"ec2_fleet_study": "dry", "ec2_fleet_inventory": str(tmp_path / "inventory")}
@@ -289,13 +290,10 @@ def test_check_mode_rents_nothing_and_says_what_would_be(rented: dict[str, Any],
     assert not (tmp_path / "inventory").exists()
 
 
+@pytest.mark.long
 @pytest.mark.last(1)
-def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]) -> None:
+def test_down_names_what_is_still_there(rented: dict[str, Any]) -> None:
     with account() as client:
-        stranger = client.run_instances(
-            ImageId="ami-debian", MinCount=1, MaxCount=1, InstanceType="t3.small",
-            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "stranger"}]}],
-        )["Instances"][0]["InstanceId"]  # fmt: skip
         spec = [{"ResourceType": "volume", "Tags": [{"Key": "scale-out-study", "Value": "mine"}]}]
         of = client.describe_snapshots()["Snapshots"][0]["SnapshotId"]  # moto's empty disks are not like EC2's
         where = f"{aws.REGION}a"
@@ -305,7 +303,17 @@ def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]
         assert done.returncode != 0, told
         assert f"Still there with scale-out-study=mine in eu-central-1: volume {disk}. Run this playbook again" in told
         client.delete_volume(VolumeId=disk)
+
+
+@pytest.mark.last(2)
+def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]) -> None:
+    with account() as client:
+        stranger = client.run_instances(
+            ImageId="ami-debian", MinCount=1, MaxCount=1, InstanceType="t3.small",
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "stranger"}]}],
+        )["Instances"][0]["InstanceId"]  # fmt: skip
     known = Path(rented["ec2_fleet_known_hosts"])
+    known.parent.mkdir(parents=True, exist_ok=True)
     known.write_text("203.0.113.10 ssh-ed25519 x\n")
     done = play("ec2-down", rented)
     assert done.returncode == 0, done.stdout[-3000:]
@@ -315,7 +323,7 @@ def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]
     assert not known.exists()
 
 
-@pytest.mark.last(2)
+@pytest.mark.last(3)
 def test_the_documented_policy_allows_what_was_asked_and_no_more(cloud: dict[str, Any]) -> None:
     """After a whole life with everything that happens in one; alone, what few calls there were are in it."""
     assert cloud

@@ -48,9 +48,9 @@ public final class Standin {
         }
     }
 
-    private Standin(Path home, Properties settings, String address) throws IOException {
+    private Standin(Path home, Properties settings, String address, int controlPort) throws IOException {
         this.home = home;
-        controlPort = Integer.parseInt(settings.getProperty("controller.controller_port", "16001"));
+        this.controlPort = controlPort;
         agents = new Agents(home, Boolean.parseBoolean(settings.getProperty("controller.enable_agent_auto_approval", "true")));
         tests = new PerfTests(home, agents, settings);
         Path file = home.resolve("users.json");
@@ -65,9 +65,12 @@ public final class Standin {
 
     public static void main(String[] arguments) throws Exception {
         int port = 8080;
+        int controlPort = 16001; // the real one sets this as a property, so controller.controller_port has no effect
         for (int i = 0; i + 1 < arguments.length; i++) {
             if (arguments[i].equals("--port")) {
                 port = Integer.parseInt(arguments[i + 1]);
+            } else if (arguments[i].equals("--controller-port") || arguments[i].equals("-cp")) {
+                controlPort = Integer.parseInt(arguments[i + 1]);
             }
         }
         String address = System.getProperty("server.address", "0.0.0.0");
@@ -91,7 +94,7 @@ public final class Standin {
             Thread.sleep(Long.MAX_VALUE);
         }
         Thread.sleep(1500);
-        Standin standin = new Standin(home, settings, address);
+        Standin standin = new Standin(home, settings, address, controlPort);
         server.createContext("/", standin::serve);
         server.setExecutor(Executors.newFixedThreadPool(8));
         server.start();

@@ -25,7 +25,7 @@ PLAY = """
   connection: local
   gather_facts: false
   tasks:
-    - ansible.builtin.raw: "touch {made}"
+    - ansible.builtin.raw: touch "{made}"
     - ansible.builtin.raw: "{second}"
 """
 
@@ -47,6 +47,21 @@ def playbook(folder: Path, second: str = "echo done") -> tuple[str, Path]:
 @pytest.fixture
 def ansible(tmp_path: Path) -> Ansible:
     return Ansible(ROOT, None, tmp_path / "log")
+
+
+def test_a_playbook_runs_from_folders_whose_names_a_shell_would_split(tmp_path: Path) -> None:
+    folder = tmp_path / "First Last's [clone] (2)"
+    folder.mkdir()
+    name, made = playbook(folder)
+    assert Ansible(ROOT, None, folder / "log").run(name, {"x": 1}).ok
+    assert made.exists()
+
+
+def test_what_ansible_printed_is_in_the_message_where_no_task_failed(ansible: Ansible, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yml"
+    file.write_text("- hosts: localhost\n  no_such_keyword: 1\n")
+    with pytest.raises(DeployFailed, match="no_such_keyword"):
+        ansible.run(str(file))
 
 
 def test_a_held_playbook_changes_nothing_before_it_is_let_go(ansible: Ansible, tmp_path: Path) -> None:

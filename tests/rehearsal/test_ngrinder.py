@@ -251,6 +251,17 @@ def test_a_start_that_fails_inside_ends_the_wait_at_once(controller: Fleet, war:
 
 
 @pytest.mark.long
+def test_agents_join_at_another_control_port(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
+    deploy(war, "-e", "ngrinder_controller_control_port=16201")
+    try:
+        assert engine.ready()
+        assert ":16201" in controller.on("generator", "ss -ltnH")
+        assert ":16001" not in controller.on("generator", "ss -ltnH")
+    finally:
+        deploy(war)
+
+
+@pytest.mark.long
 def test_a_closed_port_is_found_before_an_agent_joins(controller: Fleet, war: Path) -> None:
     private = controller.host("generator").need("private_ip")
     rule = f"OUTPUT -p tcp -d {private} --dport 16001 -j DROP"

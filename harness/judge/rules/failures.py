@@ -115,7 +115,9 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     for event, count in seen.balancer.events.items():
         if seen.stopped and event in OF_SERVERS and first_s.get(event, 0.0) >= min(seen.stopped.values()) - STAMPED_S:
             continue
-        yield Finding("E9", Severity.NOTE, _logged("the balancer", event, count), _help(event, seen), count, 0)
+        # A response that ended early may have reached a user as if it were whole.
+        severity = Severity.DEGRADE if event == CLOSED_EARLY else Severity.NOTE
+        yield Finding("E9", severity, _logged("the balancer", event, count), _help(event, seen), count, 0)
     for host, by in seen.logged.items():
         for event, count in by.items():
             yield Finding("E9", Severity.NOTE, _logged(host, event, count), _help(event, seen), count, 0)
@@ -153,10 +155,11 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 
 STAMPED_S = 1.0  # the balancer's error log has whole seconds
+CLOSED_EARLY = "upstream prematurely closed connection"
 # What a balancer tells of a server that is gone.
 OF_SERVERS = (
     "no live upstreams",
-    "upstream prematurely closed connection",
+    CLOSED_EARLY,
     "upstream server temporarily disabled",
     "upstream timed out",
     "Connection refused",
@@ -164,17 +167,23 @@ OF_SERVERS = (
 
 
 def _help(event: str, seen: Observation) -> str:
-    """What mends an event; empty where nothing is known to."""
+    """How to fix what caused an event; empty where nothing is known."""
+    if event == "Child process died" and any(RECYCLED in logged for logged in seen.logged.values()):
+        event = RECYCLED
     return EVENT_HELP.get(event, "").format(less=less_load(seen))
 
 
+RECYCLED = "Worker reached its request limit"
 EVENT_HELP = {  # {less}: as `less_load`
     "worker_connections are not enough": "raise nginx_lb_worker_connections or use nginx_lb_settings: tuned",
     "Too many open files": "raise nginx_lb_nofile",
     "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
     "no live upstreams": "look at the servers' health",
-    "upstream prematurely closed connection": "look at the servers' logs: one ended while it answered",
+    CLOSED_EARLY: "look at the servers' logs: one ended while it answered",
     "upstream timed out": "{less} or more servers: one did not answer within nginx's timeout",
     "Connection refused": "look at the servers: on one nobody listened",
-    "Child process died": "uvicorn's parent ended a worker that did not answer within 5 s: {less} or more CPU",
+    "Child process died": "a worker of uvicorn ended: its program failed (look at the server's log), or it did not "
+    "answer its parent within 5 s ({less} or more CPU)",
+    RECYCLED: "raise or remove the service's own limit while you measure: --limit-max-requests of uvicorn, "
+    "max_requests of gunicorn",
 }

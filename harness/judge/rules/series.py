@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -54,7 +55,8 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E10 for one trial: a note only, as healthy short trials drift too; cells are judged over their trials."""
-    change = figures.drift(seen)
+    logarithm = figures.drift(seen)
+    change = None if logarithm is None else math.expm1(logarithm)
     if change is not None and abs(change) > limits.drift:
         yield Finding(
             "E10",

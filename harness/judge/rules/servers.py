@@ -84,7 +84,17 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         )
     left = {name: by for name, by in seen.served.items() if name not in seen.stopped}
     counted = [by for by in left.values() if by is not None]
-    if len(counted) < len(left):
+    mute = sorted(name for name, by in left.items() if by is None)
+    if mute and counted and not seen.died:
+        yield Finding(
+            "E13",
+            Severity.REFUSE,
+            f"{', '.join(mute)} did not report its own count, the other servers did",
+            "look at its log and its network: it may have stopped answering under the load",
+            len(mute),
+            0,
+        )
+    elif mute:
         yield Finding("E13", Severity.NOTE, "the servers keep no count of their own; theirs was not compared", "")
     else:
         if seen.stopped:

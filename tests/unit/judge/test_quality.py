@@ -200,6 +200,13 @@ def test_e13_servers_without_counters_are_a_note() -> None:
     assert found(observation(served={"server-1": None}))["E13"] == "note"
 
 
+def test_e13_one_server_without_a_count_where_the_others_have_one_invalidates_the_trial() -> None:
+    """As one whose network was cut under the load: nobody says how many requests it left unanswered."""
+    seen = observation(servers=2)
+    assert "E13" not in found(seen)
+    assert found(replace(seen, served={**seen.served, "server-2": None}))["E13"] == "refuse"
+
+
 def test_e14_exactly_the_cells_servers_answer() -> None:
     seen = observation(rate=560, users=2000, servers=2)
     stranger = {**seen.balancer.upstreams, "10.0.0.9:8080": {"200": 5}}

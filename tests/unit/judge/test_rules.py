@@ -90,6 +90,29 @@ def test_e9_names_what_logs_and_counters_tell() -> None:
     assert of("E9", replace(observation(), network={"server-1": {"listen_overflows": 0}}, machines=machine(0.5))) == []
 
 
+def test_e9_workers_that_replace_themselves_are_not_said_to_lack_cpu() -> None:
+    recycled = {"Child process died": 2, "Worker reached its request limit": 2}
+    for logged_, words in (({"Child process died": 2}, "5 s"), (recycled, "--limit-max-requests")):
+        found = of("E9", replace(observation(), logged={"server-1": logged_}))
+        assert all(words in finding.next_step for finding in found)
+
+
+def test_e9_a_response_that_ended_early_at_the_balancer_marks_the_trial() -> None:
+    seen = logged(observation(), events={"upstream prematurely closed connection": 1, "Too many open files": 1})
+    assert {f.cause.split('"')[1]: f.severity for f in of("E9", seen)} == {
+        "upstream prematurely closed connection": Severity.DEGRADE,
+        "Too many open files": Severity.NOTE,
+    }
+
+
+def test_e10_reports_the_change_as_a_share() -> None:
+    """From 280/s to 28/s are −90 %, and not the logarithm −233 %."""
+    rows = [replace(s, completed=280 if s.t_s < 12 else 28) for s in samples(280, 1000)]
+    (found,) = of("E10", observation(samples=rows))
+    assert "changed by −90.0 %" in found.cause
+    assert found.figure == pytest.approx(-0.9)
+
+
 def test_e10_a_trial_that_drifts_is_noted_only() -> None:
     rows = [replace(s, completed=round(280 * (1 + 0.02 * (s.t_s - 12)))) for s in samples(280, 1000)]
     found = of("E10", observation(samples=rows))

@@ -24,6 +24,14 @@ def line(status: str, ended: float, took: float, upstream: str, trial: str = "t"
     return "\t".join([trial, f"{ended:.3f}", status, f"{took:.3f}", upstream, f"{took:.3f}"]) + "\n"
 
 
+@pytest.mark.parametrize(
+    ("tried", "retried"), [("a:1", 0), ("a:1, a:1", 0), ("a:1, ml_servers", 0), ("a:1, b:1", 1), ("a:1, b:1, ml", 1)]
+)
+def test_a_request_counts_as_retried_when_several_servers_had_it(log: ModuleType, tried: str, retried: int) -> None:
+    """Where no server is left nginx writes the upstream's own name."""
+    assert log.summarise([line("502", 100.5, 0.5, tried)], "t", 100.0, 102.0)["retried"] == retried
+
+
 def test_requests_are_counted_by_status_server_and_second_for_one_trial(log: ModuleType) -> None:
     lines = [
         line("200", 100.5, 0.5, "a:1"),

@@ -64,7 +64,8 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
         statuses[status] += 1
         # "a, b" names every server that was tried; the last one answered.
         tried = [part.strip() for part in re.split("[,:] ", upstream)]
-        retried += len(tried) > 1
+        # A server may be tried twice, and the upstream's own name stands where none was left.
+        retried += len({server for server in tried if ":" in server}) > 1
         upstreams[tried[-1]][status] += 1
         end, took = float(ended), float(request_s)
         seconds[int(end), tried[-1], status] += 1
