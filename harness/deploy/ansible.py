@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import shlex
-import shutil
 import threading
 import time
 import uuid
@@ -24,13 +23,11 @@ from typing import Any
 import ansible_runner
 import psutil
 
-from harness.deploy import explanations
+from harness.deploy import artifacts, explanations
 from harness.errors import DeployFailed, Interrupted
 
 log = logging.getLogger(__name__)
 
-# What ansible-runner keeps of the environment and the command line; secrets may be in there.
-SCRUBBED = ("command", "stdout", "stderr")
 CHECKS_ARGUMENTS = "Validating arguments against arg spec"  # a task that Ansible puts before those of a role
 
 
@@ -190,9 +187,9 @@ class Playbook:
         if self._hold is not None:
             os.close(self._hold)
             self._hold = None
-        artifacts = self._folder / "artifacts" / self._ident
-        self._last_words = _last_words(artifacts)
-        _scrub(artifacts)
+        kept = self._folder / "artifacts" / self._ident
+        self._last_words = artifacts.last_words(kept)
+        artifacts.scrub(kept)
         self._news.set()
 
 
@@ -245,20 +242,3 @@ def _kill(ident: str) -> None:
                     process.kill()
         except psutil.NoSuchProcess:
             continue
-
-
-def _last_words(artifacts: Path) -> str:
-    """What Ansible printed last of all, its errors if there are any; on one line."""
-    try:
-        text = (artifacts / "stdout").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    lines = [" ".join(line.split()) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"\[?ERROR\b|.*: error: ", line)]
-    return " ".join((errors or lines)[-3:])
-
-
-def _scrub(artifacts: Path) -> None:
-    for name in SCRUBBED:
-        (artifacts / name).unlink(missing_ok=True)
-    shutil.rmtree(artifacts / "fact_cache", ignore_errors=True)

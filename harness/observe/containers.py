@@ -34,15 +34,11 @@ _SLOTS = re.compile(r'^ml_slot_seconds_total\{state="(\w+)"\} ([0-9.e+-]+)$', re
 _PACED = re.compile(r"^ml_(late_seconds|paced_answers)_total ([0-9.e+-]+)$", re.M)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
-
 HERE = "this machine"
 # Events in a server's log that have a name (rule E9).
 LOGGED = {
     "Child process died": re.compile(r"Child process \[\d+\] died"),
-    # uvicorn's and gunicorn's words.
-    "Worker reached its request limit": re.compile(
-        r"Maximum request limit of \d+ exceeded|Autorestarting worker after current request"
-    ),
+    "Worker reached its request limit": re.compile(r"Maximum request limit of \d+ exceeded|Autorestarting worker"),
     "Too many open files": re.compile(r"Too many open files"),
     "Traceback": re.compile(r"^Traceback \(most recent call last\)"),
 }

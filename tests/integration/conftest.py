@@ -6,6 +6,7 @@ One deployment serves all tests, in any order. A test that needs the lab exactly
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import httpx
 import pytest
 import yaml
 
@@ -125,6 +127,24 @@ def deployed(lab: Inventory) -> Iterator[Inventory]:
         assert study("down", "--keep-images").returncode == 0
 
 
+def wait_until_ready(lab: Inventory, within_s: float = 60.0) -> None:
+    """Wait until every server answers its balancer, and no worker of an earlier configuration is left there."""
+    client = connect()
+    balancer = client.containers.get(lab.balancer.need("study_container"))
+    deadline = time.monotonic() + within_s
+    with httpx.Client(base_url=lab.balancer.need("study_control_url"), trust_env=False, timeout=5) as control:
+        paths = [f"/servers/{server.name}/readyz" for server in lab.servers]
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answering = all(control.get(path).status_code == httpx.codes.OK for path in paths)
+                processes = balancer.top()["Processes"] or []
+                if answering and not any("shutting down" in " ".join(process) for process in processes):
+                    break
+            assert time.monotonic() < deadline, "the lab is not ready"
+            time.sleep(0.1)
+    client.close()
+
+
 @pytest.fixture
 def pristine(deployed: Inventory) -> Inventory:
     """The lab as `site.yml` makes it, whatever earlier tests changed."""
@@ -132,4 +152,5 @@ def pristine(deployed: Inventory) -> Inventory:
         playbook("site.yml")
     for part in sorted(changed_parts):
         playbook(f"playbooks/deploy-{part}.yml")
+    wait_until_ready(deployed)
     return deployed

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from harness.deploy.inventory import Inventory
-from tests.integration.conftest import ROOT, changed, playbook
+from tests.integration.conftest import ROOT, changed, playbook, wait_until_ready
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
 
@@ -75,6 +75,7 @@ def test_a_container_that_is_gone_is_made_again(pristine: Inventory, engine: doc
     engine.containers.get(pristine.servers[1].need("study_container")).remove(force=True)
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 1
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 0
+    wait_until_ready(pristine)
     assert ask(pristine) == {pristine.address(server) for server in pristine.servers}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -55,8 +54,7 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E10 for one trial: a note only, as healthy short trials drift too; cells are judged over their trials."""
-    logarithm = figures.drift(seen)
-    change = None if logarithm is None else math.expm1(logarithm)
+    change = figures.drift(seen)
     if change is not None and abs(change) > limits.drift:
         yield Finding(
             "E10",

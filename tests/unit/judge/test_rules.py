@@ -105,14 +105,6 @@ def test_e9_a_response_that_ended_early_at_the_balancer_marks_the_trial() -> Non
     }
 
 
-def test_e10_reports_the_change_as_a_share() -> None:
-    """From 280/s to 28/s are −90 %, and not the logarithm −233 %."""
-    rows = [replace(s, completed=280 if s.t_s < 12 else 28) for s in samples(280, 1000)]
-    (found,) = of("E10", observation(samples=rows))
-    assert "changed by −90.0 %" in found.cause
-    assert found.figure == pytest.approx(-0.9)
-
-
 def test_e10_a_trial_that_drifts_is_noted_only() -> None:
     rows = [replace(s, completed=round(280 * (1 + 0.02 * (s.t_s - 12)))) for s in samples(280, 1000)]
     found = of("E10", observation(samples=rows))
