@@ -33,6 +33,16 @@ def there(elsewhere: Elsewhere) -> Elsewhere:
     return elsewhere
 
 
+def test_the_example_serves_and_goes(there: Elsewhere, plain: Plain, variables: dict[str, Any]) -> None:
+    play = example(ROOT / "roles" / "nginx_lb")
+    assert changed(there.play(play, **variables).stdout) == 2  # the container, and its configuration
+    assert changed(there.play(play, **variables).stdout) == 0
+    assert answered_by(URL) == {f"{server['address']}:{server['port']}" for server in plain.servers}
+    assert changed(there.play(play, **{**variables, "nginx_lb_state": "absent"}).stdout) == 1
+    assert not plain.engine.containers.list(all=True, filters={"name": variables["nginx_lb_container"]})
+
+
+@pytest.mark.long
 def test_the_example_converges_is_idempotent_serves_and_goes(
     there: Elsewhere, plain: Plain, variables: dict[str, Any]
 ) -> None:

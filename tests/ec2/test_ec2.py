@@ -104,6 +104,7 @@ def test_machines_end_by_themselves_and_leave_no_disk() -> None:
     assert [disk["DeleteOnTermination"] for disk in disks] == [True] * 5
 
 
+@pytest.mark.long
 def test_a_second_run_rents_nothing(rented: dict[str, Any]) -> None:
     before = list(aws.launched)
     done = play("ec2-up", rented)

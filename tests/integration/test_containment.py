@@ -148,6 +148,7 @@ def test_what_a_users_own_image_needs_can_be_said(
     assert container_of(engine, pristine, "ml_servers").attrs["HostConfig"]["Memory"] == 0
 
 
+@pytest.mark.long
 def test_a_users_own_image_can_be_held_as_ours_is(
     pristine: Inventory, engine: docker.DockerClient, stranger: str
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_users_own_image_can_be_held_as_ours_is(
     }
 
 
+@pytest.mark.long
 def test_a_gpu_is_asked_for(pristine: Inventory, stranger: str) -> None:
     """There is none here, and the engine says so: the request has come to it."""
     assert pristine

@@ -105,6 +105,7 @@ def test_words_of_somebody_else_are_no_template(tmp_path: Path) -> None:
     assert json.loads(done.stdout.split("=>", 1)[1])["msg"] == [2, ["{{ lookup('pipe', 'id') }}"]]
 
 
+@pytest.mark.long
 def test_changed_variables_of_groups_count_at_once(source: Path) -> None:
     assert description.describe(ROOT, asked.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "admin"
     variables = source / "group_vars" / "all.yml"
@@ -112,6 +113,7 @@ def test_changed_variables_of_groups_count_at_once(source: Path) -> None:
     assert description.describe(ROOT, asked.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "other"
 
 
+@pytest.mark.long
 def test_addresses_that_changed_are_told(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study" / "inventory"
     asked.keep(asked.ask(ROOT, source), source, folder)

@@ -65,7 +65,13 @@ def made(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> tuple[list[
     return from_directory(directory).cells, trials
 
 
-@pytest.mark.parametrize(("topologies", "loads"), list(product([1, 3, 10], [(1000,), (1000, 1010, 1020, 1030)])))
+@pytest.mark.parametrize(
+    ("topologies", "loads"),
+    [
+        pytest.param(topologies, loads, marks=() if (topologies, len(loads)) in ((3, 1), (10, 4)) else pytest.mark.long)
+        for topologies, loads in product([1, 3, 10], [(1000,), (1000, 1010, 1020, 1030)])
+    ],
+)
 def test_labels_of_the_headline_never_collide(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> None:
     found, trials = made(tmp_path, topologies, loads)
     names = {f"{users} users" for users in loads}
@@ -74,7 +80,7 @@ def test_labels_of_the_headline_never_collide(tmp_path: Path, topologies: int, l
     assert collisions(boxes) == []
 
 
-@pytest.mark.parametrize("topologies", [1, 3, 10])
+@pytest.mark.parametrize("topologies", [1, pytest.param(3, marks=pytest.mark.long), 10])
 def test_labels_of_latencies_never_collide(tmp_path: Path, topologies: int) -> None:
     histogram = measured_study(StudyDirectory(tmp_path / "study")).latencies("servers-1_vusers-2000/r1")
     found, trials = made(tmp_path, topologies, (1000, 2000))
@@ -85,7 +91,7 @@ def test_labels_of_latencies_never_collide(tmp_path: Path, topologies: int) -> N
     assert collisions(boxes) == []
 
 
-@pytest.mark.parametrize("topologies", [1, 3, 10])
+@pytest.mark.parametrize("topologies", [1, pytest.param(3, marks=pytest.mark.long), 10])
 def test_headers_of_the_panels_never_collide(tmp_path: Path, topologies: int) -> None:
     found, trials = made(tmp_path, topologies, (1000, 2000))
     boxes = labels(
