@@ -75,6 +75,14 @@ def test_e7_refuses_with_the_verdict_generator() -> None:
     assert limit(replace(observation(rate=280), ceiling=300.0)).limit == "generator"
 
 
+@pytest.mark.parametrize("cores", [0.5, 1.0, 4.0])
+def test_e6_a_saturated_process_is_busy_however_many_cores_its_container_has(cores: float) -> None:
+    """One process uses one core at most; below one core the container's limit counts."""
+    seen = observation(samples=[replace(s, busiest_cpu_s=0.95 * min(1.0, cores)) for s in samples(280, 1000)])
+    found = of("E6", replace(seen, caps={**seen.caps, "generator": cores}))
+    assert [f.severity for f in found] == ["refuse"]
+
+
 def test_e9_names_what_logs_and_counters_tell() -> None:
     seen = replace(
         observation(),
