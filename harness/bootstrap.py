@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 OLDEST = (3, 11)
+UNUSABLE = frozenset("*?[]")  # in the path of a clone
 CANNOT_RUN = 4
 
 
@@ -174,6 +175,11 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
             "{} needs Python {}.{} or newer; this is {}. Start it with a newer one: python3.11 {}".format(
                 script.name, *OLDEST, sys.version.split()[0], script.name
             )
+        )
+    if set(str(root)) & UNUSABLE:
+        fail(
+            f"{root}: Ansible finds nothing in a folder whose path holds one of {' '.join(sorted(UNUSABLE))}, "
+            "which it reads as a pattern. Move the clone, or rename the folder."
         )
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()

@@ -70,6 +70,15 @@ def test_an_old_python_is_told_what_to_do(
     assert "needs Python 99.0 or newer" in capsys.readouterr().err
 
 
+def test_a_clone_in_a_folder_that_ansible_takes_for_a_pattern_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        bootstrap.enter(tmp_path / "clones [mine]", tmp_path / "study.py")
+    assert left.value.code == 4
+    assert "clones [mine]: Ansible finds nothing in a folder whose path holds one of * ? [ ]" in capsys.readouterr().err
+
+
 FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
 
 
