@@ -188,7 +188,8 @@ class Playbook:
             os.close(self._hold)
             self._hold = None
         kept = self._folder / "artifacts" / self._ident
-        self._last_words = artifacts.last_words(kept)
+        if not self._outcome.over:
+            self._last_words = artifacts.last_words(kept)
         artifacts.scrub(kept)
         self._news.set()
 
