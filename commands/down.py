@@ -17,7 +17,7 @@ def down(
     playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
     """
     from commands.console import Console
-    from harness.deploy import connections, host_locks, inventory, removal
+    from harness.deploy import container_engine, host_locks, inventory, removal
     from harness.deploy.description import describe
 
     console = Console()
@@ -32,7 +32,7 @@ def down(
                 console.say(f"{host}: removed what was deployed")
             return
         variables = hosts.servers[0].variables
-        client = connections.connect()
+        client = container_engine.connect()
         removed = removal.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
         kept: list[str] = []
         if removes_images:

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import docker_context
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -129,21 +131,15 @@ def allow_bytecode() -> None:
     sys.dont_write_bytecode = False
 
 
-# Where Docker Desktop, Colima, OrbStack and Rancher Desktop put their engine's socket, below a user's home.
-SOCKETS = (".docker/run/docker.sock", ".colima/default/docker.sock", ".orbstack/run/docker.sock", ".rd/docker.sock")
-
-
 def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
-    """Set what programs of a Mac need, unless somebody has; `usual` is where an engine's socket is elsewhere."""
+    """Set what programs need to find one engine, and on a Mac to run at all; `usual` is the usual engine's socket."""
+    docker_context.settle(environ, system, home, usual)
     if system != "darwin":
         return
     # Ansible forks its workers, which Apple's libraries forbid otherwise.
     environ.setdefault("OBJC_DISABLE_INITIALIZE_FORK_SAFETY", "YES")
     # Pango comes from Homebrew, where only Homebrew's own Python looks.
     environ.setdefault("DYLD_FALLBACK_LIBRARY_PATH", "/opt/homebrew/lib:/usr/local/lib:/usr/lib")
-    found = [home / socket for socket in SOCKETS if (home / socket).exists()]
-    if found and not usual.exists():
-        environ.setdefault("DOCKER_HOST", f"unix://{found[0]}")
 
 
 def attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":

@@ -21,7 +21,7 @@ import httpx
 import pytest
 import yaml
 
-from harness.deploy.connections import connect
+from harness.deploy.container_engine import connect
 from harness.deploy.description import describe
 from harness.deploy.inventory import Inventory
 

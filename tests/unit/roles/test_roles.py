@@ -87,3 +87,16 @@ def test_what_is_secret_is_never_logged(role: Path) -> None:
     for name, said in role_readmes.options(role).items():
         if name.endswith(("password", "passwords", "token", "secret")):
             assert said.get("no_log"), f"{name}: no_log: true"
+
+
+def test_the_docker_command_uses_the_engine_that_ansibles_modules_use() -> None:
+    """They read DOCKER_HOST only; the command's own context of a host would make two engines of one."""
+    files = [*(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "roles").glob("*/vars/*.yml")]
+    commands = []
+    for file in [*files, *(ROOT / "playbooks").glob("*.yml")]:
+        text = file.read_text(encoding="utf-8")
+        commands += re.findall(
+            r"(?:raw|_ask): (?:>-\n\s*)?((?:export .*\n?.*)?\bdocker (?:version|exec|container|network|image) )", text
+        )
+    assert len(commands) >= 10
+    assert [command for command in commands if not command.startswith("export DOCKER_CONTEXT=default;")] == []
