@@ -162,14 +162,12 @@ def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generat
         yield
 
 
-def enter(root: Path, script: Path, dev: bool = False) -> None:
-    """Return inside the project's environment, or replace this process by one that is."""
-    allow_bytecode()
-    settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
+def require(root: Path, name: str) -> None:
+    """Leave where nothing can work: with an old Python, or in a folder that Ansible cannot name."""
     if sys.version_info < OLDEST:
         fail(
             "{} needs Python {}.{} or newer; this is {}. Start it with a newer one: python3.11 {}".format(
-                script.name, *OLDEST, sys.version.split()[0], script.name
+                name, *OLDEST, sys.version.split()[0], name
             )
         )
     if set(str(root)) & UNUSABLE:
@@ -177,6 +175,13 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
             f"{root}: Ansible finds nothing in a folder whose path holds one of {' '.join(sorted(UNUSABLE))}, "
             "which it reads as a pattern. Move the clone, or rename the folder."
         )
+
+
+def enter(root: Path, script: Path, dev: bool = False) -> None:
+    """Return inside the project's environment, or replace this process by one that is."""
+    allow_bytecode()
+    settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
+    require(root, script.name)
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()
     if inside and is_fresh(root, dev):
@@ -193,10 +198,13 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
     os.execve(python, [python, str(script), *sys.argv[1:]], environ)  # noqa: S606 - the point of it
 
 
-def main() -> None:
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(root: Path = ROOT) -> None:
     """`python3 -m harness.bootstrap [--dev]`: make the environment and nothing else."""
-    root = Path(__file__).resolve().parent.parent
     dev = "--dev" in sys.argv[1:]
+    require(root, "-m harness.bootstrap")
     with locked(root):
         if not is_fresh(root, dev):
             make(root, dev)
