@@ -15,7 +15,17 @@ GROUPS = ("load_balancers", "ml_servers", "load_generators")
 # What decides about variables; together they identify a description.
 SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service")
 # Names of things on a machine, which say nothing about the topology.
-NAMES = ("_container", "_labels", "_networks", "_published_ports", "_folder", "_url", "_engine")
+NAMES = (
+    "_container",
+    "_labels",
+    "_networks",
+    "_published_ports",
+    "_folder",
+    "_url",
+    "_engine",
+    "_log_driver",
+    "_log_options",
+)
 
 
 @dataclass(frozen=True)

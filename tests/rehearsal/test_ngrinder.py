@@ -189,11 +189,11 @@ def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, w
 @pytest.mark.long
 @real
 def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
-    deploy(war, "-e", "ngrinder_version=3.5.8")
+    deploy(war, "-e", "ngrinder_version=3.5.9")
     try:
-        assert engine.version() == {"ngrinder": "3.5.8"}
+        assert engine.version() == {"ngrinder": "3.5.9"}
         assert engine.ready()
-        assert "ngrinder-agent/3.5.8/" in controller.on("generator", "systemctl cat ngrinder-agent")
+        assert "ngrinder-agent/3.5.9/" in controller.on("generator", "systemctl cat ngrinder-agent")
     finally:
         deploy(war)
 
