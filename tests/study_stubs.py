@@ -76,6 +76,8 @@ class Site:
         self.interrupted = False
         self.started = Counter[str]()  # container → how often it was started
         self.dead: set[str] = set()
+        self.cut_off: set[str] = set()  # servers that run and that nobody reaches
+        self.asked: list[str] = []  # paths of the control port that were asked for
         self.behind = servers  # the balancer
         self.turn = itertools.count()
         self.seeds = itertools.count(1)  # of studies that draw theirs
@@ -109,6 +111,11 @@ class Site:
         self.journal.append(f"{host} dies")
         self.dead.add(host)
         self.ended_at[host] = self.began_at + len(self.rows)
+
+    def cut(self, server: str) -> None:
+        """Take a server off the network; its container goes on."""
+        self.cut_off.add(server)
+        self.ended_at[server] = self.began_at + len(self.rows)
 
     def interrupt(self) -> None:
         self.journal.append("Ctrl-C")
@@ -157,14 +164,15 @@ class Site:
         if load.trial != ceiling.TRIAL:
             self.plans.get((self.loads, t_s), lambda: None)()
         servers = self.servers()
-        alive = [name for name in servers if name not in self.dead]
+        alive = [name for name in servers if name not in self.dead | self.cut_off]
         asked = load.users / load.think_time_s if load.think_time_s else math.inf
         if load.rate_per_s is not None:
             asked = load.rate_per_s
         self.capacity_per_s = CAPACITY_PER_S * self.noise(len(servers), repeat_of(load.trial))
         self.capacity_per_s *= self.builds.get(self.runs, ("", 1.0))[1]
         if self.left_out_after_s is not None:
-            gone = {n for n in self.dead if self.began_at + t_s >= self.ended_at[n] + self.left_out_after_s}
+            out = self.dead | self.cut_off
+            gone = {n for n in out if self.began_at + t_s >= self.ended_at[n] + self.left_out_after_s}
             servers = [name for name in servers if name not in gone]
         given = self.capacity_per_s * len(servers)
         answered = round(min(asked, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf))
@@ -192,6 +200,17 @@ class Site:
         running = [host.name for host in self.inventory.hosts if host.name not in self.dead]
         self.readings += [HostSample(t_s + 1.0, name, 0.1, 0.0, 90.0) for name in running]
         return row
+
+    def control(self, name: str, what: str) -> httpx.Response:
+        """What the balancer's control port answers of a server."""
+        if name in self.dead | self.cut_off:
+            return httpx.Response(502 if name in self.dead else 504)
+        lines = [
+            f'ml_requests_total{{trial="{trial}",status="{status}"}} {count}'
+            for trial, by in self.counted.items()
+            for status, count in by.get(name, {}).items()
+        ]
+        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
 
     def summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
         """What the balancer makes of its log."""
@@ -285,19 +304,14 @@ class Wires(Reach):
         servers = self._site.servers()
         name = servers[next(self._site.turn) % len(servers)]
         return httpx.Response(
-            502 if name in self._site.dead else 200, headers={"X-Study-Server": self._site.address(name)}
+            502 if name in self._site.dead | self._site.cut_off else 200,
+            headers={"X-Study-Server": self._site.address(name)},
         )
 
     def _controlled(self, request: httpx.Request) -> httpx.Response:
         _, _, name, what = request.url.path.split("/", 3)
-        if name in self._site.dead:
-            return httpx.Response(502)
-        lines = [
-            f'ml_requests_total{{trial="{trial}",status="{status}"}} {count}'
-            for trial, by in self._site.counted.items()
-            for status, count in by.get(name, {}).items()
-        ]
-        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
+        self._site.asked.append(request.url.path)
+        return self._site.control(name, what)
 
 
 class Containers:

@@ -24,7 +24,7 @@ from harness.records.trial import (
     TrialData,
     TrialRecord,
 )
-from harness.study import readings
+from harness.study import answering, readings
 from harness.study.bench import Bench
 from harness.study.losing import Losing
 from harness.traffic.engine import LoadSpec
@@ -79,16 +79,9 @@ def run(
     window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
     # The count of a server that is lost is lost with it, so nobody knows which sum to wait for.
     successes = None if lost and lost.stopped_s else sum(sample.completed for sample in got.samples)
-    silent: list[str] = []
-
-    def read(all_running: bool) -> None:
-        """Ask who is well while nothing is changed: the next switch may make the servers anew."""
-        if got.stopped_s is not None:
-            silent.extend(s.name for s in servers if not bench.probes.ready(s, grid.service.health))
-        on_read(all_running)
-
     left = [server for server in servers if lost is None or server.name not in lost.stopped_s]
-    said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), read)
+    health = answering.health_path(grid, cell, bench.inventory)
+    said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), health, on_read)
     after, summary = said.after, said.summary
     balancer_seconds = summary.pop("seconds", [])
     # The log stamps whole seconds; the middle of one is the best guess.
@@ -99,8 +92,6 @@ def run(
         for name in before
     }
     expected = {server.name: bench.inventory.address(server) for server in servers}
-    dead = observation.deaths(expected, states)
-    unhealthy = [name for name in silent if name not in dead]
     record = TrialRecord(
         id=trial,
         cell=cell.by_name,
@@ -125,7 +116,7 @@ def run(
             balancer=bench.inventory.balancer.name,
             balancing=asdict(balancing.of(cell.variables, grid.vars, bench.inventory.balancer.variables)),
             expected=expected,
-            unhealthy=dict.fromkeys(unhealthy, "stopped answering its health check"),
+            health=said.health,
             kind=bench.inventory.kind,
             ceiling=bench.ceiling_per_s,
             placed=bench.probes.placed(),

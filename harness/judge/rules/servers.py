@@ -94,6 +94,8 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             len(mute),
             0,
         )
+    elif mute and counted:  # of a server that died no other is expected
+        yield Finding("E13", Severity.NOTE, f"{', '.join(mute)} reported no count; the servers' were not compared", "")
     elif mute:
         yield Finding("E13", Severity.NOTE, "the servers keep no count of their own; theirs was not compared", "")
     else:
