@@ -167,7 +167,7 @@ class Probes:
         return {event: count for event, count in counts.items() if count}
 
     def health(self, server: Host, path: str) -> int:
-        """Status of one server's health check, 502 or 504 for no answer; raises TrialFailed when the balancer is silent."""
+        """Status of one server's health check, 502 or 504 for no answer; raises TrialFailed without a balancer."""
         try:  # the balancer asks, over the private network, and waits less than 15 s for an answer
             return self._http.get(f"/servers/{server.name}{path}", timeout=15.0).status_code
         except httpx.HTTPError as error:
