@@ -62,6 +62,7 @@ class Observation:
     answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
     loss: Loss | None = None  # of servers that the cell asks to lose
     rate_per_s: float | None = None  # of an open load, as it is played; None for users
+    totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, where samples have the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
 
     @property
@@ -147,6 +148,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         answered=data.balancer,
         loss=facts.loss,
         rate_per_s=grid.played_per_s(float(record.cell[RATE])) if grid.is_open else None,
+        totals=counters.generator.totals,
         delays=counters.generator.delays,
     )
 

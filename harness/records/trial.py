@@ -70,6 +70,7 @@ class GeneratorCounters(Part):
     workers: int = 0
     completed: int = 0
     failed: int = 0
+    totals: Counts = Field(default_factory=dict)  # own count where samples have the balancer's: completed, failed
     delays: Counts = Field(default_factory=dict)  # of an open load: µs by which requests of the window were sent late
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -68,7 +69,9 @@ def run(
             loss.end()
         watched = [watcher.stop() for watcher in watchers]
     seen = watched[0]
-    window_to_s = observation.window_end_s(spec.duration_s, len(got.samples), got.stopped_s)
+    # The balancer's log has every second of a load, whatever rows of its own an engine of totals has.
+    counted_s = math.ceil(spec.duration_s) if result.totals else len(got.samples)
+    window_to_s = observation.window_end_s(spec.duration_s, counted_s, got.stopped_s)
     at = got.started_at
     # Second 0 is by the generator's clock; the balancer's log has times by its own.
     generator = bench.inventory.generator.name
@@ -78,12 +81,17 @@ def run(
     begin = at + ahead_s
     window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
     # The count of a server that is lost is lost with it, so nobody knows which sum to wait for.
-    successes = None if lost and lost.stopped_s else sum(sample.completed for sample in got.samples)
+    counted = result.totals.get("completed", sum(sample.completed for sample in got.samples))
+    successes = None if lost and lost.stopped_s else counted
     left = [server for server in servers if lost is None or server.name not in lost.stopped_s]
     health = answering.health_path(grid, cell, bench.inventory)
     said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), health, on_read)
     after, summary = said.after, said.summary
-    balancer_seconds = summary.pop("seconds", [])
+    answered = [BalancerSample(*row) for row in summary.pop("seconds", []) if row[0] >= 0]
+    samples, users = got.samples, result.users or spec.users
+    if result.totals:
+        whole_s = counted_s if got.stopped_s is None else got.stopped_s
+        samples = seconds.by_log(samples, answered, grid.request.expect_status, users, whole_s)
     # The log stamps whole seconds; the middle of one is the best guess.
     first_s = {event: round(when + 0.5 - begin, 1) or 0.0 for event, when in summary.pop("events_at", {}).items()}
     good_ms, bad_ms = _times(summary.pop("times_ms", {}), grid)
@@ -103,13 +111,15 @@ def run(
         unloaded_ms=round(unloaded_s * 1000, 3),
         load_s=round(got.ended_at - at, 3),
         counters=Counters(
-            generator=GeneratorCounters(errors=dict(result.errors), workers=result.workers, delays=dict(result.delays)),
+            generator=GeneratorCounters(
+                errors=result.errors, workers=result.workers, delays=result.delays, totals=result.totals
+            ),
             balancer=BalancerCounters(**summary, events_first_s=first_s),
             servers={server.name: said.served.get(server.name) for server in servers},
         ),
         hosts=states,
         facts=Facts(
-            users=result.users or spec.users,
+            users=users,
             lost_workers=result.lost_workers,
             stopped_s=got.stopped_s,
             generators=[host.name for host in bench.inventory.generators],
@@ -130,9 +140,9 @@ def run(
     )
     data = TrialData(
         record=record,
-        samples=got.samples,
+        samples=samples,
         hosts=seen.samples(generator),
-        balancer=[BalancerSample(int(t - begin), server, status, n) for t, server, status, n in balancer_seconds],
+        balancer=answered,
         latencies=result.latencies or seconds.histogram_of_ms(good_ms),
         failures=result.failures if result.latencies else seconds.histogram_of_ms(bad_ms),
         machines=seen.machines(generator),

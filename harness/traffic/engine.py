@@ -51,7 +51,9 @@ class EngineResult:
     none. `samples` replaces what was seen live, where the engine's own record is better. `users` is
     how many there really were, where the engine could not have the number asked for. `failures` is a
     histogram of what failed in the window, each at the timeout or what it took, if that is more. `delays` are of an
-    open load: by how many microseconds requests that were due in the window were sent late → how many.
+    open load: by how many microseconds requests that were due in the window were sent late → how many. `totals` are
+    successes (`completed`) and failures (`failed`) of the whole load, of an engine that does not count by whole
+    seconds: its samples take their counts from the balancer's log, and rule E13 compares both.
     """
 
     started_at: float
@@ -64,6 +66,7 @@ class EngineResult:
     users: int | None = None
     failures: str = ""
     delays: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
 
 
 class Engine(Protocol):

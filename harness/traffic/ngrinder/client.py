@@ -166,7 +166,7 @@ class NgrinderEngine:
         test = running.told()
         began = float(test.get("startTime") or running.t0 * 1000) / 1000
         rows = csv.parse(running.csv(), began)
-        failed = sum(row.failed for row in rows)
+        totals = csv.totals(rows, running.split.users)
         there = len(self._usable_agents())
         running.forget()
         return EngineResult(
@@ -175,7 +175,8 @@ class NgrinderEngine:
             workers=running.split.agents * running.split.processes,
             lost_workers=max(0, running.split.agents - there),
             latencies="",
-            errors={"failed": failed} if failed else {},
+            errors={"failed": totals["failed"]} if totals["failed"] else {},
+            totals=totals,
             samples=csv.samples(rows, running.t0, running.load.duration_s),
             users=running.split.users,
         )

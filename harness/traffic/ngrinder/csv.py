@@ -75,9 +75,18 @@ def aligned(rows: list[Row]) -> list[tuple[int, Row]]:
     return found
 
 
+def totals(rows: list[Row], users: int) -> dict[str, int]:
+    """Successes and failures of a whole load, without the success by which each user said that it was there."""
+    return {
+        "completed": max(0, sum(row.completed for row in rows) - users),
+        "failed": sum(row.failed for row in rows),
+    }
+
+
 def samples(rows: list[Row], t0: int, duration_s: float) -> list[Sample]:
     """One sample for every row from second 0 (Unix time `t0`) until the last answer.
 
+    Rows are up to a second late and span no whole second, so their counts only serve where no balancer's log is there.
     What nGrinder does not count stays empty: requests in flight, think times, its own delay.
     """
     placed = [(second - t0, row) for second, row in aligned(rows) if second >= t0]

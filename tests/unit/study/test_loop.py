@@ -481,3 +481,21 @@ def test_a_report_of_users_knows_nothing_of_rates(site: Site, tmp_path: Path) ->
     assert "at a rate" not in str(report.thresholds) + str(report.validity)
     assert "h" in report.trials.columns
     assert "of users’ bound" in report.limits.columns
+
+
+def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: Site, tmp_path: Path) -> None:
+    site.rows_late_s = 2
+    site.happens(1, 6, lambda: site.cut("server-1"))  # so that no two seconds are alike
+    site.happens(1, 8, lambda: site.cut_off.clear())
+    site.study(tmp_path, factors={"servers": [2], "vusers": [400]}).run()
+    (folder,) = (path.parent for path in tmp_path.glob("*/study.json"))
+    data = StudyDirectory(folder).trial("servers-2_vusers-400/r1")
+    assert [(row.t_s, row.completed, row.failed) for row in data.samples] == [
+        (row.t_s, row.completed, row.failed) for row in site.rows
+    ]
+    assert data.record.counters
+    assert data.record.counters.generator.totals == {
+        "completed": sum(row.completed for row in site.rows),
+        "failed": sum(row.failed for row in site.rows),
+    }
+    assert not [finding for finding in data.record.findings if finding.rule in ("E3", "E13")]
