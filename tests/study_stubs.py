@@ -92,9 +92,7 @@ class Site:
         self.began_at = 0.0  # Unix time of a load's second 0
         self.ended_at: dict[str, float] = {}  # container → when it died
         self.left_out_after_s: int | None = None  # the balancer asks a dead server no more; None: it asks on and on
-        self.rows_late_s: int | None = (
-            None  # of an engine whose seconds are late and uneven, and its totals exact
-        )
+        self.rows_late_s: int | None = None  # of an engine whose seconds are late and uneven, and its totals exact
         self.holds: set[str] = set()  # servers that their engine cannot stop
         self.outside = Outside(
             playbook=partial(Change, self),
