@@ -8,7 +8,7 @@ from typing import Any
 from harness.grid.load import VUSERS, factor_of
 from harness.grid.thresholds import Thresholds
 from harness.judge.balancing import Balancing
-from harness.judge.rules import RULES, Rule
+from harness.judge.rules import RULES, Rule, generator
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.summarise import speed
 from harness.summarise.summary import Summary
@@ -18,6 +18,7 @@ from report.parts import Table
 
 def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     """One row a rule; what went wrong gets the room."""
+    limits = generator.applied(limits, (row for data in trials.values() for row in data.samples))
     load = next((factor_of(data.record.cell) for data in trials.values()), VUSERS)
     judged = [data.record for data in trials.values() if data.record.outcome != Outcome.FAILED]
     turns = all(Balancing(**record.facts.balancing).even for record in judged if record.facts)

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from harness.errors import EngineFailed
+from harness.grid.engines import BY_NAME
 from harness.records.series import Sample
 from harness.traffic.engine import EngineResult, LoadSpec
 from harness.traffic.ngrinder import csv
@@ -26,7 +27,7 @@ from harness.traffic.ngrinder.script import render, split, wrong_with_validation
 
 # From the order to second 0. Every user says before it that it is there; where some are not, the load is started
 # again with twice the time, and once all were, later loads take what that took and a margin.
-FIRST_LEAD_S, LEAST_LEAD_S, LONGEST_LEAD_S = 15.0, 8.0, 240.0
+FIRST_LEAD_S, LEAST_LEAD_S, LONGEST_LEAD_S = BY_NAME["ngrinder"].lead_s, 8.0, 240.0
 MARGIN = 1.5  # times what the users took
 QUIET_S = 3.0  # without an answer after the end: everybody is done; totals lag up to two seconds
 
