@@ -162,7 +162,7 @@ class NgrinderEngine:
         test = running.told()
         began = float(test.get("startTime") or running.t0 * 1000) / 1000
         rows = csv.parse(running.csv(), began)
-        totals = csv.totals(rows, running.split.users)
+        totals = csv.totals(test, rows, running.split.users)
         there = len(self._agents.usable())
         running.forget()
         return EngineResult(
