@@ -132,7 +132,7 @@ class NgrinderEngine:
             live.append(Sample(len(live), *row, users, None, None, None, None, None, None))
         over = bool(said["status"].get("reportable"))
         quiet = now > max(running.grew, running.end) + QUIET_S
-        late = now > running.end + running.load.timeout_s + 1
+        late = now > running.end + running.load.timeout_s + QUIET_S
         if not over and not running.asked_to_stop and now > running.end and (quiet or late):
             running.stop()
         if over:
