@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,8 @@ def _worst(rule: Rule, records: Sequence[TrialRecord]) -> str:
         return ""
     where, what = rule.figure
     found = [abs(value) for record in records for value in _figures(record, where)]
+    if where == "figures.drift":
+        found = [abs(math.expm1(value)) for record in records for value in _figures(record, where)]
     return f"{text.percent(max(found), 1)} {what}" if found else ""
 
 

@@ -1,5 +1,6 @@
 """Sections of the report: what limited each cell, latencies, validity, the article."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     trials = {**trials, where: replace(first, record=first.record.model_copy(update={"findings": (lost,)}))}
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
     assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "refused 1 trial, as in: users got lost"]
+
+
+def test_the_largest_drift_is_shown_as_a_share(measured: Measured) -> None:
+    _, trials = measured
+    where, first = next(iter(trials.items()))
+    assert first.record.figures
+    figures = first.record.figures.model_copy(update={"drift": math.log(0.1)})
+    trials = {**trials, where: replace(first, record=first.record.model_copy(update={"figures": figures}))}
+    rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
+    assert rows["E10"][4] == "90.0 % drift"
 
 
 def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> None:
