@@ -82,6 +82,7 @@ class Site:
         self.turn = itertools.count()
         self.seeds = itertools.count(1)  # of studies that draw theirs
         self.loads = 0
+        self.specs: list[LoadSpec] = []  # that the generator was given
         self.runs = "an-image"  # what the servers were made of
         self.builds: dict[str, tuple[str, float]] = {}  # image → its digest, and by what its servers are faster
         self.plans: dict[tuple[int, int], Callable[[], object]] = {}
@@ -380,6 +381,7 @@ class Users:
     def start(self, load: LoadSpec) -> float:
         self._answer()
         self._load, self._over = load, False
+        self._site.specs.append(load)
         self._site.rows, self._site.readings, self._site.log = [], [], []
         self._site.began_at = time.time()
         measured = load.trial != ceiling.TRIAL

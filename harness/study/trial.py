@@ -152,12 +152,13 @@ def run(
 
 
 def _spec(bench: Bench, planned: PlannedTrial, trial: str) -> LoadSpec:
-    """The cell's load: users, or arrivals that are the same for every topology at this rate in this block.
+    """The cell's load: think times or arrivals that are the same for every topology at this load in this block.
 
-    Another rate has others: a capacity is told by several, whose luck would be one.
+    Another load has others: a capacity is told by several, whose luck would be one.
     """
     if not bench.grid.is_open:
-        return load_spec(bench, planned.cell.vusers, trial)
+        users = planned.cell.vusers
+        return replace(load_spec(bench, users, trial), seed=f"{bench.seed}/users/{planned.repeat}/{users}")
     rate = planned.cell.rate
     return open_spec(bench, rate, trial, f"{bench.seed}/arrivals/{planned.repeat}/{rate:g}")
 

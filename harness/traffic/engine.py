@@ -14,10 +14,11 @@ from harness.records.series import Sample
 class LoadSpec:
     """One trial's load. Times are in seconds; the window counts from the start of traffic.
 
-    With `keep_alive` every user keeps its connection, else it opens a new one for each request. With `rate_per_s` there
-    are no users: requests leave at that rate, at moments that follow from `arrivals` (poisson or constant), the rate
-    and `seed` alone, and at most `in_flight` of them are under way at once. Where the engine can, it counts in every
-    second the successes that took longer than `slow_after_s`.
+    With `keep_alive` every user keeps its connection, else it opens a new one for each request. Where the engine can,
+    the think times of users follow from `seed` and the user's number alone. With `rate_per_s` there are no users:
+    requests leave at that rate, at moments that follow from `arrivals` (poisson or constant), the rate and `seed`
+    alone, and at most `in_flight` of them are under way at once. Where the engine can, it counts in every second the
+    successes that took longer than `slow_after_s`.
     """
 
     trial: str

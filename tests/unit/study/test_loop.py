@@ -189,6 +189,14 @@ def test_every_topology_of_a_block_meets_the_same_arrivals(site: Site, tmp_path:
     assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}/420" for block in (1, 1, 2, 2)]
 
 
+def test_every_topology_of_a_block_meets_users_with_the_same_think_times(site: Site, tmp_path: Path) -> None:
+    site.study(tmp_path, factors={"servers": [1, 2], "vusers": [400, 1000]}, repeats=2, seed=7).run()
+    seeds = [(spec.users, spec.seed) for spec in site.specs if spec.seed]
+    assert sorted(seeds) == sorted(
+        2 * [(users, f"7/users/{block}/{users}") for users in (400, 1000) for block in (1, 2)]
+    )
+
+
 def test_cells_whose_rate_the_smaller_topology_carries_rest(site: Site, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=5)
     assert study.run() == 14
