@@ -22,6 +22,7 @@ class EngineKind:
     tags: tuple[str, ...]
     repair: tuple[str, ...]
     open_loads: bool = False
+    lead_s: float = 0.0  # from the order of a load to its second 0
     variables: tuple[str, ...] = ()  # that its roles need and have no default for
 
 
@@ -46,6 +47,7 @@ ENGINES = (
         roles=("ngrinder_controller", "ngrinder_agent"),
         prefix="ngrinder_",
         tags=("jdk_verify", "ngrinder_controller", "ngrinder_agent"),
+        lead_s=15.0,
         # Both units again, the agents joined and approved; nothing is installed.
         repair=("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join"),
         variables=("ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"),

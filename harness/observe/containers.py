@@ -166,13 +166,12 @@ class Probes:
         counts = {event: sum(bool(pattern.search(line)) for line in lines) for event, pattern in LOGGED.items()}
         return {event: count for event, count in counts.items() if count}
 
-    def ready(self, server: Host, health: str) -> bool:
-        """Ask one server over the private network whether it can work."""
-        try:
-            answer = self._http.get(f"/servers/{server.name}{health}")
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == httpx.codes.OK
+    def health(self, server: Host, path: str) -> int:
+        """Status of one server's health check, 502 or 504 for no answer; raises TrialFailed without a balancer."""
+        try:  # the balancer asks, over the private network, and waits less than 15 s for an answer
+            return self._http.get(f"/servers/{server.name}{path}", timeout=15.0).status_code
+        except httpx.HTTPError as error:
+            raise TrialFailed(f"the balancer's control port does not answer: {error!r}") from None
 
     def slots(self, server: Host) -> dict[str, float] | None:
         """What a paced server's slots sum up to so far; None for a server that is not paced, or does not answer.
