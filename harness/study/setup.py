@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
+from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput
 from harness.grid.cell import Cell, expand
 from harness.grid.engines import ENGINES
@@ -143,19 +143,9 @@ def role_variables(root: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def role_choices(root: Path) -> dict[str, list[Any]]:
-    """Of the roles' variables that allow few values, what these are."""
-    found = {}
-    for role in ROLES:
-        specs = yaml.safe_load((root / "roles" / role / "meta" / "argument_specs.yml").read_text())
-        options = specs["argument_specs"]["main"]["options"]
-        found.update({name: said["choices"] for name, said in options.items() if "choices" in said})
-    return found
-
-
 def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | None = None) -> Setting:
     """Load and check everything before anything is touched; raises BadInput."""
-    grid, document = load_grid(grid_file, role_variables(root), role_choices(root))
+    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root, ROLES))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))
