@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import yaml
 
 from harness.deploy.value_rules import beyond_type
+from harness.grid.engines import ENGINES
 from harness.grid.yamldata import Path_
 
+ROLES = ("ml_server", "nginx_lb", *(role for kind in ENGINES for role in kind.roles))
 Problem = tuple[Path_, str]
 _KINDS = {
     "bool": "a boolean, true or false",
@@ -32,10 +34,10 @@ class RoleValues:
     _checked: dict[tuple[str, str], list[Problem]] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def read(cls, root: Path, roles: Iterable[str]) -> RoleValues:
-        """The specifications of some roles."""
+    def read(cls, root: Path) -> RoleValues:
+        """The specifications of the roles that a study varies."""
         found: dict[str, Any] = {}
-        for role in roles:
+        for role in ROLES:
             text = (root / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
             found |= yaml.safe_load(text)["argument_specs"]["main"]["options"]
         return cls(found)

@@ -61,6 +61,8 @@ class Checker:
                 own = OWN_FACTORS if section == "factors" else ()
                 hint = nearest(name, [*own, *sorted(self.role_variables)])
                 yield (section, name), f"{section}: {short(name)} is no variable of a role{hint}"
+            if section == "factors" and name == "lab_slow_motion":
+                yield (section, name), f"factors: {name}: one study is played at one speed; write it under vars"
             if section == "vars" and name in self.grid.factors:
                 yield (section, name), f"vars: {short(name)} is a factor too; keep one of them"
 
@@ -83,8 +85,10 @@ class Checker:
                 continue
             for inside, words in values.wrong(name, value):
                 place = "".join(f".{part}" for part in inside)
-                has = f"is {short(_at(value, inside))}" if where[0] == "vars" else f"has the level {short(value)}"
-                yield (*where, *inside), f"{where[0]}: {name}{place} {has}; {words}"
+                has = f" has the level {short(value)}" if where[0] != "vars" else f" is {short(_at(value, inside))}"
+                # A mapping may hold what is nobody's business, such as a password.
+                shown = "" if isinstance(_at(value, inside), dict) else has
+                yield (*where, *inside), f"{where[0]}: {name}{place}{shown}; {words}"
 
     def images(self) -> Iterator[Problem]:
         """Builds of the service that are compared: names of images, said in one place."""

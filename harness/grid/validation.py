@@ -91,7 +91,14 @@ def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -
 
 def _written(loc: tuple[str | int, ...], data: dict[Any, Any]) -> Path_:
     """Turn pydantic's location into the path as written: no marks of validators or union members."""
-    path = tuple(p for p in loc if not isinstance(p, str) or not (p.startswith(_MARKS) or p in _MEMBERS))
+    found: list[str | int] = []
+    here: Any = data
+    for part in loc:
+        there = (isinstance(here, dict) and part in here) or (isinstance(here, list) and part in range(len(here)))
+        here = here[part] if there else None
+        if there or not isinstance(part, str) or not (part.startswith(_MARKS) or part in _MEMBERS):
+            found.append(part)
+    path = tuple(found)
     if path[:1] != ("search",) or "search" in data:
         return path
     factors = data.get("factors")
@@ -103,7 +110,7 @@ def _in_words(where: Path_, item: Any) -> str:
     name = short(".".join(map(str, where)), bare=True) or "grid"
     kind, got = item["type"], short(item.get("input"))
     if kind == "extra_forbidden":
-        return f"{name!r} is not known here" + nearest(str(where[-1]), _fields_at(where[:-1]))
+        return f"{name!r} is not known here" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
     if kind == "missing":
         return f"{name!r} is missing; grid.yaml shows how it is written"
     if kind == "value_error":

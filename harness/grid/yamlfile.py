@@ -42,7 +42,7 @@ def load(path: Path) -> Document:
     except NotYaml as error:
         raise BadInput(f"{path}:{error.line}: {error}") from None
     if node is None:
-        raise BadInput(f"{path}: the file is empty; grid.yaml is an example to start from")
+        raise BadInput(f"{path}:1: the file is empty; grid.yaml is an example to start from")
     if not isinstance(node, yaml.MappingNode):
         raise BadInput(f"{path}:1: a grid is a mapping of keys to values, as in 'name: my-study'")
     reading = Reading()

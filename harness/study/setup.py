@@ -10,7 +10,7 @@ import yaml
 
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
-from harness.deploy.role_values import RoleValues
+from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
 from harness.grid.cell import Cell, expand
 from harness.grid.engines import ENGINES
@@ -132,9 +132,6 @@ class Setting:
         return sum(float(str(price)) for price in prices) * takes_s / 3600
 
 
-ROLES = ("ml_server", "nginx_lb", *(role for kind in ENGINES for role in kind.roles))
-
-
 def role_variables(root: Path) -> frozenset[str]:
     """Names of all public variables of the roles that a cell may vary."""
     names = {*lab.VARIABLES, *(name for kind in ENGINES for name in kind.variables)}
@@ -145,7 +142,7 @@ def role_variables(root: Path) -> frozenset[str]:
 
 def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | None = None) -> Setting:
     """Load and check everything before anything is touched; raises BadInput."""
-    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root, ROLES))
+    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))
@@ -155,7 +152,11 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     hosts = listening(grid, found)
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_credits(path, hosts)
-    registry.check(grid, hosts)
+    try:
+        registry.check(grid, hosts)
+    except BadInput as error:
+        line = document.line(("engine",))
+        raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
     effective = configuration.effective(grid, hosts)
     directory = configuration.directory_for(results, grid, effective)
     setting = in_motion(Setting(grid, hosts, path, effective, directory, lab.of(grid, hosts), asked=answer))
