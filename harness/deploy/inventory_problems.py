@@ -61,7 +61,7 @@ def named_and_set(host: Host, values: RoleValues | None) -> Iterable[Problem]:
         for inside, words in values.wrong(name, value) if values and checked and value is not None else ():
             place = "".join(f".{part}" for part in inside)
             shown = "" if isinstance(value, dict | list) else f" is {short(value)}"
-            yield Problem(f"{name}{place}{shown}; {words}", host.name, name)
+            yield Problem(f"{name}{place}{shown}{';' if shown else ':'} {words}", host.name, name)
 
 
 def missing(group: str, there: bool) -> str:

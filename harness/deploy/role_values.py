@@ -87,28 +87,23 @@ def _against(option: Mapping[str, Any], value: object) -> Iterator[Problem]:
     if (kind == "str" and isinstance(value, dict | list)) or (kind in ("int", "float") and isinstance(value, bool)):
         yield (), f"write {_KINDS[kind]}"
         return
+    inner = option.get("options", {})
+    if kind == "list" and isinstance(value, list) and "elements" in option:
+        each = {"type": option["elements"], "options": inner} if inner else {"type": option["elements"]}
+        for place, one in enumerate(value):
+            yield from (((place, *inside), words) for inside, words in _against(each, one))
+        return
+    if kind == "dict" and isinstance(value, dict) and inner:
+        for name, one in value.items():
+            found = _against(inner[name], one) if name in inner else [((), "nothing reads it")]
+            yield from (((name, *inside), words) for inside, words in found)
+        return
     # Loads in some hundredths of a second, which a grid without variables of roles does without.
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-    bare = {key: option[key] for key in ("type", "elements", "choices", "options") if key in option}
-    if not ArgumentSpecValidator({"value": bare}).validate({"value": value}).error_messages:
-        return
-    elements, inner = option.get("elements"), option.get("options", {})
-    if isinstance(value, list) and elements:
-        below = [
-            ((place, *inside), words)
-            for place, one in enumerate(value)
-            for inside, words in _against({"type": elements, "options": inner} if inner else {"type": elements}, one)
-        ]
-    elif isinstance(value, dict) and inner:
-        below = [
-            ((name, *inside), words)
-            for name, one in value.items()
-            for inside, words in (_against(inner[name], one) if name in inner else [((), "nothing reads it")])
-        ]
-    else:
-        below = []
-    yield from below or [((), _refused(option, kind))]
+    bare = {key: option[key] for key in ("type", "elements", "choices") if key in option}
+    if ArgumentSpecValidator({"value": bare}).validate({"value": value}).error_messages:
+        yield (), _refused(option, kind)
 
 
 def _refused(option: Mapping[str, Any], kind: str) -> str:

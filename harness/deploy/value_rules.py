@@ -1,6 +1,6 @@
 """What a role's variable may be beyond its type: numbers in their range, names, times and sizes. Pure.
 
-Rules go by the end of a variable's name, so that a new variable has one without a word here.
+Rules go by the end of a variable's name, so a new variable has one at once. The first that fits counts.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def beyond_type(name: str, value: Any) -> str:
     """What is wrong with a value of the right type; empty where nothing is."""
     if isinstance(value, str) and re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
         return f"{short(value)} is more than one line of text"
-    return next((words for pattern, rule in _COMPILED if pattern.fullmatch(name) and (words := rule(value))), "")
+    rule = next((rule for pattern, rule in _COMPILED if pattern.fullmatch(name)), None)
+    return rule(value) if rule else ""
 
 
 def wrong_host(name: str) -> str:

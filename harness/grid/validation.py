@@ -23,7 +23,7 @@ _STAND_INS: dict[Path_, Any] = {
     ("factors", "servers"): [1],
     ("factors", VUSERS): [1],
     ("factors", RATE): ["1/s"],
-    ("load",): {"duration": "1h", "think_time": "1s"},
+    ("load",): {"duration": "1h"},
     ("load", "duration"): "1h",
     ("load", "think_time"): "1s",
     ("request",): {"path": "/"},
@@ -67,6 +67,12 @@ def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -
     """The data without what stands at a path, or with a stand-in for it."""
     if not where:
         return data
+    factors = data.get("factors")
+    stand_ins = dict(_STAND_INS)
+    if isinstance(factors, dict) and RATE in factors:  # nobody thinks there
+        del stand_ins["load", "think_time"]
+    else:
+        stand_ins["load",] = {**stand_ins["load",], "think_time": "1s"}
     where = where[:2] if len(where) > 1 and isinstance(data.get(where[0]), dict) and not again else where[:1]
     top, section = where[0], data.get(where[0])
     found.replaced.add(where)
@@ -84,9 +90,9 @@ def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -
         return {**data, "load": {**section, "duration": "1h", "ramp_up": "5s", "lose_at": "50%", "timeout": "10s"}}
     if len(where) == 1:
         rest = {name: value for name, value in data.items() if name != top}
-        return {**rest, top: _STAND_INS[where]} if where in _STAND_INS else rest
+        return {**rest, top: stand_ins[where]} if where in stand_ins else rest
     inner = {name: value for name, value in data[top].items() if name != where[1] and str(name) != where[1]}
-    return {**data, top: {**inner, where[1]: _STAND_INS[where]} if where in _STAND_INS else inner}
+    return {**data, top: {**inner, where[1]: stand_ins[where]} if where in stand_ins else inner}
 
 
 def _written(loc: tuple[str | int, ...], data: dict[Any, Any]) -> Path_:

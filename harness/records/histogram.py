@@ -143,7 +143,7 @@ def _counts_of(encoded: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def _inflated(packed: bytes) -> bytes:
-    """The bytes behind zlib's, of which there are at most those of a histogram with every value; raises as zlib does."""
+    """What zlib packed, no more of it than the largest histogram has; raises zlib.error."""
     reader = zlib.decompressobj()
     plain = reader.decompress(packed, MOST_PLAIN)
     if not reader.eof:

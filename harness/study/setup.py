@@ -12,11 +12,11 @@ from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
-from harness.grid.cell import Cell, expand
+from harness.grid.cell import Cell
 from harness.grid.engines import ENGINES
 from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
-from harness.plan import order, resting, stopping
+from harness.plan import bound, order, resting, stopping
 from harness.plan import terms as plan_terms
 from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
@@ -90,8 +90,8 @@ class Setting:
     @property
     def most(self) -> list[PlannedTrial]:
         """Every trial there may be at most, for a budget; in any order."""
-        cells, rule = expand(self.grid), self.grid.repeats
-        return [t for k in range(1, rule.max + 1) for t in order.block(cells, k, self.grid, self.inventory.kind)]
+        capacity, service_s = (self.lab.capacity_per_s, self.lab.service_s) if self.lab else (None, 0.0)
+        return bound.trials(self.grid, self.inventory.kind, capacity, service_s + self.real_think_s)
 
     @property
     def capacity_per_s(self) -> float | None:
@@ -201,24 +201,31 @@ KEYS = ("instance_type", "cpu_credits")
 
 
 def check_budget(where: str, setting: Setting) -> None:
-    """Refuse a plan that takes or costs more than the grid's budget; raises BadInput."""
-    takes_s, allowed = setting.takes_s(setting.most), setting.grid.budget.time
-    if allowed is not None and takes_s > allowed:
-        raise BadInput(
-            f"{where}: budget: the plan takes about {takes_s / 60:.0f} min, the budget is {allowed / 60:.0f} min; "
-            "take fewer cells or repeats, shorter trials, or a larger budget"
-        )
-    most, cost = setting.grid.budget.cost, setting.cost_usd(takes_s)
-    if most is not None and cost is None:
-        raise BadInput(
+    """Refuse a plan that may take or cost more than the grid's budget; raises BadInput."""
+    budget = setting.grid.budget
+    if budget.time is None and budget.cost is None:
+        return
+    most = setting.most
+    takes_s = setting.takes_s(most)
+    search = setting.grid.search is not None
+    what = f"the search of at most {len(most)} trials" if search else "the plan"
+    fewer = "a narrower span from..to or a larger until" if search else "fewer cells"
+    rest = f"take {fewer}, fewer repeats, shorter trials, or a larger budget"
+    found = []
+    if budget.time is not None and takes_s > budget.time:
+        allowed = f"the budget is {budget.time / 60:.0f} min"
+        found.append(f"{where}: budget: {what} takes about {takes_s / 60:.0f} min, {allowed}; {rest}")
+    cost = setting.cost_usd(takes_s) if budget.cost is not None else None
+    if budget.cost is not None and cost is None:
+        found.append(
             f"{where}: budget: a cost is given, but a host of {setting.inventory.path} has no study_usd_per_hour; "
             "write each group's price into the inventory, or leave the cost out"
         )
-    if most is not None and cost is not None and cost > most:
-        raise BadInput(
-            f"{where}: budget: the plan costs about {cost:.2f} USD, the budget is {most:.2f} USD; "
-            "take fewer cells or repeats, smaller machines, or a larger budget"
-        )
+    if budget.cost is not None and cost is not None and cost > budget.cost:
+        allowed = f"the budget is {budget.cost:.2f} USD"
+        found.append(f"{where}: budget: {what} costs about {cost:.2f} USD, {allowed}; {rest}, or smaller machines")
+    if found:
+        raise BadInput(*found)
 
 
 def what_changed(setting: Setting) -> tuple[str, list[str]] | None:
