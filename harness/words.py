@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -38,3 +39,17 @@ def load_name(others: Mapping[str, Any]) -> str:
 def readable(load: float, *, whole: bool) -> float:
     """A load as a study asks for it: a whole number of users, or a rate of three digits, which are enough."""
     return max(1, round(load)) if whole else float(f"{load:.3g}")
+
+
+def short(value: object, most: int = 80, bare: bool = False) -> str:
+    """A value as a message shows it: its representation (or with `bare` its text), cut where it is long."""
+    text = str(value) if bare else repr(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def nearest(name: str, allowed: Sequence[str]) -> str:
+    """A hint at the allowed name that looks most like `name`, or a short list of them."""
+    close = difflib.get_close_matches(name[:100], allowed, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return "; allowed: " + ", ".join(allowed) if len(allowed) <= 16 else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.words import short
+
 
 @dataclass(frozen=True)
 class EngineKind:
@@ -58,6 +60,6 @@ BY_NAME = {kind.name: kind for kind in ENGINES}
 
 def known(name: object) -> str:
     """An engine's name; raises ValueError with those that there are."""
-    if name not in BY_NAME:
-        raise ValueError(f"got {name!r}; allowed: {' or '.join(repr(each) for each in BY_NAME)}")
-    return str(name)
+    if not isinstance(name, str) or name not in BY_NAME:
+        raise ValueError(f"got {short(name)}; allowed: {' or '.join(repr(each) for each in BY_NAME)}")
+    return name
