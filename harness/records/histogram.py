@@ -26,6 +26,8 @@ HALF = FINEST // 2
 COMPRESSED, PLAIN = 0x1C849304, 0x1C849303  # what the two headers begin with ...
 WIDTH = 0x10  # ... in which these bits tell nothing in version 2
 MOST_COUNTS = 64 * HALF  # of values up to 2^63
+MOST_BYTES = 9 * MOST_COUNTS  # of the counts, packed
+LARGEST = 2**50  # of one count, so that sums stay whole
 OUTER = struct.Struct(">II")  # kind, bytes that follow
 INNER = struct.Struct(">IIiIQQd")  # kind, bytes of counts, index offset, digits, lowest, highest, ratio to a double
 
@@ -133,6 +135,8 @@ def _counts_of(encoded: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     at = end = 0
     for number in _numbers(_unpacked(encoded)):
         if number > 0 and at < MOST_COUNTS:
+            if number > LARGEST:
+                raise ValueError(f"a count of {number}")
             counts[at] = number
             end = at + 1
         elif number > 0:
@@ -146,7 +150,7 @@ def _unpacked(encoded: str) -> bytes:
     try:
         raw = base64.b64decode(encoded, validate=True)
         kind, length = OUTER.unpack_from(raw)
-        plain = zlib.decompress(raw[OUTER.size :]) if kind & ~0xF0 == COMPRESSED else b""
+        plain = _inflated(raw[OUTER.size :]) if kind & ~0xF0 == COMPRESSED else b""
         inner, size, offset, digits, lowest, _, _ = INNER.unpack_from(plain)
     except (binascii.Error, struct.error, zlib.error) as error:
         raise ValueError(f"no compressed HdrHistogram of version 2: {error}") from None
@@ -158,3 +162,14 @@ def _unpacked(encoded: str) -> bytes:
             f"{DIGITS} digits and not moved can be added"
         )
     return plain[INNER.size :]
+
+
+def _inflated(packed: bytes) -> bytes:
+    """The bytes that were compressed; raises ValueError for more than a histogram can have, and zlib.error."""
+    inflater = zlib.decompressobj()
+    plain = inflater.decompress(packed, INNER.size + MOST_BYTES)
+    if inflater.unconsumed_tail:
+        raise ValueError("it holds more counts than there are values")
+    if not inflater.eof:
+        raise ValueError("no compressed HdrHistogram of version 2: it is cut off")
+    return plain
