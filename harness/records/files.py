@@ -23,6 +23,7 @@ from harness.records.stored import damaged, text_of
 Row = TypeVar("Row")
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+NO_ROOM = {*FULL, errno.EROFS}
 LARGEST = 2**63 - 1
 
 

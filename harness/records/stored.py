@@ -63,8 +63,9 @@ def json_of(path: Path) -> dict[str, Any]:
     try:
         said = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
-        what = "is cut off" if error.pos >= len(text.rstrip()) else f"is not JSON: {error.msg}"
-        raise damaged(path, what if text.strip() else "is empty", error.lineno) from None
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        what = "is empty" if not text.strip() else "is cut off" if cut else f"is not JSON: {error.msg}"
+        raise damaged(path, what, error.lineno) from None
     except RecursionError:
         raise damaged(path, "is not JSON of this program: nested too deeply") from None
     except ValueError as error:
