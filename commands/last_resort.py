@@ -22,9 +22,7 @@ def report(error: BaseException) -> str:
     said = f"{type(error).__name__}: {shown}" if shown else type(error).__name__
     kept = _keep(error)
     where = f"The traceback is in {kept}" if kept else "The traceback could not be written to a file"
-    return (
-        f"unexpected error: {said} (at {at}). {where}. This is a bug of this program: please report it with that file."
-    )
+    return f"unexpected error: {said} (at {at}). {where}. This is a bug in this program: report it with that file."
 
 
 def log_threads() -> None:
@@ -65,7 +63,7 @@ def _keep(error: BaseException) -> str:
     """The file that has the traceback: the study's log where one is open, else a private file; empty without any."""
     text = "".join(traceback.format_exception(error))
     for handler in logging.getLogger("harness").handlers:
-        if isinstance(handler, logging.FileHandler):
+        if isinstance(handler, logging.FileHandler) and handler.stream is not None:
             try:
                 handler.stream.write(text)
                 handler.flush()

@@ -100,7 +100,9 @@ def names(text: str) -> list[str]:
 def _families(text: str) -> list[Metric]:
     """All families. Where a line is wrong, the others one by one: nobody should lose a count by another's metric."""
     try:
-        return list(open_metrics(text) if text.rstrip().endswith("# EOF") else plain_text(text))
+        if text.rstrip().endswith("# EOF"):
+            return list(open_metrics(text))  # type: ignore[no-untyped-call] # the library is untyped here
+        return list(plain_text(text))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return [family for line in text.splitlines() for family in _of_line(line)]
 

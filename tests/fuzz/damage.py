@@ -19,7 +19,25 @@ TRIAL_FILES = (
     "latency.hgrm",
     "failures.hgrm",
 )
-ODD = (None, "", "x", "NaN", -1, 0, 1e300, 10**400, True, [], {}, [[]], {"a": 1}, "\u0000", "../..", [None], "é" * 5000)
+ODD: tuple[Any, ...] = (
+    None,
+    "",
+    "x",
+    "NaN",
+    -1,
+    0,
+    1e300,
+    10**400,
+    True,
+    [],
+    {},
+    [[]],
+    {"a": 1},
+    "\u0000",
+    "../..",
+    [None],
+    "é" * 5000,
+)
 
 
 def draw(random_: random.Random, study: Path) -> str:
