@@ -26,8 +26,7 @@ HALF = FINEST // 2
 COMPRESSED, PLAIN = 0x1C849304, 0x1C849303  # what the two headers begin with ...
 WIDTH = 0x10  # ... in which these bits tell nothing in version 2
 MOST_COUNTS = 64 * HALF  # of values up to 2^63
-MOST_BYTES = 9 * MOST_COUNTS  # of the counts, packed
-LARGEST = 2**50  # of one count, so that sums stay whole
+MOST_PLAIN = 64 + 9 * MOST_COUNTS  # bytes: a header, and nine for each count
 OUTER = struct.Struct(">II")  # kind, bytes that follow
 INNER = struct.Struct(">IIiIQQd")  # kind, bytes of counts, index offset, digits, lowest, highest, ratio to a double
 
@@ -135,14 +134,21 @@ def _counts_of(encoded: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     at = end = 0
     for number in _numbers(_unpacked(encoded)):
         if number > 0 and at < MOST_COUNTS:
-            if number > LARGEST:
-                raise ValueError(f"a count of {number}")
             counts[at] = number
             end = at + 1
         elif number > 0:
             raise ValueError("it holds more counts than there are values")
         at += -number if number < 0 else 1
     return counts[:end]
+
+
+def _inflated(packed: bytes) -> bytes:
+    """What zlib packed, no more of it than the largest histogram has; raises zlib.error."""
+    reader = zlib.decompressobj()
+    plain = reader.decompress(packed, MOST_PLAIN)
+    if not reader.eof:
+        raise zlib.error("it ends too early, or holds more than any histogram")
+    return plain
 
 
 def _unpacked(encoded: str) -> bytes:
@@ -162,14 +168,3 @@ def _unpacked(encoded: str) -> bytes:
             f"{DIGITS} digits and not moved can be added"
         )
     return plain[INNER.size :]
-
-
-def _inflated(packed: bytes) -> bytes:
-    """The bytes that were compressed; raises ValueError for more than a histogram can have, and zlib.error."""
-    inflater = zlib.decompressobj()
-    plain = inflater.decompress(packed, INNER.size + MOST_BYTES)
-    if inflater.unconsumed_tail:
-        raise ValueError("it holds more counts than there are values")
-    if not inflater.eof:
-        raise ValueError("no compressed HdrHistogram of version 2: it is cut off")
-    return plain
