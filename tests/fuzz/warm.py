@@ -30,6 +30,7 @@ class Answer(NamedTuple):
     out: str
     err: str
     seconds: float
+    memory_kb: int
 
 
 class Warm:
@@ -58,12 +59,6 @@ class Warm:
         self._process.stdin.flush()
         return Answer(**json.loads(self._process.stdout.readline()))
 
-    def yardstick_s(self, arguments: list[str]) -> float:
-        """Wall time of an undamaged call: the slowest of three."""
-        answers = [self.run(arguments, 600) for _ in range(3)]
-        assert {answer.code for answer in answers} == {0}, answers[0].err
-        return max(answer.seconds for answer in answers)
-
 
 def in_a_fork(arguments: list[str], limit_s: float) -> dict[str, Any]:
     """Run a command line in a fork of this process."""
@@ -77,13 +72,14 @@ def in_a_fork(arguments: list[str], limit_s: float) -> dict[str, Any]:
         os.close(watched)
         if not ended:
             os.killpg(child, signal.SIGKILL)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if ended else os.waitpid(child, 0) and None
+        _, status, used = os.wait4(child, 0)
+        code = os.waitstatus_to_exitcode(status) if ended else None
         seconds = time.monotonic() - began
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(file.read()[-20_000:].decode(errors="replace"))
-    return {"code": code, "out": texts[0], "err": texts[1], "seconds": seconds}
+    return {"code": code, "out": texts[0], "err": texts[1], "seconds": seconds, "memory_kb": used.ru_maxrss}
 
 
 def _child(arguments: list[str], out: int, err: int) -> None:
