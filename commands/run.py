@@ -13,6 +13,7 @@ import typer
 
 from commands import options
 from harness.errors import Interrupted
+from harness.records.files import writing
 
 # What takes a tenth of a second to load is loaded by the function that uses it: help does without.
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(
     a changed grid, role variable or image starts a new directory.
 
     Exit codes: 0 done, 1 an objective is not met, 2 bad input, 3 done with cells that could not be
-    measured, 4 cannot run here, 130 interrupted.
+    measured, 4 cannot run here, 70 unexpected error (its traceback is in a file), 130 interrupted.
     """
     if context.invoked_subcommand is not None:
         return
@@ -95,8 +96,9 @@ def tell_change(console: Console, setting: Setting) -> None:
 
 def log_to(path: Path) -> None:
     """Keep the study's log in its directory."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("harness").addHandler(handler)
     logging.getLogger("harness").setLevel(logging.INFO)

@@ -15,6 +15,7 @@ from pydantic import (
 
 from harness.grid import engines, load, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.counter import RequestsMetric
 from harness.grid.load import LOAD_FACTORS, RATE, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
@@ -43,6 +44,9 @@ class Service(Part):
     image: Annotated[str, Field(min_length=1)] | None = None
     port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8080
     health: str = "/readyz"
+    requests_metric: RequestsMetric | None = Field(
+        default=None, description="the counter that its own count is read from (E13); ml_requests_total if unset"
+    )
 
     @field_validator("health")
     @classmethod

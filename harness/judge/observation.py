@@ -93,8 +93,9 @@ class Observation:
         return found
 
     def succeeded(self, statuses: Mapping[str, int]) -> int:
-        """Requests that had a status which the grid expects, of status → requests."""
-        return sum(statuses.get(str(status), 0) for status in set(self.expect_status))
+        """Requests that had a status which the grid expects, of status → requests; also of classes, as in 2xx."""
+        expected = {name for status in self.expect_status for name in (str(status), f"{status // 100}xx")}
+        return sum(count for status, count in statuses.items() if status.lower() in expected)
 
     @property
     def conntrack(self) -> dict[str, float]:

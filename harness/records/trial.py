@@ -11,7 +11,7 @@ from pydantic import Field
 from harness.grid.types import Levels
 from harness.records.findings import Finding, Kind
 from harness.records.lost import Loss, Lost
-from harness.records.part import Counts, Maybe, Part, read_part
+from harness.records.part import Counts, Maybe, Part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
 FORMAT = 1
@@ -242,8 +242,3 @@ class TrialData:
     failures: str = ""  # of what failed in it, each at the timeout or what it took, if that is more
     machines: list[MachineSample] = field(default_factory=list)
     ended_at: float | None = None  # Unix time at which the load was over, not recorded
-
-
-def read_record(file: object, said: dict[str, Any]) -> TrialRecord:
-    """A trial's record; raises BadInput, which names `file`, where a key is missing or of another type."""
-    return read_part(TrialRecord, "a trial's record", file, said)

@@ -49,6 +49,7 @@ def run(
     to_lose = servers[cell.servers - cell.lose :]
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
+    bench.probes.begin_counting(servers)
     before = bench.probes.states()
     spec = _spec(bench, planned, trial)
     watchers: list[Watcher] = []
