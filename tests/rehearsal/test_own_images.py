@@ -159,14 +159,15 @@ def test_it_runs_on_its_own_port_behind_the_balancer(app: Own, account: Path, de
 
 
 @pytest.mark.long
-def test_a_tag_that_moved_is_the_same_on_every_host(app: Own, account: Path, deployed_fleet: Fleet) -> None:
-    arguments = [*variables(app.name, "pull"), "-e", f"@{account}"]
+def test_a_tag_that_moved_is_the_same_on_every_host(registry: Registry, account: Path, deployed_fleet: Fleet) -> None:
+    moving = published(registry, "team/moving", saying(registry, "it answers"))
+    arguments = [*variables(moving.name, "pull"), "-e", f"@{account}"]
     play(DISTRIBUTE, *arguments)
-    digest = app.publish(saying(app.registry, "it answers anew"))
-    assert digest != app.digest
+    digest = moving.publish(saying(registry, "it answers anew"))
+    assert digest != moving.digest
     done = play(DISTRIBUTE, *arguments)
     assert all(f"changed: [{name}]" in done.stdout for name in SERVERS)
-    inspect = f"docker image inspect --format '{{{{json .RepoDigests}}}}' {app.name}"
+    inspect = f"docker image inspect --format '{{{{json .RepoDigests}}}}' {moving.name}"
     assert all(digest in deployed_fleet.on(name, inspect) for name in SERVERS)
 
 
