@@ -88,6 +88,7 @@ class Site:
         self.counted: dict[str, dict[str, Counter[str]]] = {}  # trial → server → status → requests
         self.log: list[tuple[int, str, str, int]] = []  # of a load: second, address, status, requests
         self.began_at = 0.0  # Unix time of a load's second 0
+        self.clocks: dict[str, float] = {}  # host → seconds by which its clock is ahead
         self.ended_at: dict[str, float] = {}  # container → when it died
         self.left_out_after_s: int | None = None  # the balancer asks a dead server no more; None: it asks on and on
         self.holds: set[str] = set()  # servers that their engine cannot stop
@@ -193,9 +194,10 @@ class Site:
         self.readings += [HostSample(t_s + 1.0, name, 0.1, 0.0, 90.0) for name in running]
         return row
 
-    def summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
-        """What the balancer makes of its log."""
-        rows = [row for row in self.rows if from_s - since_s - 0.1 < row.t_s < to_s - since_s - 0.9]
+    def summary(self, trial: str, _since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
+        """What the balancer makes of its log, whose times are by its own clock."""
+        began_at = self.began_at + self.clocks.get("balancer", 0.0)
+        rows = [row for row in self.rows if from_s - began_at - 0.1 < row.t_s < to_s - began_at - 0.9]
         counts = {name: dict(by) for name, by in self.counted.get(trial, {}).items()}
         return {
             "statuses": dict(sum((Counter(by) for by in counts.values()), Counter())),
@@ -207,7 +209,7 @@ class Site:
             "events": {},
             "events_at": {},
             "times_ms": {},
-            "seconds": [[since_s + t_s, server, status, count] for t_s, server, status, count in self.log if count],
+            "seconds": [[began_at + t_s, server, status, count] for t_s, server, status, count in self.log if count],
             "worker_cpu_s": [1.0],
         }
 
@@ -451,8 +453,8 @@ class Readings(Watcher):
     def machines(self, _clock: str) -> list[MachineSample]:
         return []
 
-    def offset_s(self, _host: str) -> float:
-        return 0.0
+    def offset_s(self, host: str) -> float:
+        return self._site.clocks.get(host, 0.0)
 
     def network_counters(self) -> dict[str, dict[str, int]]:
         return {}

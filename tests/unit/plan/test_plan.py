@@ -105,3 +105,11 @@ def test_the_estimate_counts_what_saturated_users_need_to_finish() -> None:
     assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), capacity_per_s=100) == 4.0
     assert order.drain_s(study, Cell((("servers", 5), ("vusers", 500))), capacity_per_s=100) == 0.0
     assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), capacity_per_s=None) == 0.0
+
+
+def test_the_estimate_of_a_rate_is_of_the_rate_as_it_is_played() -> None:
+    """100/s in slow motion 2 are 50/s: a server of 40/s is behind by a quarter after 24 s."""
+    written = grid(factors={"servers": [1], "rate": ["100/s"]}, load={"ramp_up": "2s", "duration": "12s"})
+    cell = Cell((("servers", 1), ("rate", 100)))
+    assert order.drain_s(written, cell, capacity_per_s=80) == pytest.approx(3)
+    assert order.drain_s(written.slowed(2), cell, capacity_per_s=40) == pytest.approx(6)

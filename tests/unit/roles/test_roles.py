@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 
@@ -87,3 +88,31 @@ def test_what_is_secret_is_never_logged(role: Path) -> None:
     for name, said in role_readmes.options(role).items():
         if name.endswith(("password", "passwords", "token", "secret")):
             assert said.get("no_log"), f"{name}: no_log: true"
+
+
+@pytest.mark.parametrize(("cpus", "quota"), [(0.5, ["CPUQuota=50%"]), ("1.5", ["CPUQuota=150%"]), (0, [])])
+def test_an_agent_may_use_a_part_of_a_cpu(cpus: object, quota: list[str]) -> None:
+    role = ROOT / "roles" / "ngrinder_agent"
+    text = (role / "templates" / "ngrinder-agent.service.j2").read_text(encoding="utf-8")
+    known = {**read(role / "defaults" / "main.yml"), "ansible_managed": "", "__ngrinder_agent_program": "/opt/agent"}
+    unit = jinja2.Template(text, trim_blocks=True).render({**known, "ngrinder_agent_cpus": cpus})
+    assert [line for line in unit.splitlines() if line.startswith("CPUQuota")] == quota
+
+
+def tasks_of(block: Any) -> list[dict[str, Any]]:
+    """Every task of a file or of its blocks."""
+    parts = [part for task in block or [] for key in ("block", "rescue", "always") for part in tasks_of(task.get(key))]
+    return [*(block or []), *parts]
+
+
+def test_no_role_takes_a_user_out_of_other_groups() -> None:
+    users = [
+        (file, task["ansible.builtin.user"])
+        for file in ROOT.glob("roles/*/tasks/*.yml")
+        for task in tasks_of(read(file))
+        if "ansible.builtin.user" in task
+    ]
+    grouped = [(file, user) for file, user in users if "groups" in user]
+    assert grouped
+    for file, user in grouped:
+        assert user.get("append") is True, f"{file}: without append the user loses every other group"
