@@ -91,6 +91,7 @@ class Site:
         self.counted: dict[str, dict[str, Counter[str]]] = {}  # trial → server → status → requests
         self.log: list[tuple[int, str, str, int]] = []  # of a load: second, address, status, requests
         self.began_at = 0.0  # Unix time of a load's second 0
+        self.clocks: dict[str, float] = {}  # host → seconds by which its clock is ahead
         self.ended_at: dict[str, float] = {}  # container → when it died
         self.left_out_after_s: int | None = None  # the balancer asks a dead server no more; None: it asks on and on
         self.rows_late_s: int | None = None  # of an engine whose seconds are late and uneven, and its totals exact
@@ -215,8 +216,9 @@ class Site:
         return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
 
     def summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
-        """What the balancer makes of its log."""
-        rows = [row for row in self.rows if from_s - since_s - 0.1 < row.t_s < to_s - since_s - 0.9]
+        """What the balancer makes of its log, whose times are by its own clock."""
+        began_at = self.began_at + self.clocks.get("balancer", 0.0)
+        rows = [row for row in self.rows if from_s - began_at - 0.1 < row.t_s < to_s - began_at - 0.9]
         counts = {name: dict(by) for name, by in self.counted.get(trial, {}).items()}
         return {
             "statuses": dict(sum((Counter(by) for by in counts.values()), Counter())),
@@ -228,7 +230,11 @@ class Site:
             "events": {},
             "events_at": {},
             "times_ms": {},
-            "seconds": [[t_s, server, status, count] for t_s, server, status, count in self.log if count],
+            "seconds": [
+                [round(began_at + t_s - since_s), server, status, count]
+                for t_s, server, status, count in self.log
+                if count
+            ],
             "worker_cpu_s": [1.0],
         }
 
@@ -477,8 +483,8 @@ class Readings(Watcher):
     def machines(self, _clock: str) -> list[MachineSample]:
         return []
 
-    def offset_s(self, _host: str) -> float:
-        return 0.0
+    def offset_s(self, host: str) -> float:
+        return self._site.clocks.get(host, 0.0)
 
     def network_counters(self) -> dict[str, dict[str, int]]:
         return {}

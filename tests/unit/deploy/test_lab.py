@@ -121,6 +121,15 @@ def test_answers_that_are_late_although_slots_are_free_are_refused() -> None:
     assert refusals(paced(busy=0.99, late_s=0.09)) == []  # who waits for a slot does not wait longer for that
 
 
+@pytest.mark.parametrize(("late_s", "severities"), [(0.003, []), (0.008, [Severity.DEGRADE])])
+def test_late_answers_mark_a_trial_at_a_rate_from_what_requests_may_be_late(
+    late_s: float, severities: list[Severity]
+) -> None:
+    """Nobody waits for them: 2 % of the 50 ms without load, 1 ms, is less than requests are sent late."""
+    seen = paced(busy=0.6, late_s=late_s, rate_per_s=84.0, think_time_s=0.0)
+    assert [f.severity for f in rules.judge(seen, LIMITS) if f.rule == "E23"] == severities
+
+
 def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
     seen = paced(busy=0.9, servers=2)
     hosts = [replace(row, cpu_cores=0.12 if row.host == "server-1" else 0.04) for row in seen.hosts]

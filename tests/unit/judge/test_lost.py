@@ -204,6 +204,20 @@ def test_what_a_lost_server_used_is_that_of_its_life_over_the_whole_window() -> 
     assert "server-3" in of("E3", replace(seen, hosts=silent))[0].cause
 
 
+def test_e3_a_server_that_is_stopped_early_needs_readings_until_then_only() -> None:
+    early = losing(loss=Loss(servers=["server-3"], at_s=9.0, stopped_s={"server-3": 9.0}))
+    read = [row for row in early.hosts if row.host != "server-3" or row.t_s < 9]
+    assert not of("E3", replace(early, hosts=read)), "2 of the window's 10 seconds, and all that there were"
+
+
+def test_a_second_that_may_reach_beyond_the_loss_is_no_part_of_the_shares_before_it() -> None:
+    """A row of the log is of what ended within two seconds: row 11 holds what was answered after second 12."""
+    seen = losing()
+    late = [replace(row, requests=0) if (row.t_s, row.server) == (11, GONE) else row for row in seen.answered]
+    shares = figures.shares(replace(seen, answered=late))
+    assert shares == pytest.approx(dict.fromkeys(seen.expected, 1 / 3))
+
+
 def test_e13_the_others_counts_are_compared_all_the_same() -> None:
     seen = losing()
     wrong = {**seen.served, "server-1": {"200": 9}}

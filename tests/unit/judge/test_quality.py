@@ -26,6 +26,13 @@ def test_a_healthy_trial_passes_every_rule(servers: int) -> None:
     assert rules.outcome_of([], {}) == ("ok", "")
 
 
+def test_the_drain_is_no_part_of_the_peak() -> None:
+    """Answers that queued up may all end in the seconds after the load."""
+    data = trial_data(1, 2000, 1, 280, 1)
+    rows = [replace(row, completed=900) if row.t_s >= 12 else row for row in data.samples]
+    assert assess(replace(data, samples=rows), grid()).tps_peak == 280
+
+
 def test_e3_a_missing_second_is_named() -> None:
     rows = [s for s in samples(280, 1000) if s.t_s != 9]
     finding = rules.judge(observation(samples=rows), LIMITS)[0]

@@ -134,10 +134,10 @@ def test_e10_tells_a_change_as_a_share_and_not_its_logarithm(second_half: int, t
     assert found.figure == pytest.approx(second_half / 280 - 1)
 
 
-def test_e11_steal_is_a_note_in_the_lab_and_degrades_elsewhere() -> None:
+def test_e11_steal_is_a_note_where_this_machine_plays_the_hosts_and_degrades_elsewhere() -> None:
     seen = replace(observation(), machines=machine(0.5, steal=0.03), placed={})
-    assert [f.severity for f in of("E11", seen)] == ["note"]
-    assert [f.severity for f in of("E11", replace(seen, kind="hosts"))] == ["degrade"]
+    for kind, severity in (("lab", "note"), ("rehearsal", "note"), ("hosts", "degrade")):
+        assert [f.severity for f in of("E11", replace(seen, kind=kind))] == [severity], kind
     assert of("E11", replace(seen, machines=machine(0.5, steal=0.002))) == []
 
 

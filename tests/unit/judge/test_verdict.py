@@ -83,6 +83,13 @@ def test_long_waits_that_servers_know_nothing_of_are_not_their_limit() -> None:
     assert limit(logged(seen, upstream_mean_s=1.5), unloaded_s=0.05).limit == "server"
 
 
+def test_the_servers_share_is_of_what_answers_took_longer_than_unloaded() -> None:
+    """1.57 s instead of 0.5 s: of the 1.07 s more, servers took 0.6 s."""
+    seen = observation(rate=280, users=1000, hosts=IDLE)
+    assert limit(logged(seen, upstream_mean_s=1.1), unloaded_s=0.5).limit == "server"
+    assert limit(logged(seen, upstream_mean_s=1.0), unloaded_s=0.5).limit == "unknown"
+
+
 def test_slots_that_were_free_are_nobodys_limit() -> None:
     free = {"server-1": Slots(offered=70.0, busy=40.0, lost=0.0, late=0.0, answers=2800)}
     assert limit(observation(rate=280, users=1000, hosts=IDLE, slots=free), unloaded_s=0.05).limit == "unknown"

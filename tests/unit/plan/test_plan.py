@@ -111,3 +111,11 @@ def test_an_engine_whose_users_need_time_to_start_makes_a_plan_longer() -> None:
     trials = order.order(CELLS, 1, seed=1)
     quick, slow = (order.estimate_s(grid(engine=engine), trials, None) for engine in ("locust", "ngrinder"))
     assert slow - quick == len(trials) * 15
+
+
+def test_the_estimate_of_a_rate_is_of_the_rate_as_it_is_played() -> None:
+    """100/s in slow motion 2 are 50/s: a server of 40/s is behind by a quarter after 24 s."""
+    written = grid(factors={"servers": [1], "rate": ["100/s"]}, load={"ramp_up": "2s", "duration": "12s"})
+    cell = Cell((("servers", 1), ("rate", 100)))
+    assert order.drain_s(written, cell, capacity_per_s=80) == pytest.approx(3)
+    assert order.drain_s(written.slowed(2), cell, capacity_per_s=40) == pytest.approx(6)

@@ -62,6 +62,25 @@ def test_an_interrupted_block_goes_on_as_it_was() -> None:
     assert stopping.trials(study, "lab", {**records, first.path: said})[0] == whole
 
 
+def test_what_a_block_added_does_not_change_the_decision_that_added_it() -> None:
+    """Three blocks are too wide and four are not: the plan of the whole study is the one that it followed."""
+    study = grid(factors={"servers": [1, 2], "vusers": [900]}, repeats={**RULE, "max": 9, "until": "±8%"})
+    noise = (1.0, 1.06, 0.96, 1.01, 1.0)
+    records: dict[str, TrialRecord] = {}
+    while True:
+        planned, decision = stopping.trials(study, "lab", records)
+        left = [trial for trial in planned if trial.path not in records]
+        if not left:
+            break
+        for trial in left:
+            servers = trial.cell.servers
+            speed = noise[trial.repeat % 5] if servers == 1 else 1.0
+            records[trial.path] = record(servers, 900, trial.repeat, 280 * servers * speed)
+    assert len(planned) > 3 * 2
+    assert decision is not None
+    assert decision.why == f"every watched gain is within ±8 % after {len(planned) // 2} blocks"
+
+
 def test_the_most_blocks_end_it_and_what_stays_imprecise_is_named() -> None:
     cells = {key: limit for key, limit in ALL.items() if key[1] == 900}
     records = {**recorded(3, ROUGH, ALL), **recorded(5, ROUGH, cells)}

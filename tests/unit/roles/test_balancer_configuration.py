@@ -82,6 +82,19 @@ def applied(folder: Path, *flags: str, content: str = "one") -> tuple[str, int]:
     return done.stdout.strip(), asked.read_text().count("-s reload") if asked.exists() else 0
 
 
+def test_what_was_put_in_place_and_perhaps_never_loaded_is_loaded_by_the_next_run(folder: Path) -> None:
+    """A run that is killed right after its files are in place."""
+    assert applied(folder) == ("changed", 1)
+    moves = folder.parent / "bin" / "mv"
+    moves.write_text('#!/bin/sh\nPATH=${PATH#*:} mv "$@"\nkill -9 "$PPID"\n', encoding="utf-8")
+    moves.chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError):
+        applied(folder, content="two")
+    moves.unlink()
+    assert applied(folder, content="two") == ("changed", 2)
+    assert applied(folder, content="two") == ("unchanged", 2)
+
+
 def test_nginx_is_reloaded_where_its_configuration_changed_or_where_that_is_asked_for(folder: Path) -> None:
     assert applied(folder, "--check") == ("changed", 0)
     assert applied(folder) == ("changed", 1)

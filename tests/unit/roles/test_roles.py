@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 
@@ -156,3 +157,25 @@ def test_every_containers_log_has_a_limit() -> None:
 def test_the_base_image_is_named_by_date_and_digest() -> None:
     source = read(ROOT / "roles" / "base_image" / "defaults" / "main.yml")["base_image_registry_source"]
     assert re.fullmatch(r"debian:bookworm-20\d{6}-slim@sha256:[0-9a-f]{64}", source)
+
+
+@pytest.mark.parametrize(("cpus", "quota"), [(0.5, ["CPUQuota=50%"]), ("1.5", ["CPUQuota=150%"]), (0, [])])
+def test_an_agent_may_use_a_part_of_a_cpu(cpus: object, quota: list[str]) -> None:
+    role = ROOT / "roles" / "ngrinder_agent"
+    text = (role / "templates" / "ngrinder-agent.service.j2").read_text(encoding="utf-8")
+    known = {**read(role / "defaults" / "main.yml"), "ansible_managed": "", "__ngrinder_agent_program": "/opt/agent"}
+    unit = jinja2.Template(text, trim_blocks=True).render({**known, "ngrinder_agent_cpus": cpus})
+    assert [line for line in unit.splitlines() if line.startswith("CPUQuota")] == quota
+
+
+def test_no_role_takes_a_user_out_of_other_groups() -> None:
+    users = [
+        (file, task["ansible.builtin.user"])
+        for file in ROOT.glob("roles/*/tasks/*.yml")
+        for task in tasks_of(file)
+        if "ansible.builtin.user" in task
+    ]
+    grouped = [(file, user) for file, user in users if "groups" in user]
+    assert grouped
+    for file, user in grouped:
+        assert user.get("append") is True, f"{file}: without append the user loses every other group"

@@ -11,6 +11,7 @@ import pytest
 
 from harness.plan import resting
 from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialData
 from harness.study import check, settled
 from tests.builders import grid, judged, measured_study, study_record
 from tests.builders import record as record_of
@@ -43,6 +44,13 @@ def with_new_digests(directory: StudyDirectory) -> None:
 def test_an_honest_study_passes_every_comparison(directory: StudyDirectory) -> None:
     assert failing(directory) == {}
     assert len(check.check(directory)) >= 25
+
+
+def test_an_attempt_that_failed_and_was_repeated_counts_in_no_table(directory: StudyDirectory) -> None:
+    failed = TrialData(record_of(1, 2000, 1, None, outcome="failed"), [], [], [])
+    directory.write_trial(f"{FIRST.removeprefix('trials/')}-attempt1", failed)
+    assert len(directory.trials(attempts=True)) == len(directory.trials()) + 1
+    assert failing(directory) == {}
 
 
 def test_the_last_digit_of_a_sum_is_no_forgery(directory: StudyDirectory) -> None:

@@ -52,6 +52,15 @@ def test_a_study_measures_every_cell_and_records_it(site: Site, tmp_path: Path) 
     assert site.study(tmp_path, **LOADED, repeats=2).run() == 0
 
 
+def test_a_balancer_whose_clock_is_ahead_tells_of_the_same_seconds(site: Site, tmp_path: Path) -> None:
+    site.clocks["balancer"] = 5.0
+    study = site.study(tmp_path, **LOADED)
+    study.run()
+    for where, outcome in outcomes(tmp_path).items():
+        assert outcome == "ok"
+        assert {row.t_s for row in study._directory.trial(where).balancer} == set(range(12))
+
+
 def test_a_playbook_that_fails_in_one_cell_costs_that_cell_and_the_next_call_measures_it(
     site: Site, tmp_path: Path
 ) -> None:

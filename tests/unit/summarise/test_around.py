@@ -83,8 +83,9 @@ def test_a_block_waits_for_the_one_before_as_its_loads_may_move() -> None:
         return trial(servers, users, repeat, off=-0.15 if repeat == 0 else 0.0)
 
     records, planned = carried_out(study, erring)
-    first, _, last = around.loads(study, expand(study)[0], records, 3)
+    first, second, last = around.loads(study, expand(study)[0], records, 3)
     assert max(first) < 0.95 * CARRIED[1]
+    assert max(second) > max(first), "one block is enough to see that it lies wholly below"
     assert min(last) < CARRIED[1] < max(last)
     assert cells.summarise_records(study, records).capacities[0].value == pytest.approx(CARRIED[1], rel=0.03)
     half = dict(list(records.items())[: len(records) * 3 // 4])

@@ -17,6 +17,7 @@ from report import build
 from tests.builders import changed, grid, record, study_record, trial_data
 from tests.unit.summarise.test_capacity import counts
 
+OPEN = {"ramp_up": "2s", "duration": "12s"}
 LOADS = {1: (93, 100, 107), 2: (195, 210, 225)}
 
 
@@ -107,6 +108,24 @@ def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms:
     users = capacity.of_topology({}, 2, "vusers", [], {"p95": 0.05})
     assert capacities.reference(study, users, {"a/r1": told}) is None
     assert capacities.reference(study, said, {"a/r1": record(2, 100, 1, 200.0)}) is None
+
+
+def test_what_paced_servers_carry_is_told_at_full_speed() -> None:
+    """In slow motion all times are twice as long, and the same servers carry the same rate as it is written."""
+    study = grid(factors={"servers": [2], "rate": ["100/s"]}, objectives={"p95": "200ms"}, load=OPEN).slowed(2)
+    facts = trial_data(2, 2000, 1, 540, 1).record.facts
+    assert facts is not None
+    slots = {"offered": 7 * 20.0, "busy": 1000 * 0.1, "lost": 0.0, "late": 0.1, "answers": 1000}
+    told = changed(
+        record(2, 100, 1, 200.0),
+        cell={"servers": 2, "rate": 100},
+        unloaded_ms=100.0,
+        window={"from_s": 14, "to_s": 34},
+        facts={**facts.model_dump(), "slots": {"server-1": slots, "server-2": slots}},
+    )
+    said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
+    found = capacities.reference(study, said, {"a/r1": told})
+    assert found == pytest.approx(queueing.paced_capacity(2, 7, 0.05, 0.2))
 
 
 def test_check_recomputes_the_table_of_capacities(tmp_path: Path) -> None:

@@ -46,6 +46,16 @@ def test_a_lost_worker_is_told_and_does_not_hold_the_trial_up() -> None:
     assert trial.result()["lost_workers"] == 1
 
 
+def test_seconds_go_on_while_others_play_without_a_lost_worker() -> None:
+    """The study stops a load whose seconds no longer come."""
+    trial = merging.Trial("t", 0.0, {"a", "b"})
+    trial.add("a", report(0, 3, upto=2))
+    assert trial.samples(0) == []
+    trial.lost.add("b")
+    assert not trial.over
+    assert [row["completed"] for row in trial.samples(0)] == [3, 0]
+
+
 def test_a_second_without_any_event_is_a_row_of_zeros() -> None:
     trial = merging.Trial("t", 0.0, {"a"})
     trial.add("a", report(2, 1, upto=4))

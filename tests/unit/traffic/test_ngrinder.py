@@ -3,12 +3,16 @@
 import base64
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import httpx
 import pytest
 
 from harness.errors import EngineFailed
 from harness.traffic.engine import LoadSpec
-from harness.traffic.ngrinder import csv, script
+from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
 from tests.builders import grid
 
@@ -96,9 +100,10 @@ def test_a_row_written_twice_counts_once() -> None:
     assert [second - T0 for second, _ in csv.aligned([one, two, two, three])] == [0, 1, 3]
 
 
-def test_the_time_zone_of_the_controller_does_not_matter() -> None:
-    text = HEADER + "2026-11-23 18:24:03,10,229,0,62.69,229\n2026-11-23 18:24:04,10,0,2,0,0\n"
-    found = csv.parse(text, T0)  # nine hours east
+@pytest.mark.parametrize("hour", [18, 9, 0])  # nine hours east, none, nine hours west
+def test_the_time_zone_of_the_controller_does_not_matter(hour: int) -> None:
+    text = HEADER + f"2026-11-23 {hour:02}:24:03,10,229,0,62.69,229\n2026-11-23 {hour:02}:24:04,10,0,2,0,0\n"
+    found = csv.parse(text, T0)
     assert [row.ended - T0 for row in found] == [3, 4]
     assert found[0] == Row(T0 + 3, 10, 229, 0, 62.69)
 
@@ -140,3 +145,55 @@ def test_a_csv_that_is_not_there_has_no_rows() -> None:
 def test_totals_leave_out_that_users_said_they_were_there(test: dict[str, object], expected: dict[str, int]) -> None:
     row = Row(T0, 10, 15, 3, 3.0)
     assert csv.totals(test, [row, row, Row(T0 + 1, 10, 16, 0, 3.0)], users=10) == expected
+
+
+class Console:
+    """As much of the controller's REST API as one load uses, and a clock that only moves by hand."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = float(T0)
+        self.ordered: dict[str, Any] = {}
+        self.tests = self.stops = 0
+        clock = SimpleNamespace(time=lambda: self.now, monotonic=lambda: self.now, sleep=lambda _seconds: None)
+        monkeypatch.setattr(client, "time", clock)
+        monkeypatch.setattr(perftest, "time", clock)
+        (folder / "admin").write_text("secret", encoding="utf-8")
+        http = httpx.Client(base_url="http://controller", transport=httpx.MockTransport(self.answer))
+        self.engine = client.NgrinderEngine(http, folder / "admin", 1)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if (request.method, request.url.path) == ("POST", "/perftest/api"):
+            self.ordered = json.loads(request.content)
+        self.stops += request.method == "PUT"
+        users = self.ordered.get("vuserPerAgent", 0)
+        perf = {"thread": users, "totalStatistics": {"Tests": users + self.tests, "Errors": 0}}
+        said: dict[str, Any] = {
+            "/perftest/api": {"id": 7},
+            "/perftest/api/list": {"tests": []},
+            "/perftest/api/7/sample": {"status": {"reportable": False, "name": "TESTING"}, "perf": perf},
+        }
+        if request.url.path == "/script/api/validate":
+            return httpx.Response(200, text="Totals       1            0            66.00  1.2")
+        return httpx.Response(200, json=said.get(request.url.path, {}))
+
+
+@pytest.fixture
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
+    return Console(tmp_path, monkeypatch)
+
+
+LOAD = LoadSpec("t", "http://10.0.0.1", 20, 1.0, 1.0, 9.0, 5.0, 2.0, grid(request={"path": "/"}).request)
+
+
+def test_a_test_is_ordered_for_as_long_as_its_users_take_to_come_and_its_load_may_take(console: Console) -> None:
+    t0 = console.engine.start(LOAD)
+    assert t0 > T0, "users come before second 0"
+    assert console.ordered["duration"] / 1000 == pytest.approx(t0 - T0 + LOAD.longest_s)
+
+
+def test_a_load_is_ended_once_no_answer_comes_any_more_and_not_while_they_do(console: Console) -> None:
+    end = console.engine.start(LOAD) + LOAD.duration_s
+    for since_end_s, answers, stops in ((0, 100, 0), (2, 101, 0), (4, 101, 0), (5.5, 101, 1)):
+        console.now, console.tests = end + since_end_s, answers
+        console.engine.samples(0)
+        assert console.stops == stops, since_end_s

@@ -73,6 +73,13 @@ def test_what_cannot_be_sent_yet_waits_and_its_wait_is_part_of_its_latency() -> 
     assert offer.next_s is None
 
 
+def test_delays_are_of_the_requests_that_were_due_in_the_window() -> None:
+    seen = recorder.Recorder(2, 10, 2.0, open_load=True)
+    for due_s, sent_s in ((1.9, 2.1), (9.9, 10.2)):
+        seen.sent_late(sent_s, due_s)
+    assert seen.take(11, last=False)["delays"] == {str(recorder.told_apart(300_000, recorder.DELAY_BITS)): 1}
+
+
 def stalled(stall_s: float) -> tuple[float, float]:
     """p95 in seconds of the same server that stops once, as 30 users with a think time of 0.3 s see it, and at 100/s.
 

@@ -22,11 +22,14 @@ ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
 
 
 @contextmanager
-def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Line]:
-    """A bench whose balancer names the server that `chosen` gives for each request."""
+def balancer(
+    chosen: Callable[[], str], method: str, asked: Callable[[str | None], object] = lambda _trial: None
+) -> Iterator[play.Line]:
+    """A bench whose balancer names the server that `chosen` gives for each request; `asked` gets each one's trial."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            asked(self.headers["X-Study-Trial"])
             self.send_response(200)
             self.send_header("X-Study-Server", chosen())
             self.send_header("Content-Length", "0")
@@ -57,6 +60,14 @@ def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Line]:
 
 
 CELL = Cell((("servers", 3), ("vusers", 100)))
+
+
+def test_requests_that_verify_a_topology_are_none_of_the_trials() -> None:
+    """The balancer's log is summed up by this name."""
+    servers, trials = itertools.cycle(ADDRESSES), []
+    with balancer(lambda: next(servers), "round_robin", trials.append) as bench:
+        play.verify(bench, CELL, "0001-r1")
+    assert set(trials) == {"0001-r1.verify"}
 
 
 @pytest.mark.parametrize("method", ["least_conn", "random_two"])
