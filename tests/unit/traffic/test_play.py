@@ -64,7 +64,7 @@ CELL = Cell((("servers", 3), ("vusers", 100)))
 
 def test_requests_that_verify_a_topology_are_none_of_the_trials() -> None:
     """The balancer's log is summed up by this name."""
-    servers, trials = itertools.cycle(ADDRESSES), []
+    servers, trials = itertools.cycle(ADDRESSES), list[str | None]()
     with balancer(lambda: next(servers), "round_robin", trials.append) as bench:
         play.verify(bench, CELL, "0001-r1")
     assert set(trials) == {"0001-r1.verify"}
