@@ -89,7 +89,7 @@ def run(
     health = answering.health_path(grid, cell, bench.inventory)
     said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), health, on_read)
     after, summary = said.after, said.summary
-    answered = [BalancerSample(*row) for row in summary.pop("seconds", []) if row[0] >= 0]
+    answered = [BalancerSample(*row) for row in summary.pop("seconds", [])]
     samples, users = got.samples, result.users or spec.users
     if result.totals:
         whole_s = counted_s if got.stopped_s is None else got.stopped_s

@@ -76,7 +76,7 @@ def test_a_server_that_runs_out_of_memory_is_down(tmp_path: Path) -> None:
 def test_a_server_that_stops_answering_in_mid_trial_is_down(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient, fault: str
 ) -> None:
-    """Its container runs all the time, and the balancer leaves it out soon: hardly a request fails in the window."""
+    """Its container runs all the time, and what it does not answer fails after the window, if at all."""
     server = engine.containers.get(lab.servers[1].need("study_container"))
     ((name, joined),) = server.attrs["NetworkSettings"]["Networks"].items()
     network = engine.networks.get(name)
