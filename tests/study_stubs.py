@@ -76,6 +76,7 @@ class Site:
         self.interrupted = False
         self.started = Counter[str]()  # container → how often it was started
         self.dead: set[str] = set()
+        self.wrong = ""  # what the generator's own client makes of an answer
         self.cut_off: set[str] = set()  # servers that run and that nobody reaches
         self.asked: list[str] = []  # paths of the control port that were asked for
         self.behind = servers  # the balancer
@@ -311,10 +312,9 @@ class Wires(Reach):
     def _balanced(self, _request: httpx.Request) -> httpx.Response:
         servers = self._site.servers()
         name = servers[next(self._site.turn) % len(servers)]
-        return httpx.Response(
-            502 if name in self._site.dead | self._site.cut_off else 200,
-            headers={"X-Study-Server": self._site.address(name)},
-        )
+        status = 502 if name in self._site.dead | self._site.cut_off else 200
+        unread = httpx.ByteStream(b"")  # what a connection brings, as the study reads it itself
+        return httpx.Response(status, headers={"X-Study-Server": self._site.address(name)}, stream=unread)
 
     def _controlled(self, request: httpx.Request) -> httpx.Response:
         _, _, name, what = request.url.path.split("/", 3)
@@ -383,6 +383,12 @@ class Users:
     def ready(self) -> bool:
         self._answer()
         return self._over
+
+    def ask(self, load: LoadSpec) -> str:
+        self._answer()
+        self._site.journal.append("ask")
+        assert load.trial.endswith(".verify")
+        return self._site.wrong
 
     def start(self, load: LoadSpec) -> float:
         self._answer()

@@ -30,7 +30,8 @@ class Bench:
     outside: Outside = REAL
     ceiling_per_s: float | None = None  # what generator and balancer reach without a server (rule E7)
     cpu_models: dict[str, str] = field(default_factory=dict)
-    seed: int = 0  # the study's, of which arrivals are drawn
+    seed: int = 0  # the study's, of which arrivals and think times are drawn
+    tried: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # variables of cells whose answers are usable
 
     def on_second(self, sample: Sample) -> None:
         """Tell the listener of one second of a load."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
+from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.judge import balancing, observation, seconds
 from harness.judge.assess import assess
@@ -29,7 +30,7 @@ from harness.study import answering, readings
 from harness.study.bench import Bench
 from harness.study.losing import Losing
 from harness.traffic.engine import LoadSpec
-from harness.traffic.play import load_spec, open_spec, play, verify
+from harness.traffic.play import load_spec, open_spec, play, require_usable, verify
 
 
 def run(
@@ -49,9 +50,10 @@ def run(
     to_lose = servers[cell.servers - cell.lose :]
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
+    spec = _spec(bench, planned, trial)
+    _try_client(bench, cell, spec)
     bench.probes.begin_counting(servers)
     before = bench.probes.states()
-    spec = _spec(bench, planned, trial)
     watchers: list[Watcher] = []
     losing: list[Losing] = []
 
@@ -88,7 +90,7 @@ def run(
     health = answering.health_path(grid, cell, bench.inventory)
     said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), health, on_read)
     after, summary = said.after, said.summary
-    answered = [BalancerSample(*row) for row in summary.pop("seconds", []) if row[0] >= 0]
+    answered = [BalancerSample(*row) for row in summary.pop("seconds", [])]
     samples, users = got.samples, result.users or spec.users
     if result.totals:
         whole_s = counted_s if got.stopped_s is None else got.stopped_s
@@ -162,6 +164,14 @@ def _spec(bench: Bench, planned: PlannedTrial, trial: str) -> LoadSpec:
         return replace(load_spec(bench, users, trial), seed=f"{bench.seed}/users/{planned.repeat}/{users}")
     rate = planned.cell.rate
     return open_spec(bench, rate, trial, f"{bench.seed}/arrivals/{planned.repeat}/{rate:g}")
+
+
+def _try_client(bench: Bench, cell: Cell, spec: LoadSpec) -> None:
+    """Have the generator's own client try the load's request, once for all cells whose servers are made alike."""
+    made = tuple(sorted((name, str(level)) for name, level in cell.variables.items()))
+    if made not in bench.tried:
+        require_usable(bench, spec)
+        bench.tried.add(made)
 
 
 def _times(logged: dict[str, list[list[int]]], grid: Grid) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

@@ -83,6 +83,12 @@ class Engine(Protocol):
     def ready(self) -> bool:
         """Tell whether a load may start now."""
 
+    def ask(self, load: LoadSpec) -> str:
+        """Send one request of a load with the client that users have; the kind of failure, empty for a success.
+
+        Empty, too, of an engine that does so by itself before the first load of a request.
+        """
+
     def start(self, load: LoadSpec) -> float:
         """Start a load; returns the Unix time of second 0."""
 

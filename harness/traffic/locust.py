@@ -34,33 +34,11 @@ class LocustEngine:
     def ready(self) -> bool:
         return bool(self._call("GET", "ready")["ready"])
 
+    def ask(self, load: LoadSpec) -> str:
+        return str(self._call("POST", "ask", json=_spec(load), timeout=2 * load.timeout_s + 10)["error"])
+
     def start(self, load: LoadSpec) -> float:
-        request = load.request
-        spec = {
-            "trial": load.trial,
-            "url": load.url + request.path,
-            "users": load.users,
-            "think_time_s": load.think_time_s,
-            "ramp_up_s": load.ramp_up_s,
-            "duration_s": load.duration_s,
-            "timeout_s": load.timeout_s,
-            "keep_alive": load.keep_alive,
-            "window_from_s": load.window_from_s,
-            "window_to_s": load.duration_s,
-            "rate_per_s": load.rate_per_s,
-            "arrivals": load.arrivals,
-            "in_flight": load.in_flight,
-            "seed": load.seed,
-            "slow_after_s": load.slow_after_s,
-            "request": {
-                "method": request.method,
-                "body": request.body,
-                "headers": request.all_headers,
-                "expect_status": list(request.expect_status),
-                "expect_body": request.expect_body,
-            },
-        }
-        return float(self._call("POST", "start", json=spec)["t0"])
+        return float(self._call("POST", "start", json=_spec(load))["t0"])
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
         said = self._call("GET", "samples", params={"since": since})
@@ -81,6 +59,35 @@ class LocustEngine:
             failures=_histogram(said["failures"]) if said["failures"] else "",
             delays=said["delays"],
         )
+
+
+def _spec(load: LoadSpec) -> dict[str, Any]:
+    """A load as the master takes it."""
+    request = load.request
+    return {
+        "trial": load.trial,
+        "url": load.url + request.path,
+        "users": load.users,
+        "think_time_s": load.think_time_s,
+        "ramp_up_s": load.ramp_up_s,
+        "duration_s": load.duration_s,
+        "timeout_s": load.timeout_s,
+        "keep_alive": load.keep_alive,
+        "window_from_s": load.window_from_s,
+        "window_to_s": load.duration_s,
+        "rate_per_s": load.rate_per_s,
+        "arrivals": load.arrivals,
+        "in_flight": load.in_flight,
+        "seed": load.seed,
+        "slow_after_s": load.slow_after_s,
+        "request": {
+            "method": request.method,
+            "body": request.body,
+            "headers": request.all_headers,
+            "expect_status": list(request.expect_status),
+            "expect_body": request.expect_body,
+        },
+    }
 
 
 def _histogram(counts: dict[str, int]) -> str:

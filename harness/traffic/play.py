@@ -98,25 +98,57 @@ def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
     request = line.grid.request
     headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
     began = time.perf_counter()
-    answer = client.request(request.method, request.path, content=request.body or None, headers=headers)
+    sent = client.build_request(request.method, request.path, content=request.body or None, headers=headers)
+    answer = client.send(sent, stream=True)
+    try:
+        body = b"".join(answer.iter_raw())  # the generator's own client decodes it: `require_usable`
+    finally:
+        answer.close()
     took_s = time.perf_counter() - began
-    if problem := _unexpected(request, answer):
+    if problem := _unexpected(request, answer, body):
         raise ValueError(f"{request.method} {request.path} answered {problem}")
     # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
     near = line.reach.tunnels and answer.headers.get("X-Study-Time")
     return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
 
 
-def _unexpected(request: Request, answer: httpx.Response) -> str:
-    """What is not as the grid expects it; empty for a right answer. Redirects are not followed."""
+def _unexpected(request: Request, answer: httpx.Response, body: bytes) -> str:
+    """What is not as the grid expects it; empty for a right answer. Redirects are not followed.
+
+    A body that is encoded is not looked at.
+    """
     status = answer.status_code
     if status not in request.expect_status:
         if answer.is_redirect and (place := answer.headers.get("Location")):
             return f"{status} to {place}: use that path, or expect the status {status}"
         return f"status {status}"
-    if request.expect_body and not re.search(request.expect_body.encode(), answer.content):
-        return f"status {status}, but its body does not hold {request.expect_body!r}; it begins {answer.text[:80]!r}"
+    plain = "Content-Encoding" not in answer.headers
+    if request.expect_body and plain and not re.search(request.expect_body.encode(), body):
+        begins = body.decode(errors="replace")[:80]
+        return f"status {status}, but its body does not hold {request.expect_body!r}; it begins {begins!r}"
     return ""
+
+
+UNUSABLE = {
+    "body": "its body does not hold {body!r}",
+    "encoding": "its body cannot be decoded. Fix: request no Accept-Encoding, or only gzip, deflate and br",
+    "incomplete": "its body ended before its announced length or its last chunk. Fix: look at the server's log",
+    "timeout": "no response came within {timeout_s:g} s. Fix: raise load.timeout",
+    "client": "it cannot send this request, or cannot read the header of the response. Fix: look at both headers",
+}
+
+
+def require_usable(line: Line, spec: LoadSpec) -> None:
+    """Have the load generator's own client send one request; raises TrialFailed when the response is no success.
+
+    Clients differ in what they decode and accept, so that of `verify` cannot tell for it.
+    """
+    request = spec.request
+    kind = line.engine.ask(replace(spec, trial=f"{spec.trial}.verify"))
+    if kind:
+        why = UNUSABLE.get(kind.split()[0], "").format(body=request.expect_body, timeout_s=spec.timeout_s)
+        told = f"{kind}: {why}" if why else kind
+        raise TrialFailed(f"the load generator's client fails with {request.method} {request.path}: {told}")
 
 
 def load_spec(line: Line, users: int, trial: str) -> LoadSpec:

@@ -72,6 +72,34 @@ def test_a_server_that_runs_out_of_memory_is_down(tmp_path: Path) -> None:
     assert "server-1 was killed for want of memory" in records[0]["cause"]
 
 
+@pytest.mark.parametrize("fault", ["paused", "cut off"])
+def test_a_server_that_stops_answering_in_mid_trial_is_down(
+    tmp_path: Path, lab: Inventory, engine: docker.DockerClient, fault: str
+) -> None:
+    """Its container runs all the time, and what it does not answer fails after the window, if at all."""
+    server = engine.containers.get(lab.servers[1].need("study_container"))
+    ((name, joined),) = server.attrs["NetworkSettings"]["Networks"].items()
+    network = engine.networks.get(name)
+    with started(tmp_path, "silent", factors={"servers": [2], "vusers": [200]}, vars={"nginx_lb_max_fails": 1}) as run:
+        wait_for(run, "second_seen", seconds=8)
+        if fault == "paused":
+            server.pause()
+        else:
+            network.disconnect(server)
+        try:
+            record = wait_for(run, "trial_ended")["record"]
+        finally:
+            if fault == "paused":
+                server.unpause()
+            else:
+                network.connect(server, ipv4_address=joined["IPAddress"])
+        run.communicate(timeout=300)
+    assert record["outcome"] == "server_down", told(record)
+    assert "server-2 did not answer its health check after the load" in record["cause"]
+    assert record["facts"]["health"]["server-1"] == 200
+    assert record["facts"]["health"]["server-2"] in (502, 504)
+
+
 def test_a_pool_of_threads_is_the_limit_while_the_cpu_is_idle(tmp_path: Path) -> None:
     plateau = {"ml_server_app": "service.faults:plateau", "ml_server_cpus": 0.3, "locust_cpus": 0.5}
     records = measured(tmp_path, "plateau", vars=plateau)

@@ -516,3 +516,45 @@ def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: Site
         "failed": sum(row.failed for row in site.rows),
     }
     assert not [finding for finding in data.record.findings if finding.rule in ("E3", "E13")]
+
+
+def test_the_generators_own_client_tries_the_request_once_for_servers_that_are_made_alike(
+    site: Site, tmp_path: Path
+) -> None:
+    site.study(tmp_path, **LOADED, repeats=2).run()
+    assert site.journal.count("ask") == 1
+    assert site.journal.index("ask") < site.journal.index("load of 1000 users")
+
+
+def test_two_images_may_answer_differently_and_both_are_tried(site: Site, tmp_path: Path) -> None:
+    site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
+    site.study(tmp_path, **IMAGES, repeats=2).run()
+    assert site.journal.count("ask") == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (
+            "encoding",
+            "encoding: its body cannot be decoded. Fix: request no Accept-Encoding, or only gzip, deflate and br",
+        ),
+        (
+            "client ValueError",
+            "client ValueError: it cannot send this request, or cannot read the header of the response. Fix: look at "
+            "both headers",
+        ),
+        ("timeout", "timeout: no response came within 10 s. Fix: raise load.timeout"),
+        ("status 406", "status 406"),
+    ],
+)
+def test_a_response_that_the_generators_client_cannot_use_is_told_before_any_load(
+    site: Site, tmp_path: Path, kind: str, why: str
+) -> None:
+    """The client that verifies decodes other encodings and accepts other headers than the one under load."""
+    site.wrong = kind
+    site.study(tmp_path, **LOADED, request={"method": "GET", "path": "/x"}).run()
+    assert {str(record.cause) for record in measured(tmp_path).values()} == {
+        f"the load generator's client fails with GET /x: {why}"
+    }
+    assert "load of 1000 users" not in site.journal

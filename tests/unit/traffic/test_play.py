@@ -101,6 +101,8 @@ def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.Monk
         (httpx.Response(307, headers={"Location": "/items/"}), {}, "307 to /items/: use that path"),
         (httpx.Response(307, headers={"Location": "/items/"}), {"expect_status": 307}, ""),
         (httpx.Response(302), {}, "status 302"),
+        # What only the generator's client can tell.
+        (httpx.Response(200, headers={"Content-Encoding": "identity"}, text="?"), {"expect_body": "label"}, ""),
         (httpx.Response(429), {}, "status 429"),
         (
             httpx.Response(200, text="sorry"),
@@ -112,7 +114,7 @@ def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.Monk
 def test_an_answer_that_is_not_expected_is_reported_before_the_load(
     answer: httpx.Response, asked: dict[str, Any], problem: str
 ) -> None:
-    found = play._unexpected(grid(request={"path": "/", **asked}).request, answer)
+    found = play._unexpected(grid(request={"path": "/", **asked}).request, answer, answer.content)
     assert found == problem or (problem and problem in found)
 
 

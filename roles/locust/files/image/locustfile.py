@@ -17,7 +17,7 @@ from locust import __version__, events
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
-from users import LONGEST_S, StudyUser
+from users import LONGEST_S, StudyUser, ask_once
 from worker import serve_worker
 
 __all__ = ["StudyUser"]  # Locust takes the users that it finds in this file
@@ -107,6 +107,13 @@ def on_init(environment: Environment, **_: Any) -> None:
     def start() -> Any:
         try:
             return jsonify(master.start(request.get_json(force=True)))
+        except (ValueError, KeyError, TypeError) as error:
+            return jsonify({"error": str(error)}), 409
+
+    @app.post("/study/ask")
+    def ask() -> Any:
+        try:
+            return jsonify({"error": ask_once(request.get_json(force=True))})
         except (ValueError, KeyError, TypeError) as error:
             return jsonify({"error": str(error)}), 409
 

@@ -113,6 +113,18 @@ def ask(load: Load, client: Any) -> str:
     return error
 
 
+def ask_once(spec: dict[str, Any]) -> str:
+    """Send one request of a load as its users will, where none of them is; returns what `ask` does."""
+    global current
+    current = Load({**spec, "t0": time.time()})
+    user = StudyUser(Environment())
+    try:
+        return ask(current, user.client)
+    finally:
+        user.client.client.close()
+        current = None
+
+
 def read(response: Any) -> str:
     """Read the whole body; returns why it cannot be read, empty if it can.
 

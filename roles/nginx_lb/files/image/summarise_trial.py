@@ -69,7 +69,8 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
         retried += len({server for server in tried if ":" in server}) > 1
         upstreams[tried[-1]][status] += 1
         end, took = float(ended), float(request_s)
-        seconds[math.floor(end - since_s), tried[-1], status] += 1
+        # What clocks that differ by milliseconds put before the begin was in the first second.
+        seconds[max(0, math.floor(end - since_s)), tried[-1], status] += 1
         in_flight_s += max(0.0, min(end, to_s) - max(end - took, from_s))
         if from_s <= end < to_s:
             times_s.append(took)
