@@ -61,7 +61,9 @@ def _names(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
             continue
         seen.add(id(below))
         for key, value in below.value:
-            if key.value == "hosts" and isinstance(value, yaml.MappingNode):
+            if key.value == "hosts" and isinstance(value, yaml.ScalarNode):  # Ansible takes one host so
+                yield value.start_mark.line + 1, str(value.value)
+            elif key.value == "hosts" and isinstance(value, yaml.MappingNode):
                 yield from ((name.start_mark.line + 1, str(name.value)) for name, _ in value.value)
             elif key.value != "vars":
                 waiting.append(value)

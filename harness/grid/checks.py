@@ -15,7 +15,7 @@ from harness.grid.yamldata import Path_
 from harness.words import nearest, short
 
 LONGEST_FOLDER = 240  # bytes of a name, by what file systems allow
-MOST_TRIALS = 50_000
+MOST_TRIALS = 20_000
 
 Problem = tuple[Path_, str]
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.deploy import inventory_sizes
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.deploy.value_rules import wrong_host
 
@@ -93,3 +94,28 @@ def test_a_host_needs_a_name_that_nginx_and_file_systems_take(name: str) -> None
 
 def test_usual_names_of_hosts_are_taken() -> None:
     assert not any(map(wrong_host, ["server-1", "ip-10-0-1-11.eu-central-1.compute.internal", "10.0.1.11", "web_1"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "line"),
+    [
+        ("yaml", "all:\n  hosts:\n    x[1:99999999]:\n", 3),
+        ("yaml", "all:\n  hosts: x[1:99999999]\n", 2),
+        ("yaml", "all:\n  children:\n    a:\n      hosts: {'x[1:999][1:999]': }\n", 4),
+        ("yaml", '{"all": {"hosts": {"x[00:99999999:2]": {}}}}', 1),
+        ("ini", "[all]\nx[1:99999999] ansible_host=203.0.113.1\n", 2),
+        ("ini", "[all]\nx[a:z][a:z][a:z]\n", 2),
+    ],
+)
+def test_a_range_of_too_many_hosts_is_refused_before_it_is_expanded(kind: str, text: str, line: int) -> None:
+    (problem,) = inventory_sizes.problems(Path("hosts"), text, kind)
+    assert problem.startswith(f"hosts:{line}: x[")
+    assert problem.endswith("hosts. Allowed: 10,000")
+
+
+def test_usual_ranges_are_taken() -> None:
+    text = "[all]\nserver-[01:20].example\nrack-[a:f]-[1:40]\n[all:vars]\nx={{ names[1:99999999] }}\n"
+    assert inventory_sizes.problems(Path("hosts"), text, "ini") == []
+    assert inventory_sizes.hosts("server-[01:20]") == 20
+    assert inventory_sizes.hosts("x[1:10:3]") == 4
+    assert inventory_sizes.hosts("[2001:db8::1]") == 1
