@@ -112,6 +112,7 @@ def render(console: Console, directory: Path) -> None:
         text=True,
         check=False,
         env={**os.environ, "SCALE_OUT_ENTERED": "1"},
+        start_new_session=True,  # a terminal that closes, and a second Ctrl-C, are the study's
     )
     if done.returncode:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
