@@ -1,6 +1,7 @@
 """Mutated grids and inventories: accepted, or refused with file and line; never a traceback, never a hang."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_mutated_grid_is_planned_or_refused_with_file_and_line(tmp_path: Path,
 def test_a_mutated_inventory_is_planned_or_refused_with_its_file(tmp_path: Path, seed: int) -> None:
     failed, results = [], str(tmp_path / "results")
     with Warm() as warm:
+        shutil.copytree(ROOT / "inventory" / "ec2" / "group_vars", tmp_path / "group_vars")
         hosts = tmp_path / "whole.yml"
         hosts.write_text(HOSTS, encoding="utf-8")
         grid = str(ROOT / "grids" / "smoke.yaml")
