@@ -292,13 +292,12 @@ class Wires(Reach):
         _, _, name, what = request.url.path.split("/", 3)
         if name in self._site.dead:
             return httpx.Response(502)
-        lines = ["# TYPE ml_requests_total counter"]
-        lines += [
+        lines = [
             f'ml_requests_total{{trial="{trial}",status="{status}"}} {count}'
             for trial, by in self._site.counted.items()
             for status, count in by.get(name, {}).items()
         ]
-        return httpx.Response(200, text="\n".join(lines) + "\n" if what == "metrics" else "ready")
+        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
 
 
 class Containers:

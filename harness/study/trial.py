@@ -48,7 +48,6 @@ def run(
     to_lose = servers[cell.servers - cell.lose :]
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
-    bench.probes.begin_counting(servers)
     before = bench.probes.states()
     spec = _spec(bench, planned, trial)
     watchers: list[Watcher] = []
@@ -61,6 +60,7 @@ def run(
             losing.append(bench.outside.lose(bench.reach, to_lose, at + grid.load.lose_at_s))
         on_start(at)
 
+    bench.probes.begin_counting(servers)
     began = datetime.now(UTC)
     try:
         got, result = play(bench, spec, started)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import BadInput, CannotRun, Interrupted
+from harness.errors import CannotRun, Interrupted
 from harness.grid.cell import expand
 from harness.plan import order
 from harness.records import frames
@@ -481,20 +481,3 @@ def test_a_report_of_users_knows_nothing_of_rates(site: Site, tmp_path: Path) ->
     assert "at a rate" not in str(report.thresholds) + str(report.validity)
     assert "h" in report.trials.columns
     assert "of users’ bound" in report.limits.columns
-
-
-def test_a_counter_that_the_grid_names_is_compared_like_our_own(site: Site, tmp_path: Path) -> None:
-    metric = {"name": "ml_requests_total", "trial_label": "trial"}
-    site.study(tmp_path, **LOADED, service={"requests_metric": metric}).run()
-    assert set(outcomes(tmp_path).values()) == {"ok"}
-    for record in measured(tmp_path).values():
-        assert record.counters
-        assert all(counted and counted["200"] > 0 for counted in record.counters.servers.values())
-        assert not [finding for finding in record.findings if finding.rule == "E13"]
-
-
-def test_a_counter_that_no_server_has_ends_the_study_with_those_that_there_are(site: Site, tmp_path: Path) -> None:
-    study = site.study(tmp_path, **LOADED, service={"requests_metric": {"name": "ml_request_total"}})
-    with pytest.raises(BadInput, match=r"server-1/metrics: no metric 'ml_request_total'\. Metrics there: ml_requests_"):
-        study.run()
-    assert outcomes(tmp_path) == {}
