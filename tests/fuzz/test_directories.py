@@ -37,7 +37,7 @@ def test_a_damaged_directory_is_one_message_with_its_file(tmp_path: Path, seed: 
                 "page": ["report", str(study), "--html-only"],
                 "junit": ["report", str(study), "--format", "junit"],
                 "compare": ["compare", str(whole), str(study), "--anyway"],
-                "plan": ["plan", "--grid", str(grid), "--results", str(results)],
+                "plan": ["plan", "--grid", str(grid), "--results", str(study.parent)],
             }
 
         undamaged = Path(shutil.copytree(whole, tmp_path / "undamaged" / whole.name))
