@@ -32,7 +32,7 @@ def main() -> None:
     except Exception as error:
         from harness.records import files  # what takes long to load, help does without
 
-        if isinstance(error, OSError) and error.errno in files.NO_ROOM:
+        if isinstance(error, OSError) and error.errno in files.NOT_OURS:
             last_resort.silence()
             fail(files.cannot_write(error.filename or "standard output", error), CannotRun.exit_code)
         fail(last_resort.report(error), EXIT_UNEXPECTED)

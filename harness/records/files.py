@@ -23,7 +23,7 @@ from harness.records.stored import damaged, text_of
 Row = TypeVar("Row")
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-NO_ROOM = {*FULL, errno.EROFS}
+NOT_OURS = {*FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # the machine's doing, wherever it happens
 LARGEST = 2**63 - 1
 
 

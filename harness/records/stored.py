@@ -32,6 +32,8 @@ def remedy(path: Path) -> str:
     if TRIALS in parts[:-3]:
         folder = Path(*parts[: len(parts) - parts[::-1].index(TRIALS) + 2])
         return f"Fix: restore the file from a copy, or move {folder} away; the study then measures this trial again."
+    if path.suffix == ".csv":
+        return f"Fix: move it away; 'study.py report {path.parent}' writes it again."
     return "Fix: restore the file from a copy, or move its directory away; the same command then starts a new study."
 
 

@@ -18,6 +18,7 @@ from harness.judge.rules import RULES
 from harness.records.directory import StudyDirectory
 from harness.records.findings import Kind
 from harness.records.part import as_json
+from harness.records.stored import text_of
 from harness.records.study import StudyRecord
 from harness.records.trial import Figures, Outcome, TrialData, TrialRecord
 from harness.study import settled
@@ -46,7 +47,7 @@ def check(directory: StudyDirectory) -> list[Line]:
     for where in directory.trials(attempts=True):
         try:
             trials[where] = directory.trial(where)
-        except (BadInput, ValueError, TypeError, KeyError) as error:
+        except BadInput as error:
             unreadable.append(f"{where}: {error}")
     lines.append(_line("files", unreadable, f"{len(trials)} trials can be read", "trials/*/*"))
     measured = {where: data for where, data in trials.items() if data.record.facts}
@@ -219,14 +220,14 @@ def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
     if summary.losses:
         written.append(("E24", "losses.csv", frames.losses_csv(tables.losses(summary))))
     if any(capacity.requests for capacity in summary.capacities):
-        text = frames.capacity_csv(tables.capacity(summary), summary.grid)
-        written.append(("E15", "capacity.csv", text))
+        written.append(("E15", "capacity.csv", frames.capacity_csv(tables.capacity(summary), summary.grid)))
     for rule, name, wanted in written:
-        file = directory.path / name
-        if not file.exists():
-            yield Line(False, rule, f"there is no {name}; 'study.py report' writes it", name)
+        try:
+            said = text_of(directory.path / name).splitlines()
+        except (FileNotFoundError, BadInput) as error:
+            missing = f"there is no {name}; 'study.py report' writes it"
+            yield Line(False, rule, str(error) if isinstance(error, BadInput) else missing, name)
             continue
-        said = file.read_text(encoding="utf-8").splitlines()
         wrong = [
             f"line {number}: {old!r}, the trials give {new!r}"
             for number, (old, new) in enumerate(zip(said, wanted.splitlines(), strict=False), 1)

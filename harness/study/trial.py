@@ -52,7 +52,6 @@ def run(
     unloaded_s = verify(bench, cell, trial)
     spec = _spec(bench, planned, trial)
     _try_client(bench, cell, spec)
-    bench.probes.begin_counting(servers)
     before = bench.probes.states()
     watchers: list[Watcher] = []
     losing: list[Losing] = []
@@ -64,6 +63,7 @@ def run(
             losing.append(bench.outside.lose(bench.reach, to_lose, at + grid.load.lose_at_s))
         on_start(at)
 
+    bench.probes.begin_counting(servers)
     began = datetime.now(UTC)
     try:
         got, result = play(bench, spec, started)

@@ -1,6 +1,7 @@
 """Mutated grids and inventories: accepted, or refused with file and line; never a traceback, never a hang."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,15 +57,14 @@ def is_text(file: Path) -> bool:
 @pytest.mark.parametrize("seed", GRID_SEEDS)
 def test_a_mutated_grid_is_planned_or_refused_with_file_and_line(tmp_path: Path, seed: int) -> None:
     failed, grid = [], tmp_path / "grid.yaml"
-    arguments = ["plan", "--grid", str(grid), "--results", str(tmp_path / "results")]
+    results = str(tmp_path / "results")
     with Warm() as warm:
-        grid.write_text(GRIDS[0].read_text(encoding="utf-8"), encoding="utf-8")
-        limits = Limits(warm, arguments)
+        limits = Limits(warm, ["plan", "--grid", str(GRIDS[0]), "--results", results])
         for number in range(1000 * seed, 1000 * seed + EACH_GRID):
             random_ = random.Random(number)  # noqa: S311 - the same again with its seed
             said = mutate.text(random_, random_.choice(GRIDS).read_text(encoding="utf-8"))
             grid.write_text(said, encoding="utf-8", errors="surrogatepass", newline="")
-            answer = warm.run(arguments, limits.seconds)
+            answer = limits.ask(["plan", "--grid", str(grid), "--results", results])
             wrong = faults(answer, limits, grid, line=is_text(grid))
             failed += [f"seed {number}: {it}: {answer.err:.400}" for it in wrong]
     assert not failed, told(failed, EACH_GRID)
@@ -76,6 +76,7 @@ def test_a_mutated_grid_is_planned_or_refused_with_file_and_line(tmp_path: Path,
 def test_a_mutated_inventory_is_planned_or_refused_with_its_file(tmp_path: Path, seed: int) -> None:
     failed, results = [], str(tmp_path / "results")
     with Warm() as warm:
+        shutil.copytree(ROOT / "inventory" / "ec2" / "group_vars", tmp_path / "group_vars")
         hosts = tmp_path / "whole.yml"
         hosts.write_text(HOSTS, encoding="utf-8")
         grid = str(ROOT / "grids" / "smoke.yaml")
@@ -85,6 +86,6 @@ def test_a_mutated_inventory_is_planned_or_refused_with_its_file(tmp_path: Path,
             kind, original = random_.choice((("yml", HOSTS), ("yml", HOSTS), ("ini", INI)))
             file = tmp_path / f"hosts-{number}.{kind}"
             file.write_text(mutate.text(random_, original), encoding="utf-8", errors="surrogatepass", newline="")
-            answer = warm.run(["plan", "--grid", grid, "--results", results, "--inventory", str(file)], limits.seconds)
+            answer = limits.ask(["plan", "--grid", grid, "--results", results, "--inventory", str(file)])
             failed += [f"seed {number}: {it}: {answer.err:.400}" for it in faults(answer, limits, file)]
     assert not failed, told(failed, EACH_INVENTORY)

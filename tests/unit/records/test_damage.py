@@ -197,6 +197,20 @@ def test_check_goes_on_with_the_other_trials(study: StudyDirectory) -> None:
     assert "samples.csv:3: is not as it was written" in failed["files"]
 
 
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [(put(b"\xff\n"), r"cells\.csv:1: is not UTF-8 text"), (other(Path.mkdir), r"cells\.csv: is a directory")],
+)
+def test_a_damaged_table_is_a_difference_and_is_written_again(
+    study: StudyDirectory, damage: Callable[[Path], object], told: str
+) -> None:
+    damage(study.path / "cells.csv")
+    (failed,) = [line.text for line in check.check(study) if not line.ok]
+    assert re.search(rf"{told}.*\. Fix: move it away; 'study\.py report \S+' writes it again\.$", failed)
+    with pytest.raises(BadInput, match=told):
+        frames.cells(study)
+
+
 def test_keys_of_a_later_version_are_kept_and_say_nothing(study: StudyDirectory) -> None:
     file = study.path / "study.json"
     before = study.need_study()
