@@ -21,7 +21,7 @@ TAGS = {
     **{kind.prefix: kind.tags for kind in ENGINES},
 }
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
-REPAIR = ("ml_server_service", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
+REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
 
 
 def tags_for(changed: Iterable[str]) -> list[str]:
