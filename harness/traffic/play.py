@@ -25,6 +25,8 @@ from harness.traffic.engine import Engine, EngineResult, LoadSpec
 
 VERIFY_WITHIN_S = 10.0
 VERIFY_ROUNDS = 2
+VERIFY_SLOW_ROUNDS = 4  # rounds of responses, as slow as they are, for which there is time beyond that
+LEAST_PATIENCE_S = 5.0
 MOST_AT_ONCE = 32
 
 
@@ -65,29 +67,37 @@ def verify(line: Line, cell: Cell, trial: str) -> float:
     """
     turns = balancing.of(cell.variables, line.grid.vars, line.inventory.balancer.variables).even
     expected = {line.inventory.address(server) for server in line.inventory.servers[: cell.servers]}
-    deadline = time.monotonic() + VERIFY_WITHIN_S
-    problem = "nobody"
+    patience_s = max(LEAST_PATIENCE_S, line.grid.load.timeout)
+    deadline = (began := time.monotonic()) + VERIFY_WITHIN_S
+    problem, timeouts, slowest_s = "nobody", 0, 0.0
     with (
-        line.reach.http(line.inventory.balancer, "study_url", timeout=5.0) as client,
+        line.reach.http(line.inventory.balancer, "study_url", timeout=patience_s) as client,
         ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
     ):
         while True:  # asked at least once, however slow this machine is
             answers: list[tuple[str, float]] = []
+            again = False
             try:
                 for asked in itertools.count(1):
                     answers += pool.map(lambda _: _ask(line, client, trial), range(cell.servers))
                     reached = {server for server, _ in answers}
+                    slowest_s = max(slowest_s, *(took_s for _, took_s in answers))
+                    deadline = began + VERIFY_WITHIN_S + VERIFY_SLOW_ROUNDS * slowest_s
                     if not reached <= expected:
                         break  # a worker process of the balancer that has not ended yet
                     if asked >= VERIFY_ROUNDS and (turns or reached == expected or time.monotonic() > deadline):
                         break
+            except httpx.TimeoutException:
+                timeouts += 1
+                again = timeouts < VERIFY_ROUNDS
+                problem = f"no response within {patience_s:g} s (load.timeout)"
             except (httpx.HTTPError, ValueError) as error:
                 problem = str(error) if isinstance(error, ValueError) else repr(error)
             else:
                 if {server for server, _ in answers} == expected:
                     return statistics.median_low(took_s for _, took_s in answers)
                 problem = ", ".join(sorted({server for server, _ in answers}))
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and not again:
                 break
             line.wait(0.01)
     raise TrialFailed(f"the balancer should serve from {', '.join(sorted(expected))}; it answers: {problem}")

@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
 
 
 @contextmanager
-def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Line]:
+def balancer(chosen: Callable[[], str], method: str, timeout_s: float = 10.0) -> Iterator[play.Line]:
     """A bench whose balancer names the server that `chosen` gives for each request."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -47,7 +48,10 @@ def balancer(chosen: Callable[[], str], method: str) -> Iterator[play.Line]:
     url = f"http://127.0.0.1:{server.server_address[1]}"
     reach = SimpleNamespace(tunnels=False, http=lambda *_, timeout: httpx.Client(base_url=url, timeout=timeout))
     bench = SimpleNamespace(
-        grid=grid(request={"path": "/"}), inventory=Inventory("test", tuple(hosts)), reach=reach, wait=lambda _: None
+        grid=grid(request={"path": "/"}, load={"think_time": "1s", "duration": "20s", "timeout": f"{timeout_s}s"}),
+        inventory=Inventory("test", tuple(hosts)),
+        reach=reach,
+        wait=lambda _: None,
     )
     try:
         yield cast(play.Line, bench)
@@ -81,6 +85,35 @@ def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.Monk
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
             play.verify(bench, CELL, "trial")
+
+
+def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rounds as above, with no time but what the responses themselves take."""
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    first = itertools.chain([ADDRESSES[0]] * 6, itertools.cycle(ADDRESSES))
+
+    def slowly() -> str:
+        time.sleep(0.05)
+        return next(first)
+
+    with balancer(slowly, "random_two") as bench:
+        assert play.verify(bench, CELL, "trial") >= 0.05
+
+
+def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "LEAST_PATIENCE_S", 0.0)
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    asked: list[int] = []
+
+    def never() -> str:
+        asked.append(1)
+        time.sleep(0.5)
+        return ADDRESSES[0]
+
+    with balancer(never, "round_robin", 0.1) as bench, pytest.raises(TrialFailed) as failed:
+        play.verify(bench, Cell((("servers", 1), ("vusers", 1))), "trial")
+    assert str(failed.value).endswith("no response within 0.1 s (load.timeout)")
+    assert len(asked) == 2, "the first request to a server may take longer than any other"
 
 
 @pytest.mark.parametrize(
