@@ -38,3 +38,15 @@ def load_name(others: Mapping[str, Any]) -> str:
 def readable(load: float, *, whole: bool) -> float:
     """A load as a study asks for it: a whole number of users, or a rate of three digits, which are enough."""
     return max(1, round(load)) if whole else float(f"{load:.3g}")
+
+
+SESSION_STATUSES = (401, 403)
+
+
+def sessions_hint(servers: int) -> str:
+    """What helps where several servers refuse a user that one would know."""
+    return (
+        f"if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
+        "have. Fix: keep sessions outside the servers or in a signed token; nginx_lb_method: cookie keeps a user at the "
+        "server that had its first request"
+    )

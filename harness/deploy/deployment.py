@@ -154,7 +154,14 @@ def _following(grid: Grid) -> dict[str, Any]:
         "nginx_lb_response_timeout": f"{max(NGINX_WAITS_S, timeout_s + LATER_S):g}s",
         "nginx_lb_health_timeout_s": min(max(least_s, timeout_s), most_s),
         "ml_server_health_timeout_s": max(least_s, timeout_s),
+        **_host(grid),
     }
+
+
+def _host(grid: Grid) -> dict[str, Any]:
+    """The host that the grid's requests name, for health checks: applications may allow no other."""
+    name = next((text for header, text in grid.request.headers.items() if header.lower() == "host"), "")
+    return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
 
 
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
