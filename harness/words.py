@@ -47,6 +47,6 @@ def sessions_hint(servers: int) -> str:
     """What helps where several servers refuse a user that one would know."""
     return (
         f"if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
-        "have. Fix: keep sessions outside the servers or in a signed token; nginx_lb_method: cookie keeps a user at the "
-        "server that had its first request"
+        "have. Fix: keep sessions outside the servers or in a signed token; nginx_lb_method: cookie keeps a user at "
+        "the server that had its first request"
     )

@@ -41,7 +41,8 @@ def python(program: str, *arguments: str) -> list[str]:
     return ["python3", "-u", "-c", program, *arguments]
 
 
-ENDED = {
+Case = tuple[dict[str, Any], tuple[str, ...]]
+ENDED: dict[str, Case] = {
     "variable": (
         {"ml_server_command": python("import os; print('starting'); os.environ['MODEL_PATH']")},
         ("ended with exit code 1", "KeyError: 'MODEL_PATH'", "ml_server_env"),
@@ -71,7 +72,7 @@ ENDED = {
         ("listens on 0.0.0.0:9000, not on port 8080", "ml_server_port"),
     ),
 }
-LONG = {
+LONG: dict[str, Case] = {
     "slow": (
         {"ml_server_command": python(SERVER, "15", "0.0.0.0", "8080"), "ml_server_health_host": "shop.example"},  # noqa: S104 - as above
         ("waiting for slow: container", "connection refused", "last line: loading the model"),
