@@ -26,7 +26,7 @@ PLAY = """
     - role: ml_server
 """
 SERVER = """
-import sys, time
+import os, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -34,6 +34,7 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
 print("loading the model", flush=True)
 time.sleep(float(sys.argv[1]))
+assert [os.environ.get(name) for name in ("WORKERS", "SHARE", "DEBUG")] in ([None] * 3, ["4", "0.5", "true"])
 HTTPServer((sys.argv[2], int(sys.argv[3])), Answer).serve_forever()
 """
 
@@ -75,7 +76,12 @@ ENDED: dict[str, Case] = {
 }
 LONG: dict[str, Case] = {
     "slow": (
-        {"ml_server_command": python(SERVER, "15", "0.0.0.0", "8080"), "ml_server_health_host": "shop.example"},  # noqa: S104 - as above
+        {
+            "ml_server_entrypoint": ["python3", "-u"],
+            "ml_server_command": ["-c", SERVER, "15", "0.0.0.0", "8080"],  # noqa: S104 - as above
+            "ml_server_env": {"WORKERS": 4, "SHARE": 0.5, "DEBUG": True},
+            "ml_server_health_host": "shop.example",
+        },
         ("waiting for slow: container", "connection refused", "last line: loading the model"),
     )
 }

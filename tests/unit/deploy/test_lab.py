@@ -193,6 +193,13 @@ def test_health_checks_wait_as_long_as_users_do(tmp_path: Path) -> None:
     assert fixed["nginx_lb_health_timeout_s"] == 12
 
 
+def test_health_checks_name_the_host_that_the_grid_names(tmp_path: Path) -> None:
+    ansible = Ansible(tmp_path, None, tmp_path)
+    fixed = deployment.Deployment(ansible, grid(request={"path": "/", "headers": {"host": "shop.example"}})).fixed
+    assert (fixed["nginx_lb_health_host"], fixed["ml_server_health_host"]) == ("shop.example", "shop.example")
+    assert "nginx_lb_health_host" not in deployment.Deployment(ansible, grid()).fixed
+
+
 def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     slow_motion.check_possible(420)
     monkeypatch.setattr(yardstick, "request_s", lambda: 1.0)
