@@ -31,7 +31,7 @@ def problems(grid: Grid, balancer: Mapping[str, Any]) -> list[tuple[Where, str]]
 
     `balancer` has the variables of the balancer's host.
     """
-    found: dict[tuple[Where, str], None] = {}
+    found: dict[tuple[Where, str], None] = dict.fromkeys(_host(grid.request))
     for variables in {repr(cell.variables): cell.variables for cell in expand(grid)}.values():
 
         def value(name: str, mine: Mapping[str, Any] = variables) -> Any:
@@ -95,6 +95,17 @@ def _refused(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Wh
             f"{value(FIELDS)}: nginx would answer {414 if longest == 'path' else 400} itself. "
             f"Fix: raise it under vars, as in {FIELDS}: {number} {written_size(needed)}",
         )
+
+
+def _host(request: Request) -> Iterator[tuple[Where, str]]:
+    """Health checks send it, too, by nginx's configuration."""
+    for name, text in request.headers.items():
+        if name.lower() == "host" and not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", text):
+            yield (
+                ("request", "headers", name),
+                f"request.headers.{name}: got {text!r}. "
+                "Allowed: a host name, with a port or not, as in shop.example:8080",
+            )
 
 
 def _dropped(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:

@@ -22,6 +22,7 @@ READY, FAILED, STARTING = 0, 1, 75
 LAST_LINES = 5
 LISTENING = "0A"  # the kernel's number of that state
 IDLE_PERCENT = 20.0  # of a core: a program that still loads takes more
+SOON_S = 4.0  # most servers are ready by then; later ones are looked at once a second
 SETTLED_S = 60.0  # a server may answer 404 until its application is loaded
 ENGINE_DNS = "127.0.0.11"  # the engine's own resolver listens in every container of a network
 UNREACHED = "no connection from this machine"
@@ -245,7 +246,7 @@ def hopeless(container: str, port: int, status: int, sockets: frozenset[tuple[st
 
 
 def look(container: str, port: int, path: str, host: str, look_s: float, timeout_s: float) -> tuple[int, str]:
-    """Look once a second for `look_s`; the outcome and its line."""
+    """Look for `look_s`, once a second; the outcome and its line."""
     deadline = time.monotonic() + look_s
     restarts = -1
     seen = set()
@@ -267,7 +268,7 @@ def look(container: str, port: int, path: str, host: str, look_s: float, timeout
         seen.add((sockets, status, words))
         if time.monotonic() > deadline:
             break
-        time.sleep(1)
+        time.sleep(1 if age_s(state) > SOON_S else 0.2)
     lines, age = last_lines(container), age_s(state)
     answer = f"status {status}" if status else words
     now = f"container {container}, started {age:.0f} s ago: GET {path}: {answer}; it listens on {shown(sockets)}"
