@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.deploy.connections import connect
+from harness.deploy.container_engine import connect
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
 

@@ -1,7 +1,10 @@
 """The program `study.py`: one module a command."""
 
+from typing import NoReturn
+
 import typer
 
+from commands import last_resort
 from commands.check import check
 from commands.compare import compare
 from commands.doctor import doctor
@@ -9,7 +12,7 @@ from commands.down import down
 from commands.plan import plan
 from commands.report import report
 from commands.run import run
-from harness.errors import StudyError
+from harness.errors import EXIT_UNEXPECTED, CannotRun, StudyError
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
@@ -20,11 +23,24 @@ for command in (plan, report, check, compare, doctor, down):
 
 
 def main() -> None:
-    """Run a command; expected failures become one message and their exit code."""
+    """Run a command. An expected failure becomes one message and its exit code; any other, one line and code 70."""
+    last_resort.log_threads()
     try:
         app()
     except StudyError as error:
-        from commands.console import Console
+        fail(str(error), error.exit_code)
+    except Exception as error:
+        from harness.records import files  # what takes long to load, help does without
 
-        Console().error(str(error))
-        raise SystemExit(error.exit_code) from None
+        if isinstance(error, OSError) and error.errno in files.NO_ROOM:
+            last_resort.silence()
+            fail(files.cannot_write(error.filename or "standard output", error), CannotRun.exit_code)
+        fail(last_resort.report(error), EXIT_UNEXPECTED)
+
+
+def fail(message: str, exit_code: int) -> NoReturn:
+    """Print why nothing came of it, and leave."""
+    from commands.console import Console
+
+    Console().error(message)
+    raise SystemExit(exit_code) from None

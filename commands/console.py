@@ -125,13 +125,17 @@ class Console:
         self._done = record.block_position
         style = STYLE.get(record.outcome, "red")
         what = f"{record.tps_mean:.1f}/s" if record.tps_mean is not None else "–"
-        limit = record.verdict.limit if record.verdict else ""
+        limit = record.verdict.limit if record.verdict and record.usable else ""
+        shown = "" if limit else record.cause
         self._line(
             f"[{style}]{record.outcome:<8}[/] {record.block_position:>3}/{self._planned} {escape(event.trial):<32} "
-            f"{what:>9}  {f'limited by {limit}' if limit and record.usable else escape(record.cause)}"
+            f"{what:>9}  {f'limited by {limit}' if limit else escape(shown)}"
         )
-        for finding in event.findings:
-            if finding.severity != Severity.NOTE and finding.cause != record.cause:
+        told = [finding for finding in event.findings if finding.severity != Severity.NOTE]
+        if record.cause not in (shown, *(finding.cause for finding in told)):
+            self._line(f"         {escape(record.cause)}")
+        for finding in told:
+            if finding.cause != shown:
                 self._line(f"         {finding.rule} {escape(finding.cause)}")
         self._update("")
 

@@ -17,25 +17,28 @@ def down(
     playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
     """
     from commands.console import Console
-    from harness.deploy import connections, inventory, removal
+    from harness.deploy import container_engine, host_locks, inventory, removal
     from harness.deploy.description import describe
 
     console = Console()
     name = other_inventory or "inventory/lab"
     path = inventory.resolve(options.ROOT, name, options.ROOT, "--inventory")
     hosts = describe(options.ROOT, path, name, usable=False)
-    if hosts.kind != "lab":
-        for host in removal.remove_from_machines(options.ROOT, path):
-            console.say(f"{host}: removed what was deployed")
-        return
-    variables = hosts.servers[0].variables
-    client = connections.connect()
-    removed = removal.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
-    kept: list[str] = []
-    if not keep_images:
-        images, kept = removal.remove_images(client, str(variables["study_owner"]))
-        removed += images
-    removed += removal.remove_state(options.ROOT, keep_images)
+    lab = hosts.kind == "lab"
+    removes_images = lab and not keep_images
+    with host_locks.held(hosts, "'study.py down'", options.ROOT, removes_images):
+        if not lab:
+            for host in removal.remove_from_machines(options.ROOT, path):
+                console.say(f"{host}: removed what was deployed")
+            return
+        variables = hosts.servers[0].variables
+        client = container_engine.connect()
+        removed = removal.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
+        kept: list[str] = []
+        if removes_images:
+            images, kept = removal.remove_images(client, str(variables["study_owner"]))
+            removed += images
+        removed += removal.remove_state(options.ROOT, keep_images)
     for thing in removed:
         console.say(f"removed {thing}")
     for thing in kept:

@@ -14,4 +14,4 @@ Results = Annotated[Path, typer.Option("--results", help="Where studies keep the
 Inventory = Annotated[
     str | None, typer.Option("--inventory", help="Another inventory than the grid's, e.g. inventory/lab.")
 ]
-Directory = Annotated[Path, typer.Argument(help="A study's directory, results/<name>-<hash>.")]
+Directory = Annotated[Path, typer.Argument(help="A study's directory, `results/<name>-<hash>`.")]

@@ -33,7 +33,10 @@ def plan(
     if not known:
         place = {cell: number for number, cell in enumerate(cells)}
         planned.sort(key=lambda trial: (trial.repeat, trial.sentinel, place[trial.cell]))
-    cost = setting.cost_usd(takes_s)
+    cost = setting.cost_usd(takes_s) if left else 0.0
+    most = setting.most if left and len(setting.most) > len(planned) else []
+    most_s = setting.takes_s(most) if most else takes_s
+    most_usd = setting.cost_usd(most_s)
     if as_json:
         console.json(
             {
@@ -41,8 +44,11 @@ def plan(
                 "cells": [cell.by_name for cell in cells],
                 "seed": terms.seed if known else None,
                 "order": [{"trial": t.path, "measured": t.path not in left} for t in planned],
-                "estimate_s": round(takes_s),
+                "estimate_s": round(takes_s) if left else 0,
                 "estimate_usd": None if cost is None else round(cost, 2),
+                "most_trials": len(most) or len(planned),
+                "most_s": round(most_s) if left else 0,
+                "most_usd": None if most_usd is None else round(most_usd, 2) if left else 0.0,
             }
         )
         return
@@ -56,8 +62,15 @@ def plan(
     )
     for sentence in beforehand.sentences(setting):
         console.say(sentence)
+    if not left:
+        console.say(f"nothing is left: all {trials(len(planned))} are measured")
+        console.say(f"results are in {setting.directory.path}")
+        return
     priced = f", {cost:.2f} USD" if cost else ""
     console.say(f"{len(left)} of {trials(len(planned))} to measure, about {clock(takes_s)}{priced}")
+    if most:
+        priced = f", {most_usd:.2f} USD" if most_usd else ""
+        console.say(f"at most {trials(len(most))} in all, about {clock(most_s)}{priced}")
     console.say(f"results go to {setting.directory.path}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,29 +13,15 @@ import typer
 
 from commands import options
 from harness.errors import Interrupted
+from harness.records.files import writing
 
 # What takes a tenth of a second to load is loaded by the function that uses it: help does without.
 if TYPE_CHECKING:
     from commands.console import Console
+    from commands.interrupts import Interrupts
     from harness.study.setup import Setting
 
 SHOWN_CHANGES = 12
-
-
-class Interrupts:
-    """First Ctrl-C: end cleanly. Second: stop at once."""
-
-    def __init__(self, console: Console) -> None:
-        self.asked = False
-        self._console = console
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGTERM, self._on_signal)
-
-    def _on_signal(self, *_: object) -> None:
-        if self.asked:
-            os._exit(Interrupted.exit_code)
-        self.asked = True
-        self._console.warn("ending the running trial; press Ctrl-C again to stop at once")
 
 
 def run(
@@ -52,17 +37,18 @@ def run(
     a changed grid, role variable or image starts a new directory.
 
     Exit codes: 0 done, 1 an objective is not met, 2 bad input, 3 done with cells that could not be
-    measured, 4 cannot run here, 130 interrupted.
+    measured, 4 cannot run here, 70 unexpected error (its traceback is in a file), 130 interrupted.
     """
     if context.invoked_subcommand is not None:
         return
     from commands.console import Console
+    from commands.interrupts import Interrupts
     from harness.study.setup import resolve
 
     console = Console(as_json)
     setting = resolve(options.ROOT, results, grid, other_inventory)
     tell_change(console, setting)
-    interrupts = Interrupts(console)
+    interrupts = Interrupts()
     interrupted = False
     try:
         measured = measure(console, setting, interrupts)
@@ -83,13 +69,14 @@ def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
         console.say(f"all {len(setting.planned)} trials are measured; nothing to do")
         return 0
     from commands.live import Live
-    from harness.deploy import readiness
+    from harness.deploy import host_locks, readiness
     from harness.study import runner
 
-    readiness.prepare(options.ROOT, console.say)
-    log_to(setting.directory.path / "log" / "study.log")
-    with Live(setting, console) as live:
-        return runner.Study(options.ROOT, setting, live, lambda: interrupts.asked).run()
+    with host_locks.held(setting.inventory, f"the study {setting.directory.path}", options.ROOT):
+        readiness.prepare(options.ROOT, console.say)
+        log_to(setting.directory.path / "log" / "study.log")
+        with Live(setting, console) as live:
+            return runner.Study(options.ROOT, setting, live, lambda: interrupts.asked).run()
 
 
 def tell_change(console: Console, setting: Setting) -> None:
@@ -109,8 +96,9 @@ def tell_change(console: Console, setting: Setting) -> None:
 
 def log_to(path: Path) -> None:
     """Keep the study's log in its directory."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("harness").addHandler(handler)
     logging.getLogger("harness").setLevel(logging.INFO)

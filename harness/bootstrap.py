@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import docker_context
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -129,21 +131,15 @@ def allow_bytecode() -> None:
     sys.dont_write_bytecode = False
 
 
-# Where Docker Desktop, Colima, OrbStack and Rancher Desktop put their engine's socket, below a user's home.
-SOCKETS = (".docker/run/docker.sock", ".colima/default/docker.sock", ".orbstack/run/docker.sock", ".rd/docker.sock")
-
-
 def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
-    """Set what programs of a Mac need, unless somebody has; `usual` is where an engine's socket is elsewhere."""
+    """Set what programs need to find one engine, and on a Mac to run at all; `usual` is the usual engine's socket."""
+    docker_context.settle(environ, system, home, usual)
     if system != "darwin":
         return
     # Ansible forks its workers, which Apple's libraries forbid otherwise.
     environ.setdefault("OBJC_DISABLE_INITIALIZE_FORK_SAFETY", "YES")
     # Pango comes from Homebrew, where only Homebrew's own Python looks.
     environ.setdefault("DYLD_FALLBACK_LIBRARY_PATH", "/opt/homebrew/lib:/usr/local/lib:/usr/lib")
-    found = [home / socket for socket in SOCKETS if (home / socket).exists()]
-    if found and not usual.exists():
-        environ.setdefault("DOCKER_HOST", f"unix://{found[0]}")
 
 
 def attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":
@@ -166,14 +162,12 @@ def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generat
         yield
 
 
-def enter(root: Path, script: Path, dev: bool = False) -> None:
-    """Return inside the project's environment, or replace this process by one that is."""
-    allow_bytecode()
-    settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
+def require(root: Path, name: str) -> None:
+    """Leave where nothing can work: with an old Python, or in a folder that Ansible cannot name."""
     if sys.version_info < OLDEST:
         fail(
             "{} needs Python {}.{} or newer; this is {}. Start it with a newer one: python3.11 {}".format(
-                script.name, *OLDEST, sys.version.split()[0], script.name
+                name, *OLDEST, sys.version.split()[0], name
             )
         )
     if set(str(root)) & UNUSABLE:
@@ -181,6 +175,13 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
             f"{root}: Ansible finds nothing in a folder whose path holds one of {' '.join(sorted(UNUSABLE))}, "
             "which it reads as a pattern. Move the clone, or rename the folder."
         )
+
+
+def enter(root: Path, script: Path, dev: bool = False) -> None:
+    """Return inside the project's environment, or replace this process by one that is."""
+    allow_bytecode()
+    settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
+    require(root, script.name)
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()
     if inside and is_fresh(root, dev):
@@ -197,10 +198,13 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
     os.execve(python, [python, str(script), *sys.argv[1:]], environ)  # noqa: S606 - the point of it
 
 
-def main() -> None:
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(root: Path = ROOT) -> None:
     """`python3 -m harness.bootstrap [--dev]`: make the environment and nothing else."""
-    root = Path(__file__).resolve().parent.parent
     dev = "--dev" in sys.argv[1:]
+    require(root, "-m harness.bootstrap")
     with locked(root):
         if not is_fresh(root, dev):
             make(root, dev)

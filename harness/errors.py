@@ -8,13 +8,15 @@ StudyError                  expected: becomes one message and an exit code, neve
     └── EngineFailed        the traffic engine did not do what it was asked
 Interrupted        (130)    the user pressed Ctrl-C
 
-Other exit codes: 0 all went well, 1 an objective is not met, 3 finished with failed cells.
+Other exit codes: 0 all went well, 1 an objective is not met (or `check` found a difference), 3 finished with failed
+cells, 70 an unexpected error: one line, and the traceback in a file (EX_SOFTWARE of sysexits.h).
 """
 
 from __future__ import annotations
 
 EXIT_OBJECTIVE_MISSED = 1
 EXIT_FAILED_CELLS = 3
+EXIT_UNEXPECTED = 70
 
 
 class StudyError(Exception):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -50,3 +51,17 @@ def sessions_hint(servers: int) -> str:
         "have. Fix: keep sessions outside the servers or in a signed token; nginx_lb_method: cookie keeps a user at "
         "the server that had its first request"
     )
+
+
+def short(value: object, most: int = 80, bare: bool = False) -> str:
+    """A value as a message shows it: its representation (or with `bare` its text), cut where it is long."""
+    text = str(value) if bare else repr(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def nearest(name: str, allowed: Sequence[str]) -> str:
+    """A hint at the allowed name that looks most like `name`, or a short list of them."""
+    close = difflib.get_close_matches(name[:100], allowed, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return "; allowed: " + ", ".join(allowed) if len(allowed) <= 16 else ""

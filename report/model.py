@@ -120,7 +120,9 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         money=costs,
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),
-        thresholds=sections.threshold_table(study.written_grid.evidence, grid.is_open),
+        thresholds=sections.threshold_table(
+            study.written_grid.evidence, grid.is_open, (row for data in counted.values() for row in data.samples)
+        ),
         grid=yaml.safe_dump(
             study.configuration.grid, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
         ),

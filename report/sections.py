@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.grid.thresholds import Thresholds, overridden
+from harness.judge.rules import generator
+from harness.records.series import Sample
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData, TrialRecord
 from harness.summarise.cell import CellSummary
@@ -187,9 +191,13 @@ def _engine_s_part(record: TrialRecord, is_open: bool) -> str:
     return text.NOTHING if late_ms is None else f"{late_ms:.1f}"
 
 
-def threshold_table(limits: Thresholds, is_open: bool = False) -> Table:
-    """Every threshold, marked where the grid changed it; those of rates alone only where `is_open`."""
+def threshold_table(limits: Thresholds, is_open: bool = False, samples: Iterable[Sample] = ()) -> Table:
+    """Every threshold, marked where the grid changed it; those of rates alone only where `is_open`.
+
+    One that is applied in another size to trials with these `samples` is told in both.
+    """
     changed, written = overridden(limits), limits.model_dump(mode="json")
+    applied = generator.applied(limits, samples).model_dump(mode="json")
     rows = []
     for name, declared in Thresholds.model_fields.items():
         rule, _, words = (declared.description or "").partition(": ")
@@ -198,6 +206,8 @@ def threshold_table(limits: Thresholds, is_open: bool = False) -> Table:
             continue
         if said is None or isinstance(said, bool):
             continue  # a switch, told with the method
+        if applied[name] != said:
+            words += f" ({text.threshold(applied[name])} here, as the engine does not count users that think)"
         value = text.threshold(said)
         rows.append([rule, name, words, f"{value} (set in the grid)" if name in changed else value])
     return Table(["rule", "name", "what it bounds", "value"], rows, (3,))

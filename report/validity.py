@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.grid.load import VUSERS, factor_of
 from harness.grid.thresholds import Thresholds
 from harness.judge.balancing import Balancing
-from harness.judge.rules import RULES, Rule
+from harness.judge.rules import RULES, Rule, generator
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.summarise import speed
 from harness.summarise.summary import Summary
@@ -18,6 +19,7 @@ from report.parts import Table
 
 def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     """One row a rule; what went wrong gets the room."""
+    limits = generator.applied(limits, (row for data in trials.values() for row in data.samples))
     load = next((factor_of(data.record.cell) for data in trials.values()), VUSERS)
     judged = [data.record for data in trials.values() if data.record.outcome != Outcome.FAILED]
     turns = all(Balancing(**record.facts.balancing).even for record in judged if record.facts)
@@ -57,6 +59,8 @@ def _worst(rule: Rule, records: Sequence[TrialRecord]) -> str:
         return ""
     where, what = rule.figure
     found = [abs(value) for record in records for value in _figures(record, where)]
+    if where == "figures.drift":
+        found = [abs(math.expm1(value)) for record in records for value in _figures(record, where)]
     return f"{text.percent(max(found), 1)} {what}" if found else ""
 
 

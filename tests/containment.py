@@ -28,6 +28,7 @@ def freedoms(container: Container, group: str, own_user: bool = True) -> list[st
         "its memory has no limit": limits["Memory"] > 0,
         "it may swap": limits["MemorySwap"] == limits["Memory"],
         "its processes have no limit": (limits["PidsLimit"] or 0) > 0,
+        "its log has no limit": {"max-size", "max-file"} <= (limits["LogConfig"]["Config"] or {}).keys(),
         "a folder of the host can be written to": all(
             not mount["RW"] for mount in container.attrs["Mounts"] if mount["Type"] == "bind"
         ),

@@ -76,10 +76,13 @@ class Site:
         self.interrupted = False
         self.started = Counter[str]()  # container → how often it was started
         self.dead: set[str] = set()
+        self.cut_off: set[str] = set()  # servers that run and that nobody reaches
+        self.asked: list[str] = []  # paths of the control port that were asked for
         self.behind = servers  # the balancer
         self.turn = itertools.count()
         self.seeds = itertools.count(1)  # of studies that draw theirs
         self.loads = 0
+        self.specs: list[LoadSpec] = []  # that the generator was given
         self.runs = "an-image"  # what the servers were made of
         self.builds: dict[str, tuple[str, float]] = {}  # image → its digest, and by what its servers are faster
         self.plans: dict[tuple[int, int], Callable[[], object]] = {}
@@ -90,6 +93,7 @@ class Site:
         self.began_at = 0.0  # Unix time of a load's second 0
         self.ended_at: dict[str, float] = {}  # container → when it died
         self.left_out_after_s: int | None = None  # the balancer asks a dead server no more; None: it asks on and on
+        self.rows_late_s: int | None = None  # of an engine whose seconds are late and uneven, and its totals exact
         self.holds: set[str] = set()  # servers that their engine cannot stop
         self.outside = Outside(
             playbook=partial(Change, self),
@@ -109,6 +113,11 @@ class Site:
         self.journal.append(f"{host} dies")
         self.dead.add(host)
         self.ended_at[host] = self.began_at + len(self.rows)
+
+    def cut(self, server: str) -> None:
+        """Take a server off the network; its container goes on."""
+        self.cut_off.add(server)
+        self.ended_at[server] = self.began_at + len(self.rows)
 
     def interrupt(self) -> None:
         self.journal.append("Ctrl-C")
@@ -157,14 +166,15 @@ class Site:
         if load.trial != ceiling.TRIAL:
             self.plans.get((self.loads, t_s), lambda: None)()
         servers = self.servers()
-        alive = [name for name in servers if name not in self.dead]
+        alive = [name for name in servers if name not in self.dead | self.cut_off]
         asked = load.users / load.think_time_s if load.think_time_s else math.inf
         if load.rate_per_s is not None:
             asked = load.rate_per_s
         self.capacity_per_s = CAPACITY_PER_S * self.noise(len(servers), repeat_of(load.trial))
         self.capacity_per_s *= self.builds.get(self.runs, ("", 1.0))[1]
         if self.left_out_after_s is not None:
-            gone = {n for n in self.dead if self.began_at + t_s >= self.ended_at[n] + self.left_out_after_s}
+            out = self.dead | self.cut_off
+            gone = {n for n in out if self.began_at + t_s >= self.ended_at[n] + self.left_out_after_s}
             servers = [name for name in servers if name not in gone]
         given = self.capacity_per_s * len(servers)
         answered = round(min(asked, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf))
@@ -193,6 +203,17 @@ class Site:
         self.readings += [HostSample(t_s + 1.0, name, 0.1, 0.0, 90.0) for name in running]
         return row
 
+    def control(self, name: str, what: str) -> httpx.Response:
+        """What the balancer's control port answers of a server."""
+        if name in self.dead | self.cut_off:
+            return httpx.Response(502 if name in self.dead else 504)
+        lines = [
+            f'ml_requests_total{{trial="{trial}",status="{status}"}} {count}'
+            for trial, by in self.counted.items()
+            for status, count in by.get(name, {}).items()
+        ]
+        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
+
     def summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
         """What the balancer makes of its log."""
         rows = [row for row in self.rows if from_s - since_s - 0.1 < row.t_s < to_s - since_s - 0.9]
@@ -207,7 +228,7 @@ class Site:
             "events": {},
             "events_at": {},
             "times_ms": {},
-            "seconds": [[since_s + t_s, server, status, count] for t_s, server, status, count in self.log if count],
+            "seconds": [[t_s, server, status, count] for t_s, server, status, count in self.log if count],
             "worker_cpu_s": [1.0],
         }
 
@@ -285,19 +306,14 @@ class Wires(Reach):
         servers = self._site.servers()
         name = servers[next(self._site.turn) % len(servers)]
         return httpx.Response(
-            502 if name in self._site.dead else 200, headers={"X-Study-Server": self._site.address(name)}
+            502 if name in self._site.dead | self._site.cut_off else 200,
+            headers={"X-Study-Server": self._site.address(name)},
         )
 
     def _controlled(self, request: httpx.Request) -> httpx.Response:
         _, _, name, what = request.url.path.split("/", 3)
-        if name in self._site.dead:
-            return httpx.Response(502)
-        lines = [
-            f'ml_requests_total{{trial="{trial}",status="{status}"}} {count}'
-            for trial, by in self._site.counted.items()
-            for status, count in by.get(name, {}).items()
-        ]
-        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
+        self._site.asked.append(request.url.path)
+        return self._site.control(name, what)
 
 
 class Containers:
@@ -365,6 +381,7 @@ class Users:
     def start(self, load: LoadSpec) -> float:
         self._answer()
         self._load, self._over = load, False
+        self._site.specs.append(load)
         self._site.rows, self._site.readings, self._site.log = [], [], []
         self._site.began_at = time.time()
         measured = load.trial != ceiling.TRIAL
@@ -395,6 +412,14 @@ class Users:
         for row in rows:
             if row.mean_ms is not None:
                 times_us[round(1000 * row.mean_ms)] += row.completed
+        late: dict[str, Any] = {}
+        if self._site.rows_late_s is not None:
+            # A second is missing, the others have what was answered before them.
+            shifted = [replace(row, t_s=row.t_s + self._site.rows_late_s) for row in rows if row.t_s != 4]
+            late = {
+                "samples": shifted[: -self._site.rows_late_s],
+                "totals": {"completed": sum(row.completed for row in rows), "failed": failed},
+            }
         return EngineResult(
             0.0,
             self._over,
@@ -403,6 +428,7 @@ class Users:
             seconds.histogram_of_us(times_us),
             {"status 502": failed} if failed else {},
             delays={"1000": sum(row.sent or 0 for row in rows)},
+            **late,
         )
 
 

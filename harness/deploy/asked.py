@@ -10,13 +10,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from harness.deploy import inventory_places
+from harness.deploy import confined, inventory_places
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.records import files
@@ -94,14 +93,12 @@ def _answer(root: Path, path: Path) -> Any:
         "ANSIBLE_DEPRECATION_WARNINGS": "0",
         "PYTHONPATH": str(root),
     }
-    command = [sys.executable, "-m", "harness.deploy.asking", str(path)]
     try:
-        done = subprocess.run(
-            command, cwd=root, env=environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=inventory_places.LIMIT_S,
-        )  # fmt: skip
+        done = confined.run("harness.deploy.asking", [str(path)], root, environment, inventory_places.LIMIT_S)
     except subprocess.TimeoutExpired:
         raise BadInput(inventory_places.too_slow(path)) from None
+    if confined.out_of_memory(done):
+        raise BadInput(inventory_places.too_large(path))
     if done.returncode:
         words = " ".join(done.stderr.split())[-1500:]
         unread = inventory_places.Places.read(root, path).unread()

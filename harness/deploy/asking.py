@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from harness.deploy import confined
+
 
 def plain(value: Any) -> Any:
     """A value for JSON; words with a brace that are nobody's template are marked."""
@@ -46,6 +48,7 @@ def own(host: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Print the inventory; Ansible's errors go to standard error, and the exit code says so."""
+    confined.confine()
     from ansible.errors import AnsibleError
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader

@@ -18,11 +18,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import docker
-import docker.errors
 import httpx
-import requests
 
 from harness.deploy import explanations
+from harness.deploy.container_engine import connect
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import CannotRun
 
@@ -52,19 +51,6 @@ SAID = {
     "extra_args": (("ssh_extra_args",), "ANSIBLE_SSH_EXTRA_ARGS"),
 }
 ROOT = Path(__file__).resolve().parents[2]  # Ansible's ssh starts there, so that relative paths mean the same
-
-
-def connect(url: str | None = None) -> docker.DockerClient:
-    """A client of an engine, of this machine's own without a URL; raises CannotRun when none answers."""
-    try:
-        if url:
-            client = docker.DockerClient(base_url=url, timeout=30, max_pool_size=64)
-        else:
-            client = docker.from_env(timeout=30, max_pool_size=64)
-        client.ping()
-    except (docker.errors.DockerException, requests.RequestException) as error:
-        raise CannotRun(f"no Docker engine answers: {error}; 'python study.py doctor' says what to do") from None
-    return client
 
 
 def is_machine(host: Host) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.deploy import asked, inventory, inventory_files, inventory_places, inventory_problems
+from harness.deploy import asked, confined, inventory, inventory_files, inventory_places, inventory_problems
 from harness.deploy.inventory import Inventory
 from harness.deploy.inventory_problems import Problem
+from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput, DeployFailed
 
 
@@ -43,23 +46,31 @@ def find(root: Path, path: Path, name: str, usable: bool = True) -> tuple[Invent
     if found is None:
         found = resolved(root, source, path, name)
         if usable:
-            inventory_places.refuse(root, path, [*inventory_problems.of(found, known_variables(root)), *nowhere(found)])
+            problems = inventory_problems.of(found, known_variables(root), RoleValues.read(root))
+            inventory_places.refuse(root, path, [*problems, *nowhere(found)])
             inventory.keep(kept, found)
     return found, answer
 
 
 def resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     """Have Ansible resolve `source`: the inventory at `path`, or what it answered. Raises as `find` does."""
-    from harness.deploy.ansible import Ansible  # takes long to load, and mostly a kept description is there
-
-    ansible = Ansible(root, source, root / ".state" / "log")
     try:
-        outcome = ansible.run("playbooks/describe-inventory.yml", timeout_s=inventory_places.LIMIT_S)
-    except DeployFailed:
-        if unusable := inventory_places.Places.read(root, path).unusable(known_variables(root)):
-            raise BadInput(*unusable) from None
-        raise
-    said = [(host, result["msg"]) for host, _, result in outcome.results if isinstance(result.get("msg"), dict)]
+        done = confined.run(
+            "harness.deploy.describing", [str(root), str(source)], root, os.environ, inventory_places.LIMIT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise BadInput(inventory_places.too_slow(path)) from None
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = {"failed": " ".join(done.stderr.split())[-1000:] or f"ended with {done.returncode}"}
+    if "failed" in answer:
+        if confined.out_of_memory(done):
+            raise BadInput(inventory_places.too_large(path))
+        if unusable := inventory_places.Places.read(root, path).unusable(known_variables(root), RoleValues.read(root)):
+            raise BadInput(*unusable)
+        raise DeployFailed(answer["failed"])
+    said = answer["hosts"]
     # Almost anything can be read as INI: its words are hosts then, in no group.
     doubtful = any(told["ungrouped"] for _, told in said) or {told["group"] for _, told in said} < set(inventory.GROUPS)
     if doubtful and (unread := inventory_places.Places.read(root, path).unread()):

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
+from harness.words import short
 
 GROUPS = ("load_balancers", "ml_servers", "load_generators")
-# What decides about variables; together they identify a description.
-SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service")
+MOST_FILES = 1000  # of one inventory
+# What decides about variables, and which of them are refused; together they identify a description.
+SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service", "harness/deploy")
 # Names of things on a machine, which say nothing about the topology.
-NAMES = ("_container", "_labels", "_networks", "_published_ports", "_folder", "_url", "_engine")
+NAMES = (
+    "_container",
+    "_labels",
+    "_networks",
+    "_published_ports",
+    "_folder",
+    "_url",
+    "_engine",
+    "_log_driver",
+    "_log_options",
+)
 
 
 @dataclass(frozen=True)
@@ -112,10 +126,29 @@ def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]
 def resolve(root: Path, inventory: str, beside: Path, where: str) -> Path:
     """An inventory's path, relative to the project or to a folder; BadInput, which says `where`, when there is none."""
     for base in (root, beside):
-        if (base / inventory).exists():
-            return (base / inventory).resolve()
+        path = base / inventory
+        if not os.path.exists(path):  # noqa: PTH110 - it takes names that are too long for any file
+            continue
+        path = path.resolve()
+        if not path.is_file() and not path.is_dir():
+            raise BadInput(f"{where}: inventory {short(inventory)} is a device; give a file or a folder")
+        if (
+            root.resolve().is_relative_to(path)
+            or sum(1 for _ in itertools.islice(below(path), MOST_FILES + 1)) > MOST_FILES
+        ):
+            raise BadInput(
+                f"{where}: inventory {short(inventory)} holds more than an inventory (more than {MOST_FILES} files, or "
+                "this project). Fix: give the folder or the file that has the hosts"
+            )
+        return path
     known = sorted(str(p.relative_to(root)) for p in (root / "inventory").iterdir() if p.is_dir())
-    raise BadInput(f"{where}: there is no inventory {inventory!r}; there are: {', '.join(known)}")
+    raise BadInput(f"{where}: there is no inventory {short(inventory)}; there are: {', '.join(known)}")
+
+
+def below(path: Path) -> Iterator[Path]:
+    """Everything below a folder, without links followed."""
+    for folder, folders, files in os.walk(path):
+        yield from (Path(folder) / name for name in (*folders, *files))
 
 
 def sources_hash(root: Path, inventory: Path) -> str:

@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
-from harness.grid import yamlfile
+from harness.deploy import inventory_sizes
+from harness.grid import yamldata
+from harness.grid.yamlcore import NotYaml, compose
 
 # What Ansible passes over in a directory of inventories, and the folders of variables that it reads otherwise.
 PASSED_OVER = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 OF_VARIABLES = ("group_vars", "host_vars")
-OF_A_GROUP = ("hosts", "vars", "children")
 
 
 def files(path: Path) -> Iterator[Path]:
@@ -90,63 +89,29 @@ def unreadable(path: Path) -> list[str]:
             found.append(f"{file}:1: the file is empty; inventory/ec2/hosts.yml is an example to start from")
         elif file in here and file.suffix == ".json" and (told := yaml_error(file)):
             found.append(f"{file}:{told}")
-        elif file in here and plugin_of(file) == "yaml":
-            found += lost_keys(file, text)
+        elif file in here and plugin_of(file) in ("yaml", "ini"):
+            found += inventory_sizes.problems(file, text, plugin_of(file))
     return found
-
-
-def lost_keys(file: Path, text: str) -> list[str]:
-    """What of a YAML inventory Ansible would pass over with a warning that nobody sees."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError):
-        return []  # Ansible says it better
-    found: list[str] = []
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            _lost_in(file, str(key.value), value, found)
-    return found
-
-
-def _lost_in(file: Path, group: str, node: yaml.Node, found: list[str]) -> None:
-    line = node.start_mark.line + 1
-    if not isinstance(node, yaml.MappingNode):
-        if node.value not in ("", "null", "~"):
-            found.append(
-                f"{file}:{line}: group {group} is no mapping; write 'hosts:' below it and the hosts below that"
-            )
-        return
-    for key, value in node.value:
-        name, at = str(key.value), key.start_mark.line + 1
-        if name not in OF_A_GROUP:
-            found.append(
-                f"{file}:{at}: {name!r} is not known in group {group}; allowed: {', '.join(OF_A_GROUP)}. "
-                "A host stands below 'hosts:', a group below 'children:'"
-            )
-        elif name == "children" and isinstance(value, yaml.MappingNode):
-            for child, inside in value.value:
-                _lost_in(file, str(child.value), inside, found)
 
 
 def yaml_error(file: Path) -> str:
-    """line: what is not valid YAML (or JSON) in a file; empty where it is."""
+    """line: what is not valid YAML (or JSON) in a file, or exceeds what is read; empty where it is."""
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix == ".json":
         try:
             json.loads(text)
         except json.JSONDecodeError as error:
             return f"{error.lineno}: not valid JSON: {error.msg}"
+        except RecursionError:
+            return "1: not valid JSON: nested too deeply"
         return ""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        line, words = yamlfile.told(error)
-        tab = "; indent with spaces" if r"'\t'" in words or "\t" in "".join(text.splitlines()[line - 1 : line]) else ""
-        return f"{line}: not valid YAML: {words}{tab}"
-    problems: list[str] = []
-    if node is not None:
-        yamlfile.walk(node, (), {}, problems, file, ())
-    return problems[0].removeprefix(f"{file}:") if problems else ""
+        node = compose(text)
+    except NotYaml as error:
+        tab = "" if "\t" not in "".join(text.splitlines()[error.line - 1 : error.line]) else "; indent with spaces"
+        return f"{error.line}: {error}{tab}"
+    problems = yamldata.doubled(node) if node is not None else []
+    return f"{problems[0][0]}: {problems[0][1]}" if problems else ""
 
 
 def variables_error(file: Path) -> str:

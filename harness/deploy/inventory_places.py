@@ -9,15 +9,15 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import inventory_files, inventory_problems
+from harness.deploy import confined, inventory_files, inventory_problems
 from harness.deploy.inventory import GROUPS, Host, Inventory
 from harness.deploy.inventory_problems import Problem, missing
 from harness.deploy.inventory_words import ELSEWHERE, MENDS, in_one, todo
+from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput, CannotRun
 
 LIMIT_S = 60.0
@@ -42,14 +42,13 @@ class Places:
     @classmethod
     def read(cls, root: Path, path: Path) -> Places:
         """Have Ansible read the path, in a process of its own. Raises BadInput if that exceeds LIMIT_S."""
-        command = [sys.executable, "-m", "harness.deploy.inventory_source", str(root), str(path)]
+        arguments = [str(root), str(path)]
         try:
-            done = subprocess.run(
-                command, cwd=root, env=environment(root), stdin=subprocess.DEVNULL,
-                capture_output=True, text=True, check=False, timeout=LIMIT_S,
-            )  # fmt: skip
+            done = confined.run("harness.deploy.inventory_source", arguments, root, environment(root), LIMIT_S)
         except subprocess.TimeoutExpired:
             raise BadInput(too_slow(path)) from None
+        if confined.out_of_memory(done):
+            raise BadInput(too_large(path))
         try:
             return cls(path, json.loads(done.stdout.splitlines()[-1]))
         except (ValueError, IndexError):
@@ -61,11 +60,11 @@ class Places:
         told += [line for reasons in self._found.get("broken", []) for line in self._broken(reasons)]
         return list(dict.fromkeys(told)) or self._groups()
 
-    def unusable(self, known: frozenset[str]) -> list[str]:
-        """The same, or why it cannot use what it reads; `known` are the names of all roles' variables."""
+    def unusable(self, known: frozenset[str], values: RoleValues | None = None) -> list[str]:
+        """The same, or why it cannot use what it reads; `known` and `values` as of `inventory_problems.of`."""
         if told := self.unread():
             return told
-        problems = inventory_problems.of(self._hosts(), known)
+        problems = inventory_problems.of(self._hosts(), known, values)
         undefined = {f"'{problem.variable}' is undefined" for problem in problems}
         return sorted([*self.all(problems), *self._unresolved(undefined)], key=by_place)
 
@@ -215,6 +214,15 @@ def too_slow(path: Path) -> str:
     return (
         f"{asked[0]}:1: the inventory does not answer within {LIMIT_S:.0f} s; "
         "see what 'ansible-inventory -i' with it waits for"
+    )
+
+
+def too_large(path: Path) -> str:
+    """Words about an inventory that would take all memory."""
+    asked = inventory_files.programs(path) or [path]
+    return (
+        f"{asked[0]}:1: reading the inventory needs more than {confined.MEMORY // 2**30} GB of memory; look for a "
+        "range of hosts or a template that is too large"
     )
 
 

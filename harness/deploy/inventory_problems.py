@@ -13,6 +13,10 @@ from typing import Any
 
 from harness.deploy import addresses
 from harness.deploy.inventory import GROUPS, Host, Inventory
+from harness.deploy.known_names import WELL_KNOWN
+from harness.deploy.role_values import RoleValues
+from harness.deploy.value_rules import wrong_host
+from harness.words import short
 
 NEEDED = {
     "load_balancers": ("study_container", "study_url", "study_control_url", "study_target_url"),
@@ -24,63 +28,6 @@ CONNECTIONS = {"ssh": ("ssh", "smart", "ansible.builtin.ssh"), "local": ("local"
 # What of a server decides how fast it is; ports and addresses may differ from server to server.
 SPEED = ("ml_server_", "study_instance_type")
 NOT_SPEED = ("ml_server_port", "ml_server_name")
-# Variables of Ansible and of this project's playbooks, which no role's defaults name.
-WELL_KNOWN = frozenset(
-    (
-        "private_ip",
-        "ansible_host",
-        "ansible_port",
-        "ansible_user",
-        "ansible_password",
-        "ansible_connection",
-        "ansible_become",
-        "ansible_become_user",
-        "ansible_become_method",
-        "ansible_become_password",
-        "ansible_python_interpreter",
-        "ansible_private_key_file",
-        "ansible_ssh_private_key_file",
-        "ansible_ssh_common_args",
-        "ansible_ssh_extra_args",
-        "ansible_ssh_args",
-        "ansible_ssh_executable",
-        "ansible_ssh_pipelining",
-        "ansible_pipelining",
-        "ansible_timeout",
-        "ansible_ssh_host",
-        "ansible_ssh_port",
-        "ansible_ssh_user",
-        "ansible_host_key_checking",
-        "ansible_ssh_host_key_checking",
-        "ansible_ssh_timeout",
-        "ansible_ssh_retries",
-        "ansible_remote_tmp",
-        "ansible_shell_type",
-        "ansible_sftp_extra_args",
-        "ansible_scp_extra_args",
-        "ansible_ssh_transfer_method",
-        "ansible_become_exe",
-        "ansible_become_flags",
-        "study_kind",
-        "study_container_engine",
-        "study_container",
-        "study_url",
-        "study_target_url",
-        "study_control_url",
-        "study_engine_url",
-        "study_ngrinder_url",
-        "study_servers_in_order",
-        "study_usd_per_hour",
-        "study_instance_type",
-        "study_cpu_credits",
-        "images_distribution",
-        "images_registry",
-        "lab_server_capacity",
-        "lab_service_time",
-        "lab_slow_motion",
-        "lab_container_cpus",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -93,14 +40,28 @@ class Problem:
     group: str = ""
 
 
-def of(hosts: Inventory, known: frozenset[str]) -> list[Problem]:
-    """Everything that is wrong; `known` are the names of all roles' variables."""
+def of(hosts: Inventory, known: frozenset[str], values: RoleValues | None = None) -> list[Problem]:
+    """Everything that is wrong; `known` are the names of all roles' variables, `values` knows what they may be."""
     if mixed := list(groups(hosts.hosts)):
         return mixed
     found = [problem for host in hosts.hosts for problem in (*one(host), *misspelt(host, known | WELL_KNOWN))]
+    found += [problem for host in hosts.hosts for problem in named_and_set(host, values)]
     told = ({"name": host.name, **host.variables} for host in hosts.hosts)
     found += [Problem(words, host=name, variable="private_ip") for name, words in addresses.found(told)]
     return [*found, *doubled(hosts.hosts), *unequal([host for host in hosts.hosts if host.group == "ml_servers"])]
+
+
+def named_and_set(host: Host, values: RoleValues | None) -> Iterable[Problem]:
+    """A name that nginx cannot take, and values of variables that the roles would refuse."""
+    if words := wrong_host(host.name):
+        yield Problem(words, host.name)
+    for name in host.names if values else ():
+        value = host.variables.get(name)
+        checked = values and (name in values.options or name.startswith("lab_")) and not name.endswith("_port")
+        for inside, words in values.wrong(name, value) if values and checked and value is not None else ():
+            place = "".join(f".{part}" for part in inside)
+            shown = "" if isinstance(value, dict | list) else f" is {short(value)}"
+            yield Problem(f"{name}{place}{shown}{';' if shown else ':'} {words}", host.name, name)
 
 
 def missing(group: str, there: bool) -> str:

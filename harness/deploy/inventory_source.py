@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import inventory_files
+from harness.deploy import confined, inventory_files
 
 
 def place(thing: Any) -> list[Any]:
@@ -28,7 +28,8 @@ def reasons(error: BaseException | None) -> list[dict[str, Any]]:
     while error is not None:
         path, line = place(getattr(error, "obj", None))
         line = line or line_of(error)
-        words = str(getattr(error, "_original_message", "") or error)
+        words = "out of memory" if isinstance(error, MemoryError) else ""
+        words = words or str(getattr(error, "_original_message", "") or error)
         found.append({"words": words, "help": getattr(error, "_help_text", None) or "", "path": path, "line": line})
         error = error.__cause__
     return found
@@ -145,6 +146,7 @@ def resolved(loader: Any, variables: dict[str, Any], path: Path) -> dict[str, An
 
 def main() -> None:
     """Print what Ansible reads below the second argument, for the project that the first one names."""
+    confined.confine()
     root, path = Path(sys.argv[1]), Path(sys.argv[2])
     sys.stdout.write(json.dumps(read(root, path), default=str) + "\n")
 

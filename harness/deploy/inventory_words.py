@@ -42,6 +42,8 @@ TYPES = {
 
 def todo(words: str) -> str:
     """What to do about a template that cannot be resolved."""
+    if words == "out of memory":
+        return "write a smaller value"
     if "undefined" in words or "has no attribute" in words:
         return "define it there or in group_vars, or write the value itself"
     return "a template is written as in '{{ name }}', quotes around it"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import bootstrap
-from harness.deploy import yardstick
+from harness.deploy import container_engine, yardstick
 from harness.deploy.ansible import Ansible
-from harness.deploy.connections import connect
+from harness.deploy.container_engine import connect
 from harness.errors import CannotRun, StudyError
 
 # The default study's largest rate, and cores' worth of it per core there is that no slow motion makes up for:
@@ -66,8 +66,11 @@ def _engine() -> Check:
     name = "Docker engine"
     try:
         client = connect()
-        return Check(name, f"{client.version().get('Version')}, {client.info().get('NCPU')} cores", "")
+        found = f"{client.version().get('Version')}, {client.info().get('NCPU')} cores"
+        return Check(name, f"{found}, at {os.environ.get('DOCKER_HOST') or 'the usual socket'}", "")
     except CannotRun as error:
+        if unusable := container_engine.unusable():
+            return Check(name, "", unusable)
         if "ermission denied" in str(error):
             return Check(name, "", f"sudo usermod -aG docker {os.environ.get('USER', '$USER')}, then log in again")
     if shutil.which("dockerd") and _on_debian():

@@ -50,8 +50,12 @@ def remove_images(client: docker.DockerClient, owner: str) -> tuple[list[str], l
 
 
 def remove_state(root: Path, keep_images: bool) -> list[str]:
-    """Remove what the lab generated, and what images are made from unless these are kept; returns their names."""
-    shutil.rmtree(root / ".state" / "inventory", ignore_errors=True)  # the command itself may have made it
+    """Remove what the lab generated, and what images are made from unless these are kept; returns their names.
+
+    The hosts that another inventory gave stay: a study on them may be running from this clone.
+    """
+    for described in (root / ".state" / "inventory").glob("*.json"):
+        described.unlink(missing_ok=True)  # whoever needs one makes it again; this command itself may have made it
     removed = []
     for name in (".state/lab",) if keep_images else (".state/lab", ".cache"):
         if (root / name).exists():

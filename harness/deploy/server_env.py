@@ -18,24 +18,12 @@ def problems(grid: Grid, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     `text` is the grid's own, which still has `on` where its value is true.
     """
     values = grid.vars.get(NAME)
-    if values is None:
-        return
-    if not isinstance(values, dict):
-        if "{{" not in str(values):
-            yield ("vars", NAME), f"vars: {NAME} is {values!r}. Allowed: names with values, as in {{LOG_LEVEL: info}}"
-        return
-    written = _written(text)
-    for name, value in values.items():
-        where = ("vars", NAME, str(name))
-        if value is None or isinstance(value, dict | list):
-            kind = "empty" if value is None else "a list or a mapping"
+    written = _written(text) if isinstance(values, dict) else {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        as_written = written.get(str(name))
+        if not isinstance(value, str) and as_written not in (None, arrives(value)):
             yield (
-                where,
-                f"vars: {NAME}.{name} is {kind}. Allowed: text, a number or a boolean. Fix: write text in quotes",
-            )
-        elif not isinstance(value, str) and (as_written := written.get(str(name))) not in (None, arrives(value)):
-            yield (
-                where,
+                ("vars", NAME, str(name)),
                 f"vars: {NAME}.{name}: {as_written} would reach the server as {arrives(value)}. "
                 f"Fix: write it in quotes, as in {name}: '{as_written}'",
             )

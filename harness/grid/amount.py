@@ -16,6 +16,7 @@ from pydantic import (
 from harness.grid import load
 from harness.grid.load import MOST_USERS, RATE
 from harness.grid.types import Part, Share
+from harness.words import short
 
 MOST_REPEATS = 100
 
@@ -26,7 +27,7 @@ def _searched(value: object, info: ValidationInfo) -> object:
         return value
     found = load.read(RATE, value)
     if not isinstance(found, int):
-        raise ValueError(f"got {value!r}; a search goes in whole requests per second, as in 20/s")
+        raise ValueError(f"got {short(value)}; a search goes in whole requests per second, as in 20/s")
     return found
 
 
@@ -94,7 +95,7 @@ def as_repeats(value: object) -> object:
             raise ValueError(f"got {value}; whole numbers from 1 to {MOST_REPEATS} are allowed")
         return {"min": value, "max": value}
     if not isinstance(value, dict | Repeats):
-        raise ValueError(f"got {value!r}; write a whole number, or {{min: 5, max: 12, until: ±5%}}")
+        raise ValueError(f"got {short(value)}; write a whole number, or {{min: 5, max: 12, until: ±5%}}")
     return value
 
 

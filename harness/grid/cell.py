@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 from harness.grid import load
@@ -77,14 +78,22 @@ class Cell:
         return "".join(c if c.isalnum() or c in ".-_" else "-" for c in text)
 
 
+def combinations(grid: Grid) -> int:
+    """How many cells the factors have, before `exclude` and `include`; without making them."""
+    return math.prod(len(levels) for levels in grid.factors.values())
+
+
 def expand(grid: Grid) -> list[Cell]:
     """Product of the factors, minus `exclude`, plus `include`; each cell once, in a stable order."""
     names = list(grid.factors)
     product = (Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values()))
-    kept = [cell for cell in product if not any(_matches(cell, partial) for partial in grid.exclude)]
+    excluded: dict[tuple[str, ...], set[tuple[Level, ...]]] = {}  # by the factors that a partial cell names
+    for partial in filter(None, grid.exclude):
+        excluded.setdefault(tuple(partial), set()).add(tuple(partial.values()))
+    kept = [cell for cell in product if not _matches(cell.by_name, excluded)]
     added = [Cell(tuple((name, partial[name]) for name in names)) for partial in grid.include]
     return list(dict.fromkeys([*kept, *added]))
 
 
-def _matches(cell: Cell, partial: dict[str, Level]) -> bool:
-    return bool(partial) and all(cell.by_name[name] == level for name, level in partial.items())
+def _matches(levels: dict[str, Level], excluded: dict[tuple[str, ...], set[tuple[Level, ...]]]) -> bool:
+    return any(tuple(levels[name] for name in names) in these for names, these in excluded.items())

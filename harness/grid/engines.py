@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.words import short
+
 
 @dataclass(frozen=True)
 class EngineKind:
@@ -22,6 +24,7 @@ class EngineKind:
     tags: tuple[str, ...]
     repair: tuple[str, ...]
     open_loads: bool = False
+    lead_s: float = 0.0  # from the order of a load to its second 0
     variables: tuple[str, ...] = ()  # that its roles need and have no default for
 
 
@@ -46,6 +49,7 @@ ENGINES = (
         roles=("ngrinder_controller", "ngrinder_agent"),
         prefix="ngrinder_",
         tags=("jdk_verify", "ngrinder_controller", "ngrinder_agent"),
+        lead_s=15.0,
         # Both units again, the agents joined and approved; nothing is installed.
         repair=("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join"),
         variables=("ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"),
@@ -56,6 +60,6 @@ BY_NAME = {kind.name: kind for kind in ENGINES}
 
 def known(name: object) -> str:
     """An engine's name; raises ValueError with those that there are."""
-    if name not in BY_NAME:
-        raise ValueError(f"got {name!r}; allowed: {' or '.join(repr(each) for each in BY_NAME)}")
-    return str(name)
+    if not isinstance(name, str) or name not in BY_NAME:
+        raise ValueError(f"got {short(name)}; allowed: {' or '.join(repr(each) for each in BY_NAME)}")
+    return name

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.grid import engines, units
-from harness.grid.types import Duration, Level, Part, Share
+from harness.grid.types import Duration, Level, Part, Share, Switch, several
+from harness.words import short
 
 VUSERS, RATE = "vusers", "rate"
 LOAD_FACTORS = (VUSERS, RATE)
@@ -37,7 +38,7 @@ class Load(Part):
     duration: Duration
     timeout: Duration = 10.0
     lose_at: Share = Field(default=0.5, description="of the steady window: when a cell's `lose` servers are stopped")
-    keep_alive: bool = Field(default=True, strict=True, description="users keep their connections between requests")
+    keep_alive: Switch = Field(default=True, description="users keep their connections between requests")
     arrivals: Arrivals | None = Field(default=None, description="how the moments of requests are drawn; else poisson")
     in_flight: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True)] | None = Field(
         default=None, description=f"most requests in flight at once; else {IN_FLIGHT}"
@@ -107,11 +108,11 @@ def check_level(name: str, level: Level) -> None:
     """Raise ValueError unless `level` is one that `servers`, `lose`, `vusers` or `rate` (as a number) may have."""
     if name == RATE:
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= MOST_PER_S:
-            raise ValueError(f"rate has the level {written(name, level)!r}; above 0/s and at most {MOST_PER_S}/s")
+            raise ValueError(f"rate has the level {short(written(name, level))}; above 0/s and at most {MOST_PER_S}/s")
         return
     least, most = 0 if name == "lose" else 1, MOST_USERS if name == VUSERS else MOST_SERVERS
     if isinstance(level, bool) or not isinstance(level, int) or not least <= level <= most:
-        raise ValueError(f"{name} has the level {level!r}; whole numbers from {least} to {most} are allowed")
+        raise ValueError(f"{name} has the level {short(level)}; whole numbers from {least} to {most} are allowed")
 
 
 def read(name: str, level: object) -> object:
@@ -121,7 +122,7 @@ def read(name: str, level: object) -> object:
     try:
         return units.rate_per_s(level)
     except ValueError as error:
-        raise ValueError(f"{name} has the level {level!r}; {str(error).partition('; ')[2]}") from None
+        raise ValueError(f"{name} has the level {short(level)}; {str(error).partition('; ')[2]}") from None
 
 
 def written(name: str, level: Level) -> Level:
@@ -133,9 +134,17 @@ def with_rates(change: Callable[[str, Any], object], said: object) -> object:
     """A mapping from factors to a level or to levels, with `change` (`read` or `written`) made to those of `rate`."""
     if not isinstance(said, dict) or RATE not in said:
         return said
-    rates = said[RATE]
-    many = isinstance(rates, list | tuple)
-    return {**said, RATE: [change(RATE, rate) for rate in rates] if many else change(RATE, rates)}
+    if not isinstance(said[RATE], list | tuple):
+        return {**said, RATE: change(RATE, said[RATE])}
+    rates, wrong = [], []
+    for place, rate in enumerate(said[RATE]):
+        try:
+            rates.append(change(RATE, rate))
+        except ValueError as error:
+            wrong.append(((RATE, place), str(error)))
+    if wrong:
+        raise several(wrong)
+    return {**said, RATE: rates}
 
 
 def mismatches(

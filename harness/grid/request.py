@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from harness.grid.types import Part
+from harness.words import short
 
 
 class Request(Part):
@@ -24,20 +25,20 @@ class Request(Part):
     @field_validator("path")
     @classmethod
     def _begins_with_slash(cls, path: str) -> str:
-        if not path.startswith("/") or any(c.isspace() for c in path):
-            raise ValueError(f"got {path!r}; write a path that begins with a slash, as in /predict")
+        if not path.startswith("/"):
+            raise ValueError(f"got {short(path)}; write a path that begins with a slash, as in /predict")
         return path
 
     @field_validator("expect_status", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, int) else value
+        return [value] if isinstance(value, int | str) else value
 
     @field_validator("expect_status")
     @classmethod
     def _is_status(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or not all(100 <= status <= 599 for status in value):
-            raise ValueError(f"got {list(value)}; HTTP status codes are 100 to 599")
+            raise ValueError(f"got {short(list(value))}; HTTP status codes are 100 to 599")
         return value
 
     @field_validator("expect_body")
@@ -45,14 +46,14 @@ class Request(Part):
     def _compiles(cls, value: str | None) -> str | None:
         try:
             re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"got {value!r}, which is no regular expression: {error}") from None
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"got {short(value)}, which is no regular expression: {error}") from None
         return value
 
     @property
     def body(self) -> str:
         """The request's body as text; empty for none."""
-        return "" if self.json_body is None else json.dumps(self.json_body, separators=(",", ":"))
+        return "" if self.json_body is None else json.dumps(self.json_body, separators=(",", ":"), allow_nan=False)
 
     @property
     def all_headers(self) -> dict[str, str]:

@@ -9,18 +9,18 @@ from pydantic import (
     Field,
     PlainSerializer,
     PrivateAttr,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from harness.grid import engines, load, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.counter import RequestsMetric
 from harness.grid.load import LOAD_FACTORS, RATE, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
-from harness.grid.types import Count, Duration, Level, Part, Rate, Share
+from harness.grid.types import Count, Duration, Level, Part, Rate, Ratio, Share, Switch, several
+from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
 Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
@@ -44,12 +44,15 @@ class Service(Part):
     image: Annotated[str, Field(min_length=1)] | None = None
     port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8080
     health: str = "/readyz"
+    requests_metric: RequestsMetric | None = Field(
+        default=None, description="the counter that its own count is read from (E13); ml_requests_total if unset"
+    )
 
     @field_validator("health")
     @classmethod
     def _begins_with_slash(cls, path: str) -> str:
         if not path.startswith("/"):
-            raise ValueError(f"got {path!r}; write a path that begins with a slash, as in /readyz")
+            raise ValueError(f"got {short(path)}; write a path that begins with a slash, as in /readyz")
         return path
 
 
@@ -61,7 +64,7 @@ class Objectives(Part):
 
     error_rate: Share | None = None
     p95: Duration | None = None
-    gain: dict[Annotated[int, Field(ge=2)], Annotated[float, Field(gt=0)]] = Field(
+    gain: dict[Annotated[int, Field(ge=2, le=load.MOST_SERVERS)], Ratio] = Field(
         default={}, description="to how many servers → the gain that this step must show, as in {2: 1.7}"
     )
 
@@ -90,8 +93,8 @@ class Grid(Part):
         Repeats(min=5, max=5)
     )
     seed: Count | None = Field(default=None, description="of the order of trials; drawn when the study begins if unset")
-    instrument_check: bool = Field(
-        default=False, strict=True, description="every server's capacity is exactly the same, so the ideal is the truth"
+    instrument_check: Switch = Field(
+        default=False, description="every server's capacity is exactly the same, so the ideal is the truth"
     )
     objectives: Objectives = Objectives()
     budget: Budget = Budget()
@@ -112,7 +115,11 @@ class Grid(Part):
         for name in LOAD_FACTORS:
             span = factors.get(name)
             if isinstance(span, dict):
-                first = span.get("from", "1/s" if name == RATE else 1)
+                first = span.get("from")
+                try:
+                    load.check_level(name, load.read(name, first))  # type: ignore[arg-type] # it refuses other types
+                except ValueError:
+                    first = "1/s" if name == RATE else 1  # Search refuses what is written
                 return {**data, "search": {**span, "factor": name}, "factors": {**factors, name: [first]}}
         return data
 
@@ -121,11 +128,7 @@ class Grid(Part):
         aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
         found = load.mismatches(self.load_factor, self.load, self.engine, self.search is not None, aims)
         if found:
-            # Each with its place, so that it is told with its line.
-            kinds = [(where, PydanticCustomError("value_error", "{error}", {"error": text})) for where, text in found]
-            raise ValidationError.from_exception_data(
-                "Grid", [InitErrorDetails(type=k, loc=w, input=None) for w, k in kinds]
-            )
+            raise several(found)
         return self
 
     @property
@@ -176,26 +179,39 @@ class Grid(Part):
     @field_validator("factors", mode="before")
     @classmethod
     def _levels_are_lists(cls, factors: object) -> object:
-        if isinstance(factors, dict):
-            for name, levels in factors.items():
-                if not isinstance(levels, list):
-                    raise ValueError(f"factor {name!r} needs a list of levels, as in {name}: [1, 2]")
-                if not levels:
-                    raise ValueError(f"factor {name!r} has no levels; give at least one")
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        for name, levels in factors.items() if isinstance(factors, dict) else ():
+            shown = short(name, bare=True)
+            if not isinstance(levels, list | tuple):
+                found.append(((name,), f"factor {shown!r} needs a list of levels, as in {shown}: [1, 2]"))
+            elif not levels:
+                found.append(((name,), f"factor {shown!r} has no levels; give at least one"))
+        if found:
+            raise several(found)
         return factors
 
     @field_validator("factors")
     @classmethod
     def _whole_and_distinct(cls, factors: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        own = ["servers"]
         if "servers" not in factors:
-            raise ValueError("factor 'servers' is missing; give its levels, as in servers: [1, 2]")
-        own = ("servers", load.factor_of(factors))
+            found.append(((), "factor 'servers' is missing; give its levels, as in servers: [1, 2]"))
+        try:
+            own.append(load.factor_of(factors))
+        except ValueError as error:
+            found.append(((), str(error)))
         for name, levels in factors.items():
-            if len({(type(level), level) for level in levels}) < len(levels):
-                raise ValueError(f"factor {name!r} names a level twice; every level once")
-        for name in (*own, "lose"):
-            for level in factors.get(name, ()):
-                load.check_level(name, level)
+            if len(set(levels)) < len(levels):
+                found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
+        for name in ("servers", *LOAD_FACTORS, "lose"):
+            for place, level in enumerate(factors.get(name, ())):
+                try:
+                    load.check_level(name, level)
+                except ValueError as error:
+                    found.append(((name, place), str(error)))
+        if found:
+            raise several(found)
         # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
         rest = sorted(factors.keys() - set(own))
         return {name: factors[name] for name in (*own, *rest)}

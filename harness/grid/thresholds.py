@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.grid.types import Count, Duration, Ratio, Share
+from harness.grid.types import Count, Duration, Ratio, Share, Switch
 
 
 class Thresholds(BaseModel):
@@ -24,7 +24,7 @@ class Thresholds(BaseModel):
     generator_cpu: Share = Field(0.80, description="E6: of a core or its cap, the busiest generator process")
     lag_refuse: Share = Field(0.05, description="E6: p99 of its event loop's delay, of R0 + think time")
     lag_degrade: Duration = Field(0.050, description="E6: the same in seconds, from here on latencies are marked")
-    ceiling: bool = Field(True, description="E7: measure the generator's ceiling before the first trial")
+    ceiling: Switch = Field(True, description="E7: measure the generator's ceiling before the first trial")
     ceiling_note: Share = Field(0.50, description="E7: of what the generator reaches without a server")
     ceiling_refuse: Share = Field(0.80, description="E7: the same, from here on refused")
     ceiling_wrong: Ratio = Field(
@@ -60,7 +60,9 @@ class Thresholds(BaseModel):
     answers_late: Share = Field(0.02, description="E23: delay of a paced server's answers, of R0 + think time")
     statement_repeats: Count = Field(5, description="E15: repeats for a statement")
     interval_repeats: Count = Field(3, description="E15: repeats for an interval at all")
-    resting: bool = Field(True, description="E16: cells that take part in no statement, by a prediction, in few blocks")
+    resting: Switch = Field(
+        True, description="E16: cells that take part in no statement, by a prediction, in few blocks"
+    )
     resting_blocks: Count = Field(2, description="E16: blocks for such a cell")
     resting_margin: Ratio = Field(
         1.1, description="E16: capacity against the most that users can ask for, from here on a server more is idle"
@@ -75,7 +77,7 @@ class Thresholds(BaseModel):
     trend_p: Ratio = Field(0.01, description="E20: significance of a trend in the order of trials")
     outlier_p: Ratio = Field(0.01, description="E20: significance of an outlying block, Bonferroni over blocks")
     outlier_least: Share = Field(0.03, description="E20: an outlying block differs by this much at least")
-    sentinel: bool | None = Field(
+    sentinel: Switch | None = Field(
         None, description="E20: repeat each block's first cell at its end; hosts only if unset"
     )
     same_within: Share = Field(0.05, description="E21: within this of 1 a whole interval allows the word same")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from harness.grid import units
+from harness.words import short
 
 # As JSON they carry their unit again, so that a stored grid reads back like a grid file.
 Share = Annotated[float, BeforeValidator(units.share), PlainSerializer(lambda v: f"{v * 100:.10g}%", when_used="json")]
@@ -14,8 +17,21 @@ Duration = Annotated[
     float, BeforeValidator(units.duration_s), PlainSerializer(lambda v: f"{v:.10g}s", when_used="json")
 ]
 Rate = Annotated[float, BeforeValidator(units.rate_per_s), PlainSerializer(lambda v: f"{v:.10g}/s", when_used="json")]
-Count = Annotated[int, Field(ge=0, strict=True)]
-Ratio = Annotated[float, Field(gt=0)]
+LARGEST = 2**53  # what every reader of JSON keeps exactly
+Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _switched(value: object) -> object:
+    """A boolean, by the words of YAML 1.1 too."""
+    if isinstance(value, str) and value.lower() in ("yes", "on", "no", "off"):
+        return value.lower() in ("yes", "on")
+    if not isinstance(value, bool):
+        raise ValueError(f"got {short(value)}; write true or false")
+    return value
+
+
+Switch = Annotated[bool, BeforeValidator(_switched)]
 
 
 Level = bool | int | float | str
@@ -26,3 +42,10 @@ class Part(BaseModel):
     """Frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def several(found: Iterable[tuple[tuple[str | int, ...], str]]) -> ValidationError:
+    """Several problems at once, each (place in the whole grid, words), so that each is reported with its line."""
+    kinds = [(where, PydanticCustomError("value_error", "{error}", {"error": text})) for where, text in found]
+    details = [InitErrorDetails(type=kind, loc=where, input=None) for where, kind in kinds]
+    return ValidationError.from_exception_data("Grid", details)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from harness.words import short
+
 SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "min": Decimal(60), "h": Decimal(3600)}
 
+LONGEST = 15  # letters of a number; more digits than a float keeps
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 
 
 def _parse(text: object, pattern: str, allowed: str) -> re.Match[str]:
     found = re.fullmatch(pattern, str(text).strip()) if isinstance(text, str | int | float) else None
-    if isinstance(text, bool) or found is None:
-        raise ValueError(f"got {text!r}; write {allowed}")
+    if isinstance(text, bool) or found is None or len(found[1]) > LONGEST:
+        raise ValueError(f"got {short(text)}; write {allowed}")
     return found
 
 
@@ -28,7 +31,7 @@ def share(text: object) -> float:
     found = _parse(text, r"±?\s*" + _NUMBER + r"\s*%", "a percentage, as in 5%")
     value = float(Decimal(found[1]) / 100)
     if value > 1:
-        raise ValueError(f"got {text!r}; at most 100%")
+        raise ValueError(f"got {short(text)}; at most 100%")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import yaml
 
 from harness.errors import BadInput
+from harness.grid.yamlcore import NotYaml, compose
+from harness.grid.yamldata import Path_, Reading
 
-Path_ = tuple[str | int, ...]
+LARGEST = 10_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,38 @@ class Document:
 
 
 def load(path: Path) -> Document:
-    """Read a YAML mapping.
+    """Read a YAML mapping by the core schema of YAML 1.2.
 
-    Raises BadInput with file:line for a missing, binary or empty file, bad syntax, a duplicate key,
-    an unknown alias or one that contains itself.
+    Raises BadInput with file:line for a missing, binary, empty or huge file, bad syntax, a duplicate key, an unknown
+    alias or one that contains itself, a tag, and what JSON cannot hold in a request's body.
     """
+    text = text_of(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        node = compose(text)
+    except NotYaml as error:
+        raise BadInput(f"{path}:{error.line}: {error}") from None
+    if node is None:
+        raise BadInput(f"{path}:1: the file is empty; grid.yaml is an example to start from")
+    if not isinstance(node, yaml.MappingNode):
+        raise BadInput(f"{path}:1: a grid is a mapping of keys to values, as in 'name: my-study'")
+    reading = Reading()
+    data = reading.value(node)
+    if reading.problems:
+        raise BadInput(*(f"{path}:{line}: {words}" for line, words in sorted(set(reading.problems))))
+    return Document(data, reading.lines)
+
+
+def text_of(path: Path) -> str:
+    """The text of a file; raises BadInput where it cannot be read, is no text, or exceeds LARGEST."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+            raise BadInput(f"{path}: this is a device; give a YAML file")
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise BadInput(f"{path}: the file is too large. Allowed: {LARGEST // 1_000_000} MB")
+        return text.decode("utf-8-sig")
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file") from None
     except IsADirectoryError:
@@ -43,58 +71,5 @@ def load(path: Path) -> Document:
         raise BadInput(f"{path}: this is not text; give a YAML file in UTF-8") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}:{told(error)[0]}: not valid YAML: {told(error)[1]}") from None
-    if node is None:
-        raise BadInput(f"{path}: the file is empty; grid.yaml is an example to start from")
-    if not isinstance(node, yaml.MappingNode):
-        raise BadInput(f"{path}:1: a grid is a mapping of keys to values, as in 'name: my-study'")
-    lines: dict[Path_, int] = {}
-    problems: list[str] = []
-    walk(node, (), lines, problems, path, ())
-    if problems:
-        raise BadInput(*problems)
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}:{told(error)[0]}: not valid YAML: {told(error)[1]}") from None
-    except ValueError as error:  # a date that no calendar has
-        raise BadInput(f"{path}: not valid YAML: {error}") from None
-    return Document(data, lines)
-
-
-def told(error: yaml.YAMLError) -> tuple[int, str]:
-    """The line that is not valid YAML, and what is wrong there."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    return mark.line + 1 if mark else 1, getattr(error, "problem", None) or " ".join(str(error).split())
-
-
-def walk(
-    node: yaml.Node,
-    path: Path_,
-    lines: dict[Path_, int],
-    problems: list[str],
-    file: Path,
-    above: tuple[int, ...],
-) -> None:
-    """Take down the line of everything below a node, and what no YAML file of this project may have."""
-    if id(node) in above:
-        problems.append(f"{file}:{node.start_mark.line + 1}: an anchor contains its own alias; write the value out")
-        return
-    above = (*above, id(node))
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            walk(item, (*path, index), lines, problems, file, above)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        name, line = str(key.value), key.start_mark.line + 1
-        if name in seen:
-            problems.append(f"{file}:{line}: '{name}' stands here again (first on line {seen[name]}); keep one of them")
-        seen.setdefault(name, line)
-        lines[(*path, name)] = line
-        walk(value, (*path, name), lines, problems, file, above)
+    except ValueError:  # a zero byte in its name
+        raise BadInput(f"{str(path)!r}: this is no name of a file") from None

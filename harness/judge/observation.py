@@ -12,7 +12,7 @@ from harness.judge import seconds as stats
 from harness.judge.balancing import Balancing
 from harness.records.lost import Loss
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
-from harness.records.trial import BalancerCounters, HostStates, Slots, TrialData
+from harness.records.trial import BalancerCounters, Facts, HostStates, Slots, TrialData
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Observation:
     answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
     loss: Loss | None = None  # of servers that the cell asks to lose
     rate_per_s: float | None = None  # of an open load, as it is played; None for users
+    totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, where samples have the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
 
     @property
@@ -92,8 +93,9 @@ class Observation:
         return found
 
     def succeeded(self, statuses: Mapping[str, int]) -> int:
-        """Requests that had a status which the grid expects, of status → requests."""
-        return sum(statuses.get(str(status), 0) for status in set(self.expect_status))
+        """Requests that had a status which the grid expects, of status → requests; also of classes, as in 2xx."""
+        expected = {name for status in self.expect_status for name in (str(status), f"{status // 100}xx")}
+        return sum(count for status, count in statuses.items() if status.lower() in expected)
 
     @property
     def conntrack(self) -> dict[str, float]:
@@ -129,8 +131,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer=counters.balancer,
         served=counters.servers,
         expected=facts.expected,
-        died=unplanned(deaths(facts.expected, states), facts.loss, states)
-        | {name: Death(words, ended=False) for name, words in facts.unhealthy.items()},
+        died=silent(facts) | unplanned(deaths(facts.expected, states), facts.loss, states),
         timeout_s=grid.load.timeout,
         expect_status=grid.request.expect_status,
         kind=facts.kind,
@@ -148,6 +149,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         answered=data.balancer,
         loss=facts.loss,
         rate_per_s=grid.played_per_s(float(record.cell[RATE])) if grid.is_open else None,
+        totals=counters.generator.totals,
         delays=counters.generator.delays,
     )
 
@@ -168,6 +170,20 @@ def deaths(servers: Iterable[str], states: Mapping[str, HostStates]) -> dict[str
         elif new.started_at != old.started_at:
             found[name] = Death("died and was started again")
     return found
+
+
+def is_well(status: int) -> bool:
+    """Whether a server that answers its health check with this status can work."""
+    return 200 <= status < 400
+
+
+def silent(facts: Facts) -> dict[str, Death]:
+    """Server → what is known of it, for those that run and did not answer their health check after the load."""
+    said = dict(facts.unhealthy)
+    for name, status in facts.health.items():
+        if not is_well(status):
+            said[name] = f"did not answer its health check after the load (status {status})"
+    return {name: Death(words, ended=False) for name, words in said.items()}
 
 
 def unplanned(died: Mapping[str, Death], loss: Loss | None, states: Mapping[str, HostStates]) -> dict[str, Death]:

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from harness.records.histogram import Histogram
-from harness.records.series import Sample
+from harness.records.series import BalancerSample, Sample
 from harness.records.trial import Against
 
 
 def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample]:
     """The samples whose whole second lies in [from_s, to_s)."""
     return [s for s in samples if s.t_s >= from_s and s.t_s + 1 <= to_s]
+
+
+def by_log(
+    samples: Sequence[Sample], answered: Iterable[BalancerSample], expected: Iterable[int], users: int, seconds: int
+) -> list[Sample]:
+    """One row for each of `seconds` and for every later one with an answer, counted by the balancer's log.
+
+    `expected` are the statuses of a success. Users and latencies stay the engine's own, where it has that second.
+    """
+    good, own = {str(status) for status in expected}, {row.t_s: row for row in samples}
+    completed, failed = Counter[int](), Counter[int]()
+    for answer in answered:
+        (completed if answer.status in good else failed)[answer.t_s] += answer.requests
+    found = []
+    for t_s in range(max([seconds - 1, *completed, *failed]) + 1):
+        row = own.get(t_s) or Sample(t_s, 0, 0, float(users), None, None, None, None, None, None)
+        mean_ms = row.mean_ms if completed[t_s] else None
+        found.append(replace(row, completed=completed[t_s], failed=failed[t_s], mean_ms=mean_ms))
+    return found
 
 
 def mean_rate(samples: Sequence[Sample]) -> float | None:

@@ -11,7 +11,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,11 @@ import urllib3.exceptions
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
-from harness.observe import systemd
+from harness.observe import exposition, systemd
+from harness.observe.counts import OwnCounts
+from harness.observe.exposition import OURS, Counting
 from harness.observe.network_counters import NAMESPACE_FILES, NETWORK_FILES, parse_network
 from harness.observe.systemd import ContainerState, Service
-
-_COUNTER = re.compile(r"^ml_requests_total\{(?P<labels>[^}]*)\} (?P<value>[0-9.e+]+)$", re.M)
-_SLOTS = re.compile(r'^ml_slot_seconds_total\{state="(\w+)"\} ([0-9.e+-]+)$', re.M)
-_PACED = re.compile(r"^ml_(late_seconds|paced_answers)_total ([0-9.e+-]+)$", re.M)
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 HERE = "this machine"
 # Events in a server's log that have a name (rule E9).
@@ -47,10 +44,17 @@ LOGGED = {
 class Probes:
     """Reads the hosts of one inventory."""
 
-    def __init__(self, inventory: Inventory, reach: Reach, units: Mapping[str, Service] | None = None) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        reach: Reach,
+        units: Mapping[str, Service] | None = None,
+        counting: Counting = OURS,
+    ) -> None:
         self._reach = reach
         self._services = units or {}
         self._core_counts: dict[str, float] = {}
+        self._counts = OwnCounts(counting)
         self._inventory = inventory
         self._hosts = {host.name: host for host in inventory.hosts}
         self._http = reach.http(inventory.balancer, "study_control_url", timeout=5.0)
@@ -166,45 +170,36 @@ class Probes:
         counts = {event: sum(bool(pattern.search(line)) for line in lines) for event, pattern in LOGGED.items()}
         return {event: count for event, count in counts.items() if count}
 
-    def ready(self, server: Host, health: str) -> bool:
-        """Ask one server over the private network whether it can work."""
-        try:
-            answer = self._http.get(f"/servers/{server.name}{health}")
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == httpx.codes.OK
+    def health(self, server: Host, path: str) -> int:
+        """Status of one server's health check, 502 or 504 for no answer; raises TrialFailed without a balancer."""
+        try:  # the balancer asks, over the private network, and waits less than 15 s for an answer
+            return self._http.get(f"/servers/{server.name}{path}", timeout=15.0).status_code
+        except httpx.HTTPError as error:
+            raise TrialFailed(f"the balancer's control port does not answer: {error!r}") from None
 
     def slots(self, server: Host) -> dict[str, float] | None:
         """What a paced server's slots sum up to so far; None for a server that is not paced, or does not answer.
 
         Seconds of its slots `offered`, `busy` and `lost`, seconds by which answers were `late`, and `answers`.
         """
-        text = self._metrics(server)
-        found = {state: float(value) for state, value in _SLOTS.findall(text)}
-        sums = {name: float(value) for name, value in _PACED.findall(text)}
-        if not found or len(sums) < 2:
-            return None
-        return {**found, "late": sums["late_seconds"], "answers": sums["paced_answers"]}
+        return exposition.slots(self._metrics(server, OURS.path))
 
-    def _metrics(self, server: Host) -> str:
+    def _metrics(self, server: Host, path: str) -> str:
         """What a server tells in Prometheus' format; empty when it does not."""
         try:
-            answer = self._http.get(f"/servers/{server.name}/metrics")
+            answer = self._http.get(f"/servers/{server.name}{path}")
         except httpx.HTTPError:
             return ""
         return answer.text if answer.status_code == httpx.codes.OK else ""
 
+    def begin_counting(self, servers: Iterable[Host]) -> None:
+        """Note servers' own counts before a load; raises BadInput where the counter of the grid is not there."""
+        for server in servers if self._counts.chosen else ():
+            self._counts.begin(server.name, self._metrics(server, self._counts.path))
+
     def served(self, server: Host, trial: str) -> dict[str, int] | None:
         """Status → requests that a server counted for a trial; None when it keeps no such counter."""
-        text = self._metrics(server)
-        if "ml_requests" not in text:
-            return None
-        counted: dict[str, int] = {}
-        for found in _COUNTER.finditer(text):
-            labels = dict(_LABEL.findall(found["labels"]))
-            if labels.get("trial") == trial:
-                counted[labels["status"]] = counted.get(labels["status"], 0) + int(float(found["value"]))
-        return counted
+        return self._counts.of(server.name, self._metrics(server, self._counts.path), trial)
 
     def balancer_summary(
         self, trial: str, since_s: float, from_s: float, to_s: float, on_read: Callable[[], None] = lambda: None

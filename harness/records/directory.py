@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.errors import BadInput, CannotRun
-from harness.records.files import read_csv, replace, sync, write_csv, write_synced
+from harness.records.files import cannot_write, read_csv, replace, sync, write_csv, write_synced, writing
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
-from harness.records.study import StudyRecord, read_study
-from harness.records.trial import FORMAT, TrialData, TrialRecord, read_record
+from harness.records.stored import TRIALS, bytes_of, damaged, json_of, line_of, not_a_part, read_part, text_of
+from harness.records.study import StudyRecord
+from harness.records.trial import FORMAT, TrialData, TrialRecord
 
 STUDY = "study.json"
 LATENCY, FAILURES = "latency.hgrm", "failures.hgrm"
@@ -30,15 +33,17 @@ class StudyDirectory:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the kernel's lock; raises CannotRun when another process has it."""
+        """Hold the kernel's lock; raises CannotRun when another process has it, or it cannot be written."""
         from filelock import FileLock, Timeout  # most who read a directory lock nothing
 
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(self.path / ".lock"))
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
             raise CannotRun(f"{self.path}: another process runs this study; wait for it or stop it") from None
+        except OSError as error:
+            raise CannotRun(cannot_write(self.path, error)) from None
         try:
             for left in self.path.glob("trials/.writing-*"):
                 shutil.rmtree(left, ignore_errors=True)  # a trial that was being written when all ended
@@ -58,7 +63,7 @@ class StudyDirectory:
     def study(self) -> StudyRecord | None:
         """study.json; None when it is missing, BadInput when it is damaged."""
         said = self.read_json(STUDY)
-        return None if said is None else read_study(self.path / STUDY, said)
+        return None if said is None else _study(self.path / STUDY, said)
 
     def need_study(self) -> StudyRecord:
         """The same; BadInput when it is missing, too."""
@@ -72,35 +77,29 @@ class StudyDirectory:
         self.write_json(STUDY, study.model_dump(mode="json"))
 
     def write_trial(self, where: str, data: TrialData) -> None:
-        """Record a trial: written aside, synced, renamed. An earlier attempt is kept beside it."""
-        final = self.path / "trials" / where
-        aside = self.path / "trials" / f".writing-{uuid.uuid4().hex}"
-        aside.mkdir(parents=True)
-        record = json.dumps(data.record.model_dump(mode="json"), indent=1, sort_keys=True, default=_plain)
-        write_synced(aside / "trial.json", record.encode() + b"\n")
-        for name, rows, kind in (
-            ("samples.csv", data.samples, Sample),
-            ("hosts.csv", data.hosts, HostSample),
-            ("balancer.csv", data.balancer, BalancerSample),
-            ("machines.csv", data.machines, MachineSample),
-        ):
-            write_csv(aside / name, rows, [f.name for f in dataclasses.fields(kind)])
-        for name, histogram in ((LATENCY, data.latencies), (FAILURES, data.failures)):
-            if histogram:
-                write_synced(aside / name, histogram.encode() + b"\n")
-        sync(aside)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        if final.exists():
-            earlier = len(list(final.parent.glob(f"{final.name}-attempt*")))
-            final.rename(final.with_name(f"{final.name}-attempt{earlier + 1}"))
-        aside.rename(final)
-        sync(final.parent)
+        """Record a trial: written aside, synced, renamed. An earlier attempt is kept beside it.
+
+        Raises CannotRun where the disk does not take it; then nothing of it is left, and an earlier attempt stays.
+        """
+        final = self.path / TRIALS / where
+        aside = self.path / TRIALS / f".writing-{uuid.uuid4().hex}"
+        try:
+            with writing(final):
+                _write_files(aside, data)
+                final.parent.mkdir(parents=True, exist_ok=True)
+                if final.exists():
+                    earlier = len(list(final.parent.glob(f"{final.name}-attempt*")))
+                    final.rename(final.with_name(f"{final.name}-attempt{earlier + 1}"))
+                aside.rename(final)
+                sync(final.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)  # there only where something failed
 
     def digest_of(self, where: str) -> str:
-        """SHA-256 over the names and contents of a trial's files."""
+        """SHA-256 over the names and contents of a trial's files; raises BadInput where one cannot be read."""
         summed = hashlib.sha256()
-        for file in sorted((self.path / "trials" / where).iterdir()):
-            content = file.read_bytes()
+        for file in sorted((self.path / TRIALS / where).iterdir()):
+            content = bytes_of(file)
             summed.update(f"{file.name} {len(content)}\n".encode() + content)
         return summed.hexdigest()
 
@@ -112,12 +111,12 @@ class StudyDirectory:
             if attempts or "-attempt" not in where:
                 said = _read_json(file)
                 if said is not None:
-                    found[where] = read_record(file, said)
+                    found[where] = read_part(TrialRecord, "a trial's record", file, said)
         return found
 
     def trial(self, where: str) -> TrialData:
-        """One trial with its series; raises BadInput or ValueError when a file is damaged."""
-        folder = self.path / "trials" / where
+        """One trial with its series; raises BadInput when a file is damaged."""
+        folder = self.path / TRIALS / where
         return TrialData(
             record=self.record(where),
             samples=self.samples(where),
@@ -130,19 +129,19 @@ class StudyDirectory:
 
     def record(self, where: str) -> TrialRecord:
         """One trial's record."""
-        file = self.path / "trials" / where / "trial.json"
+        file = self.path / TRIALS / where / "trial.json"
         said = _read_json(file)
         if said is None:
             raise BadInput(f"{file.parent}: there is no trial.json")
-        return read_record(file, said)
+        return read_part(TrialRecord, "a trial's record", file, said)
 
     def samples(self, where: str) -> list[Sample]:
         """One trial's seconds."""
-        return read_csv(self.path / "trials" / where / "samples.csv", Sample)
+        return read_csv(self.path / TRIALS / where / "samples.csv", Sample)
 
     def hosts(self, where: str) -> list[HostSample]:
         """What one trial's containers used, second by second."""
-        return read_csv(self.path / "trials" / where / "hosts.csv", HostSample)
+        return read_csv(self.path / TRIALS / where / "hosts.csv", HostSample)
 
     def latencies(self, where: str) -> str:
         """One trial's encoded histogram; empty without any."""
@@ -153,10 +152,20 @@ class StudyDirectory:
         return self._histogram(where, FAILURES)
 
     def _histogram(self, where: str, name: str) -> str:
+        from harness.records import histogram  # numpy, which most who read a directory do without
+
+        file = self.path / TRIALS / where / name
         try:
-            return (self.path / "trials" / where / name).read_text(encoding="ascii").strip()
+            text = text_of(file)
         except FileNotFoundError:
             return ""
+        if not text.endswith("\n"):
+            raise damaged(file, "is cut off" if text else "is empty", 1)
+        try:
+            histogram.Histogram().add(text.strip())
+        except ValueError as error:
+            raise damaged(file, f"is not as it was written: {error}", 1) from None
+        return text.strip()
 
 
 def digest(data: object) -> str:
@@ -171,13 +180,41 @@ def _plain(value: object) -> object:
     return str(value)
 
 
+def _write_files(folder: Path, data: TrialData) -> None:
+    """All files of a trial, each synced."""
+    folder.mkdir(parents=True)
+    record = json.dumps(data.record.model_dump(mode="json"), indent=1, sort_keys=True, default=_plain)
+    write_synced(folder / "trial.json", record.encode() + b"\n")
+    for name, rows, kind in (
+        ("samples.csv", data.samples, Sample),
+        ("hosts.csv", data.hosts, HostSample),
+        ("balancer.csv", data.balancer, BalancerSample),
+        ("machines.csv", data.machines, MachineSample),
+    ):
+        write_csv(folder / name, rows, [f.name for f in dataclasses.fields(kind)])
+    for name, histogram in ((LATENCY, data.latencies), (FAILURES, data.failures)):
+        if histogram:
+            write_synced(folder / name, histogram.encode() + b"\n")
+    sync(folder)
+
+
+def _study(file: Path, said: dict[str, Any]) -> StudyRecord:
+    study = read_part(StudyRecord, "a study's record", file, said)
+    try:
+        study.grid  # noqa: B018 - it is read whenever it is asked for
+    except ValidationError as error:
+        raise not_a_part(file, "a grid", error, ("configuration", "grid")) from None
+    return study
+
+
 def _read_json(file: Path) -> dict[str, Any] | None:
     try:
-        said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        said = json_of(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{file}: damaged ({error}); move it away to measure it again") from None
-    if not isinstance(said, dict) or said.get("format", FORMAT) > FORMAT:
+    version = said.get("format", FORMAT)
+    if not isinstance(version, int) or version < 1:
+        raise damaged(file, f"format: got {version!r:.40}; allowed: {FORMAT}", line_of(file, ("format",)))
+    if version > FORMAT:
         raise BadInput(f"{file}: written by a newer version than this one; update this program")
     return said

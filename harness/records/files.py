@@ -1,24 +1,63 @@
-"""Files that survive a crash: written aside, synced, renamed. And tables of dataclasses as CSV."""
+"""Files that survive a crash: written aside, synced, renamed. And tables of dataclasses as CSV.
+
+A file that cannot be written raises CannotRun, which names it; what was there before stays.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
+import errno
+import io
+import math
 import os
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harness.errors import CannotRun
+from harness.records.stored import damaged, text_of
+
 Row = TypeVar("Row")
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+NO_ROOM = {*FULL, errno.EROFS}
+LARGEST = 2**63 - 1
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into CannotRun, which names the file and the fix."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotRun(cannot_write(path, error)) from None
+
+
+def cannot_write(path: object, error: OSError) -> str:
+    """The message for a file that cannot be written."""
+    if error.errno in FULL:
+        fix = "Fix: free space on that disk, then run the same command again"
+    elif error.errno == errno.EROFS:
+        fix = "Fix: mount that file system writable, or name another one with --results, then run the command again"
+    else:
+        fix = "Fix: give this user the right to write there, then run the same command again"
+    return f"{path}: cannot be written: {error.strerror or error}. {fix}; what was recorded before is kept."
 
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file aside, sync it and rename it over `path`."""
     aside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    write_synced(aside, content)
-    aside.replace(path)
-    sync(path.parent)
+    try:
+        with writing(path):
+            write_synced(aside, content)
+            aside.replace(path)
+            sync(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()  # there only where something failed
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -50,37 +89,61 @@ def write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
         os.fsync(file.fileno())
 
 
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) > LARGEST:
+        raise ValueError(f"{text[:20]}… is too large")
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
-    "int": int,
-    "float": float,
+    "int": _whole,
+    "float": _finite,
     "str": str,
-    "float | None": lambda text: float(text) if text else None,
-    "int | None": lambda text: int(text) if text else None,
+    "float | None": lambda text: _finite(text) if text else None,
+    "int | None": lambda text: _whole(text) if text else None,
 }
 
 
 def read_csv(path: Path, kind: type[Row]) -> list[Row]:
     """Rows of a table as the dataclass they were written from; none when there is no such file.
 
-    Columns of a later version are left out. Raises ValueError, with file and line, for anything else.
+    Columns of a later version are left out. Raises BadInput, with file and line, for anything else.
     """
-    fields = [(f, _READERS[str(f.type)]) for f in dataclasses.fields(kind)]  # type: ignore[arg-type] # they are
-    number = 1
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = csv.reader(file)
-            header = next(lines, [])
-            # A column that was added later is the last, and earlier files do not have it.
-            columns = [
-                (header.index(field.name), read)
-                for field, read in fields
-                if field.name in header or field.default is dataclasses.MISSING
-            ]
-            found = []
-            for number, line in enumerate(lines, 2):  # noqa: B007 - told when a line is wrong
-                found.append(kind(*[read(line[at]) for at, read in columns]))
-            return found
+        text = text_of(path)
     except FileNotFoundError:
         return []
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"{path}:{number}: not as it was written: {error}") from None
+    if not text.endswith("\n"):
+        raise damaged(path, "is cut off" if text else "is empty", text.count("\n") + 1)
+    lines = csv.reader(io.StringIO(text, newline=""))
+    number = 1
+    try:
+        columns, width = _columns(next(lines), kind)
+        found = []
+        for number, line in enumerate(lines, 2):  # noqa: B007 - printed when a line is wrong
+            if len(line) != width:
+                raise ValueError(f"{len(line)} fields, the header has {width}")
+            found.append(kind(*[read(line[at]) for at, read in columns]))
+        return found
+    except (ValueError, csv.Error) as error:
+        raise damaged(path, f"is not as it was written: {error}", number) from None
+
+
+def _columns(header: list[str], kind: type[Any]) -> tuple[list[tuple[int, Callable[[str], Any]]], int]:
+    """Where each field stands and how it is read, and how many columns there are; raises ValueError."""
+    found = []
+    for field in dataclasses.fields(kind):
+        # A column that was added later is the last, and earlier files do not have it.
+        if field.name in header:
+            found.append((header.index(field.name), _READERS[str(field.type)]))
+        elif field.default is dataclasses.MISSING:
+            raise ValueError(f"there is no column {field.name!r}")
+    return found, len(header)

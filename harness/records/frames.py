@@ -23,6 +23,7 @@ from harness.grid.schema import Grid
 from harness.records import columns
 from harness.records.columns import Kinds
 from harness.records.directory import StudyDirectory
+from harness.records.stored import text_of
 from harness.records.trial import TrialRecord
 
 Studies = StudyDirectory | Sequence[StudyDirectory]
@@ -175,10 +176,7 @@ def _series(
     values: dict[str, list[object]] = {name: [] for name in kinds}
     lengths = []
     for where in found:
-        try:
-            rows = read(where)
-        except ValueError as error:
-            raise BadInput(f"{error}; move this trial's folder away to measure it again") from None
+        rows = read(where)
         lengths.append(len(rows))
         for name, column in values.items():
             column.extend(getattr(row, name) for row in rows)
@@ -198,7 +196,7 @@ def _table(study: StudyDirectory, name: str, kinds: Kinds) -> pd.DataFrame:
     """cells.csv or gains.csv; columns of a later version are left out."""
     file, mend = study.path / name, f"'study.py report {study.path}' writes it"
     try:
-        text = file.read_text(encoding="utf-8")
+        text = text_of(file)
         if not text.strip():  # a search that has no cell yet
             return _frame(dict.fromkeys(kinds, ()), kinds)
         table = pd.read_csv(

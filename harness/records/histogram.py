@@ -26,6 +26,7 @@ HALF = FINEST // 2
 COMPRESSED, PLAIN = 0x1C849304, 0x1C849303  # what the two headers begin with ...
 WIDTH = 0x10  # ... in which these bits tell nothing in version 2
 MOST_COUNTS = 64 * HALF  # of values up to 2^63
+MOST_PLAIN = 64 + 9 * MOST_COUNTS  # bytes: a header, and nine for each count
 OUTER = struct.Struct(">II")  # kind, bytes that follow
 INNER = struct.Struct(">IIiIQQd")  # kind, bytes of counts, index offset, digits, lowest, highest, ratio to a double
 
@@ -141,12 +142,21 @@ def _counts_of(encoded: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return counts[:end]
 
 
+def _inflated(packed: bytes) -> bytes:
+    """What zlib packed, no more of it than the largest histogram has; raises zlib.error."""
+    reader = zlib.decompressobj()
+    plain = reader.decompress(packed, MOST_PLAIN)
+    if not reader.eof:
+        raise zlib.error("it ends too early, or holds more than any histogram")
+    return plain
+
+
 def _unpacked(encoded: str) -> bytes:
     """The counts as they are packed; raises ValueError unless they are laid out as ours."""
     try:
         raw = base64.b64decode(encoded, validate=True)
         kind, length = OUTER.unpack_from(raw)
-        plain = zlib.decompress(raw[OUTER.size :]) if kind & ~0xF0 == COMPRESSED else b""
+        plain = _inflated(raw[OUTER.size :]) if kind & ~0xF0 == COMPRESSED else b""
         inner, size, offset, digits, lowest, _, _ = INNER.unpack_from(plain)
     except (binascii.Error, struct.error, zlib.error) as error:
         raise ValueError(f"no compressed HdrHistogram of version 2: {error}") from None

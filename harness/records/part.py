@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WrapSerializer
-
-from harness.errors import BadInput
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WrapSerializer
 
 
 class Part(BaseModel):
@@ -16,7 +14,6 @@ class Part(BaseModel):
 
 
 T = TypeVar("T")
-P = TypeVar("P", bound=Part)
 # A part that is {} on disk where there is none, as in the record of a trial that could not be carried out.
 Maybe = Annotated[
     T | None,
@@ -24,16 +21,6 @@ Maybe = Annotated[
     WrapSerializer(lambda part, write: {} if part is None else write(part)),
 ]
 Counts = dict[str, int]
-
-
-def read_part(kind: type[P], what: str, file: object, said: dict[str, Any]) -> P:
-    """A part as it is on disk; raises BadInput, which names `file`, where a key is missing or of another type."""
-    try:
-        return kind.model_validate(said)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{file}: not {what}: {where}: {first['msg']}") from None
 
 
 def as_json(value: object) -> object:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness.grid.schema import Grid
 from harness.grid.types import Levels
-from harness.records.part import Maybe, Part, read_part
+from harness.records.part import Maybe, Part
 from harness.records.trial import FORMAT
 
 
@@ -59,7 +59,7 @@ class Environment(Part):
 class SlowMotion(Part):
     """By how much slower than real it is played, and the cores that this rests on where a probe chose it."""
 
-    factor: float = 1.0
+    factor: float = Field(default=1.0, gt=0)
     measured_at: str = ""
     needed_cores: float | None = None
     available_cores: float | None = None
@@ -177,15 +177,10 @@ class StudyRecord(Part):
 
     @property
     def written_grid(self) -> Grid:
-        """The grid as it was written."""
-        return Grid.model_validate(self.configuration.grid)
+        """The grid as it was written; keys that a later version added say nothing to this one."""
+        return Grid.model_validate(self.configuration.grid, extra="ignore")
 
     @property
     def grid(self) -> Grid:
         """The grid as the study plays it: in slow motion where that was chosen."""
         return self.written_grid.slowed(self.factor)
-
-
-def read_study(file: object, said: dict[str, Any]) -> StudyRecord:
-    """A study's record; raises BadInput, which names `file`, where a key is missing or of another type."""
-    return read_part(StudyRecord, "a study's record", file, said)

@@ -11,7 +11,7 @@ from pydantic import Field
 from harness.grid.types import Levels
 from harness.records.findings import Finding, Kind
 from harness.records.lost import Loss, Lost
-from harness.records.part import Counts, Maybe, Part, read_part
+from harness.records.part import Counts, Maybe, Part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
 FORMAT = 1
@@ -54,15 +54,12 @@ class Window(Part):
 
 
 class Verdict(Part):
-    """`figures` are what it rests on; `next_limit` is what would limit next, in words.
-
-    `words` are those of `why` with names of figures in braces, so that those of a cell's trials can be told together.
-    """
+    """`figures` are what it rests on; `words` are those of `why` with names of figures in braces."""
 
     limit: Limit
     why: str = ""
     words: str = ""
-    next_limit: str = ""
+    next_limit: str = ""  # what would limit next, in words
     figures: dict[str, float | None] = Field(default_factory=dict)
 
 
@@ -73,6 +70,7 @@ class GeneratorCounters(Part):
     workers: int = 0
     completed: int = 0
     failed: int = 0
+    totals: Counts = Field(default_factory=dict)  # own count where samples have the balancer's: completed, failed
     delays: Counts = Field(default_factory=dict)  # of an open load: µs by which requests of the window were sent late
 
 
@@ -168,7 +166,8 @@ class Facts(Part):
     balancer: str
     balancing: dict[str, Any] = Field(default_factory=dict)  # how the balancer chose servers
     expected: dict[str, str]  # server → address that the cell asks for
-    unhealthy: dict[str, str] = Field(default_factory=dict)  # server → what became of it though it runs
+    unhealthy: dict[str, str] = Field(default_factory=dict)  # of an earlier version, which asked after few loads
+    health: Counts = Field(default_factory=dict)  # server → status of its health check after the load
     kind: str
     ceiling: float | None = None  # requests per second that generator and balancer reach alone
     placed: dict[str, str]  # host → machine
@@ -243,8 +242,3 @@ class TrialData:
     failures: str = ""  # of what failed in it, each at the timeout or what it took, if that is more
     machines: list[MachineSample] = field(default_factory=list)
     ended_at: float | None = None  # Unix time at which the load was over, not recorded
-
-
-def read_record(file: object, said: dict[str, Any]) -> TrialRecord:
-    """A trial's record; raises BadInput, which names `file`, where a key is missing or of another type."""
-    return read_part(TrialRecord, "a trial's record", file, said)

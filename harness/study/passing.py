@@ -9,7 +9,8 @@ from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
-from harness.grid.yamlfile import Document, Path_
+from harness.grid.yamldata import Path_
+from harness.grid.yamlfile import Document
 from harness.judge import balancing
 
 

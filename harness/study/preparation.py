@@ -14,8 +14,10 @@ from harness.deploy import host_limits, lab
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
+from harness.grid.schema import Grid
 from harness.observe import containers
 from harness.observe import environment as provenance
+from harness.observe.exposition import OURS, Counting
 from harness.records.study import Environment, Machine, StudyRecord
 from harness.study import beforehand, builds, ceiling, site, slow_motion
 from harness.study.bench import Bench
@@ -58,8 +60,8 @@ class Preparation:
         self._share_out(found)
         self._deploy()
         reach.mend()
-        reader = containers.Probes(self._inventory, reach, registry.services(self.setting.grid, self._inventory))
         grid, inventory, outside = self.setting.grid, self._inventory, self._outside
+        reader = containers.Probes(inventory, reach, registry.services(grid, inventory), counting(grid))
         engine = outside.engine(grid, inventory, reach)
         bench = Bench(grid, inventory, engine, reader, reach, self._tell, self._cancelled, outside)
         play.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
@@ -144,3 +146,11 @@ class Preparation:
         self._tell(Step("deploying with site.yml; the first time it builds the images, which takes about two minutes"))
         self._deployment.deploy(lambda task: self._tell(Doing(task)))
         self._tell(Step("deployed", time.monotonic() - began))
+
+
+def counting(grid: Grid) -> Counting:
+    """Where the servers' own counts are read."""
+    said = grid.service.requests_metric
+    if said is None:
+        return OURS
+    return Counting(said.name, said.trial_label, said.status_label, said.path, said.labels, chosen=True)

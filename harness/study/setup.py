@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from harness.deploy import description, host_limits, inventory, lab
 from harness.deploy.inventory import Inventory
+from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
-from harness.grid.cell import Cell, expand
+from harness.grid.cell import Cell
 from harness.grid.engines import ENGINES
 from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
-from harness.plan import order, resting, stopping
+from harness.plan import bound, order, resting, stopping
 from harness.plan import terms as plan_terms
 from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
@@ -91,8 +91,8 @@ class Setting:
     @property
     def most(self) -> list[PlannedTrial]:
         """Every trial there may be at most, for a budget; in any order."""
-        cells, rule = expand(self.grid), self.grid.repeats
-        return [t for k in range(1, rule.max + 1) for t in order.block(cells, k, self.grid, self.inventory.kind)]
+        capacity, service_s = (self.lab.capacity_per_s, self.lab.service_s) if self.lab else (None, 0.0)
+        return bound.trials(self.grid, self.inventory.kind, capacity, service_s + self.real_think_s)
 
     @property
     def capacity_per_s(self) -> float | None:
@@ -133,9 +133,6 @@ class Setting:
         return sum(float(str(price)) for price in prices) * takes_s / 3600
 
 
-ROLES = ("ml_server", "nginx_lb", *(role for kind in ENGINES for role in kind.roles))
-
-
 def role_variables(root: Path) -> frozenset[str]:
     """Names of all public variables of the roles that a cell may vary."""
     names = {*lab.VARIABLES, *(name for kind in ENGINES for name in kind.variables)}
@@ -144,19 +141,9 @@ def role_variables(root: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def role_choices(root: Path) -> dict[str, list[Any]]:
-    """Of the roles' variables that allow few values, what these are."""
-    found = {}
-    for role in ROLES:
-        specs = yaml.safe_load((root / "roles" / role / "meta" / "argument_specs.yml").read_text())
-        options = specs["argument_specs"]["main"]["options"]
-        found.update({name: said["choices"] for name, said in options.items() if "choices" in said})
-    return found
-
-
 def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | None = None) -> Setting:
     """Load and check everything before anything is touched; raises BadInput."""
-    grid, document = load_grid(grid_file, role_variables(root), role_choices(root))
+    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))
@@ -166,7 +153,11 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     hosts = listening(grid, found)
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_credits(path, hosts)
-    registry.check(grid, hosts)
+    try:
+        registry.check(grid, hosts)
+    except BadInput as error:
+        line = document.line(("engine",))
+        raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
     passing.check(grid_file, grid, document, hosts)
     effective = configuration.effective(grid, hosts)
     directory = configuration.directory_for(results, grid, effective)
@@ -212,24 +203,31 @@ KEYS = ("instance_type", "cpu_credits")
 
 
 def check_budget(where: str, setting: Setting) -> None:
-    """Refuse a plan that takes or costs more than the grid's budget; raises BadInput."""
-    takes_s, allowed = setting.takes_s(setting.most), setting.grid.budget.time
-    if allowed is not None and takes_s > allowed:
-        raise BadInput(
-            f"{where}: budget: the plan takes about {takes_s / 60:.0f} min, the budget is {allowed / 60:.0f} min; "
-            "take fewer cells or repeats, shorter trials, or a larger budget"
-        )
-    most, cost = setting.grid.budget.cost, setting.cost_usd(takes_s)
-    if most is not None and cost is None:
-        raise BadInput(
+    """Refuse a plan that may take or cost more than the grid's budget; raises BadInput."""
+    budget = setting.grid.budget
+    if budget.time is None and budget.cost is None:
+        return
+    most = setting.most
+    takes_s = setting.takes_s(most)
+    search = setting.grid.search is not None
+    what = f"the search of at most {len(most)} trials" if search else "the plan"
+    fewer = "a narrower span from..to or a larger until" if search else "fewer cells"
+    rest = f"take {fewer}, fewer repeats, shorter trials, or a larger budget"
+    found = []
+    if budget.time is not None and takes_s > budget.time:
+        allowed = f"the budget is {budget.time / 60:.0f} min"
+        found.append(f"{where}: budget: {what} takes about {takes_s / 60:.0f} min, {allowed}; {rest}")
+    cost = setting.cost_usd(takes_s) if budget.cost is not None else None
+    if budget.cost is not None and cost is None:
+        found.append(
             f"{where}: budget: a cost is given, but a host of {setting.inventory.path} has no study_usd_per_hour; "
             "write each group's price into the inventory, or leave the cost out"
         )
-    if most is not None and cost is not None and cost > most:
-        raise BadInput(
-            f"{where}: budget: the plan costs about {cost:.2f} USD, the budget is {most:.2f} USD; "
-            "take fewer cells or repeats, smaller machines, or a larger budget"
-        )
+    if budget.cost is not None and cost is not None and cost > budget.cost:
+        allowed = f"the budget is {budget.cost:.2f} USD"
+        found.append(f"{where}: budget: {what} costs about {cost:.2f} USD, {allowed}; {rest}, or smaller machines")
+    if found:
+        raise BadInput(*found)
 
 
 def what_changed(setting: Setting) -> tuple[str, list[str]] | None:

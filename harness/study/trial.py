@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -24,7 +25,7 @@ from harness.records.trial import (
     TrialData,
     TrialRecord,
 )
-from harness.study import readings
+from harness.study import answering, readings
 from harness.study.bench import Bench
 from harness.study.losing import Losing
 from harness.traffic.engine import LoadSpec
@@ -48,6 +49,7 @@ def run(
     to_lose = servers[cell.servers - cell.lose :]
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
+    bench.probes.begin_counting(servers)
     before = bench.probes.states()
     spec = _spec(bench, planned, trial)
     watchers: list[Watcher] = []
@@ -68,7 +70,9 @@ def run(
             loss.end()
         watched = [watcher.stop() for watcher in watchers]
     seen = watched[0]
-    window_to_s = observation.window_end_s(spec.duration_s, len(got.samples), got.stopped_s)
+    # The balancer's log has every second of a load, whatever rows of its own an engine of totals has.
+    counted_s = math.ceil(spec.duration_s) if result.totals else len(got.samples)
+    window_to_s = observation.window_end_s(spec.duration_s, counted_s, got.stopped_s)
     at = got.started_at
     # Second 0 is by the generator's clock; the balancer's log has times by its own.
     generator = bench.inventory.generator.name
@@ -78,19 +82,17 @@ def run(
     begin = at + ahead_s
     window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
     # The count of a server that is lost is lost with it, so nobody knows which sum to wait for.
-    successes = None if lost and lost.stopped_s else sum(sample.completed for sample in got.samples)
-    silent: list[str] = []
-
-    def read(all_running: bool) -> None:
-        """Ask who is well while nothing is changed: the next switch may make the servers anew."""
-        if got.stopped_s is not None:
-            silent.extend(s.name for s in servers if not bench.probes.ready(s, grid.service.health))
-        on_read(all_running)
-
+    counted = result.totals.get("completed", sum(sample.completed for sample in got.samples))
+    successes = None if lost and lost.stopped_s else counted
     left = [server for server in servers if lost is None or server.name not in lost.stopped_s]
-    said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), read)
+    health = answering.health_path(grid, cell, bench.inventory)
+    said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), health, on_read)
     after, summary = said.after, said.summary
-    balancer_seconds = summary.pop("seconds", [])
+    answered = [BalancerSample(*row) for row in summary.pop("seconds", []) if row[0] >= 0]
+    samples, users = got.samples, result.users or spec.users
+    if result.totals:
+        whole_s = counted_s if got.stopped_s is None else got.stopped_s
+        samples = seconds.by_log(samples, answered, grid.request.expect_status, users, whole_s)
     # The log stamps whole seconds; the middle of one is the best guess.
     first_s = {event: round(when + 0.5 - begin, 1) or 0.0 for event, when in summary.pop("events_at", {}).items()}
     good_ms, bad_ms = _times(summary.pop("times_ms", {}), grid)
@@ -99,8 +101,6 @@ def run(
         for name in before
     }
     expected = {server.name: bench.inventory.address(server) for server in servers}
-    dead = observation.deaths(expected, states)
-    unhealthy = [name for name in silent if name not in dead]
     record = TrialRecord(
         id=trial,
         cell=cell.by_name,
@@ -112,20 +112,22 @@ def run(
         unloaded_ms=round(unloaded_s * 1000, 3),
         load_s=round(got.ended_at - at, 3),
         counters=Counters(
-            generator=GeneratorCounters(errors=dict(result.errors), workers=result.workers, delays=dict(result.delays)),
+            generator=GeneratorCounters(
+                errors=result.errors, workers=result.workers, delays=result.delays, totals=result.totals
+            ),
             balancer=BalancerCounters(**summary, events_first_s=first_s),
             servers={server.name: said.served.get(server.name) for server in servers},
         ),
         hosts=states,
         facts=Facts(
-            users=result.users or spec.users,
+            users=users,
             lost_workers=result.lost_workers,
             stopped_s=got.stopped_s,
             generators=[host.name for host in bench.inventory.generators],
             balancer=bench.inventory.balancer.name,
             balancing=asdict(balancing.of(cell.variables, grid.vars, bench.inventory.balancer.variables)),
             expected=expected,
-            unhealthy=dict.fromkeys(unhealthy, "stopped answering its health check"),
+            health=said.health,
             kind=bench.inventory.kind,
             ceiling=bench.ceiling_per_s,
             placed=bench.probes.placed(),
@@ -139,9 +141,9 @@ def run(
     )
     data = TrialData(
         record=record,
-        samples=got.samples,
+        samples=samples,
         hosts=seen.samples(generator),
-        balancer=[BalancerSample(int(t - begin), server, status, n) for t, server, status, n in balancer_seconds],
+        balancer=answered,
         latencies=result.latencies or seconds.histogram_of_ms(good_ms),
         failures=result.failures if result.latencies else seconds.histogram_of_ms(bad_ms),
         machines=seen.machines(generator),
@@ -151,12 +153,13 @@ def run(
 
 
 def _spec(bench: Bench, planned: PlannedTrial, trial: str) -> LoadSpec:
-    """The cell's load: users, or arrivals that are the same for every topology at this rate in this block.
+    """The cell's load: think times or arrivals that are the same for every topology at this load in this block.
 
-    Another rate has others: a capacity is told by several, whose luck would be one.
+    Another load has others: a capacity is told by several, whose luck would be one.
     """
     if not bench.grid.is_open:
-        return load_spec(bench, planned.cell.vusers, trial)
+        users = planned.cell.vusers
+        return replace(load_spec(bench, users, trial), seed=f"{bench.seed}/users/{planned.repeat}/{users}")
     rate = planned.cell.rate
     return open_spec(bench, rate, trial, f"{bench.seed}/arrivals/{planned.repeat}/{rate:g}")
 

@@ -14,10 +14,11 @@ from harness.records.series import Sample
 class LoadSpec:
     """One trial's load. Times are in seconds; the window counts from the start of traffic.
 
-    With `keep_alive` every user keeps its connection, else it opens a new one for each request. With `rate_per_s` there
-    are no users: requests leave at that rate, at moments that follow from `arrivals` (poisson or constant), the rate
-    and `seed` alone, and at most `in_flight` of them are under way at once. Where the engine can, it counts in every
-    second the successes that took longer than `slow_after_s`.
+    With `keep_alive` every user keeps its connection, else it opens a new one for each request. Where the engine can,
+    the think times of users follow from `seed` and the user's number alone. With `rate_per_s` there are no users:
+    requests leave at that rate, at moments that follow from `arrivals` (poisson or constant), the rate and `seed`
+    alone, and at most `in_flight` of them are under way at once. Where the engine can, it counts in every second the
+    successes that took longer than `slow_after_s`.
     """
 
     trial: str
@@ -51,7 +52,9 @@ class EngineResult:
     none. `samples` replaces what was seen live, where the engine's own record is better. `users` is
     how many there really were, where the engine could not have the number asked for. `failures` is a
     histogram of what failed in the window, each at the timeout or what it took, if that is more. `delays` are of an
-    open load: by how many microseconds requests that were due in the window were sent late → how many.
+    open load: by how many microseconds requests that were due in the window were sent late → how many. `totals` are
+    successes (`completed`) and failures (`failed`) of the whole load, of an engine that does not count by whole
+    seconds: its samples take their counts from the balancer's log, and rule E13 compares both.
     """
 
     started_at: float
@@ -64,6 +67,7 @@ class EngineResult:
     users: int | None = None
     failures: str = ""
     delays: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
 
 
 class Engine(Protocol):

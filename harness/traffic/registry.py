@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory import Host, Inventory
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 
@@ -71,13 +71,18 @@ def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
         raise BadInput(f"ngrinder_war_file: there is no file {file}; give the absolute path of the downloaded WAR")
 
 
-def _ngrinder(_grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
+def _ngrinder(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
     from harness.traffic.ngrinder.client import NgrinderEngine
 
     first = inventory.generator
     folder = Path(first.need("study_ngrinder_credentials"))
     client = reach.http(first, "study_ngrinder_url", timeout=20.0)
-    return NgrinderEngine(client, folder / "admin", len(inventory.generators))
+    return NgrinderEngine(client, folder / "admin", [agent_name(grid, host) for host in inventory.generators])
+
+
+def agent_name(grid: Grid, host: Host) -> str:
+    """The name under which a generator's agent joins the controller."""
+    return str({**host.variables, **grid.vars}.get("ngrinder_agent_name") or host.name)
 
 
 def _ngrinder_agents(grid: Grid, inventory: Inventory) -> dict[str, Service]:

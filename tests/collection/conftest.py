@@ -18,7 +18,7 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from harness.deploy.connections import connect
+from harness.deploy.container_engine import connect
 from tests.integration.conftest import ROOT, playbook
 
 BIN = Path(sys.executable).parent

@@ -14,7 +14,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from harness.deploy.connections import connect
+from harness.deploy.container_engine import connect
 from tests.collection.conftest import HERE, Elsewhere, run
 from tests.integration.conftest import ROOT, changed, playbook
 from tests.role_readmes import example

@@ -21,7 +21,7 @@ import httpx
 import pytest
 import yaml
 
-from harness.deploy.connections import connect
+from harness.deploy.container_engine import connect
 from harness.deploy.description import describe
 from harness.deploy.inventory import Inventory
 
@@ -127,10 +127,9 @@ def deployed(lab: Inventory) -> Iterator[Inventory]:
         assert study("down", "--keep-images").returncode == 0
 
 
-def wait_until_ready(lab: Inventory, within_s: float = 60.0) -> None:
+def wait_until_ready(lab: Inventory, engine: docker.DockerClient, within_s: float = 60.0) -> None:
     """Wait until every server answers its balancer, and no worker of an earlier configuration is left there."""
-    client = connect()
-    balancer = client.containers.get(lab.balancer.need("study_container"))
+    balancer = engine.containers.get(lab.balancer.need("study_container"))
     deadline = time.monotonic() + within_s
     with httpx.Client(base_url=lab.balancer.need("study_control_url"), trust_env=False, timeout=5) as control:
         paths = [f"/servers/{server.name}/readyz" for server in lab.servers]
@@ -142,15 +141,14 @@ def wait_until_ready(lab: Inventory, within_s: float = 60.0) -> None:
                     break
             assert time.monotonic() < deadline, "the lab is not ready"
             time.sleep(0.1)
-    client.close()
 
 
 @pytest.fixture
-def pristine(deployed: Inventory) -> Inventory:
+def pristine(deployed: Inventory, engine: docker.DockerClient) -> Inventory:
     """The lab as `site.yml` makes it, whatever earlier tests changed."""
     if changed_parts >= PARTS:
         playbook("site.yml")
     for part in sorted(changed_parts):
         playbook(f"playbooks/deploy-{part}.yml")
-    wait_until_ready(deployed)
+    wait_until_ready(deployed, engine)
     return deployed

@@ -75,7 +75,7 @@ def test_a_container_that_is_gone_is_made_again(pristine: Inventory, engine: doc
     engine.containers.get(pristine.servers[1].need("study_container")).remove(force=True)
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 1
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 0
-    wait_until_ready(pristine)
+    wait_until_ready(pristine, engine)
     assert ask(pristine) == {pristine.address(server) for server in pristine.servers}
 
 

@@ -17,6 +17,7 @@ import psutil
 import pypdf
 import pytest
 
+from harness.deploy import host_locks
 from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from harness.records.trial import Window
@@ -128,13 +129,16 @@ def test_reports_are_rendered_again_without_a_host(smoke: Path) -> None:
 
 
 @pytest.mark.long
-def test_ctrl_c_ends_the_trial_cleanly_with_a_report_of_what_there_is(tmp_path: Path, deployed: Inventory) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
+    number: signal.Signals, tmp_path: Path, deployed: Inventory
+) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="interrupted")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
         wait_for(started, "trial_ended")
         wait_for(started, "second_seen", seconds=2)
-        started.send_signal(signal.SIGINT)
+        started.send_signal(number)
         output, complaints = started.communicate(timeout=60)
     assert started.returncode == 130, complaints
     assert "Traceback" not in complaints
@@ -226,13 +230,18 @@ def test_an_image_of_the_users_own_shares_the_machines_cores(
 
 
 @pytest.mark.concurrent
-def test_a_second_process_is_kept_out_of_a_running_study(tmp_path: Path) -> None:
-    grid = small_grid(tmp_path / "grid.yaml", name="busy")
-    plan = json.loads(study("plan", "--grid", grid, "--results", tmp_path / "results", "--json").stdout)
-    with StudyDirectory(Path(plan["directory"])).locked():
-        done = study("--grid", grid, "--results", tmp_path / "results")
-    assert done.returncode == 4
-    assert "another process runs this study" in done.stderr
+def test_nothing_touches_hosts_that_a_study_holds(tmp_path: Path, lab: Inventory) -> None:
+    """Neither another study, with a directory of its own and another name for the inventory, nor `down`."""
+    (tmp_path / "other").symlink_to(ROOT / "inventory" / "lab")
+    grid = small_grid(tmp_path / "grid.yaml", name="busy", inventory=str(tmp_path / "other"))
+    with host_locks.held(lab, "the study results/first-0123abcd", ROOT):
+        refused = [study("--grid", grid, "--results", tmp_path / "results"), study("down", "--keep-images")]
+    for done in refused:
+        assert done.returncode == 4, done.stdout
+        words = " ".join(done.stderr.split())
+        assert "in use by the study results/first-0123abcd on inventory/lab (since " in words
+        assert f"end it with 'kill {os.getpid()}'" in words
+    assert not list((tmp_path / "results").rglob("study.json"))
 
 
 @pytest.mark.concurrent

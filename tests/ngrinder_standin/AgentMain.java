@@ -12,11 +12,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Pattern;
 
-/** The agent: dials the controller, plays users when told, reports once a second. */
+/** The agent: dials the controller, plays users when told, reports what they counted, up to a second late. */
 public final class AgentMain {
     private static final String VERSION = System.getProperty("standin.version", "3.5.9-p1");
     private static final List<String> BODIES = List.of("POST", "PUT", "PATCH");
@@ -95,10 +97,7 @@ public final class AgentMain {
                 Load now = load;
                 Map<String, Object> said = Json.of("type", "state");
                 if (now != null) {
-                    said.put("tests", now.tests.getAndSet(0));
-                    said.put("errors", now.errors.getAndSet(0));
-                    said.put("time_us", now.timeUs.getAndSet(0));
-                    said.put("threads", now.threads.get());
+                    now.report(said);
                 }
                 out.println(Json.print(said));
             }
@@ -109,9 +108,8 @@ public final class AgentMain {
 
     /** The users of one test on this agent. */
     private static final class Load {
-        final AtomicLong tests = new AtomicLong();
-        final AtomicLong errors = new AtomicLong();
-        final AtomicLong timeUs = new AtomicLong();
+        /** What was counted and not yet reported: when, whether right, microseconds. */
+        final Queue<long[]> counted = new ConcurrentLinkedQueue<>();
         final AtomicInteger threads = new AtomicInteger();
         volatile boolean over;
         private final Settings settings;
@@ -121,6 +119,7 @@ public final class AgentMain {
         private final long endMs;
         private final boolean reset;
         private final boolean arrives;
+        private final boolean delayed;
         private final long lateMs;
 
         Load(Map<String, Object> order) {
@@ -128,11 +127,45 @@ public final class AgentMain {
             users = ((Number) order.get("users")).intValue();
             reset = (Boolean) order.get("reset");
             arrives = ((String) order.get("script")).contains("void arrive()");
+            delayed = isDelayed((String) order.get("script"));
             lateMs = ((Number) order.get("late_ms")).longValue();
             String parameter = (String) order.get("param");
             trial = Settings.parameter(parameter, "trial", "");
             beginMs = Long.parseLong(Settings.parameter(parameter, "t0_ms", "" + System.currentTimeMillis()));
             endMs = beginMs + Long.parseLong(Settings.parameter(parameter, "duration_ms", "3600000"));
+        }
+
+        /**
+         * With delayReports a request is held until report() is called, the next recorded method, or the end of the run:
+         * a pause in the same run delays it by that pause, and one that is stopped in it is never counted.
+         */
+        private static boolean isDelayed(String script) {
+            boolean holds = script.contains("grinder.statistics.delayReports = true");
+            return holds && !Pattern.compile("finally \\{[^}]*grinder\\.statistics\\.report\\(\\)[^}]*pause\\(").matcher(script).find();
+        }
+
+        private void count(boolean right, long us) {
+            counted.add(new long[] {System.currentTimeMillis(), right ? 1 : 0, us});
+        }
+
+        /** By how much reports are late: it grows in the middle of a load and stays so, and seconds are uneven. */
+        private long lagMs(long now) {
+            long second = Math.max(0, now - beginMs) / 1000;
+            return 400 + (second >= 6 ? 300 : 0) + (second % 5 == 2 ? 300 : 0);
+        }
+
+        private void report(Map<String, Object> said) {
+            long now = System.currentTimeMillis();
+            long[] sums = new long[3];
+            for (long[] one = counted.peek(); one != null && one[0] <= now - lagMs(now); one = counted.peek()) {
+                counted.remove();
+                sums[one[1] == 1 ? 0 : 1]++;
+                sums[2] += one[1] == 1 ? one[2] : 0;
+            }
+            said.put("tests", sums[0]);
+            said.put("errors", sums[1]);
+            said.put("time_us", sums[2]);
+            said.put("threads", threads.get());
         }
 
         void start() {
@@ -151,7 +184,7 @@ public final class AgentMain {
         private void play() {
             threads.incrementAndGet();
             if (arrives) { // a recorded method that does nothing
-                tests.incrementAndGet();
+                count(true, 0);
             }
             ThreadLocalRandom random = ThreadLocalRandom.current();
             double rest = Math.sqrt(0.25 + 2 * random.nextDouble()) * random.nextDouble() * settings.thinkS;
@@ -159,13 +192,15 @@ public final class AgentMain {
             pause(beginMs + (long) (begin * 1000) - System.currentTimeMillis());
             while (!over && System.currentTimeMillis() < endMs) {
                 long began = System.nanoTime();
-                if (request()) {
-                    tests.incrementAndGet();
-                    timeUs.addAndGet((System.nanoTime() - began) / 1000);
-                } else {
-                    errors.incrementAndGet();
+                boolean right = request();
+                long us = (System.nanoTime() - began) / 1000;
+                if (!delayed) {
+                    count(right, us);
                 }
                 pause((long) ((0.5 + random.nextDouble()) * settings.thinkS * 1000));
+                if (delayed && !over) {
+                    count(right, us);
+                }
             }
             while (!over) {
                 pause(200); // waits until the controller ends the test

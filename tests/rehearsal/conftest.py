@@ -17,7 +17,8 @@ import docker
 import pytest
 import yaml
 
-from harness.deploy.connections import Reach, connect
+from harness.deploy.connections import Reach
+from harness.deploy.container_engine import connect
 from harness.deploy.description import describe
 from harness.deploy.inventory import Host, Inventory
 from tests.integration.conftest import GRIDS, HOSTS, PLAYBOOK, ROOT, study

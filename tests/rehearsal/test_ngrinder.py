@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -189,11 +191,11 @@ def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, w
 @pytest.mark.long
 @real
 def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
-    deploy(war, "-e", "ngrinder_version=3.5.8")
+    deploy(war, "-e", "ngrinder_version=3.5.9")
     try:
-        assert engine.version() == {"ngrinder": "3.5.8"}
+        assert engine.version() == {"ngrinder": "3.5.9"}
         assert engine.ready()
-        assert "ngrinder-agent/3.5.8/" in controller.on("generator", "systemctl cat ngrinder-agent")
+        assert "ngrinder-agent/3.5.9/" in controller.on("generator", "systemctl cat ngrinder-agent")
     finally:
         deploy(war)
 
@@ -421,6 +423,8 @@ def measured(controller: Fleet, war: Path, tmp_path_factory: pytest.TempPathFact
         vars={"ngrinder_war_file": str(war)},
         factors={"servers": [2], "vusers": [100]},
         repeats=1,
+        # Users that think for longer than the load is waited for at its end: what is not counted before is lost.
+        load={"think_time": "5s", "ramp_up": "2s", "duration": "12s", "timeout": "1s"},
     )
     done = study("--grid", asked, "--results", folder / "results")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -442,6 +446,49 @@ def test_a_study_with_ngrinder_is_whole(measured: Path) -> None:
     assert data.latencies
     assert (measured / "report.pdf").stat().st_size > 10_000
     assert study("check", measured).returncode == 0
+
+
+def test_a_study_with_ngrinder_counts_every_request_in_its_second(measured: Path) -> None:
+    data = StudyDirectory(measured).trial("servers-2_vusers-100/r1")
+    logged = Counter[int]()
+    for row in data.balancer:
+        logged[row.t_s] += row.requests if row.status == "200" else 0
+    assert [row.t_s for row in data.samples] == list(range(len(data.samples)))
+    assert {row.t_s: row.completed for row in data.samples if row.completed} == {t: n for t, n in logged.items() if n}
+    assert data.record.counters
+    # Its own count of the whole load: a request that it held through a think time would be missing.
+    own = data.record.counters.generator.totals["completed"]
+    assert own == pytest.approx(data.record.counters.balancer.statuses["200"], abs=3)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("sooner")
+def test_an_agent_that_is_not_in_the_inventory_takes_no_part(
+    controller: Fleet, engine: NgrinderEngine, reach: Reach
+) -> None:
+    """Approved and idle it would be picked as well as the others."""
+    host = controller.host("generator")
+    private = host.need("private_ip")
+    auth = ("admin", Path(host.need("study_ngrinder_credentials"), "admin").read_text().strip())
+    client = reach.http(host, "study_ngrinder_url")
+
+    def listed() -> dict[str, dict[str, Any]]:
+        return {said["name"]: said for said in client.get("/agent/api/list", auth=auth).json()}
+
+    program = controller.on("generator", "ls -d /opt/ngrinder-agent/*/ngrinder-agent").split()[-1]
+    java = "--setenv=JAVA_HOME=/opt/jdk-11 --setenv=PATH=/opt/jdk-11/bin:/usr/bin:/bin"
+    run = f"{program}/run_agent.sh -ah /tmp/stranger -hi a-stranger -ch {private} -cp 16001"
+    start, end = f"systemd-run --unit=stranger {java} {run}", "systemctl stop stranger; rm -r /tmp/stranger"
+    with controller.broken("generator", start, end):
+        while "a-stranger" not in listed():
+            time.sleep(0.2)
+        stranger = f"/agent/api/{listed()['a-stranger']['ip']}/a-stranger"
+        client.put(stranger, params={"action": "approve"}, auth=auth)
+        assert listed()["a-stranger"]["approved"]
+        engine.start(load(controller))
+        result = finish(engine)
+        assert {name: said["approved"] for name, said in listed().items()} == {"generator": True, "a-stranger": False}
+    assert result.totals["completed"] > 100
 
 
 @pytest.mark.long

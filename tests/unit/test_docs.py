@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.sample import unpack
+from harness.grid.counter import RequestsMetric
 from harness.grid.load import LOAD_FACTORS, Load
-from harness.grid.schema import Grid
+from harness.grid.schema import Grid, Service
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from tests.builders import measured_study, trial_data
@@ -166,3 +167,13 @@ def test_the_readme_has_every_key_of_a_grid() -> None:
     of_load = {field.alias or name for name, field in Load.model_fields.items()} | set(LOAD_FACTORS)
     for name in sorted(written | of_load):
         assert f"`{name}`" in table, f"the README's table of a grid's keys lacks {name}"
+
+
+def test_the_readme_has_every_key_of_a_services_counter() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("\n## The grid\n")[2].partition("\n## ")[0]
+    for name in Service.model_fields:
+        assert f"`{name}`" in table, f"the README's table of a grid's keys lacks {name}"
+    own = text.partition("\n## Your own service\n")[2].partition("\n## ")[0]
+    for name in RequestsMetric.model_fields:
+        assert f"`{name}`" in own, f"the README's section on a service of one's own lacks {name}"

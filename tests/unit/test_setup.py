@@ -1,8 +1,10 @@
 """Bootstrap and lock: what a bare machine gets is what was locked."""
 
+import ast
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,21 +62,27 @@ def test_the_development_environment_serves_a_user_too(tmp_path: Path) -> None:
     assert bootstrap.is_fresh(root, dev=False)
 
 
+# `study.py` enters so, and `make` makes the environment so.
+WAYS: list[Callable[[Path], None]] = [lambda root: bootstrap.enter(root, root / "study.py"), bootstrap.main]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["study.py", "make"])
 def test_an_old_python_is_told_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    way: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bootstrap, "OLDEST", (99, 0))
     with pytest.raises(SystemExit) as left:
-        bootstrap.enter(tmp_path, tmp_path / "study.py")
+        way(tmp_path)
     assert left.value.code == 4
     assert "needs Python 99.0 or newer" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("way", WAYS, ids=["study.py", "make"])
 def test_a_clone_in_a_folder_that_ansible_takes_for_a_pattern_is_refused_at_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    way: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
-        bootstrap.enter(tmp_path / "clones [mine]", tmp_path / "study.py")
+        way(tmp_path / "clones [mine]")
     assert left.value.code == 4
     assert "clones [mine]: Ansible finds nothing in a folder whose path holds one of * ? [ ]" in capsys.readouterr().err
 
@@ -152,3 +160,9 @@ def test_a_living_hierarchy_that_is_mounted_nowhere_is_named() -> None:
     assert readiness.unmounted(active, mounts) == ["perf_event"]
     assert readiness.unmounted(["2:cpu,cpuacct:/", "0::/"], mounts) == []
     assert readiness.unmounted(["0::/"], []) == []
+
+
+def test_what_runs_before_the_environment_has_no_syntax_newer_than_python_3_8() -> None:
+    """An older Python must get as far as the message that says so."""
+    for name in ("study.py", "harness/bootstrap.py", "harness/docker_context.py", "harness/__init__.py"):
+        ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 8))

@@ -54,8 +54,8 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E8",
             Severity.REFUSE,
-            f"{dead} during the trial",
-            _and_after(seen, _revive(seen) or "look at that server's log"),
+            f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
+            _and_after(seen, _revive(seen) or "look at that server's log, and at its network"),
         )
 
 

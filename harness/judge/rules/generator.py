@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures, seconds
@@ -10,7 +10,15 @@ from harness.judge.figures import generator_use, little_gap, think_s
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Severity
+from harness.records.series import Sample
 from harness.words import percent
+
+
+def applied(limits: Thresholds, rows: Iterable[Sample]) -> Thresholds:
+    """The thresholds as E5 applies them: twice as large where an engine does not count the users that think."""
+    edges = 1 if all(row.thinking is not None for row in rows) else 2
+    larger = {"loop_degrade": edges * limits.loop_degrade, "loop_refuse": edges * limits.loop_refuse}
+    return limits if edges == 1 else limits.model_copy(update=larger)
 
 
 def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
@@ -26,9 +34,8 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         return
     in_flight = seconds.mean_in_flight(rows)
     h = little_gap(seen) or 0.0
-    edges = 1 if all(s.thinking is not None for s in rows) else 2
-    for severity, bound in ((Severity.REFUSE, limits.loop_refuse), (Severity.DEGRADE, limits.loop_degrade)):
-        limit = edges * bound
+    limits = applied(limits, rows)
+    for severity, limit in ((Severity.REFUSE, limits.loop_refuse), (Severity.DEGRADE, limits.loop_degrade)):
         if abs(h) > limit:
             yield Finding(
                 "E5",
@@ -39,7 +46,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 "the generator lags behind its users: give it more CPU or more processes"
                 if h > 0
                 else "this is a fault of counting: the generator's log and both clocks tell more"
-                if edges == 1
+                if all(row.thinking is not None for row in rows)
                 else "throughput or queue changed in the window: longer trials level that out",
                 h,
                 limit,

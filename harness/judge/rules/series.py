@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -54,7 +55,8 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E10 for one trial: a note only, as healthy short trials drift too; cells are judged over their trials."""
-    change = figures.drift(seen)
+    drift = figures.drift(seen)
+    change = None if drift is None else math.expm1(drift)  # a share, as a cell's is
     if change is not None and abs(change) > limits.drift:
         yield Finding(
             "E10",

@@ -71,7 +71,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E13: generator, balancer and servers counted the same requests of this trial."""
-    generator = sum(s.completed for s in seen.samples)
+    generator = seen.totals.get("completed", sum(s.completed for s in seen.samples))
     allowed = max(limits.counters_share * generator, limits.counters_count)
     statuses = seen.balancer.statuses
     balancer = seen.succeeded(statuses)
@@ -82,6 +82,16 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             f"the generator counts {generator} successes, the balancer {balancer}",
             "requests were lost between generator and balancer, or the body check failed",
             abs(generator - balancer),
+            allowed,
+        )
+    failed, logged = seen.totals.get("failed", 0), sum(statuses.values()) - balancer
+    if failed - logged > allowed:
+        yield Finding(
+            "E13",
+            Severity.REFUSE,
+            f"the generator counts {failed} failures, the balancer {logged}",
+            "requests failed before they reached the balancer: look at the generator's log and at its network",
+            failed - logged,
             allowed,
         )
     left = {name: by for name, by in seen.served.items() if name not in seen.stopped}
@@ -96,6 +106,8 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             len(mute),
             0,
         )
+    elif mute and counted:  # of a server that died no other is expected
+        yield Finding("E13", Severity.NOTE, f"{', '.join(mute)} reported no count; the servers' were not compared", "")
     elif mute:
         yield Finding("E13", Severity.NOTE, "the servers keep no count of their own; theirs was not compared", "")
     else:

@@ -9,40 +9,42 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from harness.errors import EngineFailed
+from harness.grid.engines import BY_NAME
 from harness.records.series import Sample
 from harness.traffic.engine import EngineResult, LoadSpec
 from harness.traffic.ngrinder import csv
+from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
 from harness.traffic.ngrinder.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
 from harness.traffic.ngrinder.script import render, split, wrong_with_validation
 
 # From the order to second 0. Every user says before it that it is there; where some are not, the load is started
 # again with twice the time, and once all were, later loads take what that took and a margin.
-FIRST_LEAD_S, LEAST_LEAD_S, LONGEST_LEAD_S = 15.0, 8.0, 240.0
+FIRST_LEAD_S, LEAST_LEAD_S, LONGEST_LEAD_S = BY_NAME["ngrinder"].lead_s, 8.0, 240.0
 MARGIN = 1.5  # times what the users took
 QUIET_S = 3.0  # without an answer after the end: everybody is done; totals lag up to two seconds
 
 
 class NgrinderEngine:
-    """Speaks to one nGrinder controller with a number of agents; see `Engine` for the calls."""
+    """Speaks to one nGrinder controller and uses the agents of these names; see `Engine` for the calls."""
 
-    def __init__(self, client: httpx.Client, password_file: Path, agents: int) -> None:
+    def __init__(self, client: httpx.Client, password_file: Path, agents: Collection[str]) -> None:
         self._controller = Controller(client, password_file)
-        self._agents = agents
+        self._agents = Agents(self._controller, agents, self._package_version)
         self._version = ""
         self._script = ""
         self._lead_s = FIRST_LEAD_S
         self._running: PerfTest | None = None
 
     def ready(self) -> bool:
-        agents = self._usable_agents()
-        return len([agent for agent in agents if agent["state"]["ready"]]) >= self._agents
+        return self._agents.are_ready()
 
     def version(self) -> dict[str, str]:
         return {"ngrinder": self._package_version()}
@@ -55,24 +57,13 @@ class NgrinderEngine:
             self._version = found[1] if found else ""
         return self._version
 
-    def _usable_agents(self) -> list[dict[str, Any]]:
-        """Approved agents; raises EngineFailed when one is of another version than the controller."""
-        version = self._package_version()
-        agents = [agent for agent in self._controller.json("GET", "/agent/api/list") if agent.get("approved")]
-        for agent in agents:
-            if version and agent.get("version") != version:
-                raise EngineFailed(
-                    f"nGrinder's agent {agent['name']} has version {agent.get('version')}, the controller "
-                    f"{version}; remove /opt/ngrinder-agent on its host and deploy again"
-                )
-        return agents
-
     def start(self, load: LoadSpec) -> float:
         limits = self._controller.json("GET", "/perftest/api/create").get("config", {})
-        divided = split(load.users, self._agents, int(limits.get("maxVuserPerAgent", 3000)))
+        divided = split(load.users, self._agents.count, int(limits.get("maxVuserPerAgent", 3000)))
         script = render(load)
         if not self._script:
             end_left_over(self._controller)
+        self._agents.exclude_others()
         if script != self._script:
             self._save(script)
             self._script = script
@@ -83,6 +74,11 @@ class NgrinderEngine:
             running.create()
             self._running = running
             if running.come_together():
+                try:
+                    self._agents.require_own_load()
+                except EngineFailed:
+                    running.stop()
+                    raise
                 self._lead_s = max(LEAST_LEAD_S, MARGIN * (time.time() - now) + TOGETHER_S)
                 return float(running.t0)
             # Workers that are late on a slow machine, a script that did not reach its agent, a first test after a
@@ -136,7 +132,7 @@ class NgrinderEngine:
             live.append(Sample(len(live), *row, users, None, None, None, None, None, None))
         over = bool(said["status"].get("reportable"))
         quiet = now > max(running.grew, running.end) + QUIET_S
-        late = now > running.end + running.load.timeout_s + 1
+        late = now > running.end + running.load.timeout_s + QUIET_S
         if not over and not running.asked_to_stop and now > running.end and (quiet or late):
             running.stop()
         if over:
@@ -166,8 +162,8 @@ class NgrinderEngine:
         test = running.told()
         began = float(test.get("startTime") or running.t0 * 1000) / 1000
         rows = csv.parse(running.csv(), began)
-        failed = sum(row.failed for row in rows)
-        there = len(self._usable_agents())
+        totals = csv.totals(test, rows, running.split.users)
+        there = len(self._agents.usable())
         running.forget()
         return EngineResult(
             started_at=float(running.t0),
@@ -175,7 +171,8 @@ class NgrinderEngine:
             workers=running.split.agents * running.split.processes,
             lost_workers=max(0, running.split.agents - there),
             latencies="",
-            errors={"failed": failed} if failed else {},
+            errors={"failed": totals["failed"]} if totals["failed"] else {},
+            totals=totals,
             samples=csv.samples(rows, running.t0, running.load.duration_s),
             users=running.split.users,
         )

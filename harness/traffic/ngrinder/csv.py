@@ -11,6 +11,7 @@ import csv
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from harness.errors import EngineFailed
 from harness.records.series import Sample
@@ -75,9 +76,23 @@ def aligned(rows: list[Row]) -> list[tuple[int, Row]]:
     return found
 
 
+def totals(test: dict[str, Any], rows: list[Row], users: int) -> dict[str, int]:
+    """Successes and failures of a whole load, without the success by which each user said that it was there.
+
+    The test's own sums, else those of its rows, each row once; the two are equal, however late rows are.
+    """
+    once = [row for _, row in aligned(rows)]
+    completed, failed = sum(row.completed for row in once), sum(row.failed for row in once)
+    return {
+        "completed": max(0, int(test.get("tests") or completed) - users),
+        "failed": int(test.get("errors") or failed),
+    }
+
+
 def samples(rows: list[Row], t0: int, duration_s: float) -> list[Sample]:
     """One sample for every row from second 0 (Unix time `t0`) until the last answer.
 
+    Rows are up to a second late and span no whole second, so their counts only serve where no balancer's log is there.
     What nGrinder does not count stays empty: requests in flight, think times, its own delay.
     """
     placed = [(second - t0, row) for second, row in aligned(rows) if second >= t0]

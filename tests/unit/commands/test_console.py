@@ -31,6 +31,19 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_a_degraded_trial_prints_its_reason(found: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether or not a finding has the same words, once."""
+    reason = "1.4 % of the requests failed"
+    degraded = record(1, 100, 2, 281.5, outcome="degraded", cause=reason)
+    findings = (Finding("E8", Severity.DEGRADE, reason, "look at the error kinds"),) if found else ()
+    shown = Console()
+    shown(TrialEnded("servers-1_vusers-100/r1", degraded, findings, 0.0))
+    out = capsys.readouterr().out
+    assert "limited by server" in out
+    assert out.count(reason) == 1
+
+
 def test_one_json_object_a_line_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     play(Console(as_json=True))
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

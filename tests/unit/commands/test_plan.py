@@ -1,16 +1,20 @@
 """What `study.py plan` says of an order that is not drawn yet, and of cells that are measured in few blocks."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from commands import options
 from commands.plan import plan
+from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
+from harness.records.trial import TrialData
 from harness.study import beforehand
 from harness.study.beginning import new_record
 from harness.study.setup import resolve
+from tests.builders import record
 
 GRID = options.ROOT / "grid.yaml"
 
@@ -71,3 +75,46 @@ def test_a_plan_with_losses_says_when_they_are_and_counts_on_their_being_brought
     )
     assert [(trial.cell.servers, trial.cell.lose) for trial in setting.planned].count((3, 1)) == 3
     assert setting.takes_s(setting.planned) < 5 * 60
+
+
+def limited(tmp_path: Path, grid: Path, **budget: str) -> Path:
+    """A grid with another budget."""
+    text = re.sub(r"(?m)^budget:.*\n", "", grid.read_text(encoding="utf-8"))
+    written = tmp_path / "limited.yaml"
+    written.write_text(f"{text}budget: {json.dumps(budget)}\n", encoding="utf-8")
+    return written
+
+
+def test_a_plan_tells_the_most_that_a_search_may_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = options.ROOT / "grids" / "capacity.yaml"
+    assert re.search(r"at most 42 trials in all, about \d+ min", told(capsys, tmp_path, grid=grid))
+    said = json.loads(told(capsys, tmp_path, as_json=True, grid=grid))
+    assert said["most_trials"] == 42
+    assert said["most_s"] > said["estimate_s"] > 0
+
+
+def test_a_budget_binds_a_search(tmp_path: Path) -> None:
+    grid = options.ROOT / "grids" / "capacity.yaml"
+    with pytest.raises(BadInput) as refused:
+        resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="3m"))
+    (problem,) = refused.value.problems
+    assert re.search(
+        r"limited.yaml:\d+: budget: the search of at most 42 trials takes about \d+ min, the budget is 3 min; "
+        r"take a narrower span from..to or a larger until, fewer repeats",
+        problem,
+    )
+    assert resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="1h")).grid.search
+
+
+def test_a_finished_study_has_nothing_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setting = resolve(options.ROOT, tmp_path, GRID)
+    setting.directory.path.mkdir()
+    setting.directory.write_study(new_record(setting, lambda: 815))
+    while left := resolve(options.ROOT, tmp_path, GRID).left:
+        for trial in left:
+            made = record(trial.cell.servers, trial.cell.vusers, trial.repeat, 100.0 * trial.cell.servers)
+            setting.directory.write_trial(trial.path, TrialData(made, [], [], []))
+    said = told(capsys, tmp_path)
+    assert re.search(r"nothing is left: all \d+ trials are measured\n", said)
+    assert " to measure" not in said
+    assert json.loads(told(capsys, tmp_path, as_json=True))["estimate_s"] == 0

@@ -15,6 +15,7 @@ import pytest
 from harness.deploy import inventory, inventory_files
 from harness.deploy.description import known_variables
 from harness.deploy.inventory_places import Places, environment
+from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput
 from tests.bad_inventories import CASES, FOLDER, WHOLE_WAY_ONLY, expected, without_accounts
 
@@ -38,7 +39,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place
     "case", [case for case in CASES if case.name not in WHOLE_WAY_ONLY], ids=lambda case: case.name
 )
 def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path, places: dict[str, Places]) -> None:
-    problems = inventory_files.unreadable(case) or places[case.name].unusable(known_variables(ROOT))
+    problems = inventory_files.unreadable(case) or places[case.name].unusable(
+        known_variables(ROOT), RoleValues.read(ROOT)
+    )
     assert any(problem.startswith(expected(case)) for problem in problems), problems
 
 
@@ -51,7 +54,7 @@ def test_there_are_enough_bad_inventories() -> None:
 def test_every_problem_of_an_inventory_is_reported_at_once_in_the_order_of_its_lines(
     places: dict[str, Places],
 ) -> None:
-    problems = places["several-problems.yml"].unusable(known_variables(ROOT))
+    problems = places["several-problems.yml"].unusable(known_variables(ROOT), RoleValues.read(ROOT))
     lines = [(problem.split(":")[1], problem.split(" ")[1]) for problem in problems]
     assert lines == [("9", "server-1:"), ("10", "server-2:")]
 

@@ -1,5 +1,6 @@
 """Bad input gets one clear message: what is wrong, at which line, what is allowed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -35,6 +36,70 @@ def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         resolve(ROOT, tmp_path, FOLDER / "several-problems.yaml")
     lines = [int(problem.split(":")[1]) for problem in refused.value.problems]
     assert lines == [6, 7, 8]
+
+
+def test_problems_of_keys_factors_values_and_load_are_told_together(tmp_path: Path) -> None:
+    """What is wrong with one key hides nothing that is wrong with another."""
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(
+        "name: study\n"
+        "factors:\n"
+        "  servers: [1, zero]\n"
+        "  rate: [100/s, 200]\n"
+        "  ml_server_wokers: [1]\n"
+        "  ml_server_cpus: [much]\n"
+        "load:\n"
+        "  think_time: 1s\n"
+        "  ramp_up: 1s\n"
+        "  duration: forever\n"
+        "request:\n"
+        "  path: /a b\n"
+        "  headers: {A: 예}\n"
+        "repeats: some\n"
+        "engine: ngrinder\n"
+        "vars: {ml_server_workers: many}\n"
+        "objectives: {p95: 5}\n"
+        "colour: red\n",
+        "utf-8",
+    )
+    with pytest.raises(BadInput) as refused:
+        resolve(ROOT, tmp_path, grid)
+    lines = {int(problem.split(":")[1]) for problem in refused.value.problems}
+    assert lines == {3, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18}, str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"name": "x" * 5000}, {"x" * 5000: 1}, {"engine": "x" * 5000}, {"inventory": "x" * 5000}, {"inventory": "/"},
+        {"inventory": "."}, {"inventory": ""}, {"inventory": "/dev/zero"}, {"inventory": "a\0b"}, {"seed": 10**30},
+        {"factors": {"servers": [10**30], "vusers": [10**30]}}, {"factors": {"x" * 5000: [1]}},
+        {"target": f"{10**30}/s"},
+        {"factors": []}, {"factors": None}, {"load": []}, {"load": None}, {"request": "x"}, {"exclude": {}},
+        {"vars": []},
+        {"service": 1}, {"repeats": {}}, {"repeats": 10**30}, {"budget": "x"}, {"evidence": []}, {"objectives": 1},
+        {"include": [1]}, {"search": 1}, {"engine": {}}, {"engine": []}, {"name": {}}, {"inventory": []},
+        {"load": {"duration": f"{10**30}s", "think_time": "1s"}}, {"repeats": 100, "factors": {"servers": [1],
+         "vusers": list(range(1, 9000))}},
+    ],
+    ids=lambda grid: str(grid)[:40],
+)  # fmt: skip
+def test_wrong_shapes_and_huge_values_are_refused_in_one_short_line_each(
+    grid: dict[str, object], tmp_path: Path
+) -> None:
+    whole = {
+        "name": "study",
+        "factors": {"servers": [1], "vusers": [10]},
+        "load": {"think_time": "1s", "duration": "20s"},
+        "request": {"path": "/"},
+    }
+    file = tmp_path / "grid.yaml"
+    file.write_text(json.dumps({**whole, **grid}), "utf-8")
+    with pytest.raises(BadInput) as refused:
+        resolve(ROOT, tmp_path, file)
+    for problem in refused.value.problems:
+        assert problem.startswith(f"{file}:1: ")
+        assert len(problem) < 700 + len(str(file))
 
 
 @pytest.mark.parametrize(

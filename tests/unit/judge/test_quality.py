@@ -219,3 +219,19 @@ def test_a_threshold_of_the_grid_is_obeyed() -> None:
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 80) for s in samples(280, 1000)]
     lenient = Thresholds.model_validate({"loop_refuse": "20%", "loop_degrade": "15%", "in_flight_gap": "20%"})
     assert rules.judge(observation(samples=rows), lenient) == []
+
+
+@pytest.mark.parametrize(
+    ("totals", "cause"),
+    [
+        ({"completed": 5040, "failed": 0}, ""),
+        ({"completed": 4000, "failed": 0}, "the generator counts 4000 successes, the balancer 5040"),
+        ({"completed": 5040, "failed": 60}, "the generator counts 60 failures, the balancer 0"),
+    ],
+)
+def test_e13_an_engines_own_totals_are_held_against_the_balancers(totals: dict[str, int], cause: str) -> None:
+    """Its seconds are the balancer's own, and would always agree."""
+    seen = replace(observation(rate=280), totals=totals)
+    assert sum(sample.completed for sample in seen.samples) == 5040
+    found = [finding.cause for finding in rules.judge(seen, LIMITS) if finding.rule == "E13"]
+    assert found == ([cause] if cause else [])

@@ -121,6 +121,19 @@ def test_e10_a_trial_that_drifts_is_noted_only() -> None:
     assert of("E10", observation()) == []
 
 
+@pytest.mark.parametrize(
+    ("second_half", "told"), [(28, "−90.0 %"), (140, "−50.0 %"), (560, "100.0 %"), (2800, "900.0 %"), (308, "10.0 %")]
+)
+def test_e10_tells_a_change_as_a_share_and_not_its_logarithm(second_half: int, told: str) -> None:
+    rows = [replace(s, completed=280 if s.t_s < 12 else second_half) for s in samples(280, 1000)]
+    window = [s.t_s for s in observation(samples=rows).window]
+    half = window[len(window) // 2]
+    rows = [replace(s, completed=280 if s.t_s < half else second_half) for s in rows]
+    (found,) = of("E10", observation(samples=rows))
+    assert found.cause == f"throughput changed by {told} from the first to the second half of the window"
+    assert found.figure == pytest.approx(second_half / 280 - 1)
+
+
 def test_e11_steal_is_a_note_in_the_lab_and_degrades_elsewhere() -> None:
     seen = replace(observation(), machines=machine(0.5, steal=0.03), placed={})
     assert [f.severity for f in of("E11", seen)] == ["note"]

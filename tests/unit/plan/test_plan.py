@@ -105,3 +105,9 @@ def test_the_estimate_counts_what_saturated_users_need_to_finish() -> None:
     assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), capacity_per_s=100) == 4.0
     assert order.drain_s(study, Cell((("servers", 5), ("vusers", 500))), capacity_per_s=100) == 0.0
     assert order.drain_s(study, Cell((("servers", 1), ("vusers", 500))), capacity_per_s=None) == 0.0
+
+
+def test_an_engine_whose_users_need_time_to_start_makes_a_plan_longer() -> None:
+    trials = order.order(CELLS, 1, seed=1)
+    quick, slow = (order.estimate_s(grid(engine=engine), trials, None) for engine in ("locust", "ngrinder"))
+    assert slow - quick == len(trials) * 15

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import BadInput, CannotRun
 from harness.grid.schema import Grid
+from harness.judge import seconds
 from harness.records.directory import StudyDirectory, digest
 from harness.records.series import BalancerSample, HostSample
 from harness.records.study import Configuration, StudyRecord
@@ -22,7 +23,7 @@ def trial() -> TrialData:
         samples(100, 300),
         [HostSample(0.5, "server-1", 0.19, None, 80.0)],
         [BalancerSample(0, "10.0.0.1:8080", "200", 100)],
-        "histogram",
+        seconds.histogram_of_ms([(20, 7)]),
     )
 
 
@@ -73,7 +74,7 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
     directory.write_trial("a/r1", trial())
     (directory.path / "trials/a/r1/trial.json").write_text("{")
-    with pytest.raises(BadInput, match=r"trial\.json: damaged"):
+    with pytest.raises(BadInput, match=r"trial\.json:1: is cut off"):
         directory.trials()
 
 

@@ -322,7 +322,7 @@ def test_attempts_that_were_repeated_do_not_count(refused: StudyDirectory) -> No
         (
             lambda path: next(path.glob("trials/*/r1/samples.csv")).write_text("t_s,completed\n0,many\n"),
             frames.samples,
-            r"samples\.csv:1: not as it was written.*move this trial's folder away",
+            r"samples\.csv:1: is not as it was written.*move .* away",
         ),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.records.histogram import HIGHEST_US, Histogram, highest_of, index_of
+from harness.records.histogram import HIGHEST_US, MOST_PLAIN, Histogram, highest_of, index_of
 
 # values: [microseconds, count]; values_us: percentile → what the library for Python answers.
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "histograms.json").read_text())
@@ -103,6 +103,14 @@ def altered(position: int, byte: int) -> str:
 def test_anything_else_is_refused(encoded: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Histogram().add(encoded)
+
+
+def test_one_that_unpacks_to_far_more_than_any_histogram_is_refused_unread() -> None:
+    """A megabyte that would be a gigabyte."""
+    packed = zlib.compress(bytes(10 * MOST_PLAIN), 9)
+    bomb = base64.b64encode(b"\x1c\x84\x93\x14" + len(packed).to_bytes(4, "big") + packed).decode()
+    with pytest.raises(ValueError, match="holds more than any histogram"):
+        Histogram().add(bomb)
 
 
 def test_values_beyond_the_range_are_refused() -> None:

@@ -1,5 +1,6 @@
 """Sections of the report: what limited each cell, latencies, validity, the article."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialData
 from harness.study.measured import from_directory
 from harness.summarise.cell import CellSummary, summarise
-from report import article, latency, limits, validity
+from report import article, latency, limits, sections, validity
 from tests.builders import changed, judged, measured_study, study
 
 Measured = tuple[list[CellSummary], dict[str, TrialData]]
@@ -73,6 +74,37 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     trials = {**trials, where: replace(first, record=first.record.model_copy(update={"findings": (lost,)}))}
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
     assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "refused 1 trial, as in: users got lost"]
+
+
+def test_the_largest_drift_is_shown_as_a_share(measured: Measured) -> None:
+    _, trials = measured
+    where, first = next(iter(trials.items()))
+    assert first.record.figures
+    figures = first.record.figures.model_copy(update={"drift": math.log(0.1)})
+    trials = {**trials, where: replace(first, record=first.record.model_copy(update={"figures": figures}))}
+    rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
+    assert rows["E10"][4] == "90.0 % drift"
+
+
+def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> None:
+    """Twice as large where an engine does not count who thinks, as the rule has them."""
+    _, trials = measured
+    uncounted = {
+        where: replace(data, samples=[replace(row, thinking=None) for row in data.samples])
+        for where, data in trials.items()
+    }
+    rows = {row[0]: row for row in validity.table(uncounted, Thresholds()).rows}
+    assert rows["E5"][2] == "4 %, 10 %, 5 %"
+    counted, not_counted = (
+        {row[1]: row[2:] for row in sections.threshold_table(Thresholds(), False, samples).rows}
+        for samples in ([], [row for data in uncounted.values() for row in data.samples])
+    )
+    assert counted["loop_refuse"] == ["the same, from here on refused", "5 %"]
+    assert not_counted["loop_refuse"] == [
+        "the same, from here on refused (10 % here, as the engine does not count users that think)",
+        "5 %",
+    ]
+    assert not_counted["readings"] == counted["readings"]
 
 
 def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured) -> None:

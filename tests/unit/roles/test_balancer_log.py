@@ -47,6 +47,9 @@ def test_requests_are_counted_by_status_server_and_second_for_one_trial(log: Mod
     assert said["retried"] == 1
     assert said["mean_in_flight"] == pytest.approx((0.5 + 1.0 + 1.7 + 0.1) / 2)  # the 499 began before the window
     assert [100, "a:1", "200", 1] in said["seconds"]
+    # Seconds of a load that began between two seconds of the balancer's clock are its own, and each is a whole one.
+    seconds = log.summarise(lines, "t", 100.0, 102.0, since_s=99.6)["seconds"]
+    assert seconds == [[0, "a:1", "200", 1], [1, "a:1", "200", 1], [2, "b:1", "499", 1], [2, "b:1", "502", 1]]
     assert said["times_ms"]["200"] == [(500, 1), (1000, 1)]
     assert said["times_ms"]["499"] == [(2000, 1)]
 

@@ -87,3 +87,72 @@ def test_what_is_secret_is_never_logged(role: Path) -> None:
     for name, said in role_readmes.options(role).items():
         if name.endswith(("password", "passwords", "token", "secret")):
             assert said.get("no_log"), f"{name}: no_log: true"
+
+
+def test_the_docker_command_uses_the_engine_that_ansibles_modules_use() -> None:
+    """They read DOCKER_HOST only; the command's own context of a host would make two engines of one."""
+    files = [*(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "roles").glob("*/vars/*.yml")]
+    commands = []
+    for file in [*files, *(ROOT / "playbooks").glob("*.yml")]:
+        text = file.read_text(encoding="utf-8")
+        commands += re.findall(
+            r"(?:raw|_ask): (?:>-\n\s*)?((?:export .*\n?.*)?\bdocker (?:version|exec|container|network|image) )", text
+        )
+    assert len(commands) >= 10
+    assert [command for command in commands if not command.startswith("export DOCKER_CONTEXT=default;")] == []
+
+
+def tasks_of(file: Path) -> list[dict[str, Any]]:
+    """Every task of a file of tasks or of a playbook, those in blocks too."""
+
+    def inside(given: Any) -> list[dict[str, Any]]:
+        found = []
+        for task in given or []:
+            found.append(task)
+            for part in ("block", "rescue", "always", "pre_tasks", "tasks", "post_tasks"):
+                found += inside(task.get(part))
+        return found
+
+    return inside(read(file))
+
+
+FILES_OF_TASKS = sorted([*(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "playbooks").glob("*.yml")])
+WRITES = ("copy", "template", "get_url", "unarchive", "file", "lineinfile", "blockinfile", "assemble")
+KEEPS_MODE = ("absent", "link")
+
+
+def test_whatever_the_umask_is_files_have_the_mode_that_is_written_down() -> None:
+    """A mode that is taken over from the clone or the umask, 0600 under umask 077, keeps users of containers out."""
+    seen, without = 0, []
+    for file in FILES_OF_TASKS:
+        for task in tasks_of(file):
+            for module in (f"ansible.builtin.{name}" for name in WRITES):
+                options = task.get(module)
+                if options is None or options.get("state") in KEEPS_MODE:
+                    continue
+                seen += 1
+                whole_folder = module == "ansible.builtin.copy" and str(options.get("src", "")).endswith("/")
+                if options.get("mode", "preserve") == "preserve" or (whole_folder and "directory_mode" not in options):
+                    without.append(f"{file.relative_to(ROOT)}: {task['name']}")
+    assert seen > 20
+    assert without == []
+
+
+def test_every_containers_log_has_a_limit() -> None:
+    started = [
+        task for file in FILES_OF_TASKS for task in tasks_of(file) if "community.docker.docker_container" in task
+    ]
+    options = [task["community.docker.docker_container"] for task in started]
+    running = [each for each in options if each.get("state") != "absent"]
+    assert len(running) >= 4
+    for each in running:
+        role = re.fullmatch(r"\{\{ (\w+)_log_options if .*", each["log_options"])
+        assert role, each
+        defaults = read(ROOT / "roles" / role[1] / "defaults" / "main.yml")
+        assert defaults[f"{role[1]}_log_driver"] == "json-file"
+        assert {"max-size", "max-file"} <= defaults[f"{role[1]}_log_options"].keys()
+
+
+def test_the_base_image_is_named_by_date_and_digest() -> None:
+    source = read(ROOT / "roles" / "base_image" / "defaults" / "main.yml")["base_image_registry_source"]
+    assert re.fullmatch(r"debian:bookworm-20\d{6}-slim@sha256:[0-9a-f]{64}", source)

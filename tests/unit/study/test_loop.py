@@ -189,6 +189,14 @@ def test_every_topology_of_a_block_meets_the_same_arrivals(site: Site, tmp_path:
     assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}/420" for block in (1, 1, 2, 2)]
 
 
+def test_every_topology_of_a_block_meets_users_with_the_same_think_times(site: Site, tmp_path: Path) -> None:
+    site.study(tmp_path, factors={"servers": [1, 2], "vusers": [400, 1000]}, repeats=2, seed=7).run()
+    seeds = [(spec.users, spec.seed) for spec in site.specs if spec.seed]
+    assert sorted(seeds) == sorted(
+        2 * [(users, f"7/users/{block}/{users}") for users in (400, 1000) for block in (1, 2)]
+    )
+
+
 def test_cells_whose_rate_the_smaller_topology_carries_rest(site: Site, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=5)
     assert study.run() == 14
@@ -481,3 +489,21 @@ def test_a_report_of_users_knows_nothing_of_rates(site: Site, tmp_path: Path) ->
     assert "at a rate" not in str(report.thresholds) + str(report.validity)
     assert "h" in report.trials.columns
     assert "of users’ bound" in report.limits.columns
+
+
+def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: Site, tmp_path: Path) -> None:
+    site.rows_late_s = 2
+    site.happens(1, 6, lambda: site.cut("server-1"))  # so that no two seconds are alike
+    site.happens(1, 8, lambda: site.cut_off.clear())
+    site.study(tmp_path, factors={"servers": [2], "vusers": [400]}).run()
+    (folder,) = (path.parent for path in tmp_path.glob("*/study.json"))
+    data = StudyDirectory(folder).trial("servers-2_vusers-400/r1")
+    assert [(row.t_s, row.completed, row.failed) for row in data.samples] == [
+        (row.t_s, row.completed, row.failed) for row in site.rows
+    ]
+    assert data.record.counters
+    assert data.record.counters.generator.totals == {
+        "completed": sum(row.completed for row in site.rows),
+        "failed": sum(row.failed for row in site.rows),
+    }
+    assert not [finding for finding in data.record.findings if finding.rule in ("E3", "E13")]

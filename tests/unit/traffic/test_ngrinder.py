@@ -127,3 +127,16 @@ def test_decimal_commas_are_said_to_be_so() -> None:
 def test_a_csv_that_is_not_there_has_no_rows() -> None:
     assert csv.parse("", T0) == []
     assert csv.samples([], T0, 9.0) == []
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ({"tests": 57.0, "errors": 2.0}, {"completed": 47, "failed": 2}),
+        ({}, {"completed": 21, "failed": 3}),  # each row once
+        ({"tests": 3}, {"completed": 0, "failed": 3}),  # stopped before every user was counted
+    ],
+)
+def test_totals_leave_out_that_users_said_they_were_there(test: dict[str, object], expected: dict[str, int]) -> None:
+    row = Row(T0, 10, 15, 3, 3.0)
+    assert csv.totals(test, [row, row, Row(T0 + 1, 10, 16, 0, 3.0)], users=10) == expected

@@ -65,8 +65,8 @@ class Master:
 
     def supervise(self, trial: Trial, longest_s: float) -> None:
         """Note lost workers, and bring Locust to rest when the trial is over."""
-        deadline = time.time() + longest_s
-        while not trial.over and time.time() < deadline:
+        deadline = time.monotonic() + longest_s
+        while not trial.over and time.monotonic() < deadline:
             gevent.sleep(0.05)
             alive = {c.id for c in self.runner.clients.all if c.state != "missing"}
             trial.lost |= trial.workers - alive - trial.done

@@ -6,7 +6,6 @@ there are as many as ever had to be in flight at once, at most `in_flight` over 
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import gevent
@@ -29,8 +28,6 @@ class OpenLoad(Load):
         everybody = moments(spec["rate_per_s"], self.ramp_up_s, self.end_s, spec["arrivals"], spec["seed"])
         mine = of_worker(everybody, workers.index(runner.client_id), len(workers))
         self._most = max(1, -(-spec["in_flight"] // len(workers)))
-        # A clock that nobody sets: a moment must not pass twice, or never.
-        self._ahead_s = time.time() - self.t0 - time.perf_counter()
         self.offer = Offer(mine, self._most, self.recorder)
         self._tokens = SimpleQueue()  # one for each request that waits; a sender that has none waits for one
         self._senders: list[gevent.Greenlet] = []
@@ -40,9 +37,6 @@ class OpenLoad(Load):
     def recorder_of(self, spec: dict[str, Any]) -> Recorder:
         window, slow_after_s = (spec["window_from_s"], spec["window_to_s"]), spec.get("slow_after_s")
         return Recorder(*window, self.timeout_s, open_load=True, slow_after_s=slow_after_s)
-
-    def now(self) -> float:
-        return time.perf_counter() + self._ahead_s
 
     def settle(self) -> None:
         """Hand what is due to senders, and have as many of them as it takes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import select
 import time
@@ -18,7 +17,8 @@ from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser, constant, task
 from locust.env import Environment
 from locust.exception import StopUser
-from recorder import LONGEST, SHORTEST, Recorder, residual_s
+from pacing import Clock, Draws, numbers
+from recorder import Recorder
 
 LONGEST_S = 3600.0
 EVERY_STATUS = frozenset(range(100, 600))
@@ -45,10 +45,12 @@ geventhttpclient.client._may_retry_after_send_error = lambda _method: False
 
 
 class Load:
-    """The load of one trial as a worker plays it."""
+    """The load of one trial as a worker plays it: the one at this place among those that take part."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
-        self.t0: float = spec["t0"]
+    def __init__(self, spec: dict[str, Any], worker: int = 0) -> None:
+        self._clock = Clock(spec["t0"])
+        self._seed: str = spec.get("seed", "")
+        self._numbers = numbers(worker, len(spec.get("workers", [worker])))
         self.ramp_up_s: float = spec["ramp_up_s"]
         self.think_time_s: float = spec["think_time_s"]
         self.timeout_s: float = spec["timeout_s"]
@@ -73,7 +75,11 @@ class Load:
 
     def now(self) -> float:
         """Seconds since t0."""
-        return time.time() - self.t0
+        return self._clock.now()
+
+    def draws(self) -> Draws:
+        """What the next user that starts here draws."""
+        return Draws(self._seed, next(self._numbers))
 
     def settle(self) -> None:
         """Count what belongs to the seconds that are over, before they are handed over."""
@@ -175,7 +181,7 @@ class StudyUser(FastHttpUser):
         self.client.client.valid_response_codes = EVERY_STATUS
 
     def on_start(self) -> None:
-        """Wait for this user's place in the ramp-up: uniform, so that no two seconds are alike.
+        """Wait for this user's place in the ramp-up.
 
         Then it has the rest of a think time left, as somebody who is met at any moment: users who all began with a
         request would ask for more than they do later, until a few think times have passed.
@@ -183,14 +189,15 @@ class StudyUser(FastHttpUser):
         if current is None:
             raise StopUser
         self.load = current
-        begin = random.uniform(0, self.load.ramp_up_s)  # noqa: S311 - no secret
+        self.draws = self.load.draws()
+        begin = self.draws.begin_s(self.load.ramp_up_s)
         self.started = False
         if self.load.end.wait(max(0.0, begin - self.load.now())):
             raise StopUser
         now = self.load.now()
         self.load.recorder.user_started(now)
         self.started = True
-        rest_s = residual_s(self.load.think_time_s, random.random(), random.random())  # noqa: S311 - no secret
+        rest_s = self.draws.rest_s(self.load.think_time_s)
         self.load.recorder.rests(now, rest_s)
         if self.load.end.wait(rest_s):
             raise StopUser
@@ -203,7 +210,7 @@ class StudyUser(FastHttpUser):
 
     @task
     def step(self) -> None:
-        """One request, one think time drawn uniformly from the mean ± 50 %."""
+        """One request, one think time."""
         load = self.load
         if load.end.is_set():
             raise StopUser
@@ -213,7 +220,7 @@ class StudyUser(FastHttpUser):
         latency_s = time.perf_counter() - began
         now = load.now()
         load.recorder.answered(now, latency_s, error)
-        think_s = random.uniform(SHORTEST, LONGEST) * load.think_time_s  # noqa: S311 - no secret
+        think_s = self.draws.think_s(load.think_time_s)
         load.recorder.thinks(now, think_s)
         if load.end.wait(think_s):
             raise StopUser

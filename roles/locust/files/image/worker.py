@@ -65,7 +65,8 @@ def serve_worker(runner: WorkerRunner) -> None:
     """Make a worker understand the master's orders."""
 
     def on_load(msg: Any, **_: Any) -> None:
-        load = OpenLoad(msg.data, runner) if msg.data.get("rate_per_s") else Load(msg.data)
+        place = msg.data["workers"].index(runner.client_id)
+        load = OpenLoad(msg.data, runner) if msg.data.get("rate_per_s") else Load(msg.data, place)
         users.current = load
         gevent.spawn(play, runner, load)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import signal
@@ -46,8 +47,8 @@ def quantiles(values: list[float]) -> dict[str, float]:
     return {f"p{q}": ordered[round(last * q / 100)] for q in (50, 95, 99)} if ordered else {}
 
 
-def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[str, object]:
-    """Count one trial's requests by status and upstream, and per second."""
+def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s: float = 0.0) -> dict[str, object]:
+    """Count one trial's requests by status and upstream, and per whole second since `since_s`."""
     statuses: Counter[str] = Counter()
     upstreams: dict[str, Counter[str]] = defaultdict(Counter)
     seconds: Counter[tuple[int, str, str]] = Counter()
@@ -68,7 +69,7 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float) -> dict[
         retried += len({server for server in tried if ":" in server}) > 1
         upstreams[tried[-1]][status] += 1
         end, took = float(ended), float(request_s)
-        seconds[int(end), tried[-1], status] += 1
+        seconds[math.floor(end - since_s), tried[-1], status] += 1
         in_flight_s += max(0.0, min(end, to_s) - max(end - took, from_s))
         if from_s <= end < to_s:
             times_s.append(took)
@@ -165,7 +166,7 @@ def main() -> None:
             opened.truncate(0)
     sys.stdout.write("read\n")  # from here on nginx may be reloaded
     sys.stdout.flush()
-    summary = summarise(requests, trial, from_s, to_s)
+    summary = summarise(requests, trial, from_s, to_s, since_s)
     summary["events"], summary["events_at"] = happened(events, since_s)
     json.dump({**summary, "worker_cpu_s": cpu_s}, sys.stdout)
 

@@ -1,0 +1,79 @@
+"""Programs that read what somebody else wrote: bounded in time and memory, and ended with whoever started them.
+
+`run` starts a module of this project in a process of its own; the module calls `confine` before anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+MEMORY = 2 * 2**30  # bytes that each process may write to; Ansible takes a tenth
+_PARENT = "SCALE_OUT_PARENT"  # the descriptor whose other end closes when the parent ends
+
+
+def run(
+    module: str, arguments: list[str], root: Path, environment: Mapping[str, str], timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m module arguments`; raises subprocess.TimeoutExpired, and leaves nothing behind in any case."""
+    mine, theirs = os.pipe()
+    started = None
+    try:
+        started = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=root, env={**environment, _PARENT: str(mine)}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            pass_fds=[mine], start_new_session=True,
+        )  # fmt: skip
+        out, err = started.communicate(timeout=timeout_s)
+        return subprocess.CompletedProcess(started.args, started.returncode, out, err)
+    finally:
+        if started is not None:
+            _end(started.pid)
+            started.communicate()
+        os.close(theirs)
+        os.close(mine)
+
+
+def confine() -> None:
+    """Bound this process and all that it starts, and end them as soon as its parent has ended."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    if _PARENT not in os.environ:
+        return  # started by hand
+    descriptor = int(os.environ.pop(_PARENT))
+    os.set_inheritable(descriptor, False)
+    threading.Thread(target=_end_with_parent, args=[descriptor], daemon=True).start()
+
+
+def out_of_memory(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether a confined program wanted more memory than it may have."""
+    return "MemoryError" in done.stderr or "Cannot allocate memory" in done.stderr or "MemoryError" in done.stdout
+
+
+def _end_with_parent(descriptor: int) -> None:
+    os.read(descriptor, 1)  # nothing is ever written: it returns once the other end is closed
+    _end(os.getpid())
+
+
+def _end(pid: int) -> None:
+    """End a leader of a group and everything it started: its descendants, and what of its group lost its parent."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS forbids it where all have ended
+        os.killpg(pid, signal.SIGKILL)

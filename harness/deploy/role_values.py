@@ -1,0 +1,112 @@
+"""Values of the roles' variables, held against the roles' argument specifications as Ansible does it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.deploy.value_rules import beyond_type
+from harness.grid.engines import ENGINES
+from harness.grid.yamldata import Path_
+
+ROLES = ("ml_server", "nginx_lb", *(role for kind in ENGINES for role in kind.roles))
+Problem = tuple[Path_, str]
+_KINDS = {
+    "bool": "a boolean, true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "list": "a list",
+    "dict": "a mapping",
+}
+
+
+@dataclass(frozen=True)
+class RoleValues:
+    """`options` are those of all roles, by name."""
+
+    options: Mapping[str, Mapping[str, Any]]
+    _checked: dict[tuple[str, str], list[Problem]] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def read(cls, root: Path) -> RoleValues:
+        """The specifications of the roles that a study varies."""
+        found: dict[str, Any] = {}
+        for role in ROLES:
+            text = (root / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+            found |= yaml.safe_load(text)["argument_specs"]["main"]["options"]
+        return cls(found)
+
+    def wrong(self, name: str, value: object) -> list[Problem]:
+        """(place in the value, what is wrong with it), all of them; nothing of a template, which the role checks."""
+        key = name, repr(value)
+        if key not in self._checked:
+            self._checked[key] = list(self._wrong(name, value))
+        return self._checked[key]
+
+    def as_typed(self, name: str, value: Any) -> Any:
+        """A boolean or a number for its text where templates would take that otherwise; anything else as it is."""
+        kind, word = self.options.get(name, {}).get("type"), value.lower() if isinstance(value, str) else ""
+        if kind == "bool" and word in ("yes", "on", "no", "off"):
+            return word in ("yes", "on")
+        return int(word) if kind == "int" and re.fullmatch(r"[0-9]+(_[0-9]+)+", word) else value
+
+    def _wrong(self, name: str, value: object) -> Iterator[Problem]:
+        if templated(value):
+            return
+        if name in self.options:
+            found = list(_against(self.options[name], value))
+            yield from found
+            if found:
+                return
+        if words := beyond_type(name, value):
+            yield (), words
+
+
+def templated(value: object) -> bool:
+    """Whether any text in a value is a template, whose outcome only the role sees."""
+    if isinstance(value, dict):
+        return any(templated(inner) for pair in value.items() for inner in pair)
+    if isinstance(value, list | tuple):
+        return any(templated(inner) for inner in value)
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def _against(option: Mapping[str, Any], value: object) -> Iterator[Problem]:
+    """What Ansible's own validator refuses of one value."""
+    kind = str(option.get("type", "str"))
+    if value is None:
+        yield (), f"it has no value; write {_KINDS.get(kind, kind)}, or leave it out"
+        return
+    # Ansible takes a list for text by its representation, and true for 1.
+    if (kind == "str" and isinstance(value, dict | list)) or (kind in ("int", "float") and isinstance(value, bool)):
+        yield (), f"write {_KINDS[kind]}"
+        return
+    inner = option.get("options", {})
+    if kind == "list" and isinstance(value, list) and "elements" in option:
+        each = {"type": option["elements"], "options": inner} if inner else {"type": option["elements"]}
+        for place, one in enumerate(value):
+            yield from (((place, *inside), words) for inside, words in _against(each, one))
+        return
+    if kind == "dict" and isinstance(value, dict) and inner:
+        for name, one in value.items():
+            found = _against(inner[name], one) if name in inner else [((), "nothing reads it")]
+            yield from (((name, *inside), words) for inside, words in found)
+        return
+    # Loads in some hundredths of a second, which a grid without variables of roles does without.
+    from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+    bare = {key: option[key] for key in ("type", "elements", "choices") if key in option}
+    if ArgumentSpecValidator({"value": bare}).validate({"value": value}).error_messages:
+        yield (), _refused(option, kind)
+
+
+def _refused(option: Mapping[str, Any], kind: str) -> str:
+    if "choices" in option:
+        return f"allowed: {', '.join(map(str, option['choices']))}"
+    return f"write {_KINDS.get(kind, kind)}"

@@ -1,0 +1,180 @@
+"""What only the whole grid shows: names of variables, levels, cells, folders, what can be sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from harness.grid import http, losing
+from harness.grid.cell import OWN_FACTORS, Cell, combinations, expand
+from harness.grid.load import check_level, written
+from harness.grid.schema import MOST_CELLS, Grid
+from harness.grid.types import Level
+from harness.grid.yamldata import Path_
+from harness.words import nearest, short
+
+LONGEST_FOLDER = 240  # bytes of a name, by what file systems allow
+MOST_TRIALS = 50_000
+
+Problem = tuple[Path_, str]
+
+
+class RoleValues(Protocol):
+    """What roles take for their variables."""
+
+    def wrong(self, name: str, value: object) -> list[Problem]:
+        """(place in the value, what is wrong with it)."""
+
+    def as_typed(self, name: str, value: Any) -> Any:
+        """A value as its role takes it."""
+
+
+@dataclass(frozen=True)
+class Checker:
+    """`role_variables` are the names a factor may have beside its own."""
+
+    grid: Grid
+    role_variables: frozenset[str]
+    values: RoleValues | None = None
+
+    def all(self) -> Iterator[Problem]:
+        """Everything that is wrong, in no order."""
+        yield from self.names("factors", self.grid.factors)
+        yield from self.names("vars", self.grid.vars)
+        yield from self.levels(self.values) if self.values else ()
+        yield from self.images()
+        yield from self.requests()
+        partial = list(self.partial_cells())
+        yield from partial
+        too_many = partial or list(self.sizes())
+        yield from too_many
+        if not too_many:
+            yield from self.folders()
+            yield from losing.problems(self.grid)
+
+    def names(self, section: str, named: Mapping[str, Any]) -> Iterator[Problem]:
+        for name in named:
+            if section == "factors" and name in OWN_FACTORS:
+                continue
+            if name not in self.role_variables:
+                own = OWN_FACTORS if section == "factors" else ()
+                hint = nearest(name, [*own, *sorted(self.role_variables)])
+                yield (section, name), f"{section}: {short(name)} is no variable of a role{hint}"
+            if section == "factors" and name == "lab_slow_motion":
+                yield (section, name), f"factors: {name}: one study is played at one speed; write it under vars"
+            if section == "vars" and name in self.grid.factors:
+                yield (section, name), f"vars: {short(name)} is a factor too; keep one of them"
+
+    def levels(self, values: RoleValues) -> Iterator[Problem]:
+        """Values of role variables, each held against its role's specification."""
+        grid = self.grid
+        said: list[tuple[Path_, str, object]] = [
+            (("factors", name, place), name, level)
+            for name, levels in grid.factors.items()
+            for place, level in enumerate(levels)
+        ]
+        said += [(("vars", name), name, value) for name, value in grid.vars.items()]
+        said += [
+            (("include", place, name), name, level)
+            for place, cell in enumerate(grid.include)
+            for name, level in cell.items()
+        ]
+        for where, name, value in said:
+            if name in OWN_FACTORS:
+                continue
+            for inside, words in values.wrong(name, value):
+                place = "".join(f".{part}" for part in inside)
+                has = f" has the level {short(value)}" if where[0] != "vars" else f" is {short(_at(value, inside))}"
+                # A mapping may hold what is nobody's business, such as a password.
+                shown = "" if isinstance(_at(value, inside), dict) else has
+                yield (*where, *inside), f"{where[0]}: {name}{place}{shown}{';' if shown else ':'} {words}"
+
+    def images(self) -> Iterator[Problem]:
+        """Builds of the service that are compared: names of images, said in one place."""
+        if self.grid.factors.get("ml_server_image") and self.grid.service.image:
+            said = "ml_server_image is a factor, which names the images; leave out one"
+            yield ("service", "image"), f"service.image: {said}"
+        if self.grid.service.image and self.values:
+            for _, words in self.values.wrong("ml_server_image", self.grid.service.image):
+                yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}; {words}"
+
+    def requests(self) -> Iterator[Problem]:
+        """What cannot be sent as it is written."""
+        for where, path in (
+            (("request", "path"), self.grid.request.path),
+            (("service", "health"), self.grid.service.health),
+        ):
+            if words := http.wrong_path(path):
+                yield where, f"{'.'.join(where)}: {words}"
+        for name, words in http.wrong_headers(self.grid.request.headers):
+            yield ("request", "headers", name), f"request.headers: {words}"
+
+    def sizes(self) -> Iterator[Problem]:
+        """More cells or trials than anybody waits for, or none at all."""
+        count = combinations(self.grid)
+        if count > MOST_CELLS:
+            product = " × ".join(str(len(levels)) for levels in self.grid.factors.values())
+            yield (
+                ("factors",),
+                (
+                    f"factors: their levels have {product} = {count:,} combinations. Allowed: {MOST_CELLS:,}. "
+                    "Fix: vary fewer factors or levels"
+                ),
+            )
+            return
+        cells = len(expand(self.grid))
+        if not cells:
+            yield ("exclude",), "exclude leaves no cell; exclude less"
+        elif cells > MOST_CELLS:
+            yield ("include",), f"the grid has {cells:,} cells. Allowed: {MOST_CELLS:,}"
+        elif cells * self.grid.repeats.max > MOST_TRIALS:
+            trials = f"{cells:,} cells × {self.grid.repeats.max} repeats = {cells * self.grid.repeats.max:,} trials"
+            yield ("factors",), f"factors: {trials}. Allowed: {MOST_TRIALS:,}. Fix: take fewer levels or repeats"
+
+    def folders(self) -> Iterator[Problem]:
+        """Each cell has a folder of its own, named by its levels."""
+        found: dict[str, Cell] = {}
+        for cell in expand(self.grid):
+            slug = cell.slug
+            other = found.setdefault(slug, cell)
+            if other != cell:
+                name = next(n for n, level in cell.levels if other.by_name[n] != level)
+                both = f"{short(other.by_name[name])} and {short(cell.by_name[name])}"
+                yield (
+                    ("factors", name),
+                    f"factors: {name}: {both} would share a folder; let them differ in letters or digits",
+                )
+            if (size := len(slug.encode())) > LONGEST_FOLDER:
+                told = f"a cell's folder would have a name of {size} letters, at most {LONGEST_FOLDER}"
+                yield ("factors",), f"factors: {told}; give images a short tag, or vary fewer things"
+
+    def partial_cells(self) -> Iterator[Problem]:
+        for section, cells in (("exclude", self.grid.exclude), ("include", self.grid.include)):
+            for index, partial in enumerate(cells):
+                for name, level in partial.items():
+                    yield from self.one_level(section, index, name, level)
+                missing = set(self.grid.factors) - set(partial)
+                if section == "include" and missing:
+                    told = ", ".join(sorted(missing))
+                    yield (section, index), f"include: a cell needs every factor; missing: {told}"
+
+    def one_level(self, section: str, index: int, name: str, level: Level) -> Iterator[Problem]:
+        where: Path_ = (section, index, name)
+        if name not in self.grid.factors:
+            hint = nearest(name, list(self.grid.factors))
+            yield where, f"{section}: {short(name)} is no factor of this grid{hint}"
+        elif section == "exclude" and level not in self.grid.factors[name]:
+            levels = short(", ".join(str(written(name, one)) for one in self.grid.factors[name]), bare=True)
+            yield where, f"exclude: {name} has no level {short(written(name, level))}; its levels are {levels}"
+        elif section == "include" and name in OWN_FACTORS:
+            try:
+                check_level(name, level)
+            except ValueError as error:
+                yield where, f"include: {error}"
+
+
+def _at(value: Any, inside: Path_) -> Any:
+    for part in inside:
+        value = value[part]
+    return value

@@ -1,0 +1,146 @@
+"""A document → a grid, with every problem at once: what is wrong is replaced, and the rest is looked at again. Pure."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from harness.grid.load import LOAD_FACTORS, RATE, VUSERS
+from harness.grid.schema import Grid
+from harness.grid.yamldata import Path_
+from harness.words import nearest, short
+
+_ROUNDS = 8
+# Values that are right in any grid, in place of wrong or missing ones.
+_STAND_INS: dict[Path_, Any] = {
+    ("name",): "name",
+    ("factors",): {"servers": [1], VUSERS: [1]},
+    ("factors", "servers"): [1],
+    ("factors", VUSERS): [1],
+    ("factors", RATE): ["1/s"],
+    ("load",): {"duration": "1h"},
+    ("load", "duration"): "1h",
+    ("load", "think_time"): "1s",
+    ("request",): {"path": "/"},
+    ("request", "path"): "/",
+}
+_MARKS = ("function-", "tuple[", "dict[", "constrained-", "[key]")
+_MEMBERS = ("bool", "int", "float", "str")  # of a union of types
+
+
+@dataclass
+class Validated:
+    """`grid` is None where too little of it is right; what was replaced in it is in `replaced`."""
+
+    grid: Grid | None = None
+    problems: list[tuple[Path_, str]] = field(default_factory=list)
+    replaced: set[Path_] = field(default_factory=set)
+
+    def touched(self, path: Path_) -> bool:
+        """Whether a path, or something around it, was replaced."""
+        return any(path[: len(each)] == each for each in self.replaced)
+
+
+def validate(data: dict[Any, Any]) -> Validated:
+    """Look at a grid's data until all that is wrong was found."""
+    found = Validated()
+    for _ in range(_ROUNDS):
+        try:
+            found.grid = Grid.model_validate(data)
+        except ValidationError as error:
+            places = [(_written(item["loc"], data), item) for item in error.errors()]
+        else:
+            break
+        new = [(where, item) for where, item in places if not found.touched(where)]
+        found.problems += [(where, _in_words(where, item)) for where, item in new]
+        for where, item in places:
+            data = _mended(data, where, found, again=(where, item) not in new)
+    return found
+
+
+def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -> dict[Any, Any]:
+    """The data without what stands at a path, or with a stand-in for it."""
+    if not where:
+        return data
+    factors = data.get("factors")
+    stand_ins = dict(_STAND_INS)
+    if isinstance(factors, dict) and RATE in factors:  # nobody thinks there
+        del stand_ins["load", "think_time"]
+    else:
+        stand_ins["load",] = {**stand_ins["load",], "think_time": "1s"}
+    where = where[:2] if len(where) > 1 and isinstance(data.get(where[0]), dict) and not again else where[:1]
+    top, section = where[0], data.get(where[0])
+    found.replaced.add(where)
+    if top == "factors":
+        # Cells that name levels would be wrong by what is replaced here.
+        data = {name: value for name, value in data.items() if name not in ("exclude", "include")}
+    if where == ("factors",) and isinstance(section, dict) and not again:
+        factor = next((name for name in LOAD_FACTORS if name in section), VUSERS)
+        kept = {name: levels for name, levels in section.items() if name not in LOAD_FACTORS}
+        found.replaced |= {("factors", name) for name in ("servers", *LOAD_FACTORS)}
+        if sum(name in section for name in LOAD_FACTORS) != 1:  # what goes with the load is not known then
+            found.replaced |= {("load",), ("engine",)}
+        return {**data, "factors": {"servers": [1], **kept, factor: section.get(factor, [1])}}
+    if where == ("load",) and isinstance(section, dict) and not again:
+        return {**data, "load": {**section, "duration": "1h", "ramp_up": "5s", "lose_at": "50%", "timeout": "10s"}}
+    if len(where) == 1:
+        rest = {name: value for name, value in data.items() if name != top}
+        return {**rest, top: stand_ins[where]} if where in stand_ins else rest
+    inner = {name: value for name, value in data[top].items() if name != where[1] and str(name) != where[1]}
+    return {**data, top: {**inner, where[1]: stand_ins[where]} if where in stand_ins else inner}
+
+
+def _written(loc: tuple[str | int, ...], data: dict[Any, Any]) -> Path_:
+    """Turn pydantic's location into the path as written: no marks of validators or union members."""
+    found: list[str | int] = []
+    here: Any = data
+    for part in loc:
+        there = (isinstance(here, dict) and part in here) or (isinstance(here, list) and part in range(len(here)))
+        here = here[part] if there else None
+        if there or not isinstance(part, str) or not (part.startswith(_MARKS) or part in _MEMBERS):
+            found.append(part)
+    path = tuple(found)
+    if path[:1] != ("search",) or "search" in data:
+        return path
+    factors = data.get("factors")
+    searched = RATE if isinstance(factors, dict) and isinstance(factors.get(RATE), dict) else VUSERS
+    return ("factors", searched, *path[1:])
+
+
+def _in_words(where: Path_, item: Any) -> str:
+    name = short(".".join(map(str, where)), bare=True) or "grid"
+    kind, got = item["type"], short(item.get("input"))
+    if kind == "extra_forbidden":
+        return f"{name!r} is not known here" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
+    if kind == "missing":
+        return f"{name!r} is missing; grid.yaml shows how it is written"
+    if kind == "value_error":
+        words = item["ctx"]["error"]  # text where it names the factor itself
+        return f"{'factors' if where[:1] == ('factors',) and isinstance(words, str) else name}: {words}"
+    if kind == "literal_error":
+        return f"{name}: got {got}; allowed: {item['ctx']['expected']}"
+    if kind == "string_pattern_mismatch":
+        return f"{name}: got {got}; letters, digits, dot, dash and underscore are allowed, 64 at most"
+    if kind == "string_type" and isinstance(item.get("input"), int | float):
+        return f"{name}: got {got}, which is no text. Fix: write it in quotes"
+    return f"{name}: got {got}; {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _fields_at(path: Path_) -> list[str]:
+    """Keys that are known at `path`."""
+    model: type[BaseModel] = Grid
+    for part in path:
+        field_ = model.model_fields.get(str(part))
+        inner = field_.annotation if field_ else None
+        options: tuple[Any, ...] = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
+        is_model: Callable[[Any], bool] = lambda t: isinstance(t, type) and issubclass(t, BaseModel)  # noqa: E731 - one use, named for reading
+        found = next(filter(is_model, options), None)
+        if found is None:
+            return []
+        model = found
+    return [field_.alias or name for name, field_ in model.model_fields.items()]

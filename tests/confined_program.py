@@ -1,0 +1,28 @@
+"""`python -m tests.confined_program memory` wants more memory than it may have, `waits FILE` starts what waits."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness.deploy import confined
+
+
+def main() -> None:
+    confined.confine()
+    if sys.argv[1] == "memory":
+        bytearray(confined.MEMORY + 1)
+    waiting = [sys.executable, "-c", "import time; time.sleep(3600)"]
+    own = subprocess.Popen(waiting)
+    # Started by a program that has ended, so it is nobody's child; one of a session of its own is a child's.
+    orphan = subprocess.run(["sh", "-c", f"'{sys.executable}' -c 'import time; time.sleep(3600)' >&2 & echo $!"],
+                            capture_output=False, stdout=subprocess.PIPE, text=True, check=True).stdout  # fmt: skip
+    session = subprocess.Popen(waiting, start_new_session=True)
+    part = Path(sys.argv[2]).with_suffix(".part")
+    part.write_text(f"{own.pid} {orphan.strip()} {session.pid}")
+    part.rename(sys.argv[2])
+    time.sleep(3600)
+
+
+if __name__ == "__main__":
+    main()

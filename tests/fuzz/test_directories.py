@@ -1,0 +1,53 @@
+"""Damaged study directories: one message with its file, and the other files as they were."""
+
+import json
+import random
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import damage
+from tests.fuzz.judge import Limits, faults, told
+from tests.fuzz.warm import ROOT, Warm
+
+EACH = 75
+SEEDS = range(6)  # × EACH = 450 damaged directories
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_damaged_directory_is_one_message_with_its_file(tmp_path: Path, seed: int) -> None:
+    with tarfile.open(ROOT / "docs" / "sample-study.tar.xz") as archive:
+        archive.extractall(tmp_path / "whole", filter="data")
+    (whole,) = (tmp_path / "whole").iterdir()
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(json.dumps(json.loads((whole / "study.json").read_text())["configuration"]["grid"]))
+    failed, results = [], tmp_path / "results"
+    with Warm() as warm:
+        planned = json.loads(warm.run(["plan", "--grid", str(grid), "--results", str(results), "--json"], 600).out)
+        study = results / Path(planned["directory"]).name  # where the same command goes on
+        shutil.copytree(whole, study)
+        commands = {
+            "check": ["check", str(study)],
+            "page": ["report", str(study), "--html-only"],
+            "junit": ["report", str(study), "--format", "junit"],
+            "compare": ["compare", str(whole), str(study), "--anyway"],
+            "plan": ["plan", "--grid", str(grid), "--results", str(results)],
+        }
+        warm.run(commands["page"], 600)  # writes the tables that `check` compares
+        limits = {name: Limits(warm, [*arguments]) for name, arguments in commands.items() if name != "check"}
+        limits["check"] = limits["compare"]  # a study of an earlier version: some lines differ
+        for number in range(EACH):
+            shutil.rmtree(results)
+            shutil.copytree(whole, study)
+            what = damage.draw(random.Random(1000 * seed + number), study)  # noqa: S311 - the same again with its seed
+            for name in ("check", ("page", "junit")[number % 2], ("compare", "plan")[number // 2 % 2]):
+                answer = warm.run(commands[name], limits[name].seconds)
+                wrong = faults(answer, limits[name], study)
+                failed += [
+                    f"seed {1000 * seed + number} ({what:.100}), {name}: {it}: {answer.err:.300}" for it in wrong
+                ]
+    assert not failed, told(failed, EACH)

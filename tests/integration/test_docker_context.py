@@ -1,0 +1,105 @@
+"""The docker command, Ansible's modules and the study use one engine: the one of the selected Docker context."""
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import socketserver
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import PLAYBOOK, ROOT, command
+
+pytestmark = pytest.mark.concurrent
+
+# Started by hand: what a playbook's modules and its commands ask.
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  tasks:
+    - community.docker.docker_host_info:
+    - raw: docker version
+"""
+
+
+class Carries(socketserver.BaseRequestHandler):
+    """One connection to the real engine."""
+
+    server: "Proxy"
+
+    def handle(self) -> None:
+        self.server.connections += 1
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.connect("/var/run/docker.sock")
+            back = threading.Thread(target=carry, args=(engine, self.request))
+            back.start()
+            carry(self.request, engine)
+            back.join()
+
+
+class Proxy(socketserver.ThreadingUnixStreamServer):
+    """A second way to the engine, which counts who comes this way."""
+
+    connections = 0
+
+    def used(self, *arguments: str, environ: dict[str, str]) -> tuple[int, str]:
+        """How many connections a command makes by this way, and what it prints."""
+        before = self.connections
+        done = subprocess.run(
+            arguments, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
+        )
+        return self.connections - before, done.stdout + done.stderr
+
+
+def carry(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def proxy(folder: Path) -> Iterator[Proxy]:
+    with Proxy(f"{folder}/proxy.sock", Carries) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A configuration of the docker command with the context "proxy", which is not the selected one."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # a socket's path must be short
+        folder = Path(name)
+        meta = folder / "contexts" / "meta" / hashlib.sha256(b"proxy").hexdigest() / "meta.json"
+        meta.parent.mkdir(parents=True)
+        endpoint = {"Host": f"unix://{folder}/proxy.sock", "SkipTLSVerify": False}
+        meta.write_text(json.dumps({"Name": "proxy", "Metadata": {}, "Endpoints": {"docker": endpoint}}))
+        (folder / "play.yml").write_text(PLAY)
+        yield folder
+
+
+def test_all_of_them_use_the_selected_context(folder: Path, proxy: Proxy) -> None:
+    unselected = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    unselected |= {"DOCKER_CONFIG": str(folder), "ANSIBLE_LOCALHOST_WARNING": "0"}
+    selected = {**unselected, "DOCKER_CONTEXT": "proxy"}
+    by_hand = (PLAYBOOK, "-i", "localhost,", "-c", "local", str(folder / "play.yml"))
+    alone, _ = proxy.used("docker", "version", environ=selected)
+    played, printed = proxy.used(*by_hand, environ=selected)
+    assert "failed=0" in printed, printed
+    assert played > alone > 0, "the module does not come this way"
+    used, printed = proxy.used(*by_hand, environ={**unselected, "DOCKER_CONTEXT": "gone"})
+    assert used == 0
+    assert "ERROR: DOCKER_CONTEXT: there is no Docker context 'gone'" in printed
+    assert "PLAY RECAP" not in printed
+    (folder / "config.json").write_text(json.dumps({"currentContext": "proxy"}))
+    used, printed = proxy.used(*command("doctor"), environ=unselected)
+    assert used > 0
+    assert f"at unix://{folder}/proxy.sock" in " ".join(printed.split())

@@ -1,0 +1,48 @@
+"""Programs that read somebody else's inventory: no more memory than they may have, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from harness.deploy import confined
+
+ROOT = Path(__file__).resolve().parents[2]
+PARENT = """
+import os, sys
+from pathlib import Path
+from harness.deploy import confined
+confined.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.environ, 3600)
+"""
+
+
+def test_a_program_that_wants_all_memory_gets_none_of_it() -> None:
+    done = confined.run("tests.confined_program", ["memory"], ROOT, os.environ, 150)
+    assert done.returncode
+    assert confined.out_of_memory(done)
+
+
+def test_whatever_it_started_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    """Killed without a chance to say goodbye, as by the kernel."""
+    file = tmp_path / "pids"
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(file)], cwd=ROOT)
+    while not file.exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    started = [int(pid) for pid in file.read_text().split()]
+    assert all(map(psutil.pid_exists, started))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    while any(_runs(pid) for pid in started):  # the test's limit of time fails it if one stays
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,235 @@
+"""Whatever becomes of a study's files: one message with file, line and fix, never a wrong value or a traceback."""
+
+import base64
+import errno
+import json
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import BadInput, CannotRun
+from harness.records import frames, histogram
+from harness.records.directory import StudyDirectory
+from harness.records.files import cannot_write, replace
+from harness.study import check, compare
+from report import build
+from tests.builders import measured_study
+
+WHERE = "servers-1_vusers-2000/r1"
+TRIAL = f"trials/{WHERE}"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return measured_study(StudyDirectory(tmp_path_factory.mktemp("whole") / "study")).path
+
+
+@pytest.fixture
+def study(whole: Path, tmp_path: Path) -> StudyDirectory:
+    return StudyDirectory(shutil.copytree(whole, tmp_path / whole.name))
+
+
+def put(content: bytes) -> Callable[[Path], object]:
+    return lambda file: file.write_bytes(content)
+
+
+def changed(old: bytes, new: bytes) -> Callable[[Path], object]:
+    def change(file: Path) -> None:
+        content = file.read_bytes()
+        assert old in content
+        file.write_bytes(content.replace(old, new, 1))
+
+    return change
+
+
+def cut(share: float) -> Callable[[Path], object]:
+    return lambda file: file.write_bytes(file.read_bytes()[: int(len(file.read_bytes()) * share)])
+
+
+def key(place: str, value: Any) -> Callable[[Path], object]:
+    def change(file: Path) -> None:
+        whole = json.loads(file.read_text(encoding="utf-8"))
+        *above, last = place.split(".")
+        holder = whole
+        for part in above:
+            holder = holder[part]
+        holder[last] = value
+        file.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    return change
+
+
+def field(row: int, column: int, text: str) -> Callable[[Path], object]:
+    def change(file: Path) -> None:
+        lines = [line.split(",") for line in file.read_text(encoding="utf-8").splitlines()]
+        lines[row - 1][column] = text
+        file.write_text("\n".join(map(",".join, lines)) + "\n", encoding="utf-8")
+
+    return change
+
+
+def other(make: Callable[[Path], object]) -> Callable[[Path], object]:
+    def change(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return change
+
+
+def bomb(_: Path) -> bytes:
+    plain = b"\x00" * 50_000_000
+    packed = zlib.compress(plain)
+    return base64.b64encode(histogram.OUTER.pack(histogram.COMPRESSED | histogram.WIDTH, len(packed)) + packed) + b"\n"
+
+
+ANY = [  # file of any kind: what becomes of it, and what is said
+    (put(b""), r":1: is empty\."),
+    (put(b"\xff\xfea\n"), r":1: is not UTF-8 text \(byte 0xff\)\."),
+    (other(Path.mkdir), r": is a directory\."),
+    (other(os.mkfifo), r": is not a regular file\."),
+    (other(lambda file: file.symlink_to(file.name)), r": cannot be read: Too many levels of symbolic links\."),
+]
+RECORDS = [  # JSON
+    (cut(0.6), r":\d+: is cut off\."),
+    (put(b"[1]\n"), r":1: is not a JSON object\."),
+    (put(b"{}\n"), r": not a (trial|study)'s record: \w+: field required\."),
+    (put(b'{"a": 1}\nx'), r":2: is not JSON: Extra data\."),
+    (put(b'{"a":\n NaN}'), r":2: is not JSON: NaN is not a finite number\."),
+    (put(b'{"a":\n\n 1e999}'), r":3: is not JSON: 1e999 is not a finite number\."),
+    (put(b"[" * 200_000), r": is not JSON of this program: nested too deeply\."),
+    (key("format", "1"), r":\d+: format: got '1'; allowed: 1\."),
+    (key("format", None), r":\d+: format: got None; allowed: 1\."),
+    (key("format", 99), r": written by a newer version than this one"),
+]
+SERIES = [  # CSV
+    (changed(b"t_s", b"t_z"), r":1: is not as it was written: there is no column 't_s'\."),
+    (cut(0.55), r":\d+: is cut off\."),
+    (field(3, 0, "x"), r":3: is not as it was written: "),
+    (field(3, 0, "1,2"), r":3: is not as it was written: \d+ fields, the header has \d+\."),
+    (field(4, 0, "9" * 6000), r":4: is not as it was written: "),
+    (put(b"\x00\x00\n"), r":1: is not as it was written: "),
+]
+HISTOGRAMS = [
+    (cut(0.5), r":1: is cut off\."),
+    (put(b"HISTF\n"), r":1: is not as it was written: no compressed HdrHistogram"),
+    (
+        lambda file: file.write_bytes(bomb(file)),
+        r":1: is not as it was written: no compressed HdrHistogram of version 2: it ends too early, or",
+    ),
+]
+CASES = [
+    *((TRIAL, name, *case) for name in ("trial.json", "samples.csv", "latency.hgrm") for case in ANY),
+    *((".", "study.json", *case) for case in ANY),
+    *((TRIAL, "trial.json", *case) for case in RECORDS),
+    *((".", "study.json", *case) for case in RECORDS),
+    *((TRIAL, name, *case) for name in ("samples.csv", "hosts.csv") for case in SERIES),
+    (TRIAL, "samples.csv", field(4, 0, "9" * 30), r":4: is not as it was written: 9+… is too large\."),
+    (TRIAL, "samples.csv", field(5, 3, "nan"), r":5: is not as it was written: nan is not a finite number\."),
+    (TRIAL, "hosts.csv", field(2, 2, "inf"), r":2: is not as it was written: inf is not a finite number\."),
+    *((TRIAL, "latency.hgrm", *case) for case in HISTOGRAMS),
+    (TRIAL, "trial.json", key("repeat", "one"), r":\d+: not a trial's record: repeat: input should be a valid int"),
+    (TRIAL, "trial.json", key("hosts", []), r":\d+: not a trial's record: hosts: input should be a valid dict"),
+    (".", "study.json", key("configuration.grid.load", 7), r":\d+: not a grid: configuration\.grid\.load: "),
+    (
+        ".",
+        "study.json",
+        key("configuration.grid.factors.servers", []),
+        r":\d+: not a grid: configuration\.grid\.factors: ",
+    ),
+    (".", "study.json", key("slow_motion", {"factor": 0}), r":\d+: not a study's record: slow_motion\.factor: "),
+]
+
+
+@pytest.mark.parametrize(("folder", "name", "damage", "told"), CASES)
+def test_a_damaged_file_is_told_with_file_line_and_fix(
+    study: StudyDirectory, folder: str, name: str, damage: Callable[[Path], object], told: str
+) -> None:
+    file = study.path / folder / name
+    damage(file)
+
+    def read_all() -> None:
+        study.need_study()
+        study.trial(WHERE)
+
+    with pytest.raises(BadInput) as raised:
+        read_all()
+    said = str(raised.value)
+    assert re.match(rf"{re.escape(str(file))}{told}", said), said
+    assert len(said.splitlines()) == 1
+    if "newer version" not in said:
+        away = file.parent if folder == TRIAL else "its directory"
+        assert f" Fix: restore the file from a copy, or move {away} away;" in said
+
+
+def test_a_line_of_a_record_is_that_of_the_key(study: StudyDirectory) -> None:
+    file = study.path / TRIAL / "trial.json"
+    key("counters.balancer.retried", "many")(file)
+    (line,) = (n for n, text in enumerate(file.read_text().splitlines(), 1) if '"retried"' in text)
+    with pytest.raises(BadInput, match=rf"trial\.json:{line}: not a trial's record: counters\.balancer\.retried: "):
+        study.record(WHERE)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda study: build.model_of(study),
+        lambda study: compare.load(study),
+        lambda study: frames.samples(study),
+        lambda study: check.check(study),
+    ],
+    ids=["report", "compare", "frames", "check"],
+)
+def test_every_command_names_a_damaged_record(study: StudyDirectory, read: Callable[[StudyDirectory], object]) -> None:
+    (study.path / TRIAL / "trial.json").write_text("{", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"r1/trial\.json:1: is cut off\. Fix"):
+        read(study)
+
+
+def test_check_goes_on_with_the_other_trials(study: StudyDirectory) -> None:
+    field(3, 0, "x")(study.path / TRIAL / "samples.csv")
+    failed = {line.rule: line.text for line in check.check(study) if not line.ok}
+    assert "samples.csv:3: is not as it was written" in failed["files"]
+
+
+def test_keys_of_a_later_version_are_kept_and_say_nothing(study: StudyDirectory) -> None:
+    file = study.path / "study.json"
+    before = study.need_study()
+    name = [line for line in check.check(study) if line.rule == "grid"]
+    for place in ("of_the_future", "load.of_the_future", "evidence.of_the_future", "request.of_the_future"):
+        key(f"configuration.grid.{place}", {"a": 1})(file)
+    later = study.need_study()
+    assert later.grid == before.grid
+    assert [line for line in check.check(study) if line.rule == "grid"] == name
+    study.write_study(later.model_copy(update={"runs": ()}))
+    kept = json.loads(file.read_text(encoding="utf-8"))["configuration"]["grid"]
+    assert kept["of_the_future"] == kept["evidence"]["of_the_future"] == kept["load"]["of_the_future"] == {"a": 1}
+
+
+def test_what_cannot_be_written_leaves_nothing_half_written(study: StudyDirectory) -> None:
+    before = sorted(study.path.rglob("*"))
+    taken = study.path / "trials"
+    with pytest.raises(CannotRun, match=r"/trials: cannot be written: Is a directory\. Fix: "):
+        replace(taken, b"a")
+    assert sorted(study.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [
+        ("ENOSPC", "free space on that disk"),
+        ("EDQUOT", "free space on that disk"),
+        ("EROFS", "mount that file system writable, or name another one with --results"),
+        ("EACCES", "give this user the right to write there"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_with_its_fix(number: str, fix: str) -> None:
+    code = getattr(errno, number)
+    said = cannot_write("results/a-1/study.json", OSError(code, os.strerror(code)))
+    assert said.startswith(f"results/a-1/study.json: cannot be written: {os.strerror(code)}. Fix: {fix}")
+    assert said.endswith("what was recorded before is kept.")
