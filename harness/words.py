@@ -41,6 +41,18 @@ def readable(load: float, *, whole: bool) -> float:
     return max(1, round(load)) if whole else float(f"{load:.3g}")
 
 
+SESSION_STATUSES = (401, 403)
+
+
+def sessions_hint(servers: int) -> str:
+    """What helps where several servers refuse a user that one would know."""
+    return (
+        f"if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
+        "have. Fix: keep sessions outside the servers or in a signed token; nginx_lb_method: cookie keeps a user at "
+        "the server that had its first request"
+    )
+
+
 def short(value: object, most: int = 80, bare: bool = False) -> str:
     """A value as a message shows it: its representation (or with `bare` its text), cut where it is long."""
     text = str(value) if bare else repr(value)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import shlex
 import threading
 import time
@@ -23,7 +22,7 @@ from typing import Any
 import ansible_runner
 import psutil
 
-from harness.deploy import artifacts, explanations
+from harness.deploy import artifacts, task_words
 from harness.errors import DeployFailed, Interrupted
 
 log = logging.getLogger(__name__)
@@ -73,6 +72,7 @@ class Playbook:
         self._began = time.monotonic()
         self._news = threading.Event()
         self._last_words = ""
+        self._heard, self._awaited = self._began, task_words.Awaited()
         self._folder = ansible.artifacts / "ansible"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._files = [self._folder / f"{self._ident}.vars.json"]
@@ -138,8 +138,11 @@ class Playbook:
             self._thread.join(0.1)
 
     def wait(self, timeout_s: float) -> PlaybookOutcome:
-        """Its outcome, once all its tasks are done; raises as `Ansible.run` does."""
-        outcome, deadline = self._outcome, time.monotonic() + timeout_s
+        """Its outcome, once all its tasks are done; raises as `Ansible.run` does.
+
+        A task that tries again has a limit of its own, by a role's variable, and gives the others `timeout_s` anew.
+        """
+        outcome, self._heard = self._outcome, time.monotonic()
         # What Ansible does after its last task is nobody's concern, if all went well.
         while self._thread.is_alive() and not (outcome.over and not outcome.failures):
             self._news.wait(0.1)
@@ -147,7 +150,7 @@ class Playbook:
             if self._ansible.cancelled():
                 outcome.status = "cancelled"
                 _kill(self._ident)
-            elif time.monotonic() > deadline and outcome.status != "timeout":
+            elif time.monotonic() > self._heard + timeout_s and outcome.status != "timeout":
                 outcome.status = "timeout"
                 outcome.failures.append(f"not done within {timeout_s:g} s")
             if outcome.status == "timeout":
@@ -172,7 +175,11 @@ class Playbook:
         elif kind == "runner_on_ok":
             outcome.results.append((host, task, data.get("res", {})))
         elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-            outcome.failures.append(_failure(host, task, data))
+            outcome.failures.append(task_words.failure(host, task, data))
+        elif kind == "runner_retry":
+            self._heard = time.monotonic()
+            if told := self._awaited.told(host, data, self._heard):
+                self._ansible.waiting(told)
         elif kind == "playbook_on_stats":
             outcome.changed = data.get("changed", {})
             if not data.get("failures") and not data.get("dark"):
@@ -202,6 +209,7 @@ class Ansible:
         self.inventory = inventory
         self.artifacts = artifacts
         self.cancelled: Callable[[], bool] = lambda: False
+        self.waiting: Callable[[str], None] = log.info
 
     def run(
         self,
@@ -219,19 +227,6 @@ def _path() -> str:
     import sys
 
     return f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-
-
-def _failure(host: str, task: str, data: dict[str, Any]) -> str:
-    result = data.get("res", {})
-    words = [str(result[key]).strip() for key in ("msg", "stderr", "reason") if result.get(key)]
-    nested = [str(r.get("msg", "")) for r in result.get("results", []) if isinstance(r, dict) and r.get("failed")]
-    told = " ".join(_bare(word) for word in (nested or words)[:2])
-    return explanations.explain(host, task, told or "no reason given")
-
-
-def _bare(words: str) -> str:
-    """Words without Ansible's own frame around them."""
-    return re.sub(r"^(Task failed: )?((Action|Module) failed: )?", "", words)
 
 
 def _kill(ident: str) -> None:

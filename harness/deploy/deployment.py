@@ -20,8 +20,11 @@ TAGS = {
     "lab_": ("ml_server", "nginx_lb_verify"),
     **{kind.prefix: kind.tags for kind in ENGINES},
 }
+NGINX_WAITS_S = 60.0  # its own default
+LATER_S = 5.0  # than the users give up: a response that they wait for is the server's
+HEALTH_S = (5.0, 12.0)  # a health check may take as long as a request, but who asks the balancer for it gives up at 15
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
-REPAIR = ("ml_server_service", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
+REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
 
 
 def tags_for(changed: Iterable[str]) -> list[str]:
@@ -45,6 +48,8 @@ class Deployment:
         self._playbook = playbook
         self._applied: dict[str, Any] | None = None
         self._under_way: Switch | None = None
+        self._set = grid.vars
+        self._written_timeout_s = grid.load.timeout / grid.written_per_s(1.0)
         self.images = _images(grid)  # of the service, where these are compared
         self.fixed = _fixed(grid, self.images)
 
@@ -93,8 +98,10 @@ class Deployment:
         """Play slower by a factor from now on."""
         if factor != 1:
             self.set("ml_server_slow_motion", factor)
-            # The longest wait for an answer is that of its slot, which grows like every time.
-            self.fixed.setdefault("nginx_lb_read_timeout", f"{60 * factor:g}s")
+            # The longest wait for a response is that of its slot, which grows like every time.
+            longest_s = max(NGINX_WAITS_S, self._written_timeout_s + LATER_S) * factor
+            if "nginx_lb_response_timeout" not in self._set:
+                self.set("nginx_lb_response_timeout", f"{longest_s:g}s")
 
     def set(self, name: str, value: object) -> None:
         """Change a variable for everything that follows."""
@@ -140,10 +147,27 @@ def _images(grid: Grid) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(image) for image in asked if image))
 
 
+def _following(grid: Grid) -> dict[str, Any]:
+    """Times that follow the grid's `load.timeout`, where its `vars` do not set them."""
+    timeout_s, (least_s, most_s) = grid.load.timeout, HEALTH_S
+    return {
+        "nginx_lb_response_timeout": f"{max(NGINX_WAITS_S, timeout_s + LATER_S):g}s",
+        "nginx_lb_health_timeout_s": min(max(least_s, timeout_s), most_s),
+        "ml_server_health_timeout_s": max(least_s, timeout_s),
+        **_host(grid),
+    }
+
+
+def _host(grid: Grid) -> dict[str, Any]:
+    """The host that the grid's requests name, for health checks: applications may allow no other."""
+    name = next((text for header, text in grid.request.headers.items() if header.lower() == "host"), "")
+    return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
+
+
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     """Variables that every cell shares; of images that are compared the first one, until a cell asks for another."""
     service = grid.service
-    variables = {**grid.vars, "study_engine": grid.engine}
+    variables = {**_following(grid), **grid.vars, "study_engine": grid.engine}
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:

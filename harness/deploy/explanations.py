@@ -49,6 +49,11 @@ MENDS = (
         "make room there: 'docker system df' tells what Docker holds",
     ),
     Mend(
+        r"executable file not found|exec format error|exec: .*(no such file|permission denied)",
+        "the command of its container cannot be started",
+        "check ml_server_command and ml_server_entrypoint; an 'exec format error' is an image for another processor",
+    ),
+    Mend(
         r"port is already allocated|address already in use|Address already in use|Ports are not available",
         "a port that the study needs is taken by another program there",
         "find it with 'ss -ltnp' on that host and stop it, or publish another port in the inventory",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 EVEN = "round_robin"
+STICKY = ("cookie", "ip_hash")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,21 @@ class Balancing:
     def even(self) -> bool:
         """Whether servers take turns, so that each gets the same share, however fast it is."""
         return self.method == EVEN
+
+    @property
+    def sticky(self) -> bool:
+        """Whether users stay at a server, so that one that is busy holds up its users though others are free."""
+        return self.method in STICKY
+
+    @property
+    def by_address(self) -> bool:
+        """Whether all that one address sends goes to one server."""
+        return self.method == "ip_hash"
+
+    @property
+    def by_load(self) -> bool:
+        """Whether a server that is free gets more, so that one that is busy holds nobody up."""
+        return not self.even and not self.sticky
 
     def after_a_death(self, servers: int) -> str:
         """What became of the requests for a dead server, one of `servers`; empty where that is not known."""

@@ -23,7 +23,7 @@ def server(seen: Observation) -> tuple[str, float | None]:
             use[host] = used, cap
     if not use:
         return "", None
-    if len(use) > 1 and not seen.balancing.even:
+    if len(use) > 1 and seen.balancing.by_load:
         # fsum, because hosts stand in another order once they were written and read again.
         return TOGETHER, math.fsum(used for used, _ in use.values()) / math.fsum(cap for _, cap in use.values())
     busiest = max(use, key=lambda host: use[host][0] / use[host][1])
@@ -32,7 +32,7 @@ def server(seen: Observation) -> tuple[str, float | None]:
 
 def slots_of(seen: Observation) -> tuple[str, float] | None:
     """Whose slots were busiest, and to what share of the window; as `server` where none holds others up."""
-    if len(seen.slots) > 1 and not seen.balancing.even:
+    if len(seen.slots) > 1 and seen.balancing.by_load:
         offered = math.fsum(said.offered for said in seen.slots.values())
         return ("all servers'", math.fsum(said.busy for said in seen.slots.values()) / offered) if offered else None
     found = slots.busiest_slots(seen)

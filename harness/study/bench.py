@@ -37,6 +37,10 @@ class Bench:
         """Tell the listener of one second of a load."""
         self.listener(SecondSeen(sample))
 
+    def balancer_log(self) -> str:
+        """The last lines of the balancer's error log; empty where it cannot be read."""
+        return self.probes.run_in(self.inventory.balancer, ["tail", "-n", "20", "/var/log/balancer/error.log"])
+
     def wait(self, seconds: float) -> None:
         """Sleep; raises Interrupted when the user asked to stop."""
         if self.cancelled():

@@ -53,7 +53,7 @@ class Study:
         self._cancelled = cancelled
         self._outside = outside
         self._ansible = Ansible(root, setting.inventory_path, setting.directory.path / "log")
-        self._ansible.cancelled = cancelled
+        self._ansible.cancelled, self._ansible.waiting = cancelled, lambda words: listener(Step(words))
         self._deployment = Deployment(self._ansible, setting.grid, outside.playbook)
         if setting.slow_motion is not None:
             self._deployment.play(setting.slow_motion)

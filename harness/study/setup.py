@@ -24,6 +24,7 @@ from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Decision, Order
 from harness.records.trial import Outcome
 from harness.study import identity as configuration
+from harness.study import passing
 from harness.traffic import registry
 
 
@@ -157,6 +158,7 @@ def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | N
     except BadInput as error:
         line = document.line(("engine",))
         raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
+    passing.check(grid_file, grid, document, hosts)
     effective = configuration.effective(grid, hosts)
     directory = configuration.directory_for(results, grid, effective)
     setting = in_motion(Setting(grid, hosts, path, effective, directory, lab.of(grid, hosts), asked=answer))

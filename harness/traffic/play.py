@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
 
 import httpx
 
+from harness.deploy import nginx_limits
 from harness.deploy.connections import Reach
 from harness.deploy.inventory import Inventory
 from harness.errors import EngineFailed, TrialFailed
@@ -22,9 +24,12 @@ from harness.grid.schema import Grid
 from harness.judge import balancing, rules
 from harness.records.series import Sample
 from harness.traffic.engine import Engine, EngineResult, LoadSpec
+from harness.words import SESSION_STATUSES, sessions_hint
 
 VERIFY_WITHIN_S = 10.0
 VERIFY_ROUNDS = 2
+VERIFY_SLOW_ROUNDS = 4  # rounds of responses, as slow as they are, for which there is time beyond that
+LEAST_PATIENCE_S = 5.0
 MOST_AT_ONCE = 32
 
 
@@ -41,6 +46,9 @@ class Line(Protocol):
     def reach(self) -> Reach: ...
     def on_second(self, sample: Sample) -> None:
         """Called with each second of a load as soon as it is known."""
+
+    def balancer_log(self) -> str:
+        """The last lines of the balancer's error log."""
 
     def wait(self, seconds: float) -> None:
         """Sleep; raises Interrupted when the user asked to stop."""
@@ -63,38 +71,72 @@ def verify(line: Line, cell: Cell, trial: str) -> float:
     server has one request. Where servers do not take turns, rounds follow until each has had one. Raises TrialFailed
     naming who answered instead.
     """
-    turns = balancing.of(cell.variables, line.grid.vars, line.inventory.balancer.variables).even
+    method = balancing.of(cell.variables, line.grid.vars, line.inventory.balancer.variables)
     expected = {line.inventory.address(server) for server in line.inventory.servers[: cell.servers]}
-    deadline = time.monotonic() + VERIFY_WITHIN_S
-    problem = "nobody"
+    patience_s = max(LEAST_PATIENCE_S, line.grid.load.timeout)
+    ends = method.even or method.by_address  # further rounds would reach nobody else
+    deadline = (began := time.monotonic()) + VERIFY_WITHIN_S
+    problem, timeouts, slowest_s = "nobody", 0, 0.0
+    wrong: _Unexpected | None = None
     with (
-        line.reach.http(line.inventory.balancer, "study_url", timeout=5.0) as client,
+        line.reach.http(line.inventory.balancer, "study_url", timeout=patience_s) as client,
         ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
     ):
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # every request is a new user's
         while True:  # asked at least once, however slow this machine is
             answers: list[tuple[str, float]] = []
+            again = False
             try:
                 for asked in itertools.count(1):
                     answers += pool.map(lambda _: _ask(line, client, trial), range(cell.servers))
                     reached = {server for server, _ in answers}
+                    slowest_s = max(slowest_s, *(took_s for _, took_s in answers))
+                    deadline = began + VERIFY_WITHIN_S + VERIFY_SLOW_ROUNDS * slowest_s
                     if not reached <= expected:
                         break  # a worker process of the balancer that has not ended yet
-                    if asked >= VERIFY_ROUNDS and (turns or reached == expected or time.monotonic() > deadline):
+                    if asked >= VERIFY_ROUNDS and (ends or reached == expected or time.monotonic() > deadline):
                         break
-            except (httpx.HTTPError, ValueError) as error:
-                problem = str(error) if isinstance(error, ValueError) else repr(error)
+            except httpx.TimeoutException:
+                timeouts += 1
+                again = timeouts < VERIFY_ROUNDS
+                problem = f"no response within {patience_s:g} s (load.timeout)"
+            except httpx.HTTPError as error:
+                problem = repr(error)
+            except _Unexpected as error:
+                problem, wrong = str(error), error
             else:
-                if {server for server, _ in answers} == expected:
+                wrong = None
+                if reached == expected or (method.by_address and reached <= expected):
                     return statistics.median_low(took_s for _, took_s in answers)
                 problem = ", ".join(sorted({server for server, _ in answers}))
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and not again:
                 break
             line.wait(0.01)
-    raise TrialFailed(f"the balancer should serve from {', '.join(sorted(expected))}; it answers: {problem}")
+    why = _explained(line, cell, wrong) if wrong else ""
+    raise TrialFailed(f"the balancer should serve from {', '.join(sorted(expected))}; it answers: {problem}{why}")
+
+
+class _Unexpected(Exception):
+    """A response that is not as the grid expects it."""
+
+    def __init__(self, problem: str, response: httpx.Response, body: bytes) -> None:
+        super().__init__(problem)
+        self.response = response
+        self.text = body.decode(errors="replace")
+
+
+def _explained(line: Line, cell: Cell, wrong: _Unexpected) -> str:
+    """Why a response is not as expected, where that is known, and what helps; begins with a semicolon."""
+    status = wrong.response.status_code
+    logged = line.balancer_log() if status in (502, 503, 504) else ""
+    why = nginx_limits.of_response(status, wrong.response.headers.get("X-Study-Server", ""), wrong.text, logged)
+    if not why and status in SESSION_STATUSES and cell.servers > 1:
+        why = sessions_hint(cell.servers)
+    return f"; {why}" if why else ""
 
 
 def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
-    """Who answers a request, and after how many seconds; raises ValueError for an answer that is not expected."""
+    """Who answers a request, and after how many seconds; raises _Unexpected for an answer that is not expected."""
     request = line.grid.request
     headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
     began = time.perf_counter()
@@ -106,7 +148,7 @@ def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
         answer.close()
     took_s = time.perf_counter() - began
     if problem := _unexpected(request, answer, body):
-        raise ValueError(f"{request.method} {request.path} answered {problem}")
+        raise _Unexpected(f"{request.method} {request.path} answered {problem}", answer, body)
     # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
     near = line.reach.tunnels and answer.headers.get("X-Study-Time")
     return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s

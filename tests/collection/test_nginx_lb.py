@@ -69,8 +69,10 @@ def test_the_example_converges_is_idempotent_serves_and_goes(
     container.restart(timeout=2)
     assert answered_by(URL) == {f"{plain.servers[0]['address']}:80"}, "it does not start with what it accepted last"
     deaf = {**variables, "nginx_lb_servers": [{"name": "deaf", "address": plain.servers[0]["address"], "port": 81}]}
-    unheard = there.play(play, "--tags", "nginx_lb_configure,nginx_lb_verify", check=False, **deaf)
+    soon = {**deaf, "nginx_lb_ready_within_s": 2}
+    unheard = there.play(play, "--tags", "nginx_lb_configure,nginx_lb_verify", check=False, **soon)
     assert unheard.returncode != 0, "a server that does not answer must fail the play"
+    assert "deaf: GET /: nothing listens at its address and port" in " ".join(unheard.stdout.split())
 
     gone = {**variables, "nginx_lb_state": "absent"}
     volumes = {mount["Name"] for mount in container.attrs["Mounts"] if mount["Type"] == "volume"}

@@ -116,8 +116,16 @@ def test_stock_and_tuned_are_one_variable_away(pristine: Inventory, engine: dock
         said = balancer.exec_run(["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"])
         return b"".join([said.output] if isinstance(said.output, bytes) else said.output).decode()
 
+    def answered(kilobytes: int) -> tuple[int, bool]:
+        """Status of the response to a large body, and whether a server gave it."""
+        url, headers = f"{pristine.balancer.need('study_url')}/no-such-path", {"X-Study-Trial": "t"}
+        answer = httpx.post(url, content=b"x" * 1024 * kilobytes, headers=headers, trust_env=False)
+        return answer.status_code, bool(answer.headers.get("X-Study-Server"))
+
     assert "worker_connections 8192" in effective()
+    assert answered(3000) == (404, True)
     playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_settings=stock")
+    assert answered(3000) == (413, False)
     assert "worker_connections 1024" in effective()
     assert "keepalive 1024;" not in effective()
     playbook("playbooks/deploy-balancer.yml")

@@ -2,8 +2,10 @@
 
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import docker
+import httpx
 import pytest
 
 from harness.deploy.inventory import Inventory
@@ -56,6 +58,30 @@ def test_the_upstream_names_the_method(
     upstream = said.decode().split("upstream ml_servers {")[1].split("}")[0]
     found = [text for text in ("least_conn;", "random two least_conn;") if f"\n    {text}\n" in upstream]
     assert found == ([line] if line else [])
+
+
+def test_a_user_stays_at_the_server_that_had_its_first_request(
+    pristine: Inventory, engine: docker.DockerClient
+) -> None:
+    """Users come to the servers in turn, as requests do that keep no cookie."""
+    playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_method=cookie")
+    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+    said = balancer.exec_run(["nginx", "-t", "-c", "/etc/balancer/conf/nginx.conf"])
+    assert said.exit_code == 0
+    assert isinstance(said.output, bytes)
+    assert b"[warn]" not in said.output
+    url, servers = pristine.balancer.need("study_url"), {pristine.address(server) for server in pristine.servers}
+
+    def asked(client: httpx.Client) -> str:
+        return client.get(f"{url}/readyz", headers={"X-Study-Trial": "t"}).headers["X-Study-Server"]
+
+    users = []
+    for _ in servers:
+        with httpx.Client(trust_env=False) as client:
+            users.append({asked(client) for _ in range(4)})
+    assert all(len(user) == 1 for user in users)
+    assert set.union(*users) == servers
+    assert {asked(cast(httpx.Client, httpx)) for _ in range(6)} == servers
 
 
 @pytest.mark.long

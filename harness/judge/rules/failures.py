@@ -11,7 +11,7 @@ from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
-from harness.words import percent
+from harness.words import SESSION_STATUSES, percent, sessions_hint
 
 
 def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
@@ -24,6 +24,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
     )
     event, mend = _explained(seen)
+    mend = mend or _sessions(seen)
     if rate is not None and rate > limits.errors_degrade:
         yield Finding(
             "E8",
@@ -68,6 +69,13 @@ def _explained(seen: Observation) -> tuple[str, str]:
         return "", ""
     event = max(told, key=lambda event: told[event])
     return f": {_logged('the balancer', event, told[event])}", _help(event, seen)
+
+
+def _sessions(seen: Observation) -> str:
+    """What helps where sessions that one server keeps are unknown to the others; empty where nothing points at that."""
+    refused = any(seen.generator_errors.get(f"status {status}") for status in SESSION_STATUSES)
+    several = len(seen.expected) > 1 and not seen.balancing.sticky
+    return sessions_hint(len(seen.expected)) if refused and several else ""
 
 
 def _logged(who: str, event: str, count: int) -> str:

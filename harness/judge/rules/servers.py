@@ -56,6 +56,8 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             + (
                 "round robin gives every server the share of the slowest"
                 if seen.balancing.even
+                else f"{seen.balancing.method} keeps users at it, who wait longer than the others"
+                if seen.balancing.sticky
                 else f"{seen.balancing.method} gives it fewer requests, and it adds less than the others"
             ),
             f"look at the rate and the service time that {slow.server} is held to"

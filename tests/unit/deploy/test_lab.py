@@ -175,8 +175,38 @@ def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
     assert "ml_server_slow_motion" not in deployed.fixed
     deployed.play(2.0)
     assert deployed.fixed["ml_server_slow_motion"] == 2.0
-    assert deployed.fixed["nginx_lb_read_timeout"] == "120s"
+    assert deployed.fixed["nginx_lb_response_timeout"] == "120s"
     assert deployment.tags_for({"lab_server_capacity"}) == ["ml_server", "nginx_lb_verify"]
+
+
+@pytest.mark.parametrize(("timeout", "nginx"), [("5s", "60s"), ("60s", "65s"), ("120s", "125s")])
+def test_nginx_waits_longer_for_a_response_than_users_do(tmp_path: Path, timeout: str, nginx: str) -> None:
+    """In slow motion too, and whether its factor was known beforehand; what the grid sets itself stays."""
+    load = {"think_time": "1s", "duration": "20s", "timeout": timeout}
+    written, ansible = grid(load=load), Ansible(tmp_path, None, tmp_path)
+    deployed = deployment.Deployment(ansible, written)
+    assert deployed.fixed["nginx_lb_response_timeout"] == nginx
+    found = deployment.Deployment(ansible, written.slowed(2))
+    for each in (deployed, found):
+        each.play(2.0)
+        assert each.fixed["nginx_lb_response_timeout"] == f"{2 * int(nginx[:-1])}s"
+    own = deployment.Deployment(ansible, grid(load=load, vars={"nginx_lb_response_timeout": "7s"}))
+    own.play(2.0)
+    assert own.fixed["nginx_lb_response_timeout"] == "7s"
+
+
+def test_health_checks_wait_as_long_as_users_do(tmp_path: Path) -> None:
+    load = {"think_time": "1s", "duration": "20s", "timeout": "30s"}
+    fixed = deployment.Deployment(Ansible(tmp_path, None, tmp_path), grid(load=load)).fixed
+    assert fixed["ml_server_health_timeout_s"] == 30
+    assert fixed["nginx_lb_health_timeout_s"] == 12
+
+
+def test_health_checks_name_the_host_that_the_grid_names(tmp_path: Path) -> None:
+    ansible = Ansible(tmp_path, None, tmp_path)
+    fixed = deployment.Deployment(ansible, grid(request={"path": "/", "headers": {"host": "shop.example"}})).fixed
+    assert (fixed["nginx_lb_health_host"], fixed["ml_server_health_host"]) == ("shop.example", "shop.example")
+    assert "nginx_lb_health_host" not in deployment.Deployment(ansible, grid()).fixed
 
 
 def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,7 @@ def test_e12_shares_that_differ_make_the_balancer_the_limit() -> None:
     assert of("E12", uneven(51, 49)) == []
 
 
-@pytest.mark.parametrize("method", ["least_conn", "random_two"])
+@pytest.mark.parametrize("method", ["least_conn", "random_two", "cookie"])
 def test_e12_unlike_shares_are_no_fault_where_servers_take_no_turns(method: str) -> None:
     seen = replace(uneven(60, 40), balancing=Balancing(method))
     found = of("E12", seen)
@@ -211,6 +211,35 @@ def test_a_slow_server_holds_nobody_up_where_servers_take_no_turns() -> None:
     assert limit(fair).figures["server_cpu"] == pytest.approx(0.16 / 0.3)
     full = replace(fair, hosts=[replace(h, cpu_cores=h.cpu_cores * 1.65) for h in hosts])
     assert limit(full).why == "the servers together used 88 % of their CPU"
+
+
+@pytest.mark.parametrize("method", ["cookie", "ip_hash"])
+def test_a_slow_server_holds_its_users_up_where_these_stay_at_it(method: str) -> None:
+    seen = observation(rate=280, servers=2)
+    hosts = [
+        HostSample(t + 0.5, name, cores, None, 90.0)
+        for name, cores in (("server-1", 0.06), ("server-2", 0.1), ("generator", 0.2))
+        for t in range(18)
+    ]
+    stays = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1}, balancing=Balancing(method))
+    assert of("E12", stays)[0].cause.endswith(f"{method} keeps users at it, who wait longer than the others")
+    assert limit(stays).figures["server_cpu"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "servers", "method", "told"),
+    [
+        ("status 401", 2, "round_robin", True),
+        ("status 403", 3, "least_conn", True),
+        ("status 401", 1, "round_robin", False),
+        ("status 401", 2, "cookie", False),
+        ("status 500", 2, "round_robin", False),
+    ],
+)
+def test_e8_points_at_sessions_that_one_server_keeps(kind: str, servers: int, method: str, told: bool) -> None:
+    rows = [replace(s, completed=140, failed=140) for s in samples(280, 1000)]
+    seen = observation(samples=rows, servers=servers, generator_errors={kind: 2520}, balancing=Balancing(method))
+    assert ("nginx_lb_method: cookie" in of("E8", seen)[0].next_step) == told
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,14 +24,22 @@ ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
 
 @contextmanager
 def balancer(
-    chosen: Callable[[], str], method: str, asked: Callable[[str | None], object] = lambda _trial: None
+    chosen: Callable[[], str],
+    method: str,
+    timeout_s: float = 10.0,
+    status: int = 200,
+    cookies: list[str] | None = None,
+    asked: Callable[[str | None], object] = lambda _trial: None,
 ) -> Iterator[play.Line]:
     """A bench whose balancer names the server that `chosen` gives for each request; `asked` gets each one's trial."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked(self.headers["X-Study-Trial"])
-            self.send_response(200)
+            if cookies is not None:
+                cookies.append(self.headers.get("Cookie", ""))
+            self.send_response(status)
+            self.send_header("Set-Cookie", "study_server=one; Path=/")
             self.send_header("X-Study-Server", chosen())
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -50,7 +59,11 @@ def balancer(
     url = f"http://127.0.0.1:{server.server_address[1]}"
     reach = SimpleNamespace(tunnels=False, http=lambda *_, timeout: httpx.Client(base_url=url, timeout=timeout))
     bench = SimpleNamespace(
-        grid=grid(request={"path": "/"}), inventory=Inventory("test", tuple(hosts)), reach=reach, wait=lambda _: None
+        grid=grid(request={"path": "/"}, load={"think_time": "1s", "duration": "20s", "timeout": f"{timeout_s}s"}),
+        inventory=Inventory("test", tuple(hosts)),
+        reach=reach,
+        balancer_log=lambda: "",
+        wait=lambda _: None,
     )
     try:
         yield cast(play.Line, bench)
@@ -65,7 +78,7 @@ CELL = Cell((("servers", 3), ("vusers", 100)))
 def test_requests_that_verify_a_topology_are_none_of_the_trials() -> None:
     """The balancer's log is summed up by this name."""
     servers, trials = itertools.cycle(ADDRESSES), list[str | None]()
-    with balancer(lambda: next(servers), "round_robin", trials.append) as bench:
+    with balancer(lambda: next(servers), "round_robin", asked=trials.append) as bench:
         play.verify(bench, CELL, "0001-r1")
     assert set(trials) == {"0001-r1.verify"}
 
@@ -92,6 +105,75 @@ def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.Monk
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
             play.verify(bench, CELL, "trial")
+
+
+def test_every_request_is_a_new_users() -> None:
+    """A cookie that names a server would bring all of them to that one."""
+    cookies: list[str] = []
+    turns = itertools.cycle(ADDRESSES)
+    with balancer(lambda: next(turns), "cookie", cookies=cookies) as bench:
+        play.verify(bench, CELL, "trial")
+    assert set(cookies) == {""}
+
+
+def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    with balancer(lambda: ADDRESSES[0], "ip_hash") as bench:
+        assert play.verify(bench, CELL, "trial") > 0
+    with balancer(lambda: "10.0.0.9:8080", "ip_hash") as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
+        play.verify(bench, CELL, "trial")
+
+
+@pytest.mark.parametrize(
+    ("status", "server", "servers", "told"),
+    [
+        (401, ADDRESSES[0], 2, "keeps sessions in its memory"),
+        (403, ADDRESSES[0], 2, "nginx_lb_method: cookie"),
+        (401, ADDRESSES[0], 1, ""),
+        (413, "", 1, "nginx answered itself: the request's body is larger than nginx_lb_client_max_body_size allows"),
+        (413, ADDRESSES[0], 1, ""),
+    ],
+)
+def test_what_helps_is_told_with_a_response_that_is_not_expected(
+    monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, told: str
+) -> None:
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    with balancer(lambda: server, "round_robin", status=status) as bench, pytest.raises(TrialFailed) as failed:
+        play.verify(bench, Cell((("servers", servers), ("vusers", 1))), "trial")
+    before, _, after = str(failed.value).partition(f"GET / answered status {status}")
+    assert before
+    assert told in after
+    assert bool(after) == bool(told)
+
+
+def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rounds as above, with no time but what the responses themselves take."""
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(play, "VERIFY_SLOW_ROUNDS", 1000)
+    first = itertools.chain([ADDRESSES[0]] * 6, itertools.cycle(ADDRESSES))
+
+    def slowly() -> str:
+        time.sleep(0.05)
+        return next(first)
+
+    with balancer(slowly, "random_two") as bench:
+        assert play.verify(bench, CELL, "trial") >= 0.05
+
+
+def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "LEAST_PATIENCE_S", 0.0)
+    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    asked: list[int] = []
+
+    def never() -> str:
+        asked.append(1)
+        time.sleep(0.5)
+        return ADDRESSES[0]
+
+    with balancer(never, "round_robin", 0.1) as bench, pytest.raises(TrialFailed) as failed:
+        play.verify(bench, Cell((("servers", 1), ("vusers", 1))), "trial")
+    assert str(failed.value).endswith("no response within 0.1 s (load.timeout)")
+    assert len(asked) == 2, "the first request to a server may take longer than any other"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""Environment variables of the servers as a grid writes them: what would arrive as another text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from harness.grid.schema import Grid
+
+NAME = "ml_server_env"
+
+
+def problems(grid: Grid, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where values of `ml_server_env` in the grid's `vars` would not arrive as written, and what to do.
+
+    `text` is the grid's own, which still has `on` where its value is true.
+    """
+    values = grid.vars.get(NAME)
+    written = _written(text) if isinstance(values, dict) else {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        as_written = written.get(str(name))
+        if not isinstance(value, str) and as_written not in (None, arrives(value)):
+            yield (
+                ("vars", NAME, str(name)),
+                f"vars: {NAME}.{name}: {as_written} would reach the server as {arrives(value)}. "
+                f"Fix: write it in quotes, as in {name}: '{as_written}'",
+            )
+
+
+def arrives(value: object) -> str:
+    """A value as the container gets it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _written(text: str) -> dict[str, str]:
+    """Variable → its plain scalar in the text; booleans without regard to case."""
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key in ("vars", NAME):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        node = next((value for name, value in pairs if name.value == key), None)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {
+        str(name.value): value.value.lower() if value.value.lower() in ("true", "false") else value.value
+        for name, value in pairs
+        if isinstance(value, yaml.ScalarNode)
+    }

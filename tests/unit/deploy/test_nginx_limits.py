@@ -1,0 +1,106 @@
+"""What nginx would do to a request is known beforehand, and its own answers are told from those of a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.deploy import nginx_limits, server_env
+from tests.builders import grid
+
+
+def problems(host: dict[str, Any] | None = None, **more: Any) -> list[str]:
+    return [text for _, text in nginx_limits.problems(grid(**more), host or {})]
+
+
+def test_a_large_request_passes_when_tuned_and_is_refused_when_stock() -> None:
+    """Whichever of a cell, the grid's vars and the inventory says so, in this order."""
+    request = {"path": "/", "json": "x" * (2 << 20), "headers": {"X_A": "1", "X.B": "1", "Cookie": "c" * 20_000}}
+    stock = {"nginx_lb_settings": "stock", **nginx_limits.DEFAULTS["stock"]}
+    tuned = {"nginx_lb_settings": "tuned", **nginx_limits.DEFAULTS["tuned"]}
+    assert problems(request=request) == problems(tuned, request=request) == []
+    told = problems(stock, request=request)
+    assert [text.partition(":")[0] for text in told] == [
+        "request.json",
+        "request.headers.Cookie",
+        "request.headers.X_A",
+        "request.headers.X.B",
+    ]
+    assert problems(tuned, request=request, vars={"nginx_lb_settings": "stock"}) == told
+    assert problems(stock, request=request, vars={"nginx_lb_settings": "tuned"}) == []
+    factors = {"servers": [1], "vusers": [1], "nginx_lb_settings": ["tuned", "stock"]}
+    assert problems(tuned, request=request, factors=factors) == told
+    own = {**stock, "nginx_lb_client_max_body_size": "0"}
+    assert len(problems(own, request=request)) == 3
+    assert len(problems(own, request=request, vars={"nginx_lb_settings": "stock"})) == 3
+
+
+def test_headers_count_together_and_a_path_is_one_of_them() -> None:
+    stock = {"nginx_lb_settings": "stock"}
+    many = {f"X-{i}": "v" * 3000 for i in range(12)}
+    assert "nginx would answer 400 itself" in problems(request={"path": "/", "headers": many}, vars=stock)[0]
+    assert "nginx would answer 414 itself" in problems(request={"path": "/" + "p" * 9000}, vars=stock)[0]
+    assert problems(request={"path": "/" + "p" * 7000}, vars=stock) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("1m", 1 << 20), ("8K", 8192), ("0", 0), ("2g", 2 << 30), ("{{ a }}", None), ("", None)]
+)
+def test_sizes_are_read_as_nginx_does(text: str, count: int | None) -> None:
+    assert nginx_limits.size_of(text) == count
+
+
+def test_a_size_that_is_proposed_is_large_enough() -> None:
+    for count in (1, 1024, 1025, 3_000_000):
+        size = nginx_limits.size_of(nginx_limits.written_size(count))
+        assert size is not None
+        assert size >= count
+
+
+PAGE = (
+    "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr><center>nginx</center></body></html>"
+)
+LOG = (
+    "2026/01/02 03:04:05 [error] 29#29: *7 upstream sent too big header while reading response header from upstream, "
+    "client: 10.0.0.20, server: , request"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "server", "text", "logged", "told"),
+    [
+        (413, "", PAGE.format("413 Request Entity Too Large"), "", "nginx_lb_client_max_body_size"),
+        (413, "10.0.0.1:8080", "too large for this service", "", ""),
+        (414, "", PAGE.format("414 Request-URI Too Large"), "", "nginx_lb_large_client_header_buffers"),
+        (400, "", PAGE.format("400 Request Header Or Cookie Too Large"), "", "nginx_lb_large_client_header_buffers"),
+        (400, "", PAGE.format("400 Bad Request"), "", "it cannot read the request"),
+        (400, "10.0.0.1:8080", "bad", "", ""),
+        (502, "10.0.0.1:8080", PAGE.format("502 Bad Gateway"), LOG, "nginx_lb_proxy_buffer_size"),
+        (502, "10.0.0.1:8080", "the service's own", LOG, ""),
+        (
+            502,
+            "10.0.0.1:8080",
+            PAGE.format("502 Bad Gateway"),
+            LOG.replace("upstream sent too big header", "connect() failed (111: Connection refused)"),
+            "nginx answered itself: it logged 'connect() failed (111: Connection refused)",
+        ),
+        (504, "10.0.0.1:8080", PAGE.format("504 Gateway Time-out"), "", "nginx answered itself"),
+    ],
+)
+def test_what_nginx_answered_itself_names_the_variable_that_raises_the_limit(
+    status: int, server: str, text: str, logged: str, told: str
+) -> None:
+    found = nginx_limits.of_response(status, server, text, logged)
+    assert told in found
+    assert bool(found) == bool(told)
+
+
+def test_numbers_and_booleans_of_an_environment_arrive_as_written() -> None:
+    """Where YAML reads another value than stands there, the author has to say which is meant."""
+    text = "vars: {ml_server_env: {A: 8, B: 0.5, C: true, D: False, E: text, F: 'on', G: 1.10}}"
+    env = {"A": 8, "B": 0.5, "C": True, "D": False, "E": "text", "F": "on", "G": 1.1}
+    assert [text for _, text in server_env.problems(grid(vars={"ml_server_env": env}), text)] == [
+        "vars: ml_server_env.G: 1.10 would reach the server as 1.1. Fix: write it in quotes, as in G: '1.10'"
+    ]
+    assert [server_env.arrives(value) for value in (8, 0.5, True, False)] == ["8", "0.5", "true", "false"]
