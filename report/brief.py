@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from harness.summarise import objectives
 from harness.summarise.summary import Summary
 from report import format as text
+from report import rejections
 from report.lost import sentence as loss_sentence
 from report.model import Report
 from report.parts import anchor, cell_name
@@ -44,11 +45,12 @@ def junit(report: Report, summary: Summary) -> str:
         if not cell.usable:
             ElementTree.SubElement(case, "failure", message=cell.cause).text = cell.outcome
         else:
-            told = f"{text.rate_interval(cell.tps)} requests per second"
+            told = f"{rejections.of_cell(cell)}{text.rate_interval(cell.tps)} requests per second"
             ElementTree.SubElement(case, "system-out").text = losses.get(anchor(cell.cell), told)
     for one in judged:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=one.name)
         if not one.met:
             ElementTree.SubElement(case, "failure", message=one.text)
+    ElementTree.SubElement(suite, "system-out").text = " ".join(report.answer)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
