@@ -127,3 +127,5 @@ def render(console: Console, directory: Path) -> None:
     )
     if done.returncode:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
+    elif noted := done.stderr.strip():
+        console.warn(noted.removeprefix("note: ")[-2000:])

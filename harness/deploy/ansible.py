@@ -172,7 +172,7 @@ class Playbook:
         elif kind == "runner_on_ok":
             outcome.results.append((host, task, data.get("res", {})))
         elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-            outcome.failures.append(_failure(host, task, data))
+            outcome.failures.append(_failure(host, task, data, unreachable=kind == "runner_on_unreachable"))
         elif kind == "playbook_on_stats":
             outcome.changed = data.get("changed", {})
             if not data.get("failures") and not data.get("dark"):
@@ -221,12 +221,12 @@ def _path() -> str:
     return f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def _failure(host: str, task: str, data: dict[str, Any]) -> str:
+def _failure(host: str, task: str, data: dict[str, Any], *, unreachable: bool) -> str:
     result = data.get("res", {})
     words = [str(result[key]).strip() for key in ("msg", "stderr", "reason") if result.get(key)]
     nested = [str(r.get("msg", "")) for r in result.get("results", []) if isinstance(r, dict) and r.get("failed")]
     told = " ".join(_bare(word) for word in (nested or words)[:2])
-    return explanations.explain(host, task, told or "no reason given")
+    return explanations.explain(host, task, told or "no reason given", over_ssh=unreachable)
 
 
 def _bare(words: str) -> str:

@@ -19,6 +19,9 @@ STATUS, COUNTED = "status ", "counted "  # how kinds of failure by status begin;
 OVERLOADED = (429, 503)  # reject a request whatever it asks for
 MOST_KINDS = 3
 NEARLY_ALL = 0.9  # of what failed: one kind that stands for all
+LIMITED = "raise or remove the limit that rejects them (the service's log or its gateway's names it), or use less load"
+DENIED = "send what the service asks for (request.headers), or let it accept the generator's addresses"
+HELP = {"429": LIMITED, "503": LIMITED, "401": DENIED, "403": DENIED}
 KINDS = {
     "timeout": "timed out",
     "refused": "found no open port",
@@ -60,9 +63,8 @@ class Failing:
     @property
     def next_step(self) -> str:
         """What to do about rejections; empty where other failures prevail."""
-        if not self.rejects:
-            return ""
-        return "raise or remove the limit that rejects them (the service's log names it), or use less load"
+        worst = max(self.kinds, key=lambda kind: self.kinds[kind], default="")
+        return HELP.get(worst.partition(" ")[2], "") if self.rejects else ""
 
 
 def ended(kind: str) -> str:
@@ -71,7 +73,8 @@ def ended(kind: str) -> str:
     if kind.startswith(COUNTED):
         return f"were rejected with {status}, which request.expect_status counts as a success"
     if kind.startswith(STATUS):
-        return f"were {'rejected' if status >= '400' else 'answered'} with {status}"
+        refusal = status.startswith("4") or status in map(str, OVERLOADED)
+        return f"{'were rejected' if refusal else 'failed' if status >= '5' else 'were answered'} with {status}"
     return KINDS.get(kind, f"failed ({kind})" if word else "failed")
 
 

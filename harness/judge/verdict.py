@@ -40,7 +40,7 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
 
 
 # What limits a trial that uses up no resource, where a large share of its requests did not succeed.
-REJECTING = "what rejects them is the limit, not a resource that was measured"
+REJECTING = "what answers them so is the limit, not a resource that was measured"
 FAILING = "no resource that was measured is used up, so look at what failed"
 
 

@@ -24,6 +24,7 @@ from harness.records import columns
 from harness.records.columns import Kinds
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
+from harness.words import cell, of_cell
 
 Studies = StudyDirectory | Sequence[StudyDirectory]
 Row = Mapping[str, object]
@@ -211,6 +212,8 @@ def _table(study: StudyDirectory, name: str, kinds: Kinds) -> pd.DataFrame:
     for factor, levels in columns.levels(_grid(study)).items():
         if factor in table:
             table[factor] = table[factor].replace(_exact(levels, kinds[factor]))
+    for column in table.select_dtypes("string"):
+        table[column] = table[column].map(of_cell, na_action="ignore")
     return table[list(kinds)]
 
 
@@ -229,4 +232,7 @@ def _text(rows: Sequence[Row], kinds: Kinds) -> str:
         for name, kind in kinds.items()
     }
     frame = _frame(values, {name: kind or "string" for name, kind in kinds.items()})
+    for column in frame.select_dtypes("string"):
+        if kinds[column] or not all(isinstance(row.get(column), int | float | None) for row in rows):
+            frame[column] = frame[column].map(cell, na_action="ignore")
     return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
