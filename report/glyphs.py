@@ -5,10 +5,12 @@ Pages for a screen need none of this: a browser draws a box for a character that
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Collection
 from functools import cache
+from typing import Any
 
 from weasyprint.text.ffi import ffi, gobject, pango
 from weasyprint.text.fonts import FontConfiguration
@@ -47,6 +49,34 @@ def _drawn(layout: object, character: str) -> bool:
     encoded = character.encode("utf-8", "replace")
     pango.pango_layout_set_text(layout, encoded, len(encoded))
     return bool(pango.pango_layout_get_unknown_glyphs_count(layout) == 0)
+
+
+def drawable(spec: dict[str, Any], faces: FontConfiguration) -> tuple[dict[str, Any], set[str]]:
+    """A chart's specification with code points for what cannot be drawn, which is returned beside it.
+
+    Before it is drawn, so that there is room for them.
+    """
+    written = json.dumps(spec, ensure_ascii=False)
+    unknown = missing(written, faces)
+    if not unknown:
+        return spec, unknown
+    shown = {ord(character): json.dumps(code_point(character))[1:-1] for character in unknown}
+    changed: dict[str, Any] = json.loads(written.translate(shown))
+    return changed, unknown
+
+
+def joined(spec: dict[str, Any]) -> bool:
+    """Whether a chart has letters that are shaped together or run from right to left.
+
+    WeasyPrint draws the text of an SVG letter by letter: such a chart has to be a picture.
+    """
+    written = json.dumps(spec, ensure_ascii=False)
+    return any(
+        unicodedata.category(character) in ("Mn", "Mc", "Me")
+        or unicodedata.bidirectional(character) in ("R", "AL")
+        or character in JOINERS
+        for character in set(NOT_ASCII.findall(written))
+    )
 
 
 def replaced(text: str, characters: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
-from report import charts, glyphs, render
+from report import glyphs, pictures, render
 from report.chart_data import evenly
 from report.model import Report
 from report.parts import Chart, Table
@@ -68,20 +69,28 @@ def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda 
     """
     report = shortened(report)
 
+    faces = FontConfiguration()
+    # Only what the document itself carries; anything else is a mistake, and stops the rendering.
+    fetcher = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
+    fonts = weasyprint.CSS(string=render.fonts(), font_config=faces, url_fetcher=fetcher)
+    unknown: set[str] = set()
+
     def figure(chart: Chart) -> Markup:
+        spec, strange = glyphs.drawable(render.specification(chart), faces)
+        unknown.update(strange)
+        if glyphs.joined(spec):
+            picture = base64.b64encode(pictures.png(spec)).decode("ascii")
+            image = Markup('<img alt="{}" src="data:image/png;base64,{}">')
+            return render.figure_of(chart, image.format(render.unbroken(chart.alternative), picture))
         # The drawing is our own and its texts were escaped when it was drawn. Its title becomes the alternative.
-        head, end, rest = charts.svg(render.specification(chart)).partition(">")
+        head, end, rest = pictures.svg(spec).partition(">")
         title = Markup("<title>{}</title>").format(render.unbroken(chart.alternative))
         return render.figure_of(chart, render.own(head + end) + title + render.own(rest))
 
     values = {"HASH": _css_text(report.hash), "PAPER": paper}
     style = render.css("common") + re.sub(r"\{\{(HASH|PAPER)\}\}", lambda at: values[at[1]], render.css("paper"))
-    faces = FontConfiguration()
-    # Only what the document itself carries; anything else is a mistake, and stops the rendering.
-    fetcher = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
-    fonts = weasyprint.CSS(string=render.fonts(), font_config=faces, url_fetcher=fetcher)
     page = render.page_of(report, figure, style, [])
-    unknown = glyphs.missing(page, faces)
+    unknown |= glyphs.missing(page, faces)
     if unknown:
         warn(glyphs.warning(unknown))
     document = weasyprint.HTML(string=glyphs.replaced(page, unknown), url_fetcher=fetcher)

@@ -10,7 +10,7 @@ from weasyprint.text.fonts import FontConfiguration
 
 from harness.records.directory import StudyDirectory
 from harness.words import code_point
-from report import build, glyphs, printed, render
+from report import build, glyphs, pictures, printed, render
 from report.model import Report
 from tests.builders import study
 from tests.unit.report.test_report import pdf_text
@@ -22,12 +22,15 @@ TEXTS = {
     "Kana": "よそく",
     "Arabic": "توقع",
     "Devanagari": "भविष्य",
-    "Thai": "ทำนาย",
+    "Thai": "ทำนายที่",
     "Hebrew": "חיזוי",
     "emoji": "🚀🇩🇪",
     "combining": "x\u0323\u0301",
     "none": NEVER,
 }
+
+
+JOINED = ("Arabic", "Devanagari", "Thai", "Hebrew", "combining")  # letters that are shaped together or run leftwards
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
     headline = report.charts["headline"]
     arguments = copy.deepcopy(headline.arguments)
     for number, row in enumerate(arguments["labels"]):
-        row["label"] = f"chart{number}: {''.join(TEXTS.values())}"
+        row["label"] = f"chart{number}: {''.join(of for name, of in TEXTS.items() if name not in JOINED)}"
     charts = {**report.charts, "headline": replace(headline, arguments=arguments)}
     return replace(report, charts=charts, where=f"where: {' '.join(TEXTS.values())}")
 
@@ -55,7 +58,7 @@ def test_no_character_vanishes_from_paper(written: Report) -> None:
     vanished = {
         name: [code_point(c) for c in of if not on_paper(text, c)]
         for name, of in TEXTS.items()
-        if name not in ("Arabic", "Devanagari", "Thai", "emoji", "combining")  # whose letters are drawn joined
+        if name not in JOINED  # of which a PDF holds shapes
     }
     assert not any(vanished.values()), vanished
     # In the text, in the path of the grid as run, and in a chart.
@@ -65,6 +68,16 @@ def test_no_character_vanishes_from_paper(written: Report) -> None:
     assert code_point(NEVER[0]) in chart
     (warning,) = warnings
     assert "report.html is complete" in warning
+
+
+@pytest.mark.parametrize("of", [TEXTS[name] for name in JOINED], ids=JOINED)
+def test_a_chart_with_letters_that_are_shaped_together_is_a_picture(written: Report, of: str) -> None:
+    """WeasyPrint would draw them one by one, from left to right."""
+    spec = render.specification(written.charts["headline"])
+    assert not glyphs.joined(spec)
+    spec["datasets"]["labels"][0]["label"] = f"500 users, {of}"
+    assert glyphs.joined(spec)
+    assert pictures.png(spec).startswith(b"\x89PNG")
 
 
 def test_what_has_no_font_is_what_pango_would_leave_out() -> None:
