@@ -33,7 +33,7 @@ def hostile(directory: StudyDirectory, levels: list[str], cause: str = "") -> St
     plan = []
     for number, level in enumerate(levels):
         for servers, tps in ((1, 280), (2, 500)):
-            levels_of = {"servers": servers, "vusers": 1000, FACTOR: level}
+            levels_of: dict[str, Any] = {"servers": servers, "vusers": 1000, FACTOR: level}
             for repeat in (1, 2, 3):
                 refused = bool(cause) and number == len(levels) - 1
                 said = record(servers, 1000, repeat, None if refused else tps + repeat)
@@ -130,10 +130,11 @@ def test_the_pages_script_stays_whole(made: StudyDirectory) -> None:
     assert "{{LIVE}}" in json.dumps(specs)
 
 
-def test_paper_is_drawn_all_the_same(made: StudyDirectory) -> None:
+def test_paper_is_drawn_all_the_same(tmp_path: Path) -> None:
     from tests.unit.report.test_report import pdf_text
 
-    text = pdf_text(printed.pdf(build.model_of(made)[0]))
+    small = hostile(StudyDirectory(tmp_path / 'study-"; } body { display: none } x'), [ESCAPES + MARKUP])
+    text = pdf_text(printed.pdf(build.model_of(small)[0]))
     assert "display: none" in text, "the folder's name is text of the page's foot, and no style"
     assert "<!--<script>" in text
 
