@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harness.words import cell, of_cell
+
 Row = TypeVar("Row")
 
 
@@ -45,7 +47,7 @@ def write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
         writer.writerow(columns)
         for row in rows:
             values = (getattr(row, column) for column in columns)
-            writer.writerow(["" if value is None else value for value in values])
+            writer.writerow(["" if value is None else cell(value) if type(value) is str else value for value in values])
         file.flush()
         os.fsync(file.fileno())
 
@@ -53,7 +55,7 @@ def write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
-    "str": str,
+    "str": of_cell,
     "float | None": lambda text: float(text) if text else None,
     "int | None": lambda text: int(text) if text else None,
 }

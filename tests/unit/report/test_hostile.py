@@ -1,8 +1,10 @@
 """Names, levels and log lines that are written to be obeyed are shown, in every output."""
 
 import csv
+import dataclasses
 import io
 import json
+import logging
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -11,9 +13,12 @@ from typing import Any
 import pytest
 
 from commands.console import Console
+from commands.run import log_to
 from harness.grid.cell import Cell
 from harness.records import frames
 from harness.records.directory import StudyDirectory
+from harness.records.files import read_csv, write_csv
+from harness.records.series import HostSample
 from harness.records.trial import TrialData
 from harness.words import HIDDEN, cell, of_cell, visible
 from report import beside, brief, build, printed, render
@@ -112,6 +117,31 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_text_and_comes_back(made: St
     levels = set(frames.cells(made)[FACTOR])
     assert set(FORMULAS) <= levels
     assert [of_cell(cell(formula)) for formula in FORMULAS] == FORMULAS
+
+
+def test_series_have_no_formulas_either(tmp_path: Path) -> None:
+    rows = [HostSample(1.0, host, -0.5, None, 9.0) for host in ["=cmd", "-h", "@x", "server-1"]]
+    write_csv(tmp_path / "hosts.csv", rows, [field.name for field in dataclasses.fields(HostSample)])
+    assert read_csv(tmp_path / "hosts.csv", HostSample) == rows
+    assert [line.split(",")[1] for line in (tmp_path / "hosts.csv").read_text().splitlines()] == [
+        "host",
+        "'=cmd",
+        "'-h",
+        "'@x",
+        "server-1",
+    ]
+
+
+def test_the_log_hides_nothing(tmp_path: Path) -> None:
+    log_to(tmp_path / "study.log")
+    logger = logging.getLogger("harness")
+    try:
+        logger.warning("server-1: %s", ESCAPES)
+    finally:
+        for handler in logger.handlers[:]:
+            logger.removeHandler(handler)
+            handler.close()
+    assert not HIDDEN.search((tmp_path / "study.log").read_text(encoding="utf-8"))
 
 
 def test_a_negative_number_stays_a_number() -> None:
