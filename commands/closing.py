@@ -10,7 +10,7 @@ from harness.study import measured, site
 from harness.study.setup import Setting
 from harness.summarise import instrument, objectives
 from harness.summarise.summary import Summary
-from report import capacity, lost
+from report import capacity, lost, rejections
 
 
 def closing(console: Console, setting: Setting, interrupted: bool) -> int:
@@ -21,7 +21,7 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
         return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
     summary = measured.from_directory(directory)
     console.outcomes(list(directory.trials().values()))
-    for sentence in capacity.sentences(summary):
+    for sentence in rejections.sentences(summary) + capacity.sentences(summary):
         console.say(sentence)
     console.gains(summary.gains)
     for sentence in lost.sentences(summary.losses, setting.grid.objectives):

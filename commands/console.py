@@ -18,6 +18,7 @@ from harness.records.findings import Severity
 from harness.records.part import as_json
 from harness.records.trial import TrialRecord
 from harness.study.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.words import visible
 
 if TYPE_CHECKING:
     from harness.summarise.gains import Gain
@@ -114,7 +115,7 @@ class Console:
             left = f"[dim]{clock(self._remaining_s)} left[/]  "
             self._progress.update(
                 self._progress.task_ids[0],
-                description=left + escape(text),
+                description=left + escape(visible(text)),
                 completed=self._done,
                 total=self._planned,
             )
@@ -140,7 +141,7 @@ class Console:
         self._update("")
 
     def _line(self, text: str) -> None:
-        (self._progress.console if self._progress else self._out).print(text)
+        (self._progress.console if self._progress else self._out).print(visible(text))
 
     def finish(self) -> None:
         """End the live display."""
@@ -154,13 +155,13 @@ class Console:
 
     def warn(self, text: str) -> None:
         """One line on standard error."""
-        self._err.print(f"[yellow]note:[/] {escape(text)}")
+        self._err.print(f"[yellow]note:[/] {escape(visible(text))}")
 
     def error(self, text: str) -> None:
         """Why nothing came of it, on standard error."""
         self.finish()
-        for line in text.splitlines():
-            self._err.print(f"[red]error:[/] {escape(line)}")
+        for line in text.split("\n"):
+            self._err.print(f"[red]error:[/] {escape(visible(line))}")
 
     def plain(self, text: str) -> None:
         """Text as it is, for other programs."""
@@ -184,12 +185,12 @@ class Console:
             ratio = gain.ratio
             interval = f"{ratio.low:.2f} – {ratio.high:.2f}" if ratio and ratio.low is not None and ratio.high else ""
             table.add_row(
-                gain.load,
+                escape(visible(gain.load)),
                 f"{gain.from_servers} → {gain.to_servers}",
                 f"{ratio.value:.2f}×" if ratio else "–",
                 interval,
                 f"{gain.step_ideal:.2f}×",
-                escape(f"{gain.word}{f': {gain.reason}' if gain.reason else ''}"),
+                escape(visible(f"{gain.word}{f': {gain.reason}' if gain.reason else ''}")),
             )
         self._out.print(table)
 
@@ -203,7 +204,7 @@ class Console:
         """A plain table; the last column may wrap."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(escape(visible(column)), overflow="fold")
         for row in rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*(escape(visible(field)) for field in row))
         self._out.print(table)

@@ -53,6 +53,6 @@ def report(
         console.plain(made(*build.model_of(study)))
         return
     kinds = {"html", "pdf", "data"} if form == Format.ALL else {form.value}
-    for path in build.write(study, kinds, paper.value):
+    for path in build.write(study, kinds, paper.value, console.warn):
         if not quiet:
             console.say(str(path))

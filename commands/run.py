@@ -14,6 +14,7 @@ import typer
 from commands import options
 from harness.errors import Interrupted
 from harness.records.files import writing
+from harness.words import visible
 
 # What takes a tenth of a second to load is loaded by the function that uses it: help does without.
 if TYPE_CHECKING:
@@ -94,12 +95,20 @@ def tell_change(console: Console, setting: Setting) -> None:
         console.say(f"  and {len(changes) - SHOWN_CHANGES} more")
 
 
+class Plain(logging.Formatter):
+    """Lines of a log in which nothing is hidden from who reads it in a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return visible(super().format(record))
+
+
 def log_to(path: Path) -> None:
     """Keep the study's log in its directory."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(Plain("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("harness").addHandler(handler)
     logging.getLogger("harness").setLevel(logging.INFO)
 
@@ -116,3 +125,5 @@ def render(console: Console, directory: Path) -> None:
     )
     if done.returncode:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
+    elif noted := done.stderr.strip():
+        console.warn(noted.removeprefix("note: ")[-2000:])

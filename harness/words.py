@@ -1,10 +1,40 @@
-"""Numbers in findings and reasons, written one way."""
+"""Numbers in findings and reasons, written one way; and text from elsewhere, made harmless to who reads it."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+# Control characters but tab and line feed, separators of lines, changes of direction, tags, halves of pairs, and code
+# points that XML does not allow.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+    "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+FORMULA = ("=", "+", "-", "@", "\t")  # how a cell begins that a spreadsheet would compute
+
+
+def code_point(character: str) -> str:
+    r"""A character as its code point, as in \u{1B}."""
+    return f"\\u{{{ord(character):X}}}"
+
+
+def visible(text: str) -> str:
+    """Text in which nothing is hidden: what a terminal or a reader's eye would obey is its code point instead."""
+    return HIDDEN.sub(lambda found: code_point(found[0]), text)
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a CSV file: an apostrophe before what a spreadsheet would take for a formula."""
+    shown = visible(text)
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
+
+
+def of_cell(text: str) -> str:
+    """The text that `cell` was given, but for hidden characters."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -13,7 +13,7 @@ from harness.summarise.cell import CellSummary
 from harness.summarise.gains import Gain, GainKind, between
 from harness.summarise.summary import Summary
 from harness.words import load_name
-from report import capacity, factors, lost, waits
+from report import capacity, factors, lost, rejections, waits
 from report import format as text
 
 MOST_LOADS = 3  # told one by one
@@ -21,21 +21,22 @@ MOST_STEPS = 3
 
 
 def answer(summary: Summary) -> list[str]:
-    """Capacities first, then a sentence for each load, the largest first, each other factor and each loss of servers.
+    """Rejections, capacities, then a sentence for each load, the largest first, each other factor and loss of servers.
 
     Without any of them it is what else is known. Beside capacities one rate is told at most. Of more than three loads
     the largest and the smallest are told, of more than three steps what they have in common: the tables hold the rest.
     """
-    carried = capacity.sentences(summary)
+    capacities = capacity.sentences(summary)
+    carried = rejections.sentences(summary) + capacities
     loads: dict[str, list[Gain]] = {}
     for gain in in_order([gain for gain in summary.gains if gain.kind != GainKind.LOST]):
         loads.setdefault(load_name(gain.others), []).append(gain)
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.losses):
-        return [_without_gains(summary.cells)]
+        return [*carried, _without_gains(summary.cells)]
     limits = summary.grid.evidence
     others = [factors.sentence(effect, limits) for effect in factors.told(effects.effects(summary.grid, summary.cells))]
     others += lost.sentences(summary.losses, summary.grid.objectives)
-    ordered = _beside_capacities(list(loads.values())) if carried else list(loads.values())
+    ordered = _beside_capacities(list(loads.values())) if capacities else list(loads.values())
     if not ordered:
         return [*carried, *others] or [_without_gains(summary.cells)]
     if len(ordered) <= MOST_LOADS:

@@ -5,6 +5,7 @@ A page that was opened from a disk may fetch nothing, but it may load a script.
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 FILE = "report-data.js"
@@ -12,8 +13,10 @@ FILE = "report-data.js"
 
 def write(directory: Path, name: str, content: str) -> None:
     """A file, whole or not at all, but not synced: the next one comes soon."""
-    aside = directory / f".{name}-live"
-    aside.write_bytes(content.encode())
+    # A name that nobody can know beforehand, opened only where nothing is: not through a link that somebody laid.
+    aside = directory / f".{name}-{uuid.uuid4().hex}-live"
+    with aside.open("xb") as file:
+        file.write(content.encode())
     aside.replace(directory / name)
 
 

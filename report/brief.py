@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 from harness.summarise import objectives
 from harness.summarise.summary import Summary
+from harness.words import visible
 from report import format as text
+from report import rejections
 from report.lost import sentence as loss_sentence
 from report.model import Report
 from report.parts import anchor, cell_name
@@ -14,20 +17,28 @@ from report.parts import anchor, cell_name
 
 def markdown(report: Report, summary: Summary) -> str:
     """Answer, capacities, gains and objectives."""
-    lines = [f"### {report.title}: how much more do more servers bring?", ""]
-    lines += [*(f"**{sentence}**" for sentence in report.answer), ""]
+    lines = [f"### {_plain(report.title)}: how much more do more servers bring?", ""]
+    lines += [*(f"**{_plain(sentence)}**" for sentence in report.answer), ""]
     for table in (report.capacity, report.gains):
         if table is not None:
             lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
-    lines += [*(f"- {finding}" for finding in report.findings), ""]
+    lines += [*(f"- {_plain(finding)}" for finding in report.findings), ""]
     judged = objectives.judge(summary)
-    lines += [f"- {'met' if one.met else '**not met**'}: {one.text}" for one in judged]
+    lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
     lines += [""] if judged else []
-    return "\n".join([*lines, f"{report.where} Configuration {report.hash}, {report.state}.", ""])
+    return "\n".join([*lines, f"{_plain(f'{report.where} Configuration {report.hash}, {report.state}.')}", ""])
 
 
 def _row(fields: list[str]) -> str:
-    return "| " + " | ".join(field.replace("|", "\\|") for field in fields) + " |"
+    return "| " + " | ".join(_plain(field).replace("|", "\\|") for field in fields) + " |"
+
+
+def _plain(said: str) -> str:
+    """Text as one line in which Markdown finds no markup: no tags, links, pictures, code, emphasis or mentions."""
+    line = " ".join(visible(said).split("\n")).replace("\t", " ")
+    line = re.sub(r"\\(?!u\{)|[`*~]|(?<!\w)_|_(?!\w)|!(?=\[)|(?<=\])\(", lambda found: f"\\{found[0]}", line)
+    line = re.sub(r"(?<!\w)@(?=\w)", "&#64;", line.replace("&", "&amp;").replace("<", "&lt;"))
+    return re.sub(r"\b(https?|ftp)://", r"\1&#58;//", line)
 
 
 def junit(report: Report, summary: Summary) -> str:
@@ -44,11 +55,15 @@ def junit(report: Report, summary: Summary) -> str:
         if not cell.usable:
             ElementTree.SubElement(case, "failure", message=cell.cause).text = cell.outcome
         else:
-            told = f"{text.rate_interval(cell.tps)} requests per second"
+            told = f"{rejections.of_cell(cell)}{text.rate_interval(cell.tps)} requests per second"
             ElementTree.SubElement(case, "system-out").text = losses.get(anchor(cell.cell), told)
     for one in judged:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=one.name)
         if not one.met:
             ElementTree.SubElement(case, "failure", message=one.text)
+    ElementTree.SubElement(suite, "system-out").text = " ".join(report.answer)
+    for element in suite.iter():
+        element.text = element.text and visible(element.text)
+        element.attrib.update({name: visible(value) for name, value in element.attrib.items()})
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

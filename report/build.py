@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from harness.records.directory import StudyDirectory
@@ -34,8 +34,16 @@ def _shown(study: StudyDirectory, where: str, record: TrialRecord, drawn: bool) 
     return TrialData(record, study.samples(where), [], [], study.latencies(where))
 
 
-def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"), paper: str = "A4") -> list[Path]:
-    """Render "html", "pdf" and "data" (results.parquet), and the tables; returns the files, each replaced whole."""
+def write(
+    study: StudyDirectory,
+    kinds: Collection[str] = ("html", "pdf", "data"),
+    paper: str = "A4",
+    warn: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Render "html", "pdf" and "data" (results.parquet), and the tables; returns the files, each replaced whole.
+
+    `warn` is told of what could not be drawn.
+    """
     from harness.records import frames  # pandas, which the page of a running study should not wait for
 
     report, summary = model_of(study)
@@ -54,7 +62,7 @@ def write(study: StudyDirectory, kinds: Collection[str] = ("html", "pdf", "data"
     if "pdf" in kinds:
         from report import printed  # its libraries take a second that a page alone should not wait for
 
-        files["report.pdf"] = printed.pdf(report, paper)
+        files["report.pdf"] = printed.pdf(report, paper, warn)
     for name, content in files.items():
         replace(study.path / name, content)
     if "html" in kinds:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import altair as alt
-import vl_convert
 
 from report import theme
 
@@ -234,15 +233,3 @@ def gains(rows: Rows) -> Spec:
         .encode(x=x, y=y, color=colour, tooltip=["step:N", "gain:Q", "low:Q", "high:Q"]),
     ]
     return finish(alt.layer(*layers).properties(width=430, height=alt.Step(21)), rows=rows, one=[{"one": 1}])
-
-
-def svg(spec: Spec) -> str:
-    """Draw a specification as SVG, with the bundled fonts and without the page's own links."""
-    vl_convert.register_font_directory(str(FONTS))
-    return str(vl_convert.vegalite_to_svg(_without_links(spec)))
-
-
-def _without_links(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {key: _without_links(value) for key, value in part.items() if key != "href"}
-    return [_without_links(value) for value in part] if isinstance(part, list) else part

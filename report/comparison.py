@@ -8,7 +8,7 @@ from harness.study.compare import Comparison
 from harness.summarise.across import Ratio
 from harness.words import load_name, servers
 from report import format as text
-from report.render import TEMPLATES, stylesheet
+from report.render import TEMPLATES, stylesheet, unbroken
 
 COLUMNS = (
     "cell",
@@ -93,7 +93,9 @@ def lines(one: Comparison) -> list[str]:
 
 def html(found: list[Comparison]) -> str:
     """One offline page."""
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, finalize=unbroken
+    )
     page = environment.get_template("comparison.html.j2")
     sections = [{"one": one, "columns": COLUMNS, "rows": rows(one)} for one in found]
     return page.render(sections=sections, style=stylesheet())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import weasyprint
@@ -9,7 +12,7 @@ from markupsafe import Markup
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
-from report import charts, render
+from report import glyphs, pictures, render
 from report.chart_data import evenly
 from report.model import Report
 from report.parts import Chart, Table
@@ -59,22 +62,38 @@ def _short(table: Table, rest: str, first: tuple[str, str] | None = None) -> Tab
     return table.of(sorted(chosen), f"{told} {table.note}".strip())
 
 
-def pdf(report: Report, paper: str = "A4") -> bytes:
-    """The report for paper (A4 or Letter): vectors, embedded fonts, bookmarks; the same bytes for the same model."""
+def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda _: None) -> bytes:
+    """The report for paper (A4 or Letter): vectors, embedded fonts, bookmarks; the same bytes for the same model.
+
+    `warn` is told of characters that no font here has.
+    """
     report = shortened(report)
 
-    def figure(chart: Chart) -> Markup:
-        # The drawing is our own and its texts were escaped when it was drawn. Its title becomes the alternative.
-        head, end, rest = charts.svg(render.specification(chart)).partition(">")
-        title = Markup("<title>{}</title>").format(chart.alternative)
-        return render.figure_of(chart, render.own(head + end) + title + render.own(rest))
-
-    style = render.css("common") + render.css("paper").replace("{{HASH}}", report.hash).replace("{{PAPER}}", paper)
     faces = FontConfiguration()
     # Only what the document itself carries; anything else is a mistake, and stops the rendering.
     fetcher = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
     fonts = weasyprint.CSS(string=render.fonts(), font_config=faces, url_fetcher=fetcher)
-    document = weasyprint.HTML(string=render.page_of(report, figure, style, []), url_fetcher=fetcher)
+    unknown: set[str] = set()
+
+    def figure(chart: Chart) -> Markup:
+        spec, strange = glyphs.drawable(render.specification(chart), faces)
+        unknown.update(strange)
+        if glyphs.joined(spec):
+            picture = base64.b64encode(pictures.png(spec)).decode("ascii")
+            image = Markup('<img alt="{}" src="data:image/png;base64,{}">')
+            return render.figure_of(chart, image.format(render.unbroken(chart.alternative), picture))
+        # The drawing is our own and its texts were escaped when it was drawn. Its title becomes the alternative.
+        head, end, rest = pictures.svg(spec).partition(">")
+        title = Markup("<title>{}</title>").format(render.unbroken(chart.alternative))
+        return render.figure_of(chart, render.own(head + end) + title + render.own(rest))
+
+    values = {"HASH": _css_text(report.hash), "PAPER": paper}
+    style = render.css("common") + re.sub(r"\{\{(HASH|PAPER)\}\}", lambda at: values[at[1]], render.css("paper"))
+    page = render.page_of(report, figure, style, [])
+    unknown |= glyphs.missing(page, faces)
+    if unknown:
+        warn(glyphs.warning(unknown))
+    document = weasyprint.HTML(string=glyphs.replaced(page, unknown), url_fetcher=fetcher)
     written = document.write_pdf(
         stylesheets=[fonts],
         font_config=faces,
@@ -83,3 +102,8 @@ def pdf(report: Report, paper: str = "A4") -> bytes:
         uncompressed_pdf=False,
     )
     return bytes(written or b"")
+
+
+def _css_text(text: str) -> str:
+    """Text inside a string of a style sheet: its other characters by code points."""
+    return re.sub(r"[^\w.-]", lambda found: f"\\{ord(found[0]):06x}", text)

@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records.files import replace
+from harness.words import visible
 from report import capacity_chart, charts, load_chart
 from report.charts import FONTS, Spec
 from report.model import Report
@@ -31,7 +33,16 @@ def specification(chart: Chart) -> Spec:
     """The Altair specification of a chart of the model: by the function of a module of charts that has its name."""
     module = next(module for module in (charts, load_chart, capacity_chart) if hasattr(module, chart.name))
     draw: Callable[..., Spec] = getattr(module, chart.name)
-    return draw(**chart.arguments)
+    return {key: _visible(part) for key, part in draw(**chart.arguments).items()}
+
+
+def _visible(part: Any) -> Any:
+    """A part of a specification in which no text hides anything."""
+    if isinstance(part, dict):
+        return {key: _visible(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_visible(value) for value in part]
+    return visible(part) if isinstance(part, str) else part
 
 
 def html(report: Report, beside: str = "") -> str:
@@ -39,8 +50,9 @@ def html(report: Report, beside: str = "") -> str:
     specs = _specifications(report)
     script = (TEMPLATES / "screen.js").read_text(encoding="utf-8")
     again = "" if beside or not report.progress else "reload"
-    for name, value in (("SPECS", specs), ("LIVE", beside or again)):
-        script = script.replace(f"{{{{{name}}}}}", _json(value).replace("</", "<\\/"))
+    values = {"SPECS": specs, "LIVE": beside or again}
+    # At once, so that a text which reads like the name of a value stays a text.
+    script = re.sub(r"\{\{(SPECS|LIVE)\}\}", lambda found: in_script(values[found[1]]), script)
     vega = [_vega()] if specs or beside else []
     style = fonts() + css("common") + css("screen")
     if report.money is None and not beside:
@@ -56,6 +68,11 @@ def news(report: Report) -> str:
     return f"live({_json(stamp)}, () => ({_json({'main': main, 'specs': specs})}));\n"
 
 
+def in_script(value: object) -> str:
+    """A value as a script inside a page may hold it: without a character that could begin or end a tag or a comment."""
+    return _json(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
@@ -67,7 +84,7 @@ def _specifications(report: Report) -> dict[str, Spec]:
 def _place(chart: Chart) -> Markup:
     """Where a chart of the page for a screen is drawn."""
     place = Markup('<div class="chart" id="chart-{}" role="img" aria-label="{}"></div>')
-    return figure_of(chart, place.format(chart.name, chart.alternative))
+    return figure_of(chart, place.format(chart.name, unbroken(chart.alternative)))
 
 
 def page_of(report: Report, figure: object, style: str, scripts: list[str]) -> str:
@@ -112,10 +129,10 @@ def _templates() -> Environment:
 
 
 def unbroken(value: object) -> object:
-    """The same with every number and its unit on one line; what is finished already stays as it is."""
+    """The same with every number and its unit on one line, hiding nothing; what is finished stays as it is."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return re.sub(r"(?<=\d) (?=(?:%|s|ms|MB|GB|CPU)(?!\w))", "\u00a0", value)
+    return re.sub(r"(?<=\d) (?=(?:%|s|ms|MB|GB|CPU)(?!\w))", "\u00a0", visible(value))
 
 
 def own(trusted: str) -> Markup:

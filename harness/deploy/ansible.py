@@ -175,7 +175,7 @@ class Playbook:
         elif kind == "runner_on_ok":
             outcome.results.append((host, task, data.get("res", {})))
         elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-            outcome.failures.append(task_words.failure(host, task, data))
+            outcome.failures.append(task_words.failure(host, task, data, unreachable=kind == "runner_on_unreachable"))
         elif kind == "runner_retry":
             self._heard = time.monotonic()
             if told := self._awaited.told(host, data, self._heard):

@@ -138,7 +138,7 @@ class Tunnel:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 words = process.communicate()[1].decode(errors="replace").strip() or "no answer"
-                raise CannotRun(explanations.explain(self.host.name, "connecting", words))
+                raise CannotRun(explanations.explain(self.host.name, "connecting", words, over_ssh=True))
             time.sleep(0.02)
 
     def close(self) -> None:

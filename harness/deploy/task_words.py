@@ -25,7 +25,7 @@ class Awaited:
         return f"waiting for {host}: {words}"
 
 
-def failure(host: str, task: str, data: dict[str, Any]) -> str:
+def failure(host: str, task: str, data: dict[str, Any], *, unreachable: bool = False) -> str:
     """One message of a task's failure: host, cause and fix.
 
     A role's own report begins with its host and has its cause and its fix already; what it quotes of a log is nothing
@@ -37,7 +37,7 @@ def failure(host: str, task: str, data: dict[str, Any]) -> str:
     told = " ".join(_bare(word) for word in (nested or words)[:2])
     if told.startswith(f"{host}: "):
         return " ".join(told.split())
-    return explanations.explain(host, task, told or "no reason given")
+    return explanations.explain(host, task, told or "no reason given", over_ssh=unreachable)
 
 
 def _bare(words: str) -> str:

@@ -31,6 +31,9 @@ class Thresholds(BaseModel):
         1.25, description="E7: times that ceiling, from here on the ceiling itself is not believed"
     )
     errors_degrade: Share = Field(0.01, description="E8: failed requests in the steady window")
+    errors_first: Share = Field(
+        0.10, description="E8: requests that were rejected or failed, from here on reported before all else"
+    )
     errors_stop: Share = Field(0.50, description="E8: failed requests that stop a trial")
     errors_stop_for: Duration = Field(10.0, description="E8: for how long, in seconds")
     conntrack: Share = Field(0.90, description="E9: of the kernel's table of connections")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import busiest, offered, prediction, seconds
+from harness.judge import busiest, failing, offered, prediction, seconds
 from harness.judge import figures as derived
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
@@ -23,17 +23,25 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
 
     Tried in this order: generator, users or load, balancer, network, server by its slots, by CPU, by concurrency.
     """
-    rows = seen.window
+    rows, much = seen.window, failing.of_observation(seen, limits)
+    first = f"{much.words}; " if much else ""
     rate = seconds.mean_rate(rows)
     if not rows or not rate:
-        return Verdict(limit=Limit.UNKNOWN, why="no request succeeded in the steady window")
+        return _verdict(Reason(Limit.UNKNOWN, "no request succeeded in the steady window"), "", {}, first)
     figures = _figures(seen)
-    near = next_limit(figures["of_users_bound"], figures.get("of_offered"), limits)
+    near = "" if much else next_limit(figures["of_users_bound"], figures.get("of_offered"), limits)
     for judge in (_died, _generator, _lost, _users, _load, _balancer, _network, _server):
         reason = judge(seen, findings, figures, limits)
         if reason is not None:
-            return _verdict(reason, near, figures)
+            return _verdict(reason, near, figures, first)
+    if much is not None:
+        return _verdict(Reason(Limit.UNKNOWN, REJECTING if much.rejects else FAILING), near, figures, first)
     return _verdict(Reason(Limit.UNKNOWN, "nothing that was measured is exhausted"), near, figures)
+
+
+# What limits a trial that uses up no resource, where a large share of its requests did not succeed.
+REJECTING = "what answers them so is the limit, not a resource that was measured"
+FAILING = "no resource that was measured is used up, so look at what failed"
 
 
 def next_limit(of_bound: float | None, of_offered: float | None, limits: Thresholds) -> str:
@@ -66,10 +74,10 @@ def told(words: str, figures: Judged) -> str:
     return re.sub(r"\{(\w+)\}", shown, words)
 
 
-def _verdict(reason: Reason, near: str, figures: dict[str, float | None]) -> Verdict:
+def _verdict(reason: Reason, near: str, figures: dict[str, float | None], first: str = "") -> Verdict:
     return Verdict(
         limit=reason.limit,
-        why=told(reason.words, figures),
+        why=first + told(reason.words, figures),
         words=reason.words,
         next_limit="" if reason.limit.asks_no_more else near,
         figures=figures,

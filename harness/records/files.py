@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from harness.errors import CannotRun
 from harness.records.stored import damaged, text_of
+from harness.words import cell, of_cell
 
 Row = TypeVar("Row")
 
@@ -84,7 +85,7 @@ def write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
         writer.writerow(columns)
         for row in rows:
             values = (getattr(row, column) for column in columns)
-            writer.writerow(["" if value is None else value for value in values])
+            writer.writerow(["" if value is None else cell(value) if type(value) is str else value for value in values])
         file.flush()
         os.fsync(file.fileno())
 
@@ -106,7 +107,7 @@ def _finite(text: str) -> float:
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": _whole,
     "float": _finite,
-    "str": str,
+    "str": of_cell,
     "float | None": lambda text: _finite(text) if text else None,
     "int | None": lambda text: _whole(text) if text else None,
 }

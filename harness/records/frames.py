@@ -25,6 +25,7 @@ from harness.records.columns import Kinds
 from harness.records.directory import StudyDirectory
 from harness.records.stored import text_of
 from harness.records.trial import TrialRecord
+from harness.words import cell, of_cell
 
 Studies = StudyDirectory | Sequence[StudyDirectory]
 Row = Mapping[str, object]
@@ -209,6 +210,8 @@ def _table(study: StudyDirectory, name: str, kinds: Kinds) -> pd.DataFrame:
     for factor, levels in columns.levels(_grid(study)).items():
         if factor in table:
             table[factor] = table[factor].replace(_exact(levels, kinds[factor]))
+    for column in table.select_dtypes("string"):
+        table[column] = table[column].map(of_cell, na_action="ignore").astype(table[column].dtype)
     return table[list(kinds)]
 
 
@@ -220,11 +223,15 @@ def _exact(levels: Sequence[object], kind: str) -> dict[object, object]:
     return {float(columns.printed(level) or 0): level for level in long}
 
 
+def _written(value: object, kind: str) -> object:
+    """A value as a file has it: text is no formula there."""
+    if isinstance(value, str):
+        return cell(value)
+    return value if kind else columns.printed(value)
+
+
 def _text(rows: Sequence[Row], kinds: Kinds) -> str:
     """A table as its file has it; what has no type yet is a factor's level."""
-    values = {
-        name: [row.get(name) if kind else columns.printed(row.get(name)) for row in rows]
-        for name, kind in kinds.items()
-    }
+    values = {name: [_written(row.get(name), kind) for row in rows] for name, kind in kinds.items()}
     frame = _frame(values, {name: kind or "string" for name, kind in kinds.items()})
     return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

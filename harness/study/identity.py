@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from harness.deploy.inventory import Inventory
+from harness.errors import BadInput
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory, digest
@@ -82,9 +84,17 @@ def differences(before: Configuration, after: Configuration) -> list[str]:
 
 
 def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, Configuration] | None:
-    """The newest other study of the same name with its configuration; None without one."""
+    """The newest other study of the same name with its configuration; None without one that can be read."""
     others = [file for file in results.glob(f"{grid.name}-*/study.json") if file.parent != mine.path]
-    if not others:
-        return None
-    newest = StudyDirectory(max(others, key=lambda file: file.stat().st_mtime).parent)
-    return newest, newest.need_study().configuration
+    for file in sorted(others, key=_changed_at, reverse=True):
+        other = StudyDirectory(file.parent)
+        with contextlib.suppress(BadInput):  # a damaged one is its own matter: 'study.py report' names the fault
+            return other, other.need_study().configuration
+    return None
+
+
+def _changed_at(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.records.directory import digest
 from harness.records.files import replace
 from harness.records.study import Checked, StudyRecord
@@ -35,8 +37,10 @@ def keep(results: Path, check: Checked) -> None:
 
 def last(results: Path, site: str) -> Checked | None:
     """A site's last check; None when there is none."""
-    found = _known(results).get(site)
-    return Checked.model_validate(found) if found else None
+    try:
+        return Checked.model_validate(_known(results)[site])
+    except (KeyError, ValidationError):
+        return None
 
 
 def _known(results: Path) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.judge import seconds, verdict
+from harness.judge import failing, seconds, verdict
+from harness.judge.failing import Failing
 from harness.records.trial import Limit, Outcome, TrialRecord
 from harness.summarise import blocks, intervals, steady
 from harness.summarise import slower as slow
@@ -47,6 +48,12 @@ class CellSummary:
     slower: Slower | None = None  # a server that is slower than the others (rule E12)
     of_offered: float | None = None  # share of an open load's requests that was served
     failed: float | None = None  # share of requests in a cell that gave out though no server died (rule E8)
+    failing: Failing | None = None  # the same where it is large, though trials count (rule E8)
+
+    @property
+    def rejections(self) -> str:
+        """That so many requests were rejected with a status that its throughput shows no capacity; empty if not."""
+        return self.failing.words if self.failing is not None and self.failing.rejects else ""
 
     @property
     def name(self) -> str:
@@ -86,8 +93,12 @@ def summarise(
     histograms: Sequence[str],
     limits: Thresholds,
     failures: Sequence[str] = (),
+    expected: Sequence[int] = (200,),
 ) -> CellSummary:
-    """Sum up one cell; `histograms` are those of the usable trials, `failures` those of what failed in them."""
+    """Sum up one cell; `histograms` are those of the usable trials, `failures` those of what failed in them.
+
+    `expected` are the statuses of a success.
+    """
     usable = [r for r in records if r.usable]
     slower = slow.named(usable, limits)  # in a cell that is not steady too: its queue may be why
     change = steady.drift(usable)
@@ -98,13 +109,19 @@ def summarise(
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
     limit, why = verdict.of_cell([r.limit for r in usable])
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
-    outcome, cause, next_step = _outcome(records, usable)
+    outcome, cause, next_step, rule = _outcome(records, usable)
+    much = failing.of_records(usable or records, expected, limits)
     if unsteady and not gave_out:
-        outcome, cause, next_step = Outcome.REFUSED, unsteady, ""
+        outcome, cause, next_step, rule = Outcome.REFUSED, unsteady, "", "E10"
     if outcome == Outcome.SERVER_DOWN:
         why = next((r.verdict.why for r in records if r.verdict and r.outcome == outcome), "") or cause
-    lost, lost_next_step = _worst([r for r in records if not r.usable]) if usable else ("", "")
+    lost, lost_next_step, _ = _worst([r for r in records if not r.usable]) if usable else ("", "", "")
     rising = steady.latency_drift(usable)
+    why = why or _why([r for r in usable if r.limit == limit], slower if limit == Limit.SERVER else None)
+    if much and outcome != Outcome.SERVER_DOWN:
+        why = f"{much.words}; {why}" if why else much.words
+    if much and cause and rule != "E8":  # whose words begin with it
+        cause = f"{much.words}; {cause}"
     latency_ms, waits_ms = seconds.latencies_and_waits_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
@@ -117,8 +134,8 @@ def summarise(
         outcome=outcome,
         cause=cause,
         verdict=limit if usable else Limit.UNKNOWN,
-        verdict_why=why or _why([r for r in usable if r.limit == limit], slower if limit == Limit.SERVER else None),
-        next_limit="" if limit.asks_no_more else verdict.next_limit(of_bound, of_offered, limits),
+        verdict_why=why,
+        next_limit="" if limit.asks_no_more or much else verdict.next_limit(of_bound, of_offered, limits),
         of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
@@ -132,6 +149,7 @@ def summarise(
         latency_marked=steady.marked(rising, limits),
         slower=slower,
         failed=_failed(records) if gave_out and outcome == Outcome.REFUSED else None,
+        failing=much,
     )
 
 
@@ -175,20 +193,20 @@ def _failed(records: Sequence[TrialRecord]) -> float | None:
     return _mean(shares)
 
 
-def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, str, str]:
-    """A cell is ok or degraded while trials are usable, else what most of its trials became; why, and what mends it."""
+def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, str, str, str]:
+    """A cell is ok or degraded while trials are usable, else what most of its trials became; why, the fix, the rule."""
     if not records:
-        return Outcome.MISSING, "no trial yet", ""
+        return Outcome.MISSING, "no trial yet", "", ""
     if usable:
         degraded = [r for r in usable if r.outcome == Outcome.DEGRADED]
-        return (Outcome.DEGRADED, *_worst(degraded, len(usable))) if degraded else (Outcome.OK, "", "")
+        return (Outcome.DEGRADED, *_worst(degraded, len(usable))) if degraded else (Outcome.OK, "", "", "")
     lost = [r for r in records if not r.usable]
     most = Counter(r.outcome for r in lost).most_common(1)[0][0] if lost else Outcome.REFUSED
     return (most, *_worst([r for r in lost if r.outcome == most]))
 
 
-def _worst(alike: Sequence[TrialRecord], of: int = 0) -> tuple[str, str]:
-    """The cause that most of these trials share, by its rule, where it is worst; and what mends it.
+def _worst(alike: Sequence[TrialRecord], of: int = 0) -> tuple[str, str, str]:
+    """The cause that most of these trials share, by its rule, where it is worst; what fixes it; and the rule.
 
     With `of` trials in all it says how many of them it is about.
     """
@@ -198,14 +216,15 @@ def _worst(alike: Sequence[TrialRecord], of: int = 0) -> tuple[str, str]:
         size = abs(found.figure) if found and found.figure is not None else 0.0
         told.append((found.rule if found else "", size, record.cause, found.next_step if found else ""))
     if not told:
-        return "", ""
+        return "", "", ""
     rule = Counter(one[0] for one in told).most_common(1)[0][0]
     mine = [one for one in told if one[0] == rule]
     _, _, cause, next_step = max(mine, key=lambda one: one[1])
     counted = f" (in {len(mine)} of {of} trials{', here the worst' if len(mine) > 1 else ''})" if of > 1 else ""
-    return cause + counted, next_step
+    return cause + counted, next_step, rule
 
 
 def saturated(cells: Sequence[CellSummary]) -> blocks.Table:
     """Trials of the cells limited by `server`, whose noise is alike: by cell, then block."""
-    return {cell.name: cell.by_block for cell in cells if cell.verdict == Limit.SERVER and cell.by_block}
+    showing = [cell for cell in cells if cell.verdict == Limit.SERVER and not cell.rejections]
+    return {cell.name: cell.by_block for cell in showing if cell.by_block}

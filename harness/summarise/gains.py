@@ -121,6 +121,8 @@ def between(smaller: CellSummary, larger: CellSummary, limits: Thresholds, table
         if peaks:
             peak = max(larger.peaks[b] for b in peaks) / max(smaller.peaks[b] for b in peaks)
     kind, reason = _attribution(smaller, larger, ratio)
+    if kind == GainKind.NONE:
+        ratio = paired = peak = None  # a ratio of what was not rejected is no gain
     ideal = larger.servers / smaller.servers
     word = _word(kind, ratio, k, ideal, limits)
     ends = (smaller.cell, larger.cell)
@@ -160,11 +162,15 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
     """Whether the ratio speaks about servers (rule E18), and why not."""
     if smaller.lose or larger.lose:
         return GainKind.LOST, LOST
-    if smaller.outcome == Outcome.SERVER_DOWN and larger.usable:
+    carried = larger.usable and not larger.failing
+    if smaller.outcome == Outcome.SERVER_DOWN and carried:
         return GainKind.CARRIED, f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
-    if smaller.failed is not None and larger.usable:
-        told = f"{servers(smaller.servers)} failed {percent(smaller.failed)} of its requests"
-        return GainKind.CARRIED, f"{_plural(told, smaller)}, {larger.servers} carried them"
+    if smaller.failed is not None and carried:
+        their = "its" if smaller.servers == 1 else "their"
+        told = f"{servers(smaller.servers)} failed {percent(smaller.failed)} of {their} requests"
+        return GainKind.CARRIED, f"{_rejections([smaller]) or told}, {larger.servers} carried them"
+    if rejections := _rejections([smaller, larger]):
+        return GainKind.NONE, rejections
     for cell in (smaller, larger):
         if not cell.usable:
             return GainKind.NONE, f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
@@ -186,8 +192,9 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
 LOST = "a server is stopped in the middle of each trial, so its throughput over the window is no topology's (rule E24)"
 
 
-def _plural(told: str, cell: CellSummary) -> str:
-    return told if cell.servers == 1 else told.replace(" its ", " their ")
+def _rejections(cells: Sequence[CellSummary]) -> str:
+    """Where requests were rejected, as a clause; empty for nowhere."""
+    return ", ".join(f"with {servers(cell.servers)} {cell.rejections}" for cell in cells if cell.rejections)
 
 
 def _answer(cell: CellSummary) -> str:

@@ -42,6 +42,8 @@ def attribute(
     `holding` are the limits that hide what a side could do.
     """
     for cell, name in zip(sides, names, strict=True):
+        if cell.rejections:
+            return Attribution(f"{name}: {cell.rejections}")
         if not cell.usable:
             return Attribution(f"{name}: {cell.outcome.replace('_', ' ')} ({cell.cause})")
     for cell, name in zip(sides, names, strict=True):

@@ -54,7 +54,8 @@ def summarise_records(
         wheres = by_cell.get(cell.slug, [])
         counted = [w for w in wheres if records[w].usable]
         good, bad = ([histogram(w) for w in counted] for histogram in (latencies, failures))
-        found.append(summarise(cell.by_name, [records[w] for w in wheres], good, grid.evidence, bad))
+        mine, expected = [records[w] for w in wheres], grid.request.expect_status
+        found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected))
         if cell.lose:
             losses.append(lost.of_cell(found[-1], [records[w] for w in wheres]))
     noise, findings = _noise([cell for cell in found if not cell.lose], records, grid.evidence)

@@ -15,6 +15,7 @@ from harness.records.trial import TrialData
 from report import beside, build
 from report.live import Writer
 from tests.builders import changed, measured_study, study
+from tests.unit.report.test_hostile import ESCAPES, MARKDOWN, MARKUP, hostile
 
 # Without these a browser looks for its maker's hosts and for a screen.
 QUIET = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
@@ -293,3 +294,20 @@ def test_latencies_are_drawn_where_there_are_any(page: Page, tmp_path: Path) -> 
     build.write(directory, {"html"})
     open_(page, directory.path / "report.html")
     assert page.locator("#chart-latency svg path").count() > 3
+
+
+def test_a_level_that_looks_like_script_breaks_nothing(browser: Browser, tmp_path: Path) -> None:
+    """Charts are drawn, tables can be sorted, and nothing that a level holds is run."""
+    directory = hostile(StudyDirectory(tmp_path / "study-0123abcd"), [ESCAPES, MARKUP, MARKDOWN])
+    build.write(directory, {"html"})
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto((directory.path / "report.html").as_uri())
+    expect(page.locator("#chart-headline svg")).to_be_visible()
+    page.locator("table.trial th button").first.click()
+    expect(page.locator("table.trial th[aria-sort]")).to_have_count(1)
+    assert page.locator("main img").count() == 0
+    assert "<!--<script>" in page.locator("main").inner_text()
+    page.close()
+    assert not problems

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import seconds
+from harness.judge import failing, seconds
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Kind, Severity
@@ -24,12 +24,13 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
     )
     event, mend = _explained(seen)
-    mend = mend or _sessions(seen)
+    much = failing.of_observation(seen, limits)
+    mend = mend or _sessions(seen) or (much.next_step if much else "")
     if rate is not None and rate > limits.errors_degrade:
         yield Finding(
             "E8",
             Severity.DEGRADE,
-            f"{percent(rate, 1)} of the requests failed ({kinds}){event}",
+            f"{much.words if much else f'{percent(rate, 1)} of the requests failed ({kinds})'}{event}",
             mend or "look at the error kinds and the servers' logs",
             rate,
             limits.errors_degrade,
@@ -41,10 +42,11 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if why and seen.stopped:
         why = f"{why}, from {min(seen.stopped.values()):.0f} s on without {' and '.join(sorted(seen.stopped))}"
     if why:
+        told = f"{much.words}: {why}" if much else f"{why} ({kinds})" if kinds else why
         yield Finding(
             "E8",
             Severity.REFUSE,
-            f"{dead + ': ' if dead else ''}{why}{f' ({kinds})' if kinds else ''}{event}",
+            f"{dead + ': ' if dead else ''}{told}{event}",
             _and_after(seen, _revive(seen) or mend or f"{less_load(seen)}, or more servers"),
             rate,
             limits.errors_stop,

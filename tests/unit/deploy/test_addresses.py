@@ -50,3 +50,61 @@ def test_trouble_is_told_with_cause_and_mend(words: str, cause: str) -> None:
 
 def test_other_words_are_passed_on() -> None:
     assert explanations.explain("server-2", "a task", "something new") == "server-2: a task: something new"
+
+
+@pytest.mark.parametrize(
+    ("words", "cause", "fix"),
+    [
+        (
+            "Error connecting: Error while fetching server API version: ('Connection aborted.', "
+            "ConnectionRefusedError(111, 'Connection refused'))",
+            "its container engine does not answer",
+            "systemctl start docker",
+        ),
+        (
+            "Cannot connect to the Docker daemon at unix:///run/user/1000/docker.sock. Is the docker daemon running?",
+            "its container engine does not answer",
+            "docker_engine_socket",
+        ),
+        (
+            "dial unix /run/podman/podman.sock: connect: connection refused",
+            "its container engine does not answer",
+            "docker info",
+        ),
+        (
+            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+            "its user may not use the container engine",
+            "group docker",
+        ),
+        (
+            'Error creating network: 403 Client Error: Forbidden ("invalid pool request: Pool overlaps with other one '
+            'on this address space")',
+            "overlaps another network",
+            "docker_network_subnet",
+        ),
+        (
+            "failed to create network: all predefined address pools have been fully subnetted",
+            "overlaps another network",
+            "lab_prefix",
+        ),
+        (
+            "Request failed: <urlopen error [Errno 111] Connection refused>",
+            "nothing accepts connections at an address",
+            "start what should listen there",
+        ),
+    ],
+)
+def test_trouble_of_containers_is_not_blamed_on_ssh(words: str, cause: str, fix: str) -> None:
+    told = explanations.explain("server-2", "Create the network", words)
+    assert cause in told
+    assert fix in told
+    assert "SSH" not in told
+
+
+def test_a_connection_is_about_ssh_whatever_its_words() -> None:
+    told = explanations.explain("server-2", "connecting", "Connection refused", over_ssh=True)
+    assert "cannot be reached through SSH" in told
+
+
+def test_what_a_host_prints_hides_nothing() -> None:
+    assert "\x1b" not in explanations.explain("server-2", "a task", "\x1b[31mred")

@@ -11,7 +11,7 @@ from altair.vegalite.v6.schema.core import load_schema
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.summarise.summary import Summary, summarise_records
-from report import answer, brief, build, capacity, capacity_data, charts, render
+from report import answer, brief, build, capacity, capacity_data, pictures, render
 from report.parts import Chart
 from tests.builders import changed, grid, judged, record, study, study_record, trial_data
 from tests.unit.summarise.test_capacities import studied
@@ -158,7 +158,7 @@ def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> Non
     assert "Hollow" in found.caption
     spec = render.specification(found)
     jsonschema.validate(spec, load_schema())
-    drawing = charts.svg(spec)
+    drawing = pictures.svg(spec)
     assert "requests per second offered" in drawing
     assert ">ideal<" in drawing
     assert not drawn(at_rates()).arguments["known"]

@@ -17,7 +17,7 @@ from harness.records.trial import TrialData
 from harness.study.measured import from_directory
 from harness.summarise.cell import CellSummary
 from harness.summarise.gains import all_gains
-from report import chart_data, charts, latency, render
+from report import chart_data, latency, pictures, render
 from report.parts import Chart
 from tests.builders import changed, measured_study, samples, study
 
@@ -42,7 +42,7 @@ def texts(element: ElementTree.Element, x: float = 0.0, y: float = 0.0) -> Itera
 
 def labels(chart: Chart | None, wanted: set[str]) -> list[Box]:
     assert chart is not None
-    drawing = ElementTree.fromstring(charts.svg(render.specification(chart)))  # noqa: S314 - our own drawing
+    drawing = ElementTree.fromstring(pictures.svg(render.specification(chart)))  # noqa: S314 - our own drawing
     return [box for box in texts(drawing) if box[0] in wanted]
 
 

@@ -14,7 +14,7 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import capacity
 from harness.summarise import summary as cells
 from harness.summarise.summary import Summary
-from report import charts, load_data, render
+from report import load_data, pictures, render
 from report.parts import Chart
 from tests.builders import changed, grid, judged, record
 from tests.unit.summarise.test_capacity import counts
@@ -97,9 +97,9 @@ def test_the_objective_is_a_line_in_every_panel() -> None:
     chart = made(lists((1, 2), (100, 800), objectives={"p95": "20s"}))
     assert chart.arguments["objective"] == 20_000
     assert chart.arguments["span"][1] > 20_000
-    assert charts.svg(render.specification(chart)).count("p95 objective") >= 2
+    assert pictures.svg(render.specification(chart)).count("p95 objective") >= 2
     assert chart.alternative.endswith("; the objective is 20 000 ms")
-    assert "objective" not in charts.svg(render.specification(made(lists((1, 2), (100, 800)))))
+    assert "objective" not in pictures.svg(render.specification(made(lists((1, 2), (100, 800)))))
 
 
 def test_probes_of_a_search_are_hollow_and_its_knee_is_drawn() -> None:
@@ -123,7 +123,7 @@ def test_where_each_topology_was_loaded_around_its_own_crossing_each_panel_has_i
     jsonschema.validate(spec, load_schema())
     assert spec["resolve"] == {"scale": {"x": "independent"}}
     assert {mark["align"] for mark in chart.arguments["knees"] if mark["what"] == "capacity"} == {"left"}
-    assert ">capacity<" in charts.svg(spec)
+    assert ">capacity<" in pictures.svg(spec)
 
 
 def at_rates() -> tuple[Summary, Trials]:
@@ -151,7 +151,7 @@ def test_at_rates_the_capacity_is_the_mark() -> None:
     assert "capacity at 210" in chart.alternative
     spec = render.specification(chart)
     jsonschema.validate(spec, load_schema())
-    assert charts.svg(spec).count(">capacity<") == 2
+    assert pictures.svg(spec).count(">capacity<") == 2
 
 
 def test_what_is_drawn_is_valid_and_lines_are_labelled_apart() -> None:

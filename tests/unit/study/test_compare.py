@@ -9,12 +9,12 @@ from harness.errors import BadInput
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
 from harness.records.study import Checked
-from harness.study import compare, site
+from harness.study import compare, identity, site
 from harness.study.measured import from_directory
 from harness.summarise import instrument
 from harness.summarise.independent import difference
 from report import comparison
-from tests.builders import changed, study
+from tests.builders import changed, grid, study
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
 TWO: list[float | None] = [510, 517, 503, 512, 508]
@@ -199,3 +199,21 @@ def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) ->
     kept = site.last(tmp_path, "site")
     assert kept is not None
     assert kept.passed
+
+
+def test_a_damaged_study_beside_stops_no_other(tmp_path: Path) -> None:
+    """A new study is compared with the newest one that can be read."""
+    written = grid()
+    older = study(StudyDirectory(tmp_path / "study-00000000"), {(1, 100): [280]})
+    for number, content in enumerate(("{", "[]", '{"format": 1}', "\x00\xff", "")):
+        damaged = tmp_path / f"study-1111111{number}"
+        damaged.mkdir()
+        (damaged / "study.json").write_text(content, encoding="latin-1")
+    (tmp_path / "study-22222222").mkdir()
+    (tmp_path / "study-22222222" / "study.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "study-33333333" / "study.json").mkdir(parents=True)
+    found = identity.latest_other(tmp_path, written, StudyDirectory(tmp_path / "study-99999999"))
+    assert found is not None
+    assert found[0].path == older.path
+    (tmp_path / site.FILE).write_text('{"a site": {"passed": 7}}')
+    assert site.last(tmp_path, "a site") is None
