@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from harness.deploy import explanations
+from harness.words import visible
 
 EVERY_S = 8.0
 
@@ -36,7 +37,7 @@ def failure(host: str, task: str, data: dict[str, Any], *, unreachable: bool = F
     nested = [str(r.get("msg", "")) for r in result.get("results", []) if isinstance(r, dict) and r.get("failed")]
     told = " ".join(_bare(word) for word in (nested or words)[:2])
     if told.startswith(f"{host}: "):
-        return " ".join(told.split())
+        return visible(" ".join(told.split()))
     return explanations.explain(host, task, told or "no reason given", over_ssh=unreachable)
 
 

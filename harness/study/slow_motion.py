@@ -20,7 +20,8 @@ from harness.judge import seconds
 from harness.observe.watch import Watcher
 from harness.records.study import SlowMotion
 from harness.study.bench import Bench
-from harness.traffic.play import load_spec, play, verify
+from harness.traffic.play import load_spec, play
+from harness.traffic.verification import verify
 
 FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 ROOM = 0.6  # of what the machine has: the rest is for its neighbours, bursts, and the study itself

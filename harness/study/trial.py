@@ -30,7 +30,8 @@ from harness.study import answering, readings
 from harness.study.bench import Bench
 from harness.study.losing import Losing
 from harness.traffic.engine import LoadSpec
-from harness.traffic.play import load_spec, open_spec, play, require_usable, verify
+from harness.traffic.play import load_spec, open_spec, play
+from harness.traffic.verification import require_usable, verify
 
 
 def run(

@@ -27,12 +27,14 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place
     """What Ansible reads in each case, by its name."""
     with pytest.MonkeyPatch.context() as patch:
         without_accounts(patch, tmp_path_factory.mktemp("home") / "none")
-        paths = "".join(f"{case}\n" for case in CASES)
+        # What is refused by its text alone would take Ansible all memory and time.
+        read = [case for case in CASES if not inventory_files.unreadable(case)]
+        paths = "".join(f"{case}\n" for case in read)
         command = [sys.executable, "-m", "tests.inventory_reader", str(ROOT)]
         done = subprocess.run(
             command, cwd=ROOT, env=environment(ROOT), input=paths, capture_output=True, text=True, check=True
         )
-        yield {c.name: Places(c, json.loads(line)) for c, line in zip(CASES, done.stdout.splitlines(), strict=True)}
+        yield {c.name: Places(c, json.loads(line)) for c, line in zip(read, done.stdout.splitlines(), strict=True)}
 
 
 @pytest.mark.parametrize(

@@ -125,10 +125,11 @@ def test_a_killed_study_holds_nothing(folder: Path) -> None:
 
 def test_a_process_that_a_study_started_keeps_no_lock(folder: Path) -> None:
     with busy(folder, lab("a")):
-        program = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-        child = subprocess.Popen(program, stdin=subprocess.PIPE, close_fds=False)
+        program = [sys.executable, "-c", "import sys; print('runs', flush=True); sys.stdin.read()"]
+        child = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
     try:
-        assert child.poll() is None
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"runs\n"  # files are closed a moment after a program is started
         assert free(folder, lab("a"))
     finally:
         child.communicate()

@@ -140,7 +140,7 @@ CASES = [
         ".",
         "study.json",
         key("configuration.grid.factors.servers", []),
-        r":\d+: not a grid: configuration\.grid\.factors: ",
+        r":\d+: not a grid: configuration\.grid\.factors\.servers: ",
     ),
     (".", "study.json", key("slow_motion", {"factor": 0}), r":\d+: not a study's record: slow_motion\.factor: "),
 ]

@@ -83,8 +83,8 @@ def test_a_damaged_row_is_named_by_file_and_line(tmp_path: Path) -> None:
     directory.write_trial("a/r1", trial())
     file = directory.path / "trials/a/r1/samples.csv"
     lines = file.read_text().splitlines()
-    file.write_text("\n".join([*lines[:3], "x" + lines[3], *lines[4:]]))
-    with pytest.raises(ValueError, match=r"samples\.csv:4: not as it was written"):
+    file.write_text("\n".join([*lines[:3], "x" + lines[3], *lines[4:], ""]))
+    with pytest.raises(BadInput, match=r"samples\.csv:4: is not as it was written"):
         directory.trial("a/r1")
 
 

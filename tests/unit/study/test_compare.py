@@ -53,7 +53,7 @@ def test_a_change_has_its_interval(tmp_path: Path) -> None:
     assert found.ratios[0].word == "faster (build and machines together)"
     page = comparison.html([found])
     assert "1.20×" in page
-    assert "same within ±5 %" in page
+    assert "same within ±5\N{NO-BREAK SPACE}%" in page
 
 
 def test_welch_does_not_pair_blocks_of_two_studies() -> None:

@@ -1,5 +1,6 @@
 """A study whose grid names the counter of its servers, on a site in memory."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ LOADED: dict[str, Any] = {"factors": {"servers": [1, 2], "vusers": [1000]}}
 @pytest.fixture
 def site() -> Site:
     site = Site()
-    site.counted["an earlier one"] = {name: {"200": 1} for name in ("server-1", "server-2")}
+    site.counted["an earlier one"] = {name: Counter({"200": 1}) for name in ("server-1", "server-2")}
     return site
 
 

@@ -159,7 +159,7 @@ class Console:
         monkeypatch.setattr(perftest, "time", clock)
         (folder / "admin").write_text("secret", encoding="utf-8")
         http = httpx.Client(base_url="http://controller", transport=httpx.MockTransport(self.answer))
-        self.engine = client.NgrinderEngine(http, folder / "admin", 1)
+        self.engine = client.NgrinderEngine(http, folder / "admin", ["agent-1"])
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if (request.method, request.url.path) == ("POST", "/perftest/api"):
@@ -170,6 +170,7 @@ class Console:
         said: dict[str, Any] = {
             "/perftest/api": {"id": 7},
             "/perftest/api/list": {"tests": []},
+            "/agent/api/list": [{"name": "agent-1", "ip": "10.0.0.1", "approved": True, "state": {"ready": True}}],
             "/perftest/api/7/sample": {"status": {"reportable": False, "name": "TESTING"}, "perf": perf},
         }
         if request.url.path == "/script/api/validate":

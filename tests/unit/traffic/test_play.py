@@ -16,7 +16,7 @@ import pytest
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
-from harness.traffic import play
+from harness.traffic import play, verification
 from tests.builders import grid
 
 ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
@@ -79,7 +79,7 @@ def test_requests_that_verify_a_topology_are_none_of_the_trials() -> None:
     """The balancer's log is summed up by this name."""
     servers, trials = itertools.cycle(ADDRESSES), list[str | None]()
     with balancer(lambda: next(servers), "round_robin", asked=trials.append) as bench:
-        play.verify(bench, CELL, "0001-r1")
+        verification.verify(bench, CELL, "0001-r1")
     assert set(trials) == {"0001-r1.verify"}
 
 
@@ -88,23 +88,23 @@ def test_rounds_follow_until_chance_has_reached_every_server(method: str) -> Non
     """Here the first two rounds reach one server alone."""
     first = itertools.chain([ADDRESSES[0]] * 6, iter(lambda: random.choice(ADDRESSES), None))  # noqa: S311 - no secret
     with balancer(lambda: next(first), method) as bench:
-        assert play.verify(bench, CELL, "trial") > 0
+        assert verification.verify(bench, CELL, "trial") > 0
 
 
 def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
     two = itertools.cycle(ADDRESSES[:2])
     with balancer(lambda: next(two), "random_two") as bench, pytest.raises(TrialFailed) as failed:
-        play.verify(bench, CELL, "trial")
+        verification.verify(bench, CELL, "trial")
     assert str(failed.value).endswith("it answers: 10.0.0.1:8080, 10.0.0.2:8080")
 
 
 def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
     many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
-            play.verify(bench, CELL, "trial")
+            verification.verify(bench, CELL, "trial")
 
 
 def test_every_request_is_a_new_users() -> None:
@@ -112,16 +112,16 @@ def test_every_request_is_a_new_users() -> None:
     cookies: list[str] = []
     turns = itertools.cycle(ADDRESSES)
     with balancer(lambda: next(turns), "cookie", cookies=cookies) as bench:
-        play.verify(bench, CELL, "trial")
+        verification.verify(bench, CELL, "trial")
     assert set(cookies) == {""}
 
 
 def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
     with balancer(lambda: ADDRESSES[0], "ip_hash") as bench:
-        assert play.verify(bench, CELL, "trial") > 0
+        assert verification.verify(bench, CELL, "trial") > 0
     with balancer(lambda: "10.0.0.9:8080", "ip_hash") as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
-        play.verify(bench, CELL, "trial")
+        verification.verify(bench, CELL, "trial")
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: py
 def test_what_helps_is_told_with_a_response_that_is_not_expected(
     monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, told: str
 ) -> None:
-    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
     with balancer(lambda: server, "round_robin", status=status) as bench, pytest.raises(TrialFailed) as failed:
-        play.verify(bench, Cell((("servers", servers), ("vusers", 1))), "trial")
+        verification.verify(bench, Cell((("servers", servers), ("vusers", 1))), "trial")
     before, _, after = str(failed.value).partition(f"GET / answered status {status}")
     assert before
     assert told in after
@@ -148,8 +148,8 @@ def test_what_helps_is_told_with_a_response_that_is_not_expected(
 
 def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rounds as above, with no time but what the responses themselves take."""
-    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
-    monkeypatch.setattr(play, "VERIFY_SLOW_ROUNDS", 1000)
+    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "VERIFY_SLOW_ROUNDS", 1000)
     first = itertools.chain([ADDRESSES[0]] * 6, itertools.cycle(ADDRESSES))
 
     def slowly() -> str:
@@ -157,12 +157,12 @@ def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.Monkey
         return next(first)
 
     with balancer(slowly, "random_two") as bench:
-        assert play.verify(bench, CELL, "trial") >= 0.05
+        assert verification.verify(bench, CELL, "trial") >= 0.05
 
 
 def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "LEAST_PATIENCE_S", 0.0)
-    monkeypatch.setattr(play, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "LEAST_PATIENCE_S", 0.0)
+    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
     asked: list[int] = []
 
     def never() -> str:
@@ -171,7 +171,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
         return ADDRESSES[0]
 
     with balancer(never, "round_robin", 0.1) as bench, pytest.raises(TrialFailed) as failed:
-        play.verify(bench, Cell((("servers", 1), ("vusers", 1))), "trial")
+        verification.verify(bench, Cell((("servers", 1), ("vusers", 1))), "trial")
     assert str(failed.value).endswith("no response within 0.1 s (load.timeout)")
     assert len(asked) == 2, "the first request to a server may take longer than any other"
 
@@ -196,7 +196,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
 def test_an_answer_that_is_not_expected_is_reported_before_the_load(
     answer: httpx.Response, asked: dict[str, Any], problem: str
 ) -> None:
-    found = play._unexpected(grid(request={"path": "/", **asked}).request, answer, answer.content)
+    found = verification._unexpected(grid(request={"path": "/", **asked}).request, answer, answer.content)
     assert found == problem or (problem and problem in found)
 
 
