@@ -20,4 +20,4 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-recorder, merging, arrivals = _load("recorder"), _load("merging"), _load("arrivals")
+recorder, merging, arrivals, gate = _load("recorder"), _load("merging"), _load("arrivals"), _load("gate")

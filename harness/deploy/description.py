@@ -85,7 +85,9 @@ def nowhere(hosts: Inventory) -> Iterator[Problem]:
 
 def resolvable(name: str) -> bool:
     """Whether SSH would find a host by its name alone: one of its configuration, or one that can be looked up."""
-    done = subprocess.run(["ssh", "-G", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
     if said.keys() & {"proxyjump", "proxycommand"}:
         return True

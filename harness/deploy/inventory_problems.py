@@ -156,9 +156,12 @@ def one(host: Host) -> Iterable[Problem]:
     if price not in (None, "") and not is_price(price):
         words = f"study_usd_per_hour is {price!r}; a price is a number of USD an hour, as in 0.10"
         yield Problem(words, host.name, "study_usd_per_hour")
-    address = said.get("ansible_host")
-    if address is not None and (wrong := unreachable(str(address))):
-        yield Problem(f"ansible_host is {str(address)!r}, {wrong}", host.name, "ansible_host")
+    for name in ("ansible_host", "ansible_ssh_host"):
+        address = said.get(name)
+        if address is not None and (wrong := unreachable(str(address))):
+            yield Problem(f"{name} is {str(address)!r}, {wrong}", host.name, name)
+    if host.name.startswith("-"):
+        yield Problem(f"the host's name is {host.name!r}, {unreachable(host.name)}", host.name)
 
 
 def is_port(value: Any) -> bool:
@@ -175,6 +178,8 @@ def unreachable(address: str) -> str:
     """Why SSH cannot take an address; empty when it can."""
     if not address.strip():
         return "which is empty; write the address or name at which SSH finds the host"
+    if address.startswith("-"):
+        return "which begins with a dash: ssh takes that for an option. Write an address, as in 203.0.113.10"
     if "@" in address:
         return "with a user in it; the user is ansible_user"
     if "/" in address:
