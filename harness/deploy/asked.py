@@ -14,25 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from harness.deploy import inventory_places
+from harness.deploy import inventory_places, unsafe
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.records import files
 
 VARIABLES = ("group_vars", "host_vars")
-
-
-class Unsafe(str):
-    """Words of somebody else, which Ansible must not take for a template."""
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data)))
 
 
 def ask(root: Path, path: Path) -> Path:
@@ -110,12 +97,13 @@ def _answer(root: Path, path: Path) -> Any:
 
 
 def _write(file: Path, said: Any) -> None:
-    files.replace(file, yaml.dump(_marked(said), Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode())
-    file.chmod(0o600)
+    files.replace(file, unsafe.dump(_marked(said)).encode(), mode=0o600)
 
 
 def _marked(said: Any) -> Any:
     """The same with its unsafe words as such; `harness.deploy.asking` writes them as {"__unsafe": ...}."""
     if isinstance(said, dict):
-        return Unsafe(said["__unsafe"]) if set(said) == {"__unsafe"} else {k: _marked(v) for k, v in said.items()}
+        return (
+            unsafe.Unsafe(said["__unsafe"]) if set(said) == {"__unsafe"} else {k: _marked(v) for k, v in said.items()}
+        )
     return [_marked(one) for one in said] if isinstance(said, list) else said

@@ -52,7 +52,7 @@ def resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     """Have Ansible resolve `source`: the inventory at `path`, or what it answered. Raises as `find` does."""
     from harness.deploy.ansible import Ansible  # takes long to load, and mostly a kept description is there
 
-    ansible = Ansible(root, source, root / ".state" / "log")
+    ansible = Ansible(root, source)
     try:
         outcome = ansible.run("playbooks/describe-inventory.yml", timeout_s=inventory_places.LIMIT_S)
     except DeployFailed:

@@ -94,7 +94,7 @@ class _Checker:
         written += [("vars", name, value) for name, value in self.grid.vars.items()]
         written += [("include", name, level) for cell in self.grid.include for name, level in cell.items()]
         for section, name, level in written:
-            if name in allowed and level not in allowed[name] and "{{" not in str(level):
+            if name in allowed and level not in allowed[name]:
                 said = ", ".join(map(str, allowed[name]))
                 where: Path_ = (section,) if section == "include" else (section, name)
                 self.note(where, f"{section}: {name} has the level {level!r}; allowed: {said}")

@@ -25,7 +25,9 @@ IN_THE_LAB = {"nginx_lb": ["127.0.0.1:80", "127.0.0.1:8081"], "ml_server": [], "
 
 def published(inventory: Path, folder: Path) -> dict[str, dict[str, list[str]]]:
     """Host → role → what it publishes, the host's private address as "private", the lab's own ports left out."""
-    told = Ansible(ROOT, inventory, folder / "log").run("playbooks/describe-inventory.yml", {"ml_server_port": 8000})
+    told = Ansible(ROOT, inventory, folder / "private").run(
+        "playbooks/describe-inventory.yml", {"ml_server_port": 8000}
+    )
     found: dict[str, dict[str, list[str]]] = {}
     for host, _, said in told.results:
         if isinstance(said.get("msg"), dict):
