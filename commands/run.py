@@ -60,7 +60,7 @@ def run(
     from harness.study.setup import resolve
 
     console = Console(as_json)
-    setting = resolve(options.ROOT, results, grid, other_inventory)
+    setting = resolve(options.ROOT, results, grid, other_inventory, console.warn)
     tell_change(console, setting)
     interrupts = Interrupts(console)
     interrupted = False

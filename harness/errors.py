@@ -13,6 +13,8 @@ Other exit codes: 0 all went well, 1 an objective is not met, 3 finished with fa
 
 from __future__ import annotations
 
+from harness import secrecy
+
 EXIT_OBJECTIVE_MISSED = 1
 EXIT_FAILED_CELLS = 3
 
@@ -21,6 +23,10 @@ class StudyError(Exception):
     """An expected failure. Its text says what is wrong, where, what is allowed and what to do."""
 
     exit_code = 4
+
+    def __str__(self) -> str:
+        """The text without the study's secrets, which programs of others may have put into theirs."""
+        return secrecy.scrub(super().__str__())
 
 
 class BadInput(StudyError):

@@ -3,7 +3,7 @@
 ml_server_app: service.faults:plateau     40 threads that wait: concurrency is the limit, not the CPU
 ml_server_app: service.faults:failing     half of the requests fail at once, so throughput looks twice as high
 ml_server_app: service.faults:hungry      every request keeps memory until the kernel ends the process
-ml_server_app: service.faults:costly      every request costs SPIN_MS of CPU time, or SPIN_MS_N at an address that ends in .N
+ml_server_app: service.faults:costly      every request costs SPIN_MS of CPU time, or SPIN_MS_N at address .N
 """
 
 from __future__ import annotations

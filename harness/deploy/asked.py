@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import inventory_places, unsafe
+from harness.deploy import inventory_places, private, unsafe
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.records import files
@@ -29,7 +29,7 @@ def ask(root: Path, path: Path) -> Path:
     """
     folder = root / ".state" / "inventory" / f"asked-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     said = _answer(root, path)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private.make(private.make(folder.parent) / folder.name)
     for name in VARIABLES:
         shutil.rmtree(folder / name, ignore_errors=True)
         if (_beside(path) / name).is_dir():
@@ -40,8 +40,8 @@ def ask(root: Path, path: Path) -> Path:
 
 def keep(asked: Path, path: Path, folder: Path) -> Path:
     """Put an answer into a study's folder, with links to the variables written beside `path`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(asked / "hosts.yml", folder / "hosts.yml")
+    private.make(folder)
+    files.replace(folder / "hosts.yml", (asked / "hosts.yml").read_bytes(), mode=0o600)
     for name in VARIABLES:
         (folder / name).unlink(missing_ok=True)
         if (_beside(path) / name).is_dir():

@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import secrecy
+from harness.deploy import private
 from harness.errors import BadInput
+from harness.records import files, secret_key
+from harness.secrecy import Masks
 
 GROUPS = ("load_balancers", "ml_servers", "load_generators")
 # What decides about variables; together they identify a description.
 SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service")
 # Names of things on a machine, which say nothing about the topology.
 NAMES = ("_container", "_labels", "_networks", "_published_ports", "_folder", "_url", "_engine")
+
+
+REACHED_BY = ("study_", "ansible_")
 
 
 @dataclass(frozen=True)
@@ -100,13 +107,23 @@ def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]
         name: Host(
             name,
             said["group"],
-            said["variables"],
+            masked(said["variables"], said.get("vaulted", ())),
             tuple(sorted(said["groups"], key=GROUPS.index)),
             tuple(said["names"]),
         )
         for name, said in ordered
     }
     return Inventory(path, tuple(hosts.values()))
+
+
+def masked(variables: dict[str, Any], vaulted: Iterable[str]) -> dict[str, Any]:
+    """A host's variables with masks for secrets, but for those by which it is reached."""
+    masks = Masks(secret_key.read, vaulted)
+    secrecy.remember(vaulted)
+    return {
+        name: value if name == "private_ip" or name.startswith(REACHED_BY) else masks.tree(value, name)
+        for name, value in variables.items()
+    }
 
 
 def resolve(root: Path, inventory: str, beside: Path, where: str) -> Path:
@@ -133,7 +150,10 @@ def sources_hash(root: Path, inventory: Path) -> str:
 def read_kept(file: Path, path: str) -> Inventory | None:
     """A description kept earlier, or None."""
     try:
-        described = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if secrecy.MASK.search(text) and secrecy.foreign(text, Masks(secret_key.read).key_id):
+            return None
+        described = json.loads(text)
         return from_descriptions(path, [(name, said) for name, said in described])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -141,7 +161,7 @@ def read_kept(file: Path, path: str) -> Inventory | None:
 
 def keep(file: Path, inventory: Inventory) -> None:
     """Keep a description for the next start."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private.make(file.parent)
     described = [
         (
             host.name,
@@ -155,4 +175,4 @@ def keep(file: Path, inventory: Inventory) -> None:
         )
         for position, host in enumerate(inventory.hosts)
     ]
-    file.write_text(json.dumps(described, default=str), encoding="utf-8")
+    files.replace(file, json.dumps(described, default=str).encode(), mode=0o600)

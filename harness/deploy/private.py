@@ -18,7 +18,7 @@ _mine: dict[tuple[int, Path], Path] = {}
 
 
 def folder(base: Path) -> Path:
-    """Return the folder of this process below `base`, made at the first call; folders of dead processes there are removed."""
+    """Return the folder of this process below `base`, made at the first call; those of dead processes are removed."""
     key = (os.getpid(), base)
     if key not in _mine:
         make(base)

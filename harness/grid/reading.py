@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
-from harness.grid import losing
+from harness.grid import losing, references
 from harness.grid.cell import OWN_FACTORS, Cell, expand
 from harness.grid.load import RATE, VUSERS, check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
@@ -32,9 +33,10 @@ def load_grid(
     Raises BadInput with every problem, each as file:line.
     """
     document = load(path)
-    problems: list[tuple[int, str]] = []
+    filled = references.fill(document.data, os.environ)
+    problems = [(document.line(where), text) for where, text in filled.problems]
     try:
-        grid = Grid.model_validate(document.data)
+        grid = Grid.model_validate(filled.data).with_secrets(filled.secrets)
     except ValidationError as error:
         for item in error.errors():
             where = _written(item["loc"], document)
