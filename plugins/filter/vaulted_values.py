@@ -10,6 +10,19 @@ from typing import Any
 from ansible._internal._datatag._tags import Origin, VaultedValue
 
 HEADER = b"$ANSIBLE_VAULT;"
+# Ansible's own, and private ones of roles and playbooks.
+PASSED_OVER = (
+    "__",
+    "ansible_",
+    "hostvars",
+    "groups",
+    "group_names",
+    "vars",
+    "play_hosts",
+    "inventory_",
+    "omit",
+    "role_",
+)
 
 
 @cache
@@ -40,7 +53,7 @@ def vaulted_values(variables: Mapping[str, Any]) -> list[str]:
     """Each of them once; a variable that cannot be resolved has none."""
     found: set[str] = set()
     for name in variables:
-        if name not in ("hostvars", "groups", "vars"):
+        if not name.startswith(PASSED_OVER):
             try:
                 found.update(texts(variables[name]))
             except Exception:  # noqa: S112 - whatever its template does, it is not this filter's matter

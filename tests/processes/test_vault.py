@@ -26,7 +26,7 @@ def vaulted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder = tmp_path / "inventory" / "vaulted"
     shutil.copytree(ROOT / "inventory" / "lab", folder)
-    asked = [VAULT, "encrypt_string", "--name", "own_value", "canary-value"]
+    asked = [str(VAULT), "encrypt_string", "--name", "own_value", "canary-value"]
     value = subprocess.run(asked, capture_output=True, text=True, check=True, env=os.environ).stdout
     servers = folder / "group_vars" / "ml_servers.yml"
     servers.write_text(
