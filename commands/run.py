@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from commands import options
+from harness import secrecy
 from harness.errors import Interrupted
 
 # What takes a tenth of a second to load is loaded by the function that uses it: help does without.
@@ -107,11 +108,19 @@ def tell_change(console: Console, setting: Setting) -> None:
         console.say(f"  and {len(changes) - SHOWN_CHANGES} more")
 
 
+class WithoutSecrets(logging.Formatter):
+    """A formatter for a file that others may read, exceptions of libraries included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One entry without the secrets that are known."""
+        return secrecy.scrub(super().format(record))
+
+
 def log_to(path: Path) -> None:
     """Keep the study's log in its directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(WithoutSecrets("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("harness").addHandler(handler)
     logging.getLogger("harness").setLevel(logging.INFO)
 

@@ -1,12 +1,15 @@
 """What is a secret by its name or its value, and how it is written where it may be read."""
 
+import logging
 from typing import Any
 
 import pytest
 
+from commands.run import WithoutSecrets
 from harness import secrecy
 from harness.errors import DeployFailed
 from harness.secrecy import MASK, Masks, is_secret_name
+from harness.study.events import Step
 
 SECRETS = """
     Authorization authorization PROXY-AUTHORIZATION Cookie Set-Cookie X-Api-Key x_api_key apiKey APIKEY key Access-Key
@@ -108,3 +111,6 @@ def test_a_key_is_not_read_where_nothing_is_secret() -> None:
 def test_a_message_has_no_secret_that_is_known() -> None:
     masks().of("canary-in-a-message")
     assert str(DeployFailed("server-1: env {'KEY': 'canary-in-a-message'}")) == "server-1: env {'KEY': '[masked]'}"
+    assert Step("server-1 prints canary-in-a-message").text == "server-1 prints [masked]"
+    entry = logging.LogRecord("harness", logging.INFO, "", 0, "%s: no", ("canary-in-a-message",), None)
+    assert WithoutSecrets("%(message)s").format(entry) == "[masked]: no"
