@@ -131,6 +131,17 @@ class Masks:
         return masked
 
 
+class Hidden(Masks):
+    """Hides what an earlier version recorded without masks: for pages and messages, as no key is needed."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: b"")
+
+    def of(self, value: str) -> str:
+        """Nothing of a value; a mask stays."""
+        return value if not value or MASK.search(value) else "[masked]"
+
+
 def foreign(data: Any, key_id: str) -> bool:
     """Whether there is a mask by another key in plain data."""
     return any(found != key_id for found in MASK.findall(str(data)))

@@ -104,12 +104,20 @@ def flat(data: Any, prefix: str = "") -> dict[str, Any]:
 def differences(before: Configuration, after: Configuration) -> list[str]:
     """What changed, one line each."""
     old, new = flat(before.model_dump(mode="json")), flat(after.model_dump(mode="json"))
+    shown = [flat(_hidden(side)) for side in (before, after)]
     absent = "nothing"
     return [
-        f"{key}: {old.get(key, absent)} → {new.get(key, absent)}"
+        f"{key}: {shown[0].get(key, absent)} → {shown[1].get(key, absent)}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key, absent) != new.get(key, absent) and not _incomparable(old.get(key), new.get(key))
     ]
+
+
+def _hidden(configuration: Configuration) -> dict[str, Any]:
+    """A configuration as it may be printed, also one that was recorded before secrets were masked."""
+    hidden, said = secrecy.Hidden(), configuration.model_dump(mode="json")
+    hosts = {name: hidden.tree(variables) for name, variables in said["hosts"].items()}
+    return {**said, "grid": hidden.grid(said["grid"]), "hosts": hosts}
 
 
 def _incomparable(old: object, new: object) -> bool:

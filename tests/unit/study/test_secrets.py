@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import CannotRun
 from harness.records import secret_key
-from harness.records.directory import StudyDirectory
+from harness.records.directory import StudyDirectory, digest
 from harness.study import beforehand, check, compare, identity
 from report import brief, build
 from tests.study_stubs import Site
@@ -156,3 +156,32 @@ def test_the_key_is_one_and_its_users_alone(machine: Callable[[str], None]) -> N
     secret_key.place().write_bytes(b"short")
     with pytest.raises(CannotRun, match="no key of 32 bytes"):
         secret_key.read()
+
+
+@pytest.mark.usefixtures("machine")
+def test_what_an_earlier_version_recorded_is_not_printed(site: Site, tmp_path: Path) -> None:
+    """Whose study.json has the secrets themselves, under their names: still read, but neither shown nor told."""
+    keys = {
+        **KEYS,
+        "request": {**KEYS["request"], "query": {"sig": "canary-sig"}, "headers": {"authorization": "canary-header"}},
+        "vars": {"ml_server_env": {"API_KEY": "canary-variable"}},
+    }
+    study = site.study(tmp_path, **keys)
+    study.run()
+    directory = StudyDirectory(study._directory.path)
+    masked = directory.need_study()
+    plain = study._grid.model_dump(mode="json", by_alias=True)
+    hosts = {
+        name: {**said, "ml_server_env": {"HF_TOKEN": "canary-host"}}
+        for name, said in masked.configuration.hosts.items()
+    }
+    earlier = masked.configuration.model_copy(update={"grid": plain, "hosts": hosts})
+    directory.write_study(masked.model_copy(update={"configuration": earlier}))
+    own = study._grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    was = digest({**earlier.model_dump(mode="json"), "grid": own})[:8]
+    assert was in identity.names_of(directory.need_study().written_grid, earlier)
+    told = identity.differences(earlier, masked.configuration)
+    assert told
+    assert "canary" not in str(told)
+    build.write(directory, {"html"}, "A4")
+    assert b"canary" not in (directory.path / "report.html").read_bytes()
