@@ -25,7 +25,7 @@ class LocustEngine:
         self._token = ""
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}  # an empty one cannot be sent
         return self._client.request(method, f"/study/{path}", headers=headers, **arguments)
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:

@@ -87,11 +87,14 @@ def test_the_study_reads_the_token_once_and_again_after_a_restart(app: flask.Fla
         read.append(tokens[-1])
         return tokens[-1]
 
-    with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://generator") as client:
+    sent: list[str | None] = []
+    hooks = {"request": [lambda request: sent.append(request.headers.get("Authorization"))]}
+    with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://generator", event_hooks=hooks) as client:
         engine = LocustEngine(client, token)
         assert engine.ready()
         engine.stop()
         assert len(read) == 1
+        assert sent == [None, *[f"Bearer {TOKEN}"] * 2], "a header without a value cannot be sent"
         engine._token = "of an engine that was restarted"  # noqa: S105 - no secret
         assert engine.ready()
         assert len(read) == 2
