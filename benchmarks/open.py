@@ -82,9 +82,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is ended afterwards."""
-    environment = {**os.environ, "PYTHONPATH": str(IMAGE), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(IMAGE), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as started:
         try:
             yield started
@@ -100,11 +100,14 @@ def site(python: str, workers: int = 1, after_s: float = SERVICE_S) -> Iterator[
     master = ("--master", f"--master-bind-port={bus}", "--web-host=127.0.0.1", f"--web-port={web}")
     own = f"import asyncio, sys; from benchmarks.open import serve; asyncio.run(serve({port}, {after_s}))"
     with ExitStack() as all_of_it:
+        token = Path(all_of_it.enter_context(tempfile.TemporaryDirectory())) / "token"
+        variables = {"STUDY_TARGET": f"http://127.0.0.1:{port}", "STUDY_TOKEN_FILE": str(token)}
         all_of_it.enter_context(running(sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {own}"))
-        all_of_it.enter_context(running(*locust, *master, f"--expect-workers={workers}"))
+        all_of_it.enter_context(running(*locust, *master, f"--expect-workers={workers}", **variables))
         for _ in range(workers):
             all_of_it.enter_context(running(*locust, "--worker", f"--master-port={bus}"))
-        engine = LocustEngine(all_of_it.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{web}", timeout=5.0)))
+        client = all_of_it.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{web}", timeout=5.0))
+        engine = LocustEngine(client, token.read_text)
         _until_ready(engine)
         yield engine, f"http://127.0.0.1:{port}"
 

@@ -17,7 +17,7 @@ def plan(
     results: options.Results = options.RESULTS,
     as_json: options.Json = False,
 ) -> None:
-    """Show cells, order and estimated time; touch nothing."""
+    """Show cells, order and estimated time; touch no host. An inventory that is a program is run, and said to be."""
     from commands.console import Console, clock, trials
     from harness.grid.cell import expand
     from harness.grid.load import written
@@ -25,7 +25,7 @@ def plan(
     from harness.study.setup import resolve
 
     console = Console(as_json)
-    setting = resolve(options.ROOT, results, grid, other_inventory)
+    setting = resolve(options.ROOT, results, grid, other_inventory, console.warn)
     grid_, left = setting.grid, {trial.path for trial in setting.left}
     takes_s, known = setting.takes_s(setting.left), setting.order_known
     terms, cells = setting.terms, expand(grid_)

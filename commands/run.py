@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from commands import options
+from harness import secrecy
 from harness.errors import Interrupted
 from harness.records.files import writing
 from harness.words import visible
@@ -47,7 +48,7 @@ def run(
     from harness.study.setup import resolve
 
     console = Console(as_json)
-    setting = resolve(options.ROOT, results, grid, other_inventory)
+    setting = resolve(options.ROOT, results, grid, other_inventory, console.warn)
     tell_change(console, setting)
     interrupts = Interrupts()
     interrupted = False
@@ -96,11 +97,11 @@ def tell_change(console: Console, setting: Setting) -> None:
 
 
 class Plain(logging.Formatter):
-    """Lines of a log in which nothing is hidden from who reads it in a terminal."""
+    """Lines of a log that others may read: nothing is hidden in a terminal, and no known secret is in them."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
-        return visible(super().format(record))
+        return visible(secrecy.scrub(super().format(record)))
 
 
 def log_to(path: Path) -> None:

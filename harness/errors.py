@@ -14,6 +14,8 @@ cells, 70 an unexpected error: one line, and the traceback in a file (EX_SOFTWAR
 
 from __future__ import annotations
 
+from harness import secrecy
+
 EXIT_OBJECTIVE_MISSED = 1
 EXIT_FAILED_CELLS = 3
 EXIT_UNEXPECTED = 70
@@ -23,6 +25,10 @@ class StudyError(Exception):
     """An expected failure. Its text says what is wrong, where, what is allowed and what to do."""
 
     exit_code = 4
+
+    def __str__(self) -> str:
+        """The text without the study's secrets, which programs of others may have put into theirs."""
+        return secrecy.scrub(super().__str__())
 
 
 class BadInput(StudyError):

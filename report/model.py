@@ -11,6 +11,7 @@ import yaml
 
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
+from harness.secrecy import Hidden
 from harness.summarise import effects
 from harness.summarise.summary import Summary
 from report import (
@@ -124,7 +125,11 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
             study.written_grid.evidence, grid.is_open, (row for data in counted.values() for row in data.samples)
         ),
         grid=yaml.safe_dump(
-            study.configuration.grid, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+            Hidden().grid(study.configuration.grid),
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=None,
+            width=100,
         ),
         nginx=study.where.nginx_configuration.strip(),
         charts={chart.name: chart for chart in drawn if chart},

@@ -3,13 +3,14 @@
 ml_server_app: service.faults:plateau     40 threads that wait: concurrency is the limit, not the CPU
 ml_server_app: service.faults:failing     half of the requests fail at once, so throughput looks twice as high
 ml_server_app: service.faults:hungry      every request keeps memory until the kernel ends the process
-ml_server_app: service.faults:costly      every request costs SPIN_MS of CPU time, on one host more than on another
+ml_server_app: service.faults:costly      every request costs SPIN_MS of CPU time, or SPIN_MS_N at address .N
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import socket
 import time
 from collections.abc import Callable
 
@@ -76,7 +77,8 @@ def hungry() -> FastAPI:
 
 def costly() -> FastAPI:
     """Requests that cost so much CPU time that what the framework takes hardly counts, on any processor."""
-    spin_s = float(os.environ["SPIN_MS"]) / 1000
+    number = socket.gethostbyname(socket.gethostname()).rpartition(".")[2]
+    spin_s = float(os.environ.get(f"SPIN_MS_{number}", os.environ["SPIN_MS"])) / 1000
 
     async def predict() -> Response:
         end = time.thread_time() + spin_s

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
+from harness.grid import references
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.judge import seconds as stats
@@ -30,7 +32,8 @@ BASE = {
 
 def grid(**more: object) -> Grid:
     """A small valid grid; keyword arguments replace keys of it."""
-    return Grid.model_validate({**BASE, **more})
+    filled = references.fill({**BASE, **more}, os.environ)
+    return Grid.model_validate(filled.data).with_secrets(filled.secrets)
 
 
 def samples(rate: int, users: int, think_s: float = 2.0, seconds: int = 18, **more: Any) -> list[Sample]:

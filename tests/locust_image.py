@@ -20,4 +20,4 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-recorder, merging, arrivals, pacing = map(_load, ("recorder", "merging", "arrivals", "pacing"))
+recorder, merging, arrivals, pacing, gate = map(_load, ("recorder", "merging", "arrivals", "pacing", "gate"))

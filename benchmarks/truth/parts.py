@@ -57,7 +57,7 @@ def engine_result(counted: Any, over_at: float) -> EngineResult:
         return httpx.Response(200, content=json.dumps(said).encode())
 
     with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://generator") as client:
-        engine = LocustEngine(client)
+        engine = LocustEngine(client, str)
         result = engine.result()
         samples, _ = engine.samples(0)
     return replace(result, samples=samples)

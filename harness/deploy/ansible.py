@@ -7,10 +7,10 @@ ansible-runner's own timeout would let them go on.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
+import shutil
 import threading
 import time
 import uuid
@@ -22,7 +22,7 @@ from typing import Any
 import ansible_runner
 import psutil
 
-from harness.deploy import artifacts, task_words
+from harness.deploy import artifacts, private, task_words, unsafe
 from harness.errors import DeployFailed, Interrupted
 
 log = logging.getLogger(__name__)
@@ -73,20 +73,17 @@ class Playbook:
         self._news = threading.Event()
         self._last_words = ""
         self._heard, self._awaited = self._began, task_words.Awaited()
-        self._folder = ansible.artifacts / "ansible"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._files = [self._folder / f"{self._ident}.vars.json"]
-        self._files[0].write_text(json.dumps(variables), encoding="utf-8")
-        self._files[0].chmod(0o600)
+        self._folder = private.make(private.folder(ansible.private) / self._ident)
+        file = self._folder / f"{self._ident}.vars.yml"
+        private.write(file, unsafe.dump_variables(variables))
         environ = {}
         self._hold: int | None = None
         if held:
-            pipe = self._folder / f"{self._ident}.hold"
+            pipe = self._folder / "hold"
             os.mkfifo(pipe, 0o600)
-            self._files.append(pipe)
             self._hold = os.open(pipe, os.O_RDWR)  # both ends, so that neither side waits for the other to open it
             environ = {"SCALE_OUT_HOLD": str(pipe), "ANSIBLE_CALLBACKS_ENABLED": "hold"}
-        command = [f"--extra-vars=@{self._files[0]}"] + ([f"--tags={','.join(tags)}"] if tags else [])
+        command = [f"--extra-vars=@{file}"] + ([f"--tags={','.join(tags)}"] if tags else [])
         self._thread, self._runner = ansible_runner.run_async(
             private_data_dir=str(self._folder),
             project_dir=str(ansible.root),
@@ -96,11 +93,13 @@ class Playbook:
             cmdline=shlex.join(command),  # it is split again, and a path may hold blanks
             quiet=True,
             rotate_artifacts=0,
+            suppress_env_files=True,
             # By itself ansible-runner would have any host key accepted, a changed one too.
             envvars={
                 "ANSIBLE_CONFIG": str(ansible.root / "ansible.cfg"),
                 "ANSIBLE_HOST_KEY_CHECKING": "True",
                 "ANSIBLE_CALLBACK_PLUGINS": str(ansible.root / "plugins" / "callback"),
+                "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp"),
                 "PATH": _path(),
                 **environ,
             },
@@ -168,7 +167,9 @@ class Playbook:
     def _on_event(self, event: dict[str, Any]) -> bool:
         outcome, data = self._outcome, event.get("event_data", {})
         kind, host, task = event.get("event"), data.get("host", ""), data.get("task", "")
-        if kind == "playbook_on_task_start":
+        if kind == "playbook_on_start":  # ansible-runner has written the whole environment there
+            (self._folder / "artifacts" / self._ident / "command").unlink(missing_ok=True)
+        elif kind == "playbook_on_task_start":
             self._at_first_task = self._at_first_task or CHECKS_ARGUMENTS not in task
             if self._on_task:
                 self._on_task(task)
@@ -189,25 +190,25 @@ class Playbook:
         return False  # no event files: a study makes tens of thousands
 
     def _on_end(self) -> None:
-        for file in self._files:
-            file.unlink(missing_ok=True)
         if self._hold is not None:
             os.close(self._hold)
             self._hold = None
-        kept = self._folder / "artifacts" / self._ident
         if not self._outcome.over:
-            self._last_words = artifacts.last_words(kept)
-        artifacts.scrub(kept)
+            self._last_words = artifacts.last_words(self._folder / "artifacts" / self._ident)
+        shutil.rmtree(self._folder, ignore_errors=True)
         self._news.set()
 
 
 class Ansible:
-    """Runs this project's playbooks against one inventory."""
+    """Runs this project's playbooks against one inventory.
 
-    def __init__(self, root: Path, inventory: Path | None, artifacts: Path) -> None:
+    What a playbook is given and leaves lies in a folder of `harness.deploy.private` meanwhile, below `private`.
+    """
+
+    def __init__(self, root: Path, inventory: Path | None, private: Path | None = None) -> None:
         self.root = root
         self.inventory = inventory
-        self.artifacts = artifacts
+        self.private = private or root / ".state" / "private"
         self.cancelled: Callable[[], bool] = lambda: False
         self.waiting: Callable[[str], None] = log.info
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
-
-# What it keeps of the environment and the command line; secrets may be in there.
-SCRUBBED = ("command", "stdout", "stderr")
 
 
 def last_words(folder: Path) -> str:
@@ -19,10 +15,3 @@ def last_words(folder: Path) -> str:
     lines = [" ".join(line.split()) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"\[?ERROR\b|.*: error: ", line)]
     return " ".join((errors or lines)[-3:])
-
-
-def scrub(folder: Path) -> None:
-    """Remove what may hold secrets."""
-    for name in SCRUBBED:
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "fact_cache", ignore_errors=True)

@@ -13,25 +13,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from harness.deploy import confined, inventory_places
+from harness.deploy import confined, inventory_places, private, unsafe
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.records import files
 
 VARIABLES = ("group_vars", "host_vars")
-
-
-class Unsafe(str):
-    """Words of somebody else, which Ansible must not take for a template."""
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data)))
 
 
 def ask(root: Path, path: Path) -> Path:
@@ -41,7 +28,7 @@ def ask(root: Path, path: Path) -> Path:
     """
     folder = root / ".state" / "inventory" / f"asked-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     said = _answer(root, path)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private.make(private.make(folder.parent) / folder.name)
     for name in VARIABLES:
         shutil.rmtree(folder / name, ignore_errors=True)
         if (_beside(path) / name).is_dir():
@@ -52,8 +39,8 @@ def ask(root: Path, path: Path) -> Path:
 
 def keep(asked: Path, path: Path, folder: Path) -> Path:
     """Put an answer into a study's folder, with links to the variables written beside `path`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(asked / "hosts.yml", folder / "hosts.yml")
+    private.make(folder)
+    files.replace(folder / "hosts.yml", (asked / "hosts.yml").read_bytes(), mode=0o600)
     for name in VARIABLES:
         (folder / name).unlink(missing_ok=True)
         if (_beside(path) / name).is_dir():
@@ -107,12 +94,13 @@ def _answer(root: Path, path: Path) -> Any:
 
 
 def _write(file: Path, said: Any) -> None:
-    files.replace(file, yaml.dump(_marked(said), Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode())
-    file.chmod(0o600)
+    files.replace(file, unsafe.dump(_marked(said)).encode(), mode=0o600)
 
 
 def _marked(said: Any) -> Any:
     """The same with its unsafe words as such; `harness.deploy.asking` writes them as {"__unsafe": ...}."""
     if isinstance(said, dict):
-        return Unsafe(said["__unsafe"]) if set(said) == {"__unsafe"} else {k: _marked(v) for k, v in said.items()}
+        return (
+            unsafe.Unsafe(said["__unsafe"]) if set(said) == {"__unsafe"} else {k: _marked(v) for k, v in said.items()}
+        )
     return [_marked(one) for one in said] if isinstance(said, list) else said

@@ -121,7 +121,7 @@ class Tunnel:
                 forwards.append(f"-L{self.socket(name)}:{parts.hostname}:{parts.port or 80}")
         # `cat` ends when its input does, and its input is a pipe that this process holds.
         self._process = subprocess.Popen(
-            [*ssh_command(self.host), *forwards, ssh_address(self.host), "cat"],
+            [*ssh_command(self.host), *forwards, "--", ssh_address(self.host), "cat"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -192,7 +192,7 @@ class Reach:
         """What a command prints on a host that is a machine; empty when it cannot be run in 20 s."""
         try:
             done = subprocess.run(
-                [*ssh_command(host), ssh_address(host), shlex.join(command)],
+                [*ssh_command(host), "--", ssh_address(host), shlex.join(command)],
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=20,
                 cwd=ROOT, start_new_session=True,
             )  # fmt: skip
@@ -203,7 +203,7 @@ class Reach:
     def stream(self, host: Host, command: list[str], text: str = "") -> subprocess.Popen[str]:
         """Start a command on a host that is a machine; `text` is what it reads."""
         process = subprocess.Popen(
-            [*ssh_command(host), ssh_address(host), shlex.join(command)],
+            [*ssh_command(host), "--", ssh_address(host), shlex.join(command)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ def main() -> None:
 
     root, source = Path(sys.argv[1]), Path(sys.argv[2])
     try:
-        outcome = Ansible(root, source, root / ".state" / "log").run("playbooks/describe-inventory.yml")
+        outcome = Ansible(root, source).run("playbooks/describe-inventory.yml")
     except DeployFailed as error:
         sys.stdout.write(json.dumps({"failed": str(error)}))
         return

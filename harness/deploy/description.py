@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.deploy import asked, confined, inventory, inventory_files, inventory_places, inventory_problems
@@ -30,16 +30,22 @@ def describe(root: Path, path: Path, name: str, usable: bool = True) -> Inventor
     return find(root, path, name, usable)[0]
 
 
-def find(root: Path, path: Path, name: str, usable: bool = True) -> tuple[Inventory, Path | None]:
+def find(
+    root: Path, path: Path, name: str, usable: bool = True, tell: Callable[[str], None] = lambda _: None
+) -> tuple[Inventory, Path | None]:
     """How Ansible resolves an inventory, and the folder of its answer where it had to ask somebody.
 
     What was resolved is kept until something that it depends on changes. Raises BadInput with everything that is
     wrong with it, each with its file and line; with `usable` false only where Ansible cannot read it. Raises CannotRun
-    where what it asks does not answer.
+    where what it asks does not answer. `tell` is called with a line before a program is run.
     """
     if unreadable := inventory_files.unreadable(path):
         raise BadInput(*unreadable)
-    answer = asked.ask(root, path) if inventory_files.programs(path) else None
+    programs = inventory_files.programs(path)
+    for program in programs:
+        is_script = inventory_files.plugin_of(program) == "script"
+        tell(f"runs {program}, a program of the inventory" if is_script else f"asks the inventory plugin of {program}")
+    answer = asked.ask(root, path) if programs else None
     source = answer or path
     kept = root / ".state" / "inventory" / f"{inventory.sources_hash(root, source)}.json"
     found = inventory.read_kept(kept, name)
@@ -96,7 +102,9 @@ def nowhere(hosts: Inventory) -> Iterator[Problem]:
 
 def resolvable(name: str) -> bool:
     """Whether SSH would find a host by its name alone: one of its configuration, or one that can be looked up."""
-    done = subprocess.run(["ssh", "-G", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
     if said.keys() & {"proxyjump", "proxycommand"}:
         return True

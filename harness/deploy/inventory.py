@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import secrecy
+from harness.deploy import private
 from harness.errors import BadInput
+from harness.records import files, secret_key
+from harness.secrecy import Masks
 from harness.words import short
 
 GROUPS = ("load_balancers", "ml_servers", "load_generators")
@@ -30,6 +34,9 @@ NAMES = (
     "_log_driver",
     "_log_options",
 )
+
+
+REACHED_BY = ("study_", "ansible_")
 
 
 @dataclass(frozen=True)
@@ -114,13 +121,23 @@ def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]
         name: Host(
             name,
             said["group"],
-            said["variables"],
+            masked(said["variables"], said.get("vaulted", ())),
             tuple(sorted(said["groups"], key=GROUPS.index)),
             tuple(said["names"]),
         )
         for name, said in ordered
     }
     return Inventory(path, tuple(hosts.values()))
+
+
+def masked(variables: dict[str, Any], vaulted: Iterable[str]) -> dict[str, Any]:
+    """A host's variables with masks for secrets, but for those by which it is reached."""
+    masks = Masks(secret_key.read, vaulted)
+    secrecy.remember(vaulted)
+    return {
+        name: value if name == "private_ip" or name.startswith(REACHED_BY) else masks.tree(value, name)
+        for name, value in variables.items()
+    }
 
 
 def resolve(root: Path, inventory: str, beside: Path, where: str) -> Path:
@@ -147,8 +164,8 @@ def resolve(root: Path, inventory: str, beside: Path, where: str) -> Path:
 
 def below(path: Path) -> Iterator[Path]:
     """Everything below a folder, without links followed."""
-    for folder, folders, files in os.walk(path):
-        yield from (Path(folder) / name for name in (*folders, *files))
+    for folder, folders, names in os.walk(path):
+        yield from (Path(folder) / name for name in (*folders, *names))
 
 
 def sources_hash(root: Path, inventory: Path) -> str:
@@ -156,8 +173,8 @@ def sources_hash(root: Path, inventory: Path) -> str:
     digest = hashlib.sha256(str(root).encode())
     beside = [inventory.parent / name for name in ("group_vars", "host_vars")] if inventory.is_file() else []
     for top in (inventory, *beside, *(root / name for name in SOURCES)):
-        files = [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file())
-        for file in files:
+        found = [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file())
+        for file in found:
             if "__pycache__" not in file.parts:
                 digest.update(str(file).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
@@ -166,7 +183,10 @@ def sources_hash(root: Path, inventory: Path) -> str:
 def read_kept(file: Path, path: str) -> Inventory | None:
     """A description kept earlier, or None."""
     try:
-        described = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if secrecy.MASK.search(text) and secrecy.foreign(text, Masks(secret_key.read).key_id):
+            return None
+        described = json.loads(text)
         return from_descriptions(path, [(name, said) for name, said in described])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -174,7 +194,7 @@ def read_kept(file: Path, path: str) -> Inventory | None:
 
 def keep(file: Path, inventory: Inventory) -> None:
     """Keep a description for the next start."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private.make(file.parent)
     described = [
         (
             host.name,
@@ -188,4 +208,4 @@ def keep(file: Path, inventory: Inventory) -> None:
         )
         for position, host in enumerate(inventory.hosts)
     ]
-    file.write_text(json.dumps(described, default=str), encoding="utf-8")
+    files.replace(file, json.dumps(described, default=str).encode(), mode=0o600)

@@ -58,7 +58,9 @@ def named_and_set(host: Host, values: RoleValues | None) -> Iterable[Problem]:
     for name in host.names if values else ():
         value = host.variables.get(name)
         checked = values and (name in values.options or name.startswith("lab_")) and not name.endswith("_port")
-        for inside, words in values.wrong(name, value) if values and checked and value is not None else ():
+        for inside, words in (
+            values.wrong(name, value, templates=True) if values and checked and value is not None else ()
+        ):
             place = "".join(f".{part}" for part in inside)
             shown = "" if isinstance(value, dict | list) else f" is {short(value)}"
             yield Problem(f"{name}{place}{shown}{';' if shown else ':'} {words}", host.name, name)
@@ -117,9 +119,12 @@ def one(host: Host) -> Iterable[Problem]:
     if price not in (None, "") and not is_price(price):
         words = f"study_usd_per_hour is {price!r}; a price is a number of USD an hour, as in 0.10"
         yield Problem(words, host.name, "study_usd_per_hour")
-    address = said.get("ansible_host")
-    if address is not None and (wrong := unreachable(str(address))):
-        yield Problem(f"ansible_host is {str(address)!r}, {wrong}", host.name, "ansible_host")
+    for name in ("ansible_host", "ansible_ssh_host"):
+        address = said.get(name)
+        if address is not None and (wrong := unreachable(str(address))):
+            yield Problem(f"{name} is {str(address)!r}, {wrong}", host.name, name)
+    if host.name.startswith("-"):
+        yield Problem(f"the host's name is {host.name!r}, {unreachable(host.name)}", host.name)
 
 
 def is_port(value: Any) -> bool:
@@ -136,6 +141,8 @@ def unreachable(address: str) -> str:
     """Why SSH cannot take an address; empty when it can."""
     if not address.strip():
         return "which is empty; write the address or name at which SSH finds the host"
+    if address.startswith("-"):
+        return "which begins with a dash: ssh takes that for an option. Write an address, as in 203.0.113.10"
     if "@" in address:
         return "with a user in it; the user is ansible_user"
     if "/" in address:

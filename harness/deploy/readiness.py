@@ -184,7 +184,7 @@ def prepare(root: Path, tell: Callable[[str], None]) -> None:
     tell(f"preparing this machine: {what}")
     began = time.monotonic()
     try:
-        Ansible(root, None, root / ".state" / "log").run("playbooks/prepare-controller.yml", timeout_s=600)
+        Ansible(root, None).run("playbooks/prepare-controller.yml", timeout_s=600)
     except StudyError as error:
         raise CannotRun(f"preparing this machine failed: {error}") from None
     tell(f"this machine is ready after {time.monotonic() - began:.0f} s")

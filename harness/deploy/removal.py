@@ -29,7 +29,7 @@ def remove_from_machines(root: Path, inventory: Path) -> list[str]:
 
     Raises DeployFailed with the hosts' words.
     """
-    return sorted(Ansible(root, inventory, root / ".state" / "log").run("playbooks/remove-deployment.yml").changed)
+    return sorted(Ansible(root, inventory).run("playbooks/remove-deployment.yml").changed)
 
 
 def remove_images(client: docker.DockerClient, owner: str) -> tuple[list[str], list[str]]:

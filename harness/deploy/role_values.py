@@ -31,7 +31,7 @@ class RoleValues:
     """`options` are those of all roles, by name."""
 
     options: Mapping[str, Mapping[str, Any]]
-    _checked: dict[tuple[str, str], list[Problem]] = field(default_factory=dict, compare=False)
+    _checked: dict[tuple[str, str, bool], list[Problem]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def read(cls, root: Path) -> RoleValues:
@@ -42,11 +42,14 @@ class RoleValues:
             found |= yaml.safe_load(text)["argument_specs"]["main"]["options"]
         return cls(found)
 
-    def wrong(self, name: str, value: object) -> list[Problem]:
-        """(place in the value, what is wrong with it), all of them; nothing of a template, which the role checks."""
-        key = name, repr(value)
+    def wrong(self, name: str, value: object, templates: bool = False) -> list[Problem]:
+        """(place in the value, what is wrong with it), all of them.
+
+        With `templates`, as of an inventory, a value may be one, which the role checks; a grid's are plain text.
+        """
+        key = name, repr(value), templates
         if key not in self._checked:
-            self._checked[key] = list(self._wrong(name, value))
+            self._checked[key] = [] if templates and templated(value) else list(self._wrong(name, value))
         return self._checked[key]
 
     def as_typed(self, name: str, value: Any) -> Any:
@@ -57,8 +60,6 @@ class RoleValues:
         return int(word) if kind == "int" and re.fullmatch(r"[0-9]+(_[0-9]+)+", word) else value
 
     def _wrong(self, name: str, value: object) -> Iterator[Problem]:
-        if templated(value):
-            return
         if name in self.options:
             found = list(_against(self.options[name], value))
             yield from found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
+from harness.grid import references
 from harness.grid.cell import expand
 from harness.grid.checks import Checker, RoleValues
 from harness.grid.schema import Grid
@@ -19,15 +21,16 @@ def load_grid(path: Path, role_variables: frozenset[str], values: RoleValues | N
     `values` has what is wrong with a value of one of them. Raises BadInput with every problem, each as file:line.
     """
     document = load(path)
-    found = validate(_typed(document.data, values) if values else document.data)
-    problems = found.problems
+    filled = references.fill(document.data, os.environ)
+    found = validate(_typed(filled.data, values) if values else filled.data)
+    problems = [*filled.problems, *found.problems]
     if found.grid is not None:
         checked = Checker(found.grid, role_variables, values).all()
         problems += [(where, words) for where, words in checked if not found.touched(where)]
     if problems or found.grid is None:
         told = sorted({(document.line(where), words) for where, words in problems})
         raise BadInput(*(f"{path}:{line}: {words}" for line, words in told))
-    return found.grid, document
+    return found.grid.with_secrets(filled.secrets), document
 
 
 def _typed(data: dict[str, Any], values: RoleValues) -> dict[str, Any]:

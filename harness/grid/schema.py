@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import (
@@ -104,6 +105,7 @@ class Grid(Part):
     evidence: Thresholds = Thresholds()
     search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
     _slower: float = PrivateAttr(1.0)  # by what every time is longer than it is written
+    _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
 
     @model_validator(mode="before")
     @classmethod
@@ -130,6 +132,17 @@ class Grid(Part):
         if found:
             raise several(found)
         return self
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Values that the author referenced rather than wrote."""
+        return self._secrets
+
+    def with_secrets(self, values: Iterable[str]) -> Grid:
+        """The same grid, in which these values are secret."""
+        found = self.model_copy()
+        found._secrets = frozenset(values)
+        return found
 
     @property
     def load_factor(self) -> str:

@@ -48,11 +48,13 @@ def cannot_write(path: object, error: OSError) -> str:
     return f"{path}: cannot be written: {error.strerror or error}. {fix}; what was recorded before is kept."
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file aside, sync it and rename it over `path`."""
+def replace(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Write a file aside, sync it and rename it over `path`; with a mode nobody else can read it meanwhile either."""
     aside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
         with writing(path):
+            if mode is not None:
+                os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
             write_synced(aside, content)
             aside.replace(path)
             sync(path.parent)

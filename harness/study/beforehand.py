@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.grid.cell import expand
 from harness.judge import prediction
 from harness.plan import resting
+from harness.study import identity
 from harness.study.setup import Setting
 from harness.summarise import windows
 from harness.words import load_name
@@ -14,7 +15,7 @@ def sentences(setting: Setting) -> list[str]:
     """All of it: what will be found as far as that is known, and how much will be measured."""
     rests = resting.sentences(setting.terms.resting, setting.grid, setting.real_think_s)
     off = ["evidence: {resting: false} measures every cell in every block"] if rests else []
-    return [*bounds(setting), *motion(setting), *losses(setting), *rests, *off, *rule(setting)]
+    return [*masks(setting), *bounds(setting), *motion(setting), *losses(setting), *rests, *off, *rule(setting)]
 
 
 def bounds(setting: Setting) -> list[str]:
@@ -35,6 +36,17 @@ def bounds(setting: Setting) -> list[str]:
         setting.service_s,
         setting.grid.load.think_time,
     )
+
+
+def masks(setting: Setting) -> list[str]:
+    """That nobody can tell whether a secret changed, where the study began with another key of masks."""
+    begun = setting.directory.study()
+    if begun is None or not identity.is_foreign(begun.configuration):
+        return []
+    return [
+        "the secrets of this study were masked with another key, on another machine or before the key was lost: "
+        "whether they changed since then cannot be told"
+    ]
 
 
 def motion(setting: Setting) -> list[str]:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness import secrecy
 from harness.records.findings import Finding
 from harness.records.series import Sample
 from harness.records.trial import TrialRecord
+
+
+class Words:
+    """Words for a person, which may come from a program of somebody else: without the secrets that are known."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", secrecy.scrub(self.text))
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class StudyStarted:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Words):
     """Something that is not a trial: what is done now, or (with seconds) was done."""
 
     text: str
@@ -30,7 +40,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Doing:
+class Doing(Words):
     """What is being done this moment, inside a step that takes long."""
 
     text: str
@@ -65,7 +75,7 @@ class TrialEnded:
 
 
 @dataclass(frozen=True)
-class Said:
+class Said(Words):
     """Something the user should know."""
 
     text: str

@@ -6,27 +6,31 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from harness import secrecy
 from harness.deploy.inventory import Inventory
 from harness.errors import BadInput
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
+from harness.records import secret_key
 from harness.records.directory import StudyDirectory, digest
 from harness.records.study import Configuration
+from harness.secrecy import Masks
 
 EARLIER_SEED = 2024  # the default while seeds were not drawn
 
 
 def effective(grid: Grid, inventory: Inventory) -> Configuration:
-    """Grid, role variables and the hosts that take part.
+    """Grid, role variables and the hosts that take part, with masks for what is secret.
 
     Images are among the variables: the tag of one that is built here is the hash of everything that
     goes into its build.
     """
     most = max(cell.servers for cell in expand(grid))
     taking_part = [inventory.balancer, *inventory.servers[:most], *inventory.generators]
+    masks = Masks(secret_key.read, grid.secrets)
     return Configuration(
-        grid=grid.model_dump(mode="json", by_alias=True),
-        hosts={host.name: {"group": host.group, **host.configuration} for host in taking_part},
+        grid=masks.grid(grid.model_dump(mode="json", by_alias=True)),
+        hosts={host.name: {"group": host.group, **masks.tree(host.configuration)} for host in taking_part},
     )
 
 
@@ -38,7 +42,31 @@ def directory_for(results: Path, grid: Grid, configuration: Configuration) -> St
         begun = earlier.study()
         if begun is not None and begun.written_grid.seed == EARLIER_SEED:
             return earlier
+    if named.study() is None and secrecy.MASK.search(str(configuration)):
+        return _masked_elsewhere(results, grid, configuration) or named
     return named
+
+
+def _masked_elsewhere(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory | None:
+    """The study of this configuration that was masked by another key; its secrets cannot be compared."""
+    for file in sorted(results.glob(f"{grid.name}-*/study.json")):
+        other = StudyDirectory(file.parent)
+        begun = other.study()
+        if begun and is_foreign(begun.configuration) and _blank(begun.configuration) == _blank(configuration):
+            return other
+    return None
+
+
+def is_foreign(configuration: Configuration) -> bool:
+    """Whether a configuration was masked by another key than this user's here."""
+    said = configuration.model_dump(mode="json")
+    return bool(secrecy.MASK.search(str(said))) and secrecy.foreign(said, Masks(secret_key.read).key_id)
+
+
+def _blank(configuration: Configuration) -> object:
+    """What can be compared where keys differ, with every default that this version knows."""
+    grid = Grid.model_validate(configuration.grid).model_dump(mode="json", by_alias=True)
+    return secrecy.blank({**configuration.model_dump(mode="json"), "grid": grid})
 
 
 def identify(grid: Grid, configuration: Configuration) -> str:
@@ -47,12 +75,15 @@ def identify(grid: Grid, configuration: Configuration) -> str:
     Nor does a seed that is drawn: it is no part of the grid.
     """
     own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    own = Masks(secret_key.read, grid.secrets).grid(own)
     return digest({**configuration.model_dump(mode="json"), "grid": own})[:8]
 
 
 def names_of(grid: Grid, configuration: Configuration) -> set[str]:
     """Every hash by which this version or an earlier one names a study of this grid and configuration."""
-    earlier = {digest(configuration.model_dump(mode="json"))[:8]}  # with all defaults
+    said = configuration.model_dump(mode="json")
+    own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    earlier = {digest(said)[:8], digest({**said, "grid": own})[:8]}  # with all defaults, and before secrets were masked
     if grid.seed == EARLIER_SEED:
         earlier.add(_seedless(grid, configuration))
     return {identify(grid, configuration), *earlier}
@@ -75,12 +106,26 @@ def flat(data: Any, prefix: str = "") -> dict[str, Any]:
 def differences(before: Configuration, after: Configuration) -> list[str]:
     """What changed, one line each."""
     old, new = flat(before.model_dump(mode="json")), flat(after.model_dump(mode="json"))
+    shown = [flat(_hidden(side)) for side in (before, after)]
     absent = "nothing"
     return [
-        f"{key}: {old.get(key, absent)} → {new.get(key, absent)}"
+        f"{key}: {shown[0].get(key, absent)} → {shown[1].get(key, absent)}"
         for key in sorted(old.keys() | new.keys())
-        if old.get(key, absent) != new.get(key, absent)
+        if old.get(key, absent) != new.get(key, absent) and not _incomparable(old.get(key), new.get(key))
     ]
+
+
+def _hidden(configuration: Configuration) -> dict[str, Any]:
+    """A configuration as it may be printed, also one that was recorded before secrets were masked."""
+    hidden, said = secrecy.Hidden(), configuration.model_dump(mode="json")
+    hosts = {name: hidden.tree(variables) for name, variables in said["hosts"].items()}
+    return {**said, "grid": hidden.grid(said["grid"]), "hosts": hosts}
+
+
+def _incomparable(old: object, new: object) -> bool:
+    """Whether two values differ in masks of different keys alone, which say nothing of what is behind them."""
+    keys = [secrecy.MASK.findall(str(value)) for value in (old, new)]
+    return bool(keys[0]) and keys[0] != keys[1] and secrecy.blank(old) == secrecy.blank(new)
 
 
 def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, Configuration] | None:

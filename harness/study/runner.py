@@ -52,7 +52,7 @@ class Study:
         self._tell = listener
         self._cancelled = cancelled
         self._outside = outside
-        self._ansible = Ansible(root, setting.inventory_path, setting.directory.path / "log")
+        self._ansible = Ansible(root, setting.inventory_path)
         self._ansible.cancelled, self._ansible.waiting = cancelled, lambda words: listener(Step(words))
         self._deployment = Deployment(self._ansible, setting.grid, outside.playbook)
         if setting.slow_motion is not None:

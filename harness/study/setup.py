@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,15 +142,24 @@ def role_variables(root: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def resolve(root: Path, results: Path, grid_file: Path, other_inventory: str | None = None) -> Setting:
-    """Load and check everything before anything is touched; raises BadInput."""
+def resolve(
+    root: Path,
+    results: Path,
+    grid_file: Path,
+    other_inventory: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Setting:
+    """Load and check everything before anything is touched; raises BadInput.
+
+    `tell` is called with a line before a program of the inventory is run.
+    """
     grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))
     where = "--inventory" if other_inventory else f"{grid_file}:{line}"
     path = inventory.resolve(root, grid.inventory, grid_file.parent, where)
-    found, answer = description.find(root, path, grid.inventory)
+    found, answer = description.find(root, path, grid.inventory, tell=tell)
     hosts = listening(grid, found)
     check_servers(grid_file, grid, document, len(hosts.servers))
     check_credits(path, hosts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,14 +14,26 @@ from harness.traffic.engine import EngineResult, LoadSpec
 
 
 class LocustEngine:
-    """Speaks to one Locust master; see `Engine` for the calls."""
+    """Speaks to one Locust master; see `Engine` for the calls.
 
-    def __init__(self, client: httpx.Client) -> None:
+    `read_token` returns the token that the master made when it started; it raises EngineFailed where it cannot.
+    """
+
+    def __init__(self, client: httpx.Client, read_token: Callable[[], str]) -> None:
         self._client = client
+        self._read_token = read_token
+        self._token = ""
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}  # an empty one cannot be sent
+        return self._client.request(method, f"/study/{path}", headers=headers, **arguments)
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
-            answer = self._client.request(method, f"/study/{path}", **arguments)
+            answer = self._send(method, path, **arguments)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:  # not read yet, or the master has been restarted
+                self._token = self._read_token()
+                answer = self._send(method, path, **arguments)
             said: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise EngineFailed(f"the traffic engine at {self._client.base_url} does not answer: {error!r}") from error
@@ -45,7 +58,7 @@ class LocustEngine:
         return [_sample(row) for row in said["samples"]], bool(said["over"])
 
     def stop(self) -> None:
-        self._call("POST", "stop")
+        self._call("POST", "stop", json={})
 
     def result(self) -> EngineResult:
         said = self._call("GET", "result")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.deploy.inventory import Host, Inventory
-from harness.errors import BadInput
+from harness.errors import BadInput, EngineFailed
 from harness.grid.schema import Grid
 
 # Their clients take long to load, and a plan needs none.
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from harness.deploy.connections import Reach
     from harness.observe.systemd import Service
     from harness.traffic.engine import Engine
+
+LOCUST_TOKEN = "/tmp/study-token"  # noqa: S105, S108 - a file inside its container, roles/locust/files/image/gate.py
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,24 @@ def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
 def _locust(_grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
     from harness.traffic.locust import LocustEngine
 
-    return LocustEngine(reach.http(inventory.generator, "study_engine_url", timeout=10.0))
+    client = reach.http(inventory.generator, "study_engine_url", timeout=10.0)
+    return LocustEngine(client, lambda: _locust_token(inventory, reach))
+
+
+def _locust_token(inventory: Inventory, reach: Reach) -> str:
+    """The token of the Locust master, read inside its container; raises EngineFailed."""
+    import docker.errors
+    import requests
+
+    name = inventory.generator.need("study_container")
+    try:
+        done = reach.docker(inventory.generator).containers.get(name).exec_run(["cat", LOCUST_TOKEN])
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise EngineFailed(f"the token of the load generator {name} cannot be read: {error}") from None
+    words = bytes(done.output).decode(errors="replace").strip()  # type: ignore[arg-type] # no stream was asked for
+    if done.exit_code:
+        raise EngineFailed(f"the token of the load generator {name} cannot be read: {words}")
+    return words
 
 
 def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:

@@ -143,6 +143,21 @@ def wait_until_ready(lab: Inventory, engine: docker.DockerClient, within_s: floa
             time.sleep(0.1)
 
 
+def engine_token(lab: Inventory) -> dict[str, str]:
+    """The header without which the lab's load generator takes no orders."""
+    client = connect()
+    generator = client.containers.get(lab.generator.need("study_container"))
+    token = generator.exec_run(["cat", "/tmp/study-token"]).output.decode()  # type: ignore[union-attr] # noqa: S108 - no stream; the container's own
+    client.close()
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def token(pristine: Inventory) -> dict[str, str]:
+    """The same for the lab as `site.yml` makes it."""
+    return engine_token(pristine)
+
+
 @pytest.fixture
 def pristine(deployed: Inventory, engine: docker.DockerClient) -> Inventory:
     """The lab as `site.yml` makes it, whatever earlier tests changed."""

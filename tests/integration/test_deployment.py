@@ -162,16 +162,37 @@ def test_a_server_is_ready_soon_after_its_start(pristine: Inventory, engine: doc
         container.remove(force=True)
 
 
-def test_the_engine_refuses_a_load_beyond_its_limits(pristine: Inventory) -> None:
+def test_the_engine_refuses_a_load_beyond_its_limits(pristine: Inventory, token: dict[str, str]) -> None:
     url = pristine.generator.need("study_engine_url")
     spec = {"trial": "t", "users": 1_000_000, "duration_s": 5}
-    answer = httpx.post(f"{url}/study/start", json=spec, trust_env=False)
+    answer = httpx.post(f"{url}/study/start", json=spec, trust_env=False, headers=token)
     assert answer.status_code == 409
     assert "outside the engine's limits" in answer.json()["error"]
 
 
+def test_the_engine_takes_orders_only_with_its_token_and_against_the_balancer(
+    pristine: Inventory, token: dict[str, str], engine: docker.DockerClient
+) -> None:
+    """Locust's own pages too; workers of other hosts are taken only where there are several."""
+    url = pristine.generator.need("study_engine_url")
+    for path in ("/study/ready", "/", "/stats/requests", "/swarm"):
+        assert httpx.get(f"{url}{path}", trust_env=False).status_code == httpx.codes.UNAUTHORIZED
+    assert httpx.post(f"{url}/swarm", trust_env=False, headers=token).status_code == httpx.codes.NOT_FOUND
+    stopped = httpx.post(f"{url}/study/stop", data={"a": "b"}, trust_env=False, headers=token)
+    assert stopped.status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
+    spec = {"trial": "t", "users": 1, "duration_s": 5, "url": "http://203.0.113.1/"}
+    for order in ("start", "ask"):
+        answer = httpx.post(f"{url}/study/{order}", json=spec, trust_env=False, headers=token)
+        assert answer.status_code == httpx.codes.CONFLICT
+        assert "the only target" in answer.json()["error"]
+    container = engine.containers.get(pristine.generator.need("study_container"))
+    told = json.dumps(container.attrs) + json.dumps(container.top(ps_args="-eo pid,args"))
+    assert token["Authorization"].split()[1] not in told
+    assert "--master-bind-host=127.0.0.1" in told
+
+
 def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
-    pristine: Inventory, engine: docker.DockerClient
+    pristine: Inventory, engine: docker.DockerClient, token: dict[str, str]
 ) -> None:
     """Those above the 1023rd file too: connections made anew for every request slow a generator twentyfold."""
     request: dict[str, Any] = {"method": "GET", "body": "", "headers": {}, "expect_status": [200], "expect_body": None}
@@ -196,7 +217,7 @@ def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
 
     established, time_wait = "01", "06"
 
-    with httpx.Client(base_url=pristine.generator.need("study_engine_url"), trust_env=False) as client:
+    with httpx.Client(base_url=pristine.generator.need("study_engine_url"), trust_env=False, headers=token) as client:
         assert client.post("/study/start", json=spec).status_code == httpx.codes.OK
         before = connections(time_wait)
         for _ in range(50):
@@ -206,7 +227,7 @@ def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
         time.sleep(4)  # a think time more, for second requests
         assert connections(established) >= 1190
         assert connections(time_wait) - before < 50
-        assert client.post("/study/stop").status_code == httpx.codes.OK
+        assert client.post("/study/stop", json={}).status_code == httpx.codes.OK
         for _ in range(300):
             if client.get("/study/ready").json()["idle"]:
                 break

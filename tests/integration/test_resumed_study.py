@@ -1,18 +1,23 @@
-"""One study of the real lab that sends at a rate, loses a server under load, is killed, and is resumed."""
+"""One study of the real lab with secrets: it sends at a rate, loses a server under load, is killed, and is resumed."""
 
 from __future__ import annotations
 
+import json
 import subprocess
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import docker
+import psutil
 import pytest
+import yaml
 
 from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from tests.integration import balancer_log
-from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
+from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid, study, wait_for
 
 RATE_PER_S = 100
 LEFT_OUT_AT_ONCE = {
@@ -20,25 +25,43 @@ LEFT_OUT_AT_ONCE = {
     "nginx_lb_max_fails": 1,
     "nginx_lb_fail_timeout": "30s",
     "nginx_lb_connect_timeout": "1s",
+    "ml_server_env": {"HF_TOKEN": {"env": "STUDY_TEST_SECRET"}, "DB": "pg://me:canary-url@db/x"},
+}
+REQUEST = {
+    **yaml.safe_load((GRIDS / "smoke.yaml").read_text())["request"],
+    "query": {"lang": "ko", "token": {"env": "STUDY_TEST_SECRET"}},
+    "headers": {"Authorization": "Bearer canary-header", "X-Plain": {"env": "STUDY_TEST_SECRET"}},
 }
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """The study's directory, what its first trial's record was before the kill, and what the second call measured."""
+    """The study's directory, what its first trial's record was before the kill, and what the second call measured.
+
+    `without` is what it prints where the secret is not set, `seen` what others see while it runs: command lines, and
+    the load generator's container by inspection.
+    """
 
     directory: StudyDirectory
     kept: bytes
     measured_again: int
+    without: subprocess.CompletedProcess[str]
+    seen: str
+    output: str
 
     def trial(self, lose: int) -> TrialData:
         return self.directory.trial(f"servers-2_rate-{RATE_PER_S}_lose-{lose}/r1")
 
 
+def seen_by_others(generator: str, engine: docker.DockerClient) -> str:
+    """Every command line of this machine, and a container by inspection."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return json.dumps(lines) + json.dumps(engine.containers.get(generator).attrs)
+
+
 @pytest.fixture(scope="module")
-def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory) -> Resumed:
+def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient) -> Resumed:
     """Two cells: the second is killed in its load, and measured by the same command afterwards."""
-    assert deployed
     folder = tmp_path_factory.mktemp("resumed")
     grid = small_grid(
         folder / "grid.yaml",
@@ -46,19 +69,59 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory) -> Re
         factors={"servers": [2], "rate": [f"{RATE_PER_S}/s"], "lose": [0, 1]},
         load={"ramp_up": "2s", "duration": "17s", "timeout": "5s"},
         vars=LEFT_OUT_AT_ONCE,
+        request=REQUEST,
         repeats=1,
     )
+    patch = pytest.MonkeyPatch()
+    patch.setenv("STUDY_TEST_SECRET", "canary-reference")
     arguments = command("--grid", grid, "--results", folder / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
         wait_for(first, "trial_ended")
         wait_for(first, "second_seen", seconds=4)
+        seen = seen_by_others(deployed.generator.need("study_container"), engine)
         first.kill()
     directory = StudyDirectory(next((folder / "results").iterdir()))
     assert len(directory.trials()) == 1
     kept = next(directory.path.rglob("trial.json")).read_bytes()
+    patch.delenv("STUDY_TEST_SECRET")
+    without = study("--grid", grid, "--results", folder / "results", "--json")
+    patch.setenv("STUDY_TEST_SECRET", "canary-reference")
     done = study("--grid", grid, "--results", folder / "results", "--json")
+    patch.undo()
     assert done.returncode in (0, 3), done.stdout[-3000:] + done.stderr
-    return Resumed(directory, kept, [event["event"] for event in events(done.stdout)].count("trial_ended"))
+    measured = [event["event"] for event in events(done.stdout)].count("trial_ended")
+    return Resumed(directory, kept, measured, without, seen, done.stdout + done.stderr)
+
+
+def holding(word: bytes, *folders: Path) -> list[str]:
+    """Files below folders that hold a word, packed or not."""
+    found = []
+    for file in (file for folder in folders for file in folder.rglob("*") if file.is_file()):
+        text = file.read_bytes()
+        for part in text.split(b"stream")[1:]:
+            try:
+                text += zlib.decompressobj().decompress(part.strip(b"\r\n"))
+            except zlib.error:
+                continue
+        if word in text:
+            found.append(str(file))
+    return found
+
+
+def test_no_secret_is_left_or_seen_anywhere(resumed: Resumed, lab: Inventory, engine: docker.DockerClient) -> None:
+    """In what a study writes and prints, in `.state`, on command lines, and in what containers log and are made of."""
+    assert holding(b"canary", resumed.directory.path.parent, ROOT / ".state") == []
+    assert "canary" not in resumed.output + resumed.seen
+    logs = [engine.containers.get(host.need("study_container")).logs() for host in lab.hosts]
+    assert [host.name for host, log in zip(lab.hosts, logs, strict=True) if b"canary" in log] == []
+    environment = engine.containers.get(lab.servers[0].need("study_container")).attrs["Config"]["Env"]
+    assert {"HF_TOKEN=canary-reference", "DB=pg://me:canary-url@db/x"} <= set(environment), "the servers get them"
+
+
+def test_a_secret_that_is_not_set_is_asked_for_when_a_study_resumes(resumed: Resumed) -> None:
+    assert resumed.without.returncode == 2
+    told = "the environment variable STUDY_TEST_SECRET is not set. Fix: export STUDY_TEST_SECRET with the secret"
+    assert told in " ".join(resumed.without.stderr.split())
 
 
 def test_a_killed_study_resumes_and_keeps_what_was_measured(resumed: Resumed) -> None:

@@ -21,7 +21,7 @@ from harness.deploy import host_locks
 from harness.deploy.inventory import Inventory
 from harness.records.directory import StudyDirectory
 from harness.records.trial import Window
-from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid, study, wait_for
+from tests.integration.conftest import GRIDS, ROOT, command, engine_token, events, small_grid, study, wait_for
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -148,7 +148,7 @@ def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
     assert "interrupted" in output
     url = deployed.generator.need("study_engine_url")
     for _ in range(100):  # the load must not go on alone
-        if httpx.get(f"{url}/study/ready", trust_env=False).json()["idle"]:
+        if httpx.get(f"{url}/study/ready", trust_env=False, headers=engine_token(deployed)).json()["idle"]:
             break
         time.sleep(0.1)
     else:

@@ -145,9 +145,11 @@ def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_pat
 
 
 def test_one_that_does_not_answer_is_one_message(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
     (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
     with pytest.raises(BadInput, match=r"ask.py:1: this program should print the inventory: .*no credentials") as told:
-        asked.ask(ROOT, source)
+        description.find(ROOT, source, "x", tell=said.append)
+    assert said == [f"runs {source / 'ask.py'}, a program of the inventory"], "it is said before it is run"
     assert len(str(told.value)) < 600
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(BadInput, match=r"aws_ec2.yml:\d+: .*set AWS_REGION to the region of the fleet"):

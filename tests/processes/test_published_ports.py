@@ -1,5 +1,6 @@
 """Every inventory publishes the port that the service listens on, whichever that is, and the study asks there."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,27 +13,61 @@ from harness.study import setup
 from tests.builders import grid
 
 ROOT = Path(__file__).resolve().parents[2]
-# Inventory → what a server with port 8000 publishes: on machines the port itself, and in the lab nothing, as its
-# network is the machine's own.
-PUBLISHED = {
-    "ec2": ["10.0.1.11:8000:8000"],
-    "ec2_dynamic": ["10.0.1.11:8000:8000"],
-    "rehearsal": ["8000:8000"],
-    "lab": [],
+# What is published where a server has port 8000, by role: on machines at their private address, and in the lab on this
+# machine alone, whose network the servers share.
+ON_MACHINES = {
+    "nginx_lb": ["private:80:80", "127.0.0.1:8081:8081"],
+    "ml_server": ["private:8000:8000"],
+    "locust": ["127.0.0.1:8089:8089"],
 }
+IN_THE_LAB = {"nginx_lb": ["127.0.0.1:80", "127.0.0.1:8081"], "ml_server": [], "locust": ["127.0.0.1:8089"]}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_another_port_is_published(name: str, tmp_path: Path) -> None:
-    """The hosts of a dynamic inventory are those of the static one here: what is published is said by their groups."""
-    inventory = tmp_path / "inventory" / name
+def published(inventory: Path, folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Host → role → what it publishes, the host's private address as "private", the lab's own ports left out."""
+    told = Ansible(ROOT, inventory, folder / "private").run(
+        "playbooks/describe-inventory.yml", {"ml_server_port": 8000}
+    )
+    found: dict[str, dict[str, list[str]]] = {}
+    for host, _, said in told.results:
+        if isinstance(said.get("msg"), dict):
+            variables = said["msg"]["variables"]
+            places = {name: variables.get(f"{name}_published_ports") for name in ON_MACHINES}
+            address = str(variables["private_ip"])
+            found[host] = {
+                name: [re.sub(r":[2-9]\d{4}:", ":", place.replace(address, "private")) for place in ports]
+                for name, ports in places.items()
+                if ports is not None
+            }
+    return found
+
+
+def copied(name: str, folder: Path) -> Path:
+    """An inventory of the project; the hosts of a dynamic one are those of the static one here."""
+    inventory = folder / "inventory" / name
     shutil.copytree(ROOT / "inventory" / name / "group_vars", inventory / "group_vars")
-    hosts = ROOT / "inventory" / ("ec2" if name == "ec2_dynamic" else name) / "hosts.yml"
-    shutil.copy(hosts, inventory / "hosts.yml")
-    told = Ansible(ROOT, inventory, tmp_path / "log").run("playbooks/describe-inventory.yml", {"ml_server_port": 8000})
-    servers = {host: said["msg"]["variables"] for host, _, said in told.results if isinstance(said.get("msg"), dict)}
-    assert servers["server-1"]["ml_server_published_ports"] == PUBLISHED[name]
-    assert servers["server-1"]["ml_server_port"] == 8000
+    shutil.copy(ROOT / "inventory" / ("ec2" if name == "ec2_dynamic" else name) / "hosts.yml", inventory / "hosts.yml")
+    return inventory
+
+
+@pytest.mark.parametrize("name", ["ec2", "ec2_dynamic", "rehearsal", "lab"])
+def test_every_port_is_published_at_the_narrowest_address(name: str, tmp_path: Path) -> None:
+    expected = IN_THE_LAB if name == "lab" else ON_MACHINES
+    found = published(copied(name, tmp_path), tmp_path)
+    assert found["balancer"]["nginx_lb"] == expected["nginx_lb"]
+    assert found["server-1"]["ml_server"] == expected["ml_server"]
+    assert found["generator"]["locust"] == expected["locust"]
+
+
+def test_workers_of_other_hosts_have_a_port_where_there_are_any(tmp_path: Path) -> None:
+    """On the host that leads alone."""
+    inventory = copied("ec2", tmp_path)
+    hosts = (inventory / "hosts.yml").read_text()
+    second = "        generator-2: {ansible_host: 203.0.113.21, private_ip: 10.0.1.21}\n"
+    (inventory / "hosts.yml").write_text(hosts.rstrip("\n") + "\n" + second)
+    found = published(inventory, tmp_path)
+    assert found["generator"]["locust"] == ["127.0.0.1:8089:8089", "private:5557:5557"]
+    assert found["generator-2"]["locust"] == ["127.0.0.1:8089:8089"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The next switch is made ready while a load runs, and changes nothing before its time."""
 
+import contextlib
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -9,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import psutil
 import pytest
 
+from harness.deploy import private
 from harness.deploy.ansible import Ansible, Playbook
 from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
@@ -46,15 +50,62 @@ def playbook(folder: Path, second: str = "echo done") -> tuple[str, Path]:
 
 @pytest.fixture
 def ansible(tmp_path: Path) -> Ansible:
-    return Ansible(ROOT, None, tmp_path / "log")
+    return Ansible(ROOT, None, tmp_path / "private")
 
 
 def test_a_playbook_runs_from_folders_whose_names_a_shell_would_split(tmp_path: Path) -> None:
     folder = tmp_path / "First Last's [clone] (2)"
     folder.mkdir()
     name, made = playbook(folder)
-    assert Ansible(ROOT, None, folder / "log").run(name, {"x": 1}).ok
+    assert Ansible(ROOT, None, folder / "private").run(name, {"x": 1}).ok
     assert made.exists()
+
+
+def test_a_value_is_never_run(ansible: Ansible, tmp_path: Path) -> None:
+    """Not in a grid's variables, nor in a list or a mapping among them, nor in what a role makes of them."""
+    made = tmp_path / "made"
+    template = f"{{{{ lookup('pipe', 'touch {made}') }}}}"
+    file = tmp_path / "shown.yml"
+    file.write_text(
+        "- hosts: localhost\n  gather_facts: false\n  vars: {health: '{{ x }}/y'}\n  tasks:\n"
+        "    - ansible.builtin.debug: {msg: ['{{ x }}', '{{ deep }}', '{{ health }}', '{{ n + 1 }}']}\n"
+    )
+    deep = {"a": [template], template: "b"}
+    done = ansible.run(str(file), {"x": template, "deep": deep, "n": 1})
+    assert done.results[0][2]["msg"] == [template, deep, f"{template}/y", 2]
+    assert not made.exists()
+
+
+def test_what_ansible_is_given_is_private_and_goes_with_its_process(tmp_path: Path) -> None:
+    """Neither a running playbook nor a killed one leaves the environment or a variable where others could read it."""
+    name, made = playbook(tmp_path, second="sleep 60")
+    program = (
+        "import sys; from pathlib import Path; from harness.deploy.ansible import Ansible\n"
+        f"Ansible(Path({str(ROOT)!r}), None, Path(sys.argv[1])).run(sys.argv[2], {{'x': 'canary-variable'}})"
+    )
+    folder = tmp_path / "private"
+    environ = {**os.environ, "SECRET": "canary-environment", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", program, folder, name], env=environ) as started:
+        until(made.exists)
+        children = psutil.Process(started.pid).children(recursive=True)
+        told = []
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                told += child.cmdline()
+        started.kill()
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    assert "canary" not in " ".join(told)
+    left = [file for file in folder.rglob("*") if file.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.glob("*"), *folder.glob("*/*/")]} <= {
+        0o700,
+        0o600,
+    }
+    assert [file.name for file in left if "canary-environment" in file.read_text(errors="replace")] == []
+    assert [file.suffix for file in left if "canary-variable" in file.read_text(errors="replace")] == [".yml"]
+    mine = private.folder(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([private.LOCK, mine.name])
 
 
 def test_what_ansible_printed_is_in_the_message_where_no_task_failed(ansible: Ansible, tmp_path: Path) -> None:
@@ -74,7 +125,7 @@ def test_a_held_playbook_changes_nothing_before_it_is_let_go(ansible: Ansible, t
     assert held.wait(60).ok
     assert made.exists()
     until(lambda: not held.runs)
-    assert not list((tmp_path / "log" / "ansible").glob("*.*")), "variables or a pipe were left"
+    assert not list((tmp_path / "private").glob("*/[!.]*")), "variables or a pipe were left"
 
 
 def test_a_dropped_playbook_has_changed_nothing(ansible: Ansible, tmp_path: Path) -> None:

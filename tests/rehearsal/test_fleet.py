@@ -43,6 +43,23 @@ def test_the_firewall_closes_all_but_ssh_on_the_public_side(deployed_fleet: Flee
 
 
 @pytest.mark.concurrent
+def test_ports_are_bound_to_the_narrowest_address(deployed_fleet: Fleet, reach: Reach) -> None:
+    """Traffic at the private address, control ports on the host itself, and no port for workers that do not exist."""
+    bound = {}
+    for host in deployed_fleet.inventory.hosts:
+        ports = reach.docker(host).containers.get(host.need("study_container")).attrs["HostConfig"]["PortBindings"]
+        private_ip = host.need("private_ip")
+        for port, places in ports.items():
+            bound[f"{host.group} {port}"] = [place["HostIp"].replace(private_ip, "private") for place in places]
+    assert bound == {
+        "load_balancers 80/tcp": ["private"],
+        "load_balancers 8081/tcp": ["127.0.0.1"],
+        "ml_servers 8080/tcp": ["private"],
+        "load_generators 8089/tcp": ["127.0.0.1"],
+    }
+
+
+@pytest.mark.concurrent
 def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, tmp_path: Path) -> None:
     """The article's pitfall: it takes an afternoon to find, so the study refuses it in a second."""
     public = {

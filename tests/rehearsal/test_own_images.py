@@ -148,14 +148,15 @@ def test_it_runs_on_its_own_port_behind_the_balancer(app: Own, account: Path, de
     private_ip = deployed_fleet.host("server-2").need("private_ip")
     ask = "python3 -c \"import urllib.request as u; print(u.urlopen('http://{}').read().decode())\""
     assert deployed_fleet.on("generator", ask.format(f"{private_ip}:8000/x")) == "it answers\n"
-    assert deployed_fleet.on("balancer", ask.format("127.0.0.1:80/y")) == "it answers\n"
+    balancer = deployed_fleet.host("balancer").need("private_ip")
+    assert deployed_fleet.on("balancer", ask.format(f"{balancer}:80/y")) == "it answers\n"
     seen = {deployed_fleet.on(name, "docker exec ml-server cat /srv/asked", check=False) for name in SERVERS}
     assert "/x" in seen or "/y" in seen
     assert changed(play("playbooks/deploy-servers.yml", *arguments).stdout) == 0
     other = json.dumps({"ml_server_command": ["python3", "-c", PROGRAM, "another command"]})
     assert changed(play("playbooks/deploy-servers.yml", *arguments, "-e", other).stdout) == 3
     play("playbooks/deploy-balancer.yml", *arguments)
-    assert deployed_fleet.on("balancer", ask.format("127.0.0.1:80/y")) == "another command\n"
+    assert deployed_fleet.on("balancer", ask.format(f"{balancer}:80/y")) == "another command\n"
 
 
 @pytest.mark.long

@@ -28,7 +28,7 @@ PACKAGES: dict[str, set[str]] = {
     "plan": {"grid", "records", "judge", "summarise"},
     "study": {"grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
 }
-ROOT_MODULES = {"errors", "words", "bootstrap", "docker_context"}
+ROOT_MODULES = {"errors", "words", "secrecy", "bootstrap", "docker_context"}
 # What neither does I/O nor reads a clock, with all that it imports of ours.
 PURE = ["grid", "judge", "summarise", "plan"]
 PURE_PAGES = ["model", "format", "answer", "chart_data", "sections", "method"]  # of report/

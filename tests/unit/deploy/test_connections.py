@@ -1,9 +1,13 @@
 """The study's own SSH connections are those of Ansible: same key, same user, same way."""
 
+import stat
+import time
+from pathlib import Path
+
 import pytest
 
-from harness.deploy.connections import ssh_address, ssh_command
-from harness.deploy.inventory import Host
+from harness.deploy.connections import Reach, Tunnel, ssh_address, ssh_command
+from harness.deploy.inventory import Host, Inventory
 
 
 def command(**variables: object) -> list[str]:
@@ -47,3 +51,23 @@ def test_the_address_is_the_inventorys_or_the_name() -> None:
     assert ssh_address(Host("server-1", "ml_servers", {"ansible_host": "203.0.113.7"})) == "203.0.113.7"
     assert ssh_address(Host("server-1", "ml_servers", {"ansible_ssh_host": "203.0.113.8"})) == "203.0.113.8"
     assert ssh_address(Host("gate.example", "ml_servers", {})) == "gate.example"
+
+
+def test_an_address_is_never_taken_for_an_option(tmp_path: Path) -> None:
+    """All three ways to ssh: the connection that stays, a command, and a stream."""
+    told, ssh = tmp_path / "told", tmp_path / "ssh"
+    ssh.write_text(f'#!/bin/sh\nfor last; do :; done\necho "$*" >>{told}\n')
+    ssh.chmod(stat.S_IRWXU)
+    host = Host("server-1", "ml_servers", {"ansible_host": "-oProxyCommand=id", "ansible_ssh_executable": str(ssh)})
+    reach = Reach(Inventory("x", ()))
+    tunnel = Tunnel(host, tmp_path / "sockets")
+    tunnel.start()
+    reach.run(host, ["id"])
+    with reach.stream(host, ["id"]) as stream:
+        stream.wait()
+    for _ in range(500):
+        if told.exists() and len(told.read_text().splitlines()) == 3:
+            break
+        time.sleep(0.01)
+    tunnel.close()
+    assert [line.split()[-3:-1] for line in told.read_text().splitlines()] == [["--", "-oProxyCommand=id"]] * 3

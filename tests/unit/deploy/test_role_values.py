@@ -29,7 +29,7 @@ def test_every_default_of_a_role_is_right() -> None:
         ("ml_server_workers", "4"), ("ml_server_workers", 4.0), ("ml_server_cpus", "0.5"), ("ml_server_cpus", 0),
         ("ml_server_read_only", "yes"), ("ml_server_read_only", "false"), ("ml_server_cpuset", 1),
         ("ml_server_cpuset", "0-1,3"), ("ml_server_command", "serve,now"), ("ml_server_command", ["serve", 1]),
-        ("ml_server_memory", "512m"), ("ml_server_memory", 1073741824), ("ml_server_memory", "{{ memory }}"),
+        ("ml_server_memory", "512m"), ("ml_server_memory", 1073741824),
         ("ml_server_env", {"A": "{{ b }}", "C": 1, "D": True}), ("ml_server_image", "localhost:5000/a/b:1.0"),
         ("ml_server_image", "a@sha256:" + "0" * 64), ("ml_server_image", "registry.example/Team".lower()),
         ("nginx_lb_read_timeout", "1m 30s"), ("nginx_lb_read_timeout", 60), ("nginx_lb_next_upstream", "off"),
@@ -39,6 +39,13 @@ def test_every_default_of_a_role_is_right() -> None:
 )  # fmt: skip
 def test_what_ansible_and_the_role_take_is_accepted(name: str, value: Any) -> None:
     assert VALUES.wrong(name, value) == []
+
+
+def test_a_template_is_the_roles_matter_in_an_inventory_and_plain_text_in_a_grid() -> None:
+    assert VALUES.wrong("ml_server_workers", "{{ cores }}", templates=True) == []
+    ((place, words),) = VALUES.wrong("ml_server_workers", "{{ cores }}")
+    assert place == ()
+    assert "a whole number" in words
 
 
 @pytest.mark.parametrize(

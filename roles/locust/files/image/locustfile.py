@@ -1,16 +1,19 @@
 """The traffic engine's side of the study: Locust plays the users, this counts and bounds them.
 
-The master answers under /study/ what harness/traffic/locust.py asks. Locust's own statistics are
-not used: its requests/s is a mean of ten seconds that counts failures.
+The master answers under /study/ what harness/traffic/locust.py asks, and a client without its token nothing
+(gate.py). Locust's own statistics are not used: its requests/s is a mean of ten seconds that counts failures.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
+import gate
 import gevent
 from flask import jsonify, request
 from locust import __version__, events
@@ -29,9 +32,10 @@ MOST = 50_000  # users, or requests per second
 class Master:
     """Holds the trial in progress and answers about it."""
 
-    def __init__(self, runner: MasterRunner, expected: int) -> None:
+    def __init__(self, runner: MasterRunner, expected: int, target: str) -> None:
         self.runner = runner
         self.expected = expected
+        self.target = target
         self.trial: Trial | None = None
         runner.register_message("study_report", self.on_report)
 
@@ -51,6 +55,7 @@ class Master:
         asked = f"{users} users" if rate is None else f"{rate:g} requests per second"
         if not 0 < (users if rate is None else rate) <= MOST or spec["duration_s"] > LONGEST_S:
             raise ValueError(f"{asked} for {spec['duration_s']} s is outside the engine's limits")
+        gate.check_target(str(spec["url"]), self.target)
         if not self.ready()["ready"]:
             raise ValueError(f"the engine is not ready: {self.ready()}")
         spec["t0"] = time.time() + LEAD_S
@@ -94,9 +99,10 @@ def on_init(environment: Environment, **_: Any) -> None:
     if not isinstance(runner, MasterRunner) or environment.web_ui is None:
         return
     environment.stop_timeout = 0
-    master = Master(runner, environment.parsed_options.expect_workers or 1)
+    master = Master(runner, environment.parsed_options.expect_workers or 1, os.environ.get("STUDY_TARGET", ""))
     gevent.spawn(answer_at_once, environment.web_ui)
     app = environment.web_ui.app
+    gate.guard(app, gate.new_token(Path(os.environ.get("STUDY_TOKEN_FILE", gate.TOKEN_FILE))))
     logging.getLogger("geventwebsocket").setLevel(logging.WARNING)
 
     @app.get("/study/ready")
@@ -106,14 +112,16 @@ def on_init(environment: Environment, **_: Any) -> None:
     @app.post("/study/start")
     def start() -> Any:
         try:
-            return jsonify(master.start(request.get_json(force=True)))
+            return jsonify(master.start(request.get_json()))
         except (ValueError, KeyError, TypeError) as error:
             return jsonify({"error": str(error)}), 409
 
     @app.post("/study/ask")
     def ask() -> Any:
         try:
-            return jsonify({"error": ask_once(request.get_json(force=True))})
+            spec = request.get_json()
+            gate.check_target(str(spec["url"]), master.target)
+            return jsonify({"error": ask_once(spec)})
         except (ValueError, KeyError, TypeError) as error:
             return jsonify({"error": str(error)}), 409
 

@@ -1,0 +1,156 @@
+"""What is secret by its name or by its value, and how it is written where it may be read. Pure.
+
+A mask is `masked:KEY:HASH`: which key it was made by, and the first digits of a keyed hash (HMAC-SHA-256) of the value.
+Two masks of one key are equal where the values are; without the key no list of words finds the value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+MASK = re.compile(r"masked:([0-9a-f]{8}):[0-9a-f]{16}")
+# Anywhere in a name without its punctuation, or as one of its words.
+_PARTS = re.compile(
+    r"token(?!i[sz])|secret|passw|passphrase|credential|apikey|authoriz|authentic|cookie|session|jwt|bearer|signature"
+    r"|privatekey|accesskey|csrf|xsrf"
+)
+_WORDS = frozenset(("key", "keys", "auth", "pwd", "pass", "sig", "dsn", "sas"))
+_COUNTS = frozenset(("max", "min", "num", "n", "count", "limit", "size", "total", "length", "budget", "tokens"))
+_USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)(?=@)")
+_FLAG = re.compile(r"(-{0,2}[\w.-]+)=(.+)", re.S)
+SHORTEST = 4  # letters of a value that is looked for inside other texts
+_known: set[str] = set()
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name is a secret: as in Authorization, X-Api-Key, db_password or accessToken."""
+    return bool(_PARTS.search(re.sub(r"[^a-z0-9]", "", name.lower()))) or bool(_words(name) & _WORDS)
+
+
+def _words(name: str) -> set[str]:
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return set(re.split(r"[^a-z0-9]+", apart.lower()))
+
+
+def remember(values: Iterable[str]) -> None:
+    """Have `scrub` remove these values from now on."""
+    _known.update(value for value in values if len(value) >= SHORTEST)
+
+
+def scrub(text: str) -> str:
+    """A text without any secret that is known, for messages and logs."""
+    for value in sorted(_known, key=len, reverse=True):
+        text = text.replace(value, "[masked]")
+    return text
+
+
+class Masks:
+    """Masks by one key, which is read when the first secret is met; `values` are secret wherever they stand."""
+
+    def __init__(self, read_key: Callable[[], bytes], values: Iterable[str] = ()) -> None:
+        self._read_key = read_key
+        self._key = b""
+        found = {value for value in values if value}
+        self._values = sorted({*found, *(quote(value, safe="") for value in found)}, key=len, reverse=True)
+
+    @property
+    def key_id(self) -> str:
+        """Eight digits that name the key and tell nothing of it."""
+        return self._hash("which key")[:8]
+
+    def of(self, value: str) -> str:
+        """The mask of a value; one that is masked stays."""
+        if not value or MASK.search(value):
+            return value
+        remember([value])
+        return f"masked:{self.key_id}:{self._hash(f'value {value}')[:16]}"
+
+    def _hash(self, text: str) -> str:
+        self._key = self._key or self._read_key()
+        return hmac.new(self._key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+
+    def tree(self, value: Any, name: str = "", secret: bool = False) -> Any:
+        """Plain data with masks for what is secret: below a name that is, or by its value."""
+        secret = secret or is_secret_name(name)
+        if isinstance(value, dict):
+            return {key: self.tree(inner, str(key), secret) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.tree(inner, name, secret) for inner in value] if secret else self._items(value, name)
+        if isinstance(value, str):
+            counts = value.isdigit() and bool(_words(name) & _COUNTS)
+            return self.of(value) if secret and not counts else self.text(value)
+        if secret and isinstance(value, int | float) and not isinstance(value, bool) and not _words(name) & _COUNTS:
+            return self.of(str(value))
+        return value
+
+    def _items(self, values: Iterable[Any], name: str) -> list[Any]:
+        """A list, which may be a command: `--api-key=x`, `--api-key x`, `TOKEN=x`."""
+        found, follows = [], False
+        for value in values:
+            pair = _FLAG.fullmatch(value) if isinstance(value, str) else None
+            if follows and isinstance(value, str) and not value.startswith("-"):
+                found.append(self.of(value))
+            elif pair and is_secret_name(pair[1]):
+                found.append(f"{pair[1]}={self.of(pair[2])}")
+            else:
+                found.append(self.tree(value, name))
+            follows = isinstance(value, str) and value.startswith("-") and not pair and is_secret_name(value)
+        return found
+
+    def text(self, text: str) -> str:
+        """A text with masks for secret values in it, and for a password in a URL."""
+        for value in self._values:
+            if value == text:
+                return self.of(value)
+            if len(value) >= SHORTEST and value in text:
+                text = text.replace(value, self.of(value))
+        return _USER_INFO.sub(lambda found: f"{found[1]}:{self.of(found[2])}", text)
+
+    def path(self, text: str) -> str:
+        """A path with its query, whose parameters are secret by their names or values."""
+        path, mark, query = text.partition("?")
+        return self.text(path) + mark + "&".join(self._parameter(part) for part in query.split("&"))
+
+    def _parameter(self, part: str) -> str:
+        name, mark, value = part.partition("=")
+        hidden = self.of(value) if is_secret_name(unquote_plus(name)) else self.text(value)
+        return self.text(name) + mark + hidden
+
+    def grid(self, said: dict[str, Any]) -> dict[str, Any]:
+        """A grid as plain data, with masks in what it sends and in its variables."""
+        masked = {
+            key: self.tree(value) if key in ("vars", "factors", "service") else value for key, value in said.items()
+        }
+        if isinstance(request := said.get("request"), dict):
+            masked["request"] = {**self.tree(request), "path": self.path(str(request.get("path", "")))}
+        return masked
+
+
+class Hidden(Masks):
+    """Hides what an earlier version recorded without masks: for pages and messages, as no key is needed."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: b"")
+
+    def of(self, value: str) -> str:
+        """Nothing of a value; a mask stays."""
+        return value if not value or MASK.search(value) else "[masked]"
+
+
+def foreign(data: Any, key_id: str) -> bool:
+    """Whether there is a mask by another key in plain data."""
+    return any(found != key_id for found in MASK.findall(str(data)))
+
+
+def blank(data: Any) -> Any:
+    """Plain data with every mask alike, to compare all but what was masked."""
+    if isinstance(data, dict):
+        return {key: blank(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [blank(value) for value in data]
+    return MASK.sub("masked", data) if isinstance(data, str) else data

@@ -1,0 +1,59 @@
+"""Folders for what nobody else may read: whose they are, and what becomes of them."""
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from harness.deploy import private, unsafe
+
+
+@pytest.fixture
+def open_umask() -> object:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_nobody_else_can_open_it_whatever_the_umask(tmp_path: Path) -> None:
+    base = tmp_path / "private"
+    base.mkdir(mode=0o777)
+    mine = private.folder(base)
+    private.write(mine / "file", "secret")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (base, mine, mine / "file")] == [0o700, 0o700, 0o600]
+
+
+def test_a_process_has_one_and_removes_those_of_dead_ones_alone(tmp_path: Path) -> None:
+    dead, alive, linked = tmp_path / "dead", tmp_path / "alive", tmp_path / "elsewhere"
+    base = tmp_path / "private"
+    base.mkdir()
+    for name in ("dead", "alive"):
+        (base / name / "env").mkdir(parents=True)
+    linked.mkdir()
+    (base / "link").symlink_to(linked)
+    lock = os.open(base / "alive" / private.LOCK, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    mine = private.folder(base)
+    assert mine == private.folder(base)
+    os.close(lock)
+    assert sorted(path.name for path in base.iterdir() if path != mine) == [private.LOCK, alive.name, "link"]
+    assert linked.is_dir()
+    assert not (base / dead.name).exists()
+
+
+def test_what_earlier_versions_left_in_results_is_removed(tmp_path: Path) -> None:
+    logs = tmp_path / "results" / "study-1" / "log"
+    (logs / "ansible" / "artifacts" / "site").mkdir(parents=True)
+    (logs / "ansible" / "artifacts" / "site" / "command").write_text("TOKEN=x")
+    (logs / "study.log").write_text("kept")
+    private.sweep_earlier(*tmp_path.glob("results/*/log"), tmp_path / "none")
+    assert [path.name for path in logs.iterdir()] == ["study.log"]
+
+
+def test_a_file_of_variables_marks_every_text() -> None:
+    text = unsafe.dump_variables({"a": "{{ 1 }}", "b": [1, "x", {"k": "v"}], "c": True, "d": None})
+    assert text.count("!unsafe") == 4
+    assert text.startswith("a: !unsafe '{{ 1 }}'")

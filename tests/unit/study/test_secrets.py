@@ -1,0 +1,187 @@
+"""A study with secrets: they reach the service, stand nowhere else, and are part of what the study is."""
+
+import json
+import re
+import stat
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import CannotRun
+from harness.records import secret_key
+from harness.records.directory import StudyDirectory, digest
+from harness.study import beforehand, check, compare, identity
+from report import brief, build
+from tests.study_stubs import Site
+
+TOKEN = {"env": "SERVICE_TOKEN"}
+KEYS: dict[str, Any] = {
+    "factors": {"servers": [1, 2], "vusers": [1000]},
+    "request": {
+        "method": "POST",
+        "path": "/predict?token=canary-query&lang=ko",
+        "query": {"q": TOKEN},
+        "headers": {"authorization": "Bearer canary-header", "X-Plain": TOKEN, "Accept": "*/*"},
+        "json": {"text": "hello", "credentials": {"user": "canary-user", "passwords": ["canary-body"]}},
+    },
+    "vars": {"ml_server_env": {"API_KEY": "canary-variable", "DB": "pg://me:canary-url@db/x", "PLAIN": TOKEN}},
+}
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Go to a machine, whose user has a key of its own."""
+    monkeypatch.setenv("SERVICE_TOKEN", "canary/reference")
+
+    def at(name: str) -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "machines" / name))
+
+    at("first")
+    return at
+
+
+@pytest.fixture
+def site() -> Site:
+    """One whose inventory has a secret, too."""
+    made = Site()
+    env = {"ml_server_env": {"HF_TOKEN": "canary-host"}}
+    hosts = tuple(replace(host, variables={**host.variables, **env}) for host in made.inventory.hosts)
+    made.inventory = replace(made.inventory, hosts=hosts)
+    return made
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, what is packed in PDF's streams unpacked."""
+    found = {}
+    for file in folder.rglob("*"):
+        if file.is_file():
+            text = file.read_bytes()
+            for stream in re.findall(rb"stream\r?\n(.*?)endstream", text, re.S):
+                try:
+                    text += zlib.decompress(stream)
+                except zlib.error:
+                    continue
+            found[str(file.relative_to(folder))] = text
+    return found
+
+
+def failing(directory: StudyDirectory) -> list[str]:
+    """What `check` finds, but for the tables that only a report makes."""
+    return [line.text for line in check.check(directory) if not line.ok and "writes it" not in line.text]
+
+
+@pytest.mark.usefixtures("machine")
+def test_no_secret_stands_in_anything_that_a_study_writes_or_prints(site: Site, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    site.broken[2] = "docker: env API_KEY=canary-variable is no good"
+    study = site.study(results, **KEYS)
+    study.run()
+    directory = StudyDirectory(study._directory.path)
+    build.write(directory, {"html", "pdf", "data"}, "A4")
+    made = build.model_of(directory)
+    (results / "report.md").write_text(brief.markdown(*made))
+    (results / "junit.xml").write_text(brief.junit(*made))
+    written = contents(results)
+    assert {"report.html", "report.pdf", "study.json"} <= {Path(name).name for name in written}
+    assert [name for name, text in written.items() if b"canary" in text] == []
+    assert "canary" not in str(site.events)
+    said = directory.need_study()
+    assert len(re.findall(r"masked:", json.dumps(said.configuration.model_dump(mode="json")))) >= 9
+    assert said.written_grid.request.headers["Accept"] == "*/*"
+    assert "lang=ko" in said.written_grid.request.path
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_load_and_the_servers_get_the_values_themselves(site: Site, tmp_path: Path) -> None:
+    setting = site.setting(tmp_path, **KEYS)
+    assert setting.grid.request.headers["X-Plain"] == "canary/reference"
+    assert setting.grid.request.path.endswith("&q=canary%2Freference")
+    assert setting.grid.slowed(2).request == setting.grid.request
+    study = site.study(tmp_path, **KEYS)
+    assert study._deployment.fixed["ml_server_env"]["PLAIN"] == "canary/reference"
+
+
+@pytest.mark.usefixtures("machine")
+def test_another_secret_is_another_study_and_the_same_one_goes_on(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = site.study(tmp_path, **KEYS)
+    first.run()
+    directory = StudyDirectory(first._directory.path)
+    assert failing(directory) == []
+    assert site.study(tmp_path, **KEYS).run() == 0
+    names = {directory.path.name}
+    monkeypatch.setenv("SERVICE_TOKEN", "canary/changed")
+    names.add(site.setting(tmp_path, **KEYS).directory.path.name)
+    monkeypatch.setenv("SERVICE_TOKEN", "canary/reference")
+    request = {**KEYS["request"], "headers": {"authorization": "Bearer canary-other"}}
+    names.add(site.setting(tmp_path, **{**KEYS, "request": request}).directory.path.name)
+    assert len(names) == 3
+
+
+def test_on_another_machine_a_study_goes_on_is_checked_and_compared(
+    site: Site, tmp_path: Path, machine: Callable[[str], None]
+) -> None:
+    """Whose key makes other masks: nothing tells then whether a secret changed, so that is said."""
+    results = tmp_path / "results"
+    first = site.study(results, **KEYS)
+    first.run()
+    directory = StudyDirectory(first._directory.path)
+    machine("second")
+    there = site.setting(results, **KEYS)
+    assert there.directory.path == directory.path
+    assert not there.left
+    assert "whether they changed since then cannot be told" in beforehand.sentences(there)[0]
+    assert failing(directory) == []
+    assert site.setting(results, **{**KEYS, "seed": 5}).directory.path != directory.path
+    other = site.study(results, **{**KEYS, "name": "other"})
+    other.run()
+    found = compare.compare(*(compare.load(StudyDirectory(s._directory.path)) for s in (first, other)))
+    assert "masked" not in str([found.reasons, found.differences])
+    assert identity.is_foreign(directory.need_study().configuration)
+
+
+def test_the_key_is_one_and_its_users_alone(machine: Callable[[str], None]) -> None:
+    key = secret_key.read()
+    assert secret_key.read() == key
+    assert len(key) == 32
+    assert stat.S_IMODE(secret_key.place().stat().st_mode) == 0o600
+    assert [path.name for path in secret_key.place().parent.iterdir()] == ["identity.key"]
+    machine("second")
+    assert secret_key.read() != key
+    secret_key.place().write_bytes(b"short")
+    with pytest.raises(CannotRun, match="no key of 32 bytes"):
+        secret_key.read()
+
+
+@pytest.mark.usefixtures("machine")
+def test_what_an_earlier_version_recorded_is_not_printed(site: Site, tmp_path: Path) -> None:
+    """Whose study.json has the secrets themselves, under their names: still read, but neither shown nor told."""
+    keys = {
+        **KEYS,
+        "request": {**KEYS["request"], "query": {"sig": "canary-sig"}, "headers": {"authorization": "canary-header"}},
+        "vars": {"ml_server_env": {"API_KEY": "canary-variable"}},
+    }
+    study = site.study(tmp_path, **keys)
+    study.run()
+    directory = StudyDirectory(study._directory.path)
+    masked = directory.need_study()
+    plain = study._grid.model_dump(mode="json", by_alias=True)
+    hosts = {
+        name: {**said, "ml_server_env": {"HF_TOKEN": "canary-host"}}
+        for name, said in masked.configuration.hosts.items()
+    }
+    earlier = masked.configuration.model_copy(update={"grid": plain, "hosts": hosts})
+    directory.write_study(masked.model_copy(update={"configuration": earlier}))
+    own = study._grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    was = digest({**earlier.model_dump(mode="json"), "grid": own})[:8]
+    assert was in identity.names_of(directory.need_study().written_grid, earlier)
+    told = identity.differences(earlier, masked.configuration)
+    assert told
+    assert "canary" not in str(told)
+    build.write(directory, {"html"}, "A4")
+    assert b"canary" not in (directory.path / "report.html").read_bytes()
