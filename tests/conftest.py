@@ -9,6 +9,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from harness import secrecy
+
 TESTS = Path(__file__).parent
 # Seconds until a hung test fails with its name, on a machine five times slower than usual or with a third of its CPU.
 UNIT_LIMIT_S, INTEGRATION_LIMIT_S, LONG_LIMIT_S = 180, 900, 2400
@@ -21,6 +23,12 @@ class OneProcessForHosts(LoadScopeScheduling):  # type: ignore[misc] # xdist has
 
     def _split_scope(self, nodeid: str) -> str:
         return "hosts" if nodeid.startswith(SHARED_HOSTS) else nodeid.split("::", 1)[0]
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process removes the secrets it has met from all that it prints."""
+    monkeypatch.setattr(secrecy, "_known", set())
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneProcessForHosts:
