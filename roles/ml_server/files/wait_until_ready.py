@@ -20,6 +20,7 @@ from typing import Any
 
 READY, FAILED, STARTING = 0, 1, 75
 LAST_LINES = 5
+LOOKS_FOR_AN_END = 30  # one in a tenth of a second
 LISTENING = "0A"  # the kernel's number of that state
 IDLE_PERCENT = 20.0  # of a core: a program that still loads takes more
 SOON_S = 4.0  # most servers are ready by then; later ones are looked at once a second
@@ -93,13 +94,28 @@ def exit_code(container: str, state: dict[str, Any]) -> int | None:
     """The code with which it ended last; of one that runs again by the engine's events, None where they have none."""
     if not state["Running"] or state.get("Restarting"):
         return int(state["ExitCode"])
-    now = int(time.time())
-    of_it = ["--since", str(now - 600), "--until", str(now), "--filter", f"container={container}"]
+    now = time.time()
+    of_it = ["--since", f"{now - 600:.3f}", "--until", f"{now:.3f}", "--filter", f"container={container}"]
     try:
         codes = engine("events", *of_it, "--filter", "event=die", "--format", "{{.Actor.Attributes.exitCode}}").split()
     except OSError:
-        return None
-    return int(codes[-1]) if codes and codes[-1].isdigit() else None
+        codes = []
+    return int(codes[-1]) if codes and codes[-1].isdigit() else next_exit_code(container)
+
+
+def next_exit_code(container: str) -> int | None:
+    """The code with which it ends next; None where it goes on. An engine keeps its last 256 events only."""
+    for _ in range(LOOKS_FOR_AN_END):
+        try:
+            running, restarting, code = engine(
+                "container", "inspect", "--format", "{{.State.Running}} {{.State.Restarting}} {{.State.ExitCode}}", container
+            ).split()
+        except (OSError, ValueError):
+            return None
+        if running == "false" or restarting == "true":
+            return int(code)
+        time.sleep(0.1)
+    return None
 
 
 def ended(container: str, found: dict[str, Any], restarts: int) -> str:
