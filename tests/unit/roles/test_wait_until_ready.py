@@ -118,12 +118,12 @@ def test_an_end_that_the_engine_has_forgotten_is_told_by_the_next(
     ready: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An engine keeps 256 events, which other containers' checks fill within seconds."""
-    states = iter(("true false 0", "true false 0", "true true 3"))
-    monkeypatch.setattr(ready, "engine", lambda what, *_: {"events": "", "logs": "one"}.get(what) or next(states))
+    said = {"events": [""] * 2, "logs": ["one"] * 2, "container": ["true false 0", "true false 0", "true true 3"]}
+    monkeypatch.setattr(ready, "engine", lambda what, *_: said[what].pop(0))
     monkeypatch.setattr(ready.time, "sleep", lambda _: None)
     found = {"State": {"Running": True, "Restarting": False, "ExitCode": 0}, "RestartCount": 3}
     assert "ended with exit code 3 and was restarted 3 times" in ready.ended("mine", found, 2)
-    states = iter(["true false 0"] * ready.LOOKS_FOR_AN_END)
+    said["container"] = ["true false 0"] * ready.LOOKS_FOR_AN_END
     assert "ended with an unknown exit code" in ready.ended("mine", found, 2)
 
 
