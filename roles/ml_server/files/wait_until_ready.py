@@ -20,6 +20,7 @@ from typing import Any
 
 READY, FAILED, STARTING = 0, 1, 75
 LAST_LINES = 5
+STATE = "{{.State.Running}} {{.State.Restarting}} {{.State.ExitCode}}"
 LOOKS_FOR_AN_END = 30  # one in a tenth of a second
 LISTENING = "0A"  # the kernel's number of that state
 IDLE_PERCENT = 20.0  # of a core: a program that still loads takes more
@@ -107,9 +108,7 @@ def next_exit_code(container: str) -> int | None:
     """The code with which it ends next; None where it goes on. An engine keeps its last 256 events only."""
     for _ in range(LOOKS_FOR_AN_END):
         try:
-            running, restarting, code = engine(
-                "container", "inspect", "--format", "{{.State.Running}} {{.State.Restarting}} {{.State.ExitCode}}", container
-            ).split()
+            running, restarting, code = engine("container", "inspect", "--format", STATE, container).split()
         except (OSError, ValueError):
             return None
         if running == "false" or restarting == "true":
