@@ -45,8 +45,8 @@ class Started:
         self.folder = folder
 
         def prepare() -> None:
-            if hangups_ignored:
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # Whoever started the tests may have done it by nohup.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if hangups_ignored else signal.SIG_DFL)
 
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(folder)],
