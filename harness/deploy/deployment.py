@@ -22,7 +22,7 @@ TAGS = {
 }
 NGINX_WAITS_S = 60.0  # its own default
 LATER_S = 5.0  # than the users give up: a response that they wait for is the server's
-HEALTH_S = (5.0, 12.0)  # a health check may take as long as a request, but who asks the balancer for it gives up at 15
+HEALTH_S = (10.0, 12.0)  # a health check may take as long as a request, but who asks the balancer for it gives up at 15
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
 REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
 
