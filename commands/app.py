@@ -1,10 +1,11 @@
 """The program `study.py`: one module a command."""
 
+import sys
 from typing import NoReturn
 
 import typer
 
-from commands import last_resort
+from commands import interrupts, last_resort
 from commands.check import check
 from commands.compare import compare
 from commands.doctor import doctor
@@ -33,7 +34,7 @@ def main() -> None:
         from harness.records import files  # what takes long to load, help does without
 
         if isinstance(error, OSError) and error.errno in files.NOT_OURS:
-            last_resort.silence()
+            interrupts.discard(sys.stdout)  # full or closed: nothing more is written when this process ends
             fail(files.cannot_write(error.filename or "standard output", error), CannotRun.exit_code)
         fail(last_resort.report(error), EXIT_UNEXPECTED)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import tempfile
 import threading
 import traceback
@@ -36,15 +34,6 @@ def log_threads() -> None:
 
     threading.excepthook = on_error
     logging.raiseExceptions = False  # a log on a full disk must not print either
-
-
-def silence() -> None:
-    """Have nothing more written to standard output, which is full or closed, when this process ends."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):  # it has no descriptor
-        pass
 
 
 def _place(trace: TracebackType | None) -> str:

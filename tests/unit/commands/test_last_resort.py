@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import app, last_resort
+from commands import app, interrupts
 from commands.run import log_to
 from harness.errors import BadInput, CannotRun
 
@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_made_for_it_is_said(
 def test_what_is_expected_keeps_its_message_and_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, told: str
 ) -> None:
-    monkeypatch.setattr(last_resort, "silence", lambda: None)  # it would close pytest's own output
+    monkeypatch.setattr(interrupts, "discard", lambda _: None)  # it would close pytest's own output
     found, said = ended(monkeypatch, capsys, error)
     assert found == code
     assert said.startswith(told)
