@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -11,6 +13,9 @@ import requests
 
 from harness import docker_context
 from harness.errors import CannotRun
+
+# An engine may end the output of a command before it knows the command's exit code.
+EXIT_WITHIN_S = 5.0
 
 
 def connect(url: str | None = None) -> docker.DockerClient:
@@ -46,3 +51,26 @@ def unusable() -> str:
         f"DOCKER_HOST: an engine behind SSH cannot be used (got {host}). Allowed: unix:// and tcp://. "
         "Fix: select this machine's engine: unset DOCKER_HOST DOCKER_CONTEXT; docker context use default."
     )
+
+
+def execute(
+    engine: docker.APIClient, container: str, command: list[str], on_line: Callable[[], None] = lambda: None
+) -> tuple[int, str]:
+    """Exit code and output of a command in a container; `on_line` is called at the end of its first line.
+
+    The output of a short command can be lost with exit code 0 (moby issue 27289): the caller checks what it got.
+    Raises docker.errors.DockerException, also where the engine never knows the exit code, and
+    requests.RequestException.
+    """
+    created = engine.exec_create(container, command)["Id"]
+    output = b""
+    for part in engine.exec_start(created, stream=True):
+        if b"\n" in part and b"\n" not in output:
+            on_line()
+        output += part
+    by = time.monotonic() + EXIT_WITHIN_S
+    while (code := engine.exec_inspect(created)["ExitCode"]) is None:
+        if time.monotonic() > by:
+            raise docker.errors.DockerException(f"the engine does not know how {command[0]} in {container} ended")
+        time.sleep(0.05)
+    return int(code), output.decode(errors="replace")

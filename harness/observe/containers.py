@@ -23,6 +23,7 @@ import requests
 import urllib3.exceptions
 
 from harness.deploy.connections import Reach
+from harness.deploy.container_engine import execute
 from harness.deploy.inventory import Host, Inventory
 from harness.errors import TrialFailed
 from harness.observe import exposition, systemd
@@ -232,14 +233,7 @@ class Probes:
 
     def _exec(self, host: Host, command: list[str], on_line: Callable[[], None] = lambda: None) -> tuple[int, str]:
         """Exit code and standard output of a command in a host's container; `on_line` is told of its first line."""
-        engine = self._engine(host)
-        created = engine.exec_create(host.need("study_container"), command)
-        output = b""
-        for part in engine.exec_start(created["Id"], stream=True):
-            if b"\n" in part and b"\n" not in output:
-                on_line()
-            output += part
-        return int(engine.exec_inspect(created["Id"])["ExitCode"]), output.decode(errors="replace")
+        return execute(self._engine(host), host.need("study_container"), command, on_line)
 
     def _engine(self, host: Host) -> docker.APIClient:
         return self._reach.docker(host).api

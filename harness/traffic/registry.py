@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.traffic.engine import Engine
 
 LOCUST_TOKEN = "/tmp/study-token"  # noqa: S105, S108 - a file inside its container, roles/locust/files/image/gate.py
+TOKEN_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,21 @@ def _locust_token(inventory: Inventory, reach: Reach) -> str:
     import docker.errors
     import requests
 
+    from harness.deploy.container_engine import execute
+
     name = inventory.generator.need("study_container")
-    try:
-        done = reach.docker(inventory.generator).containers.get(name).exec_run(["cat", LOCUST_TOKEN])
-    except (docker.errors.DockerException, requests.RequestException) as error:
-        raise EngineFailed(f"the token of the load generator {name} cannot be read: {error}") from None
-    words = bytes(done.output).decode(errors="replace").strip()  # type: ignore[arg-type] # no stream was asked for
-    if done.exit_code:
-        raise EngineFailed(f"the token of the load generator {name} cannot be read: {words}")
-    return words
+    why = f"the engine printed nothing of {LOCUST_TOKEN}, {TOKEN_TRIES} times"
+    for _ in range(TOKEN_TRIES):
+        try:
+            code, output = execute(reach.docker(inventory.generator).api, name, ["cat", LOCUST_TOKEN])
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise EngineFailed(f"the token of the load generator {name} cannot be read: {error}") from None
+        if code:
+            why = output.strip()
+            break
+        if output.strip():
+            return output.strip()
+    raise EngineFailed(f"the token of the load generator {name} cannot be read: {why}")
 
 
 def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
