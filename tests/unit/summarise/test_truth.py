@@ -57,11 +57,12 @@ def test_intervals_do_not_hold_what_is_not_true() -> None:
     assert count.held[0] + count.held[1] <= 2
 
 
-def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks() -> None:
+@pytest.mark.parametrize("studies", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks(studies: int) -> None:
     """And the gains are found all the same; coverage is that of all these studies together."""
     total = Tally()
     for name in DISTURBED:
-        count = counted(under_one_load(name), 5, None)
+        count = counted(under_one_load(name), studies, None)
         assert not {"E3", "E5", "E6", "E7", "E13"} & {*count.refused}, name
         assert not {"E5", "E6"} & {*count.marked}, name
         assert sum(count.false.values()) <= 0.02 * count.judged, name
