@@ -27,9 +27,9 @@ import httpx
 
 from harness.errors import EngineFailed
 from harness.grid.request import Request
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.records.series import Sample
-from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.load_generator import EngineResult, LoadSpec
 from harness.traffic.locust import LocustEngine
 
 IMAGE = Path(__file__).resolve().parent.parent / "roles" / "locust" / "files" / "image"
@@ -135,7 +135,7 @@ class Played:
 
     @property
     def window(self) -> list[Sample]:
-        return seconds.window(self.samples, self.from_s, UNTIL_S)
+        return window_stats.window(self.samples, self.from_s, UNTIL_S)
 
     @property
     def cpu_ms(self) -> float:
@@ -168,7 +168,7 @@ def rows(python: str) -> list[tuple[str, str]]:
             opened.append(play(engine, url, rate_per_s=float(RATE), seed="benchmark"))
     offered = sum(s.offered or 0 for one in opened for s in one.window)
     sent = sum(s.sent or 0 for one in opened for s in one.window)
-    delays = sorted(seconds.rank_ms(one.result.delays, 0.99) or 0.0 for one in opened)
+    delays = sorted(window_stats.rank_ms(one.result.delays, 0.99) or 0.0 for one in opened)
     costs = sorted(a.cpu_ms / b.cpu_ms for a, b in zip(opened, closed, strict=True))
     each = [sum(s.completed for s in one.window) / len(one.window) for one in closed]
     late = f"{statistics.median(delays):.2f} ms, {delays[-1]:.2f} ms"
@@ -198,7 +198,7 @@ def _stops(python: str) -> list[float]:
             timer.start()
             played = play(engine, url, **load)
             timer.join()
-        found.append(seconds.values_ms(seconds.merged([played.result.latencies]), [99])[99])
+        found.append(window_stats.values_ms(window_stats.merged([played.result.latencies]), [99])[99])
     return found
 
 

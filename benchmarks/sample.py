@@ -17,7 +17,8 @@ from pathlib import Path
 import pypdfium2
 
 from harness.records.directory import StudyDirectory
-from report import build, printed, render
+from report import build
+from report.output import html, pdf
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHIVE = ROOT / "docs" / "sample-study.tar.xz"
@@ -50,8 +51,8 @@ def main() -> None:
         pack(Path(sys.argv[1]).resolve())
     with tempfile.TemporaryDirectory() as folder:
         report, _ = build.model_of(unpack(Path(folder)))
-    (ROOT / "docs" / "sample-report.html").write_text(render.html(report), encoding="utf-8")
-    pages = printed.pdf(report)
+    (ROOT / "docs" / "sample-report.html").write_text(html.html(report), encoding="utf-8")
+    pages = pdf.pdf(report)
     (ROOT / "docs" / "sample-report.pdf").write_bytes(pages)
     for old in GOLDEN.glob("page-*.png"):
         old.unlink()

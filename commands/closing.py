@@ -6,11 +6,11 @@ from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
 from harness.records.study import Checked
-from harness.study import measured, site
-from harness.study.setup import Setting
-from harness.summarise import instrument, objectives
+from harness.study import calibrations, measured
+from harness.study.config import Setting
+from harness.summarise import calibration, objectives
 from harness.summarise.summary import Summary
-from report import capacity, lost, rejections
+from report.sentences import capacity, failover, rejections
 
 
 def closing(console: Console, setting: Setting, interrupted: bool) -> int:
@@ -24,7 +24,7 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     for sentence in rejections.sentences(summary) + capacity.sentences(summary):
         console.say(sentence)
     console.gains(summary.gains)
-    for sentence in lost.sentences(summary.losses, setting.grid.objectives):
+    for sentence in failover.sentences(summary.losses, setting.grid.objectives):
         console.say(sentence)
     if setting.grid.instrument_check and not interrupted:
         tell_instrument(console, setting, summary)
@@ -45,8 +45,10 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
 def tell_instrument(console: Console, setting: Setting, summary: Summary) -> None:
     """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
     study = setting.directory.need_study()
-    passed, text = instrument.of_study(summary)
+    passed, text = calibration.of_study(summary)
     name = setting.directory.path.name
-    check = Checked(site=site.site_of(study), passed=passed, text=text, measured_at=study.created_at, study=name)
-    site.keep(setting.directory.path.parent, check)
-    console.say(f"instrument check: {instrument.with_verdict(text, passed)}")
+    check = Checked(
+        site=calibrations.site_of(study), passed=passed, text=text, measured_at=study.created_at, study=name
+    )
+    calibrations.keep(setting.directory.path.parent, check)
+    console.say(f"instrument check: {calibration.with_verdict(text, passed)}")

@@ -24,7 +24,7 @@ def compare(
     from harness.records.directory import StudyDirectory
     from harness.records.files import replace
     from harness.study import compare as comparing
-    from report import comparison
+    from report.tables import comparison
 
     if len(directories) < 2:
         raise BadInput("compare needs two directories or more, as in: study.py compare results/a results/b")

@@ -21,7 +21,7 @@ from harness.study.events import Doing, Event, Said, SecondSeen, Step, StudyStar
 from harness.words import visible
 
 if TYPE_CHECKING:
-    from harness.summarise.gains import Gain
+    from harness.summarise.gains.gain import Gain
 
 BARS = "▁▂▃▄▅▆▇█"
 STYLE = {"ok": "green", "degraded": "yellow", "refused": "red", "server_down": "red", "failed": "red"}

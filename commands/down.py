@@ -17,21 +17,22 @@ def down(
     playbooks/rehearsal-down.yml, a rented one with playbooks/ec2-down.yml.
     """
     from commands.console import Console
-    from harness.deploy import container_engine, host_locks, inventory, removal
-    from harness.deploy.description import describe
+    from harness.deploy import container_engine, host_locks, removal
+    from harness.deploy.inventory import hosts
+    from harness.deploy.inventory.resolve import describe
 
     console = Console()
     name = other_inventory or "inventory/lab"
-    path = inventory.resolve(options.ROOT, name, options.ROOT, "--inventory")
-    hosts = describe(options.ROOT, path, name, usable=False)
-    lab = hosts.kind == "lab"
+    path = hosts.resolve_path(options.ROOT, name, options.ROOT, "--inventory")
+    found = describe(options.ROOT, path, name, usable=False)
+    lab = found.kind == "lab"
     removes_images = lab and not keep_images
-    with host_locks.held(hosts, "'study.py down'", options.ROOT, removes_images):
+    with host_locks.held(found, "'study.py down'", options.ROOT, removes_images):
         if not lab:
             for host in removal.remove_from_machines(options.ROOT, path):
                 console.say(f"{host}: removed what was deployed")
             return
-        variables = hosts.servers[0].variables
+        variables = found.servers[0].variables
         client = container_engine.connect()
         removed = removal.remove_lab(client, str(variables["ml_server_labels"]["scale-out.lab"]))
         kept: list[str] = []

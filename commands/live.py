@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
-from report import beside
+from report.output import live_data
 
 if TYPE_CHECKING:
     from commands.console import Console
-    from harness.study.setup import Setting
+    from harness.study.config import Setting
 
 ROOT = Path(__file__).resolve().parent.parent
 AHEAD_S = 2.0  # before a window: a second is told a second late
@@ -58,7 +58,7 @@ class Live:
         if self._writer is not None:
             self._writer.kill()  # what comes now renders everything
             self._writer.communicate()
-            beside.end(self._directory)
+            live_data.end(self._directory)
 
     def __call__(self, event: Event) -> None:
         self._console(event)

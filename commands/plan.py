@@ -21,8 +21,8 @@ def plan(
     from commands.console import Console, clock, trials
     from harness.grid.cell import expand
     from harness.grid.load import written
-    from harness.study import beforehand
-    from harness.study.setup import resolve
+    from harness.study import forecast
+    from harness.study.config import resolve
 
     console = Console(as_json)
     setting = resolve(options.ROOT, results, grid, other_inventory, console.warn)
@@ -60,7 +60,7 @@ def plan(
     console.say(
         f"seed {terms.seed}" if known else "the order inside blocks is drawn when the study begins; seed gives one"
     )
-    for sentence in beforehand.sentences(setting):
+    for sentence in forecast.sentences(setting):
         console.say(sentence)
     if not left:
         console.say(f"nothing is left: all {trials(len(planned))} are measured")

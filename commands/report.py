@@ -47,9 +47,9 @@ def report(
         raise BadInput("--pdf-only and --html-only: give one of them; without either both are made")
     form = Format.PDF if pdf_only else Format.HTML if html_only else form
     if form in (Format.MARKDOWN, Format.JUNIT):
-        from report import brief
+        from report.output import ci_summary
 
-        made = brief.markdown if form == Format.MARKDOWN else brief.junit
+        made = ci_summary.markdown if form == Format.MARKDOWN else ci_summary.junit
         console.plain(made(*build.model_of(study)))
         return
     kinds = {"html", "pdf", "data"} if form == Format.ALL else {form.value}

@@ -21,7 +21,7 @@ from harness.words import visible
 if TYPE_CHECKING:
     from commands.console import Console
     from commands.interrupts import Interrupts
-    from harness.study.setup import Setting
+    from harness.study.config import Setting
 
 SHOWN_CHANGES = 12
 
@@ -45,7 +45,7 @@ def run(
         return
     from commands.console import Console
     from commands.interrupts import Interrupts
-    from harness.study.setup import resolve
+    from harness.study.config import resolve
 
     console = Console(as_json)
     setting = resolve(options.ROOT, results, grid, other_inventory, console.warn)
@@ -83,7 +83,7 @@ def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
 
 def tell_change(console: Console, setting: Setting) -> None:
     """Say what changed when this configuration starts a new directory beside an older one."""
-    from harness.study.setup import what_changed
+    from harness.study.config import what_changed
 
     found = what_changed(setting)
     if found is None:

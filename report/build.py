@@ -11,9 +11,11 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise import tables
 from harness.summarise.summary import Summary
-from report import beside, chart_data, model, render
+from report import model
+from report.charts import gain_data
+from report.elements import anchor, anchor_of
 from report.model import Report
-from report.parts import anchor, anchor_of
+from report.output import html, live_data
 
 
 def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
@@ -22,7 +24,7 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     records = study.trials(attempts=True)
     current = {where: record for where, record in records.items() if "-attempt" not in where}
     summary = cells.summarise_records(said.grid, current, study.latencies, study.failures)
-    drawn = {anchor(cell.cell) for cell in chart_data.drawn(summary.cells)}
+    drawn = {anchor(cell.cell) for cell in gain_data.drawn(summary.cells)}
     trials = {where: _shown(study, where, record, anchor_of(where) in drawn) for where, record in records.items()}
     return model.build(said, summary, trials, study.path.name), summary
 
@@ -58,13 +60,13 @@ def write(
     if "data" in kinds:
         files["results.parquet"] = frames.parquet(study)
     if "html" in kinds:
-        files["report.html"] = render.html(report).encode()
+        files["report.html"] = html.html(report).encode()
     if "pdf" in kinds:
-        from report import printed  # its libraries take a second that a page alone should not wait for
+        from report.output import pdf  # its libraries take a second that a page alone should not wait for
 
-        files["report.pdf"] = printed.pdf(report, paper, warn)
+        files["report.pdf"] = pdf.pdf(report, paper, warn)
     for name, content in files.items():
         replace(study.path / name, content)
     if "html" in kinds:
-        beside.remove(study.path)
+        live_data.remove(study.path)
     return [study.path / name for name in files]

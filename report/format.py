@@ -6,7 +6,7 @@ import math
 import re
 
 from harness import words
-from harness.summarise.intervals import Interval
+from harness.summarise.statistics.intervals import Interval
 
 NOTHING = "–"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

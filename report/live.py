@@ -8,7 +8,8 @@ import scipy.special  # noqa: F401 - now, and not with the first interval, while
 
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
-from report import beside, build, render
+from report import build
+from report.output import html, live_data
 
 BUDGET_S = 0.3  # of CPU that the page may cost a trial
 
@@ -28,8 +29,8 @@ class Writer:
             report, _ = build.model_of(self._study)
         except BadInput:
             return
-        beside.write(self._study.path, beside.FILE, render.news(report))
-        beside.write(self._study.path, "report.html", render.html(report, beside.FILE))
+        live_data.write(self._study.path, live_data.FILE, html.news(report))
+        live_data.write(self._study.path, "report.html", html.html(report, live_data.FILE))
         self._begun = True
 
     def tell(self, trials: int) -> None:
@@ -41,6 +42,6 @@ class Writer:
             self.begin()
             return
         began = time.process_time()
-        beside.write(self._study.path, beside.FILE, render.news(build.model_of(self._study)[0]))
+        live_data.write(self._study.path, live_data.FILE, html.news(build.model_of(self._study)[0]))
         self._cost_s = time.process_time() - began
         self._saved_s -= self._cost_s

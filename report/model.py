@@ -12,29 +12,15 @@ import yaml
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.secrecy import Hidden
-from harness.summarise import effects
+from harness.summarise.comparison import factors
 from harness.summarise.summary import Summary
-from report import (
-    answer,
-    article,
-    capacity,
-    capacity_data,
-    chart_data,
-    findings,
-    latency,
-    limits,
-    load_data,
-    lost,
-    method,
-    money,
-    place,
-    progress,
-    sections,
-    validity,
-)
 from report import format as text
-from report.money import Money
-from report.parts import Chart, Table
+from report import progress
+from report.charts import capacity_data, gain_data, load_data
+from report.elements import Chart, Table
+from report.sentences import answer, article, capacity, environment, failover, findings, method
+from report.tables import bottlenecks, cost_table, latency, sections, validity
+from report.tables.cost_table import Money
 
 MOST_LINES, LINE = 18, 34  # of the table of gains, with the findings below it on page 1; letters in its last column
 
@@ -88,14 +74,14 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
     # nothing.
     alike = bool(gains) or not capacity.known(summary)
     drawn = (
-        chart_data.headline(cells, counted, study.ceiling.per_s if study.ceiling else None) if alike else None,
+        gain_data.headline(cells, counted, study.ceiling.per_s if study.ceiling else None) if alike else None,
         capacity_data.chart(summary),
-        chart_data.gain_plot(gains),
-        chart_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
+        gain_data.gain_plot(gains),
+        gain_data.series(cells, counted, grid.load.window_from_s, grid.load.duration),
         latency.chart(cells, counted, grid.evidence.percentile_p99_samples) if alike else None,
         load_data.chart(summary, trials),
     )
-    costs = money.section(study, summary, trials)
+    costs = cost_table.section(study, summary, trials)
     return Report(
         title=study.name,
         hash=folder.rsplit("-", 1)[-1],
@@ -103,21 +89,21 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         state=state,
         progress=progress.told(study, trials) if done < planned else [],
         answer=[*answer.answer(summary), *([costs.answer] if costs and costs.answer else [])],
-        where=place.told(study, summary.noise.spread if summary.noise else None),
+        where=environment.told(study, summary.noise.spread if summary.noise else None),
         findings=findings.findings(summary, study),
         capacity=capacity.table(summary),
         gains=sections.gain_table(gains, cells),
         gains_first=not capacity.known(summary)
         and sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
         cells=sections.cell_table(cells),
-        limits=limits.table(cells, counted),
+        limits=bottlenecks.table(cells, counted),
         latency=latency.table(cells, counted),
         validity=validity.table(counted, grid.evidence),
         checks=method.evidence(study, summary),
         article=beside,
         article_why=article.why(beside, grid.instrument_check),
-        effects=sections.effect_table(effects.effects(grid, cells)),
-        losses=lost.table(summary.losses, grid.evidence),
+        effects=sections.effect_table(factors.effects(grid, cells)),
+        losses=failover.table(summary.losses, grid.evidence),
         money=costs,
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),

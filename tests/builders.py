@@ -9,7 +9,7 @@ from typing import Any
 from harness.grid import references
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
-from harness.judge import seconds as stats
+from harness.judge import window_stats as stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
 from harness.plan import order as plan

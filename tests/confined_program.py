@@ -5,13 +5,13 @@ import sys
 import time
 from pathlib import Path
 
-from harness.deploy import confined
+from harness.deploy import confined_process
 
 
 def main() -> None:
-    confined.confine()
+    confined_process.confine()
     if sys.argv[1] == "memory":
-        bytearray(confined.MEMORY + 1)
+        bytearray(confined_process.MEMORY + 1)
     waiting = [sys.executable, "-c", "import time; time.sleep(3600)"]
     own = subprocess.Popen(waiting)
     # Started by a program that has ended, so it is nobody's child; one of a session of its own is a child's.

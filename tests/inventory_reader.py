@@ -10,18 +10,18 @@ import os
 import sys
 from pathlib import Path
 
-from harness.deploy import inventory_source
+from harness.deploy.inventory import source_process
 
 
 def read_in_a_fork(root: Path, path: Path) -> str:
-    """The line that `harness.deploy.inventory_source` prints for a path; empty if it failed."""
+    """The line that `harness.deploy.inventory.source_process` prints for a path; empty if it failed."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.close(reader)
             with os.fdopen(writer, "w") as out:
-                out.write(json.dumps(inventory_source.read(root, path), default=str))
+                out.write(json.dumps(source_process.read(root, path), default=str))
         finally:
             os._exit(0)
     os.close(writer)
@@ -33,7 +33,7 @@ def read_in_a_fork(root: Path, path: Path) -> str:
 
 def main() -> None:
     root = Path(sys.argv[1])
-    inventory_source.read(root, root / "inventory" / "ec2")  # loads all that a reader needs
+    source_process.read(root, root / "inventory" / "ec2")  # loads all that a reader needs
     for line in sys.stdin:
         sys.stdout.write((read_in_a_fork(root, Path(line.strip())) or "{}") + "\n")
 

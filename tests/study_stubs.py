@@ -24,23 +24,23 @@ import docker
 import docker.errors
 import httpx
 
-from harness.deploy import lab
+from harness.deploy import lab_resources
 from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import REPAIR
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import DeployFailed, EngineFailed, Interrupted
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
 from harness.records.series import HostSample, MachineSample, Sample
 from harness.study import ceiling, identity
+from harness.study.config import Setting, in_motion
+from harness.study.dependencies import Outside
 from harness.study.events import Event
-from harness.study.losing import Losing
-from harness.study.outside import Outside
+from harness.study.fault_injection import Losing
 from harness.study.runner import Study
-from harness.study.setup import Setting, in_motion
-from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.load_generator import EngineResult, LoadSpec
 from tests.builders import grid
 
 CAPACITY_PER_S = 280
@@ -135,7 +135,9 @@ class Site:
         written = grid(**{"repeats": 1, **keys})
         effective = identity.effective(written, self.inventory)
         directory = identity.directory_for(results, written, effective)
-        found = Setting(written, self.inventory, results, effective, directory, lab.of(written, self.inventory))
+        found = Setting(
+            written, self.inventory, results, effective, directory, lab_resources.of(written, self.inventory)
+        )
         return in_motion(found)
 
     def apply(self, variables: dict[str, Any], tags: list[str] | None) -> None:
@@ -437,7 +439,7 @@ class Users:
             self._over,
             1,
             0,
-            seconds.histogram_of_us(times_us),
+            window_stats.histogram_of_us(times_us),
             {"status 502": failed} if failed else {},
             delays={"1000": sum(row.sent or 0 for row in rows)},
             **late,
@@ -496,7 +498,7 @@ class Readings(Watcher):
         return {}
 
     def slots(self) -> dict[str, dict[str, float]]:
-        rows = seconds.window(self._site.rows, *self._steady)
+        rows = window_stats.window(self._site.rows, *self._steady)
         alive = [server.name for server in self._paced if server.name not in self._site.dead]
         answers = sum(row.completed for row in rows) / max(1, len(self._paced))
         busy = SLOTS * answers / self._site.capacity_per_s

@@ -11,11 +11,12 @@ import numpy as np
 from benchmarks.capacity.trial import Servers, play, truth
 from harness.grid.schema import P95
 from harness.grid.thresholds import Thresholds
-from harness.summarise import bracketing, capacity
-from harness.summarise.capacity import Capacity
-from harness.summarise.crossing import Bound
-from harness.summarise.gains import GainKind
-from harness.summarise.shares import Count
+from harness.summarise.capacity import capacity
+from harness.summarise.capacity.capacity import Capacity
+from harness.summarise.capacity.counts import Count
+from harness.summarise.capacity.crossing import Bound
+from harness.summarise.gains.gain import GainKind
+from harness.summarise.search import bracketing
 
 TOPOLOGIES = (1, 2, 3)
 WANTED = {"p95": P95}

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 
 from harness.grid.schema import P95
-from harness.summarise import queueing
-from harness.summarise.intervals import Array
-from harness.summarise.shares import Count
+from harness.summarise.capacity.counts import Count
+from harness.summarise.statistics import queueing
+from harness.summarise.statistics.intervals import Array
 
 MANY = 4_000_000  # requests by which a capacity is told that no formula gives
 CLOSE = 2e-4

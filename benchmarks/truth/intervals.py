@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.summarise import blocks, intervals
+from harness.summarise.statistics import block_model, intervals
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 SECONDS = 17
@@ -75,7 +75,7 @@ def moderated(y: Array, pair: tuple[int, int]) -> Covered:
     for study in y:
         x = np.exp(study)
         table = {str(c): dict(enumerate(x[c].tolist())) for c in range(len(x))}
-        rest = blocks.rest_variance(table, str(pair[0]), str(pair[1]))
+        rest = block_model.rest_variance(table, str(pair[0]), str(pair[1]))
         assert rest is not None  # noqa: S101 - simulated blocks are complete
         found = intervals.moderated_gain(x[pair[0]].tolist(), x[pair[1]].tolist(), rest)
         alone = intervals.gain(x[pair[0]].tolist(), x[pair[1]].tolist(), 3)

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from harness.traffic.engine import EngineResult
+from harness.traffic.load_generator import EngineResult
 from harness.traffic.locust import LocustEngine
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"

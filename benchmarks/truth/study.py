@@ -17,7 +17,7 @@ from harness.judge.prediction import users_bound
 from harness.plan import order
 from harness.records.findings import Kind, Severity
 from harness.records.trial import Limit, Outcome, TrialRecord
-from harness.summarise.gains import Gain, GainKind
+from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary, summarise_records
 
 BLOCKS, SERVERS = 5, (1, 2, 3)

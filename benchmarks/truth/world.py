@@ -13,7 +13,7 @@ from benchmarks.truth.trial import Conditions
 from harness.plan.order import SWITCH_S
 
 LONGEST_STALL_S, SHORTEST_STALL_S = 2.0, 1.0
-VERIFY_ROUNDS = 2  # as harness/traffic/play.py asks every server before a load
+VERIFY_ROUNDS = 2  # as harness/traffic/run_load.py asks every server before a load
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import Any
 import ansible_runner
 import psutil
 
-from harness.deploy import artifacts, private, task_words, unsafe
+from harness.deploy import artifacts, private, task_results, unsafe_yaml
 from harness.errors import DeployFailed, Interrupted
 
 log = logging.getLogger(__name__)
@@ -72,10 +72,10 @@ class Playbook:
         self._began = time.monotonic()
         self._news = threading.Event()
         self._last_words = ""
-        self._heard, self._awaited = self._began, task_words.Awaited()
+        self._heard, self._awaited = self._began, task_results.Awaited()
         self._folder = private.make(private.folder(ansible.private) / self._ident)
         file = self._folder / f"{self._ident}.vars.yml"
-        private.write(file, unsafe.dump_variables(variables))
+        private.write(file, unsafe_yaml.dump_variables(variables))
         environ = {}
         self._hold: int | None = None
         if held:
@@ -176,7 +176,7 @@ class Playbook:
         elif kind == "runner_on_ok":
             outcome.results.append((host, task, data.get("res", {})))
         elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-            outcome.failures.append(task_words.failure(host, task, data, unreachable=kind == "runner_on_unreachable"))
+            outcome.failures.append(task_results.failure(host, task, data, unreachable=kind == "runner_on_unreachable"))
         elif kind == "runner_retry":
             self._heard = time.monotonic()
             if told := self._awaited.told(host, data, self._heard):

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import docker
 import httpx
 
-from harness.deploy import explanations
+from harness.deploy import known_errors
 from harness.deploy.container_engine import connect
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import CannotRun
 
 CONNECT_S = 10
@@ -138,7 +138,7 @@ class Tunnel:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 words = process.communicate()[1].decode(errors="replace").strip() or "no answer"
-                raise CannotRun(explanations.explain(self.host.name, "connecting", words, over_ssh=True))
+                raise CannotRun(known_errors.explain(self.host.name, "connecting", words, over_ssh=True))
             time.sleep(0.02)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell, expand
-from harness.grid.engines import ENGINES
+from harness.grid.load_generators import ENGINES
 from harness.grid.schema import Grid
 
 # Variables of a role begin with its name; a change of one is applied by that role's tags.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.deploy.connections import Reach
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.records.study import Rented
 
 LEASE_S = 3600.0  # how long a machine stays after the study was last heard of

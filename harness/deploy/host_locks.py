@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from harness.deploy.connections import is_machine, said, ssh_address, ssh_command
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import CannotRun
 
 # Not the user's own temporary folder: two users of one machine must meet here.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import bootstrap
-from harness.deploy import container_engine, yardstick
+from harness.deploy import container_engine, cpu_benchmark
 from harness.deploy.ansible import Ansible
 from harness.deploy.container_engine import connect
 from harness.errors import CannotRun, StudyError
@@ -147,7 +147,7 @@ def _bootstrapper() -> Check:
 def _processor() -> Check:
     """Whether the default study can be played here, in slow motion if need be, as far as a rough look tells."""
     name = "CPU for the lab"
-    cost_s, cores = yardstick.request_s(), yardstick.cores()
+    cost_s, cores = cpu_benchmark.request_s(), cpu_benchmark.cores()
     found = f"{cores:g} cores, about {cost_s * 1000:.2g} ms a request"
     if DEFAULT_PER_S * cost_s > SLOWEST_CORES * cores:
         return Check(name, "", f"a machine with more cores, or other work off this one (it has {found})")

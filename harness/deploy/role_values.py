@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from harness.deploy.value_rules import beyond_type
-from harness.grid.engines import ENGINES
+from harness.grid.load_generators import ENGINES
 from harness.grid.yamldata import Path_
 
 ROLES = ("ml_server", "nginx_lb", *(role for kind in ENGINES for role in kind.roles))

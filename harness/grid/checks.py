@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, losing
+from harness.grid import http, server_failure
 from harness.grid.cell import OWN_FACTORS, Cell, combinations, expand
 from harness.grid.load import check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
@@ -51,7 +51,7 @@ class Checker:
         yield from too_many
         if not too_many:
             yield from self.folders()
-            yield from losing.problems(self.grid)
+            yield from server_failure.problems(self.grid)
 
     def names(self, section: str, named: Mapping[str, Any]) -> Iterator[Problem]:
         for name in named:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.grid import engines, units
+from harness.grid import load_generators, units
 from harness.grid.types import Duration, Level, Part, Share, Switch, several
 from harness.words import short
 
@@ -164,9 +164,9 @@ def mismatches(
             found.append((("load",), "think_time is missing: users think between requests, as in think_time: 2s"))
         return found
     found = []
-    if not engines.BY_NAME[engine].open_loads:
-        shown = engines.BY_NAME[engine].shown
-        others = " or ".join(kind.name for kind in engines.ENGINES if kind.open_loads)
+    if not load_generators.BY_NAME[engine].open_loads:
+        shown = load_generators.BY_NAME[engine].shown
+        others = " or ".join(kind.name for kind in load_generators.ENGINES if kind.open_loads)
         found.append(
             (
                 ("engine",),

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.grid import engines, load, units
+from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
 from harness.grid.counter import RequestsMetric
 from harness.grid.load import LOAD_FACTORS, RATE, Load
@@ -82,7 +82,7 @@ class Grid(Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     inventory: str = "inventory/lab"
-    engine: Annotated[str, BeforeValidator(engines.known)] = "locust"
+    engine: Annotated[str, BeforeValidator(load_generators.known)] = "locust"
     factors: Factors
     exclude: tuple[SomeLevels, ...] = ()
     include: tuple[SomeLevels, ...] = ()

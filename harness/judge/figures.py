@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.judge.observation import Observation
 from harness.records.series import Sample
 
@@ -29,12 +29,12 @@ def think_s(seen: Observation) -> float | None:
     rows = seen.window
     if rows and all(s.thinks is None for s in rows):
         return seen.think_time_s
-    return seconds.mean_think_s(rows)
+    return window_stats.mean_think_s(rows)
 
 
 def in_flight(seen: Observation) -> float | None:
     """Mean number of requests in flight in the window, by the generator or else by the balancer."""
-    counted = seconds.mean_in_flight(seen.window)
+    counted = window_stats.mean_in_flight(seen.window)
     at_balancer = seen.balancer.mean_in_flight
     return counted if counted is not None or at_balancer is None else float(at_balancer)
 
@@ -44,12 +44,12 @@ def drift(seen: Observation) -> float | None:
 
     It is not told of a trial in which servers were stopped on purpose: that is what changed there.
     """
-    return None if seen.stopped else _change(seen.window, seconds.mean_rate)
+    return None if seen.stopped else _change(seen.window, window_stats.mean_rate)
 
 
 def latency_drift(seen: Observation) -> float | None:
     """Ln of the mean latency of the window's second half against its first's; None as `drift`."""
-    return None if seen.stopped else _change(seen.window, seconds.mean_latency_s)
+    return None if seen.stopped else _change(seen.window, window_stats.mean_latency_s)
 
 
 def _change(rows: Sequence[Sample], mean: Callable[[Sequence[Sample]], float | None]) -> float | None:
@@ -68,7 +68,7 @@ def of_users_bound(seen: Observation) -> float | None:
     if seen.rate_per_s is not None:
         return None
     rows, think = seen.window, think_s(seen) or seen.think_time_s
-    rate, unloaded_s = seconds.mean_rate(rows), warm_s(seen)
+    rate, unloaded_s = window_stats.mean_rate(rows), warm_s(seen)
     if not unloaded_s or not rate:
         return None
     answers = sum(s.completed + s.failed for s in rows) / len(rows)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
-from harness.judge import seconds as stats
+from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
-from harness.records.lost import Loss
+from harness.records.failover import Loss
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 from harness.records.trial import BalancerCounters, Facts, HostStates, Slots, TrialData
 

@@ -24,7 +24,7 @@ import urllib3.exceptions
 
 from harness.deploy.connections import Reach
 from harness.deploy.container_engine import execute
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import TrialFailed
 from harness.observe import exposition, systemd
 from harness.observe.counts import OwnCounts

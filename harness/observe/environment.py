@@ -13,7 +13,7 @@ import docker.errors
 import psutil
 
 from harness.deploy.connections import Reach
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.observe.containers import Probes
 from harness.records.study import Environment, Machine
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.deploy.connections import Reach
-from harness.deploy.inventory import Host
+from harness.deploy.inventory.hosts import Host
 from harness.errors import TrialFailed
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from harness.deploy.inventory import Host
+from harness.deploy.inventory.hosts import Host
 from harness.observe.containers import Probes
 from harness.records.series import HostSample, MachineSample
 

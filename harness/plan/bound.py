@@ -16,8 +16,8 @@ from harness.grid.load import RATE, VUSERS
 from harness.grid.schema import Grid
 from harness.plan import order
 from harness.plan.order import PlannedTrial
-from harness.summarise import bracketing, knee, saturation, topologies
-from harness.summarise.probing import BEYOND, ENOUGH
+from harness.summarise.search import bracketing, knee, search, topologies
+from harness.summarise.search.probing import BEYOND, ENOUGH
 
 AROUND = 3  # loads around a crossing, in each block
 
@@ -50,7 +50,7 @@ def probes(grid: Grid) -> int:
     if span.factor == RATE:
         return _longest(span, {})
     halvings = max(0, math.ceil(math.log2(0.5 / span.until)))
-    brackets = 3 if saturation.moves(grid) else 2  # around the knee, where probes break, and around the objectives
+    brackets = 3 if search.moves(grid) else 2  # around the knee, where probes break, and around the objectives
     return len(_doubled(span)) + brackets * halvings + min(ENOUGH, len(BEYOND))
 
 
@@ -80,7 +80,7 @@ def _in_a_block(grid: Grid, cells: list[Cell], capacity_per_s: float | None, unl
     span = grid.search
     assert span is not None  # noqa: S101 - asked for only with a search
     largest = {cell: _largest(span, cell, capacity_per_s, unloaded_s) for cell in cells}
-    found = [cell for cell in cells for _ in range(AROUND if saturation.moves(grid) else 0)]
+    found = [cell for cell in cells for _ in range(AROUND if search.moves(grid) else 0)]
     if span.factor == RATE:
         return [topologies.at(cell, math.ceil(largest[cell] / 2)) for cell in found]
     own = [topologies.at(cell, math.ceil(largest[cell] * knee.MOST / 2)) for cell in cells]

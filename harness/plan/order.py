@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.grid import engines
+from harness.grid import load_generators
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.plan.terms import Terms
@@ -118,6 +118,6 @@ def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
 
 def estimate_s(grid: Grid, trials: list[PlannedTrial], capacity_per_s: float | None) -> float:
     """Seconds that these trials will take, without what is fixed."""
-    each_s = grid.load.duration + SWITCH_S + engines.BY_NAME[grid.engine].lead_s
+    each_s = grid.load.duration + SWITCH_S + load_generators.BY_NAME[grid.engine].lead_s
     bare_s = sum(each_s + drain_s(grid, trial.cell, capacity_per_s) for trial in trials)
     return bare_s + BRING_BACK_S * sum(trial.cell.lose > 0 for trial in trials)

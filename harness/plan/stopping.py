@@ -1,9 +1,8 @@
 """When a study has measured enough (rule E16). Pure, and settled before the first trial.
 
 Every block holds all cells until the least number of blocks is there, but for those that rest after a few
-(`harness.plan.resting`). From then on whole blocks of the watched cells are added until every watched gain is as narrow
-as asked. The plan is a function of
-what is recorded, so an interrupted study goes on as it would have.
+(`harness.plan.predicted_idle`). From then on whole blocks of the watched cells are added until every watched gain is as
+narrow as asked. The plan is a function of what is recorded, so an interrupted study goes on as it would have.
 """
 
 from __future__ import annotations
@@ -14,22 +13,22 @@ from typing import TYPE_CHECKING
 from harness.grid.amount import Repeats
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
-from harness.plan import order, resting
+from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
 from harness.records.study import Decision
 from harness.records.trial import TrialRecord
-from harness.summarise import saturation
+from harness.summarise.search import search
 from harness.words import percent
 
 if TYPE_CHECKING:
-    from harness.summarise.capacity import Capacity
-    from harness.summarise.gains import Gain
+    from harness.summarise.capacity.capacity import Capacity
+    from harness.summarise.gains.gain import Gain
 
 
 def watched(gains: Sequence[Gain]) -> list[Gain]:
     """Gains that are statements about servers: nobody waits for floors, nor for pairs limited by users."""
-    from harness.summarise.gains import GainKind  # with numpy, as below
+    from harness.summarise.gains.gain import GainKind  # with numpy, as below
 
     return [gain for gain in gains if gain.kind == GainKind.GAIN]
 
@@ -66,17 +65,17 @@ def trials(
     """
     planned: list[PlannedTrial] = []
     if grid.search is not None:
-        probes, found = saturation.planned(grid, records)
+        probes, found = search.planned(grid, records)
         planned += [PlannedTrial(cell, 0) for cell in probes]
         if not found:
             return planned, None
-    cells, rule = saturation.cells(grid, records), grid.repeats
-    rest = resting.decided(terms.resting, cells, records)
+    cells, rule = search.cells(grid, records), grid.repeats
+    rest = predicted_idle.decided(terms.resting, cells, records)
     for block in range(1, rule.min + 1):
-        if saturation.moves(grid) and any(trial.path not in records for trial in planned):
+        if search.moves(grid) and any(trial.path not in records for trial in planned):
             return planned, None  # which loads this block has is not settled before
-        mine = saturation.in_block(grid, records, block)
-        planned += order.block(resting.in_block(rest, mine, block), block, grid, kind, terms)
+        mine = search.in_block(grid, records, block)
+        planned += order.block(predicted_idle.in_block(rest, mine, block), block, grid, kind, terms)
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
             return planned, None
@@ -86,13 +85,13 @@ def trials(
 
         so_far = {where: record for where, record in records.items() if record.repeat <= blocks}
         summary = summarise_records(grid, so_far)
-        capacities = summary.capacities if saturation.moves(grid) else []
+        capacities = summary.capacities if search.moves(grid) else []
         decision = decide(rule, rule.target(kind), blocks, summary.gains, capacities)
         if not decision.go_on:
             break
         more = _cells_of(cells, watched(summary.gains))
         if capacities:
-            around = saturation.in_block(grid, so_far, blocks + 1)
+            around = search.in_block(grid, so_far, blocks + 1)
             more += [cell for cell in around if cell not in more and any(_is_of(cell, each) for each in capacities)]
         planned += order.block(more, blocks + 1, grid, kind, terms)
     return planned, decision

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from harness.grid.types import Levels
+from harness.records.failover import Loss, Lost
 from harness.records.findings import Finding, Kind
-from harness.records.lost import Loss, Lost
 from harness.records.part import Counts, Maybe, Part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 

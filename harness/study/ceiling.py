@@ -13,10 +13,10 @@ import httpx
 import requests
 
 from harness.errors import TrialFailed
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.records.study import Ceiling
-from harness.study.bench import Bench
-from harness.traffic.play import load_spec, play
+from harness.study.trial_context import Bench
+from harness.traffic.run_load import load_spec, play
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0
@@ -55,7 +55,7 @@ def _try(bench: Bench) -> Ceiling:
     got, result = play(bench, spec, lambda _at: None)
     begin = got.started_at
     bench.probes.balancer_summary(TRIAL, begin, begin + FROM_S, begin + UNTIL_S)  # empties its log
-    rate = seconds.mean_rate(seconds.window(got.samples, FROM_S, UNTIL_S))
+    rate = window_stats.mean_rate(window_stats.window(got.samples, FROM_S, UNTIL_S))
     at = began.isoformat(timespec="seconds")
     if not rate:
         kinds = ", ".join(f"{count} {kind}" for kind, count in result.errors.items())

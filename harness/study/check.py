@@ -21,9 +21,10 @@ from harness.records.part import as_json
 from harness.records.stored import text_of
 from harness.records.study import StudyRecord
 from harness.records.trial import Figures, Outcome, TrialData, TrialRecord
-from harness.study import settled
+from harness.study import recheck_plan
 from harness.study.identity import identify, names_of
-from harness.summarise import saturation, tables
+from harness.summarise import tables
+from harness.summarise.search import search
 from harness.summarise.summary import Summary, summarise_records
 
 
@@ -67,9 +68,9 @@ def check(directory: StudyDirectory) -> list[Line]:
     histograms = (lambda where: trials[where].latencies), (lambda where: trials[where].failures)
     summary = summarise_records(grid, current, *histograms)
     lines += _tables(directory, summary)
-    wrong = settled.order_and_stopping(study, grid, current)
+    wrong = recheck_plan.order_and_stopping(study, grid, current)
     lines.append(_line("E16", wrong, "order and stopping follow from the seed and the rule", "study.json"))
-    wrong = settled.few_blocks(study, current, trials)
+    wrong = recheck_plan.few_blocks(study, current, trials)
     lines.append(
         _line("E16", wrong, "cells with few blocks are those that were predicted to say nothing", "study.json")
     )
@@ -104,9 +105,9 @@ def _identity(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iter
         if where in kept and directory.digest_of(where) != kept[where]
     ]
     yield _line("digest", wrong, f"{len(there)} trials are as they were recorded", "study.json, trials/*/*")
-    cells = {cell.slug: cell.by_name for cell in saturation.cells(grid, there)}
+    cells = {cell.slug: cell.by_name for cell in search.cells(grid, there)}
     if grid.search is not None:
-        cells |= {cell.slug: cell.by_name for cell in saturation.planned(grid, there)[0]}
+        cells |= {cell.slug: cell.by_name for cell in search.planned(grid, there)[0]}
     wrong = []
     for where, record in there.items():
         slug, _, name = where.partition("/")

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.grid.engines import BY_NAME, ENGINES
+from harness.grid.load_generators import BY_NAME, ENGINES
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Environment, StudyRecord
 from harness.records.trial import TrialRecord
 from harness.study import identity
 from harness.study.measured import from_directory
-from harness.summarise import across, days
-from harness.summarise.across import Ratio
-from harness.summarise.intervals import Interval
+from harness.summarise.comparison import machine_speed, studies
+from harness.summarise.comparison.studies import Ratio
+from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
 
 # Differences in these make throughputs incomparable, unless somebody wants to see just their effect.
@@ -89,10 +89,10 @@ def compare(first: Study, later: Study) -> Comparison:
     after = {tuple(cell.cell.items()): cell for cell in later.summary.cells}
     pairs = [(before[key], after[key]) for key in before if key in after]
     limits = later.summary.grid.evidence
-    speed = days.between(
+    speed = machine_speed.between(
         (first.trials, later.trials), (first.said.where, later.said.where), pairs, limits.interval_repeats
     )
-    ratios = across.ratios(pairs, speed, limits)
+    ratios = studies.ratios(pairs, speed, limits)
     only = [f"{cell.name}: only in {first.name}" for key, cell in before.items() if key not in after]
     only += [f"{cell.name}: only in {later.name}" for key, cell in after.items() if key not in before]
     if not ratios:
@@ -108,7 +108,7 @@ def _written(said: StudyRecord) -> Configuration:
     return said.configuration.model_copy(update={"grid": said.written_grid.model_dump(mode="json", by_alias=True)})
 
 
-def _machines(ratio: Interval | None, found: days.Days) -> str:
+def _machines(ratio: Interval | None, found: machine_speed.Days) -> str:
     """What is known of the machines' own speed, in a sentence."""
     if ratio is None:
         return (
@@ -118,7 +118,7 @@ def _machines(ratio: Interval | None, found: days.Days) -> str:
     of = " and ".join(found.roles)
     where = ", in cells where the load asked for no more either way" if found.at_users else ""
     return (
-        f"the machines’ own speed changed by {across.change(ratio)}, by the CPU time that a request cost {of}, which "
+        f"the machines’ own speed changed by {studies.change(ratio)}, by the CPU time that a request cost {of}, which "
         f"ran the same builds in both{where}; nobody knows how far servers follow it: a word holds with and without it"
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import secrecy
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput
 from harness.grid.cell import expand
 from harness.grid.schema import Grid

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import host_limits, lab, private
+from harness.deploy import host_limits, lab_resources, private
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
@@ -19,12 +19,12 @@ from harness.observe import containers
 from harness.observe import environment as provenance
 from harness.observe.exposition import OURS, Counting
 from harness.records.study import Environment, Machine, StudyRecord
-from harness.study import beforehand, builds, ceiling, site, slow_motion
-from harness.study.bench import Bench
+from harness.study import calibrations, ceiling, forecast, image_digests, time_scaling
+from harness.study.config import Setting
+from harness.study.dependencies import Outside
 from harness.study.events import Doing, Listener, Said, Step
-from harness.study.outside import Outside
-from harness.study.setup import Setting
-from harness.traffic import play, registry
+from harness.study.trial_context import Bench
+from harness.traffic import registry, run_load
 
 
 class Preparation:
@@ -56,7 +56,7 @@ class Preparation:
         """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
         found: dict[str, Any] = {}
         if self.setting.slow_motion is None:
-            slow_motion.check_possible(self.setting.most_asked_per_s)
+            time_scaling.check_possible(self.setting.most_asked_per_s)
         self._share_out(found)
         self._deploy()
         reach.mend()
@@ -64,16 +64,16 @@ class Preparation:
         reader = containers.Probes(inventory, reach, registry.services(grid, inventory), counting(grid))
         engine = outside.engine(grid, inventory, reach)
         bench = Bench(grid, inventory, engine, reader, reach, self._tell, self._cancelled, outside)
-        play.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
+        run_load.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if self.setting.lab is not None and self.record.slow_motion is None:
             bench = self._choose_speed(bench, found)
         if self.setting.grid.evidence.ceiling and self.record.ceiling is None:
             self._measure_ceiling(bench, found)
         if self.setting.lab is not None and not self.setting.lab.paced:
             caps = {name: state.cpus for name, state in reader.states().items()}
-            lab.check_caps(caps, os.cpu_count() or 1)
+            lab_resources.check_caps(caps, os.cpu_count() or 1)
         levels = provenance.image_levels(self._deployment.images, inventory, reach)
-        for sentence in builds.check(levels, self.record.where.image_levels):
+        for sentence in image_digests.check(levels, self.record.where.image_levels):
             self._tell(Said(sentence, warning=True))
         if self.record.environment is None:
             found["environment"] = provenance.environment(
@@ -81,7 +81,7 @@ class Preparation:
             )
         record = self.record.model_copy(update=found)
         if not record.digests and not self.setting.grid.instrument_check:
-            last = site.last(self.setting.directory.path.parent, site.site_of(record))
+            last = calibrations.last(self.setting.directory.path.parent, calibrations.site_of(record))
             record = record.model_copy(update={"instrument": last})
         self._warn_of_limits(reader, record.where)
         self.record = record
@@ -111,7 +111,7 @@ class Preparation:
         """Share out this machine's cores where its servers are not held to a rate."""
         if self.setting.lab is None or self.setting.lab.paced:
             return
-        cores = self.record.shares or lab.shares(self.setting.grid, self._inventory, os.cpu_count() or 1)
+        cores = self.record.shares or lab_resources.shares(self.setting.grid, self._inventory, os.cpu_count() or 1)
         for name, cpus in cores.items():
             self._deployment.set(name, cpus)
         self._deployment.set("lab_server_capacity", "")
@@ -121,15 +121,15 @@ class Preparation:
         """Find the speed that this machine can play where none is settled; what works with the new speed."""
         began = time.monotonic()
         if self.setting.slow_motion is not None:
-            found["slow_motion"] = slow_motion.asked_for(self.setting.slow_motion)
+            found["slow_motion"] = time_scaling.asked_for(self.setting.slow_motion)
             return bench
-        chosen = slow_motion.measure(bench, self.setting.most_asked_per_s)
+        chosen = time_scaling.measure(bench, self.setting.most_asked_per_s)
         found["slow_motion"] = chosen
         self.setting = self.setting.played(chosen.factor)
         self._deployment.play(chosen.factor)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
         self._tell(Step(told, time.monotonic() - began))
-        for sentence in beforehand.motion(self.setting):
+        for sentence in forecast.motion(self.setting):
             self._tell(Said(sentence))
         return replace(bench, grid=self.setting.grid)
 

@@ -9,26 +9,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import asked, fleet
+from harness.deploy import fleet
 from harness.deploy.ansible import Ansible
 from harness.deploy.connections import Reach
 from harness.deploy.deployment import Deployment
+from harness.deploy.inventory import snapshot
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.grid.cell import expand
-from harness.plan import order, resting
+from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
 from harness.records.study import StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
-from harness.study import beforehand, trial
-from harness.study.ahead import Ahead
-from harness.study.beginning import new_record
-from harness.study.bench import Bench
-from harness.study.call import Call
+from harness.study import forecast, trial
+from harness.study.config import Setting
+from harness.study.dependencies import REAL, Outside
 from harness.study.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
-from harness.study.outside import REAL, Outside
+from harness.study.invocation import Call
+from harness.study.new_record import new_record
+from harness.study.prefetch import Ahead
 from harness.study.preparation import Preparation
-from harness.study.setup import Setting
-from harness.summarise import saturation
+from harness.study.trial_context import Bench
+from harness.summarise.search import search
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Study:
                     self._setting.takes_s(left),
                 )
             )
-            for sentence in beforehand.sentences(self._setting):
+            for sentence in forecast.sentences(self._setting):
                 self._tell(Said(sentence))
             self._call = Call(self._record.runs, datetime.now(UTC), tuple(self._keep_answer()))
             self._note(runs=self._call.runs())
@@ -130,8 +131,8 @@ class Study:
         if self._setting.asked is None:
             return []
         folder = self._directory.path / "inventory"
-        self._ansible.inventory = asked.keep(self._setting.asked, self._setting.inventory_path, folder)
-        moved = asked.moved(self._inventory, folder)
+        self._ansible.inventory = snapshot.keep(self._setting.asked, self._setting.inventory_path, folder)
+        moved = snapshot.moved(self._inventory, folder)
         if moved:
             words = f"other addresses than in the last run: {', '.join(moved)}; are these other machines?"
             self._warn(words)
@@ -167,7 +168,7 @@ class Study:
         elif added and not added[0].repeat:
             self._tell(Step(f"search: {', '.join(trial.cell.slug for trial in added)}"))
         elif added and added[0].repeat == 1:
-            for sentence in saturation.sentences(saturation.limits(self._grid, self._directory.trials())):
+            for sentence in search.sentences(search.limits(self._grid, self._directory.trials())):
                 self._tell(Said(sentence))
         elif added and added[0].repeat > self._grid.repeats.min:
             self._tell(Step(f"block {added[0].repeat} is added: the watched gains are not yet narrow enough"))
@@ -178,12 +179,12 @@ class Study:
         rest = self._record.resting
         if rest is None or rest.contradicted is not None:
             return
-        found = resting.decided(rest, expand(self._grid), self._directory.trials())
+        found = predicted_idle.decided(rest, expand(self._grid), self._directory.trials())
         if found is None or found.contradicted is None:
             return
         self._note(resting=found)
         self._directory.write_study(self._record)
-        self._tell(Said(resting.outcome(found)))
+        self._tell(Said(predicted_idle.outcome(found)))
 
     def _prepare(self, reach: Reach) -> Bench:
         """Make everything ready; from here on the study is played at the speed that was found."""

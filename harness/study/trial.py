@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
-from harness.judge import balancing, observation, seconds
+from harness.judge import balancing, observation, window_stats
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
@@ -26,11 +26,11 @@ from harness.records.trial import (
     TrialData,
     TrialRecord,
 )
-from harness.study import answering, readings
-from harness.study.bench import Bench
-from harness.study.losing import Losing
-from harness.traffic.engine import LoadSpec
-from harness.traffic.play import load_spec, open_spec, play
+from harness.study import collect, liveness
+from harness.study.fault_injection import Losing
+from harness.study.trial_context import Bench
+from harness.traffic.load_generator import LoadSpec
+from harness.traffic.run_load import load_spec, open_spec, play
 from harness.traffic.verification import require_usable, verify
 
 
@@ -88,14 +88,14 @@ def run(
     counted = result.totals.get("completed", sum(sample.completed for sample in got.samples))
     successes = None if lost and lost.stopped_s else counted
     left = [server for server in servers if lost is None or server.name not in lost.stopped_s]
-    health = answering.health_path(grid, cell, bench.inventory)
-    said = readings.read(bench, left, trial, seen, at, successes, (begin, *window), health, on_read)
+    health = liveness.health_path(grid, cell, bench.inventory)
+    said = collect.read(bench, left, trial, seen, at, successes, (begin, *window), health, on_read)
     after, summary = said.after, said.summary
     answered = [BalancerSample(*row) for row in summary.pop("seconds", [])]
     samples, users = got.samples, result.users or spec.users
     if result.totals:
         whole_s = counted_s if got.stopped_s is None else got.stopped_s
-        samples = seconds.by_log(samples, answered, grid.request.expect_status, users, whole_s)
+        samples = window_stats.by_log(samples, answered, grid.request.expect_status, users, whole_s)
     # The log stamps whole seconds; the middle of one is the best guess.
     first_s = {event: round(when + 0.5 - begin, 1) or 0.0 for event, when in summary.pop("events_at", {}).items()}
     good_ms, bad_ms = _times(summary.pop("times_ms", {}), grid)
@@ -147,8 +147,8 @@ def run(
         samples=samples,
         hosts=seen.samples(generator),
         balancer=answered,
-        latencies=result.latencies or seconds.histogram_of_ms(good_ms),
-        failures=result.failures if result.latencies else seconds.histogram_of_ms(bad_ms),
+        latencies=result.latencies or window_stats.histogram_of_ms(good_ms),
+        failures=result.failures if result.latencies else window_stats.histogram_of_ms(bad_ms),
         machines=seen.machines(generator),
         ended_at=got.ended_at,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.grid.schema import Objectives
-from harness.summarise.cell import CellSummary
-from harness.summarise.gains import Gain, GainKind
+from harness.summarise.cells.cell import CellSummary
+from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary
 from harness.words import load_name, percent
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.summarise.capacity import with_one_lost
-from harness.summarise.gains import GainKind
-from harness.summarise.lost import Spread
+from harness.summarise.capacity.capacity import with_one_lost
+from harness.summarise.cells.failover import Spread
+from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from harness.errors import EngineFailed
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.records.series import Sample
-from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.load_generator import EngineResult, LoadSpec
 
 
 class LocustEngine:
@@ -104,7 +104,7 @@ def _spec(load: LoadSpec) -> dict[str, Any]:
 
 
 def _histogram(counts: dict[str, int]) -> str:
-    return seconds.histogram_of_us({int(us): count for us, count in counts.items()})
+    return window_stats.histogram_of_us({int(us): count for us, count in counts.items()})
 
 
 def _sample(row: dict[str, float]) -> Sample:

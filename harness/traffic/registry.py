@@ -1,4 +1,4 @@
-"""Clients of the traffic engines: one entry for each that harness/grid/engines.py declares."""
+"""Clients of the traffic engines: one entry for each that harness/grid/load_generators.py declares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput, EngineFailed
 from harness.grid.schema import Grid
 
@@ -15,7 +15,7 @@ from harness.grid.schema import Grid
 if TYPE_CHECKING:
     from harness.deploy.connections import Reach
     from harness.observe.systemd import Service
-    from harness.traffic.engine import Engine
+    from harness.traffic.load_generator import Engine
 
 LOCUST_TOKEN = "/tmp/study-token"  # noqa: S105, S108 - a file inside its container, roles/locust/files/image/gate.py
 TOKEN_TRIES = 5

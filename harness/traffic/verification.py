@@ -17,8 +17,8 @@ from harness.errors import TrialFailed
 from harness.grid.cell import Cell
 from harness.grid.request import Request
 from harness.judge import balancing
-from harness.traffic.engine import LoadSpec
-from harness.traffic.play import Line
+from harness.traffic.load_generator import LoadSpec
+from harness.traffic.run_load import Line
 from harness.words import SESSION_STATUSES, sessions_hint
 
 VERIFY_WITHIN_S = 10.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # one rule for site.yml and study.py
-from harness.deploy import addresses
+from harness.deploy.inventory import addresses
 
 
 def address_problems(names: list[str], hostvars: Mapping[str, Any]) -> list[str]:

@@ -8,12 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from harness.judge.seconds import histogram_of_ms
+from harness.judge.window_stats import histogram_of_ms
 from harness.records.directory import StudyDirectory
 from harness.records.study import Rented
 from harness.records.trial import TrialData
-from report import beside, build
+from report import build
 from report.live import Writer
+from report.output import live_data
 from tests.builders import changed, measured_study, study
 from tests.unit.report.test_hostile import ESCAPES, MARKDOWN, MARKUP, hostile
 
@@ -275,11 +276,11 @@ def test_a_study_that_is_over_leaves_one_complete_page(
     open_(page, directory.path / "report.html")
     page.evaluate("scrollTo(0, 700)")
     measure()
-    beside.end(directory.path)
+    live_data.end(directory.path)
     page.clock.fast_forward(5_100)
     page.wait_for_timeout(100)
     build.write(directory, {"html"})
-    assert not (directory.path / beside.FILE).exists()
+    assert not (directory.path / live_data.FILE).exists()
     with page.expect_navigation():
         page.clock.fast_forward(10_100)
     page.wait_for_selector("#chart-series svg")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.deploy import asked, connections, description, inventory
+from harness.deploy import connections
+from harness.deploy.inventory import hosts, resolve, snapshot
 from tests.ec2 import cloud as aws
 from tests.ec2.conftest import account, play, running, tags
 from tests.integration.conftest import ROOT, changed
@@ -134,7 +135,7 @@ def test_the_dynamic_inventory_gives_groups_addresses_user_and_price(rented: dic
     tagged = {"Key": "scale-out-credits", "Value": "{{ 1 + 1 }}"}
     with account() as client:
         client.create_tags(Resources=[running()["balancer"]["InstanceId"]], Tags=[tagged])
-        found = description.describe(ROOT, asked.ask(ROOT, where), "the fleet's")
+        found = resolve.describe(ROOT, snapshot.ask(ROOT, where), "the fleet's")
         client.create_tags(Resources=[running()["balancer"]["InstanceId"]], Tags=[{**tagged, "Value": "unlimited"}])
     assert found.balancer.variables["study_cpu_credits"] == "{{ 1 + 1 }}"  # a tag's words are never a template
     assert [host.name for host in found.servers] == ["server-1", "server-2", "server-3"]
@@ -161,10 +162,10 @@ def test_the_cost_of_a_plan_comes_from_the_tags(rented: dict[str, Any]) -> None:
 
 
 def test_the_static_example_is_a_whole_inventory() -> None:
-    found = description.describe(ROOT, ROOT / "inventory" / "ec2", "inventory/ec2")
+    found = resolve.describe(ROOT, ROOT / "inventory" / "ec2", "inventory/ec2")
     assert found.kind == "hosts"
     assert [host.variables["private_ip"] for host in found.servers] == ["10.0.1.11", "10.0.1.12", "10.0.1.13"]
-    assert tuple(dict.fromkeys(host.group for host in found.hosts)) == inventory.GROUPS
+    assert tuple(dict.fromkeys(host.group for host in found.hosts)) == hosts.GROUPS
 
 
 @pytest.mark.parametrize(

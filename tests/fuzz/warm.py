@@ -107,7 +107,7 @@ def _child(arguments: list[str], out: int, err: int) -> None:
 def main() -> None:
     for package in ("commands", "harness", "report"):
         for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
-            if "agents" not in module.name and module.name != "harness.deploy.inventory_source":
+            if "agents" not in module.name and module.name != "harness.deploy.inventory.source_process":
                 importlib.import_module(module.name)
     for line in sys.stdin:
         arguments, limit_s = json.loads(line)

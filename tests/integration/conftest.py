@@ -22,8 +22,8 @@ import pytest
 import yaml
 
 from harness.deploy.container_engine import connect
-from harness.deploy.description import describe
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.resolve import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 GRIDS = ROOT / "grids"

@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import playbook, small_grid, study
 

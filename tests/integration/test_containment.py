@@ -14,7 +14,7 @@ import pytest
 from docker.models.containers import Container
 
 from harness.deploy.connections import Reach
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.observe.containers import Probes
 from tests.containment import freedoms
 from tests.integration.conftest import changed, playbook

@@ -9,7 +9,7 @@ import docker
 import httpx
 import pytest
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from tests.integration.conftest import ROOT, changed, playbook, wait_until_ready
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8

@@ -11,7 +11,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
 from harness.study.measured import from_directory
 from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for

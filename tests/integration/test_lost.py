@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import pytest
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from tests.integration import balancer_log

@@ -8,7 +8,7 @@ import docker
 import httpx
 import pytest
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, playbook, small_grid, study, wait_for
 

@@ -9,8 +9,8 @@ from typing import Any
 import docker
 import pytest
 
-from harness.deploy.inventory import Inventory
-from harness.judge import seconds
+from harness.deploy.inventory.hosts import Inventory
+from harness.judge import window_stats
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData, TrialRecord
 from harness.study.measured import from_directory
@@ -111,7 +111,7 @@ def test_a_server_that_stops_is_seen_at_a_rate_and_hardly_by_users(
     for data in (at_a_rate, users):
         assert data.record.window
         assert data.record.against
-        rows = seconds.window(data.samples, data.record.window.from_s, data.record.window.to_s)
+        rows = window_stats.window(data.samples, data.record.window.from_s, data.record.window.to_s)
         # The seconds count those over the objective one by one, the histogram to three digits.
         over = data.record.against.late - data.record.against.failed
         assert sum(row.slow or 0 for row in rows) == pytest.approx(over, abs=2)

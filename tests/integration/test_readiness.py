@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from harness.deploy.ansible import Ansible
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.errors import DeployFailed
 from tests.integration.conftest import ROOT, playbook
 

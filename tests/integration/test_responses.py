@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import pytest
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from tests.hostile import ANSWERS, Hostile, hostile
 from tests.integration.conftest import playbook
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from tests.integration import balancer_log

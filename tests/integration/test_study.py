@@ -18,7 +18,7 @@ import pypdf
 import pytest
 
 from harness.deploy import host_locks
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
 from harness.records.trial import Window
 from tests.integration.conftest import GRIDS, ROOT, command, engine_token, events, small_grid, study, wait_for

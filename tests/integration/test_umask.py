@@ -9,7 +9,7 @@ import docker
 import pytest
 import yaml
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from tests.integration.conftest import PLAYBOOK, ROOT, playbook
 
 pytestmark = pytest.mark.concurrent

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.deploy import asked, asking, description, inventory_files
+from harness.deploy.inventory import files, resolve, snapshot, snapshot_process
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration
+from harness.study.config import Setting
 from harness.study.events import Said
 from harness.study.runner import Study
-from harness.study.setup import Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """#!/usr/bin/env python3
@@ -78,16 +78,16 @@ def resolved(folder: Path) -> dict[str, dict[str, object]]:
 
 
 def test_the_answer_is_used_without_asking_again(source: Path, tmp_path: Path) -> None:
-    assert inventory_files.programs(source)
-    folder = asked.ask(ROOT, source)
-    assert not inventory_files.programs(folder)
-    found = description.describe(ROOT, folder, "inventory/x")
+    assert files.programs(source)
+    folder = snapshot.ask(ROOT, source)
+    assert not files.programs(folder)
+    found = resolve.describe(ROOT, folder, "inventory/x")
     told = {host.name: (host.group, host.variables["private_ip"]) for host in found.hosts}
     assert told["server-1"] == ("ml_servers", "10.0.1.11")
     assert set(told) == {"server-1", "balancer", "generator"}
     assert found.generator.variables["study_target_url"] == "http://10.0.1.20"
     assert found.balancer.variables["study_greeting"] == "I am balancer"
-    kept = asked.keep(folder, source, tmp_path / "study" / "inventory")
+    kept = snapshot.keep(folder, source, tmp_path / "study" / "inventory")
     assert resolved(kept)["server-1"]["private_ip"] == "10.0.1.11"
     assert resolved(kept)["server-1"]["ansible_user"] == "admin"
     assert times(source) == 1
@@ -97,8 +97,8 @@ def test_words_of_somebody_else_are_no_template(tmp_path: Path) -> None:
     """A tag of a rented machine may hold anything; only its author's files may hold what is carried out."""
     from ansible.template import trust_as_template
 
-    said = asking.plain({"mine": trust_as_template("{{ 1 + 1 }}"), "theirs": ["{{ lookup('pipe', 'id') }}"]})
-    asked._write(tmp_path / "hosts.yml", {"all": {"hosts": {"server-1": said}}})
+    said = snapshot_process.plain({"mine": trust_as_template("{{ 1 + 1 }}"), "theirs": ["{{ lookup('pipe', 'id') }}"]})
+    snapshot._write(tmp_path / "hosts.yml", {"all": {"hosts": {"server-1": said}}})
     command = [str(Path(sys.executable).with_name("ansible")), "server-1", "-i", str(tmp_path / "hosts.yml")]
     show = ["-m", "ansible.builtin.debug", "-a", "msg={{ [mine, theirs] }}", "-o"]
     done = subprocess.run([*command, *show], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
@@ -107,31 +107,31 @@ def test_words_of_somebody_else_are_no_template(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_changed_variables_of_groups_count_at_once(source: Path) -> None:
-    assert description.describe(ROOT, asked.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "admin"
+    assert resolve.describe(ROOT, snapshot.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "admin"
     variables = source / "group_vars" / "all.yml"
     variables.write_text(variables.read_text().replace("ansible_user: admin", "ansible_user: other"))
-    assert description.describe(ROOT, asked.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "other"
+    assert resolve.describe(ROOT, snapshot.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "other"
 
 
 @pytest.mark.long
 def test_addresses_that_changed_are_told(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study" / "inventory"
-    asked.keep(asked.ask(ROOT, source), source, folder)
-    assert asked.moved(description.describe(ROOT, folder, "x"), folder) == []
-    assert asked.moved(description.describe(ROOT, folder, "x"), folder) == []
+    snapshot.keep(snapshot.ask(ROOT, source), source, folder)
+    assert snapshot.moved(resolve.describe(ROOT, folder, "x"), folder) == []
+    assert snapshot.moved(resolve.describe(ROOT, folder, "x"), folder) == []
     answer(source, "10.0.1.99")
-    asked.keep(asked.ask(ROOT, source), source, folder)
-    now = description.describe(ROOT, folder, "x")
-    assert asked.moved(now, folder) == ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"]
-    assert asked.moved(now, folder) == []
+    snapshot.keep(snapshot.ask(ROOT, source), source, folder)
+    now = resolve.describe(ROOT, folder, "x")
+    assert snapshot.moved(now, folder) == ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"]
+    assert snapshot.moved(now, folder) == []
 
 
 def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_path: Path) -> None:
     said: list[object] = []
     for server, told in (("10.0.1.11", []), ("10.0.1.99", ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"])):
         answer(source, server)
-        folder = asked.ask(ROOT, source)
-        hosts = description.describe(ROOT, folder, "x")
+        folder = snapshot.ask(ROOT, source)
+        hosts = resolve.describe(ROOT, folder, "x")
         directory = StudyDirectory(tmp_path / "study")
         begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, slow_motion=1.0, asked=folder)
         study = Study(ROOT, begun, said.append, lambda: False)
@@ -148,12 +148,12 @@ def test_one_that_does_not_answer_is_one_message(source: Path, monkeypatch: pyte
     said: list[str] = []
     (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
     with pytest.raises(BadInput, match=r"ask.py:1: this program should print the inventory: .*no credentials") as told:
-        description.find(ROOT, source, "x", tell=said.append)
+        resolve.find(ROOT, source, "x", tell=said.append)
     assert said == [f"runs {source / 'ask.py'}, a program of the inventory"], "it is said before it is run"
     assert len(str(told.value)) < 600
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(BadInput, match=r"aws_ec2.yml:\d+: .*set AWS_REGION to the region of the fleet"):
-        asked.ask(ROOT, ROOT / "inventory" / "ec2_dynamic")
+        snapshot.ask(ROOT, ROOT / "inventory" / "ec2_dynamic")
 
 
 def test_the_file_is_yaml_that_others_read(source: Path) -> None:
@@ -161,5 +161,5 @@ def test_the_file_is_yaml_that_others_read(source: Path) -> None:
         pass
 
     Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))  # type: ignore[arg-type]
-    said = yaml.load((asked.ask(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
+    said = yaml.load((snapshot.ask(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
     assert set(said["all"]["children"]) == {"load_balancers", "ml_servers", "load_generators"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.deploy import confined
+from harness.deploy import confined_process
 
 ROOT = Path(__file__).resolve().parents[2]
 PARENT = """
@@ -21,9 +21,9 @@ confined.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.en
 
 
 def test_a_program_that_wants_all_memory_gets_none_of_it() -> None:
-    done = confined.run("tests.confined_program", ["memory"], ROOT, os.environ, 150)
+    done = confined_process.run("tests.confined_program", ["memory"], ROOT, os.environ, 150)
     assert done.returncode
-    assert confined.out_of_memory(done)
+    assert confined_process.out_of_memory(done)
 
 
 def test_whatever_it_started_ends_with_the_one_that_started_it(tmp_path: Path) -> None:

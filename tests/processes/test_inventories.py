@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.deploy import inventory_problems
-from harness.deploy.description import describe, known_variables
+from harness.deploy.inventory import checks
+from harness.deploy.inventory.resolve import describe, known_variables
 from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput
 from tests.bad_inventories import CASES, FOLDER, WHOLE_WAY_ONLY, expected, without_accounts
@@ -40,7 +40,7 @@ def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path
 @pytest.mark.parametrize("name", ["inventory/lab", "inventory/ec2", "inventory/rehearsal"])
 def test_the_inventories_of_the_project_have_no_problem(name: str) -> None:
     found = describe(ROOT, ROOT / name, name)
-    assert inventory_problems.of(found, known_variables(ROOT), RoleValues.read(ROOT)) == []
+    assert checks.of(found, known_variables(ROOT), RoleValues.read(ROOT)) == []
 
 
 @pytest.mark.parametrize(

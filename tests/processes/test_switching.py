@@ -20,7 +20,7 @@ from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
 from harness.grid.reading import load_grid
-from harness.study.ahead import Ahead
+from harness.study.prefetch import Ahead
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = load_grid(ROOT / "grids" / "smoke.yaml", frozenset({"lab_server_capacity"}))[0]

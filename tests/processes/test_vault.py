@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy import description, inventory
+from harness.deploy.inventory import hosts, resolve
 from harness.secrecy import MASK
 from harness.study import identity
 from tests.builders import grid
@@ -45,14 +45,14 @@ def vaulted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_comes_out_of_a_vault_is_masked(vaulted: Path) -> None:
     before = os.umask(0)
     try:
-        found, _ = description.find(ROOT, vaulted, "vaulted")
+        found, _ = resolve.find(ROOT, vaulted, "vaulted")
     finally:
         os.umask(before)
-    kept = ROOT / ".state" / "inventory" / f"{inventory.sources_hash(ROOT, vaulted)}.json"
+    kept = ROOT / ".state" / "inventory" / f"{hosts.sources_hash(ROOT, vaulted)}.json"
     said = found.servers[0].variables["ml_server_env"]
     assert MASK.sub("*", str(said)) == "{'PLAIN': '*', 'MIXED': 'a * b', 'LEVEL': 'debug'}"
     assert "canary" not in str(identity.effective(grid(), found))
     assert "canary" not in kept.read_text()
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept.parent, kept)] == [0o700, 0o600]
-    assert str(description.find(ROOT, vaulted, "vaulted")[0]) == str(found), "the kept one says the same"
+    assert str(resolve.find(ROOT, vaulted, "vaulted")[0]) == str(found), "the kept one says the same"
     kept.unlink()

@@ -19,8 +19,8 @@ import yaml
 
 from harness.deploy.connections import Reach
 from harness.deploy.container_engine import connect
-from harness.deploy.description import describe
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
+from harness.deploy.inventory.resolve import describe
 from tests.integration.conftest import GRIDS, HOSTS, PLAYBOOK, ROOT, study
 
 INVENTORY = ROOT / "inventory" / "rehearsal"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.deploy import inventory_files
 from harness.deploy.connections import Reach
-from harness.deploy.description import describe
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory import files
+from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.resolve import describe
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import study
 from tests.rehearsal.conftest import INVENTORY, Fleet, small_grid
@@ -54,7 +54,7 @@ def behind_a_bastion(folder: Path, fleet: Fleet, way: str) -> Path:
     (folder / "group_vars" / "all.yml").unlink()
     (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(everybody, width=1000))
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    assert len(list(inventory_files.sources(folder))) >= 1
+    assert len(list(files.sources(folder))) >= 1
     return folder
 
 

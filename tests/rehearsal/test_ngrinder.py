@@ -17,7 +17,7 @@ from harness.deploy.connections import Reach
 from harness.errors import EngineFailed
 from harness.records.directory import StudyDirectory
 from harness.traffic import registry
-from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.load_generator import EngineResult, LoadSpec
 from harness.traffic.ngrinder import client, perftest
 from harness.traffic.ngrinder.client import NgrinderEngine
 from tests.builders import grid

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.deploy.connections import Reach
-from harness.deploy.description import describe
+from harness.deploy.inventory.resolve import describe
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, events, study, wait_for
 from tests.locust_image import arrivals

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from harness.grid.load import RATE, VUSERS
 from harness.grid.thresholds import Thresholds
 from harness.judge.observation import Observation
-from harness.judge.rules import arrivals, failures, generator, lost, machines, pace, series, servers
+from harness.judge.rules import arrivals, failover, failures, generator, machines, pace, series, servers
 from harness.judge.rules.failures import collapse
 from harness.judge.rules.rule import Rule
 from harness.records.findings import Finding, Severity
@@ -59,7 +59,7 @@ RULES = (
     Rule("E13", "generator, balancer and servers counted the same requests", (servers.counters_agree,)),
     Rule("E14", "exactly the cell's servers answered", (servers.served_by,)),
     Rule("E23", "paced servers had the CPU to keep their rate", (pace.kept,)),
-    Rule("E24", "what was to be lost was lost when it should be", (lost.happened,)),
+    Rule("E24", "what was to be lost was lost when it should be", (failover.happened,)),
 )
 
 

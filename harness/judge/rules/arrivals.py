@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import offered, seconds
+from harness.judge import open_load, window_stats
 from harness.judge.observation import Observation
-from harness.judge.offered import Offered
+from harness.judge.open_load import Offered
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
@@ -20,7 +20,7 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     Where as many were in flight as may be, requests waited for that and not for the generator: their latencies hold the
     wait, so the trial counts and is marked.
     """
-    asked = offered.of_trial(seen)
+    asked = open_load.of_trial(seen)
     if asked is None:
         return
     if asked.late:
@@ -56,7 +56,7 @@ def _sent(asked: Offered, limits: Thresholds) -> Iterator[Finding]:
 
 def _late(seen: Observation, asked: Offered, limits: Thresholds) -> Iterator[Finding]:
     """How late requests leave is how much too long their latencies may be."""
-    mean_s, late_s = seconds.mean_latency_s(seen.window), asked.delay_p99_s
+    mean_s, late_s = window_stats.mean_latency_s(seen.window), asked.delay_p99_s
     allowed_s = max(limits.send_delay, limits.send_delay_share * (mean_s or 0.0))
     if late_s is not None and late_s > allowed_s:
         yield Finding(
@@ -72,7 +72,7 @@ def _late(seen: Observation, asked: Offered, limits: Thresholds) -> Iterator[Fin
 
 def _straight(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """Both count the same requests in flight, but for what a connection takes."""
-    outside_s, mean_s = offered.outside_s(seen), seconds.mean_latency_s(seen.window)
+    outside_s, mean_s = open_load.outside_s(seen), window_stats.mean_latency_s(seen.window)
     if outside_s is None:
         return
     allowed_s = max(limits.send_delay, limits.in_flight_gap * (mean_s or 0.0))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import failing, seconds
+from harness.judge import failure_share, window_stats
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Kind, Severity
@@ -19,12 +19,12 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
     What fails from the second on in which a server is stopped on purpose is what was to be seen, and told apart.
     """
-    rate = seconds.error_rate(seconds.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
+    rate = window_stats.error_rate(window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
     kinds = ", ".join(
         f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
     )
     event, mend = _explained(seen)
-    much = failing.of_observation(seen, limits)
+    much = failure_share.of_observation(seen, limits)
     mend = mend or _sessions(seen) or (much.next_step if much else "")
     if rate is not None and rate > limits.errors_degrade:
         yield Finding(
@@ -36,7 +36,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             limits.errors_degrade,
         )
     # Without the drain, in which hardly anything is left to succeed.
-    played = seconds.window(seen.samples, 0.0, seen.window_to_s)
+    played = window_stats.window(seen.samples, 0.0, seen.window_to_s)
     why = collapse(played, seen.window_from_s, seen.timeout_s, limits)
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     if why and seen.stopped:
@@ -107,7 +107,7 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, timeout_s: float, li
     patience = max(span, math.ceil(timeout_s))
     for end in range(span, len(samples) + 1):
         rows = samples[end - span : end]
-        rate = seconds.error_rate(rows)
+        rate = window_stats.error_rate(rows)
         if rate is not None and rate > limits.errors_stop:
             return f"more than {percent(limits.errors_stop)} of the requests failed for {span} s"
         waited = samples[max(0, end - patience) : end]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import figures, seconds
+from harness.judge import figures, window_stats
 from harness.judge.figures import generator_use, little_gap, think_s
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
@@ -32,7 +32,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     rows = seen.window
     if not rows or seen.rate_per_s is not None or think_s(seen) is None:
         return
-    in_flight = seconds.mean_in_flight(rows)
+    in_flight = window_stats.mean_in_flight(rows)
     h = little_gap(seen) or 0.0
     limits = applied(limits, rows)
     for severity, limit in ((Severity.REFUSE, limits.loop_refuse), (Severity.DEGRADE, limits.loop_degrade)):
@@ -121,7 +121,7 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E7: how near a trial came to what this generator can do on this path with no server behind it."""
-    rate = seconds.mean_rate(seen.window)
+    rate = window_stats.mean_rate(seen.window)
     if not seen.ceiling or rate is None:
         return
     share = rate / seen.ceiling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import slots
+from harness.judge import pacing
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Severity
 from harness.words import percent
@@ -20,7 +20,7 @@ def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     Slots whose time passed without CPU are lost, and with them throughput that the server should have had.
     Answers that come late while slots are free slow down users who do not wait for the server.
     """
-    lost, late = slots.slots_lost(seen), slots.latest(seen)
+    lost, late = pacing.slots_lost(seen), pacing.latest(seen)
     if lost is not None and lost[1] > limits.slots_lost:
         yield Finding(
             "E23",
@@ -31,7 +31,7 @@ def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             limits.slots_lost,
         )
         return
-    busy = slots.busiest_slots(seen)
+    busy = pacing.busiest_slots(seen)
     if late is None or busy is None or busy[1] >= limits.slots_busy or seen.unloaded_s is None:
         return
     allowed_s = limits.answers_late * (seen.unloaded_s + seen.think_time_s)

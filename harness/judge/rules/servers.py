@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import costs, figures
+from harness.judge import cpu_cost, figures
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
 from harness.words import percent
@@ -45,7 +45,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             0,
         )
     # A note: whether it is the server or chance, which a few requests of great length are, tell a cell's trials.
-    slow = costs.dearest(seen)
+    slow = cpu_cost.dearest(seen)
     if slow is not None and slow.times > limits.slow_server:
         spent = "slots" if seen.slots else "CPU"
         yield Finding(

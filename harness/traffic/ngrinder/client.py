@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 
 from harness.errors import EngineFailed
-from harness.grid.engines import BY_NAME
+from harness.grid.load_generators import BY_NAME
 from harness.records.series import Sample
-from harness.traffic.engine import EngineResult, LoadSpec
+from harness.traffic.load_generator import EngineResult, LoadSpec
 from harness.traffic.ngrinder import csv
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller

@@ -14,7 +14,7 @@ import httpx
 
 from harness.errors import EngineFailed
 from harness.records.series import Sample
-from harness.traffic.engine import LoadSpec
+from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder.api import Controller
 from harness.traffic.ngrinder.script import Split
 

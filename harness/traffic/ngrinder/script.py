@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import EngineFailed
-from harness.traffic.engine import LoadSpec
+from harness.traffic.load_generator import LoadSpec
 
 THREADS_PER_PROCESS = 500
 MOST_PROCESSES = 10

@@ -8,7 +8,7 @@ import pytest
 from commands import closing
 from commands.console import Console
 from harness.study import measured
-from harness.study.setup import Setting
+from harness.study.config import Setting
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import study_record, trial_data
 from tests.study_stubs import Site

@@ -13,8 +13,8 @@ from commands.live import Live
 from harness.records.directory import StudyDirectory
 from harness.records.series import Sample
 from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
-from report import beside
 from report.live import Writer
+from report.output import live_data
 from tests.builders import grid, record, study
 
 RATES: dict[tuple[int, int], list[float | None]] = {(1, 100): [90.0, 91.0, 89.0], (2, 100): [170.0, 171.0, 169.0]}
@@ -71,7 +71,7 @@ def test_the_writer_works_while_users_start_and_is_held_otherwise(
     shown: list[Event] = []
     started = TrialStarted("servers-2_vusers-100/r1", 4, 6, 12.0, WINDOW_S)
     ended = TrialEnded("servers-2_vusers-100/r1", record(2, 100, 1, 170.0), (), 0.0)
-    path, news = directory.path, directory.path / beside.FILE
+    path, news = directory.path, directory.path / live_data.FILE
     with Live(setting(directory), cast("Any", shown.append)) as live:
         live(StudyStarted("study", str(path), 6, 3, 60.0))
         until((path / "report.html").exists, "the page")
@@ -108,7 +108,7 @@ def test_the_page_costs_no_more_than_its_share_of_a_trial(
     budget_s, trials = 0.02, 20
     writer = Writer(directory, budget_s)
     writer.begin()
-    file, written = directory.path / beside.FILE, 0
+    file, written = directory.path / live_data.FILE, 0
     began, most = time.process_time(), 0.0
     for _ in range(trials):
         before, at = file.stat().st_ino, time.process_time()

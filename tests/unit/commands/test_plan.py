@@ -11,9 +11,9 @@ from commands.plan import plan
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
-from harness.study import beforehand
-from harness.study.beginning import new_record
-from harness.study.setup import resolve
+from harness.study import forecast
+from harness.study.config import resolve
+from harness.study.new_record import new_record
 from tests.builders import record
 
 GRID = options.ROOT / "grid.yaml"
@@ -69,7 +69,7 @@ def test_hosts_whose_capacity_nobody_knows_have_every_cell_in_every_block(tmp_pa
 
 def test_a_plan_with_losses_says_when_they_are_and_counts_on_their_being_brought_back(tmp_path: Path) -> None:
     setting = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "one-lost.yaml")
-    (said,) = (sentence for sentence in beforehand.sentences(setting) if "stopped" in sentence)
+    (said,) = (sentence for sentence in forecast.sentences(setting) if "stopped" in sentence)
     assert said == (
         "where a cell loses servers, the last server is stopped at second 15 of each trial, and brought back after it"
     )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.deploy import addresses, explanations
+from harness.deploy import known_errors
+from harness.deploy.inventory import addresses
 
 
 def host(name: str, private: str, public: str = "203.0.113.7") -> dict[str, str]:
@@ -43,13 +44,13 @@ def test_what_gets_no_answer_is_named_with_its_host(hosts: list[dict[str, str]],
     ],
 )
 def test_trouble_is_told_with_cause_and_mend(words: str, cause: str) -> None:
-    told = explanations.explain("server-2", "deploying", words)
+    told = known_errors.explain("server-2", "deploying", words)
     assert told.startswith(f"server-2: {cause}") or cause in told
     assert words[-20:] in told
 
 
 def test_other_words_are_passed_on() -> None:
-    assert explanations.explain("server-2", "a task", "something new") == "server-2: a task: something new"
+    assert known_errors.explain("server-2", "a task", "something new") == "server-2: a task: something new"
 
 
 @pytest.mark.parametrize(
@@ -95,16 +96,16 @@ def test_other_words_are_passed_on() -> None:
     ],
 )
 def test_trouble_of_containers_is_not_blamed_on_ssh(words: str, cause: str, fix: str) -> None:
-    told = explanations.explain("server-2", "Create the network", words)
+    told = known_errors.explain("server-2", "Create the network", words)
     assert cause in told
     assert fix in told
     assert "SSH" not in told
 
 
 def test_a_connection_is_about_ssh_whatever_its_words() -> None:
-    told = explanations.explain("server-2", "connecting", "Connection refused", over_ssh=True)
+    told = known_errors.explain("server-2", "connecting", "Connection refused", over_ssh=True)
     assert "cannot be reached through SSH" in told
 
 
 def test_what_a_host_prints_hides_nothing() -> None:
-    assert "\x1b" not in explanations.explain("server-2", "a task", "\x1b[31mred")
+    assert "\x1b" not in known_errors.explain("server-2", "a task", "\x1b[31mred")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy import inventory, inventory_files
-from harness.deploy.description import known_variables
-from harness.deploy.inventory_places import Places, environment
+from harness.deploy.inventory import files, hosts
+from harness.deploy.inventory.positions import Places, environment
+from harness.deploy.inventory.resolve import known_variables
 from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput
 from tests.bad_inventories import CASES, FOLDER, WHOLE_WAY_ONLY, expected, without_accounts
@@ -28,7 +28,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place
     with pytest.MonkeyPatch.context() as patch:
         without_accounts(patch, tmp_path_factory.mktemp("home") / "none")
         # What is refused by its text alone would take Ansible all memory and time.
-        read = [case for case in CASES if not inventory_files.unreadable(case)]
+        read = [case for case in CASES if not files.unreadable(case)]
         paths = "".join(f"{case}\n" for case in read)
         command = [sys.executable, "-m", "tests.inventory_reader", str(ROOT)]
         done = subprocess.run(
@@ -41,9 +41,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place
     "case", [case for case in CASES if case.name not in WHOLE_WAY_ONLY], ids=lambda case: case.name
 )
 def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path, places: dict[str, Places]) -> None:
-    problems = inventory_files.unreadable(case) or places[case.name].unusable(
-        known_variables(ROOT), RoleValues.read(ROOT)
-    )
+    problems = files.unreadable(case) or places[case.name].unusable(known_variables(ROOT), RoleValues.read(ROOT))
     assert any(problem.startswith(expected(case)) for problem in problems), problems
 
 
@@ -64,12 +62,12 @@ def test_every_problem_of_an_inventory_is_reported_at_once_in_the_order_of_its_l
 def test_a_file_of_variables_next_to_an_inventory_file_is_noticed(tmp_path: Path) -> None:
     """A kept description is of no use once a file has changed that decides about variables."""
     shutil.copy(FOLDER / "private-ip-text.yml", tmp_path / "hosts.yml")
-    before = inventory.sources_hash(ROOT, tmp_path / "hosts.yml")
+    before = hosts.sources_hash(ROOT, tmp_path / "hosts.yml")
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text("ansible_user: me\n")
-    assert inventory.sources_hash(ROOT, tmp_path / "hosts.yml") != before
+    assert hosts.sources_hash(ROOT, tmp_path / "hosts.yml") != before
 
 
 def test_an_inventory_that_is_not_there_is_reported_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no inventory 'inventory/laboratory'; there are: inventory/ec2"):
-        inventory.resolve(ROOT, "inventory/laboratory", tmp_path, "--inventory")
+        hosts.resolve_path(ROOT, "inventory/laboratory", tmp_path, "--inventory")

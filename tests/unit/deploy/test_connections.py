@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.deploy.connections import Reach, Tunnel, ssh_address, ssh_command
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 
 
 def command(**variables: object) -> list[str]:

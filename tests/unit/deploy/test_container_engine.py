@@ -15,7 +15,7 @@ import yaml
 from harness.deploy import container_engine
 from harness.deploy.connections import Reach
 from harness.deploy.container_engine import execute
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.errors import EngineFailed
 from harness.traffic import registry
 

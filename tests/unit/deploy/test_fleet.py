@@ -9,14 +9,14 @@ from jinja2 import Environment
 
 from harness.deploy import fleet
 from harness.deploy.connections import Reach
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.study import Rented, StudyRecord
 from harness.study import identity
-from harness.study.beginning import new_record
-from harness.study.setup import Setting
-from report import method, place
+from harness.study.config import Setting
+from harness.study.new_record import new_record
+from report.sentences import environment, method
 from tests.builders import study_record
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +63,7 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
 
 def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
-    assert place.told(said) == "Measured on c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)."
+    assert environment.told(said) == "Measured on c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)."
     said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}, {"duration_s": 1800}]).runs})
     assert method._cost(said) == "; 0.90 USD by the inventory’s prices"
 
@@ -82,7 +82,7 @@ def test_a_cost_is_not_told_where_a_price_is_missing(tmp_path: Path) -> None:
     assert method._cost(said) == ""
     said = said.model_copy(update={"rented": {}})  # of a study from before
     assert method._cost(said) == ""
-    assert place.told(said) == "Measured on the hosts of the inventory."
+    assert environment.told(said) == "Measured on the hosts of the inventory."
 
 
 def test_another_price_is_no_other_study(tmp_path: Path) -> None:

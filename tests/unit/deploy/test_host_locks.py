@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.deploy import host_locks
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import CannotRun
 
 HERE, THERE = Path("/clones/one"), Path("/clones/two")

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from harness.deploy import deployment, lab, readiness, yardstick
+from harness.deploy import cpu_benchmark, deployment, lab_resources, readiness
 from harness.deploy.ansible import Ansible
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput, CannotRun
 from harness.grid.thresholds import Thresholds
-from harness.judge import rules, verdict
+from harness.judge import bottleneck, rules
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Slots, Verdict
-from harness.study import slow_motion
+from harness.study import time_scaling
 from tests.builders import grid, observation, study_record
 
 LIMITS = Thresholds()
@@ -44,7 +44,7 @@ def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 
 
 
 def judged(seen: Observation) -> Verdict:
-    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+    return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
 def refusals(seen: Observation) -> list[str]:
@@ -52,25 +52,25 @@ def refusals(seen: Observation) -> list[str]:
 
 
 def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
-    assert lab.of(grid(), inventory()) == lab.Lab(140.0, 0.05, None)
+    assert lab_resources.of(grid(), inventory()) == lab_resources.Lab(140.0, 0.05, None)
     asked = grid(vars={"lab_server_capacity": "70/s", "lab_slow_motion": 2})
-    assert lab.of(asked, inventory()) == lab.Lab(70.0, 0.05, 2.0)
-    assert lab.of(grid(), inventory(study_kind="hosts")) is None
+    assert lab_resources.of(asked, inventory()) == lab_resources.Lab(70.0, 0.05, 2.0)
+    assert lab_resources.of(grid(), inventory(study_kind="hosts")) is None
 
 
 def test_our_own_image_is_paced_wherever_it_was_pulled_from() -> None:
     for name in ("hub.example:5000/me/scale-out-service:1f", "me/scale-out-service@sha256:1f", IMAGE):
-        found = lab.of(grid(service={"image": name}), inventory())
+        found = lab_resources.of(grid(service={"image": name}), inventory())
         assert found is not None
         assert found.paced, name
 
 
 def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
     for found in (
-        lab.of(grid(service={"image": "registry.example/app:1"}), inventory()),
-        lab.of(grid(vars={"ml_server_image": "app:1"}), inventory()),
-        lab.of(grid(), inventory(ml_server_image="app:1")),
-        lab.of(grid(vars={"lab_server_capacity": ""}), inventory()),
+        lab_resources.of(grid(service={"image": "registry.example/app:1"}), inventory()),
+        lab_resources.of(grid(vars={"ml_server_image": "app:1"}), inventory()),
+        lab_resources.of(grid(), inventory(ml_server_image="app:1")),
+        lab_resources.of(grid(vars={"lab_server_capacity": ""}), inventory()),
     ):
         assert found is not None
         assert not found.paced
@@ -87,16 +87,16 @@ def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: Any, allowed: str) -> None:
     with pytest.raises(BadInput, match=f"{name}: .*{allowed}"):
-        lab.of(grid(vars={name: value}), inventory())
+        lab_resources.of(grid(vars={name: value}), inventory())
 
 
 def test_what_is_not_paced_shares_the_cores_that_generator_and_balancer_leave() -> None:
-    cores = lab.shares(grid(), inventory(), 4)
+    cores = lab_resources.shares(grid(), inventory(), 4)
     assert cores["ml_server_cpus"] == pytest.approx(0.45 * 0.9 * 4 / 3, abs=0.001)
-    lab.check_caps({"generator": cores["locust_cpus"], "balancer": cores["nginx_lb_cpus"]}, 4)
-    assert "ml_server_cpus" not in lab.shares(grid(vars={"ml_server_cpus": 0.2}), inventory(), 4)
+    lab_resources.check_caps({"generator": cores["locust_cpus"], "balancer": cores["nginx_lb_cpus"]}, 4)
+    assert "ml_server_cpus" not in lab_resources.shares(grid(vars={"ml_server_cpus": 0.2}), inventory(), 4)
     with pytest.raises(CannotRun, match=r"sum to 2\.00, more than 90 % of this machine's 2 cores"):
-        lab.check_caps({"generator": 1.0, "server-1": 1.0}, 2)
+        lab_resources.check_caps({"generator": 1.0, "server-1": 1.0}, 2)
 
 
 def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
@@ -147,7 +147,7 @@ def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
 def test_the_least_slow_motion_that_leaves_room_is_chosen(
     needed: float, available: float, factor: float | None
 ) -> None:
-    assert slow_motion.choose(needed, available) == factor
+    assert time_scaling.choose(needed, available) == factor
 
 
 def test_slow_motion_stretches_every_time_and_nothing_else() -> None:
@@ -210,10 +210,10 @@ def test_health_checks_name_the_host_that_the_grid_names(tmp_path: Path) -> None
 
 
 def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow_motion.check_possible(420)
-    monkeypatch.setattr(yardstick, "request_s", lambda: 1.0)
+    time_scaling.check_possible(420)
+    monkeypatch.setattr(cpu_benchmark, "request_s", lambda: 1.0)
     with pytest.raises(CannotRun, match="too slow for the lab it was asked for: the planned cells need 420 cores"):
-        slow_motion.check_possible(420)
+        time_scaling.check_possible(420)
     assert not readiness._processor().ok
     monkeypatch.undo()
     assert readiness._processor().ok

@@ -7,7 +7,7 @@ import pytest
 
 from harness.bootstrap import settle
 from harness.deploy.connections import CARRIED, Reach
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 
 
 def test_nothing_is_set_elsewhere(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy import private, unsafe
+from harness.deploy import private, unsafe_yaml
 
 
 @pytest.fixture
@@ -54,6 +54,6 @@ def test_what_earlier_versions_left_in_results_is_removed(tmp_path: Path) -> Non
 
 
 def test_a_file_of_variables_marks_every_text() -> None:
-    text = unsafe.dump_variables({"a": "{{ 1 }}", "b": [1, "x", {"k": "v"}], "c": True, "d": None})
+    text = unsafe_yaml.dump_variables({"a": "{{ 1 }}", "b": [1, "x", {"k": "v"}], "c": True, "d": None})
     assert text.count("!unsafe") == 4
     assert text.startswith("a: !unsafe '{{ 1 }}'")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.deploy import inventory_sizes
+from harness.deploy.inventory import sizes
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.deploy.value_rules import wrong_host
 
@@ -115,14 +115,14 @@ def test_usual_names_of_hosts_are_taken() -> None:
     ],
 )
 def test_a_range_of_too_many_hosts_is_refused_before_it_is_expanded(kind: str, text: str, line: int) -> None:
-    (problem,) = inventory_sizes.problems(Path("hosts"), text, kind)
+    (problem,) = sizes.problems(Path("hosts"), text, kind)
     assert problem.startswith(f"hosts:{line}: x[")
     assert problem.endswith("hosts. Allowed: 10,000")
 
 
 def test_usual_ranges_are_taken() -> None:
     text = "[all]\nserver-[01:20].example\nrack-[a:f]-[1:40]\n[all:vars]\nx={{ names[1:99999999] }}\n"
-    assert inventory_sizes.problems(Path("hosts"), text, "ini") == []
-    assert inventory_sizes.hosts("server-[01:20]") == 20
-    assert inventory_sizes.hosts("x[1:10:3]") == 4
-    assert inventory_sizes.hosts("[2001:db8::1]") == 1
+    assert sizes.problems(Path("hosts"), text, "ini") == []
+    assert sizes.hosts("server-[01:20]") == 20
+    assert sizes.hosts("x[1:10:3]") == 4
+    assert sizes.hosts("[2001:db8::1]") == 1

@@ -9,7 +9,7 @@ import yaml
 from harness.grid import units
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
-from harness.study.setup import resolve, role_variables
+from harness.study.config import resolve, role_variables
 from tests.builders import BASE, grid
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import costs, figures, losses, moments, observation, rules, verdict
+from harness.judge import bottleneck, cpu_cost, failover, figures, observation, rules, timing
 from harness.judge.observation import Death, Observation
+from harness.records.failover import Loss, Lost
 from harness.records.findings import Finding, Severity
-from harness.records.lost import Loss, Lost
 from harness.records.series import BalancerSample, Sample
 from harness.records.trial import HostState, HostStates
 from tests.builders import logged, samples
@@ -62,7 +62,7 @@ def losing(rows: list[Sample] | None = None, **more: Any) -> Observation:
 
 
 def lost(seen: Observation) -> Lost:
-    found = losses.of_trial(seen, LIMITS)
+    found = failover.of_trial(seen, LIMITS)
     assert found
     return found
 
@@ -153,8 +153,8 @@ def test_p95_is_back_once_at_most_5_in_100_are_over_it() -> None:
 
 
 def test_nothing_is_told_where_nothing_was_lost() -> None:
-    assert losses.of_trial(healthy(), LIMITS) is None
-    assert losses.of_trial(losing(loss=Loss(servers=["server-3"], at_s=12.0)), LIMITS) is None
+    assert failover.of_trial(healthy(), LIMITS) is None
+    assert failover.of_trial(losing(loss=Loss(servers=["server-3"], at_s=12.0)), LIMITS) is None
 
 
 def test_failures_before_a_loss_are_faults_as_ever_and_those_after_it_are_not() -> None:
@@ -256,15 +256,15 @@ def test_only_deaths_that_were_asked_for_are_no_deaths() -> None:
 
 def test_a_trial_with_a_loss_has_no_verdict_and_its_picture_a_mark() -> None:
     seen = losing()
-    judged = verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+    judged = bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
     assert judged.limit == "unknown"
     assert judged.why.startswith("server-3 was stopped in the middle of it")
-    assert moments.of_trial(seen) == [(12.0, "server-3 stopped")]
+    assert timing.of_trial(seen) == [(12.0, "server-3 stopped")]
 
 
 def test_what_requests_cost_servers_is_compared_before_the_loss() -> None:
     """A server that is gone would seem dear by answering no more."""
-    cost = costs.of_servers(losing())
+    cost = cpu_cost.of_servers(losing())
     assert cost["server-3"] == pytest.approx(cost["server-1"])
-    unaware = costs.of_servers(replace(losing(), loss=None))
+    unaware = cpu_cost.of_servers(replace(losing(), loss=None))
     assert unaware["server-3"] > 1.5 * unaware["server-1"]

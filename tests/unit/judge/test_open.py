@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import offered, rules, seconds, verdict
+from harness.judge import bottleneck, open_load, rules, window_stats
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Severity
 from harness.records.series import Sample
@@ -29,7 +29,7 @@ def rows(per_s: int, served: int, mean_ms: float, rise: float = 0.0, **more: Any
 def trial(per_s: int = 200, served: int = 200, mean_ms: float = 50.0, **more: Any) -> Observation:
     seen = {"samples": rows(per_s, served, mean_ms), "users": 0, "think_time_s": 0.0, "rate_per_s": float(per_s)}
     found = observation(**{**seen, "delays": {"500": 1990, "3000": 10}, "unloaded_s": 0.05, **more})
-    return logged(found, mean_in_flight=seconds.mean_in_flight(found.window))
+    return logged(found, mean_in_flight=window_stats.mean_in_flight(found.window))
 
 
 def of(seen: Observation, rule: str) -> list[Finding]:
@@ -37,11 +37,11 @@ def of(seen: Observation, rule: str) -> list[Finding]:
 
 
 def test_what_was_offered_is_counted_in_the_window() -> None:
-    asked = offered.of_trial(trial())
+    asked = open_load.of_trial(trial())
     assert asked
     assert (asked.per_s, asked.due, asked.sent, asked.served, asked.late) == (200, 2000, 1, 1, 0)
     assert asked.delay_p99_s == 0.0005
-    assert offered.of_trial(observation()) is None
+    assert open_load.of_trial(observation()) is None
 
 
 def test_a_load_that_was_offered_in_time_breaks_no_rule() -> None:
@@ -98,11 +98,11 @@ def test_what_mends_a_collapse_speaks_of_the_rate() -> None:
 
 
 def limit(seen: Observation) -> Limit:
-    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS).limit
+    return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS).limit
 
 
 def test_a_load_that_is_served_is_what_limits() -> None:
-    said = verdict.of_trial(trial(), [], LIMITS)
+    said = bottleneck.of_trial(trial(), [], LIMITS)
     assert said.limit == Limit.LOAD
     assert said.why == "no more was offered: 100 % of it was served"
     assert said.figures["of_offered"] == 1
@@ -118,13 +118,13 @@ def test_a_queue_that_grows_is_no_served_load() -> None:
 def test_a_server_that_serves_less_than_is_offered_is_the_limit() -> None:
     slots = {"server-1": Slots(offered=140.0, busy=139.0, lost=0.0, late=0.0, answers=1400)}
     seen = trial(samples=rows(200, 140, 500.0, rise=300.0, sent=200), slots=slots)
-    said = verdict.of_trial(seen, [], LIMITS)
+    said = bottleneck.of_trial(seen, [], LIMITS)
     assert said.limit == Limit.SERVER
     assert said.next_limit == ""
-    near = verdict.of_trial(trial(samples=rows(200, 180, 500.0, rise=300.0, sent=200), slots=slots), [], LIMITS)
+    near = bottleneck.of_trial(trial(samples=rows(200, 180, 500.0, rise=300.0, sent=200), slots=slots), [], LIMITS)
     assert near.next_limit == "load (90 % of what was offered)"
 
 
 def test_closed_loops_keep_no_figures_of_rates() -> None:
     """Records of users stay as they are."""
-    assert not verdict.of_trial(observation(), [], LIMITS).figures.keys() & {"of_offered", "latency_rise"}
+    assert not bottleneck.of_trial(observation(), [], LIMITS).figures.keys() & {"of_offered", "latency_rise"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import rules, verdict
+from harness.judge import bottleneck, rules
 from harness.judge.assess import assess
 from harness.judge.observation import Death, Observation, of_trial
 from harness.records.findings import Severity
@@ -112,7 +112,7 @@ def test_e5_more_users_than_there_are_is_a_fault_of_counting_and_no_late_generat
     rows = [replace(s, in_flight=(s.in_flight or 0.0) + 80) for s in samples(280, 1000)]
     seen = observation(samples=rows)
     assert found(seen)["E5"] == "refuse"
-    judged = verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+    judged = bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
     assert judged.limit != "generator"
 
 

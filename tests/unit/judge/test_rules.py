@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import balancing, costs, rules, verdict
+from harness.judge import balancing, bottleneck, cpu_cost, rules
 from harness.judge.balancing import Balancing
 from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
@@ -23,7 +23,7 @@ def of(rule: str, seen: Observation) -> list[Finding]:
 
 def limit(seen: Observation) -> Verdict:
     seen = replace(seen, unloaded_s=0.01)
-    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+    return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
 def machine(busy: float, steal: float = 0.0, name: str = "m", **more: float) -> list[MachineSample]:
@@ -351,7 +351,7 @@ def test_e12_what_a_request_costs_is_by_answers_and_not_by_what_was_given() -> N
         for t in range(18)
         for address in seen.expected.values()
     ]
-    found = costs.of_servers(replace(seen, hosts=hosts, answered=rows))
+    found = cpu_cost.of_servers(replace(seen, hosts=hosts, answered=rows))
     assert found["server-2"] / found["server-1"] == pytest.approx(1.25)
 
 

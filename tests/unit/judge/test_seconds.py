@@ -6,35 +6,35 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness.judge import prediction, seconds
-from harness.summarise import intervals
+from harness.judge import prediction, window_stats
+from harness.summarise.statistics import intervals
 from tests.builders import samples
 
 
 def test_throughput_counts_successes_in_whole_seconds_of_the_window() -> None:
     rows = samples(100, 300)
     rows[3] = rows[3].__class__(**{**rows[3].__dict__, "completed": 900})
-    assert seconds.mean_rate(seconds.window(rows, 7, 17)) == 100
-    assert [s.t_s for s in seconds.window(rows, 7.5, 10.5)] == [8, 9]
+    assert window_stats.mean_rate(window_stats.window(rows, 7, 17)) == 100
+    assert [s.t_s for s in window_stats.window(rows, 7.5, 10.5)] == [8, 9]
 
 
 def test_the_peak_is_the_largest_mean_of_consecutive_seconds() -> None:
     rows = samples(100, 300, seconds=30)
     rows = [r.__class__(**{**r.__dict__, "completed": 200 if 5 <= r.t_s < 15 else 100}) for r in rows]
-    assert seconds.peak_rate(rows, 10) == 200
-    assert seconds.peak_rate(rows[:9], 10) is None
+    assert window_stats.peak_rate(rows, 10) == 200
+    assert window_stats.peak_rate(rows[:9], 10) is None
 
 
 def test_failures_never_count_as_throughput() -> None:
     rows = samples(100, 300, failed=300)
-    assert seconds.mean_rate(rows) == 100
-    assert seconds.error_rate(rows) == 0.75
+    assert window_stats.mean_rate(rows) == 100
+    assert window_stats.error_rate(rows) == 0.75
 
 
 def test_percentiles_come_from_merged_histograms_and_p99_needs_its_requests() -> None:
-    slow, fast = seconds.histogram_of_us({1_000_000: 300}), seconds.histogram_of_us({10_000: 300})
-    merged = seconds.merged([slow, fast])
-    found = seconds.percentiles_ms(merged, p99_needs=662)
+    slow, fast = window_stats.histogram_of_us({1_000_000: 300}), window_stats.histogram_of_us({10_000: 300})
+    merged = window_stats.merged([slow, fast])
+    found = window_stats.percentiles_ms(merged, p99_needs=662)
     assert found["p95"] == pytest.approx(1000, rel=0.002)
     assert found["p50"] == pytest.approx(10, rel=0.002)
     assert found["p99"] is None

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import busiest, rules, verdict
+from harness.judge import bottleneck, rules, utilization
 from harness.judge.observation import Observation
 from harness.records.series import HostSample
 from harness.records.trial import Limit, Slots, Verdict
@@ -16,7 +16,7 @@ LIMITS = Thresholds()
 
 def limit(seen: Observation, unloaded_s: float = 0.01) -> Verdict:
     seen = replace(seen, unloaded_s=unloaded_s)
-    return verdict.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+    return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
 def test_a_server_that_used_its_cpu_is_the_limit() -> None:
@@ -60,15 +60,15 @@ def test_the_busiest_server_decides() -> None:
         for name, cores in (("server-1", 0.1), ("server-2", 0.2))
         for t in range(18)
     ]
-    name, use = busiest.server(observation(servers=2, hosts=hosts))
+    name, use = utilization.server(observation(servers=2, hosts=hosts))
     assert name == "server-2"
     assert use == pytest.approx(1.0)
 
 
 def test_a_cell_needs_two_thirds_of_its_trials_for_a_verdict() -> None:
-    assert verdict.of_cell([Limit.SERVER, Limit.SERVER, Limit.USERS]) == ("server", "")
-    assert verdict.of_cell([Limit.SERVER, Limit.USERS])[0] == "unknown"
-    assert verdict.of_cell([])[0] == "unknown"
+    assert bottleneck.of_cell([Limit.SERVER, Limit.SERVER, Limit.USERS]) == ("server", "")
+    assert bottleneck.of_cell([Limit.SERVER, Limit.USERS])[0] == "unknown"
+    assert bottleneck.of_cell([])[0] == "unknown"
 
 
 IDLE = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]

@@ -7,7 +7,7 @@ import pytest
 
 from harness.grid.cell import expand
 from harness.grid.schema import Grid
-from harness.plan import resting, stopping
+from harness.plan import predicted_idle, stopping
 from harness.plan.terms import Terms
 from harness.records.study import Resting
 from harness.records.trial import TrialRecord
@@ -26,12 +26,12 @@ def study(**more: Any) -> Grid:
 def settled(**more: Any) -> list[str]:
     """Slugs of the cells that rest."""
     asked = study(**more)
-    found = resting.settle(asked, CAPACITY, R0, THINK)
-    return [cell.slug for cell in expand(asked) if found and cell in resting.cells_of(found, expand(asked))]
+    found = predicted_idle.settle(asked, CAPACITY, R0, THINK)
+    return [cell.slug for cell in expand(asked) if found and cell in predicted_idle.cells_of(found, expand(asked))]
 
 
 def rests() -> Resting:
-    found = resting.settle(study(), CAPACITY, R0, THINK)
+    found = predicted_idle.settle(study(), CAPACITY, R0, THINK)
     assert found is not None
     return found
 
@@ -105,17 +105,17 @@ def test_an_objective_for_gains_needs_no_cell_that_shows_none() -> None:
 
 
 def test_without_a_capacity_that_is_known_beforehand_nothing_rests() -> None:
-    assert resting.settle(study(), None, 0.0, THINK) is None
-    assert resting.settle(study(), CAPACITY, 0.0, 0.0) is None
+    assert predicted_idle.settle(study(), None, 0.0, THINK) is None
+    assert predicted_idle.settle(study(), CAPACITY, 0.0, 0.0) is None
 
 
 def test_what_was_predicted_and_seen_stays_in_two_blocks() -> None:
     records = measured(2)
-    found = resting.decided(rests(), expand(study()), records)
+    found = predicted_idle.decided(rests(), expand(study()), records)
     assert found is not None
     assert found.contradicted == ()
     assert planned(records, rests()) == planned(records, found) == planned({}, rests())
-    assert resting.outcome(found) == "the prediction held"
+    assert predicted_idle.outcome(found) == "the prediction held"
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_what_was_predicted_and_seen_stays_in_two_blocks() -> None:
 def test_where_the_two_blocks_contradict_it_the_cell_gets_them_all(against: dict[tuple[int, int, int], str]) -> None:
     records = measured(2, against)
     assert planned(records, rests()) == dict.fromkeys(range(1, 6), ALL)
-    found = resting.decided(rests(), expand(study()), records)
+    found = predicted_idle.decided(rests(), expand(study()), records)
     assert found is not None
     assert found.contradicted == ({"servers": 3, "vusers": 1000},)
-    assert resting.outcome(found) == (
+    assert predicted_idle.outcome(found) == (
         "the prediction did not hold for 3 servers at 1000 users, measured in all blocks therefore"
     )
 
@@ -146,11 +146,11 @@ def test_cells_that_are_not_its_neighbours_say_nothing_of_it() -> None:
 def test_nothing_is_decided_before_the_two_blocks_are_whole_and_nothing_anew_after() -> None:
     records = measured(2, {(3, 1000, 1): "server"})
     last = records.pop("servers-1_vusers-2000/r2")
-    assert resting.decided(rests(), expand(study()), records) == rests()
+    assert predicted_idle.decided(rests(), expand(study()), records) == rests()
     whole = {**records, "servers-1_vusers-2000/r2": last}
-    found = resting.decided(rests(), expand(study()), whole)
+    found = predicted_idle.decided(rests(), expand(study()), whole)
     assert found is not None
-    assert resting.decided(found, expand(study()), measured(2)) == found
+    assert predicted_idle.decided(found, expand(study()), measured(2)) == found
     assert planned(measured(2), found) == dict.fromkeys(range(1, 6), ALL)
 
 
@@ -177,15 +177,15 @@ def test_the_sentinel_repeats_the_first_cell_that_its_block_really_has() -> None
 
 
 def test_it_is_told_which_cells_in_how_many_blocks_and_why() -> None:
-    (told,) = resting.sentences(rests(), study(), THINK)
+    (told,) = predicted_idle.sentences(rests(), study(), THINK)
     assert told.startswith(
         "3 servers at 1000 users: 2 blocks only, to hold the prediction against: 2 servers can do 113 %"
     )
     many = study(factors={"servers": [1, 2, 4, 6], "vusers": [200, 2000]})
-    few, lots = resting.sentences(resting.settle(many, CAPACITY, R0, THINK), many, THINK)
+    few, lots = predicted_idle.sentences(predicted_idle.settle(many, CAPACITY, R0, THINK), many, THINK)
     assert few.startswith("1 to 6 servers at 200 users: 2 blocks only, to hold the prediction against: 1 server can do")
     assert lots.startswith(
         "6 servers at 2000 users: 2 blocks only, to hold the prediction against: 4 servers can do 113"
     )
-    assert resting.sentences(None, study(), THINK) == []
-    assert resting.outcome(None) == resting.outcome(rests()) == ""
+    assert predicted_idle.sentences(None, study(), THINK) == []
+    assert predicted_idle.outcome(None) == predicted_idle.outcome(rests()) == ""

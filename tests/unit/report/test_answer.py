@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from harness.records.trial import TrialRecord
-from harness.summarise import effects
 from harness.summarise import summary as cells
+from harness.summarise.comparison import factors
 from harness.summarise.summary import Summary
-from report import answer, findings, sections
+from report.sentences import answer, findings
+from report.tables import sections
 from tests.builders import changed, grid, judged, record, study_record
 
 Rates = dict[tuple[int, int], list[float | None]]
@@ -215,11 +216,11 @@ def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float
             cell = {"servers": 2, "vusers": 1000, name: image}
             said = record(2, 1000, repeat, mean * (factor if image == "app:2" else 1.0), cell=cell)
             records[f"servers-2_vusers-1000_{name}-{image.replace(':', '-')}/r{repeat}"] = judged(said, limit)
-    factors = {"servers": [2], "vusers": [1000], name: list(images)}
-    summary = cells.summarise_records(grid(factors=factors, repeats=repeats), records)
+    levels = {"servers": [2], "vusers": [1000], name: list(images)}
+    summary = cells.summarise_records(grid(factors=levels, repeats=repeats), records)
     (sentence,) = answer.answer(summary)
     assert told in sentence
-    table = sections.effect_table(effects.effects(summary.grid, summary.cells))
+    table = sections.effect_table(factors.effects(summary.grid, summary.cells))
     assert table is not None
     assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
 

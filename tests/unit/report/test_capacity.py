@@ -11,8 +11,11 @@ from altair.vegalite.v6.schema.core import load_schema
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.summarise.summary import Summary, summarise_records
-from report import answer, brief, build, capacity, capacity_data, pictures, render
-from report.parts import Chart
+from report import build
+from report.charts import capacity_data, svg
+from report.elements import Chart
+from report.output import ci_summary, html
+from report.sentences import answer, capacity
 from tests.builders import changed, grid, judged, record, study, study_record, trial_data
 from tests.unit.summarise.test_capacities import studied
 from tests.unit.summarise.test_capacity import counts
@@ -125,8 +128,8 @@ def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
     old = study(StudyDirectory(tmp_path / "study-1"), {(1, 100): [50.0] * 5}, objectives={"p95": "500ms"})
     report, summary = build.model_of(old)
     assert capacity.sentences(summary) == []
-    assert report.capacity is None
-    assert "capacity_by_servers" not in report.charts
+    assert report.sentences.capacity is None
+    assert "capacity_by_servers" not in report.charts.gain_charts
 
 
 def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
@@ -156,9 +159,9 @@ def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> Non
     assert [row["load"] for row in found.arguments["known"]] == [101.0, 208.0]
     assert "2 servers 210/s [205, 216], by formula 208/s" in found.alternative
     assert "Hollow" in found.caption
-    spec = render.specification(found)
+    spec = html.specification(found)
     jsonschema.validate(spec, load_schema())
-    drawing = pictures.svg(spec)
+    drawing = svg.svg(spec)
     assert "requests per second offered" in drawing
     assert ">ideal<" in drawing
     assert not drawn(at_rates()).arguments["known"]
@@ -174,13 +177,13 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
         directory.write_trial(where, type(data)(kept, data.samples, data.hosts, data.balancer, data.latencies))
     directory.write_study(study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)}))
     report, summary = build.model_of(directory)
-    page, short = render.html(report), brief.markdown(report, summary)
+    page, short = html.html(report), ci_summary.markdown(report, summary)
     assert '<section id="capacity">' in page
     places = ["chart-capacity_by_servers", 'id="capacity"', 'id="findings"', "chart-series", "chart-latency_by_load"]
     at = [page.index(place) for place in places]
     assert at == sorted(at)  # page 1 has room for what to know
     # Each topology has loads of its own: there is no gain at one of them, and nothing to see side by side.
     assert not [name for name in ('id="gains"', "chart-headline", "chart-latency-") if name in page]
-    assert not {"headline", "latency"} & report.charts.keys()
+    assert not {"headline", "latency"} & report.charts.gain_charts.keys()
     assert "| 2\u00a0servers | 210 users | [205, 216] |" in short
-    assert report.answer[0].startswith(WITH + "one server carries 100 users")
+    assert report.sentences.answer[0].startswith(WITH + "one server carries 100 users")

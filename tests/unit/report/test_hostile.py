@@ -21,7 +21,8 @@ from harness.records.files import read_csv, write_csv
 from harness.records.series import HostSample
 from harness.records.trial import TrialData
 from harness.words import HIDDEN, cell, of_cell, visible
-from report import beside, brief, build, printed, render
+from report import build
+from report.output import ci_summary, html, live_data, pdf
 from tests.builders import changed, grid, record, samples, study_record
 
 ESCAPES = "\x1b[31mred\x1b[0m \x1b]8;;http://evil\x07link \x9b2J \r\x08\x00 \u202egnp.exe \ufeff \u2028"
@@ -85,7 +86,7 @@ def test_the_console_sends_no_control_character(capsys: pytest.CaptureFixture[st
 
 
 def test_junit_is_xml_that_hides_nothing(made: StudyDirectory) -> None:
-    text = brief.junit(*build.model_of(made))
+    text = ci_summary.junit(*build.model_of(made))
     assert not HIDDEN.search(text)
     suite = ElementTree.fromstring(text)  # noqa: S314 - our own
     names = [case.get("name") or "" for case in suite.iter("testcase")]
@@ -95,7 +96,7 @@ def test_junit_is_xml_that_hides_nothing(made: StudyDirectory) -> None:
 
 
 def test_markdown_holds_no_markup_of_others(made: StudyDirectory) -> None:
-    text = brief.markdown(*build.model_of(made))
+    text = ci_summary.markdown(*build.model_of(made))
     assert not HIDDEN.search(text)
     assert "<" not in text
     assert not re.search(r"(?<!\\)\]\(", text)
@@ -150,9 +151,9 @@ def test_a_negative_number_stays_a_number() -> None:
 
 
 def test_the_pages_script_stays_whole(made: StudyDirectory) -> None:
-    html = render.html(build.model_of(made)[0], beside.FILE)
-    assert not HIDDEN.search(html.replace("\x0b", ""))
-    ours = html[html.index("const SPECS = ") :]
+    page = html.html(build.model_of(made)[0], live_data.FILE)
+    assert not HIDDEN.search(page.replace("\x0b", ""))
+    ours = page[page.index("const SPECS = ") :]
     values = ours[: ours.index("\n")]
     assert not set("<>&") & set(values)
     assert values.endswith('LIVE = "report-data.js";')
@@ -164,7 +165,7 @@ def test_paper_is_drawn_all_the_same(tmp_path: Path) -> None:
     from tests.unit.report.test_report import pdf_text
 
     small = hostile(StudyDirectory(tmp_path / 'study-"; } body { display: none } x'), [ESCAPES + MARKUP])
-    text = pdf_text(printed.pdf(build.model_of(small)[0]))
+    text = pdf_text(pdf.pdf(build.model_of(small)[0]))
     assert "display: none" in text, "the folder's name is text of the page's foot, and no style"
     assert "<!--<script>" in text
 
@@ -175,14 +176,14 @@ def test_the_live_files_do_not_follow_links(tmp_path: Path) -> None:
     target.write_text("mine")
     folder = tmp_path / "study"
     folder.mkdir()
-    for name in (f".{beside.FILE}-live", beside.FILE, "report.html", ".report.html-live"):
+    for name in (f".{live_data.FILE}-live", live_data.FILE, "report.html", ".report.html-live"):
         (folder / name).symlink_to(target)
-    beside.write(folder, beside.FILE, "news")
-    beside.write(folder, "report.html", "page")
+    live_data.write(folder, live_data.FILE, "news")
+    live_data.write(folder, "report.html", "page")
     assert target.read_text() == "mine"
-    assert (folder / beside.FILE).read_text() == "news"
-    assert not (folder / beside.FILE).is_symlink()
-    beside.end(folder)
-    beside.remove(folder)
+    assert (folder / live_data.FILE).read_text() == "news"
+    assert not (folder / live_data.FILE).is_symlink()
+    live_data.end(folder)
+    live_data.remove(folder)
     assert target.read_text() == "mine"
     assert not list(folder.glob(".*-live"))

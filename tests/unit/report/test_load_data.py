@@ -8,14 +8,15 @@ import jsonschema
 import pytest
 from altair.vegalite.v6.schema.core import load_schema
 
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.plan import stopping
 from harness.records.trial import TrialData, TrialRecord
-from harness.summarise import capacity
 from harness.summarise import summary as cells
+from harness.summarise.capacity import capacity
 from harness.summarise.summary import Summary
-from report import load_data, pictures, render
-from report.parts import Chart
+from report.charts import load_data, svg
+from report.elements import Chart
+from report.output import html
 from tests.builders import changed, grid, judged, record
 from tests.unit.summarise.test_capacity import counts
 
@@ -28,7 +29,7 @@ def measured(records: dict[str, TrialRecord], **more: Any) -> tuple[Summary, Tri
 
     def histogram(where: str) -> str:
         waits = records[where].waits_ms
-        return seconds.histogram_of_ms([(int(waits["p50"] or 0), 900), (int(waits["p95"] or 0), 100)])
+        return window_stats.histogram_of_ms([(int(waits["p50"] or 0), 900), (int(waits["p95"] or 0), 100)])
 
     return cells.summarise_records(grid(repeats=3, **more), records, histogram), {
         where: TrialData(said, [], [], []) for where, said in records.items()
@@ -88,7 +89,7 @@ def test_a_panel_for_each_topology_with_every_load_and_trial() -> None:
 def test_one_load_makes_no_chart_and_two_a_small_one() -> None:
     assert load_data.chart(*lists((1, 2), (100,))) is None
     assert load_data.chart(*measured({}, factors={"servers": [1], "vusers": [100, 200]})) is None
-    small, large = (render.specification(made(lists((1, 2), loads))) for loads in ((100, 800), (100, 400, 800)))
+    small, large = (html.specification(made(lists((1, 2), loads))) for loads in ((100, 800), (100, 400, 800)))
     assert small["spec"]["height"] < large["spec"]["height"]
     assert small["spec"]["width"] < large["spec"]["width"]
 
@@ -97,9 +98,9 @@ def test_the_objective_is_a_line_in_every_panel() -> None:
     chart = made(lists((1, 2), (100, 800), objectives={"p95": "20s"}))
     assert chart.arguments["objective"] == 20_000
     assert chart.arguments["span"][1] > 20_000
-    assert pictures.svg(render.specification(chart)).count("p95 objective") >= 2
+    assert svg.svg(html.specification(chart)).count("p95 objective") >= 2
     assert chart.alternative.endswith("; the objective is 20 000 ms")
-    assert "objective" not in pictures.svg(render.specification(made(lists((1, 2), (100, 800)))))
+    assert "objective" not in svg.svg(html.specification(made(lists((1, 2), (100, 800)))))
 
 
 def test_probes_of_a_search_are_hollow_and_its_knee_is_drawn() -> None:
@@ -119,11 +120,11 @@ def test_where_each_topology_was_loaded_around_its_own_crossing_each_panel_has_i
     assert not made((summary, trials)).arguments["own"]
     ends = [capacity.of_topology({}, n, "vusers", counts((93.0, 100.0, 107.0)), {"p95": 0.05}) for n in (1, 2)]
     chart = made((replace(summary, capacities=ends), trials))
-    spec = render.specification(chart)
+    spec = html.specification(chart)
     jsonschema.validate(spec, load_schema())
     assert spec["resolve"] == {"scale": {"x": "independent"}}
     assert {mark["align"] for mark in chart.arguments["knees"] if mark["what"] == "capacity"} == {"left"}
-    assert ">capacity<" in pictures.svg(spec)
+    assert ">capacity<" in svg.svg(spec)
 
 
 def at_rates() -> tuple[Summary, Trials]:
@@ -149,16 +150,16 @@ def test_at_rates_the_capacity_is_the_mark() -> None:
     assert marks == {"1 server": (100, "capacity"), "2 servers": (210, "capacity")}
     assert "Dashed: the capacity, the largest load that meets the objectives." in chart.caption
     assert "capacity at 210" in chart.alternative
-    spec = render.specification(chart)
+    spec = html.specification(chart)
     jsonschema.validate(spec, load_schema())
-    assert pictures.svg(spec).count(">capacity<") == 2
+    assert svg.svg(spec).count(">capacity<") == 2
 
 
 def test_what_is_drawn_is_valid_and_lines_are_labelled_apart() -> None:
     schema = load_schema()
     for studied in (lists((1, 2, 3), (1000, 2000)), lists((1, 2, 3, 4), (100, 400, 3200)), searched()):
         chart = made(studied)
-        jsonschema.validate(render.specification(chart), schema)
+        jsonschema.validate(html.specification(chart), schema)
         for name in {label["topology"] for label in chart.arguments["labels"]}:
             heights = [label["ms"] for label in chart.arguments["labels"] if label["topology"] == name]
             assert len(heights) == 3

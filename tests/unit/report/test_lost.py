@@ -11,9 +11,11 @@ from harness.grid.schema import Objectives
 from harness.grid.thresholds import Thresholds
 from harness.records import frames
 from harness.study import check
-from harness.summarise.lost import Losses, Spread
+from harness.summarise.cells.failover import Losses, Spread
 from harness.words import load_name
-from report import brief, build, lost
+from report import build
+from report.output import ci_summary
+from report.sentences import failover
 from tests.study_stubs import Site
 
 
@@ -87,12 +89,12 @@ PATTERNS = {
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_sentence_for_every_pattern(name: str) -> None:
     losses, said = PATTERNS[name]
-    assert lost.sentence(losses, Objectives()) == said
+    assert failover.sentence(losses, Objectives()) == said
 
 
 @pytest.mark.parametrize(("wanted", "holds"), [("500ms", "within the 500 ms"), ("200ms", "beyond the 200 ms")])
 def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> None:
-    said = lost.sentence(BACK, Objectives.model_validate({"p95": wanted}))
+    said = failover.sentence(BACK, Objectives.model_validate({"p95": wanted}))
     assert holds in said
     assert "p95 over the whole window, failures in it, is 312 ms" in said
 
@@ -115,12 +117,14 @@ OF_P95 = {
 
 @pytest.mark.parametrize("says", OF_P95)
 def test_when_p95_was_back_is_told_by_the_seconds_where_these_are_counted(says: str) -> None:
-    said = lost.sentence(OF_P95[says], Objectives.model_validate({"p95": "500ms"}))
+    said = failover.sentence(OF_P95[says], Objectives.model_validate({"p95": "500ms"}))
     assert f"at 98 % [97, 99] of what it was before; {says} (means over 3 trials)." in said
 
 
 def test_the_table_has_when_p95_was_back() -> None:
-    table = lost.table([SECONDS, replace(SECONDS, p95_back=0), replace(SECONDS, in_p95=0, p95_back=0)], Thresholds())
+    table = failover.table(
+        [SECONDS, replace(SECONDS, p95_back=0), replace(SECONDS, in_p95=0, p95_back=0)], Thresholds()
+    )
     assert table
     place = table.columns.index("p95 back after")
     assert [row[place] for row in table.rows] == ["2.0 [1.0, 3.0] s", "never", "–"]
@@ -128,12 +132,12 @@ def test_the_table_has_when_p95_was_back() -> None:
 
 def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
     many = [replace(BACK, cell={**BACK.cell, "vusers": users}) for users in (100, 400, 200, 300, 500)]
-    told = lost.sentences(many, Objectives())
+    told = failover.sentences(many, Objectives())
     assert [sentence.split()[1] for sentence in told[:3]] == ["500", "400", "300"]
     assert told[3] == "The table holds 2 more cells that lost servers."
-    assert lost.sentences([replace(BACK, trials=0)], Objectives()) == []
-    assert lost.table([], Thresholds()) is None
-    table = lost.table([BACK, replace(BACK, back=0, back_s=None)], Thresholds())
+    assert failover.sentences([replace(BACK, trials=0)], Objectives()) == []
+    assert failover.table([], Thresholds()) is None
+    table = failover.table([BACK, replace(BACK, back=0, back_s=None)], Thresholds())
     assert table
     shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["throughput back after"] for row in shown] == ["1.3 [1.0, 2.0] s", "never"]
@@ -158,23 +162,23 @@ def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> Non
     study.run()
     directory = study._directory
     report, summary = build.model_of(directory)
-    said = [sentence for sentence in report.answer if "stopped under the load" in sentence]
+    said = [sentence for sentence in report.sentences.answer if "stopped under the load" in sentence]
     assert len(said) == 2
     assert "266 requests failed within 2.0 s until the balancer left it alone" in said[0]
     assert report.losses
     assert len(report.losses.rows) == 2
-    assert {row["load"] for row in report.charts["headline"].arguments["cells"]} == {"400 users"}
-    assert {row["load"] for row in report.charts["series"].arguments["rows"]} == {
+    assert {row["load"] for row in report.charts.gain_charts["headline"].arguments["cells"]} == {"400 users"}
+    assert {row["load"] for row in report.charts.gain_charts["series"].arguments["rows"]} == {
         "400 users",
         "400 users, 1 server lost",
     }
-    marks = report.charts["series"].arguments["marks"]
+    marks = report.charts.gain_charts["series"].arguments["marks"]
     assert {(mark["load"], mark["what"]) for mark in marks} == {
         ("400 users, 1 server lost", "server-2 stopped (3 trials)"),
         ("400 users, 1 server lost", "server-3 stopped (3 trials)"),
     }
-    assert said[0] in brief.markdown(report, summary)
-    assert "stopped under the load" in brief.junit(report, summary)
+    assert said[0] in ci_summary.markdown(report, summary)
+    assert "stopped under the load" in ci_summary.junit(report, summary)
     build.write(directory, ("html", "data"))
     assert "What the loss of servers cost" in (directory.path / "report.html").read_text(encoding="utf-8")
     table = frames.losses(directory)

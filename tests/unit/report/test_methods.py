@@ -5,11 +5,12 @@ import math
 import pytest
 
 from harness.records.trial import TrialRecord
-from harness.summarise import effects
 from harness.summarise import summary as cells
-from harness.summarise.intervals import gain
+from harness.summarise.comparison import factors
+from harness.summarise.statistics.intervals import gain
 from harness.summarise.summary import Summary
-from report import answer, sections
+from report.sentences import answer
+from report.tables import sections
 from tests.builders import changed, grid, judged, record
 
 NAME = "nginx_lb_method"
@@ -91,7 +92,7 @@ def test_a_method_is_told_by_throughput_and_answer_times(summary: Summary, sente
 
 def test_answer_times_are_paired_by_block_and_have_failures_among_them() -> None:
     summary = studied(p95=0.82)
-    (effect,) = effects.effects(summary.grid, summary.cells)
+    (effect,) = factors.effects(summary.grid, summary.cells)
     first, second = ([r.waits_by_block[k]["p95"] or 0 for k in range(1, 6)] for r in summary.cells)
     assert first[0] == 4000  # waits_ms, not latency_ms
     assert effect.waits.ratios["p95"] == gain(first, second, 3)
@@ -102,7 +103,7 @@ def test_answer_times_are_paired_by_block_and_have_failures_among_them() -> None
 
 def test_every_factor_has_its_answer_times_in_the_table() -> None:
     summary = studied(p50=0.97, p95=0.82)
-    table = sections.effect_table(effects.effects(summary.grid, summary.cells))
+    table = sections.effect_table(factors.effects(summary.grid, summary.cells))
     assert table is not None
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert (row["median"], row["p95"]) == ("0.970× [0.963, 0.977]", "0.820× [0.814, 0.826]")

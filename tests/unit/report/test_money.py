@@ -8,11 +8,12 @@ import pytest
 
 from harness.grid.types import Levels
 from harness.records.trial import Limit, TrialRecord
-from harness.summarise import capacity, prices
+from harness.summarise import cost
 from harness.summarise import summary as cells
-from harness.summarise.crossing import Bound, Crossing
+from harness.summarise.capacity import capacity
+from harness.summarise.capacity.crossing import Bound, Crossing
 from report import format as text
-from report import money
+from report.tables import cost_table
 from tests.builders import changed, grid, judged, record, study_record
 from tests.unit.summarise.test_capacity import counts
 
@@ -22,7 +23,7 @@ GROUPS = {"balancer": "load_balancers", "generator": "load_generators"}
 
 def section(
     rates: dict[int, tuple[float, str]], usd: float | None = 0.1, repeats: int = 5, factor: float = 1, **more: Any
-) -> money.Money | None:
+) -> cost_table.Money | None:
     """The section of a study of (servers) → (mean TPS, what limited it) at 2000 users."""
     records: dict[str, TrialRecord] = {}
     for servers, (rate, limit) in rates.items():
@@ -40,7 +41,7 @@ def section(
         rented={name: {"usd_per_hour": usd} for name in groups},
         slow_motion={"factor": factor},
     )
-    return money.section(study, summary, {})
+    return cost_table.section(study, summary, {})
 
 
 THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
@@ -104,7 +105,9 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
         "no interval",
     ],
 )
-def test_the_answer_says_what_carries_the_target_and_what_it_costs(made: money.Money | None, sentence: str) -> None:
+def test_the_answer_says_what_carries_the_target_and_what_it_costs(
+    made: cost_table.Money | None, sentence: str
+) -> None:
     assert made is not None
     assert made.answer == sentence
 
@@ -157,13 +160,13 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
         million = text.usd(None if piece["usd"] is None else piece["usd"] / (load * 3600) * 1e6)
         told = section(THREE, target=f"{load}/s")
         assert told is not None
-        assert told.answer == f"For {money.per_s(load)} {piece['words'].replace('{million}', million)}"
+        assert told.answer == f"For {cost_table.per_s(load)} {piece['words'].replace('{million}', million)}"
 
 
 def test_topologies_of_another_factor_are_told_by_it() -> None:
     levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
-    found = prices.Option(levels, 0.3, prices.Capacity(levels, 500, 490, 510, {}, Limit.SERVER, False))
-    assert money.sentence(prices.choose([found], 400)).startswith(
+    found = cost.Option(levels, 0.3, cost.Capacity(levels, 500, 490, 510, {}, Limit.SERVER, False))
+    assert cost_table.sentence(cost.choose([found], 400)).startswith(
         "For 400/s 2 servers with nginx_lb_method least_conn are"
     )
 
@@ -192,12 +195,12 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     written = grid(factors=factors, load=load, repeats=5, objectives={"p95": "500ms"}, target="97/s")
     summary = cells.summarise_records(written, records)
     study = study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)})
-    made = money.section(study, replace(summary, capacities=[carried(1, 100), carried(2, 200)]), {})
+    made = cost_table.section(study, replace(summary, capacities=[carried(1, 100), carried(2, 200)]), {})
     assert made is not None
     assert made.answer == (
         "For 97/s 1 server is enough (100 [98, 103]/s). To carry it with one server lost, too, takes 2 servers."
     )
-    less = money.section(study, replace(summary, capacities=[carried(1, 80), carried(2, 200)]), {})
+    less = cost_table.section(study, replace(summary, capacities=[carried(1, 80), carried(2, 200)]), {})
     assert less is not None
     assert less.table.columns == ["topology", "carries, /s", "as seen", "97/s"]  # nobody gave a price
     assert [row[1:] for row in less.table.rows] == [
@@ -215,7 +218,7 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     assert made.table.note.startswith("What is carried is the capacity, the largest load that meets the objectives.")
 
 
-def bounded(*bounds: Crossing) -> list[prices.Option]:
+def bounded(*bounds: Crossing) -> list[cost.Option]:
     """Topologies of one server, two and so on, whose capacities are these."""
     levels: list[Levels] = [{"servers": servers} for servers in range(1, len(bounds) + 1)]
     found = [capacity.Capacity({}, servers, "rate", bound, blocks=5) for servers, bound in enumerate(bounds, 1)]
@@ -233,7 +236,7 @@ def bounded(*bounds: Crossing) -> list[prices.Option]:
         },
     ).cells
     wanted = grid(objectives={"p95": "500ms"}).objectives
-    return prices.options(levels, prices.measured(cell, wanted, 1.0, found), {})
+    return cost.options(levels, cost.measured(cell, wanted, 1.0, found), {})
 
 
 BELOW = Crossing("p95", Bound.BELOW, high=93.0)
@@ -258,11 +261,11 @@ BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
     ],
 )
 def test_a_load_beyond_a_bound_is_not_carried_and_between_bounds_not_shown(
-    found: list[prices.Option], target: float, fits: list[str], said: str
+    found: list[cost.Option], target: float, fits: list[str], said: str
 ) -> None:
     assert [option.fit(target) for option in found] == fits
-    answer = money.sentence(prices.choose(found, target))
+    answer = cost_table.sentence(cost.choose(found, target))
     assert said in answer
-    pieces = json.loads(money._pieces(found))
+    pieces = json.loads(cost_table._pieces(found))
     piece = next(each for each in pieces if each["to"] is None or target <= each["to"])
-    assert answer == f"For {money.per_s(target)} {piece['words']}"  # the field says the same
+    assert answer == f"For {cost_table.per_s(target)} {piece['words']}"  # the field says the same

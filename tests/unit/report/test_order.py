@@ -5,7 +5,8 @@ from typing import Any
 
 from harness.records.directory import StudyDirectory
 from harness.records.study import Order, Resting, StudyRecord
-from report import answer, build, order
+from report import build
+from report.sentences import answer, order
 from tests.builders import grid, study, study_record
 
 FACTORS = {"servers": [1, 2, 3], "vusers": [250, 900]}  # a think time of 1 s

@@ -12,9 +12,10 @@ from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import measured
-from harness.summarise.gains import GainKind
+from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary, summarise_records
-from report import brief, model
+from report import model
+from report.output import ci_summary
 from tests.builders import grid, study_record, trial_data
 from tests.study_stubs import Site
 
@@ -75,11 +76,11 @@ def everywhere(summary: Summary, trials: dict[str, TrialData]) -> dict[str, str]
     """The report's sentences by output."""
     study = study_record(configuration={"grid": summary.grid.model_dump(mode="json", by_alias=True)}, plan=list(trials))
     report = model.build(study, summary, trials, "study-0123abcd")
-    limits = "\n".join(" ".join(row) for row in report.limits.rows)
+    limits = "\n".join(" ".join(row) for row in report.tables.bottlenecks.rows)
     return {
-        "page": "\n".join(report.answer) + "\n" + limits,
-        "markdown": brief.markdown(report, summary),
-        "junit": brief.junit(report, summary),
+        "page": "\n".join(report.sentences.answer) + "\n" + limits,
+        "markdown": ci_summary.markdown(report, summary),
+        "junit": ci_summary.junit(report, summary),
     }
 
 

@@ -13,7 +13,8 @@ import pytest
 from markupsafe import Markup
 
 from harness.records.directory import StudyDirectory
-from report import build, printed, render
+from report import build
+from report.output import html, pdf
 from tests.builders import study
 
 RATES: dict[tuple[int, int], list[float | None]] = {
@@ -57,7 +58,7 @@ def test_paper_is_a4_or_letter(rendered: StudyDirectory) -> None:
         return round(float(box.width)), round(float(box.height))
 
     assert size((rendered.path / "report.pdf").read_bytes()) == (595, 842)
-    assert size(printed.pdf(build.model_of(rendered)[0], "Letter")) == (612, 792)
+    assert size(pdf.pdf(build.model_of(rendered)[0], "Letter")) == (612, 792)
 
 
 def test_the_answer_on_page_one_can_be_computed_from_the_tables(rendered: StudyDirectory) -> None:
@@ -86,18 +87,20 @@ def test_the_tables_have_the_columns_that_others_rely_on(rendered: StudyDirector
 def test_an_instrument_check_tells_what_it_found_on_page_one(tmp_path: Path) -> None:
     exact: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [400.0] * 5}
     report, _ = build.model_of(made(tmp_path / "a", exact, instrument_check=True))
-    assert report.findings[0].startswith("Instrument check: found 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS.")
+    assert report.sentences.findings[0].startswith(
+        "Instrument check: found 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS."
+    )
     assert dict(report.checks)["Instrument:"].startswith("this study is the check of this site: found 2.000")
-    assert report.article is None
+    assert report.sentences.article is None
     short: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [380.0] * 5}
     wrong, _ = build.model_of(made(tmp_path / "b", short, instrument_check=True))
     assert wrong.findings[0].endswith("FAIL.")
 
 
 def test_a_number_and_its_unit_stay_on_one_line() -> None:
-    assert render.unbroken("100 % of 2 s, 3 servers") == "100\u00a0% of 2\u00a0s, 3 servers"
-    assert render.unbroken(Markup("<p>5 %")) == "<p>5 %"
-    assert render.unbroken(7) == 7
+    assert html.unbroken("100 % of 2 s, 3 servers") == "100\u00a0% of 2\u00a0s, 3 servers"
+    assert html.unbroken(Markup("<p>5 %")) == "<p>5 %"
+    assert html.unbroken(7) == 7
 
 
 def test_the_same_results_give_the_same_bytes_and_rendering_logs_nothing(

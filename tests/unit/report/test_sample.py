@@ -14,9 +14,10 @@ import pytest
 from benchmarks.sample import GOLDEN, ROOT, SCALE, unpack
 from harness.records.directory import StudyDirectory
 from harness.study import check
-from report import build, render
-from report import printed as paper
+from report import build
 from report.model import Report
+from report.output import html
+from report.output import pdf as paper
 
 AGAIN = "; 'make sample' renders it again, then look at every page"
 
@@ -38,7 +39,7 @@ def printed(report: Report) -> bytes:
 
 def test_the_page_in_docs_is_from_this_code(report: Report) -> None:
     kept = (ROOT / "docs" / "sample-report.html").read_text(encoding="utf-8")
-    assert render.html(report) == kept, "docs/sample-report.html is older than the code" + AGAIN
+    assert html.html(report) == kept, "docs/sample-report.html is older than the code" + AGAIN
 
 
 def test_the_printed_pages_look_as_they_were_approved(printed: bytes) -> None:
@@ -56,7 +57,7 @@ def test_six_cells_take_eight_pages_at_most_and_the_first_is_enough(printed: byt
     reader = pypdf.PdfReader(io.BytesIO(printed))
     assert len(reader.pages) <= 8
     first = re.sub(r"\s+", " ", reader.pages[0].extract_text())
-    for sentence in [*report.answer, *report.findings, report.where]:
+    for sentence in [*report.sentences.answer, *report.sentences.findings, report.where]:
         assert re.sub(r"\s+", " ", sentence) in first
     assert f"page 1 of {len(reader.pages)}" in first
 

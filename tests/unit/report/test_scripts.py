@@ -10,8 +10,10 @@ from weasyprint.text.fonts import FontConfiguration
 
 from harness.records.directory import StudyDirectory
 from harness.words import code_point
-from report import build, glyphs, pictures, printed, render
+from report import build
+from report.charts import svg
 from report.model import Report
+from report.output import glyphs, html, pdf
 from tests.builders import study
 from tests.unit.report.test_report import pdf_text
 
@@ -40,11 +42,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
     rates: dict[tuple[int, int], list[float | None]] = {(1, 1000): [280, 284, 277], (2, 1000): [490, 495, 488]}
     study(directory, rates, request={"path": "/" + "/".join(TEXTS.values())})
     report = build.model_of(directory)[0]
-    headline = report.charts["headline"]
+    headline = report.charts.gain_charts["headline"]
     arguments = copy.deepcopy(headline.arguments)
     for number, row in enumerate(arguments["labels"]):
         row["label"] = f"chart{number}: {''.join(of for name, of in TEXTS.items() if name not in JOINED)}"
-    charts = {**report.charts, "headline": replace(headline, arguments=arguments)}
+    charts = {**report.charts.gain_charts, "headline": replace(headline, arguments=arguments)}
     return replace(report, charts=charts, where=f"where: {' '.join(TEXTS.values())}")
 
 
@@ -54,7 +56,7 @@ def on_paper(text: str, character: str) -> bool:
 
 def test_no_character_vanishes_from_paper(written: Report) -> None:
     warnings: list[str] = []
-    text = re.sub(r"\s", "", pdf_text(printed.pdf(written, warn=warnings.append)))
+    text = re.sub(r"\s", "", pdf_text(pdf.pdf(written, warn=warnings.append)))
     vanished = {
         name: [code_point(c) for c in of if not on_paper(text, c)]
         for name, of in TEXTS.items()
@@ -73,11 +75,11 @@ def test_no_character_vanishes_from_paper(written: Report) -> None:
 @pytest.mark.parametrize("of", [TEXTS[name] for name in JOINED], ids=JOINED)
 def test_a_chart_with_letters_that_are_shaped_together_is_a_picture(written: Report, of: str) -> None:
     """WeasyPrint would draw them one by one, from left to right."""
-    spec = render.specification(written.charts["headline"])
+    spec = html.specification(written.charts["headline"])
     assert not glyphs.joined(spec)
     spec["datasets"]["labels"][0]["label"] = f"500 users, {of}"
     assert glyphs.joined(spec)
-    assert pictures.png(spec).startswith(b"\x89PNG")
+    assert svg.png(spec).startswith(b"\x89PNG")
 
 
 def test_what_has_no_font_is_what_pango_would_leave_out() -> None:
@@ -111,10 +113,10 @@ def test_the_warning_names_the_script_and_what_to_install(characters: str, scrip
 
 
 def test_the_page_for_a_screen_keeps_every_character(written: Report) -> None:
-    html = render.html(written)
+    page = html.html(written)
     for of in TEXTS.values():
-        assert of in html
-    assert '<meta charset="utf-8">' in html
+        assert of in page
+    assert '<meta charset="utf-8">' in page
 
 
 def test_the_report_command_prints_the_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,9 @@ from harness.records.directory import StudyDirectory
 from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialData
 from harness.study.measured import from_directory
-from harness.summarise.cell import CellSummary, summarise
-from report import article, latency, limits, sections, validity
+from harness.summarise.cells.cell import CellSummary, summarise
+from report.sentences import article
+from report.tables import bottlenecks, latency, sections, validity
 from tests.builders import changed, judged, measured_study, study
 
 Measured = tuple[list[CellSummary], dict[str, TrialData]]
@@ -27,8 +28,8 @@ def measured(tmp_path: Path) -> Measured:
 
 
 def test_a_cells_limit_stands_with_its_figures(measured: Measured) -> None:
-    row = limits.table(*measured).rows[0]
-    told = dict(zip(limits.COLUMNS, row, strict=True))
+    row = bottlenecks.table(*measured).rows[0]
+    told = dict(zip(bottlenecks.COLUMNS, row, strict=True))
     assert told["limited by"] == "server"
     assert told["server CPU"] == "95 %"
     assert told["throttled"] == "90 %"
@@ -43,7 +44,7 @@ def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Pa
         refusal = changed(data.record, outcome="refused", cause="half of the requests failed")
         directory.write_trial(where, replace(data, record=judged(refusal, "balancer")))
     refused = from_directory(directory).cells
-    row = limits.table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
+    row = bottlenecks.table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
     assert row[1:3] == ["balancer", "–"]
     assert row[-1] == "half of the requests failed"
 
@@ -130,7 +131,7 @@ def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: 
         if data.record.cell == cell.cell
     ]
     down = summarise(cell.cell, records, [], Thresholds())
-    assert limits.table([down], trials).rows[0][1::7] == ["server", told]
+    assert bottlenecks.table([down], trials).rows[0][1::7] == ["server", told]
 
 
 def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) -> None:

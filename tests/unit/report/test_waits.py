@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.summary import Summary
-from report import answer
+from report.sentences import answer
 from tests.builders import changed, grid, judged, record
 
 ROUND = (1.0, 0.99, 1.01, 1.005, 0.995)
@@ -28,7 +28,7 @@ def stepped(
             waits = {"p50": median * other, "p95": 3 * median * other}
             where = f"servers-{servers}_vusers-1000/r{repeat}"
             records[where] = changed(said, latency_ms=waits, waits_ms=waits)
-            histograms[where] = seconds.histogram_of_ms([(median, 90), (3 * median, 10)])
+            histograms[where] = window_stats.histogram_of_ms([(median, 90), (3 * median, 10)])
     written = grid(factors={"servers": sorted(rates), "vusers": [1000]}, repeats=5, objectives=objectives or {})
     return cells.summarise_records(written, records, histograms.__getitem__)
 

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.deploy.inventory import Inventory
+from harness.deploy.inventory.hosts import Inventory
 from harness.grid.cell import expand
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
-from harness.study import answering
+from harness.study import liveness
 from tests.builders import grid
 from tests.study_stubs import Site
 
@@ -88,7 +88,7 @@ def test_the_balancers_own_variable_names_the_health_check(site: Site) -> None:
     )
     inventory = Inventory("own", hosts)
     written = grid()
-    assert answering.health_path(written, expand(written)[0], inventory) == "/own"
+    assert liveness.health_path(written, expand(written)[0], inventory) == "/own"
 
 
 def test_a_server_that_still_works_on_the_rest_of_the_load_is_asked_again(

@@ -4,16 +4,16 @@ import pytest
 
 from harness.errors import CannotRun
 from harness.observe.environment import names_of
-from harness.study import builds
+from harness.study import image_digests
 
 A, B = ["sha256:aaaa"], ["sha256:bbbb", "team/app@sha256:1"]
 
 
 def test_two_builds_on_all_servers_need_no_words() -> None:
     found = {"app:1": {"server-1": A, "server-2": A}, "app:2": {"server-1": B, "server-2": B}}
-    assert builds.check(found, {}) == []
-    assert builds.check(found, found) == []
-    assert builds.check({}, {}) == []
+    assert image_digests.check(found, {}) == []
+    assert image_digests.check(found, found) == []
+    assert image_digests.check({}, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_name_of_several_builds_is_refused(
     servers: dict[str, list[str]], recorded: dict[str, dict[str, list[str]]], told: str
 ) -> None:
     with pytest.raises(CannotRun, match=told):
-        builds.check({"app:1": servers}, recorded)
+        image_digests.check({"app:1": servers}, recorded)
 
 
 def test_a_digest_is_looked_for_by_the_names_that_an_engine_may_have_for_it() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.plan import resting
+from harness.plan import predicted_idle
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
-from harness.study import check, settled
+from harness.study import check, recheck_plan
 from tests.builders import grid, judged, measured_study, study_record
 from tests.builders import record as record_of
 
@@ -167,7 +167,7 @@ def test_a_seed_is_the_one_that_the_grid_gives(tmp_path: Path) -> None:
 def test_a_prediction_that_held_or_not_is_compared_with_its_trials() -> None:
     cells = [{"servers": 1, "vusers": 20}]
     written = grid(factors={"servers": [1, 2], "vusers": [20, 900]}, repeats=3)
-    rests = resting.settle(written, 140.0, 0.05, 1.0)
+    rests = predicted_idle.settle(written, 140.0, 0.05, 1.0)
     assert rests is not None
     made = {
         f"servers-{s}_vusers-{u}/r{k}": judged(record_of(s, u, k, 19.0), "users" if u == 20 else "server")
@@ -179,15 +179,15 @@ def test_a_prediction_that_held_or_not_is_compared_with_its_trials() -> None:
         configuration={"grid": written.model_dump(mode="json", by_alias=True)},
         resting=rests.model_copy(update={"contradicted": ()}).model_dump(),
     )
-    assert settled.few_blocks(held, made, made) == []
+    assert recheck_plan.few_blocks(held, made, made) == []
     made["servers-1_vusers-20/r2"] = judged(made["servers-1_vusers-20/r2"], "server")
-    (wrong,) = settled.few_blocks(held, made, made)
+    (wrong,) = recheck_plan.few_blocks(held, made, made)
     assert "did not hold for 1 server at 20 users, 2 servers at 20 users" in wrong
     again = [*made, "servers-1_vusers-20/r2-attempt1"]
-    assert settled.few_blocks(held, made, again) == [], "what a trial said that was measured again nobody knows"
+    assert recheck_plan.few_blocks(held, made, again) == [], "what a trial said that was measured again nobody knows"
     assert rests.cells[0] == cells[0]
     other = held.model_copy(update={"resting": rests.model_copy(update={"cells": rests.cells[:1]})})
-    assert "do not follow from the prediction" in settled.few_blocks(other, made, again)[0]
+    assert "do not follow from the prediction" in recheck_plan.few_blocks(other, made, again)[0]
 
 
 def test_a_change_without_new_digests_is_found_by_them(directory: StudyDirectory) -> None:

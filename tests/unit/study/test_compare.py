@@ -9,11 +9,11 @@ from harness.errors import BadInput
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
 from harness.records.study import Checked
-from harness.study import compare, identity, site
+from harness.study import calibrations, compare, identity
 from harness.study.measured import from_directory
-from harness.summarise import instrument
-from harness.summarise.independent import difference
-from report import comparison
+from harness.summarise import calibration
+from harness.summarise.statistics.welch import difference
+from report.tables import comparison
 from tests.builders import changed, grid, study
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
@@ -187,16 +187,18 @@ def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) ->
     exact: list[float | None] = [200.0, 200.1, 199.9, 200.0, 200.05]
     double: list[float | None] = [v * 2 for v in exact if v]
     gains = from_directory(study(StudyDirectory(tmp_path / "s-1"), {(1, 100): exact, (2, 100): double})).gains
-    passed, text = instrument.judge(gains)
+    passed, text = calibration.judge(gains)
     assert passed
     assert text.startswith("found 2.000 [")
     short: list[float | None] = [v * 1.95 for v in exact if v]
     wrong = from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): exact, (2, 100): short})).gains
-    assert not instrument.judge(wrong)[0]
-    assert not instrument.judge([])[0]
-    assert site.last(tmp_path, "site") is None
-    site.keep(tmp_path, Checked(site="site", passed=True, text=text, measured_at="2026-01-01", study="calibration-1"))
-    kept = site.last(tmp_path, "site")
+    assert not calibration.judge(wrong)[0]
+    assert not calibration.judge([])[0]
+    assert calibrations.last(tmp_path, "site") is None
+    calibrations.keep(
+        tmp_path, Checked(site="site", passed=True, text=text, measured_at="2026-01-01", study="calibration-1")
+    )
+    kept = calibrations.last(tmp_path, "site")
     assert kept is not None
     assert kept.passed
 
@@ -215,5 +217,5 @@ def test_a_damaged_study_beside_stops_no_other(tmp_path: Path) -> None:
     found = identity.latest_other(tmp_path, written, StudyDirectory(tmp_path / "study-99999999"))
     assert found is not None
     assert found[0].path == older.path
-    (tmp_path / site.FILE).write_text('{"a site": {"passed": 7}}')
-    assert site.last(tmp_path, "a site") is None
+    (tmp_path / calibrations.FILE).write_text('{"a site": {"passed": 7}}')
+    assert calibrations.last(tmp_path, "a site") is None

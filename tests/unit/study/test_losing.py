@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 
 from harness.deploy.connections import Reach
-from harness.deploy.inventory import Host
+from harness.deploy.inventory.hosts import Host
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check
-from harness.study.losing import Losing, stop
+from harness.study.fault_injection import Losing, stop
 from tests.study_stubs import Site
 
 LOAD = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}

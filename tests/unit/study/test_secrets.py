@@ -14,8 +14,9 @@ import pytest
 from harness.errors import CannotRun
 from harness.records import secret_key
 from harness.records.directory import StudyDirectory, digest
-from harness.study import beforehand, check, compare, identity
-from report import brief, build
+from harness.study import check, compare, forecast, identity
+from report import build
+from report.output import ci_summary
 from tests.study_stubs import Site
 
 TOKEN = {"env": "SERVICE_TOKEN"}
@@ -83,8 +84,8 @@ def test_no_secret_stands_in_anything_that_a_study_writes_or_prints(site: Site, 
     directory = StudyDirectory(study._directory.path)
     build.write(directory, {"html", "pdf", "data"}, "A4")
     made = build.model_of(directory)
-    (results / "report.md").write_text(brief.markdown(*made))
-    (results / "junit.xml").write_text(brief.junit(*made))
+    (results / "report.md").write_text(ci_summary.markdown(*made))
+    (results / "junit.xml").write_text(ci_summary.junit(*made))
     written = contents(results)
     assert {"report.html", "report.pdf", "study.json"} <= {Path(name).name for name in written}
     assert [name for name, text in written.items() if b"canary" in text] == []
@@ -135,7 +136,7 @@ def test_on_another_machine_a_study_goes_on_is_checked_and_compared(
     there = site.setting(results, **KEYS)
     assert there.directory.path == directory.path
     assert not there.left
-    assert "whether they changed since then cannot be told" in beforehand.sentences(there)[0]
+    assert "whether they changed since then cannot be told" in forecast.sentences(there)[0]
     assert failing(directory) == []
     assert site.setting(results, **{**KEYS, "seed": 5}).directory.path != directory.path
     other = site.study(results, **{**KEYS, "name": "other"})

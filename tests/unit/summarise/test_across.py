@@ -10,10 +10,10 @@ import pytest
 
 from harness.grid.thresholds import Thresholds
 from harness.records.trial import Limit
-from harness.summarise.across import Ratio, ratios
-from harness.summarise.cell import CellSummary, summarise
-from harness.summarise.days import Days
-from harness.summarise.independent import difference
+from harness.summarise.cells.cell import CellSummary, summarise
+from harness.summarise.comparison.machine_speed import Days
+from harness.summarise.comparison.studies import Ratio, ratios
+from harness.summarise.statistics.welch import difference
 from tests.builders import judged, record
 
 CELLS, REPEATS, NOISE = 6, 5, 0.03

@@ -9,7 +9,7 @@ from scipy import stats as scipy_stats
 from harness.grid.cell import Cell
 from harness.grid.thresholds import Thresholds
 from harness.plan import order
-from harness.summarise import blocks, intervals
+from harness.summarise.statistics import block_model, intervals
 
 LIMITS = Thresholds()
 
@@ -23,7 +23,7 @@ def table(cells: int, repeats: int, noise: float, seed: int, drift: float = 0.0)
 
 
 def test_drift_that_blocks_share_is_no_noise() -> None:
-    still, drifting = (blocks.fit(table(4, 5, 0.03, 1, drift)) for drift in (0.0, 0.08))
+    still, drifting = (block_model.fit(table(4, 5, 0.03, 1, drift)) for drift in (0.0, 0.08))
     assert still is not None
     assert drifting is not None
     assert drifting.spread == pytest.approx(still.spread)
@@ -31,23 +31,23 @@ def test_drift_that_blocks_share_is_no_noise() -> None:
 
 
 def test_the_spread_is_the_noise_of_one_trial() -> None:
-    found = [blocks.fit(table(6, 5, 0.04, seed)) for seed in range(200)]
+    found = [block_model.fit(table(6, 5, 0.04, seed)) for seed in range(200)]
     assert math.sqrt(np.mean([m.spread**2 for m in found if m])) == pytest.approx(0.04, rel=0.05)
 
 
 def test_a_missing_trial_leaves_a_model() -> None:
     rows = table(4, 5, 0.03, 2)
     del rows["c2"][3]
-    model = blocks.fit(rows)
+    model = block_model.fit(rows)
     assert model is not None
     assert model.freedom == 11
     assert ("c2", 3) not in model.residuals
-    assert blocks.rest_variance(rows, "c0", "c1") is None  # not complete any more
+    assert block_model.rest_variance(rows, "c0", "c1") is None  # not complete any more
 
 
 def test_without_freedom_there_is_no_model() -> None:
-    assert blocks.fit(table(1, 5, 0.03, 1)) is None
-    assert blocks.fit(table(4, 1, 0.03, 1)) is None
+    assert block_model.fit(table(1, 5, 0.03, 1)) is None
+    assert block_model.fit(table(4, 1, 0.03, 1)) is None
 
 
 def test_the_rest_is_the_residual_of_the_block_model_without_the_pair() -> None:
@@ -56,8 +56,8 @@ def test_the_rest_is_the_residual_of_the_block_model_without_the_pair() -> None:
     left = y - y.mean(0) - y.mean(1, keepdims=True) + y.mean()
     pair = y[1] - y[0]
     squares = (left**2).sum() - ((pair - pair.mean()) ** 2).sum() / 2
-    assert blocks.rest_variance(rows, "c0", "c1") == pytest.approx(2 * squares / (3 * 3))
-    assert blocks.rest_variance({c: rows[c] for c in ("c0", "c1", "c2")}, "c0", "c1") is None
+    assert block_model.rest_variance(rows, "c0", "c1") == pytest.approx(2 * squares / (3 * 3))
+    assert block_model.rest_variance({c: rows[c] for c in ("c0", "c1", "c2")}, "c0", "c1") is None
 
 
 def test_a_moderated_interval_is_narrower_and_around_the_same_ratio() -> None:
@@ -100,14 +100,14 @@ def test_e20_an_order_that_matters_is_found_and_a_random_one_is_not() -> None:
     for block in range(1, 6):
         for place, cell in enumerate(random.permutation(list(rows)), 1):
             places[str(cell), block] = place
-    model = blocks.fit(rows)
+    model = block_model.fit(rows)
     assert model is not None
-    assert blocks.watch(model, places, LIMITS) == []
+    assert block_model.watch(model, places, LIMITS) == []
     for (cell, block), place in places.items():
         rows[cell][block] *= math.exp(-0.02 * place)
-    model = blocks.fit(rows)
+    model = block_model.fit(rows)
     assert model is not None
-    assert "each place in a block" in blocks.watch(model, places, LIMITS)[0].cause
+    assert "each place in a block" in block_model.watch(model, places, LIMITS)[0].cause
 
 
 def ordered(blocks_: int, names: list[str], random: np.random.Generator) -> dict[tuple[str, int], int]:
@@ -134,10 +134,10 @@ def test_e20_the_slope_is_that_of_one_regression_on_cells_blocks_and_place() -> 
     freedom = len(keys) - rank
     error = math.sqrt(squares[0] / freedom * np.linalg.inv(design.T @ design)[-1, -1])
     p = 2 * scipy_stats.t.sf(abs(fitted[-1]) / error, freedom)
-    model = blocks.fit(rows)
+    model = block_model.fit(rows)
     assert model is not None
     assert freedom == model.freedom - 1
-    found = blocks._trend_of(model, places)
+    found = block_model._trend_of(model, places)
     assert found is not None
     assert found == pytest.approx((fitted[-1], p))
 
@@ -159,9 +159,9 @@ def trends(slope: float, studies: int) -> float:
                     noise = random.normal(0, 0.05)
                     rows[trial.cell.slug][block] = 280 * math.exp(0.08 * block + slope * place + noise)
                     places[trial.cell.slug, block] = place
-        model = blocks.fit(rows)
+        model = block_model.fit(rows)
         assert model is not None
-        told += any("each place in a block" in finding.cause for finding in blocks.watch(model, places, LIMITS))
+        told += any("each place in a block" in finding.cause for finding in block_model.watch(model, places, LIMITS))
     return told / studies
 
 
@@ -174,33 +174,33 @@ def test_e20_a_trend_is_told_of_one_in_a_hundred_studies_without_and_of_most_wit
 def test_e20_without_any_change_of_places_no_trend_can_be_told() -> None:
     rows = table(4, 5, 0.03, 13)
     fixed = {(cell, block): place for place, cell in enumerate(rows, 1) for block in range(1, 6)}
-    model = blocks.fit(rows)
+    model = block_model.fit(rows)
     assert model is not None
-    assert blocks._trend_of(model, fixed) is None
+    assert block_model._trend_of(model, fixed) is None
 
 
 def test_e20_a_block_unlike_the_others_is_named_and_quiet_ones_are_not() -> None:
     rows = table(6, 5, 0.01, 8)
     for by in rows.values():
         by[4] *= 0.8
-    model = blocks.fit(rows)
+    model = block_model.fit(rows)
     assert model is not None
-    found = blocks.watch(model, {}, LIMITS)
+    found = block_model.watch(model, {}, LIMITS)
     assert [f.rule for f in found] == ["E20"]
     assert found[0].cause.startswith("block 4 ran 19.9 % slower than the others")
 
     rough = table(6, 5, 0.01, 9)
     for number, by in enumerate(rough.values()):
         by[2] *= 1.25 if number % 2 else 0.8
-    model = blocks.fit(rough)
+    model = block_model.fit(rough)
     assert model is not None
-    assert blocks.watch(model, {}, LIMITS)[0].cause.startswith("block 2 was ")
+    assert block_model.watch(model, {}, LIMITS)[0].cause.startswith("block 2 was ")
 
 
 def test_e20_healthy_studies_are_hardly_ever_flagged() -> None:
     flagged = 0
     for seed in range(200):
-        model = blocks.fit(table(6, 5, 0.04, 1000 + seed, drift=0.02))
+        model = block_model.fit(table(6, 5, 0.04, 1000 + seed, drift=0.02))
         assert model is not None
-        flagged += bool(blocks._outliers(model, LIMITS))
+        flagged += bool(block_model._outliers(model, LIMITS))
     assert flagged <= 8

@@ -1,6 +1,6 @@
 """A search for an objective's crossing doubles, then halves."""
 
-from harness.summarise import bracketing
+from harness.summarise.search import bracketing
 
 
 def searched(crossing: float, least: float = 10.0, most: float = 1000.0, *, whole: bool = False) -> dict[float, bool]:

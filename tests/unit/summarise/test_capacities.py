@@ -10,8 +10,10 @@ from harness.records import frames
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check
-from harness.summarise import capacities, capacity, queueing, tables
-from harness.summarise.crossing import Bound
+from harness.summarise import tables
+from harness.summarise.capacity import by_topology, capacity
+from harness.summarise.capacity.crossing import Bound
+from harness.summarise.statistics import queueing
 from harness.summarise.summary import summarise_records
 from report import build
 from tests.builders import changed, grid, record, study_record, trial_data
@@ -77,14 +79,14 @@ def test_probes_and_sentinels_count_for_no_capacity() -> None:
     probe = changed(next(iter(records.values())), repeat=0)
     sentinel = changed(next(iter(records.values())), sentinel=True)
     more = {**records, "servers-1_vusers-93/r0": probe, "servers-1_vusers-93/r1-sentinel": sentinel}
-    assert capacities.of_records(study, more) == capacities.of_records(study, records)
+    assert by_topology.of_records(study, more) == by_topology.of_records(study, records)
 
 
 def test_a_load_whose_trials_collapse_is_missed_not_left_out() -> None:
     study, records = studied()
     for where in [where for where in records if "vusers-107" in where]:
         records[where] = record(1, 107, records[where].repeat, None, outcome="server_down")
-    found = capacities.of_records(study, records)[0]
+    found = by_topology.of_records(study, records)[0]
     assert found.bound == Bound.EXACT
     assert found.value is not None
     assert 93 < found.value < 107
@@ -103,11 +105,11 @@ def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms:
         facts={**facts.model_dump(), "slots": {"server-1": slots, "server-2": slots}},
     )
     said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
-    found = capacities.reference(study, said, {"a/r1": told})
+    found = by_topology.reference(study, said, {"a/r1": told})
     assert found == pytest.approx(queueing.paced_capacity(2, 7, 0.05, within_s))
     users = capacity.of_topology({}, 2, "vusers", [], {"p95": 0.05})
-    assert capacities.reference(study, users, {"a/r1": told}) is None
-    assert capacities.reference(study, said, {"a/r1": record(2, 100, 1, 200.0)}) is None
+    assert by_topology.reference(study, users, {"a/r1": told}) is None
+    assert by_topology.reference(study, said, {"a/r1": record(2, 100, 1, 200.0)}) is None
 
 
 def test_what_paced_servers_carry_is_told_at_full_speed() -> None:
@@ -124,7 +126,7 @@ def test_what_paced_servers_carry_is_told_at_full_speed() -> None:
         facts={**facts.model_dump(), "slots": {"server-1": slots, "server-2": slots}},
     )
     said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
-    found = capacities.reference(study, said, {"a/r1": told})
+    found = by_topology.reference(study, said, {"a/r1": told})
     assert found == pytest.approx(queueing.paced_capacity(2, 7, 0.05, 0.2))
 
 

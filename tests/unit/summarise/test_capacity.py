@@ -12,11 +12,12 @@ from benchmarks.capacity.study import SCENARIOS
 from benchmarks.capacity.trial import Servers, ends, ends_of, truth
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.summarise import capacity, queueing
-from harness.summarise.capacity import Capacity
-from harness.summarise.crossing import Bound, crossing
-from harness.summarise.gains import GainKind
-from harness.summarise.shares import Count
+from harness.summarise.capacity import capacity
+from harness.summarise.capacity.capacity import Capacity
+from harness.summarise.capacity.counts import Count
+from harness.summarise.capacity.crossing import Bound, crossing
+from harness.summarise.gains.gain import GainKind
+from harness.summarise.statistics import queueing
 
 P95 = {"p95": 0.05}
 LOADS = (93.0, 100.0, 107.0)

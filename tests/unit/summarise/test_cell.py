@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.records.trial import TrialRecord
 from harness.summarise import objectives
-from harness.summarise.cell import CellSummary, summarise
-from harness.summarise.gains import GainKind, between
+from harness.summarise.cells.cell import CellSummary, summarise
+from harness.summarise.gains.gain import GainKind, between
 from harness.summarise.summary import Summary
-from report import answer, findings
+from report.sentences import answer, findings
 from tests.builders import changed, grid, judged, record, study_record
 
 LIMITS = Thresholds()
@@ -108,7 +108,7 @@ def test_latencies_that_still_rise_are_marked_though_throughput_is_steady() -> N
 
 def test_a_p95_objective_is_missed_by_who_fails_every_twelfth_request() -> None:
     """Timeouts are in no percentile of the successes; who waits for them was not served."""
-    good, bad = seconds.histogram_of_ms([(100, 920)]), seconds.histogram_of_ms([(3000, 80)])
+    good, bad = window_stats.histogram_of_ms([(100, 920)]), window_stats.histogram_of_ms([(3000, 80)])
     trials = [record(2, 2000, k, 280.0) for k in range(1, 6)]
     one = summarise(trials[0].cell, trials, [good] * 5, LIMITS, [bad] * 5)
     assert one.latency_ms["p95"] == pytest.approx(100, abs=1)

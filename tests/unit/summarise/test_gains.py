@@ -10,7 +10,7 @@ import pytest
 from harness.records.directory import StudyDirectory
 from harness.study import measured
 from harness.summarise import objectives
-from harness.summarise.gains import Gain, GainKind
+from harness.summarise.gains.gain import Gain, GainKind
 from tests.builders import changed, record, study
 
 Rates = dict[tuple[int, int], list[float | None]]

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from harness.records.trial import Outcome, TrialRecord
-from harness.summarise import capacity, instrument
-from harness.summarise.capacity import Capacity
+from harness.summarise import calibration
+from harness.summarise.capacity import capacity
+from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import changed, grid, record
 from tests.unit.summarise.test_capacity import counts
@@ -37,16 +38,16 @@ WIDE = (1.05, 0.96, 1.0, 1.03, 0.97)
     ],
 )
 def test_a_capacity_is_held_against_what_is_known_by_formula(said: Capacity, truth: float | None, passes: bool) -> None:
-    assert instrument.judge_capacities([said], [truth])[0] is passes
-    assert instrument.judge_capacities([found(100), said], [100.0, truth])[0] is passes
+    assert calibration.judge_capacities([said], [truth])[0] is passes
+    assert calibration.judge_capacities([found(100), said], [100.0, truth])[0] is passes
 
 
 def test_what_was_found_is_told_in_words() -> None:
-    passed, told = instrument.judge_capacities([found(100), found(200)], [99.0, 200.0])
+    passed, told = calibration.judge_capacities([found(100), found(200)], [99.0, 200.0])
     assert not passed
     assert told.startswith("found 100.0/s [99.0, 101.0] for 99.0 (error 1.0 %), 1 server: no capacity with an interval")
     assert told.endswith("(met at all loads measured)")
-    assert instrument.judge_capacities([], []) == (False, "no capacity was measured")
+    assert calibration.judge_capacities([], []) == (False, "no capacity was measured")
 
 
 def at_rates(**more: object) -> Summary:
@@ -65,7 +66,7 @@ def at_rates(**more: object) -> Summary:
 
 def test_at_rates_with_objectives_gains_of_throughput_are_not_judged() -> None:
     with_objectives = replace(at_rates(objectives={"p95": "500ms"}), references=[100.0, 100.0])
-    assert instrument.told(with_objectives).endswith("for 100.0 (error 0.0 %): PASS")
-    assert instrument.told(at_rates()).endswith(": FAIL")
+    assert calibration.told(with_objectives).endswith("for 100.0 (error 0.0 %): PASS")
+    assert calibration.told(at_rates()).endswith(": FAIL")
     missing = [replace(with_objectives.cells[0], outcome=Outcome.MISSING), *with_objectives.cells[1:]]
-    assert instrument.told(replace(with_objectives, cells=missing)) == ""
+    assert calibration.told(replace(with_objectives, cells=missing)) == ""

@@ -12,12 +12,12 @@ import pytest
 from harness.grid.amount import Search
 from harness.grid.schema import Objectives
 from harness.grid.thresholds import Thresholds
-from harness.judge import verdict
+from harness.judge import bottleneck
 from harness.records.series import HostSample
 from harness.records.trial import TrialRecord
-from harness.summarise import knee, probing
-from harness.summarise.cell import CellSummary, summarise
-from harness.summarise.gains import GainKind, between
+from harness.summarise.cells.cell import CellSummary, summarise
+from harness.summarise.gains.gain import GainKind, between
+from harness.summarise.search import knee, probing
 from tests.builders import observation, record, samples
 
 SPAN = Search.model_validate({"from": 100, "to": 5000, "until": "5%"})
@@ -64,7 +64,7 @@ class Loop:
             samples=[replace(row, completed=round(rate)) for row in samples(round(rate), users, THINK_S)],
             hosts=[HostSample(t + 0.5, name, cores, 0.9, 90.0) for name in names for t in range(18)],
         )
-        return record(self.servers, users, block, rate, verdict=verdict.of_trial(seen, [], LIMITS).model_dump())
+        return record(self.servers, users, block, rate, verdict=bottleneck.of_trial(seen, [], LIMITS).model_dump())
 
 
 def repairman(users: int, capacity: float, think_s: float) -> float:

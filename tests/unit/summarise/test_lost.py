@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from harness.records.trial import TrialRecord
-from harness.summarise import effects, objectives, tables
-from harness.summarise.gains import LOST, GainKind
-from harness.summarise.lost import Losses, Spread
+from harness.summarise import objectives, tables
+from harness.summarise.cells.failover import Losses, Spread
+from harness.summarise.comparison import factors
+from harness.summarise.gains.gain import LOST, GainKind
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import grid, judged, record
 
@@ -104,7 +105,7 @@ def test_a_cell_that_loses_servers_has_no_gain_and_says_why() -> None:
 
 def test_a_loss_is_no_factor_whose_effect_on_throughput_is_told() -> None:
     summary = summed([loss(), loss(), loss()])
-    assert effects.effects(summary.grid, summary.cells) == []
+    assert factors.effects(summary.grid, summary.cells) == []
 
 
 def test_the_table_has_a_row_for_each_cell_that_loses_servers() -> None:

@@ -9,7 +9,8 @@ import pytest
 from harness.records.directory import StudyDirectory
 from harness.study import measured
 from harness.summarise import objectives
-from report import brief, build
+from report import build
+from report.output import ci_summary
 from tests.builders import study
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
@@ -53,14 +54,14 @@ def test_a_search_has_cells_on_both_sides_of_its_objectives(tmp_path: Path) -> N
 
 
 def test_markdown_holds_the_answer_the_gains_and_the_objectives(tmp_path: Path) -> None:
-    text = brief.markdown(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
+    text = ci_summary.markdown(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
     assert "**At 100 users a second server gave 1.820× [1.817, 1.823]" in text
     assert "| 1 → 2 | 1.820× |" in text
     assert "- **not met**: 100 users: gain of 1 → 2 servers 1.82×" in text
 
 
 def test_junit_fails_what_was_not_reached(tmp_path: Path) -> None:
-    text = brief.junit(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
+    text = ci_summary.junit(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
     suite = ElementTree.fromstring(text.split("\n", 1)[1])  # noqa: S314 - our own
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
     failed = [case.get("name") for case in suite if case.find("failure") is not None]

@@ -4,13 +4,14 @@ import pytest
 
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
-from harness.judge import seconds
+from harness.judge import window_stats
 from harness.records.study import Rented
 from harness.records.trial import Limit, TrialRecord
-from harness.summarise import capacity, prices
+from harness.summarise import cost
 from harness.summarise import summary as cells
-from harness.summarise.capacity import Capacity
-from harness.summarise.prices import Fit, Option
+from harness.summarise.capacity import capacity
+from harness.summarise.capacity.capacity import Capacity
+from harness.summarise.cost import Fit, Option
 from tests.builders import changed, grid, judged, record
 from tests.unit.summarise.test_capacity import counts
 
@@ -20,7 +21,7 @@ LOADS = (93.0, 100.0, 107.0)
 
 def found(
     rates: dict[tuple[int, int], tuple[float, str]], objectives: dict[str, str] | None = None, factor: float = 1.0
-) -> list[prices.Capacity]:
+) -> list[cost.Capacity]:
     """What topologies carry, of (servers, vusers) → (mean TPS, what limited it)."""
     records: dict[str, TrialRecord] = {}
     for (servers, vusers), (rate, limit) in rates.items():
@@ -32,16 +33,16 @@ def found(
     summary = cells.summarise_records(
         grid(factors=factors, repeats=5),
         records,
-        lambda where: seconds.histogram_of_ms([(int(records[where].cell["vusers"]), 200)]),  # as many ms as users
+        lambda where: window_stats.histogram_of_ms([(int(records[where].cell["vusers"]), 200)]),  # as many ms as users
     )
-    return prices.measured(summary.cells, Objectives.model_validate(objectives or {}), factor)
+    return cost.measured(summary.cells, Objectives.model_validate(objectives or {}), factor)
 
 
 def option(servers: int, usd: float | None, value: float, half: float | None = 10, limit: str = "server") -> Option:
     low, high = (None, None) if half is None else (value - half, value + half)
     levels: Levels = {"servers": servers, "nginx_lb_method": "least_conn"}
     floor = limit == "users"
-    capacity = prices.Capacity(levels, value, low, high, {"vusers": 100}, Limit(limit), floor)
+    capacity = cost.Capacity(levels, value, low, high, {"vusers": 100}, Limit(limit), floor)
     return Option(levels, usd, capacity)
 
 
@@ -104,28 +105,28 @@ def test_a_million_requests_cost_what_the_hours_do_that_they_take() -> None:
 
 def test_the_cheapest_is_by_price_where_all_have_one_and_else_by_servers() -> None:
     dear, cheap = option(2, 0.9, 600), option(3, 0.4, 500)
-    assert prices.choose([dear, cheap], 400).best == cheap
+    assert cost.choose([dear, cheap], 400).best == cheap
     unpriced = option(3, None, 500)
-    chosen = prices.choose([dear, unpriced], 400)
+    chosen = cost.choose([dear, unpriced], 400)
     assert (chosen.best, chosen.priced) == (dear, False)
 
 
 def test_a_cheaper_one_that_might_do_is_told_beside_what_surely_does() -> None:
     one, two, three = option(1, 0.2, 305), option(2, 0.3, 600), option(3, 0.4, 605)
-    chosen = prices.choose([one, two, three], 300)
+    chosen = cost.choose([one, two, three], 300)
     assert (chosen.best, chosen.fit, chosen.maybe) == (two, Fit.SURELY, (one,))
-    assert prices.choose([one], 300).best == one
-    assert prices.choose([one], 300).fit == Fit.NOT_SURELY
-    assert prices.choose([one, two, three], 598).maybe == ()  # two and three: neither surely
+    assert cost.choose([one], 300).best == one
+    assert cost.choose([one], 300).fit == Fit.NOT_SURELY
+    assert cost.choose([one, two, three], 598).maybe == ()  # two and three: neither surely
 
 
 def test_nothing_is_extrapolated() -> None:
     one, two = option(1, 0.2, 300), option(2, 0.3, 600)
-    chosen = prices.choose([one, two], 900)
+    chosen = cost.choose([one, two], 900)
     assert (chosen.best, chosen.fit, chosen.most) == (None, Fit.NO, two)
     floor = option(2, 0.3, 600, limit="users")
-    assert prices.choose([one, floor], 900).fit == Fit.NOT_SHOWN
-    assert prices.choose([], 900).most is None
+    assert cost.choose([one, floor], 900).fit == Fit.NOT_SHOWN
+    assert cost.choose([], 900).most is None
 
 
 def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> None:
@@ -136,24 +137,22 @@ def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> Non
         "server-2": "ml_servers",
     }
     rented = {name: Rented(usd_per_hour=0.1) for name in groups} | {"generator": Rented(usd_per_hour=5)}
-    assert prices.hourly(rented, groups, []) == {1: pytest.approx(0.2), 2: pytest.approx(0.3)}
+    assert cost.hourly(rented, groups, []) == {1: pytest.approx(0.2), 2: pytest.approx(0.3)}
     # Of unlike prices it takes those that took part, and a price that is missing is not 0.
     rented["server-2"] = Rented(usd_per_hour=0.7)
     facts = {"users": 1, "generators": [], "balancer": "balancer", "kind": "hosts", "placed": {}}
     part = changed(record(1, 100, 1, 280), facts={**facts, "expected": {"server-2": "10.0.0.2:80"}})
-    assert prices.hourly(rented, groups, [part]) == {1: pytest.approx(0.8), 2: None}
+    assert cost.hourly(rented, groups, [part]) == {1: pytest.approx(0.8), 2: None}
     rented["server-1"] = Rented()
     both = {"server-1": "10.0.0.1:80", "server-2": "10.0.0.2:80"}
-    assert (
-        prices.hourly(rented, groups, [changed(record(2, 100, 1, 280), facts={**facts, "expected": both})])[2] is None
-    )
+    assert cost.hourly(rented, groups, [changed(record(2, 100, 1, 280), facts={**facts, "expected": both})])[2] is None
 
 
 def carried(at: float, servers: int = 1, speeds: tuple[float, ...] = ROUND) -> Capacity:
     return capacity.of_topology({}, servers, "rate", counts(LOADS, speeds, at), {"p95": 0.05})
 
 
-def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[prices.Capacity]:
+def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[cost.Capacity]:
     """What one and two servers carry, which met the objective at 93 requests per second, with these capacities."""
     records = {
         f"servers-{servers}_rate-93/r{k}": changed(
@@ -164,8 +163,8 @@ def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[prices.Capacity
     }
     load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     written = grid(factors={"servers": [1, 2], "rate": ["93/s"]}, load=load, repeats=5)
-    summary = cells.summarise_records(written, records, lambda _: seconds.histogram_of_ms([(100, 200)]))
-    return prices.measured(summary.cells, Objectives.model_validate({"p95": "500ms"}), factor, capacities)
+    summary = cells.summarise_records(written, records, lambda _: window_stats.histogram_of_ms([(100, 200)]))
+    return cost.measured(summary.cells, Objectives.model_validate({"p95": "500ms"}), factor, capacities)
 
 
 def test_the_capacity_between_rates_comes_before_what_was_seen_and_is_at_full_speed_already() -> None:
@@ -195,7 +194,7 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
         for size, one in (("s", at_rates(carried(100))[0]), ("l", at_rates(carried(105))[0]))
         for servers in (1, 2, 4)
     ]
-    left = prices.with_one_lost(sizes)
+    left = cost.with_one_lost(sizes)
     assert [(option.servers, option.others["size"], option.usd_per_hour) for option in left] == [
         (2, "s", 2.0),
         (2, "l", 2.0),
@@ -205,7 +204,7 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
 
 def test_what_loses_a_server_already_is_not_told_with_another_one_lost() -> None:
     sizes = [Option({"servers": n, "lose": lose}, None, at_rates(carried(100))[0]) for n in (2, 3) for lose in (0, 1)]
-    assert [option.others for option in prices.with_one_lost(sizes)] == [{"servers": 3, "lose": 0}]
+    assert [option.others for option in cost.with_one_lost(sizes)] == [{"servers": 3, "lose": 0}]
 
 
 def test_capacities_in_users_are_no_rates() -> None:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.summarise import queueing
+from harness.summarise.statistics import queueing
 from service.pace import Pace, Slots
 
 

@@ -11,9 +11,10 @@ from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
 from harness.records import frames
 from harness.records.trial import TrialRecord
-from harness.summarise import knee as knees
-from harness.summarise import probing, saturation, tables, topologies
 from harness.summarise import summary as cells
+from harness.summarise import tables
+from harness.summarise.search import knee as knees
+from harness.summarise.search import probing, search, topologies
 from tests.builders import changed, grid, record
 
 SPAN = {"from": 100, "to": 5000, "until": "5%"}
@@ -49,7 +50,7 @@ def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], l
 def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit in saturation.limits(study, records):
+    for limit in search.limits(study, records):
         low, high = limit.saturation.low, limit.saturation.high
         assert low is not None
         assert high is not None
@@ -67,9 +68,7 @@ def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
 def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_measured() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit, told in zip(
-        saturation.limits(study, records), saturation.sentences(saturation.limits(study, records)), strict=True
-    ):
+    for limit, told in zip(search.limits(study, records), search.sentences(search.limits(study, records)), strict=True):
         number = r"(\d+) users \[(\d+), (\d+)\] and stays at (\d+)/s \[(\d+), (\d+)\] from there on \((\d+) probes"
         found = re.search(number, told)
         assert found, told
@@ -88,11 +87,11 @@ def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_meas
 def test_blocks_are_measured_at_no_more_users_than_the_search_may_ask_for(most: int, told: str) -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 100, "to": most, "until": "5%"}}, repeats=3)
     records, planned = carried_out(study)
-    limit = saturation.limits(study, records)[0]
+    limit = search.limits(study, records)[0]
     assert limit.users == (most if told else knees.saturating(limit.knee)) if limit.knee else False
     assert max(int(record.cell["vusers"]) for record in records.values()) <= most
-    assert told in saturation.sentences([limit])[0]
-    assert ("too few" in saturation.sentences([limit])[0]) == bool(told)
+    assert told in search.sentences([limit])[0]
+    assert ("too few" in search.sentences([limit])[0]) == bool(told)
     assert f"servers-1_vusers-{limit.users}/r3" in planned
 
 
@@ -142,41 +141,41 @@ def test_before_the_search_is_over_nothing_is_said_of_the_limits() -> None:
     study = searching()
     records, planned = carried_out(study)
     last = max(number for number, path in enumerate(planned) if path.endswith("/r0"))
-    assert saturation.limits(study, {path: records[path] for path in planned[:last]}) == []
+    assert search.limits(study, {path: records[path] for path in planned[:last]}) == []
     assert cells.summarise_records(study, {path: records[path] for path in planned[:last]}).limits == []
-    assert len(saturation.limits(study, {path: records[path] for path in planned[: last + 1]})) == 2
+    assert len(search.limits(study, {path: records[path] for path in planned[: last + 1]})) == 2
 
 
 def test_objectives_have_a_largest_load_that_meets_them() -> None:
     study = searching(objectives={"p95": "1s"})
     records, _ = carried_out(study)
-    for limit in saturation.limits(study, records):
+    for limit in search.limits(study, records):
         assert limit.objectives is not None
         assert limit.objectives.low is not None
         assert limit.objectives.high is not None
         truth = int(limit.others["servers"]) * CAPACITY * 3  # p95 is N / (m·µ) − Z
         assert limit.objectives.low <= truth <= limit.objectives.high
         assert limit.objectives.high - limit.objectives.low <= 0.05 * limit.objectives.high + 1
-    told = saturation.sentences(saturation.limits(study, records))
+    told = search.sentences(search.limits(study, records))
     assert "objectives are met up to" in told[0]
 
 
 def test_throughput_that_still_grows_at_the_end_of_the_span_is_said() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 50, "to": 300, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
-    limit = saturation.limits(study, records)[0]
+    limit = search.limits(study, records)[0]
     assert limit.saturation.high is None
     assert limit.users == 300
-    assert "still grows at 300 users" in saturation.sentences([limit])[0]
+    assert "still grows at 300 users" in search.sentences([limit])[0]
 
 
 def test_throughput_that_does_not_grow_from_the_begin_on_is_said() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 1000, "to": 5000, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
-    limit = saturation.limits(study, records)[0]
+    limit = search.limits(study, records)[0]
     assert limit.saturation.low is None
     assert limit.users == 1500
-    assert "does not grow from 1000 users on" in saturation.sentences([limit])[0]
+    assert "does not grow from 1000 users on" in search.sentences([limit])[0]
 
 
 def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
@@ -195,10 +194,10 @@ def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_w
             users = trial.cell.vusers
             records[trial.path] = probe(1, users) if users < 500 else record(1, users, 0, None, outcome="server_down")
             records[trial.path] = changed(records[trial.path], repeat=trial.repeat)
-    limit = saturation.limits(study, records)[0]
+    limit = search.limits(study, records)[0]
     assert limit.users is not None
     assert 475 <= limit.users < 500
-    told = saturation.sentences([limit])[0]
+    told = search.sentences([limit])[0]
     assert f"still grows at {limit.users} users" in told
     assert f"none does from {limit.broke} users on" in told
 

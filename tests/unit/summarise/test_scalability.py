@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.summarise import scalability
+from harness.summarise.statistics import usl
 
 
 def trials(rate: float, sigma: float, kappa: float, most: int, noise: float, seed: int) -> dict[int, list[float]]:
@@ -19,12 +19,12 @@ def trials(rate: float, sigma: float, kappa: float, most: int, noise: float, see
 
 def test_below_six_topologies_there_is_no_law() -> None:
     """The article's 1.8 then 1.46 would need a κ of −0.04."""
-    assert scalability.fit({1: [280.0], 2: [504.0], 3: [736.0]}) is None
-    assert scalability.fit(trials(280, 0.05, 0.002, 5, 0.02, 1)) is None
+    assert usl.fit({1: [280.0], 2: [504.0], 3: [736.0]}) is None
+    assert usl.fit(trials(280, 0.05, 0.002, 5, 0.02, 1)) is None
 
 
 def test_the_law_is_found_with_intervals_that_hold_the_truth() -> None:
-    law = scalability.fit(trials(280, 0.06, 0.004, 8, 0.01, 2))
+    law = usl.fit(trials(280, 0.06, 0.004, 8, 0.01, 2))
     assert law is not None
     for found, truth in ((law.rate, 280), (law.sigma, 0.06), (law.kappa, 0.004)):
         assert found.low is not None
@@ -40,7 +40,7 @@ def test_the_law_is_found_with_intervals_that_hold_the_truth() -> None:
 
 
 def test_linear_growth_pins_both_parameters() -> None:
-    law = scalability.fit({m: [280.0 * m * (1.001 if k else 0.999) for k in range(2)] for m in range(1, 7)})
+    law = usl.fit({m: [280.0 * m * (1.001 if k else 0.999) for k in range(2)] for m in range(1, 7)})
     assert law is not None
     assert "κ" in law.pinned
     assert law.peak_servers is None
@@ -51,7 +51,7 @@ def test_profile_intervals_cover_the_next_server(studies: int, least: int) -> No
     covered = 0
     truth = 280 * 7 / (1 + 0.05 * 6 + 0.003 * 42)
     for seed in range(studies):
-        law = scalability.fit(trials(280, 0.05, 0.003, 6, 0.03, 100 + seed))
+        law = usl.fit(trials(280, 0.05, 0.003, 6, 0.03, 100 + seed))
         assert law is not None
         assert law.next.low is not None
         assert law.next.high is not None
@@ -60,22 +60,22 @@ def test_profile_intervals_cover_the_next_server(studies: int, least: int) -> No
 
 
 def test_efficiency_and_serial_fraction() -> None:
-    assert scalability.efficiency(504, 2, 280, 1) == pytest.approx(0.9)
-    assert scalability.karp_flatt(1.8, 2) == pytest.approx(1 / 9)
-    assert scalability.karp_flatt(1.0, 1) is None
+    assert usl.efficiency(504, 2, 280, 1) == pytest.approx(0.9)
+    assert usl.karp_flatt(1.8, 2) == pytest.approx(1 / 9)
+    assert usl.karp_flatt(1.0, 1) is None
 
 
 def test_the_articles_readings_get_no_law_and_a_suspect_baseline() -> None:
     """1.8 and then 1.46: the second step is nearer to its ideal than the first."""
-    article = scalability.shape({1: 280.0, 2: 280 * 1.8, 3: 280 * 1.8 * 1.46})
+    article = usl.shape({1: 280.0, 2: 280 * 1.8, 3: 280 * 1.8 * 1.46})
     assert article is not None
     assert article.suspect
     assert article.efficiency[3] == pytest.approx(0.876)
-    contended = scalability.shape({m: 280 * m / (1 + 0.05 * (m - 1)) for m in (1, 2, 3)})
+    contended = usl.shape({m: 280 * m / (1 + 0.05 * (m - 1)) for m in (1, 2, 3)})
     assert contended is not None
     assert not contended.suspect
     assert contended.serial[2] == pytest.approx(0.05, abs=0.001)
-    assert scalability.shape({2: 500.0}) is None
+    assert usl.shape({2: 500.0}) is None
 
 
 def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
@@ -83,7 +83,7 @@ def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
     wide = {m: (0.97 * rate, 1.03 * rate) for m, rate in rates.items()}
     narrow = {m: (0.9999 * rate, 1.0001 * rate) for m, rate in rates.items()}
     for spans, told in ((wide, False), (narrow, True), ({}, False)):
-        found = scalability.shape(rates, spans)
+        found = usl.shape(rates, spans)
         assert found is not None
         assert found.suspect == told
 
@@ -92,7 +92,7 @@ def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
 def test_linear_growth_has_no_peak_however_noisy_it_is(studies: int, most: int) -> None:
     peaks = 0
     for seed in range(studies):
-        law = scalability.fit(trials(280, 0.0, 0.0, 7, 0.03, seed))
+        law = usl.fit(trials(280, 0.0, 0.0, 7, 0.03, seed))
         assert law is not None
         peaks += law.peak_servers is not None
     assert peaks <= most

@@ -8,12 +8,12 @@ import pytest
 
 from harness.judge import figures
 from harness.records.trial import TrialRecord
-from harness.summarise import noise, speed
 from harness.summarise import summary as cells
-from harness.summarise.gains import Gain, GainKind
-from harness.summarise.intervals import Interval, t_quantile
+from harness.summarise.gains import machine_speed, precision
+from harness.summarise.gains.gain import Gain, GainKind
+from harness.summarise.statistics.intervals import Interval, t_quantile
 from harness.summarise.summary import Summary
-from report import findings, method
+from report.sentences import findings, method
 from tests.builders import changed, grid, observation, record, study_record
 
 CELLS = {(1, 2000): 280.0, (2, 2000): 540.0, (3, 2000): 800.0}
@@ -55,7 +55,7 @@ def test_a_request_costs_what_its_roles_used_for_it() -> None:
 def test_the_index_is_the_truth_within_each_cell() -> None:
     """Cells of other throughput have other costs; only their trials' own ratios count."""
     slow = noisy()
-    found = speed.of_trials(trials(slow))
+    found = machine_speed.of_trials(trials(slow))
     assert found is not None
     wanted = slow / np.exp(np.log(slow).mean(axis=1, keepdims=True))
     assert list(found.costs.values()) == pytest.approx(wanted.ravel().tolist())
@@ -64,7 +64,7 @@ def test_the_index_is_the_truth_within_each_cell() -> None:
 
 
 def test_costs_that_differ_between_cells_alone_are_no_change_of_speed() -> None:
-    found = speed.of_trials(trials(np.ones((3, 5))))
+    found = machine_speed.of_trials(trials(np.ones((3, 5))))
     assert found is not None
     assert found.span == pytest.approx(1.0)
     assert found.follows is None
@@ -76,11 +76,11 @@ def test_what_was_not_told_is_left_out() -> None:
         assert said.figures
         costs = {**said.figures.cpu_ms_per_request, "balancer": None}
         records[where] = changed(said, figures={} if where.endswith("/r3") else {"cpu_ms_per_request": costs})
-    found = speed.of_trials(records)
+    found = machine_speed.of_trials(records)
     assert found is not None
     assert len(found.costs) == 12
-    assert speed.of_trials({where: said for where, said in records.items() if where.endswith("/r1")}) is None
-    assert speed.of_trials({}) is None
+    assert machine_speed.of_trials({where: said for where, said in records.items() if where.endswith("/r1")}) is None
+    assert machine_speed.of_trials({}) is None
 
 
 def test_wide_intervals_have_the_machine_as_their_reason_on_page_one() -> None:
@@ -140,13 +140,13 @@ def gain(logs: list[float]) -> Gain:
 
 def test_blocks_are_counted_by_the_pairs_own_spread() -> None:
     logs = [0.55, 0.70, 0.62, 0.80, 0.58]
-    needed = noise.blocks_for(gain(logs), 0.05)
+    needed = precision.blocks_for(gain(logs), 0.05)
     assert needed is not None
     s = float(np.std(logs, ddof=1))
     assert t_quantile(needed - 1) * s / math.sqrt(needed) <= math.log(1.05)
     assert t_quantile(needed - 2) * s / math.sqrt(needed - 1) > math.log(1.05)
     assert 15 < needed < 25
-    assert noise.blocks_for(gain([0.0, 5.0, -5.0]), 0.05) is None
+    assert precision.blocks_for(gain([0.0, 5.0, -5.0]), 0.05) is None
 
 
 def test_what_would_narrow_the_intervals_is_told_by_the_data() -> None:

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
-from harness.grid.engines import BY_NAME, ENGINES
+from harness.grid.load_generators import BY_NAME, ENGINES
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Environment
-from harness.study import setup
-from harness.study.setup import Setting
+from harness.study import config
+from harness.study.config import Setting
 from harness.traffic import registry
-from report import method
+from report.sentences import method
 from tests.builders import grid
 
 
@@ -56,14 +56,14 @@ def priced(tmp_path: Path, cost: str, **variables: Any) -> Setting:
 
 
 def test_a_plan_that_is_too_dear_is_refused(tmp_path: Path) -> None:
-    setup.check_budget("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
+    config.check_budget("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
     with pytest.raises(BadInput, match=r"grid.yaml:9: budget: the plan costs .* USD, the budget is 1.00 USD"):
-        setup.check_budget("grid.yaml:9", priced(tmp_path, "1 USD", study_usd_per_hour=100))
+        config.check_budget("grid.yaml:9", priced(tmp_path, "1 USD", study_usd_per_hour=100))
 
 
 def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a host of inventory/x has no study_usd_per_hour"):
-        setup.check_budget("grid.yaml:9", priced(tmp_path, "1 USD"))
+        config.check_budget("grid.yaml:9", priced(tmp_path, "1 USD"))
 
 
 def test_every_engine_has_a_client_and_a_name_in_the_report() -> None:

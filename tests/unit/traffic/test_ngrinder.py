@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from harness.errors import EngineFailed
-from harness.traffic.engine import LoadSpec
+from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
 from tests.builders import grid

@@ -13,10 +13,10 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from harness.deploy.inventory import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
-from harness.traffic import play, verification
+from harness.traffic import run_load, verification
 from tests.builders import grid
 
 ADDRESSES = [f"10.0.0.{i}:8080" for i in (1, 2, 3)]
@@ -30,7 +30,7 @@ def balancer(
     status: int = 200,
     cookies: list[str] | None = None,
     asked: Callable[[str | None], object] = lambda _trial: None,
-) -> Iterator[play.Line]:
+) -> Iterator[run_load.Line]:
     """A bench whose balancer names the server that `chosen` gives for each request; `asked` gets each one's trial."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ def balancer(
         wait=lambda _: None,
     )
     try:
-        yield cast(play.Line, bench)
+        yield cast(run_load.Line, bench)
     finally:
         server.shutdown()
         server.server_close()
@@ -206,8 +206,8 @@ def test_a_rate_is_played_as_many_times_lower_as_its_times_are_longer() -> None:
         factors={"servers": [1], "rate": ["100/s"]},
         load={"ramp_up": "2s", "duration": "12s", "arrivals": "constant", "in_flight": 50},
     )
-    line = cast(play.Line, SimpleNamespace(grid=written.slowed(2), inventory=Inventory("test", hosts)))
-    spec = play.open_spec(line, 100, "t", "7/arrivals/1")
+    line = cast(run_load.Line, SimpleNamespace(grid=written.slowed(2), inventory=Inventory("test", hosts)))
+    spec = run_load.open_spec(line, 100, "t", "7/arrivals/1")
     assert (spec.rate_per_s, spec.ramp_up_s, spec.duration_s, spec.window_from_s) == (50, 4, 24, 4)
     assert (spec.users, spec.think_time_s) == (0, 0)
     assert (spec.arrivals, spec.in_flight, spec.seed) == ("constant", 50, "7/arrivals/1")

@@ -1,0 +1,1 @@
+"""The hosts of an inventory: how Ansible resolves them, what is wrong with them, and on which line."""

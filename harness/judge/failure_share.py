@@ -1,0 +1,153 @@
+"""How a large share of the requests ended that did not succeed: rejected with a status, or failed. Pure.
+
+Such a share is reported before every other figure: what succeeds beside it does not show what servers can do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.grid.thresholds import Thresholds
+from harness.judge import window_stats
+from harness.judge.observation import Observation
+from harness.records.trial import TrialRecord
+from harness.words import percent
+
+STATUS, COUNTED = "status ", "counted "  # how kinds of failure by status begin; and of successes that reject
+OVERLOADED = (429, 503)  # reject a request whatever it asks for
+MOST_KINDS = 3
+NEARLY_ALL = 0.9  # of what failed: one kind that stands for all
+LIMITED = "raise or remove the limit that rejects them (the service's log or its gateway's names it), or use less load"
+DENIED = "send what the service asks for (request.headers), or let it accept the generator's addresses"
+HELP = {"429": LIMITED, "503": LIMITED, "401": DENIED, "403": DENIED}
+KINDS = {
+    "timeout": "timed out",
+    "refused": "found no open port",
+    "connection": "lost their connection",
+    "incomplete": "had an incomplete response",
+    "encoding": "had a response that could not be decoded",
+    "body": "had a wrong body",
+    "not sent": "were not sent",
+    "failed": "failed",
+}
+
+
+@dataclass(frozen=True)
+class Failing:
+    """Shares (0–1) of all requests: of those that did not succeed, and the same by kind of failure."""
+
+    share: float
+    kinds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> float:
+        """Share of the requests that were rejected with a status."""
+        return sum(share for kind, share in self.kinds.items() if kind.startswith((STATUS, COUNTED)))
+
+    @property
+    def rejects(self) -> bool:
+        """Whether most of it was rejected with a status, so that somebody decided it."""
+        return self.rejected > self.share / 2
+
+    @property
+    def words(self) -> str:
+        """As in "75 % of the requests were rejected with 429"."""
+        ordered = sorted(self.kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+        if ordered and ordered[0][1] >= NEARLY_ALL * self.share:
+            return f"{percent(self.share)} of the requests {ended(ordered[0][0])}"
+        told = ", ".join(f"{percent(share)} {ended(kind)}" for kind, share in ordered[:MOST_KINDS])
+        return f"{percent(self.share)} of the requests failed" + (f" ({told})" if told else "")
+
+    @property
+    def next_step(self) -> str:
+        """What to do about rejections; empty where other failures prevail."""
+        worst = max(self.kinds, key=lambda kind: self.kinds[kind], default="")
+        return HELP.get(worst.partition(" ")[2], "") if self.rejects else ""
+
+
+def ended(kind: str) -> str:
+    """How requests with this kind of failure ended, as a predicate."""
+    word, _, status = kind.partition(" ")
+    if kind.startswith(COUNTED):
+        return f"were rejected with {status}, which request.expect_status counts as a success"
+    if kind.startswith(STATUS):
+        refusal = status.startswith("4") or status in map(str, OVERLOADED)
+        return f"{'were rejected' if refusal else 'failed' if status >= '5' else 'were answered'} with {status}"
+    return KINDS.get(kind, f"failed ({kind})" if word else "failed")
+
+
+def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:
+    """What failed in a trial; None below the threshold, and where servers died or were stopped on purpose."""
+    if any(death.ended for death in seen.died.values()) or seen.stopped:
+        return None
+    rows = window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s))
+    share = window_stats.error_rate(rows)
+    if share is None:
+        share = window_stats.error_rate(seen.samples)
+    return _of(share or 0.0, seen.generator_errors, seen.balancer.statuses, seen.expect_status, limits)
+
+
+def of_records(records: Sequence[TrialRecord], expected: Sequence[int], limits: Thresholds) -> Failing | None:
+    """The same of a cell's trials: means over them."""
+    shares, kinds = [], dict[str, list[float]]()
+    for record in records:
+        if record.counters is None or _disturbed(record):
+            continue
+        generator, balancer = record.counters.generator, record.counters.balancer
+        asked = generator.completed + generator.failed
+        share = record.error_rate
+        if share is None:
+            share = generator.failed / asked if asked else 0.0
+        shares.append(share)
+        for kind, part in _kinds(share, generator.errors, balancer.statuses, expected).items():
+            kinds.setdefault(kind, []).append(part)
+    if not shares:
+        return None
+    means = {kind: sum(parts) / len(shares) for kind, parts in kinds.items()}
+    return _large(sum(shares) / len(shares), means, limits)
+
+
+def _disturbed(record: TrialRecord) -> bool:
+    """Whether a server ended in it, by itself or on purpose: what failed then is reported as that."""
+    if record.facts is not None and record.facts.loss is not None:
+        return True
+    return any(
+        not state.after.running or state.after.started_at != state.before.started_at
+        for host, state in record.hosts.items()
+        if record.facts is not None and host in record.facts.expected
+    )
+
+
+def _of(
+    share: float, errors: Mapping[str, int], statuses: Mapping[str, int], expected: Sequence[int], limits: Thresholds
+) -> Failing | None:
+    return _large(share, _kinds(share, errors, statuses, expected), limits)
+
+
+def _large(share: float, kinds: Mapping[str, float], limits: Thresholds) -> Failing | None:
+    """Nothing below the threshold; rejections that the grid counts as successes come on top of what failed."""
+    whole = share + sum(part for kind, part in kinds.items() if kind.startswith(COUNTED))
+    return Failing(min(1.0, whole), kinds) if whole >= limits.errors_first else None
+
+
+def _kinds(
+    share: float, errors: Mapping[str, int], statuses: Mapping[str, int], expected: Sequence[int]
+) -> dict[str, float]:
+    """Kind of failure → share of all requests; counts are of the whole load, and divide the window's share."""
+    answered = sum(statuses.values())
+    named = errors
+    if set(errors) <= {"failed"}:  # a generator that counts failures without their kinds
+        named = {
+            "timeout" if status == "499" else f"{STATUS}{status}": count
+            for status, count in statuses.items()
+            if status.isdigit() and int(status) not in expected
+        } or errors
+    failed = sum(named.values())
+    found = {kind: share * count / failed for kind, count in named.items() if count and share}
+    if any(status < 400 for status in expected):
+        for status in OVERLOADED:
+            if status in expected and (count := statuses.get(str(status), 0)):
+                found[f"{COUNTED}{status}"] = (1 - share) * count / max(1, answered)
+    return found

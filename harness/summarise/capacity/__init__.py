@@ -1,0 +1,1 @@
+"""Capacity: the largest load that meets the objectives, by topology. Pure."""

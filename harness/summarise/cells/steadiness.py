@@ -1,0 +1,75 @@
+"""Is a cell steady? Its throughput and its latency, over all of its trials (rule E10). Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from harness.grid.thresholds import Thresholds
+from harness.records.trial import Figures, TrialRecord
+from harness.summarise.statistics import intervals
+from harness.summarise.statistics.intervals import Interval
+from harness.words import percent
+
+
+def drift(usable: Sequence[TrialRecord]) -> Interval | None:
+    """Rate of the window's second half against its first, with its interval over trials; None for none."""
+    return _over(usable, lambda figures: figures.drift)
+
+
+def latency_drift(usable: Sequence[TrialRecord]) -> Interval | None:
+    """The same of the mean latency: throughput at its limit is steady while the queue still grows."""
+    return _over(usable, lambda figures: figures.latency_drift)
+
+
+def _over(usable: Sequence[TrialRecord], figure: Callable[[Figures], float | None]) -> Interval | None:
+    logs = [value for r in usable if r.figures and (value := figure(r.figures)) is not None]
+    if not logs:
+        return None
+    over = intervals.mean_interval(logs)
+    ends = [None if end is None else math.exp(end) for end in (over.low, over.high)]
+    return Interval(math.exp(over.value), *ends)
+
+
+def beyond(change: Interval | None, limit: float) -> bool:
+    """Whether the whole interval of a change lies beyond ± `limit`, a share; never without an interval."""
+    if change is None or change.low is None or change.high is None:
+        return False
+    return change.high < 1 - limit or change.low > 1 + limit
+
+
+def unsteady(change: Interval | None, usable: Sequence[TrialRecord], limits: Thresholds) -> str:
+    """E10: why a cell that is not steady is refused; empty when it may count."""
+    if change is None or change.low is None or change.high is None or not beyond(change, limits.drift):
+        return ""
+    return (
+        f"not steady: from the first to the second half of the window throughput changed by "
+        f"{percent(change.value - 1, 1)} [{percent(change.low - 1, 1)}, {percent(change.high - 1, 1)}]; "
+        f"{_settles(usable)}"
+    )
+
+
+def marked(change: Interval | None, limits: Thresholds) -> str:
+    """E10: why a cell's latencies are marked, as a clause; empty where they are steady.
+
+    Two trials have no interval: then it is their mean that is looked at.
+    """
+    if change is None:
+        return ""
+    whole = change if change.low is not None else Interval(change.value, change.value, change.value)
+    if not beyond(whole, limits.latency_drift):
+        return ""
+    how = "rose" if change.value > 1 else "fell"
+    return f"{how} by {percent(abs(change.value - 1))} from the first to the second half of the window"
+
+
+def _settles(usable: Sequence[TrialRecord]) -> str:
+    """By how much the window should begin later, by the trials' own cuts (MSER), where these tell."""
+    cuts = sorted(r.figures.steady_from_s for r in usable if r.figures and r.figures.steady_from_s is not None)
+    late = [
+        r.figures.steady_from_s - r.window.from_s for r in usable if r.figures and r.figures.steady_from_s and r.window
+    ]
+    more = max(late, default=0)
+    if not cuts or more <= 0:
+        return "a longer ramp_up and duration let it settle"
+    return f"its trials are steady from second {cuts[-1]} on: make ramp_up and duration {more:.0f} s longer"

@@ -1,0 +1,1 @@
+"""Comparisons between studies and between levels of a factor. Pure."""

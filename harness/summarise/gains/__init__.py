@@ -1,0 +1,1 @@
+"""Gains between topologies at one load, with their precision. Pure."""

@@ -1,0 +1,1 @@
+"""Intervals, the block model, scalability laws and queueing formulas. Pure."""

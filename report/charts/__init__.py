@@ -1,0 +1,1 @@
+"""Charts: their data and their Altair specifications."""

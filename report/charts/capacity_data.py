@@ -1,0 +1,82 @@
+"""Data of the chart of capacities by number of servers. Pure."""
+
+from __future__ import annotations
+
+from harness.grid.load import RATE
+from harness.summarise.capacity.capacity import Capacity
+from harness.summarise.capacity.crossing import Bound
+from harness.summarise.summary import Summary
+from harness.words import load_name
+from report.charts.gain_data import Rows, spread
+from report.elements import Chart
+from report.sentences import capacity
+
+LABEL_HEIGHT = 0.1  # of the chart's height
+TITLES = {"vusers": "users", "rate": "requests per second offered"}
+ONLY = "capacity"  # a line's name where there is one
+
+
+def chart(summary: Summary) -> Chart | None:
+    """Capacities with their intervals, the ideal and what is known by formula; None below two estimates of one line."""
+    exact = [(one, ref) for one, ref in zip(summary.capacities, summary.references, strict=True) if _drawn(one)]
+    lines = [line for line in dict.fromkeys(map(_line, (one for one, _ in exact))) if _several(line, exact)]
+    rows: Rows = [
+        {"line": _line(one), "servers": one.servers, "load": one.value, "low": one.low, "high": one.high}
+        for one, _ in exact
+        if _line(one) in lines
+    ]
+    if not rows:
+        return None
+    known: Rows = [
+        {"line": _line(one), "servers": one.servers, "load": reference}
+        for one, reference in exact
+        if reference is not None and _line(one) in lines
+    ]
+    ideals = [point for line in lines for point in _ideal([row for row in rows if row["line"] == line])]
+    ends = [max((r for r in rows if r["line"] == line), key=lambda r: r["servers"]) for line in lines]
+    labels = [
+        {"servers": end["servers"], "load": end["load"], "line": end["line"], "label": end["line"]} for end in ends
+    ]
+    labels.append({**ideals[-1], "label": "ideal", "line": "ideal"})
+    top = max(max(row["high"] or row["load"] for row in rows), *(point["load"] for point in ideals))
+    heights = spread([label["load"] for label in labels], LABEL_HEIGHT * top)
+    factor = exact[0][0].factor
+    return Chart(
+        "capacity_by_servers",
+        {
+            "rows": rows,
+            "ideals": ideals,
+            "known": known,
+            "labels": [{**label, "at": at} for label, at in zip(labels, heights, strict=True)],
+            "title": TITLES[factor],
+        },
+        "Capacity by number of servers: " + "; ".join(_told(one, ref) for one, ref in exact if _line(one) in lines),
+        f"The largest {'rate' if factor == RATE else 'number of users'} that meets the objectives. Bars are 95 % "
+        "intervals over blocks; the thin line is the ideal, as much for each server as in the smallest "
+        "topology." + (" Hollow: what servers of known speed carry by formula." if known else ""),
+    )
+
+
+def _drawn(one: Capacity) -> bool:
+    return one.bound == Bound.EXACT and one.value is not None
+
+
+def _line(one: Capacity) -> str:
+    """What distinguishes a line: the levels of the other factors."""
+    return load_name(one.others) or ONLY
+
+
+def _several(line: str, exact: list[tuple[Capacity, float | None]]) -> bool:
+    return sum(_line(one) == line for one, _ in exact) > 1
+
+
+def _ideal(rows: Rows) -> Rows:
+    """From a line's smallest topology to its largest."""
+    least, most = (edge(rows, key=lambda row: row["servers"]) for edge in (min, max))
+    each = least["load"] / least["servers"]
+    return [{"line": least["line"], "servers": row["servers"], "load": each * row["servers"]} for row in (least, most)]
+
+
+def _told(one: Capacity, reference: float | None) -> str:
+    known = "" if reference is None else f", by formula {capacity.load(reference, one.factor)}"
+    return f"{one.name} {capacity.amount(one)} {capacity.interval(one)}".rstrip() + known

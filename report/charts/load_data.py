@@ -1,0 +1,195 @@
+"""Data of the chart of answer times by load. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from harness.grid.load import LOAD_FACTORS, level_of
+from harness.grid.types import Levels
+from harness.records.trial import Limit, TrialData
+from harness.summarise import cost
+from harness.summarise.capacity.crossing import Bound
+from harness.summarise.cells.cell import CellSummary
+from harness.summarise.summary import Summary
+from harness.words import load_name
+from report import format as text
+from report.charts.gain_data import MOST_TOPOLOGIES, Rows, evenly, spread
+from report.elements import Chart
+
+PERCENTILES = ("p50", "p95", "p99")
+TITLES = {"vusers": "users", "rate": "requests per second offered"}
+MOST_LOADS, MOST_DOTS = 40, 1500  # of a topology, and in all
+LABEL_HEIGHT = 0.13  # of a panel's height
+CAPACITY = "capacity"
+MARKS = {
+    CAPACITY: "the capacity, the largest load that meets the objectives",
+    "knee": "the knee, from where on throughput grows no more",
+    "servers’ limit": "the first load at which servers were the limit",
+}
+Point = dict[str, Any]
+
+
+def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
+    """Percentiles by load, a panel for each topology; None where no topology has two loads.
+
+    Failures are among them, as an objective counts them: at the timeout or more.
+    """
+    points = _cells(summary.cells) + _trials(trials)
+    several = [name for name in dict.fromkeys(p["topology"] for p in points) if len(_loads_of(name, points)) > 1]
+    shown = evenly(several, MOST_TOPOLOGIES)
+    rows = _some([point for point in points if point["topology"] in shown])
+    factor = next(name for name in LOAD_FACTORS if name in summary.grid.factors)
+    if not rows:
+        return None
+    wanted = summary.grid.objectives.p95
+    # A search loads each topology around its own crossing.
+    own = summary.grid.search is not None and any(one.value is not None for one in summary.capacities)
+    knees = [
+        {**mark, "align": "right" if mark["load"] > _middle(mark["topology"] if own else "", rows) else "left"}
+        for mark in _knees(summary)
+        if mark["topology"] in shown
+    ]
+    heights = [row["ms"] for row in rows] + ([] if wanted is None else [wanted * 1000])
+    span = (min(heights) / 1.6, max(heights) * 1.3)
+    most = max(len(_loads_of(name, rows)) for name in shown)
+    left_out = "" if len(shown) == len(several) else f" {len(shown)} of {len(several)} topologies are drawn."
+    return Chart(
+        "latency_by_load",
+        {
+            "rows": rows,
+            "labels": _labels(rows, span),
+            "knees": knees,
+            "objective": None if wanted is None else wanted * 1000,
+            "span": span,
+            "title": TITLES[factor],
+            "small": most == 2,
+            "own": own,
+        },
+        _alternative(rows, knees, wanted),
+        _caption(summary.cells, rows, knees, wanted) + left_out,
+    )
+
+
+def _topology(levels: Levels) -> str:
+    """A topology in words, as on the panels: "2 servers", and other factors' levels behind it."""
+    rest = {name: level for name, level in cost.topology(levels).items() if name != "servers"}
+    return text.count(int(levels["servers"]), "server") + (f", {load_name(rest)}" if rest else "")
+
+
+def _loads_of(topology: str, points: Rows) -> set[float]:
+    return {p["load"] for p in points if p["topology"] == topology and p["kind"] != "trial"}
+
+
+def _middle(topology: str, points: Rows) -> float:
+    """Of the axis of a topology's panel, or where none is named of all."""
+    loads = [p["load"] for p in points if not topology or p["topology"] == topology]
+    return float(min(loads) + max(loads)) / 2
+
+
+def _some(points: Rows) -> Rows:
+    """Of very many loads and trials as many as a reader can tell apart, at even distances."""
+    kept = {
+        (name, load)
+        for name in dict.fromkeys(p["topology"] for p in points)
+        for load in evenly(sorted(_loads_of(name, points)), MOST_LOADS)
+    }
+    lines = [p for p in points if p["kind"] != "trial" and (p["topology"], p["load"]) in kept]
+    dots = [p for p in points if p["kind"] == "trial" and (p["topology"], p["load"]) in kept]
+    return [*lines, *evenly(dots, MOST_DOTS)]
+
+
+def _points(kind: str, levels: Levels, waits: Mapping[str, float | None], **more: str) -> Rows:
+    place = {"kind": kind, "topology": _topology(levels), "load": level_of(levels), **more}
+    return [{**place, "percentile": p, "ms": max(0.001, ms)} for p in PERCENTILES if (ms := waits.get(p))]
+
+
+def _cells(cells: list[CellSummary]) -> Rows:
+    ordered = sorted(cells, key=lambda cell: level_of(cell.cell))
+    by_topology = sorted(ordered, key=lambda cell: cell.servers)
+    return [point for cell in by_topology for point in _points("cell", cell.cell, cell.waits_ms or cell.latency_ms)]
+
+
+def _trials(trials: Mapping[str, TrialData]) -> Rows:
+    """Single trials, and probes of a search, which are all that is known of their loads."""
+    found: Rows = []
+    for where, data in trials.items():
+        record = data.record
+        if record.usable and not record.sentinel and "-attempt" not in where:
+            kind = "trial" if record.repeat else "probe"
+            found += _points(kind, record.cell, record.waits_ms or record.latency_ms, trial=where)
+    return found
+
+
+def _knees(summary: Summary) -> Rows:
+    """Of each topology its capacity under objectives, else the load from which servers are the limit.
+
+    That is a search's knee, else the first with that verdict. `what` says which of them it is.
+    """
+    found: dict[str, Point] = {}
+    for one in summary.capacities:
+        if one.bound == Bound.EXACT and one.value is not None:
+            name = _topology({"servers": one.servers, **one.others})
+            found[name] = {"topology": name, "load": one.value, "what": CAPACITY}
+    for limit in summary.limits:
+        name = _topology(limit.others)
+        if limit.knee is not None and limit.knee.level and limit.knee.rising and name not in found:
+            found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
+    for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
+        name = _topology(cell.cell)
+        if cell.verdict == Limit.SERVER and name not in found:
+            found[name] = {"topology": name, "load": level_of(cell.cell), "what": "servers’ limit"}
+    return list(found.values())
+
+
+def _labels(rows: Rows, span: tuple[float, float]) -> Rows:
+    """A label for each line at its end, none on another."""
+    gap = LABEL_HEIGHT * math.log(span[1] / span[0])
+    found: Rows = []
+    for name in dict.fromkeys(row["topology"] for row in rows):
+        mine = [row for row in rows if row["topology"] == name and row["kind"] != "trial"]
+        ends = [
+            max((r for r in mine if r["percentile"] == p), key=lambda r: r["load"], default=None) for p in PERCENTILES
+        ]
+        known = [end for end in ends if end is not None]
+        heights = spread([math.log(end["ms"]) for end in known], gap)
+        over = max(
+            0.0, heights[-1] - math.log(span[1]) + gap / 2
+        )  # down again where the last one would leave the panel
+        found += [
+            {"topology": name, "load": end["load"], "percentile": end["percentile"], "ms": math.exp(height - over)}
+            for end, height in zip(known, heights, strict=True)
+        ]
+    return found
+
+
+def _alternative(rows: Rows, knees: Rows, wanted: float | None) -> str:
+    """The p95 of every topology by load, in words."""
+    told = []
+    for name in dict.fromkeys(row["topology"] for row in rows):
+        by_load = {
+            r["load"]: r["ms"]
+            for r in rows
+            if r["topology"] == name and r["percentile"] == "p95" and r["kind"] != "trial"
+        }
+        line = ", ".join(f"{load:g}: {text.milliseconds(by_load[load])} ms" for load in sorted(by_load))
+        told.append(
+            f"{name} {line}" + "".join(f", {k['what']} at {k['load']:.0f}" for k in knees if k["topology"] == name)
+        )
+    objective = "" if wanted is None else f"; the objective is {text.milliseconds(wanted * 1000)} ms"
+    return f"Answer times by load on a logarithmic axis; p95: {'; '.join(told)}{objective}"
+
+
+def _caption(cells: list[CellSummary], rows: Rows, knees: Rows, wanted: float | None) -> str:
+    said = ["Answer times by load, failures among them at the timeout or more; dots are single trials"]
+    if any(row["kind"] == "probe" for row in rows):
+        said.append(", hollow ones probes of the search")
+    said.append(".")
+    marks = [words for what, words in MARKS.items() if any(knee["what"] == what for knee in knees)]
+    said += [f" Dashed: {'; '.join(marks)}."] if marks else []
+    if wanted is not None:
+        said.append(" The thin line is the objective for p95.")
+    if any(cell.latency_marked for cell in cells):
+        said.append(" What the table marks is not steady.")
+    return "".join(said)

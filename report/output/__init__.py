@@ -1,0 +1,1 @@
+"""Output formats: HTML, PDF, Markdown and JUnit."""

@@ -1,0 +1,46 @@
+"""That a large share of the requests was rejected or failed: the first sentence of every report. Pure."""
+
+from __future__ import annotations
+
+from harness.judge.failure_share import Failing
+from harness.summarise.cells.cell import CellSummary
+from harness.summarise.gains.gain import GainKind
+from harness.summarise.summary import Summary
+from report import format as text
+from report.elements import cell_name
+
+MOST_CELLS = 3  # named one by one
+
+
+def sentences(summary: Summary) -> list[str]:
+    """One sentence for the worst cell and the others like it; empty where nearly everything succeeded.
+
+    Requests that only failed are left to the sentences about capacities and about topologies that carried no load.
+    """
+    told = {tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.CARRIED and gain.cells}
+    known = any(one.requests for one in summary.capacities)
+    found = [
+        (cell.failing, cell_name(cell))
+        for cell in summary.cells
+        if cell.failing and (cell.rejections or not (known or tuple(cell.cell.items()) in told))
+    ]
+    found.sort(key=lambda one: -one[0].share)
+    return [_sentence(found, len(summary.cells))] if found else []
+
+
+def of_cell(cell: CellSummary) -> str:
+    """The same of one cell, as the beginning of a line about it; empty where nearly everything succeeded."""
+    return f"{cell.failing.words}; " if cell.failing else ""
+
+
+def _sentence(cells: list[tuple[Failing, str]], of: int) -> str:
+    """`cells` are the worst first, with their names; `of` is how many cells there are."""
+    (worst, name), *others = cells
+    begin = f"{worst.words} ({name})"
+    if not others:
+        return f"{begin}."
+    if len(cells) <= MOST_CELLS:
+        rest = [f"{text.percent(failing.share)} ({name})" for failing, name in others]
+        return f"{begin}; also rejected or failed: {text.joined(rest)}."
+    where = "in every cell" if len(cells) == of else f"in {len(cells)} of {of} cells"
+    return f"{begin}; {text.percent(cells[-1][0].share)} or more were rejected or failed {where}."
