@@ -26,10 +26,10 @@ import httpx
 
 from harness.deploy import lab_resources
 from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
 from harness.deploy.inventory.hosts import Host, Inventory
-from harness.errors import DeployFailed, EngineFailed, Interrupted
+from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
 from harness.judge import window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
@@ -40,7 +40,7 @@ from harness.study.dependencies import Outside
 from harness.study.events import Event
 from harness.study.fault_injection import Losing
 from harness.study.runner import Study
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from tests.builders import grid
 
 CAPACITY_PER_S = 280
@@ -99,8 +99,8 @@ class Site:
         self.holds: set[str] = set()  # servers that their engine cannot stop
         self.outside = Outside(
             playbook=partial(Change, self),
-            reach=partial(Wires, self),
-            engine=lambda _grid, _inventory, _reach: Users(self),
+            connections=partial(Wires, self),
+            load_generator=lambda _grid, _inventory, _connections: Users(self),
             watch=partial(Readings, self),
             lose=partial(Loses, self),
             sleep=lambda _seconds: None,
@@ -285,7 +285,7 @@ class Change(Playbook):
         return PlaybookOutcome("successful", 0.0, over=True)
 
 
-class Wires(Reach):
+class Wires(Connections):
     """Connections that end in memory: the balancer's two ports and this machine's container engine."""
 
     def __init__(self, site: Site, hosts: Inventory) -> None:
@@ -377,7 +377,7 @@ class Users:
 
     def _answer(self) -> None:
         if "generator" in self._site.dead:
-            raise EngineFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
+            raise LoadGeneratorFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
 
     def version(self) -> dict[str, str]:
         return {"locust": "2.40"}
@@ -418,7 +418,7 @@ class Users:
             self._site.journal.append("load stopped")
         self._over = True
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         self._answer()
         rows = self._site.rows
         failed = sum(row.failed for row in rows)
@@ -434,7 +434,7 @@ class Users:
                 "samples": shifted[: -self._site.rows_late_s],
                 "totals": {"completed": sum(row.completed for row in rows), "failed": failed},
             }
-        return EngineResult(
+        return LoadResult(
             0.0,
             self._over,
             1,
@@ -449,9 +449,9 @@ class Users:
 class Loses(Losing):
     """Stops servers at a second of the load."""
 
-    def __init__(self, site: Site, reach: Reach, servers: list[Host], at: float) -> None:
+    def __init__(self, site: Site, connections: Connections, servers: list[Host], at: float) -> None:
         self._site = site
-        super().__init__(reach, servers, at)
+        super().__init__(connections, servers, at)
 
     def begin(self) -> None:
         second = int(self._at - self._site.began_at)

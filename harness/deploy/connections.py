@@ -27,7 +27,7 @@ from harness.errors import CannotRun
 
 CONNECT_S = 10
 LONGEST = 104 - 1 - len("/scale-out-12345678/1234/study_control_url") - len(".1234567890123456")  # ssh adds some
-CARRIED = ("study_url", "study_control_url", "study_engine_url", "study_ngrinder_url")
+CARRIED = ("study_url", "study_control_url", "study_load_generator_url", "study_ngrinder_url")
 OPTIONS = {
     "BatchMode": "yes",
     "ConnectTimeout": CONNECT_S,
@@ -149,7 +149,7 @@ class Tunnel:
             self._process = None
 
 
-class Reach:
+class Connections:
     """Clients of every host's engine and ports. Use as a context; `mend` opens again what broke."""
 
     def __init__(self, inventory: Inventory) -> None:
@@ -159,7 +159,7 @@ class Reach:
         self._clients: dict[str, docker.DockerClient] = {}
         self._http: list[httpx.Client] = []
 
-    def __enter__(self) -> Reach:
+    def __enter__(self) -> Connections:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -176,7 +176,7 @@ class Reach:
         """The connections to hosts that are machines."""
         return self._tunnels
 
-    def mend(self) -> None:
+    def reconnect(self) -> None:
         """Connect to every machine whose connection does not stand; raises CannotRun."""
         broken = [tunnel for tunnel in self._tunnels.values() if not tunnel.alive]
         for tunnel in broken:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.records.study import Rented
 
@@ -35,12 +35,12 @@ class Lease:
     def __init__(
         self,
         inventory: Inventory,
-        reach: Reach,
+        connections: Connections,
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hosts = [host for host in inventory.hosts if host.variables.get("study_end_command")]
-        self._reach = reach
+        self._connections = connections
         self._warn = warn
         self._clock = clock
         self._last: float | None = None
@@ -77,6 +77,6 @@ class Lease:
         """Seconds that the machine has left now; None when it did not say."""
         command = ["sudo", "-n", str(host.variables["study_end_command"]), "extend", f"{wanted_s:.0f}"]
         try:
-            return float(self._reach.run(host, command))
+            return float(self._connections.run(host, command))
         except ValueError:
             return None

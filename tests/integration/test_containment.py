@@ -13,7 +13,7 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory
 from harness.observe.containers import Probes
 from tests.containment import freedoms
@@ -61,9 +61,9 @@ def test_the_answer_of_the_ceiling_gets_to_the_balancer(pristine: Inventory) -> 
         entry = tarfile.TarInfo("null-answer")
         entry.size, entry.mode = len(body), 0o644
         archive.addfile(entry, io.BytesIO(body))
-    with Reach(pristine) as reach:
-        Probes(pristine, reach).put(pristine.balancer, "/var/lib/balancer", packed.getvalue())
-        with reach.http(pristine.balancer, "study_url", timeout=10.0) as client:
+    with Connections(pristine) as connections:
+        Probes(pristine, connections).put(pristine.balancer, "/var/lib/balancer", packed.getvalue())
+        with connections.http(pristine.balancer, "study_url", timeout=10.0) as client:
             answer = client.post("/predict", headers={"X-Study-Trial": "ceiling"})
     assert (answer.status_code, answer.content) == (200, body)
 

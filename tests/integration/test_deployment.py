@@ -163,7 +163,7 @@ def test_a_server_is_ready_soon_after_its_start(pristine: Inventory, engine: doc
 
 
 def test_the_engine_refuses_a_load_beyond_its_limits(pristine: Inventory, token: dict[str, str]) -> None:
-    url = pristine.generator.need("study_engine_url")
+    url = pristine.generator.need("study_load_generator_url")
     spec = {"trial": "t", "users": 1_000_000, "duration_s": 5}
     answer = httpx.post(f"{url}/study/start", json=spec, trust_env=False, headers=token)
     assert answer.status_code == 409
@@ -174,7 +174,7 @@ def test_the_engine_takes_orders_only_with_its_token_and_against_the_balancer(
     pristine: Inventory, token: dict[str, str], engine: docker.DockerClient
 ) -> None:
     """Locust's own pages too; workers of other hosts are taken only where there are several."""
-    url = pristine.generator.need("study_engine_url")
+    url = pristine.generator.need("study_load_generator_url")
     for path in ("/study/ready", "/", "/stats/requests", "/swarm"):
         assert httpx.get(f"{url}{path}", trust_env=False).status_code == httpx.codes.UNAUTHORIZED
     assert httpx.post(f"{url}/swarm", trust_env=False, headers=token).status_code == httpx.codes.NOT_FOUND
@@ -217,7 +217,9 @@ def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
 
     established, time_wait = "01", "06"
 
-    with httpx.Client(base_url=pristine.generator.need("study_engine_url"), trust_env=False, headers=token) as client:
+    with httpx.Client(
+        base_url=pristine.generator.need("study_load_generator_url"), trust_env=False, headers=token
+    ) as client:
         assert client.post("/study/start", json=spec).status_code == httpx.codes.OK
         before = connections(time_wait)
         for _ in range(50):

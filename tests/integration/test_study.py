@@ -146,7 +146,7 @@ def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
     assert (directory / "report.pdf").exists()
     assert len(StudyDirectory(directory).trials()) == 1
     assert "interrupted" in output
-    url = deployed.generator.need("study_engine_url")
+    url = deployed.generator.need("study_load_generator_url")
     for _ in range(100):  # the load must not go on alone
         if httpx.get(f"{url}/study/ready", trust_env=False, headers=engine_token(deployed)).json()["idle"]:
             break

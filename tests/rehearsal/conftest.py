@@ -17,7 +17,7 @@ import docker
 import pytest
 import yaml
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.container_engine import connect
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.deploy.inventory.resolve import describe
@@ -161,9 +161,9 @@ def refusal(tmp_path: Path, inventory: Path = INVENTORY, code: int = 4, **more: 
 
 
 @pytest.fixture
-def reach(deployed_fleet: Fleet) -> Iterator[Reach]:
-    with Reach(deployed_fleet.inventory) as connections:
-        connections.mend()
+def connections(deployed_fleet: Fleet) -> Iterator[Connections]:
+    with Connections(deployed_fleet.inventory) as connections:
+        connections.reconnect()
         yield connections
 
 

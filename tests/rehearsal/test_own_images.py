@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
 from tests.rehearsal.registry import PASSWORD, USER, Registry, base_image, serve, small_recipe
@@ -186,7 +186,7 @@ def logged_in(app: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("logged_in", "ours_again")
 @pytest.mark.parametrize("method", ["copy", "registry", "pull"])
 def test_a_name_with_a_digest_works_however_it_gets_there(
-    app: Own, account: Path, deployed_fleet: Fleet, reach: Reach, method: str
+    app: Own, account: Path, deployed_fleet: Fleet, connections: Connections, method: str
 ) -> None:
     """With a tag beside it, as people copy it from a registry's page."""
     only = ["--limit", "server-3,localhost"]
@@ -196,7 +196,7 @@ def test_a_name_with_a_digest_works_however_it_gets_there(
     assert changed(play(DISTRIBUTE, *arguments).stdout) == 0
     play("playbooks/deploy-servers.yml", *arguments)
     assert changed(play("playbooks/deploy-servers.yml", *arguments).stdout) == 0
-    host = reach.docker(deployed_fleet.host("server-3"))
+    host = connections.docker(deployed_fleet.host("server-3"))
     container = host.containers.get("ml-server")
     hexadecimal = app.digest.removeprefix("sha256:")
     assert container.attrs["Config"]["Image"] == f"{app.registry.address}/team/app:sha256-{hexadecimal}"

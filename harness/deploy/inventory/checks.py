@@ -21,7 +21,7 @@ from harness.words import short
 NEEDED = {
     "load_balancers": ("study_container", "study_url", "study_control_url", "study_target_url"),
     "ml_servers": ("study_container",),
-    "load_generators": ("study_container", "study_engine_url"),
+    "load_generators": ("study_container", "study_load_generator_url"),
 }
 ENGINES = ("ssh", "local")
 CONNECTIONS = {"ssh": ("ssh", "smart", "ansible.builtin.ssh"), "local": ("local", "ansible.builtin.local")}

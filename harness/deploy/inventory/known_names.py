@@ -43,7 +43,7 @@ WELL_KNOWN = frozenset(
         "study_url",
         "study_target_url",
         "study_control_url",
-        "study_engine_url",
+        "study_load_generator_url",
         "study_ngrinder_url",
         "study_servers_in_order",
         "study_usd_per_hour",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.connections import Reach, Tunnel, ssh_address, ssh_command
+from harness.deploy.connections import Connections, Tunnel, ssh_address, ssh_command
 from harness.deploy.inventory.hosts import Host, Inventory
 
 
@@ -59,11 +59,11 @@ def test_an_address_is_never_taken_for_an_option(tmp_path: Path) -> None:
     ssh.write_text(f'#!/bin/sh\nfor last; do :; done\necho "$*" >>{told}\n')
     ssh.chmod(stat.S_IRWXU)
     host = Host("server-1", "ml_servers", {"ansible_host": "-oProxyCommand=id", "ansible_ssh_executable": str(ssh)})
-    reach = Reach(Inventory("x", ()))
+    connections = Connections(Inventory("x", ()))
     tunnel = Tunnel(host, tmp_path / "sockets")
     tunnel.start()
-    reach.run(host, ["id"])
-    with reach.stream(host, ["id"]) as stream:
+    connections.run(host, ["id"])
+    with connections.stream(host, ["id"]) as stream:
         stream.wait()
     for _ in range(500):
         if told.exists() and len(told.read_text().splitlines()) == 3:
