@@ -28,7 +28,7 @@ from harness.deploy import lab_resources
 from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
 from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
-from harness.deploy.inventory.hosts import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
 from harness.judge import window_stats
 from harness.observe.containers import Probes
@@ -53,13 +53,15 @@ def inventory(servers: int) -> Inventory:
     """A lab's hosts, whose servers are held to a rate and played at real speed."""
     own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_slow_motion": 1}
     urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
-    hosts = [Host("balancer", "load_balancers", urls)]
-    hosts += [Host(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)]
-    hosts.append(Host("generator", "load_generators", {}))
+    hosts = [Host.parse("balancer", "load_balancers", urls)]
+    hosts += [
+        Host.parse(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)
+    ]
+    hosts.append(Host.parse("generator", "load_generators", {}))
     common = {"study_container_engine": "local"}
     return Inventory(
         "stubs",
-        tuple(Host(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
+        tuple(Host.parse(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
     )
 
 
@@ -162,7 +164,7 @@ class Site:
         return [host.name for host in self.inventory.servers[: self.behind]]
 
     def address(self, name: str) -> str:
-        return next(self.inventory.address(host) for host in self.inventory.servers if host.name == name)
+        return next(host.address for host in self.inventory.servers if host.name == name)
 
     def second(self, load: LoadSpec) -> Sample:
         """One second of a load: a closed loop against servers of a known rate."""
@@ -225,9 +227,7 @@ class Site:
         counts = {name: dict(by) for name, by in self.counted.get(trial, {}).items()}
         return {
             "statuses": dict(sum((Counter(by) for by in counts.values()), Counter())),
-            "upstreams": {
-                self.inventory.address(h): counts[h.name] for h in self.inventory.servers if h.name in counts
-            },
+            "upstreams": {h.address: counts[h.name] for h in self.inventory.servers if h.name in counts},
             "retried": 0,
             "mean_in_flight": sum(row.in_flight or 0.0 for row in rows) / max(1, len(rows)),
             "events": {},
@@ -292,9 +292,9 @@ class Wires(Connections):
         super().__init__(hosts)
         self._site = site
 
-    def http(self, host: Host, variable: str, **_more: Any) -> httpx.Client:
-        answer = self._balanced if variable == "study_url" else self._controlled
-        client = httpx.Client(base_url=host.need(variable), transport=httpx.MockTransport(answer))
+    def http(self, host: Host, url: Url, **_options: Any) -> httpx.Client:
+        answer = self._balanced if url == Url.SERVICE else self._controlled
+        client = httpx.Client(base_url=host.url(url), transport=httpx.MockTransport(answer))
         self._http.append(client)
         return client
 

@@ -24,7 +24,7 @@ import urllib3.exceptions
 
 from harness.deploy.connections import Connections
 from harness.deploy.container_engine import execute
-from harness.deploy.inventory.hosts import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import TrialFailed
 from harness.observe import exposition, systemd
 from harness.observe.counts import OwnCounts
@@ -58,7 +58,7 @@ class Probes:
         self._counts = OwnCounts(counting)
         self._inventory = inventory
         self._hosts = {host.name: host for host in inventory.hosts}
-        self._http = connections.http(inventory.balancer, "study_control_url", timeout=5.0)
+        self._http = connections.http(inventory.balancer, Url.CONTROL, timeout=5.0)
 
     @property
     def hosts(self) -> list[Host]:
@@ -73,7 +73,7 @@ class Probes:
     def _state(self, host: Host) -> ContainerState:
         if host.name in self._services:
             return systemd.state(self._connections, host, self._services[host.name])
-        container = host.need("study_container")
+        container = host.container
         try:
             said = self._engine(host).inspect_container(container)
         except docker.errors.NotFound:
@@ -110,7 +110,7 @@ class Probes:
             yield from systemd.usage(self._connections, self._hosts[host], self._services[host])
             return
         try:
-            container = self._hosts[host].need("study_container")
+            container = self._hosts[host].container
             yield from self._engine(self._hosts[host]).stats(container, stream=True, decode=True)
         except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return  # the container ended, or the connection to its host did
@@ -155,7 +155,7 @@ class Probes:
         if host.name in self._connections.tunnels:
             return ""
         try:
-            said = self._engine(host).inspect_container(host.need("study_container"))
+            said = self._engine(host).inspect_container(host.container)
             process = Path("/proc") / str(said["State"]["Pid"])
             if said["Id"] not in (process / "cgroup").read_text(encoding="ascii"):
                 return ""  # an engine in another machine, as Docker Desktop's: that number is somebody else's here
@@ -166,7 +166,7 @@ class Probes:
     def logged(self, server: Host, since: float) -> dict[str, int]:
         """Event → how often a server's container logged it since a Unix time."""
         try:
-            text = self._engine(server).logs(server.need("study_container"), since=int(since), tail=5000)
+            text = self._engine(server).logs(server.container, since=int(since), tail=5000)
         except (docker.errors.DockerException, requests.RequestException):
             return {}
         lines = bytes(text).decode(errors="replace").splitlines()
@@ -231,11 +231,11 @@ class Probes:
 
     def put(self, host: Host, folder: str, archive: bytes) -> None:
         """Unpack a tar archive into a folder of a host's container; raises what the engine's client raises."""
-        self._engine(host).put_archive(host.need("study_container"), folder, archive)
+        self._engine(host).put_archive(host.container, folder, archive)
 
     def _exec(self, host: Host, command: list[str], on_line: Callable[[], None] = lambda: None) -> tuple[int, str]:
         """Exit code and standard output of a command in a host's container; `on_line` is told of its first line."""
-        return execute(self._engine(host), host.need("study_container"), command, on_line)
+        return execute(self._engine(host), host.container, command, on_line)
 
     def _engine(self, host: Host) -> docker.APIClient:
         return self._connections.docker(host).api

@@ -12,6 +12,7 @@ import docker.errors
 import httpx
 import requests
 
+from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.judge import window_stats
 from harness.records.study import Ceiling
@@ -68,7 +69,7 @@ def _place_answer(bench: Bench) -> None:
     """Put the body of a real answer where the balancer finds it."""
     request = bench.grid.request
     try:
-        with bench.connections.http(bench.inventory.balancer, "study_url", timeout=10.0) as client:
+        with bench.connections.http(bench.inventory.balancer, Url.SERVICE, timeout=10.0) as client:
             body = client.request(
                 request.method, request.path, content=request.body or None, headers=request.all_headers
             ).content

@@ -71,7 +71,7 @@ def stop(connections: Connections, server: Host) -> float:
 
     Raises what the engine's client raises, ValueError where the engine does not tell when it ended.
     """
-    engine, container = connections.docker(server).api, server.need("study_container")
+    engine, container = connections.docker(server).api, server.container
     engine.kill(container)
     engine.wait(container, timeout=GONE_WITHIN_S)
     said = engine.inspect_container(container)["State"]

@@ -14,6 +14,7 @@ from harness.deploy.ansible import Ansible
 from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.deploy.inventory import snapshot
+from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.grid.cell import expand
 from harness.plan import order, predicted_idle
@@ -132,7 +133,7 @@ class Study:
             return []
         folder = self._directory.path / "inventory"
         self._ansible.inventory = snapshot.keep(self._setting.asked, self._setting.inventory_path, folder)
-        moved = snapshot.moved(self._inventory, folder)
+        moved = changed_addresses(self._inventory, folder)
         if moved:
             words = f"other addresses than in the last run: {', '.join(moved)}; are these other machines?"
             self._warn(words)

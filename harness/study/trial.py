@@ -103,7 +103,7 @@ def run(
         name: HostStates(before=HostState(**asdict(before[name])), after=HostState(**asdict(after[name])))
         for name in before
     }
-    expected = {server.name: bench.inventory.address(server) for server in servers}
+    expected = {server.name: server.address for server in servers}
     record = TrialRecord(
         id=trial,
         cell=cell.by_name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.deploy.inventory.hosts import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import BadInput, LoadGeneratorFailed
 from harness.grid.schema import Grid
 
@@ -52,7 +52,7 @@ def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
 def _locust(_grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
     from harness.traffic.locust import LocustLoadGenerator
 
-    client = connections.http(inventory.generator, "study_load_generator_url", timeout=10.0)
+    client = connections.http(inventory.generator, Url.LOAD_GENERATOR, timeout=10.0)
     return LocustLoadGenerator(client, lambda: _locust_token(inventory, connections))
 
 
@@ -63,7 +63,7 @@ def _locust_token(inventory: Inventory, connections: Connections) -> str:
 
     from harness.deploy.container_engine import execute
 
-    name = inventory.generator.need("study_container")
+    name = inventory.generator.container
     why = f"the engine printed nothing of {LOCUST_TOKEN}, {TOKEN_TRIES} times"
     for _ in range(TOKEN_TRIES):
         try:
@@ -79,9 +79,7 @@ def _locust_token(inventory: Inventory, connections: Connections) -> str:
 
 
 def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
-    from harness.deploy.connections import is_machine
-
-    if not all(is_machine(host) for host in inventory.generators):
+    if not all(host.is_machine for host in inventory.generators):
         raise BadInput(
             f"engine ngrinder needs load generators that are machines, and those of {inventory.path} are containers; "
             "take another inventory, as inventory/rehearsal, or engine: locust"
@@ -101,8 +99,8 @@ def _ngrinder(grid: Grid, inventory: Inventory, connections: Connections) -> Loa
     from harness.traffic.ngrinder.client import NgrinderLoadGenerator
 
     first = inventory.generator
-    folder = Path(first.need("study_ngrinder_credentials"))
-    client = connections.http(first, "study_ngrinder_url", timeout=20.0)
+    folder = Path(first.ngrinder_credentials)
+    client = connections.http(first, Url.NGRINDER, timeout=20.0)
     return NgrinderLoadGenerator(client, folder / "admin", [agent_name(grid, host) for host in inventory.generators])
 
 

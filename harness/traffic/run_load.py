@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.deploy.connections import Connections
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.errors import LoadGeneratorFailed
 from harness.grid.schema import Grid
 from harness.judge import rules
@@ -52,7 +52,7 @@ def load_spec(context: TrafficContext, users: int, trial: str) -> LoadSpec:
     load = context.grid.load
     return LoadSpec(
         trial=trial,
-        url=context.inventory.balancer.need("study_target_url"),
+        url=context.inventory.balancer.url(Url.TARGET),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,

@@ -13,6 +13,7 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 
 from harness.deploy import nginx_limits
+from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
 from harness.grid.request import Request
@@ -36,14 +37,14 @@ def verify(context: TrafficContext, cell: Cell, trial: str) -> float:
     naming who answered instead.
     """
     method = balancing.of(cell.variables, context.grid.vars, context.inventory.balancer.variables)
-    expected = {context.inventory.address(server) for server in context.inventory.servers[: cell.servers]}
+    expected = {server.address for server in context.inventory.servers[: cell.servers]}
     patience_s = max(LEAST_PATIENCE_S, context.grid.load.timeout)
     ends = method.even or method.by_address  # further rounds would reach nobody else
     deadline = (began := time.monotonic()) + VERIFY_WITHIN_S
     problem, timeouts, slowest_s = "nobody", 0, 0.0
     wrong: _Unexpected | None = None
     with (
-        context.connections.http(context.inventory.balancer, "study_url", timeout=patience_s) as client,
+        context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=patience_s) as client,
         ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
     ):
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # every request is a new user's

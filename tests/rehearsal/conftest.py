@@ -123,7 +123,7 @@ def war(deployed_fleet: Fleet) -> Path:
 
 def gateway(fleet: Fleet) -> str:
     """This machine's address in the fleet's private network, at which its hosts reach what runs here."""
-    return str(fleet.host("balancer").need("private_ip")).rsplit(".", 1)[0] + ".1"
+    return str(fleet.host("balancer").private_ip).rsplit(".", 1)[0] + ".1"
 
 
 def small_grid(path: Path, **more: Any) -> Path:

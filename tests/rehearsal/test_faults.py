@@ -129,7 +129,7 @@ def test_two_hosts_with_one_address(deployed_fleet: Fleet, tmp_path: Path) -> No
     address = deployed_fleet.host("server-1").variables["private_ip"]
     inventory = inventory_with(tmp_path / "twins", {"server-2": {"private_ip": address}})
     told = refusal(tmp_path, inventory, code=2)
-    assert f"server-2: private_ip is {address}, which is server-1's too" in told
+    assert f"server-2: private_ip: {address} is also the address of server-1" in told
 
 
 @pytest.mark.long

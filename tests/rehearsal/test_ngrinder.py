@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from harness.deploy.connections import Connections
+from harness.deploy.inventory.hosts import Url
 from harness.errors import LoadGeneratorFailed
 from harness.records.directory import StudyDirectory
 from harness.traffic import registry
@@ -63,7 +64,7 @@ def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(fleet: Fleet, **more: object) -> LoadSpec:
     request = grid(request={"path": "/readyz"}).request
-    url = fleet.host("balancer").need("study_target_url")
+    url = fleet.host("balancer").url(Url.TARGET)
     spec = LoadSpec("trap", url, 20, 0.2, 1.0, 6.0, 3.0, 2.0, request)
     return replace(spec, **more)  # type: ignore[arg-type] # the tests name fields of LoadSpec
 
@@ -114,15 +115,15 @@ def test_a_second_run_and_a_check_change_nothing(controller: Fleet, war: Path) -
 @pytest.mark.concurrent
 def test_the_controller_listens_on_the_private_address_alone(controller: Fleet) -> None:
     listening = [line.split()[3] for line in controller.on("generator", "ss -ltnH").splitlines()]
-    private = controller.host("generator").need("private_ip")
+    private = controller.host("generator").private_ip
     found = {address for address in listening if address.endswith((":8080", ":16001"))}
     assert {address.strip("[]").removeprefix("::ffff:") for address in found} == {f"{private}:8080", f"{private}:16001"}
 
 
 @pytest.mark.concurrent
 def test_no_well_known_password_is_left(controller: Fleet, connections: Connections) -> None:
-    folder = Path(controller.host("generator").need("study_ngrinder_credentials"))
-    client = connections.http(controller.host("generator"), "study_ngrinder_url")
+    folder = Path(controller.host("generator").ngrinder_credentials)
+    client = connections.http(controller.host("generator"), Url.NGRINDER)
     for name in ("admin", "user", "superuser", "system"):
         file = folder / name
         assert file.stat().st_mode & 0o777 == 0o600
@@ -171,7 +172,7 @@ def test_a_java_that_its_scripts_do_not_work_with(controller: Fleet, war: Path) 
 
 @pytest.mark.long
 def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, war: Path, tmp_path: Path) -> None:
-    private = controller.host("generator").need("private_ip")
+    private = controller.host("generator").private_ip
     controller.on("generator", "systemctl stop ngrinder-controller")
     controller.on("generator", f"systemd-run --unit=squatter python3 -m http.server 8080 --bind {private}; sleep 1")
     try:
@@ -224,7 +225,7 @@ def test_an_agent_of_another_version(controller: Fleet, war: Path, load_generato
 
 @pytest.mark.long
 def test_a_password_that_somebody_changed(controller: Fleet, war: Path, load_generator: NgrinderLoadGenerator) -> None:
-    file = Path(controller.host("generator").need("study_ngrinder_credentials")) / "admin"
+    file = Path(controller.host("generator").ngrinder_credentials) / "admin"
     right = file.read_text()
     file.write_text("not the right one\n")
     try:
@@ -271,7 +272,7 @@ def test_agents_join_at_another_control_port(
 
 @pytest.mark.long
 def test_a_closed_port_is_found_before_an_agent_joins(controller: Fleet, war: Path) -> None:
-    private = controller.host("generator").need("private_ip")
+    private = controller.host("generator").private_ip
     rule = f"OUTPUT -p tcp -d {private} --dport 16001 -j DROP"
     with controller.broken("generator", f"iptables -I {rule}", f"iptables -D {rule}"):
         done = deploy(war, "--tags", "ngrinder_agent_join", "-e", "reachability_within_s=4", check=False)
@@ -320,8 +321,8 @@ def test_a_load_that_is_stopped_before_its_first_answer_has_no_sample(
     result = finish(load_generator)
     assert result.samples == []
     assert result.over
-    client = connections.http(controller.host("generator"), "study_ngrinder_url")
-    password = Path(controller.host("generator").need("study_ngrinder_credentials"), "admin").read_text().strip()
+    client = connections.http(controller.host("generator"), Url.NGRINDER)
+    password = Path(controller.host("generator").ngrinder_credentials, "admin").read_text().strip()
     listed = client.get("/perftest/api/list", auth=("admin", password)).json()["tests"]
     assert not [test for test in listed if test["testName"].startswith("scale-out ")]
 
@@ -347,7 +348,7 @@ def test_a_later_load_takes_as_long_as_the_first_one_needed(
 def test_words_in_other_alphabets_are_found_in_answers(
     controller: Fleet, load_generator: NgrinderLoadGenerator
 ) -> None:
-    private = controller.host("generator").need("private_ip")
+    private = controller.host("generator").private_ip
     controller.on("generator", "mkdir -p /srv/words; printf 'gr\\303\\274n' >/srv/words/green")
     serve = f"python3 -m http.server 8999 --bind {private} --directory /srv/words"
     with controller.broken("generator", f"systemd-run --unit=words {serve}; sleep 1", "systemctl stop words"):
@@ -482,9 +483,9 @@ def test_an_agent_that_is_not_in_the_inventory_takes_no_part(
 ) -> None:
     """Approved and idle it would be picked as well as the others."""
     host = controller.host("generator")
-    private = host.need("private_ip")
-    auth = ("admin", Path(host.need("study_ngrinder_credentials"), "admin").read_text().strip())
-    client = connections.http(host, "study_ngrinder_url")
+    private = host.private_ip
+    auth = ("admin", Path(host.ngrinder_credentials, "admin").read_text().strip())
+    client = connections.http(host, Url.NGRINDER)
 
     def listed() -> dict[str, dict[str, Any]]:
         return {said["name"]: said for said in client.get("/agent/api/list", auth=auth).json()}

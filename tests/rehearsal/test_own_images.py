@@ -131,7 +131,7 @@ def test_hosts_pull_an_image_by_the_digest_that_its_tag_was(small: Own, account:
         assert f"{small.registry.address}/team/small@{small.digest}" in deployed_fleet.on(name, inspect)
         left = "ls /root/.docker/config.json /home/admin/.docker/config.json /tmp/registry-* 2>/dev/null"
         assert deployed_fleet.on(name, left, check=False) == ""
-    first = str(deployed_fleet.host("server-1").need("private_ip"))
+    first = str(deployed_fleet.host("server-1").private_ip)
     assert {line.split()[0] for line in small.registry.asked("^(GET|HEAD) /v2/team/small/manifests/1$")} == {first}
     assert len(small.registry.asked("^(PUT|POST|PATCH) ")) == pushes
     assert small.registry.asked(f"/team/small/manifests/{small.digest}")
@@ -145,10 +145,10 @@ def test_it_runs_on_its_own_port_behind_the_balancer(app: Own, account: Path, de
     arguments = [*variables(app.name, "pull", **SERVICE), "-e", f"@{account}"]
     for name in ("distribute-images", "deploy-servers", "check-servers", "deploy-balancer"):
         play(f"playbooks/{name}.yml", *arguments)
-    private_ip = deployed_fleet.host("server-2").need("private_ip")
+    private_ip = deployed_fleet.host("server-2").private_ip
     ask = "python3 -c \"import urllib.request as u; print(u.urlopen('http://{}').read().decode())\""
     assert deployed_fleet.on("generator", ask.format(f"{private_ip}:8000/x")) == "it answers\n"
-    balancer = deployed_fleet.host("balancer").need("private_ip")
+    balancer = deployed_fleet.host("balancer").private_ip
     assert deployed_fleet.on("balancer", ask.format(f"{balancer}:80/y")) == "it answers\n"
     seen = {deployed_fleet.on(name, "docker exec ml-server cat /srv/asked", check=False) for name in SERVERS}
     assert "/x" in seen or "/y" in seen

@@ -47,7 +47,7 @@ class Agents:
         return len(self._expected)
 
     def usable(self) -> list[Agent]:
-        """Approved agents of the inventory; raises LoadGeneratorFailed if one has another version than the controller."""
+        """Approved agents of the inventory; raises LoadGeneratorFailed if one has not the version of the controller."""
         version = self._version()
         agents = [agent for agent in self._listed() if agent.approved and agent.name in self._expected]
         for agent in agents:

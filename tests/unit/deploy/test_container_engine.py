@@ -45,7 +45,7 @@ def client(engine: LossyEngine) -> docker.APIClient:
 
 
 def token(engine: LossyEngine) -> str:
-    generator = SimpleNamespace(need=lambda _name: "locust")
+    generator = SimpleNamespace(container="locust")
     connections = SimpleNamespace(docker=lambda _host: SimpleNamespace(api=engine))
     return registry._locust_token(
         cast("Inventory", SimpleNamespace(generator=generator)), cast("Connections", connections)

@@ -31,7 +31,7 @@ def hosts(**more: Any) -> Inventory:
     return Inventory(
         "inventory/x",
         tuple(
-            Host(
+            Host.parse(
                 name,
                 group,
                 {

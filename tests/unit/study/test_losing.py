@@ -158,7 +158,7 @@ def connections_to(engine: Engine) -> Connections:
     return cast(Connections, SimpleNamespace(docker=lambda _host: SimpleNamespace(api=engine)))
 
 
-SERVER = Host("server-1", "ml_servers", {"study_container": "one"})
+SERVER = Host.parse("server-1", "ml_servers", {"study_container": "one"})
 
 
 def test_when_a_server_ended_is_what_its_engine_says() -> None:

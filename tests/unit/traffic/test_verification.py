@@ -48,9 +48,9 @@ def balancer(
             """Say nothing."""
 
     hosts = [
-        Host("balancer", "load_balancers", {"nginx_lb_method": method}),
+        Host.parse("balancer", "load_balancers", {"nginx_lb_method": method}),
         *(
-            Host(f"server-{i + 1}", "ml_servers", {"private_ip": address.split(":")[0], "ml_server_port": 8080})
+            Host.parse(f"server-{i + 1}", "ml_servers", {"private_ip": address.split(":")[0], "ml_server_port": 8080})
             for i, address in enumerate(ADDRESSES)
         ),
     ]
@@ -201,7 +201,7 @@ def test_an_answer_that_is_not_expected_is_reported_before_the_load(
 
 
 def test_a_rate_is_played_as_many_times_lower_as_its_times_are_longer() -> None:
-    hosts = (Host("balancer", "load_balancers", {"study_target_url": "http://balancer"}),)
+    hosts = (Host.parse("balancer", "load_balancers", {"study_target_url": "http://balancer"}),)
     written = grid(
         factors={"servers": [1], "rate": ["100/s"]},
         load={"ramp_up": "2s", "duration": "12s", "arrivals": "constant", "in_flight": 50},
