@@ -159,7 +159,7 @@ def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
 def test_what_dies_is_the_outcome_and_the_study_goes_on(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
-    """A server dies in the first trial, the traffic engine in the second; both are repaired."""
+    """A server dies in the first trial, the load generator in the second; both are repaired."""
     grid = small_grid(tmp_path / "grid.yaml", name="death", factors={"servers": [1], "vusers": [100]}, repeats=3)
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
@@ -173,7 +173,7 @@ def test_what_dies_is_the_outcome_and_the_study_goes_on(
     assert first["outcome"] == "server_down"
     assert "server-1 died with exit code 137" in first["cause"]
     assert second["outcome"] == "failed"
-    assert "the traffic engine" in second["cause"]
+    assert "the load generator" in second["cause"]
     assert third["outcome"] not in ("failed", "server_down"), third["cause"]
 
 

@@ -537,11 +537,11 @@ def test_two_images_may_answer_differently_and_both_are_tried(site: Site, tmp_pa
     [
         (
             "encoding",
-            "encoding: its body cannot be decoded. Fix: request no Accept-Encoding, or only gzip, deflate and br",
+            "encoding: its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br",
         ),
         (
             "client ValueError",
-            "client ValueError: it cannot send this request, or cannot read the header of the response. Fix: look at "
+            "client ValueError: it cannot send this request, or cannot parse the header of the response. Fix: check "
             "both headers",
         ),
         ("timeout", "timeout: no response came within 10 s. Fix: raise load.timeout"),
