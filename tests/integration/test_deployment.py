@@ -272,5 +272,5 @@ def test_the_balancer_counts_when_its_log_is_written(pristine: Inventory, engine
         code, said = summarise()
     finally:
         signal_workers("SIGCONT")
-    assert (code, said.strip()) == (1, "an nginx worker did not write out its log within 5 s")
+    assert (code, said.strip()) == (1, "an nginx worker did not flush its log within 5 s")
     assert summarise()[0] == 0

@@ -84,7 +84,7 @@ def test_a_clone_in_a_folder_that_ansible_takes_for_a_pattern_is_refused_at_once
     with pytest.raises(SystemExit) as left:
         way(tmp_path / "clones [mine]")
     assert left.value.code == 4
-    assert "clones [mine]: Ansible finds nothing in a folder whose path holds one of * ? [ ]" in capsys.readouterr().err
+    assert "clones [mine]: Ansible reads * ? [ ] in a path as a pattern" in capsys.readouterr().err
 
 
 FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
@@ -130,7 +130,7 @@ def test_processes_of_a_study_keep_bytecode(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_locked_uv_is_installed_with_its_hashes(tmp_path: Path) -> None:
     root = fake_root(tmp_path)
     (root / "requirements" / "dev.txt").write_text((ROOT / "requirements" / "dev.txt").read_text())
-    lines = bootstrap.only_uv(root).read_text().splitlines()
+    lines = bootstrap.locked_uv(root).read_text().splitlines()
     assert lines[0].startswith("uv==")
     assert len(lines) > 5
     assert all("--hash=sha256:" in line for line in lines[1:])
@@ -146,7 +146,7 @@ def test_an_environment_that_cannot_be_made_says_which_command_failed(
         bootstrap.make(root, dev=False)
     assert left.value.code == 4
     said = capsys.readouterr().err
-    assert "this failed" in said
+    assert "this command failed" in said
     assert "apt-get install python3-venv" in said
 
 

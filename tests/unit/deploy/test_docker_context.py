@@ -143,10 +143,10 @@ def test_a_context_that_cannot_be_used_is_named_with_its_fix(home: Path, monkeyp
 
     select(home, "gone")
     words = message()
-    assert words.startswith(f"{home}/.docker/config.json: there is no Docker context 'gone' in {home}/.docker. Fix: ")
+    assert words.startswith(f"{home}/.docker/config.json: no such Docker context in {home}/.docker (got 'gone'). Fix: ")
     assert words.endswith("docker context use default.")
     monkeypatch.setenv("DOCKER_CONTEXT", "other")
-    assert "DOCKER_CONTEXT: there is no Docker context 'other'" in message()
+    assert "(got 'other')" in message()
     context(home, "far", "ssh://me@far")
     monkeypatch.setenv("DOCKER_CONTEXT", "far")
     assert (
@@ -154,4 +154,4 @@ def test_a_context_that_cannot_be_used_is_named_with_its_fix(home: Path, monkeyp
         in message()
     )
     meta_of(home, "far").write_text("{")
-    assert "DOCKER_CONTEXT: the Docker context 'far' cannot be read" in message()
+    assert "DOCKER_CONTEXT: cannot read the Docker context" in message()

@@ -69,7 +69,7 @@ def test_events_before_the_trial_are_none_of_its_own(log: ModuleType) -> None:
             (6, "upstream timed out (110: Connection timed out)"),
         )
     ]
-    counts, first = log.happened(told, begin + fraction)
+    counts, first = log.count_events(told, begin + fraction)
     crowded = "worker_connections are not enough"
     assert counts == {crowded: 1, "no live upstreams": 1, "upstream timed out": 2}
     assert first == {crowded: begin, "no live upstreams": begin + 3, "upstream timed out": begin + 5}
