@@ -19,9 +19,9 @@ from harness import docker_context
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-OLDEST = (3, 11)
+_OLDEST = (3, 11)
 _UNUSABLE = frozenset("*?[]")  # in the path of a clone
-CANNOT_RUN = 4
+_CANNOT_RUN = 4
 
 
 def fingerprint(root: Path, dev: bool) -> str:
@@ -41,13 +41,13 @@ def is_fresh(root: Path, dev: bool) -> bool:
     return stamp == fingerprint(root, True) or (not dev and stamp == fingerprint(root, False))
 
 
-def fail(message: str) -> None:
+def _fail(message: str) -> None:
     """Print a message and exit."""
     sys.stderr.write(message + "\n")
-    raise SystemExit(CANNOT_RUN)
+    raise SystemExit(_CANNOT_RUN)
 
 
-def commands(root: Path, dev: bool) -> "list[list[list[str]]]":
+def _commands(root: Path, dev: bool) -> "list[list[list[str]]]":
     """The commands that create the environment, in order, each with alternatives if it fails."""
     venv = root / ".venv"
     uv = shutil.which("uv")
@@ -92,9 +92,9 @@ def make(root: Path, dev: bool) -> None:
     environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(root / ".venv")}
     environ.pop("VIRTUAL_ENV", None)
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for ways in commands(root, dev):
+    for ways in _commands(root, dev):
         for command in ways:
-            done = attempt(command, root, environ)
+            done = _attempt(command, root, environ)
             if not done.returncode:
                 break
         else:
@@ -102,14 +102,14 @@ def make(root: Path, dev: bool) -> None:
             if "ensurepip" in done.stdout + done.stderr:
                 hint = "\nThis Python lacks venv. Fix on Debian and Ubuntu: apt-get install python3-venv"
             last = (done.stderr or done.stdout).strip()[-2000:]
-            fail("environment: this command failed: {}\n{}{}".format(" ".join(command), last, hint))
+            _fail("environment: this command failed: {}\n{}{}".format(" ".join(command), last, hint))
     _compile_in_background(root, environ)
     (root / ".venv" / "made-from").write_text(fingerprint(root, dev), encoding="utf-8")
     sys.stderr.write(f"environment: ready after {time.monotonic() - began:.0f} s\n")
 
 
 # Three of four files belong to Ansible's collections, of which a study imports a few.
-COMPILED_NOT = r"/site-packages/(.*/)?(ansible_collections|tests?)/"
+_NOT_COMPILED = r"/site-packages/(.*/)?(ansible_collections|tests?)/"
 
 
 def _compile_in_background(root: Path, environ: "dict[str, str]") -> None:
@@ -119,7 +119,7 @@ def _compile_in_background(root: Path, environ: "dict[str, str]") -> None:
     """
     python = str(root / ".venv" / "bin" / "python")
     packages = [str(path) for path in sorted((root / ".venv").glob("lib/python*/site-packages"))]
-    compiling = [python, "-m", "compileall", "-q", "-x", COMPILED_NOT, *packages]
+    compiling = [python, "-m", "compileall", "-q", "-x", _NOT_COMPILED, *packages]
     in_background = 'nice -n 19 "$@" </dev/null >/dev/null 2>&1 &'
     subprocess.run(["sh", "-c", in_background, "sh", *compiling], env=environ, start_new_session=True)
 
@@ -141,7 +141,7 @@ def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: 
     environ.setdefault("DYLD_FALLBACK_LIBRARY_PATH", "/opt/homebrew/lib:/usr/local/lib:/usr/lib")
 
 
-def attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":
+def _attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":
     """Run a command; a missing one counts as failed."""
     try:
         return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True)
@@ -150,7 +150,7 @@ def attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "sub
 
 
 @contextlib.contextmanager
-def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generators are newer than 3.8
+def _locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generators are newer than 3.8
     """Let one process at a time create the environment. A kernel lock ends with its holder."""
     import fcntl
 
@@ -161,16 +161,16 @@ def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generat
         yield
 
 
-def require(root: Path, name: str) -> None:
+def _require(root: Path, name: str) -> None:
     """Exit for an old Python, or for a folder that Ansible cannot use."""
-    if sys.version_info < OLDEST:
-        fail(
+    if sys.version_info < _OLDEST:
+        _fail(
             "{} needs Python {}.{} or newer (got {}). Fix: start it with a newer one: python3.11 {}".format(
-                name, *OLDEST, sys.version.split()[0], name
+                name, *_OLDEST, sys.version.split()[0], name
             )
         )
     if set(str(root)) & _UNUSABLE:
-        fail(
+        _fail(
             f"{root}: Ansible reads {' '.join(sorted(_UNUSABLE))} in a path as a pattern. "
             "Fix: move the clone, or rename the folder."
         )
@@ -180,7 +180,7 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
     """Return inside the project's environment; otherwise replace this process by one inside it."""
     allow_bytecode()
     settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
-    require(root, script.name)
+    _require(root, script.name)
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()
     if inside and is_fresh(root, dev):
@@ -188,8 +188,8 @@ def enter(root: Path, script: Path, dev: bool = False) -> None:
     if os.environ.get("SCALE_OUT_ENTERED") == "1":
         if inside:
             return  # just created; a lock file that was edited meanwhile applies to the next start
-        fail(f"environment: {script.name} did not start inside .venv. Fix: remove .venv and start again.")
-    with locked(root):
+        _fail(f"environment: {script.name} did not start inside .venv. Fix: remove .venv and start again.")
+    with _locked(root):
         if not is_fresh(root, dev):
             make(root, dev)
     python = str(venv / "bin" / "python")
@@ -203,8 +203,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(root: Path = ROOT) -> None:
     """`python3 -m harness.bootstrap [--dev]`: create the environment."""
     dev = "--dev" in sys.argv[1:]
-    require(root, "-m harness.bootstrap")
-    with locked(root):
+    _require(root, "-m harness.bootstrap")
+    with _locked(root):
         if not is_fresh(root, dev):
             make(root, dev)
 

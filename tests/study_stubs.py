@@ -282,7 +282,7 @@ class Change(Playbook):
         if self._ansible.cancelled():
             raise Interrupted("interrupted")
         self._site.apply(self._variables, self._tags)
-        return PlaybookOutcome("successful", 0.0, over=True)
+        return PlaybookOutcome(status="successful", duration_s=0.0, over=True)
 
 
 class Wires(Connections):

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 CHECKS_ARGUMENTS = "Validating arguments against arg spec"  # a task that Ansible adds before those of a role
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PlaybookOutcome:
     """What a playbook did. `results` are (host, task, result) of every task that succeeded."""
 
@@ -67,7 +67,7 @@ class Playbook:
         self._may_change = not held
         self._ansible = ansible
         self._ident = f"{Path(name).stem}-{uuid.uuid4().hex[:8]}"
-        self._outcome = PlaybookOutcome("", 0.0)
+        self._outcome = PlaybookOutcome(status="", duration_s=0.0)
         self._began = time.monotonic()
         self._news = threading.Event()
         self._last_output = ""

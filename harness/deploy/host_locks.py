@@ -34,7 +34,7 @@ LONGEST_TEXT = 200
 SAME_START_S = 2.0  # largest difference between two readings of one process's start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Holder:
     """The process that holds a lock: what it runs, on which inventory, and since when (UTC).
 
@@ -47,7 +47,6 @@ class Holder:
     pid: int
     started: float
 
-    @property
     def is_running(self) -> bool:
         """Whether the process still runs."""
         try:
@@ -69,7 +68,8 @@ def held(hosts: Inventory, what: str, clone: Path, images: bool = False, folder:
     CannotRun at once if another process holds one of the locks.
     """
     now, pid = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), os.getpid()
-    holder = Holder(what, hosts.path, now, pid, psutil.Process(pid).create_time())
+    started = psutil.Process(pid).create_time()
+    holder = Holder(what=what, inventory=hosts.path, since=now, pid=pid, started=started)
     wanted = {**_keys(hosts.hosts), f"the images of {clone}": images}
     with contextlib.ExitStack() as opened:
         for key, alone in sorted(wanted.items()):
@@ -169,9 +169,9 @@ def _holders(file: int) -> list[Holder]:
     for line in text.splitlines():
         with contextlib.suppress(ValueError, TypeError, KeyError):
             read = json.loads(line)
-            what, inventory, since = (_printable(read[field]) for field in ("what", "inventory", "since"))
-            holders.append(Holder(what, inventory, since, int(read["pid"]), float(read["started"])))
-    return [holder for holder in holders if holder.is_running]
+            texts = {field: _printable(read[field]) for field in ("what", "inventory", "since")}
+            holders.append(Holder(**texts, pid=int(read["pid"]), started=float(read["started"])))
+    return [holder for holder in holders if holder.is_running()]
 
 
 def _printable(value: object) -> str:

@@ -16,11 +16,11 @@ BODY, FIELDS, RESPONSE = (
     "nginx_lb_large_client_header_buffers",
     "nginx_lb_proxy_buffer_size",
 )
-UNDERSCORES, INVALID = "nginx_lb_underscores_in_headers", "nginx_lb_ignore_invalid_headers"
+_UNDERSCORES, _INVALID = "nginx_lb_underscores_in_headers", "nginx_lb_ignore_invalid_headers"
 # The role's defaults, by nginx_lb_settings.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "stock": {BODY: "1m", FIELDS: "4 8k", RESPONSE: "4k", UNDERSCORES: False, INVALID: True},
-    "tuned": {BODY: "1g", FIELDS: "4 64k", RESPONSE: "32k", UNDERSCORES: True, INVALID: False},
+    "stock": {BODY: "1m", FIELDS: "4 8k", RESPONSE: "4k", _UNDERSCORES: False, _INVALID: True},
+    "tuned": {BODY: "1g", FIELDS: "4 64k", RESPONSE: "32k", _UNDERSCORES: True, _INVALID: False},
 }
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _CLIENT_FIELDS = 300  # bytes of header fields that the load generator adds, with a margin
@@ -112,13 +112,13 @@ def _dropped(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Wh
     for name in request.headers:
         where = ("request", "headers", name)
         if re.search(r"[^A-Za-z0-9_-]", name):
-            if _is_on(value(INVALID)):
-                yield where, f"request.headers.{name}: nginx would drop this header. Fix: vars: {{{INVALID}: false}}"
-        elif "_" in name and not _is_on(value(UNDERSCORES)) and _is_on(value(INVALID)):
+            if _is_on(value(_INVALID)):
+                yield where, f"request.headers.{name}: nginx would drop this header. Fix: vars: {{{_INVALID}: false}}"
+        elif "_" in name and not _is_on(value(_UNDERSCORES)) and _is_on(value(_INVALID)):
             yield (
                 where,
                 f"request.headers.{name}: nginx would drop this header, because its name has an underscore. "
-                f"Fix: vars: {{{UNDERSCORES}: true}}, or a hyphen",
+                f"Fix: vars: {{{_UNDERSCORES}: true}}, or a hyphen",
             )
 
 

@@ -1,7 +1,7 @@
 """Check values of role variables beyond their types: ranges of numbers, names, times and sizes. Pure.
 
 A rule is chosen by the ending of a variable's name, so that it holds for new variables too. The first match applies.
-Each rule returns a message that says what is allowed, or an empty text for a valid value.
+Each rule returns a message with what is allowed, or an empty text for a valid value.
 """
 
 from __future__ import annotations

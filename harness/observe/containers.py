@@ -75,7 +75,9 @@ class Probes:
         try:
             inspected = self._engine(host).inspect_container(container)
         except docker.errors.NotFound:
-            return ContainerState(False, "", 0, False, -1, None, "")
+            return ContainerState(
+                running=False, started_at="", restarts=0, oom_killed=False, exit_code=-1, cpus=None, image=""
+            )
         except (docker.errors.DockerException, requests.RequestException) as error:
             raise TrialFailed(f"{host.name}: the container engine cannot inspect {container}: {error}") from None
         state, limits = inspected["State"], inspected["HostConfig"]

@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 MOST_NAMES = 12  # in a message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counting:
     """A server's counter of requests: its name, its labels, and the path at which it is read.
 

@@ -15,7 +15,7 @@ from harness.deploy.inventory.hosts import Host
 from harness.errors import TrialFailed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ContainerState:
     """State of one host's container; `cpus` is its CPU limit in cores, None without a limit."""
 

@@ -153,4 +153,11 @@ def counting(grid: Grid) -> Counting:
     said = grid.service.requests_metric
     if said is None:
         return OURS
-    return Counting(said.name, said.trial_label, said.status_label, said.path, said.labels, chosen=True)
+    return Counting(
+        name=said.name,
+        trial=said.trial_label,
+        status=said.status_label,
+        path=said.path,
+        only=said.labels,
+        chosen=True,
+    )

@@ -70,7 +70,7 @@ WAYS: list[Callable[[Path], None]] = [lambda root: bootstrap.enter(root, root / 
 def test_an_old_python_is_told_what_to_do(
     way: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bootstrap, "OLDEST", (99, 0))
+    monkeypatch.setattr(bootstrap, "_OLDEST", (99, 0))
     with pytest.raises(SystemExit) as left:
         way(tmp_path)
     assert left.value.code == 4
@@ -93,7 +93,7 @@ FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
 def test_what_fails_is_done_another_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fake_root(tmp_path)
     ways = [["no-such-program"], FAILS, [sys.executable, "-c", "open('made', 'w')"]]
-    monkeypatch.setattr(bootstrap, "commands", lambda *_: [ways])
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [ways])
     bootstrap.make(root, dev=False)
     assert (root / "made").exists()
 
@@ -108,7 +108,7 @@ def test_what_was_installed_is_compiled(tmp_path: Path, monkeypatch: pytest.Monk
     (root / ".venv" / "bin").mkdir()
     (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    monkeypatch.setattr(bootstrap, "commands", lambda *_: [])
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [])
     bootstrap.make(root, dev=False)
     for _ in range(200):
         compiled = list(packages.rglob("*.pyc"))
@@ -141,7 +141,7 @@ def test_an_environment_that_cannot_be_made_says_which_command_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = fake_root(tmp_path)
-    monkeypatch.setattr(bootstrap, "commands", lambda *_: [[FAILS]])
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [[FAILS]])
     with pytest.raises(SystemExit) as left:
         bootstrap.make(root, dev=False)
     assert left.value.code == 4

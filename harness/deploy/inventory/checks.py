@@ -1,6 +1,6 @@
 """Check hosts that Ansible could read: each problem names what is wrong, what is allowed and what to do. Pure.
 
-A problem knows its host or group and its variable; harness/deploy/inventory/positions.py finds the lines.
+A problem has a host or group and a variable; harness/deploy/inventory/positions.py finds the lines.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ _CONNECTION = ("study_", "ansible_")  # prefixes of variables by which a host is
 class Url(StrEnum):
     """URLs of hosts. Each value is the inventory variable that holds the URL."""
 
-    SERVICE = "study_url"  # the balancer, seen from this machine
-    TARGET = "study_target_url"  # the balancer, seen from the load generators
+    SERVICE = "study_url"  # the balancer, as this machine reaches it
+    TARGET = "study_target_url"  # the balancer, as the load generators reach it
     CONTROL = "study_control_url"
     LOAD_GENERATOR = "study_load_generator_url"
     NGRINDER = "study_ngrinder_url"

@@ -21,7 +21,7 @@ REST_WITHIN_S = 12.0  # an agent is busy for up to 8 s after its test stopped
 LOOK_EVERY_S = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Agent:
     """One agent in the controller's list; `ip` is the address that the agent reports."""
 

@@ -74,7 +74,13 @@ class NgrinderLoadGenerator:
         started = 0
         while self._lead_s <= LONGEST_LEAD_S:
             now = time.time()
-            running = PerfTest(self._controller, load, divided, now, math.ceil(now + self._lead_s))
+            running = PerfTest(
+                controller=self._controller,
+                load=load,
+                split=divided,
+                created=now,
+                t0=math.ceil(now + self._lead_s),
+            )
             running.create()
             self._running = running
             if running.come_together():

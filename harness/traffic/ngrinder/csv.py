@@ -19,7 +19,7 @@ from harness.records.series import Sample
 ZONE_STEP_S = 900  # time zones differ by quarters of an hour
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One interval: the Unix second of its end, users, successes, failures, mean response time of the successes."""
 
@@ -49,7 +49,11 @@ def parse(text: str, started_at: float) -> list[Row]:
                 )
             mean = fields["Mean_Test_Time_(ms)"] or "0"
             row = Row(
-                int(ended) - zone_s, int(fields["vuser"]), int(fields["Tests"]), int(fields["Errors"]), float(mean)
+                ended=int(ended) - zone_s,
+                users=int(fields["vuser"]),
+                completed=int(fields["Tests"]),
+                failed=int(fields["Errors"]),
+                mean_ms=float(mean),
             )
             rows.append(row)
     except (KeyError, TypeError, ValueError) as error:

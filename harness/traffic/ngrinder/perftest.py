@@ -25,7 +25,7 @@ STATE_EVERY_S = 0.3
 REST_WITHIN_S = 90.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PerfTest:
     """A test and its progress; `t0` (second 0) and `created` are Unix times."""
 

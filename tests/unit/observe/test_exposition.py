@@ -67,7 +67,14 @@ THEIRS = (
 def chosen(**said: object) -> Counting:
     metric = Service.model_validate({"requests_metric": {"name": "http_requests_total", **said}}).requests_metric
     assert metric is not None
-    return Counting(metric.name, metric.trial_label, metric.status_label, metric.path, metric.labels, chosen=True)
+    return Counting(
+        name=metric.name,
+        trial=metric.trial_label,
+        status=metric.status_label,
+        path=metric.path,
+        only=metric.labels,
+        chosen=True,
+    )
 
 
 def test_a_counter_without_a_label_for_trials_counts_by_the_difference() -> None:

@@ -96,8 +96,12 @@ def test_the_validation_is_judged_by_its_text(log: str, wrong: str) -> None:
     assert (wrong in script.validation_error(log)) if wrong else script.validation_error(log) == ""
 
 
+def row(ended: int, users: int, completed: int, failed: int, mean_ms: float) -> Row:
+    return Row(ended=ended, users=users, completed=completed, failed=failed, mean_ms=mean_ms)
+
+
 def rows(*stamps: int, completed: int = 10) -> list[Row]:
-    return [Row(T0 + stamp, 5, completed + n, 0, 3.0 + n) for n, stamp in enumerate(stamps)]
+    return [row(T0 + stamp, 5, completed + n, 0, 3.0 + n) for n, stamp in enumerate(stamps)]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_the_time_zone_of_the_controller_does_not_matter(hour: int) -> None:
     text = HEADER + f"2026-11-23 {hour:02}:24:03,10,229,0,62.69,229\n2026-11-23 {hour:02}:24:04,10,0,2,0,0\n"
     found = csv.parse(text, T0)
     assert [row.ended - T0 for row in found] == [3, 4]
-    assert found[0] == Row(T0 + 3, 10, 229, 0, 62.69)
+    assert found[0] == row(T0 + 3, 10, 229, 0, 62.69)
 
 
 def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
@@ -162,8 +166,8 @@ def test_a_csv_that_is_not_there_has_no_rows() -> None:
     ],
 )
 def test_totals_leave_out_that_users_said_they_were_there(test: dict[str, object], expected: dict[str, int]) -> None:
-    row = Row(T0, 10, 15, 3, 3.0)
-    assert csv.totals(test, [row, row, Row(T0 + 1, 10, 16, 0, 3.0)], users=10) == expected
+    first = row(T0, 10, 15, 3, 3.0)
+    assert csv.totals(test, [first, first, row(T0 + 1, 10, 16, 0, 3.0)], users=10) == expected
 
 
 class Console:

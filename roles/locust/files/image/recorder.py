@@ -32,7 +32,7 @@ def residual_s(think_time_s: float, which: float, where: float) -> float:
     return think_time_s * current * where
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Row:
     """Sums over one second; the master adds those of its workers."""
 

@@ -22,24 +22,24 @@ from pacing import Clock, Draws, numbers
 from recorder import Recorder
 
 LONGEST_S = 3600.0
-EVERY_STATUS = frozenset(range(100, 600))
-UNDECODABLE = (ValueError, zlib.error, brotli.error)  # raised for a complete body that it cannot decode
+_EVERY_STATUS = frozenset(range(100, 600))
+_UNDECODABLE = (ValueError, zlib.error, brotli.error)  # raised for a complete body that it cannot decode
 
-poll = gevent.monkey.get_original("select", "poll")
+_poll = gevent.monkey.get_original("select", "poll")
 
 
-def is_alive(_pool: ConnectionPool, connection: Any) -> bool:
+def _is_alive(_pool: ConnectionPool, connection: Any) -> bool:
     """Whether a kept connection can be reused: an idle connection has no data and no end to read."""
     if connection is None or connection.fileno() < 0:
         return False
-    poller = poll()
+    poller = _poll()
     poller.register(connection.fileno(), select.POLLIN)
     return not poller.poll(0)
 
 
 # geventhttpclient 2.6 calls select(), which supports no file descriptor above 1023: from about a thousand users on, the
 # others would open a new connection for every request.
-ConnectionPool._is_socket_alive = is_alive  # type: ignore[method-assign] # it replaces the library's method
+ConnectionPool._is_socket_alive = _is_alive  # type: ignore[method-assign] # it replaces the library's method
 # It sends a GET up to three times if the connection ends without a response, and counts one request. That would hide
 # failures, and the server would get more requests than the load has.
 geventhttpclient.client._may_retry_after_send_error = lambda _method: False
@@ -105,11 +105,11 @@ def send(load: Load, client: Any) -> str:
             stream=True,
         )
     except Exception as failure:
-        detach(failure)
+        _detach(failure)
         return f"client {type(failure).__name__}"
-    unread = read(response)
-    error = error_of(response, load, unread)
-    detach(getattr(response, "error", None))
+    unread = _read(response)
+    error = _error_of(response, load, unread)
+    _detach(getattr(response, "error", None))
     return error
 
 
@@ -125,7 +125,7 @@ def send_one(spec: LoadSpec) -> str:
         current = None
 
 
-def read(response: Any) -> str:
+def _read(response: Any) -> str:
     """Read the whole body; return why it cannot be read, empty if it can.
 
     `incomplete`: the body ended before its announced length or its last chunk, the connection was reset, or no data
@@ -135,11 +135,11 @@ def read(response: Any) -> str:
         return ""
     try:
         response.content  # noqa: B018 - reading it keeps it
-    except UNDECODABLE as failure:
-        detach(failure)
+    except _UNDECODABLE as failure:
+        _detach(failure)
         unread = "encoding"
     except Exception as failure:
-        detach(failure)
+        _detach(failure)
         unread = "incomplete"
     else:
         return ""
@@ -147,7 +147,7 @@ def read(response: Any) -> str:
     return unread
 
 
-def error_of(response: Any, load: Load, unread: str) -> str:
+def _error_of(response: Any, load: Load, unread: str) -> str:
     """The kind of failure, empty for a success; `unread` is why the body cannot be read."""
     if not response.status_code:
         failure = getattr(response, "error", None)
@@ -164,7 +164,7 @@ def error_of(response: Any, load: Load, unread: str) -> str:
     return ""
 
 
-def detach(failure: BaseException | None) -> None:
+def _detach(failure: BaseException | None) -> None:
     """Remove the reference cycles between an exception and the frames it passed.
 
     The garbage collector needs 0.1 s to find and free some thousand of them.
@@ -190,7 +190,7 @@ class StudyUser(FastHttpUser):
             self.connection_timeout = self.network_timeout = current.spec.timeout_s
         super().__init__(environment)
         # No status raises: statuses are checked here, and exceptions would cost more CPU the more requests fail.
-        self.client.client.valid_response_codes = EVERY_STATUS
+        self.client.client.valid_response_codes = _EVERY_STATUS
 
     def on_start(self) -> None:
         """Wait for this user's start in the ramp-up, then for the residual of a think time in progress.

@@ -24,7 +24,7 @@ from pathlib import Path
 
 LOGS = Path("/var/log/balancer")
 PID_FILE = Path("/run/nginx.pid")
-WRITTEN_WITHIN_S = 5.0
+_FLUSH_WITHIN_S = 5.0
 STAMP = "%Y/%m/%d %H:%M:%S"
 
 # Messages of nginx that explain an invalid trial.
@@ -137,7 +137,7 @@ def write_out(errors: Path) -> None:
     On a signal to reopen its logs, each worker first logs that it does, and then flushes its buffer. So the signal is
     sent twice: a worker that logs it again has flushed its buffer.
     """
-    deadline = time.monotonic() + WRITTEN_WITHIN_S
+    deadline = time.monotonic() + _FLUSH_WITHIN_S
     for _ in range(2):
         begin = errors.stat().st_size
         pending, listed_at = workers(), time.monotonic()
@@ -149,7 +149,7 @@ def write_out(errors: Path) -> None:
             if {entry.name.encode() for entry in pending} <= reopened:
                 break
             if time.monotonic() > deadline:
-                sys.exit(f"an nginx worker did not flush its log within {WRITTEN_WITHIN_S:.0f} s")
+                sys.exit(f"an nginx worker did not flush its log within {_FLUSH_WITHIN_S:.0f} s")
             time.sleep(0.005)
             if time.monotonic() > listed_at + 0.2:
                 pending, listed_at = workers(), time.monotonic()  # a worker may have ended
