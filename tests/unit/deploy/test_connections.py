@@ -24,23 +24,23 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["private_key_file", "ssh_private_key_file"])
 def test_the_key_goes_by_both_names(name: str) -> None:
-    told = command(**{name: "/keys/mine"})
-    assert told[told.index("-i") + 1] == "/keys/mine"
+    found = command(**{name: "/keys/mine"})
+    assert found[found.index("-i") + 1] == "/keys/mine"
 
 
 def test_of_two_names_the_last_one_wins_as_in_ansible() -> None:
-    told = command(private_key_file="/keys/one", ssh_private_key_file="/keys/two", user="me", ssh_user="you")
-    assert told[told.index("-i") + 1] == "/keys/two"
-    assert told[told.index("-l") + 1] == "you"
+    found = command(private_key_file="/keys/one", ssh_private_key_file="/keys/two", user="me", ssh_user="you")
+    assert found[found.index("-i") + 1] == "/keys/two"
+    assert found[found.index("-l") + 1] == "you"
 
 
 def test_the_arguments_for_all_and_for_ssh_come_last_in_that_order() -> None:
-    told = command(ssh_common_args="-o ProxyJump=me@gate", ssh_extra_args="-o 'ProxyCommand=ssh g -W %h:%p'", port=22)
-    assert told[-4:] == ["-o", "ProxyJump=me@gate", "-o", "ProxyCommand=ssh g -W %h:%p"]
-    assert told[told.index("-p") + 1] == "22"
+    found = command(ssh_common_args="-o ProxyJump=me@gate", ssh_extra_args="-o 'ProxyCommand=ssh g -W %h:%p'", port=22)
+    assert found[-4:] == ["-o", "ProxyJump=me@gate", "-o", "ProxyCommand=ssh g -W %h:%p"]
+    assert found[found.index("-p") + 1] == "22"
 
 
-def test_the_environment_is_asked_where_the_inventory_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_applies_to_options_that_the_inventory_does_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_PRIVATE_KEY_FILE", "/keys/of-the-environment")
     monkeypatch.setenv("ANSIBLE_SSH_COMMON_ARGS", "-J gate")
     assert "/keys/of-the-environment" in command()

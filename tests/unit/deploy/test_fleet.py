@@ -61,7 +61,7 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
     return new_record(setting, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
 
 
-def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
+def test_the_report_has_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
     assert environment.told(said) == "Measured on c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)."
     said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}, {"duration_s": 1800}]).runs})
@@ -75,7 +75,7 @@ def test_hosts_that_moved_between_runs_stand_in_the_report() -> None:
     assert told.endswith("than in the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
 
 
-def test_a_cost_is_not_told_where_a_price_is_missing(tmp_path: Path) -> None:
+def test_the_report_has_no_cost_if_a_price_is_missing(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
     rented = {**said.rented, "server-2": Rented(instance_type="c7i.large")}
     said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}]).runs, "rented": rented})
@@ -110,7 +110,7 @@ class Machines:
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Machines:
-    """Two hours from 1,000,000 s, by its budget 10,000 s at most. `date` tells the time of the file `now`."""
+    """Two hours from 1,000,000 s, by its budget 10,000 s at most. `date` prints the time in the file `now`."""
     template = (ROOT / "roles" / "ec2_fleet" / "templates" / "user_data.sh.j2").read_text()
     values = {"ec2_fleet_hours": 2, "ec2_fleet_budget_usd": 10, "__ec2_fleet_cost_usd": 7.2}
     shell = Environment(trim_blocks=True, autoescape=False)  # noqa: S701 - a script, which is no HTML

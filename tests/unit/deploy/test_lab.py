@@ -132,7 +132,7 @@ def test_late_answers_mark_a_trial_at_a_rate_from_what_requests_may_be_late(
     assert [f.severity for f in rules.judge(seen, LIMITS) if f.rule == "E23"] == severities
 
 
-def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
+def test_a_slow_paced_server_is_found_by_its_slots_not_by_its_cpu() -> None:
     seen = paced(busy=0.9, servers=2)
     hosts = [replace(row, cpu_cores=0.12 if row.host == "server-1" else 0.04) for row in seen.hosts]
     assert not [f for f in rules.judge(replace(seen, hosts=hosts), LIMITS) if f.rule == "E12"]
@@ -170,7 +170,7 @@ def test_a_study_is_read_at_the_speed_it_was_played() -> None:
     assert slow.written_grid.load.think_time == grid().load.think_time
 
 
-def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
+def test_the_servers_get_the_factor_of_time_scaling(tmp_path: Path) -> None:
     deployed = deployment.Deployment(Ansible(tmp_path, None, tmp_path), grid(vars={"lab_server_capacity": "70/s"}))
     assert deployed.fixed["lab_server_capacity"] == "70/s"
     deployed.scale_time(1.0)

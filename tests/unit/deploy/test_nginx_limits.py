@@ -1,4 +1,4 @@
-"""What nginx would do to a request is known beforehand, and its own answers are told from those of a server."""
+"""nginx's treatment of a request is predicted, and its own responses are distinguished from those of a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def problems(host: dict[str, Any] | None = None, **more: Any) -> list[str]:
 
 
 def test_a_large_request_passes_when_tuned_and_is_refused_when_stock() -> None:
-    """Whichever of a cell, the grid's vars and the inventory says so, in this order."""
+    """The first of the cell, the grid's vars and the inventory that sets the variable."""
     request = {"path": "/", "json": "x" * (2 << 20), "headers": {"X_A": "1", "X.B": "1", "Cookie": "c" * 20_000}}
     stock = {"nginx_lb_settings": "stock", **nginx_limits.DEFAULTS["stock"]}
     tuned = {"nginx_lb_settings": "tuned", **nginx_limits.DEFAULTS["tuned"]}

@@ -1,4 +1,4 @@
-"""Folders for what nobody else may read: whose they are, and what becomes of them."""
+"""Private folders: only their user can read them, and the next process removes those of a killed one."""
 
 import fcntl
 import os

@@ -20,10 +20,10 @@ def test_a_command_that_cannot_be_started_names_the_variables() -> None:
     assert "ml_server_entrypoint" in words
 
 
-def test_what_is_waited_for_is_told_now_and_then() -> None:
+def test_retries_are_reported_once_in_eight_seconds() -> None:
     retries = task_results.RetryMessages()
     event = {"res": {"stdout": "GET /readyz: connection refused;\nlast line: loading"}}
-    told = [retries.message("server-1", event, now_s) for now_s in (0.0, 1.0, 7.9, 8.0, 9.0, 100.0)]
-    assert [bool(words) for words in told] == [True, False, False, True, False, True]
-    assert told[0] == "waiting for server-1: GET /readyz: connection refused; last line: loading"
+    messages = [retries.message("server-1", event, now_s) for now_s in (0.0, 1.0, 7.9, 8.0, 9.0, 100.0)]
+    assert [bool(message) for message in messages] == [True, False, False, True, False, True]
+    assert messages[0] == "waiting for server-1: GET /readyz: connection refused; last line: loading"
     assert retries.message("server-1", {"res": {}}, 200.0) == ""

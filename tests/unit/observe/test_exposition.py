@@ -105,7 +105,7 @@ def test_a_counter_with_a_label_for_trials_needs_no_difference() -> None:
         ({"status_label": "code", "labels": {"handler": "/x"}}, r"no sample of http_requests_total has the labels"),
     ],
 )
-def test_a_counter_that_is_not_there_is_told_with_those_that_are(said: dict[str, object], told: str) -> None:
+def test_a_missing_counter_is_reported_with_the_existing_ones(said: dict[str, object], told: str) -> None:
     counts = OwnCounts(chosen(**said))
     with pytest.raises(BadInput, match=told):
         counts.begin("server-1", THEIRS % (1, 1))

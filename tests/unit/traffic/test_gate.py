@@ -1,4 +1,4 @@
-"""Who may start load on a generator (roles/locust/files/image/gate.py): nobody but the study, against the balancer."""
+"""Only the study may start load, and only against the balancer (roles/locust/files/image/gate.py)."""
 
 import stat
 from pathlib import Path

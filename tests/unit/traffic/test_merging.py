@@ -37,7 +37,7 @@ def test_the_master_adds_its_workers_and_waits_for_the_slowest() -> None:
     assert trial.result()["latencies"] == {"99968": 7}
 
 
-def test_a_lost_worker_is_told_and_does_not_hold_the_trial_up() -> None:
+def test_a_lost_worker_is_reported_and_does_not_delay_the_trial() -> None:
     trial = merging.Trial("t", 0.0, {"a", "b"})
     trial.add("a", report(0, 3, upto=1, done=True))
     assert not trial.over

@@ -49,7 +49,7 @@ def test_users_are_divided_exactly(users: int, agents: int, expected: tuple[int,
     assert found.users == users
 
 
-def test_a_number_that_cannot_be_divided_is_told() -> None:
+def test_an_indivisible_number_of_users_is_reduced() -> None:
     found = script.split(1009, 2, 3000)  # 504 each, and one is left over
     assert found.users == 1008
     prime = script.split(2003, 1, 3000)
@@ -142,12 +142,12 @@ def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
     assert found[2].mean_ms is None
 
 
-def test_something_else_than_its_csv_is_said_to_be_so() -> None:
+def test_text_other_than_the_csv_is_rejected() -> None:
     with pytest.raises(LoadGeneratorFailed, match="cannot read nGrinder's CSV"):
         csv.parse("DateTime,vuser\nnever,1\n", T0)
 
 
-def test_decimal_commas_are_said_to_be_so() -> None:
+def test_decimal_commas_are_reported_with_a_fix() -> None:
     with pytest.raises(LoadGeneratorFailed, match="its Java writes decimal commas"):
         csv.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
 
@@ -165,7 +165,7 @@ def test_a_csv_that_is_not_there_has_no_rows() -> None:
         ({"tests": 3}, {"completed": 0, "failed": 3}),  # stopped before every user was counted
     ],
 )
-def test_totals_leave_out_that_users_said_they_were_there(test: dict[str, object], expected: dict[str, int]) -> None:
+def test_totals_exclude_the_reports_of_users_starts(test: dict[str, object], expected: dict[str, int]) -> None:
     first = row(T0, 10, 15, 3, 3.0)
     assert csv.totals(test, [first, first, row(T0 + 1, 10, 16, 0, 3.0)], users=10) == expected
 

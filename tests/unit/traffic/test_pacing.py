@@ -1,4 +1,4 @@
-"""When users act (roles/locust/files/image), without Locust: by the load's seed and a clock that nobody sets."""
+"""When users act (roles/locust/files/image), without Locust: by the load's seed and a monotonic clock."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_a_failure_counts_as_having_waited_as_long_as_anybody_may() -> None:
 
 
 def test_the_rest_of_a_think_time_is_that_of_somebody_who_is_met_at_any_moment() -> None:
-    """Against draws of the renewal process itself: its moments, and that nobody has more than the longest left."""
+    """Against draws of the renewal process itself: its moments, and no residual above the longest think time."""
     random = Random(3)  # noqa: S311 - no secret
     mine = [recorder.residual_s(4.0, random.random(), random.random()) for _ in range(20_000)]
     met = []
@@ -77,7 +77,7 @@ def test_long_think_times_ask_for_what_they_should_from_the_first_window_on(resi
 
 
 def test_latencies_are_counted_as_the_histogram_counts_them() -> None:
-    """What is told apart in the image is what is told apart in latency.hgrm, so nothing is lost on the way."""
+    """The image and latency.hgrm have the same buckets, so that no resolution is lost."""
     for value in {int(1.01**k) for k in range(2000)} | set(range(1, 5000)):
         told = recorder.bucket_us(value)
         assert index_of(told) == index_of(value)

@@ -1,4 +1,4 @@
-"""The balancer must serve from exactly a cell's servers, however it chooses them; asked of a small HTTP server."""
+"""The balancer must serve from exactly a cell's servers, whatever its method; tested with a small HTTP server."""
 
 import itertools
 import random
@@ -134,7 +134,7 @@ def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: py
         (413, ADDRESSES[0], 1, ""),
     ],
 )
-def test_what_helps_is_told_with_a_response_that_is_not_expected(
+def test_an_unexpected_response_is_reported_with_its_fix(
     monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, told: str
 ) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
