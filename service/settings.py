@@ -42,7 +42,7 @@ class Settings:
 def pace_of(environ: Mapping[str, str], rate: str = "", time: str = "50ms") -> Pace | None:
     """The pace of one process: `SERVICE_RATE` (all processes, as in 140/s) and `SERVICE_TIME` (as in 50ms).
 
-    In slow motion (`SERVICE_SLOW_MOTION`, a factor from 1 on) the rate is lower and the time longer by that
+    In slow motion (`SERVICE_TIME_SCALING`, a factor from 1 on) the rate is lower and the time longer by that
     factor. `rate` and `time` hold where the environment sets none; without a rate nothing is held back.
     Raises ValueError naming the variable when a value is not usable.
     """
@@ -51,7 +51,7 @@ def pace_of(environ: Mapping[str, str], rate: str = "", time: str = "50ms") -> P
         return None
     per_s = _amount("SERVICE_RATE", rate, {"/s": 1.0}, "140/s")
     service_s = _amount("SERVICE_TIME", time, {"ms": 0.001, "s": 1.0}, "50ms")
-    factor = _amount("SERVICE_SLOW_MOTION", environ.get("SERVICE_SLOW_MOTION") or "1", {"": 1.0}, "2")
+    factor = _amount("SERVICE_TIME_SCALING", environ.get("SERVICE_TIME_SCALING") or "1", {"": 1.0}, "2")
     workers = _amount("SERVICE_WORKERS", environ.get("SERVICE_WORKERS") or "1", {"": 1.0}, "1")
     return Pace.of(per_s / workers / factor, service_s * factor)
 

@@ -97,7 +97,7 @@ class Deployment:
     def play(self, factor: float) -> None:
         """Play slower by a factor from now on."""
         if factor != 1:
-            self.set("ml_server_slow_motion", factor)
+            self.set("ml_server_time_scaling", factor)
             # The longest wait for a response is that of its slot, which grows like every time.
             longest_s = max(NGINX_WAITS_S, self._written_timeout_s + LATER_S) * factor
             if "nginx_lb_response_timeout" not in self._set:
@@ -167,7 +167,7 @@ def _host(grid: Grid) -> dict[str, Any]:
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     """Variables that every cell shares; of images that are compared the first one, until a cell asks for another."""
     service = grid.service
-    variables = {**_following(grid), **grid.vars, "study_engine": grid.engine}
+    variables = {**_following(grid), **grid.vars, "study_load_generator": grid.engine}
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:

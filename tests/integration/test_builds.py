@@ -33,7 +33,7 @@ def test_a_study_measures_two_builds_in_the_same_blocks(
 ) -> None:
     """Whether this machine was quiet decides nothing: this is about who served what."""
     factors = {"servers": [1], "vusers": [60], "ml_server_image": list(builds)}
-    slow = {"lab_slow_motion": 1, "lab_server_capacity": "30/s"}
+    slow = {"lab_time_scaling": 1, "lab_server_capacity": "30/s"}
     grid = small_grid(tmp_path / "grid.yaml", name="builds", factors=factors, vars=slow, repeats=2)
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr

@@ -17,7 +17,7 @@ from tests.integration.conftest import small_grid, study
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
 LOAD = {"think_time": "1s", "ramp_up": "2s", "duration": "19s", "timeout": "10s"}
 LEFT_ALONE = {
-    "lab_slow_motion": 1,
+    "lab_time_scaling": 1,
     "nginx_lb_max_fails": 1,
     "nginx_lb_fail_timeout": "30s",
     "nginx_lb_connect_timeout": "1s",

@@ -22,7 +22,7 @@ METHODS = {"round_robin": None, "least_conn": "least_conn;", "random_two": "rand
 def test_a_study_varies_the_method(tmp_path: Path) -> None:
     """Few requests, and whether this machine was quiet decides nothing: this is about the balancer."""
     factors = {"servers": [2], "vusers": [40], "nginx_lb_method": list(METHODS)}
-    slow = {"lab_slow_motion": 1, "lab_server_capacity": "30/s"}
+    slow = {"lab_time_scaling": 1, "lab_server_capacity": "30/s"}
     grid = small_grid(tmp_path / "grid.yaml", name="methods", factors=factors, vars=slow, repeats=1)
     done = study("--grid", grid, "--results", tmp_path / "results")
     assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr
@@ -91,7 +91,7 @@ def test_a_user_stays_at_the_server_that_had_its_first_request(
 def test_a_death_is_told_with_what_the_balancer_did_about_it(
     fails: int, told: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
-    vars_ = {"lab_slow_motion": 1, "nginx_lb_max_fails": fails}
+    vars_ = {"lab_time_scaling": 1, "nginx_lb_max_fails": fails}
     factors = {"servers": [2], "vusers": [100]}
     grid = small_grid(tmp_path / "grid.yaml", name="death", factors=factors, vars=vars_, repeats=1)
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")

@@ -21,7 +21,7 @@ from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid,
 
 RATE_PER_S = 100
 LEFT_OUT_AT_ONCE = {
-    "lab_slow_motion": 1,
+    "lab_time_scaling": 1,
     "nginx_lb_max_fails": 1,
     "nginx_lb_fail_timeout": "30s",
     "nginx_lb_connect_timeout": "1s",

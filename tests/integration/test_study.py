@@ -193,7 +193,7 @@ def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path
 @pytest.mark.long
 def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [300]}
-    grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_slow_motion": 2})
+    grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_time_scaling": 2})
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     directory = StudyDirectory(next((tmp_path / "results").iterdir()))
     record = next(iter(directory.trials().values()))

@@ -18,7 +18,7 @@ def computed(
     folder: Path, names: list[str], cases: list[dict[str, Any]], tasks: list[dict[str, Any]] | None = None
 ) -> Any:
     """What expressions of the role's variables are, for each case of input; all of them by one run of Ansible."""
-    parts = ("carried", "strange", "fetched")
+    parts = ("carried", "external", "fetched")
     told = "{{ {" + ", ".join(f"'{name}': {name}" for name in names) + "} | to_json }}"
     plays = [
         {

@@ -31,7 +31,7 @@ real = pytest.mark.skipif("NGRINDER_WAR" in os.environ, reason="needs a controll
 
 
 def deploy(war: Path, *more: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return play(DEPLOY, "-e", "study_engine=ngrinder", "-e", f"ngrinder_war_file={war}", *more, check=check)
+    return play(DEPLOY, "-e", "study_load_generator=ngrinder", "-e", f"ngrinder_war_file={war}", *more, check=check)
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:

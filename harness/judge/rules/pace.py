@@ -11,7 +11,7 @@ from harness.records.findings import Finding, Severity
 from harness.words import percent
 
 TOO_SLOW = "this machine is too slow for the lab it was asked for"
-MEND = "stop what else runs here, let the lab play slower (lab_slow_motion), or lower lab_server_capacity"
+MEND = "stop what else runs here, let the lab play slower (lab_time_scaling), or lower lab_server_capacity"
 
 
 def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ def inventory(servers: int = 3, **variables: Any) -> Inventory:
         "ml_server_image": IMAGE,
         "lab_server_capacity": "140/s",
         "lab_service_time": "50ms",
-        "lab_slow_motion": "auto",
+        "lab_time_scaling": "auto",
         **variables,
     }
     hosts = [Host("balancer", "load_balancers", {}), Host("generator", "load_generators", {})]
@@ -53,7 +53,7 @@ def refusals(seen: Observation) -> list[str]:
 
 def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
     assert lab_resources.of(grid(), inventory()) == lab_resources.Lab(140.0, 0.05, None)
-    asked = grid(vars={"lab_server_capacity": "70/s", "lab_slow_motion": 2})
+    asked = grid(vars={"lab_server_capacity": "70/s", "lab_time_scaling": 2})
     assert lab_resources.of(asked, inventory()) == lab_resources.Lab(70.0, 0.05, 2.0)
     assert lab_resources.of(grid(), inventory(study_kind="hosts")) is None
 
@@ -81,8 +81,8 @@ def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
     [
         ("lab_server_capacity", "140", "as in 280/s"),
         ("lab_service_time", "50", "as in 30s"),
-        ("lab_slow_motion", "slow", "write auto, or a factor from 1 to 100"),
-        ("lab_slow_motion", 0.5, "write auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", "slow", "write auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", 0.5, "write auto, or a factor from 1 to 100"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: Any, allowed: str) -> None:
@@ -172,9 +172,9 @@ def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
     deployed = deployment.Deployment(Ansible(tmp_path, None, tmp_path), grid(vars={"lab_server_capacity": "70/s"}))
     assert deployed.fixed["lab_server_capacity"] == "70/s"
     deployed.play(1.0)
-    assert "ml_server_slow_motion" not in deployed.fixed
+    assert "ml_server_time_scaling" not in deployed.fixed
     deployed.play(2.0)
-    assert deployed.fixed["ml_server_slow_motion"] == 2.0
+    assert deployed.fixed["ml_server_time_scaling"] == 2.0
     assert deployed.fixed["nginx_lb_response_timeout"] == "120s"
     assert deployment.tags_for({"lab_server_capacity"}) == ["ml_server", "nginx_lb_verify"]
 

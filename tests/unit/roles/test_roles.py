@@ -54,7 +54,7 @@ def test_what_a_container_is_made_from_is_compared_before_the_module_is_asked(ro
     image = {f"{role}_image", f"__{role}_image"} & set(re.findall(rf"_*{role}_\w+", made["image"]))
     used = set(re.findall(rf"_*{role}_\w+", str(made))) - image - {f"{role}_pull", f"__{role}_made_from"}
     assert {name for name in used if not re.search(rf"\b{name}\b", compared)} == set()
-    assert f"{{{{ {image.pop()} | quote }}}}" in str(tasks["service | Look at the container"])
+    assert f"{{{{ {image.pop()} | quote }}}}" in str(tasks["service | Inspect the container"])
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)

@@ -108,7 +108,7 @@ def test_a_missing_model_and_a_bad_setting_are_named(tmp_path: Path) -> None:
         ("SERVICE_RATE", "140", "140/s"),
         ("SERVICE_RATE", "0/s", "140/s"),
         ("SERVICE_TIME", "50", "50ms"),
-        ("SERVICE_SLOW_MOTION", "fast", "2"),
+        ("SERVICE_TIME_SCALING", "fast", "2"),
     ],
 )
 def test_a_pace_without_its_unit_is_refused_with_an_example(name: str, value: str, example: str) -> None:
@@ -120,7 +120,7 @@ def test_a_pace_is_that_of_all_processes_and_slows_down_as_a_whole() -> None:
     assert Settings.from_environment({}).pace is None
     pace = Settings.from_environment({"SERVICE_RATE": "140/s", "SERVICE_TIME": "50ms"}).pace
     assert pace == Pace(7, 0.05)
-    environ = {"SERVICE_RATE": "140/s", "SERVICE_TIME": "0.1s", "SERVICE_WORKERS": "2", "SERVICE_SLOW_MOTION": "4"}
+    environ = {"SERVICE_RATE": "140/s", "SERVICE_TIME": "0.1s", "SERVICE_WORKERS": "2", "SERVICE_TIME_SCALING": "4"}
     slow = Settings.from_environment(environ).pace
     assert slow is not None
     assert slow.count == 7
