@@ -1,21 +1,21 @@
-# `make test` sets up what it needs and runs everything; CI calls exactly that.
+# `make test` installs its requirements and runs all tests; CI runs exactly that.
 PYTHON ?= python3
 BIN := .venv/bin
-# The fleet takes longest: what runs next to it gets the CPU that it leaves.
+# The fleet takes longest, so parallel jobs get a lower priority.
 NICE := nice -n 10
 
 .PHONY: test readmes quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
 
-# What measures nothing runs at the same time; then, alone, what measures.
+# Tests that measure nothing run in parallel. Tests that measure run alone afterwards.
 test: setup
 	$(MAKE) --no-print-directory --jobs=4 --output-sync=target fleet lab quick lint processes
 	$(MAKE) --no-print-directory measured
 
-# The images of the lab.
+# Build the lab's images.
 images: setup
 	$(BIN)/ansible-playbook playbooks/build-images.yml
 
-# The rehearsal fleet's machines, bare.
+# Start the rehearsal fleet's bare machines.
 machines: images
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-down.yml
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
@@ -26,14 +26,14 @@ fleet: machines
 lab: images
 	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration tests/collection
 
-# Programs of this machine, and the simulated EC2.
+# Test programs on this machine, and the simulated EC2.
 processes: setup
 	$(NICE) $(BIN)/python -m pytest --durations=15 tests/processes tests/ec2
 
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
 
-# What needs no Docker; with TEST=tests/unit/grid or TEST=FILE::NAME that alone, and nothing is set up but .venv.
+# Run all tests that need no Docker. With TEST=tests/unit/grid or TEST=FILE::NAME run only these, and set up only .venv.
 ifdef TEST
 quick:
 	$(PYTHON) -m harness.bootstrap --dev
@@ -60,27 +60,27 @@ unit: setup
 integration: setup
 	$(BIN)/python -m pytest tests/integration
 
-# The tests of nGrinder against a real controller: make test-ngrinder WAR=/path/ngrinder-controller-3.5.9-p1.war
+# Test against a real nGrinder controller: make test-ngrinder WAR=/path/ngrinder-controller-3.5.9-p1.war
 test-ngrinder: setup
 	NGRINDER_WAR=$(abspath $(WAR)) $(BIN)/python -m pytest -m "long or not long" tests/rehearsal/test_ngrinder.py
 
-# What takes minutes more: other releases of Debian, a host that builds its image, a script that gets lost.
+# Run tests that take minutes each: other Debian releases, a host that builds its image, a lost script.
 test-long: setup
 	$(BIN)/python -m pytest -m long
 
 benchmarks: setup
 	$(BIN)/python -m benchmarks.speed
 
-# The sample report in docs/, its pictures and the pages that tests compare with, rendered by the code as it is; with
-# STUDY=results/fastapi-scale-out-... from that study.
+# Render the sample report in docs/, its pictures and the golden pages with the current code. STUDY=results/NAME-HASH uses
+# another study.
 sample: setup
 	$(BIN)/python -m benchmarks.sample $(STUDY)
 
-# The tables of variables in the roles' READMEs, from their argument specs.
+# Write the variable tables in the roles' READMEs from their argument specs.
 readmes: setup
 	$(BIN)/python -m tests.role_readmes
 
-# Lock again after editing pyproject.toml or a requirements.in.
+# Update the lock files after a change of pyproject.toml or a requirements.in.
 lock:
 	$(BIN)/uv lock
 	$(BIN)/uv export --quiet --no-header --frozen --no-dev --format requirements-txt -o requirements/run.txt
