@@ -94,7 +94,7 @@ class Deployment:
         self._under_way = self._start({**(self._applied or self.fixed), "nginx_lb_reload": True}, list(REPAIR))
         self._finish()
 
-    def play(self, factor: float) -> None:
+    def scale_time(self, factor: float) -> None:
         """Play slower by a factor from now on."""
         if factor != 1:
             self.set("ml_server_time_scaling", factor)

@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 
 from harness.deploy import host_limits, lab_resources
-from harness.deploy.inventory.hosts import Inventory, resolve_path
+from harness.deploy.inventory.files import resolve_path
+from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
@@ -127,12 +128,10 @@ class Setting:
 
     def cost_usd(self, takes_s: float) -> float | None:
         """What the hosts cost for so long, by their `study_usd_per_hour`; None where one has no price."""
-        prices = [host.variables.get("study_usd_per_hour") for host in self.inventory.hosts]
         if self.inventory.kind != "hosts":
             return 0.0
-        if any(price is None for price in prices):
-            return None
-        return sum(float(str(price)) for price in prices) * takes_s / 3600
+        prices = [host.usd_per_hour for host in self.inventory.hosts if host.usd_per_hour is not None]
+        return sum(prices) * takes_s / 3600 if len(prices) == len(self.inventory.hosts) else None
 
 
 def role_variables(root: Path) -> frozenset[str]:
@@ -185,10 +184,7 @@ def listening(grid: Grid, hosts: Inventory) -> Inventory:
     port = grid.service.port if said else grid.vars.get("ml_server_port")
     if port is None:
         return hosts
-    each = (
-        replace(host, variables={**host.variables, "ml_server_port": port}) if host.group == "ml_servers" else host
-        for host in hosts.hosts
-    )
+    each = (host.with_variables(ml_server_port=port) if host.group == "ml_servers" else host for host in hosts.hosts)
     return replace(hosts, hosts=tuple(each))
 
 
@@ -206,13 +202,9 @@ def in_motion(setting: Setting) -> Setting:
 
 def check_credits(path: Path, hosts: Inventory) -> None:
     """Refuse hosts whose CPU may run out of credits in the middle (rule E11); raises BadInput."""
-    told = [(h.name, *(str(h.variables.get(f"study_{key}") or "") for key in KEYS)) for h in hosts.hosts]
-    found = host_limits.burstable([(name, kind, mode) for name, kind, mode in told])
+    found = host_limits.burstable([(h.name, h.instance_type or "", h.cpu_credits) for h in hosts.hosts])
     if found:
         raise BadInput(*(f"{path}: {problem}" for problem in found))
-
-
-KEYS = ("instance_type", "cpu_credits")
 
 
 def check_budget(where: str, setting: Setting) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.deploy import host_limits, lab_resources, private
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
@@ -52,18 +52,18 @@ class Preparation:
         self._cancelled = cancelled
         self._outside = outside
 
-    def run(self, reach: Reach) -> Bench:
-        """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
+    def run(self, connections: Connections) -> Bench:
+        """What every trial works with; raises StudyError."""
         found: dict[str, Any] = {}
         if self.setting.slow_motion is None:
             time_scaling.check_possible(self.setting.most_asked_per_s)
         self._share_out(found)
         self._deploy()
-        reach.mend()
+        connections.reconnect()
         grid, inventory, outside = self.setting.grid, self._inventory, self._outside
-        reader = containers.Probes(inventory, reach, registry.services(grid, inventory), counting(grid))
-        engine = outside.engine(grid, inventory, reach)
-        bench = Bench(grid, inventory, engine, reader, reach, self._tell, self._cancelled, outside)
+        reader = containers.Probes(inventory, connections, registry.services(grid, inventory), counting(grid))
+        load_generator = outside.load_generator(grid, inventory, connections)
+        bench = Bench(grid, inventory, load_generator, reader, connections, self._tell, self._cancelled, outside)
         run_load.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
         if self.setting.lab is not None and self.record.slow_motion is None:
             bench = self._choose_speed(bench, found)
@@ -72,12 +72,12 @@ class Preparation:
         if self.setting.lab is not None and not self.setting.lab.paced:
             caps = {name: state.cpus for name, state in reader.states().items()}
             lab_resources.check_caps(caps, os.cpu_count() or 1)
-        levels = provenance.image_levels(self._deployment.images, inventory, reach)
+        levels = provenance.image_levels(self._deployment.images, inventory, connections)
         for sentence in image_digests.check(levels, self.record.where.image_levels):
             self._tell(Said(sentence, warning=True))
         if self.record.environment is None:
             found["environment"] = provenance.environment(
-                self._root, inventory, reader, reach, engine.version(), levels
+                self._root, inventory, reader, connections, load_generator.version(), levels
             )
         record = self.record.model_copy(update=found)
         if not record.digests and not self.setting.grid.instrument_check:
@@ -126,7 +126,7 @@ class Preparation:
         chosen = time_scaling.measure(bench, self.setting.most_asked_per_s)
         found["slow_motion"] = chosen
         self.setting = self.setting.played(chosen.factor)
-        self._deployment.play(chosen.factor)
+        self._deployment.scale_time(chosen.factor)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
         self._tell(Step(told, time.monotonic() - began))
         for sentence in forecast.motion(self.setting):

@@ -20,7 +20,7 @@ from harness.judge import window_stats
 from harness.observe.watch import Watcher
 from harness.records.study import SlowMotion
 from harness.study.trial_context import Bench
-from harness.traffic.run_load import load_spec, play
+from harness.traffic.run_load import load_spec, run_load
 from harness.traffic.verification import verify
 
 FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -78,7 +78,7 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     )
     watchers: list[Watcher] = []
     try:
-        got, _ = play(
+        got, _ = run_load(
             bench, spec, lambda at: watchers.append(bench.outside.watch(bench.probes, bench.probes.states(), at))
         )
     finally:

@@ -30,7 +30,7 @@ from harness.study import collect, liveness
 from harness.study.fault_injection import Losing
 from harness.study.trial_context import Bench
 from harness.traffic.load_generator import LoadSpec
-from harness.traffic.run_load import load_spec, open_spec, play
+from harness.traffic.run_load import load_spec, open_spec, run_load
 from harness.traffic.verification import require_usable, verify
 
 
@@ -61,13 +61,13 @@ def run(
         steady = (spec.window_from_s, spec.duration_s)
         watchers.append(bench.outside.watch(bench.probes, before, at, servers, steady))
         if to_lose:
-            losing.append(bench.outside.lose(bench.reach, to_lose, at + grid.load.lose_at_s))
+            losing.append(bench.outside.lose(bench.connections, to_lose, at + grid.load.lose_at_s))
         on_start(at)
 
     bench.probes.begin_counting(servers)
     began = datetime.now(UTC)
     try:
-        got, result = play(bench, spec, started)
+        got, result = run_load(bench, spec, started)
     finally:
         for loss in losing:
             loss.end()
@@ -103,7 +103,7 @@ def run(
         name: HostStates(before=HostState(**asdict(before[name])), after=HostState(**asdict(after[name])))
         for name in before
     }
-    expected = {server.name: bench.inventory.address(server) for server in servers}
+    expected = {server.name: server.address for server in servers}
     record = TrialRecord(
         id=trial,
         cell=cell.by_name,
