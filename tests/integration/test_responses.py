@@ -1,4 +1,4 @@
-"""What the load generator's image makes of responses that are wrong, against a server that counts its requests."""
+"""The load generator's handling of wrong responses, tested with a server that counts its requests."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tests.hostile import ANSWERS, Hostile, hostile
 from tests.integration.conftest import playbook
 
 pytestmark = pytest.mark.concurrent
-EACH = 3  # requests for each path, two by one user: the second shows that the first left a usable connection
+EACH = 3  # requests per path, two of them by one user: the second one needs a usable connection after the first
 DRIVER = f"""
 import json, sys, time
 import locust
 import users
 from locust.env import Environment
-asked = json.loads(sys.argv[1])
+driver_input = json.loads(sys.argv[1])
 found = {{}}
-for path in asked["paths"]:
-    request = {{"method": asked["method"], "body": asked["body"], "headers": asked["headers"],
-               "expect_status": asked["statuses"], "expect_body": "right"}}
+for path in driver_input["paths"]:
+    request = {{"method": driver_input["method"], "body": driver_input["body"], "headers": driver_input["headers"],
+               "expect_status": driver_input["statuses"], "expect_body": "right"}}
     spec = {{"t0": time.time(), "ramp_up_s": 0, "think_time_s": 1, "timeout_s": 1.0, "duration_s": 60,
-            "request": request, "url": asked["url"] + path, "trial": "t", "window_from_s": 0, "window_to_s": 60}}
+            "request": request, "url": driver_input["url"] + path, "trial": "t", "window_from_s": 0, "window_to_s": 60}}
     users.current = users.Load(spec)
     user = users.StudyUser(Environment())
     found[path] = [users.ask(users.current, user.client) for _ in range({EACH - 1})]
-    found[path].append(users.ask_once(spec))  # what tries it before a load must find the same
+    found[path].append(users.ask_once(spec))  # the check before a load must find the same
 print(json.dumps(found))
 """
 EXPECTED = {
@@ -44,10 +44,10 @@ EXPECTED = {
 
 
 def kinds(lab: Inventory, engine: docker.DockerClient, server: Hostile, *paths: str, **more: Any) -> dict[str, str]:
-    """The kind of failure of each path, which must be the same each time and cost the server one request."""
+    """Return the kind of failure of each path, which must be the same each time, with one request to the server."""
     server.asked.clear()
-    asked = {"method": "GET", "body": "", "headers": {}, "statuses": [200], **more, "paths": paths, "url": server.url}
-    command = ["python3", "-c", DRIVER, json.dumps(asked)]
+    sent = {"method": "GET", "body": "", "headers": {}, "statuses": [200], **more, "paths": paths, "url": server.url}
+    command = ["python3", "-c", DRIVER, json.dumps(sent)]
     image = str(lab.generator.variables["locust_image"])
     output = engine.containers.run(image, command, network_mode="host", remove=True)
     found = json.loads(output.decode().splitlines()[-1])
@@ -62,24 +62,22 @@ def image(lab: Inventory) -> Inventory:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_response_that_is_not_whole_or_not_readable_is_a_failure_with_a_name(
+def test_an_incomplete_or_unreadable_response_is_a_named_failure(
     image: Inventory, engine: docker.DockerClient, method: str
 ) -> None:
-    """Also where the part that arrived matches `expect_body`; and no request is sent twice behind the study's back."""
+    """Also if the received part matches `expect_body`. The client must not retry a request."""
     with hostile() as server:
         assert kinds(image, engine, server, *ANSWERS, method=method) == EXPECTED
         assert server.asked == dict.fromkeys(ANSWERS, EACH)
 
 
-def test_a_redirect_that_is_expected_is_a_success_and_is_not_followed(
-    image: Inventory, engine: docker.DockerClient
-) -> None:
+def test_an_expected_redirect_is_a_success_and_is_not_followed(image: Inventory, engine: docker.DockerClient) -> None:
     with hostile() as server:
         assert set(kinds(image, engine, server, "/307", "/302", statuses=[200, 302, 307]).values()) == {""}
         assert server.asked == {"/307": EACH, "/302": EACH}
 
 
-def test_a_request_that_the_client_cannot_send_is_a_failure_with_a_name(
+def test_a_request_that_the_client_cannot_send_is_a_named_failure(
     image: Inventory, engine: docker.DockerClient
 ) -> None:
     with hostile() as server:

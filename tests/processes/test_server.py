@@ -1,4 +1,4 @@
-"""Real processes of the server that is measured: how they start and stop, and that a paced one keeps its rate."""
+"""Real processes of the server under test: start, stop, and the rate of a paced server."""
 
 import asyncio
 import os
@@ -24,8 +24,8 @@ REQUEST = b"GET /predict HTTP/1.1\r\nHost: paced\r\n\r\n"
 CONNECTIONS = 60
 
 
-def test_a_real_server_answers_soon_and_stops_gracefully(tmp_path: Path) -> None:
-    """As the image runs it: uvicorn with two workers that share their counters."""
+def test_a_server_process_starts_fast_and_stops_gracefully(tmp_path: Path) -> None:
+    """Runs uvicorn as the image does, with two workers that share their counters."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -54,7 +54,7 @@ def test_a_real_server_answers_soon_and_stops_gracefully(tmp_path: Path) -> None
 
 
 async def drive(port: int, until: float) -> int:
-    """Closed-loop connections without think time; returns the number of right answers."""
+    """Send requests in a closed loop without think time; return the number of correct responses."""
 
     async def user() -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -89,10 +89,8 @@ def slots_of(port: int) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(("duration_s", "within"), [(10.0, 0.02), pytest.param(60.0, 0.005, marks=pytest.mark.long)])
-def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_is_stopped_at_times(
-    duration_s: float, within: float
-) -> None:
-    """What the machine withheld for longer than the server may catch up is counted as lost."""
+def test_the_capacity_is_exact_despite_other_load_and_interruptions(duration_s: float, within: float) -> None:
+    """Time without CPU beyond the catch-up time counts as lost."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,7 +107,7 @@ def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_i
                     break
                 except httpx.TransportError:
                     time.sleep(0.1)
-            httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots begin with the first request
+            httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots start with the first request
             before, until = slots_of(port), time.monotonic() + duration_s
 
             async def both() -> tuple[int, int]:

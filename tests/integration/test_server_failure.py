@@ -1,4 +1,4 @@
-"""A server of the real lab that is stopped under the load: what is told, against the balancer's own log (rule E24)."""
+"""Server failures in the real lab: the record is compared with the balancer's own log (rule E24)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.conftest import small_grid, study
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
 LOAD = {"think_time": "1s", "ramp_up": "2s", "duration": "19s", "timeout": "10s"}
-LEFT_ALONE = {
+MAX_FAILS_1 = {
     "lab_time_scaling": 1,
     "nginx_lb_max_fails": 1,
     "nginx_lb_fail_timeout": "30s",
@@ -25,7 +25,7 @@ LEFT_ALONE = {
 
 
 def measured(tmp_path: Path, name: str, **more: Any) -> list[TrialData]:
-    """The trials of a small study, in their order, each with its series; `study.py check` passes all of them."""
+    """Run a small study; return its trials in order with their series, after `study.py check` has passed."""
     factors = {"servers": [3], "vusers": [150], "lose": [1]}
     grid = small_grid(tmp_path / "grid.yaml", name=name, **{"factors": factors, "load": LOAD, "repeats": 1, **more})
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -38,21 +38,21 @@ def measured(tmp_path: Path, name: str, **more: Any) -> list[TrialData]:
     return [directory.trial(where) for where, _ in records]
 
 
-def test_what_a_lost_server_cost_is_what_the_balancers_log_says(
+def test_the_record_of_a_server_failure_matches_the_balancers_log(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
-    data, again = measured(tmp_path, "lost", repeats=2, vars=LEFT_ALONE, objectives={"p95": "5s"})
+    data, again = measured(tmp_path, "lost", repeats=2, vars=MAX_FAILS_1, objectives={"p95": "5s"})
     for trial in (data, again):
         balancer_log.agrees(trial, "server-3")
         lost = trial.record.lost
         assert lost
         assert lost.after.tps == pytest.approx(lost.before.tps, rel=0.1)
-        # Nobody waits for 5 s, so only what failed is over it.
+        # No response takes 5 s, so only failures exceed the objective.
         assert lost.before.over_p95 == 0
         assert lost.p95_back_s is not None
         assert lost.p95_back_s <= (lost.failing_s or 0)
     state = engine.containers.get(lab.servers[2].container).status
-    assert state == "running", "the study leaves no server dead"
+    assert state == "running", "the study must restart the server"
     folder = next((tmp_path / "results").glob("lost-*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "one of 3 servers was stopped under the load" in page
@@ -60,21 +60,21 @@ def test_what_a_lost_server_cost_is_what_the_balancers_log_says(
     assert (folder / "losses.csv").read_text(encoding="utf-8").startswith("servers,vusers,lose,lost,trials,")
 
 
-def test_requests_that_may_be_asked_twice_are_not_lost_with_a_server(tmp_path: Path) -> None:
-    vars_ = {**LEFT_ALONE, "nginx_lb_next_upstream": "error timeout non_idempotent"}
-    (data,) = measured(tmp_path, "passed-on", vars=vars_)
+def test_retried_requests_survive_a_server_failure(tmp_path: Path) -> None:
+    vars_ = {**MAX_FAILS_1, "nginx_lb_next_upstream": "error timeout non_idempotent"}
+    (data,) = measured(tmp_path, "retried", vars=vars_)
     assert data.record.lost
     assert data.record.lost.failed == data.record.lost.failed_at_balancer == 0
     assert data.record.counters
     assert data.record.counters.balancer.retried > 0
 
 
-def test_a_balancer_that_leaves_nobody_out_asks_a_lost_server_to_the_end(tmp_path: Path) -> None:
-    vars_ = {**LEFT_ALONE, "nginx_lb_max_fails": 0, "nginx_lb_next_upstream": "off"}
-    (data,) = measured(tmp_path, "asked-on", vars=vars_)
+def test_a_balancer_without_max_fails_keeps_sending_to_a_failed_server(tmp_path: Path) -> None:
+    vars_ = {**MAX_FAILS_1, "nginx_lb_max_fails": 0, "nginx_lb_next_upstream": "off"}
+    (data,) = measured(tmp_path, "no-max-fails", vars=vars_)
     lost = data.record.lost
     assert lost
-    # Requests fail up to the end here, where each side has its own last second.
+    # Requests fail until the end, where generator and balancer may count a different last second.
     assert lost.failed == pytest.approx(lost.failed_at_balancer, abs=2)
     assert lost.after.error_rate == pytest.approx(1 / 3, abs=0.1)
     assert lost.back_s is None

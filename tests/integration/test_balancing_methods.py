@@ -1,4 +1,4 @@
-"""How the balancer chooses a server, in the real lab: each method is measured, and a death is told with it."""
+"""Balancing methods in the real lab: a study varies them, and a server failure is reported with max_fails."""
 
 import subprocess
 from pathlib import Path
@@ -19,8 +19,8 @@ METHODS = {"round_robin": None, "least_conn": "least_conn;", "random_two": "rand
 
 @pytest.mark.long
 @pytest.mark.usefixtures("deployed")
-def test_a_study_varies_the_method(tmp_path: Path) -> None:
-    """Few requests, and whether this machine was quiet decides nothing: this is about the balancer."""
+def test_a_study_varies_the_balancing_method(tmp_path: Path) -> None:
+    """Few requests; other load on this machine does not matter, because the test is about the balancer."""
     factors = {"servers": [2], "vusers": [40], "nginx_lb_method": list(METHODS)}
     slow = {"lab_time_scaling": 1, "lab_server_capacity": "30/s"}
     grid = small_grid(tmp_path / "grid.yaml", name="methods", factors=factors, vars=slow, repeats=1)
@@ -43,53 +43,51 @@ def test_a_study_varies_the_method(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("method", "line"),
-    [pytest.param(*said, marks=() if said[0] == "random_two" else pytest.mark.long) for said in METHODS.items()],
+    [pytest.param(*pair, marks=() if pair[0] == "random_two" else pytest.mark.long) for pair in METHODS.items()],
 )
-def test_the_upstream_names_the_method(
+def test_the_upstream_contains_the_method(
     method: str, line: str | None, pristine: Inventory, engine: docker.DockerClient
 ) -> None:
-    """Before `keepalive`, as nginx warns of any other order."""
+    """It must precede `keepalive`; nginx warns otherwise."""
     playbook("playbooks/deploy-balancer.yml", "-e", f"nginx_lb_method={method}")
     balancer = engine.containers.get(pristine.balancer.container)
-    code, said = balancer.exec_run(["nginx", "-T", "-c", "/etc/balancer/conf/nginx.conf"])
-    assert isinstance(said, bytes)
-    assert code == 0, said
-    assert b"[warn]" not in said
-    upstream = said.decode().split("upstream ml_servers {")[1].split("}")[0]
+    code, output = balancer.exec_run(["nginx", "-T", "-c", "/etc/balancer/conf/nginx.conf"])
+    assert isinstance(output, bytes)
+    assert code == 0, output
+    assert b"[warn]" not in output
+    upstream = output.decode().split("upstream ml_servers {")[1].split("}")[0]
     found = [text for text in ("least_conn;", "random two least_conn;") if f"\n    {text}\n" in upstream]
     assert found == ([line] if line else [])
 
 
-def test_a_user_stays_at_the_server_that_had_its_first_request(
-    pristine: Inventory, engine: docker.DockerClient
-) -> None:
-    """Users come to the servers in turn, as requests do that keep no cookie."""
+def test_method_cookie_keeps_a_user_on_its_first_server(pristine: Inventory, engine: docker.DockerClient) -> None:
+    """nginx assigns new users to the servers in turn, like requests without a cookie."""
     playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_method=cookie")
     balancer = engine.containers.get(pristine.balancer.container)
-    said = balancer.exec_run(["nginx", "-t", "-c", "/etc/balancer/conf/nginx.conf"])
-    assert said.exit_code == 0
-    assert isinstance(said.output, bytes)
-    assert b"[warn]" not in said.output
+    done = balancer.exec_run(["nginx", "-t", "-c", "/etc/balancer/conf/nginx.conf"])
+    assert done.exit_code == 0
+    assert isinstance(done.output, bytes)
+    assert b"[warn]" not in done.output
     url, servers = pristine.balancer.url(Url.SERVICE), {server.address for server in pristine.servers}
 
-    def asked(client: httpx.Client) -> str:
+    def server_of(client: httpx.Client) -> str:
         return client.get(f"{url}/readyz", headers={"X-Study-Trial": "t"}).headers["X-Study-Server"]
 
     users = []
     for _ in servers:
         with httpx.Client(trust_env=False) as client:
-            users.append({asked(client) for _ in range(4)})
+            users.append({server_of(client) for _ in range(4)})
     assert all(len(user) == 1 for user in users)
     assert set.union(*users) == servers
-    assert {asked(cast(httpx.Client, httpx)) for _ in range(6)} == servers
+    assert {server_of(cast(httpx.Client, httpx)) for _ in range(6)} == servers
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("fails", "told"), [(0, "the balancer went on sending it requests"), (1, "leaves a server out")]
+    ("fails", "reaction"), [(0, "the balancer went on sending it requests"), (1, "leaves a server out")]
 )
-def test_a_death_is_told_with_what_the_balancer_did_about_it(
-    fails: int, told: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
+def test_a_server_failure_is_reported_with_the_balancers_reaction(
+    fails: int, reaction: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
     vars_ = {"lab_time_scaling": 1, "nginx_lb_max_fails": fails}
     factors = {"servers": [2], "vusers": [100]}
@@ -105,4 +103,4 @@ def test_a_death_is_told_with_what_the_balancer_did_about_it(
     assert f"server-2 died with exit code 137; nginx_lb_max_fails is {fails}" in record["verdict"]["why"]
     page = (next((tmp_path / "results").iterdir()) / "report.html").read_text(encoding="utf-8")
     limits = page.split("of users’ bound")[1]
-    assert told in limits, "the table of limits must say it"
+    assert reaction in limits, "the table of limits must contain it"

@@ -1,6 +1,6 @@
-"""The other roles of the collection on a bare machine, outside this clone: their READMEs' examples.
+"""The other roles of the collection on a bare machine, outside this clone, by the examples of their READMEs.
 
-Each is tried (--check), converges, changes nothing the second time, does its work, and goes.
+Each role runs in check mode, converges, changes nothing in a second run, works, and is removed.
 """
 
 import json
@@ -21,14 +21,14 @@ from tests.role_readmes import example
 
 pytestmark = [pytest.mark.long]
 CONNECTION = ("host", "user", "ssh_private_key_file", "ssh_common_args", "python_interpreter")
-ASKED = [*(f"ansible_{name}" for name in CONNECTION), "private_ip"]
-SEEN = "getent passwd; getent group; ls /opt /etc/systemd/system /etc/apt/*.d; systemctl list-units -q"
+VARIABLES = [*(f"ansible_{name}" for name in CONNECTION), "private_ip"]
+STATE = "getent passwd; getent group; ls /opt /etc/systemd/system /etc/apt/*.d; systemctl list-units -q"
 WAR = "/root/standin.war"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A bare machine, and where the collection is installed."""
+    """A bare machine, and the folder with the installed collection."""
 
     there: Elsewhere
     container: Container
@@ -43,40 +43,40 @@ class Machine:
         return output.decode()
 
     def play(self, role: str, *arguments: str, **variables: Any) -> int:
-        """Play a role's example; how much it changed."""
+        """Run a role's example; return the number of changed tasks."""
         return changed(self.there.play(example(ROOT / "roles" / role), *arguments, **variables).stdout)
 
-    def lives(self, role: str, tried: bool = True, **variables: Any) -> None:
-        if tried:
+    def converges(self, role: str, check: bool = True, **variables: Any) -> None:
+        if check:
             assert self.play(role, "--check", **variables) > 0
         assert self.play(role, **variables) > 0
         assert self.play(role, **variables) == 0, f"{role}: a second run changed something"
         assert self.play(role, "--check", **variables) == 0, f"{role}: a check would change something"
 
-    def goes(self, role: str, **variables: Any) -> None:
+    def is_removed(self, role: str, **variables: Any) -> None:
         gone = {**variables, f"{role}_state": "absent"}
         assert changed(self.there.play(alone(role), **gone).stdout) > 0
-        assert changed(self.there.play(alone(role), **gone).stdout) == 0, f"{role}: what is gone went again"
+        assert changed(self.there.play(alone(role), **gone).stdout) == 0, f"{role}: a second removal changed something"
 
 
 def alone(role: str) -> str:
-    """A play of one role, as root where its example is."""
+    """Return a play of one role, with become if its example has it."""
     become = "  become: true\n" if "  become: true\n" in example(ROOT / "roles" / role) else ""
     return f"- hosts: controller\n  gather_facts: false\n{become}  roles: [scale_out.study.{role}]\n"
 
 
 @pytest.fixture
 def machine(elsewhere: Elsewhere) -> Iterator[Machine]:
-    """Debian 12, systemd, sshd, sudo and Python; the roles become root by themselves."""
+    """A machine with Debian 12, systemd, sshd, sudo and Python; the roles use become."""
     inventory = HERE / "machine"
     playbook("-i", str(inventory), "playbooks/rehearsal-up.yml")
-    message = "{{ dict(__asked | zip(__asked | map('extract', vars))) | combine(__more) }}"
+    message = "{{ dict(__names | zip(__names | map('extract', vars))) | combine(__more) }}"
     more = {"name": "{{ rehearsal_machine_name }}", "base": "{{ base_image_name }}"}
-    told = {"__asked": ASKED, "__more": more}
-    asked = ["roles", "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", f"msg={message}"]
-    asked += ["-e", json.dumps(told)]
-    said = run(ROOT, "ansible", *asked, "--playbook-dir", "playbooks").stdout
-    variables = json.loads(said[said.index("{") :])["msg"]
+    extra = {"__names": VARIABLES, "__more": more}
+    arguments = ["roles", "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", f"msg={message}"]
+    arguments += ["-e", json.dumps(extra)]
+    output = run(ROOT, "ansible", *arguments, "--playbook-dir", "playbooks").stdout
+    variables = json.loads(output[output.index("{") :])["msg"]
     name, base = variables.pop("name"), variables.pop("base")
     elsewhere.inventory["machine"] = variables
     engine = connect()
@@ -85,20 +85,20 @@ def machine(elsewhere: Elsewhere) -> Iterator[Machine]:
     engine.close()
 
 
-def test_every_role_lives_and_leaves_nothing(machine: Machine, tmp_path: Path) -> None:
-    machine.on("apt-get -q update")  # a check finds no package that the machine has not heard of
-    before = machine.on(SEEN)
+def test_every_role_is_idempotent_and_removes_everything(machine: Machine, tmp_path: Path) -> None:
+    machine.on("apt-get -q update")  # check mode needs the package lists
+    before = machine.on(STATE)
 
-    machine.lives("docker_engine")
+    machine.converges("docker_engine")
     assert "Server Version" in machine.on("docker info")
     packed: dict[str, Any] = {
         "image_distribution_folder": str(tmp_path / "packed"),
         "image_distribution_images": [machine.base_image],
     }
-    machine.lives("image_distribution", **packed)
+    machine.converges("image_distribution", **packed)
     assert str(machine.engine.images.get(machine.base_image).id) in machine.on("docker images --no-trunc -q")
 
-    machine.lives("jdk")
+    machine.converges("jdk")
     assert 'version "11.' in machine.on("/opt/jdk-11/bin/java -version 2>&1")
 
     where = f"{machine.container.name}:/root/standin"
@@ -117,20 +117,20 @@ def test_every_role_lives_and_leaves_nothing(machine: Machine, tmp_path: Path) -
         "ngrinder_agent_controller_host": machine.private_ip,
         "ngrinder_agent_password_file": str(passwords / "admin"),
     }
-    machine.lives("ngrinder_controller", tried=False, **controller)
-    machine.lives("ngrinder_agent", tried=False, **agent)
+    machine.converges("ngrinder_controller", check=False, **controller)
+    machine.converges("ngrinder_agent", check=False, **agent)
     assert machine.on("systemctl is-active ngrinder-controller ngrinder-agent").split() == ["active", "active"]
     answers = {"reachability_targets": [{"name": "controller", "address": machine.private_ip, "port": 8080}]}
     assert machine.play("reachability", **answers) == 0
 
-    machine.goes("ngrinder_agent", **agent)
-    machine.goes("ngrinder_controller", **controller)
+    machine.is_removed("ngrinder_agent", **agent)
+    machine.is_removed("ngrinder_controller", **controller)
     assert not passwords.exists()
-    machine.goes("jdk")
-    machine.goes("image_distribution", **packed)
+    machine.is_removed("jdk")
+    machine.is_removed("image_distribution", **packed)
     assert not machine.on("docker images -q")
-    machine.goes("docker_engine")
+    machine.is_removed("docker_engine")
     assert "docker" not in machine.on("ls /usr/sbin /usr/bin")
-    after = machine.on(SEEN)
-    left = {line for line in after.splitlines() if "ngrinder" in line or "jdk" in line or "docker.service" in line}
-    assert not left - set(before.splitlines())
+    after = machine.on(STATE)
+    related = {line for line in after.splitlines() if "ngrinder" in line or "jdk" in line or "docker.service" in line}
+    assert not related - set(before.splitlines())

@@ -1,4 +1,4 @@
-"""A machine that has an engine keeps it: Docker's own packages, and Podman's socket."""
+"""A machine with a container engine keeps it: Docker's own packages, and Podman's socket."""
 
 import contextlib
 import re
@@ -13,8 +13,8 @@ from tests.rehearsal.conftest import HERE, Fleet, play
 pytestmark = [pytest.mark.concurrent, pytest.mark.long]
 
 MACHINES = ("docker-ce", "podman")
-INVENTORY = HERE / "engines"
-# What Docker itself packages: the same programs under other names, which cannot be beside the distribution's.
+INVENTORY = HERE / "existing_engines"
+# Simulates Docker's own packages: the same programs under other package names, which conflict with the distribution's.
 REPACK = r"""
 set -eu
 pack() {
@@ -64,7 +64,7 @@ PACKAGES = "dpkg-query --show --showformat '${Package} ${Version}\\n' | sort"
 
 @pytest.fixture(scope="module")
 def prepared(deployed_fleet: Fleet) -> Iterator[Fleet]:
-    """Machines of somebody else, beside the fleet."""
+    """Machines with an existing engine, in addition to the fleet."""
     play("playbooks/rehearsal-up.yml", "--limit", f"localhost,{','.join(MACHINES)}", inventory=INVENTORY)
     try:
         deployed_fleet.on("docker-ce", REPACK)
@@ -87,34 +87,34 @@ def flat(output: str) -> str:
 
 def engine(*arguments: str, check: bool = True) -> str:
     root = ["-e", f"study_root={ROOT}"]
-    return play(HERE / "engine.yml", *root, *arguments, inventory=INVENTORY, check=check).stdout
+    return play(HERE / "container_engine.yml", *root, *arguments, inventory=INVENTORY, check=check).stdout
 
 
-def test_an_engine_that_answers_is_left_alone(prepared: Fleet) -> None:
-    """What Ansible's modules need beside it is all that comes."""
+def test_a_running_engine_is_kept(prepared: Fleet) -> None:
+    """The role installs only packages that Ansible's modules need."""
     before = {name: prepared.on(name, PACKAGES) for name in MACHINES}
     assert "docker-ce 5:99" in before["docker-ce"]
     assert "docker.io" not in before["docker-ce"] + before["podman"]
     since = prepared.on("docker-ce", "systemctl show --property=ActiveEnterTimestampMonotonic docker")
     prepared.on("podman", "systemctl stop podman.socket podman.service")
     stopped = engine("--limit", "podman", check=False)
-    assert "docker is Podman's command here, and nothing answers at /var/run/docker.sock" in flat(stopped)
+    assert "the command docker is Podman's, and no engine answers at /var/run/docker.sock" in flat(stopped)
     prepared.on("podman", "systemctl start podman.socket")
     refused = engine("--limit", "podman", check=False)
     assert "/var/run/docker.sock belongs to root alone, so admin cannot use the engine" in flat(refused)
     engine("--limit", "docker-ce")
     engine("--limit", "podman", "-e", '{"docker_engine_users": []}')
     for name in MACHINES:
-        came = added(before[name], prepared.on(name, PACKAGES))
-        assert "python3-requests" in came
-        assert all(package.startswith("python3-") or package == "ca-certificates" for package in came), came
+        new = added(before[name], prepared.on(name, PACKAGES))
+        assert "python3-requests" in new
+        assert all(package.startswith("python3-") or package == "ca-certificates" for package in new), new
     assert prepared.on("docker-ce", "systemctl show --property=ActiveEnterTimestampMonotonic docker") == since
     assert "admin" in prepared.on("docker-ce", "getent group docker")
     assert changed(engine("-e", '{"docker_engine_users": []}')) == 0
     assert changed(engine("--limit", "docker-ce", "--check")) == 0
 
 
-def test_an_engine_that_is_only_stopped_is_started(prepared: Fleet) -> None:
+def test_a_stopped_engine_is_started(prepared: Fleet) -> None:
     before = prepared.on("docker-ce", PACKAGES)
     prepared.on("docker-ce", "systemctl stop docker docker.socket")
     assert changed(engine("--limit", "docker-ce")) >= 1
@@ -123,13 +123,13 @@ def test_an_engine_that_is_only_stopped_is_started(prepared: Fleet) -> None:
     assert "docker.io" not in prepared.on("docker-ce", PACKAGES)
 
 
-def test_an_engine_without_its_command_is_one_message(prepared: Fleet) -> None:
+def test_an_engine_without_its_client_is_reported(prepared: Fleet) -> None:
     with prepared.broken("docker-ce", "mv /usr/bin/docker /root/docker", "mv /root/docker /usr/bin/docker"):
-        said = flat(engine("--limit", "docker-ce", check=False))
-    assert "docker-ce: an engine answers at /var/run/docker.sock, but there is no command docker" in said
+        output = flat(engine("--limit", "docker-ce", check=False))
+    assert "docker-ce: an engine answers at /var/run/docker.sock, but the command docker is missing" in output
 
 
-def test_an_engine_of_somebody_else_is_not_removed(prepared: Fleet) -> None:
+def test_an_engine_that_the_role_did_not_install_is_not_removed(prepared: Fleet) -> None:
     before = {name: prepared.on(name, PACKAGES) for name in MACHINES}
     assert changed(engine("-e", '{"docker_engine_state": "absent"}')) == 0
     assert {name: prepared.on(name, PACKAGES) for name in MACHINES} == before

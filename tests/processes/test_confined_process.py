@@ -1,4 +1,4 @@
-"""Programs that read somebody else's inventory: no more memory than they may have, and nothing left behind."""
+"""Processes that read inventories have a memory limit and leave no child processes."""
 
 import os
 import signal
@@ -15,19 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PARENT = """
 import os, sys
 from pathlib import Path
-from harness.deploy import confined
-confined.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.environ, 3600)
+from harness.deploy import confined_process
+confined_process.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.environ, 3600)
 """
 
 
-def test_a_program_that_wants_all_memory_gets_none_of_it() -> None:
+def test_a_program_that_exceeds_the_memory_limit_is_stopped() -> None:
     done = confined_process.run("tests.confined_program", ["memory"], ROOT, os.environ, 150)
     assert done.returncode
     assert confined_process.out_of_memory(done)
 
 
-def test_whatever_it_started_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
-    """Killed without a chance to say goodbye, as by the kernel."""
+def test_child_processes_end_with_their_parent(tmp_path: Path) -> None:
+    """The parent is killed with SIGKILL, as by the kernel."""
     file = tmp_path / "pids"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(file)], cwd=ROOT)
     while not file.exists():
@@ -37,7 +37,7 @@ def test_whatever_it_started_ends_with_the_one_that_started_it(tmp_path: Path) -
     assert all(map(psutil.pid_exists, started))
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    while any(_runs(pid) for pid in started):  # the test's limit of time fails it if one stays
+    while any(_runs(pid) for pid in started):  # the test's time limit fails it if one remains
         time.sleep(0.05)
 
 
