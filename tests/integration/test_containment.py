@@ -168,8 +168,8 @@ def test_a_users_own_image_can_be_contained_like_the_projects_image(
 def test_a_gpu_is_requested_from_the_engine(pristine: Inventory, stranger: str) -> None:
     """Without a GPU the engine's error shows that it received the request."""
     assert pristine
-    asked = {"ml_server_image": stranger, "ml_server_device_requests": [{"count": -1, "capabilities": [["gpu"]]}]}
-    done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(asked), check=False)
+    variables = {"ml_server_image": stranger, "ml_server_device_requests": [{"count": -1, "capabilities": [["gpu"]]}]}
+    done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(variables), check=False)
     assert done.returncode != 0
     assert "could not select device driver" in done.stdout
     assert "gpu" in done.stdout

@@ -29,7 +29,7 @@ interrupts = Interrupts()
 while not interrupts.asked:
     console.say("a second of a trial")
     time.sleep(0.05)
-(folder / "asked").touch()
+(folder / "interrupted").touch()
 while not (folder / "go-on").exists():  # more signals may arrive now
     console.say("the end of the trial")
     time.sleep(0.05)
@@ -61,7 +61,7 @@ class Started:
             time.sleep(0.05)
 
     def ends_orderly(self) -> None:
-        self.until("asked")
+        self.until("interrupted")
         (self.folder / "go-on").touch()
         complaints = self.process.communicate()[1].decode()
         assert self.process.returncode == 130, complaints
@@ -119,14 +119,14 @@ def test_sighup_never_counts_as_the_second_signal(start: Callable[..., Started],
     study = start(terminal[1])
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP, signal.SIGHUP):
         study.process.send_signal(number)
-        study.until("asked")
+        study.until("interrupted")
     study.ends_orderly()
 
 
 def test_ctrl_c_twice_ends_at_once(start: Callable[..., Started], terminal: tuple[int, int], tmp_path: Path) -> None:
     study = start(terminal[1])
     study.process.send_signal(signal.SIGINT)
-    study.until("asked")
+    study.until("interrupted")
     study.process.send_signal(signal.SIGINT)
     study.process.communicate()
     assert study.process.returncode == 130
@@ -141,6 +141,6 @@ def test_under_nohup_a_study_continues(start: Callable[..., Started], tmp_path: 
     while (tmp_path / "nohup.out").stat().st_size < written + 200:  # it continues after the signal
         assert study.process.poll() is None
         time.sleep(0.01)
-    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "interrupted").exists()
     study.process.send_signal(signal.SIGTERM)
     study.ends_orderly()

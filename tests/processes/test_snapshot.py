@@ -148,12 +148,12 @@ def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, t
 
 
 def test_a_failing_program_is_reported(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
-    with pytest.raises(BadInput, match=r"ask.py:1: the program does not print an inventory: .*no credentials") as told:
-        resolve.find(ROOT, source, "x", tell=said.append)
-    assert said == [f"executing {source / 'ask.py'}, a program of the inventory"], "printed before it runs"
-    assert len(str(told.value)) < 600
+    with pytest.raises(BadInput, match=r"ask.py:1: the program does not print an inventory: .*no credentials") as error:
+        resolve.find(ROOT, source, "x", tell=printed.append)
+    assert printed == [f"executing {source / 'ask.py'}, a program of the inventory"], "printed before it runs"
+    assert len(str(error.value)) < 600
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(BadInput, match=r"aws_ec2.yml:\d+: .*set AWS_REGION to the region of the fleet"):
         snapshot.take(ROOT, ROOT / "inventory" / "ec2_dynamic")
@@ -164,5 +164,5 @@ def test_the_snapshot_is_plain_yaml(source: Path) -> None:
         pass
 
     Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))  # type: ignore[arg-type]
-    said = yaml.load((snapshot.take(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
-    assert set(said["all"]["children"]) == {"load_balancers", "ml_servers", "load_generators"}
+    written = yaml.load((snapshot.take(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
+    assert set(written["all"]["children"]) == {"load_balancers", "ml_servers", "load_generators"}
