@@ -269,10 +269,10 @@ class Change(Playbook):
             on_task("a task")
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return False
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._may_change = True
 
     def drop(self) -> None:
@@ -368,7 +368,7 @@ class Containers:
 
 
 class Users:
-    """A traffic engine that plays a second of its load whenever it is asked for more."""
+    """A load generator that runs a second of its load whenever it is asked for more."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -377,7 +377,7 @@ class Users:
 
     def _answer(self) -> None:
         if "generator" in self._site.dead:
-            raise LoadGeneratorFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
+            raise LoadGeneratorFailed("the load generator at http://generator does not answer: ConnectError('refused')")
 
     def version(self) -> dict[str, str]:
         return {"locust": "2.40"}
@@ -386,7 +386,7 @@ class Users:
         self._answer()
         return self._over
 
-    def ask(self, load: LoadSpec) -> str:
+    def send_one(self, load: LoadSpec) -> str:
         self._answer()
         self._site.journal.append("ask")
         assert load.trial.endswith(".verify")
@@ -435,12 +435,12 @@ class Users:
                 "totals": {"completed": sum(row.completed for row in rows), "failed": failed},
             }
         return LoadResult(
-            0.0,
-            self._over,
-            1,
-            0,
-            window_stats.histogram_of_us(times_us),
-            {"status 502": failed} if failed else {},
+            started_at=0.0,
+            over=self._over,
+            workers=1,
+            lost_workers=0,
+            latencies=window_stats.histogram_of_us(times_us),
+            errors={"status 502": failed} if failed else {},
             delays={"1000": sum(row.sent or 0 for row in rows)},
             **late,
         )

@@ -1,4 +1,4 @@
-"""Rented machines: what each is and costs, and that they do not end while a study runs on them."""
+"""Rented machines: their types and prices, and how a study extends their lifetime."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.records.study import Rented
 
-LEASE_S = 3600.0  # how long a machine stays after the study was last heard of
+LEASE_S = 3600.0  # lifetime of a machine after the study's last request
 EVERY_S = 600.0
 
 
@@ -25,9 +25,9 @@ def rented(inventory: Inventory) -> dict[str, Rented]:
 
 
 class Lease:
-    """Keeps machines that end by themselves (`study_end_command` in the inventory) for as long as they are needed.
+    """Extends the lifetime of machines with a `study_end_command` in the inventory while a study needs them.
 
-    A study that dies leaves them an hour, so they end soon after it; none is kept beyond its budget.
+    They power off within an hour after a study that was killed, and never run beyond their budget.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class Lease:
         self._warned = False
 
     def extend(self, trial_s: float, remaining_s: float) -> None:
-        """Keep the machines for the next trial and an hour, if that was not said just now.
+        """Request a lifetime of the next trial and an hour, at most every `EVERY_S` seconds.
 
-        `remaining_s` is what the study still needs; a warning says once if the machines end before.
+        Warns once if the machines power off before the study's remaining time, `remaining_s`, is over.
         """
         now = self._clock()
         if not self._hosts or (self._last is not None and now - self._last < EVERY_S):
@@ -55,24 +55,26 @@ class Lease:
         self._last = now
         wanted_s = LEASE_S + trial_s
         with ThreadPoolExecutor(len(self._hosts)) as pool:
-            left = list(pool.map(lambda host: self._ask(host, wanted_s), self._hosts))
-        told = [(host.name, seconds) for host, seconds in zip(self._hosts, left, strict=True)]
-        silent = [name for name, seconds in told if seconds is None]
-        short = [(seconds, name) for name, seconds in told if seconds is not None and seconds < wanted_s - 5]
+            left = list(pool.map(lambda host: self._extend(host, wanted_s), self._hosts))
+        lifetimes = [(host.name, seconds) for host, seconds in zip(self._hosts, left, strict=True)]
+        silent = [name for name, seconds in lifetimes if seconds is None]
+        short = [(seconds, name) for name, seconds in lifetimes if seconds is not None and seconds < wanted_s - 5]
         if silent and not self._warned:
-            self._say(f"{', '.join(silent)}: cannot be told to stay, so they end when their hours are over")
+            self._warn_once(
+                f"{', '.join(silent)}: no answer to the request for more time, so they power off on schedule"
+            )
         elif short and min(short)[0] < remaining_s and not self._warned:
             seconds, name = min(short)
-            self._say(
-                f"{name} ends in {seconds / 60:.0f} min by its budget, and the study needs {remaining_s / 60:.0f}"
+            self._warn_once(
+                f"{name}: its budget ends in {seconds / 60:.0f} min, but the study needs {remaining_s / 60:.0f} min"
             )
 
-    def _say(self, words: str) -> None:
+    def _warn_once(self, message: str) -> None:
         self._warned = True
-        self._warn(f"{words}; what is measured by then is kept, and the same command goes on later")
+        self._warn(f"{message}. Trials measured until then are kept; the same command resumes the study later.")
 
-    def _ask(self, host: Host, wanted_s: float) -> float | None:
-        """Seconds that the machine has left now; None when it did not say."""
+    def _extend(self, host: Host, wanted_s: float) -> float | None:
+        """Remaining lifetime of the machine in seconds; None if it does not answer."""
         command = ["sudo", "-n", str(host.end_command), "extend", f"{wanted_s:.0f}"]
         try:
             return float(self._connections.run(host, command))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import host_limits, lab_resources, private
+from harness.deploy import host_limits, lab_resources
 from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
@@ -143,7 +143,6 @@ class Preparation:
 
     def _deploy(self) -> None:
         began = time.monotonic()
-        private.sweep_earlier(*self.setting.directory.path.parent.glob("*/log"), self._root / ".state" / "log")
         self._tell(Step("deploying with site.yml; the first time it builds the images, which takes about two minutes"))
         self._deployment.deploy(lambda task: self._tell(Doing(task)))
         self._tell(Step("deployed", time.monotonic() - began))

@@ -133,7 +133,7 @@ def run(
             health=said.health,
             kind=bench.inventory.kind,
             ceiling=bench.ceiling_per_s,
-            placed=bench.probes.placed(),
+            placed=bench.probes.machine_of(),
             network=said.network,
             logged=said.logged,
             cpu_models=bench.cpu_models,

@@ -2,19 +2,32 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import docker
 import httpx
 import pytest
 
 from harness.deploy.inventory.hosts import Inventory, Url
+from harness.grid.request import Request
+from harness.traffic.load_generator import LoadSpec
 from tests.integration.conftest import ROOT, changed, playbook, wait_until_ready
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
 
 pytestmark = pytest.mark.concurrent
+LOAD = LoadSpec(
+    trial="t",
+    url="http://203.0.113.1",
+    users=1,
+    think_time_s=3.0,
+    ramp_up_s=2.0,
+    duration_s=5.0,
+    timeout_s=9.0,
+    window_from_s=5.0,
+    request=Request(path="/readyz"),
+)
 
 
 def serving(lab: Inventory, count: int = 12) -> set[str]:
@@ -164,10 +177,12 @@ def test_a_server_is_ready_soon_after_its_start(pristine: Inventory, engine: doc
 
 def test_the_load_generator_rejects_a_load_beyond_its_limits(pristine: Inventory, token: dict[str, str]) -> None:
     url = pristine.generator.url(Url.LOAD_GENERATOR)
-    spec = {"trial": "t", "users": 1_000_000, "duration_s": 5}
-    answer = httpx.post(f"{url}/study/start", json=spec, trust_env=False, headers=token)
-    assert answer.status_code == 409
-    assert "outside the engine's limits" in answer.json()["error"]
+    too_many = replace(LOAD, users=1_000_000).wire()
+    answer = httpx.post(f"{url}/study/start", json=too_many, trust_env=False, headers=token)
+    assert answer.status_code == httpx.codes.CONFLICT
+    assert "outside the load generator's limits" in answer.json()["error"]
+    answer = httpx.post(f"{url}/study/start", json={"trial": "t"}, trust_env=False, headers=token)
+    assert answer.status_code == httpx.codes.CONFLICT, "a message with other fields"
 
 
 def test_the_load_generator_requires_its_token_and_the_balancer_as_target(
@@ -180,11 +195,10 @@ def test_the_load_generator_requires_its_token_and_the_balancer_as_target(
     assert httpx.post(f"{url}/swarm", trust_env=False, headers=token).status_code == httpx.codes.NOT_FOUND
     stopped = httpx.post(f"{url}/study/stop", data={"a": "b"}, trust_env=False, headers=token)
     assert stopped.status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
-    spec = {"trial": "t", "users": 1, "duration_s": 5, "url": "http://203.0.113.1/"}
-    for order in ("start", "ask"):
-        answer = httpx.post(f"{url}/study/{order}", json=spec, trust_env=False, headers=token)
+    for order in ("start", "send-one"):
+        answer = httpx.post(f"{url}/study/{order}", json=LOAD.wire(), trust_env=False, headers=token)
         assert answer.status_code == httpx.codes.CONFLICT
-        assert "the only target" in answer.json()["error"]
+        assert "not the target of this load generator" in answer.json()["error"]
     container = engine.containers.get(pristine.generator.container)
     visible = json.dumps(container.attrs) + json.dumps(container.top(ps_args="-eo pid,args"))
     assert token["Authorization"].split()[1] not in visible
@@ -195,19 +209,8 @@ def test_every_user_keeps_its_connection_until_the_load_ends(
     pristine: Inventory, engine: docker.DockerClient, token: dict[str, str]
 ) -> None:
     """Also above file descriptor 1023: a new connection per request would slow the generator down by a factor of 20."""
-    request: dict[str, Any] = {"method": "GET", "body": "", "headers": {}, "expect_status": [200], "expect_body": None}
-    spec = {
-        "trial": "left-behind",
-        "url": f"{pristine.balancer.url(Url.TARGET)}/readyz",
-        "users": 1200,
-        "think_time_s": 3.0,
-        "ramp_up_s": 2.0,
-        "duration_s": 60.0,  # stopped when all users have started, which takes longer on a busy machine
-        "timeout_s": 9.0,
-        "window_from_s": 5.0,
-        "window_to_s": 60.0,
-        "request": request,
-    }
+    # The test stops the load when all users have started, which takes longer on a busy machine.
+    load = replace(LOAD, trial="left-behind", url=pristine.balancer.url(Url.TARGET), users=1200, duration_s=60.0)
     container = engine.containers.get(pristine.generator.container)
 
     def connections(state: str) -> int:
@@ -218,7 +221,7 @@ def test_every_user_keeps_its_connection_until_the_load_ends(
     established, time_wait = "01", "06"
 
     with httpx.Client(base_url=pristine.generator.url(Url.LOAD_GENERATOR), trust_env=False, headers=token) as client:
-        assert client.post("/study/start", json=spec).status_code == httpx.codes.OK
+        assert client.post("/study/start", json=load.wire()).status_code == httpx.codes.OK
         before = connections(time_wait)
         for _ in range(50):
             if connections(established) >= 1190:

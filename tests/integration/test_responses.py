@@ -9,6 +9,8 @@ import docker
 import pytest
 
 from harness.deploy.inventory.hosts import Inventory
+from harness.grid.request import Request
+from harness.traffic.load_generator import LoadSpec
 from tests.hostile import ANSWERS, Hostile, hostile
 from tests.integration.conftest import playbook
 
@@ -18,18 +20,17 @@ DRIVER = f"""
 import json, sys, time
 import locust
 import users
+from load_spec import LoadSpec
 from locust.env import Environment
 driver_input = json.loads(sys.argv[1])
 found = {{}}
 for path in driver_input["paths"]:
-    request = {{"method": driver_input["method"], "body": driver_input["body"], "headers": driver_input["headers"],
-               "expect_status": driver_input["statuses"], "expect_body": "right"}}
-    spec = {{"t0": time.time(), "ramp_up_s": 0, "think_time_s": 1, "timeout_s": 1.0, "duration_s": 60,
-            "request": request, "url": driver_input["url"] + path, "trial": "t", "window_from_s": 0, "window_to_s": 60}}
-    users.current = users.Load(spec)
+    load = driver_input["load"]
+    spec = LoadSpec.read({{**load, "request": {{**load["request"], "path": path}}}})
+    users.current = users.Load(spec, time.time())
     user = users.StudyUser(Environment())
-    found[path] = [users.ask(users.current, user.client) for _ in range({EACH - 1})]
-    found[path].append(users.ask_once(spec))  # the check before a load must find the same
+    found[path] = [users.send(users.current, user.client) for _ in range({EACH - 1})]
+    found[path].append(users.send_one(spec))  # the request before a load must find the same
 print(json.dumps(found))
 """
 EXPECTED = {
@@ -46,8 +47,19 @@ EXPECTED = {
 def kinds(lab: Inventory, engine: docker.DockerClient, server: Hostile, *paths: str, **more: Any) -> dict[str, str]:
     """Return the kind of failure of each path, which must be the same each time, with one request to the server."""
     server.asked.clear()
-    sent = {"method": "GET", "body": "", "headers": {}, "statuses": [200], **more, "paths": paths, "url": server.url}
-    command = ["python3", "-c", DRIVER, json.dumps(sent)]
+    load = LoadSpec(
+        trial="t",
+        url=server.url,
+        users=1,
+        think_time_s=1.0,
+        ramp_up_s=0.0,
+        duration_s=60.0,
+        timeout_s=1.0,
+        window_from_s=0.0,
+        request=Request(path="/", expect_body="right", **more),
+    )
+    driver_input = {"paths": paths, "load": load.wire()}
+    command = ["python3", "-c", DRIVER, json.dumps(driver_input)]
     image = str(lab.generator.variables["locust_image"])
     output = engine.containers.run(image, command, network_mode="host", remove=True)
     found = json.loads(output.decode().splitlines()[-1])
@@ -73,7 +85,7 @@ def test_an_incomplete_or_unreadable_response_is_a_named_failure(
 
 def test_an_expected_redirect_is_a_success_and_is_not_followed(image: Inventory, engine: docker.DockerClient) -> None:
     with hostile() as server:
-        assert set(kinds(image, engine, server, "/307", "/302", statuses=[200, 302, 307]).values()) == {""}
+        assert set(kinds(image, engine, server, "/307", "/302", expect_status=(200, 302, 307)).values()) == {""}
         assert server.asked == {"/307": EACH, "/302": EACH}
 
 

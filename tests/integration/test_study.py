@@ -173,7 +173,7 @@ def test_a_failed_server_or_load_generator_is_recorded_and_repaired(
     assert first["outcome"] == "server_down"
     assert "server-1 died with exit code 137" in first["cause"]
     assert second["outcome"] == "failed"
-    assert "the traffic engine" in second["cause"]
+    assert "the load generator" in second["cause"]
     assert third["outcome"] not in ("failed", "server_down"), third["cause"]
 
 

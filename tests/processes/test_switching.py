@@ -121,10 +121,10 @@ def test_a_held_playbook_changes_nothing_before_its_release(ansible: Ansible, tm
     until(lambda: held.is_ready)
     time.sleep(0.3)
     assert not made.exists()
-    held.let_go()
+    held.release()
     assert held.wait(60).ok
     assert made.exists()
-    until(lambda: not held.runs)
+    until(lambda: not held.is_running)
     assert not list((tmp_path / "private").glob("*/[!.]*")), "no variables and no pipe may remain"
 
 
@@ -133,7 +133,7 @@ def test_a_dropped_playbook_has_changed_nothing(ansible: Ansible, tmp_path: Path
     held = Playbook(ansible, name, {}, held=True)
     until(lambda: held.is_ready)
     held.drop()
-    assert not held.runs
+    assert not held.is_running
     assert not held.may_have_changed
     assert not made.exists()
 
@@ -141,7 +141,7 @@ def test_a_dropped_playbook_has_changed_nothing(ansible: Ansible, tmp_path: Path
 def test_a_failed_held_playbook_reports_its_reason(ansible: Ansible, tmp_path: Path) -> None:
     name, _ = playbook(tmp_path, second="echo broken >&2; exit 3")
     held = Playbook(ansible, name, {}, held=True)
-    held.let_go()  # before it has come so far
+    held.release()  # before it has come so far
     with pytest.raises(DeployFailed, match="broken"):
         held.wait(60)
 
@@ -168,7 +168,7 @@ class Pretended:
 
     def __init__(self, ready_after_s: float = 0.0) -> None:
         self._ready_at = time.monotonic() + ready_after_s
-        self.runs = True
+        self.is_running = True
 
     @property
     def is_ready(self) -> bool:
@@ -266,7 +266,7 @@ class Started:
         self.may_have_changed, self.fate = not held, ""
         Started.all.append(self)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self.may_have_changed = True
 
     def drop(self) -> None:

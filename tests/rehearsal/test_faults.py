@@ -53,10 +53,10 @@ def test_all_unusable_hosts_are_reported_at_once_with_a_fix(deployed_fleet: Flee
     ):
         message = refusal(tmp_path, inventory_with(tmp_path / "four", changes))
     assert "server-1: it cannot be reached through SSH" in message
-    assert "server-2: it does not accept the key or the user" in message
-    assert "server-3: its host key is not the one that is known, so nothing was sent to it" in message
+    assert "server-2: it rejects the key or the user" in message
+    assert "server-3: its host key differs from the known one, so no data was sent" in message
     assert "ssh-keygen -R" in message
-    assert "generator: its user may not use sudo without a password" in message
+    assert "generator: its user cannot use sudo without a password" in message
     assert "balancer" not in message
 
 
@@ -77,7 +77,7 @@ def test_a_rejected_key_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> No
     assert deployed_fleet
     changes = {"server-2": another_key(tmp_path)}
     message = refusal(tmp_path, inventory_with(tmp_path / "key", changes))
-    assert "server-2: it does not accept the key or the user" in message
+    assert "server-2: it rejects the key or the user" in message
     assert "ansible_ssh_private_key_file" in message
 
 
@@ -86,7 +86,7 @@ def test_a_host_key_that_changed_is_never_accepted(deployed_fleet: Fleet, tmp_pa
     known = known_hosts_with_another_key(deployed_fleet, "server-2", tmp_path)
     before = deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true")
     message = refusal(tmp_path, inventory_with(tmp_path / "changed", {"server-2": own_arguments(str(known))}))
-    assert "server-2: its host key is not the one that is known, so nothing was sent to it" in message
+    assert "server-2: its host key differs from the known one, so no data was sent" in message
     assert "ssh-keygen -R" in message
     assert deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true") == before
 
@@ -97,7 +97,7 @@ def test_a_user_without_sudo_is_reported(deployed_fleet: Fleet, tmp_path: Path) 
         "server-2", "mv /etc/sudoers.d/admin /root/admin", "mv /root/admin /etc/sudoers.d/admin"
     ):
         message = refusal(tmp_path)
-    assert "server-2: its user may not use sudo without a password" in message
+    assert "server-2: its user cannot use sudo without a password" in message
     assert "NOPASSWD" in message
 
 

@@ -65,7 +65,17 @@ def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
 def load(fleet: Fleet, **more: object) -> LoadSpec:
     request = grid(request={"path": "/readyz"}).request
     url = fleet.host("balancer").url(Url.TARGET)
-    spec = LoadSpec("trap", url, 20, 0.2, 1.0, 6.0, 3.0, 2.0, request)
+    spec = LoadSpec(
+        trial="trap",
+        url=url,
+        users=20,
+        think_time_s=0.2,
+        ramp_up_s=1.0,
+        duration_s=6.0,
+        timeout_s=3.0,
+        window_from_s=2.0,
+        request=request,
+    )
     return replace(spec, **more)  # type: ignore[arg-type] # the tests name fields of LoadSpec
 
 
@@ -231,7 +241,7 @@ def test_a_changed_password_is_reported(controller: Fleet, war: Path, load_gener
     file.write_text("not the right one\n")
     try:
         done = deploy(war, "--tags", "ngrinder_controller_passwords", check=False)
-        with pytest.raises(LoadGeneratorFailed, match="does not accept the kept password of admin"):
+        with pytest.raises(LoadGeneratorFailed, match="rejects the stored password of admin"):
             load_generator.ready()
     finally:
         file.write_text(right)
@@ -399,12 +409,14 @@ def test_a_script_with_wrong_responses_is_rejected_before_the_load(
     controller: Fleet, load_generator: NgrinderLoadGenerator
 ) -> None:
     wrong = grid(request={"path": "/readyz", "expect_status": 418}).request
-    with pytest.raises(LoadGeneratorFailed, match="trial run of the script failed"):
+    with pytest.raises(LoadGeneratorFailed, match="validation of the script failed"):
         load_generator.start(load(controller, request=wrong))
 
 
 def test_more_users_than_agents_allow_are_rejected(controller: Fleet, load_generator: NgrinderLoadGenerator) -> None:
-    with pytest.raises(LoadGeneratorFailed, match="5000 users are 5000 for each of 1 agents, and nGrinder allows 3000"):
+    with pytest.raises(
+        LoadGeneratorFailed, match="5000 users on 1 agents: 5000 users per agent exceed nGrinder's limit of 3000"
+    ):
         load_generator.start(load(controller, users=5000))
 
 

@@ -61,7 +61,7 @@ def test_an_exit_code_that_comes_late_is_awaited() -> None:
 
 def test_an_exit_code_that_never_comes_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_engine, "EXIT_WITHIN_S", 0.0)
-    with pytest.raises(docker.errors.DockerException, match="does not know how work in box ended"):
+    with pytest.raises(docker.errors.DockerException, match="reports no exit code of work in box"):
         execute(client(LossyEngine([b""], [None])), "box", ["work"])
 
 
@@ -74,7 +74,7 @@ def test_a_token_whose_output_was_lost_is_read_again() -> None:
 def test_a_token_that_stays_empty_is_refused_with_what_was_tried() -> None:
     tries = registry.TOKEN_TRIES
     with pytest.raises(
-        LoadGeneratorFailed, match=f"token of the load generator locust .* printed nothing .* {tries} times"
+        LoadGeneratorFailed, match=f"token of the load generator locust .* returned nothing .* {tries} times"
     ):
         token(LossyEngine([b""] * tries, [0]))
 

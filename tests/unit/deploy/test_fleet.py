@@ -175,7 +175,7 @@ def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: 
     now[0] = 700
     keeper.extend(trial_s=100, remaining_s=5000)
     (warning,) = said
-    assert "ends in 47 min by its budget, and the study needs 83" in warning
+    assert "its budget ends in 47 min, but the study needs 83 min" in warning
     at(machines, 9999)
     assert not off(machines)
     at(machines, 10_000)

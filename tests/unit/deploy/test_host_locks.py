@@ -161,7 +161,7 @@ def test_a_damaged_lock_file_is_of_a_process_without_a_name(line: bytes, folder:
 def test_a_folder_that_cannot_be_used_is_named_with_its_fix(folder: Path) -> None:
     folder.write_text("")
     with (
-        pytest.raises(CannotRun, match=rf"{folder}/\w+: the lock of .* cannot be opened .*Fix: "),
+        pytest.raises(CannotRun, match=rf"{folder}/\w+: cannot open the lock of .*Fix: "),
         busy(folder, lab("a")),
     ):
         pass

@@ -83,8 +83,8 @@ def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
     [
         ("lab_server_capacity", "140", "as in 280/s"),
         ("lab_service_time", "50", "as in 30s"),
-        ("lab_time_scaling", "slow", "write auto, or a factor from 1 to 100"),
-        ("lab_time_scaling", 0.5, "write auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", "slow", "Allowed: auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", 0.5, "Allowed: auto, or a factor from 1 to 100"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: Any, allowed: str) -> None:

@@ -1,4 +1,4 @@
-"""What tasks report: why they failed, and what they wait for."""
+"""Messages from tasks: why they failed, and what they wait for."""
 
 from harness.deploy import task_results
 
@@ -21,9 +21,9 @@ def test_a_command_that_cannot_be_started_names_the_variables() -> None:
 
 
 def test_what_is_waited_for_is_told_now_and_then() -> None:
-    awaited = task_results.Awaited()
+    retries = task_results.RetryMessages()
     event = {"res": {"stdout": "GET /readyz: connection refused;\nlast line: loading"}}
-    told = [awaited.told("server-1", event, now_s) for now_s in (0.0, 1.0, 7.9, 8.0, 9.0, 100.0)]
+    told = [retries.message("server-1", event, now_s) for now_s in (0.0, 1.0, 7.9, 8.0, 9.0, 100.0)]
     assert [bool(words) for words in told] == [True, False, False, True, False, True]
     assert told[0] == "waiting for server-1: GET /readyz: connection refused; last line: loading"
-    assert awaited.told("server-1", {"res": {}}, 200.0) == ""
+    assert retries.message("server-1", {"res": {}}, 200.0) == ""

@@ -97,7 +97,8 @@ def test_one_that_still_rests_from_a_load_is_waited_for(listed: Listed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "keeps", "why"), [(BUSY, False, "busy with another test"), (READY, True, "its approval stays")]
+    ("state", "keeps", "why"),
+    [(BUSY, False, "busy with another test"), (READY, True, "its approval cannot be withdrawn")],
 )
 def test_one_that_may_take_part_all_the_same_is_refused(
     listed: Listed, monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], keeps: bool, why: str
@@ -108,15 +109,15 @@ def test_one_that_may_take_part_all_the_same_is_refused(
     with pytest.raises(LoadGeneratorFailed) as refused:
         listed.only("generator").exclude_others()
     assert str(refused.value) == (
-        "nGrinder's agent old (10.0.0.9) is approved at nGrinder's controller and not among this inventory's "
-        f"load_generators (generator): {why}. Fix: stop the unit ngrinder-agent on its host"
+        "nGrinder's agent old (10.0.0.9) is approved at nGrinder's controller, but not in this inventory's "
+        f"load_generators (generator): {why}. Fix: stop the unit ngrinder-agent on its host."
     )
 
 
 def test_a_load_that_another_agent_has_is_refused(listed: Listed) -> None:
     listed.add("generator")
     listed.add("old", state=BUSY)
-    with pytest.raises(LoadGeneratorFailed, match=r"agent old \(10\.0\.0\.9\) is running the load, not among this"):
+    with pytest.raises(LoadGeneratorFailed, match=r"agent old \(10\.0\.0\.9\) is running the load, but not in this"):
         listed.only("generator").require_own_load()
 
 

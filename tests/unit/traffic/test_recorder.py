@@ -1,4 +1,4 @@
-"""The traffic engine's own counting (roles/locust/files/image), without Locust."""
+"""The load generator's own counting (roles/locust/files/image), without Locust."""
 
 import heapq
 from random import Random
@@ -41,8 +41,8 @@ def test_a_failure_counts_as_having_waited_as_long_as_anybody_may() -> None:
         seen.sent(0.1)
         seen.answered(5.0, took_s, error)
     report = seen.take(11, last=True)
-    assert report["latencies"] == {str(recorder.told_apart(100_000)): 1}
-    assert report["failures"] == {str(recorder.told_apart(2_000_000)): 1, str(recorder.told_apart(2_500_000)): 1}
+    assert report["latencies"] == {str(recorder.bucket_us(100_000)): 1}
+    assert report["failures"] == {str(recorder.bucket_us(2_000_000)): 1, str(recorder.bucket_us(2_500_000)): 1}
 
 
 def test_the_rest_of_a_think_time_is_that_of_somebody_who_is_met_at_any_moment() -> None:
@@ -79,7 +79,7 @@ def test_long_think_times_ask_for_what_they_should_from_the_first_window_on(resi
 def test_latencies_are_counted_as_the_histogram_counts_them() -> None:
     """What is told apart in the image is what is told apart in latency.hgrm, so nothing is lost on the way."""
     for value in {int(1.01**k) for k in range(2000)} | set(range(1, 5000)):
-        told = recorder.told_apart(value)
+        told = recorder.bucket_us(value)
         assert index_of(told) == index_of(value)
         assert told == 1 or highest_of(index_of(told) - 1) == told - 1
 

@@ -92,15 +92,15 @@ def test_rounds_follow_until_chance_has_reached_every_server(method: str) -> Non
 
 
 def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     two = itertools.cycle(ADDRESSES[:2])
     with balancer(lambda: next(two), "random_two") as bench, pytest.raises(TrialFailed) as failed:
         verification.verify(bench, CELL, "trial")
-    assert str(failed.value).endswith("it answers: 10.0.0.1:8080, 10.0.0.2:8080")
+    assert str(failed.value).endswith("Got: 10.0.0.1:8080, 10.0.0.2:8080")
 
 
 def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
@@ -117,7 +117,7 @@ def test_every_request_is_a_new_users() -> None:
 
 
 def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     with balancer(lambda: ADDRESSES[0], "ip_hash") as bench:
         assert verification.verify(bench, CELL, "trial") > 0
     with balancer(lambda: "10.0.0.9:8080", "ip_hash") as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
@@ -130,17 +130,17 @@ def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: py
         (401, ADDRESSES[0], 2, "keeps sessions in its memory"),
         (403, ADDRESSES[0], 2, "nginx_lb_method: cookie"),
         (401, ADDRESSES[0], 1, ""),
-        (413, "", 1, "nginx answered itself: the request's body is larger than nginx_lb_client_max_body_size allows"),
+        (413, "", 1, "nginx rejected the request: its body exceeds nginx_lb_client_max_body_size"),
         (413, ADDRESSES[0], 1, ""),
     ],
 )
 def test_what_helps_is_told_with_a_response_that_is_not_expected(
     monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, told: str
 ) -> None:
-    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     with balancer(lambda: server, "round_robin", status=status) as bench, pytest.raises(TrialFailed) as failed:
         verification.verify(bench, Cell((("servers", servers), ("vusers", 1))), "trial")
-    before, _, after = str(failed.value).partition(f"GET / answered status {status}")
+    before, _, after = str(failed.value).partition(f"GET / returned status {status}")
     assert before
     assert told in after
     assert bool(after) == bool(told)
@@ -148,8 +148,8 @@ def test_what_helps_is_told_with_a_response_that_is_not_expected(
 
 def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rounds as above, with no time but what the responses themselves take."""
-    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
-    monkeypatch.setattr(verification, "VERIFY_SLOW_ROUNDS", 1000)
+    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "_MORE_ROUNDS", 1000)
     first = itertools.chain([ADDRESSES[0]] * 6, itertools.cycle(ADDRESSES))
 
     def slowly() -> str:
@@ -161,8 +161,8 @@ def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.Monkey
 
 
 def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "LEAST_PATIENCE_S", 0.0)
-    monkeypatch.setattr(verification, "VERIFY_WITHIN_S", 0.0)
+    monkeypatch.setattr(verification, "_LEAST_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     asked: list[int] = []
 
     def never() -> str:
@@ -180,7 +180,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
     ("answer", "asked", "problem"),
     [
         (httpx.Response(200, text="label 0"), {"expect_body": "label"}, ""),
-        (httpx.Response(307, headers={"Location": "/items/"}), {}, "307 to /items/: use that path"),
+        (httpx.Response(307, headers={"Location": "/items/"}), {}, "a redirect to /items/. Fix: use that path"),
         (httpx.Response(307, headers={"Location": "/items/"}), {"expect_status": 307}, ""),
         (httpx.Response(302), {}, "status 302"),
         # What only the generator's client can tell.
@@ -189,7 +189,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
         (
             httpx.Response(200, text="sorry"),
             {"expect_body": "label"},
-            "its body does not hold 'label'; it begins 'sorry'",
+            "its body does not contain 'label' (it begins with 'sorry')",
         ),
     ],
 )
