@@ -17,7 +17,7 @@ PARENT = """
 import os, sys
 from pathlib import Path
 from harness.deploy import confined
-confined.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.environ, 3600)
+confined_process.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.environ, 3600)
 """
 
 
@@ -46,13 +46,13 @@ def test_seconds_without_a_cpu_do_not_count(tmp_path: Path, monkeypatch: pytest.
     started = ["waits", str(tmp_path / "pids")]
     limit_s, begun = 2.0, time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
-        confined.run("tests.confined_program", started, ROOT, os.environ, limit_s)
+        confined_process.run("tests.confined_program", started, ROOT, os.environ, limit_s)
     assert time.monotonic() - begun >= limit_s
     # A machine on which every process waits for a CPU, for ever longer: ten times the limit, and no more.
-    monkeypatch.setattr(confined, "_waiting_for_cpu", lambda pid: {pid: 1000.0})
+    monkeypatch.setattr(confined_process, "_waiting_for_cpu", lambda pid: {pid: 1000.0})
     begun = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
-        confined.run("tests.confined_program", started, ROOT, os.environ, 0.5)
+        confined_process.run("tests.confined_program", started, ROOT, os.environ, 0.5)
     assert time.monotonic() - begun >= 5.0
 
 
@@ -62,9 +62,9 @@ def test_the_kernel_counts_how_long_a_process_waits_for_a_cpu() -> None:
     spin = ["taskset", "-c", cpu, sys.executable, "-c", "while True: pass"]
     with subprocess.Popen(["sleep", "3600"]) as idle, subprocess.Popen(spin) as one, subprocess.Popen(spin) as other:
         try:
-            while sum(confined._waiting_for_cpu(one.pid).values()) < 1.0:  # the test's limit of time fails it
+            while sum(confined_process._waiting_for_cpu(one.pid).values()) < 1.0:  # the test's limit of time fails it
                 time.sleep(0.1)
-            assert sum(confined._waiting_for_cpu(idle.pid).values()) < 0.5
+            assert sum(confined_process._waiting_for_cpu(idle.pid).values()) < 0.5
         finally:
             for process in (idle, one, other):
                 process.kill()
