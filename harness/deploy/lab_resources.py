@@ -25,12 +25,12 @@ class Lab:
     """Settings of servers that share one machine.
 
     `capacity_per_s` is the rate of every paced server and `service_s` its service time; None and 0 for servers that are
-    not paced, for example those of a user's own image. `slow_motion` is the set factor of time scaling; None for auto.
+    not paced, for example those of a user's own image. `time_scaling` is the set factor of time scaling; None for auto.
     """
 
     capacity_per_s: float | None
     service_s: float
-    slow_motion: float | None
+    time_scaling: float | None
 
     @property
     def paced(self) -> bool:
@@ -59,7 +59,7 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
         service_s=_read("lab_service_time", units.duration_s, values["lab_service_time"] or "50ms")
         if capacity
         else 0.0,
-        slow_motion=None if factor in (None, "", "auto") else _read("lab_time_scaling", _factor, factor),
+        time_scaling=None if factor in (None, "", "auto") else _read("lab_time_scaling", _factor, factor),
     )
 
 

@@ -36,17 +36,17 @@ class Client:
 
 def check(grid: Grid, inventory: Inventory) -> None:
     """Raise BadInput if the inventory's hosts cannot run the grid's load generator."""
-    CLIENTS[grid.engine].check(grid, inventory)
+    CLIENTS[grid.load_generator].check(grid, inventory)
 
 
 def connect(grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
     """A client of the grid's load generator; raises BadInput if the inventory lacks its URL."""
-    return CLIENTS[grid.engine].connect(grid, inventory, connections)
+    return CLIENTS[grid.load_generator].connect(grid, inventory, connections)
 
 
 def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
     """Units of the load generator outside containers, by host."""
-    return CLIENTS[grid.engine].services(grid, inventory)
+    return CLIENTS[grid.load_generator].services(grid, inventory)
 
 
 def _locust(_grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:

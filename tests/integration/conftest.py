@@ -98,7 +98,7 @@ def small_grid(path: Path, **more: Any) -> Path:
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
     base["vars"] = {"lab_time_scaling": 1}
     base["load"]["duration"] = "9s"
-    base["evidence"] = {"ceiling": False, "lag_refuse": "25%"}  # this machine may be busy
+    base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # this machine may be busy
     path.write_text(yaml.safe_dump({**base, **more}))
     return path
 

@@ -46,8 +46,8 @@ def test_a_study_measures_two_builds_in_the_same_blocks(
         assert record.hosts["server-1"].before.image == record.cell["ml_server_image"]
         assert record.hosts["server-1"].before.started_at == record.hosts["server-1"].after.started_at
         assert not [finding for finding in record.findings if finding.rule in ("E13", "E14")]
-        assert record.facts
-        assert record.facts.slots, "the other build must be paced, too"
+        assert record.context
+        assert record.context.pacing, "the other build must be paced, too"
     levels = directory.need_study().where.image_levels
     for image in builds:
         ran = {digests[0] for digests in levels[image].values()}

@@ -26,7 +26,7 @@ MAX_FAILS_1 = {
 
 def measured(tmp_path: Path, name: str, **more: Any) -> list[TrialData]:
     """Run a small study; return its trials in order with their series, after `study.py check` has passed."""
-    factors = {"servers": [3], "vusers": [150], "lose": [1]}
+    factors = {"servers": [3], "vusers": [150], "fail_servers": [1]}
     grid = small_grid(tmp_path / "grid.yaml", name=name, **{"factors": factors, "load": LOAD, "repeats": 1, **more})
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -44,27 +44,31 @@ def test_the_record_of_a_server_failure_matches_the_balancers_log(
     data, again = measured(tmp_path, "lost", repeats=2, vars=MAX_FAILS_1, objectives={"p95": "5s"})
     for trial in (data, again):
         balancer_log.agrees(trial, "server-3")
-        lost = trial.record.lost
+        lost = trial.record.failover
         assert lost
         assert lost.after.tps == pytest.approx(lost.before.tps, rel=0.1)
         # No response takes 5 s, so only failures exceed the objective.
         assert lost.before.over_p95 == 0
-        assert lost.p95_back_s is not None
-        assert lost.p95_back_s <= (lost.failing_s or 0)
+        assert lost.p95_recovery_s is not None
+        assert lost.p95_recovery_s <= (lost.failing_s or 0)
     state = engine.containers.get(lab.servers[2].container).status
     assert state == "running", "the study must restart the server"
     folder = next((tmp_path / "results").glob("lost-*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "one of 3 servers was stopped under the load" in page
     assert "ms that are wanted" in page
-    assert (folder / "losses.csv").read_text(encoding="utf-8").startswith("servers,vusers,lose,lost,trials,")
+    assert (
+        (folder / "failover.csv")
+        .read_text(encoding="utf-8")
+        .startswith("servers,vusers,fail_servers,failed_servers,trials,")
+    )
 
 
 def test_retried_requests_survive_a_server_failure(tmp_path: Path) -> None:
     vars_ = {**MAX_FAILS_1, "nginx_lb_next_upstream": "error timeout non_idempotent"}
     (data,) = measured(tmp_path, "retried", vars=vars_)
-    assert data.record.lost
-    assert data.record.lost.failed == data.record.lost.failed_at_balancer == 0
+    assert data.record.failover
+    assert data.record.failover.failed == data.record.failover.failed_at_balancer == 0
     assert data.record.counters
     assert data.record.counters.balancer.retried > 0
 
@@ -72,9 +76,9 @@ def test_retried_requests_survive_a_server_failure(tmp_path: Path) -> None:
 def test_a_balancer_without_max_fails_keeps_sending_to_a_failed_server(tmp_path: Path) -> None:
     vars_ = {**MAX_FAILS_1, "nginx_lb_max_fails": 0, "nginx_lb_next_upstream": "off"}
     (data,) = measured(tmp_path, "no-max-fails", vars=vars_)
-    lost = data.record.lost
+    lost = data.record.failover
     assert lost
     # Requests fail until the end, where generator and balancer may count a different last second.
     assert lost.failed == pytest.approx(lost.failed_at_balancer, abs=2)
     assert lost.after.error_rate == pytest.approx(1 / 3, abs=0.1)
-    assert lost.back_s is None
+    assert lost.recovery_s is None

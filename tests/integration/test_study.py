@@ -97,8 +97,8 @@ def test_the_study_records_its_environment(smoke: Path) -> None:
     written = json.loads((smoke / "study.json").read_text())
     assert written["environment"]["machine"]["cores"] == os.cpu_count()
     assert "worker_connections" in written["environment"]["nginx_configuration"]
-    assert written["slow_motion"]["factor"] >= 1
-    assert written["slow_motion"]["needed_cores"] > 0
+    assert written["time_scaling"]["factor"] >= 1
+    assert written["time_scaling"]["needed_cores"] > 0
     assert written["configuration"]["hosts"]["server-1"]["ml_server_image"].startswith("scale-out/service:")
 
 
@@ -200,7 +200,7 @@ def test_time_scaling_by_2_halves_a_paced_servers_rate_and_doubles_every_time(tm
     assert done.returncode == 0, (record.cause, record.findings)
     assert record.window == Window(from_s=6.0, to_s=18.0)
     assert record.tps_mean == pytest.approx(70, rel=0.01)
-    assert record.limit == "server"
+    assert record.component == "server"
     text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
     assert "Played in slow motion, 2 times slower" in " ".join(text.split())
 
@@ -221,8 +221,8 @@ def test_a_users_own_image_shares_the_machines_cores(
         written = json.loads((directory.path / "study.json").read_text())
         assert sum(state.before.cpus or 0.0 for state in record.hosts.values()) <= 0.9 * (os.cpu_count() or 1)
         assert record.hosts["server-1"].before.cpus == pytest.approx(written["shares"]["ml_server_cpus"], abs=0.001)
-        assert record.facts
-        assert record.facts.slots == {}
+        assert record.context
+        assert record.context.pacing == {}
         text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
         assert "carry the machine" in " ".join(text.split())
     finally:

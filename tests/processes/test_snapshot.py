@@ -136,7 +136,7 @@ def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, t
         folder = snapshot.take(ROOT, source)
         hosts = resolve.describe(ROOT, folder, "x")
         directory = StudyDirectory(tmp_path / "study")
-        begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, slow_motion=1.0, asked=folder)
+        begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, time_scaling=1.0, asked=folder)
         study = Study(ROOT, begun, said.append, lambda: False)
         assert study._keep_answer() == told
         assert study._ansible.inventory == directory.path / "inventory"

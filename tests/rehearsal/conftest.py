@@ -132,7 +132,7 @@ def small_grid(path: Path, **more: Any) -> Path:
     base["inventory"] = str(INVENTORY)
     base["vars"] = {"lab_time_scaling": 1, **more.pop("vars", {})}
     base["load"]["duration"] = "9s"
-    base["evidence"] = {"ceiling": False, "lag_refuse": "25%"}  # this machine may be busy
+    base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # this machine may be busy
     path.write_text(yaml.safe_dump({**base, **more}))
     return path
 
