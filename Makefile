@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The fleet takes longest: what runs next to it gets the CPU that it leaves.
 NICE := nice -n 10
 
-.PHONY: test readmes quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
+.PHONY: test readmes reference site quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
 
 # What measures nothing runs at the same time; then, alone, what measures.
 test: setup
@@ -79,6 +79,16 @@ sample: setup
 # The tables of variables in the roles' READMEs, from their argument specs.
 readmes: setup
 	$(BIN)/python -m tests.role_readmes
+
+# The pages of docs/reference/ that follow from the code's own descriptions.
+reference:
+	$(PYTHON) -m harness.bootstrap --dev
+	$(BIN)/python -m docs.generate
+
+# The website of docs/ in .cache/site, without network access. A unit test builds it, too.
+site:
+	$(PYTHON) -m harness.bootstrap --dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Lock again after editing pyproject.toml or a requirements.in.
 lock:

@@ -173,7 +173,7 @@ def test_the_static_example_is_a_whole_inventory() -> None:
     [
         ({"ec2_fleet_ssh_from": "0.0.0.0/0"}, "give the one address that you come from"),
         ({"ec2_fleet_hours": 24}, "24 h of this fleet cost 14.40 USD"),
-        pytest.param({"ec2_fleet_subnet_id": ""}, "docs/ec2.md tells where each is found", marks=pytest.mark.long),
+        pytest.param({"ec2_fleet_subnet_id": ""}, "docs/how-to/ec2.md", marks=pytest.mark.long),
     ],
 )
 def test_what_would_be_open_or_too_dear_is_not_rented(cloud: dict[str, Any], wrong: dict[str, Any], words: str) -> None:
@@ -329,7 +329,7 @@ def test_down_takes_what_carries_the_tag_and_nothing_else(rented: dict[str, Any]
 def test_the_documented_policy_allows_what_was_asked_and_no_more(cloud: dict[str, Any]) -> None:
     """After a whole life with everything that happens in one; alone, what few calls there were are in it."""
     assert cloud
-    text = (ROOT / "docs" / "ec2.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "ec2.md").read_text(encoding="utf-8")
     policy = json.loads(text.split("```json")[1].split("```")[0])
     actions = [statement["Action"] for statement in policy["Statement"]]
     allowed = {one for said in actions for one in ([said] if isinstance(said, str) else said)}

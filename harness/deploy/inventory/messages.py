@@ -17,7 +17,10 @@ MENDS = (
         "'aws sts get-caller-identity' tries it",
     ),
     (r"specify a region|NoRegion|[Rr]egion", "write 'regions: [eu-central-1]' with the region of your machines"),
-    (r"UnauthorizedOperation|AccessDenied", "the account needs ec2:DescribeInstances; docs/ec2.md has the policy"),
+    (
+        r"UnauthorizedOperation|AccessDenied",
+        "the account needs ec2:DescribeInstances (docs/how-to/ec2.md has the policy)",
+    ),
 )
 
 
