@@ -39,7 +39,7 @@ WRITTEN = {
     units.money_usd: "amount, as in `5 USD`",
 }
 PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-NO_TYPE = {"factors", "exclude", "include", "vars"}  # their meaning has it
+NO_TYPE = {"factors", "exclude", "include", "vars", "from", "to"}  # their meaning has it
 
 
 def grid() -> str:
@@ -47,11 +47,11 @@ def grid() -> str:
     top = {name: field for name, field in Grid.model_fields.items() if name != "search"}
     parts: list[tuple[str, str, type[BaseModel] | None]] = [
         ("load", "The load of a trial.", load.Load),
-        ("request", "The request that is sent, and the expected response.", Request),
+        ("request", REQUEST, Request),
         ("service", "The service under test.", Service),
         ("service.requests_metric", "The servers' own counter of requests (rule E13).", RequestsMetric),
         ("repeats", REPEATS, Repeats),
-        ("search", "A range in place of the levels of `vusers` or `rate`.", Search),
+        ("search", SEARCH, Search),
         ("objectives", "Goals of the study. One that is not met makes the exit code 1.", Objectives),
         ("budget", "Limits of the study. A plan above one of them is rejected.", Budget),
     ]
@@ -87,7 +87,7 @@ def _fields(fields: Mapping[str, FieldInfo]) -> list[str]:
         (
             f"`{field.alias or name}`",
             field.description or "",
-            "" if name in NO_TYPE else _type(field.annotation, field.metadata),
+            "" if (field.alias or name) in NO_TYPE else _type(field.annotation, field.metadata),
             _default(field),
         )
         for name, field in fields.items()
@@ -211,7 +211,11 @@ def _keys(described: Mapping[str, keys.Key]) -> list[str]:
 
 REPEATS = """A number of blocks, or a stopping rule (rule E16): the study adds blocks until every watched gain is narrow
 enough. Five blocks make a statement, three or four are indicative, fewer have no interval. Predicted-idle cells are
-measured in two blocks only."""
+measured in two blocks only. Write `repeats: 5` or `repeats: {min: 5, max: 12, until: ±5%}`."""
+SEARCH = """A range in place of the levels of `vusers` or `rate`, as in `rate: {from: 100/s, to: 500/s, until: 20%}`. A
+search over `rate` needs an objective for `p95` or `error_rate`. [Find a capacity](../how-to/find-capacity.md) explains both."""
+REQUEST = """The request that is sent, and the expected response. In place of a value, `{env: TOKEN}` reads an
+environment variable ([Secrets](../../SECURITY.md#secrets))."""
 # Not a field: `harness/grid/references.py` appends it to the path as the file is read.
 QUERY = ("`query`", "query parameter → value, appended to the path", "text → text", "")
 FACTORS = """

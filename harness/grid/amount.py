@@ -41,8 +41,8 @@ class Search(Part):
     """
 
     factor: Literal["vusers", "rate"] = "vusers"
-    least: Annotated[Searched, Field(alias="from")] = Field(description="smallest load")
-    most: Annotated[Searched, Field(alias="to")] = Field(description="largest load")
+    least: Annotated[Searched, Field(alias="from")] = Field(description="smallest load: users, or a rate")
+    most: Annotated[Searched, Field(alias="to")] = Field(description="largest load: users, or a rate")
     until: Share = Field(default=0.05, description="width of the bracket at which the search ends")
 
     @model_validator(mode="after")
