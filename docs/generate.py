@@ -213,7 +213,8 @@ REPEATS = """A number of blocks, or a stopping rule (rule E16): the study adds b
 enough. Five blocks make a statement, three or four are indicative, fewer have no interval. Predicted-idle cells are
 measured in two blocks only. Write `repeats: 5` or `repeats: {min: 5, max: 12, until: ±5%}`."""
 SEARCH = """A range in place of the levels of `vusers` or `rate`, as in `rate: {from: 100/s, to: 500/s, until: 20%}`. A
-search over `rate` needs an objective for `p95` or `error_rate`. [Find a capacity](../how-to/find-capacity.md) explains both."""
+search over `rate` needs an objective for `p95` or `error_rate`. [Find a capacity](../how-to/find-capacity.md) explains
+both."""
 REQUEST = """The request that is sent, and the expected response. In place of a value, `{env: TOKEN}` reads an
 environment variable ([Secrets](../../SECURITY.md#secrets))."""
 # Not a field: `harness/grid/references.py` appends it to the path as the file is read.
