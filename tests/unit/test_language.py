@@ -22,6 +22,7 @@ CLEAN = [
     "CITATION.cff",
     "Makefile",
     "mkdocs.yml",
+    "pyproject.toml",
     "docs",
     "grid.yaml",
     "grids",
