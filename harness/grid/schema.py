@@ -87,7 +87,7 @@ class Grid(Part):
         description="name of the results directory"
     )
     inventory: str = Field(default="inventory/lab", description="Ansible inventory")
-    engine: Annotated[str, BeforeValidator(load_generators.known)] = Field(
+    load_generator: Annotated[str, BeforeValidator(load_generators.known)] = Field(
         default="locust", description="`locust`, or on machines `ngrinder`"
     )
     factors: Factors = Field(description="factor → its levels, see below")
@@ -103,7 +103,7 @@ class Grid(Part):
     seed: Count | None = Field(
         default=None, description="seed of orders, arrivals and think times; drawn at the start of a study if unset"
     )
-    instrument_check: Switch = Field(
+    calibration: Switch = Field(
         default=False, description="all servers have exactly the same capacity, so linear speedup is the truth"
     )
     objectives: Objectives = Field(default=Objectives(), description="goals; one that is not met makes the exit code 1")
@@ -137,7 +137,7 @@ class Grid(Part):
     @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
         aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
-        found = load.mismatches(self.load_factor, self.load, self.engine, self.search is not None, aims)
+        found = load.mismatches(self.load_factor, self.load, self.load_generator, self.search is not None, aims)
         if found:
             raise several(found)
         return self
@@ -187,7 +187,7 @@ class Grid(Part):
                 "evidence": limits.model_copy(
                     update={
                         "errors_stop_for": limits.errors_stop_for * factor,
-                        "lag_degrade": limits.lag_degrade * factor,
+                        "lag_warning": limits.lag_warning * factor,
                         "send_delay": limits.send_delay * factor,
                         "peak_seconds": round(limits.peak_seconds * factor),
                     }
@@ -226,7 +226,7 @@ class Grid(Part):
         for name, levels in factors.items():
             if len(set(levels)) < len(levels):
                 found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
-        for name in ("servers", *LOAD_FACTORS, "lose"):
+        for name in ("servers", *LOAD_FACTORS, "fail_servers"):
             for place, level in enumerate(factors.get(name, ())):
                 try:
                     load.check_level(name, level)
