@@ -119,6 +119,7 @@ TRIAL: dict[str, Key] = {
     "context.health.<server>": Key(
         "status of each running server's health check after the load; 502 or 504: no response", raw=True
     ),
+    "context.unhealthy.<server>": Key("servers that failed their health check after an early stop", raw=True),
     "context.kind": Key("`lab`, `rehearsal` or `hosts`", raw=True),
     "context.ceiling": Key(
         "maximum of generator and balancer without a server; `null` if not measured", "req/s", raw=True

@@ -91,7 +91,8 @@ def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
     if not known.get("ngrinder_war_url") and not file:
         raise BadInput(
             "load_generator ngrinder: its WAR is in no package registry; set ngrinder_war_url with "
-            "ngrinder_war_sha256, or ngrinder_war_file, under vars: in the grid or in the inventory (docs/how-to/ngrinder.md)"
+            "ngrinder_war_sha256, or ngrinder_war_file, under vars: in the grid or in the inventory "
+            "(docs/how-to/ngrinder.md)"
         )
     if file and not (Path(str(file)).is_absolute() and Path(str(file)).is_file()):
         raise BadInput(f"ngrinder_war_file: there is no file {file}; give the absolute path of the downloaded WAR")

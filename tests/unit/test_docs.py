@@ -186,6 +186,8 @@ def exists(annotation: Any, path: Path_) -> bool:
     known = fields(annotation)
     if known is None:
         return annotation is Any
+    if path[0].startswith("<"):  # one of several fields of one type
+        return all(exists(each, path[1:]) for each in known.values())
     return exists(known[path[0]], path[1:]) if path[0] in known else path[-1] == "locust"
 
 
