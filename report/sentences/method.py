@@ -10,8 +10,8 @@ from harness.summarise import calibration
 from harness.summarise.search import search
 from harness.summarise.summary import Summary
 from report import format as text
-from report.sentences import environment as environment_sentences
 from report.sentences import order, scalability
+from report.sentences.environment import lab
 from report.tables import sections, validity
 
 
@@ -32,7 +32,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Versions", _versions(environment)),
         ("Images", _images(environment)),
         ("Kernel", _kernel(environment.kernel_settings)),
-        ("Lab", environment_sentences.lab(study)),
+        ("Lab", lab(study)),
         ("Search", "; ".join(search.sentences(summary.limits))),
         ("Scalability", scalability.told(summary)),
         ("Program", environment.git),

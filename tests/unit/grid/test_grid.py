@@ -101,7 +101,7 @@ def test_cells_that_lose_servers_have_a_place_of_their_own_and_ask_no_role_for_i
     factors = {"servers": [2, 3], "vusers": [100], "fail_servers": [0, 1], "nginx_lb_max_fails": [0, 1]}
     cells = expand(grid(factors=factors, exclude=[{"servers": 2, "fail_servers": 1}]))
     assert [(cell.servers, cell.fail_servers) for cell in cells] == [(2, 0)] * 2 + [(3, 0)] * 2 + [(3, 1)] * 2
-    assert cells[-1].slug == "servers-3_vusers-100_lose-1_nginx_lb_max_fails-1"
+    assert cells[-1].slug == "servers-3_vusers-100_fail_servers-1_nginx_lb_max_fails-1"
     assert cells[-1].variables == {"nginx_lb_max_fails": 1}
     assert expand(grid())[0].fail_servers == 0
 
