@@ -1,12 +1,12 @@
-# `make test` installs its requirements and runs all tests; CI runs exactly that.
+# `make test` installs everything it needs and runs all tests. CI runs exactly that.
 PYTHON ?= python3
 BIN := .venv/bin
-# The fleet takes longest, so parallel jobs get a lower priority.
+# The fleet takes longest, so everything next to it has a lower priority.
 NICE := nice -n 10
 
-.PHONY: test readmes quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
+.PHONY: test readmes reference site quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
 
-# Tests that measure nothing run in parallel. Tests that measure run alone afterwards.
+# Tests without measurements run in parallel. Tests that measure run alone afterwards.
 test: setup
 	$(MAKE) --no-print-directory --jobs=4 --output-sync=target fleet lab quick lint processes
 	$(MAKE) --no-print-directory measured
@@ -15,7 +15,7 @@ test: setup
 images: setup
 	$(BIN)/ansible-playbook playbooks/build-images.yml
 
-# Start the rehearsal fleet's bare machines.
+# The bare machines of the rehearsal fleet.
 machines: images
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-down.yml
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
@@ -33,7 +33,7 @@ processes: setup
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
 
-# Run all tests that need no Docker. With TEST=tests/unit/grid or TEST=FILE::NAME run only these, and set up only .venv.
+# Tests without Docker. TEST=tests/unit/grid or TEST=FILE::NAME runs one part and installs .venv only.
 ifdef TEST
 quick:
 	$(PYTHON) -m harness.bootstrap --dev
@@ -64,23 +64,33 @@ integration: setup
 test-ngrinder: setup
 	NGRINDER_WAR=$(abspath $(WAR)) $(BIN)/python -m pytest -m "long or not long" tests/rehearsal/test_ngrinder.py
 
-# Run tests that take minutes each: other Debian releases, a host that builds its image, a lost script.
+# Tests that take minutes longer: other releases of Debian, a host that builds its image, injected faults.
 test-long: setup
 	$(BIN)/python -m pytest -m long
 
 benchmarks: setup
 	$(BIN)/python -m benchmarks.speed
 
-# Render the sample report in docs/, its pictures and the golden pages with the current code. STUDY=results/NAME-HASH uses
-# another study.
+# The sample report in docs/, its pictures and the approved pages, rendered by the current code. STUDY=results/NAME-HASH
+# uses another study.
 sample: setup
 	$(BIN)/python -m benchmarks.sample $(STUDY)
 
-# Write the variable tables in the roles' READMEs from their argument specs.
+# The tables of variables in the roles' READMEs, from the argument specs.
 readmes: setup
 	$(BIN)/python -m tests.role_readmes
 
-# Update the lock files after a change of pyproject.toml or a requirements.in.
+# The pages of docs/reference/ that follow from the code's own descriptions.
+reference:
+	$(PYTHON) -m harness.bootstrap --dev
+	$(BIN)/python -m docs.generate
+
+# The website of docs/ in .cache/site, without network access. A unit test builds it, too.
+site:
+	$(PYTHON) -m harness.bootstrap --dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The locks, after a change of pyproject.toml or a requirements.in.
 lock:
 	$(BIN)/uv lock
 	$(BIN)/uv export --quiet --no-header --frozen --no-dev --format requirements-txt -o requirements/run.txt

@@ -1,6 +1,6 @@
 """study.json: what a study is of, what was found before its first trial, and how it went on.
 
-Every key is explained in docs/architecture.md.
+Every key is explained in docs/reference/files.md.
 """
 
 from __future__ import annotations

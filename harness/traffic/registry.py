@@ -89,7 +89,8 @@ def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
     if not variables.get("ngrinder_war_url") and not file:
         raise BadInput(
             "ngrinder needs its WAR, which is in no package registry. Fix: set ngrinder_war_url and "
-            "ngrinder_war_sha256, or ngrinder_war_file, under vars in the grid or in the inventory (see docs/hosts.md)."
+            "ngrinder_war_sha256, or ngrinder_war_file, under vars in the grid or in the inventory "
+            "(see docs/how-to/ngrinder.md)."
         )
     if file and not (Path(str(file)).is_absolute() and Path(str(file)).is_file()):
         raise BadInput(

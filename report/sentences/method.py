@@ -225,7 +225,8 @@ def notes(summary: Summary) -> list[str]:
     moderated = [
         f"With fewer than {limits.statement_repeats} blocks the interval of a gain also learns from the noise of the "
         "other cells limited by servers, with the weight of 1.5 degrees of freedom; in simulated studies with equal "
-        "and unequal noise it held the truth in 94 to 97 % (docs/evidence.md). The paired t stands beside it."
+        "and unequal noise it held the truth in 94 to 97 % (docs/explanation/statistics.md). "
+        "The paired t stands beside it."
     ]
     return [
         *(moderated if borrowed else []),

@@ -330,7 +330,7 @@ def test_down_removes_exactly_the_tagged_resources(rented: dict[str, Any]) -> No
 def test_the_documented_policy_allows_exactly_the_calls_made(cloud: dict[str, Any]) -> None:
     """After the complete lifecycle the sets are equal; if the test runs alone, the policy allows the few calls made."""
     assert cloud
-    text = (ROOT / "docs" / "ec2.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "ec2.md").read_text(encoding="utf-8")
     policy = json.loads(text.split("```json")[1].split("```")[0])
     actions = [statement["Action"] for statement in policy["Statement"]]
     allowed = {one for action in actions for one in ([action] if isinstance(action, str) else action)}
