@@ -1,7 +1,7 @@
-"""A site without hosts, for tests of the loop: servers, balancer, generator and playbooks in memory, and no time.
+"""In-memory hosts for tests of the loop: servers, balancer, load generator and playbooks, without real time.
 
-Everything of the study itself is real; `Site.outside` stands in for what it touches. A second of a load is counted
-when the study asks for it, so a trial takes milliseconds. What goes wrong, and when, is up to the test.
+All code of the study itself is real. `FakeSite.dependencies` replaces its effects. A second of a load passes when the
+study reads it, so a trial takes milliseconds. Each test decides which fault occurs, and when.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
 from harness.records.series import HostSample, MachineSample, Sample
 from harness.study import ceiling, identity
-from harness.study.config import Setting, in_motion
-from harness.study.dependencies import Outside
+from harness.study.config import StudyConfig, with_known_factor
+from harness.study.dependencies import Dependencies
 from harness.study.events import Event
-from harness.study.fault_injection import Losing
+from harness.study.fault_injection import FaultInjector
 from harness.study.runner import Study
 from harness.traffic.load_generator import EngineResult, LoadSpec
 from tests.builders import grid
@@ -63,7 +63,7 @@ def inventory(servers: int) -> Inventory:
     )
 
 
-class Site:
+class FakeSite:
     """What stands where, what lives, and what each part counted. `journal` tells what was done, in its order."""
 
     def __init__(self, servers: int = 2) -> None:
@@ -97,12 +97,12 @@ class Site:
         self.left_out_after_s: int | None = None  # the balancer asks a dead server no more; None: it asks on and on
         self.rows_late_s: int | None = None  # of an engine whose seconds are late and uneven, and its totals exact
         self.holds: set[str] = set()  # servers that their engine cannot stop
-        self.outside = Outside(
-            playbook=partial(Change, self),
-            reach=partial(Wires, self),
-            engine=lambda _grid, _inventory, _reach: Users(self),
-            watch=partial(Readings, self),
-            lose=partial(Loses, self),
+        self.dependencies = Dependencies(
+            start_playbook=partial(FakePlaybook, self),
+            connect_hosts=partial(FakeConnections, self),
+            connect_load_generator=lambda _grid, _inventory, _reach: FakeLoadGenerator(self),
+            watch_hosts=partial(FakeWatcher, self),
+            inject_fault=partial(FakeFaultInjector, self),
             sleep=lambda _seconds: None,
             draw_seed=lambda: next(self.seeds),
         )
@@ -128,17 +128,22 @@ class Site:
     def study(self, results: Path, **keys: Any) -> Study:
         """What the command makes of a grid with these keys: a study that goes on where its directory is."""
         self.interrupted = False
-        found = self.setting(results, **keys)
-        return Study(results, found, self.events.append, lambda: self.interrupted, self.outside)
+        found = self.config(results, **keys)
+        return Study(results, found, self.events.append, lambda: self.interrupted, self.dependencies)
 
-    def setting(self, results: Path, **keys: Any) -> Setting:
+    def config(self, results: Path, **keys: Any) -> StudyConfig:
         written = grid(**{"repeats": 1, **keys})
         effective = identity.effective(written, self.inventory)
         directory = identity.directory_for(results, written, effective)
-        found = Setting(
-            written, self.inventory, results, effective, directory, lab_resources.of(written, self.inventory)
+        found = StudyConfig(
+            grid=written,
+            inventory=self.inventory,
+            inventory_path=results,
+            configuration=effective,
+            directory=directory,
+            lab=lab_resources.of(written, self.inventory),
         )
-        return in_motion(found)
+        return with_known_factor(found)
 
     def apply(self, variables: dict[str, Any], tags: list[str] | None) -> None:
         """What the project's playbooks do: all of it, or what some tags ask for."""
@@ -248,12 +253,12 @@ def repeat_of(trial: str) -> int:
     return int(found[1]) if found else 0
 
 
-class Change(Playbook):
+class FakePlaybook(Playbook):
     """A playbook whose tasks take no time."""
 
     def __init__(
         self,
-        site: Site,
+        site: FakeSite,
         ansible: Ansible,
         name: str,
         variables: dict[str, Any],
@@ -285,10 +290,10 @@ class Change(Playbook):
         return PlaybookOutcome("successful", 0.0, over=True)
 
 
-class Wires(Reach):
+class FakeConnections(Reach):
     """Connections that end in memory: the balancer's two ports and this machine's container engine."""
 
-    def __init__(self, site: Site, hosts: Inventory) -> None:
+    def __init__(self, site: FakeSite, hosts: Inventory) -> None:
         super().__init__(hosts)
         self._site = site
 
@@ -305,7 +310,7 @@ class Wires(Reach):
             return SimpleNamespace(attrs={"Id": self._site.builds[name][0] if self._site.builds else "sha256:1"})
 
         engine = SimpleNamespace(
-            api=Containers(self._site),
+            api=FakeDockerApi(self._site),
             version=lambda: {"Version": "28"},
             images=SimpleNamespace(get=image),
         )
@@ -324,10 +329,10 @@ class Wires(Reach):
         return self._site.control(name, what)
 
 
-class Containers:
+class FakeDockerApi:
     """As much of Docker's API as the probes use."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: FakeSite) -> None:
         self._site = site
 
     def inspect_container(self, name: str) -> dict[str, Any]:
@@ -367,10 +372,10 @@ class Containers:
         return {"ExitCode": 0}
 
 
-class Users:
+class FakeLoadGenerator:
     """A traffic engine that plays a second of its load whenever it is asked for more."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: FakeSite) -> None:
         self._site = site
         self._load: LoadSpec | None = None
         self._over = True
@@ -446,34 +451,34 @@ class Users:
         )
 
 
-class Loses(Losing):
+class FakeFaultInjector(FaultInjector):
     """Stops servers at a second of the load."""
 
-    def __init__(self, site: Site, reach: Reach, servers: list[Host], at: float) -> None:
+    def __init__(self, site: FakeSite, reach: Reach, servers: list[Host], at: float) -> None:
         self._site = site
         super().__init__(reach, servers, at)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         second = int(self._at - self._site.began_at)
-        self._site.happens(self._site.loads, second, self._lose_all)
+        self._site.happens(self._site.loads, second, self._kill_all)
 
-    def _lose_all(self) -> None:
+    def _kill_all(self) -> None:
         for server in self._servers:
-            self._lose(server)
+            self._kill(server)
 
-    def called_off_before(self, _at: float) -> bool:
+    def is_cancelled_before(self, _at: float) -> bool:
         return False
 
-    def end(self) -> None:
+    def cancel(self) -> None:
         pass
 
 
-class Readings(Watcher):
+class FakeWatcher(Watcher):
     """What would have been seen of the hosts while the load ran."""
 
     def __init__(
         self,
-        site: Site,
+        site: FakeSite,
         _probes: Probes,
         _hosts: Iterable[str],
         _started_at: float,

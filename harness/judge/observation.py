@@ -148,7 +148,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         slots=facts.slots,
         answered=data.balancer,
         loss=facts.loss,
-        rate_per_s=grid.played_per_s(float(record.cell[RATE])) if grid.is_open else None,
+        rate_per_s=grid.scaled_per_s(float(record.cell[RATE])) if grid.is_open else None,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
     )

@@ -16,7 +16,7 @@ from harness.records.series import Sample
 from harness.traffic.load_generator import Engine, EngineResult, LoadSpec
 
 
-class Line(Protocol):
+class LoadContext(Protocol):
     """What traffic runs over: who plays it, against whom, and who looks on."""
 
     @property
@@ -47,59 +47,59 @@ class Collected:
     ended_at: float = 0.0
 
 
-def load_spec(line: Line, users: int, trial: str) -> LoadSpec:
+def load_spec(context: LoadContext, users: int, trial: str) -> LoadSpec:
     """The grid's load with a number of users."""
-    load = line.grid.load
+    load = context.grid.load
     return LoadSpec(
         trial=trial,
-        url=line.inventory.balancer.need("study_target_url"),
+        url=context.inventory.balancer.need("study_target_url"),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
         duration_s=load.duration,
         timeout_s=load.timeout,
         window_from_s=load.window_from_s,
-        request=line.grid.request,
+        request=context.grid.request,
         keep_alive=load.keep_alive,
-        slow_after_s=line.grid.objectives.p95,
+        slow_after_s=context.grid.objectives.p95,
     )
 
 
-def open_spec(line: Line, rate: float, trial: str, seed: str) -> LoadSpec:
+def open_spec(context: LoadContext, rate: float, trial: str, seed: str) -> LoadSpec:
     """The grid's load at a rate as it is written; `seed` decides the moments at which requests leave."""
-    load = line.grid.load
+    load = context.grid.load
     return replace(
-        load_spec(line, 0, trial),
-        rate_per_s=line.grid.played_per_s(rate),
+        load_spec(context, 0, trial),
+        rate_per_s=context.grid.scaled_per_s(rate),
         arrivals=load.process,
         in_flight=load.most_in_flight,
         seed=seed,
     )
 
 
-def wait_ready(line: Line, within_s: float = 30.0) -> None:
+def wait_ready(context: LoadContext, within_s: float = 30.0) -> None:
     """Wait until the engine may start a load; what an earlier process left running is stopped.
 
     Raises EngineFailed when it does not come to rest.
     """
     deadline = time.monotonic() + within_s
     asked = False
-    while not line.engine.ready():
+    while not context.engine.ready():
         if not asked:
-            line.engine.stop()
+            context.engine.stop()
             asked = True
         if time.monotonic() > deadline:
             raise EngineFailed(f"the traffic engine is not ready after {within_s:g} s; look at its container's log")
-        line.wait(0.1)
+        context.wait(0.1)
 
 
-def play(line: Line, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple[Collected, EngineResult]:
+def play(context: LoadContext, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple[Collected, EngineResult]:
     """Start the load, follow it second by second to its end, and stop it early when rule E8 says so.
 
     Raises EngineFailed when the engine fails, Interrupted (after stopping the load) on Ctrl-C.
     """
-    wait_ready(line)
-    got = Collected(started_at=line.engine.start(spec))
+    wait_ready(context)
+    got = Collected(started_at=context.engine.start(spec))
     on_start(got.started_at)
     # An engine whose users take their time to come says a second 0 that is yet to come.
     deadline = time.monotonic() + max(0.0, got.started_at - time.time()) + spec.longest_s
@@ -107,22 +107,22 @@ def play(line: Line, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple
     try:
         while not over:
             ending = got.stopped_s is not None or time.time() > got.started_at + spec.duration_s
-            line.wait(0.03 if ending else 0.5)
-            fresh, over = line.engine.samples(len(got.samples))
+            context.wait(0.03 if ending else 0.5)
+            fresh, over = context.engine.samples(len(got.samples))
             for sample in fresh:
                 got.samples.append(sample)
-                line.on_second(sample)
+                context.on_second(sample)
             going = bool(fresh) and got.stopped_s is None and len(got.samples) <= spec.duration_s  # not in the drain
-            if going and rules.collapse(got.samples, spec.window_from_s, spec.timeout_s, line.grid.evidence):
+            if going and rules.collapse(got.samples, spec.window_from_s, spec.timeout_s, context.grid.evidence):
                 got.stopped_s = len(got.samples)
-                line.engine.stop()
+                context.engine.stop()
             if time.monotonic() > deadline:
                 raise EngineFailed(f"the load was not over {spec.longest_s:g} s after its start")
     except BaseException:
-        line.engine.stop()
+        context.engine.stop()
         raise
     got.ended_at = time.time()
-    result = line.engine.result()
+    result = context.engine.result()
     if result.samples is not None:
         got.samples = result.samples
     return got, result

@@ -18,7 +18,7 @@ from harness.grid.cell import Cell
 from harness.grid.request import Request
 from harness.judge import balancing
 from harness.traffic.load_generator import LoadSpec
-from harness.traffic.run_load import Line
+from harness.traffic.run_load import LoadContext
 from harness.words import SESSION_STATUSES, sessions_hint
 
 VERIFY_WITHIN_S = 10.0
@@ -28,22 +28,22 @@ LEAST_PATIENCE_S = 5.0
 MOST_AT_ONCE = 32
 
 
-def verify(line: Line, cell: Cell, trial: str) -> float:
+def verify(context: LoadContext, cell: Cell, trial: str) -> float:
     """Check that exactly the cell's servers answer through the balancer.
 
     Returns the unloaded response time R0 in seconds: the lower median over two rounds, in each of which every
     server has one request. Where servers do not take turns, rounds follow until each has had one. Raises TrialFailed
     naming who answered instead.
     """
-    method = balancing.of(cell.variables, line.grid.vars, line.inventory.balancer.variables)
-    expected = {line.inventory.address(server) for server in line.inventory.servers[: cell.servers]}
-    patience_s = max(LEAST_PATIENCE_S, line.grid.load.timeout)
+    method = balancing.of(cell.variables, context.grid.vars, context.inventory.balancer.variables)
+    expected = {context.inventory.address(server) for server in context.inventory.servers[: cell.servers]}
+    patience_s = max(LEAST_PATIENCE_S, context.grid.load.timeout)
     ends = method.even or method.by_address  # further rounds would reach nobody else
     deadline = (began := time.monotonic()) + VERIFY_WITHIN_S
     problem, timeouts, slowest_s = "nobody", 0, 0.0
     wrong: _Unexpected | None = None
     with (
-        line.reach.http(line.inventory.balancer, "study_url", timeout=patience_s) as client,
+        context.reach.http(context.inventory.balancer, "study_url", timeout=patience_s) as client,
         ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
     ):
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # every request is a new user's
@@ -52,7 +52,7 @@ def verify(line: Line, cell: Cell, trial: str) -> float:
             again = False
             try:
                 for asked in itertools.count(1):
-                    answers += pool.map(lambda _: _ask(line, client, trial), range(cell.servers))
+                    answers += pool.map(lambda _: _ask(context, client, trial), range(cell.servers))
                     reached = {server for server, _ in answers}
                     slowest_s = max(slowest_s, *(took_s for _, took_s in answers))
                     deadline = began + VERIFY_WITHIN_S + VERIFY_SLOW_ROUNDS * slowest_s
@@ -75,8 +75,8 @@ def verify(line: Line, cell: Cell, trial: str) -> float:
                 problem = ", ".join(sorted({server for server, _ in answers}))
             if time.monotonic() > deadline and not again:
                 break
-            line.wait(0.01)
-    why = _explained(line, cell, wrong) if wrong else ""
+            context.wait(0.01)
+    why = _explained(context, cell, wrong) if wrong else ""
     raise TrialFailed(f"the balancer should serve from {', '.join(sorted(expected))}; it answers: {problem}{why}")
 
 
@@ -89,19 +89,19 @@ class _Unexpected(Exception):
         self.text = body.decode(errors="replace")
 
 
-def _explained(line: Line, cell: Cell, wrong: _Unexpected) -> str:
+def _explained(context: LoadContext, cell: Cell, wrong: _Unexpected) -> str:
     """Why a response is not as expected, where that is known, and what helps; begins with a semicolon."""
     status = wrong.response.status_code
-    logged = line.balancer_log() if status in (502, 503, 504) else ""
+    logged = context.balancer_log() if status in (502, 503, 504) else ""
     why = nginx_limits.of_response(status, wrong.response.headers.get("X-Study-Server", ""), wrong.text, logged)
     if not why and status in SESSION_STATUSES and cell.servers > 1:
         why = sessions_hint(cell.servers)
     return f"; {why}" if why else ""
 
 
-def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
+def _ask(context: LoadContext, client: httpx.Client, trial: str) -> tuple[str, float]:
     """Who answers a request, and after how many seconds; raises _Unexpected for an answer that is not expected."""
-    request = line.grid.request
+    request = context.grid.request
     headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
     began = time.perf_counter()
     sent = client.build_request(request.method, request.path, content=request.body or None, headers=headers)
@@ -114,7 +114,7 @@ def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
     if problem := _unexpected(request, answer, body):
         raise _Unexpected(f"{request.method} {request.path} answered {problem}", answer, body)
     # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
-    near = line.reach.tunnels and answer.headers.get("X-Study-Time")
+    near = context.reach.tunnels and answer.headers.get("X-Study-Time")
     return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
 
 
@@ -144,13 +144,13 @@ UNUSABLE = {
 }
 
 
-def require_usable(line: Line, spec: LoadSpec) -> None:
+def require_usable(context: LoadContext, spec: LoadSpec) -> None:
     """Have the load generator's own client send one request; raises TrialFailed when the response is no success.
 
     Clients differ in what they decode and accept, so that of `verify` cannot tell for it.
     """
     request = spec.request
-    kind = line.engine.ask(replace(spec, trial=f"{spec.trial}.verify"))
+    kind = context.engine.ask(replace(spec, trial=f"{spec.trial}.verify"))
     if kind:
         why = UNUSABLE.get(kind.split()[0], "").format(body=request.expect_body, timeout_s=spec.timeout_s)
         told = f"{kind}: {why}" if why else kind

@@ -7,15 +7,15 @@ import pytest
 from commands import console
 from commands.console import Console
 from harness.records.findings import Finding, Severity
-from harness.study.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.study.events import SampleTaken, Step, StudyStarted, TrialEnded, TrialStarted
 from tests.builders import record, samples
 
 
 def play(shown: Console) -> None:
-    shown(StudyStarted("study", "results/study-1", 2, 1, 90.0))
+    shown(StudyStarted(name="study", directory="results/study-1", planned=2, remaining=1, estimate_s=90.0))
     shown(Step("deployed", 14.0))
-    shown(TrialStarted("servers-1_vusers-100/r1", 2, 2, 18.0, 7.0))
-    shown(SecondSeen(samples(280, 1000)[0]))
+    shown(TrialStarted(trial="servers-1_vusers-100/r1", position=2, planned=2, duration_s=18.0, window_from_s=7.0))
+    shown(SampleTaken(samples(280, 1000)[0]))
     finding = Finding("E8", Severity.DEGRADE, "1.4 % of the requests failed", "look at the error kinds")
     shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))
     shown.finish()
@@ -24,9 +24,9 @@ def play(shown: Console) -> None:
 def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     play(Console())
     out = capsys.readouterr().out
-    assert "study: 1 trial to measure, 1 measured before, about 1 min 30 s" in out
+    assert "study: 1 trial to measure, 1 measured earlier, about 1 min 30 s" in out
     assert "servers-1_vusers-100/r1" in out
-    assert "281.5/s  limited by server" in out
+    assert "281.5 req/s  bottleneck: server" in out
     assert "E8 1.4 % of the requests failed" in out
     assert "\x1b" not in out
 
@@ -40,7 +40,7 @@ def test_a_degraded_trial_prints_its_reason(found: bool, capsys: pytest.CaptureF
     shown = Console()
     shown(TrialEnded("servers-1_vusers-100/r1", degraded, findings, 0.0))
     out = capsys.readouterr().out
-    assert "limited by server" in out
+    assert "bottleneck: server" in out
     assert out.count(reason) == 1
 
 
@@ -51,7 +51,7 @@ def test_one_json_object_a_line_for_machines(capsys: pytest.CaptureFixture[str])
         "study_started",
         "step",
         "trial_started",
-        "second_seen",
+        "sample_taken",
         "trial_ended",
     ]
     assert said[-1]["record"]["tps_mean"] == 281.5

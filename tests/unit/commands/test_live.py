@@ -12,7 +12,7 @@ import pytest
 from commands.live import Live
 from harness.records.directory import StudyDirectory
 from harness.records.series import Sample
-from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
+from harness.study.events import Event, SampleTaken, StudyStarted, TrialEnded, TrialStarted
 from report.live import Writer
 from report.output import live_data
 from tests.builders import grid, record, study
@@ -28,8 +28,8 @@ def until(true: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def second(t_s: int) -> SecondSeen:
-    return SecondSeen(Sample(t_s, 90, 0, 100.0, 1.0, 10.0, 90.0, 90, 0.1, 1.0))
+def second(t_s: int) -> SampleTaken:
+    return SampleTaken(Sample(t_s, 90, 0, 100.0, 1.0, 10.0, 90.0, 90, 0.1, 1.0))
 
 
 def state(directory: Path) -> str:
@@ -56,7 +56,7 @@ def half(tmp_path: Path) -> tuple[StudyDirectory, Callable[[], None]]:
     return directory, measure
 
 
-def setting(directory: StudyDirectory) -> Any:
+def config(directory: StudyDirectory) -> Any:
     return SimpleNamespace(
         directory=directory,
         grid=grid(factors={"servers": [1, 2], "vusers": [100]}),
@@ -69,11 +69,14 @@ def test_the_writer_works_while_users_start_and_is_held_otherwise(
 ) -> None:
     directory, measure = half
     shown: list[Event] = []
-    started = TrialStarted("servers-2_vusers-100/r1", 4, 6, 12.0, WINDOW_S)
+    started = TrialStarted(
+        trial="servers-2_vusers-100/r1", position=4, planned=6, duration_s=12.0, window_from_s=WINDOW_S
+    )
+    begun = StudyStarted(name="study", directory=str(directory.path), planned=6, remaining=3, estimate_s=60.0)
     ended = TrialEnded("servers-2_vusers-100/r1", record(2, 100, 1, 170.0), (), 0.0)
     path, news = directory.path, directory.path / live_data.FILE
-    with Live(setting(directory), cast("Any", shown.append)) as live:
-        live(StudyStarted("study", str(path), 6, 3, 60.0))
+    with Live(config(directory), cast("Any", shown.append)) as live:
+        live(begun)
         until((path / "report.html").exists, "the page")
         page, first = (path / "report.html").read_bytes(), news.read_bytes()
         live(started)
@@ -91,11 +94,11 @@ def test_the_writer_works_while_users_start_and_is_held_otherwise(
         assert (path / "report.html").read_bytes() == page
     assert state(path) == ""
     assert news.read_bytes() == b'live("over");\n'
-    assert shown[0] == StudyStarted("study", str(path), 6, 3, 60.0)
+    assert shown[0] == begun
 
 
 def test_a_study_without_anything_to_measure_leaves_nothing_beside_its_page(tmp_path: Path) -> None:
-    with Live(setting(StudyDirectory(tmp_path)), cast("Any", lambda _: None)):
+    with Live(config(StudyDirectory(tmp_path)), cast("Any", lambda _: None)):
         pass
     assert list(tmp_path.iterdir()) == []
 

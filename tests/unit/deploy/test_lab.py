@@ -152,13 +152,13 @@ def test_the_least_slow_motion_that_leaves_room_is_chosen(
 
 def test_slow_motion_stretches_every_time_and_nothing_else() -> None:
     written = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, objectives={"p95": "500ms"})
-    played = written.slowed(3)
+    played = written.scaled(3)
     assert (played.load.think_time, played.load.ramp_up, played.load.duration) == (3, 6, 36)
     assert played.load.timeout == 3 * written.load.timeout
     assert played.evidence.peak_seconds == 30
     assert played.objectives.p95 == 1.5
     assert played.factors == written.factors
-    assert written.slowed(1) is written
+    assert written.scaled(1) is written
 
 
 def test_a_study_is_read_at_the_speed_it_was_played() -> None:
@@ -186,7 +186,7 @@ def test_nginx_waits_longer_for_a_response_than_users_do(tmp_path: Path, timeout
     written, ansible = grid(load=load), Ansible(tmp_path, None, tmp_path)
     deployed = deployment.Deployment(ansible, written)
     assert deployed.fixed["nginx_lb_response_timeout"] == nginx
-    found = deployment.Deployment(ansible, written.slowed(2))
+    found = deployment.Deployment(ansible, written.scaled(2))
     for each in (deployed, found):
         each.play(2.0)
         assert each.fixed["nginx_lb_response_timeout"] == f"{2 * int(nginx[:-1])}s"

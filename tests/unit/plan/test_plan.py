@@ -118,4 +118,4 @@ def test_the_estimate_of_a_rate_is_of_the_rate_as_it_is_played() -> None:
     written = grid(factors={"servers": [1], "rate": ["100/s"]}, load={"ramp_up": "2s", "duration": "12s"})
     cell = Cell((("servers", 1), ("rate", 100)))
     assert order.drain_s(written, cell, capacity_per_s=80) == pytest.approx(3)
-    assert order.drain_s(written.slowed(2), cell, capacity_per_s=40) == pytest.approx(6)
+    assert order.drain_s(written.scaled(2), cell, capacity_per_s=40) == pytest.approx(6)

@@ -26,12 +26,14 @@ def study(**more: Any) -> Grid:
 def settled(**more: Any) -> list[str]:
     """Slugs of the cells that rest."""
     asked = study(**more)
-    found = predicted_idle.settle(asked, CAPACITY, R0, THINK)
-    return [cell.slug for cell in expand(asked) if found and cell in predicted_idle.cells_of(found, expand(asked))]
+    found = predicted_idle.predict(asked, CAPACITY, R0, THINK)
+    return [
+        cell.slug for cell in expand(asked) if found and cell in predicted_idle.predicted_cells(found, expand(asked))
+    ]
 
 
 def rests() -> Resting:
-    found = predicted_idle.settle(study(), CAPACITY, R0, THINK)
+    found = predicted_idle.predict(study(), CAPACITY, R0, THINK)
     assert found is not None
     return found
 
@@ -105,17 +107,17 @@ def test_an_objective_for_gains_needs_no_cell_that_shows_none() -> None:
 
 
 def test_without_a_capacity_that_is_known_beforehand_nothing_rests() -> None:
-    assert predicted_idle.settle(study(), None, 0.0, THINK) is None
-    assert predicted_idle.settle(study(), CAPACITY, 0.0, 0.0) is None
+    assert predicted_idle.predict(study(), None, 0.0, THINK) is None
+    assert predicted_idle.predict(study(), CAPACITY, 0.0, 0.0) is None
 
 
 def test_what_was_predicted_and_seen_stays_in_two_blocks() -> None:
     records = measured(2)
-    found = predicted_idle.decided(rests(), expand(study()), records)
+    found = predicted_idle.verified(rests(), expand(study()), records)
     assert found is not None
     assert found.contradicted == ()
     assert planned(records, rests()) == planned(records, found) == planned({}, rests())
-    assert predicted_idle.outcome(found) == "the prediction held"
+    assert predicted_idle.outcome(found) == "the prediction of idle cells held"
 
 
 @pytest.mark.parametrize(
@@ -131,11 +133,11 @@ def test_what_was_predicted_and_seen_stays_in_two_blocks() -> None:
 def test_where_the_two_blocks_contradict_it_the_cell_gets_them_all(against: dict[tuple[int, int, int], str]) -> None:
     records = measured(2, against)
     assert planned(records, rests()) == dict.fromkeys(range(1, 6), ALL)
-    found = predicted_idle.decided(rests(), expand(study()), records)
+    found = predicted_idle.verified(rests(), expand(study()), records)
     assert found is not None
     assert found.contradicted == ({"servers": 3, "vusers": 1000},)
     assert predicted_idle.outcome(found) == (
-        "the prediction did not hold for 3 servers at 1000 users, measured in all blocks therefore"
+        "the prediction of idle cells did not hold for 3 servers at 1000 users: measured in all blocks"
     )
 
 
@@ -146,11 +148,11 @@ def test_cells_that_are_not_its_neighbours_say_nothing_of_it() -> None:
 def test_nothing_is_decided_before_the_two_blocks_are_whole_and_nothing_anew_after() -> None:
     records = measured(2, {(3, 1000, 1): "server"})
     last = records.pop("servers-1_vusers-2000/r2")
-    assert predicted_idle.decided(rests(), expand(study()), records) == rests()
+    assert predicted_idle.verified(rests(), expand(study()), records) == rests()
     whole = {**records, "servers-1_vusers-2000/r2": last}
-    found = predicted_idle.decided(rests(), expand(study()), whole)
+    found = predicted_idle.verified(rests(), expand(study()), whole)
     assert found is not None
-    assert predicted_idle.decided(found, expand(study()), measured(2)) == found
+    assert predicted_idle.verified(found, expand(study()), measured(2)) == found
     assert planned(measured(2), found) == dict.fromkeys(range(1, 6), ALL)
 
 
@@ -179,13 +181,15 @@ def test_the_sentinel_repeats_the_first_cell_that_its_block_really_has() -> None
 def test_it_is_told_which_cells_in_how_many_blocks_and_why() -> None:
     (told,) = predicted_idle.sentences(rests(), study(), THINK)
     assert told.startswith(
-        "3 servers at 1000 users: 2 blocks only, to hold the prediction against: 2 servers can do 113 %"
+        "3 servers at 1000 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 113 %"
     )
     many = study(factors={"servers": [1, 2, 4, 6], "vusers": [200, 2000]})
-    few, lots = predicted_idle.sentences(predicted_idle.settle(many, CAPACITY, R0, THINK), many, THINK)
-    assert few.startswith("1 to 6 servers at 200 users: 2 blocks only, to hold the prediction against: 1 server can do")
+    few, lots = predicted_idle.sentences(predicted_idle.predict(many, CAPACITY, R0, THINK), many, THINK)
+    assert few.startswith(
+        "1 to 6 servers at 200 users: 2 blocks only, to verify the prediction of idle servers (1 server can"
+    )
     assert lots.startswith(
-        "6 servers at 2000 users: 2 blocks only, to hold the prediction against: 4 servers can do 113"
+        "6 servers at 2000 users: 2 blocks only, to verify the prediction of idle servers (4 servers can serve 113"
     )
     assert predicted_idle.sentences(None, study(), THINK) == []
     assert predicted_idle.outcome(None) == predicted_idle.outcome(rests()) == ""

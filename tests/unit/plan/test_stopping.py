@@ -88,7 +88,7 @@ def test_the_most_blocks_end_it_and_what_stays_imprecise_is_named() -> None:
     assert len(planned) == 18 + 6
     assert decision is not None
     assert decision.imprecise == ("1 → 2 at 900 users", "2 → 3 at 900 users")
-    assert "the most that were asked for" in decision.why
+    assert "after 5 blocks, the maximum, these are still imprecise" in decision.why
 
 
 def test_gains_without_any_spread_end_it() -> None:

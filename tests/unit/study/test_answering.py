@@ -16,14 +16,14 @@ from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from harness.study import liveness
 from tests.builders import grid
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
 DOWN = "did not answer its health check after the load (status {status})"
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site(3)
+def site() -> FakeSite:
+    return FakeSite(3)
 
 
 def only_trial(results: Path) -> TrialData:
@@ -35,7 +35,7 @@ def only_trial(results: Path) -> TrialData:
 
 @pytest.mark.parametrize(("servers", "second"), [(3, 9), (2, 11), (1, 11)])
 def test_a_server_cut_off_the_network_is_down_though_nothing_failed_in_the_window(
-    site: Site, tmp_path: Path, servers: int, second: int
+    site: FakeSite, tmp_path: Path, servers: int, second: int
 ) -> None:
     name = f"server-{servers}"
     site.left_out_after_s = 0 if servers > 1 else None
@@ -55,7 +55,7 @@ def test_a_server_cut_off_the_network_is_down_though_nothing_failed_in_the_windo
     assert "repair" in site.journal[site.journal.index("load of 200 users") :]
 
 
-def test_no_server_that_the_cell_kills_on_purpose_is_asked(site: Site, tmp_path: Path) -> None:
+def test_no_server_that_the_cell_kills_on_purpose_is_asked(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
     site.study(tmp_path, factors={"servers": [3], "vusers": [400], "lose": [1]}, load=load).run()
@@ -76,13 +76,13 @@ def test_no_server_that_the_cell_kills_on_purpose_is_asked(site: Site, tmp_path:
     ],
 )
 def test_the_health_check_is_the_one_of_the_deployment(
-    site: Site, tmp_path: Path, keys: dict[str, Any], path: str
+    site: FakeSite, tmp_path: Path, keys: dict[str, Any], path: str
 ) -> None:
     site.study(tmp_path, **{"factors": {"servers": [1], "vusers": [200]}, **keys}).run()
     assert f"/servers/server-1{path}" in site.asked
 
 
-def test_the_balancers_own_variable_names_the_health_check(site: Site) -> None:
+def test_the_balancers_own_variable_names_the_health_check(site: FakeSite) -> None:
     hosts = tuple(
         replace(host, variables={**host.variables, "nginx_lb_health": "/own"}) for host in site.inventory.hosts
     )
@@ -92,7 +92,7 @@ def test_the_balancers_own_variable_names_the_health_check(site: Site) -> None:
 
 
 def test_a_server_that_still_works_on_the_rest_of_the_load_is_asked_again(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busy = iter([503, 504, 200])
     answer = site.control
@@ -107,7 +107,7 @@ def test_a_server_that_still_works_on_the_rest_of_the_load_is_asked_again(
 
 
 def test_a_control_port_that_does_not_answer_is_no_server_that_is_down(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = site.control
 

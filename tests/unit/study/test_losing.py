@@ -14,16 +14,16 @@ from harness.deploy.inventory.hosts import Host
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check
-from harness.study.fault_injection import Losing, stop
-from tests.study_stubs import Site
+from harness.study.fault_injection import FaultInjector, kill
+from tests.study_stubs import FakeSite
 
 LOAD = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
 LOSING: dict[str, Any] = {"factors": {"servers": [3], "vusers": [400], "lose": [0, 1]}, "load": LOAD}
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site(servers=3)
+def site() -> FakeSite:
+    return FakeSite(servers=3)
 
 
 def measured(results: Path) -> dict[str, TrialRecord]:
@@ -35,7 +35,7 @@ def lost_of(results: Path) -> TrialRecord:
     return next(record for record in measured(results).values() if record.cell["lose"] == 1)
 
 
-def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site, tmp_path: Path) -> None:
+def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 2
     site.study(tmp_path, **LOSING, repeats=2).run()
     records = measured(tmp_path)
@@ -66,7 +66,7 @@ def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site
     assert all(site.journal[place + 1] == "repair" for place in dies)
 
 
-def test_what_a_balancer_that_leaves_nobody_out_fails_to_the_end_is_told(site: Site, tmp_path: Path) -> None:
+def test_what_a_balancer_that_leaves_nobody_out_fails_to_the_end_is_told(site: FakeSite, tmp_path: Path) -> None:
     site.study(tmp_path, **LOSING).run()
     lost = lost_of(tmp_path).lost
     assert lost
@@ -76,7 +76,7 @@ def test_what_a_balancer_that_leaves_nobody_out_fails_to_the_end_is_told(site: S
     assert lost_of(tmp_path).outcome == "ok"  # it is what was to be seen
 
 
-def test_servers_that_were_busy_are_held_to_the_part_of_who_is_left(site: Site, tmp_path: Path) -> None:
+def test_servers_that_were_busy_are_held_to_the_part_of_who_is_left(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     factors = {"servers": [3], "vusers": [2000], "lose": [1]}
     site.study(tmp_path, factors=factors, load=LOAD).run()
@@ -89,7 +89,7 @@ def test_servers_that_were_busy_are_held_to_the_part_of_who_is_left(site: Site, 
     assert lost.latency_back_s is None
 
 
-def test_several_are_stopped_and_all_of_them_are_told(site: Site, tmp_path: Path) -> None:
+def test_several_are_stopped_and_all_of_them_are_told(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     site.study(tmp_path, factors={"servers": [3], "vusers": [200], "lose": [2]}, load=LOAD).run()
     (record,) = measured(tmp_path).values()
@@ -98,18 +98,18 @@ def test_several_are_stopped_and_all_of_them_are_told(site: Site, tmp_path: Path
     assert record.lost.servers == ["server-2", "server-3"]
 
 
-def test_a_server_that_its_engine_cannot_stop_refuses_the_trial(site: Site, tmp_path: Path) -> None:
+def test_a_server_that_its_engine_cannot_stop_refuses_the_trial(site: FakeSite, tmp_path: Path) -> None:
     site.holds = {"server-3"}
     site.study(tmp_path, **LOSING).run()
     record = lost_of(tmp_path)
     assert record.outcome == "refused"
     assert record.cause == (
-        "server-3 should have been stopped at second 11.5: its engine could not stop it: the engine is busy"
+        "server-3 should have been stopped at second 11.5: the container engine could not kill it: the engine is busy"
     )
     assert record.lost is None
 
 
-def test_a_death_that_nobody_asked_for_is_one_beside_a_loss_too(site: Site, tmp_path: Path) -> None:
+def test_a_death_that_nobody_asked_for_is_one_beside_a_loss_too(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     site.happens(1, 15, lambda: site.die("server-1"))
     site.study(tmp_path, factors={"servers": [3], "vusers": [400], "lose": [1]}, load=LOAD).run()
@@ -118,7 +118,7 @@ def test_a_death_that_nobody_asked_for_is_one_beside_a_loss_too(site: Site, tmp_
     assert record.cause.startswith("server-1 died with exit code 137 during the trial")
 
 
-def test_one_that_is_stopped_at_another_time_than_asked_for_refuses_the_trial(site: Site, tmp_path: Path) -> None:
+def test_one_that_is_stopped_at_another_time_than_asked_for_refuses_the_trial(site: FakeSite, tmp_path: Path) -> None:
     begin = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
     site.study(
         tmp_path, factors={"servers": [3], "vusers": [400], "lose": [1]}, load=begin, evidence={"lost_late": "100ms"}
@@ -127,7 +127,7 @@ def test_one_that_is_stopped_at_another_time_than_asked_for_refuses_the_trial(si
     assert record.cause == "server-3 was stopped at second 11.0, not at 11.5 as the grid asks"
 
 
-def test_a_study_of_losses_is_computed_again_from_its_files(site: Site, tmp_path: Path) -> None:
+def test_a_study_of_losses_is_computed_again_from_its_files(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 2
     study = site.study(tmp_path, **LOSING, repeats=3)
     study.run()
@@ -163,17 +163,17 @@ SERVER = Host("server-1", "ml_servers", {"study_container": "one"})
 
 def test_when_a_server_ended_is_what_its_engine_says() -> None:
     engine = Engine()
-    assert stop(reach_to(engine), SERVER) == pytest.approx(1767323045.123456, abs=1e-5)
-    losing = Losing(reach_to(Engine()), [SERVER], time.time() - 1)
+    assert kill(reach_to(engine), SERVER) == pytest.approx(1767323045.123456, abs=1e-5)
+    losing = FaultInjector(reach_to(Engine()), [SERVER], time.time() - 1)
     losing._threads[0].join()
-    loss = losing.loss(9.0, {"server-1": 1767323036.0})
+    loss = losing.result(9.0, {"server-1": 1767323036.0})
     assert loss.stopped_s == {"server-1": pytest.approx(9.123)}
     assert not loss.problems
 
 
 def test_a_load_that_is_over_calls_off_what_was_to_be_stopped() -> None:
     engine = Engine()
-    losing = Losing(reach_to(engine), [SERVER], time.time() + 3600)
-    losing.end()
+    losing = FaultInjector(reach_to(engine), [SERVER], time.time() + 3600)
+    losing.cancel()
     assert engine.killed == []
-    assert losing.loss(9.0, {"server-1": 0.0}).stopped_s == {}
+    assert losing.result(9.0, {"server-1": 0.0}).stopped_s == {}
