@@ -25,12 +25,12 @@ from typing import Any
 
 import httpx
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.grid.request import Request
 from harness.judge import window_stats
 from harness.records.series import Sample
-from harness.traffic.load_generator import EngineResult, LoadSpec
-from harness.traffic.locust import LocustEngine
+from harness.traffic.load_generator import LoadResult, LoadSpec
+from harness.traffic.locust import LocustLoadGenerator
 
 IMAGE = Path(__file__).resolve().parent.parent / "roles" / "locust" / "files" / "image"
 RATE, SERVICE_S = 500, 0.02
@@ -93,7 +93,7 @@ def running(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]
 
 
 @contextmanager
-def site(python: str, workers: int = 1, after_s: float = SERVICE_S) -> Iterator[tuple[LocustEngine, str]]:
+def site(python: str, workers: int = 1, after_s: float = SERVICE_S) -> Iterator[tuple[LocustLoadGenerator, str]]:
     """An engine with so many workers, and the URL of a server."""
     port, web, bus = free_port(), free_port(), free_port()
     locust = (python, "-m", "locust", f"--locustfile={IMAGE / 'locustfile.py'}")
@@ -107,21 +107,21 @@ def site(python: str, workers: int = 1, after_s: float = SERVICE_S) -> Iterator[
         for _ in range(workers):
             all_of_it.enter_context(running(*locust, "--worker", f"--master-port={bus}"))
         client = all_of_it.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{web}", timeout=5.0))
-        engine = LocustEngine(client, token.read_text)
-        _until_ready(engine)
-        yield engine, f"http://127.0.0.1:{port}"
+        load_generator = LocustLoadGenerator(client, token.read_text)
+        _until_ready(load_generator)
+        yield load_generator, f"http://127.0.0.1:{port}"
 
 
-def _until_ready(engine: LocustEngine) -> None:
+def _until_ready(load_generator: LocustLoadGenerator) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            if engine.ready():
+            if load_generator.ready():
                 return
-        except EngineFailed:
+        except LoadGeneratorFailed:
             pass
         if time.monotonic() > deadline:
-            raise EngineFailed("the engine is not ready after 60 s")
+            raise LoadGeneratorFailed("the engine is not ready after 60 s")
         time.sleep(0.1)
 
 
@@ -130,7 +130,7 @@ class Played:
     """One load as the harness gets it."""
 
     samples: list[Sample]
-    result: EngineResult
+    result: LoadResult
     from_s: float
 
     @property
@@ -143,29 +143,29 @@ class Played:
         return 1000 * sum(s.busiest_cpu_s or 0.0 for s in self.window) / sum(s.completed for s in self.window)
 
 
-def play(engine: LocustEngine, url: str, path: str = "/", **load: Any) -> Played:
+def play(load_generator: LocustLoadGenerator, url: str, path: str = "/", **load: Any) -> Played:
     """One load, to its end."""
-    _until_ready(engine)
+    _until_ready(load_generator)
     base = {"users": 0, "think_time_s": 0.0, "ramp_up_s": RAMP_UP_S, "duration_s": UNTIL_S, "timeout_s": 10.0}
     spec = LoadSpec(trial="t", url=url, window_from_s=RAMP_UP_S + 1, request=Request(path=path), **{**base, **load})
-    engine.start(spec)
+    load_generator.start(spec)
     samples: list[Sample] = []
     over = False
     while not over:
         time.sleep(0.2)
-        fresh, over = engine.samples(len(samples))
+        fresh, over = load_generator.samples(len(samples))
         samples += fresh
-    return Played(samples, engine.result(), spec.window_from_s)
+    return Played(samples, load_generator.result(), spec.window_from_s)
 
 
 def rows(python: str) -> list[tuple[str, str]]:
     """What was measured, and the result."""
     opened, closed = [], []
     think_s = 1.0
-    with site(python) as (engine, url):
+    with site(python) as (load_generator, url):
         for _ in range(ROUNDS):
-            closed.append(play(engine, url, users=round(RATE * (think_s + SERVICE_S)), think_time_s=think_s))
-            opened.append(play(engine, url, rate_per_s=float(RATE), seed="benchmark"))
+            closed.append(play(load_generator, url, users=round(RATE * (think_s + SERVICE_S)), think_time_s=think_s))
+            opened.append(play(load_generator, url, rate_per_s=float(RATE), seed="benchmark"))
     offered = sum(s.offered or 0 for one in opened for s in one.window)
     sent = sum(s.sent or 0 for one in opened for s in one.window)
     delays = sorted(window_stats.rank_ms(one.result.delays, 0.99) or 0.0 for one in opened)
@@ -193,10 +193,10 @@ def _stops(python: str) -> list[float]:
         {"users": 10, "think_time_s": 0.03},
     )
     for load in loads:
-        with site(python) as (engine, url):
+        with site(python) as (load_generator, url):
             timer = threading.Timer(RAMP_UP_S + 4, lambda url=url: httpx.get(f"{url}/stop/2", timeout=10.0))
             timer.start()
-            played = play(engine, url, **load)
+            played = play(load_generator, url, **load)
             timer.join()
         found.append(window_stats.values_ms(window_stats.merged([played.result.latencies]), [99])[99])
     return found

@@ -26,10 +26,10 @@ import httpx
 
 from harness.deploy import lab_resources
 from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
-from harness.deploy.inventory.hosts import Host, Inventory
-from harness.errors import DeployFailed, EngineFailed, Interrupted
+from harness.deploy.inventory.hosts import Host, Inventory, Url
+from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
 from harness.judge import window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
@@ -40,7 +40,7 @@ from harness.study.dependencies import Dependencies
 from harness.study.events import Event
 from harness.study.fault_injection import FaultInjector
 from harness.study.runner import Study
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from tests.builders import grid
 
 CAPACITY_PER_S = 280
@@ -53,13 +53,15 @@ def inventory(servers: int) -> Inventory:
     """A lab's hosts, whose servers are held to a rate and played at real speed."""
     own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_slow_motion": 1}
     urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
-    hosts = [Host("balancer", "load_balancers", urls)]
-    hosts += [Host(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)]
-    hosts.append(Host("generator", "load_generators", {}))
+    hosts = [Host.parse("balancer", "load_balancers", urls)]
+    hosts += [
+        Host.parse(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)
+    ]
+    hosts.append(Host.parse("generator", "load_generators", {}))
     common = {"study_container_engine": "local"}
     return Inventory(
         "stubs",
-        tuple(Host(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
+        tuple(Host.parse(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
     )
 
 
@@ -100,7 +102,7 @@ class FakeSite:
         self.dependencies = Dependencies(
             start_playbook=partial(FakePlaybook, self),
             connect_hosts=partial(FakeConnections, self),
-            connect_load_generator=lambda _grid, _inventory, _reach: FakeLoadGenerator(self),
+            connect_load_generator=lambda _grid, _inventory, _connections: FakeLoadGenerator(self),
             watch_hosts=partial(FakeWatcher, self),
             inject_fault=partial(FakeFaultInjector, self),
             sleep=lambda _seconds: None,
@@ -167,7 +169,7 @@ class FakeSite:
         return [host.name for host in self.inventory.servers[: self.behind]]
 
     def address(self, name: str) -> str:
-        return next(self.inventory.address(host) for host in self.inventory.servers if host.name == name)
+        return next(host.address for host in self.inventory.servers if host.name == name)
 
     def second(self, load: LoadSpec) -> Sample:
         """One second of a load: a closed loop against servers of a known rate."""
@@ -230,9 +232,7 @@ class FakeSite:
         counts = {name: dict(by) for name, by in self.counted.get(trial, {}).items()}
         return {
             "statuses": dict(sum((Counter(by) for by in counts.values()), Counter())),
-            "upstreams": {
-                self.inventory.address(h): counts[h.name] for h in self.inventory.servers if h.name in counts
-            },
+            "upstreams": {h.address: counts[h.name] for h in self.inventory.servers if h.name in counts},
             "retried": 0,
             "mean_in_flight": sum(row.in_flight or 0.0 for row in rows) / max(1, len(rows)),
             "events": {},
@@ -290,16 +290,16 @@ class FakePlaybook(Playbook):
         return PlaybookOutcome("successful", 0.0, over=True)
 
 
-class FakeConnections(Reach):
+class FakeConnections(Connections):
     """Connections that end in memory: the balancer's two ports and this machine's container engine."""
 
     def __init__(self, site: FakeSite, hosts: Inventory) -> None:
         super().__init__(hosts)
         self._site = site
 
-    def http(self, host: Host, variable: str, **_more: Any) -> httpx.Client:
-        answer = self._balanced if variable == "study_url" else self._controlled
-        client = httpx.Client(base_url=host.need(variable), transport=httpx.MockTransport(answer))
+    def http(self, host: Host, url: Url, **_options: Any) -> httpx.Client:
+        answer = self._balanced if url == Url.SERVICE else self._controlled
+        client = httpx.Client(base_url=host.url(url), transport=httpx.MockTransport(answer))
         self._http.append(client)
         return client
 
@@ -382,7 +382,7 @@ class FakeLoadGenerator:
 
     def _answer(self) -> None:
         if "generator" in self._site.dead:
-            raise EngineFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
+            raise LoadGeneratorFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
 
     def version(self) -> dict[str, str]:
         return {"locust": "2.40"}
@@ -423,7 +423,7 @@ class FakeLoadGenerator:
             self._site.journal.append("load stopped")
         self._over = True
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         self._answer()
         rows = self._site.rows
         failed = sum(row.failed for row in rows)
@@ -439,7 +439,7 @@ class FakeLoadGenerator:
                 "samples": shifted[: -self._site.rows_late_s],
                 "totals": {"completed": sum(row.completed for row in rows), "failed": failed},
             }
-        return EngineResult(
+        return LoadResult(
             0.0,
             self._over,
             1,
@@ -454,9 +454,9 @@ class FakeLoadGenerator:
 class FakeFaultInjector(FaultInjector):
     """Stops servers at a second of the load."""
 
-    def __init__(self, site: FakeSite, reach: Reach, servers: list[Host], at: float) -> None:
+    def __init__(self, site: FakeSite, connections: Connections, servers: list[Host], at: float) -> None:
         self._site = site
-        super().__init__(reach, servers, at)
+        super().__init__(connections, servers, at)
 
     def start(self) -> None:
         second = int(self._at - self._site.began_at)

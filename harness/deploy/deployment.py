@@ -94,7 +94,7 @@ class Deployment:
         self._under_way = self._start({**(self._applied or self.fixed), "nginx_lb_reload": True}, list(REPAIR))
         self._finish()
 
-    def play(self, factor: float) -> None:
+    def scale_time(self, factor: float) -> None:
         """Play slower by a factor from now on."""
         if factor != 1:
             self.set("ml_server_slow_motion", factor)
@@ -167,7 +167,7 @@ def _host(grid: Grid) -> dict[str, Any]:
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     """Variables that every cell shares; of images that are compared the first one, until a cell asks for another."""
     service = grid.service
-    variables = {**_following(grid), **grid.vars, "study_engine": grid.engine}
+    variables = {**_following(grid), **grid.vars, "study_load_generator": grid.engine}
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.records.study import Rented
 
@@ -15,15 +15,13 @@ EVERY_S = 600.0
 
 
 def rented(inventory: Inventory) -> dict[str, Rented]:
-    """Type and price of each host, as far as the inventory tells them.
+    """Type and price of each host, as far as the inventory sets them.
 
-    They stand beside the configuration and not in it: a price that changed makes no other study.
+    They are recorded next to the configuration: a changed price does not make another study.
     """
-    found = {}
-    for host in inventory.hosts:
-        kind, price = (host.variables.get(f"study_{name}") for name in ("instance_type", "usd_per_hour"))
-        found[host.name] = Rented(instance_type=kind or None, usd_per_hour=None if price in (None, "") else price)
-    return found
+    return {
+        host.name: Rented(instance_type=host.instance_type, usd_per_hour=host.usd_per_hour) for host in inventory.hosts
+    }
 
 
 class Lease:
@@ -35,12 +33,12 @@ class Lease:
     def __init__(
         self,
         inventory: Inventory,
-        reach: Reach,
+        connections: Connections,
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._hosts = [host for host in inventory.hosts if host.variables.get("study_end_command")]
-        self._reach = reach
+        self._hosts = [host for host in inventory.hosts if host.end_command]
+        self._connections = connections
         self._warn = warn
         self._clock = clock
         self._last: float | None = None
@@ -75,8 +73,8 @@ class Lease:
 
     def _ask(self, host: Host, wanted_s: float) -> float | None:
         """Seconds that the machine has left now; None when it did not say."""
-        command = ["sudo", "-n", str(host.variables["study_end_command"]), "extend", f"{wanted_s:.0f}"]
+        command = ["sudo", "-n", str(host.end_command), "extend", f"{wanted_s:.0f}"]
         try:
-            return float(self._reach.run(host, command))
+            return float(self._connections.run(host, command))
         except ValueError:
             return None

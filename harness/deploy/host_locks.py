@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.deploy.connections import is_machine, said, ssh_address, ssh_command
+from harness.deploy.connections import ssh_address, ssh_command, ssh_option
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import CannotRun
 
@@ -82,12 +82,11 @@ def _keys(hosts: Iterable[Host]) -> dict[str, bool]:
     """What identifies the hosts, and whether it is to be locked exclusively."""
     found: dict[str, bool] = {}
     for host in hosts:
-        private = str(host.variables.get("private_ip") or "")
-        if not is_machine(host):
-            found[f"container {host.variables.get('study_container') or host.name}"] = True
+        if not host.is_machine:
+            found[f"container {host.container or host.name}"] = True
             continue
-        if private:
-            found.setdefault(f"address {private}", False)
+        if host.private_ip:
+            found.setdefault(f"address {host.private_ip}", False)
         found |= dict.fromkeys(_ways(host), True)
     return found
 
@@ -96,7 +95,7 @@ def _ways(host: Host) -> set[str]:
     """How SSH gets to a machine: its addresses with the port, if not 22, and what is in between."""
     options = _ssh_options(host)
     name = options.get("hostname") or ssh_address(host)
-    port = options.get("port") or said(host, "port") or "22"
+    port = options.get("port") or ssh_option(host, "port") or "22"
     between = [options[option] for option in ("proxyjump", "proxycommand") if options.get(option, "none") != "none"]
     more = (f" port {port}" if port != "22" else "") + "".join(f" through {way}" for way in between)
     return {f"address {address}{more}" for address in ([name] if between else _addresses(name))}

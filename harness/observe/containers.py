@@ -22,9 +22,9 @@ import httpx
 import requests
 import urllib3.exceptions
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.container_engine import execute
-from harness.deploy.inventory.hosts import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import TrialFailed
 from harness.observe import exposition, systemd
 from harness.observe.counts import OwnCounts
@@ -48,17 +48,17 @@ class Probes:
     def __init__(
         self,
         inventory: Inventory,
-        reach: Reach,
+        connections: Connections,
         units: Mapping[str, Service] | None = None,
         counting: Counting = OURS,
     ) -> None:
-        self._reach = reach
+        self._connections = connections
         self._services = units or {}
         self._core_counts: dict[str, float] = {}
         self._counts = OwnCounts(counting)
         self._inventory = inventory
         self._hosts = {host.name: host for host in inventory.hosts}
-        self._http = reach.http(inventory.balancer, "study_control_url", timeout=5.0)
+        self._http = connections.http(inventory.balancer, Url.CONTROL, timeout=5.0)
 
     @property
     def hosts(self) -> list[Host]:
@@ -72,8 +72,8 @@ class Probes:
 
     def _state(self, host: Host) -> ContainerState:
         if host.name in self._services:
-            return systemd.state(self._reach, host, self._services[host.name])
-        container = host.need("study_container")
+            return systemd.state(self._connections, host, self._services[host.name])
+        container = host.container
         try:
             said = self._engine(host).inspect_container(container)
         except docker.errors.NotFound:
@@ -94,10 +94,10 @@ class Probes:
 
     def _cores(self, host: Host) -> float | None:
         """All that a container without a cap may use, on a machine of its own."""
-        if host.name not in self._reach.tunnels:
+        if host.name not in self._connections.tunnels:
             return None
         if host.name not in self._core_counts:
-            self._core_counts[host.name] = float(self._reach.docker(host).info()["NCPU"])
+            self._core_counts[host.name] = float(self._connections.docker(host).info()["NCPU"])
         return self._core_counts[host.name]
 
     def usage(self, host: str) -> Iterator[dict[str, Any]]:
@@ -107,30 +107,32 @@ class Probes:
         reading only after a second, so readings of several containers must not wait for each other.)
         """
         if host in self._services:
-            yield from systemd.usage(self._reach, self._hosts[host], self._services[host])
+            yield from systemd.usage(self._connections, self._hosts[host], self._services[host])
             return
         try:
-            container = self._hosts[host].need("study_container")
+            container = self._hosts[host].container
             yield from self._engine(self._hosts[host]).stats(container, stream=True, decode=True)
         except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return  # the container ended, or the connection to its host did
 
     def machines(self) -> dict[str, Host | None]:
         """Machine → a host on it to reach it by; None for the one this runs on."""
-        local = [host for host in self._inventory.hosts if host.name not in self._reach.tunnels]
+        local = [host for host in self._inventory.hosts if host.name not in self._connections.tunnels]
         found: dict[str, Host | None] = {HERE: None} if local else {}
-        return found | {host.name: host for host in self._inventory.hosts if host.name in self._reach.tunnels}
+        return found | {host.name: host for host in self._inventory.hosts if host.name in self._connections.tunnels}
 
     def placed(self) -> dict[str, str]:
         """Host → the machine that it is on."""
-        return {host.name: host.name if host.name in self._reach.tunnels else HERE for host in self._inventory.hosts}
+        return {
+            host.name: host.name if host.name in self._connections.tunnels else HERE for host in self._inventory.hosts
+        }
 
     def machine_usage(self, machine: str) -> Iterator[dict[str, Any]]:
         """What a whole machine does, about once a second, until closed; nothing where there is no /proc."""
         program = Path(__file__).parent.joinpath("agents", "machine.py")
         host = self.machines()[machine]
         if host is not None:
-            process = self._reach.stream(host, ["python3", "-"], program.read_text(encoding="utf-8"))
+            process = self._connections.stream(host, ["python3", "-"], program.read_text(encoding="utf-8"))
         elif Path("/proc/stat").exists():
             process = subprocess.Popen(
                 [sys.executable, str(program)], stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -142,7 +144,7 @@ class Probes:
     def network(self, host: Host) -> dict[str, int]:
         """Kernel counters of a host's container: see `parse_network`; empty where they cannot be read."""
         if host.name in self._services:
-            return parse_network(self._reach.run(host, ["cat", *NETWORK_FILES]))
+            return parse_network(self._connections.run(host, ["cat", *NETWORK_FILES]))
         return parse_network(self._seen_from_here(host) or self.run_in(host, ["cat", *NETWORK_FILES]))
 
     def _seen_from_here(self, host: Host) -> str:
@@ -150,10 +152,10 @@ class Probes:
 
         A command in a container costs a process of the engine's, some tens of them a trial.
         """
-        if host.name in self._reach.tunnels:
+        if host.name in self._connections.tunnels:
             return ""
         try:
-            said = self._engine(host).inspect_container(host.need("study_container"))
+            said = self._engine(host).inspect_container(host.container)
             process = Path("/proc") / str(said["State"]["Pid"])
             if said["Id"] not in (process / "cgroup").read_text(encoding="ascii"):
                 return ""  # an engine in another machine, as Docker Desktop's: that number is somebody else's here
@@ -164,7 +166,7 @@ class Probes:
     def logged(self, server: Host, since: float) -> dict[str, int]:
         """Event → how often a server's container logged it since a Unix time."""
         try:
-            text = self._engine(server).logs(server.need("study_container"), since=int(since), tail=5000)
+            text = self._engine(server).logs(server.container, since=int(since), tail=5000)
         except (docker.errors.DockerException, requests.RequestException):
             return {}
         lines = bytes(text).decode(errors="replace").splitlines()
@@ -229,11 +231,11 @@ class Probes:
 
     def put(self, host: Host, folder: str, archive: bytes) -> None:
         """Unpack a tar archive into a folder of a host's container; raises what the engine's client raises."""
-        self._engine(host).put_archive(host.need("study_container"), folder, archive)
+        self._engine(host).put_archive(host.container, folder, archive)
 
     def _exec(self, host: Host, command: list[str], on_line: Callable[[], None] = lambda: None) -> tuple[int, str]:
         """Exit code and standard output of a command in a host's container; `on_line` is told of its first line."""
-        return execute(self._engine(host), host.need("study_container"), command, on_line)
+        return execute(self._engine(host), host.container, command, on_line)
 
     def _engine(self, host: Host) -> docker.APIClient:
-        return self._reach.docker(host).api
+        return self._connections.docker(host).api

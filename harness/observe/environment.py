@@ -12,7 +12,7 @@ from pathlib import Path
 import docker.errors
 import psutil
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.observe.containers import Probes
 from harness.records.study import Environment, Machine
@@ -31,8 +31,8 @@ def environment(
     root: Path,
     inventory: Inventory,
     probes: Probes,
-    reach: Reach,
-    engine: dict[str, str],
+    connections: Connections,
+    load_generator: dict[str, str],
     levels: dict[str, dict[str, list[str]]],
 ) -> Environment:
     """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret.
@@ -49,8 +49,8 @@ def environment(
             kernel=platform.release(),
             system=platform.system(),
         ),
-        hosts={name: machine(reach, tunnel.host) for name, tunnel in reach.tunnels.items()},
-        docker=str(reach.docker(inventory.servers[0]).version().get("Version", "")),
+        hosts={name: machine(connections, tunnel.host) for name, tunnel in connections.tunnels.items()},
+        docker=str(connections.docker(inventory.servers[0]).version().get("Version", "")),
         python=platform.python_version(),
         packages={name: version for name in TOLD if (version := _version(name))},
         nginx=probes.run_in(inventory.balancer, ["nginx", "-v"]).strip(),
@@ -61,10 +61,10 @@ def environment(
             host.name: kernel_settings(probes, host) for host in (inventory.balancer, inventory.servers[0])
         },
         images={name: state.image for name, state in states.items()},
-        image_digests={host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
+        image_digests={host.name: digests(connections, host, states[host.name].image) for host in inventory.hosts},
         image_levels=levels,
         git=git_state(root),
-        **engine,
+        **load_generator,
     )
 
 
@@ -76,10 +76,10 @@ def kernel_settings(probes: Probes, host: Host) -> dict[str, str]:
     return {name.replace("/", "."): " ".join(value.split()) for name, value in told.items() if value}
 
 
-def machine(reach: Reach, host: Host) -> Machine:
+def machine(connections: Connections, host: Host) -> Machine:
     """What a host is, by its own engine and kernel."""
-    said = reach.docker(host).info()
-    lines = reach.run(host, ["cat", "/proc/cpuinfo"]).splitlines()
+    said = connections.docker(host).info()
+    lines = connections.run(host, ["cat", "/proc/cpuinfo"]).splitlines()
     return Machine(
         cpu=model_name(lines),
         cores=said.get("NCPU") or 0,
@@ -90,22 +90,24 @@ def machine(reach: Reach, host: Host) -> Machine:
     )
 
 
-def digests(reach: Reach, host: Host, image: str) -> list[str]:
+def digests(connections: Connections, host: Host, image: str) -> list[str]:
     """What identifies the image that runs: its own digest, then those by which registries know it."""
     if not image:
         return []
     try:
-        said = reach.docker(host).images.get(image).attrs
+        said = connections.docker(host).images.get(image).attrs
     except docker.errors.ImageNotFound:
         return []
     return [str(said["Id"]), *(str(digest) for digest in said.get("RepoDigests") or [])]
 
 
-def image_levels(images: Sequence[str], inventory: Inventory, reach: Reach) -> dict[str, dict[str, list[str]]]:
+def image_levels(
+    images: Sequence[str], inventory: Inventory, connections: Connections
+) -> dict[str, dict[str, list[str]]]:
     """Image that is compared → server → its digests there, as `digests` tells them; none where it is not."""
     return {
         image: {
-            server.name: next((said for name in names_of(image) if (said := digests(reach, server, name))), [])
+            server.name: next((said for name in names_of(image) if (said := digests(connections, server, name))), [])
             for server in inventory.servers
         }
         for image in images

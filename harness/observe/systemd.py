@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host
 from harness.errors import TrialFailed
 
@@ -37,10 +37,10 @@ class Service:
     cpus: float
 
 
-def state(reach: Reach, host: Host, service: Service) -> ContainerState:
+def state(connections: Connections, host: Host, service: Service) -> ContainerState:
     """A unit's state in the words of a container's; raises TrialFailed when the host does not tell."""
     asked = ["systemctl", "show", service.unit, "--property=ActiveState,NRestarts,ExecMainStartTimestamp"]
-    output = reach.run(host, ["sh", "-c", f"nproc; {shlex.join(asked)}"])
+    output = connections.run(host, ["sh", "-c", f"nproc; {shlex.join(asked)}"])
     cores, *said_lines = output.splitlines() or ["0"]
     said = dict(line.partition("=")[::2] for line in said_lines)
     if not said:
@@ -56,10 +56,10 @@ def state(reach: Reach, host: Host, service: Service) -> ContainerState:
     )
 
 
-def usage(reach: Reach, host: Host, service: Service) -> Iterator[dict[str, Any]]:
+def usage(connections: Connections, host: Host, service: Service) -> Iterator[dict[str, Any]]:
     """What all processes of a unit's user use, by a program that runs there, as a container's readings look."""
     program = Path(__file__).parent.joinpath("agents", "user.py").read_text(encoding="utf-8")
-    yield from lines(reach.stream(host, ["python3", "-", service.user], program))
+    yield from lines(connections.stream(host, ["python3", "-", service.user], program))
 
 
 def lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:

@@ -12,11 +12,12 @@ import docker.errors
 import httpx
 import requests
 
+from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.judge import window_stats
 from harness.records.study import Ceiling
 from harness.study.trial_context import TrialContext
-from harness.traffic.run_load import load_spec, play
+from harness.traffic.run_load import load_spec, run_load
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0
@@ -31,8 +32,8 @@ def measure(context: TrialContext, sufficient_per_s: float) -> Ceiling:
     """Send the maximum load to the balancer, which responds with a server's stored response.
 
     A disturbance can only lower the result. A rate below `sufficient_per_s` is measured again, three times in all, and
-    the largest counts. Raises TrialFailed when the balancer cannot be prepared, EngineFailed when the load generator
-    fails.
+    the largest counts. Raises TrialFailed when the balancer cannot be prepared, LoadGeneratorFailed when the load
+    generator fails.
     """
     _store_response(context)
     attempts: list[Ceiling] = []
@@ -52,7 +53,7 @@ def _attempt(context: TrialContext) -> Ceiling:
         window_from_s=WINDOW_FROM_S,
     )
     measured_at = datetime.now(UTC).isoformat(timespec="seconds")
-    load, result = play(context, spec, lambda _at: None)
+    load, result = run_load(context, spec, lambda _at: None)
     start_at = load.started_at
     # Reading the summary empties the balancer's log.
     context.probes.balancer_summary(TRIAL, start_at, start_at + WINDOW_FROM_S, start_at + WINDOW_TO_S)
@@ -68,7 +69,7 @@ def _store_response(context: TrialContext) -> None:
     """Copy the body of one server response to the balancer."""
     request = context.grid.request
     try:
-        with context.reach.http(context.inventory.balancer, "study_url", timeout=10.0) as client:
+        with context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=10.0) as client:
             body = client.request(
                 request.method, request.path, content=request.body or None, headers=request.all_headers
             ).content

@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 
 from harness.deploy import host_limits, lab_resources
-from harness.deploy.inventory.hosts import Inventory, resolve_path
+from harness.deploy.inventory.files import resolve_path
+from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
@@ -123,12 +124,10 @@ class StudyConfig:
 
     def cost_usd(self, duration_s: float) -> float | None:
         """Return the price of all hosts for a duration, by `study_usd_per_hour`; None when a host has no price."""
-        prices = [host.variables.get("study_usd_per_hour") for host in self.inventory.hosts]
         if self.inventory.kind != "hosts":
             return 0.0
-        if any(price is None for price in prices):
-            return None
-        return sum(float(str(price)) for price in prices) * duration_s / 3600
+        prices = [host.usd_per_hour for host in self.inventory.hosts if host.usd_per_hour is not None]
+        return sum(prices) * duration_s / 3600 if len(prices) == len(self.inventory.hosts) else None
 
 
 def role_variables(root: Path) -> frozenset[str]:
@@ -188,8 +187,7 @@ def with_server_port(grid: Grid, inventory: Inventory) -> Inventory:
     if port is None:
         return inventory
     hosts = (
-        replace(host, variables={**host.variables, "ml_server_port": port}) if host.group == "ml_servers" else host
-        for host in inventory.hosts
+        host.with_variables(ml_server_port=port) if host.group == "ml_servers" else host for host in inventory.hosts
     )
     return replace(inventory, hosts=tuple(hosts))
 
@@ -208,10 +206,7 @@ def with_known_factor(config: StudyConfig) -> StudyConfig:
 
 def reject_burstable(path: Path, inventory: Inventory) -> None:
     """Raise BadInput for hosts that may use up their CPU credits during a study (rule E11)."""
-    hosts = []
-    for host in inventory.hosts:
-        kind, mode = (str(host.variables.get(f"study_{key}") or "") for key in ("instance_type", "cpu_credits"))
-        hosts.append((host.name, kind, mode))
+    hosts = [(host.name, host.instance_type or "", host.cpu_credits) for host in inventory.hosts]
     problems = host_limits.burstable(hosts)
     if problems:
         raise BadInput(*(f"{path}: {problem}" for problem in problems))

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.deploy.ansible import Ansible, Playbook
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.grid.schema import Grid
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
 from harness.study.fault_injection import FaultInjector
 from harness.traffic import registry
-from harness.traffic.load_generator import Engine
+from harness.traffic.load_generator import LoadGenerator
 
 SEEDS = 1_000_000
 
@@ -44,14 +44,14 @@ class StartPlaybook(Protocol):
 class ConnectHosts(Protocol):
     """Opens connections to all hosts."""
 
-    def __call__(self, inventory: Inventory) -> Reach:
+    def __call__(self, inventory: Inventory) -> Connections:
         """Return a context manager that closes the connections at its end."""
 
 
 class ConnectLoadGenerator(Protocol):
     """Connects to the load generator that the grid names."""
 
-    def __call__(self, grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
+    def __call__(self, grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
         """Return the client of the load generator."""
 
 
@@ -72,7 +72,7 @@ class WatchHosts(Protocol):
 class InjectFault(Protocol):
     """Kills servers at a Unix time of this machine's clock."""
 
-    def __call__(self, reach: Reach, servers: Sequence[Host], at: float) -> FaultInjector:
+    def __call__(self, connections: Connections, servers: Sequence[Host], at: float) -> FaultInjector:
         """Return the started fault injector."""
 
 
@@ -81,7 +81,7 @@ class Dependencies:
     """Effects of a study. The defaults are the real ones; a test of the loop has neither hosts nor time."""
 
     start_playbook: StartPlaybook = Playbook
-    connect_hosts: ConnectHosts = Reach
+    connect_hosts: ConnectHosts = Connections
     connect_load_generator: ConnectLoadGenerator = registry.connect
     watch_hosts: WatchHosts = Watcher
     inject_fault: InjectFault = FaultInjector

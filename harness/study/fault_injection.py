@@ -10,7 +10,7 @@ from datetime import datetime
 import docker.errors
 import requests
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host
 from harness.records.failover import Loss
 
@@ -23,8 +23,8 @@ class FaultInjector:
     The signal is SIGKILL, as in a real failure: the server closes no connection and finishes no request.
     """
 
-    def __init__(self, reach: Reach, servers: Sequence[Host], at: float) -> None:
-        self._reach = reach
+    def __init__(self, connections: Connections, servers: Sequence[Host], at: float) -> None:
+        self._connections = connections
         self._servers = servers
         self._at = at
         self._cancelled = threading.Event()
@@ -60,7 +60,7 @@ class FaultInjector:
         if self.is_cancelled_before(self._at):
             return
         try:
-            self._ended_at[server.name] = kill(self._reach, server)
+            self._ended_at[server.name] = kill(self._connections, server)
         except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
             self._problems[server.name] = f"the container engine could not kill it: {error}"
 
@@ -69,12 +69,12 @@ class FaultInjector:
         return self._cancelled.wait(max(0.0, at - time.time()))
 
 
-def kill(reach: Reach, server: Host) -> float:
+def kill(connections: Connections, server: Host) -> float:
     """Kill a server's container; return the Unix time at which it ended, by the clock of its container engine.
 
     Raises the errors of the engine's client, and ValueError when the container runs again.
     """
-    engine, container = reach.docker(server).api, server.need("study_container")
+    engine, container = connections.docker(server).api, server.container
     engine.kill(container)
     engine.wait(container, timeout=EXITS_WITHIN_S)
     state = engine.inspect_container(container)["State"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.deploy import host_limits, lab_resources, private
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
@@ -51,18 +51,18 @@ class Preparation:
         self._is_cancelled = is_cancelled
         self._dependencies = dependencies
 
-    def run(self, reach: Reach) -> TrialContext:
+    def run(self, connections: Connections) -> TrialContext:
         """Prepare everything that trials share.
 
-        Raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted.
+        Raises DeployFailed, TrialFailed, LoadGeneratorFailed, CannotRun or Interrupted.
         """
         found: dict[str, Any] = {}
         if self.config.time_factor is None:
             time_scaling.check_possible(self.config.scaled_max_rate_per_s())
         self._share_cores(found)
         self._deploy()
-        reach.mend()
-        context = self._connect(reach)
+        connections.reconnect()
+        context = self._connect(connections)
         if self.config.lab is not None and self.record.slow_motion is None:
             context = self._choose_factor(context, found)
         if self.config.grid.evidence.ceiling and self.record.ceiling is None:
@@ -78,16 +78,16 @@ class Preparation:
         context.cpu_models = {name: machine.cpu for name, machine in self.record.where.hosts.items()}
         return context
 
-    def _connect(self, reach: Reach) -> TrialContext:
+    def _connect(self, connections: Connections) -> TrialContext:
         """Connect to the load generator, and wait until it is idle: a killed study may have left a load."""
         grid, inventory = self.config.grid, self._inventory
-        probes = containers.Probes(inventory, reach, registry.services(grid, inventory), request_counter(grid))
+        probes = containers.Probes(inventory, connections, registry.services(grid, inventory), request_counter(grid))
         context = TrialContext(
             grid=grid,
             inventory=inventory,
-            engine=self._dependencies.connect_load_generator(grid, inventory, reach),
+            load_generator=self._dependencies.connect_load_generator(grid, inventory, connections),
             probes=probes,
-            reach=reach,
+            connections=connections,
             listener=self._listener,
             is_cancelled=self._is_cancelled,
             dependencies=self._dependencies,
@@ -97,13 +97,15 @@ class Preparation:
 
     def _read_environment(self, context: TrialContext, found: dict[str, Any]) -> None:
         """Check the compared images, and read the environment of a new study."""
-        inventory, reach = self._inventory, context.reach
-        levels = provenance.image_levels(self._deployment.images, inventory, reach)
+        inventory, connections = self._inventory, context.connections
+        levels = provenance.image_levels(self._deployment.images, inventory, connections)
         for warning in image_digests.check_builds(levels, self.record.where.image_levels):
             self._listener(Message(warning, warning=True))
         if self.record.environment is None:
-            version = context.engine.version()
-            found["environment"] = provenance.environment(self._root, inventory, context.probes, reach, version, levels)
+            version = context.load_generator.version()
+            found["environment"] = provenance.environment(
+                self._root, inventory, context.probes, connections, version, levels
+            )
 
     def _completed(self, found: dict[str, Any]) -> StudyRecord:
         """Return the record with everything found; a new study also gets the site's last calibration."""
@@ -149,7 +151,7 @@ class Preparation:
         chosen = time_scaling.measure(context, self.config.scaled_max_rate_per_s())
         found["slow_motion"] = chosen
         self.config = self.config.scaled(chosen.factor)
-        self._deployment.play(chosen.factor)
+        self._deployment.scale_time(chosen.factor)
         cores = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
         self._listener(Step(cores, time.monotonic() - began))
         for sentence in forecast.time_scaling(self.config):

@@ -28,7 +28,7 @@ def check(file: Path, grid: Grid, document: Document, inventory: Inventory) -> N
 
 def _ip_hash_problems(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
     """ip_hash sends a whole network to one server; more servers than networks leaves the others idle."""
-    networks = {str(host.variables.get("private_ip")).rpartition(".")[0] for host in inventory.generators}
+    networks = {host.private_ip.rpartition(".")[0] for host in inventory.generators}
     for cell in expand(grid):
         method = balancing.of(cell.variables, grid.vars, inventory.balancer.variables).method
         if method == "ip_hash" and cell.servers > len(networks):

@@ -11,9 +11,10 @@ from typing import Any
 
 from harness.deploy import fleet
 from harness.deploy.ansible import Ansible
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.deploy.inventory import snapshot
+from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.grid.cell import expand
 from harness.plan import order, predicted_idle
@@ -57,7 +58,7 @@ class Study:
         self._ansible.cancelled, self._ansible.waiting = is_cancelled, lambda text: listener(Step(text))
         self._deployment = Deployment(self._ansible, config.grid, dependencies.start_playbook)
         if config.time_factor is not None:
-            self._deployment.play(config.time_factor)
+            self._deployment.scale_time(config.time_factor)
         self._prefetch = SwitchPrefetch(self._deployment, config.grid.load)
         self._plan: list[PlannedTrial] = []
         self._done: set[str] = set()  # trials that this invocation does not measure, or has measured
@@ -78,10 +79,10 @@ class Study:
                 return 0
             remaining = self._start()
             try:
-                with self._dependencies.connect_hosts(self._inventory) as reach:
-                    self._lease = fleet.Lease(self._inventory, reach, self._warn)
+                with self._dependencies.connect_hosts(self._inventory) as connections:
+                    self._lease = fleet.Lease(self._inventory, connections, self._warn)
                     self._lease.extend(self._grid.load.duration, self._config.duration_s(remaining))
-                    self._run_trials(self._prepare(reach), remaining)
+                    self._run_trials(self._prepare(connections), remaining)
             finally:
                 self._prefetch.stop()
                 self._deployment.drop()
@@ -137,12 +138,12 @@ class Study:
             return []
         folder = self._directory.path / "inventory"
         self._ansible.inventory = snapshot.keep(self._config.inventory_snapshot, self._config.inventory_path, folder)
-        moved = snapshot.moved(self._inventory, folder)
+        moved = changed_addresses(self._inventory, folder)
         if moved:
             self._warn(f"the addresses of {', '.join(moved)} differ from the last run: are these the same machines?")
         return moved
 
-    def _prepare(self, reach: Reach) -> TrialContext:
+    def _prepare(self, connections: Connections) -> TrialContext:
         """Prepare hosts and load generator; from here on all times are scaled."""
         preparation = Preparation(
             self._root,
@@ -153,7 +154,7 @@ class Study:
             self._is_cancelled,
             self._dependencies,
         )
-        context = preparation.run(reach)
+        context = preparation.run(connections)
         self._config, self._grid = preparation.config, preparation.config.grid
         self._prefetch = SwitchPrefetch(self._deployment, self._grid.load)
         self._record = preparation.record
@@ -189,7 +190,7 @@ class Study:
             self._prefetch.on_load_started(remaining[0].cell if remaining else None, started_at)
 
         try:
-            context.reach.mend()
+            context.connections.reconnect()
             self._deployment.switch(planned.cell)
             data = trial.run(context, planned, position, on_start, self._prefetch.on_collected)
             self._load_ended_at = data.ended_at

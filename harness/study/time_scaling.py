@@ -20,7 +20,7 @@ from harness.judge import window_stats
 from harness.observe.watch import Watcher
 from harness.records.study import SlowMotion
 from harness.study.trial_context import TrialContext
-from harness.traffic.run_load import load_spec, play
+from harness.traffic.run_load import load_spec, run_load
 from harness.traffic.verification import verify
 
 FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -99,7 +99,7 @@ def _cpu_ms_per_request(context: TrialContext, rate_per_s: float) -> dict[str, f
         watchers.append(context.dependencies.watch_hosts(context.probes, context.probes.states(), at))
 
     try:
-        load, _ = play(context, spec, started)
+        load, _ = run_load(context, spec, started)
     finally:
         for watcher in watchers:
             watcher.stop()

@@ -18,7 +18,7 @@ from harness.study.fault_injection import FaultInjector
 from harness.study.trial_context import TrialContext
 from harness.study.trial_record import LoadRun, Trial
 from harness.traffic.load_generator import LoadSpec
-from harness.traffic.run_load import load_spec, open_spec, play
+from harness.traffic.run_load import load_spec, open_spec, run_load
 from harness.traffic.verification import require_usable, verify
 
 
@@ -91,13 +91,13 @@ def _send_load(context: TrialContext, trial: Trial, on_start: Callable[[float], 
         watch_hosts = context.dependencies.watch_hosts
         watchers.append(watch_hosts(context.probes, trial.states_before, at, trial.servers, window))
         if to_kill:
-            injectors.append(context.dependencies.inject_fault(context.reach, to_kill, at + fail_at_s))
+            injectors.append(context.dependencies.inject_fault(context.connections, to_kill, at + fail_at_s))
         on_start(at)
 
     context.probes.begin_counting(trial.servers)
     began = datetime.now(UTC)
     try:
-        collected, result = play(context, trial.spec, started)
+        collected, result = run_load(context, trial.spec, started)
     finally:
         for injector in injectors:
             injector.cancel()

@@ -28,7 +28,7 @@ from harness.records.trial import (
 )
 from harness.study.collect import HostReport
 from harness.study.trial_context import TrialContext
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.run_load import Collected
 
 Latencies = list[tuple[int, int]]  # (ms, requests)
@@ -58,7 +58,7 @@ class LoadRun:
 
     began: datetime
     collected: Collected
-    result: EngineResult
+    result: LoadResult
     watcher: Watcher
     generator: str
     balancer: str
@@ -169,7 +169,7 @@ def _facts(context: TrialContext, trial: Trial, load: LoadRun, report: HostRepor
         generators=[host.name for host in inventory.generators],
         balancer=load.balancer,
         balancing=asdict(balancing.of(cell.variables, context.grid.vars, inventory.balancer.variables)),
-        expected={server.name: inventory.address(server) for server in trial.servers},
+        expected={server.name: server.address for server in trial.servers},
         health=report.health,
         kind=inventory.kind,
         ceiling=context.ceiling_per_s,

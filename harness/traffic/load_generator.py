@@ -44,7 +44,7 @@ class LoadSpec:
 
 
 @dataclass(frozen=True)
-class EngineResult:
+class LoadResult:
     """What the engine counted over one trial, beside its samples.
 
     `errors` maps a kind of failure to its count over the whole trial; `latencies` is an encoded HDR
@@ -70,11 +70,11 @@ class EngineResult:
     totals: dict[str, int] = field(default_factory=dict)
 
 
-class Engine(Protocol):
+class LoadGenerator(Protocol):
     """A traffic engine: users start, are counted second by second, and stop.
 
     An engine ends a load by itself when its time is over, whether anybody asks or not. Every call
-    raises EngineFailed when the engine does not answer or refuses.
+    raises LoadGeneratorFailed when the engine does not answer or refuses.
     """
 
     def version(self) -> dict[str, str]:
@@ -98,5 +98,5 @@ class Engine(Protocol):
     def stop(self) -> None:
         """End the load early; requests in flight may finish."""
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         """Totals so far."""

@@ -7,16 +7,16 @@ from typing import Any
 
 import httpx
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.judge import window_stats
 from harness.records.series import Sample
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 
 
-class LocustEngine:
+class LocustLoadGenerator:
     """Speaks to one Locust master; see `Engine` for the calls.
 
-    `read_token` returns the token that the master made when it started; it raises EngineFailed where it cannot.
+    `read_token` returns the token that the master made when it started; it raises LoadGeneratorFailed where it cannot.
     """
 
     def __init__(self, client: httpx.Client, read_token: Callable[[], str]) -> None:
@@ -36,9 +36,11 @@ class LocustEngine:
                 answer = self._send(method, path, **arguments)
             said: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise EngineFailed(f"the traffic engine at {self._client.base_url} does not answer: {error!r}") from error
+            raise LoadGeneratorFailed(
+                f"the traffic engine at {self._client.base_url} does not answer: {error!r}"
+            ) from error
         if answer.status_code != httpx.codes.OK:
-            raise EngineFailed(f"the traffic engine refuses {path}: {said.get('error', answer.status_code)}")
+            raise LoadGeneratorFailed(f"the traffic engine refuses {path}: {said.get('error', answer.status_code)}")
         return said
 
     def version(self) -> dict[str, str]:
@@ -60,9 +62,9 @@ class LocustEngine:
     def stop(self) -> None:
         self._call("POST", "stop", json={})
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         said = self._call("GET", "result")
-        return EngineResult(
+        return LoadResult(
             started_at=said["t0"],
             over=said["over"],
             workers=said["workers"],

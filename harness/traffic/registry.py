@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.deploy.inventory.hosts import Host, Inventory
-from harness.errors import BadInput, EngineFailed
+from harness.deploy.inventory.hosts import Host, Inventory, Url
+from harness.errors import BadInput, LoadGeneratorFailed
 from harness.grid.schema import Grid
 
 # Their clients take long to load, and a plan needs none.
 if TYPE_CHECKING:
-    from harness.deploy.connections import Reach
+    from harness.deploy.connections import Connections
     from harness.observe.systemd import Service
-    from harness.traffic.load_generator import Engine
+    from harness.traffic.load_generator import LoadGenerator
 
 LOCUST_TOKEN = "/tmp/study-token"  # noqa: S105, S108 - a file inside its container, roles/locust/files/image/gate.py
 TOKEN_TRIES = 5
@@ -30,7 +30,7 @@ class Client:
     """
 
     check: Callable[[Grid, Inventory], None]
-    connect: Callable[[Grid, Inventory, Reach], Engine]
+    connect: Callable[[Grid, Inventory, Connections], LoadGenerator]
     services: Callable[[Grid, Inventory], dict[str, Service]]
 
 
@@ -39,9 +39,9 @@ def check(grid: Grid, inventory: Inventory) -> None:
     CLIENTS[grid.engine].check(grid, inventory)
 
 
-def connect(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
+def connect(grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
     """A client of the engine that the grid names; raises BadInput where the inventory lacks its URL."""
-    return CLIENTS[grid.engine].connect(grid, inventory, reach)
+    return CLIENTS[grid.engine].connect(grid, inventory, connections)
 
 
 def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
@@ -49,39 +49,37 @@ def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
     return CLIENTS[grid.engine].services(grid, inventory)
 
 
-def _locust(_grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
-    from harness.traffic.locust import LocustEngine
+def _locust(_grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
+    from harness.traffic.locust import LocustLoadGenerator
 
-    client = reach.http(inventory.generator, "study_engine_url", timeout=10.0)
-    return LocustEngine(client, lambda: _locust_token(inventory, reach))
+    client = connections.http(inventory.generator, Url.LOAD_GENERATOR, timeout=10.0)
+    return LocustLoadGenerator(client, lambda: _locust_token(inventory, connections))
 
 
-def _locust_token(inventory: Inventory, reach: Reach) -> str:
-    """The token of the Locust master, read inside its container; raises EngineFailed."""
+def _locust_token(inventory: Inventory, connections: Connections) -> str:
+    """The token of the Locust master, read inside its container; raises LoadGeneratorFailed."""
     import docker.errors
     import requests
 
     from harness.deploy.container_engine import execute
 
-    name = inventory.generator.need("study_container")
+    name = inventory.generator.container
     why = f"the engine printed nothing of {LOCUST_TOKEN}, {TOKEN_TRIES} times"
     for _ in range(TOKEN_TRIES):
         try:
-            code, output = execute(reach.docker(inventory.generator).api, name, ["cat", LOCUST_TOKEN])
+            code, output = execute(connections.docker(inventory.generator).api, name, ["cat", LOCUST_TOKEN])
         except (docker.errors.DockerException, requests.RequestException) as error:
-            raise EngineFailed(f"the token of the load generator {name} cannot be read: {error}") from None
+            raise LoadGeneratorFailed(f"the token of the load generator {name} cannot be read: {error}") from None
         if code:
             why = output.strip()
             break
         if output.strip():
             return output.strip()
-    raise EngineFailed(f"the token of the load generator {name} cannot be read: {why}")
+    raise LoadGeneratorFailed(f"the token of the load generator {name} cannot be read: {why}")
 
 
 def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
-    from harness.deploy.connections import is_machine
-
-    if not all(is_machine(host) for host in inventory.generators):
+    if not all(host.is_machine for host in inventory.generators):
         raise BadInput(
             f"engine ngrinder needs load generators that are machines, and those of {inventory.path} are containers; "
             "take another inventory, as inventory/rehearsal, or engine: locust"
@@ -97,13 +95,13 @@ def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
         raise BadInput(f"ngrinder_war_file: there is no file {file}; give the absolute path of the downloaded WAR")
 
 
-def _ngrinder(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
-    from harness.traffic.ngrinder.client import NgrinderEngine
+def _ngrinder(grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
+    from harness.traffic.ngrinder.client import NgrinderLoadGenerator
 
     first = inventory.generator
-    folder = Path(first.need("study_ngrinder_credentials"))
-    client = reach.http(first, "study_ngrinder_url", timeout=20.0)
-    return NgrinderEngine(client, folder / "admin", [agent_name(grid, host) for host in inventory.generators])
+    folder = Path(first.ngrinder_credentials)
+    client = connections.http(first, Url.NGRINDER, timeout=20.0)
+    return NgrinderLoadGenerator(client, folder / "admin", [agent_name(grid, host) for host in inventory.generators])
 
 
 def agent_name(grid: Grid, host: Host) -> str:

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.deploy.connections import Reach
-from harness.deploy.inventory.hosts import Inventory
-from harness.errors import EngineFailed
+from harness.deploy.connections import Connections
+from harness.deploy.inventory.hosts import Inventory, Url
+from harness.errors import LoadGeneratorFailed
 from harness.grid.schema import Grid
 from harness.judge import rules
 from harness.records.series import Sample
-from harness.traffic.load_generator import Engine, EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadGenerator, LoadResult, LoadSpec
 
 
-class LoadContext(Protocol):
+class TrafficContext(Protocol):
     """What traffic runs over: who plays it, against whom, and who looks on."""
 
     @property
@@ -24,9 +24,9 @@ class LoadContext(Protocol):
     @property
     def inventory(self) -> Inventory: ...
     @property
-    def engine(self) -> Engine: ...
+    def load_generator(self) -> LoadGenerator: ...
     @property
-    def reach(self) -> Reach: ...
+    def connections(self) -> Connections: ...
     def on_second(self, sample: Sample) -> None:
         """Called with each second of a load as soon as it is known."""
 
@@ -47,12 +47,12 @@ class Collected:
     ended_at: float = 0.0
 
 
-def load_spec(context: LoadContext, users: int, trial: str) -> LoadSpec:
+def load_spec(context: TrafficContext, users: int, trial: str) -> LoadSpec:
     """The grid's load with a number of users."""
     load = context.grid.load
     return LoadSpec(
         trial=trial,
-        url=context.inventory.balancer.need("study_target_url"),
+        url=context.inventory.balancer.url(Url.TARGET),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
@@ -65,7 +65,7 @@ def load_spec(context: LoadContext, users: int, trial: str) -> LoadSpec:
     )
 
 
-def open_spec(context: LoadContext, rate: float, trial: str, seed: str) -> LoadSpec:
+def open_spec(context: TrafficContext, rate: float, trial: str, seed: str) -> LoadSpec:
     """The grid's load at a rate as it is written; `seed` decides the moments at which requests leave."""
     load = context.grid.load
     return replace(
@@ -77,29 +77,33 @@ def open_spec(context: LoadContext, rate: float, trial: str, seed: str) -> LoadS
     )
 
 
-def wait_ready(context: LoadContext, within_s: float = 30.0) -> None:
+def wait_ready(context: TrafficContext, within_s: float = 30.0) -> None:
     """Wait until the engine may start a load; what an earlier process left running is stopped.
 
-    Raises EngineFailed when it does not come to rest.
+    Raises LoadGeneratorFailed when it does not come to rest.
     """
     deadline = time.monotonic() + within_s
     asked = False
-    while not context.engine.ready():
+    while not context.load_generator.ready():
         if not asked:
-            context.engine.stop()
+            context.load_generator.stop()
             asked = True
         if time.monotonic() > deadline:
-            raise EngineFailed(f"the traffic engine is not ready after {within_s:g} s; look at its container's log")
+            raise LoadGeneratorFailed(
+                f"the traffic engine is not ready after {within_s:g} s; look at its container's log"
+            )
         context.wait(0.1)
 
 
-def play(context: LoadContext, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple[Collected, EngineResult]:
+def run_load(
+    context: TrafficContext, spec: LoadSpec, on_start: Callable[[float], None]
+) -> tuple[Collected, LoadResult]:
     """Start the load, follow it second by second to its end, and stop it early when rule E8 says so.
 
-    Raises EngineFailed when the engine fails, Interrupted (after stopping the load) on Ctrl-C.
+    Raises LoadGeneratorFailed when the engine fails, Interrupted (after stopping the load) on Ctrl-C.
     """
     wait_ready(context)
-    got = Collected(started_at=context.engine.start(spec))
+    got = Collected(started_at=context.load_generator.start(spec))
     on_start(got.started_at)
     # An engine whose users take their time to come says a second 0 that is yet to come.
     deadline = time.monotonic() + max(0.0, got.started_at - time.time()) + spec.longest_s
@@ -108,21 +112,21 @@ def play(context: LoadContext, spec: LoadSpec, on_start: Callable[[float], None]
         while not over:
             ending = got.stopped_s is not None or time.time() > got.started_at + spec.duration_s
             context.wait(0.03 if ending else 0.5)
-            fresh, over = context.engine.samples(len(got.samples))
+            fresh, over = context.load_generator.samples(len(got.samples))
             for sample in fresh:
                 got.samples.append(sample)
                 context.on_second(sample)
             going = bool(fresh) and got.stopped_s is None and len(got.samples) <= spec.duration_s  # not in the drain
             if going and rules.collapse(got.samples, spec.window_from_s, spec.timeout_s, context.grid.evidence):
                 got.stopped_s = len(got.samples)
-                context.engine.stop()
+                context.load_generator.stop()
             if time.monotonic() > deadline:
-                raise EngineFailed(f"the load was not over {spec.longest_s:g} s after its start")
+                raise LoadGeneratorFailed(f"the load was not over {spec.longest_s:g} s after its start")
     except BaseException:
-        context.engine.stop()
+        context.load_generator.stop()
         raise
     got.ended_at = time.time()
-    result = context.engine.result()
+    result = context.load_generator.result()
     if result.samples is not None:
         got.samples = result.samples
     return got, result

@@ -13,12 +13,13 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 
 from harness.deploy import nginx_limits
+from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
 from harness.grid.request import Request
 from harness.judge import balancing
 from harness.traffic.load_generator import LoadSpec
-from harness.traffic.run_load import LoadContext
+from harness.traffic.run_load import TrafficContext
 from harness.words import SESSION_STATUSES, sessions_hint
 
 VERIFY_WITHIN_S = 10.0
@@ -28,7 +29,7 @@ LEAST_PATIENCE_S = 5.0
 MOST_AT_ONCE = 32
 
 
-def verify(context: LoadContext, cell: Cell, trial: str) -> float:
+def verify(context: TrafficContext, cell: Cell, trial: str) -> float:
     """Check that exactly the cell's servers answer through the balancer.
 
     Returns the unloaded response time R0 in seconds: the lower median over two rounds, in each of which every
@@ -36,14 +37,14 @@ def verify(context: LoadContext, cell: Cell, trial: str) -> float:
     naming who answered instead.
     """
     method = balancing.of(cell.variables, context.grid.vars, context.inventory.balancer.variables)
-    expected = {context.inventory.address(server) for server in context.inventory.servers[: cell.servers]}
+    expected = {server.address for server in context.inventory.servers[: cell.servers]}
     patience_s = max(LEAST_PATIENCE_S, context.grid.load.timeout)
     ends = method.even or method.by_address  # further rounds would reach nobody else
     deadline = (began := time.monotonic()) + VERIFY_WITHIN_S
     problem, timeouts, slowest_s = "nobody", 0, 0.0
     wrong: _Unexpected | None = None
     with (
-        context.reach.http(context.inventory.balancer, "study_url", timeout=patience_s) as client,
+        context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=patience_s) as client,
         ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
     ):
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # every request is a new user's
@@ -89,7 +90,7 @@ class _Unexpected(Exception):
         self.text = body.decode(errors="replace")
 
 
-def _explained(context: LoadContext, cell: Cell, wrong: _Unexpected) -> str:
+def _explained(context: TrafficContext, cell: Cell, wrong: _Unexpected) -> str:
     """Why a response is not as expected, where that is known, and what helps; begins with a semicolon."""
     status = wrong.response.status_code
     logged = context.balancer_log() if status in (502, 503, 504) else ""
@@ -99,7 +100,7 @@ def _explained(context: LoadContext, cell: Cell, wrong: _Unexpected) -> str:
     return f"; {why}" if why else ""
 
 
-def _ask(context: LoadContext, client: httpx.Client, trial: str) -> tuple[str, float]:
+def _ask(context: TrafficContext, client: httpx.Client, trial: str) -> tuple[str, float]:
     """Who answers a request, and after how many seconds; raises _Unexpected for an answer that is not expected."""
     request = context.grid.request
     headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
@@ -114,7 +115,7 @@ def _ask(context: LoadContext, client: httpx.Client, trial: str) -> tuple[str, f
     if problem := _unexpected(request, answer, body):
         raise _Unexpected(f"{request.method} {request.path} answered {problem}", answer, body)
     # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
-    near = context.reach.tunnels and answer.headers.get("X-Study-Time")
+    near = context.connections.tunnels and answer.headers.get("X-Study-Time")
     return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
 
 
@@ -144,13 +145,13 @@ UNUSABLE = {
 }
 
 
-def require_usable(context: LoadContext, spec: LoadSpec) -> None:
+def require_usable(context: TrafficContext, spec: LoadSpec) -> None:
     """Have the load generator's own client send one request; raises TrialFailed when the response is no success.
 
     Clients differ in what they decode and accept, so that of `verify` cannot tell for it.
     """
     request = spec.request
-    kind = context.engine.ask(replace(spec, trial=f"{spec.trial}.verify"))
+    kind = context.load_generator.ask(replace(spec, trial=f"{spec.trial}.verify"))
     if kind:
         why = UNUSABLE.get(kind.split()[0], "").format(body=request.expect_body, timeout_s=spec.timeout_s)
         told = f"{kind}: {why}" if why else kind

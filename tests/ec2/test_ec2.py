@@ -135,7 +135,7 @@ def test_the_dynamic_inventory_gives_groups_addresses_user_and_price(rented: dic
     tagged = {"Key": "scale-out-credits", "Value": "{{ 1 + 1 }}"}
     with account() as client:
         client.create_tags(Resources=[running()["balancer"]["InstanceId"]], Tags=[tagged])
-        found = resolve.describe(ROOT, snapshot.ask(ROOT, where), "the fleet's")
+        found = resolve.describe(ROOT, snapshot.take(ROOT, where), "the fleet's")
         client.create_tags(Resources=[running()["balancer"]["InstanceId"]], Tags=[{**tagged, "Value": "unlimited"}])
     assert found.balancer.variables["study_cpu_credits"] == "{{ 1 + 1 }}"  # a tag's words are never a template
     assert [host.name for host in found.servers] == ["server-1", "server-2", "server-3"]

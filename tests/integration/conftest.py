@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from harness.deploy.container_engine import connect
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.deploy.inventory.resolve import describe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,9 +129,9 @@ def deployed(lab: Inventory) -> Iterator[Inventory]:
 
 def wait_until_ready(lab: Inventory, engine: docker.DockerClient, within_s: float = 60.0) -> None:
     """Wait until every server answers its balancer, and no worker of an earlier configuration is left there."""
-    balancer = engine.containers.get(lab.balancer.need("study_container"))
+    balancer = engine.containers.get(lab.balancer.container)
     deadline = time.monotonic() + within_s
-    with httpx.Client(base_url=lab.balancer.need("study_control_url"), trust_env=False, timeout=5) as control:
+    with httpx.Client(base_url=lab.balancer.url(Url.CONTROL), trust_env=False, timeout=5) as control:
         paths = [f"/servers/{server.name}/readyz" for server in lab.servers]
         while True:
             with contextlib.suppress(httpx.TransportError):
@@ -146,7 +146,7 @@ def wait_until_ready(lab: Inventory, engine: docker.DockerClient, within_s: floa
 def engine_token(lab: Inventory) -> dict[str, str]:
     """The header without which the lab's load generator takes no orders."""
     client = connect()
-    generator = client.containers.get(lab.generator.need("study_container"))
+    generator = client.containers.get(lab.generator.container)
     token = generator.exec_run(["cat", "/tmp/study-token"]).output.decode()  # type: ignore[union-attr] # noqa: S108 - no stream; the container's own
     client.close()
     return {"Authorization": f"Bearer {token}"}

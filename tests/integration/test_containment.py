@@ -13,8 +13,8 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from harness.deploy.connections import Reach
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.connections import Connections
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.observe.containers import Probes
 from tests.containment import freedoms
 from tests.integration.conftest import changed, playbook
@@ -39,11 +39,11 @@ HTTPServer(('', 8080), Answer).serve_forever()
 
 def container_of(engine: docker.DockerClient, lab: Inventory, group: str) -> Container:
     host = next(host for host in lab.hosts if host.group == group)
-    return engine.containers.get(host.need("study_container"))
+    return engine.containers.get(host.container)
 
 
 def test_every_container_is_contained(pristine: Inventory, engine: docker.DockerClient) -> None:
-    held = {h.name: freedoms(engine.containers.get(h.need("study_container")), h.group) for h in pristine.hosts}
+    held = {h.name: freedoms(engine.containers.get(h.container), h.group) for h in pristine.hosts}
     assert held == {host.name: [] for host in pristine.hosts}
 
 
@@ -61,9 +61,9 @@ def test_the_answer_of_the_ceiling_gets_to_the_balancer(pristine: Inventory) -> 
         entry = tarfile.TarInfo("null-answer")
         entry.size, entry.mode = len(body), 0o644
         archive.addfile(entry, io.BytesIO(body))
-    with Reach(pristine) as reach:
-        Probes(pristine, reach).put(pristine.balancer, "/var/lib/balancer", packed.getvalue())
-        with reach.http(pristine.balancer, "study_url", timeout=10.0) as client:
+    with Connections(pristine) as connections:
+        Probes(pristine, connections).put(pristine.balancer, "/var/lib/balancer", packed.getvalue())
+        with connections.http(pristine.balancer, Url.SERVICE, timeout=10.0) as client:
             answer = client.post("/predict", headers={"X-Study-Trial": "ceiling"})
     assert (answer.status_code, answer.content) == (200, body)
 
@@ -94,7 +94,7 @@ def own(image: str, **variables: Any) -> int:
 
 def answers(lab: Inventory, words: str = "it answers") -> None:
     """Wait until the first server of a user's own image answers through the balancer."""
-    with httpx.Client(base_url=lab.balancer.need("study_control_url"), trust_env=False) as client:
+    with httpx.Client(base_url=lab.balancer.url(Url.CONTROL), trust_env=False) as client:
         for _ in range(200):
             if client.get(f"/servers/{lab.servers[0].name}/any").text == words:
                 return

@@ -9,7 +9,7 @@ import docker
 import httpx
 import pytest
 
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from tests.integration.conftest import ROOT, changed, playbook, wait_until_ready
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.concurrent
 
 def ask(lab: Inventory, count: int = 12) -> set[str]:
     """Who answers through the balancer."""
-    url = lab.balancer.need("study_url")
+    url = lab.balancer.url(Url.SERVICE)
     with httpx.Client(base_url=url, trust_env=False) as client:
         answers = [client.post("/predict", json={"image": IMAGE}, headers={"X-Study-Trial": "t"}) for _ in range(count)]
     assert all(answer.status_code == 200 for answer in answers)
@@ -37,16 +37,16 @@ def test_a_second_run_and_a_check_change_nothing() -> None:
 
 
 def test_the_balancer_serves_from_all_servers_by_private_addresses(pristine: Inventory) -> None:
-    assert ask(pristine) == {pristine.address(server) for server in pristine.servers}
+    assert ask(pristine) == {server.address for server in pristine.servers}
 
 
 def test_a_switch_touches_the_upstream_alone(pristine: Inventory, engine: docker.DockerClient) -> None:
-    before = {host.name: engine.containers.get(host.need("study_container")).attrs["State"] for host in pristine.hosts}
+    before = {host.name: engine.containers.get(host.container).attrs["State"] for host in pristine.hosts}
     done = playbook("playbooks/switch-topology.yml", "--tags", "nginx_lb_configure", "-e", "study_servers=2")
     assert changed(done.stdout) > 0
     time.sleep(0.5)
-    assert ask(pristine) == {pristine.address(server) for server in pristine.servers[:2]}
-    after = {host.name: engine.containers.get(host.need("study_container")).attrs["State"] for host in pristine.hosts}
+    assert ask(pristine) == {server.address for server in pristine.servers[:2]}
+    after = {host.name: engine.containers.get(host.container).attrs["State"] for host in pristine.hosts}
     assert {name: state["StartedAt"] for name, state in before.items()} == {
         name: state["StartedAt"] for name, state in after.items()
     }
@@ -54,7 +54,7 @@ def test_a_switch_touches_the_upstream_alone(pristine: Inventory, engine: docker
 
 def test_only_a_configuration_that_differs_is_applied(pristine: Inventory, engine: docker.DockerClient) -> None:
     """Nor is one that may never have been loaded taken for one in use."""
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+    balancer = engine.containers.get(pristine.balancer.container)
 
     def switched(servers: int, *more: str) -> int:
         return changed(playbook("playbooks/deploy-balancer.yml", "-e", f"study_servers={servers}", *more).stdout)
@@ -72,16 +72,16 @@ def test_only_a_configuration_that_differs_is_applied(pristine: Inventory, engin
 
 
 def test_a_container_that_is_gone_is_made_again(pristine: Inventory, engine: docker.DockerClient) -> None:
-    engine.containers.get(pristine.servers[1].need("study_container")).remove(force=True)
+    engine.containers.get(pristine.servers[1].container).remove(force=True)
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 1
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 0
     wait_until_ready(pristine, engine)
-    assert ask(pristine) == {pristine.address(server) for server in pristine.servers}
+    assert ask(pristine) == {server.address for server in pristine.servers}
 
 
 def test_what_the_engine_lets_change_on_a_container_is_found(pristine: Inventory, engine: docker.DockerClient) -> None:
     """Memory on the first server, a pause of the second, a stop of the third: one run repairs all of them."""
-    servers = [engine.containers.get(server.need("study_container")) for server in pristine.servers]
+    servers = [engine.containers.get(server.container) for server in pristine.servers]
     before = [(server.id, server.attrs["HostConfig"]["Memory"]) for server in servers]
     memory = before[0][1]
     servers[0].update(mem_limit=memory // 2, memswap_limit=memory // 2)
@@ -110,7 +110,7 @@ def test_a_variable_of_the_wrong_kind_is_refused_by_name() -> None:
 
 
 def test_stock_and_tuned_are_one_variable_away(pristine: Inventory, engine: docker.DockerClient) -> None:
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+    balancer = engine.containers.get(pristine.balancer.container)
 
     def effective() -> str:
         said = balancer.exec_run(["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"])
@@ -118,7 +118,7 @@ def test_stock_and_tuned_are_one_variable_away(pristine: Inventory, engine: dock
 
     def answered(kilobytes: int) -> tuple[int, bool]:
         """Status of the response to a large body, and whether a server gave it."""
-        url, headers = f"{pristine.balancer.need('study_url')}/no-such-path", {"X-Study-Trial": "t"}
+        url, headers = f"{pristine.balancer.url(Url.SERVICE)}/no-such-path", {"X-Study-Trial": "t"}
         answer = httpx.post(url, content=b"x" * 1024 * kilobytes, headers=headers, trust_env=False)
         return answer.status_code, bool(answer.headers.get("X-Study-Server"))
 
@@ -163,7 +163,7 @@ def test_a_server_is_ready_soon_after_its_start(pristine: Inventory, engine: doc
 
 
 def test_the_engine_refuses_a_load_beyond_its_limits(pristine: Inventory, token: dict[str, str]) -> None:
-    url = pristine.generator.need("study_engine_url")
+    url = pristine.generator.url(Url.LOAD_GENERATOR)
     spec = {"trial": "t", "users": 1_000_000, "duration_s": 5}
     answer = httpx.post(f"{url}/study/start", json=spec, trust_env=False, headers=token)
     assert answer.status_code == 409
@@ -174,7 +174,7 @@ def test_the_engine_takes_orders_only_with_its_token_and_against_the_balancer(
     pristine: Inventory, token: dict[str, str], engine: docker.DockerClient
 ) -> None:
     """Locust's own pages too; workers of other hosts are taken only where there are several."""
-    url = pristine.generator.need("study_engine_url")
+    url = pristine.generator.url(Url.LOAD_GENERATOR)
     for path in ("/study/ready", "/", "/stats/requests", "/swarm"):
         assert httpx.get(f"{url}{path}", trust_env=False).status_code == httpx.codes.UNAUTHORIZED
     assert httpx.post(f"{url}/swarm", trust_env=False, headers=token).status_code == httpx.codes.NOT_FOUND
@@ -185,7 +185,7 @@ def test_the_engine_takes_orders_only_with_its_token_and_against_the_balancer(
         answer = httpx.post(f"{url}/study/{order}", json=spec, trust_env=False, headers=token)
         assert answer.status_code == httpx.codes.CONFLICT
         assert "the only target" in answer.json()["error"]
-    container = engine.containers.get(pristine.generator.need("study_container"))
+    container = engine.containers.get(pristine.generator.container)
     told = json.dumps(container.attrs) + json.dumps(container.top(ps_args="-eo pid,args"))
     assert token["Authorization"].split()[1] not in told
     assert "--master-bind-host=127.0.0.1" in told
@@ -198,7 +198,7 @@ def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
     request: dict[str, Any] = {"method": "GET", "body": "", "headers": {}, "expect_status": [200], "expect_body": None}
     spec = {
         "trial": "left-behind",
-        "url": f"{pristine.balancer.need('study_target_url')}/readyz",
+        "url": f"{pristine.balancer.url(Url.TARGET)}/readyz",
         "users": 1200,
         "think_time_s": 3.0,
         "ramp_up_s": 2.0,
@@ -208,7 +208,7 @@ def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
         "window_to_s": 60.0,
         "request": request,
     }
-    container = engine.containers.get(pristine.generator.need("study_container"))
+    container = engine.containers.get(pristine.generator.container)
 
     def connections(state: str) -> int:
         """How many to port 80 are in a state, by the kernel's own table."""
@@ -217,7 +217,7 @@ def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
 
     established, time_wait = "01", "06"
 
-    with httpx.Client(base_url=pristine.generator.need("study_engine_url"), trust_env=False, headers=token) as client:
+    with httpx.Client(base_url=pristine.generator.url(Url.LOAD_GENERATOR), trust_env=False, headers=token) as client:
         assert client.post("/study/start", json=spec).status_code == httpx.codes.OK
         before = connections(time_wait)
         for _ in range(50):
@@ -245,7 +245,7 @@ def test_two_clones_do_not_meet(lab: Inventory) -> None:
 
 
 def test_the_balancer_counts_when_its_log_is_written(pristine: Inventory, engine: docker.DockerClient) -> None:
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+    balancer = engine.containers.get(pristine.balancer.container)
 
     def summarise() -> tuple[int, str]:
         done = balancer.exec_run(["summarise-trial", "t", "0", "0", "1"])

@@ -77,7 +77,7 @@ def test_a_server_that_stops_answering_in_mid_trial_is_down(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient, fault: str
 ) -> None:
     """Its container runs all the time, and what it does not answer fails after the window, if at all."""
-    server = engine.containers.get(lab.servers[1].need("study_container"))
+    server = engine.containers.get(lab.servers[1].container)
     ((name, joined),) = server.attrs["NetworkSettings"]["Networks"].items()
     network = engine.networks.get(name)
     with started(tmp_path, "silent", factors={"servers": [2], "vusers": [200]}, vars={"nginx_lb_max_fails": 1}) as run:
@@ -129,7 +129,7 @@ def test_fast_errors_are_no_throughput(tmp_path: Path) -> None:
 @pytest.fixture
 def neighbour(engine: docker.DockerClient, lab: Inventory) -> Iterator[Container]:
     """Something that wants all of this machine, once it is started."""
-    image = engine.containers.get(lab.servers[0].need("study_container")).attrs["Image"]
+    image = engine.containers.get(lab.servers[0].container).attrs["Image"]
     spin = ["python3", "-c", "import os; os.fork()\nwhile True: pass"]
     container = engine.containers.create(image, spin, cpu_shares=4096)
     yield container

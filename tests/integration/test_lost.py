@@ -51,7 +51,7 @@ def test_what_a_lost_server_cost_is_what_the_balancers_log_says(
         assert lost.before.over_p95 == 0
         assert lost.p95_back_s is not None
         assert lost.p95_back_s <= (lost.failing_s or 0)
-    state = engine.containers.get(lab.servers[2].need("study_container")).status
+    state = engine.containers.get(lab.servers[2].container).status
     assert state == "running", "the study leaves no server dead"
     folder = next((tmp_path / "results").glob("lost-*"))
     page = (folder / "report.html").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import docker
 import httpx
 import pytest
 
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, playbook, small_grid, study, wait_for
 
@@ -50,7 +50,7 @@ def test_the_upstream_names_the_method(
 ) -> None:
     """Before `keepalive`, as nginx warns of any other order."""
     playbook("playbooks/deploy-balancer.yml", "-e", f"nginx_lb_method={method}")
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+    balancer = engine.containers.get(pristine.balancer.container)
     code, said = balancer.exec_run(["nginx", "-T", "-c", "/etc/balancer/conf/nginx.conf"])
     assert isinstance(said, bytes)
     assert code == 0, said
@@ -65,12 +65,12 @@ def test_a_user_stays_at_the_server_that_had_its_first_request(
 ) -> None:
     """Users come to the servers in turn, as requests do that keep no cookie."""
     playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_method=cookie")
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+    balancer = engine.containers.get(pristine.balancer.container)
     said = balancer.exec_run(["nginx", "-t", "-c", "/etc/balancer/conf/nginx.conf"])
     assert said.exit_code == 0
     assert isinstance(said.output, bytes)
     assert b"[warn]" not in said.output
-    url, servers = pristine.balancer.need("study_url"), {pristine.address(server) for server in pristine.servers}
+    url, servers = pristine.balancer.url(Url.SERVICE), {server.address for server in pristine.servers}
 
     def asked(client: httpx.Client) -> str:
         return client.get(f"{url}/readyz", headers={"X-Study-Trial": "t"}).headers["X-Study-Server"]
@@ -97,7 +97,7 @@ def test_a_death_is_told_with_what_the_balancer_did_about_it(
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
         wait_for(started, "sample_taken", seconds=5)
-        engine.containers.get(deployed.servers[1].need("study_container")).kill()
+        engine.containers.get(deployed.servers[1].container).kill()
         record = wait_for(started, "trial_ended")["record"]
         started.communicate(timeout=200)
     assert record["outcome"] == "server_down"

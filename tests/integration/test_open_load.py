@@ -87,7 +87,7 @@ def test_a_server_that_stops_is_seen_at_a_rate_and_hardly_by_users(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
     """Users who wait ask nothing meanwhile: some 5 of 500 requests see the stop; at 60/s it is 120 and more of 720."""
-    server = lab.servers[0].need("study_container")
+    server = lab.servers[0].container
     at_a_rate = stopped(
         tmp_path,
         server,

@@ -78,7 +78,7 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engin
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
         wait_for(first, "trial_ended")
         wait_for(first, "sample_taken", seconds=4)
-        seen = seen_by_others(deployed.generator.need("study_container"), engine)
+        seen = seen_by_others(deployed.generator.container, engine)
         first.kill()
     directory = StudyDirectory(next((folder / "results").iterdir()))
     assert len(directory.trials()) == 1
@@ -112,9 +112,9 @@ def test_no_secret_is_left_or_seen_anywhere(resumed: Resumed, lab: Inventory, en
     """In what a study writes and prints, in `.state`, on command lines, and in what containers log and are made of."""
     assert holding(b"canary", resumed.directory.path.parent, ROOT / ".state") == []
     assert "canary" not in resumed.output + resumed.seen
-    logs = [engine.containers.get(host.need("study_container")).logs() for host in lab.hosts]
+    logs = [engine.containers.get(host.container).logs() for host in lab.hosts]
     assert [host.name for host, log in zip(lab.hosts, logs, strict=True) if b"canary" in log] == []
-    environment = engine.containers.get(lab.servers[0].need("study_container")).attrs["Config"]["Env"]
+    environment = engine.containers.get(lab.servers[0].container).attrs["Config"]["Env"]
     assert {"HF_TOKEN=canary-reference", "DB=pg://me:canary-url@db/x"} <= set(environment), "the servers get them"
 
 
@@ -151,7 +151,7 @@ def test_a_server_failure_costs_what_the_balancers_log_says(
 ) -> None:
     balancer_log.agrees(resumed.trial(1), "server-2")
     assert resumed.trial(0).record.lost is None
-    state = engine.containers.get(lab.servers[1].need("study_container")).status
+    state = engine.containers.get(lab.servers[1].container).status
     assert state == "running", "the study leaves no server dead"
     page = (resumed.directory.path / "report.html").read_text(encoding="utf-8")
     assert "one of 2 servers was stopped under the load" in page

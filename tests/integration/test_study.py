@@ -18,7 +18,7 @@ import pypdf
 import pytest
 
 from harness.deploy import host_locks
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
 from harness.records.trial import Window
 from tests.integration.conftest import GRIDS, ROOT, command, engine_token, events, small_grid, study, wait_for
@@ -146,7 +146,7 @@ def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
     assert (directory / "report.pdf").exists()
     assert len(StudyDirectory(directory).trials()) == 1
     assert "interrupted" in output
-    url = deployed.generator.need("study_engine_url")
+    url = deployed.generator.url(Url.LOAD_GENERATOR)
     for _ in range(100):  # the load must not go on alone
         if httpx.get(f"{url}/study/ready", trust_env=False, headers=engine_token(deployed)).json()["idle"]:
             break
@@ -164,10 +164,10 @@ def test_what_dies_is_the_outcome_and_the_study_goes_on(
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
         wait_for(started, "sample_taken", seconds=4)
-        engine.containers.get(deployed.servers[0].need("study_container")).kill()
+        engine.containers.get(deployed.servers[0].container).kill()
         first = wait_for(started, "trial_ended")["record"]
         wait_for(started, "sample_taken", seconds=2)
-        engine.containers.get(deployed.generator.need("study_container")).kill()
+        engine.containers.get(deployed.generator.container).kill()
         output, _ = started.communicate(timeout=200)
     second, third = (event["record"] for event in events(output) if event["event"] == "trial_ended")
     assert first["outcome"] == "server_down"
@@ -266,7 +266,7 @@ def test_down_removes_exactly_what_was_made(deployed: Inventory, engine: docker.
         assert done.returncode == 0, done.stderr
         assert len(re.findall(r"removed container", done.stdout)) == 5
         names = {container.name for container in engine.containers.list(all=True)}
-        assert not any(host.need("study_container") in names for host in deployed.hosts)
+        assert not any(host.container in names for host in deployed.hosts)
         stranger.reload()
         assert stranger.status == "running"
         assert "nothing to remove" in study("down", "--keep-images").stdout

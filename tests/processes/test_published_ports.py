@@ -77,7 +77,9 @@ def test_workers_of_other_hosts_have_a_port_where_there_are_any(tmp_path: Path) 
 )
 def test_the_study_looks_for_its_servers_at_the_port_that_the_grid_says(asked: dict[str, Any], port: int) -> None:
     """Else a balancer that serves from them would be told to serve from others."""
-    server = Host("server-1", "ml_servers", {"private_ip": "10.0.1.11", "ml_server_port": 9000})
-    hosts = config.with_server_port(grid(**asked), Inventory("lab", (Host("balancer", "load_balancers", {}), server)))
-    assert hosts.address(hosts.servers[0]) == f"10.0.1.11:{port}"
+    server = Host.parse("server-1", "ml_servers", {"private_ip": "10.0.1.11", "ml_server_port": 9000})
+    hosts = config.with_server_port(
+        grid(**asked), Inventory("lab", (Host.parse("balancer", "load_balancers", {}), server))
+    )
+    assert hosts.servers[0].address == f"10.0.1.11:{port}"
     assert hosts.balancer.variables == {}

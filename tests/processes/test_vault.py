@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.inventory import hosts, resolve
+from harness.deploy.inventory import resolve
 from harness.secrecy import MASK
 from harness.study import identity
 from tests.builders import grid
@@ -48,7 +48,7 @@ def test_what_comes_out_of_a_vault_is_masked(vaulted: Path) -> None:
         found, _ = resolve.find(ROOT, vaulted, "vaulted")
     finally:
         os.umask(before)
-    kept = ROOT / ".state" / "inventory" / f"{hosts.sources_hash(ROOT, vaulted)}.json"
+    kept = ROOT / ".state" / "inventory" / f"{resolve.sources_hash(ROOT, vaulted)}.json"
     said = found.servers[0].variables["ml_server_env"]
     assert MASK.sub("*", str(said)) == "{'PLAIN': '*', 'MIXED': 'a * b', 'LEVEL': 'debug'}"
     assert "canary" not in str(identity.effective(grid(), found))

@@ -17,7 +17,7 @@ import docker
 import pytest
 import yaml
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.container_engine import connect
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.deploy.inventory.resolve import describe
@@ -123,7 +123,7 @@ def war(deployed_fleet: Fleet) -> Path:
 
 def gateway(fleet: Fleet) -> str:
     """This machine's address in the fleet's private network, at which its hosts reach what runs here."""
-    return str(fleet.host("balancer").need("private_ip")).rsplit(".", 1)[0] + ".1"
+    return str(fleet.host("balancer").private_ip).rsplit(".", 1)[0] + ".1"
 
 
 def small_grid(path: Path, **more: Any) -> Path:
@@ -161,9 +161,9 @@ def refusal(tmp_path: Path, inventory: Path = INVENTORY, code: int = 4, **more: 
 
 
 @pytest.fixture
-def reach(deployed_fleet: Fleet) -> Iterator[Reach]:
-    with Reach(deployed_fleet.inventory) as connections:
-        connections.mend()
+def connections(deployed_fleet: Fleet) -> Iterator[Connections]:
+    with Connections(deployed_fleet.inventory) as connections:
+        connections.reconnect()
         yield connections
 
 

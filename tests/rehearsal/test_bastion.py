@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory import files
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.deploy.inventory.resolve import describe
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import study
@@ -54,7 +54,7 @@ def behind_a_bastion(folder: Path, fleet: Fleet, way: str) -> Path:
     (folder / "group_vars" / "all.yml").unlink()
     (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(everybody, width=1000))
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    assert len(list(files.sources(folder))) >= 1
+    assert files.unreadable(folder) == []
     return folder
 
 
@@ -69,13 +69,13 @@ def described(folder: Path) -> Inventory:
 def test_the_studys_connections_come_from_the_bastion(deployed_fleet: Fleet, tmp_path: Path, way: str) -> None:
     there = described(behind_a_bastion(tmp_path / "inventory", deployed_fleet, way))
     gate = next(host for host in there.hosts if host.name == BASTION)
-    with Reach(there) as reach:
-        reach.mend()
+    with Connections(there) as connections:
+        connections.reconnect()
         for host in there.hosts:
-            assert reach.docker(host).ping()
-            seen_from = reach.run(host, ["sh", "-c", "echo $SSH_CONNECTION"]).split()[0]
-            assert (seen_from == gate.need("private_ip")) == (host.name != BASTION)
-        assert reach.http(gate, "study_control_url").get("/alive").status_code == 200
+            assert connections.docker(host).ping()
+            seen_from = connections.run(host, ["sh", "-c", "echo $SSH_CONNECTION"]).split()[0]
+            assert (seen_from == gate.private_ip) == (host.name != BASTION)
+        assert connections.http(gate, Url.CONTROL).get("/alive").status_code == 200
 
 
 @pytest.mark.long

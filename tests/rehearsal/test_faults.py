@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from tests.rehearsal.conftest import Fleet, inventory_with, refusal
 
 NO_MULTIPLEXING = "-o ControlPath=none"  # else a connection that stands would hide the trouble
@@ -129,7 +129,7 @@ def test_two_hosts_with_one_address(deployed_fleet: Fleet, tmp_path: Path) -> No
     address = deployed_fleet.host("server-1").variables["private_ip"]
     inventory = inventory_with(tmp_path / "twins", {"server-2": {"private_ip": address}})
     told = refusal(tmp_path, inventory, code=2)
-    assert f"server-2: private_ip is {address}, which is server-1's too" in told
+    assert f"server-2: private_ip: {address} is also the address of server-1" in told
 
 
 @pytest.mark.long
@@ -154,8 +154,8 @@ def test_an_engine_that_does_not_start(deployed_fleet: Fleet, tmp_path: Path) ->
 @pytest.mark.long
 def test_a_port_that_is_taken(deployed_fleet: Fleet, tmp_path: Path) -> None:
     serve = "systemd-run --unit=squatter python3 -m http.server 80"
-    with Reach(deployed_fleet.inventory) as connections:
-        connections.mend()
+    with Connections(deployed_fleet.inventory) as connections:
+        connections.reconnect()
         connections.docker(deployed_fleet.host("balancer")).containers.get("nginx-lb").stop()
     with deployed_fleet.broken("balancer", f"{serve}; sleep 1", "systemctl stop squatter"):
         told = refusal(tmp_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
 from tests.rehearsal.registry import PASSWORD, USER, Registry, base_image, serve, small_recipe
@@ -37,12 +37,14 @@ def copied(deployed_fleet: Fleet) -> Iterator[str]:
     deployed_fleet.engine.images.remove(name)
 
 
-def test_an_image_is_copied_only_when_its_digest_differs(deployed_fleet: Fleet, reach: Reach, copied: str) -> None:
+def test_an_image_is_copied_only_when_its_digest_differs(
+    deployed_fleet: Fleet, connections: Connections, copied: str
+) -> None:
     names = json.dumps({"image_distribution_images": [copied]})
     asked = ("-e", names, "--limit", "server-1,server-3,localhost")
     assert changed(play(DISTRIBUTE, *asked).stdout) > 0
     assert changed(play(DISTRIBUTE, *asked).stdout) == 0
-    engine = reach.docker(deployed_fleet.host("server-3"))
+    engine = connections.docker(deployed_fleet.host("server-3"))
     engine.images.remove(copied)
     done = play(DISTRIBUTE, *asked)
     assert "changed: [server-3]" in done.stdout
@@ -52,7 +54,9 @@ def test_an_image_is_copied_only_when_its_digest_differs(deployed_fleet: Fleet, 
 
 
 @pytest.mark.long
-def test_images_go_through_a_registry_by_digest(deployed_fleet: Fleet, reach: Reach, registry: Registry) -> None:
+def test_images_go_through_a_registry_by_digest(
+    deployed_fleet: Fleet, connections: Connections, registry: Registry
+) -> None:
     variables = {
         "images_distribution": "registry",
         "images_registry": f"{registry.address}/mine",
@@ -66,7 +70,7 @@ def test_images_go_through_a_registry_by_digest(deployed_fleet: Fleet, reach: Re
     assert PASSWORD not in said
     for name, image in (("server-1", "ml_server_image"), ("balancer", "nginx_lb_image")):
         host = deployed_fleet.host(name)
-        digests = reach.docker(host).images.get(str(host.variables[image])).attrs["RepoDigests"]
+        digests = connections.docker(host).images.get(str(host.variables[image])).attrs["RepoDigests"]
         assert any(re.match(rf"{registry.address}/mine/scale-out-(service|nginx)@", digest) for digest in digests), (
             digests
         )
@@ -87,7 +91,7 @@ def test_a_registry_that_is_not_named_is_asked_for(deployed_fleet: Fleet) -> Non
 
 
 @pytest.mark.long
-def test_a_host_builds_for_itself(deployed_fleet: Fleet, reach: Reach) -> None:
+def test_a_host_builds_for_itself(deployed_fleet: Fleet, connections: Connections) -> None:
     """With wheels from the controller; the base is given to it, which saves the time to bootstrap one."""
     host = deployed_fleet.host("generator")
     base = base_image(deployed_fleet.engine)
@@ -96,7 +100,7 @@ def test_a_host_builds_for_itself(deployed_fleet: Fleet, reach: Reach) -> None:
     image = f"scale-out/built-there:{os.getpid()}"
     variables = {"images_distribution": "build", "study_locust_image": image, "base_image_name": base}
     play(DISTRIBUTE, "-e", json.dumps(variables), *there)
-    built = reach.docker(host).images.get(image)
+    built = connections.docker(host).images.get(image)
     assert "/opt/study" in str(built.attrs["Config"]["WorkingDir"])
-    assert reach.docker(host).containers.run(image, ["python3", "-m", "locust", "--version"], remove=True)
-    reach.docker(host).images.remove(image)
+    assert connections.docker(host).containers.run(image, ["python3", "-m", "locust", "--version"], remove=True)
+    connections.docker(host).images.remove(image)

@@ -13,13 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.deploy.connections import Reach
-from harness.errors import EngineFailed
+from harness.deploy.connections import Connections
+from harness.deploy.inventory.hosts import Url
+from harness.errors import LoadGeneratorFailed
 from harness.records.directory import StudyDirectory
 from harness.traffic import registry
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.ngrinder import client, perftest
-from harness.traffic.ngrinder.client import NgrinderEngine
+from harness.traffic.ngrinder.client import NgrinderLoadGenerator
 from tests.builders import grid
 from tests.integration.conftest import HOSTS, ROOT, changed, command, events, study, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, deployment_changed, play, small_grid
@@ -31,7 +32,7 @@ real = pytest.mark.skipif("NGRINDER_WAR" in os.environ, reason="needs a controll
 
 
 def deploy(war: Path, *more: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return play(DEPLOY, "-e", "study_engine=ngrinder", "-e", f"ngrinder_war_file={war}", *more, check=check)
+    return play(DEPLOY, "-e", "study_load_generator=ngrinder", "-e", f"ngrinder_war_file={war}", *more, check=check)
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
@@ -47,10 +48,10 @@ def controller(deployed_fleet: Fleet, war: Path) -> Fleet:
 
 
 @pytest.fixture
-def engine(controller: Fleet, reach: Reach) -> NgrinderEngine:
+def load_generator(controller: Fleet, connections: Connections) -> NgrinderLoadGenerator:
     asked = grid(engine="ngrinder", vars={"ngrinder_war_file": "x"})
-    found = registry.connect(asked, controller.inventory, reach)
-    assert isinstance(found, NgrinderEngine)
+    found = registry.connect(asked, controller.inventory, connections)
+    assert isinstance(found, NgrinderLoadGenerator)
     return found
 
 
@@ -63,16 +64,16 @@ def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(fleet: Fleet, **more: object) -> LoadSpec:
     request = grid(request={"path": "/readyz"}).request
-    url = fleet.host("balancer").need("study_target_url")
+    url = fleet.host("balancer").url(Url.TARGET)
     spec = LoadSpec("trap", url, 20, 0.2, 1.0, 6.0, 3.0, 2.0, request)
     return replace(spec, **more)  # type: ignore[arg-type] # the tests name fields of LoadSpec
 
 
-def finish(engine: NgrinderEngine) -> EngineResult:
+def finish(load_generator: NgrinderLoadGenerator) -> LoadResult:
     over = False
     while not over:
-        _, over = engine.samples(0)
-    return engine.result()
+        _, over = load_generator.samples(0)
+    return load_generator.result()
 
 
 @pytest.mark.concurrent
@@ -114,15 +115,15 @@ def test_a_second_run_and_a_check_change_nothing(controller: Fleet, war: Path) -
 @pytest.mark.concurrent
 def test_the_controller_listens_on_the_private_address_alone(controller: Fleet) -> None:
     listening = [line.split()[3] for line in controller.on("generator", "ss -ltnH").splitlines()]
-    private = controller.host("generator").need("private_ip")
+    private = controller.host("generator").private_ip
     found = {address for address in listening if address.endswith((":8080", ":16001"))}
     assert {address.strip("[]").removeprefix("::ffff:") for address in found} == {f"{private}:8080", f"{private}:16001"}
 
 
 @pytest.mark.concurrent
-def test_no_well_known_password_is_left(controller: Fleet, reach: Reach) -> None:
-    folder = Path(controller.host("generator").need("study_ngrinder_credentials"))
-    client = reach.http(controller.host("generator"), "study_ngrinder_url")
+def test_no_well_known_password_is_left(controller: Fleet, connections: Connections) -> None:
+    folder = Path(controller.host("generator").ngrinder_credentials)
+    client = connections.http(controller.host("generator"), Url.NGRINDER)
     for name in ("admin", "user", "superuser", "system"):
         file = folder / name
         assert file.stat().st_mode & 0o777 == 0o600
@@ -171,7 +172,7 @@ def test_a_java_that_its_scripts_do_not_work_with(controller: Fleet, war: Path) 
 
 @pytest.mark.long
 def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, war: Path, tmp_path: Path) -> None:
-    private = controller.host("generator").need("private_ip")
+    private = controller.host("generator").private_ip
     controller.on("generator", "systemctl stop ngrinder-controller")
     controller.on("generator", f"systemd-run --unit=squatter python3 -m http.server 8080 --bind {private}; sleep 1")
     try:
@@ -190,11 +191,13 @@ def test_a_port_that_is_taken_and_a_war_that_does_not_start(controller: Fleet, w
 
 @pytest.mark.long
 @real
-def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
+def test_the_other_version_is_one_variable_away(
+    controller: Fleet, war: Path, load_generator: NgrinderLoadGenerator
+) -> None:
     deploy(war, "-e", "ngrinder_version=3.5.9")
     try:
-        assert engine.version() == {"ngrinder": "3.5.9"}
-        assert engine.ready()
+        assert load_generator.version() == {"ngrinder": "3.5.9"}
+        assert load_generator.ready()
         assert "ngrinder-agent/3.5.9/" in controller.on("generator", "systemctl cat ngrinder-agent")
     finally:
         deploy(war)
@@ -202,15 +205,17 @@ def test_the_other_version_is_one_variable_away(controller: Fleet, war: Path, en
 
 @pytest.mark.long
 @real
-def test_an_agent_of_another_version(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
+def test_an_agent_of_another_version(controller: Fleet, war: Path, load_generator: NgrinderLoadGenerator) -> None:
     script = "/opt/ngrinder-agent/3.5.9-p1/ngrinder-agent/run_agent.sh"
     controller.on(
         "generator", f"sed -i.right s/version=3.5.9-p1/version=3.5.8/ {script}; systemctl restart ngrinder-agent"
     )
     try:
         done = deploy(war, "--tags", "ngrinder_agent_join", check=False)
-        with pytest.raises(EngineFailed, match=r"agent generator has version 3\.5\.8, the controller 3\.5\.9-p1"):
-            engine.ready()
+        with pytest.raises(
+            LoadGeneratorFailed, match=r"agent generator has version 3\.5\.8, the controller 3\.5\.9-p1"
+        ):
+            load_generator.ready()
     finally:
         controller.on("generator", f"mv {script}.right {script}; systemctl restart ngrinder-agent")
     assert done.returncode != 0
@@ -219,14 +224,14 @@ def test_an_agent_of_another_version(controller: Fleet, war: Path, engine: Ngrin
 
 
 @pytest.mark.long
-def test_a_password_that_somebody_changed(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
-    file = Path(controller.host("generator").need("study_ngrinder_credentials")) / "admin"
+def test_a_password_that_somebody_changed(controller: Fleet, war: Path, load_generator: NgrinderLoadGenerator) -> None:
+    file = Path(controller.host("generator").ngrinder_credentials) / "admin"
     right = file.read_text()
     file.write_text("not the right one\n")
     try:
         done = deploy(war, "--tags", "ngrinder_controller_passwords", check=False)
-        with pytest.raises(EngineFailed, match="does not accept the kept password of admin"):
-            engine.ready()
+        with pytest.raises(LoadGeneratorFailed, match="does not accept the kept password of admin"):
+            load_generator.ready()
     finally:
         file.write_text(right)
     assert done.returncode != 0
@@ -253,10 +258,12 @@ def test_a_start_that_fails_inside_ends_the_wait_at_once(controller: Fleet, war:
 
 
 @pytest.mark.long
-def test_agents_join_at_another_control_port(controller: Fleet, war: Path, engine: NgrinderEngine) -> None:
+def test_agents_join_at_another_control_port(
+    controller: Fleet, war: Path, load_generator: NgrinderLoadGenerator
+) -> None:
     deploy(war, "-e", "ngrinder_controller_control_port=16201")
     try:
-        assert engine.ready()
+        assert load_generator.ready()
         assert ":16201" in controller.on("generator", "ss -ltnH")
         assert ":16001" not in controller.on("generator", "ss -ltnH")
     finally:
@@ -265,7 +272,7 @@ def test_agents_join_at_another_control_port(controller: Fleet, war: Path, engin
 
 @pytest.mark.long
 def test_a_closed_port_is_found_before_an_agent_joins(controller: Fleet, war: Path) -> None:
-    private = controller.host("generator").need("private_ip")
+    private = controller.host("generator").private_ip
     rule = f"OUTPUT -p tcp -d {private} --dport 16001 -j DROP"
     with controller.broken("generator", f"iptables -I {rule}", f"iptables -D {rule}"):
         done = deploy(war, "--tags", "ngrinder_agent_join", "-e", "reachability_within_s=4", check=False)
@@ -291,13 +298,13 @@ def test_what_deleted_tests_left_behind_is_removed(controller: Fleet, war: Path)
 @pytest.mark.usefixtures("sooner")
 @real
 @pytest.mark.parametrize("fault", ["late-workers", "ends-at-once"])
-def test_a_load_waits_for_its_users(controller: Fleet, engine: NgrinderEngine, fault: str) -> None:
+def test_a_load_waits_for_its_users(controller: Fleet, load_generator: NgrinderLoadGenerator, fault: str) -> None:
     """Workers that come 20 s late, and a first test that is over at once: the load begins again with more time."""
     controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
     began = time.time()
-    t0 = engine.start(load(controller))
+    t0 = load_generator.start(load(controller))
     assert t0 - began > 2 * client.FIRST_LEAD_S  # the second try's, after the first one's
-    result = finish(engine)
+    result = finish(load_generator)
     assert result.samples is not None
     assert [sample.t_s for sample in result.samples][:6] == list(range(6))
     assert all(sample.completed for sample in result.samples[2:6])
@@ -307,43 +314,47 @@ def test_a_load_waits_for_its_users(controller: Fleet, engine: NgrinderEngine, f
 @pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 def test_a_load_that_is_stopped_before_its_first_answer_has_no_sample(
-    controller: Fleet, engine: NgrinderEngine, reach: Reach
+    controller: Fleet, load_generator: NgrinderLoadGenerator, connections: Connections
 ) -> None:
-    engine.start(load(controller, duration_s=60.0))
-    engine.stop()
-    result = finish(engine)
+    load_generator.start(load(controller, duration_s=60.0))
+    load_generator.stop()
+    result = finish(load_generator)
     assert result.samples == []
     assert result.over
-    client = reach.http(controller.host("generator"), "study_ngrinder_url")
-    password = Path(controller.host("generator").need("study_ngrinder_credentials"), "admin").read_text().strip()
+    client = connections.http(controller.host("generator"), Url.NGRINDER)
+    password = Path(controller.host("generator").ngrinder_credentials, "admin").read_text().strip()
     listed = client.get("/perftest/api/list", auth=("admin", password)).json()["tests"]
     assert not [test for test in listed if test["testName"].startswith("scale-out ")]
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("sooner")
-def test_a_later_load_takes_as_long_as_the_first_one_needed(controller: Fleet, engine: NgrinderEngine) -> None:
+def test_a_later_load_takes_as_long_as_the_first_one_needed(
+    controller: Fleet, load_generator: NgrinderLoadGenerator
+) -> None:
     began = time.time()
-    first = engine.start(load(controller)) - began
-    finish(engine)
-    while not engine.ready():
+    first = load_generator.start(load(controller)) - began
+    finish(load_generator)
+    while not load_generator.ready():
         time.sleep(0.2)
     began = time.time()
-    second = engine.start(load(controller)) - began
-    finish(engine)
+    second = load_generator.start(load(controller)) - began
+    finish(load_generator)
     assert second <= client.MARGIN * first + 2 * perftest.TOGETHER_S
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("sooner")
-def test_words_in_other_alphabets_are_found_in_answers(controller: Fleet, engine: NgrinderEngine) -> None:
-    private = controller.host("generator").need("private_ip")
+def test_words_in_other_alphabets_are_found_in_answers(
+    controller: Fleet, load_generator: NgrinderLoadGenerator
+) -> None:
+    private = controller.host("generator").private_ip
     controller.on("generator", "mkdir -p /srv/words; printf 'gr\\303\\274n' >/srv/words/green")
     serve = f"python3 -m http.server 8999 --bind {private} --directory /srv/words"
     with controller.broken("generator", f"systemd-run --unit=words {serve}; sleep 1", "systemctl stop words"):
         request = grid(request={"path": "/green", "expect_body": "grün"}).request
-        engine.start(load(controller, url=f"http://{private}:8999", request=request))
-        result = finish(engine)
+        load_generator.start(load(controller, url=f"http://{private}:8999", request=request))
+        result = finish(load_generator)
     assert not result.errors
     assert result.samples
     assert sum(sample.completed for sample in result.samples) > 100
@@ -353,11 +364,11 @@ def test_words_in_other_alphabets_are_found_in_answers(controller: Fleet, engine
 @pytest.mark.usefixtures("sooner")
 @real
 @pytest.mark.parametrize("fault", ["lose-script", "skip-second repeat-second"])
-def test_what_a_test_leaves_behind(controller: Fleet, engine: NgrinderEngine, fault: str) -> None:
+def test_what_a_test_leaves_behind(controller: Fleet, load_generator: NgrinderLoadGenerator, fault: str) -> None:
     """A script that got lost is sent again, a missing second stays a gap, one written twice counts once."""
     controller.on("generator", f"echo {fault} >{HOME}/faults; chown ngrinder {HOME}/faults")
-    engine.start(load(controller, duration_s=9.0))
-    result = finish(engine)
+    load_generator.start(load(controller, duration_s=9.0))
+    result = finish(load_generator)
     assert result.samples is not None
     seconds = [sample.t_s for sample in result.samples]
     gaps = set(range(max(seconds) + 1)) - set(seconds)
@@ -371,44 +382,48 @@ def test_what_a_test_leaves_behind(controller: Fleet, engine: NgrinderEngine, fa
 
 @pytest.mark.long
 @pytest.mark.usefixtures("sooner")
-def test_a_load_can_be_stopped_and_keeps_what_it_has(controller: Fleet, engine: NgrinderEngine) -> None:
-    t0 = engine.start(load(controller, duration_s=60.0))
-    while len(engine.samples(0)[0]) < 4:
+def test_a_load_can_be_stopped_and_keeps_what_it_has(controller: Fleet, load_generator: NgrinderLoadGenerator) -> None:
+    t0 = load_generator.start(load(controller, duration_s=60.0))
+    while len(load_generator.samples(0)[0]) < 4:
         pass
-    engine.stop()
-    result = finish(engine)
+    load_generator.stop()
+    result = finish(load_generator)
     assert result.started_at == t0
     assert result.samples
     assert 3 <= len([sample for sample in result.samples if sample.completed]) < 15
 
 
 @pytest.mark.usefixtures("sooner")
-def test_a_script_that_gets_wrong_answers_is_found_before_the_load(controller: Fleet, engine: NgrinderEngine) -> None:
+def test_a_script_that_gets_wrong_answers_is_found_before_the_load(
+    controller: Fleet, load_generator: NgrinderLoadGenerator
+) -> None:
     wrong = grid(request={"path": "/readyz", "expect_status": 418}).request
-    with pytest.raises(EngineFailed, match="trial run of the script failed"):
-        engine.start(load(controller, request=wrong))
+    with pytest.raises(LoadGeneratorFailed, match="trial run of the script failed"):
+        load_generator.start(load(controller, request=wrong))
 
 
-def test_more_users_than_agents_may_have(controller: Fleet, engine: NgrinderEngine) -> None:
-    with pytest.raises(EngineFailed, match="5000 users are 5000 for each of 1 agents, and nGrinder allows 3000"):
-        engine.start(load(controller, users=5000))
+def test_more_users_than_agents_may_have(controller: Fleet, load_generator: NgrinderLoadGenerator) -> None:
+    with pytest.raises(LoadGeneratorFailed, match="5000 users are 5000 for each of 1 agents, and nGrinder allows 3000"):
+        load_generator.start(load(controller, users=5000))
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("sooner")
-def test_a_controller_that_is_started_again_in_the_middle(controller: Fleet, engine: NgrinderEngine) -> None:
+def test_a_controller_that_is_started_again_in_the_middle(
+    controller: Fleet, load_generator: NgrinderLoadGenerator
+) -> None:
     """The test comes back as finished, with nothing in it."""
-    engine.start(load(controller, duration_s=30.0))
-    while len(engine.samples(0)[0]) < 2:
+    load_generator.start(load(controller, duration_s=30.0))
+    while len(load_generator.samples(0)[0]) < 2:
         pass
     controller.on("generator", "systemctl restart ngrinder-controller")
-    with pytest.raises(EngineFailed, match="nGrinder"):
-        finish(engine)
+    with pytest.raises(LoadGeneratorFailed, match="nGrinder"):
+        finish(load_generator)
     for _ in range(100):
-        if engine.ready():  # the agent joins again by itself
+        if load_generator.ready():  # the agent joins again by itself
             break
         time.sleep(0.2)
-    assert engine.ready()
+    assert load_generator.ready()
 
 
 @pytest.fixture(scope="module")
@@ -464,13 +479,13 @@ def test_a_study_with_ngrinder_counts_every_request_in_its_second(measured: Path
 @pytest.mark.long
 @pytest.mark.usefixtures("sooner")
 def test_an_agent_that_is_not_in_the_inventory_takes_no_part(
-    controller: Fleet, engine: NgrinderEngine, reach: Reach
+    controller: Fleet, load_generator: NgrinderLoadGenerator, connections: Connections
 ) -> None:
     """Approved and idle it would be picked as well as the others."""
     host = controller.host("generator")
-    private = host.need("private_ip")
-    auth = ("admin", Path(host.need("study_ngrinder_credentials"), "admin").read_text().strip())
-    client = reach.http(host, "study_ngrinder_url")
+    private = host.private_ip
+    auth = ("admin", Path(host.ngrinder_credentials, "admin").read_text().strip())
+    client = connections.http(host, Url.NGRINDER)
 
     def listed() -> dict[str, dict[str, Any]]:
         return {said["name"]: said for said in client.get("/agent/api/list", auth=auth).json()}
@@ -485,8 +500,8 @@ def test_an_agent_that_is_not_in_the_inventory_takes_no_part(
         stranger = f"/agent/api/{listed()['a-stranger']['ip']}/a-stranger"
         client.put(stranger, params={"action": "approve"}, auth=auth)
         assert listed()["a-stranger"]["approved"]
-        engine.start(load(controller))
-        result = finish(engine)
+        load_generator.start(load(controller))
+        result = finish(load_generator)
         assert {name: said["approved"] for name, said in listed().items()} == {"generator": True, "a-stranger": False}
     assert result.totals["completed"] > 100
 

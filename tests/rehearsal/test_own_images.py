@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from tests.integration.conftest import changed
 from tests.rehearsal.conftest import Fleet, gateway, play
 from tests.rehearsal.registry import PASSWORD, USER, Registry, base_image, serve, small_recipe
@@ -131,7 +131,7 @@ def test_hosts_pull_an_image_by_the_digest_that_its_tag_was(small: Own, account:
         assert f"{small.registry.address}/team/small@{small.digest}" in deployed_fleet.on(name, inspect)
         left = "ls /root/.docker/config.json /home/admin/.docker/config.json /tmp/registry-* 2>/dev/null"
         assert deployed_fleet.on(name, left, check=False) == ""
-    first = str(deployed_fleet.host("server-1").need("private_ip"))
+    first = str(deployed_fleet.host("server-1").private_ip)
     assert {line.split()[0] for line in small.registry.asked("^(GET|HEAD) /v2/team/small/manifests/1$")} == {first}
     assert len(small.registry.asked("^(PUT|POST|PATCH) ")) == pushes
     assert small.registry.asked(f"/team/small/manifests/{small.digest}")
@@ -145,10 +145,10 @@ def test_it_runs_on_its_own_port_behind_the_balancer(app: Own, account: Path, de
     arguments = [*variables(app.name, "pull", **SERVICE), "-e", f"@{account}"]
     for name in ("distribute-images", "deploy-servers", "check-servers", "deploy-balancer"):
         play(f"playbooks/{name}.yml", *arguments)
-    private_ip = deployed_fleet.host("server-2").need("private_ip")
+    private_ip = deployed_fleet.host("server-2").private_ip
     ask = "python3 -c \"import urllib.request as u; print(u.urlopen('http://{}').read().decode())\""
     assert deployed_fleet.on("generator", ask.format(f"{private_ip}:8000/x")) == "it answers\n"
-    balancer = deployed_fleet.host("balancer").need("private_ip")
+    balancer = deployed_fleet.host("balancer").private_ip
     assert deployed_fleet.on("balancer", ask.format(f"{balancer}:80/y")) == "it answers\n"
     seen = {deployed_fleet.on(name, "docker exec ml-server cat /srv/asked", check=False) for name in SERVERS}
     assert "/x" in seen or "/y" in seen
@@ -186,7 +186,7 @@ def logged_in(app: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("logged_in", "ours_again")
 @pytest.mark.parametrize("method", ["copy", "registry", "pull"])
 def test_a_name_with_a_digest_works_however_it_gets_there(
-    app: Own, account: Path, deployed_fleet: Fleet, reach: Reach, method: str
+    app: Own, account: Path, deployed_fleet: Fleet, connections: Connections, method: str
 ) -> None:
     """With a tag beside it, as people copy it from a registry's page."""
     only = ["--limit", "server-3,localhost"]
@@ -196,7 +196,7 @@ def test_a_name_with_a_digest_works_however_it_gets_there(
     assert changed(play(DISTRIBUTE, *arguments).stdout) == 0
     play("playbooks/deploy-servers.yml", *arguments)
     assert changed(play("playbooks/deploy-servers.yml", *arguments).stdout) == 0
-    host = reach.docker(deployed_fleet.host("server-3"))
+    host = connections.docker(deployed_fleet.host("server-3"))
     container = host.containers.get("ml-server")
     hexadecimal = app.digest.removeprefix("sha256:")
     assert container.attrs["Config"]["Image"] == f"{app.registry.address}/team/app:sha256-{hexadecimal}"

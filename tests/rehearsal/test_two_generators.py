@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.resolve import describe
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, events, study, wait_for
@@ -66,8 +66,8 @@ def test_a_study_over_ssh_with_two_load_generators(two_generators: Path, tmp_pat
         ended = [wait_for(started, "trial_ended")["record"] for _ in range(1)]
         wait_for(started, "sample_taken", seconds=3)
         there = describe(ROOT, inventory, "two_generators")
-        with Reach(there) as connections:
-            connections.mend()
+        with Connections(there) as connections:
+            connections.reconnect()
             connections.docker(there.generators[1]).containers.get("locust").kill()
         output, _ = started.communicate(timeout=120)
     (broken,) = (event["record"] for event in events(output) if event["event"] == "trial_ended")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.traffic.ngrinder.api import Controller
 
 log = logging.getLogger(__name__)
@@ -47,12 +47,12 @@ class Agents:
         return len(self._expected)
 
     def usable(self) -> list[Agent]:
-        """Approved agents of the inventory; raises EngineFailed when one is of another version than the controller."""
+        """Approved agents of the inventory; raises LoadGeneratorFailed if one has not the version of the controller."""
         version = self._version()
         agents = [agent for agent in self._listed() if agent.approved and agent.name in self._expected]
         for agent in agents:
             if version and agent.version and agent.version != version:
-                raise EngineFailed(
+                raise LoadGeneratorFailed(
                     f"nGrinder's agent {agent.name} has version {agent.version}, the controller {version}; remove "
                     "/opt/ngrinder-agent on its host and deploy again"
                 )
@@ -65,7 +65,7 @@ class Agents:
     def exclude_others(self) -> None:
         """Withdraw the approval of agents outside the inventory; the next deployment that has them approves them.
 
-        Raises EngineFailed for one that runs another test, or that stays approved.
+        Raises LoadGeneratorFailed for one that runs another test, or that stays approved.
         """
         deadline = time.monotonic() + REST_WITHIN_S
         while others := self._others():
@@ -75,7 +75,7 @@ class Agents:
                     self._controller.call("PUT", f"/agent/api/{agent.ip}/{agent.name}", params={"action": "disapprove"})
             if time.monotonic() > deadline:
                 why = "busy with another test" if any(agent.busy for agent in others) else "its approval stays"
-                raise EngineFailed(
+                raise LoadGeneratorFailed(
                     f"{_named(others)} approved at nGrinder's controller and not among this inventory's "
                     f"load_generators ({', '.join(sorted(self._expected))}): {why}. Fix: stop the unit ngrinder-agent "
                     "on its host"
@@ -83,9 +83,9 @@ class Agents:
             time.sleep(LOOK_EVERY_S)
 
     def require_own_load(self) -> None:
-        """Raise EngineFailed where an agent outside the inventory has the load."""
+        """Raise LoadGeneratorFailed where an agent outside the inventory has the load."""
         if busy := [agent for agent in self._others() if agent.busy]:
-            raise EngineFailed(
+            raise LoadGeneratorFailed(
                 f"{_named(busy)} running the load, not among this inventory's load_generators "
                 f"({', '.join(sorted(self._expected))}). Fix: stop the unit ngrinder-agent on its host"
             )

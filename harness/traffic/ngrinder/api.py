@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 
 
 class Controller:
-    """One nGrinder controller, spoken to as admin; every call raises EngineFailed when it is refused."""
+    """One nGrinder controller, spoken to as admin; every call raises LoadGeneratorFailed when it is refused."""
 
     def __init__(self, client: httpx.Client, password_file: Path) -> None:
         self._client = client
@@ -22,21 +22,21 @@ class Controller:
         try:
             password = self._password_file.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise EngineFailed(f"nGrinder's password of admin cannot be read: {error}") from None
+            raise LoadGeneratorFailed(f"nGrinder's password of admin cannot be read: {error}") from None
         try:
             answer = self._client.request(method, path, auth=("admin", password), **arguments)
         except httpx.HTTPError as error:
-            raise EngineFailed(
+            raise LoadGeneratorFailed(
                 f"nGrinder's controller at {self._client.base_url} does not answer: {error!r}; "
                 "'journalctl -u ngrinder-controller' on its host tells more"
             ) from error
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise EngineFailed(
+            raise LoadGeneratorFailed(
                 f"nGrinder does not accept the kept password of admin: somebody changed it; "
                 f"write the right one into {self._password_file}"
             )
         if answer.status_code not in (httpx.codes.OK, *also):
-            raise EngineFailed(f"nGrinder refuses {method} {path}: {_message(answer)}")
+            raise LoadGeneratorFailed(f"nGrinder refuses {method} {path}: {_message(answer)}")
         return answer
 
     def json(self, method: str, path: str, **arguments: Any) -> Any:
@@ -44,7 +44,7 @@ class Controller:
         try:
             return answer.json()
         except ValueError:
-            raise EngineFailed(f"nGrinder answers {method} {path} with something else than JSON") from None
+            raise LoadGeneratorFailed(f"nGrinder answers {method} {path} with something else than JSON") from None
 
 
 def _message(answer: httpx.Response) -> str:

@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.grid.load_generators import BY_NAME
 from harness.records.series import Sample
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.ngrinder import csv
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
@@ -32,7 +32,7 @@ MARGIN = 1.5  # times what the users took
 QUIET_S = 3.0  # without an answer after the end: everybody is done; totals lag up to two seconds
 
 
-class NgrinderEngine:
+class NgrinderLoadGenerator:
     """Speaks to one nGrinder controller and uses the agents of these names; see `Engine` for the calls."""
 
     def __init__(self, client: httpx.Client, password_file: Path, agents: Collection[str]) -> None:
@@ -80,7 +80,7 @@ class NgrinderEngine:
             if running.come_together():
                 try:
                     self._agents.require_own_load()
-                except EngineFailed:
+                except LoadGeneratorFailed:
                     running.stop()
                     raise
                 self._lead_s = max(LEAST_LEAD_S, MARGIN * (time.time() - now) + TOGETHER_S)
@@ -91,28 +91,28 @@ class NgrinderEngine:
             there = running.there
             self._lead_s *= 2
         self._lead_s = FIRST_LEAD_S
-        raise EngineFailed(
+        raise LoadGeneratorFailed(
             f"nGrinder's users were not all there in time, {there} of {divided.users} at last; look at 'journalctl -u "
             "ngrinder-agent' on the agents' hosts, give them more CPU or memory, add hosts to load_generators, or take "
             "fewer vusers"
         )
 
     def _save(self, script: str) -> None:
-        """Store the script and let it make one request; raises EngineFailed when that goes wrong."""
+        """Store the script and let it make one request; raises LoadGeneratorFailed when that goes wrong."""
         entry = {"path": SCRIPT, "content": script}
         log = self._controller.call(
             "POST", "/script/api/validate", json={"fileEntry": entry, "hostString": ""}, timeout=110.0
         ).text
         wrong = wrong_with_validation(log)
         if wrong:
-            raise EngineFailed(f"nGrinder's trial run of the script failed: {wrong}")
+            raise LoadGeneratorFailed(f"nGrinder's trial run of the script failed: {wrong}")
         self._controller.call(
             "POST", "/script/api/save", json={"fileEntry": {**entry, "description": "made by the study"}}
         )
 
     def _started(self) -> PerfTest:
         if self._running is None:
-            raise EngineFailed("nGrinder was asked about a test that was not started")
+            raise LoadGeneratorFailed("nGrinder was asked about a test that was not started")
         return self._running
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
@@ -144,7 +144,7 @@ class NgrinderEngine:
         return live[since:], over
 
     def _check_end(self, running: PerfTest, status: dict[str, Any], now: float) -> None:
-        """Raise EngineFailed unless the test ended because it was over or was told to."""
+        """Raise LoadGeneratorFailed unless the test ended because it was over or was told to."""
         if running.asked_to_stop and status["name"] == "CANCELED":
             return
         test = running.told()
@@ -153,7 +153,7 @@ class NgrinderEngine:
             told = "its controller was stopped or started again in the middle"
         elif status["name"] == "FINISHED" and test.get("tests"):
             return
-        raise EngineFailed(f"nGrinder's test ended as {status['name']}: {told}")
+        raise LoadGeneratorFailed(f"nGrinder's test ended as {status['name']}: {told}")
 
     def stop(self) -> None:
         if self._running is None:
@@ -161,7 +161,7 @@ class NgrinderEngine:
         else:
             self._running.stop()
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         running = self._started()
         test = running.told()
         began = float(test.get("startTime") or running.t0 * 1000) / 1000
@@ -169,7 +169,7 @@ class NgrinderEngine:
         totals = csv.totals(test, rows, running.split.users)
         there = len(self._agents.usable())
         running.forget()
-        return EngineResult(
+        return LoadResult(
             started_at=float(running.t0),
             over=bool(test["status"].get("reportable")),
             workers=running.split.agents * running.split.processes,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.records.series import Sample
 
 ZONE_STEP_S = 900  # time zones differ by quarters of an hour
@@ -33,7 +33,7 @@ class Row:
 def parse(text: str, started_at: float) -> list[Row]:
     """Rows of a test's CSV; `started_at` is its start in Unix seconds, which tells the time zone.
 
-    Raises EngineFailed when the text is not such a CSV.
+    Raises LoadGeneratorFailed when the text is not such a CSV.
     """
     rows: list[Row] = []
     zone_s: int | None = None
@@ -43,7 +43,7 @@ def parse(text: str, started_at: float) -> list[Row]:
             if zone_s is None:
                 zone_s = round((stamp - started_at) / ZONE_STEP_S) * ZONE_STEP_S
             if None in said:
-                raise EngineFailed(
+                raise LoadGeneratorFailed(
                     "nGrinder's CSV has more values than columns: its Java writes decimal commas; it must run with "
                     "-Duser.language=en, as its unit says"
                 )
@@ -51,7 +51,7 @@ def parse(text: str, started_at: float) -> list[Row]:
             row = Row(int(stamp) - zone_s, int(said["vuser"]), int(said["Tests"]), int(said["Errors"]), float(mean))
             rows.append(row)
     except (KeyError, TypeError, ValueError) as error:
-        raise EngineFailed(f"nGrinder's CSV cannot be read: {error!r}") from None
+        raise LoadGeneratorFailed(f"nGrinder's CSV cannot be read: {error!r}") from None
     return rows
 
 

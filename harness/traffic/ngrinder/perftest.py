@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder.api import Controller
@@ -72,14 +72,14 @@ class PerfTest:
         self.number = int(made["id"])
 
     def come_together(self) -> bool:
-        """Whether every user is there in good time before second 0; raises EngineFailed where the test is no good."""
+        """Whether every user started before second 0; raises LoadGeneratorFailed when the test ended early."""
         while time.time() < self.t0 - TOGETHER_S:
             said = self.sample()
             if said["status"].get("reportable"):
                 test = self.told()
                 if said["status"]["category"] in ("FINISHED", "WARNED") and not test.get("tests"):
                     return False  # seen once after a restart: over at once, with nothing counted
-                raise EngineFailed(
+                raise LoadGeneratorFailed(
                     f"nGrinder ended the test at once: {test.get('lastProgressMessage', said['status']['name'])}"
                 )
             self.there = max(self.there, int((said.get("perf") or {}).get("thread", 0)))
@@ -110,14 +110,14 @@ class PerfTest:
         stop(self.controller, self.number)
 
     def end_early(self, agents_ready: Callable[[], bool]) -> None:
-        """Stop it, wait until it rests, and remove it; raises EngineFailed when it does not come to rest."""
+        """Stop it, wait until it rests, and remove it; raises LoadGeneratorFailed when it does not come to rest."""
         self.stop()
         deadline = time.monotonic() + REST_WITHIN_S
         # A stop during DISTRIBUTE_FILES is taken back once before it is carried out, and agents are busy for some
         # seconds after the end: only both together are rest.
         while not (self.sample()["status"].get("reportable") and agents_ready()):
             if time.monotonic() > deadline:
-                raise EngineFailed("nGrinder does not end the test; restart the unit ngrinder-controller")
+                raise LoadGeneratorFailed("nGrinder does not end the test; restart the unit ngrinder-controller")
             time.sleep(STATE_EVERY_S)
         self.forget()
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.traffic.load_generator import LoadSpec
 
 THREADS_PER_PROCESS = 500
@@ -33,12 +33,12 @@ class Split:
 def split(users: int, agents: int, most_per_agent: int) -> Split:
     """Divide users over agents and processes, exactly where that is possible, else a few fewer.
 
-    Few processes, as each takes memory of its own. Raises EngineFailed when the agents cannot have so
+    Few processes, as each takes memory of its own. Raises LoadGeneratorFailed when the agents cannot have so
     many.
     """
     each = users // agents
     if each > most_per_agent:
-        raise EngineFailed(
+        raise LoadGeneratorFailed(
             f"{users} users are {each} for each of {agents} agents, and nGrinder allows {most_per_agent}; "
             "add hosts to load_generators, or raise ngrinder_controller_max_vusers_per_agent"
         )

@@ -18,11 +18,11 @@ def test_private_addresses_are_fine() -> None:
 @pytest.mark.parametrize(
     ("hosts", "words"),
     [
-        ([host("web", "203.0.113.7")], "web: private_ip is 203.0.113.7, a public address and the same as ansible_host"),
-        ([host("web", "8.8.8.8")], "web: private_ip is 8.8.8.8, a public address."),
-        ([host("web", "")], "web: private_ip is missing."),
-        ([host("web", "ten.one")], "web: private_ip is 'ten.one', which is no IPv4 address"),
-        ([host("a", "10.0.0.1"), host("b", "10.0.0.1")], "b: private_ip is 10.0.0.1, which is a's too."),
+        ([host("web", "203.0.113.7")], "web: private_ip: a public address, the same as ansible_host (got 203.0.113.7)"),
+        ([host("web", "8.8.8.8")], "web: private_ip: a public address (got 8.8.8.8)."),
+        ([host("web", "")], "web: private_ip: not set."),
+        ([host("web", "ten.one")], "web: private_ip: not an IPv4 address (got 'ten.one')"),
+        ([host("a", "10.0.0.1"), host("b", "10.0.0.1")], "b: private_ip: 10.0.0.1 is also the address of a,"),
         ([host("web", "172.32.0.1")], "a public address"),
     ],
 )

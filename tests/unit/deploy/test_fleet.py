@@ -8,7 +8,7 @@ import pytest
 from jinja2 import Environment
 
 from harness.deploy import fleet
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
@@ -31,7 +31,7 @@ def hosts(**more: Any) -> Inventory:
     return Inventory(
         "inventory/x",
         tuple(
-            Host(
+            Host.parse(
                 name,
                 group,
                 {
@@ -153,7 +153,7 @@ def off(machines: Machines) -> bool:
 
 def lease(machines: Machines, said: list[str], now: list[float]) -> fleet.Lease:
     inventory = hosts(study_end_command=END)
-    return fleet.Lease(inventory, cast(Reach, machines), said.append, lambda: now[0])
+    return fleet.Lease(inventory, cast(Connections, machines), said.append, lambda: now[0])
 
 
 def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> None:
@@ -201,5 +201,5 @@ def test_a_lease_never_shortens_and_a_machine_that_is_silent_is_named(machines: 
 
 
 def test_hosts_that_do_not_end_are_left_alone(machines: Machines) -> None:
-    fleet.Lease(hosts(), cast(Reach, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
+    fleet.Lease(hosts(), cast(Connections, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
     assert machines.commands == []

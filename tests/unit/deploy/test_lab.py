@@ -31,8 +31,10 @@ def inventory(servers: int = 3, **variables: Any) -> Inventory:
         "lab_slow_motion": "auto",
         **variables,
     }
-    hosts = [Host("balancer", "load_balancers", {}), Host("generator", "load_generators", {})]
-    return Inventory("lab", (*hosts, *(Host(f"server-{i}", "ml_servers", of_servers) for i in range(1, servers + 1))))
+    hosts = [Host.parse("balancer", "load_balancers", {}), Host.parse("generator", "load_generators", {})]
+    return Inventory(
+        "lab", (*hosts, *(Host.parse(f"server-{i}", "ml_servers", of_servers) for i in range(1, servers + 1)))
+    )
 
 
 def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 1, **more: Any) -> Observation:
@@ -171,9 +173,9 @@ def test_a_study_is_read_at_the_speed_it_was_played() -> None:
 def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
     deployed = deployment.Deployment(Ansible(tmp_path, None, tmp_path), grid(vars={"lab_server_capacity": "70/s"}))
     assert deployed.fixed["lab_server_capacity"] == "70/s"
-    deployed.play(1.0)
+    deployed.scale_time(1.0)
     assert "ml_server_slow_motion" not in deployed.fixed
-    deployed.play(2.0)
+    deployed.scale_time(2.0)
     assert deployed.fixed["ml_server_slow_motion"] == 2.0
     assert deployed.fixed["nginx_lb_response_timeout"] == "120s"
     assert deployment.tags_for({"lab_server_capacity"}) == ["ml_server", "nginx_lb_verify"]
@@ -188,10 +190,10 @@ def test_nginx_waits_longer_for_a_response_than_users_do(tmp_path: Path, timeout
     assert deployed.fixed["nginx_lb_response_timeout"] == nginx
     found = deployment.Deployment(ansible, written.scaled(2))
     for each in (deployed, found):
-        each.play(2.0)
+        each.scale_time(2.0)
         assert each.fixed["nginx_lb_response_timeout"] == f"{2 * int(nginx[:-1])}s"
     own = deployment.Deployment(ansible, grid(load=load, vars={"nginx_lb_response_timeout": "7s"}))
-    own.play(2.0)
+    own.scale_time(2.0)
     assert own.fixed["nginx_lb_response_timeout"] == "7s"
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
@@ -154,17 +154,17 @@ class Engine:
         return {"State": {"Running": False, "FinishedAt": "2026-01-02T03:04:05.123456789Z"}}
 
 
-def reach_to(engine: Engine) -> Reach:
-    return cast(Reach, SimpleNamespace(docker=lambda _host: SimpleNamespace(api=engine)))
+def connections_to(engine: Engine) -> Connections:
+    return cast(Connections, SimpleNamespace(docker=lambda _host: SimpleNamespace(api=engine)))
 
 
-SERVER = Host("server-1", "ml_servers", {"study_container": "one"})
+SERVER = Host.parse("server-1", "ml_servers", {"study_container": "one"})
 
 
 def test_when_a_server_ended_is_what_its_engine_says() -> None:
     engine = Engine()
-    assert kill(reach_to(engine), SERVER) == pytest.approx(1767323045.123456, abs=1e-5)
-    losing = FaultInjector(reach_to(Engine()), [SERVER], time.time() - 1)
+    assert kill(connections_to(engine), SERVER) == pytest.approx(1767323045.123456, abs=1e-5)
+    losing = FaultInjector(connections_to(Engine()), [SERVER], time.time() - 1)
     losing._threads[0].join()
     loss = losing.result(9.0, {"server-1": 1767323036.0})
     assert loss.stopped_s == {"server-1": pytest.approx(9.123)}
@@ -173,7 +173,7 @@ def test_when_a_server_ended_is_what_its_engine_says() -> None:
 
 def test_a_load_that_is_over_calls_off_what_was_to_be_stopped() -> None:
     engine = Engine()
-    losing = FaultInjector(reach_to(engine), [SERVER], time.time() + 3600)
+    losing = FaultInjector(connections_to(engine), [SERVER], time.time() + 3600)
     losing.cancel()
     assert engine.killed == []
     assert losing.result(9.0, {"server-1": 0.0}).stopped_s == {}

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
@@ -45,7 +45,7 @@ def test_a_number_that_cannot_be_divided_is_told() -> None:
 
 
 def test_more_users_than_an_agent_may_have() -> None:
-    with pytest.raises(EngineFailed, match="7000 users are 3500 for each of 2 agents, and nGrinder allows 3000"):
+    with pytest.raises(LoadGeneratorFailed, match="7000 users are 3500 for each of 2 agents, and nGrinder allows 3000"):
         script.split(7000, 2, 3000)
 
 
@@ -120,12 +120,12 @@ def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
 
 
 def test_something_else_than_its_csv_is_said_to_be_so() -> None:
-    with pytest.raises(EngineFailed, match="CSV cannot be read"):
+    with pytest.raises(LoadGeneratorFailed, match="CSV cannot be read"):
         csv.parse("DateTime,vuser\nnever,1\n", T0)
 
 
 def test_decimal_commas_are_said_to_be_so() -> None:
-    with pytest.raises(EngineFailed, match="its Java writes decimal commas"):
+    with pytest.raises(LoadGeneratorFailed, match="its Java writes decimal commas"):
         csv.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
 
 
@@ -159,7 +159,7 @@ class Console:
         monkeypatch.setattr(perftest, "time", clock)
         (folder / "admin").write_text("secret", encoding="utf-8")
         http = httpx.Client(base_url="http://controller", transport=httpx.MockTransport(self.answer))
-        self.engine = client.NgrinderEngine(http, folder / "admin", ["agent-1"])
+        self.load_generator = client.NgrinderLoadGenerator(http, folder / "admin", ["agent-1"])
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if (request.method, request.url.path) == ("POST", "/perftest/api"):
@@ -187,14 +187,14 @@ LOAD = LoadSpec("t", "http://10.0.0.1", 20, 1.0, 1.0, 9.0, 5.0, 2.0, grid(reques
 
 
 def test_a_test_is_ordered_for_as_long_as_its_users_take_to_come_and_its_load_may_take(console: Console) -> None:
-    t0 = console.engine.start(LOAD)
+    t0 = console.load_generator.start(LOAD)
     assert t0 > T0, "users come before second 0"
     assert console.ordered["duration"] / 1000 == pytest.approx(t0 - T0 + LOAD.longest_s)
 
 
 def test_a_load_is_ended_once_no_answer_comes_any_more_and_not_while_they_do(console: Console) -> None:
-    end = console.engine.start(LOAD) + LOAD.duration_s
+    end = console.load_generator.start(LOAD) + LOAD.duration_s
     for since_end_s, answers, stops in ((0, 100, 0), (2, 101, 0), (4, 101, 0), (5.5, 101, 1)):
         console.now, console.tests = end + since_end_s, answers
-        console.engine.samples(0)
+        console.load_generator.samples(0)
         assert console.stops == stops, since_end_s

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.traffic.ngrinder import agents
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
@@ -105,7 +105,7 @@ def test_one_that_may_take_part_all_the_same_is_refused(
     monkeypatch.setattr(agents, "REST_WITHIN_S", 0.0)
     listed.add("old", state=state)
     listed.keeps = keeps
-    with pytest.raises(EngineFailed) as refused:
+    with pytest.raises(LoadGeneratorFailed) as refused:
         listed.only("generator").exclude_others()
     assert str(refused.value) == (
         "nGrinder's agent old (10.0.0.9) is approved at nGrinder's controller and not among this inventory's "
@@ -116,7 +116,7 @@ def test_one_that_may_take_part_all_the_same_is_refused(
 def test_a_load_that_another_agent_has_is_refused(listed: Listed) -> None:
     listed.add("generator")
     listed.add("old", state=BUSY)
-    with pytest.raises(EngineFailed, match=r"agent old \(10\.0\.0\.9\) is running the load, not among this"):
+    with pytest.raises(LoadGeneratorFailed, match=r"agent old \(10\.0\.0\.9\) is running the load, not among this"):
         listed.only("generator").require_own_load()
 
 
@@ -124,7 +124,7 @@ def test_an_agent_of_another_version_is_named_unless_it_takes_no_part(listed: Li
     listed.add("old", version="3.5.8")
     assert listed.only("generator").usable() == []
     listed.add("generator", version="3.5.8")
-    with pytest.raises(EngineFailed, match=r"agent generator has version 3\.5\.8, the controller 3\.5\.9-p1"):
+    with pytest.raises(LoadGeneratorFailed, match=r"agent generator has version 3\.5\.8, the controller 3\.5\.9-p1"):
         listed.only("generator").usable()
 
 

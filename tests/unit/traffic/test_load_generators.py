@@ -19,7 +19,7 @@ from tests.builders import grid
 
 def inventory(**variables: Any) -> Inventory:
     groups = {"balancer": "load_balancers", "server-1": "ml_servers", "generator": "load_generators"}
-    return Inventory("inventory/x", tuple(Host(name, group, variables) for name, group in groups.items()))
+    return Inventory("inventory/x", tuple(Host.parse(name, group, variables) for name, group in groups.items()))
 
 
 def machines(**more: Any) -> Inventory:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from harness.deploy.inventory import files, resolve, snapshot, snapshot_process
+from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
@@ -79,7 +80,7 @@ def resolved(folder: Path) -> dict[str, dict[str, object]]:
 
 def test_the_answer_is_used_without_asking_again(source: Path, tmp_path: Path) -> None:
     assert files.programs(source)
-    folder = snapshot.ask(ROOT, source)
+    folder = snapshot.take(ROOT, source)
     assert not files.programs(folder)
     found = resolve.describe(ROOT, folder, "inventory/x")
     told = {host.name: (host.group, host.variables["private_ip"]) for host in found.hosts}
@@ -107,30 +108,30 @@ def test_words_of_somebody_else_are_no_template(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_changed_variables_of_groups_count_at_once(source: Path) -> None:
-    assert resolve.describe(ROOT, snapshot.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "admin"
+    assert resolve.describe(ROOT, snapshot.take(ROOT, source), "x").balancer.variables["ansible_user"] == "admin"
     variables = source / "group_vars" / "all.yml"
     variables.write_text(variables.read_text().replace("ansible_user: admin", "ansible_user: other"))
-    assert resolve.describe(ROOT, snapshot.ask(ROOT, source), "x").balancer.variables["ansible_user"] == "other"
+    assert resolve.describe(ROOT, snapshot.take(ROOT, source), "x").balancer.variables["ansible_user"] == "other"
 
 
 @pytest.mark.long
 def test_addresses_that_changed_are_told(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study" / "inventory"
-    snapshot.keep(snapshot.ask(ROOT, source), source, folder)
-    assert snapshot.moved(resolve.describe(ROOT, folder, "x"), folder) == []
-    assert snapshot.moved(resolve.describe(ROOT, folder, "x"), folder) == []
+    snapshot.keep(snapshot.take(ROOT, source), source, folder)
+    assert changed_addresses(resolve.describe(ROOT, folder, "x"), folder) == []
+    assert changed_addresses(resolve.describe(ROOT, folder, "x"), folder) == []
     answer(source, "10.0.1.99")
-    snapshot.keep(snapshot.ask(ROOT, source), source, folder)
+    snapshot.keep(snapshot.take(ROOT, source), source, folder)
     now = resolve.describe(ROOT, folder, "x")
-    assert snapshot.moved(now, folder) == ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"]
-    assert snapshot.moved(now, folder) == []
+    assert changed_addresses(now, folder) == ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"]
+    assert changed_addresses(now, folder) == []
 
 
 def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_path: Path) -> None:
     said: list[object] = []
     for server, told in (("10.0.1.11", []), ("10.0.1.99", ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"])):
         answer(source, server)
-        folder = snapshot.ask(ROOT, source)
+        folder = snapshot.take(ROOT, source)
         hosts = resolve.describe(ROOT, folder, "x")
         directory = StudyDirectory(tmp_path / "study")
         begun = StudyConfig(
@@ -155,13 +156,13 @@ def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_pat
 def test_one_that_does_not_answer_is_one_message(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
-    with pytest.raises(BadInput, match=r"ask.py:1: this program should print the inventory: .*no credentials") as told:
+    with pytest.raises(BadInput, match=r"ask.py:1: the program does not print an inventory: .*no credentials") as told:
         resolve.find(ROOT, source, "x", tell=said.append)
-    assert said == [f"runs {source / 'ask.py'}, a program of the inventory"], "it is said before it is run"
+    assert said == [f"executing {source / 'ask.py'}, a program of the inventory"], "it is said before it is run"
     assert len(str(told.value)) < 600
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(BadInput, match=r"aws_ec2.yml:\d+: .*set AWS_REGION to the region of the fleet"):
-        snapshot.ask(ROOT, ROOT / "inventory" / "ec2_dynamic")
+        snapshot.take(ROOT, ROOT / "inventory" / "ec2_dynamic")
 
 
 def test_the_file_is_yaml_that_others_read(source: Path) -> None:
@@ -169,5 +170,5 @@ def test_the_file_is_yaml_that_others_read(source: Path) -> None:
         pass
 
     Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))  # type: ignore[arg-type]
-    said = yaml.load((snapshot.ask(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
+    said = yaml.load((snapshot.take(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
     assert set(said["all"]["children"]) == {"load_balancers", "ml_servers", "load_generators"}

@@ -30,7 +30,7 @@ def balancer(
     status: int = 200,
     cookies: list[str] | None = None,
     asked: Callable[[str | None], object] = lambda _trial: None,
-) -> Iterator[run_load.LoadContext]:
+) -> Iterator[run_load.TrafficContext]:
     """A context whose balancer names the server that `chosen` gives for each request; `asked` gets each one's trial."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -48,25 +48,25 @@ def balancer(
             """Say nothing."""
 
     hosts = [
-        Host("balancer", "load_balancers", {"nginx_lb_method": method}),
+        Host.parse("balancer", "load_balancers", {"nginx_lb_method": method}),
         *(
-            Host(f"server-{i + 1}", "ml_servers", {"private_ip": address.split(":")[0], "ml_server_port": 8080})
+            Host.parse(f"server-{i + 1}", "ml_servers", {"private_ip": address.split(":")[0], "ml_server_port": 8080})
             for i, address in enumerate(ADDRESSES)
         ),
     ]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    reach = SimpleNamespace(tunnels=False, http=lambda *_, timeout: httpx.Client(base_url=url, timeout=timeout))
+    connections = SimpleNamespace(tunnels=False, http=lambda *_, timeout: httpx.Client(base_url=url, timeout=timeout))
     context = SimpleNamespace(
         grid=grid(request={"path": "/"}, load={"think_time": "1s", "duration": "20s", "timeout": f"{timeout_s}s"}),
         inventory=Inventory("test", tuple(hosts)),
-        reach=reach,
+        connections=connections,
         balancer_log=lambda: "",
         wait=lambda _: None,
     )
     try:
-        yield cast(run_load.LoadContext, context)
+        yield cast(run_load.TrafficContext, context)
     finally:
         server.shutdown()
         server.server_close()
@@ -201,12 +201,12 @@ def test_an_answer_that_is_not_expected_is_reported_before_the_load(
 
 
 def test_a_rate_is_played_as_many_times_lower_as_its_times_are_longer() -> None:
-    hosts = (Host("balancer", "load_balancers", {"study_target_url": "http://balancer"}),)
+    hosts = (Host.parse("balancer", "load_balancers", {"study_target_url": "http://balancer"}),)
     written = grid(
         factors={"servers": [1], "rate": ["100/s"]},
         load={"ramp_up": "2s", "duration": "12s", "arrivals": "constant", "in_flight": 50},
     )
-    context = cast(run_load.LoadContext, SimpleNamespace(grid=written.scaled(2), inventory=Inventory("test", hosts)))
+    context = cast(run_load.TrafficContext, SimpleNamespace(grid=written.scaled(2), inventory=Inventory("test", hosts)))
     spec = run_load.open_spec(context, 100, "t", "7/arrivals/1")
     assert (spec.rate_per_s, spec.ramp_up_s, spec.duration_s, spec.window_from_s) == (50, 4, 24, 4)
     assert (spec.users, spec.think_time_s) == (0, 0)
