@@ -1,4 +1,4 @@
-"""What a study's command says last."""
+"""Summary at the end of a study."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.unit.summarise.test_capacities import studied
 
 
 def ended(folder: Path, monkeypatch: pytest.MonkeyPatch, summary: Summary, **keys: object) -> StudyConfig:
-    """A study that is measured, and of which this is the summary."""
+    """Return a measured study with this summary."""
     config = FakeSite(2).config(folder, **keys)
     config.directory.write_trial("servers-1_vusers-1000/r1", trial_data(1, 1000, 1, 280, 1))
     config.directory.write_study(study_record())
@@ -23,7 +23,7 @@ def ended(folder: Path, monkeypatch: pytest.MonkeyPatch, summary: Summary, **key
     return config
 
 
-def test_it_tells_what_each_topology_carries(
+def test_the_summary_has_the_capacity_of_each_topology(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = summarise_records(*studied())
@@ -31,7 +31,7 @@ def test_it_tells_what_each_topology_carries(
     assert "With p95 below 500 ms one server carries 100 users [98, 103], two" in capsys.readouterr().out
 
 
-def test_a_check_at_rates_is_judged_by_its_capacities(
+def test_a_calibration_at_rates_is_judged_by_its_capacities(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = summarise_records(*studied(instrument_check=True))

@@ -1,4 +1,4 @@
-"""What a person and a machine are told."""
+"""Console output as text and as JSON."""
 
 import json
 
@@ -32,8 +32,8 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("found", [True, False])
-def test_a_degraded_trial_prints_its_reason(found: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whether or not a finding has the same words, once."""
+def test_a_trial_with_a_warning_prints_its_reason_once(found: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, with or without a finding of the same text."""
     reason = "1.4 % of the requests failed"
     degraded = record(1, 100, 2, 281.5, outcome="degraded", cause=reason)
     findings = (Finding("E8", Severity.DEGRADE, reason, "look at the error kinds"),) if found else ()
@@ -44,7 +44,7 @@ def test_a_degraded_trial_prints_its_reason(found: bool, capsys: pytest.CaptureF
     assert out.count(reason) == 1
 
 
-def test_one_json_object_a_line_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     play(Console(as_json=True))
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["event"] for event in said] == [
@@ -62,6 +62,6 @@ def test_errors_go_to_standard_error_line_by_line(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "error: grid.yaml:3: wrong\nerror: grid.yaml:9: wrong too [see above]\n"
 
 
-def test_a_sparkline_spans_from_nothing_to_the_largest() -> None:
+def test_a_sparkline_spans_from_zero_to_the_maximum() -> None:
     assert console.sparkline([0, 50, 100]) == "▁▅█"
     assert console.sparkline([0, 0]) == "▁▁"

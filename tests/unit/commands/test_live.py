@@ -1,4 +1,4 @@
-"""The page of a running study: made once, then its news alone, at times that disturb nothing that is measured."""
+"""The page of a running study is rendered once. Updates are written when they disturb no measurement."""
 
 import shutil
 import time
@@ -22,7 +22,7 @@ WINDOW_S = 3.0
 
 
 def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 150  # below the limit of a test, which would not say for what it waited
+    deadline = time.monotonic() + 150  # below the time limit of a test, whose message would not name the condition
     while not true():
         assert time.monotonic() < deadline, f"not within 150 s: {what}"
         time.sleep(0.02)
@@ -33,19 +33,19 @@ def second(t_s: int) -> SampleTaken:
 
 
 def state(directory: Path) -> str:
-    """Of the process that writes the page, by the kernel: T is held, empty is gone."""
+    """Return the kernel's state of the process that writes the page: T is stopped, empty is ended."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if f"commands.live\0{directory}\0".encode() in (process / "cmdline").read_bytes():
                 return (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:  # it ended between two looks
+        except OSError:  # it has just ended
             continue
     return ""
 
 
 @pytest.fixture
 def half(tmp_path: Path) -> tuple[StudyDirectory, Callable[[], None]]:
-    """A study of which one cell is not measured, and what measures it."""
+    """Return a study with one unmeasured cell, and a function that adds its trials."""
     directory = study(StudyDirectory(tmp_path / "study-0123abcd"), RATES)
     last = directory.path / "trials" / "servers-2_vusers-100"
     shutil.move(last, tmp_path / "aside")
@@ -64,7 +64,7 @@ def config(directory: StudyDirectory) -> Any:
     )
 
 
-def test_the_writer_works_while_users_start_and_is_held_otherwise(
+def test_the_writer_runs_during_the_ramp_up_and_is_stopped_otherwise(
     half: tuple[StudyDirectory, Callable[[], None]],
 ) -> None:
     directory, measure = half
@@ -97,16 +97,16 @@ def test_the_writer_works_while_users_start_and_is_held_otherwise(
     assert shown[0] == begun
 
 
-def test_a_study_without_anything_to_measure_leaves_nothing_beside_its_page(tmp_path: Path) -> None:
+def test_a_study_without_remaining_trials_writes_no_live_data(tmp_path: Path) -> None:
     with Live(config(StudyDirectory(tmp_path)), cast("Any", lambda _: None)):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_page_costs_no_more_than_its_share_of_a_trial(
+def test_the_page_costs_no_more_cpu_time_than_its_budget(
     half: tuple[StudyDirectory, Callable[[], None]],
 ) -> None:
-    """Where making the news takes longer than a trial may pay for, several trials pay for them together."""
+    """An update that costs more than one trial's budget waits for several trials."""
     directory, _ = half
     budget_s, trials = 0.02, 20
     writer = Writer(directory, budget_s)

@@ -1,4 +1,4 @@
-"""What `study.py plan` says of an order that is not drawn yet, and of cells that are measured in few blocks."""
+"""Output of `study.py plan`."""
 
 import json
 import re
@@ -24,9 +24,7 @@ def told(capsys: pytest.CaptureFixture[str], results: Path, as_json: bool = Fals
     return capsys.readouterr().out
 
 
-def test_before_a_study_begins_its_order_is_not_told_as_if_it_were_known(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_order_is_not_shown_before_its_seed_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = told(capsys, tmp_path)
     assert "The order within blocks is drawn when the study starts" in said
     cells = ", ".join(f"servers-{s}_vusers-{u}" for s in (1, 2, 3) for u in (1000, 2000))
@@ -37,7 +35,7 @@ def test_before_a_study_begins_its_order_is_not_told_as_if_it_were_known(
     assert not list(tmp_path.iterdir()), "it touches nothing"
 
 
-def test_a_seed_that_the_grid_gives_tells_the_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_seed_of_the_grid_determines_the_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     grid = tmp_path / "grid.yaml"
     grid.write_text(GRID.read_text(encoding="utf-8") + "seed: 5\n", encoding="utf-8")
     said = told(capsys, tmp_path / "results", grid=grid)
@@ -45,7 +43,7 @@ def test_a_seed_that_the_grid_gives_tells_the_order(tmp_path: Path, capsys: pyte
     assert "drawn when" not in said
 
 
-def test_a_study_that_began_has_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_started_study_keeps_its_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = resolve(options.ROOT, tmp_path, GRID)
     config.directory.path.mkdir()
     config.directory.write_study(new_record(config, lambda: 815))
@@ -57,7 +55,7 @@ def test_a_study_that_began_has_its_own(tmp_path: Path, capsys: pytest.CaptureFi
     assert StudyDirectory(config.directory.path).need_study().seed == 815
 
 
-def test_hosts_whose_capacity_nobody_knows_have_every_cell_in_every_block(tmp_path: Path) -> None:
+def test_hosts_of_unknown_capacity_have_every_cell_in_every_block(tmp_path: Path) -> None:
     config = resolve(options.ROOT, tmp_path, GRID)
     assert config.lab is not None
     assert len(config.planned_trials()) == 27
@@ -67,7 +65,7 @@ def test_hosts_whose_capacity_nobody_knows_have_every_cell_in_every_block(tmp_pa
     assert len(config.largest_plan()) == 30, "a budget allows for cells that get all blocks after all"
 
 
-def test_a_plan_with_losses_says_when_they_are_and_counts_on_their_being_brought_back(tmp_path: Path) -> None:
+def test_a_plan_with_server_failures_has_their_time_and_the_recovery(tmp_path: Path) -> None:
     config = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "one-lost.yaml")
     (said,) = (sentence for sentence in forecast.sentences(config) if "killed" in sentence)
     assert said == (
@@ -78,14 +76,16 @@ def test_a_plan_with_losses_says_when_they_are_and_counts_on_their_being_brought
 
 
 def limited(tmp_path: Path, grid: Path, **budget: str) -> Path:
-    """A grid with another budget."""
+    """Return a grid with another budget."""
     text = re.sub(r"(?m)^budget:.*\n", "", grid.read_text(encoding="utf-8"))
     written = tmp_path / "limited.yaml"
     written.write_text(f"{text}budget: {json.dumps(budget)}\n", encoding="utf-8")
     return written
 
 
-def test_a_plan_tells_the_most_that_a_search_may_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_has_the_largest_number_of_trials_of_a_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     grid = options.ROOT / "grids" / "capacity.yaml"
     assert re.search(r"at most 42 trials, about \d+ min", told(capsys, tmp_path, grid=grid))
     said = json.loads(told(capsys, tmp_path, as_json=True, grid=grid))
@@ -93,7 +93,7 @@ def test_a_plan_tells_the_most_that_a_search_may_take(tmp_path: Path, capsys: py
     assert said["most_s"] > said["estimate_s"] > 0
 
 
-def test_a_budget_binds_a_search(tmp_path: Path) -> None:
+def test_a_budget_limits_a_search(tmp_path: Path) -> None:
     grid = options.ROOT / "grids" / "capacity.yaml"
     with pytest.raises(BadInput) as refused:
         resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="3m"))
@@ -106,7 +106,7 @@ def test_a_budget_binds_a_search(tmp_path: Path) -> None:
     assert resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="1h")).grid.search
 
 
-def test_a_finished_study_has_nothing_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_study_has_no_remaining_trials(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = resolve(options.ROOT, tmp_path, GRID)
     config.directory.path.mkdir()
     config.directory.write_study(new_record(config, lambda: 815))

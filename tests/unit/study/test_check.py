@@ -1,4 +1,4 @@
-"""`study.py check` passes what was measured and finds what was changed afterwards, whatever it was."""
+"""`study.py check` passes an unchanged study and finds every later change."""
 
 import json
 import math
@@ -36,24 +36,24 @@ def edit(file: Path, change: Callable[[Any], None]) -> None:
 
 
 def with_new_digests(directory: StudyDirectory) -> None:
-    """A forger who knows of the digests writes them again."""
+    """Write the digests again, as a careful forger would."""
     kept = {where: directory.digest_of(where) for where in directory.trials()}
     edit(directory.path / "study.json", lambda said: said.update(digests=kept))
 
 
-def test_an_honest_study_passes_every_comparison(directory: StudyDirectory) -> None:
+def test_an_unchanged_study_passes_every_comparison(directory: StudyDirectory) -> None:
     assert failing(directory) == {}
     assert len(check.check(directory)) >= 25
 
 
-def test_an_attempt_that_failed_and_was_repeated_counts_in_no_table(directory: StudyDirectory) -> None:
+def test_a_repeated_attempt_is_in_no_table(directory: StudyDirectory) -> None:
     failed = TrialData(record_of(1, 2000, 1, None, outcome="failed"), [], [], [])
     directory.write_trial(f"{FIRST.removeprefix('trials/')}-attempt1", failed)
     assert len(directory.trials(attempts=True)) == len(directory.trials()) + 1
     assert failing(directory) == {}
 
 
-def test_the_last_digit_of_a_sum_is_no_forgery(directory: StudyDirectory) -> None:
+def test_the_last_digit_of_a_sum_is_not_a_difference(directory: StudyDirectory) -> None:
     def nudge(said: dict[str, Any]) -> None:
         said["figures"]["mean_in_flight"] = math.nextafter(said["figures"]["mean_in_flight"], math.inf)
 
@@ -157,14 +157,14 @@ def test_a_forgery_is_found_even_with_new_digests(directory: StudyDirectory, nam
     assert rule in failing(directory), failing(directory)
 
 
-def test_a_seed_is_the_one_that_the_grid_gives(tmp_path: Path) -> None:
+def test_a_seed_other_than_the_grids_is_found(tmp_path: Path) -> None:
     directory = measured_study(StudyDirectory(tmp_path / "study"), seed=5)
     assert failing(directory) == {}
     edit(directory.path / "study.json", lambda said: said.update(seed=6))
     assert failing(directory)["grid"] == "the seed of the order is 6, the grid sets 5"
 
 
-def test_a_prediction_that_held_or_not_is_compared_with_its_trials() -> None:
+def test_the_result_of_a_prediction_is_compared_with_its_trials() -> None:
     cells = [{"servers": 1, "vusers": 20}]
     written = grid(factors={"servers": [1, 2], "vusers": [20, 900]}, repeats=3)
     rests = predicted_idle.predict(written, 140.0, 0.05, 1.0)

@@ -1,4 +1,4 @@
-"""Two studies beside each other (rule E21), and what was known before them."""
+"""Comparison of two studies (rule E21), forecasts and calibrations."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def written(
     return compare.load(directory)
 
 
-def test_what_is_surely_within_the_margin_is_the_same(tmp_path: Path) -> None:
+def test_an_interval_within_the_margin_is_the_same(tmp_path: Path) -> None:
     again: list[float | None] = [281, 279, 283, 277, 282]
     found = compare.compare(written(tmp_path / "a", ONE), written(tmp_path / "b", again))
     assert found.reasons == []
@@ -72,7 +72,9 @@ def test_welch_does_not_pair_blocks_of_two_studies() -> None:
         ({"image_digests": {"server-1": ["sha256:bbbb"]}}, "images: "),
     ],
 )
-def test_what_weighs_is_a_reason_not_to_compare(tmp_path: Path, change: dict[str, object], reason: str) -> None:
+def test_a_decisive_difference_is_a_reason_against_a_comparison(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
     other = written(tmp_path / "b", ONE, {**ENVIRONMENT, **change})
     found = compare.compare(written(tmp_path / "a", ONE), other)
     assert any(text.startswith(reason) for text in found.reasons), found.reasons
@@ -84,7 +86,7 @@ COSTS = [0.30, 0.303, 0.298, 0.301, 0.299]
 def day(
     folder: Path, speed: float, build: float, limits: dict[tuple[int, int], str] | None = None, **environment: object
 ) -> compare.ComparedStudy:
-    """A study on a day of some speed, of a build that does `build` times as much on the same machine."""
+    """A study on machines of this relative speed, with a build of this relative throughput."""
     rates = {cell: [v * speed * build for v in of if v] for cell, of in {(1, 100): ONE, (2, 100): TWO}.items()}
     directory = study(StudyDirectory(folder), {cell: [*of] for cell, of in rates.items()}, limits=limits or {})
     for where, record in directory.trials().items():
@@ -102,7 +104,7 @@ def day(
     return compare.load(directory)
 
 
-def test_a_slower_day_is_not_blamed_on_the_build(tmp_path: Path) -> None:
+def test_slower_machines_are_not_attributed_to_the_build(tmp_path: Path) -> None:
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 0.9, 1.0))
     assert all(
         r.word.startswith("not told apart from the machines’ own speed, which changed by −10.0 %") for r in found.ratios
@@ -115,8 +117,8 @@ def test_a_slower_day_is_not_blamed_on_the_build(tmp_path: Path) -> None:
     assert found.machine_speed.value == pytest.approx(0.9)
 
 
-def test_a_slower_build_is_blamed_on_any_day(tmp_path: Path) -> None:
-    """It costs the servers more, which is no sign of a slower machine."""
+def test_a_slower_build_is_found_on_machines_of_any_speed(tmp_path: Path) -> None:
+    """A slower build costs the servers more CPU time, which does not indicate slower machines."""
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 1.0, 0.8))
     assert [r.word for r in found.ratios] == ["slower", "slower"]
     assert found.machine_speed is not None
@@ -125,7 +127,7 @@ def test_a_slower_build_is_blamed_on_any_day(tmp_path: Path) -> None:
     assert [r.word for r in worse.ratios] == ["slower", "slower"]
 
 
-def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
+def test_another_balancer_does_not_measure_the_machines_speed(tmp_path: Path) -> None:
     later = day(tmp_path / "b", 0.9, 1.0, nginx="nginx/1.29")
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), later)
     assert "the CPU time per request of generator, the same builds" in found.machine_speed_text
@@ -136,14 +138,14 @@ def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
     assert [r.word for r in unknown.ratios] == ["slower (build and machines together)"] * 2
 
 
-def test_cells_of_equal_throughput_tell_the_machines_speed_where_there_are_any(tmp_path: Path) -> None:
+def test_load_limited_cells_measure_the_machines_speed(tmp_path: Path) -> None:
     limits = {(2, 100): "users"}
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0, limits), day(tmp_path / "b", 1.0, 1.0, limits))
     assert "in cells that are load-limited in both studies" in found.machine_speed_text
     assert found.ratios[1].word == "not measurable at this load"
 
 
-def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
+def test_every_comparison_recommends_how_to_compare_builds(tmp_path: Path) -> None:
     first = day(tmp_path / "a", 1.0, 1.0, images={"server-1": "app:1"})
     later = day(tmp_path / "b", 1.0, 1.0, images={"server-1": "app:2"})
     found = compare.compare(first, later)
@@ -154,7 +156,7 @@ def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
     assert "measure both in the blocks of one study" in comparison.html([found])
 
 
-def test_the_console_tells_words_and_how_to_compare_properly(
+def test_the_console_prints_conclusions_and_the_recommendation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = {(2, 100): "users"}
@@ -172,13 +174,13 @@ def test_the_console_tells_words_and_how_to_compare_properly(
     assert any("ml_server_image: [OLD, NEW]" in problem for problem in refused.value.problems)
 
 
-def test_a_threshold_that_came_later_is_no_difference(tmp_path: Path) -> None:
+def test_a_new_threshold_is_not_a_difference(tmp_path: Path) -> None:
     first, later = written(tmp_path / "a", ONE), written(tmp_path / "b", ONE)
     del first.record.configuration.grid["evidence"]["same_within"]
     assert compare.compare(first, later).reasons == []
 
 
-def test_what_a_load_uses_and_what_fills_it_is_told_beforehand() -> None:
+def test_the_forecast_compares_load_and_servers() -> None:
     told = prediction.sentences([1000, 2000], [1, 2, 3], 240.0, 0.0, 2.0)
     assert told[0] == (
         "1000 users ask for 500/s at most and can use 2.1 servers of 240/s; server 3 will find nothing to do: "
@@ -188,7 +190,7 @@ def test_what_a_load_uses_and_what_fills_it_is_told_beforehand() -> None:
     assert prediction.sentences([10], [1], 240.0, 0.0, 0.0) == []
 
 
-def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) -> None:
+def test_a_calibration_is_judged_and_stored(tmp_path: Path) -> None:
     exact: list[float | None] = [200.0, 200.1, 199.9, 200.0, 200.05]
     double: list[float | None] = [v * 2 for v in exact if v]
     gains = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), {(1, 100): exact, (2, 100): double})).gains
@@ -208,8 +210,8 @@ def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) ->
     assert kept.passed
 
 
-def test_a_damaged_study_beside_stops_no_other(tmp_path: Path) -> None:
-    """A new study is compared with the newest one that can be read."""
+def test_a_damaged_study_does_not_affect_another_one(tmp_path: Path) -> None:
+    """A new study is compared with the newest readable one."""
     written = grid()
     older = study(StudyDirectory(tmp_path / "study-00000000"), {(1, 100): [280]})
     for number, content in enumerate(("{", "[]", '{"format": 1}', "\x00\xff", "")):

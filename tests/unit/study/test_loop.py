@@ -1,4 +1,4 @@
-"""The loop as stories: everything of a study is real but the hosts, and time does not pass."""
+"""The loop of a study on in-memory hosts, without real time. All other code is real."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_study_measures_every_cell_and_records_it(site: FakeSite, tmp_path: Pa
     assert site.study(tmp_path, **LOADED, repeats=2).run() == 0
 
 
-def test_a_balancer_whose_clock_is_ahead_tells_of_the_same_seconds(site: FakeSite, tmp_path: Path) -> None:
+def test_a_balancer_with_a_fast_clock_has_the_same_seconds(site: FakeSite, tmp_path: Path) -> None:
     site.clocks["balancer"] = 5.0
     study = site.study(tmp_path, **LOADED)
     study.run()
@@ -61,9 +61,7 @@ def test_a_balancer_whose_clock_is_ahead_tells_of_the_same_seconds(site: FakeSit
         assert {row.t_s for row in study._directory.trial(where).balancer} == set(range(12))
 
 
-def test_a_playbook_that_fails_in_one_cell_costs_that_cell_and_the_next_call_measures_it(
-    site: FakeSite, tmp_path: Path
-) -> None:
+def test_a_failed_playbook_costs_one_cell_and_the_next_invocation_measures_it(site: FakeSite, tmp_path: Path) -> None:
     site.broken[2] = "nginx: [emerg] host not found"
     site.study(tmp_path, **LOADED).run()
     assert outcomes(tmp_path) == {"servers-1_vusers-1000/r1": "ok", "servers-2_vusers-1000/r1": "failed"}
@@ -75,7 +73,7 @@ def test_a_playbook_that_fails_in_one_cell_costs_that_cell_and_the_next_call_mea
     assert set(outcomes(tmp_path).values()) == {"ok"}
 
 
-def test_an_engine_that_dies_fails_its_trial_and_is_started_again(site: FakeSite, tmp_path: Path) -> None:
+def test_a_load_generator_that_dies_fails_its_trial_and_is_started_again(site: FakeSite, tmp_path: Path) -> None:
     site.happens(1, 5, lambda: site.die("generator"))
     site.study(tmp_path, **LOADED, repeats=2).run()
     said = list(outcomes(tmp_path).values())
@@ -86,9 +84,7 @@ def test_an_engine_that_dies_fails_its_trial_and_is_started_again(site: FakeSite
     assert "does not answer" in failed.cause
 
 
-def test_a_server_that_dies_under_load_is_the_outcome_and_is_repaired_before_the_next_trial(
-    site: FakeSite, tmp_path: Path
-) -> None:
+def test_a_server_that_dies_under_load_is_the_outcome_and_is_started_again(site: FakeSite, tmp_path: Path) -> None:
     site.happens(1, 6, lambda: site.die("server-1"))
     site.study(tmp_path, **LOADED, repeats=2).run()
     records = list(measured(tmp_path).values())
@@ -100,9 +96,7 @@ def test_a_server_that_dies_under_load_is_the_outcome_and_is_repaired_before_the
     assert "repair" in site.journal[died : died + 4]
 
 
-def test_ctrl_c_stops_the_load_writes_nothing_of_it_and_the_same_command_goes_on(
-    site: FakeSite, tmp_path: Path
-) -> None:
+def test_ctrl_c_stops_the_load_and_discards_it_and_the_same_command_resumes(site: FakeSite, tmp_path: Path) -> None:
     site.happens(2, 4, site.interrupt)
     first = site.study(tmp_path, **LOADED, repeats=2)
     with pytest.raises(Interrupted):
@@ -116,7 +110,7 @@ def test_ctrl_c_stops_the_load_writes_nothing_of_it_and_the_same_command_goes_on
     assert [run.measured for run in runs] == [1, 3]
 
 
-def test_a_study_that_goes_on_keeps_order_and_positions(site: FakeSite, tmp_path: Path) -> None:
+def test_a_resumed_study_keeps_order_and_positions(site: FakeSite, tmp_path: Path) -> None:
     whole = FakeSite()
     whole.study(tmp_path / "whole", **LOADED, repeats=3).run()
     site.happens(4, 1, site.interrupt)
@@ -128,12 +122,12 @@ def test_a_study_that_goes_on_keeps_order_and_positions(site: FakeSite, tmp_path
 
 
 def files_are_entered(study: Path) -> bool:
-    """Whether `check` finds the digest of every trial in study.json."""
+    """Return whether `check` finds the digest of every trial in study.json."""
     return all(line.ok for line in check.check(StudyDirectory(study)) if line.rule == "digest")
 
 
-def test_a_trial_that_a_killed_call_had_no_time_to_enter_is_adopted(site: FakeSite, tmp_path: Path) -> None:
-    """The kill falls between the trial's rename and study.json, in a study that goes on and in one that is through."""
+def test_a_trial_that_a_killed_invocation_did_not_record_is_adopted(site: FakeSite, tmp_path: Path) -> None:
+    """The kill is between the trial's rename and study.json, in an unfinished and in a finished study."""
     for repeats, left in ((2, 2), (1, 0)):
         name = tmp_path / str(repeats)
         first = site.study(name, **LOADED, repeats=repeats)
@@ -155,7 +149,7 @@ def test_a_trial_that_a_killed_call_had_no_time_to_enter_is_adopted(site: FakeSi
         assert files_are_entered(first._directory.path)
 
 
-def test_a_call_is_entered_while_it_runs_so_that_a_killed_one_is_there_too(site: FakeSite, tmp_path: Path) -> None:
+def test_an_invocation_is_recorded_while_it_runs(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED)
     seen: list[list[int]] = []
     site.happens(2, 3, lambda: seen.append([run.measured for run in study._directory.need_study().runs]))
@@ -171,8 +165,8 @@ AT_A_RATE: dict[str, Any] = {
 }
 
 
-def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: FakeSite, tmp_path: Path) -> None:
-    """280/s a server: 140/s are carried by one, 420/s by two."""
+def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite, tmp_path: Path) -> None:
+    """One server of 280 req/s serves 140 req/s; 420 req/s need two."""
     study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
     assert study.run() == 12
     records = measured(tmp_path)
@@ -194,13 +188,13 @@ def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: FakeSite,
     assert told[1].startswith("At 140/s offered a second server found no more load to serve")
 
 
-def test_every_topology_of_a_block_meets_the_same_arrivals(site: FakeSite, tmp_path: Path) -> None:
+def test_every_topology_of_a_block_gets_the_same_arrivals(site: FakeSite, tmp_path: Path) -> None:
     site.study(tmp_path, **AT_A_RATE, repeats=2, seed=7).run()
     loads = [said for said in site.journal if said.startswith("load of 420/s")]
     assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}/420" for block in (1, 1, 2, 2)]
 
 
-def test_every_topology_of_a_block_meets_users_with_the_same_think_times(site: FakeSite, tmp_path: Path) -> None:
+def test_every_topology_of_a_block_gets_the_same_think_times(site: FakeSite, tmp_path: Path) -> None:
     site.study(tmp_path, factors={"servers": [1, 2], "vusers": [400, 1000]}, repeats=2, seed=7).run()
     seeds = [(spec.users, spec.seed) for spec in site.specs if spec.seed]
     assert sorted(seeds) == sorted(
@@ -208,7 +202,7 @@ def test_every_topology_of_a_block_meets_users_with_the_same_think_times(site: F
     )
 
 
-def test_cells_whose_rate_the_smaller_topology_carries_rest(site: FakeSite, tmp_path: Path) -> None:
+def test_cells_are_predicted_idle_when_the_smaller_topology_serves_their_rate(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=5)
     assert study.run() == 14
     resting = study._directory.need_study().resting
@@ -217,7 +211,7 @@ def test_cells_whose_rate_the_smaller_topology_carries_rest(site: FakeSite, tmp_
     assert resting.contradicted is None or not resting.contradicted
 
 
-def test_a_search_over_rates_probes_whole_rates_and_brackets_the_largest_that_meets_objectives(
+def test_a_search_over_rates_brackets_the_largest_rate_that_meets_the_objectives(
     site: FakeSite, tmp_path: Path
 ) -> None:
     searched = {**AT_A_RATE, "factors": {"servers": [1, 2], "rate": {"from": "50/s", "to": "1600/s", "until": "10%"}}}
@@ -226,14 +220,14 @@ def test_a_search_over_rates_probes_whole_rates_and_brackets_the_largest_that_me
     summary = summarise_directory(StudyDirectory(study._directory.path))
     for limit, capacity in zip(summary.limits, (280, 560), strict=True):
         assert limit.factor == "rate"
-        assert limit.knee is None  # throughput is what is offered, up to the servers' rate
+        assert limit.knee is None  # throughput equals the offered rate up to the servers' capacity
         assert limit.objectives
         assert limit.objectives.low is not None
-        # A queue that hardly grows within a trial meets 200 ms a little beyond what servers can do.
+        # Slightly above the capacity, the queue grows so slowly that a trial still meets 200 ms.
         assert limit.objectives.low <= 1.05 * capacity < 1.05 * (limit.objectives.high or 0)
 
 
-def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: FakeSite, tmp_path: Path) -> None:
+def test_a_search_probes_first_and_measures_blocks_at_the_loads_found(site: FakeSite, tmp_path: Path) -> None:
     searched = {"factors": {"servers": [1, 2], "vusers": {"from": 100, "to": 3200, "until": "10%"}}, "repeats": 2}
     study = site.study(tmp_path, **searched)
     study.run()
@@ -250,7 +244,7 @@ def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: FakeSi
     assert any(isinstance(event, Message) and "throughput" in event.text for event in site.events)
 
 
-def test_the_seed_is_drawn_when_a_study_begins_and_kept(site: FakeSite, tmp_path: Path) -> None:
+def test_the_seed_is_drawn_once_when_a_study_starts(site: FakeSite, tmp_path: Path) -> None:
     first = site.study(tmp_path, **LOADED, repeats=3)
     assert not first._config.has_seed()
     site.happens(3, 1, site.interrupt)
@@ -270,7 +264,7 @@ def test_the_seed_is_drawn_when_a_study_begins_and_kept(site: FakeSite, tmp_path
     assert next(site.seeds) == 2, "one seed was drawn for the study, not one for each call"
 
 
-def test_another_study_draws_another_seed_and_a_grid_may_give_one(site: FakeSite, tmp_path: Path) -> None:
+def test_another_study_draws_another_seed_and_a_grid_may_set_one(site: FakeSite, tmp_path: Path) -> None:
     seeds = []
     for name, more in (("a", {}), ("b", {}), ("c", {"seed": 77})):
         study = site.study(tmp_path / name, **LOADED, **more)
@@ -283,12 +277,12 @@ def test_another_study_draws_another_seed_and_a_grid_may_give_one(site: FakeSite
     assert len(named) == 3, "a seed that is given is part of what identifies a study"
 
 
-# 450 users ask for 450/s at most, which 2 servers of 280/s have; 1 has not, and nobody has for 1000.
+# 450 users generate at most 450 req/s. Two servers of 280 req/s serve them, one does not. 1000 users saturate three.
 IDLE: dict[str, Any] = {"factors": {"servers": [1, 2, 3], "vusers": [450, 1000]}, "repeats": 4}
 
 
 def few_blocks(results: Path) -> list[int]:
-    """Blocks in which the cell is measured that the prediction lets rest."""
+    """Return the blocks of the predicted-idle cell."""
     return sorted(record.repeat for where, record in measured(results).items() if "servers-3_vusers-450" in where)
 
 
@@ -301,7 +295,7 @@ def passes_check(results: Path) -> bool:
     ]
 
 
-def test_a_cell_that_can_show_nothing_is_measured_twice_and_the_plan_says_so(tmp_path: Path) -> None:
+def test_a_predicted_idle_cell_is_measured_twice_and_reported(tmp_path: Path) -> None:
     site = FakeSite(servers=3)
     study = site.study(tmp_path, **IDLE)
     assert study.run() == 6 * 2 + 5 * 2
@@ -319,8 +313,8 @@ def test_a_cell_that_can_show_nothing_is_measured_twice_and_the_plan_says_so(tmp
 
 
 @pytest.mark.parametrize("servers", [2, 3])
-def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_path: Path, servers: int) -> None:
-    """In block 2 the topology cannot do what was predicted of it; that is known when block 3 begins."""
+def test_a_contradicted_cell_is_measured_in_all_blocks(tmp_path: Path, servers: int) -> None:
+    """In block 2 the topology serves less than predicted, which the study finds before block 3."""
     site = FakeSite(servers=3)
     site.noise = lambda count, repeat: 0.5 if (count, repeat) == (servers, 2) else 1.0
     study = site.study(tmp_path, **IDLE)
@@ -342,7 +336,7 @@ def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_pat
     assert site.study(tmp_path, **IDLE).run() == 0
 
 
-def test_what_was_contradicted_stays_so_for_a_study_that_goes_on(tmp_path: Path) -> None:
+def test_a_resumed_study_keeps_a_contradiction(tmp_path: Path) -> None:
     site = FakeSite(servers=3)
     site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 1) else 1.0
     site.happens(14, 3, site.interrupt)
@@ -354,7 +348,7 @@ def test_what_was_contradicted_stays_so_for_a_study_that_goes_on(tmp_path: Path)
     assert passes_check(tmp_path)
 
 
-def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_path: Path) -> None:
+def test_the_next_invocation_verifies_a_prediction_that_a_killed_one_did_not(tmp_path: Path) -> None:
     site = FakeSite(servers=3)
     site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 2) else 1.0
     site.happens(13, 1, site.interrupt)
@@ -373,8 +367,8 @@ def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_pat
     assert passes_check(tmp_path)
 
 
-def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_path: Path) -> None:
-    """The playbook fails for three servers in the first call: nothing was seen to hold, so the cell has all blocks."""
+def test_a_repeated_trial_of_the_first_blocks_does_not_change_the_plan(tmp_path: Path) -> None:
+    """The playbook fails for three servers in the first invocation: an unverified cell gets all blocks."""
     site = FakeSite(servers=3)
     site.broken[3] = "nginx: [emerg] host not found"
     site.study(tmp_path, **IDLE).run()
@@ -385,7 +379,7 @@ def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_
     assert passes_check(tmp_path)
 
 
-def test_every_cell_is_measured_in_every_block_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_every_cell_is_measured_in_every_block_without_predictions(tmp_path: Path) -> None:
     site = FakeSite(servers=3)
     study = site.study(tmp_path, **IDLE, evidence={"resting": False})
     assert study.run() == 6 * 4
@@ -393,7 +387,7 @@ def test_every_cell_is_measured_in_every_block_where_that_is_asked_for(tmp_path:
 
 
 @pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "imprecise")])
-def test_blocks_are_added_until_every_gain_is_narrow_enough_or_there_are_as_many_as_allowed(
+def test_blocks_are_added_until_every_gain_is_precise_or_the_maximum_is_reached(
     site: FakeSite, tmp_path: Path, noise: float, blocks: int, why: str
 ) -> None:
     wobble = (1.0, -0.8, 0.5, -0.4, 0.9, -1.0)
@@ -436,24 +430,24 @@ def test_two_images_are_compared_in_the_blocks_of_one_study(site: FakeSite, tmp_
     assert sentence.endswith(f"] the throughput of {OLD}.")
 
 
-def test_a_trial_that_follows_one_of_its_own_image_makes_no_server_anew(site: FakeSite, tmp_path: Path) -> None:
+def test_servers_are_only_replaced_when_the_image_changes(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
     study = site.study(tmp_path, **IMAGES, repeats=3)
     study.run()
     plan = study._directory.need_study().plan
-    images = [OLD, *(OLD if "old" in where else NEW for where in plan)]  # the first is deployed
+    images = [OLD, *(OLD if "old" in where else NEW for where in plan)]  # the first image is deployed
     changes = sum(before != after for before, after in itertools.pairwise(images))
     assert site.journal.count(f"servers of {NEW}") + site.journal.count(f"servers of {OLD}") - 1 == changes
 
 
-def test_images_that_are_one_build_are_told(site: FakeSite, tmp_path: Path) -> None:
+def test_images_of_the_same_build_give_a_warning(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:aaaa", 1.0)}
     site.study(tmp_path, **IMAGES).run()
     told = [event.text for event in site.events if isinstance(event, Message) and event.warning]
     assert f"{OLD} and {NEW} are the same build (sha256:aaaa): differences between them are noise" in told
 
 
-def test_an_image_that_became_another_build_is_not_measured_on(site: FakeSite, tmp_path: Path) -> None:
+def test_a_study_with_a_changed_build_is_not_resumed(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
     site.happens(2, 4, site.interrupt)
     with pytest.raises(Interrupted):
@@ -465,12 +459,12 @@ def test_an_image_that_became_another_build_is_not_measured_on(site: FakeSite, t
         site.study(tmp_path, **IMAGES).run()
 
 
-def test_a_study_at_a_rate_passes_its_check_and_its_report_speaks_of_rates(site: FakeSite, tmp_path: Path) -> None:
+def test_a_study_at_a_rate_passes_its_check_and_reports_rates(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
     study.run()
     directory = StudyDirectory(study._directory.path)
     build.write(directory, {"html", "data"})
-    # The stand-in for the balancer has no log by the second.
+    # The fake balancer has no log per second.
     wrong = [line.text for line in check.check(directory) if not line.ok]
     assert [text for text in wrong if "balancer.csv" not in text] == []
     report, _ = build.model_of(directory)
@@ -491,7 +485,7 @@ def test_a_study_at_a_rate_passes_its_check_and_its_report_speaks_of_rates(site:
     assert frame.offered.tolist() == frame.rate.tolist()
 
 
-def test_a_report_of_users_knows_nothing_of_rates(site: FakeSite, tmp_path: Path) -> None:
+def test_a_report_of_users_has_no_rates(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED)
     study.run()
     report, _ = build.model_of(StudyDirectory(study._directory.path))
@@ -500,9 +494,9 @@ def test_a_report_of_users_knows_nothing_of_rates(site: FakeSite, tmp_path: Path
     assert "of users’ bound" in report.tables.bottlenecks.columns
 
 
-def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: FakeSite, tmp_path: Path) -> None:
+def test_a_load_generator_with_late_counts_gets_its_seconds_from_the_balancer(site: FakeSite, tmp_path: Path) -> None:
     site.rows_late_s = 2
-    site.happens(1, 6, lambda: site.cut("server-1"))  # so that no two seconds are alike
+    site.happens(1, 6, lambda: site.cut("server-1"))  # so that all seconds differ
     site.happens(1, 8, lambda: site.cut_off.clear())
     site.study(tmp_path, factors={"servers": [2], "vusers": [400]}).run()
     (folder,) = (path.parent for path in tmp_path.glob("*/study.json"))
@@ -518,7 +512,7 @@ def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: Fake
     assert not [finding for finding in data.record.findings if finding.rule in ("E3", "E13")]
 
 
-def test_the_generators_own_client_tries_the_request_once_for_servers_that_are_made_alike(
+def test_the_load_generators_client_tries_the_request_once_for_identical_servers(
     site: FakeSite, tmp_path: Path
 ) -> None:
     site.study(tmp_path, **LOADED, repeats=2).run()
@@ -526,7 +520,7 @@ def test_the_generators_own_client_tries_the_request_once_for_servers_that_are_m
     assert site.journal.index("ask") < site.journal.index("load of 1000 users")
 
 
-def test_two_images_may_answer_differently_and_both_are_tried(site: FakeSite, tmp_path: Path) -> None:
+def test_the_request_is_tried_with_each_of_two_images(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
     site.study(tmp_path, **IMAGES, repeats=2).run()
     assert site.journal.count("ask") == 2
@@ -548,10 +542,8 @@ def test_two_images_may_answer_differently_and_both_are_tried(site: FakeSite, tm
         ("status 406", "status 406"),
     ],
 )
-def test_a_response_that_the_generators_client_cannot_use_is_told_before_any_load(
-    site: FakeSite, tmp_path: Path, kind: str, why: str
-) -> None:
-    """The client that verifies decodes other encodings and accepts other headers than the one under load."""
+def test_an_unusable_response_is_reported_before_any_load(site: FakeSite, tmp_path: Path, kind: str, why: str) -> None:
+    """The verifying client decodes other encodings and accepts other headers than the load generator."""
     site.wrong = kind
     site.study(tmp_path, **LOADED, request={"method": "GET", "path": "/x"}).run()
     assert {str(record.cause) for record in measured(tmp_path).values()} == {

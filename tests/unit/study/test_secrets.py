@@ -1,4 +1,4 @@
-"""A study with secrets: they reach the service, stand nowhere else, and are part of what the study is."""
+"""A study's secrets reach the service, appear nowhere else, and are part of the study's identity."""
 
 import json
 import re
@@ -35,7 +35,7 @@ KEYS: dict[str, Any] = {
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Go to a machine, whose user has a key of its own."""
+    """Return a function that switches to a machine with its own key."""
     monkeypatch.setenv("SERVICE_TOKEN", "canary/reference")
 
     def at(name: str) -> None:
@@ -47,7 +47,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], 
 
 @pytest.fixture
 def site() -> FakeSite:
-    """One whose inventory has a secret, too."""
+    """Hosts with a secret in their inventory."""
     made = FakeSite()
     env = {"ml_server_env": {"HF_TOKEN": "canary-host"}}
     hosts = tuple(replace(host, variables={**host.variables, **env}) for host in made.inventory.hosts)
@@ -56,7 +56,7 @@ def site() -> FakeSite:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, what is packed in PDF's streams unpacked."""
+    """Return every file below a folder, with decompressed PDF streams."""
     found = {}
     for file in folder.rglob("*"):
         if file.is_file():
@@ -71,12 +71,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def failing(directory: StudyDirectory) -> list[str]:
-    """What `check` finds, but for the tables that only a report makes."""
+    """Return the differences that `check` finds, without missing tables."""
     return [line.text for line in check.check(directory) if not line.ok and "is missing. Fix" not in line.text]
 
 
 @pytest.mark.usefixtures("machine")
-def test_no_secret_stands_in_anything_that_a_study_writes_or_prints(site: FakeSite, tmp_path: Path) -> None:
+def test_nothing_that_a_study_writes_or_prints_has_a_secret(site: FakeSite, tmp_path: Path) -> None:
     results = tmp_path / "results"
     site.broken[2] = "docker: env API_KEY=canary-variable is no good"
     study = site.study(results, **KEYS)
@@ -97,7 +97,7 @@ def test_no_secret_stands_in_anything_that_a_study_writes_or_prints(site: FakeSi
 
 
 @pytest.mark.usefixtures("machine")
-def test_the_load_and_the_servers_get_the_values_themselves(site: FakeSite, tmp_path: Path) -> None:
+def test_the_load_and_the_servers_get_the_unmasked_values(site: FakeSite, tmp_path: Path) -> None:
     config = site.config(tmp_path, **KEYS)
     assert config.grid.request.headers["X-Plain"] == "canary/reference"
     assert config.grid.request.path.endswith("&q=canary%2Freference")
@@ -107,7 +107,7 @@ def test_the_load_and_the_servers_get_the_values_themselves(site: FakeSite, tmp_
 
 
 @pytest.mark.usefixtures("machine")
-def test_another_secret_is_another_study_and_the_same_one_goes_on(
+def test_another_secret_is_another_study_and_the_same_one_resumes(
     site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = site.study(tmp_path, **KEYS)
@@ -124,10 +124,10 @@ def test_another_secret_is_another_study_and_the_same_one_goes_on(
     assert len(names) == 3
 
 
-def test_on_another_machine_a_study_goes_on_is_checked_and_compared(
+def test_a_study_is_resumed_checked_and_compared_on_another_machine(
     site: FakeSite, tmp_path: Path, machine: Callable[[str], None]
 ) -> None:
-    """Whose key makes other masks: nothing tells then whether a secret changed, so that is said."""
+    """Another key makes other masks, so the study reports that changed secrets cannot be detected."""
     results = tmp_path / "results"
     first = site.study(results, **KEYS)
     first.run()
@@ -146,7 +146,7 @@ def test_on_another_machine_a_study_goes_on_is_checked_and_compared(
     assert identity.is_foreign(directory.need_study().configuration)
 
 
-def test_the_key_is_one_and_its_users_alone(machine: Callable[[str], None]) -> None:
+def test_each_user_has_one_private_key(machine: Callable[[str], None]) -> None:
     key = secret_key.read()
     assert secret_key.read() == key
     assert len(key) == 32
@@ -160,8 +160,8 @@ def test_the_key_is_one_and_its_users_alone(machine: Callable[[str], None]) -> N
 
 
 @pytest.mark.usefixtures("machine")
-def test_what_an_earlier_version_recorded_is_not_printed(site: FakeSite, tmp_path: Path) -> None:
-    """Whose study.json has the secrets themselves, under their names: still read, but neither shown nor told."""
+def test_unmasked_records_are_not_printed(site: FakeSite, tmp_path: Path) -> None:
+    """A study.json may hold secrets in plain text: it is readable, and the secrets are never shown."""
     keys = {
         **KEYS,
         "request": {**KEYS["request"], "query": {"sig": "canary-sig"}, "headers": {"authorization": "canary-header"}},
