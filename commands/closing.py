@@ -5,7 +5,7 @@ from __future__ import annotations
 from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
-from harness.records.study import Checked
+from harness.records.study import CalibrationResult
 from harness.study import calibrations
 from harness.study.config import StudyConfig
 from harness.summarise import calibration, objectives
@@ -26,7 +26,7 @@ def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> i
     console.gains(summary.gains)
     for sentence in failover.sentences(summary.losses, config.grid.objectives):
         console.print(sentence)
-    if config.grid.instrument_check and not interrupted:
+    if config.grid.calibration and not interrupted:
         report_calibration(console, config, summary)
     missed = [result for result in objectives.judge(summary) if not result.met]
     for result in missed:
@@ -46,7 +46,7 @@ def report_calibration(console: Console, config: StudyConfig, summary: Summary) 
     """Judge a calibration, print its result, and store it for other studies on the same hosts."""
     study = config.directory.need_study()
     passed, text = calibration.of_study(summary)
-    result = Checked(
+    result = CalibrationResult(
         site=calibrations.site_id(study),
         passed=passed,
         text=text,

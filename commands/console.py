@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.summarise.gains.gain import Gain
 
 BARS = "▁▂▃▄▅▆▇█"
-STYLE = {"ok": "green", "degraded": "yellow", "refused": "red", "server_down": "red", "failed": "red"}
+STYLE = {"ok": "green", "warning": "yellow", "invalid": "red", "server_down": "red", "failed": "red"}
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -124,7 +124,7 @@ class Console:
         self._done = record.block_position
         style = STYLE.get(record.outcome, "red")
         rate = f"{record.tps_mean:.1f} req/s" if record.tps_mean is not None else "–"
-        bottleneck = record.verdict.limit if record.verdict and record.usable else ""
+        bottleneck = record.bottleneck.component if record.bottleneck and record.usable else ""
         cause = "" if bottleneck else record.cause
         self._line(
             f"[{style}]{record.outcome:<8}[/] {record.block_position:>3}/{self._planned} {escape(event.trial):<32} "

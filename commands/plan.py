@@ -57,7 +57,7 @@ class Plan:
         cells, trials, order_known = expand(config.grid), config.planned_trials(), config.has_seed()
         if not order_known:
             position = {cell: number for number, cell in enumerate(cells)}
-            trials.sort(key=lambda trial: (trial.repeat, trial.sentinel, position[trial.cell]))
+            trials.sort(key=lambda trial: (trial.repeat, trial.control, position[trial.cell]))
         remaining = {trial.path for trial in config.remaining_trials()}
         return cls(config=config, cells=cells, trials=trials, remaining=remaining, order_known=order_known)
 
@@ -134,7 +134,7 @@ class Plan:
 
     def _name(self, trial: PlannedTrial) -> str:
         """Name of a trial in its block. The cell of a control trial is only known with the order."""
-        if trial.sentinel and not self.order_known:
+        if trial.control and not self.order_known:
             return "control trial"
-        control = " (control trial)" if trial.sentinel else ""
+        control = " (control trial)" if trial.control else ""
         return f"{trial.cell.slug}{control}{'' if trial.path in self.remaining else ' (measured)'}"

@@ -51,7 +51,7 @@ SERVICE_S = 0.05
 
 def inventory(servers: int) -> Inventory:
     """Return hosts of a lab with paced servers and time factor 1."""
-    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_slow_motion": 1}
+    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_time_scaling": 1}
     urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
     hosts = [Host.parse("balancer", "load_balancers", urls)]
     hosts += [

@@ -40,9 +40,9 @@ def largest_plan(
         found += [PlannedTrial(topologies.at(cell, min(load, most)), 0) for load in _doubled(grid.search)]
         found += [PlannedTrial(topologies.at(cell, most), 0)] * max(0, count - len(_doubled(grid.search)))
     in_block = _in_a_block(grid, cells, nominal_capacity_per_s, nominal_cycle_s)
-    sentinel = len(order.block(in_block[:1], 1, grid, kind)) - 1
+    control = len(order.block(in_block[:1], 1, grid, kind)) - 1
     found += [PlannedTrial(cell, block) for block in range(1, rule.max + 1) for cell in in_block]
-    return found + [PlannedTrial(in_block[0], block, sentinel=True) for block in range(1, rule.max + 1)] * sentinel
+    return found + [PlannedTrial(in_block[0], block, control=True) for block in range(1, rule.max + 1)] * control
 
 
 def probes(grid: Grid) -> int:

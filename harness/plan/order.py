@@ -31,12 +31,12 @@ class PlannedTrial:
 
     cell: Cell
     repeat: int
-    sentinel: bool = False
+    control: bool = False
 
     @property
     def path(self) -> str:
         """Path of its record below `trials/`."""
-        return f"{self.cell.slug}/r{self.repeat}{'-sentinel' if self.sentinel else ''}"
+        return f"{self.cell.slug}/r{self.repeat}{'-control' if self.control else ''}"
 
 
 def order(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:
@@ -90,8 +90,8 @@ def shuffled(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial
 def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str, terms: Terms = NEW) -> list[PlannedTrial]:
     """Return one block, with its control trial where the study has one: by default on rented hosts (rule E20)."""
     found = (shuffled if terms.order == Order.SHUFFLED else order)(cells, repeat, terms.seed)
-    wanted = grid.evidence.sentinel if grid.evidence.sentinel is not None else kind == "hosts"
-    return [*found, PlannedTrial(found[0].cell, repeat, sentinel=True)] if wanted and found else found
+    wanted = grid.evidence.control_trial if grid.evidence.control_trial is not None else kind == "hosts"
+    return [*found, PlannedTrial(found[0].cell, repeat, control=True)] if wanted and found else found
 
 
 def remaining(trials: list[PlannedTrial], measured: Collection[str]) -> list[PlannedTrial]:
@@ -116,6 +116,6 @@ def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
 
 def estimate_s(grid: Grid, trials: list[PlannedTrial], capacity_per_s: float | None) -> float:
     """Estimate the duration of these trials in seconds, without `FIXED_S`."""
-    each_s = grid.load.duration + SWITCH_S + load_generators.BY_NAME[grid.engine].lead_s
+    each_s = grid.load.duration + SWITCH_S + load_generators.BY_NAME[grid.load_generator].lead_s
     bare_s = sum(each_s + drain_s(grid, trial.cell, capacity_per_s) for trial in trials)
-    return bare_s + RECOVERY_S * sum(trial.cell.lose > 0 for trial in trials)
+    return bare_s + RECOVERY_S * sum(trial.cell.fail_servers > 0 for trial in trials)

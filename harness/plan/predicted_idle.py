@@ -13,12 +13,12 @@ from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 from harness.judge import prediction
-from harness.records.study import Resting
+from harness.records.study import PredictedIdle
 from harness.records.trial import TrialRecord
 from harness.words import load_name, percent, servers
 
 
-def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s: float) -> Resting | None:
+def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s: float) -> PredictedIdle | None:
     """Return the predicted-idle cells of a study; None when it has none.
 
     `capacity_per_s` is the known capacity of one server, None when it is not known. All three values are nominal. A
@@ -28,18 +28,18 @@ def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s
     thresholds, cells = grid.evidence, expand(grid)
     has_bound = grid.is_open or unloaded_s + think_s > 0
     other_factors = len({tuple(sorted(cell.variables.items())) for cell in cells}) > 1 or any(
-        cell.lose for cell in cells
+        cell.fail_servers for cell in cells
     )
     every_cell = grid.objectives.p95 is not None or grid.objectives.error_rate is not None
-    if not thresholds.resting or not capacity_per_s or grid.search is not None or other_factors or every_cell:
+    if not thresholds.predicted_idle or not capacity_per_s or grid.search is not None or other_factors or every_cell:
         return None
-    if thresholds.resting_blocks >= grid.repeats.min or not thresholds.resting_blocks or not has_bound:
+    if thresholds.predicted_idle_blocks >= grid.repeats.min or not thresholds.predicted_idle_blocks or not has_bound:
         return None
 
     def idle(cell: Cell) -> bool:
         """Whether another server would be idle, with a margin for the error of the prediction."""
         max_per_s = _max_rate_per_s(cell, unloaded_s, think_s)
-        return cell.servers * capacity_per_s >= thresholds.resting_margin * max_per_s
+        return cell.servers * capacity_per_s >= thresholds.predicted_idle_margin * max_per_s
 
     predicted = set()
     for steps in _by_load(cells):
@@ -50,7 +50,9 @@ def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s
     if not predicted or len(predicted) == len(cells):
         return None
     kept = tuple(cell.by_name for cell in cells if cell in predicted)
-    return Resting(blocks=thresholds.resting_blocks, cells=kept, capacity_per_s=capacity_per_s, unloaded_s=unloaded_s)
+    return PredictedIdle(
+        blocks=thresholds.predicted_idle_blocks, cells=kept, capacity_per_s=capacity_per_s, unloaded_s=unloaded_s
+    )
 
 
 def _max_rate_per_s(cell: Cell, unloaded_s: float, think_s: float) -> float:
@@ -66,7 +68,9 @@ def _by_load(cells: Sequence[Cell]) -> list[list[Cell]]:
     return [sorted(alike, key=lambda cell: cell.servers) for alike in loads.values()]
 
 
-def verified(predicted: Resting | None, cells: Sequence[Cell], records: Mapping[str, TrialRecord]) -> Resting | None:
+def verified(
+    predicted: PredictedIdle | None, cells: Sequence[Cell], records: Mapping[str, TrialRecord]
+) -> PredictedIdle | None:
     """Return the prediction with `contradicted`, once the first blocks are complete; a result is never changed.
 
     The prediction holds for a cell when all its trials of these blocks are valid and load-limited, and so are those of
@@ -79,7 +83,7 @@ def verified(predicted: Resting | None, cells: Sequence[Cell], records: Mapping[
         return predicted
 
     def load_limited(cell: Cell) -> bool:
-        return all(records[where].usable and records[where].limit.asks_no_more for where in first[cell])
+        return all(records[where].usable and records[where].component.is_load for where in first[cell])
 
     holds = set()
     for steps in _by_load(cells):
@@ -93,13 +97,13 @@ def verified(predicted: Resting | None, cells: Sequence[Cell], records: Mapping[
     return predicted.model_copy(update={"contradicted": contradicted})
 
 
-def predicted_cells(predicted: Resting, cells: Sequence[Cell]) -> set[Cell]:
+def predicted_cells(predicted: PredictedIdle, cells: Sequence[Cell]) -> set[Cell]:
     """Return the cells that a prediction names."""
     named = {frozenset(levels.items()) for levels in predicted.cells}
     return {cell for cell in cells if frozenset(cell.levels) in named}
 
 
-def in_block(predicted: Resting | None, cells: Sequence[Cell], number: int) -> list[Cell]:
+def in_block(predicted: PredictedIdle | None, cells: Sequence[Cell], number: int) -> list[Cell]:
     """Return the cells of block `number`: later blocks omit cells whose prediction is not contradicted."""
     if predicted is None or number <= predicted.blocks:
         return list(cells)
@@ -108,7 +112,7 @@ def in_block(predicted: Resting | None, cells: Sequence[Cell], number: int) -> l
     return [cell for cell in cells if cell not in idle or frozenset(cell.levels) in measured_fully]
 
 
-def sentences(predicted: Resting | None, grid: Grid, nominal_think_s: float) -> list[str]:
+def sentences(predicted: PredictedIdle | None, grid: Grid, nominal_think_s: float) -> list[str]:
     """Return one sentence per load with predicted-idle cells: which cells, how many blocks, which prediction."""
     if predicted is None:
         return []
@@ -133,7 +137,7 @@ def sentences(predicted: Resting | None, grid: Grid, nominal_think_s: float) -> 
     return found
 
 
-def outcome(predicted: Resting | None) -> str:
+def outcome(predicted: PredictedIdle | None) -> str:
     """Return whether the prediction held, and which cells got all blocks otherwise; empty while it is not verified."""
     if predicted is None or predicted.contradicted is None:
         return ""

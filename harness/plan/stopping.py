@@ -70,7 +70,7 @@ def trials(
         if not found:
             return planned, None
     cells, rule = search.cells(grid, records), grid.repeats
-    idle = predicted_idle.verified(terms.resting, cells, records)
+    idle = predicted_idle.verified(terms.predicted_idle, cells, records)
     for block in range(1, rule.min + 1):
         if search.moves(grid) and any(trial.path not in records for trial in planned):
             return planned, None  # the loads of this block depend on the block before

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from harness.records.directory import digest
 from harness.records.files import replace
-from harness.records.study import Checked, StudyRecord
+from harness.records.study import CalibrationResult, StudyRecord
 
 FILE = "calibration.json"
 
@@ -27,21 +27,21 @@ def site_id(study: StudyRecord) -> str:
             "kind": study.kind,
             "machine": [machine.cpu, machine.cores] if machine else [None, None],
             "hosts": {name: host.cpu for name, host in environment.hosts.items()},
-            "engine": study.configuration.grid["engine"],
+            "load_generator": study.configuration.grid["load_generator"],
         }
     )
 
 
-def store(results: Path, calibration: Checked) -> None:
+def store(results: Path, calibration: CalibrationResult) -> None:
     """Store a calibration as the last one of its site."""
     known = {**_stored(results), calibration.site: calibration.model_dump(mode="json")}
     replace(results / FILE, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
 
 
-def latest(results: Path, site: str) -> Checked | None:
+def latest(results: Path, site: str) -> CalibrationResult | None:
     """Return a site's last calibration; None when there is none that can be read."""
     try:
-        return Checked.model_validate(_stored(results)[site])
+        return CalibrationResult.model_validate(_stored(results)[site])
     except (KeyError, ValidationError):
         return None
 

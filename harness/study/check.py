@@ -45,7 +45,7 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     results = [*_identity(directory, study), *_placement(directory, study, grid)]
     trials, unreadable = _read_trials(directory)
     results.append(_result("files", unreadable, f"{len(trials)} trials are readable", "trials/*/*"))
-    measured = {where: data for where, data in trials.items() if data.record.facts}
+    measured = {where: data for where, data in trials.items() if data.record.context}
     judged, failed = _judge_again(measured, grid)
     results.append(_result("raw", failed, f"{len(judged)} trials can be judged again", "trials/*/*/trial.json"))
     results += _not_measured(trials)
@@ -126,7 +126,7 @@ def _placement(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Ite
     wrong = []
     for where, record in found.items():
         slug, _, name = where.partition("/")
-        if cells.get(slug) != record.cell or name != f"r{record.repeat}{'-sentinel' if record.sentinel else ''}":
+        if cells.get(slug) != record.cell or name != f"r{record.repeat}{'-control' if record.control else ''}":
             wrong.append(f"{where} holds repeat {record.repeat} of {record.cell}")
     wrong += [f"{where} is not in the plan" for where in found if where not in planned]
     positions = [planned.index(where) + 1 for where in found if where in planned]
@@ -139,7 +139,7 @@ def _placement(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Ite
 
 def _not_measured(trials: Mapping[str, TrialData]) -> Iterator[CheckResult]:
     """Check that trials without raw data have failed, so that they count nowhere."""
-    bare = {where: data.record for where, data in trials.items() if not data.record.facts}
+    bare = {where: data.record for where, data in trials.items() if not data.record.context}
     wrong = [
         f"{where}: outcome {record.outcome}, but the trial has no raw data"
         for where, record in bare.items()
@@ -164,13 +164,13 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Ch
     yield compare("E1", "tps_mean", lambda r: r.tps_mean, "samples.csv")
     yield compare("E2", "tps_peak", lambda r: r.tps_peak, "samples.csv")
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
-    yield compare("E4", "waits_ms", lambda r: r.waits_ms, "latency.hgrm, failures.hgrm")
-    yield compare("E4", "counts against the objectives", lambda r: r.against, "latency.hgrm, failures.hgrm")
+    yield compare("E4", "latency_with_failures_ms", lambda r: r.latency_with_failures_ms, "latency.hgrm, failures.hgrm")
+    yield compare("E4", "counts against the objectives", lambda r: r.objective_counts, "latency.hgrm, failures.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "load generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")
     yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
-    yield compare("E24", "effect of the server failure", lambda r: r.lost, "samples.csv, balancer.csv")
+    yield compare("E24", "effect of the server failure", lambda r: r.failover, "samples.csv, balancer.csv")
     for rule in dict.fromkeys(rule.id for rule in RULES):
 
         def findings_of_rule(record: TrialRecord, rule: str = rule) -> list[str]:
@@ -178,7 +178,7 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Ch
 
         yield compare(rule, f"findings of {rule}", findings_of_rule, "*")
     yield compare("findings", "all findings", lambda r: r.findings, "*")
-    yield compare("verdict", "verdict", lambda r: r.verdict, "*")
+    yield compare("bottleneck", "bottleneck", lambda r: r.bottleneck, "*")
     yield compare("outcome", "outcome", lambda r: (r.outcome, r.cause), "*")
 
 
@@ -205,7 +205,7 @@ def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[CheckResult
         ("E15", "gains.csv", frames.gains_csv(tables.gains(summary), summary.grid)),
     ]
     if summary.losses:
-        expected.append(("E24", "losses.csv", frames.losses_csv(tables.losses(summary))))
+        expected.append(("E24", "failover.csv", frames.failover_csv(tables.failover(summary))))
     if any(capacity.requests for capacity in summary.capacities):
         expected.append(("E15", "capacity.csv", frames.capacity_csv(tables.capacity(summary), summary.grid)))
     for rule, name, table in expected:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.grid.load_generators import BY_NAME, ENGINES
+from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Environment, StudyRecord
 from harness.records.trial import TrialRecord
@@ -27,10 +27,10 @@ DECISIVE = (
     ("hosts", "hosts' machines"),
     ("docker", "Docker engine"),
     ("nginx", "nginx"),
-    *((kind.name, kind.shown) for kind in ENGINES),
+    *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
     ("image_digests", "images"),
 )
-DECISIVE_SECTIONS = ("grid.load", "grid.request", "grid.engine", "grid.evidence")
+DECISIVE_SECTIONS = ("grid.load", "grid.request", "grid.load_generator", "grid.evidence")
 IGNORED_SECTIONS = ("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")
 
 

@@ -16,7 +16,7 @@ from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
 from harness.grid.cell import Cell
-from harness.grid.load_generators import ENGINES
+from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
 from harness.plan import bound, order, predicted_idle, stopping
@@ -132,7 +132,7 @@ class StudyConfig:
 
 def role_variables(root: Path) -> frozenset[str]:
     """Return the names of all public role variables that a cell may set."""
-    names = {*lab_resources.VARIABLES, *(name for kind in ENGINES for name in kind.variables)}
+    names = {*lab_resources.VARIABLES, *(name for kind in LOAD_GENERATORS for name in kind.variables)}
     for role in ROLES:
         names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
     return frozenset(names)
@@ -162,7 +162,7 @@ def resolve(
     try:
         registry.check(grid, inventory)
     except BadInput as error:
-        line = document.line(("engine",))
+        line = document.line(("load_generator",))
         raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
     request_delivery.check(grid_file, grid, document, inventory)
     configuration = identity.effective(grid, inventory)
@@ -195,10 +195,10 @@ def with_server_port(grid: Grid, inventory: Inventory) -> Inventory:
 def with_known_factor(config: StudyConfig) -> StudyConfig:
     """Return the configuration with scaled times when the factor is known: recorded, set, or 1 without pacing."""
     study = config.directory.study()
-    if study and study.slow_motion:
+    if study and study.time_scaling:
         return config.scaled(study.factor)
-    if config.lab is not None and config.lab.slow_motion is not None:
-        return config.scaled(config.lab.slow_motion)
+    if config.lab is not None and config.lab.time_scaling is not None:
+        return config.scaled(config.lab.time_scaling)
     if config.lab is None or not config.lab.paced:
         return config.scaled(1.0)
     return config

@@ -12,7 +12,7 @@ import requests
 
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host
-from harness.records.failover import Loss
+from harness.records.failover import ServerFailure
 
 EXITS_WITHIN_S = 10
 
@@ -44,12 +44,12 @@ class FaultInjector:
         for thread in self._threads:
             thread.join(timeout=2 * EXITS_WITHIN_S)
 
-    def result(self, planned_s: float, start_at: Mapping[str, float]) -> Loss:
+    def result(self, planned_s: float, start_at: Mapping[str, float]) -> ServerFailure:
         """Record which servers were killed and when, in seconds since second 0 of the load.
 
         `planned_s` is the planned second. `start_at` has the Unix time of second 0 by each server's clock.
         """
-        return Loss(
+        return ServerFailure(
             servers=[server.name for server in self._servers],
             at_s=round(planned_s, 3),
             stopped_s={name: round(at - start_at[name], 3) for name, at in sorted(self._ended_at.items())},

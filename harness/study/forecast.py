@@ -13,8 +13,8 @@ from harness.words import load_name, percent
 
 def sentences(config: StudyConfig) -> list[str]:
     """Return the forecast: known limits of load and servers, special cells, and the number of blocks."""
-    idle = predicted_idle.sentences(config.terms().resting, config.grid, config.nominal_think_s)
-    hint = ["Set evidence: {resting: false} to measure every cell in every block"] if idle else []
+    idle = predicted_idle.sentences(config.terms().predicted_idle, config.grid, config.nominal_think_s)
+    hint = ["Set evidence: {predicted_idle: false} to measure every cell in every block"] if idle else []
     return [
         *foreign_masks(config),
         *load_bounds(config),
@@ -65,11 +65,11 @@ def time_scaling(config: StudyConfig) -> list[str]:
 
 def server_failures(config: StudyConfig) -> list[str]:
     """Report when servers are killed; empty when no cell has a server failure."""
-    most = max(cell.lose for cell in expand(config.grid))
+    most = max(cell.fail_servers for cell in expand(config.grid))
     if not most:
         return []
     servers = "the last server is" if most == 1 else f"up to {most} of the last servers are"
-    at_s = config.grid.load.lose_at_s
+    at_s = config.grid.load.fail_at_s
     return [
         f"Cells with a server failure: {servers} killed at second {at_s:g} of each trial and started again after it"
     ]

@@ -63,7 +63,7 @@ class Preparation:
         self._deploy()
         connections.reconnect()
         context = self._connect(connections)
-        if self.config.lab is not None and self.record.slow_motion is None:
+        if self.config.lab is not None and self.record.time_scaling is None:
             context = self._choose_factor(context, found)
         if self.config.grid.evidence.ceiling and self.record.ceiling is None:
             self._measure_ceiling(context, found)
@@ -110,10 +110,10 @@ class Preparation:
     def _completed(self, found: dict[str, Any]) -> StudyRecord:
         """Return the record with everything found; a new study also gets the site's last calibration."""
         record = self.record.model_copy(update=found)
-        if record.digests or self.config.grid.instrument_check:
+        if record.digests or self.config.grid.calibration:
             return record
         results = self.config.directory.path.parent
-        return record.model_copy(update={"instrument": calibrations.latest(results, calibrations.site_id(record))})
+        return record.model_copy(update={"calibration": calibrations.latest(results, calibrations.site_id(record))})
 
     def _warn_of_limits(self, probes: containers.Probes, environment: Environment) -> None:
         """Warn of limits that the largest load exceeds. A study may measure such a limit, so this is no error."""
@@ -146,10 +146,10 @@ class Preparation:
         """Measure the time factor unless it is set; return the context with scaled times."""
         began = time.monotonic()
         if self.config.time_factor is not None:
-            found["slow_motion"] = time_scaling.preset(self.config.time_factor)
+            found["time_scaling"] = time_scaling.preset(self.config.time_factor)
             return context
         chosen = time_scaling.measure(context, self.config.scaled_max_rate_per_s())
-        found["slow_motion"] = chosen
+        found["time_scaling"] = chosen
         self.config = self.config.scaled(chosen.factor)
         self._deployment.scale_time(chosen.factor)
         cores = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"

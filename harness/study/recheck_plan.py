@@ -30,7 +30,7 @@ def predicted_idle_cells(
 
     `attempts` are the paths of all trials, with attempts that were repeated.
     """
-    recorded, grid = study.resting, study.written_grid
+    recorded, grid = study.predicted_idle, study.written_grid
     if recorded is None:
         return []
     problems = []

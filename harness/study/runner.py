@@ -245,19 +245,19 @@ class Study:
 
     def _verify_predicted_idle(self) -> None:
         """After the first blocks, record whether the predicted-idle cells were idle."""
-        predicted = self._record.resting
+        predicted = self._record.predicted_idle
         if predicted is None or predicted.contradicted is not None:
             return
         found = predicted_idle.verified(predicted, expand(self._grid), self._directory.trials())
         if found is None or found.contradicted is None:
             return
-        self._update(resting=found)
+        self._update(predicted_idle=found)
         self._write()
         self._listener(Message(predicted_idle.outcome(found)))
 
     def _repair(self, record: TrialRecord) -> None:
         """Start stopped containers again; after a failed repair the next trial tries again."""
-        failure = record.facts.loss if record.facts else None
+        failure = record.context.server_failure if record.context else None
         killed = failure.servers if failure else []
         self._listener(
             Step(f"starting {' and '.join(killed)} again" if killed else "starting stopped containers again")

@@ -18,7 +18,7 @@ from harness.errors import CannotRun
 from harness.grid.cell import Cell
 from harness.judge import window_stats
 from harness.observe.watch import Watcher
-from harness.records.study import SlowMotion
+from harness.records.study import TimeScaling
 from harness.study.trial_context import TrialContext
 from harness.traffic.run_load import load_spec, run_load
 from harness.traffic.verification import verify
@@ -43,9 +43,9 @@ print((time.process_time() - used) / (time.monotonic() - begin))
 """
 
 
-def preset(factor: float) -> SlowMotion:
+def preset(factor: float) -> TimeScaling:
     """Return the record of a factor that the inventory or the grid sets."""
-    return SlowMotion(factor=factor, measured_at=_now())
+    return TimeScaling(factor=factor, measured_at=_now())
 
 
 def choose(needed_cores: float, available_cores: float) -> float | None:
@@ -61,7 +61,7 @@ def check_possible(nominal_max_per_s: float) -> None:
         raise CannotRun(_too_slow(needed, available))
 
 
-def measure(context: TrialContext, nominal_max_per_s: float) -> SlowMotion:
+def measure(context: TrialContext, nominal_max_per_s: float) -> TimeScaling:
     """Send half of the largest planned rate for some seconds, measure the CPU cost of a request and choose a factor.
 
     Raises CannotRun when the largest factor is not sufficient.
@@ -72,7 +72,7 @@ def measure(context: TrialContext, nominal_max_per_s: float) -> SlowMotion:
     factor = choose(needed, available)
     if factor is None:
         raise CannotRun(_too_slow(needed, available))
-    return SlowMotion(
+    return TimeScaling(
         factor=factor,
         measured_at=_now(),
         needed_cores=round(needed, 3),

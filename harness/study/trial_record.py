@@ -13,12 +13,12 @@ from harness.judge import balancing, observation, window_stats
 from harness.observe.systemd import ContainerState
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
-from harness.records.failover import Loss
+from harness.records.failover import ServerFailure
 from harness.records.series import BalancerSample, Sample
 from harness.records.trial import (
     BalancerCounters,
+    Context,
     Counters,
-    Facts,
     GeneratorCounters,
     HostState,
     HostStates,
@@ -49,7 +49,7 @@ class Trial:
     @property
     def to_kill(self) -> list[Host]:
         """Servers that the cell kills in the middle of the load: the last ones."""
-        return self.servers[len(self.servers) - self.planned.cell.lose :]
+        return self.servers[len(self.servers) - self.planned.cell.fail_servers :]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class LoadRun:
     watcher: Watcher
     generator: str
     balancer: str
-    failure: Loss | None = None
+    failure: ServerFailure | None = None
 
     @property
     def started_at(self) -> float:
@@ -121,8 +121,8 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
             name: HostStates(before=HostState(**asdict(before)), after=HostState(**asdict(report.states[name])))
             for name, before in trial.states_before.items()
         },
-        facts=_facts(context, trial, load, report),
-        sentinel=planned.sentinel,
+        context=_recorded_context(context, trial, load, report),
+        control=planned.control,
     )
     return TrialData(
         record=record,
@@ -159,26 +159,26 @@ def _counters(trial: Trial, load: LoadRun, report: HostReport, balancer: dict[st
     )
 
 
-def _facts(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport) -> Facts:
-    """Return the conditions of a trial that its rules need."""
+def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport) -> Context:
+    """Return the conditions of the trial that evidence rules need."""
     inventory, cell = context.inventory, trial.planned.cell
-    return Facts(
+    return Context(
         users=load.result.users or trial.spec.users,
         lost_workers=load.result.lost_workers,
         stopped_s=load.collected.stopped_s,
         generators=[host.name for host in inventory.generators],
         balancer=load.balancer,
         balancing=asdict(balancing.of(cell.variables, context.grid.vars, inventory.balancer.variables)),
-        expected={server.name: server.address for server in trial.servers},
+        expected_servers={server.name: server.address for server in trial.servers},
         health=report.health,
         kind=inventory.kind,
         ceiling=context.ceiling_per_s,
-        placed=context.probes.placed(),
+        machine_of=context.probes.placed(),
         network=report.network,
         logged=report.log_events,
         cpu_models=context.cpu_models,
-        slots=load.watcher.slots(),
-        loss=load.failure,
+        pacing=load.watcher.slots(),
+        server_failure=load.failure,
     )
 
 

@@ -218,7 +218,7 @@ def _note(summary: Summary) -> str:
         f"{'requests per second that are offered' if summary.grid.is_open else 'users'}; a failed request is late. "
         "Nothing is told beyond the loads that were measured. The gain is over the next smaller topology. With one "
         "lost is what the topology with one server fewer carries, once the balancer leaves the lost one alone; what is "
-        "lost with it is measured by a grid with lose."
+        "lost with it is measured by a grid with fail_servers."
     ]
     exact = [
         f"{_who(one, first=True)} {load(reference, one.factor)}"

@@ -66,12 +66,12 @@ def test_hosts_of_unknown_capacity_have_every_cell_in_every_block(tmp_path: Path
 
 
 def test_a_plan_with_server_failures_has_their_time_and_the_recovery(tmp_path: Path) -> None:
-    config = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "one-lost.yaml")
+    config = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "server-failure.yaml")
     (said,) = (sentence for sentence in forecast.sentences(config) if "killed" in sentence)
     assert said == (
         "Cells with a server failure: the last server is killed at second 15 of each trial and started again after it"
     )
-    assert [(trial.cell.servers, trial.cell.lose) for trial in config.planned_trials()].count((3, 1)) == 3
+    assert [(trial.cell.servers, trial.cell.fail_servers) for trial in config.planned_trials()].count((3, 1)) == 3
     assert config.duration_s(config.planned_trials()) < 5 * 60
 
 

@@ -36,7 +36,7 @@ def needed(study: Grid, capacity: float, noise: random.Random) -> int:
             records[trial.path] = record(
                 servers, 0, trial.repeat, rate, cell=trial.cell.by_name,
                 latency_ms={"p95": 50.0 if met else 500.0},
-                against={"requests": 4000, "late": round(4000 * late), "failed": 0},
+                objective_counts={"requests": 4000, "late": round(4000 * late), "failed": 0},
             )  # fmt: skip
 
 

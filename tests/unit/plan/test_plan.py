@@ -86,12 +86,12 @@ def test_a_study_with_shuffled_blocks_keeps_them() -> None:
 
 
 def test_a_control_trial_repeats_the_first_cell_of_a_block_on_rented_hosts() -> None:
-    assert not any(t.sentinel for t in order.block(CELLS, 1, grid(), "lab"))
+    assert not any(t.control for t in order.block(CELLS, 1, grid(), "lab"))
     rented = order.block(CELLS, 1, grid(), "hosts")
     assert len(rented) == len(CELLS) + 1
-    assert rented[-1] == order.PlannedTrial(rented[0].cell, 1, sentinel=True)
-    assert rented[-1].path == f"{rented[0].cell.slug}/r1-sentinel"
-    assert order.block(CELLS, 1, grid(evidence={"sentinel": False}), "hosts") == rented[:-1]
+    assert rented[-1] == order.PlannedTrial(rented[0].cell, 1, control=True)
+    assert rented[-1].path == f"{rented[0].cell.slug}/r1-control"
+    assert order.block(CELLS, 1, grid(evidence={"control_trial": False}), "hosts") == rented[:-1]
 
 
 def test_measured_trials_do_not_remain() -> None:
@@ -109,7 +109,7 @@ def test_the_estimate_includes_the_last_requests_of_saturated_users() -> None:
 
 def test_a_load_generator_with_a_slow_start_makes_a_plan_longer() -> None:
     trials = order.order(CELLS, 1, seed=1)
-    quick, slow = (order.estimate_s(grid(engine=engine), trials, None) for engine in ("locust", "ngrinder"))
+    quick, slow = (order.estimate_s(grid(load_generator=engine), trials, None) for engine in ("locust", "ngrinder"))
     assert slow - quick == len(trials) * 15
 
 

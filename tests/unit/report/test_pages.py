@@ -35,7 +35,7 @@ def rates(
 
 def ordinary(directory: StudyDirectory) -> None:
     """Three loads and three topologies: floors, gains and steps that found no load."""
-    limits = {(2, 500): "users", (3, 500): "users", (3, 1000): "users"}
+    limits = {(2, 500): "load", (3, 500): "load", (3, 1000): "load"}
     study(directory, rates(3, (500, 1000, 2000), 5), limits=limits)
 
 
@@ -52,13 +52,13 @@ def crowded(directory: StudyDirectory) -> None:
     for number, cause in enumerate(CAUSES, 1):
         file = directory.path / "trials" / f"servers-{number}_vusers-1000" / "r2" / "trial.json"
         step = "give the generator more CPU, or the study more hosts that generate load"
-        lost = {"rule": "E5", "severity": "refuse", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
+        lost = {"rule": "E5", "severity": "invalid", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
         said = json.loads(file.read_text())
-        said.update(outcome="refused", cause=cause, tps_mean=None, findings=[lost])
+        said.update(outcome="invalid", cause=cause, tps_mean=None, findings=[lost])
         file.write_text(json.dumps(said))
     for file in directory.path.glob("trials/servers-3_vusers-2000/*/trial.json"):
         said = json.loads(file.read_text())
-        said["verdict"]["figures"] = {"of_users_bound": 0.89}
+        said["bottleneck"]["figures"] = {"of_users_bound": 0.89}
         file.write_text(json.dumps(said))
 
 
@@ -137,10 +137,10 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
     report = made(name).report
     first = dense(pypdf.PdfReader(io.BytesIO(made(name).content)).pages[0].extract_text())
     blocks = made(name).pages[0].blocks
-    for sentence in [*report.sentences.answer, *report.sentences.findings, report.where, *report.progress]:
+    for sentence in [*report.answer, *report.findings, report.where, *report.progress]:
         assert dense(sentence) in first
     assert blocks[0][0] in ("/P", "/H1")
-    if "headline" in report.charts.gain_charts:
+    if "headline" in report.charts:
         assert any(tag == "/Figure" for tag, _ in blocks)
     if report.gains is not None and report.gains_first:
         for row in report.gains.rows:
@@ -151,7 +151,7 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
 def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], Rendered]) -> None:
     report = made("ordinary").report
     assert report.gains is not None
-    assert report.sentences.answer[0].startswith("At 2000 users")
+    assert report.answer[0].startswith("At 2000 users")
     assert list(dict.fromkeys(row[0] for row in report.gains.rows)) == ["2000 users", "1000 users", "500 users"]
 
 

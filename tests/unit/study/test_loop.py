@@ -167,11 +167,11 @@ AT_A_RATE: dict[str, Any] = {
 
 def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite, tmp_path: Path) -> None:
     """One server of 280 req/s serves 140 req/s; 420 req/s need two."""
-    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
+    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"predicted_idle": False})
     assert study.run() == 12
     records = measured(tmp_path)
     assert set(outcomes(tmp_path).values()) == {"ok"}
-    limits = {where.partition("/")[0]: str(record.limit) for where, record in records.items()}
+    limits = {where.partition("/")[0]: str(record.component) for where, record in records.items()}
     assert limits == {
         "servers-1_rate-140": "load",
         "servers-2_rate-140": "load",
@@ -205,10 +205,10 @@ def test_every_topology_of_a_block_gets_the_same_think_times(site: FakeSite, tmp
 def test_cells_are_predicted_idle_when_the_smaller_topology_serves_their_rate(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=5)
     assert study.run() == 14
-    resting = study._directory.need_study().resting
-    assert resting
-    assert [cell["rate"] for cell in resting.cells] == [140, 140]
-    assert resting.contradicted is None or not resting.contradicted
+    predicted = study._directory.need_study().predicted_idle
+    assert predicted
+    assert [cell["rate"] for cell in predicted.cells] == [140, 140]
+    assert predicted.contradicted is None or not predicted.contradicted
 
 
 def test_a_search_over_rates_brackets_the_largest_rate_that_meets_the_objectives(
@@ -304,9 +304,9 @@ def test_a_predicted_idle_cell_is_measured_twice_and_reported(tmp_path: Path) ->
     assert any(text.startswith("3 servers at 450 users: 2 blocks only") for text in told)
     assert "the prediction of idle cells held" in told
     said = study._directory.need_study()
-    assert said.resting is not None
-    assert said.resting.cells == ({"servers": 3, "vusers": 450},)
-    assert said.resting.contradicted == ()
+    assert said.predicted_idle is not None
+    assert said.predicted_idle.cells == ({"servers": 3, "vusers": 450},)
+    assert said.predicted_idle.contradicted == ()
     assert passes_check(tmp_path)
     assert [event.planned for event in site.events if isinstance(event, TrialStarted)] == [22] * 22
     assert [event.remaining_s for event in site.events if isinstance(event, TrialEnded)][-1] == 0
@@ -325,8 +325,8 @@ def test_a_contradicted_cell_is_measured_in_all_blocks(tmp_path: Path, servers: 
     assert sorted(record.block_position for record in records) == list(range(1, 25))
     assert {record.repeat for record in records if record.block_position > 18} == {4}, "each in its own block"
     said = study._directory.need_study()
-    assert said.resting is not None
-    assert said.resting.contradicted == ({"servers": 3, "vusers": 450},)
+    assert said.predicted_idle is not None
+    assert said.predicted_idle.contradicted == ({"servers": 3, "vusers": 450},)
     assert any(
         isinstance(event, Message) and "did not hold for 3 servers at 450 users" in event.text for event in site.events
     )
@@ -356,14 +356,14 @@ def test_the_next_invocation_verifies_a_prediction_that_a_killed_one_did_not(tmp
     with pytest.raises(Interrupted):
         first.run()
     said = first._directory.need_study()
-    assert said.resting is not None
-    assert said.resting.contradicted
-    undecided = said.resting.model_copy(update={"contradicted": None})
+    assert said.predicted_idle is not None
+    assert said.predicted_idle.contradicted
+    undecided = said.predicted_idle.model_copy(update={"contradicted": None})
     begun = [where for where in said.plan if not where.startswith("servers-3_vusers-450/r3")]
-    first._directory.write_study(said.model_copy(update={"resting": undecided, "plan": tuple(begun)}))
+    first._directory.write_study(said.model_copy(update={"predicted_idle": undecided, "plan": tuple(begun)}))
     again = site.study(tmp_path, **IDLE)
     assert again.run() == 12
-    assert again._directory.need_study().resting == said.resting
+    assert again._directory.need_study().predicted_idle == said.predicted_idle
     assert passes_check(tmp_path)
 
 
@@ -381,9 +381,9 @@ def test_a_repeated_trial_of_the_first_blocks_does_not_change_the_plan(tmp_path:
 
 def test_every_cell_is_measured_in_every_block_without_predictions(tmp_path: Path) -> None:
     site = FakeSite(servers=3)
-    study = site.study(tmp_path, **IDLE, evidence={"resting": False})
+    study = site.study(tmp_path, **IDLE, evidence={"predicted_idle": False})
     assert study.run() == 6 * 4
-    assert study._directory.need_study().resting is None
+    assert study._directory.need_study().predicted_idle is None
 
 
 @pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "imprecise")])
@@ -460,7 +460,7 @@ def test_a_study_with_a_changed_build_is_not_resumed(site: FakeSite, tmp_path: P
 
 
 def test_a_study_at_a_rate_passes_its_check_and_reports_rates(site: FakeSite, tmp_path: Path) -> None:
-    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
+    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"predicted_idle": False})
     study.run()
     directory = StudyDirectory(study._directory.path)
     build.write(directory, {"html", "data"})
@@ -474,8 +474,8 @@ def test_a_study_at_a_rate_passes_its_check_and_reports_rates(site: FakeSite, tm
     assert "latencies from merged HDR histograms (open model)" in dict(report.facts)["Engine"]
     assert "late ms" in report.trials.columns
     assert {row[6] for row in report.trials.rows} == {"1.0"}
-    assert "of offered" in report.tables.bottlenecks.columns
-    assert "open model" in report.charts.gain_charts["latency"].caption
+    assert "of offered" in report.limits.columns
+    assert "open model" in report.charts["latency"].caption
     assert "E5 at a rate" in {row[0] for row in report.thresholds.rows}
     rows = (directory.path / "cells.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0].startswith("servers,rate,trials")
@@ -489,9 +489,9 @@ def test_a_report_of_users_has_no_rates(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED)
     study.run()
     report, _ = build.model_of(StudyDirectory(study._directory.path))
-    assert "at a rate" not in str(report.thresholds) + str(report.tables.validity)
+    assert "at a rate" not in str(report.thresholds) + str(report.validity)
     assert "h" in report.trials.columns
-    assert "of users’ bound" in report.tables.bottlenecks.columns
+    assert "of users’ bound" in report.limits.columns
 
 
 def test_a_load_generator_with_late_counts_gets_its_seconds_from_the_balancer(site: FakeSite, tmp_path: Path) -> None:
