@@ -234,7 +234,7 @@ def test_gains_at_saturation_have_no_users() -> None:
         {"vusers": 1100, "from_servers": 1, "to_servers": 2, "k": 3},
     ]
     assert frames.gains_csv(rows, searching).splitlines() == [
-        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,"
+        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,conclusion,reason,"
         "simultaneous_low,simultaneous_high,minimum_detectable_gain,load",
         ",1,2,2,,,,,,3,,,,,,saturation",
         "1100,1,2,,,,,,,3,,,,,,",

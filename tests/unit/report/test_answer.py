@@ -151,7 +151,7 @@ OFF = [400.0, 404, 398, 402, 401]
             {0: OFF, 64: OFF},
             "load",
             "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 cannot show what it does with 2 servers "
-            "(1.000× [1.000, 1.000]): these users ask for no more either way.",
+            "(1.000× [1.000, 1.000]): the load was served completely either way.",
         ),
         (
             {0: OFF},
@@ -200,7 +200,7 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
         (("server", "server"), 432.0, 3, "] the throughput of app:1 (indicative: 3 repeats only)."),
         (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no difference that could be"),
         (("server", "load"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
-        (("load", "load"), 400.0, 5, "these users ask for no more either way"),
+        (("load", "load"), 400.0, 5, "the load was served completely either way"),
         (("server", "balancer"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
         (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the limit."),
         (("balancer", "balancer"), 400.0, 5, "what limited both was the balancer, not the servers."),
@@ -232,7 +232,7 @@ def of(summary: Summary, **study: Any) -> list[str]:
 def test_findings_say_what_to_do_and_are_five_at_most() -> None:
     whole: Rates = {(s, v): [None] for s in (1, 2) for v in range(100, 800, 100)}
     assert len(of(summed(whole))) == 1  # all for the same reason
-    assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: refused.")
+    assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: invalid.")
     assert of(PATTERNS["clear gains"][0]) == ["Every cell was measured and limited by what it should be."]
     idle = of(PATTERNS["no load left"][0])
     assert idle[0] == "At 1000 users more than 2 servers had nothing to do; from about 1100 users on 3 would be loaded."
@@ -241,7 +241,7 @@ def test_findings_say_what_to_do_and_are_five_at_most() -> None:
 def test_what_is_missing_comes_before_what_was_refused() -> None:
     found = of(summed({(1, 100): [None], (2, 100): []}))
     assert found[0] == "2 servers at 100 users: not measured yet. Run the same command again."
-    assert found[1].startswith("1 server at 100 users: refused. The generator counts 9")
+    assert found[1].startswith("1 server at 100 users: invalid. The generator counts 9")
 
 
 def test_trials_that_do_not_count_are_told_beside_those_that_do() -> None:

@@ -145,7 +145,7 @@ def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
     shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["throughput back after"] for row in shown] == ["1.3 [1.0, 2.0] s", "never"]
     assert shown[0]["cell"] == "3 servers, 1000 users"
-    assert table.links[0] == "#cell-servers-3_vusers-1000_lose-1"
+    assert table.links[0] == "#cell-servers-3_vusers-1000_fail_servers-1"
     assert "90 % of what was to be expected" in table.note
 
 

@@ -63,7 +63,7 @@ def studied(
         ),
         (
             studied(p95=0.5, limits=("load", "load"), repeats=3),
-            "With 3 servers at 2000 users least_conn answered, as round_robin did, all that these users ask for "
+            "With 3 servers at 2000 users least_conn answered, as round_robin did, all of the load "
             "(1.00× [0.98, 1.02]); its median answer time was 1.00× [0.98, 1.02] and its p95 0.50× [0.49, 0.51] "
             "(indicative: 3 repeats only).",
         ),

@@ -126,7 +126,7 @@ def test_the_table_has_a_row_for_each_topology() -> None:
     assert made.table.rows == [
         ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers’ limit at 2000 users", "no"],
         ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers’ limit at 2000 users", "surely"],
-        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "these users ask for no more at 2000 users", "surely"],
+        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "the load was served completely at 2000 users", "surely"],
     ]
     assert "the generator is no cost of running" in made.table.note
     assert "What follows ≥ was seen to be carried" in made.table.note

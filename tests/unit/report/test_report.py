@@ -76,11 +76,11 @@ def test_the_tables_have_the_columns_that_others_rely_on(rendered: StudyDirector
     directory = rendered
     cells = (directory.path / "cells.csv").read_text().splitlines()[0]
     assert cells == (
-        "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,bottleneck,why"
+        "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,bottleneck,reason"
     )
     gains = (directory.path / "gains.csv").read_text().splitlines()[0]
     assert gains == (
-        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,simultaneous_low,simultaneous_high,minimum_detectable_gain"
+        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,conclusion,reason,simultaneous_low,simultaneous_high,minimum_detectable_gain"
     )
 
 

@@ -74,7 +74,7 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     lost = Finding("E5", Severity.INVALID, "users got lost", "")
     trials = {**trials, where: replace(first, record=first.record.model_copy(update={"findings": (lost,)}))}
     rows = {row[0]: row for row in validity.table(trials, Thresholds()).rows}
-    assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "refused 1 trial, as in: users got lost"]
+    assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "invalidated 1 trial, as in: users got lost"]
 
 
 def test_the_largest_drift_is_shown_as_a_share(measured: Measured) -> None:
@@ -100,9 +100,9 @@ def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> N
         {row[1]: row[2:] for row in sections.threshold_table(Thresholds(), False, samples).rows}
         for samples in ([], [row for data in uncounted.values() for row in data.samples])
     )
-    assert counted["loop_invalid"] == ["the same, from here on refused", "5 %"]
+    assert counted["loop_invalid"] == ["the same, from here on invalid", "5 %"]
     assert not_counted["loop_invalid"] == [
-        "the same, from here on refused (10 % here, as the engine does not count users that think)",
+        "the same, from here on invalid (10 % here, as the engine does not count users that think)",
         "5 %",
     ]
     assert not_counted["readings"] == counted["readings"]

@@ -51,7 +51,7 @@ def test_a_topology_that_failed_its_requests_is_the_finding_as_a_death_is() -> N
     summary = Summary(grid(factors=factors), [one, two()], [gain])
     assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 carried them."]
     told = findings.findings(summary, study_record())
-    assert told[0].startswith("1 server at 2000 users: refused. More than 50 % of the requests failed for 10 s")
+    assert told[0].startswith("1 server at 2000 users: invalid. More than 50 % of the requests failed for 10 s")
 
 
 def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
@@ -69,7 +69,7 @@ def test_requests_that_failed_on_the_way_are_not_told_of_the_servers(limit: str)
     one = cell([judged(collapsed(1, k, 0.82), limit) for k in range(1, 6)])
     gain = between(one, two(), LIMITS)
     assert (gain.kind, one.failed) == (GainKind.NONE, None)
-    assert gain.reason.startswith("1 server: refused (more than 50 % of the requests failed")
+    assert gain.reason.startswith("1 server: invalid (more than 50 % of the requests failed")
 
 
 def trials_with(**figures: Any) -> list[TrialRecord]:

@@ -136,7 +136,7 @@ def drifting(tmp_path: Path, change: list[float]) -> Gain:
 def test_e10_a_cell_that_drifts_in_all_its_trials_is_refused(tmp_path: Path) -> None:
     gain = drifting(tmp_path, [0.11, 0.12, 0.10, 0.13, 0.11])
     assert gain.kind == "none"
-    assert gain.reason.startswith("2 servers: refused (not steady: from the first to the second half")
+    assert gain.reason.startswith("2 servers: invalid (not steady: from the first to the second half")
 
 
 def test_e10_a_cell_whose_trials_drift_by_chance_counts(tmp_path: Path) -> None:

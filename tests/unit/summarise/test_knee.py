@@ -224,7 +224,7 @@ def test_where_the_service_breaks_the_search_asks_how_much_of_the_level_holds() 
 
 def test_fitting_needs_no_numpy() -> None:
     code = (
-        "import sys; from harness.summarise import saturation, knee; knee.fit({1: 1.0, 2: 1.5}); "
+        "import sys; from harness.summarise.search import search, knee; knee.fit({1: 1.0, 2: 1.5}); "
         "print('numpy' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -39,7 +39,7 @@ def summed(
     records = {}
     for count in servers:
         for repeat, said in enumerate(losses, 1):
-            where = f"servers-{count}_vusers-400_lose-"
+            where = f"servers-{count}_vusers-400_fail_servers-"
             records[f"{where}0/r{repeat}"] = trial(repeat, 0, count)
             records[f"{where}1/r{repeat}"] = trial(repeat, 1, count, failover=said, **(losing or {}))
     factors = {"servers": list(servers), "vusers": [400], "fail_servers": [0, 1]}
