@@ -9,7 +9,7 @@ from typing import Any
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell, expand
-from harness.grid.load_generators import ENGINES
+from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 
 # Prefix of role variables → tags that apply a change of them.
@@ -18,13 +18,13 @@ TAGS = {
     "nginx_lb_": ("nginx_lb",),
     "ml_server_": ("ml_server", "nginx_lb_verify"),
     "lab_": ("ml_server", "nginx_lb_verify"),
-    **{kind.prefix: kind.tags for kind in ENGINES},
+    **{kind.prefix: kind.tags for kind in LOAD_GENERATORS},
 }
 NGINX_WAITS_S = 60.0  # its own default
 LATER_S = 5.0  # nginx's timeout minus the users': they must not get a response of nginx itself
 HEALTH_S = (10.0, 12.0)  # bounds of a health check, which clients of the balancer give up after 15 s
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
-REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
+REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in LOAD_GENERATORS for tag in kind.repair))
 
 
 def tags_for(changed: Iterable[str]) -> list[str]:
@@ -49,7 +49,7 @@ class Deployment:
         self._applied: dict[str, Any] | None = None
         self._under_way: Switch | None = None
         self._set = grid.vars
-        self._written_timeout_s = grid.load.timeout / grid.written_per_s(1.0)
+        self._written_timeout_s = grid.load.timeout / grid.time_factor
         self.images = _images(grid)  # of the service, if the grid compares images
         self.fixed = _fixed(grid, self.images)
 
@@ -97,7 +97,7 @@ class Deployment:
     def scale_time(self, factor: float) -> None:
         """Scale all times by a factor from now on."""
         if factor != 1:
-            self.set("ml_server_slow_motion", factor)
+            self.set("ml_server_time_scaling", factor)
             # The longest response time is the wait for a slot of a paced server, which is scaled like every time.
             longest_s = max(NGINX_WAITS_S, self._written_timeout_s + LATER_S) * factor
             if "nginx_lb_response_timeout" not in self._set:
@@ -167,7 +167,7 @@ def _host(grid: Grid) -> dict[str, Any]:
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     """Variables that all cells share. If the grid compares images, the first one applies until a cell sets another."""
     service = grid.service
-    variables = {**_following(grid), **grid.vars, "study_load_generator": grid.engine}
+    variables = {**_following(grid), **grid.vars, "study_load_generator": grid.load_generator}
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:

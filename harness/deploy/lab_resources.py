@@ -13,7 +13,7 @@ from harness.grid import units
 from harness.grid.schema import Grid
 
 # Variables of an inventory's servers that a grid may also set.
-VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_slow_motion")
+VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_time_scaling")
 _OWN_IMAGES = re.compile(r"(.+/)?scale-out[/-]service[:@]")  # also below a registry's name
 # Share of one machine's cores that all containers may use (rule E6), and its division if servers are not paced.
 MOST_OF_CORES = 0.9
@@ -25,12 +25,12 @@ class Lab:
     """Settings of servers that share one machine.
 
     `capacity_per_s` is the rate of every paced server and `service_s` its service time; None and 0 for servers that are
-    not paced, for example those of a user's own image. `slow_motion` is the set factor of time scaling; None for auto.
+    not paced, for example those of a user's own image. `time_scaling` is the set factor of time scaling; None for auto.
     """
 
     capacity_per_s: float | None
     service_s: float
-    slow_motion: float | None
+    time_scaling: float | None
 
     @property
     def paced(self) -> bool:
@@ -42,8 +42,8 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
     """The lab of a study; None for separate hosts. Raises BadInput for an invalid value."""
     if inventory.kind == "hosts":
         return None
-    if "lab_slow_motion" in grid.factors:
-        raise BadInput("lab_slow_motion: not allowed as a factor. Fix: set it under vars.")
+    if "lab_time_scaling" in grid.factors:
+        raise BadInput("lab_time_scaling: not allowed as a factor. Fix: set it under vars.")
     values = {name: grid.vars.get(name, inventory.servers[0].variables.get(name)) for name in VARIABLES}
     capacities = [
         _read("lab_server_capacity", units.per_second, value)
@@ -53,13 +53,13 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
     capacity = max(capacities, default=None)
     if _has_own_image(grid, inventory):
         capacity = None
-    factor = values["lab_slow_motion"]
+    factor = values["lab_time_scaling"]
     return Lab(
         capacity_per_s=capacity,
         service_s=_read("lab_service_time", units.duration_s, values["lab_service_time"] or "50ms")
         if capacity
         else 0.0,
-        slow_motion=None if factor in (None, "", "auto") else _read("lab_slow_motion", _factor, factor),
+        time_scaling=None if factor in (None, "", "auto") else _read("lab_time_scaling", _factor, factor),
     )
 
 

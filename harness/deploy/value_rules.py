@@ -115,8 +115,8 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
         r"ml_server_service_time|lab_service_time",
         _quantity(units.duration_s, "a time above 0 with ms, s, m or h, as in 30s"),
     ),
-    (r"ml_server_slow_motion", _factor),
-    (r"lab_slow_motion", _time_scale),
+    (r"ml_server_time_scaling", _factor),
+    (r"lab_time_scaling", _time_scale),
 )
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")

@@ -1,4 +1,4 @@
-"""A site's last instrument check, kept beside its studies."""
+"""Store the last calibration of each site next to its studies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from pydantic import ValidationError
 
 from harness.records.directory import digest
 from harness.records.files import replace
-from harness.records.study import Checked, StudyRecord
+from harness.records.study import CalibrationResult, StudyRecord
 
-FILE = "instrument.json"
+FILE = "calibration.json"
 
 
-def site_of(study: StudyRecord) -> str:
-    """What a check is valid for: the kind of hosts, their machines and addresses, the engine."""
+def site_id(study: StudyRecord) -> str:
+    """Return the identity of a site: kind of hosts, machines, addresses and load generator.
+
+    A calibration is valid for all studies with the same identity.
+    """
     environment = study.where
     machine = environment.machine
     return digest(
@@ -24,28 +27,28 @@ def site_of(study: StudyRecord) -> str:
             "kind": study.kind,
             "machine": [machine.cpu, machine.cores] if machine else [None, None],
             "hosts": {name: host.cpu for name, host in environment.hosts.items()},
-            "engine": study.configuration.grid["engine"],
+            "load_generator": study.configuration.grid["load_generator"],
         }
     )
 
 
-def keep(results: Path, check: Checked) -> None:
-    """Remember a site's last check beside its studies."""
-    known = {**_known(results), check.site: check.model_dump(mode="json")}
+def store(results: Path, calibration: CalibrationResult) -> None:
+    """Store a calibration as the last one of its site."""
+    known = {**_stored(results), calibration.site: calibration.model_dump(mode="json")}
     replace(results / FILE, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
 
 
-def last(results: Path, site: str) -> Checked | None:
-    """A site's last check; None when there is none."""
+def latest(results: Path, site: str) -> CalibrationResult | None:
+    """Return a site's last calibration; None when there is none that can be read."""
     try:
-        return Checked.model_validate(_known(results)[site])
+        return CalibrationResult.model_validate(_stored(results)[site])
     except (KeyError, ValidationError):
         return None
 
 
-def _known(results: Path) -> dict[str, Any]:
+def _stored(results: Path) -> dict[str, Any]:
     try:
-        said = json.loads((results / FILE).read_text(encoding="utf-8"))
+        content = json.loads((results / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -1,4 +1,6 @@
-"""The instrument's own check: a study whose truth is known (grids/calibration.yaml). Rules in docs/evidence.md. Pure.
+"""The instrument's own check: a study whose truth is known (grids/calibration.yaml). Pure.
+
+Rules in docs/explanation/statistics.md.
 
 Each server's capacity is exact by construction, so the true gain of every step is its ideal. At rates with objectives
 what each topology carries is known by formula instead, and gains of throughput, which only show what was offered, are
@@ -69,7 +71,7 @@ def of_study(summary: Summary) -> tuple[bool, str]:
 
 def told(summary: Summary) -> str:
     """What a study that is such a check found, and PASS or FAIL; empty for another one, or while a cell is missing."""
-    if not summary.grid.instrument_check or any(cell.outcome == Outcome.MISSING for cell in summary.cells):
+    if not summary.grid.calibration or any(cell.outcome == Outcome.MISSING for cell in summary.cells):
         return ""
     passed, said = of_study(summary)
     return with_verdict(said, passed)

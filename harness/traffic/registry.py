@@ -36,17 +36,17 @@ class Client:
 
 def check(grid: Grid, inventory: Inventory) -> None:
     """Raise BadInput if the inventory's hosts cannot run the grid's load generator."""
-    CLIENTS[grid.engine].check(grid, inventory)
+    CLIENTS[grid.load_generator].check(grid, inventory)
 
 
 def connect(grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
     """A client of the grid's load generator; raises BadInput if the inventory lacks its URL."""
-    return CLIENTS[grid.engine].connect(grid, inventory, connections)
+    return CLIENTS[grid.load_generator].connect(grid, inventory, connections)
 
 
 def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
     """Units of the load generator outside containers, by host."""
-    return CLIENTS[grid.engine].services(grid, inventory)
+    return CLIENTS[grid.load_generator].services(grid, inventory)
 
 
 def _locust(_grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
@@ -89,7 +89,8 @@ def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
     if not variables.get("ngrinder_war_url") and not file:
         raise BadInput(
             "ngrinder needs its WAR, which is in no package registry. Fix: set ngrinder_war_url and "
-            "ngrinder_war_sha256, or ngrinder_war_file, under vars in the grid or in the inventory (see docs/hosts.md)."
+            "ngrinder_war_sha256, or ngrinder_war_file, under vars in the grid or in the inventory "
+            "(see docs/how-to/ngrinder.md)."
         )
     if file and not (Path(str(file)).is_absolute() and Path(str(file)).is_file()):
         raise BadInput(

@@ -172,7 +172,7 @@ def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
     """Why a floor is one, and what may be said all the same (rule E18)."""
     least = text.ratio(step.ratio.low if step.ratio and step.ratio.low is not None else step.ratio)
     larger = cells.get(step.to_servers)
-    if larger is None or not larger.verdict.asks_no_more:
+    if larger is None or not larger.bottleneck.is_load:
         known = f", at least {least} by the servers" if step.ratio and step.ratio.low is not None else ""
         return f"{known}: {step.reason}"
     known_share = larger.of_users_bound or larger.of_offered

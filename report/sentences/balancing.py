@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.thresholds import Thresholds
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.comparison import attribution
 from harness.summarise.comparison.factors import Effect
 from harness.summarise.statistics.intervals import Interval
@@ -27,13 +27,12 @@ def sentence(effect: Effect, limits: Thresholds) -> str:
 def _throughput(effect: Effect, margin: float) -> str:
     shown, base = text.ratio_with_interval(effect.ratio), effect.base
     if effect.why in attribution.NO_MORE.values():
-        asked = "was offered" if effect.why == attribution.NO_MORE[Limit.LOAD] else "these users ask for"
-        return f"answered, as {base} did, all that {asked} ({shown})"
+        return f"answered, as {base} did, all of the load ({shown})"
     if effect.why:
         return f"cannot show what it does to throughput beside {base} ({shown}: {effect.why})"
     if effect.word == attribution.NOT_MEASURABLE:
         side = base if effect.bound == "at most" else effect.level
-        held = attribution.holds(effect.held or Limit.USERS)
+        held = attribution.holds(effect.held or Component.LOAD)
         return f"cannot show what it does to throughput beside {base} ({shown}: with {side} {held})"
     if effect.word == "not told apart from 1":
         if _same(effect.ratio, margin):

@@ -86,7 +86,7 @@ def _objectives(grid: Grid) -> str:
     """As in "p95 below 500 ms and at most 0.1 % errors", in the time that was written, as rates are."""
     wanted, said = grid.objectives, []
     if wanted.p95 is not None:
-        said.append(f"p95 below {text.milliseconds(wanted.p95 * 1000 / grid.written_per_s(1.0)).removesuffix('.0')} ms")
+        said.append(f"p95 below {text.milliseconds(wanted.p95 * 1000 / grid.time_factor).removesuffix('.0')} ms")
     if wanted.error_rate is not None:
         said.append(f"at most {100 * wanted.error_rate:.10g} % errors")
     return text.joined(said)
@@ -218,7 +218,7 @@ def _note(summary: Summary) -> str:
         f"{'requests per second that are offered' if summary.grid.is_open else 'users'}; a failed request is late. "
         "Nothing is told beyond the loads that were measured. The gain is over the next smaller topology. With one "
         "lost is what the topology with one server fewer carries, once the balancer leaves the lost one alone; what is "
-        "lost with it is measured by a grid with lose."
+        "lost with it is measured by a grid with fail_servers."
     ]
     exact = [
         f"{_who(one, first=True)} {load(reference, one.factor)}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.grid import load
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.comparison import attribution, factors
 from harness.summarise.comparison.factors import Effect
 from harness.words import load_name
@@ -46,7 +46,7 @@ def sentence(effect: Effect, limits: Thresholds) -> str:
         return f"{where} {what} cannot show what it does with {with_} ({shown}): {effect.why}."
     if effect.word == attribution.NOT_MEASURABLE:
         side = f"{name} {effect.base if effect.bound == 'at most' else effect.level}"
-        held = "users ask for no more" if effect.held in (None, Limit.USERS) else attribution.holds(effect.held)
+        held = attribution.holds(effect.held or Component.LOAD)
         return f"{where} {what} cannot show what it does with {with_} ({shown}): with {side} {held}."
     if effect.word == "not told apart from 1":
         return f"{where} {what} made no difference that could be told with {with_} ({shown}){note}."

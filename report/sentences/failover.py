@@ -62,14 +62,14 @@ def _throughput(one: Losses) -> str:
     if not one.back:
         return f"throughput did not come back, {left} was left{_part(one)}"
     some = _in_some(one.back, one.trials)
-    if _stayed(one.back_s):
+    if _stayed(one.recovery_s):
         return f"throughput stayed at {left}{some}{_part(one)}"
-    return f"throughput was back{some} within {_seconds(one.back_s)}, at {left}{_part(one)}"
+    return f"throughput was back{some} within {_seconds(one.recovery_s)}, at {left}{_part(one)}"
 
 
-def _stayed(back_s: Spread | None) -> bool:
+def _stayed(recovery_s: Spread | None) -> bool:
     """Whether what came back was never gone, by whole seconds."""
-    return back_s is None or back_s.most == 0
+    return recovery_s is None or recovery_s.most == 0
 
 
 def _in_some(count: int, trials: int) -> str:
@@ -91,9 +91,9 @@ def _latency(one: Losses) -> str:
     if not one.latency_back:
         return f"the mean answer time went {change} and did not come back"
     some = _in_some(one.latency_back, one.trials)
-    if _stayed(one.latency_back_s):
+    if _stayed(one.latency_recovery_s):
         return f"the mean answer time stayed near what it was{some} ({change})"
-    return f"the mean answer time was back{some} within {_seconds(one.latency_back_s)} ({change})"
+    return f"the mean answer time was back{some} within {_seconds(one.latency_recovery_s)} ({change})"
 
 
 def _held(one: Losses, p95_s: float) -> str:
@@ -117,9 +117,9 @@ def _back_within(one: Losses, wanted: str, after: Spread) -> str:
     if not one.p95_back:
         return f"p95 did not come back within the {wanted} that are wanted: {over}"
     some = _in_some(one.p95_back, one.in_p95)
-    if _stayed(one.p95_back_s):
+    if _stayed(one.p95_recovery_s):
         return f"p95 stayed within the {wanted} that are wanted{some}"
-    return f"p95 was back within the {wanted} that are wanted{some} after {_seconds(one.p95_back_s)}"
+    return f"p95 was back within the {wanted} that are wanted{some} after {_seconds(one.p95_recovery_s)}"
 
 
 def _count(spread: Spread) -> str:
@@ -171,12 +171,12 @@ def table(losses: Sequence[Losses], limits: Thresholds) -> Table | None:
             _count(one.failed) if one.failed else text.NOTHING,
             _count(one.failed_at_balancer) if one.failed_at_balancer else text.NOTHING,
             _of(_seconds(one.failing_s), one.failing, one.trials),
-            _of(_seconds(one.back_s), one.back, one.trials),
+            _of(_seconds(one.recovery_s), one.back, one.trials),
             _share(one.left) if one.left else text.NOTHING,
             _share(one.still_failing) if one.still_failing else text.NOTHING,
             f"{_ms(one.before_ms)} → {_ms(one.after_ms)} ms",
-            _of(_seconds(one.latency_back_s), one.latency_back, one.trials),
-            _of(_seconds(one.p95_back_s), one.p95_back, one.in_p95),
+            _of(_seconds(one.latency_recovery_s), one.latency_back, one.trials),
+            _of(_seconds(one.p95_recovery_s), one.p95_back, one.in_p95),
             text.milliseconds(one.p95_ms),
         ]
         for one in losses
@@ -184,10 +184,10 @@ def table(losses: Sequence[Losses], limits: Thresholds) -> Table | None:
     note = (
         "Means over trials, in brackets the least and the most. Seconds count from when the engine ended the servers, "
         "and are whole ones by the generator, so each is up to one too long. Throughput is back when it stays at "
-        f"{text.percent(limits.lost_back)} of what was to be expected: what it was where users asked for no more, else "
-        f"the part of who is left; answers are when their mean stays within {limits.lost_latency:g} times what it was, "
-        "and p95 when of the requests from then on at most 5 % fail or take longer than its objective. p95 in ms is "
-        "over the whole window, with failures at the timeout."
+        f"{text.percent(limits.recovered_throughput)} of what was to be expected: what it was where users asked for no "
+        f"more, else the part of who is left; answers are when their mean stays within {limits.recovered_latency:g} "
+        "times what it was, and p95 when of the requests from then on at most 5 % fail or take longer than its "
+        "objective. p95 in ms is over the whole window, with failures at the timeout."
     )
     return Table(COLUMNS, rows, tuple(range(1, len(COLUMNS))), links=tuple(link(one.cell) for one in losses), note=note)
 

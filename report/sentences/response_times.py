@@ -24,7 +24,14 @@ def told(before: CellSummary | None, after: CellSummary | None, grid: Grid) -> s
         return ""
     said = [_fell("median answer time", before.latency_ms.get("p50"), after.latency_ms.get("p50"), found.word("p50"))]
     if grid.objectives.p95 is not None:  # which is held against what failed, too
-        said.append(_fell("p95", before.waits_ms.get("p95"), after.waits_ms.get("p95"), found.word("p95")))
+        said.append(
+            _fell(
+                "p95",
+                before.latency_with_failures_ms.get("p95"),
+                after.latency_with_failures_ms.get("p95"),
+                found.word("p95"),
+            )
+        )
     return text.joined([one for one in said if one])
 
 

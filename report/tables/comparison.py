@@ -46,7 +46,7 @@ def short_rows(one: Comparison) -> list[list[str]]:
             text.ratio(ratio.ratio),
             text.ratio_interval(ratio.jointly),
             f"{ratio.before.usable}, {ratio.after.usable}",
-            f"{ratio.before.verdict} → {ratio.after.verdict}",
+            f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
         ]
         for ratio in one.ratios
     ]
@@ -74,7 +74,7 @@ def rows(one: Comparison) -> list[list[str]]:
                 text.ratio_interval(ratio.jointly),
                 text.ratio_interval(ratio.steady),
                 f"{ratio.before.usable}, {ratio.after.usable}",
-                f"{ratio.before.verdict} → {ratio.after.verdict}",
+                f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
                 word(ratio),
             ]
         )
@@ -88,7 +88,7 @@ def lines(one: Comparison) -> list[str]:
         told += ["these should not be compared:", *(f"  {reason}" for reason in one.reasons)]
     told += [f"differs: {difference}" for difference in one.differences]
     told += [f"not known: {unknown}" for unknown in one.unknown]
-    return [*told, *one.only_one, one.machines_said, one.properly]
+    return [*told, *one.only_one, one.machine_speed_text, one.recommendation]
 
 
 def html(found: list[Comparison]) -> str:

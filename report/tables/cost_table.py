@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records.study import StudyRecord
-from harness.records.trial import Limit, TrialData
+from harness.records.trial import Component, TrialData
 from harness.summarise import cost
 from harness.summarise.cost import Capacity, Choice, Fit, Option
 from harness.summarise.statistics.intervals import Interval
@@ -18,12 +18,12 @@ from report.elements import Table
 
 MILLION = "{million}"
 JUST = 1 - 1e-9
-NO_MORE = "these users ask for no more"
+NO_MORE = "the load was served completely"
 HELD = {
-    Limit.SERVER: "the servers’ limit",
-    Limit.BALANCER: "the balancer’s limit",
-    Limit.USERS: NO_MORE,
-    Limit.UNKNOWN: "its limit is not known",
+    Component.SERVER: "the servers’ limit",
+    Component.BALANCER: "the balancer’s limit",
+    Component.LOAD: NO_MORE,
+    Component.UNKNOWN: "its limit is not known",
 }
 
 

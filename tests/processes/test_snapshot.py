@@ -1,4 +1,4 @@
-"""An inventory that asks is asked once, and its answer is a static one."""
+"""A dynamic inventory runs once, and its output becomes a static inventory."""
 
 import json
 import subprocess
@@ -14,8 +14,8 @@ from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration
-from harness.study.config import Setting
-from harness.study.events import Said
+from harness.study.config import StudyConfig
+from harness.study.events import Message
 from harness.study.runner import Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ GRID = Grid.model_validate(
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder with a program that answers, a file beside it, and variables of groups."""
+    """An inventory folder with a program, a file and group variables."""
     folder = tmp_path / "source"
     (folder / "group_vars").mkdir(parents=True)
     (folder / "group_vars" / "all.yml").write_text(
@@ -78,14 +78,14 @@ def resolved(folder: Path) -> dict[str, dict[str, object]]:
     return found
 
 
-def test_the_answer_is_used_without_asking_again(source: Path, tmp_path: Path) -> None:
+def test_the_snapshot_is_used_without_another_run(source: Path, tmp_path: Path) -> None:
     assert files.programs(source)
     folder = snapshot.take(ROOT, source)
     assert not files.programs(folder)
     found = resolve.describe(ROOT, folder, "inventory/x")
-    told = {host.name: (host.group, host.variables["private_ip"]) for host in found.hosts}
-    assert told["server-1"] == ("ml_servers", "10.0.1.11")
-    assert set(told) == {"server-1", "balancer", "generator"}
+    hosts = {host.name: (host.group, host.variables["private_ip"]) for host in found.hosts}
+    assert hosts["server-1"] == ("ml_servers", "10.0.1.11")
+    assert set(hosts) == {"server-1", "balancer", "generator"}
     assert found.generator.variables["study_target_url"] == "http://10.0.1.20"
     assert found.balancer.variables["study_greeting"] == "I am balancer"
     kept = snapshot.keep(folder, source, tmp_path / "study" / "inventory")
@@ -94,12 +94,14 @@ def test_the_answer_is_used_without_asking_again(source: Path, tmp_path: Path) -
     assert times(source) == 1
 
 
-def test_words_of_somebody_else_are_no_template(tmp_path: Path) -> None:
-    """A tag of a rented machine may hold anything; only its author's files may hold what is carried out."""
+def test_values_from_a_program_are_not_templates(tmp_path: Path) -> None:
+    """A tag of a rented machine may contain anything; only the author's files may contain templates."""
     from ansible.template import trust_as_template
 
-    said = snapshot_process.plain({"mine": trust_as_template("{{ 1 + 1 }}"), "theirs": ["{{ lookup('pipe', 'id') }}"]})
-    snapshot._write(tmp_path / "hosts.yml", {"all": {"hosts": {"server-1": said}}})
+    values = snapshot_process.plain(
+        {"mine": trust_as_template("{{ 1 + 1 }}"), "theirs": ["{{ lookup('pipe', 'id') }}"]}
+    )
+    snapshot._write(tmp_path / "hosts.yml", {"all": {"hosts": {"server-1": values}}})
     command = [str(Path(sys.executable).with_name("ansible")), "server-1", "-i", str(tmp_path / "hosts.yml")]
     show = ["-m", "ansible.builtin.debug", "-a", "msg={{ [mine, theirs] }}", "-o"]
     done = subprocess.run([*command, *show], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
@@ -107,7 +109,7 @@ def test_words_of_somebody_else_are_no_template(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_changed_variables_of_groups_count_at_once(source: Path) -> None:
+def test_changed_group_variables_apply_at_once(source: Path) -> None:
     assert resolve.describe(ROOT, snapshot.take(ROOT, source), "x").balancer.variables["ansible_user"] == "admin"
     variables = source / "group_vars" / "all.yml"
     variables.write_text(variables.read_text().replace("ansible_user: admin", "ansible_user: other"))
@@ -115,7 +117,7 @@ def test_changed_variables_of_groups_count_at_once(source: Path) -> None:
 
 
 @pytest.mark.long
-def test_addresses_that_changed_are_told(source: Path, tmp_path: Path) -> None:
+def test_changed_addresses_are_reported(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study" / "inventory"
     snapshot.keep(snapshot.take(ROOT, source), source, folder)
     assert changed_addresses(resolve.describe(ROOT, folder, "x"), folder) == []
@@ -127,40 +129,48 @@ def test_addresses_that_changed_are_told(source: Path, tmp_path: Path) -> None:
     assert changed_addresses(now, folder) == []
 
 
-def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_path: Path) -> None:
+def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, tmp_path: Path) -> None:
     said: list[object] = []
     for server, told in (("10.0.1.11", []), ("10.0.1.99", ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"])):
         answer(source, server)
         folder = snapshot.take(ROOT, source)
         hosts = resolve.describe(ROOT, folder, "x")
         directory = StudyDirectory(tmp_path / "study")
-        begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, slow_motion=1.0, asked=folder)
+        begun = StudyConfig(
+            grid=GRID,
+            inventory=hosts,
+            inventory_path=source,
+            configuration=Configuration(grid={}),
+            directory=directory,
+            time_factor=1.0,
+            inventory_snapshot=folder,
+        )
         study = Study(ROOT, begun, said.append, lambda: False)
-        assert study._keep_answer() == told
+        assert study._keep_inventory_snapshot() == told
         assert study._ansible.inventory == directory.path / "inventory"
         assert resolved(directory.path / "inventory")["server-1"]["private_ip"] == server
     (warning,) = said
-    assert isinstance(warning, Said)
+    assert isinstance(warning, Message)
     assert warning.warning
     assert "server-1: 10.0.1.11" in warning.text
 
 
-def test_one_that_does_not_answer_is_one_message(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+def test_a_failing_program_is_reported(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[str] = []
     (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
-    with pytest.raises(BadInput, match=r"ask.py:1: the program does not print an inventory: .*no credentials") as told:
-        resolve.find(ROOT, source, "x", tell=said.append)
-    assert said == [f"executing {source / 'ask.py'}, a program of the inventory"], "it is said before it is run"
-    assert len(str(told.value)) < 600
+    with pytest.raises(BadInput, match=r"ask.py:1: the program does not print an inventory: .*no credentials") as error:
+        resolve.find(ROOT, source, "x", tell=printed.append)
+    assert printed == [f"executing {source / 'ask.py'}, a program of the inventory"], "printed before it runs"
+    assert len(str(error.value)) < 600
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(BadInput, match=r"aws_ec2.yml:\d+: .*set AWS_REGION to the region of the fleet"):
         snapshot.take(ROOT, ROOT / "inventory" / "ec2_dynamic")
 
 
-def test_the_file_is_yaml_that_others_read(source: Path) -> None:
+def test_the_snapshot_is_plain_yaml(source: Path) -> None:
     class Loader(yaml.SafeLoader):
         pass
 
     Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))  # type: ignore[arg-type]
-    said = yaml.load((snapshot.take(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
-    assert set(said["all"]["children"]) == {"load_balancers", "ml_servers", "load_generators"}
+    written = yaml.load((snapshot.take(ROOT, source) / "hosts.yml").read_text(), Loader=Loader)  # noqa: S506 - a safe one
+    assert set(written["all"]["children"]) == {"load_balancers", "ml_servers", "load_generators"}

@@ -1,4 +1,4 @@
-"""Images on their way to the machines: only what differs, through a registry by digest, or built there."""
+"""Distribution of images to the machines: copied if they differ, through a registry by digest, or built there."""
 
 import io
 import json
@@ -27,7 +27,7 @@ def registry(deployed_fleet: Fleet, tmp_path: Path) -> Iterator[Registry]:
 
 @pytest.fixture
 def copied(deployed_fleet: Fleet) -> Iterator[str]:
-    """A small image that only this machine has, and no host afterwards."""
+    """A small image that only this machine has; removed from all hosts afterwards."""
     name = f"scale-out-test/copied:{os.getpid()}"
     recipe = io.BytesIO(small_recipe(deployed_fleet.engine).encode())
     deployed_fleet.engine.images.build(fileobj=recipe, tag=name, rm=True)
@@ -41,12 +41,12 @@ def test_an_image_is_copied_only_when_its_digest_differs(
     deployed_fleet: Fleet, connections: Connections, copied: str
 ) -> None:
     names = json.dumps({"image_distribution_images": [copied]})
-    asked = ("-e", names, "--limit", "server-1,server-3,localhost")
-    assert changed(play(DISTRIBUTE, *asked).stdout) > 0
-    assert changed(play(DISTRIBUTE, *asked).stdout) == 0
+    limited = ("-e", names, "--limit", "server-1,server-3,localhost")
+    assert changed(play(DISTRIBUTE, *limited).stdout) > 0
+    assert changed(play(DISTRIBUTE, *limited).stdout) == 0
     engine = connections.docker(deployed_fleet.host("server-3"))
     engine.images.remove(copied)
-    done = play(DISTRIBUTE, *asked)
+    done = play(DISTRIBUTE, *limited)
     assert "changed: [server-3]" in done.stdout
     assert "changed: [server-1]" not in done.stdout
     assert engine.images.get(copied).id == deployed_fleet.engine.images.get(copied).id
@@ -66,8 +66,8 @@ def test_images_go_through_a_registry_by_digest(
     }
     extra = [part for name, value in variables.items() for part in ("-e", f"{name}={value}")]
     done = play(DISTRIBUTE, "-v", *extra)
-    said = "\n".join(line for line in done.stdout.splitlines() if "ansible-playbook" not in line)
-    assert PASSWORD not in said
+    output = "\n".join(line for line in done.stdout.splitlines() if "ansible-playbook" not in line)
+    assert PASSWORD not in output
     for name, image in (("server-1", "ml_server_image"), ("balancer", "nginx_lb_image")):
         host = deployed_fleet.host(name)
         digests = connections.docker(host).images.get(str(host.variables[image])).attrs["RepoDigests"]
@@ -75,7 +75,7 @@ def test_images_go_through_a_registry_by_digest(
             digests
         )
         assert deployed_fleet.on(name, "ls /root/.docker/config.json /tmp/registry-* 2>/dev/null", check=False) == ""
-    assert registry.asked("^(GET|HEAD) .*/manifests/sha256:")
+    assert registry.requests("^(GET|HEAD) .*/manifests/sha256:")
     assert (
         not (Path.home() / ".docker" / "config.json").exists()
         or registry.address not in (Path.home() / ".docker" / "config.json").read_text()
@@ -83,7 +83,7 @@ def test_images_go_through_a_registry_by_digest(
     assert changed(play(DISTRIBUTE, *extra).stdout) == 0
 
 
-def test_a_registry_that_is_not_named_is_asked_for(deployed_fleet: Fleet) -> None:
+def test_a_missing_registry_is_reported(deployed_fleet: Fleet) -> None:
     assert deployed_fleet
     done = play(DISTRIBUTE, "-e", "images_distribution=registry", check=False)
     assert done.returncode != 0
@@ -91,8 +91,8 @@ def test_a_registry_that_is_not_named_is_asked_for(deployed_fleet: Fleet) -> Non
 
 
 @pytest.mark.long
-def test_a_host_builds_for_itself(deployed_fleet: Fleet, connections: Connections) -> None:
-    """With wheels from the controller; the base is given to it, which saves the time to bootstrap one."""
+def test_a_host_builds_its_own_image(deployed_fleet: Fleet, connections: Connections) -> None:
+    """With wheels from the controller, and a copied base image, which saves the bootstrap."""
     host = deployed_fleet.host("generator")
     base = base_image(deployed_fleet.engine)
     there = ["--limit", "generator,localhost"]

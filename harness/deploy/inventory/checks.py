@@ -29,7 +29,7 @@ WELL_KNOWN = frozenset((
     "study_kind", "study_container_engine", "study_container", "study_url", "study_target_url",
     "study_control_url", "study_load_generator_url", "study_ngrinder_url", "study_servers_in_order",
     "study_usd_per_hour", "study_instance_type", "study_cpu_credits", "images_distribution", "images_registry",
-    "lab_server_capacity", "lab_service_time", "lab_slow_motion", "lab_container_cpus",
+    "lab_server_capacity", "lab_service_time", "lab_time_scaling", "lab_container_cpus",
 ))  # fmt: skip
 _REQUIRED = {
     "load_balancers": ("study_container", "study_url", "study_control_url", "study_target_url"),

@@ -18,7 +18,10 @@ FIXES = (
         "'aws sts get-caller-identity' tests it",
     ),
     (r"specify a region|NoRegion|[Rr]egion", "write 'regions: [eu-central-1]' with the region of your machines"),
-    (r"UnauthorizedOperation|AccessDenied", "allow the account ec2:DescribeInstances; docs/ec2.md has the policy"),
+    (
+        r"UnauthorizedOperation|AccessDenied",
+        "allow the account ec2:DescribeInstances; docs/how-to/ec2.md has the policy",
+    ),
 )
 _TYPES = {
     "List": "list",

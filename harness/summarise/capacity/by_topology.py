@@ -17,14 +17,14 @@ from harness.summarise.statistics import queueing
 
 def counted(records: Iterable[TrialRecord], grid: Grid) -> list[Count]:
     """What these trials counted, as far as they count; loads are as levels are written."""
-    found = (_count(record, grid) for record in records if not record.sentinel)
+    found = (_count(record, grid) for record in records if not record.control)
     return [count for count in found if count is not None]
 
 
 def _count(record: TrialRecord, grid: Grid) -> Count | None:
     offered = record.figures.offered_per_s if record.figures else None
     load = float(record.cell[grid.load_factor])
-    return counts.of_record(record, load, None if offered is None else grid.written_per_s(offered))
+    return counts.of_record(record, load, None if offered is None else grid.nominal_per_s(offered))
 
 
 def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]:
@@ -34,7 +34,7 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         return []
     topologies: dict[tuple[tuple[str, Level], ...], list[TrialRecord]] = {}
     for record in records.values():
-        if record.repeat and not record.sentinel:
+        if record.repeat and not record.control:
             key = tuple((name, record.cell[name]) for name in grid.factors if name != factor)
             topologies.setdefault(key, []).append(record)
     found = []
@@ -63,8 +63,8 @@ def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) ->
     paces = [
         (slots.offered / (record.window.to_s - record.window.from_s), slots.busy / slots.answers, record.unloaded_ms)
         for record in mine
-        if record.facts and record.window
-        for slots in record.facts.slots.values()
+        if record.context and record.window
+        for slots in record.context.pacing.values()
         if slots.offered and slots.answers
     ]
     if not paces:
@@ -74,4 +74,4 @@ def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) ->
     unloaded = [ms / 1000 for _, _, ms in paces if ms is not None]
     path_s = max(0.0, statistics.median(unloaded) - service_s) if unloaded else 0.0
     played = queueing.paced_capacity(said.servers, slots, service_s, p95_s - path_s)
-    return played / grid.played_per_s(1.0)
+    return played / grid.scaled_per_s(1.0)

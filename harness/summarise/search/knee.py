@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Users at saturation, in knees. The users' bound is then 1.3 µ at least, so a trial at µ has 77 % of it, where
-# the verdict `users` begins at 95 %: knee and trial together may err by a fifth. Beyond 1.5 only the queue grows.
+# the bottleneck `users` begins at 95 %: knee and trial together may err by a fifth. Beyond 1.5 only the queue grows.
 LEAST, MOST = 1.3, 1.5
 FLAT = 1.1  # knees, from where on a probe tells of µ: next to the knee noise and waiting only take from the rate
 SAME = 1e-9  # logs of users that differ by less are the same
@@ -108,7 +108,7 @@ def users(knee: Knee) -> Estimate:
     Both lines count as disturbed as the noisier of them, with that one's degrees of freedom. Their noise is never
     pooled, because rates that users limit are several times quieter than those that servers do, and many more:
     intervals from the pooled squares held the truth in 75 to 95 % of simulated searches, these in 94 to 99 %
-    (docs/evidence.md). It takes two probes on either side.
+    (docs/explanation/statistics.md). It takes two probes on either side.
     """
     if len(knee.rising) < 2 or len(knee.level) < 2:
         return Estimate(knee.users)

@@ -14,9 +14,9 @@ from altair.vegalite.v6.schema.core import load_schema
 from harness.grid.thresholds import Thresholds
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
-from harness.study.measured import from_directory
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import all_gains
+from harness.summarise.summary import summarise_directory
 from report.charts import gain_data, svg
 from report.elements import Chart
 from report.output import html
@@ -64,7 +64,7 @@ def made(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> tuple[list[
     }
     directory = study(StudyDirectory(tmp_path / f"s-{topologies}-{len(loads)}"), rates)
     trials = {where: directory.trial(where) for where in directory.trials()}
-    return from_directory(directory).cells, trials
+    return summarise_directory(directory).cells, trials
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_happened_is_marked_where_it_happened(tmp_path: Path) -> None:
     found, trials = made(tmp_path, 2, (1000,))
     where = "servers-1_vusers-1000/r2"
     moments = [[6.0, "server-1 was killed for want of memory"]]
-    died = changed(trials[where].record, outcome="server_down", figures={"moments": moments})
+    died = changed(trials[where].record, outcome="server_down", figures={"timeline": moments})
     trials[where] = replace(trials[where], record=died, samples=samples(280, 1000)[:12])
     chart = gain_data.series(found, trials, 7, 17)
     assert chart is not None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.grid.types import Levels
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import Component, TrialRecord
 from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
@@ -39,7 +39,7 @@ def section(
             "hosts": {name: {"group": group} for name, group in groups.items()},
         },
         rented={name: {"usd_per_hour": usd} for name in groups},
-        slow_motion={"factor": factor},
+        time_scaling={"factor": factor},
     )
     return cost_table.section(study, summary, {})
 
@@ -83,7 +83,7 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
             "takes has to be measured.",
         ),
         (
-            section({1: (280, "server"), 2: (500, "users")}, target="520/s"),
+            section({1: (280, "server"), 2: (500, "load")}, target="520/s"),
             "For 520/s nothing that was measured was seen to be enough: 2 servers carry at least 500 [495, 505]/s. "
             "It takes trials of more load or more servers.",
         ),
@@ -113,7 +113,7 @@ def test_the_answer_says_what_carries_the_target_and_what_it_costs(
 
 
 def test_the_table_has_a_row_for_each_topology() -> None:
-    made = section(THREE | {3: (600.0, "users")}, target="500/s")
+    made = section(THREE | {3: (600.0, "load")}, target="500/s")
     assert made is not None
     assert made.table.columns == [
         "topology",
@@ -126,7 +126,7 @@ def test_the_table_has_a_row_for_each_topology() -> None:
     assert made.table.rows == [
         ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers’ limit at 2000 users", "no"],
         ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers’ limit at 2000 users", "surely"],
-        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "these users ask for no more at 2000 users", "surely"],
+        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "the load was served completely at 2000 users", "surely"],
     ]
     assert "the generator is no cost of running" in made.table.note
     assert "What follows ≥ was seen to be carried" in made.table.note
@@ -142,7 +142,7 @@ def test_without_a_price_and_a_target_there_is_no_section_and_with_a_price_no_se
     assert "USD" not in free.table.note
 
 
-def test_a_study_in_slow_motion_tells_rates_of_full_speed() -> None:
+def test_a_study_in_time_scaling_tells_rates_of_full_speed() -> None:
     made = section(THREE, factor=2, target="1000/s")
     assert made is not None
     assert made.answer.startswith("For 1 000/s 2 servers are the cheapest")
@@ -165,7 +165,7 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
 
 def test_topologies_of_another_factor_are_told_by_it() -> None:
     levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
-    found = cost.Option(levels, 0.3, cost.Capacity(levels, 500, 490, 510, {}, Limit.SERVER, False))
+    found = cost.Option(levels, 0.3, cost.Capacity(levels, 500, 490, 510, {}, Component.SERVER, False))
     assert cost_table.sentence(cost.choose([found], 400)).startswith(
         "For 400/s 2 servers with nginx_lb_method least_conn are"
     )

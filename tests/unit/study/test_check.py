@@ -1,4 +1,4 @@
-"""`study.py check` passes what was measured and finds what was changed afterwards, whatever it was."""
+"""`study.py check` passes an unchanged study and finds every later change."""
 
 import json
 import math
@@ -36,24 +36,24 @@ def edit(file: Path, change: Callable[[Any], None]) -> None:
 
 
 def with_new_digests(directory: StudyDirectory) -> None:
-    """A forger who knows of the digests writes them again."""
+    """Write the digests again, as a careful forger would."""
     kept = {where: directory.digest_of(where) for where in directory.trials()}
     edit(directory.path / "study.json", lambda said: said.update(digests=kept))
 
 
-def test_an_honest_study_passes_every_comparison(directory: StudyDirectory) -> None:
+def test_an_unchanged_study_passes_every_comparison(directory: StudyDirectory) -> None:
     assert failing(directory) == {}
     assert len(check.check(directory)) >= 25
 
 
-def test_an_attempt_that_failed_and_was_repeated_counts_in_no_table(directory: StudyDirectory) -> None:
+def test_a_repeated_attempt_is_in_no_table(directory: StudyDirectory) -> None:
     failed = TrialData(record_of(1, 2000, 1, None, outcome="failed"), [], [], [])
     directory.write_trial(f"{FIRST.removeprefix('trials/')}-attempt1", failed)
     assert len(directory.trials(attempts=True)) == len(directory.trials()) + 1
     assert failing(directory) == {}
 
 
-def test_the_last_digit_of_a_sum_is_no_forgery(directory: StudyDirectory) -> None:
+def test_the_last_digit_of_a_sum_is_not_a_difference(directory: StudyDirectory) -> None:
     def nudge(said: dict[str, Any]) -> None:
         said["figures"]["mean_in_flight"] = math.nextafter(said["figures"]["mean_in_flight"], math.inf)
 
@@ -105,10 +105,10 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a peak that was edited": (record(tps_peak=999.0), "E2"),
     "a percentile that was edited": (inside("latency_ms", "p95", 1.0), "E4"),
     "an error rate that was edited": (record(error_rate=0.5), "E8"),
-    "an outcome that was forged": (record(outcome="refused", cause="bad luck"), "outcome"),
-    "a verdict that was forged": (inside("verdict", "limit", "users"), "verdict"),
+    "an outcome that was forged": (record(outcome="invalid", cause="bad luck"), "outcome"),
+    "a bottleneck that was forged": (inside("bottleneck", "component", "load"), "bottleneck"),
     "a finding that was removed or added": (record(findings=[{"rule": "E9", "severity": "note", "cause": "x"}]), "E9"),
-    "a figure that was edited": (inside("figures", "little_gap", 0.0001), "E5"),
+    "a figure that was edited": (inside("figures", "littles_law_residual", 0.0001), "E5"),
     "a window that was moved": (record(window={"from_s": 9.0, "to_s": 17.0}), "E10"),
     "a second that is missing": (drop_second, "E1"),
     "successes that were added": (text(f"{FIRST}/samples.csv", "\n8,", "\n8,9"), "E13"),
@@ -134,17 +134,20 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda path: edit(
             path / "study.json",
             lambda s: s.update(
-                resting={"blocks": 2, "cells": [{"servers": 2, "vusers": 2000}], "capacity_per_s": 280.0}
+                predicted_idle={"blocks": 2, "cells": [{"servers": 2, "vusers": 2000}], "capacity_per_s": 280.0}
             ),
         ),
         "E16",
     ),
     "an order that was changed": (lambda path: edit(path / "study.json", lambda s: s["plan"].reverse()), "E16"),
-    "a row of cells.csv": (text("cells.csv", "server", "users"), "E1"),
+    "a row of cells.csv": (text("cells.csv", "server", "load"), "E1"),
     "a row of gains.csv": (text("gains.csv", ",1,2,1.", ",1,2,2."), "E15"),
     "a table that was removed": (lambda path: (path / "gains.csv").unlink(), "E15"),
     "a histogram of another trial": (other_histogram, "E4"),
-    "a failed trial that counts": (lambda path: edit(path / FIRST / "trial.json", lambda s: s.update(facts={})), "raw"),
+    "a failed trial that counts": (
+        lambda path: edit(path / FIRST / "trial.json", lambda s: s.update(context={})),
+        "raw",
+    ),
 }
 
 
@@ -157,40 +160,42 @@ def test_a_forgery_is_found_even_with_new_digests(directory: StudyDirectory, nam
     assert rule in failing(directory), failing(directory)
 
 
-def test_a_seed_is_the_one_that_the_grid_gives(tmp_path: Path) -> None:
+def test_a_seed_other_than_the_grids_is_found(tmp_path: Path) -> None:
     directory = measured_study(StudyDirectory(tmp_path / "study"), seed=5)
     assert failing(directory) == {}
     edit(directory.path / "study.json", lambda said: said.update(seed=6))
-    assert failing(directory)["grid"] == "the order's seed is 6, the grid asks for 5"
+    assert failing(directory)["grid"] == "the seed of the order is 6, the grid sets 5"
 
 
-def test_a_prediction_that_held_or_not_is_compared_with_its_trials() -> None:
+def test_the_result_of_a_prediction_is_compared_with_its_trials() -> None:
     cells = [{"servers": 1, "vusers": 20}]
     written = grid(factors={"servers": [1, 2], "vusers": [20, 900]}, repeats=3)
-    rests = predicted_idle.settle(written, 140.0, 0.05, 1.0)
+    rests = predicted_idle.predict(written, 140.0, 0.05, 1.0)
     assert rests is not None
     made = {
-        f"servers-{s}_vusers-{u}/r{k}": judged(record_of(s, u, k, 19.0), "users" if u == 20 else "server")
+        f"servers-{s}_vusers-{u}/r{k}": judged(record_of(s, u, k, 19.0), "load" if u == 20 else "server")
         for s in (1, 2)
         for u in (20, 900)
         for k in (1, 2)
     }
     held = study_record(
         configuration={"grid": written.model_dump(mode="json", by_alias=True)},
-        resting=rests.model_copy(update={"contradicted": ()}).model_dump(),
+        predicted_idle=rests.model_copy(update={"contradicted": ()}).model_dump(),
     )
-    assert recheck_plan.few_blocks(held, made, made) == []
+    assert recheck_plan.predicted_idle_cells(held, made, made) == []
     made["servers-1_vusers-20/r2"] = judged(made["servers-1_vusers-20/r2"], "server")
-    (wrong,) = recheck_plan.few_blocks(held, made, made)
+    (wrong,) = recheck_plan.predicted_idle_cells(held, made, made)
     assert "did not hold for 1 server at 20 users, 2 servers at 20 users" in wrong
     again = [*made, "servers-1_vusers-20/r2-attempt1"]
-    assert recheck_plan.few_blocks(held, made, again) == [], "what a trial said that was measured again nobody knows"
+    assert recheck_plan.predicted_idle_cells(held, made, again) == [], (
+        "what a trial said that was measured again nobody knows"
+    )
     assert rests.cells[0] == cells[0]
-    other = held.model_copy(update={"resting": rests.model_copy(update={"cells": rests.cells[:1]})})
-    assert "do not follow from the prediction" in recheck_plan.few_blocks(other, made, again)[0]
+    other = held.model_copy(update={"predicted_idle": rests.model_copy(update={"cells": rests.cells[:1]})})
+    assert "do not follow from the recorded prediction" in recheck_plan.predicted_idle_cells(other, made, again)[0]
 
 
 def test_a_change_without_new_digests_is_found_by_them(directory: StudyDirectory) -> None:
     with (directory.path / FIRST / "hosts.csv").open("a") as file:
         file.write("17.5,server-1,0.19,0.9,90.0\n")
-    assert "its files are not as they were recorded" in failing(directory)["digest"]
+    assert "its files have changed since they were recorded" in failing(directory)["digest"]
