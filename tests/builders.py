@@ -90,6 +90,7 @@ def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: An
         "error_rate": 0.0,
         "bottleneck": {
             "component": "server",
+            "basis": {"kind": "slow server", "detail": "server-1 used 100 % of its CPU"},
             "reason": "server-1 used 100 % of its CPU",
             "next_bottleneck": "",
             "figures": {},

@@ -12,6 +12,7 @@ from harness.grid.types import Levels
 from harness.records.failover import Failover, ServerFailure
 from harness.records.findings import Finding, Kind
 from harness.records.part import Counts, Maybe, Part
+from harness.records.reasons import Reason
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
 FORMAT = 1
@@ -53,11 +54,11 @@ class Window(Part):
 
 
 class Bottleneck(Part):
-    """`figures` are what it rests on; `words` are those of `reason` with names of figures in braces."""
+    """`basis` is why, with `figures`; `reason` is the sentence made of both, after what failed if that is much."""
 
     component: Component
+    basis: Reason
     reason: str = ""
-    words: str = ""
     next_bottleneck: str = ""  # what would limit next, in words
     figures: dict[str, float | None] = Field(default_factory=dict)
 
