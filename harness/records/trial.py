@@ -166,7 +166,6 @@ class Context(Part):
     balancer: str
     balancing: dict[str, Any] = Field(default_factory=dict)  # how the balancer chose servers
     expected_servers: dict[str, str]  # server → address that the cell asks for
-    unhealthy: dict[str, str] = Field(default_factory=dict)  # of an earlier version, which asked after few loads
     health: Counts = Field(default_factory=dict)  # server → status of its health check after the load
     kind: str
     ceiling: float | None = None  # requests per second that generator and balancer reach alone
@@ -196,7 +195,7 @@ class TrialRecord(Part):
     latency_with_failures_ms: dict[str, float | None] = Field(
         default_factory=dict
     )  # failures among them, at the timeout or more
-    objective_counts: Maybe[ObjectiveCounts] = None  # None of an earlier version
+    objective_counts: Maybe[ObjectiveCounts] = None
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None

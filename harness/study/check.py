@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.judge.rules import RULES
 from harness.records.directory import StudyDirectory
-from harness.records.findings import Kind
 from harness.records.part import as_json
 from harness.records.stored import text_of
 from harness.records.study import StudyRecord
-from harness.records.trial import Figures, Outcome, TrialData, TrialRecord
+from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import recheck_plan
-from harness.study.identity import identify, names_of
+from harness.study.identity import identify
 from harness.summarise import tables
 from harness.summarise.search import search
 from harness.summarise.summary import Summary, summarise_records
@@ -89,8 +87,8 @@ def _identity(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iter
     named = directory.path.name.rpartition("-")[2]
     written = study.written_grid
     wrong = []
-    if named not in names_of(written, study.configuration):
-        hashed = identify(written, study.configuration)
+    hashed = identify(written, study.configuration)
+    if named != hashed:
         wrong.append(f"the configuration's hash is {hashed}, the directory says {named}")
     if written.seed not in (None, study.seed):
         wrong.append(f"the order's seed is {study.seed}, the grid asks for {written.seed}")
@@ -151,26 +149,11 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
     yield compare("E1", "tps_mean", lambda r: r.tps_mean, "samples.csv")
     yield compare("E2", "tps_peak", lambda r: r.tps_peak, "samples.csv")
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
-    # A figure that an earlier version did not keep is no difference.
-    pairs = {
-        w: (
-            a,
-            b
-            if "latency_with_failures_ms" in a.model_fields_set
-            else b.model_copy(update={"latency_with_failures_ms": {}}),
-        )
-        for w, (a, b) in pairs.items()
-    }
     yield compare("E4", "latency_with_failures_ms", lambda r: r.latency_with_failures_ms, "latency.hgrm, failures.hgrm")
-    pairs = {
-        w: (a, b if "objective_counts" in a.model_fields_set else b.model_copy(update={"objective_counts": None}))
-        for w, (a, b) in pairs.items()
-    }
     yield compare("E4", "counts against the objectives", lambda r: r.objective_counts, "latency.hgrm, failures.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "the generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")
-    pairs = {w: (a, b.model_copy(update={"figures": _as_kept(b.figures, a.figures)})) for w, (a, b) in pairs.items()}
     yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
     yield compare("E24", "what losses cost", lambda r: r.failover, "samples.csv, balancer.csv")
     for rule in dict.fromkeys(rule.id for rule in RULES):
@@ -179,27 +162,9 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
             return [f"{f.severity}: {f.cause}" for f in record.findings if f.rule == rule]
 
         yield compare(rule, f"findings of {rule}", found_by, "*")
-    yield compare("findings", "all findings", _kept_of_findings, "*")
+    yield compare("findings", "all findings", lambda r: [asdict(finding) for finding in r.findings], "*")
     yield compare("bottleneck", "bottleneck", lambda r: r.bottleneck, "*")
     yield compare("outcome", "outcome", lambda r: (r.outcome, r.cause), "*")
-
-
-def _kept_of_findings(record: TrialRecord) -> list[dict[str, Any]]:
-    """Findings without their kind, which earlier versions did not keep and which follows from the rest."""
-    return [asdict(replace(finding, kind=Kind.OTHER)) for finding in record.findings]
-
-
-def _as_kept(computed: Figures | None, kept: Figures | None) -> Figures | None:
-    """The figures that a record has too."""
-    if computed is None or kept is None:
-        return computed
-    return computed.model_copy(
-        update={
-            name: field.get_default(call_default_factory=True)
-            for name, field in Figures.model_fields.items()
-            if name not in kept.model_fields_set
-        }
-    )
 
 
 def _balancer(measured: Mapping[str, TrialData]) -> Iterator[Line]:

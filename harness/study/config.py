@@ -23,7 +23,7 @@ from harness.plan import terms as plan_terms
 from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
 from harness.records.directory import StudyDirectory
-from harness.records.study import Configuration, Decision, Order
+from harness.records.study import Configuration, Decision
 from harness.records.trial import Outcome
 from harness.study import identity as configuration
 from harness.study import request_delivery
@@ -57,7 +57,7 @@ class Setting:
         if self.lab is not None:
             # Rates and times in slow motion have the same ratios; it may not be chosen yet.
             rests = predicted_idle.settle(self.grid, self.lab.capacity_per_s, self.lab.service_s, self.real_think_s)
-        return Terms(seed if self.grid.seed is None else self.grid.seed, Order.BALANCED, rests)
+        return Terms(seed if self.grid.seed is None else self.grid.seed, rests)
 
     @property
     def terms(self) -> Terms:

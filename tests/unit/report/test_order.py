@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.records.directory import StudyDirectory
-from harness.records.study import Order, PredictedIdle, StudyRecord
+from harness.records.study import PredictedIdle, StudyRecord
 from report import build
 from report.sentences import answer, order
 from tests.builders import grid, study, study_record
@@ -48,7 +48,7 @@ def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statemen
     }
     made = study(StudyDirectory(tmp_path / "s"), rates, limits={(2, 250): "load", (3, 250): "load"})
     begun = made.need_study()
-    made.write_study(begun.model_copy(update={"order": Order.BALANCED, "predicted_idle": REST}))
+    made.write_study(begun.model_copy(update={"predicted_idle": REST}))
     report, summary = build.model_of(made)
     cells = {cell.name: cell for cell in summary.cells}
     rest = cells["servers 3, vusers 250"]
