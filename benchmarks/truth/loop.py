@@ -119,7 +119,7 @@ def play(
                 recorder.user_started(at)
                 if setup.residual:
                     think = residual_s(setup.think_s, draw.random(), draw.random())
-                    recorder.rests(at, think)
+                    recorder.thinking(at, think)
                     heappush(heap, (min(at + think, max(at, end_s)), number, SEND, 0.0, ""))
                     continue
             if at >= end_s:

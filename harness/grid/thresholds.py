@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.grid.types import Count, Duration, Ratio, Share, Switch
+from harness.grid.types import Count, Duration, Ratio, Share, Switch, WallClockDuration, WholeSeconds
 
 BOTTLENECK = "bottleneck"  # in the place of a rule: a threshold by which a trial's bottleneck is found
 
@@ -112,7 +112,9 @@ class Thresholds(BaseModel):
     predicted_idle_margin: Ratio = _threshold(
         "E16", 1.1, "capacity over the users' maximum rate from which one more server is idle"
     )
-    failure_late: Duration = _threshold("E24", 2.0, "allowed difference from the planned second of a server failure")
+    failure_late: WallClockDuration = _threshold(
+        "E24", 2.0, "allowed difference from the planned second of a server failure"
+    )
     recovered_throughput: Share = _threshold("E24", 0.90, "share of the expected throughput that counts as recovered")
     recovered_latency: Ratio = _threshold("E24", 1.25, "mean latency over that before, up to which it has recovered")
     drift: Share = _threshold("E10", 0.05, "change between the halves of the window, over a cell's trials")
@@ -129,7 +131,7 @@ class Thresholds(BaseModel):
     ideal_least: Share = _threshold(
         "E17", 0.001, "distance from the ideal at which an interval holds it, as requests are whole"
     )
-    peak_seconds: Count = _threshold("E2", 10, "consecutive seconds of the peak")
+    peak_seconds: WholeSeconds = _threshold("E2", 10, "consecutive seconds of the peak")
 
 
 def _declared() -> dict[str, Threshold]:

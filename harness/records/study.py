@@ -1,6 +1,6 @@
 """study.json: what a study is of, what was found before its first trial, and how it went on.
 
-Every key is explained in docs/architecture.md.
+Every key is explained in docs/reference/files.md.
 """
 
 from __future__ import annotations
@@ -174,4 +174,4 @@ class StudyRecord(Part):
     @property
     def grid(self) -> Grid:
         """The grid as the study plays it: in slow motion where that was chosen."""
-        return self.written_grid.slowed(self.factor)
+        return self.written_grid.scaled(self.factor)

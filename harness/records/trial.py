@@ -1,4 +1,4 @@
-"""trial.json: what is recorded of one trial, and its series. Every key is explained in docs/architecture.md."""
+"""trial.json: what is recorded of one trial, and its series. Every key is explained in docs/reference/files.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The instrument's own check: a study whose truth is known (grids/calibration.yaml). Rules in docs/evidence.md. Pure.
+"""The instrument's own check: a study whose truth is known (grids/calibration.yaml). Pure.
+
+Rules in docs/explanation/statistics.md.
 
 Each server's capacity is exact by construction, so the true gain of every step is its ideal. At rates with objectives
 what each topology carries is known by formula instead, and gains of throughput, which only show what was offered, are

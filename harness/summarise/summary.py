@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
+from harness.records.study import StudyRecord
 from harness.records.trial import Component, TrialRecord
 from harness.summarise.capacity import by_topology, capacity
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
@@ -100,6 +102,28 @@ def summarise_records(
         [by_topology.reference(grid, each, records) for each in carried],
         searched,
     )
+
+
+class RecordedStudy(Protocol):
+    """Part of a study's directory that a summary is computed from."""
+
+    def need_study(self) -> StudyRecord:
+        """Return the study's record; raises BadInput when there is none."""
+
+    def trials(self) -> dict[str, TrialRecord]:
+        """Return the records of all trials by path."""
+
+    def latencies(self, where: str) -> str:
+        """Return the encoded histogram of a trial's successes."""
+
+    def failures(self, where: str) -> str:
+        """Return the encoded histogram of a trial's failures."""
+
+
+def summarise_directory(directory: RecordedStudy) -> Summary:
+    """Summarise the trials that a study has recorded; raises BadInput when there is no study."""
+    grid = directory.need_study().grid
+    return summarise_records(grid, directory.trials(), directory.latencies, directory.failures)
 
 
 def _noise(

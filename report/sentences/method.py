@@ -90,7 +90,7 @@ def _open_load(grid: Grid) -> str:
     load = grid.load
     connections = "kept-alive connections" if load.keep_alive else "a new connection for every request"
     drawn = "equally spaced" if load.process == "constant" else "of a Poisson process, at one rate the same for all"
-    slower = grid.written_per_s(1.0)
+    slower = grid.time_factor
     played = "" if slower == 1 else f"; rates as in the grid, played {slower:g} times lower"
     return (
         f"open load: requests leave at moments {drawn}, whatever becomes of those before, and latency counts from "
@@ -225,7 +225,8 @@ def notes(summary: Summary) -> list[str]:
     moderated = [
         f"With fewer than {limits.statement_repeats} blocks the interval of a gain also learns from the noise of the "
         "other cells limited by servers, with the weight of 1.5 degrees of freedom; in simulated studies with equal "
-        "and unequal noise it held the truth in 94 to 97 % (docs/evidence.md). The paired t stands beside it."
+        "and unequal noise it held the truth in 94 to 97 % (docs/explanation/statistics.md). "
+        "The paired t stands beside it."
     ]
     return [
         *(moderated if borrowed else []),

@@ -19,7 +19,7 @@ def too_short(grid: Grid) -> str:
     p95_s, length_s = grid.objectives.p95, grid.load.duration - grid.load.window_from_s
     if p95_s is None or length_s >= ENOUGH * p95_s:
         return ""
-    slower = grid.written_per_s(1.0)
+    slower = grid.time_factor
     enough = f"{ENOUGH} times p95, {ENOUGH * p95_s / slower:.3g} s"
     much = f"up to {percent(p95_s / length_s)}" if length_s >= FEW * p95_s else f"{percent(1 / FEW)} and more"
     return (

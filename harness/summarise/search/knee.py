@@ -108,7 +108,7 @@ def users(knee: Knee) -> Estimate:
     Both lines count as disturbed as the noisier of them, with that one's degrees of freedom. Their noise is never
     pooled, because rates that users limit are several times quieter than those that servers do, and many more:
     intervals from the pooled squares held the truth in 75 to 95 % of simulated searches, these in 94 to 99 %
-    (docs/evidence.md). It takes two probes on either side.
+    (docs/explanation/statistics.md). It takes two probes on either side.
     """
     if len(knee.rising) < 2 or len(knee.level) < 2:
         return Estimate(knee.users)
