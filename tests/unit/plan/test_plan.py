@@ -8,7 +8,6 @@ import pytest
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.plan import order
-from harness.plan.terms import Terms
 from tests.builders import grid
 
 CELLS = [Cell((("servers", n), ("vusers", u))) for n in (1, 2, 3) for u in (100, 200)]
