@@ -30,14 +30,14 @@ def test_cells_with_few_blocks_are_told_with_prediction_and_outcome() -> None:
     assert order.few_blocks(record()) == ""
     said = order.few_blocks(record(predicted_idle=REST))
     assert said.startswith(
-        "3 servers at 250 users: 2 blocks only, to hold the prediction against: 2 servers can do 118 %"
+        "3 servers at 250 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 118 %"
     )
     assert said.endswith("; fewer than 3 trials have no interval")
     assert order.few_blocks(record(predicted_idle=REST.model_copy(update={"contradicted": ()}))).endswith(
-        "; the prediction held"
+        "; the prediction of idle cells held"
     )
     against = order.few_blocks(record(predicted_idle=REST.model_copy(update={"contradicted": REST.cells})))
-    assert against.endswith("did not hold for 3 servers at 250 users, measured in all blocks therefore")
+    assert against.endswith("did not hold for 3 servers at 250 users: measured in all blocks")
 
 
 def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statements_as_ever(tmp_path: Path) -> None:
