@@ -24,7 +24,7 @@ from harness.grid.amount import Repeats, Search
 from harness.grid.counter import RequestsMetric
 from harness.grid.request import Request
 from harness.grid.schema import Budget, Grid, Objectives, Service
-from harness.grid.thresholds import Thresholds
+from harness.grid.thresholds import DECLARED, Thresholds
 from harness.records import column_descriptions as columns
 from harness.records import key_descriptions as keys
 
@@ -75,10 +75,27 @@ def grid() -> str:
         text += table_rows([QUERY]) if model is Request else []
     text += [
         "\n## evidence\n",
-        "Thresholds of the [evidence rules](../explanation/evidence.md). The rule is the first word of the meaning.\n",
-        *_fields(Thresholds.model_fields),
+        "Thresholds of the [evidence rules](../explanation/evidence.md), with the rule that applies each.\n",
+        *_thresholds(),
     ]
     return "\n".join(text) + "\n"
+
+
+def _thresholds() -> list[str]:
+    """The table of the thresholds."""
+    rows = []
+    for name, field in Thresholds.model_fields.items():
+        declared = DECLARED[name]
+        rows.append(
+            (
+                f"`{name}`",
+                declared.shown_rule,
+                declared.meaning,
+                _type(field.annotation, field.metadata),
+                _default(field),
+            )
+        )
+    return table(("key", "rule", "meaning", "type", "default"), rows)
 
 
 def _fields(fields: Mapping[str, FieldInfo]) -> list[str]:

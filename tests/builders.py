@@ -90,6 +90,7 @@ def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: An
         "error_rate": 0.0,
         "bottleneck": {
             "component": "server",
+            "basis": {"kind": "slow server", "detail": "server-1 used 100 % of its CPU"},
             "reason": "server-1 used 100 % of its CPU",
             "next_bottleneck": "",
             "figures": {},
@@ -188,7 +189,6 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
                 "generators": ["generator"],
                 "balancer": "balancer",
                 "expected_servers": dict(seen.expected_servers),
-                "unhealthy": {},
                 "kind": "lab",
                 "ceiling": 1800.0,
                 "machine_of": dict.fromkeys(names, "this machine"),
@@ -224,7 +224,6 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
         plan=[trial.path for trial in planned],
         digests=digests,
         seed=seed,
-        order="balanced",
         ceiling={"per_s": 1800.0, "users": 64, "measured_at": "2026-01-01T00:00:00+00:00"},
         stopping={"min": 3, "max": 3},
     )

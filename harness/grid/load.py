@@ -125,8 +125,8 @@ def read(name: str, level: object) -> object:
         return level
     try:
         return units.rate_per_s(level)
-    except ValueError as error:
-        raise ValueError(f"{name} has the level {short(level)}; {str(error).partition('; ')[2]}") from None
+    except units.BadQuantity as error:
+        raise ValueError(f"{name} has the level {short(level)}; {error.allowed}") from None
 
 
 def written(name: str, level: Level) -> Level:

@@ -36,7 +36,6 @@ from harness.grid.types import (
 from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
-Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
 # Levels of `rate` are numbers, and have their unit where they are written.
 SomeLevels = Annotated[
     dict[str, Level],

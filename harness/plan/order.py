@@ -11,7 +11,6 @@ from harness.grid import load_generators
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.plan.terms import Terms
-from harness.records.study import Order
 
 NEW = Terms()
 
@@ -80,16 +79,9 @@ def _drawn(count: int, seed: int, turn: int) -> tuple[list[int], list[list[int]]
     return labels, [first, second]
 
 
-def shuffled(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:
-    """Return one block in a shuffled order, as in studies without balanced orders."""
-    block = list(cells)
-    random.Random(f"{seed}/{repeat}").shuffle(block)  # noqa: S311 - a reproducible order, no secret
-    return [PlannedTrial(cell, repeat) for cell in block]
-
-
 def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str, terms: Terms = NEW) -> list[PlannedTrial]:
     """Return one block, with its control trial where the study has one: by default on rented hosts (rule E20)."""
-    found = (shuffled if terms.order == Order.SHUFFLED else order)(cells, repeat, terms.seed)
+    found = order(cells, repeat, terms.seed)
     wanted = grid.evidence.control_trial if grid.evidence.control_trial is not None else kind == "hosts"
     return [*found, PlannedTrial(found[0].cell, repeat, control=True)] if wanted and found else found
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.records.study import Order, PredictedIdle, StudyRecord
+from harness.records.study import PredictedIdle, StudyRecord
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The seed of the order of trials, the kind of order, and the predicted-idle cells (rule E16)."""
+    """The seed of the order of trials, and the predicted-idle cells (rule E16)."""
 
     seed: int = 0
-    order: Order = Order.BALANCED
     predicted_idle: PredictedIdle | None = None
 
 
 def of_study(study: StudyRecord) -> Terms:
     """Return the terms of a recorded study."""
-    return Terms(study.seed, study.order, study.predicted_idle)
+    return Terms(study.seed, study.predicted_idle)

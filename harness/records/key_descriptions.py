@@ -119,7 +119,6 @@ TRIAL: dict[str, Key] = {
     "context.health.<server>": Key(
         "status of each running server's health check after the load; 502 or 504: no response", raw=True
     ),
-    "context.unhealthy.<server>": Key("servers that failed their health check after an early stop", raw=True),
     "context.kind": Key("`lab`, `rehearsal` or `hosts`", raw=True),
     "context.ceiling": Key(
         "maximum of generator and balancer without a server; `null` if not measured", "req/s", raw=True
@@ -208,7 +207,10 @@ TRIAL: dict[str, Key] = {
     "findings[].kind": Key("topic where the rule has several: `uneven shares`, `slow server`, `collapse`; else empty"),
     "bottleneck.component": Key("`generator`, `load`, `balancer`, `network`, `server` or `unknown`"),
     "bottleneck.reason": Key("the reason, in words"),
-    "bottleneck.words": Key("the reason with names of figures in braces where it has these"),
+    "bottleneck.basis.kind": Key("what was seen: a value of `harness/records/reasons.py::ReasonKind`"),
+    "bottleneck.basis.subject": Key("host or servers that it concerns; empty for none, or for all servers together"),
+    "bottleneck.basis.detail": Key("text of the finding or of the log, where it has one"),
+    "bottleneck.basis.users": Key("users whose load was served completely, else `null`", "users"),
     "bottleneck.next_bottleneck": Key("the next bottleneck; empty if none is near"),
     "bottleneck.figures.users_bound": Key(
         "maximum rate of the users, N / (R0 + Z); R0 at most that of the fastest 1 % under load", "req/s"
@@ -244,7 +246,6 @@ STUDY: dict[str, Key] = {
     "created_at": Key("first start", "time of day"),
     "kind": Key("`lab`, `rehearsal` or `hosts`"),
     "seed": Key("seed of orders, think times (Locust) and arrivals; from the grid, or drawn at the start"),
-    "order": Key("order of the blocks: `balanced`, rows of Williams squares"),
     "predicted_idle.blocks": Key(
         "blocks in which predicted-idle cells are measured (rule E16); `null` without any", "blocks"
     ),

@@ -24,7 +24,7 @@ from harness.plan import terms as plan_terms
 from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
 from harness.records.directory import StudyDirectory
-from harness.records.study import Configuration, Decision, Order
+from harness.records.study import Configuration, Decision
 from harness.records.trial import Outcome
 from harness.study import budget, identity, request_delivery
 from harness.traffic import registry
@@ -58,7 +58,7 @@ class StudyConfig:
             # Nominal and scaled values have the same ratios; the factor may not be known yet.
             think_s = self.nominal_think_s
             idle = predicted_idle.predict(self.grid, self.lab.capacity_per_s, self.lab.service_s, think_s)
-        return Terms(seed if self.grid.seed is None else self.grid.seed, Order.BALANCED, idle)
+        return Terms(seed if self.grid.seed is None else self.grid.seed, idle)
 
     def terms(self) -> Terms:
         """Return the terms of the recorded study; of a new study with seed 0 while its seed is not drawn."""

@@ -16,8 +16,6 @@ from harness.records.directory import StudyDirectory, digest
 from harness.records.study import Configuration
 from harness.secrecy import Masks
 
-EARLIER_SEED = 2024  # the default while seeds were not drawn
-
 
 def effective(grid: Grid, inventory: Inventory) -> Configuration:
     """Grid, role variables and the hosts that take part, with masks for what is secret.
@@ -35,13 +33,8 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
 
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:
-    """results/<name>-<hash>/; with the seed that once was the default also one that began under that default's name."""
+    """results/<name>-<hash>/, or the study of the same configuration whose secrets another key masked."""
     named = StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
-    if grid.seed == EARLIER_SEED and named.study() is None:
-        earlier = StudyDirectory(results / f"{grid.name}-{_seedless(grid, configuration)}")
-        begun = earlier.study()
-        if begun is not None and begun.written_grid.seed == EARLIER_SEED:
-            return earlier
     if named.study() is None and secrecy.MASK.search(str(configuration)):
         return _masked_elsewhere(results, grid, configuration) or named
     return named
@@ -77,20 +70,6 @@ def identify(grid: Grid, configuration: Configuration) -> str:
     own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     own = Masks(secret_key.read, grid.secrets).grid(own)
     return digest({**configuration.model_dump(mode="json"), "grid": own})[:8]
-
-
-def names_of(grid: Grid, configuration: Configuration) -> set[str]:
-    """Every hash by which this version or an earlier one names a study of this grid and configuration."""
-    said = configuration.model_dump(mode="json")
-    own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    earlier = {digest(said)[:8], digest({**said, "grid": own})[:8]}  # with all defaults, and before secrets were masked
-    if grid.seed == EARLIER_SEED:
-        earlier.add(_seedless(grid, configuration))
-    return {identify(grid, configuration), *earlier}
-
-
-def _seedless(grid: Grid, configuration: Configuration) -> str:
-    return identify(grid.model_copy(update={"seed": None}), configuration)
 
 
 def flat(data: Any, prefix: str = "") -> dict[str, Any]:

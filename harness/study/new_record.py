@@ -18,7 +18,6 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         configuration=config.configuration,
         seed=terms.seed,
-        order=terms.order,
         predicted_idle=terms.predicted_idle,
         kind=kind,
         stopping=Stopping(min=rule.min, max=rule.max, until=None if rule.fixed else rule.target(kind)),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from harness.plan import predicted_idle
-from harness.records.study import Order, StudyRecord
+from harness.records.study import StudyRecord
 from report import format as text
 
 
 def told(study: StudyRecord, blocks: int) -> str:
     """How the blocks were put in order, and where the seed is from."""
-    if study.order == Order.SHUFFLED:
-        return f"{text.count(blocks, 'randomised complete block')}, seed {study.seed}"
     drawn = "" if study.written_grid.seed is not None else ", drawn when the study began"
     return (
         f"{text.count(blocks, 'randomised block')} in balanced order (rows of Williams squares), "

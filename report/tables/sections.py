@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.grid.thresholds import Thresholds, overridden
+from harness.grid.thresholds import DECLARED, Thresholds, overridden
 from harness.judge.rules import generator
 from harness.records.series import Sample
 from harness.records.study import StudyRecord
@@ -16,7 +16,6 @@ from harness.words import load_name
 from report import format as text
 from report.elements import Table, anchor, cell_name, link
 
-OF_RATES = ("E5 at a rate", "bottleneck load")  # that only open loads know
 JOINT_SHOWN = 8  # more of them stand in gains.csv alone
 
 
@@ -199,15 +198,15 @@ def threshold_table(limits: Thresholds, is_open: bool = False, samples: Iterable
     changed, written = overridden(limits), limits.model_dump(mode="json")
     applied = generator.applied(limits, samples).model_dump(mode="json")
     rows = []
-    for name, declared in Thresholds.model_fields.items():
-        rule, _, words = (declared.description or "").partition(": ")
+    for name, declared in DECLARED.items():
+        words = declared.meaning
         said = written[name]
-        if rule in OF_RATES and not is_open:
+        if declared.rates_only and not is_open:
             continue
         if said is None or isinstance(said, bool):
             continue  # a switch, told with the method
         if applied[name] != said:
             words += f" ({text.threshold(applied[name])} here, as the engine does not count users that think)"
         value = text.threshold(said)
-        rows.append([rule, name, words, f"{value} (set in the grid)" if name in changed else value])
+        rows.append([declared.shown_rule, name, words, f"{value} (set in the grid)" if name in changed else value])
     return Table(["rule", "name", "what it bounds", "value"], rows, (3,))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from harness.grid.load import RATE
-from harness.grid.thresholds import Thresholds
+from harness.grid.thresholds import Thresholds, of_rule
 from harness.judge.observation import Observation
 from harness.records.findings import Finding
 
@@ -39,5 +39,4 @@ class Rule:
     @property
     def thresholds(self) -> list[str]:
         """Names of the thresholds it has."""
-        named = f"{self.id} at a rate:" if self.load == RATE else f"{self.id}:"
-        return [n for n, field in Thresholds.model_fields.items() if (field.description or "").startswith(named)]
+        return of_rule(self.id, rates_only=self.load == RATE)

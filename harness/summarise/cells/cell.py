@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.judge import bottleneck, failure_share, window_stats
+from harness.judge import bottleneck, failure_share, reasons, window_stats
 from harness.judge.failure_share import Failing
 from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.cells import slow_server as slow
@@ -169,13 +169,13 @@ def _mean(values: Sequence[float]) -> float | None:
 def _why(same: Sequence[TrialRecord], slower: Slower | None) -> str:
     """The reason that most trials of the cell's bottleneck give, with the means of their figures."""
     said = f"{slower.words} as the others; " if slower else ""
-    reasons = Counter((r.bottleneck.words or r.bottleneck.reason) for r in same if r.bottleneck)
-    if not reasons:
+    found = Counter(r.bottleneck.basis for r in same if r.bottleneck)
+    if not found:
         return ""
-    words = reasons.most_common(1)[0][0]
-    giving = [r for r in same if r.bottleneck and (r.bottleneck.words or r.bottleneck.reason) == words]
+    basis = found.most_common(1)[0][0]
+    giving = [r for r in same if r.bottleneck and r.bottleneck.basis == basis]
     names = {name for r in giving if r.bottleneck for name in r.bottleneck.figures}
-    return said + bottleneck.told(words, {name: _mean(_figures(giving, name)) for name in names})
+    return said + reasons.sentence(basis, {name: _mean(_figures(giving, name)) for name in names})
 
 
 def _gave_out(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:

@@ -103,7 +103,7 @@ def test_what_is_not_paced_shares_the_cores_that_generator_and_balancer_leave() 
 
 def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
     found = judged(paced(busy=0.99))
-    assert (found.component, found.reason) == ("server", "server-1's slots were busy to 99 %")
+    assert (found.component, found.reason) == ("server", "the slots of server-1 were busy 99 % of the time")
     assert found.figures["server_slots"] == pytest.approx(0.99)
     assert "slots" not in judged(paced(busy=0.90)).reason
 

@@ -18,7 +18,7 @@ from report.output import ci_summary
 from tests.builders import grid, study_record, trial_data
 from tests.study_stubs import FakeSite
 
-NOTHING = "nothing that was measured is exhausted"
+NOTHING = "no measured resource is exhausted"
 BLOCKS = 3
 
 

@@ -100,9 +100,9 @@ def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> N
         {row[1]: row[2:] for row in sections.threshold_table(Thresholds(), False, samples).rows}
         for samples in ([], [row for data in uncounted.values() for row in data.samples])
     )
-    assert counted["loop_invalid"] == ["the same, from here on invalid", "5 %"]
+    assert counted["loop_invalid"] == ["the same share, for an invalid trial", "5 %"]
     assert not_counted["loop_invalid"] == [
-        "the same, from here on invalid (10 % here, as the engine does not count users that think)",
+        "the same share, for an invalid trial (10 % here, as the engine does not count users that think)",
         "5 %",
     ]
     assert not_counted["readings"] == counted["readings"]
@@ -126,7 +126,12 @@ def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: 
     cell = summary[0]
     cause = "server-1 died with exit code 137 during the trial"
     records = [
-        changed(data.record, outcome="server_down", cause=cause, bottleneck={"component": "server", "reason": told})
+        changed(
+            data.record,
+            outcome="server_down",
+            cause=cause,
+            bottleneck={"component": "server", "basis": {"kind": "server died", "detail": told}, "reason": told},
+        )
         for data in trials.values()
         if data.record.cell == cell.cell
     ]

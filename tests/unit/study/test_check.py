@@ -129,7 +129,6 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
         "grid",
     ),
     "a seed that was changed": (lambda path: edit(path / "study.json", lambda s: s.update(seed=s["seed"] + 1)), "E16"),
-    "an order of another kind": (lambda path: edit(path / "study.json", lambda s: s.update(order="shuffled")), "E16"),
     "a cell that was let rest afterwards": (
         lambda path: edit(
             path / "study.json",

@@ -257,7 +257,7 @@ def test_the_seed_is_drawn_once_when_a_study_starts(site: FakeSite, tmp_path: Pa
     assert again._config.terms().seed == begun.seed == 1
     again.run()
     said = again._directory.need_study()
-    assert (said.seed, said.plan, said.order) == (begun.seed, begun.plan, "balanced")
+    assert (said.seed, said.plan) == (begun.seed, begun.plan)
     assert said.written_grid.seed is None
     drawn = [planned.path for k in (1, 2, 3) for planned in order.order(expand(said.grid), k, said.seed)]
     assert list(said.plan) == drawn

@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import CannotRun
 from harness.records import secret_key
-from harness.records.directory import StudyDirectory, digest
+from harness.records.directory import StudyDirectory
 from harness.study import check, compare, forecast, identity
 from report import build
 from report.output import ci_summary
@@ -178,9 +178,6 @@ def test_unmasked_records_are_not_printed(site: FakeSite, tmp_path: Path) -> Non
     }
     earlier = masked.configuration.model_copy(update={"grid": plain, "hosts": hosts})
     directory.write_study(masked.model_copy(update={"configuration": earlier}))
-    own = study._grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    was = digest({**earlier.model_dump(mode="json"), "grid": own})[:8]
-    assert was in identity.names_of(directory.need_study().written_grid, earlier)
     told = identity.differences(earlier, masked.configuration)
     assert told
     assert "canary" not in str(told)

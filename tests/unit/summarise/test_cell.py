@@ -121,14 +121,13 @@ def test_a_p95_objective_is_missed_by_who_fails_every_twelfth_request() -> None:
 
 
 def test_a_cells_figures_are_those_of_all_its_trials() -> None:
-    words = "server-1 used {server_cpu} of its CPU"
     trials = [
         changed(
             record(1, 2000, k, 140.0),
             bottleneck={
                 "component": "server",
                 "reason": "one trial's",
-                "words": words,
+                "basis": {"kind": "server CPU", "subject": "server-1"},
                 "figures": {"server_cpu": 0.90 + k / 100, "of_users_bound": 0.80 + k / 100},
             },
         )

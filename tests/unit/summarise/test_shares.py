@@ -24,7 +24,7 @@ def test_failures_are_late_however_fast_they_were() -> None:
 def test_a_trial_that_collapsed_missed_and_one_that_does_not_count_says_nothing() -> None:
     assert counts.of_record(record(1, 50, 2, None, outcome="server_down"), 50.0) == counts.Count(2, 50.0, 1, 1, 1)
     assert counts.of_record(record(1, 50, 2, None), 50.0) is None
-    assert counts.of_record(record(1, 50, 2, 9.0), 50.0) is None  # of an earlier version
+    assert counts.of_record(record(1, 50, 2, 9.0), 50.0) is None  # without counts
 
 
 def test_objectives_of_a_load_are_shares() -> None:
