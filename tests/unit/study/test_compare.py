@@ -189,10 +189,10 @@ def test_a_new_threshold_is_not_a_difference(tmp_path: Path) -> None:
 def test_the_forecast_compares_load_and_servers() -> None:
     told = prediction.sentences([1000, 2000], [1, 2, 3], 240.0, 0.0, 2.0)
     assert told[0] == (
-        "1000 users ask for 500/s at most and can use 2.1 servers of 240/s; server 3 will find nothing to do: "
-        "1800 users would fill 3 servers"
+        "1000 users generate at most 500 req/s, enough for 2.1 servers at 240 req/s. Server 3 will be idle; "
+        "1800 users would saturate 3 servers"
     )
-    assert told[1] == "2000 users ask for 1000/s at most and can use 4.2 servers of 240/s"
+    assert told[1] == "2000 users generate at most 1000 req/s, enough for 4.2 servers at 240 req/s"
     assert prediction.sentences([10], [1], 240.0, 0.0, 0.0) == []
 
 
