@@ -35,8 +35,8 @@ def report(
         list[Format] | None,
         typer.Option(
             "--format",
-            help="Format to render; repeat the option for several. html and pdf are written to the study's directory, "
-            "markdown or junit is printed. Default: html, pdf and results.parquet.",
+            help="Format to render, several times if needed; markdown and junit are printed. "
+            "Default: html, pdf and results.parquet.",
         ),
     ] = None,
     paper: Annotated[Paper, typer.Option("--paper", help="Paper size of the PDF.")] = Paper.A4,
