@@ -8,7 +8,6 @@ from harness.errors import Interrupted
 from harness.records.study import Checked
 from harness.study import calibrations, measured
 from harness.study.config import Setting
-from harness.summarise import calibration, objectives
 from harness.summarise.summary import Summary
 from report.sentences import capacity, failover, rejections
 
@@ -28,7 +27,7 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
         console.say(sentence)
     if setting.grid.instrument_check and not interrupted:
         tell_instrument(console, setting, summary)
-    missed = [judged for judged in objectives.judge(summary) if not judged.met]
+    missed = [judged for judged in summary.objectives if not judged.met]
     for judged in missed:
         console.warn(f"objective not met: {judged.text}")
     for name in ("report.pdf", "report.html"):
@@ -45,10 +44,12 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
 def tell_instrument(console: Console, setting: Setting, summary: Summary) -> None:
     """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
     study = setting.directory.need_study()
-    passed, text = calibration.of_study(summary)
+    found = summary.calibration
+    if found is None:
+        return
     name = setting.directory.path.name
     check = Checked(
-        site=calibrations.site_of(study), passed=passed, text=text, measured_at=study.created_at, study=name
+        site=calibrations.site_of(study), passed=found.passed, text=found.text, measured_at=study.created_at, study=name
     )
     calibrations.keep(setting.directory.path.parent, check)
-    console.say(f"instrument check: {calibration.with_verdict(text, passed)}")
+    console.say(f"instrument check: {found.text_with_result}")

@@ -76,7 +76,7 @@ def play(servers: Servers, count: int, rate: float, speed: float, block: int, ra
         requests += int(inside.sum())
         late += int(((end - mine)[inside] > servers.p95_s).sum())
     offered = float((arrivals >= from_s).sum()) / (to_s - from_s)
-    return Count(block, rate, requests, late, 0, offered)
+    return Count(block=block, load=rate, requests=requests, late=late, failed=0, offered=offered)
 
 
 @cache

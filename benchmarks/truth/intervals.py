@@ -64,7 +64,7 @@ def paired(y: Array, truth: float) -> Covered:
     """Coverage of the paired t (rule E15) for one pair of each study: cells 0 and 1."""
     held = 0
     for study in y:
-        found = intervals.gain(np.exp(study[0]).tolist(), np.exp(study[1] + math.log(truth)).tolist(), 3)
+        found = intervals.paired_ratio(np.exp(study[0]).tolist(), np.exp(study[1] + math.log(truth)).tolist(), 3)
         held += (found.low or 0) <= truth <= (found.high or math.inf)
     return Covered(held / len(y))
 
@@ -77,8 +77,8 @@ def moderated(y: Array, pair: tuple[int, int]) -> Covered:
         table = {str(c): dict(enumerate(x[c].tolist())) for c in range(len(x))}
         rest = block_model.rest_variance(table, str(pair[0]), str(pair[1]))
         assert rest is not None  # noqa: S101 - simulated blocks are complete
-        found = intervals.moderated_gain(x[pair[0]].tolist(), x[pair[1]].tolist(), rest)
-        alone = intervals.gain(x[pair[0]].tolist(), x[pair[1]].tolist(), 3)
+        found = intervals.moderated_ratio(x[pair[0]].tolist(), x[pair[1]].tolist(), rest)
+        alone = intervals.paired_ratio(x[pair[0]].tolist(), x[pair[1]].tolist(), 3)
         held += (found.low or 0) <= 1 <= (found.high or math.inf)
         widths, alone_widths = widths + _log_width(found), alone_widths + _log_width(alone)
     return Covered(held / len(y), widths / alone_widths)

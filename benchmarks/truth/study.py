@@ -18,6 +18,7 @@ from harness.plan import order
 from harness.records.findings import Kind, Severity
 from harness.records.trial import Limit, Outcome, TrialRecord
 from harness.summarise.gains.gain import Gain, GainKind
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary, summarise_records
 
 BLOCKS, SERVERS = 5, (1, 2, 3)
@@ -172,16 +173,15 @@ def _count_study(count: Tally, scenario: Scenario, summary: Summary) -> None:
         count.held[step] += ratio.low <= truth <= ratio.high
         ideal = gain.step_ideal
         contradicts = {
-            "slower": truth >= 1,
-            "not told apart from 1": False,
-            "sub-linear": truth >= ideal,
-            "baseline suspect": truth <= ideal,
+            Conclusion.LOWER: truth >= 1,
+            Conclusion.SUB_LINEAR: truth >= ideal,
+            Conclusion.SUPER_LINEAR: truth <= ideal,
         }
-        count.words[gain.word] += contradicts.get(gain.word, False)
-    findings = [finding.cause for finding in summary.findings if finding.rule == "E20"]
+        false_conclusion = not gain.indicative and contradicts.get(gain.conclusion, False)
+        count.words[gain.conclusion_text] += false_conclusion
     count.named["E22"] += any(finding.rule == "E22" for finding in summary.findings)
-    count.named["trend"] += any("place" in cause for cause in findings)
-    count.named["outlier"] += any("block" in cause and "place" not in cause for cause in findings)
+    count.named["trend"] += any(f.kind is Kind.TREND for f in summary.findings)
+    count.named["outlier"] += any(f.kind is Kind.OUTLIER for f in summary.findings)
     false = "" if scenario.second_slower else ", falsely"
     count.named[f"slow server{false}"] += any(f.kind == Kind.SLOW_SERVER for f in summary.findings)
-    count.named["E10"] += any(cell.cause.startswith("not steady") for cell in summary.cells)
+    count.named["E10"] += any(cell.unsteady for cell in summary.cells)

@@ -23,8 +23,8 @@ from harness.records.study import StudyRecord
 from harness.records.trial import Figures, Outcome, TrialData, TrialRecord
 from harness.study import recheck_plan
 from harness.study.identity import identify, names_of
-from harness.summarise import tables
-from harness.summarise.search import search
+from harness.study.measured import csv_files
+from harness.summarise.search.search import SearchState
 from harness.summarise.summary import Summary, summarise_records
 
 
@@ -105,9 +105,8 @@ def _identity(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iter
         if where in kept and directory.digest_of(where) != kept[where]
     ]
     yield _line("digest", wrong, f"{len(there)} trials are as they were recorded", "study.json, trials/*/*")
-    cells = {cell.slug: cell.by_name for cell in search.cells(grid, there)}
-    if grid.search is not None:
-        cells |= {cell.slug: cell.by_name for cell in search.planned(grid, there)[0]}
+    search = SearchState(grid, there)
+    cells = {cell.slug: cell.by_name for cell in [*search.cells, *search.probes]}
     wrong = []
     for where, record in there.items():
         slug, _, name = where.partition("/")
@@ -212,17 +211,9 @@ def _balancer(measured: Mapping[str, TrialData]) -> Iterator[Line]:
 
 def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
     """E15, E17, E18: the tables beside the report, figure by figure."""
-    from harness.records import frames  # pandas, which nothing else here needs
-
-    written = [
-        ("E1", "cells.csv", frames.cells_csv(tables.cells(summary))),
-        ("E15", "gains.csv", frames.gains_csv(tables.gains(summary), summary.grid)),
-    ]
-    if summary.losses:
-        written.append(("E24", "losses.csv", frames.losses_csv(tables.losses(summary))))
-    if any(capacity.requests for capacity in summary.capacities):
-        written.append(("E15", "capacity.csv", frames.capacity_csv(tables.capacity(summary), summary.grid)))
-    for rule, name, wanted in written:
+    rules = {"cells.csv": "E1", "losses.csv": "E24"}
+    for name, wanted in csv_files(summary).items():
+        rule = rules.get(name, "E15")
         try:
             said = text_of(directory.path / name).splitlines()
         except (FileNotFoundError, BadInput) as error:

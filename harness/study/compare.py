@@ -15,8 +15,8 @@ from harness.records.study import Configuration, Environment, StudyRecord
 from harness.records.trial import TrialRecord
 from harness.study import identity
 from harness.study.measured import from_directory
-from harness.summarise.comparison import machine_speed, studies
-from harness.summarise.comparison.studies import Ratio
+from harness.summarise.comparison import machine_change, studies
+from harness.summarise.comparison.studies import StudyRatio
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
 
@@ -46,7 +46,7 @@ class Comparison:
     reasons: list[str]
     differences: list[str]
     unknown: list[str]
-    ratios: list[Ratio]
+    ratios: list[StudyRatio]
     only_one: list[str]
     machines: Interval | None
     machines_said: str
@@ -89,7 +89,7 @@ def compare(first: Study, later: Study) -> Comparison:
     after = {tuple(cell.cell.items()): cell for cell in later.summary.cells}
     pairs = [(before[key], after[key]) for key in before if key in after]
     limits = later.summary.grid.evidence
-    speed = machine_speed.between(
+    speed = machine_change.between(
         (first.trials, later.trials), (first.said.where, later.said.where), pairs, limits.interval_repeats
     )
     ratios = studies.ratios(pairs, speed, limits)
@@ -108,15 +108,15 @@ def _written(said: StudyRecord) -> Configuration:
     return said.configuration.model_copy(update={"grid": said.written_grid.model_dump(mode="json", by_alias=True)})
 
 
-def _machines(ratio: Interval | None, found: machine_speed.Days) -> str:
+def _machines(ratio: Interval | None, found: machine_change.MachineChange) -> str:
     """What is known of the machines' own speed, in a sentence."""
     if ratio is None:
         return (
-            f"the machines’ own speed is not known: {found.why}; a difference is that of what was changed and of the "
+            f"the machines’ own speed is not known: {found.reason}; a difference is that of the change and of the "
             "machines together"
         )
     of = " and ".join(found.roles)
-    where = ", in cells where the load asked for no more either way" if found.at_users else ""
+    where = ", in cells where the load asked for no more either way" if found.load_limited else ""
     return (
         f"the machines’ own speed changed by {studies.change(ratio)}, by the CPU time that a request cost {of}, which "
         f"ran the same builds in both{where}; nobody knows how far servers follow it: a word holds with and without it"

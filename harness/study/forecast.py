@@ -76,7 +76,7 @@ def rule(setting: Setting) -> list[str]:
             f"{load_name({searched.factor: searched.most})}; the other trials follow from what is found"
         )
         short = window.too_short(setting.grid)
-        found += [short] if short else []
+        found += [short.sentence] if short else []
     if not repeats.fixed:
         target = f"±{repeats.target(setting.inventory.kind):.0%}"
         found.append(

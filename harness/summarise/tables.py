@@ -1,15 +1,14 @@
-"""The rows of cells.csv, gains.csv, capacity.csv and losses.csv, tidy; frames.py has their columns. Pure."""
+"""Rows of cells.csv, gains.csv, capacity.csv and losses.csv; harness/records/frames.py has their columns. Pure."""
 
 from __future__ import annotations
 
-from harness.summarise.capacity.capacity import with_one_lost
 from harness.summarise.cells.failover import Spread
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary
 
 
 def cells(summary: Summary) -> list[dict[str, object]]:
-    """One row a cell; `why` gives the reason of its verdict, or of its having none."""
+    """One row a cell; `why` is the reason of its verdict, or the reason why it has none."""
     rows: list[dict[str, object]] = []
     for cell in summary.cells:
         tps = cell.tps
@@ -35,12 +34,12 @@ def cells(summary: Summary) -> list[dict[str, object]]:
 
 
 def gains(summary: Summary) -> list[dict[str, object]]:
-    """One row a step between neighbouring topologies; `joint_low` and `joint_high` hold for all of them together.
+    """One row a step between neighbouring topologies; `joint_low` and `joint_high` are its simultaneous interval.
 
-    `detectable_gain` is the smallest gain, as a share, that 80 % of studies like this one would tell from none.
+    `detectable_gain` is the smallest gain, as a share, that studies like this one find with 80 % power.
 
-    Where the grid searches for limits a last column, `load`, tells the gains at saturation, which have no
-    number of users in common.
+    Where the grid searches, a last column `load` marks the gains at saturation, which have no number of users in
+    common.
     """
     rows: list[dict[str, object]] = []
     for gain in summary.gains:
@@ -57,18 +56,18 @@ def gains(summary: Summary) -> list[dict[str, object]]:
                 "step_ideal": gain.step_ideal,
                 "efficiency": gain.efficiency,
                 "k": gain.k,
-                "word": gain.word,
+                "word": gain.conclusion_text,
                 "reason": gain.reason,
-                "joint_low": gain.jointly.low if gain.jointly else None,
-                "joint_high": gain.jointly.high if gain.jointly else None,
-                "detectable_gain": gain.detectable,
+                "joint_low": gain.simultaneous.low if gain.simultaneous else None,
+                "joint_high": gain.simultaneous.high if gain.simultaneous else None,
+                "detectable_gain": gain.minimum_detectable_gain,
             }
         )
     return rows
 
 
 def losses(summary: Summary) -> list[dict[str, object]]:
-    """One row a cell that loses servers; times are seconds since the loss, of the trials whose number stands before."""
+    """One row a cell with a server failure; times are seconds since it, over the trials counted before each time."""
     return [
         {
             **one.cell,
@@ -97,45 +96,44 @@ def losses(summary: Summary) -> list[dict[str, object]]:
 
 
 def _ends(name: str, spread: Spread | None, unit: str = "") -> dict[str, object]:
-    """A mean with the least and the most, under their names."""
-    told = {"": spread and spread.mean, "_least": spread and spread.least, "_most": spread and spread.most}
-    return {f"{name}{end}{unit}": value for end, value in told.items()}
+    """A mean with the least and the most, as columns."""
+    ends = {"": spread and spread.mean, "_least": spread and spread.least, "_most": spread and spread.most}
+    return {f"{name}{end}{unit}": value for end, value in ends.items()}
 
 
 def capacity(summary: Summary) -> list[dict[str, object]]:
-    """One row a topology; its gain is over the next smaller one, whose row comes before; none without objectives.
+    """One row a topology, with its gain over the next smaller one in the row before; none without objectives.
 
-    `factor` tells what the loads are, users (`vusers`) or requests per second (`rate`). `reference` is what servers of
-    known speed carry by formula, `one_lost` what is left of a topology with one server fewer: nothing of one alone.
+    `factor` is the unit of the loads: users (`vusers`) or requests per second (`rate`). `reference` is the capacity of
+    paced servers by formula, `one_lost` the N−1 capacity, with one server fewer: 0 of a single server.
     """
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows: list[dict[str, object]] = []
-    lost = with_one_lost(summary.capacities)
-    for said, reference, left in zip(summary.capacities, summary.references, lost, strict=True):
-        gain = steps.get((tuple(said.others.items()), said.servers))
+    for one in summary.capacities:
+        gain, n_minus_1 = steps.get((tuple(one.others.items()), one.servers)), one.n_minus_1
         ratio = gain.ratio if gain else None
         rows.append(
             {
-                "servers": said.servers,
-                **said.others,
-                "factor": said.factor,
-                "capacity": said.value,
-                "low": said.low,
-                "high": said.high,
-                "bound": said.bound,
-                "blocks": said.blocks,
-                "requests": said.requests,
-                "limited_by": said.limited_by,
+                "servers": one.servers,
+                **one.others,
+                "factor": one.factor,
+                "capacity": one.value,
+                "low": one.low,
+                "high": one.high,
+                "bound": one.bound,
+                "blocks": one.blocks,
+                "requests": one.requests,
+                "limited_by": one.limited_by,
                 "gain": ratio.value if ratio else None,
                 "gain_low": ratio.low if ratio else None,
                 "gain_high": ratio.high if ratio and gain and gain.kind == GainKind.GAIN else None,
                 "efficiency": gain.efficiency if gain else None,
-                "word": gain.word if gain else None,
-                "reason": "; ".join(filter(None, (said.why, gain.reason if gain else ""))) or None,
-                "reference": reference,
-                "one_lost": 0.0 if said.servers == 1 else left and left.value,
-                "one_lost_low": left and left.low,
-                "one_lost_high": left and left.high,
+                "word": gain.conclusion_text if gain else None,
+                "reason": "; ".join(filter(None, (one.reason, gain.reason if gain else ""))) or None,
+                "reference": one.reference,
+                "one_lost": 0.0 if one.servers == 1 else n_minus_1 and n_minus_1.value,
+                "one_lost_low": n_minus_1 and n_minus_1.low,
+                "one_lost_high": n_minus_1 and n_minus_1.high,
             }
         )
     return rows

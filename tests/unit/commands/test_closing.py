@@ -9,6 +9,7 @@ from commands import closing
 from commands.console import Console
 from harness.study import measured
 from harness.study.config import Setting
+from harness.summarise import calibration
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import study_record, trial_data
 from tests.study_stubs import Site
@@ -36,9 +37,11 @@ def test_a_check_at_rates_is_judged_by_its_capacities(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = summarise_records(*studied(instrument_check=True))
-    rates = [replace(one, factor="rate") for one in summary.capacities]
-    known = replace(summary, capacities=rates, references=[100.0, 210.0])
-    closing.closing(Console(), ended(tmp_path, monkeypatch, known, instrument_check=True), False)
+    known = zip(summary.capacities, (100.0, 210.0), strict=True)
+    rates = [replace(one, factor="rate", reference=reference) for one, reference in known]
+    result = calibration.of_study(summary.grid, summary.cells, summary.gains, rates)
+    judged = replace(summary, capacities=rates, calibration=result)
+    closing.closing(Console(), ended(tmp_path, monkeypatch, judged, instrument_check=True), False)
     out = capsys.readouterr().out
-    assert "instrument check: found 100.2/s [97.6, 102.8] for 100.0 (" in out
+    assert "instrument check: measured 100.2/s [97.6, 102.8] for 100.0 (" in out
     assert ": PASS" in out

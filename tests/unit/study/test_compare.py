@@ -38,7 +38,7 @@ def test_what_is_surely_within_the_margin_is_the_same(tmp_path: Path) -> None:
     again: list[float | None] = [281, 279, 283, 277, 282]
     found = compare.compare(written(tmp_path / "a", ONE), written(tmp_path / "b", again))
     assert found.reasons == []
-    assert [r.word for r in found.ratios] == ["same within ±5 % (build and machines together)"] * 2
+    assert [r.conclusion_text for r in found.ratios] == ["equivalent within ±5 % (build and machines together)"] * 2
     assert any("neighbours" in text for text in found.unknown)
 
 
@@ -50,7 +50,7 @@ def test_a_change_has_its_interval(tmp_path: Path) -> None:
     assert ratio.low is not None
     assert ratio.high is not None
     assert ratio.low < 1.2 < ratio.high
-    assert found.ratios[0].word == "faster (build and machines together)"
+    assert found.ratios[0].conclusion_text == "higher (build and machines together)"
     page = comparison.html([found])
     assert "1.20×" in page
     assert "same within ±5\N{NO-BREAK SPACE}%" in page
@@ -103,7 +103,8 @@ def day(
 def test_a_slower_day_is_not_blamed_on_the_build(tmp_path: Path) -> None:
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 0.9, 1.0))
     assert all(
-        r.word.startswith("not told apart from the machines’ own speed, which changed by −10.0 %") for r in found.ratios
+        r.conclusion_text.startswith("not distinguishable from the machines’ own speed, which changed by −10.0 %")
+        for r in found.ratios
     )
     assert "that a request cost generator and balancer, which ran the same builds in both" in found.machines_said
     assert found.machines is not None
@@ -113,11 +114,11 @@ def test_a_slower_day_is_not_blamed_on_the_build(tmp_path: Path) -> None:
 def test_a_slower_build_is_blamed_on_any_day(tmp_path: Path) -> None:
     """It costs the servers more, which is no sign of a slower machine."""
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 1.0, 0.8))
-    assert [r.word for r in found.ratios] == ["slower", "slower"]
+    assert [r.conclusion_text for r in found.ratios] == ["lower", "lower"]
     assert found.machines is not None
     assert found.machines.value == pytest.approx(1.0)
     worse = compare.compare(day(tmp_path / "c", 1.0, 1.0), day(tmp_path / "d", 0.95, 0.8))
-    assert [r.word for r in worse.ratios] == ["slower", "slower"]
+    assert [r.conclusion_text for r in worse.ratios] == ["lower", "lower"]
 
 
 def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
@@ -128,14 +129,14 @@ def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
     unknown = compare.compare(day(tmp_path / "d", 1.0, 1.0), neither)
     assert unknown.machines is None
     assert "not known to be the same builds" in unknown.machines_said
-    assert [r.word for r in unknown.ratios] == ["slower (build and machines together)"] * 2
+    assert [r.conclusion_text for r in unknown.ratios] == ["lower (build and machines together)"] * 2
 
 
 def test_cells_of_equal_throughput_tell_the_machines_speed_where_there_are_any(tmp_path: Path) -> None:
     limits = {(2, 100): "users"}
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0, limits), day(tmp_path / "b", 1.0, 1.0, limits))
     assert "in cells where the load asked for no more either way" in found.machines_said
-    assert found.ratios[1].word == "not measurable at this load"
+    assert found.ratios[1].conclusion_text == "not measurable at this load"
 
 
 def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
@@ -187,13 +188,13 @@ def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) ->
     exact: list[float | None] = [200.0, 200.1, 199.9, 200.0, 200.05]
     double: list[float | None] = [v * 2 for v in exact if v]
     gains = from_directory(study(StudyDirectory(tmp_path / "s-1"), {(1, 100): exact, (2, 100): double})).gains
-    passed, text = calibration.judge(gains)
+    passed, text = calibration.of_gains(gains)
     assert passed
-    assert text.startswith("found 2.000 [")
+    assert text.startswith("measured 2.000 [")
     short: list[float | None] = [v * 1.95 for v in exact if v]
     wrong = from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): exact, (2, 100): short})).gains
-    assert not calibration.judge(wrong)[0]
-    assert not calibration.judge([])[0]
+    assert not calibration.of_gains(wrong)[0]
+    assert not calibration.of_gains([])[0]
     assert calibrations.last(tmp_path, "site") is None
     calibrations.keep(
         tmp_path, Checked(site="site", passed=True, text=text, measured_at="2026-01-01", study="calibration-1")

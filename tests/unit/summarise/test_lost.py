@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from harness.records.trial import TrialRecord
-from harness.summarise import objectives, tables
+from harness.summarise import tables
 from harness.summarise.cells.failover import Losses, Spread
-from harness.summarise.comparison import factors
-from harness.summarise.gains.gain import LOST, GainKind
+from harness.summarise.gains.gain import SERVER_FAILURE, GainKind
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import grid, judged, record
 
@@ -94,18 +93,18 @@ def test_a_cell_that_loses_servers_has_no_gain_and_says_why() -> None:
     summary = summed([loss(), loss(), loss()], servers=(2, 3))
     whole, lost = summary.gains
     assert whole.kind == GainKind.GAIN
-    assert (lost.kind, lost.word, lost.reason) == (GainKind.LOST, "no gain", LOST)
+    assert (lost.kind, lost.conclusion_text, lost.reason) == (GainKind.SERVER_FAILURE, "no gain", SERVER_FAILURE)
     assert lost.ratio is None
     assert lost.k == 0
     rows = tables.gains(summary)
     assert [row["gain"] is None for row in rows] == [False, True]
     wanted = summed([loss(), loss(), loss()], servers=(2, 3), objectives={"gain": {3: 1.2}})
-    assert [one.name for one in objectives.judge(wanted)] == ["400 users: gain of 2 → 3 servers"]
+    assert [one.name for one in wanted.objectives] == ["400 users: gain of 2 → 3 servers"]
 
 
 def test_a_loss_is_no_factor_whose_effect_on_throughput_is_told() -> None:
     summary = summed([loss(), loss(), loss()])
-    assert factors.effects(summary.grid, summary.cells) == []
+    assert summary.factor_effects == []
 
 
 def test_the_table_has_a_row_for_each_cell_that_loses_servers() -> None:

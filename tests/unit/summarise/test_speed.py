@@ -86,7 +86,7 @@ def test_what_was_not_told_is_left_out() -> None:
 def test_wide_intervals_have_the_machine_as_their_reason_on_page_one() -> None:
     summary = summed(trials(noisy()))
     told = next(finding for finding in summary.findings if finding.rule == "E22")
-    assert told.figure == pytest.approx(summary.speed.span if summary.speed else 0)
+    assert told.figure == pytest.approx(summary.machine_speed.span if summary.machine_speed else 0)
     assert told.threshold == 1.25
     page = findings.findings(summary, study_record())
     assert any(f"cost {told.figure:.2f} times as much CPU time" in sentence for sentence in page)
