@@ -17,11 +17,11 @@ from report.sentences.failover import sentence as loss_sentence
 def markdown(report: Report, summary: Summary) -> str:
     """Answer, capacities, gains and objectives."""
     lines = [f"### {_plain(report.title)}: how much more do more servers bring?", ""]
-    lines += [*(f"**{_plain(sentence)}**" for sentence in report.sentences.answer), ""]
-    for table in (report.sentences.capacity, report.gains):
+    lines += [*(f"**{_plain(sentence)}**" for sentence in report.answer), ""]
+    for table in (report.capacity, report.gains):
         if table is not None:
             lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
-    lines += [*(f"- {_plain(finding)}" for finding in report.sentences.findings), ""]
+    lines += [*(f"- {_plain(finding)}" for finding in report.findings), ""]
     judged = summary.objectives
     lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
     lines += [""] if judged else []
@@ -60,7 +60,7 @@ def junit(report: Report, summary: Summary) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=one.name)
         if not one.met:
             ElementTree.SubElement(case, "failure", message=one.text)
-    ElementTree.SubElement(suite, "system-out").text = " ".join(report.sentences.answer)
+    ElementTree.SubElement(suite, "system-out").text = " ".join(report.answer)
     for element in suite.iter():
         element.text = element.text and visible(element.text)
         element.attrib.update({name: visible(value) for name, value in element.attrib.items()})

@@ -55,7 +55,7 @@ def html(report: Report, beside: str = "") -> str:
     script = re.sub(r"\{\{(SPECS|LIVE)\}\}", lambda found: in_script(values[found[1]]), script)
     vega = [_vega()] if specs or beside else []
     style = fonts() + css("common") + css("screen")
-    if report.tables.cost_table is None and not beside:
+    if report.money is None and not beside:
         return page_of(report, _place, style, [*vega, script])
     asking = (TEMPLATES / "money.js").read_text(encoding="utf-8")
     return page_of(report, _place, style + css("money"), [*vega, script, asking])
@@ -78,7 +78,7 @@ def _json(value: object) -> str:
 
 
 def _specifications(report: Report) -> dict[str, Spec]:
-    return {name: specification(chart) for name, chart in report.charts.gain_charts.items()}
+    return {name: specification(chart) for name, chart in report.charts.items()}
 
 
 def _place(chart: Chart) -> Markup:

@@ -27,9 +27,9 @@ def shortened(report: Report) -> Report:
     return replace(
         report,
         gains=report.gains and _some_loads(report.gains),
-        limits=_short(report.tables.bottlenecks, "report.html holds all"),
+        limits=_short(report.limits, "report.html holds all"),
         cells=_short(report.cells, "cells.csv and report.html hold all"),
-        latency=_short(report.tables.latency, "cells.csv and report.html hold all"),
+        latency=_short(report.latency, "cells.csv and report.html hold all"),
         trials=_short(report.trials, "report.html holds all", first=OUTCOME),
     )
 

@@ -8,6 +8,7 @@ from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise.summary import Summary
 from report import format as text
+from report.sentences import environment as environment_sentences
 from report.sentences import order, scalability
 from report.tables import sections, validity
 
@@ -29,7 +30,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Versions", _versions(environment)),
         ("Images", _images(environment)),
         ("Kernel", _kernel(environment.kernel_settings)),
-        ("Lab", environment.lab(study)),
+        ("Lab", environment_sentences.lab(study)),
         ("Search", "; ".join(found.sentence for found in summary.searches)),
         ("Scalability", scalability.told(summary)),
         ("Program", environment.git),

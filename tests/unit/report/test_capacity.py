@@ -128,8 +128,8 @@ def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
     old = study(StudyDirectory(tmp_path / "study-1"), {(1, 100): [50.0] * 5}, objectives={"p95": "500ms"})
     report, summary = build.model_of(old)
     assert capacity.sentences(summary) == []
-    assert report.sentences.capacity is None
-    assert "capacity_by_servers" not in report.charts.gain_charts
+    assert report.capacity is None
+    assert "capacity_by_servers" not in report.charts
 
 
 def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
@@ -184,6 +184,6 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
     assert at == sorted(at)  # page 1 has room for what to know
     # Each topology has loads of its own: there is no gain at one of them, and nothing to see side by side.
     assert not [name for name in ('id="gains"', "chart-headline", "chart-latency-") if name in page]
-    assert not {"headline", "latency"} & report.charts.gain_charts.keys()
+    assert not {"headline", "latency"} & report.charts.keys()
     assert "| 2\u00a0servers | 210 users | [205, 216] |" in short
-    assert report.sentences.answer[0].startswith(WITH + "one server carries 100 users")
+    assert report.answer[0].startswith(WITH + "one server carries 100 users")

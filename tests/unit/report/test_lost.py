@@ -162,17 +162,17 @@ def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> Non
     study.run()
     directory = study._directory
     report, summary = build.model_of(directory)
-    said = [sentence for sentence in report.sentences.answer if "stopped under the load" in sentence]
+    said = [sentence for sentence in report.answer if "stopped under the load" in sentence]
     assert len(said) == 2
     assert "266 requests failed within 2.0 s until the balancer left it alone" in said[0]
     assert report.losses
     assert len(report.losses.rows) == 2
-    assert {row["load"] for row in report.charts.gain_charts["headline"].arguments["cells"]} == {"400 users"}
-    assert {row["load"] for row in report.charts.gain_charts["series"].arguments["rows"]} == {
+    assert {row["load"] for row in report.charts["headline"].arguments["cells"]} == {"400 users"}
+    assert {row["load"] for row in report.charts["series"].arguments["rows"]} == {
         "400 users",
         "400 users, 1 server lost",
     }
-    marks = report.charts.gain_charts["series"].arguments["marks"]
+    marks = report.charts["series"].arguments["marks"]
     assert {(mark["load"], mark["what"]) for mark in marks} == {
         ("400 users, 1 server lost", "server-2 stopped (3 trials)"),
         ("400 users, 1 server lost", "server-3 stopped (3 trials)"),

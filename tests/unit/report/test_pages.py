@@ -137,10 +137,10 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
     report = made(name).report
     first = dense(pypdf.PdfReader(io.BytesIO(made(name).content)).pages[0].extract_text())
     blocks = made(name).pages[0].blocks
-    for sentence in [*report.sentences.answer, *report.sentences.findings, report.where, *report.progress]:
+    for sentence in [*report.answer, *report.findings, report.where, *report.progress]:
         assert dense(sentence) in first
     assert blocks[0][0] in ("/P", "/H1")
-    if "headline" in report.charts.gain_charts:
+    if "headline" in report.charts:
         assert any(tag == "/Figure" for tag, _ in blocks)
     if report.gains is not None and report.gains_first:
         for row in report.gains.rows:
@@ -151,7 +151,7 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
 def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], Rendered]) -> None:
     report = made("ordinary").report
     assert report.gains is not None
-    assert report.sentences.answer[0].startswith("At 2000 users")
+    assert report.answer[0].startswith("At 2000 users")
     assert list(dict.fromkeys(row[0] for row in report.gains.rows)) == ["2000 users", "1000 users", "500 users"]
 
 

@@ -42,11 +42,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
     rates: dict[tuple[int, int], list[float | None]] = {(1, 1000): [280, 284, 277], (2, 1000): [490, 495, 488]}
     study(directory, rates, request={"path": "/" + "/".join(TEXTS.values())})
     report = build.model_of(directory)[0]
-    headline = report.charts.gain_charts["headline"]
+    headline = report.charts["headline"]
     arguments = copy.deepcopy(headline.arguments)
     for number, row in enumerate(arguments["labels"]):
         row["label"] = f"chart{number}: {''.join(of for name, of in TEXTS.items() if name not in JOINED)}"
-    charts = {**report.charts.gain_charts, "headline": replace(headline, arguments=arguments)}
+    charts = {**report.charts, "headline": replace(headline, arguments=arguments)}
     return replace(report, charts=charts, where=f"where: {' '.join(TEXTS.values())}")
 
 
