@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from harness.records.study import StudyRecord
 from harness.records.trial import Limit
-from harness.summarise.cost import Choice, CostAnswer, CostSummary, Fit, SustainableRate, TopologyCost
+from harness.summarise.cost import CostAnswer, CostSummary
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
+from harness.summarise.sustainable_rate import SustainableRate
+from harness.summarise.topology_choice import Choice, Fit, TopologyCost
 from harness.words import load_name
 from report import format as text
 from report.elements import Table

@@ -25,7 +25,7 @@ SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to the crossing of t
 WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Capacity:
     """One topology's largest load that meets all objectives, in requests per second or users by `factor`.
 
@@ -93,7 +93,8 @@ def of_topology(
 ) -> Capacity:
     """The capacity by its trials in blocks; `allowed` is objective → the share of requests that may be over."""
     crossings = [crossing.crossing(name, share, counts) for name, share in allowed.items()]
-    return Capacity(others, servers, factor, _first(crossings), len({count.block for count in counts}))
+    blocks = len({count.block for count in counts})
+    return Capacity(others=others, servers=servers, factor=factor, crossing=_first(crossings), blocks=blocks)
 
 
 def _first(crossings: Sequence[Crossing]) -> Crossing:

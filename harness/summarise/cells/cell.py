@@ -100,25 +100,23 @@ def summarise(
 ) -> CellSummary:
     """Summarise the trials of one cell.
 
-    `histograms` are those of the usable trials and `failures` those of their failed requests. `expected` are the
-    statuses of a success.
+    `histograms` are those of usable trials, `failures` of their failed requests; `expected` are successful statuses.
     """
     usable = [record for record in records if record.usable]
-    slow = slow_server.slowest(usable, limits)  # also of a cell that is not steady: its queue may be the reason
+    slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
     change = steadiness.drift(usable)
     unsteady = steadiness.unsteady(change, usable, limits)
     collapsed = _collapsed(records, usable)
     if unsteady or collapsed:
         usable, histograms, failures = [], [], []
-    by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
+    by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
     limit, why = bottleneck.of_cell([record.limit for record in usable])
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
     outcome, cause = _outcome(records, usable)
     if unsteady and not collapsed:
         outcome, cause = Outcome.REFUSED, _Cause(unsteady, "", "E10")
-    if outcome == Outcome.SERVER_DOWN:
-        why = next((r.verdict.why for r in records if r.verdict and r.outcome == outcome), "") or cause.text
+    why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
     why = why or _why([r for r in usable if r.limit == limit], slow if limit == Limit.SERVER else None)
     latency_ms, waits_ms = window_stats.latencies_and_waits_ms(histograms, failures, limits.percentile_p99_samples)
@@ -152,6 +150,12 @@ def summarise(
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.REFUSED else None,
         failing=failing,
     )
+
+
+def _of_death(records: Sequence[TrialRecord], cause: _Cause) -> str:
+    """The reason of the verdict of a trial in which a server died."""
+    reasons = (r.verdict.why for r in records if r.verdict and r.outcome == Outcome.SERVER_DOWN)
+    return next(reasons, "") or cause.text
 
 
 def _with_failures(text: str, failing: Failing | None, wanted: bool) -> str:

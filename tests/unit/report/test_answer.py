@@ -7,7 +7,6 @@ import pytest
 
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
-from harness.summarise.comparison import factors
 from harness.summarise.summary import Summary
 from report.sentences import answer, findings
 from report.tables import sections
@@ -220,7 +219,7 @@ def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float
     summary = cells.summarise_records(grid(factors=levels, repeats=repeats), records)
     (sentence,) = answer.answer(summary)
     assert told in sentence
-    table = sections.effect_table(factors.effects(summary.grid, summary.cells))
+    table = sections.effect_table(summary.factor_effects)
     assert table is not None
     assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
 
@@ -282,6 +281,6 @@ def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
     assert sentence.endswith(
         "a third server found no more load to serve, and the median answer time fell from 36.0 to 7.0 ms."
     )
-    rising = [replace(cell, latency_marked="rose by 9 %") for cell in cells_]
+    rising = [replace(cell, latency_unsteady="rose by 9 %") for cell in cells_]
     (sentence,) = answer.answer(replace(summary, cells=rising))
     assert sentence.endswith("a third server found no more load to serve."), "no steady medians, nothing to tell"

@@ -133,7 +133,7 @@ def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
 
 
 def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
-    table = capacity.table(replace(at_rates(LEVELS[:6]), references=[94.2, None, 330.4]))
+    table = capacity.table(with_references(at_rates(LEVELS[:6]), 94.2, None, 330.4))
     assert table is not None
     one, two, three = table.rows
     assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "nothing", "–"]
@@ -145,6 +145,11 @@ def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
     assert "by formula (M/D/c): one server 94/s, three servers 330/s." in table.note
 
 
+def with_references(summary: Summary, *references: float | None) -> Summary:
+    known = zip(summary.capacities, references, strict=True)
+    return replace(summary, capacities=[replace(one, reference=reference) for one, reference in known])
+
+
 def drawn(summary: Summary) -> Chart:
     found = capacity_data.chart(summary)
     assert found is not None
@@ -152,7 +157,7 @@ def drawn(summary: Summary) -> Chart:
 
 
 def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> None:
-    summary = replace(at_rates(), references=[101.0, 208.0, None])
+    summary = with_references(at_rates(), 101.0, 208.0, None)
     found = drawn(summary)
     assert [round(row["load"]) for row in found.arguments["rows"]] == [100, 210, 321]
     assert [round(row["load"]) for row in found.arguments["ideals"]] == [100, 301]

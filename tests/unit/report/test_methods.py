@@ -6,8 +6,7 @@ import pytest
 
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
-from harness.summarise.comparison import factors
-from harness.summarise.statistics.intervals import gain
+from harness.summarise.statistics.intervals import paired_ratio
 from harness.summarise.summary import Summary
 from report.sentences import answer
 from report.tables import sections
@@ -92,18 +91,18 @@ def test_a_method_is_told_by_throughput_and_answer_times(summary: Summary, sente
 
 def test_answer_times_are_paired_by_block_and_have_failures_among_them() -> None:
     summary = studied(p95=0.82)
-    (effect,) = factors.effects(summary.grid, summary.cells)
+    (effect,) = summary.factor_effects
     first, second = ([r.waits_by_block[k]["p95"] or 0 for k in range(1, 6)] for r in summary.cells)
     assert first[0] == 4000  # waits_ms, not latency_ms
-    assert effect.waits.ratios["p95"] == gain(first, second, 3)
-    assert math.isclose(effect.waits.ratios["p95"].value, 0.82, rel_tol=0.01)
-    assert effect.waits.word("p95") == "shorter"
-    assert effect.waits.word("p50") == "not told apart from 1"
+    assert effect.response_times.ratios["p95"] == paired_ratio(first, second, 3)
+    assert math.isclose(effect.response_times.ratios["p95"].value, 0.82, rel_tol=0.01)
+    assert effect.response_times.conclusion("p95") == "lower"
+    assert effect.response_times.conclusion("p50") == "not distinguishable from 1"
 
 
 def test_every_factor_has_its_answer_times_in_the_table() -> None:
     summary = studied(p50=0.97, p95=0.82)
-    table = sections.effect_table(factors.effects(summary.grid, summary.cells))
+    table = sections.effect_table(summary.factor_effects)
     assert table is not None
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert (row["median"], row["p95"]) == ("0.970× [0.963, 0.977]", "0.820× [0.814, 0.826]")

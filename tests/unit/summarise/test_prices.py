@@ -10,7 +10,9 @@ from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
 from harness.summarise.capacity.capacity import Capacity
-from harness.summarise.cost import Fit, Prices, SustainableRate, TopologyCost
+from harness.summarise.cost import Prices
+from harness.summarise.sustainable_rate import SustainableRate, sustainable_rates
+from harness.summarise.topology_choice import Fit, TopologyCost, choose, fit, usd_per_million, with_n_minus_1
 from tests.builders import changed, grid, judged, record
 from tests.unit.summarise.test_capacity import counts
 
@@ -34,7 +36,7 @@ def found(
         records,
         lambda where: window_stats.histogram_of_ms([(int(records[where].cell["vusers"]), 200)]),  # as many ms as users
     )
-    return cost.sustainable_rates(summary.cells, Objectives.model_validate(objectives or {}), factor)
+    return sustainable_rates(summary.cells, Objectives.model_validate(objectives or {}), factor)
 
 
 def option(
@@ -96,7 +98,7 @@ def test_rates_are_those_of_full_speed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "per_s", "fit"),
+    ("one", "per_s", "shown"),
     [
         (option(1, None, 300), 290, Fit.YES),
         (option(1, None, 300), 291, Fit.UNCERTAIN),
@@ -107,39 +109,39 @@ def test_rates_are_those_of_full_speed() -> None:
         (of({"servers": 1}, None), 1, Fit.NOT_SHOWN),
     ],
 )
-def test_a_load_is_carried_surely_only_by_the_whole_interval(one: TopologyCost, per_s: float, fit: Fit) -> None:
-    assert cost.fit(one, per_s) == fit
+def test_a_load_is_carried_surely_only_by_the_whole_interval(one: TopologyCost, per_s: float, shown: Fit) -> None:
+    assert fit(one, per_s) == shown
 
 
 def test_a_million_requests_cost_what_the_hours_do_that_they_take() -> None:
-    assert cost.usd_per_million(0.3, 300) == pytest.approx(0.3 * 1e6 / 300 / 3600)
-    assert cost.usd_per_million(None, 300) is None
+    assert usd_per_million(0.3, 300) == pytest.approx(0.3 * 1e6 / 300 / 3600)
+    assert usd_per_million(None, 300) is None
 
 
 def test_the_cheapest_is_by_price_where_all_have_one_and_else_by_servers() -> None:
     dear, cheap = option(2, 0.9, 600), option(3, 0.4, 500)
-    assert cost.choose([dear, cheap], 400).best == cheap
+    assert choose([dear, cheap], 400).best == cheap
     unpriced = option(3, None, 500)
-    chosen = cost.choose([dear, unpriced], 400)
+    chosen = choose([dear, unpriced], 400)
     assert (chosen.best, chosen.priced) == (dear, False)
 
 
 def test_a_cheaper_one_that_might_do_is_told_beside_what_surely_does() -> None:
     one, two, three = option(1, 0.2, 305), option(2, 0.3, 600), option(3, 0.4, 605)
-    chosen = cost.choose([one, two, three], 300)
+    chosen = choose([one, two, three], 300)
     assert (chosen.best, chosen.fit, chosen.uncertain) == (two, Fit.YES, (one,))
-    assert cost.choose([one], 300).best == one
-    assert cost.choose([one], 300).fit == Fit.UNCERTAIN
-    assert cost.choose([one, two, three], 598).uncertain == ()  # two and three: neither surely
+    assert choose([one], 300).best == one
+    assert choose([one], 300).fit == Fit.UNCERTAIN
+    assert choose([one, two, three], 598).uncertain == ()  # two and three: neither surely
 
 
 def test_nothing_is_extrapolated() -> None:
     one, two = option(1, 0.2, 300), option(2, 0.3, 600)
-    chosen = cost.choose([one, two], 900)
+    chosen = choose([one, two], 900)
     assert (chosen.best, chosen.fit, chosen.largest) == (None, Fit.NO, two)
     floor = option(2, 0.3, 600, limit="users")
-    assert cost.choose([one, floor], 900).fit == Fit.NOT_SHOWN
-    assert cost.choose([], 900).largest is None
+    assert choose([one, floor], 900).fit == Fit.NOT_SHOWN
+    assert choose([], 900).largest is None
 
 
 def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> None:
@@ -178,7 +180,7 @@ def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[SustainableRate
     load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     written = grid(factors={"servers": [1, 2], "rate": ["93/s"]}, load=load, repeats=5)
     summary = cells.summarise_records(written, records, lambda _: window_stats.histogram_of_ms([(100, 200)]))
-    return cost.sustainable_rates(summary.cells, Objectives.model_validate({"p95": "500ms"}), factor, capacities)
+    return sustainable_rates(summary.cells, Objectives.model_validate({"p95": "500ms"}), factor, capacities)
 
 
 def test_the_capacity_between_rates_comes_before_what_was_seen_and_is_at_full_speed_already() -> None:
@@ -195,11 +197,11 @@ def test_a_bound_from_below_is_a_floor_and_one_from_above_a_ceiling() -> None:
     assert not two.lower_bound
     less, _ = at_rates(carried(50), carried(100, 2))
     assert (less.value, less.upper_bound, less.lower_bound) == (93, True, False)
-    fits = [cost.fit(of({"servers": 1}, less), per_s) for per_s in (92, 93, 94)]
+    fits = [fit(of({"servers": 1}, less), per_s) for per_s in (92, 93, 94)]
     assert fits == [Fit.NOT_SHOWN, Fit.NO, Fit.NO]
     (unsure, _) = at_rates(carried(100, speeds=ROUND[:2]))
     assert unsure.low is None
-    assert cost.fit(of({"servers": 1}, unsure), 50) == Fit.UNCERTAIN
+    assert fit(of({"servers": 1}, unsure), 50) == Fit.UNCERTAIN
 
 
 def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> None:
@@ -208,7 +210,7 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
         for size, one in (("s", at_rates(carried(100))[0]), ("l", at_rates(carried(105))[0]))
         for servers in (1, 2, 4)
     ]
-    left = cost.with_n_minus_1(sizes)
+    left = with_n_minus_1(sizes)
     assert [(option.servers, option.topology["size"], option.usd_per_hour) for option in left] == [
         (2, "s", 2.0),
         (2, "l", 2.0),
@@ -218,7 +220,7 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
 
 def test_what_loses_a_server_already_is_not_told_with_another_one_lost() -> None:
     sizes = [of({"servers": n, "lose": lose}, at_rates(carried(100))[0]) for n in (2, 3) for lose in (0, 1)]
-    assert [option.topology for option in cost.with_n_minus_1(sizes)] == [{"servers": 3, "lose": 0}]
+    assert [option.topology for option in with_n_minus_1(sizes)] == [{"servers": 3, "lose": 0}]
 
 
 def test_capacities_in_users_are_no_rates() -> None:

@@ -200,7 +200,7 @@ def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_w
     assert 475 <= limit.users < 500
     told = limit.sentence
     assert f"still grows at {limit.users} users" in told
-    assert f"none does from {limit.invalid_from} users on" in told
+    assert f"none is usable from {limit.invalid_from} users on" in told
 
 
 def test_a_searching_grid_reads_back_from_json() -> None:

@@ -99,7 +99,7 @@ def test_a_frozen_generator_is_noticed_whenever_it_is_and_alone_blamed(long_s: i
 
 def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
     count = counted(named("timeout 3 s: one server collapses"), 2, None)
-    assert count.instead["1 → 2 carried"] == count.studies
+    assert count.instead["1 → 2 only the larger"] == count.studies
     assert count.told[1] == count.studies
     assert {*count.refused} == {"E8"}
 
