@@ -57,7 +57,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     ),
     "baseline down": (
         summed({(1, 2000): ONE, (2, 2000): TWO}, down=(1, 2000)),
-        ["At 2000 users 1 server went down, 2 carried it (server-1 died with exit code 137)."],
+        ["At 2000 users 1 server went down, 2 servers served the load (server-1 died with exit code 137)."],
     ),
     "all refused": (
         summed({(1, 100): [None], (2, 100): [None]}),
@@ -150,7 +150,7 @@ OFF = [400.0, 404, 398, 402, 401]
             {0: OFF, 64: OFF},
             "users",
             "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 cannot show what it does with 2 servers "
-            "(1.000× [1.000, 1.000]): these users ask for no more either way.",
+            "(1.000× [1.000, 1.000]): both serve the users’ maximum rate.",
         ),
         (
             {0: OFF},
@@ -173,8 +173,12 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
         (("server", "users"), (400.0, 500.0), "gave 2 servers at least 1.250× ["),
         (("users", "server"), (400.0, 320.0), "gave 2 servers at most 0.800× ["),
         (("users", "server"), (400.0, 400.0), "cannot show what it does with 2 servers"),
-        (("generator", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 0 was the generator"),
-        (("server", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 64 was the generator"),
+        (
+            ("generator", "generator"),
+            (400.0, 500.0),
+            "the bottleneck of nginx_lb_upstream_keepalive 0 was the generator",
+        ),
+        (("server", "generator"), (400.0, 500.0), "the bottleneck of nginx_lb_upstream_keepalive 64 was the generator"),
     ],
 )
 def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
@@ -199,11 +203,11 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
         (("server", "server"), 432.0, 3, "] the throughput of app:1 (indicative: 3 repeats only)."),
         (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no difference that could be"),
         (("server", "users"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
-        (("users", "users"), 400.0, 5, "these users ask for no more either way"),
+        (("users", "users"), 400.0, 5, "both serve the users’ maximum rate"),
         (("server", "balancer"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
-        (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the limit."),
-        (("balancer", "balancer"), 400.0, 5, "what limited both was the balancer, not the servers."),
-        (("server", "generator"), 500.0, 5, "what limited ml_server_image app:2 was the generator"),
+        (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the bottleneck."),
+        (("balancer", "balancer"), 400.0, 5, "the balancer was the bottleneck, not the servers."),
+        (("server", "generator"), 500.0, 5, "the bottleneck of ml_server_image app:2 was the generator"),
     ],
 )
 def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float, repeats: int, told: str) -> None:

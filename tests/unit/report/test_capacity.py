@@ -10,6 +10,7 @@ from altair.vegalite.v6.schema.core import load_schema
 
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
+from harness.summarise.capacity.capacity import whole_ranges
 from harness.summarise.summary import Summary, summarise_records
 from report import build
 from report.charts import capacity_data, svg
@@ -89,7 +90,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         [
             WITH + "one server carries 100 users [98, 103], two 210 users [205, 216]: 2.10× [2.08, 2.12], 105 % of "
             "ideal, more than twice, as requests that share more slots wait less by chance.",
-            "A window of 9 s is short for p95 below 500 ms: capacities come out too large by 5 % and more; with 100 "
+            "A window of 9 s is short for p95 below 500 ms: capacities are overestimated by 5 % and more; with 100 "
             "times p95, 50 s, by 1 %.",
         ],
     ),
@@ -114,7 +115,9 @@ def test_beside_capacities_rates_that_tell_nothing_of_throughput_are_not_told() 
 def test_of_many_topologies_the_smallest_and_the_largest_are_told() -> None:
     summary = at_rates()
     more = [replace(summary.capacities[-1], servers=number) for number in (4, 5)]
-    (told,) = capacity.sentences(replace(summary, capacities=[*summary.capacities, *more]))
+    whole = whole_ranges([*summary.capacities, *more], summary.grid.evidence)
+    summary = replace(summary, capacities=[*summary.capacities, *more], whole_range_capacity_gains=whole)
+    (told,) = capacity.sentences(summary)
     assert told.startswith(WITH + "one server carries 100/s [98, 103], five 321/s [312, 329]: 3.20×")
     assert told.endswith("64 % of ideal; the table holds the sizes in between.")
 

@@ -80,7 +80,7 @@ def studied(
         (
             studied(p95=0.5, limits=("server", "generator")),
             "With 3 servers at 2000 users least_conn cannot show what it does to throughput beside round_robin "
-            "(1.000× [0.993, 1.007]: what limited least_conn was the generator), nor to answer times.",
+            "(1.000× [0.993, 1.007]: the bottleneck of least_conn was the generator), nor to answer times.",
         ),
     ],
     ids=["waits less", "a bound", "no more load", "two repeats", "noise", "the generator"],
@@ -106,7 +106,7 @@ def test_every_factor_has_its_answer_times_in_the_table() -> None:
     assert table is not None
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert (row["median"], row["p95"]) == ("0.970× [0.963, 0.977]", "0.820× [0.814, 0.826]")
-    assert row["what may be said"] == "not told apart from 1"
+    assert row["what may be said"] == "not distinguishable from 1"
 
 
 def test_a_cell_whose_answer_times_still_rise_does_not_tell_methods_apart() -> None:
@@ -118,4 +118,4 @@ def test_a_cell_whose_answer_times_still_rise_does_not_tell_methods_apart() -> N
             halves = {"drift": 0.0, "latency_drift": math.log(1.3)}
             records[f"servers-3_vusers-2000_{NAME}-{cell.cell[NAME]}/r{repeat}"] = changed(said, figures=halves)
     (sentence,) = answer.answer(cells.summarise_records(summary.grid, records))
-    assert "; its answer times say nothing, as with round_robin the mean answer time rose by 30 %" in sentence
+    assert "; its answer times say nothing, as the mean response time of round_robin rose by 30 %" in sentence

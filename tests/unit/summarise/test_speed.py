@@ -91,7 +91,7 @@ def test_wide_intervals_have_the_machine_as_their_reason_on_page_one() -> None:
     assert told.threshold == 1.25
     page = findings.findings(summary, study_record())
     assert any(f"cost {told.figure:.2f} times as much CPU time" in sentence for sentence in page)
-    assert any("r = −1.00" in sentence for sentence in page)
+    assert any("correlation with throughput −1.00" in sentence for sentence in page)
 
 
 def test_a_steady_machine_is_no_finding() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.truth import parts
-from benchmarks.truth.loop import Setup, play
+from benchmarks.truth.loop import Setup, run
 from benchmarks.truth.pace import Pace, Server, combined
 from benchmarks.truth.study import one, true_limit
 from benchmarks.truth.world import Scenario, works
@@ -63,7 +63,7 @@ def test_rates_are_those_of_the_formula_for_machines_that_are_repaired() -> None
     recorder = parts.recorder(20.0, 600.0, 40.0)
     work = works("exponential", service_s, 20_000, np.random.default_rng(1)).tolist()
     server = Server(STEADY, workers)
-    seen = play(setup, users, [server], itertools.cycle(work), random.Random(1), [], recorder)  # noqa: S311 - a reproducible load, no secret
+    seen = run(setup, users, [server], itertools.cycle(work), random.Random(1), [], recorder)  # noqa: S311 - a reproducible load, no secret
     rows = parts.engine_result(recorder, seen.over_at).samples or []
     found = sum(row.completed for row in rows if 20 <= row.t_s < 600) / 580
     assert found == pytest.approx(rate, rel=0.015)
@@ -74,7 +74,7 @@ def test_nothing_is_sent_or_stamped_while_the_generator_is_frozen() -> None:
     setup = Setup(users=(100,))
     recorder = parts.recorder(7.0, 17.0, 40.0)
     servers = [Server(STEADY, 2) for _ in range(3)]
-    seen = play(setup, 100, servers, itertools.repeat(0.1), random.Random(2), [(9.0, 11.0)], recorder)  # noqa: S311 - a reproducible load, no secret
+    seen = run(setup, 100, servers, itertools.repeat(0.1), random.Random(2), [(9.0, 11.0)], recorder)  # noqa: S311 - a reproducible load, no secret
     rows = parts.engine_result(recorder, seen.over_at).samples or []
     assert not [at for at in seen.processed if 9.0 < at < 11.0]
     assert [row.completed for row in rows[9:11]] == [0, 0]
