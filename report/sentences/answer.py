@@ -85,7 +85,8 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
     else:
         clauses = []
         for place, step in enumerate(steps):
-            same = place > 0 and _reason(step, cells) == _reason(steps[place - 1], cells)
+            reason = _reason(step, cells)
+            same = reason is not None and place > 0 and reason == _reason(steps[place - 1], cells)
             clauses.append(_clause(step, cells, summary.grid, first=not place, same_reason=same))
     few = min((step.k for step in steps if step.speaks), default=None)
     note = ""

@@ -55,7 +55,8 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"}),
         [
             "At 1000 users a second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
-            "rate: it can do at least 1.82×, and this load cannot show more; a third server found no more load to serve."
+            "rate: it can do at least 1.82×, and this load cannot show more; a third server found no more load to "
+            "serve."
         ],
     ),
     "baseline down": (
@@ -280,7 +281,7 @@ def test_one_user_is_one() -> None:
     assert answer.answer(summed({(1, 1): ONE, (2, 1): TWO}))[0].startswith("At 1 user a second server")
 
 
-def of(summary: Summary, changed_cells: list[CellSummary]) -> Summary:
+def recomputed(summary: Summary, changed_cells: list[CellSummary]) -> Summary:
     gains = all_gains(changed_cells, summary.grid.evidence)
     return cells.of_cells(summary.grid, changed_cells, gains, {}, [], [], Prices())
 
@@ -289,10 +290,10 @@ def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
     summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"})
     medians = {1: 900.0, 2: 36.0, 3: 7.0}
     cells_ = [replace(cell, latency_ms={"p50": medians[cell.servers]}) for cell in summary.cells]
-    (sentence,) = answer.answer(of(summary, cells_))
+    (sentence,) = answer.answer(recomputed(summary, cells_))
     assert sentence.endswith(
         "a third server found no more load to serve, and the median answer time fell from 36.0 to 7.0 ms."
     )
     rising = [replace(cell, latency_unsteady="rose by 9 %") for cell in cells_]
-    (sentence,) = answer.answer(of(summary, rising))
+    (sentence,) = answer.answer(recomputed(summary, rising))
     assert sentence.endswith("a third server found no more load to serve."), "no steady medians, nothing to tell"
