@@ -5,7 +5,7 @@ from __future__ import annotations
 from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
-from harness.records.study import Checked
+from harness.records.study import CalibrationResult
 from harness.study import calibrations, measured
 from harness.study.config import Setting
 from harness.summarise.summary import Summary
@@ -23,9 +23,9 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     for sentence in rejections.sentences(summary) + capacity.sentences(summary):
         console.say(sentence)
     console.gains(summary.gains)
-    for sentence in failover.sentences(summary.losses, setting.grid.objectives):
+    for sentence in failover.sentences(summary.failovers, setting.grid.objectives):
         console.say(sentence)
-    if setting.grid.instrument_check and not interrupted:
+    if setting.grid.calibration and not interrupted:
         tell_instrument(console, setting, summary)
     missed = [judged for judged in summary.objectives if not judged.met]
     for judged in missed:
@@ -48,7 +48,7 @@ def tell_instrument(console: Console, setting: Setting, summary: Summary) -> Non
     if found is None:
         return
     name = setting.directory.path.name
-    check = Checked(
+    check = CalibrationResult(
         site=calibrations.site_of(study), passed=found.passed, text=found.text, measured_at=study.created_at, study=name
     )
     calibrations.keep(setting.directory.path.parent, check)

@@ -21,7 +21,7 @@ def doctor(as_json: options.Json = False) -> None:
         console.table(("", "needed", "found"), rows)
         for check in checks:
             if not check.ok:
-                console.say(f"to mend it: {check.mend}")
+                console.say(f"to mend it: {check.fix}")
         if not all(check.ok for check in checks) and readiness.may_install():
             console.say("'python study.py --grid grid.yaml' does this by itself")
     raise typer.Exit(0 if all(check.ok for check in checks) else 4)

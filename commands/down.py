@@ -18,12 +18,12 @@ def down(
     """
     from commands.console import Console
     from harness.deploy import container_engine, host_locks, removal
-    from harness.deploy.inventory import hosts
+    from harness.deploy.inventory.files import resolve_path
     from harness.deploy.inventory.resolve import describe
 
     console = Console()
     name = other_inventory or "inventory/lab"
-    path = hosts.resolve_path(options.ROOT, name, options.ROOT, "--inventory")
+    path = resolve_path(options.ROOT, name, options.ROOT, "--inventory")
     found = describe(options.ROOT, path, name, usable=False)
     lab = found.kind == "lab"
     removes_images = lab and not keep_images

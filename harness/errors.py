@@ -5,7 +5,7 @@ StudyError                  expected: becomes one message and an exit code, neve
 ├── CannotRun        (4)    this machine lacks something, or another study holds the lock
 └── TrialFailed             one trial could not be carried out; the study notes it and goes on
     ├── DeployFailed        a playbook failed on some host
-    └── EngineFailed        the traffic engine did not do what it was asked
+    └── LoadGeneratorFailed        the traffic engine did not do what it was asked
 Interrupted        (130)    the user pressed Ctrl-C
 
 Other exit codes: 0 all went well, 1 an objective is not met (or `check` found a difference), 3 finished with failed
@@ -53,7 +53,7 @@ class DeployFailed(TrialFailed):
     """A playbook failed; the text names host, task and the host's own words."""
 
 
-class EngineFailed(TrialFailed):
+class LoadGeneratorFailed(TrialFailed):
     """The traffic engine did not do what it was asked."""
 
 

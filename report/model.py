@@ -65,10 +65,10 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
     """
     grid, cells, gains = summary.grid, summary.cells, answer.in_order(summary.gains)
     planned, done = len(study.plan), sum(1 for where in study.plan if where in trials)
-    # Probes of a search and sentinels stand in the table of all trials only.
-    counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.sentinel}
+    # Probes of a search and control trials stand in the table of all trials only.
+    counted = {where: data for where, data in trials.items() if data.record.repeat and not data.record.control}
     state = "complete" if done >= planned else f"{done} of {planned} trials measured so far"
-    beside = None if grid.instrument_check else article.table(gains, cells)
+    beside = None if grid.calibration else article.table(gains, cells)
     # Of capacities each topology has loads of its own: what was seen at them stands in tables, side by side it tells
     # nothing.
     alike = bool(gains) or not capacity.known(summary)
@@ -100,9 +100,9 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         validity=validity.table(counted, grid.evidence),
         checks=method.evidence(study, summary),
         article=beside,
-        article_why=article.why(beside, grid.instrument_check),
+        article_why=article.why(beside, grid.calibration),
         effects=sections.effect_table(summary.factor_effects),
-        losses=failover.table(summary.losses, grid.evidence),
+        losses=failover.table(summary.failovers, grid.evidence),
         money=costs,
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),

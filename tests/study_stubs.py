@@ -26,10 +26,10 @@ import httpx
 
 from harness.deploy import lab_resources
 from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
-from harness.deploy.inventory.hosts import Host, Inventory
-from harness.errors import DeployFailed, EngineFailed, Interrupted
+from harness.deploy.inventory.hosts import Host, Inventory, Url
+from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
 from harness.judge import window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
@@ -40,7 +40,7 @@ from harness.study.dependencies import Outside
 from harness.study.events import Event
 from harness.study.fault_injection import Losing
 from harness.study.runner import Study
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from tests.builders import grid
 
 CAPACITY_PER_S = 280
@@ -51,15 +51,17 @@ SERVICE_S = 0.05
 
 def inventory(servers: int) -> Inventory:
     """A lab's hosts, whose servers are held to a rate and played at real speed."""
-    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_slow_motion": 1}
+    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_time_scaling": 1}
     urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
-    hosts = [Host("balancer", "load_balancers", urls)]
-    hosts += [Host(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)]
-    hosts.append(Host("generator", "load_generators", {}))
+    hosts = [Host.parse("balancer", "load_balancers", urls)]
+    hosts += [
+        Host.parse(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)
+    ]
+    hosts.append(Host.parse("generator", "load_generators", {}))
     common = {"study_container_engine": "local"}
     return Inventory(
         "stubs",
-        tuple(Host(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
+        tuple(Host.parse(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
     )
 
 
@@ -99,8 +101,8 @@ class Site:
         self.holds: set[str] = set()  # servers that their engine cannot stop
         self.outside = Outside(
             playbook=partial(Change, self),
-            reach=partial(Wires, self),
-            engine=lambda _grid, _inventory, _reach: Users(self),
+            connections=partial(Wires, self),
+            load_generator=lambda _grid, _inventory, _connections: Users(self),
             watch=partial(Readings, self),
             lose=partial(Loses, self),
             sleep=lambda _seconds: None,
@@ -162,7 +164,7 @@ class Site:
         return [host.name for host in self.inventory.servers[: self.behind]]
 
     def address(self, name: str) -> str:
-        return next(self.inventory.address(host) for host in self.inventory.servers if host.name == name)
+        return next(host.address for host in self.inventory.servers if host.name == name)
 
     def second(self, load: LoadSpec) -> Sample:
         """One second of a load: a closed loop against servers of a known rate."""
@@ -225,9 +227,7 @@ class Site:
         counts = {name: dict(by) for name, by in self.counted.get(trial, {}).items()}
         return {
             "statuses": dict(sum((Counter(by) for by in counts.values()), Counter())),
-            "upstreams": {
-                self.inventory.address(h): counts[h.name] for h in self.inventory.servers if h.name in counts
-            },
+            "upstreams": {h.address: counts[h.name] for h in self.inventory.servers if h.name in counts},
             "retried": 0,
             "mean_in_flight": sum(row.in_flight or 0.0 for row in rows) / max(1, len(rows)),
             "events": {},
@@ -269,10 +269,10 @@ class Change(Playbook):
             on_task("a task")
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return False
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._may_change = True
 
     def drop(self) -> None:
@@ -285,16 +285,16 @@ class Change(Playbook):
         return PlaybookOutcome("successful", 0.0, over=True)
 
 
-class Wires(Reach):
+class Wires(Connections):
     """Connections that end in memory: the balancer's two ports and this machine's container engine."""
 
     def __init__(self, site: Site, hosts: Inventory) -> None:
         super().__init__(hosts)
         self._site = site
 
-    def http(self, host: Host, variable: str, **_more: Any) -> httpx.Client:
-        answer = self._balanced if variable == "study_url" else self._controlled
-        client = httpx.Client(base_url=host.need(variable), transport=httpx.MockTransport(answer))
+    def http(self, host: Host, url: Url, **_options: Any) -> httpx.Client:
+        answer = self._balanced if url == Url.SERVICE else self._controlled
+        client = httpx.Client(base_url=host.url(url), transport=httpx.MockTransport(answer))
         self._http.append(client)
         return client
 
@@ -368,7 +368,7 @@ class Containers:
 
 
 class Users:
-    """A traffic engine that plays a second of its load whenever it is asked for more."""
+    """A load generator that runs a second of its load whenever it is asked for more."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -377,7 +377,7 @@ class Users:
 
     def _answer(self) -> None:
         if "generator" in self._site.dead:
-            raise EngineFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
+            raise LoadGeneratorFailed("the load generator at http://generator does not answer: ConnectError('refused')")
 
     def version(self) -> dict[str, str]:
         return {"locust": "2.40"}
@@ -386,7 +386,7 @@ class Users:
         self._answer()
         return self._over
 
-    def ask(self, load: LoadSpec) -> str:
+    def send_one(self, load: LoadSpec) -> str:
         self._answer()
         self._site.journal.append("ask")
         assert load.trial.endswith(".verify")
@@ -418,7 +418,7 @@ class Users:
             self._site.journal.append("load stopped")
         self._over = True
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         self._answer()
         rows = self._site.rows
         failed = sum(row.failed for row in rows)
@@ -434,13 +434,13 @@ class Users:
                 "samples": shifted[: -self._site.rows_late_s],
                 "totals": {"completed": sum(row.completed for row in rows), "failed": failed},
             }
-        return EngineResult(
-            0.0,
-            self._over,
-            1,
-            0,
-            window_stats.histogram_of_us(times_us),
-            {"status 502": failed} if failed else {},
+        return LoadResult(
+            started_at=0.0,
+            over=self._over,
+            workers=1,
+            lost_workers=0,
+            latencies=window_stats.histogram_of_us(times_us),
+            errors={"status 502": failed} if failed else {},
             delays={"1000": sum(row.sent or 0 for row in rows)},
             **late,
         )
@@ -449,9 +449,9 @@ class Users:
 class Loses(Losing):
     """Stops servers at a second of the load."""
 
-    def __init__(self, site: Site, reach: Reach, servers: list[Host], at: float) -> None:
+    def __init__(self, site: Site, connections: Connections, servers: list[Host], at: float) -> None:
         self._site = site
-        super().__init__(reach, servers, at)
+        super().__init__(connections, servers, at)
 
     def begin(self) -> None:
         second = int(self._at - self._site.began_at)

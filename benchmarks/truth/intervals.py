@@ -171,8 +171,8 @@ def main() -> None:
         for noise in (0.03, 0.04):
             f = sequential(logs(random, studies, [noise] * watched, 40), 0.05, 5, resting)
             shares = (f"{f.each:.1%}", f"{f.all_at_once:.1%}", f"{f.simultaneous:.1%}")
-            cells = (*shares, f"{f.blocks:.1f}", str(f.fixed), f"{f.saved:.0%}")
-            out(f"| {name} | {noise:.0%} | {' | '.join(cells)} |\n")
+            columns = (*shares, f"{f.blocks:.1f}", str(f.fixed), f"{f.saved:.0%}")
+            out(f"| {name} | {noise:.0%} | {' | '.join(columns)} |\n")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Logged(NamedTuple):
 
 
 @dataclass
-class LoadResult:
+class SimulatedLoad:
     """The results of a load, besides the recorder's rows."""
 
     log: list[Logged] = field(default_factory=list)
@@ -94,9 +94,9 @@ def run(
     draw: random.Random,
     freezes: Sequence[tuple[float, float]],
     recorder: Any,
-) -> LoadResult:
+) -> SimulatedLoad:
     """Run one load; the recorder counts its requests."""
-    thaw, result = thawed(freezes), LoadResult()
+    thaw, result = thawed(freezes), SimulatedLoad()
     end_s, patience_s, path_s = setup.duration_s, setup.patience_s, setup.path_s
     low, span = 0.5 * setup.think_s, setup.think_s
     turn, count = 0, len(servers)
@@ -119,7 +119,7 @@ def run(
                 recorder.user_started(at)
                 if setup.residual:
                     think = residual_s(setup.think_s, draw.random(), draw.random())
-                    recorder.rests(at, think)
+                    recorder.thinking(at, think)
                     heappush(heap, (min(at + think, max(at, end_s)), number, SEND, 0.0, ""))
                     continue
             if at >= end_s:

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from harness.traffic.load_generator import EngineResult
-from harness.traffic.locust import LocustEngine
+from harness.traffic.load_generator import LoadResult
+from harness.traffic.locust import LocustLoadGenerator
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -44,7 +44,7 @@ def residual_s(think_time_s: float, which: float, where: float) -> float:
     return found
 
 
-def engine_result(counted: Any, over_at: float) -> EngineResult:
+def load_result(counted: Any, over_at: float) -> LoadResult:
     """The result and the samples that a master with one worker sends to the harness for this recorder."""
     trial = part("locust", "merging").Trial("t", 0.0, {"w"})
     trial.add("w", counted.take(over_at, last=True))
@@ -57,9 +57,9 @@ def engine_result(counted: Any, over_at: float) -> EngineResult:
         return httpx.Response(200, content=json.dumps(content).encode())
 
     with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://generator") as client:
-        engine = LocustEngine(client, str)
-        result = engine.result()
-        samples, _ = engine.samples(0)
+        load_generator = LocustLoadGenerator(client, str)
+        result = load_generator.result()
+        samples, _ = load_generator.samples(0)
     return replace(result, samples=samples)
 
 

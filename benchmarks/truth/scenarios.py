@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.truth.loop import Setup
 from benchmarks.truth.world import Scenario
 
-QUIET = "coverage ≥ 93 %, none refused as `generator`"
+QUIET = "coverage ≥ 93 %, none invalid as `generator`"
 TRUE = "coverage ≥ 92 %, statements true"
 FROZEN = "all such trials invalid or with a warning"
 # With one server users wait for 4.5 s: noise makes some of them wait longer than 5 s.
@@ -63,24 +63,24 @@ SCENARIOS = (
         criterion="only 2 servers serve the load",
     ),
     Scenario("−3 % with each place in a block", position=-0.03, criterion="E20 finds the trend"),
-    Scenario("long think times", setup=LONG_THINK, criterion="none refused"),
+    Scenario("long think times", setup=LONG_THINK, criterion="none invalid"),
     Scenario(
         "long think times, users begin with a request",
         setup=LONG_THINK.changed(residual=False),
-        criterion="none refused",
+        criterion="none invalid",
     ),
-    Scenario("a service of 15 s", setup=SLOW_SERVICE, service="erlang", criterion="none refused"),
+    Scenario("a service of 15 s", setup=SLOW_SERVICE, service="erlang", criterion="none invalid"),
     Scenario(
         "the same, a few requests of which time out",
         setup=SLOW_SERVICE,
         service="exponential",
         criterion="few failures cause a warning at most",
     ),
-    Scenario("R0 measured cold, 1.5 s too long", cold_s=1.5, criterion="no `users`"),
+    Scenario("R0 measured cold, 1.5 s too long", cold_s=1.5, criterion="no `load`"),
     Scenario(
         "one line of worker_connections", events={"worker_connections are not enough": 1}, criterion="no `balancer`"
     ),
-    Scenario("generator at 85 % for one second", busy_second=0.68, criterion="none refused"),
+    Scenario("generator at 85 % for one second", busy_second=0.68, criterion="none invalid"),
     Scenario(
         "the way to the balancer is full",
         setup=Setup(link_per_s=15.0),

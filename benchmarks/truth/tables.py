@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from benchmarks.truth.study import Tally
 from benchmarks.truth.world import Scenario
-from harness.records.trial import Limit
+from harness.records.trial import Component
 
 Found = Mapping[str, Tally]  # by the scenario's name
 STEPS = ("1 → 2", "2 → 3")
@@ -16,14 +16,21 @@ COVERED = (
     "studies",
     *STEPS,
     "false conclusions",
-    "refused",
-    "marked",
+    "invalid",
+    "warning",
     "frozen: noticed",
     "users' rate",
     "findings, of studies",
     "criterion",
 )
-VERDICTS = (Limit.SERVER, Limit.USERS, Limit.GENERATOR, Limit.BALANCER, Limit.NETWORK, Limit.UNKNOWN)
+COMPONENTS = (
+    Component.SERVER,
+    Component.LOAD,
+    Component.GENERATOR,
+    Component.BALANCER,
+    Component.NETWORK,
+    Component.UNKNOWN,
+)
 
 
 def row(cells: Iterable[str]) -> str:
@@ -50,8 +57,8 @@ def covered(scenario: Scenario, count: Tally) -> str:
             str(count.studies),
             *(_coverage(count, step) for step in range(len(STEPS))),
             _shares(+count.false_conclusions, lambda _: sum(count.with_interval.values())),
-            _shares(count.refused, lambda _: count.trials),
-            _shares(count.marked, lambda _: count.trials),
+            _shares(count.invalid, lambda _: count.trials),
+            _shares(count.warnings, lambda _: count.trials),
             share(count.noticed, count.frozen),
             share(count.of_truth, count.users),
             _shares(+count.findings, lambda _: count.studies),
@@ -77,7 +84,7 @@ def _shares(counts: Counter[str], whole: Callable[[str], int]) -> str:
 
 def false_bottlenecks(scenarios: Iterable[Scenario], found: Found) -> str:
     """Trials with a wrong bottleneck, of those whose true one is clear."""
-    text = header(("scenario", "trials", *(f"false `{limit}`" for limit in VERDICTS)))
+    text = header(("scenario", "trials", *(f"false `{limit}`" for limit in COMPONENTS)))
     total = Tally()
     for scenario in scenarios:
         count = found[scenario.name]
@@ -89,5 +96,5 @@ def false_bottlenecks(scenarios: Iterable[Scenario], found: Found) -> str:
 
 def _false(name: str, count: Tally) -> str:
     return row(
-        (name, str(count.judged), *(share(count.false_bottlenecks[limit.value], count.judged) for limit in VERDICTS))
+        (name, str(count.judged), *(share(count.false_bottlenecks[limit.value], count.judged) for limit in COMPONENTS))
     )

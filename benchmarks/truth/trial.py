@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.truth import parts
-from benchmarks.truth.loop import LoadResult, Setup, run
+from benchmarks.truth.loop import Setup, SimulatedLoad, run
 from benchmarks.truth.pace import Array, Pace, Server
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
@@ -19,13 +19,13 @@ from harness.plan.order import PlannedTrial
 from harness.records.series import BalancerSample, HostSample, MachineSample
 from harness.records.trial import (
     BalancerCounters,
+    Context,
     Counters,
-    Facts,
     GeneratorCounters,
     HostState,
     HostStates,
     Outcome,
-    Slots,
+    Pacing,
     TrialData,
     TrialRecord,
 )
@@ -69,7 +69,7 @@ def simulate(
     hosts, busiest = _hosts(setup, result, servers, conditions, random_of)
     for second, cores in enumerate(busiest):
         recorder.process(second + 0.5, float(cores), 0.0)
-    got = parts.engine_result(recorder, result.over_at)
+    got = parts.load_result(recorder, result.over_at)
     names = [f"server-{i + 1}" for i in range(cell.servers)]
     addresses = {name: f"10.0.0.{i + 1}:8080" for i, name in enumerate(names)}
     lines = [
@@ -99,19 +99,19 @@ def simulate(
             servers={name: {"200": server.answered} for name, server in zip(names, servers, strict=True)},
         ),
         hosts={name: _unchanged(cap) for name, cap in caps.items()},
-        facts=Facts(
+        context=Context(
             users=cell.vusers,
             generators=["generator"],
             balancer="balancer",
             balancing={"max_fails": 0},
-            expected=addresses,
+            expected_servers=addresses,
             kind="lab",
             ceiling=CEILING * 3 * setup.rate,
-            placed=dict.fromkeys(caps, MACHINE),
+            machine_of=dict.fromkeys(caps, MACHINE),
             network=_network(len(result.log), random_of),
-            slots=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
+            pacing=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
         ),
-        sentinel=planned.sentinel,
+        control=planned.control,
     )
     data = TrialData(
         record=record,
@@ -139,12 +139,12 @@ def _unchanged(cpus: float) -> HostStates:
     return HostStates(before=state, after=state)
 
 
-def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s: float) -> dict[str, Slots]:
+def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s: float) -> dict[str, Pacing]:
     """The report of paced servers about the window; they had all the CPU that they needed."""
     found = {}
     for name, server in zip(names, servers, strict=True):
         busy, answers = server.in_window(from_s, to_s)
-        found[name] = Slots(offered=server.workers * (to_s - from_s), busy=busy, lost=0.0, late=0.0, answers=answers)
+        found[name] = Pacing(offered=server.workers * (to_s - from_s), busy=busy, lost=0.0, late=0.0, answers=answers)
     return found
 
 
@@ -154,7 +154,11 @@ def _network(requests: int, random_of: np.random.Generator) -> dict[str, dict[st
 
 
 def _hosts(
-    setup: Setup, result: LoadResult, servers: Sequence[Server], conditions: Conditions, random_of: np.random.Generator
+    setup: Setup,
+    result: SimulatedLoad,
+    servers: Sequence[Server],
+    conditions: Conditions,
+    random_of: np.random.Generator,
 ) -> tuple[list[HostSample], Array]:
     """Readings of every container's CPU, once a second at an offset of its own; and the generator's by second.
 

@@ -61,7 +61,7 @@ class Checker:
                 own = OWN_FACTORS if section == "factors" else ()
                 hint = nearest(name, [*own, *sorted(self.role_variables)])
                 yield (section, name), f"{section}: {short(name)} is no variable of a role{hint}"
-            if section == "factors" and name == "lab_slow_motion":
+            if section == "factors" and name == "lab_time_scaling":
                 yield (section, name), f"factors: {name}: one study is played at one speed; write it under vars"
             if section == "vars" and name in self.grid.factors:
                 yield (section, name), f"vars: {short(name)} is a factor too; keep one of them"
@@ -88,7 +88,7 @@ class Checker:
                 has = f" has the level {short(value)}" if where[0] != "vars" else f" is {short(_at(value, inside))}"
                 # A mapping may hold what is nobody's business, such as a password.
                 shown = "" if isinstance(_at(value, inside), dict) else has
-                yield (*where, *inside), f"{where[0]}: {name}{place}{shown}{';' if shown else ':'} {words}"
+                yield (*where, *inside), f"{where[0]}: {name}{place}{shown}{'.' if shown else ':'} {words}"
 
     def images(self) -> Iterator[Problem]:
         """Builds of the service that are compared: names of images, said in one place."""
@@ -97,7 +97,7 @@ class Checker:
             yield ("service", "image"), f"service.image: {said}"
         if self.grid.service.image and self.values:
             for _, words in self.values.wrong("ml_server_image", self.grid.service.image):
-                yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}; {words}"
+                yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
 
     def requests(self) -> Iterator[Problem]:
         """What cannot be sent as it is written."""

@@ -33,15 +33,19 @@ class Load(Part):
     `think_time` is of users only, `arrivals` and `in_flight` are of rates only.
     """
 
-    think: Duration | None = Field(default=None, alias="think_time")
-    ramp_up: Duration = 5.0
-    duration: Duration
-    timeout: Duration = 10.0
-    lose_at: Share = Field(default=0.5, description="of the steady window: when a cell's `lose` servers are stopped")
-    keep_alive: Switch = Field(default=True, description="users keep their connections between requests")
-    arrivals: Arrivals | None = Field(default=None, description="how the moments of requests are drawn; else poisson")
+    think: Duration | None = Field(
+        default=None, alias="think_time", description="mean think time, drawn from 50 to 150 %; with `vusers` only"
+    )
+    ramp_up: Duration = Field(default=5.0, description="time in which the users start, or the rate rises")
+    duration: Duration = Field(description="duration of a trial from its first request on")
+    timeout: Duration = Field(default=10.0, description="time after which a request has failed")
+    fail_at: Share = Field(default=0.5, description="when a cell's servers fail, as a share of the steady window")
+    keep_alive: Switch = Field(default=True, description="whether users keep their connections between requests")
+    arrivals: Arrivals | None = Field(
+        default=None, description="distribution of the send times; with `rate` only; `poisson` if unset"
+    )
     in_flight: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True)] | None = Field(
-        default=None, description=f"most requests in flight at once; else {IN_FLIGHT}"
+        default=None, description=f"most requests in flight at once; with `rate` only; {IN_FLIGHT} if unset"
     )
 
     @model_validator(mode="after")
@@ -56,8 +60,8 @@ class Load(Part):
                 f"duration {self.duration:g}s leaves less than 5s of steady window after ramp_up "
                 f"{self.ramp_up:g}s{thinks}; make it longer"
             )
-        if not 0.1 <= self.lose_at <= 0.9:
-            raise ValueError(f"lose_at is {self.lose_at:.0%}; from 10% to 90% of the steady window")
+        if not 0.1 <= self.fail_at <= 0.9:
+            raise ValueError(f"fail_at is {self.fail_at:.0%}; from 10% to 90% of the steady window")
         return self
 
     @property
@@ -71,9 +75,9 @@ class Load(Part):
         return self.ramp_up + self.think_time
 
     @property
-    def lose_at_s(self) -> float:
+    def fail_at_s(self) -> float:
         """Second of the load at which servers are stopped, where a cell asks for that (rule E24)."""
-        return self.window_from_s + self.lose_at * (self.duration - self.window_from_s)
+        return self.window_from_s + self.fail_at * (self.duration - self.window_from_s)
 
     @property
     def process(self) -> Arrivals:
@@ -110,12 +114,12 @@ def without_load(levels: Mapping[str, Level]) -> dict[str, Level]:
 
 
 def check_level(name: str, level: Level) -> None:
-    """Raise ValueError unless `level` is one that `servers`, `lose`, `vusers` or `rate` (as a number) may have."""
+    """Raise ValueError for a level that `servers`, `fail_servers`, `vusers` or `rate` (as a number) cannot have."""
     if name == RATE:
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= MOST_PER_S:
             raise ValueError(f"rate has the level {short(written(name, level))}; above 0/s and at most {MOST_PER_S}/s")
         return
-    least, most = 0 if name == "lose" else 1, MOST_USERS if name == VUSERS else MOST_SERVERS
+    least, most = 0 if name == "fail_servers" else 1, MOST_USERS if name == VUSERS else MOST_SERVERS
     if isinstance(level, bool) or not isinstance(level, int) or not least <= level <= most:
         raise ValueError(f"{name} has the level {short(level)}; whole numbers from {least} to {most} are allowed")
 
@@ -153,7 +157,7 @@ def with_rates(change: Callable[[str, Any], object], said: object) -> object:
 
 
 def mismatches(
-    factor: str, load: Load, engine: str, searched: bool, aims: bool
+    factor: str, load: Load, load_generator: str, searched: bool, aims: bool
 ) -> list[tuple[tuple[str | int, ...], str]]:
     """What of a grid does not go with its load factor: where in it, and what to do.
 
@@ -169,14 +173,14 @@ def mismatches(
             found.append((("load",), "think_time is missing: users think between requests, as in think_time: 2s"))
         return found
     found = []
-    if not load_generators.BY_NAME[engine].open_loads:
-        shown = load_generators.BY_NAME[engine].shown
-        others = " or ".join(kind.name for kind in load_generators.ENGINES if kind.open_loads)
+    if not load_generators.BY_NAME[load_generator].open_loads:
+        shown = load_generators.BY_NAME[load_generator].shown
+        others = " or ".join(kind.name for kind in load_generators.LOAD_GENERATORS if kind.open_loads)
         found.append(
             (
-                ("engine",),
+                ("load_generator",),
                 f"{shown} plays users, whose next request waits for the last answer, and cannot send at a rate; take "
-                f"engine: {others}, or vusers instead of rate",
+                f"load_generator: {others}, or vusers instead of rate",
             )
         )
     if load.think is not None:

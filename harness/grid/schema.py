@@ -42,11 +42,13 @@ MOST_CELLS = 10_000
 class Service(Part):
     """The server under study; without an image it is the one in service/."""
 
-    image: Annotated[str, Field(min_length=1)] | None = None
-    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8080
-    health: str = "/readyz"
+    image: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="image of the service; the one in `service/` if unset"
+    )
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = Field(default=8080, description="port it listens on")
+    health: str = Field(default="/readyz", description="path of its health check")
     requests_metric: RequestsMetric | None = Field(
-        default=None, description="the counter that its own count is read from (E13); ml_requests_total if unset"
+        default=None, description="counter with its own count of requests (E13); `ml_requests_total` if unset"
     )
 
     @field_validator("health")
@@ -63,10 +65,11 @@ P95 = 0.05  # the share of requests that may be over where the objective is a 95
 class Objectives(Part):
     """What every cell should reach; missing one makes the exit code 1."""
 
-    error_rate: Share | None = None
-    p95: Duration | None = None
+    error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
+    p95: Duration | None = Field(default=None, description="largest 95th percentile of the latency of any cell")
     gain: dict[Annotated[int, Field(ge=2, le=load.MOST_SERVERS)], Ratio] = Field(
-        default={}, description="to how many servers → the gain that this step must show, as in {2: 1.7}"
+        default={},
+        description="number of servers → gain that the whole interval must reach, as in `{2: 1.7}`",
     )
 
     @property
@@ -90,36 +93,42 @@ class Objectives(Part):
 class Budget(Part):
     """What a study may use; a plan over it is refused before anything is deployed."""
 
-    time: Duration | None = None
-    cost: Money | None = None
+    time: Duration | None = Field(default=None, description="longest duration; of a search that of its most trials")
+    cost: Money | None = Field(default=None, description="highest cost of rented hosts")
 
 
 class Grid(Part):
     """One study as its author wrote it."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    inventory: str = "inventory/lab"
-    engine: Annotated[str, BeforeValidator(load_generators.known)] = "locust"
-    factors: Factors
-    exclude: tuple[SomeLevels, ...] = ()
-    include: tuple[SomeLevels, ...] = ()
-    vars: dict[str, Any] = Field(default={}, description="role variables that are the same in every cell")
-    load: Load
-    request: Request
-    service: Service = Service()
-    repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = (
-        Repeats(min=5, max=5)
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
+        description="name of the results directory"
     )
-    seed: Count | None = Field(default=None, description="of the order of trials; drawn when the study begins if unset")
-    instrument_check: Switch = Field(
-        default=False, description="every server's capacity is exactly the same, so the ideal is the truth"
+    inventory: str = Field(default="inventory/lab", description="Ansible inventory")
+    load_generator: Annotated[str, BeforeValidator(load_generators.known)] = Field(
+        default="locust", description="`locust`, or on machines `ngrinder`"
     )
-    objectives: Objectives = Objectives()
-    budget: Budget = Budget()
+    factors: Factors = Field(description="factor → its levels, see below")
+    exclude: tuple[SomeLevels, ...] = Field(default=(), description="cells to leave out, each by some of its levels")
+    include: tuple[SomeLevels, ...] = Field(default=(), description="cells to add, each by all of its levels")
+    vars: dict[str, Any] = Field(default={}, description="role variable → value in every cell")
+    load: Load = Field(description="load of a trial")
+    request: Request = Field(description="request and expected response")
+    service: Service = Field(default=Service(), description="service under test; the one in `service/` if unset")
+    repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = Field(
+        default=Repeats(min=5, max=5), description="number of blocks, or a stopping rule"
+    )
+    seed: Count | None = Field(
+        default=None, description="seed of orders, arrivals and think times; drawn at the start of a study if unset"
+    )
+    calibration: Switch = Field(
+        default=False, description="all servers have exactly the same capacity, so linear speedup is the truth"
+    )
+    objectives: Objectives = Field(default=Objectives(), description="goals; one that is not met makes the exit code 1")
+    budget: Budget = Field(default=Budget(), description="limits of time and cost")
     target: Annotated[Rate, Field(gt=0)] | None = Field(
-        default=None, description="requests per second, at full speed, that the report finds the cheapest topology for"
+        default=None, description="load, at full speed, for which the report names the cheapest topology"
     )
-    evidence: Thresholds = Thresholds()
+    evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
     search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
     _slower: float = PrivateAttr(1.0)  # by what every time is longer than it is written
     _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
@@ -145,7 +154,7 @@ class Grid(Part):
     @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
         aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
-        found = load.mismatches(self.load_factor, self.load, self.engine, self.search is not None, aims)
+        found = load.mismatches(self.load_factor, self.load, self.load_generator, self.search is not None, aims)
         if found:
             raise several(found)
         return self
@@ -195,7 +204,7 @@ class Grid(Part):
                 "evidence": limits.model_copy(
                     update={
                         "errors_stop_for": limits.errors_stop_for * factor,
-                        "lag_degrade": limits.lag_degrade * factor,
+                        "lag_warning": limits.lag_warning * factor,
                         "send_delay": limits.send_delay * factor,
                         "peak_seconds": round(limits.peak_seconds * factor),
                     }
@@ -234,7 +243,7 @@ class Grid(Part):
         for name, levels in factors.items():
             if len(set(levels)) < len(levels):
                 found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
-        for name in ("servers", *LOAD_FACTORS, "lose"):
+        for name in ("servers", *LOAD_FACTORS, "fail_servers"):
             for place, level in enumerate(factors.get(name, ())):
                 try:
                     load.check_level(name, level)

@@ -12,11 +12,12 @@ import docker.errors
 import httpx
 import requests
 
+from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.judge import window_stats
 from harness.records.study import Ceiling
 from harness.study.trial_context import Bench
-from harness.traffic.run_load import load_spec, play
+from harness.traffic.run_load import load_spec, run_load
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0
@@ -32,7 +33,7 @@ def measure(bench: Bench, enough_per_s: float) -> Ceiling:
 
     What disturbs the machine can only lower a ceiling. So what is below `enough_per_s` is tried again, three
     times in all, and the largest counts. Raises TrialFailed when the balancer cannot be prepared,
-    EngineFailed when the engine fails.
+    LoadGeneratorFailed when the engine fails.
     """
     _place_answer(bench)
     found: list[Ceiling] = []
@@ -52,7 +53,7 @@ def _try(bench: Bench) -> Ceiling:
         window_from_s=FROM_S,
     )
     began = datetime.now(UTC)
-    got, result = play(bench, spec, lambda _at: None)
+    got, result = run_load(bench, spec, lambda _at: None)
     begin = got.started_at
     bench.probes.balancer_summary(TRIAL, begin, begin + FROM_S, begin + UNTIL_S)  # empties its log
     rate = window_stats.mean_rate(window_stats.window(got.samples, FROM_S, UNTIL_S))
@@ -68,7 +69,7 @@ def _place_answer(bench: Bench) -> None:
     """Put the body of a real answer where the balancer finds it."""
     request = bench.grid.request
     try:
-        with bench.reach.http(bench.inventory.balancer, "study_url", timeout=10.0) as client:
+        with bench.connections.http(bench.inventory.balancer, Url.SERVICE, timeout=10.0) as client:
             body = client.request(
                 request.method, request.path, content=request.body or None, headers=request.all_headers
             ).content

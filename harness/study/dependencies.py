@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.deploy.ansible import Playbook
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory
 from harness.grid.schema import Grid
 from harness.observe.watch import Watcher
 from harness.study.fault_injection import Losing
 from harness.traffic import registry
-from harness.traffic.load_generator import Engine
+from harness.traffic.load_generator import LoadGenerator
 
 SEEDS = 1_000_000
 
@@ -29,8 +29,8 @@ class Outside:
     """The real ones, unless something else stands in for them: a test of the loop has no hosts and no time."""
 
     playbook: Callable[..., Playbook] = Playbook
-    reach: Callable[[Inventory], Reach] = Reach
-    engine: Callable[[Grid, Inventory, Reach], Engine] = registry.connect
+    connections: Callable[[Inventory], Connections] = Connections
+    load_generator: Callable[[Grid, Inventory, Connections], LoadGenerator] = registry.connect
     watch: Callable[..., Watcher] = Watcher
     lose: Callable[..., Losing] = Losing
     sleep: Callable[[float], None] = time.sleep

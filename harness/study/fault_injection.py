@@ -10,9 +10,9 @@ from datetime import datetime
 import docker.errors
 import requests
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host
-from harness.records.failover import Loss
+from harness.records.failover import ServerFailure
 
 GONE_WITHIN_S = 10
 
@@ -23,8 +23,8 @@ class Losing:
     A server is killed, as what is lost says no good-bye: nobody closes its connections or finishes its requests.
     """
 
-    def __init__(self, reach: Reach, servers: Sequence[Host], at: float) -> None:
-        self._reach = reach
+    def __init__(self, connections: Connections, servers: Sequence[Host], at: float) -> None:
+        self._connections = connections
         self._servers = servers
         self._at = at
         self._called_off = threading.Event()
@@ -44,9 +44,9 @@ class Losing:
         for thread in self._threads:
             thread.join(timeout=2 * GONE_WITHIN_S)
 
-    def loss(self, planned_s: float, offsets_s: dict[str, float]) -> Loss:
+    def loss(self, planned_s: float, offsets_s: dict[str, float]) -> ServerFailure:
         """What was done, by when it was planned; `offsets_s` takes each server's clock to second 0."""
-        return Loss(
+        return ServerFailure(
             servers=[server.name for server in self._servers],
             at_s=round(planned_s, 3),
             stopped_s={name: round(at - offsets_s[name], 3) for name, at in sorted(self._ended.items())},
@@ -57,7 +57,7 @@ class Losing:
         if self.called_off_before(self._at):
             return
         try:
-            self._ended[server.name] = stop(self._reach, server)
+            self._ended[server.name] = stop(self._connections, server)
         except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
             self._problems[server.name] = f"its engine could not stop it: {error}"
 
@@ -66,12 +66,12 @@ class Losing:
         return self._called_off.wait(max(0.0, at - time.time()))
 
 
-def stop(reach: Reach, server: Host) -> float:
+def stop(connections: Connections, server: Host) -> float:
     """Kill a server's container; returns the Unix time at which it ended, by its own engine's clock.
 
     Raises what the engine's client raises, ValueError where the engine does not tell when it ended.
     """
-    engine, container = reach.docker(server).api, server.need("study_container")
+    engine, container = connections.docker(server).api, server.container
     engine.kill(container)
     engine.wait(container, timeout=GONE_WITHIN_S)
     said = engine.inspect_container(container)["State"]

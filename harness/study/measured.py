@@ -36,8 +36,8 @@ def csv_files(summary: Summary) -> dict[str, str]:
         "cells.csv": frames.cells_csv(tables.cells(summary)),
         "gains.csv": frames.gains_csv(tables.gains(summary), summary.grid),
     }
-    if summary.losses:
-        files["losses.csv"] = frames.losses_csv(tables.losses(summary))
+    if summary.failovers:
+        files["failover.csv"] = frames.failover_csv(tables.failover(summary))
     if any(capacity.requests for capacity in summary.capacities):
         files["capacity.csv"] = frames.capacity_csv(tables.capacity(summary), summary.grid)
     return files

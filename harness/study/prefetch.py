@@ -55,7 +55,7 @@ class Ahead:
                 return
             began = time.monotonic()
             playbook = self._deployment.prepare(cell)
-        while playbook is not None and playbook.runs:
+        while playbook is not None and playbook.is_running:
             if playbook.is_ready:
                 self._takes_s = time.monotonic() - began
                 return

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import host_limits, lab_resources, private
-from harness.deploy.connections import Reach
+from harness.deploy import host_limits, lab_resources
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
@@ -52,35 +52,35 @@ class Preparation:
         self._cancelled = cancelled
         self._outside = outside
 
-    def run(self, reach: Reach) -> Bench:
-        """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
+    def run(self, connections: Connections) -> Bench:
+        """What every trial works with; raises StudyError."""
         found: dict[str, Any] = {}
-        if self.setting.slow_motion is None:
+        if self.setting.time_scaling is None:
             time_scaling.check_possible(self.setting.most_asked_per_s)
         self._share_out(found)
         self._deploy()
-        reach.mend()
+        connections.reconnect()
         grid, inventory, outside = self.setting.grid, self._inventory, self._outside
-        reader = containers.Probes(inventory, reach, registry.services(grid, inventory), counting(grid))
-        engine = outside.engine(grid, inventory, reach)
-        bench = Bench(grid, inventory, engine, reader, reach, self._tell, self._cancelled, outside)
+        reader = containers.Probes(inventory, connections, registry.services(grid, inventory), counting(grid))
+        load_generator = outside.load_generator(grid, inventory, connections)
+        bench = Bench(grid, inventory, load_generator, reader, connections, self._tell, self._cancelled, outside)
         run_load.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
-        if self.setting.lab is not None and self.record.slow_motion is None:
+        if self.setting.lab is not None and self.record.time_scaling is None:
             bench = self._choose_speed(bench, found)
         if self.setting.grid.evidence.ceiling and self.record.ceiling is None:
             self._measure_ceiling(bench, found)
         if self.setting.lab is not None and not self.setting.lab.paced:
             caps = {name: state.cpus for name, state in reader.states().items()}
             lab_resources.check_caps(caps, os.cpu_count() or 1)
-        levels = provenance.image_levels(self._deployment.images, inventory, reach)
+        levels = provenance.image_levels(self._deployment.images, inventory, connections)
         for sentence in image_digests.check(levels, self.record.where.image_levels):
             self._tell(Said(sentence, warning=True))
         if self.record.environment is None:
             found["environment"] = provenance.environment(
-                self._root, inventory, reader, reach, engine.version(), levels
+                self._root, inventory, reader, connections, load_generator.version(), levels
             )
         record = self.record.model_copy(update=found)
-        if not record.digests and not self.setting.grid.instrument_check:
+        if not record.digests and not self.setting.grid.calibration:
             last = calibrations.last(self.setting.directory.path.parent, calibrations.site_of(record))
             record = record.model_copy(update={"instrument": last})
         self._warn_of_limits(reader, record.where)
@@ -120,13 +120,13 @@ class Preparation:
     def _choose_speed(self, bench: Bench, found: dict[str, Any]) -> Bench:
         """Find the speed that this machine can play where none is settled; what works with the new speed."""
         began = time.monotonic()
-        if self.setting.slow_motion is not None:
-            found["slow_motion"] = time_scaling.asked_for(self.setting.slow_motion)
+        if self.setting.time_scaling is not None:
+            found["time_scaling"] = time_scaling.asked_for(self.setting.time_scaling)
             return bench
         chosen = time_scaling.measure(bench, self.setting.most_asked_per_s)
-        found["slow_motion"] = chosen
+        found["time_scaling"] = chosen
         self.setting = self.setting.played(chosen.factor)
-        self._deployment.play(chosen.factor)
+        self._deployment.scale_time(chosen.factor)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
         self._tell(Step(told, time.monotonic() - began))
         for sentence in forecast.motion(self.setting):
@@ -143,7 +143,6 @@ class Preparation:
 
     def _deploy(self) -> None:
         began = time.monotonic()
-        private.sweep_earlier(*self.setting.directory.path.parent.glob("*/log"), self._root / ".state" / "log")
         self._tell(Step("deploying with site.yml; the first time it builds the images, which takes about two minutes"))
         self._deployment.deploy(lambda task: self._tell(Doing(task)))
         self._tell(Step("deployed", time.monotonic() - began))

@@ -28,7 +28,7 @@ def check(file: Path, grid: Grid, document: Document, hosts: Inventory) -> None:
 
 def _one_address(grid: Grid, hosts: Inventory) -> list[tuple[Path_, str]]:
     """By addresses users of one network all get the same server, and the others would be idle."""
-    networks = {str(host.variables.get("private_ip")).rpartition(".")[0] for host in hosts.generators}
+    networks = {host.private_ip.rpartition(".")[0] for host in hosts.generators}
     for cell in expand(grid):
         method = balancing.of(cell.variables, grid.vars, hosts.balancer.variables).method
         if method == "ip_hash" and cell.servers > len(networks):

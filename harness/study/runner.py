@@ -11,9 +11,10 @@ from typing import Any
 
 from harness.deploy import fleet
 from harness.deploy.ansible import Ansible
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.deploy.inventory import snapshot
+from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.grid.cell import expand
 from harness.plan import order, predicted_idle
@@ -56,8 +57,8 @@ class Study:
         self._ansible = Ansible(root, setting.inventory_path)
         self._ansible.cancelled, self._ansible.waiting = cancelled, lambda words: listener(Step(words))
         self._deployment = Deployment(self._ansible, setting.grid, outside.playbook)
-        if setting.slow_motion is not None:
-            self._deployment.play(setting.slow_motion)
+        if setting.time_scaling is not None:
+            self._deployment.scale_time(setting.time_scaling)
         self._ahead = Ahead(self._deployment, setting.grid.load)
         self._plan: list[PlannedTrial] = []
         self._over: set[str] = set()  # trials that this call has no more to do with
@@ -92,12 +93,12 @@ class Study:
             self._note(runs=self._call.runs())
             self._directory.write_study(self._record)
             try:
-                with self._outside.reach(self._inventory) as reach:
+                with self._outside.connections(self._inventory) as connections:
                     self._lease = fleet.Lease(
-                        self._inventory, reach, lambda words: self._tell(Said(words, warning=True))
+                        self._inventory, connections, lambda words: self._tell(Said(words, warning=True))
                     )
                     self._lease.extend(self._grid.load.duration, self._setting.takes_s(left))
-                    bench = self._prepare(reach)
+                    bench = self._prepare(connections)
                     while left:
                         planned, *left = left
                         self._one(bench, planned, left)
@@ -132,7 +133,7 @@ class Study:
             return []
         folder = self._directory.path / "inventory"
         self._ansible.inventory = snapshot.keep(self._setting.asked, self._setting.inventory_path, folder)
-        moved = snapshot.moved(self._inventory, folder)
+        moved = changed_addresses(self._inventory, folder)
         if moved:
             words = f"other addresses than in the last run: {', '.join(moved)}; are these other machines?"
             self._warn(words)
@@ -176,22 +177,22 @@ class Study:
 
     def _decide_rest(self) -> None:
         """Once the first blocks are there: whether cells that rest from now on showed what was predicted of them."""
-        rest = self._record.resting
+        rest = self._record.predicted_idle
         if rest is None or rest.contradicted is not None:
             return
         found = predicted_idle.decided(rest, expand(self._grid), self._directory.trials())
         if found is None or found.contradicted is None:
             return
-        self._note(resting=found)
+        self._note(predicted_idle=found)
         self._directory.write_study(self._record)
         self._tell(Said(predicted_idle.outcome(found)))
 
-    def _prepare(self, reach: Reach) -> Bench:
+    def _prepare(self, connections: Connections) -> Bench:
         """Make everything ready; from here on the study is played at the speed that was found."""
         preparation = Preparation(
             self._root, self._setting, self._deployment, self._record, self._tell, self._cancelled, self._outside
         )
-        bench = preparation.run(reach)
+        bench = preparation.run(connections)
         self._setting, self._grid = preparation.setting, preparation.setting.grid
         self._ahead = Ahead(self._deployment, self._grid.load)
         self._record = preparation.record
@@ -212,7 +213,7 @@ class Study:
             self._ahead.load_started(rest[0].cell if rest else None, started_at)
 
         try:
-            bench.reach.mend()
+            bench.connections.reconnect()
             self._deployment.switch(planned.cell)
             data = trial.run(bench, planned, position, on_start, self._ahead.hosts_read)
             self._load_ended = data.ended_at
@@ -237,7 +238,7 @@ class Study:
             self._repair(data.record)
 
     def _repair(self, record: TrialRecord) -> None:
-        lost = record.facts.loss.servers if record.facts and record.facts.loss else []
+        lost = record.context.server_failure.servers if record.context and record.context.server_failure else []
         self._tell(Step(f"bringing {' and '.join(lost)} back" if lost else "repairing what died"))
         try:
             self._deployment.repair()

@@ -18,9 +18,9 @@ from harness.errors import CannotRun
 from harness.grid.cell import Cell
 from harness.judge import window_stats
 from harness.observe.watch import Watcher
-from harness.records.study import SlowMotion
+from harness.records.study import TimeScaling
 from harness.study.trial_context import Bench
-from harness.traffic.run_load import load_spec, play
+from harness.traffic.run_load import load_spec, run_load
 from harness.traffic.verification import verify
 
 FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -43,9 +43,9 @@ print((time.process_time() - used) / (time.monotonic() - begin))
 """
 
 
-def asked_for(factor: float) -> SlowMotion:
+def asked_for(factor: float) -> TimeScaling:
     """A factor that the inventory or the grid sets."""
-    return SlowMotion(factor=factor, measured_at=_now())
+    return TimeScaling(factor=factor, measured_at=_now())
 
 
 def choose(needed_cores: float, available_cores: float) -> float | None:
@@ -60,7 +60,7 @@ def check_possible(most_per_s: float) -> None:
         raise CannotRun(too_slow(needed, available))
 
 
-def measure(bench: Bench, most_per_s: float) -> SlowMotion:
+def measure(bench: Bench, most_per_s: float) -> TimeScaling:
     """Play half of the largest planned rate for some seconds and see what a request costs.
 
     Raises CannotRun where even the slowest motion needs more than this machine has.
@@ -78,7 +78,7 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     )
     watchers: list[Watcher] = []
     try:
-        got, _ = play(
+        got, _ = run_load(
             bench, spec, lambda at: watchers.append(bench.outside.watch(bench.probes, bench.probes.states(), at))
         )
     finally:
@@ -97,7 +97,7 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     if factor is None:
         raise CannotRun(too_slow(needed, available))
     rounded = {host: round(cost, 3) for host, cost in cpu_ms.items()}
-    return SlowMotion(
+    return TimeScaling(
         factor=factor,
         measured_at=_now(),
         needed_cores=round(needed, 3),

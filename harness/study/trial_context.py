@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import Interrupted
 from harness.grid.schema import Grid
@@ -13,7 +13,7 @@ from harness.observe.containers import Probes
 from harness.records.series import Sample
 from harness.study.dependencies import REAL, Outside
 from harness.study.events import Listener, SecondSeen
-from harness.traffic.load_generator import Engine
+from harness.traffic.load_generator import LoadGenerator
 
 
 @dataclass
@@ -22,9 +22,9 @@ class Bench:
 
     grid: Grid
     inventory: Inventory
-    engine: Engine
+    load_generator: LoadGenerator
     probes: Probes
-    reach: Reach
+    connections: Connections
     listener: Listener
     cancelled: Callable[[], bool]
     outside: Outside = REAL

@@ -1,4 +1,6 @@
-"""The result of a calibration: a study of servers with exactly known capacity. Rules in docs/evidence.md. Pure.
+"""The result of a calibration: a study of servers with exactly known capacity. Pure.
+
+Rules in docs/explanation/statistics.md.
 
 `grids/calibration.yaml` is one. All servers have the same capacity, so the true gain of every step is its ideal. At
 rates with objectives the capacity of each topology is known by formula instead; gains of throughput are not judged
@@ -25,7 +27,7 @@ LARGEST_CAPACITY_ERROR = 0.03  # also of the ends of its interval, unless that c
 
 
 @dataclass(frozen=True)
-class CalibrationResult:
+class CalibrationCheck:
     """Whether all figures agree with the truth; `complete` is False while a cell is missing."""
 
     passed: bool
@@ -40,13 +42,13 @@ class CalibrationResult:
 
 def of_study(
     grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain], capacities: Sequence[Capacity]
-) -> CalibrationResult | None:
+) -> CalibrationCheck | None:
     """The result by the capacities where these are rates, else by the gains; None for a grid that is no calibration."""
-    if not grid.instrument_check:
+    if not grid.calibration:
         return None
     by_capacities = any(one.factor == RATE for one in capacities)
     passed, text = of_capacities(capacities) if by_capacities else of_gains(gains)
-    return CalibrationResult(passed, text, all(cell.outcome != Outcome.MISSING for cell in cells))
+    return CalibrationCheck(passed, text, all(cell.outcome != Outcome.MISSING for cell in cells))
 
 
 def of_gains(gains: Sequence[Gain]) -> tuple[bool, str]:

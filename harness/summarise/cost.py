@@ -112,7 +112,7 @@ def hourly(prices: Prices, records: Iterable[TrialRecord]) -> dict[int, float | 
     price, groups = prices.usd_per_hour, prices.groups
     servers = [name for name, group in groups.items() if group == "ml_servers"]
     balancers = [name for name, group in groups.items() if group == "load_balancers"]
-    took_part = {len(r.facts.expected): list(r.facts.expected) for r in records if r.facts}
+    took_part = {len(r.context.expected_servers): list(r.context.expected_servers) for r in records if r.context}
     alike = len({price.get(name) for name in servers}) == 1
     found: dict[int, float | None] = {}
     for count in range(1, len(servers) + 1):

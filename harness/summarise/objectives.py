@@ -31,7 +31,7 @@ def judge(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> li
 
 def _cell(objectives: Objectives, cell: CellSummary) -> list[ObjectiveResult]:
     found = []
-    p95_ms = cell.waits_ms.get("p95")  # with failures, which no user was served
+    p95_ms = cell.latency_with_failures_ms.get("p95")  # with failures, which no user was served
     if objectives.error_rate is not None:
         got = "not measured" if cell.error_rate is None else percent(cell.error_rate, 2)
         text = f"{cell.name}: error rate {got}, objective at most {percent(objectives.error_rate, 2)}"

@@ -10,12 +10,13 @@ from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialRecord
 from harness.summarise import calibration, cost, objectives
-from harness.summarise.calibration import CalibrationResult
+from harness.summarise.calibration import CalibrationCheck
 from harness.summarise.capacity import by_topology, capacity, window
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.window import ShortWindow
 from harness.summarise.cells import failover, slow_server
 from harness.summarise.cells.cell import CellSummary, saturated, summarise
+from harness.summarise.cells.failover import CellFailover
 from harness.summarise.comparison import factors
 from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.cost import CostSummary, Prices
@@ -48,14 +49,14 @@ class Summary:
     gain_runs: list[GainRun] = field(default_factory=list)  # neighbouring steps of one category
     noise: block_model.BlockModel | None = None
     findings: list[Finding] = field(default_factory=list)  # of the whole study
-    sentinel: Interval | None = None  # last trial of each block relative to its first, the same cell (rule E20)
+    control: Interval | None = None  # last trial of each block relative to its first, the same cell (rule E20)
     between_share: float | None = None  # share of a trial's variance between trials
     machine_speed: MachineSpeed | None = None  # rule E22
     machine_speed_mattered: bool = False  # whether it explains the width of the intervals
     widest_half_width: float | None = None  # of the intervals of gains, else of cells
     usl_fits: dict[str, UslFit] = field(default_factory=dict)  # rule E19
     efficiency_profiles: dict[str, EfficiencyProfile] = field(default_factory=dict)  # the same without a fit
-    losses: list[failover.Losses] = field(default_factory=list)  # of each cell with a server failure (rule E24)
+    failovers: list[CellFailover] = field(default_factory=list)  # of each cell with a server failure (rule E24)
     capacities: list[Capacity] = field(default_factory=list)  # of each topology, with objectives for a load
     capacity_gains: list[CapacityGain] = field(default_factory=list)
     whole_range_capacity_gains: list[CapacityGain] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Summary:
     factor_effects: list[FactorEffect] = field(default_factory=list)  # of factors other than servers and load
     costs: CostSummary | None = None
     objectives: list[ObjectiveResult] = field(default_factory=list)
-    calibration: CalibrationResult | None = None
+    calibration: CalibrationCheck | None = None
 
 
 def summarise_records(
@@ -76,11 +77,11 @@ def summarise_records(
 ) -> Summary:
     """Summarise records by path; `latencies` and `failures` return a trial's histograms."""
     search = SearchState(grid, records)
-    cells, losses = _cells(search, latencies, failures)
+    cells, failovers = _cells(search, latencies, failures)
     own = [cell.by_name for cell in search.at_saturation]
     gains = gain.all_gains(cells, grid.evidence)
     gains += gain.at_saturation([cell for cell in cells if cell.cell in own], cells, grid.evidence)
-    return of_cells(grid, cells, gain.with_simultaneous(gains), records, losses, search.results, prices)
+    return of_cells(grid, cells, gain.with_simultaneous(gains), records, failovers, search.results, prices)
 
 
 def of_cells(
@@ -88,16 +89,16 @@ def of_cells(
     cells: list[CellSummary],
     gains: list[Gain],
     records: Mapping[str, TrialRecord],
-    losses: list[failover.Losses],
+    failovers: list[CellFailover],
     searches: list[SearchResult],
     prices: Prices,
 ) -> Summary:
     """Everything that follows from the cells, their gains and the records."""
     limits = grid.evidence
-    noise, findings = _noise([cell for cell in cells if not cell.lose], records, limits)
-    control = _sentinel(records, grid)
+    noise, findings = _noise([cell for cell in cells if not cell.fail_servers], records, limits)
+    control = _control(records, grid)
     speed, widest = machine_speed.of_trials(records), machine_speed.widest(gains, cells)
-    findings += [*_sentinel_finding(control), *_slow_servers(cells, limits)]
+    findings += [*_control_finding(control), *_slow_servers(cells, limits)]
     findings += machine_speed.findings(speed, widest, limits)
     capacities = by_topology.of_records(grid, records)
     return Summary(
@@ -108,14 +109,14 @@ def of_cells(
         gain_runs=ranges.runs(gains, cells, limits),
         noise=noise,
         findings=findings,
-        sentinel=control,
+        control=control,
         between_share=precision.between_share(noise, cells, records),
         machine_speed=speed,
         machine_speed_mattered=machine_speed.mattered(speed, widest, limits),
         widest_half_width=widest,
         usl_fits=scalability.usl_fits(cells),
         efficiency_profiles=scalability.efficiency_profiles(cells),
-        losses=losses,
+        failovers=failovers,
         capacities=capacities,
         capacity_gains=capacity.all_gains(capacities, limits),
         whole_range_capacity_gains=capacity.whole_ranges(capacities, limits),
@@ -130,23 +131,23 @@ def of_cells(
 
 def _cells(
     search: SearchState, latencies: Histograms, failures: Histograms
-) -> tuple[list[CellSummary], list[failover.Losses]]:
+) -> tuple[list[CellSummary], list[CellFailover]]:
     """All cells, and the failover of those with a server failure."""
     grid, records = search.grid, search.records
     by_cell: dict[str, list[str]] = {}
     for path, record in records.items():
-        if not record.sentinel and record.repeat:
+        if not record.control and record.repeat:
             by_cell.setdefault(path.split("/")[0], []).append(path)
-    found, losses = [], []
+    found, failovers = [], []
     for cell in search.cells:
         paths = by_cell.get(cell.slug, [])
         usable = [path for path in paths if records[path].usable]
         good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))
         mine, expected = [records[path] for path in paths], grid.request.expect_status
         found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected))
-        if cell.lose:
-            losses.append(failover.of_cell(found[-1], mine))
-    return found, losses
+        if cell.fail_servers:
+            failovers.append(failover.of_cell(found[-1], mine))
+    return found, failovers
 
 
 def _noise(
@@ -163,7 +164,7 @@ def _noise(
     blocks: dict[int, list[tuple[int, str]]] = {}
     for record in records.values():
         name = names.get(tuple(sorted(record.cell.items())))
-        if name and record.repeat and not record.sentinel:
+        if name and record.repeat and not record.control:
             blocks.setdefault(record.repeat, []).append((record.block_position, name))
     positions = {(name, k): place for k, run in blocks.items() for place, (_, name) in enumerate(sorted(run), 1)}
     return model, block_model.findings(model, positions, limits)
@@ -178,19 +179,19 @@ def _slow_servers(cells: Sequence[CellSummary], limits: Thresholds) -> list[Find
     return [slow_server.finding(mine, limits) for mine in by_server.values()]
 
 
-def _sentinel(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:
+def _control(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:
     """The A/A pair of every block: its first cell's trial and the same cell again at its end (rule E20)."""
     pairs = []
     for path, record in records.items():
-        first = records.get(path.removesuffix("-sentinel"))
-        if record.sentinel and first is not None and record.usable and first.usable:
+        first = records.get(path.removesuffix("-control"))
+        if record.control and first is not None and record.usable and first.usable:
             pairs.append((float(first.tps_mean or 0), float(record.tps_mean or 0)))
     if not pairs:
         return None
     return intervals.paired_ratio([a for a, _ in pairs], [b for _, b in pairs], grid.evidence.interval_repeats)
 
 
-def _sentinel_finding(control: Interval | None) -> list[Finding]:
+def _control_finding(control: Interval | None) -> list[Finding]:
     """E20: the control trials differ significantly from the first trials of their blocks."""
     if control is None or control.low is None or control.high is None or control.low <= 1 <= control.high:
         return []

@@ -12,12 +12,12 @@ from typing import Any
 from harness.grid.load import LOAD_FACTORS, RATE, level_of, without_load
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.crossing import LEAST_BLOCKS, Bound
 from harness.summarise.cells.cell import CellSummary
 
-OWN = (Limit.SERVER, Limit.BALANCER)  # bottlenecks within a topology; with any other it may sustain more
+OWN = (Component.SERVER, Component.BALANCER)  # bottlenecks within a topology; with any other it may sustain more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class SustainableRate:
     low: float | None
     high: float | None
     load: Levels
-    bottleneck: Limit
+    bottleneck: Component
     lower_bound: bool
     by_objectives: bool = False
     upper_bound: bool = False
@@ -69,7 +69,7 @@ def sustainable_rates(
     found = []
     for key, those in by_topology.items():
         one = known.get(key)
-        meeting = [cell for cell in those if objectives.met(cell.error_rate, cell.waits_ms.get("p95"))]
+        meeting = [cell for cell in those if objectives.met(cell.error_rate, cell.latency_with_failures_ms.get("p95"))]
         if one is not None and one.bound != Bound.NONE:
             found.append(_of_capacity(without_load(those[0].cell), one))
         elif meeting:
@@ -91,7 +91,7 @@ def _of_capacity(topology: Levels, one: Capacity) -> SustainableRate:
         low=None if upper else low,
         high=None if upper else one.high,
         load={},
-        bottleneck=Limit.UNKNOWN,
+        bottleneck=Component.UNKNOWN,
         lower_bound=lower,
         by_objectives=True,
         upper_bound=upper,
@@ -99,7 +99,7 @@ def _of_capacity(topology: Levels, one: Capacity) -> SustainableRate:
 
 
 def _of_cells(cells: Sequence[CellSummary], objectives: Objectives, factor: float) -> SustainableRate:
-    own = [cell for cell in cells if cell.verdict in OWN]
+    own = [cell for cell in cells if cell.bottleneck in OWN]
     if own and not objectives.for_a_load:
         best = max(own, key=lambda cell: level_of(cell.cell))
     else:
@@ -113,6 +113,6 @@ def _of_cells(cells: Sequence[CellSummary], objectives: Objectives, factor: floa
         low=low,
         high=high,
         load={name: level for name, level in best.cell.items() if name in LOAD_FACTORS},
-        bottleneck=best.verdict,
+        bottleneck=best.bottleneck,
         lower_bound=objectives.for_a_load or not own,
     )

@@ -1,4 +1,4 @@
-"""Rows of cells.csv, gains.csv, capacity.csv and losses.csv; harness/records/frames.py has their columns. Pure."""
+"""Rows of cells.csv, gains.csv, capacity.csv and failover.csv; harness/records/frames.py has their columns. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness.summarise.summary import Summary
 
 
 def cells(summary: Summary) -> list[dict[str, object]]:
-    """One row a cell; `why` is the reason of its verdict, or the reason why it has none."""
+    """One row a cell; `reason` is the reason of its bottleneck, or the reason why it has none."""
     rows: list[dict[str, object]] = []
     for cell in summary.cells:
         tps = cell.tps
@@ -26,17 +26,17 @@ def cells(summary: Summary) -> list[dict[str, object]]:
                 "p99_ms": cell.latency_ms.get("p99"),
                 "error_rate": cell.error_rate,
                 "outcome": cell.outcome,
-                "verdict": cell.verdict,
-                "why": cell.why,
+                "bottleneck": cell.bottleneck,
+                "reason": cell.reason,
             }
         )
     return rows
 
 
 def gains(summary: Summary) -> list[dict[str, object]]:
-    """One row a step between neighbouring topologies; `joint_low` and `joint_high` are its simultaneous interval.
+    """One row a step between neighbouring topologies; `simultaneous_low` and `simultaneous_high` are Bonferroni's.
 
-    `detectable_gain` is the smallest gain, as a share, that studies like this one find with 80 % power.
+    `minimum_detectable_gain` is the smallest gain, as a share, that studies like this one find with 80 % power.
 
     Where the grid searches, a last column `load` marks the gains at saturation, which have no number of users in
     common.
@@ -56,42 +56,42 @@ def gains(summary: Summary) -> list[dict[str, object]]:
                 "step_ideal": gain.step_ideal,
                 "efficiency": gain.efficiency,
                 "k": gain.k,
-                "word": gain.conclusion_text,
+                "conclusion": gain.conclusion_text,
                 "reason": gain.reason,
-                "joint_low": gain.simultaneous.low if gain.simultaneous else None,
-                "joint_high": gain.simultaneous.high if gain.simultaneous else None,
-                "detectable_gain": gain.minimum_detectable_gain,
+                "simultaneous_low": gain.simultaneous.low if gain.simultaneous else None,
+                "simultaneous_high": gain.simultaneous.high if gain.simultaneous else None,
+                "minimum_detectable_gain": gain.minimum_detectable_gain,
             }
         )
     return rows
 
 
-def losses(summary: Summary) -> list[dict[str, object]]:
+def failover(summary: Summary) -> list[dict[str, object]]:
     """One row a cell with a server failure; times are seconds since it, over the trials counted before each time."""
     return [
         {
             **one.cell,
-            "lost": one.lost,
+            "failed_servers": one.failed_servers,
             "trials": one.trials,
             **_ends("failed", one.failed),
             "failed_at_balancer": one.failed_at_balancer and one.failed_at_balancer.mean,
             "failing": one.failing,
             "to_the_end": one.to_the_end,
             **_ends("failing", one.failing_s, "_s"),
-            "back": one.back,
-            **_ends("back", one.back_s, "_s"),
+            "recovered": one.recovered,
+            **_ends("recovery", one.recovery_s, "_s"),
             "expected": one.expected,
             **_ends("left", one.left),
             "still_failing": one.still_failing and one.still_failing.mean,
-            "latency_back": one.latency_back,
-            "latency_back_s": one.latency_back_s and one.latency_back_s.mean,
-            "p95_back": one.p95_back,
-            **_ends("p95_back", one.p95_back_s, "_s"),
+            "latency_recovered": one.latency_recovered,
+            "latency_recovery_s": one.latency_recovery_s and one.latency_recovery_s.mean,
+            "p95_recovered": one.p95_recovered,
+            **_ends("p95_recovery", one.p95_recovery_s, "_s"),
             "before_ms": one.before_ms and one.before_ms.mean,
             "after_ms": one.after_ms and one.after_ms.mean,
             "p95_ms": one.p95_ms,
         }
-        for one in summary.losses
+        for one in summary.failovers
     ]
 
 
@@ -105,7 +105,7 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
     """One row a topology, with its gain over the next smaller one in the row before; none without objectives.
 
     `factor` is the unit of the loads: users (`vusers`) or requests per second (`rate`). `reference` is the capacity of
-    paced servers by formula, `one_lost` the N−1 capacity, with one server fewer: 0 of a single server.
+    paced servers by formula, `n_minus_1` the capacity with one server fewer: 0 of a single server.
     """
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows: list[dict[str, object]] = []
@@ -123,17 +123,17 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
                 "bound": one.bound,
                 "blocks": one.blocks,
                 "requests": one.requests,
-                "limited_by": one.limited_by,
+                "bottleneck": one.first_missed,
                 "gain": ratio.value if ratio else None,
                 "gain_low": ratio.low if ratio else None,
                 "gain_high": ratio.high if ratio and gain and gain.kind == GainKind.GAIN else None,
                 "efficiency": gain.efficiency if gain else None,
-                "word": gain.conclusion_text if gain else None,
+                "conclusion": gain.conclusion_text if gain else None,
                 "reason": "; ".join(filter(None, (one.reason, gain.reason if gain else ""))) or None,
                 "reference": one.reference,
-                "one_lost": 0.0 if one.servers == 1 else n_minus_1 and n_minus_1.value,
-                "one_lost_low": n_minus_1 and n_minus_1.low,
-                "one_lost_high": n_minus_1 and n_minus_1.high,
+                "n_minus_1": 0.0 if one.servers == 1 else n_minus_1 and n_minus_1.value,
+                "n_minus_1_low": n_minus_1 and n_minus_1.low,
+                "n_minus_1_high": n_minus_1 and n_minus_1.high,
             }
         )
     return rows

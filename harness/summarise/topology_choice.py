@@ -74,7 +74,7 @@ def with_n_minus_1(found: Sequence[TopologyCost]) -> list[TopologyCost]:
 
     Topologies without such a one are left out.
     """
-    alike = [each for each in found if not each.topology.get("lose")]  # without cells of a server failure
+    alike = [each for each in found if not each.topology.get("fail_servers")]  # without cells of a server failure
     known = {tuple(each.topology.items()): each.rate for each in alike}
     fewer = [(each, tuple({**each.topology, "servers": each.servers - 1}.items())) for each in alike]
     return [replace(each, rate=known[key]) for each, key in fewer if key in known]

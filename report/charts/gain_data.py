@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from harness.grid.load import LOAD_FACTORS
 from harness.records.series import Sample
-from harness.records.trial import Limit, Outcome, TrialData
+from harness.records.trial import Component, Outcome, TrialData
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.words import load_name
 from report import format as text
 from report.elements import Chart, anchor, anchor_of, by_cell, link
 
-STOPPED = (Outcome.REFUSED, Outcome.SERVER_DOWN)  # trials whose load may have ended early
+STOPPED = (Outcome.INVALID, Outcome.SERVER_DOWN)  # trials whose load may have ended early
 MOST_LOADS, MOST_TOPOLOGIES, MOST_STEPS = 6, 10, 30  # that a chart can show and a reader can tell apart
 MOST_POINTS = 9_000  # that a page draws at once
 LABEL_HEIGHT = 0.085  # of the chart's height
@@ -66,7 +66,7 @@ def headline(
             "to": link(cell.cell),
         }
         for cell in shown
-        if cell.tps is not None and not cell.lose  # whose throughput is no topology's
+        if cell.tps is not None and not cell.fail_servers  # whose throughput is no topology's
     ]
     if not rows:
         return None
@@ -123,7 +123,7 @@ def _record_load(data: TrialData) -> str:
 
 def _ideals(cells: Sequence[CellSummary]) -> Rows:
     """The linear ideal m · X(smallest) / m0, from the best saturated cell of the smallest topology."""
-    saturated = [c for c in cells if c.tps and c.verdict == Limit.SERVER]
+    saturated = [c for c in cells if c.tps and c.bottleneck == Component.SERVER]
     if not saturated:
         return []
     smallest = min(saturated, key=lambda c: (c.servers, -(c.tps.value if c.tps else 0)))
@@ -214,8 +214,8 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
     """What happened in a cell's trials, each kind once, where it first did, and when trials were stopped early."""
     first: dict[str, tuple[float, int]] = {}
     for data in trials:
-        happened = list(data.record.figures.moments) if data.record.figures else []
-        stopped = data.record.facts.stopped_s if data.record.facts else None
+        happened = list(data.record.figures.timeline) if data.record.figures else []
+        stopped = data.record.context.stopped_s if data.record.context else None
         if stopped is not None:
             happened.append((float(stopped), "stopped"))
         elif data.samples and len(data.samples) < to_s - 1 and data.record.outcome in STOPPED:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.grid.types import Levels
-from harness.records.trial import Limit, TrialData
+from harness.records.trial import Component, TrialData
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.summary import Summary
@@ -107,7 +107,11 @@ def _points(kind: str, levels: Levels, waits: Mapping[str, float | None], **more
 def _cells(cells: list[CellSummary]) -> Rows:
     ordered = sorted(cells, key=lambda cell: level_of(cell.cell))
     by_topology = sorted(ordered, key=lambda cell: cell.servers)
-    return [point for cell in by_topology for point in _points("cell", cell.cell, cell.waits_ms or cell.latency_ms)]
+    return [
+        point
+        for cell in by_topology
+        for point in _points("cell", cell.cell, cell.latency_with_failures_ms or cell.latency_ms)
+    ]
 
 
 def _trials(trials: Mapping[str, TrialData]) -> Rows:
@@ -115,16 +119,16 @@ def _trials(trials: Mapping[str, TrialData]) -> Rows:
     found: Rows = []
     for where, data in trials.items():
         record = data.record
-        if record.usable and not record.sentinel and "-attempt" not in where:
+        if record.usable and not record.control and "-attempt" not in where:
             kind = "trial" if record.repeat else "probe"
-            found += _points(kind, record.cell, record.waits_ms or record.latency_ms, trial=where)
+            found += _points(kind, record.cell, record.latency_with_failures_ms or record.latency_ms, trial=where)
     return found
 
 
 def _knees(summary: Summary) -> Rows:
     """Of each topology its capacity under objectives, else the load from which servers are the limit.
 
-    That is a search's knee, else the first with that verdict. `what` says which of them it is.
+    That is a search's knee, else the first with that bottleneck. `what` says which of them it is.
     """
     found: dict[str, Point] = {}
     for one in summary.capacities:
@@ -137,7 +141,7 @@ def _knees(summary: Summary) -> Rows:
             found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
     for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
         name = _topology(cell.cell)
-        if cell.verdict == Limit.SERVER and name not in found:
+        if cell.bottleneck == Component.SERVER and name not in found:
             found[name] = {"topology": name, "load": level_of(cell.cell), "what": "servers’ limit"}
     return list(found.values())
 

@@ -48,7 +48,7 @@ def junit(report: Report, summary: Summary) -> str:
     suite = ElementTree.Element(
         "testsuite", name=report.title, tests=str(len(judged) + len(summary.cells)), failures=str(len(bad) + len(lost))
     )
-    losses = {anchor(one.cell): loss_sentence(one, summary.grid.objectives) for one in summary.losses if one.trials}
+    losses = {anchor(one.cell): loss_sentence(one, summary.grid.objectives) for one in summary.failovers if one.trials}
     for cell in summary.cells:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell_name(cell))
         if not cell.usable:

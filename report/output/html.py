@@ -25,7 +25,7 @@ from report.elements import Chart
 from report.model import Report
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-BUNDLES = TEMPLATES.parent.parent / ".state" / "scripts"
+BUNDLES = TEMPLATES.parents[2] / ".state" / "scripts"
 WEIGHTS = (("Regular", 400), ("SemiBold", 600))
 
 

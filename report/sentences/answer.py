@@ -30,11 +30,11 @@ def answer(summary: Summary) -> list[str]:
     loads: dict[str, list[Gain]] = {}
     for gain in in_order([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE]):
         loads.setdefault(load_name(gain.others), []).append(gain)
-    if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.losses):
+    if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
         return [*carried, _without_gains(summary.cells)]
     limits = summary.grid.evidence
     others = [factor_effects.sentence(effect, limits) for effect in factor_effects.told(summary.factor_effects)]
-    others += failover.sentences(summary.losses, summary.grid.objectives)
+    others += failover.sentences(summary.failovers, summary.grid.objectives)
     ordered = _beside_capacities(list(loads.values())) if capacities else list(loads.values())
     if not ordered:
         return [*carried, *others] or [_without_gains(summary.cells)]
@@ -156,7 +156,7 @@ def _throughput(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
 def _load_limited(step: Gain, cells: dict[int, CellSummary]) -> bool:
     """Whether the load was served completely by the larger topology."""
     larger = cells.get(step.to_servers)
-    return larger is not None and larger.verdict.asks_no_more
+    return larger is not None and larger.bottleneck.is_load
 
 
 def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:

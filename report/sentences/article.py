@@ -30,9 +30,9 @@ READ = (
 ABSENT = "not in this study"
 
 
-def why(beside: Table | None, instrument_check: bool) -> str:
+def why(beside: Table | None, calibration: bool) -> str:
     """What is to be said of the table, or instead of it."""
-    if instrument_check:
+    if calibration:
         return "This study measures the instrument, with servers of known capacity: nothing of the article is in it."
     return NOT_HERE if beside is None else WHY
 

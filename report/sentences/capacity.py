@@ -203,7 +203,7 @@ def _row(one: Capacity, gain: CapacityGain | None) -> list[str]:
         one.name.replace(" ", "\u00a0", 1),
         amount(one),
         interval(one) or text.NOTHING,
-        NAMES.get(one.limited_by, one.limited_by) or text.NOTHING,
+        NAMES.get(one.first_missed, one.first_missed) or text.NOTHING,
         f"≥ {text.ratio(ratio.value)}" if floor and ratio else text.ratio(ratio),
         text.NOTHING if floor else text.ratio_interval(ratio),
         efficiency(gain) if gain and ratio else text.NOTHING,
@@ -221,7 +221,7 @@ def _note(summary: Summary) -> str:
         f"{'requests per second that are offered' if summary.grid.is_open else 'users'}; a failed request is late. "
         "Nothing is told beyond the loads that were measured. The gain is over the next smaller topology. With one "
         "lost is what the topology with one server fewer carries, once the balancer leaves the lost one alone; what is "
-        "lost with it is measured by a grid with lose."
+        "lost with it is measured by a grid with fail_servers."
     ]
     exact = [
         f"{_who(one, first=True)} {load(one.reference, one.factor)}"

@@ -26,7 +26,7 @@ def told(study: StudyRecord, noise: float | None = None) -> str:
 
 def pace(study: StudyRecord) -> str:
     """What each server of a lab is held to, as in "140/s"; empty where it is not."""
-    if study.shares or study.slow_motion is None:
+    if study.shares or study.time_scaling is None:
         return ""
     configured = study.configuration
     servers = [said for said in configured.hosts.values() if said.get("group") == "ml_servers"]
@@ -44,7 +44,7 @@ def lab(study: StudyRecord) -> str:
     if study.shares:
         each = ", ".join(f"{name} {cpus:g}" for name, cpus in study.shares.items())
         said.append(f"the machine’s cores are shared out: {each}")
-    motion = study.slow_motion
+    motion = study.time_scaling
     if motion and motion.needed_cores and motion.available_cores:
         costs = ", ".join(f"{host} {cost:.2f}" for host, cost in motion.cpu_ms.items())
         said.append(

@@ -6,7 +6,7 @@ import re
 
 from harness.grid.schema import Grid
 from harness.records.study import StudyRecord
-from harness.records.trial import Limit, Outcome
+from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary
@@ -49,7 +49,7 @@ def _lost_cells(cells: list[CellSummary]) -> list[str]:
     """What is missing, then what was lost, then what counts with a mark; cells of one cause together."""
     alike: dict[tuple[int, str, str, str], list[CellSummary]] = {}
     for cell in cells:
-        rank = 2 if cell.outcome == Outcome.DEGRADED else 3
+        rank = 2 if cell.outcome == Outcome.WARNING else 3
         if not cell.usable:
             rank = 0 if cell.outcome == Outcome.MISSING else 1
         if rank < 3:
@@ -133,7 +133,7 @@ def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) -> list[str]:
     """How much load it would take where servers found no load (asymptotic bound, 20 % above saturation)."""
-    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == Limit.SERVER]
+    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.bottleneck == Component.SERVER]
     idle: dict[str, list[Gain]] = {}
     for gain in gains:
         if gain.kind == GainKind.IDLE:
@@ -155,9 +155,9 @@ def _next_limits(cells: list[CellSummary]) -> list[str]:
     """How much more users would ask for where that is little; what is offered at a rate is known."""
     return [
         f"At {load_name(cell.others)} servers beyond {cell.servers} could raise throughput by "
-        f"{text.percent(1 / cell.of_users_bound - 1)} at most: the next limit is {cell.next_limit}."
+        f"{text.percent(1 / cell.of_users_bound - 1)} at most: the next limit is {cell.next_bottleneck}."
         for cell in cells
-        if cell.usable and cell.next_limit and cell.of_users_bound and not cell.lose
+        if cell.usable and cell.next_bottleneck and cell.of_users_bound and not cell.fail_servers
     ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from harness.grid.load_generators import ENGINES
+from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise.summary import Summary
 from report import format as text
-from report.sentences import environment as environment_sentences
 from report.sentences import order, scalability
+from report.sentences.environment import lab
 from report.tables import sections, validity
 
 
@@ -30,7 +30,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Versions", _versions(environment)),
         ("Images", _images(environment)),
         ("Kernel", _kernel(environment.kernel_settings)),
-        ("Lab", environment_sentences.lab(study)),
+        ("Lab", lab(study)),
         ("Search", "; ".join(found.sentence for found in summary.searches)),
         ("Scalability", scalability.told(summary)),
         ("Program", environment.git),
@@ -99,7 +99,7 @@ def _open_load(grid: Grid) -> str:
 
 
 def _engine(environment: Environment, grid: Grid) -> str:
-    for kind in ENGINES:
+    for kind in LOAD_GENERATORS:
         if version := environment.version_of(kind.name):
             counts = kind.counts.replace("closed model", "open model") if grid.is_open else kind.counts
             return f"{kind.shown} {version}; {counts}".replace("'", "’")
@@ -165,10 +165,10 @@ def _noise(summary: Summary) -> str:
         told += f"; the smallest gain that 80 % of studies like this one would tell from none: {each}"
     if summary.between_share is not None:
         told += f"; {text.percent(summary.between_share)} of its variance lies between trials, the rest within them"
-    if summary.sentinel is not None:
+    if summary.control is not None:
         told += (
-            f"; the same cell at the end of its block against the begin: {text.ratio(summary.sentinel)} "
-            f"{text.ratio_interval(summary.sentinel)}"
+            f"; the same cell at the end of its block against the begin: {text.ratio(summary.control)} "
+            f"{text.ratio_interval(summary.control)}"
         )
     return told
 
@@ -181,7 +181,7 @@ def _instrument(study: StudyRecord, summary: Summary) -> str:
     own = summary.calibration
     if own and own.complete:
         return f"this study is the check of this site: {own.text_with_result}"
-    found = study.instrument
+    found = study.calibration
     if not found:
         return "no instrument check of this site is known; grids/calibration.yaml makes one"
     said = f"{found.text}: {'PASS' if found.passed else 'FAIL'}"
@@ -223,7 +223,8 @@ def notes(summary: Summary) -> list[str]:
     moderated = [
         f"With fewer than {limits.statement_repeats} blocks the interval of a gain also learns from the noise of the "
         "other cells limited by servers, with the weight of 1.5 degrees of freedom; in simulated studies with equal "
-        "and unequal noise it held the truth in 94 to 97 % (docs/evidence.md). The paired t stands beside it."
+        "and unequal noise it held the truth in 94 to 97 % (docs/explanation/statistics.md). "
+        "The paired t stands beside it."
     ]
     return [
         *(moderated if borrowed else []),

@@ -20,8 +20,8 @@ def told(study: StudyRecord, blocks: int) -> str:
 
 def few_blocks(study: StudyRecord) -> str:
     """What was settled beforehand of cells that take part in no statement, by which prediction, and what came of it."""
-    said = predicted_idle.sentences(study.resting, study.written_grid, study.written_grid.load.think_time)
+    said = predicted_idle.sentences(study.predicted_idle, study.written_grid, study.written_grid.load.think_time)
     needs = study.grid.evidence.interval_repeats
-    if study.resting is not None and study.resting.blocks < needs:
+    if study.predicted_idle is not None and study.predicted_idle.blocks < needs:
         said.append(f"fewer than {needs} trials have no interval")
-    return "; ".join([*said, *filter(None, [predicted_idle.outcome(study.resting)])])
+    return "; ".join([*said, *filter(None, [predicted_idle.outcome(study.predicted_idle)])])

@@ -1,4 +1,4 @@
-"""What limited each cell, with the figures that the verdict rests on. Pure."""
+"""What limited each cell, with the figures that the bottleneck rests on. Pure."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
         mine = [data for data in tried if data.record.usable]
 
         def figure(name: str, mine: list[TrialData] = mine) -> float | None:
-            return _mean([data.record.verdict.figures.get(name) if data.record.verdict else None for data in mine])
+            return _mean(
+                [data.record.bottleneck.figures.get(name) if data.record.bottleneck else None for data in mine]
+            )
 
         rows.append(
             [
                 cell_name(cell),
-                cell.verdict if cell.usable else _blamed(tried),
+                cell.bottleneck if cell.usable else _blamed(tried),
                 text.percent(figure("server_cpu")),
                 text.percent(figure("server_throttled")),
                 text.percent(figure("balancer_cpu")),
                 text.percent(figure("generator_cpu")),
                 text.percent(figure("of_offered" if is_open else "of_users_bound")),
                 _times(figure("response_s"), figure("unloaded_s")),
-                cell.why,
+                cell.reason,
             ]
         )
     return Table(columns, rows, (2, 3, 4, 5, 6, 7), ids=tuple(anchor(cell.cell) for cell in cells))
@@ -55,7 +57,7 @@ def table(cells: list[CellSummary], trials: Mapping[str, TrialData]) -> Table:
 
 def _blamed(tried: list[TrialData]) -> str:
     """What limited trials of which none counts, where they agree."""
-    limits = {data.record.limit for data in tried}
+    limits = {data.record.component for data in tried}
     return limits.pop() if len(limits) == 1 and "unknown" not in limits else text.NOTHING
 
 

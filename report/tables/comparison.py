@@ -46,7 +46,7 @@ def short_rows(one: Comparison) -> list[list[str]]:
             text.ratio(ratio.ratio),
             text.ratio_interval(ratio.simultaneous),
             f"{ratio.before.usable}, {ratio.after.usable}",
-            f"{ratio.before.verdict} → {ratio.after.verdict}",
+            f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
         ]
         for ratio in one.ratios
     ]
@@ -74,7 +74,7 @@ def rows(one: Comparison) -> list[list[str]]:
                 text.ratio_interval(ratio.simultaneous),
                 text.ratio_interval(ratio.corrected),
                 f"{ratio.before.usable}, {ratio.after.usable}",
-                f"{ratio.before.verdict} → {ratio.after.verdict}",
+                f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
                 word(ratio),
             ]
         )

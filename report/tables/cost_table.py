@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.records.study import StudyRecord
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cost import CostAnswer, CostSummary
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
@@ -20,10 +20,10 @@ from report.elements import Table
 MILLION = "{million}"
 NO_MORE = "these users ask for no more"
 HELD = {
-    Limit.SERVER: "the servers’ limit",
-    Limit.BALANCER: "the balancer’s limit",
-    Limit.USERS: NO_MORE,
-    Limit.UNKNOWN: "its limit is not known",
+    Component.SERVER: "the servers’ limit",
+    Component.BALANCER: "the balancer’s limit",
+    Component.LOAD: NO_MORE,
+    Component.UNKNOWN: "its limit is not known",
 }
 
 

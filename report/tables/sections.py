@@ -16,7 +16,7 @@ from harness.words import load_name
 from report import format as text
 from report.elements import Table, anchor, cell_name, link
 
-OF_RATES = ("E5 at a rate", "verdict load")  # that only open loads know
+OF_RATES = ("E5 at a rate", "bottleneck load")  # that only open loads know
 JOINT_SHOWN = 8  # more of them stand in gains.csv alone
 
 
@@ -24,11 +24,11 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
     """Every step of every load, in the order of `gains`; below it how sure all of them are together. None for none."""
     if not gains:
         return None
-    verdicts = {(c.servers, load_name(c.others)): c.verdict for c in cells if c.usable}
+    bottlenecks = {(c.servers, load_name(c.others)): c.bottleneck for c in cells if c.usable}
     rows = []
     for gain in gains:
         load = load_name(gain.others)
-        sides = [verdicts.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
+        sides = [bottlenecks.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
         efficiency = text.share_with_interval(gain.efficiency, gain.efficiency_interval)
         rows.append(
             [
@@ -175,7 +175,7 @@ def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:
                 text.milliseconds(record.latency_ms.get("p95")),
                 _engine_s_part(record, is_open),
                 record.outcome.replace("_", " "),
-                record.verdict.limit if record.verdict else text.NOTHING,
+                record.bottleneck.component if record.bottleneck else text.NOTHING,
                 noticed,
             ]
         )
@@ -194,7 +194,7 @@ def _engine_s_part(record: TrialRecord, is_open: bool) -> str:
     """How punctual the generator was: h of users, or how late requests at a rate were sent."""
     figures = record.figures
     if not is_open:
-        return text.percent(figures.little_gap if figures else None, 1)
+        return text.percent(figures.littles_law_residual if figures else None, 1)
     late_ms = figures.send_delay_p99_ms if figures else None
     return text.NOTHING if late_ms is None else f"{late_ms:.1f}"
 

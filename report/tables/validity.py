@@ -21,11 +21,11 @@ def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     limits = generator.applied(limits, (row for data in trials.values() for row in data.samples))
     load = next((factor_of(data.record.cell) for data in trials.values()), VUSERS)
     judged = [data.record for data in trials.values() if data.record.outcome != Outcome.FAILED]
-    turns = all(Balancing(**record.facts.balancing).even for record in judged if record.facts)
+    turns = all(Balancing(**record.context.balancing).even for record in judged if record.context)
     rows = []
     for rule in (rule for rule in RULES if rule.load in ("", load)):
         asked = rule.asks if turns else rule.where_free or rule.asks
-        counts = {"refuse": 0, "degrade": 0, "note": 0}
+        counts = {"invalid": 0, "warning": 0, "note": 0}
         causes: dict[str, str] = {}
         for record in judged:
             mine = [finding for finding in record.findings if finding.rule == rule.id]
@@ -35,10 +35,10 @@ def table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
                     break
             for finding in mine:
                 causes.setdefault(finding.severity, finding.cause)
-        hurt = counts["refuse"] + counts["degrade"]
+        hurt = counts["invalid"] + counts["warning"]
         told = "; ".join(
             f"{name} {text.count(counts[severity], 'trial')}, as in: {causes[severity]}"
-            for severity, name in (("refuse", "refused"), ("degrade", "marked"), ("note", "noted in"))
+            for severity, name in (("invalid", "invalidated"), ("warning", "marked"), ("note", "noted in"))
             if counts[severity]
         )
         passed = f"{len(judged) - hurt} of {len(judged)}"
@@ -66,8 +66,8 @@ def _worst(rule: Rule, records: Sequence[TrialRecord]) -> str:
 def _figures(record: TrialRecord, where: str) -> list[float]:
     """Numbers at section.name of a record, or at a name of its own."""
     section, _, name = where.partition(".")
-    if section == "verdict":
-        value: Any = record.verdict.figures.get(name) if record.verdict else None
+    if section == "bottleneck":
+        value: Any = record.bottleneck.figures.get(name) if record.bottleneck else None
     elif section == "figures":
         value = getattr(record.figures, name) if record.figures else None
     else:

@@ -1,4 +1,4 @@
-"""Real processes of the server that is measured: how they start and stop, and that a paced one keeps its rate."""
+"""Real processes of the server under test: start, stop, and the rate of a paced server."""
 
 import asyncio
 import os
@@ -21,11 +21,12 @@ from service.train import train
 ROOT = Path(__file__).resolve().parents[2]
 PACE = Pace.of(140, 0.05)
 REQUEST = b"GET /predict HTTP/1.1\r\nHost: paced\r\n\r\n"
-CONNECTIONS = 60
+CONNECTIONS = 400  # a queue of several seconds, so no slot is idle while this process waits for a CPU
+WARM_UP_S = 4.0  # until all connections wait for a response
 
 
-def test_a_real_server_answers_soon_and_stops_gracefully(tmp_path: Path) -> None:
-    """As the image runs it: uvicorn with two workers that share their counters."""
+def test_a_server_process_starts_fast_and_stops_gracefully(tmp_path: Path) -> None:
+    """Runs uvicorn as the image does, with two workers that share their counters."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,8 +54,8 @@ def test_a_real_server_answers_soon_and_stops_gracefully(tmp_path: Path) -> None
     assert 'ml_requests_total{status="200",trial="real"} 20.0' in metrics
 
 
-async def drive(port: int, until: float) -> int:
-    """Closed-loop connections without think time; returns the number of right answers."""
+async def drive(port: int, since: float, until: float) -> int:
+    """Send requests in a closed loop without think time; return the number of correct responses in this window."""
 
     async def user() -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -65,11 +66,19 @@ async def drive(port: int, until: float) -> int:
             length = re.search(rb"content-length: (\d+)", head)
             assert length
             await reader.readexactly(int(length[1]))
-            right += head.startswith(b"HTTP/1.1 200") and time.monotonic() < until
+            right += head.startswith(b"HTTP/1.1 200") and since <= time.monotonic() < until
         writer.close()
         return right
 
     return sum(await asyncio.gather(*(user() for _ in range(CONNECTIONS))))
+
+
+async def slots_at(port: int, moment: float) -> tuple[dict[str, float], float]:
+    """Return the slots' sums at a moment, and the delay of this process in seconds while others used the CPU."""
+    await asyncio.sleep(moment - time.monotonic())
+    late_s = time.monotonic() - moment
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return slots((await client.get(f"http://127.0.0.1:{port}/metrics")).text), late_s
 
 
 async def stop_now_and_then(pid: int, until: float) -> int:
@@ -83,16 +92,13 @@ async def stop_now_and_then(pid: int, until: float) -> int:
     return stops
 
 
-def slots_of(port: int) -> dict[str, float]:
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+def slots(text: str) -> dict[str, float]:
     return {state: float(value) for state, value in re.findall(r'ml_slot_seconds_total{state="(\w+)"} (\S+)', text)}
 
 
 @pytest.mark.parametrize(("duration_s", "within"), [(10.0, 0.02), pytest.param(60.0, 0.005, marks=pytest.mark.long)])
-def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_is_stopped_at_times(
-    duration_s: float, within: float
-) -> None:
-    """What the machine withheld for longer than the server may catch up is counted as lost."""
+def test_the_capacity_is_exact_despite_other_load_and_interruptions(duration_s: float, within: float) -> None:
+    """Time without CPU beyond the catch-up time counts as lost."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,18 +115,25 @@ def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_i
                     break
                 except httpx.TransportError:
                     time.sleep(0.1)
-            httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots begin with the first request
-            before, until = slots_of(port), time.monotonic() + duration_s
+            httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots start with the first request
+            since = time.monotonic() + WARM_UP_S
+            until = since + duration_s
 
-            async def both() -> tuple[int, int]:
-                driven, stops = await asyncio.gather(drive(port, until), stop_now_and_then(server.pid, until))
-                return driven, stops
+            async def measure() -> tuple[int, int, tuple[dict[str, float], float], tuple[dict[str, float], float]]:
+                return await asyncio.gather(
+                    drive(port, since, until),
+                    stop_now_and_then(server.pid, until),
+                    slots_at(port, since),
+                    slots_at(port, until),
+                )
 
-            answered, stops = asyncio.run(both())
-            after = slots_of(port)
+            answered, stops, (before, late_at_start_s), (after, late_at_end_s) = asyncio.run(measure())
         finally:
             neighbour.kill()
             server.kill()
     lost = (after["lost"] - before["lost"]) / PACE.service_s
     assert stops >= 2
-    assert answered + lost == pytest.approx(PACE.rate_per_s * duration_s, rel=within)
+    # A response that was sent before a bound of the window, and read after it, counts on the wrong side.
+    expected, slack = PACE.rate_per_s * duration_s, within * PACE.rate_per_s * duration_s
+    least, most = (PACE.rate_per_s * late_s for late_s in (late_at_end_s, late_at_start_s))
+    assert expected - slack - least <= answered + lost <= expected + slack + most

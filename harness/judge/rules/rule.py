@@ -20,7 +20,9 @@ def less_load(seen: Observation) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of docs/evidence.md over a trial; its thresholds are those that name it in harness/grid/thresholds.py.
+    """One rule of docs/explanation/evidence.md over a trial.
+
+    Its thresholds are those that name it in harness/grid/thresholds.py.
 
     `asks` is what must hold, `where_free` the same where the balancer need not give every server the same. `figure` is
     where in trial.json the figure stands that comes nearest to the threshold (section.name), and its name in words.

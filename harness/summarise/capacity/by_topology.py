@@ -18,7 +18,7 @@ from harness.summarise.statistics import queueing
 
 def counted(records: Iterable[TrialRecord], grid: Grid) -> list[Count]:
     """The counts of usable and of collapsed trials; loads are as levels are written."""
-    found = (_count(record, grid) for record in records if not record.sentinel)
+    found = (_count(record, grid) for record in records if not record.control)
     return [count for count in found if count is not None]
 
 
@@ -35,7 +35,7 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         return []
     topologies: dict[tuple[tuple[str, Level], ...], list[TrialRecord]] = {}
     for record in records.values():
-        if record.repeat and not record.sentinel:
+        if record.repeat and not record.control:
             key = tuple((name, record.cell[name]) for name in grid.factors if name != factor)
             topologies.setdefault(key, []).append(record)
     found = []
@@ -60,8 +60,8 @@ def reference(grid: Grid, one: Capacity, records: Mapping[str, TrialRecord]) -> 
     paces = [
         (slots.offered / (record.window.to_s - record.window.from_s), slots.busy / slots.answers, record.unloaded_ms)
         for record in records.values()
-        if record.usable and topology <= record.cell.items() and record.facts and record.window
-        for slots in record.facts.slots.values()
+        if record.usable and topology <= record.cell.items() and record.context and record.window
+        for slots in record.context.pacing.values()
         if slots.offered and slots.answers
     ]
     if not paces:

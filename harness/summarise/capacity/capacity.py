@@ -78,7 +78,7 @@ class Capacity:
         return self.crossing.requests
 
     @property
-    def limited_by(self) -> str:
+    def first_missed(self) -> str:
         """The objective that is missed first; empty where none is missed at the loads measured."""
         return self.crossing.objective if self.bound in (Bound.EXACT, Bound.BELOW) else ""
 

@@ -52,7 +52,7 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
     """
     if record.collapsed:
         return Count(block=record.repeat, load=load, requests=1, late=1, failed=1)
-    found = record.against
+    found = record.objective_counts
     if not record.usable or found is None:
         return None
     return Count(

@@ -12,7 +12,7 @@ from harness.grid.types import Levels
 from harness.judge import bottleneck, failure_share, rules, window_stats
 from harness.judge.failure_share import Failing
 from harness.records.findings import Finding, Severity
-from harness.records.trial import Limit, Outcome, TrialRecord
+from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.cells import slow_server, steadiness
 from harness.summarise.cells.slow_server import SlowServer
 from harness.summarise.statistics import block_model, intervals
@@ -33,9 +33,9 @@ class CellSummary:
     error_rate: float | None
     outcome: Outcome
     cause: str
-    verdict: Limit
-    verdict_why: str
-    next_limit: str
+    bottleneck: Component
+    bottleneck_reason: str
+    next_bottleneck: str
     of_users_bound: float | None
     by_block: dict[int, float]
     peaks: dict[int, float]
@@ -45,7 +45,7 @@ class CellSummary:
     unsteady: bool = False  # throughput was not steady, so no trial counts (rule E10)
     invalid_cause: str = ""  # the cause of its invalid trials, where others are usable
     invalid_next_step: str = ""
-    waits_ms: dict[str, float | None] = field(default_factory=dict)  # failures included, at the timeout or more
+    latency_with_failures_ms: dict[str, float | None] = field(default_factory=dict)  # failures at the timeout or more
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
     latency_unsteady: str = ""  # how its latencies changed within the window, as a predicate (rule E10)
     slow_server: SlowServer | None = None  # a server that is slower than the others (rule E12)
@@ -71,18 +71,18 @@ class CellSummary:
         return f"{percent(self.of_users_bound) if self.of_users_bound else 'all'} of the users’ maximum rate"
 
     @property
-    def why(self) -> str:
-        """The reason of its verdict, or the reason why it has none."""
-        return self.verdict_why if self.usable or self.outcome == Outcome.SERVER_DOWN else self.cause
+    def reason(self) -> str:
+        """The reason of its bottleneck, or the reason why it has none."""
+        return self.bottleneck_reason if self.usable or self.outcome == Outcome.SERVER_DOWN else self.cause
 
     @property
     def servers(self) -> int:
         return int(self.cell["servers"])
 
     @property
-    def lose(self) -> int:
+    def fail_servers(self) -> int:
         """The number of servers that are stopped in the middle of its trials."""
-        return int(self.cell.get("lose", 0))
+        return int(self.cell.get("fail_servers", 0))
 
     @property
     def others(self) -> Levels:
@@ -110,29 +110,29 @@ def summarise(
     if unsteady or collapsed:
         usable, histograms, failures = [], [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
-    limit, why = bottleneck.of_cell([record.limit for record in usable])
+    limit, why = bottleneck.of_cell([record.component for record in usable])
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
     outcome, cause = _outcome(records, usable)
     if unsteady and not collapsed:
-        outcome, cause = Outcome.REFUSED, _Cause(unsteady, "", "E10")
+        outcome, cause = Outcome.INVALID, _Cause(unsteady, "", "E10")
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
-    why = why or _why([r for r in usable if r.limit == limit], slow if limit == Limit.SERVER else None)
-    latency_ms, waits_ms = window_stats.latencies_and_waits_ms(histograms, failures, limits.percentile_p99_samples)
+    why = why or _why([r for r in usable if r.component == limit], slow if limit == Component.SERVER else None)
+    latencies = window_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
         usable=len(usable),
         tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
         tps_peak=max((record.tps_peak for record in usable if record.tps_peak), default=None),
-        latency_ms=latency_ms,
+        latency_ms=latencies[0],
         error_rate=_mean([record.error_rate for record in usable if record.error_rate is not None]),
         outcome=outcome,
         cause=_with_failures(cause.text, failing, cause.rule != "E8") if cause.text else "",
-        verdict=limit if usable else Limit.UNKNOWN,
-        verdict_why=_with_failures(why, failing, outcome != Outcome.SERVER_DOWN),
-        next_limit="" if limit.asks_no_more or failing else bottleneck.next_limit(of_bound, of_offered, limits),
+        bottleneck=limit if usable else Component.UNKNOWN,
+        bottleneck_reason=_with_failures(why, failing, outcome != Outcome.SERVER_DOWN),
+        next_bottleneck="" if limit.is_load or failing else bottleneck.next_bottleneck(of_bound, of_offered, limits),
         of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
@@ -143,18 +143,18 @@ def summarise(
         unsteady=bool(unsteady) and not collapsed,
         invalid_cause=invalid.text,
         invalid_next_step=invalid.next_step,
-        waits_ms=waits_ms,
-        waits_by_block={record.repeat: record.waits_ms or record.latency_ms for record in usable},
+        latency_with_failures_ms=latencies[1],
+        waits_by_block={record.repeat: record.latency_with_failures_ms or record.latency_ms for record in usable},
         latency_unsteady=steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
         slow_server=slow,
-        failed_share=_failed_share(records) if collapsed and outcome == Outcome.REFUSED else None,
+        failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
     )
 
 
 def _of_death(records: Sequence[TrialRecord], cause: _Cause) -> str:
-    """The reason of the verdict of a trial in which a server died."""
-    reasons = (r.verdict.why for r in records if r.verdict and r.outcome == Outcome.SERVER_DOWN)
+    """The reason of the bottleneck of a trial in which a server died."""
+    reasons = (r.bottleneck.reason for r in records if r.bottleneck and r.outcome == Outcome.SERVER_DOWN)
     return next(reasons, "") or cause.text
 
 
@@ -166,7 +166,7 @@ def _with_failures(text: str, failing: Failing | None, wanted: bool) -> str:
 
 
 def _figures(trials: Sequence[TrialRecord], name: str) -> list[float]:
-    return [value for r in trials if r.verdict and (value := r.verdict.figures.get(name)) is not None]
+    return [value for r in trials if r.bottleneck and (value := r.bottleneck.figures.get(name)) is not None]
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -174,14 +174,14 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _why(same: Sequence[TrialRecord], slow: SlowServer | None) -> str:
-    """The most frequent reason of the cell's verdict, with the means of its figures."""
+    """The most frequent reason of the cell's bottleneck, with the means of its figures."""
     prefix = f"{slow.words} as the others; " if slow else ""
-    reasons = Counter((r.verdict.words or r.verdict.why) for r in same if r.verdict)
+    reasons = Counter((r.bottleneck.words or r.bottleneck.reason) for r in same if r.bottleneck)
     if not reasons:
         return ""
     words = reasons.most_common(1)[0][0]
-    alike = [r for r in same if r.verdict and (r.verdict.words or r.verdict.why) == words]
-    names = {name for r in alike if r.verdict for name in r.verdict.figures}
+    alike = [r for r in same if r.bottleneck and (r.bottleneck.words or r.bottleneck.reason) == words]
+    names = {name for r in alike if r.bottleneck for name in r.bottleneck.figures}
     return prefix + bottleneck.told(words, {name: _mean(_figures(alike, name)) for name in names})
 
 
@@ -215,25 +215,25 @@ class _Cause:
 
 
 def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, _Cause]:
-    """A cell is ok or degraded while trials are usable, else it has the most frequent outcome of its trials."""
+    """A cell is ok or has a warning while trials are usable, else it has the most frequent outcome of its trials."""
     if not records:
         return Outcome.MISSING, _Cause("no trial yet")
     if usable:
-        degraded = [record for record in usable if record.outcome == Outcome.DEGRADED]
-        return (Outcome.DEGRADED, _worst(degraded, len(usable))) if degraded else (Outcome.OK, _Cause())
+        warned = [record for record in usable if record.outcome == Outcome.WARNING]
+        return (Outcome.WARNING, _worst(warned, len(usable))) if warned else (Outcome.OK, _Cause())
     invalid = [record for record in records if not record.usable]
-    most = Counter(record.outcome for record in invalid).most_common(1)[0][0] if invalid else Outcome.REFUSED
+    most = Counter(record.outcome for record in invalid).most_common(1)[0][0] if invalid else Outcome.INVALID
     return most, _worst([record for record in invalid if record.outcome == most])
 
 
 def _deciding(record: TrialRecord) -> Finding | None:
     """The finding that is the record's cause."""
-    if record.outcome == Outcome.DEGRADED:
-        return rules.deciding(record.findings, Severity.DEGRADE, died=False)
+    if record.outcome == Outcome.WARNING:
+        return rules.deciding(record.findings, Severity.WARNING, died=False)
     died = record.outcome == Outcome.SERVER_DOWN
-    if not died and record.outcome != Outcome.REFUSED:
+    if not died and record.outcome != Outcome.INVALID:
         return None
-    return rules.deciding(record.findings, Severity.REFUSE, died=died)
+    return rules.deciding(record.findings, Severity.INVALID, died=died)
 
 
 def _worst(alike: Sequence[TrialRecord], of: int = 0) -> _Cause:
@@ -254,5 +254,5 @@ def _worst(alike: Sequence[TrialRecord], of: int = 0) -> _Cause:
 
 def saturated(cells: Sequence[CellSummary]) -> block_model.Table:
     """Trials of the cells limited by `server`, which are alike in their noise: cell → block → TPS."""
-    found = [cell for cell in cells if cell.verdict == Limit.SERVER and not cell.rejections]
+    found = [cell for cell in cells if cell.bottleneck == Component.SERVER and not cell.rejections]
     return {cell.name: cell.by_block for cell in found if cell.by_block}

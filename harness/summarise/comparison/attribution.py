@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains import obstacle
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
@@ -16,9 +16,9 @@ from harness.summarise.statistics import conclusion
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 
-LOAD_ALONE = frozenset({Limit.USERS, Limit.LOAD})
+LOAD_ALONE = frozenset({Component.LOAD})
 # The bottlenecks that hide the capacity of servers. For a factor of another component they are part of its effect.
-NOT_SERVERS = frozenset({*LOAD_ALONE, Limit.BALANCER, Limit.NETWORK})
+NOT_SERVERS = frozenset({*LOAD_ALONE, Component.BALANCER, Component.NETWORK})
 
 
 class RatioBound(StrEnum):
@@ -37,11 +37,11 @@ class Attribution:
 
     obstacle: Obstacle | None = None
     bound: RatioBound | None = None
-    hidden_by: Limit | None = None
+    hidden_by: Component | None = None
 
 
 def attribute(
-    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], hiding: frozenset[Limit] = LOAD_ALONE
+    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], hiding: frozenset[Component] = LOAD_ALONE
 ) -> Attribution:
     """Whether the ratio of the second to the first is a statement; `names` name the sides in obstacles.
 
@@ -51,7 +51,7 @@ def attribute(
         for cell, name in zip(sides, names, strict=True):
             if found := find(cell, name):
                 return Attribution(found)
-    first, second = (cell.verdict for cell in sides)
+    first, second = (cell.bottleneck for cell in sides)
     if first in hiding and second in hiding:
         return Attribution(_both_hidden(first, second))
     if first in hiding:
@@ -68,28 +68,22 @@ def _not_comparable(cell: CellSummary, name: str) -> Obstacle | None:
 
 
 def _not_known(cell: CellSummary, name: str) -> Obstacle | None:
-    if cell.verdict == Limit.UNKNOWN:
+    if cell.bottleneck == Component.UNKNOWN:
         return Obstacle(ObstacleKind.UNKNOWN_BOTTLENECK, f"the bottleneck of {name} is unknown")
     return obstacle.generator(cell, name)
 
 
-def _both_hidden(first: Limit, second: Limit) -> Obstacle:
-    if first == second == Limit.USERS:
-        return Obstacle(ObstacleKind.LOAD_LIMITED, "both serve the users’ maximum rate")
-    if first == second == Limit.LOAD:
-        return Obstacle(ObstacleKind.LOAD_LIMITED, "both serve the offered load completely")
+def _both_hidden(first: Component, second: Component) -> Obstacle:
+    if first == second == Component.LOAD:
+        return Obstacle(ObstacleKind.LOAD_LIMITED, "both serve the load completely")
     one = f"the {first}" if first == second else f"the {first} and the {second}"
     verb = "was the bottleneck" if first == second else "were the bottlenecks"
     return Obstacle(ObstacleKind.OTHER_BOTTLENECK, f"{one} {verb}, not the servers")
 
 
-def hidden_in_words(bottleneck: Limit) -> str:
+def hidden_in_words(bottleneck: Component) -> str:
     """How a bottleneck hides the capacity of a side, as a clause."""
-    by_load = {
-        Limit.USERS: "users generated no more load",
-        Limit.LOAD: "no higher load was offered",
-    }
-    return by_load.get(bottleneck, f"the {bottleneck} was the bottleneck")
+    return "no higher load was offered" if bottleneck.is_load else f"the {bottleneck} was the bottleneck"
 
 
 def direction(ratio: Interval, bound: RatioBound | None) -> Conclusion:

@@ -10,7 +10,7 @@ from harness.grid.cell import OWN_FACTORS
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Level, Levels
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison import attribution
 from harness.summarise.comparison.attribution import Attribution, RatioBound
@@ -57,7 +57,7 @@ class FactorEffect:
     equivalent: bool
     obstacle: Obstacle | None
     bound: RatioBound | None
-    hidden_by: Limit | None
+    hidden_by: Component | None
     response_times: ResponseTimeChange
 
     @property
@@ -79,7 +79,7 @@ def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[FactorEffect]:
             continue
         base = levels[0]
         for cell in cells:
-            if cell.cell[factor] == base or cell.lose:  # effects on a server failure are reported with it
+            if cell.cell[factor] == base or cell.fail_servers:  # effects on a server failure are reported with it
                 continue
             twin = next((other for other in cells if other.cell == {**cell.cell, factor: base}), None)
             if twin is not None:

@@ -51,7 +51,7 @@ def between(
     if not roles:
         return MachineChange(None, reason="generator and balancer may be different builds in the two studies")
     roles = [role for role in roles if all(any(_cost(record, role) for record in side) for side in usable)]
-    equal = [pair for pair in pairs if all(cell.verdict.asks_no_more for cell in pair)]
+    equal = [pair for pair in pairs if all(cell.bottleneck.is_load for cell in pair)]
     costs = [_by_cell(side, roles) for side in usable]
     blocks: tuple[dict[int, list[float]], ...] = ({}, {})
     for cell, _ in equal or pairs:
@@ -69,7 +69,7 @@ def between(
 
 
 def _counts(record: TrialRecord) -> bool:
-    return record.usable and record.repeat > 0 and not record.sentinel
+    return record.usable and record.repeat > 0 and not record.control
 
 
 def _cost(record: TrialRecord, role: str) -> float | None:
@@ -98,7 +98,7 @@ def _same_build(role: str, sides: Sequence[Trials], where: tuple[Environment, En
     """Whether both studies are known to have run the same program, by version and image."""
     versions, images = [], []
     for side, environment in zip(sides, where, strict=True):
-        facts = next((record.facts for record in side if record.facts), None)
+        facts = next((record.context for record in side if record.context), None)
         hosts = [] if facts is None else facts.generators if role == "generator" else [facts.balancer]
         images.append({ran[0] for host in hosts if (ran := environment.image_digests.get(host))})
         known = {name: environment.version_of(name) for name in BY_NAME}

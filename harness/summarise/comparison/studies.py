@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison import attribution
 from harness.summarise.comparison.attribution import Attribution, RatioBound
@@ -155,7 +155,7 @@ def _without_interval(before: CellSummary, after: CellSummary, attributed: Attri
 def _hidden(attributed: Attribution) -> Obstacle:
     """Why a bound supports no conclusion."""
     side = NAMES[attributed.bound is RatioBound.AT_LEAST]
-    text = f"in {side} {attribution.hidden_in_words(attributed.hidden_by or Limit.USERS)}"
+    text = f"in {side} {attribution.hidden_in_words(attributed.hidden_by or Component.LOAD)}"
     return Obstacle(ObstacleKind.HIDDEN, text)
 
 

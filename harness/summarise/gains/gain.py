@@ -12,7 +12,7 @@ from typing import Any
 from harness.grid.load import LOAD_FACTORS
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Limit, Outcome
+from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
 from harness.summarise.gains import obstacle, response_times
 from harness.summarise.gains.response_times import ResponseTimeChange
@@ -192,7 +192,7 @@ def between(
 
     With few blocks its interval may use the noise of the cells in `table`.
     """
-    failure = bool(smaller.lose or larger.lose)
+    failure = bool(smaller.fail_servers or larger.fail_servers)
     common = [] if failure else sorted(smaller.by_block.keys() & larger.by_block.keys())
     ratio, paired = _ratios(smaller, larger, common, limits, table)
     kind, reason = _kind(smaller, larger, ratio)
@@ -261,7 +261,7 @@ def with_simultaneous(gains: Sequence[Gain]) -> list[Gain]:
 
 def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
     """Whether the ratio is a statement about servers (rule E18), and the reason where it is none."""
-    if smaller.lose or larger.lose:
+    if smaller.fail_servers or larger.fail_servers:
         return GainKind.SERVER_FAILURE, SERVER_FAILURE
     if reason := _only_larger(smaller, larger):
         return GainKind.ONLY_LARGER, reason
@@ -272,16 +272,16 @@ def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> 
             return GainKind.NONE, found.text
     if ratio is None:
         return GainKind.NONE, obstacle.NO_COMMON_BLOCK.text
-    if smaller.verdict.asks_no_more:
+    if smaller.bottleneck.is_load:
         return GainKind.IDLE, f"load-limited: {_serves(smaller)}"
-    if smaller.verdict != Limit.SERVER:
-        return GainKind.NOT_MEASURABLE, f"{_bottleneck(smaller)}: {smaller.verdict_why}"
-    if larger.verdict.asks_no_more:
+    if smaller.bottleneck != Component.SERVER:
+        return GainKind.NOT_MEASURABLE, f"{_bottleneck(smaller)}: {smaller.bottleneck_reason}"
+    if larger.bottleneck.is_load:
         return GainKind.LOWER_BOUND, _serves(larger)
-    if larger.verdict != Limit.SERVER:
-        return GainKind.LOWER_BOUND, f"{_bottleneck(larger)}: {larger.verdict_why}"
+    if larger.bottleneck != Component.SERVER:
+        return GainKind.LOWER_BOUND, f"{_bottleneck(larger)}: {larger.bottleneck_reason}"
     slow = next((f"{cell.slow_server.words} as the others" for cell in (larger, smaller) if cell.slow_server), "")
-    following = f"next bottleneck: {larger.next_limit}" if larger.next_limit else ""
+    following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
     return GainKind.GAIN, "; ".join(reason for reason in (slow, following) if reason)
 
 
@@ -313,9 +313,9 @@ def _serves(cell: CellSummary) -> str:
 
 def _bottleneck(cell: CellSummary) -> str:
     """The bottleneck of a cell, as a clause."""
-    if cell.verdict == Limit.UNKNOWN:
+    if cell.bottleneck == Component.UNKNOWN:
         return f"the bottleneck of {servers(cell.servers)} is unknown"
-    return f"the bottleneck of {servers(cell.servers)} was the {cell.verdict}"
+    return f"the bottleneck of {servers(cell.servers)} was the {cell.bottleneck}"
 
 
 def _conclusion(kind: GainKind, ratio: Interval | None, ideal: float, limits: Thresholds) -> Conclusion:

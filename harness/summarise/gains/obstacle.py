@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 
 
@@ -43,6 +43,6 @@ def unusable(cell: CellSummary, name: str) -> Obstacle | None:
 
 def generator(cell: CellSummary, name: str) -> Obstacle | None:
     """The obstacle of a side that the load generator limited; None for another one."""
-    if cell.verdict != Limit.GENERATOR:
+    if cell.bottleneck != Component.GENERATOR:
         return None
     return Obstacle(ObstacleKind.GENERATOR, f"the bottleneck of {name} was the generator")

@@ -73,7 +73,7 @@ def runs(gains: Sequence[Gain], cells: Sequence[CellSummary], limits: Thresholds
 
 
 def _between(first: CellSummary, last: CellSummary, limits: Thresholds) -> ResponseTimeChange | None:
-    if not response_times.same_load(first, last) or first.lose or last.lose:
+    if not response_times.same_load(first, last) or first.fail_servers or last.fail_servers:
         return None
     names = (servers(first.servers), servers(last.servers))
     return response_times.between(first, last, names, limits.interval_repeats)

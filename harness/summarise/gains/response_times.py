@@ -1,7 +1,7 @@
 """Ratios of response times between two cells under the same load. Pure.
 
-Percentiles include the failures of each trial, at the timeout or more (`waits_ms`), as users experience them. The unit
-is the trial, as for throughput: ratios of percentiles are paired by block (rule E15).
+Percentiles include the failures of each trial, at the timeout or more (`latency_with_failures_ms`), as users experience
+them. The unit is the trial, as for throughput: ratios of percentiles are paired by block (rule E15).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def between(first: CellSummary, second: CellSummary, names: tuple[str, str], lea
     """
     ends_ms = {
         "p50": (first.latency_ms.get("p50"), second.latency_ms.get("p50")),
-        "p95": (first.waits_ms.get("p95"), second.waits_ms.get("p95")),
+        "p95": (first.latency_with_failures_ms.get("p95"), second.latency_with_failures_ms.get("p95")),
     }
     return ResponseTimeChange(_ratios(first, second, least_pairs), ends_ms, _obstacle((first, second), names))
 

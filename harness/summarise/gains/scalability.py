@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.statistics import intervals, usl
 from harness.summarise.statistics.intervals import Interval
@@ -17,7 +17,7 @@ def usl_fits(cells: Sequence[CellSummary]) -> dict[str, UslFit]:
     """The fit of the Universal Scalability Law by load, for loads with six topologies."""
     loads: dict[str, dict[int, list[float]]] = {}
     for cell in cells:
-        if cell.verdict == Limit.SERVER and cell.by_block:
+        if cell.bottleneck == Component.SERVER and cell.by_block:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
     fitted = {load: usl.fit(rates) for load, rates in loads.items()}
     return {load: fit for load, fit in fitted.items() if fit is not None}
@@ -27,7 +27,7 @@ def efficiency_profiles(cells: Sequence[CellSummary]) -> dict[str, EfficiencyPro
     """Efficiencies with intervals and serial fractions by load, for loads with two topologies."""
     loads: dict[str, dict[int, CellSummary]] = {}
     for cell in cells:
-        if cell.verdict == Limit.SERVER and cell.tps is not None:
+        if cell.bottleneck == Component.SERVER and cell.tps is not None:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = cell
     profiles = {load: _profile(by_servers) for load, by_servers in loads.items()}
     return {load: profile for load, profile in profiles.items() if profile is not None}

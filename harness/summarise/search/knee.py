@@ -60,7 +60,7 @@ class Knee:
         Both lines get the noise of the noisier one, with its degrees of freedom. Their noise is never pooled, as
         load-limited rates are several times less noisy than saturated ones, and there are many more of them. In
         simulated searches intervals from the pooled squares had a coverage of 75 to 95 %, these of 94 to 99 %
-        (docs/evidence.md). The interval needs two probes on either side.
+        (docs/explanation/statistics.md). The interval needs two probes on either side.
         """
         if len(self.rising) < 2 or len(self.level) < 2:
             return Estimate(self.users)

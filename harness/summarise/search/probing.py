@@ -109,5 +109,5 @@ def meeting(objectives: Objectives, probes: Probes) -> Bracket | None:
 
 
 def _meets(objectives: Objectives, record: TrialRecord) -> bool:
-    p95_ms = (record.waits_ms or record.latency_ms).get("p95")  # failures included
+    p95_ms = (record.latency_with_failures_ms or record.latency_ms).get("p95")  # failures included
     return record.usable and objectives.met(record.error_rate or 0.0, p95_ms)

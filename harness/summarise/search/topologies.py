@@ -21,7 +21,7 @@ def by_topology(records: Iterable[TrialRecord]) -> dict[Topology, list[TrialReco
     """Topology (sorted by name) → its trials under any load, with probes but without control trials."""
     found: dict[Topology, list[TrialRecord]] = {}
     for record in records:
-        if not record.sentinel:
+        if not record.control:
             levels = sorted((name, level) for name, level in record.cell.items() if name not in LOAD_FACTORS)
             found.setdefault(tuple(levels), []).append(record)
     return found

@@ -36,12 +36,12 @@ def test_it_tells_what_each_topology_carries(
 def test_a_check_at_rates_is_judged_by_its_capacities(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = summarise_records(*studied(instrument_check=True))
+    summary = summarise_records(*studied(calibration=True))
     known = zip(summary.capacities, (100.0, 210.0), strict=True)
     rates = [replace(one, factor="rate", reference=reference) for one, reference in known]
     result = calibration.of_study(summary.grid, summary.cells, summary.gains, rates)
     judged = replace(summary, capacities=rates, calibration=result)
-    closing.closing(Console(), ended(tmp_path, monkeypatch, judged, instrument_check=True), False)
+    closing.closing(Console(), ended(tmp_path, monkeypatch, judged, calibration=True), False)
     out = capsys.readouterr().out
     assert "instrument check: measured 100.2/s [97.6, 102.8] for 100.0 (" in out
     assert ": PASS" in out

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import Environment
 
 from harness.deploy import fleet
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
@@ -31,7 +31,7 @@ def hosts(**more: Any) -> Inventory:
     return Inventory(
         "inventory/x",
         tuple(
-            Host(
+            Host.parse(
                 name,
                 group,
                 {
@@ -57,7 +57,7 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
         }
     )
     effective = identity.effective(grid, inventory)
-    setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), slow_motion=1.0)
+    setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), time_scaling=1.0)
     return new_record(setting, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
 
 
@@ -146,7 +146,7 @@ def off(machines: Machines) -> bool:
 
 def lease(machines: Machines, said: list[str], now: list[float]) -> fleet.Lease:
     inventory = hosts(study_end_command=END)
-    return fleet.Lease(inventory, cast(Reach, machines), said.append, lambda: now[0])
+    return fleet.Lease(inventory, cast(Connections, machines), said.append, lambda: now[0])
 
 
 def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> None:
@@ -175,7 +175,7 @@ def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: 
     now[0] = 700
     keeper.extend(trial_s=100, remaining_s=5000)
     (warning,) = said
-    assert "ends in 47 min by its budget, and the study needs 83" in warning
+    assert "its budget ends in 47 min, but the study needs 83 min" in warning
     at(machines, 9999)
     assert not off(machines)
     at(machines, 10_000)
@@ -194,5 +194,5 @@ def test_a_lease_never_shortens_and_a_machine_that_is_silent_is_named(machines: 
 
 
 def test_hosts_that_do_not_end_are_left_alone(machines: Machines) -> None:
-    fleet.Lease(hosts(), cast(Reach, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
+    fleet.Lease(hosts(), cast(Connections, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
     assert machines.commands == []

@@ -20,9 +20,9 @@ def test_a_generators_files_and_ports_are_read() -> None:
 def test_what_users_do_not_fit_into_is_said() -> None:
     roomy = host_limits.HostLimits(1_000_000, 28_232)
     assert host_limits.warnings(700, 1, 1536, roomy) == []
-    assert "1536 connections, and 1000 users need up to 2000" in host_limits.warnings(1000, 1, 1536, roomy)[0]
-    assert "may open 1024 files" in host_limits.warnings(1000, 1, None, host_limits.HostLimits(1024, None))[0]
-    assert "28232 local ports, and 30000 users" in host_limits.warnings(30_000, 1, None, roomy)[0]
+    assert "1536 connections, but 1000 users need up to 2000" in host_limits.warnings(1000, 1, 1536, roomy)[0]
+    assert "allows 1024 open files" in host_limits.warnings(1000, 1, None, host_limits.HostLimits(1024, None))[0]
+    assert "28232 local ports, but 30000 users" in host_limits.warnings(30_000, 1, None, roomy)[0]
     assert host_limits.warnings(30_000, 2, None, roomy) == []
 
 

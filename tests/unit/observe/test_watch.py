@@ -73,7 +73,7 @@ class OneMachine:
     def machines(self) -> dict[str, None]:
         return {"m": None}
 
-    def placed(self) -> dict[str, str]:
+    def machine_of(self) -> dict[str, str]:
         return {"generator": "m"}
 
     def machine_usage(self, _machine: str) -> Iterator[dict[str, Any]]:

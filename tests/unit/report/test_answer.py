@@ -26,7 +26,7 @@ def times(factor: float) -> list[float | None]:
 
 
 def summed(rates: Rates, limits: dict[tuple[int, int], str] | None = None, down: tuple[int, int] = (0, 0)) -> Summary:
-    """A study's summary from its cells' rates; `limits` are verdicts, `down` is a cell whose server died."""
+    """A study's summary from its cells' rates; `limits` are bottlenecks, `down` is a cell whose server died."""
     records: dict[str, TrialRecord] = {}
     for (servers, vusers), values in rates.items():
         for repeat, rate in enumerate(values, 1):
@@ -52,7 +52,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         ],
     ),
     "no load left": (
-        summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"}),
+        summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"}),
         [
             "At 1000 users a second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
             "rate: it can do at least 1.82×, and this load cannot show more; a third server found no more load to "
@@ -152,7 +152,7 @@ OFF = [400.0, 404, 398, 402, 401]
         ),
         (
             {0: OFF, 64: OFF},
-            "users",
+            "load",
             "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 cannot show what it does with 2 servers "
             "(1.000× [1.000, 1.000]): both serve the users’ maximum rate.",
         ),
@@ -239,7 +239,7 @@ def of(summary: Summary, **study: Any) -> list[str]:
 def test_findings_say_what_to_do_and_are_five_at_most() -> None:
     whole: Rates = {(s, v): [None] for s in (1, 2) for v in range(100, 800, 100)}
     assert len(of(summed(whole))) == 1  # all for the same reason
-    assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: refused.")
+    assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: invalid.")
     assert of(PATTERNS["clear gains"][0]) == ["Every cell was measured and limited by what it should be."]
     idle = of(PATTERNS["no load left"][0])
     assert idle[0] == "At 1000 users more than 2 servers had nothing to do; from about 1100 users on 3 would be loaded."
@@ -248,7 +248,7 @@ def test_findings_say_what_to_do_and_are_five_at_most() -> None:
 def test_what_is_missing_comes_before_what_was_refused() -> None:
     found = of(summed({(1, 100): [None], (2, 100): []}))
     assert found[0] == "2 servers at 100 users: not measured yet. Run the same command again."
-    assert found[1].startswith("1 server at 100 users: refused. The generator counts 9")
+    assert found[1].startswith("1 server at 100 users: invalid. The generator counts 9")
 
 
 def test_trials_that_do_not_count_are_told_beside_those_that_do() -> None:
@@ -287,7 +287,7 @@ def recomputed(summary: Summary, changed_cells: list[CellSummary]) -> Summary:
 
 
 def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
-    summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"})
+    summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"})
     medians = {1: 900.0, 2: 36.0, 3: 7.0}
     cells_ = [replace(cell, latency_ms={"p50": medians[cell.servers]}) for cell in summary.cells]
     (sentence,) = answer.answer(recomputed(summary, cells_))

@@ -11,7 +11,7 @@ from harness.grid.schema import Objectives
 from harness.grid.thresholds import Thresholds
 from harness.records import frames
 from harness.study import check
-from harness.summarise.cells.failover import Losses, Spread
+from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import build
 from report.output import ci_summary
@@ -23,22 +23,22 @@ def same(value: float) -> Spread:
     return Spread(value, value, value)
 
 
-BACK = Losses(
-    cell={"servers": 3, "vusers": 1000, "lose": 1},
-    lost=1,
-    of=3,
+BACK = CellFailover(
+    cell={"servers": 3, "vusers": 1000, "fail_servers": 1},
+    failed_servers=1,
+    servers=3,
     trials=3,
     failed=Spread(41, 38, 44),
     failed_at_balancer=Spread(41, 38, 44),
     failing=3,
     failing_s=same(2),
-    back=3,
-    back_s=Spread(1.3, 1, 2),
+    recovered=3,
+    recovery_s=Spread(1.3, 1, 2),
     expected=1.0,
     left=Spread(0.98, 0.97, 0.99),
     still_failing=same(0),
-    latency_back=3,
-    latency_back_s=same(3),
+    latency_recovered=3,
+    latency_recovery_s=same(3),
     before_ms=same(60),
     after_ms=same(70),
     p95_ms=312.0,
@@ -56,14 +56,23 @@ PATTERNS = {
     ),
     "nothing failed": (
         replace(
-            BACK, failed=same(0), failing=0, failing_s=None, back_s=same(0), latency_back_s=same(0), trials=1, back=1,
-            latency_back=1,
+            BACK, failed=same(0), failing=0, failing_s=None, recovery_s=same(0), latency_recovery_s=same(0),
+            trials=1, recovered=1,
+            latency_recovered=1,
         ),
         f"{ONE} under the load: no request failed; throughput stayed at 98 % [97, 99] of what it was before; the mean "
         "answer time stayed near what it was (from 60.0 to 70.0 ms) (one trial).",
     ),
     "to the end": (
-        replace(BACK, failed=same(900), to_the_end=3, still_failing=same(1 / 3), back=0, back_s=None, left=same(0.67)),
+        replace(
+            BACK,
+            failed=same(900),
+            to_the_end=3,
+            still_failing=same(1 / 3),
+            recovered=0,
+            recovery_s=None,
+            left=same(0.67),
+        ),
         f"{ONE} under the load: 900 requests failed, on to the end of the load, when 33 % of them did; throughput did "
         "not come back, 67 % of what it was before was left; the mean answer time was back within 3.0 s (from 60.0 to "
         "70.0 ms) (means over 3 trials).",
@@ -71,13 +80,13 @@ PATTERNS = {
     "busy servers": (
         replace(
             BACK,
-            cell={"servers": 3, "vusers": 1000, "lose": 2, "nginx_lb_max_fails": 1},
-            lost=2,
+            cell={"servers": 3, "vusers": 1000, "fail_servers": 2, "nginx_lb_max_fails": 1},
+            failed_servers=2,
             expected=1 / 3,
             left=same(0.34),
-            back=2,
-            latency_back=0,
-            latency_back_s=None,
+            recovered=2,
+            latency_recovered=0,
+            latency_recovery_s=None,
         ),
         f"{TWO} under the load: 41 [38, 44] requests failed within 2.0 s until the balancer left them alone; throughput"
         " was back in 2 of 3 trials within 1.3 [1.0, 2.0] s, at 34 % of what it was before, where 33 % is the part of "
@@ -99,18 +108,18 @@ def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> 
     assert "p95 over the whole window, failures in it, is 312 ms" in said
 
 
-SECONDS = replace(BACK, in_p95=3, p95_back=3, p95_back_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
+SECONDS = replace(BACK, in_p95=3, p95_recovered=3, p95_recovery_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
 OF_P95 = {
     "p95 was back within the 500 ms that are wanted after 2.0 [1.0, 3.0] s": SECONDS,
     "p95 was back within the 500 ms that are wanted in 2 of 3 trials after 2.0 [1.0, 3.0] s": replace(
-        SECONDS, p95_back=2
+        SECONDS, p95_recovered=2
     ),
-    "p95 stayed within the 500 ms that are wanted": replace(SECONDS, p95_back_s=same(0)),
+    "p95 stayed within the 500 ms that are wanted": replace(SECONDS, p95_recovery_s=same(0)),
     "p95 did not come back within the 500 ms that are wanted: 12 % of what followed took longer or failed": replace(
-        SECONDS, p95_back=0, p95_back_s=None, over_p95=same(0.12)
+        SECONDS, p95_recovered=0, p95_recovery_s=None, over_p95=same(0.12)
     ),
     "p95 was beyond the 500 ms that are wanted before it already, and 12 % of what followed took longer or failed": (
-        replace(SECONDS, in_p95=0, p95_back=0, p95_back_s=None, over_p95=same(0.12))
+        replace(SECONDS, in_p95=0, p95_recovered=0, p95_recovery_s=None, over_p95=same(0.12))
     ),
 }
 
@@ -123,7 +132,7 @@ def test_when_p95_was_back_is_told_by_the_seconds_where_these_are_counted(says: 
 
 def test_the_table_has_when_p95_was_back() -> None:
     table = failover.table(
-        [SECONDS, replace(SECONDS, p95_back=0), replace(SECONDS, in_p95=0, p95_back=0)], Thresholds()
+        [SECONDS, replace(SECONDS, p95_recovered=0), replace(SECONDS, in_p95=0, p95_recovered=0)], Thresholds()
     )
     assert table
     place = table.columns.index("p95 back after")
@@ -137,20 +146,20 @@ def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
     assert told[3] == "The table holds 2 more cells that lost servers."
     assert failover.sentences([replace(BACK, trials=0)], Objectives()) == []
     assert failover.table([], Thresholds()) is None
-    table = failover.table([BACK, replace(BACK, back=0, back_s=None)], Thresholds())
+    table = failover.table([BACK, replace(BACK, recovered=0, recovery_s=None)], Thresholds())
     assert table
     shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["throughput back after"] for row in shown] == ["1.3 [1.0, 2.0] s", "never"]
     assert shown[0]["cell"] == "3 servers, 1000 users"
-    assert table.links[0] == "#cell-servers-3_vusers-1000_lose-1"
+    assert table.links[0] == "#cell-servers-3_vusers-1000_fail_servers-1"
     assert "90 % of what was to be expected" in table.note
 
 
 def test_a_load_says_what_is_lost_and_nothing_where_nothing_is() -> None:
-    assert load_name({"vusers": 400, "lose": 0}) == "400 users"
-    assert load_name({"vusers": 400, "lose": 1}) == "400 users, 1 server lost"
-    assert load_name({"vusers": 400, "lose": 2}) == "400 users, 2 servers lost"
-    as_on_disk = {"lose": 1, "nginx_lb_max_fails": 1, "vusers": 400}  # by name
+    assert load_name({"vusers": 400, "fail_servers": 0}) == "400 users"
+    assert load_name({"vusers": 400, "fail_servers": 1}) == "400 users, 1 server lost"
+    assert load_name({"vusers": 400, "fail_servers": 2}) == "400 users, 2 servers lost"
+    as_on_disk = {"fail_servers": 1, "nginx_lb_max_fails": 1, "vusers": 400}  # by name
     assert load_name(as_on_disk) == "400 users, 1 server lost, nginx_lb_max_fails 1"
 
 
@@ -158,7 +167,9 @@ def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> Non
     site = Site(servers=3)
     site.left_out_after_s = 2
     load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
-    study = site.study(tmp_path, factors={"servers": [2, 3], "vusers": [400], "lose": [0, 1]}, load=load, repeats=3)
+    study = site.study(
+        tmp_path, factors={"servers": [2, 3], "vusers": [400], "fail_servers": [0, 1]}, load=load, repeats=3
+    )
     study.run()
     directory = study._directory
     report, summary = build.model_of(directory)
@@ -181,10 +192,10 @@ def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> Non
     assert "stopped under the load" in ci_summary.junit(report, summary)
     build.write(directory, ("html", "data"))
     assert "What the loss of servers cost" in (directory.path / "report.html").read_text(encoding="utf-8")
-    table = frames.losses(directory)
+    table = frames.failover(directory)
     assert table.failed.tolist() == [400.0, 266.0]
-    assert table.back_s.isna().tolist() == [True, False]
+    assert table.recovery_s.isna().tolist() == [True, False]
     assert [line for line in check.check(directory) if not line.ok] == []
-    written = directory.path / "losses.csv"
+    written = directory.path / "failover.csv"
     written.write_text(written.read_text().replace(",266,", ",26,", 1))
     assert [line.rule for line in check.check(directory) if not line.ok] == ["E24"]

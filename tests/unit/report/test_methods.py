@@ -39,7 +39,7 @@ def studied(
                 700 * (rate if other else 1) * noise,
                 cell={"servers": 3, "vusers": 2000, NAME: method},
                 latency_ms=waits,
-                waits_ms={name: value * 2 for name, value in waits.items()},
+                latency_with_failures_ms={name: value * 2 for name, value in waits.items()},
             )
             records[f"servers-3_vusers-2000_{NAME}-{method}/r{repeat}"] = judged(said, limit)
     factors = {"servers": [3], "vusers": [2000], NAME: ["round_robin", "least_conn"]}
@@ -55,14 +55,14 @@ def studied(
             "its median answer time was 0.970× [0.963, 0.977] and its p95 0.820× [0.814, 0.826].",
         ),
         (
-            studied(rate=1.1, limits=("server", "users")),
+            studied(rate=1.1, limits=("server", "load")),
             "With 3 servers at 2000 users least_conn answered at least 1.10× [1.09, 1.11] the requests that "
             "round_robin did; its median answer time (1.000× [0.993, 1.007]) and p95 (1.000× [0.993, 1.007]) made no "
             "difference that could be told.",
         ),
         (
-            studied(p95=0.5, limits=("users", "users"), repeats=3),
-            "With 3 servers at 2000 users least_conn answered, as round_robin did, all that these users ask for "
+            studied(p95=0.5, limits=("load", "load"), repeats=3),
+            "With 3 servers at 2000 users least_conn answered, as round_robin did, all of the load "
             "(1.00× [0.98, 1.02]); its median answer time was 1.00× [0.98, 1.02] and its p95 0.50× [0.49, 0.51] "
             "(indicative: 3 repeats only).",
         ),
@@ -93,7 +93,7 @@ def test_answer_times_are_paired_by_block_and_have_failures_among_them() -> None
     summary = studied(p95=0.82)
     (effect,) = summary.factor_effects
     first, second = ([r.waits_by_block[k]["p95"] or 0 for k in range(1, 6)] for r in summary.cells)
-    assert first[0] == 4000  # waits_ms, not latency_ms
+    assert first[0] == 4000  # latency_with_failures_ms, not latency_ms
     assert effect.response_times.ratios["p95"] == paired_ratio(first, second, 3)
     assert math.isclose(effect.response_times.ratios["p95"].value, 0.82, rel_tol=0.01)
     assert effect.response_times.conclusion("p95") == "lower"
@@ -114,7 +114,7 @@ def test_a_cell_whose_answer_times_still_rise_does_not_tell_methods_apart() -> N
     records = {}
     for cell in summary.cells:
         for repeat, rate in cell.by_block.items():
-            said = record(3, 2000, repeat, rate, cell=cell.cell, waits_ms={"p95": 100.0 * repeat})
+            said = record(3, 2000, repeat, rate, cell=cell.cell, latency_with_failures_ms={"p95": 100.0 * repeat})
             halves = {"drift": 0.0, "latency_drift": math.log(1.3)}
             records[f"servers-3_vusers-2000_{NAME}-{cell.cell[NAME]}/r{repeat}"] = changed(said, figures=halves)
     (sentence,) = answer.answer(cells.summarise_records(summary.grid, records))

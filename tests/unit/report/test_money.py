@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.grid.types import Levels
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import Component, TrialRecord
 from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
@@ -43,7 +43,7 @@ def section(
             "hosts": {name: {"group": group} for name, group in groups.items()},
         },
         rented={name: {"usd_per_hour": usd} for name in groups},
-        slow_motion={"factor": factor},
+        time_scaling={"factor": factor},
     )
     return cost_table.section(study, summary)
 
@@ -87,7 +87,7 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
             "takes has to be measured.",
         ),
         (
-            section({1: (280, "server"), 2: (500, "users")}, target="520/s"),
+            section({1: (280, "server"), 2: (500, "load")}, target="520/s"),
             "For 520/s nothing that was measured was seen to be enough: 2 servers carry at least 500 [495, 505]/s. "
             "It takes trials of more load or more servers.",
         ),
@@ -117,7 +117,7 @@ def test_the_answer_says_what_carries_the_target_and_what_it_costs(
 
 
 def test_the_table_has_a_row_for_each_topology() -> None:
-    made = section(THREE | {3: (600.0, "users")}, target="500/s")
+    made = section(THREE | {3: (600.0, "load")}, target="500/s")
     assert made is not None
     assert made.table.columns == [
         "topology",
@@ -146,7 +146,7 @@ def test_without_a_price_and_a_target_there_is_no_section_and_with_a_price_no_se
     assert "USD" not in free.table.note
 
 
-def test_a_study_in_slow_motion_tells_rates_of_full_speed() -> None:
+def test_a_study_in_time_scaling_tells_rates_of_full_speed() -> None:
     made = section(THREE, factor=2, target="1000/s")
     assert made is not None
     assert made.answer.startswith("For 1 000/s 2 servers are the cheapest")
@@ -170,7 +170,7 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
 def test_topologies_of_another_factor_are_told_by_it() -> None:
     levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
     rate = SustainableRate(
-        topology=levels, value=500, low=490, high=510, load={}, bottleneck=Limit.SERVER, lower_bound=False
+        topology=levels, value=500, low=490, high=510, load={}, bottleneck=Component.SERVER, lower_bound=False
     )
     found = TopologyCost(topology=levels, usd_per_hour=0.3, rate=rate)
     assert cost_table.sentence(choose([found], 400)).startswith(

@@ -28,7 +28,7 @@ def stepped(
             said = judged(record(servers, 1000, repeat, rate * factor), limit, of_users_bound=0.99)
             waits = {"p50": median * other, "p95": 3 * median * other}
             where = f"servers-{servers}_vusers-1000/r{repeat}"
-            records[where] = changed(said, latency_ms=waits, waits_ms=waits)
+            records[where] = changed(said, latency_ms=waits, latency_with_failures_ms=waits)
             histograms[where] = window_stats.histogram_of_ms([(median, 90), (3 * median, 10)])
     written = grid(factors={"servers": sorted(rates), "vusers": [1000]}, repeats=5, objectives=objectives or {})
     return cells.summarise_records(written, records, histograms.__getitem__)
@@ -38,7 +38,7 @@ def stepped(
     ("first", "second", "told"),
     [
         ((280, "server"), (540, "server"), "% of ideal, and the median answer time fell from 900 to 36.0 ms."),
-        ((280, "server"), (540, "users"), "cannot show more (the median answer time fell from 900 to 36.0 ms)."),
+        ((280, "server"), (540, "load"), "cannot show more (the median answer time fell from 900 to 36.0 ms)."),
         (
             (280, "server"),
             (280, "server"),
@@ -49,7 +49,7 @@ def stepped(
             (200, "server"),
             "lowered throughput to 0.714× [0.714, 0.714], and the median answer time fell",
         ),
-        ((280, "users"), (280, "users"), "found no more load to serve, and the median answer time fell from 900 to"),
+        ((280, "load"), (280, "load"), "found no more load to serve, and the median answer time fell from 900 to"),
         ((280, "balancer"), (280, "balancer"), "(the median answer time fell from 900 to 36.0 ms)."),
         ((280, "server"), (600, "server"), "worse than it should (the median answer time fell from 900 to 36.0 ms)."),
     ],
@@ -88,7 +88,7 @@ def test_topologies_under_unlike_loads_are_not_compared() -> None:
 
 
 def test_steps_that_are_told_together_tell_it_from_the_first_to_the_last() -> None:
-    rates = {1: (280.0, "server", 900)} | {n: (500.0, "users", 400 // n) for n in range(2, 6)}
+    rates = {1: (280.0, "server", 900)} | {n: (500.0, "load", 400 // n) for n in range(2, 6)}
     (sentence,) = answer.answer(stepped(rates))
     assert "ideal 5×, and the median answer time fell from 900 to 80.1 ms" in sentence
     assert "found no more load to serve, and the median answer time fell from 200 to 80.1 ms" in sentence

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import CannotRun
-from harness.observe.environment import names_of
+from harness.observe.environment import image_names
 from harness.study import image_digests
 
 A, B = ["sha256:aaaa"], ["sha256:bbbb", "team/app@sha256:1"]
@@ -36,9 +36,9 @@ def test_a_name_of_several_builds_is_refused(
 
 
 def test_a_digest_is_looked_for_by_the_names_that_an_engine_may_have_for_it() -> None:
-    assert names_of("app:1") == ["app:1"]
-    assert names_of("r.example:5000/a/app:1@sha256:ab") == [
+    assert image_names("app:1") == ["app:1"]
+    assert image_names("r.example:5000/a/app:1@sha256:ab") == [
         "r.example:5000/a/app@sha256:ab",
         "r.example:5000/a/app:sha256-ab",
     ]
-    assert names_of("r.example:5000/app@sha256:ab")[1] == "r.example:5000/app:sha256-ab"
+    assert image_names("r.example:5000/app@sha256:ab")[1] == "r.example:5000/app:sha256-ab"

@@ -47,7 +47,7 @@ def of(found: list[Count], servers: int = 1) -> Capacity:
 def test_each_block_has_its_own_crossing_and_the_mean_of_their_logs_is_the_capacity() -> None:
     found = of(counts())
     assert found.bound == Bound.EXACT
-    assert found.limited_by == "p95"
+    assert found.first_missed == "p95"
     assert found.blocks == 5
     assert found.requests == 15 * 10**7
     assert found.by_block == pytest.approx({b: 100 * speed for b, speed in enumerate(SPEEDS, 1)}, rel=1e-3)
@@ -68,7 +68,7 @@ def test_below_three_blocks_there_is_no_interval_and_that_is_said(blocks: int) -
 
 def test_beyond_the_loads_measured_nothing_is_extrapolated() -> None:
     above, below = of(counts(at=130.0)), of(counts(at=80.0))
-    assert (above.bound, above.value, above.high, above.limited_by) == (Bound.AT_LEAST, None, None, "")
+    assert (above.bound, above.value, above.high, above.first_missed) == (Bound.AT_LEAST, None, None, "")
     assert above.low == 107
     assert above.reason == "met at all loads measured"
     assert (below.bound, below.value, below.low, below.high) == (Bound.BELOW, None, None, 93)
@@ -100,10 +100,10 @@ def test_the_objective_that_is_missed_first_limits() -> None:
     failing = [replace(count, failed=round(count.late * 0.04)) for count in counts()]
     wanted = {**P95, "error_rate": 0.001}
     found = capacity.of_topology({}, 1, "rate", failing, wanted)
-    assert found.limited_by == "error_rate"
+    assert found.first_missed == "error_rate"
     assert found.value is not None
     assert found.value < (of(counts()).value or 0)
-    assert capacity.of_topology({}, 1, "rate", counts(), wanted).limited_by == "p95"
+    assert capacity.of_topology({}, 1, "rate", counts(), wanted).first_missed == "p95"
     few = [counted_late(block, load, 300, 5) for block in range(1, 6) for load in LOADS]
     assert crossing("error_rate", 0.001, few).bound == Bound.AT_LEAST  # none failed, though half of one is too many
 
@@ -197,7 +197,7 @@ def test_the_truth_of_a_simulated_study_is_exact_where_service_is_constant() -> 
 
 
 def test_a_topology_is_named_by_its_servers_and_what_else_it_differs_in() -> None:
-    differ: tuple[Levels, ...] = ({}, {"lose": 0}, {"lose": 1})
+    differ: tuple[Levels, ...] = ({}, {"fail_servers": 0}, {"fail_servers": 1})
     named = [capacity.of_topology(others, 3, "rate", counts(), P95).name for others in differ]
     assert named == ["3 servers", "3 servers", "3 servers, 1 server lost"]
 

@@ -63,10 +63,10 @@ def at_rates(**more: object) -> Summary:
         for count in counts(LOADS, NARROW):
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             cell = {"servers": servers, "rate": count.load}
-            said = changed(record(servers, 0, count.block, count.load), cell=cell, against=against)
+            said = changed(record(servers, 0, count.block, count.load), cell=cell, objective_counts=against)
             records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = said
     rates = {"servers": [1, 2], "rate": [f"{level:g}/s" for level in LOADS]}
-    return summarise_records(grid(factors=rates, load=LOAD, repeats=5, instrument_check=True, **more), records)
+    return summarise_records(grid(factors=rates, load=LOAD, repeats=5, calibration=True, **more), records)
 
 
 def test_at_rates_with_objectives_gains_of_throughput_are_not_judged() -> None:
@@ -82,7 +82,7 @@ def test_at_rates_with_objectives_gains_of_throughput_are_not_judged() -> None:
 
 
 def test_a_missing_cell_makes_a_calibration_incomplete_and_other_grids_have_none() -> None:
-    study = grid(factors={"servers": [1, 2], "rate": ["93/s"]}, load=LOAD, instrument_check=True)
+    study = grid(factors={"servers": [1, 2], "rate": ["93/s"]}, load=LOAD, calibration=True)
     found = summarise_records(study, {}).calibration
     assert found is not None
     assert not found.complete

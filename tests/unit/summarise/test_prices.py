@@ -5,7 +5,7 @@ import pytest
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
 from harness.judge import window_stats
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import Component, TrialRecord
 from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
@@ -44,14 +44,14 @@ def option(
 ) -> TopologyCost:
     low, high = (None, None) if half is None else (value - half, value + half)
     levels: Levels = {"servers": servers, "nginx_lb_method": "least_conn"}
-    floor = limit == "users"
+    floor = limit == "load"
     rate = SustainableRate(
         topology=levels,
         value=value,
         low=low,
         high=high,
         load={"vusers": 100},
-        bottleneck=Limit(limit),
+        bottleneck=Component(limit),
         lower_bound=floor,
     )
     return TopologyCost(topology=levels, usd_per_hour=usd, rate=rate)
@@ -66,7 +66,7 @@ def test_a_topology_carries_what_it_answered_where_it_was_the_limit_itself() -> 
         {
             (1, 1000): (290, "server"),
             (1, 2000): (280, "server"),  # past it: under the largest load, not the best of several
-            (2, 1000): (480, "users"),
+            (2, 1000): (480, "load"),
             (2, 2000): (400, "balancer"),
         }
     )
@@ -78,12 +78,12 @@ def test_a_topology_carries_what_it_answered_where_it_was_the_limit_itself() -> 
 
 
 def test_what_users_or_generator_limited_is_a_floor() -> None:
-    (one,) = found({(1, 1000): (250, "users"), (1, 2000): (240, "generator")})
+    (one,) = found({(1, 1000): (250, "load"), (1, 2000): (240, "generator")})
     assert (round(one.value), one.load, one.lower_bound) == (250, {"vusers": 1000}, True)
 
 
 def test_with_objectives_only_cells_that_meet_them_count_and_more_may_be_carried() -> None:
-    rates = {(1, 400): (200.0, "users"), (1, 1000): (280.0, "server")}
+    rates = {(1, 400): (200.0, "load"), (1, 1000): (280.0, "server")}
     (one,) = found(rates, {"p95": "500ms"})
     assert (round(one.value), one.lower_bound) == (200, True)
     assert found(rates, {"p95": "100ms"}) == []
@@ -104,8 +104,8 @@ def test_rates_are_those_of_full_speed() -> None:
         (option(1, None, 300), 291, Fit.UNCERTAIN),
         (option(1, None, 300, None), 100, Fit.UNCERTAIN),  # no interval, nothing sure
         (option(1, None, 300), 301, Fit.NO),  # though the interval reaches further
-        (option(1, None, 300, limit="users"), 290, Fit.YES),
-        (option(1, None, 300, limit="users"), 400, Fit.NOT_SHOWN),
+        (option(1, None, 300, limit="load"), 290, Fit.YES),
+        (option(1, None, 300, limit="load"), 400, Fit.NOT_SHOWN),
         (of({"servers": 1}, None), 1, Fit.NOT_SHOWN),
     ],
 )
@@ -139,7 +139,7 @@ def test_nothing_is_extrapolated() -> None:
     one, two = option(1, 0.2, 300), option(2, 0.3, 600)
     chosen = choose([one, two], 900)
     assert (chosen.best, chosen.fit, chosen.largest) == (None, Fit.NO, two)
-    floor = option(2, 0.3, 600, limit="users")
+    floor = option(2, 0.3, 600, limit="load")
     assert choose([one, floor], 900).fit == Fit.NOT_SHOWN
     assert choose([], 900).largest is None
 
@@ -156,12 +156,14 @@ def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> Non
     assert cost.hourly(prices, []) == {1: pytest.approx(0.2), 2: pytest.approx(0.3)}
     # Of unlike prices it takes those that took part, and a price that is missing is not 0.
     usd["server-2"] = 0.7
-    facts = {"users": 1, "generators": [], "balancer": "balancer", "kind": "hosts", "placed": {}}
-    part = changed(record(1, 100, 1, 280), facts={**facts, "expected": {"server-2": "10.0.0.2:80"}})
+    context = {"users": 1, "generators": [], "balancer": "balancer", "kind": "hosts", "machine_of": {}}
+    part = changed(record(1, 100, 1, 280), context={**context, "expected_servers": {"server-2": "10.0.0.2:80"}})
     assert cost.hourly(prices, [part]) == {1: pytest.approx(0.8), 2: None}
     usd["server-1"] = None
     both = {"server-1": "10.0.0.1:80", "server-2": "10.0.0.2:80"}
-    assert cost.hourly(prices, [changed(record(2, 100, 1, 280), facts={**facts, "expected": both})])[2] is None
+    assert (
+        cost.hourly(prices, [changed(record(2, 100, 1, 280), context={**context, "expected_servers": both})])[2] is None
+    )
 
 
 def carried(at: float, servers: int = 1, speeds: tuple[float, ...] = ROUND) -> Capacity:
@@ -219,8 +221,8 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
 
 
 def test_what_loses_a_server_already_is_not_told_with_another_one_lost() -> None:
-    sizes = [of({"servers": n, "lose": lose}, at_rates(carried(100))[0]) for n in (2, 3) for lose in (0, 1)]
-    assert [option.topology for option in with_n_minus_1(sizes)] == [{"servers": 3, "lose": 0}]
+    sizes = [of({"servers": n, "fail_servers": lose}, at_rates(carried(100))[0]) for n in (2, 3) for lose in (0, 1)]
+    assert [option.topology for option in with_n_minus_1(sizes)] == [{"servers": 3, "fail_servers": 0}]
 
 
 def test_capacities_in_users_are_no_rates() -> None:

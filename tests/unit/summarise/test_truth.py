@@ -45,8 +45,8 @@ def test_quiet_studies_find_the_truth_and_name_the_limits() -> None:
     assert covers(count)
     count.add(counted(named("quiet, 3 %"), 2, None))
     assert (count.trials, count.judged, count.users) == (360, 360, 20)
-    assert not count.refused
-    assert not count.marked
+    assert not count.invalid
+    assert not count.warnings
     assert not +count.false_bottlenecks  # `server` and `users` in all cells, whichever is true
     assert count.of_truth / count.users == pytest.approx(1, abs=0.02)
     assert count.findings["slow server, falsely"] == count.findings["E22"] == 0
@@ -65,8 +65,8 @@ def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks(studie
     total = Tally()
     for name in DISTURBED:
         count = counted(under_one_load(name), studies, None)
-        assert not {"E3", "E5", "E6", "E7", "E13"} & {*count.refused}, name
-        assert not {"E5", "E6"} & {*count.marked}, name
+        assert not {"E3", "E5", "E6", "E7", "E13"} & {*count.invalid}, name
+        assert not {"E5", "E6"} & {*count.warnings}, name
         assert sum(count.false_bottlenecks.values()) <= 0.02 * count.judged, name
         total.add(count)
     assert covers(total)
@@ -74,7 +74,7 @@ def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks(studie
 
 def test_a_stall_beside_the_window_is_not_blamed_on_the_generator() -> None:
     count = counted(named("stalls at the window's edges in all trials"), 4, None)
-    assert not {"E5", "E6"} & {*count.refused, *count.marked}
+    assert not {"E5", "E6"} & {*count.invalid, *count.warnings}
     assert not +count.false_bottlenecks
 
 
@@ -95,7 +95,7 @@ def test_a_frozen_generator_is_noticed_whenever_it_is_and_alone_blamed(long_s: i
     count = counted(scenario, 1, None)
     assert count.frozen == count.trials == 15
     assert count.noticed >= 14  # one may end with the window, and be told of in the second after it
-    assert {*count.refused, *count.marked} <= {"E5", "E6"}
+    assert {*count.invalid, *count.warnings} <= {"E5", "E6"}
     assert not +count.false_bottlenecks
 
 
@@ -103,7 +103,7 @@ def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
     count = counted(named("timeout 3 s: one server collapses"), 2, None)
     assert count.other_kinds["1 → 2 only the larger"] == count.studies
     assert count.with_interval[1] == count.studies
-    assert {*count.refused} == {"E8"}
+    assert {*count.invalid} == {"E8"}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
 )
 def test_what_explains_nothing_refuses_nothing(name: str) -> None:
     count = counted(named(name), 1, None)
-    assert not count.refused
+    assert not count.invalid
     assert not {"balancer", "generator", "network"} & {*+count.false_bottlenecks}
 
 
