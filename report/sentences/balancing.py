@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.grid.load import RATE
 from harness.grid.thresholds import Thresholds
 from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.gains.obstacle import ObstacleKind
@@ -27,8 +26,7 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
 def _throughput(effect: FactorEffect) -> str:
     shown, base = text.ratio_with_interval(effect.ratio), effect.base
     if effect.obstacle and effect.obstacle.kind is ObstacleKind.LOAD_LIMITED:
-        asked = "was offered" if RATE in effect.rest else "these users ask for"
-        return f"answered, as {base} did, all that {asked} ({shown})"
+        return f"answered, as {base} did, all of the load ({shown})"
     if effect.obstacle:
         return f"cannot show what it does to throughput beside {base} ({shown}: {effect.obstacle.text})"
     if effect.conclusion is Conclusion.NOT_MEASURABLE:

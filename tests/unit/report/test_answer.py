@@ -154,7 +154,7 @@ OFF = [400.0, 404, 398, 402, 401]
             {0: OFF, 64: OFF},
             "load",
             "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 cannot show what it does with 2 servers "
-            "(1.000× [1.000, 1.000]): both serve the users’ maximum rate.",
+            "(1.000× [1.000, 1.000]): both serve the load completely.",
         ),
         (
             {0: OFF},
@@ -174,9 +174,9 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
 @pytest.mark.parametrize(
     ("limits", "rates", "told"),
     [
-        (("server", "users"), (400.0, 500.0), "gave 2 servers at least 1.250× ["),
-        (("users", "server"), (400.0, 320.0), "gave 2 servers at most 0.800× ["),
-        (("users", "server"), (400.0, 400.0), "cannot show what it does with 2 servers"),
+        (("server", "load"), (400.0, 500.0), "gave 2 servers at least 1.250× ["),
+        (("load", "server"), (400.0, 320.0), "gave 2 servers at most 0.800× ["),
+        (("load", "server"), (400.0, 400.0), "cannot show what it does with 2 servers"),
         (
             ("generator", "generator"),
             (400.0, 500.0),
@@ -206,8 +206,8 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
         (("server", "server"), 432.0, 5, "At 1000 users 2 servers of image app:2 served 1.080× [1.07"),
         (("server", "server"), 432.0, 3, "] the throughput of app:1 (indicative: 3 repeats only)."),
         (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no difference that could be"),
-        (("server", "users"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
-        (("users", "users"), 400.0, 5, "both serve the users’ maximum rate"),
+        (("server", "load"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
+        (("load", "load"), 400.0, 5, "both serve the load completely"),
         (("server", "balancer"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
         (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the bottleneck."),
         (("balancer", "balancer"), 400.0, 5, "the balancer was the bottleneck, not the servers."),

@@ -165,7 +165,7 @@ def test_the_console_tells_words_and_how_to_compare_properly(
     command.compare([tmp_path / "a", tmp_path / "b"])
     told = " ".join(capsys.readouterr().out.split())
     assert "1 server, 100 users: lower" in told
-    assert "2 servers, 100 users: not measurable at this load: these users ask for no more either way" in told
+    assert "2 servers, 100 users: not measurable at this load: both serve the load completely" in told
     assert "ml_server_image: [OLD, NEW]" in told
     assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
     day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})

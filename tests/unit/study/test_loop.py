@@ -188,7 +188,7 @@ def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: Site, tmp
     assert (many.kind, many.reason) == ("lower bound", "2 servers serve 100 % of the offered load")
     told = answer(from_directory(StudyDirectory(study._directory.path)))
     assert told[0].startswith("At 420/s offered a second server raised throughput 1.500×")
-    assert "to 100 % of what was offered: it can do at least 1.50×" in told[0]
+    assert "to 100 % of the offered load: it can do at least 1.50×" in told[0]
     assert told[1].startswith("At 140/s offered a second server found no more load to serve")
 
 
