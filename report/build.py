@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.records.directory import StudyDirectory
 from harness.records.files import replace
 from harness.records.trial import TrialData, TrialRecord
-from harness.study.measured import csv_files, summarise_study
+from harness.study.summaries import csv_files, summarise_study
 from harness.summarise.summary import Summary
 from report import model
 from report.charts import gain_data

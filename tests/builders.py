@@ -17,9 +17,9 @@ from harness.records.directory import StudyDirectory
 from harness.records.series import BalancerSample, HostSample, Sample
 from harness.records.study import Configuration, StudyRecord
 from harness.records.trial import BalancerCounters, TrialData, TrialRecord
-from harness.study import measured
 from harness.study.identity import identify
 from harness.summarise import tables
+from harness.summarise.summary import summarise_directory
 
 WINDOW = (7.0, 17.0)
 BASE = {
@@ -231,7 +231,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
     directory.write_study(made)
     from harness.records import frames  # pandas: half a second for every file of tests
 
-    summary = measured.from_directory(directory)
+    summary = summarise_directory(directory)
     (directory.path / "cells.csv").write_text(frames.cells_csv(tables.cells(summary)))
     (directory.path / "gains.csv").write_text(frames.gains_csv(tables.gains(summary), summary.grid))
     return directory

@@ -49,7 +49,7 @@ class Deployment:
         self._applied: dict[str, Any] | None = None
         self._under_way: Switch | None = None
         self._set = grid.vars
-        self._written_timeout_s = grid.load.timeout / grid.written_per_s(1.0)
+        self._written_timeout_s = grid.load.timeout / grid.time_factor
         self.images = _images(grid)  # of the service, if the grid compares images
         self.fixed = _fixed(grid, self.images)
 

@@ -20,7 +20,19 @@ from harness.grid.counter import RequestsMetric
 from harness.grid.load import LOAD_FACTORS, RATE, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
-from harness.grid.types import Count, Duration, Level, Part, Rate, Ratio, Share, Switch, several
+from harness.grid.types import (
+    Count,
+    Duration,
+    Level,
+    Part,
+    Rate,
+    Ratio,
+    Share,
+    Switch,
+    WallClockDuration,
+    scale_durations,
+    several,
+)
 from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
@@ -93,7 +105,9 @@ class Objectives(Part):
 class Budget(Part):
     """What a study may use; a plan over it is refused before anything is deployed."""
 
-    time: Duration | None = Field(default=None, description="longest duration; of a search that of its most trials")
+    time: WallClockDuration | None = Field(
+        default=None, description="longest duration; of a search that of its most trials"
+    )
     cost: Money | None = Field(default=None, description="highest cost of rented hosts")
 
 
@@ -130,7 +144,7 @@ class Grid(Part):
     )
     evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
     search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
-    _slower: float = PrivateAttr(1.0)  # by what every time is longer than it is written
+    _time_factor: float = PrivateAttr(1.0)
     _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
 
     @model_validator(mode="before")
@@ -180,40 +194,29 @@ class Grid(Part):
         """Whether requests leave at a rate, whatever becomes of those before."""
         return self.load_factor == RATE
 
-    def played_per_s(self, rate: float) -> float:
-        """Requests per second at which a level of `rate` is played: in slow motion so many times fewer."""
-        return rate / self._slower
+    @property
+    def time_factor(self) -> float:
+        """Factor of time scaling: every duration is longer, and every rate lower, than the grid file gives it."""
+        return self._time_factor
 
-    def written_per_s(self, played: float) -> float:
-        """The level of `rate` that is played at so many requests per second."""
-        return played * self._slower
+    def scaled_per_s(self, nominal_per_s: float) -> float:
+        """Request rate that the study runs for a rate of the grid file, in req/s."""
+        return nominal_per_s / self._time_factor
 
-    def slowed(self, factor: float) -> Grid:
-        """The same study played slower: every time of its load, its objectives and its thresholds is longer.
+    def nominal_per_s(self, scaled_per_s: float) -> float:
+        """Rate of the grid file for a request rate that the study runs, in req/s."""
+        return scaled_per_s * self._time_factor
 
-        Levels of `rate` stay as they are written, as they are names of cells; `played_per_s` has what they mean.
+    def scaled(self, factor: float) -> Grid:
+        """Grid whose durations of type `Duration` or `WholeSeconds` are longer by a factor.
+
+        Levels of `rate` keep their nominal values, as cells are named by them. `scaled_per_s` converts them.
         """
         if factor == 1:
             return self
-        limits, p95 = self.evidence, self.objectives.p95
-        times = {name: getattr(self.load, name) * factor for name in ("ramp_up", "duration", "timeout")}
-        think = None if self.load.think is None else self.load.think * factor
-        slow = self.model_copy(
-            update={
-                "load": self.load.model_copy(update={**times, "think": think}),
-                "evidence": limits.model_copy(
-                    update={
-                        "errors_stop_for": limits.errors_stop_for * factor,
-                        "lag_warning": limits.lag_warning * factor,
-                        "send_delay": limits.send_delay * factor,
-                        "peak_seconds": round(limits.peak_seconds * factor),
-                    }
-                ),
-                "objectives": self.objectives.model_copy(update={"p95": None if p95 is None else p95 * factor}),
-            }
-        )
-        slow._slower = self._slower * factor
-        return slow
+        scaled = scale_durations(self, factor)
+        scaled._time_factor = self._time_factor * factor
+        return scaled
 
     @field_validator("factors", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.grid.types import Count, Duration, Ratio, Share, Switch
+from harness.grid.types import Count, Duration, Ratio, Share, Switch, WallClockDuration, WholeSeconds
 
 
 class Thresholds(BaseModel):
@@ -70,7 +70,9 @@ class Thresholds(BaseModel):
     predicted_idle_margin: Ratio = Field(
         1.1, description="E16: capacity against the most that users can ask for, from here on a server more is idle"
     )
-    failure_late: Duration = Field(2.0, description="E24: a server may be stopped so much beside the planned second")
+    failure_late: WallClockDuration = Field(
+        2.0, description="E24: a server may be stopped so much beside the planned second"
+    )
     recovered_throughput: Share = Field(
         0.90, description="E24: of the throughput expected after a loss, from here on it is back"
     )
@@ -93,7 +95,7 @@ class Thresholds(BaseModel):
     ideal_least: Share = Field(
         0.001, description="E17: an interval as near to the ideal as this holds it, as requests are counted whole"
     )
-    peak_seconds: Count = Field(10, description="E2: consecutive seconds of the peak")
+    peak_seconds: WholeSeconds = Field(10, description="E2: consecutive seconds of the peak")
 
 
 def overridden(thresholds: Thresholds) -> dict[str, tuple[float, float]]:

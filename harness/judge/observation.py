@@ -148,7 +148,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         pacing=context.pacing,
         answered=data.balancer,
         server_failure=context.server_failure,
-        rate_per_s=grid.played_per_s(float(record.cell[RATE])) if grid.is_open else None,
+        rate_per_s=grid.scaled_per_s(float(record.cell[RATE])) if grid.is_open else None,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
     )

@@ -183,4 +183,4 @@ class StudyRecord(Part):
     @property
     def grid(self) -> Grid:
         """The grid as the study plays it: in slow motion where that was chosen."""
-        return self.written_grid.slowed(self.factor)
+        return self.written_grid.scaled(self.factor)

@@ -72,7 +72,7 @@ def summarise(
     if not topologies or (grid.target is None and not prices.any_known):
         return None
     usd = hourly(prices, records)
-    rates = sustainable_rates(cells, grid.objectives, grid.written_per_s(1.0), capacities)
+    rates = sustainable_rates(cells, grid.objectives, grid.time_factor, capacities)
     return of_topologies(with_costs(topologies, rates, usd), grid.target, priced=prices.any_known)
 
 

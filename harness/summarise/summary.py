@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
+from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
 from harness.summarise import calibration, cost, objectives
 from harness.summarise.calibration import CalibrationCheck
@@ -66,6 +68,34 @@ class Summary:
     costs: CostSummary | None = None
     objectives: list[ObjectiveResult] = field(default_factory=list)
     calibration: CalibrationCheck | None = None
+
+
+class RecordedStudy(Protocol):
+    """Part of a study's directory that a summary is computed from."""
+
+    def need_study(self) -> StudyRecord:
+        """Return the study's record; raises BadInput when there is none."""
+
+    def trials(self) -> dict[str, TrialRecord]:
+        """Return the records of all trials by path."""
+
+    def latencies(self, where: str) -> str:
+        """Return the encoded histogram of a trial's successes."""
+
+    def failures(self, where: str) -> str:
+        """Return the encoded histogram of a trial's failures."""
+
+
+def summarise_directory(directory: RecordedStudy) -> Summary:
+    """Summarise the trials that a study has recorded; raises BadInput when there is no study."""
+    study = directory.need_study()
+    return summarise_records(study.grid, directory.trials(), directory.latencies, directory.failures, prices_of(study))
+
+
+def prices_of(study: StudyRecord) -> Prices:
+    """The prices and the groups of a study's hosts."""
+    groups = {name: str(host.get("group")) for name, host in study.configuration.hosts.items()}
+    return Prices({name: host.usd_per_hour for name, host in study.rented.items()}, groups)
 
 
 def summarise_records(

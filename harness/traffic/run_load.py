@@ -70,7 +70,7 @@ def open_spec(context: TrafficContext, rate: float, trial: str, seed: str) -> Lo
     load = context.grid.load
     return replace(
         load_spec(context, 0, trial),
-        rate_per_s=context.grid.played_per_s(rate),
+        rate_per_s=context.grid.scaled_per_s(rate),
         arrivals=load.process,
         in_flight=load.most_in_flight,
         seed=seed,

@@ -90,7 +90,7 @@ def _objectives(grid: Grid) -> str:
     """As in "p95 below 500 ms and at most 0.1 % errors", in the time that was written, as rates are."""
     wanted, said = grid.objectives, []
     if wanted.p95 is not None:
-        said.append(f"p95 below {text.milliseconds(wanted.p95 * 1000 / grid.written_per_s(1.0)).removesuffix('.0')} ms")
+        said.append(f"p95 below {text.milliseconds(wanted.p95 * 1000 / grid.time_factor).removesuffix('.0')} ms")
     if wanted.error_rate is not None:
         said.append(f"at most {100 * wanted.error_rate:.10g} % errors")
     return text.joined(said)

@@ -143,7 +143,7 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
         few, many = steps[0].from_servers, steps[-1].to_servers
         advice = "offer more to load them" if grid.is_open else "use more users or less think time to load them"
         if saturated:
-            asked = grid.written_per_s(1.2 * many * max(saturated)) if grid.is_open else 0.0
+            asked = grid.nominal_per_s(1.2 * many * max(saturated)) if grid.is_open else 0.0
             users = text.round_up(1.2 * many * max(saturated) * grid.load.think_time, 100)
             more = f"{asked:.0f}/s" if grid.is_open else f"{users} users"
             advice = f"from about {more} on {many} would be loaded"

@@ -88,7 +88,7 @@ def _open_load(grid: Grid) -> str:
     load = grid.load
     connections = "kept-alive connections" if load.keep_alive else "a new connection for every request"
     drawn = "equally spaced" if load.process == "constant" else "of a Poisson process, at one rate the same for all"
-    slower = grid.written_per_s(1.0)
+    slower = grid.time_factor
     played = "" if slower == 1 else f"; rates as in the grid, played {slower:g} times lower"
     return (
         f"open load: requests leave at moments {drawn}, whatever becomes of those before, and latency counts from "

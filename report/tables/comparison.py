@@ -88,7 +88,7 @@ def lines(one: Comparison) -> list[str]:
         told += ["these should not be compared:", *(f"  {reason}" for reason in one.reasons)]
     told += [f"differs: {difference}" for difference in one.differences]
     told += [f"not known: {unknown}" for unknown in one.unknown]
-    return [*told, *one.only_one, one.machines_said, one.properly]
+    return [*told, *one.only_one, one.machine_speed_text, one.recommendation]
 
 
 def html(found: list[Comparison]) -> str:

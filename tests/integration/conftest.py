@@ -82,7 +82,7 @@ def events(output: str) -> list[dict[str, Any]]:
 
 
 def wait_for(started: subprocess.Popen[str], event: str, seconds: int = 0) -> dict[str, Any]:
-    """Read a running study's events up to `event`, for `second_seen` up to a second of the trial."""
+    """Read a running study's events up to `event`, for `sample_taken` up to a second of the trial."""
     assert started.stdout
     deadline = time.monotonic() + 600
     for line in started.stdout:

@@ -94,7 +94,7 @@ def test_a_server_failure_is_reported_with_the_balancers_reaction(
     grid = small_grid(tmp_path / "grid.yaml", name="death", factors=factors, vars=vars_, repeats=1)
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
-        wait_for(started, "second_seen", seconds=5)
+        wait_for(started, "sample_taken", seconds=5)
         engine.containers.get(deployed.servers[1].container).kill()
         record = wait_for(started, "trial_ended")["record"]
         started.communicate(timeout=200)

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
-from harness.study.measured import from_directory
+from harness.summarise.summary import summarise_directory
 from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
@@ -81,7 +81,7 @@ def test_a_server_that_stops_responding_in_mid_trial_is_down(
     ((name, joined),) = server.attrs["NetworkSettings"]["Networks"].items()
     network = engine.networks.get(name)
     with started(tmp_path, "silent", factors={"servers": [2], "vusers": [200]}, vars={"nginx_lb_max_fails": 1}) as run:
-        wait_for(run, "second_seen", seconds=8)
+        wait_for(run, "sample_taken", seconds=8)
         if fault == "paused":
             server.pause()
         else:
@@ -151,5 +151,5 @@ def test_a_noisy_neighbour_during_one_block_is_flagged(tmp_path: Path, neighbour
         named = " / ".join(f.cause for f in record.findings if f.rule in ("E6", "E11"))
         by_block[record.repeat] = by_block.get(record.repeat, "") + named
     assert "not the study's used" in by_block[2], by_block
-    assert from_directory(directory).noise is not None
+    assert summarise_directory(directory).noise is not None
     assert "not the study's used" not in by_block[1] + by_block[4] + by_block[5], by_block

@@ -13,7 +13,7 @@ from harness.deploy.inventory.hosts import Inventory
 from harness.judge import window_stats
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData, TrialRecord
-from harness.study.measured import from_directory
+from harness.summarise.summary import summarise_directory
 from tests.integration.conftest import GRIDS, ROOT, command, small_grid, study, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
@@ -58,7 +58,7 @@ def test_enough_servers_serve_the_offered_rate(measured: StudyDirectory) -> None
     assert limits == {
         (servers, rate): "load" if servers >= enough[rate] else "server" for servers in (1, 2, 3) for rate in enough
     }
-    assert {gain.load for gain in from_directory(measured).gains} == {f"{rate}/s offered" for rate in enough}
+    assert {gain.load for gain in summarise_directory(measured).gains} == {f"{rate}/s offered" for rate in enough}
 
 
 def test_check_finds_nothing(measured: StudyDirectory) -> None:
@@ -72,10 +72,10 @@ def stopped(tmp_path: Path, server: str, engine: docker.DockerClient, name: str,
     arguments = command("--grid", grid, "--results", tmp_path / name, "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
         wait_for(running, "trial_started")
-        second = wait_for(running, "second_seen", 6)
+        second = wait_for(running, "sample_taken", 6)
         container = engine.containers.get(server)
         container.pause()
-        wait_for(running, "second_seen", int(second["sample"]["t_s"] + STOPS_S))
+        wait_for(running, "sample_taken", int(second["sample"]["t_s"] + STOPS_S))
         container.unpause()
         running.communicate(timeout=300)
     directory = StudyDirectory(next((tmp_path / name).glob(f"{name}-*")))

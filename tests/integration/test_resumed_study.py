@@ -77,7 +77,7 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engin
     arguments = command("--grid", grid, "--results", folder / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
         wait_for(first, "trial_ended")
-        wait_for(first, "second_seen", seconds=4)
+        wait_for(first, "sample_taken", seconds=4)
         visible = visible_to_others(deployed.generator.container, engine)
         first.kill()
     directory = StudyDirectory(next((folder / "results").iterdir()))

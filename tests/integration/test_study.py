@@ -55,7 +55,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert 0 < memory() < 300e6
     kinds = [event["event"] for event in events(output)]
     assert kinds.count("trial_ended") == 2
-    assert "second_seen" in kinds
+    assert "sample_taken" in kinds
     return next(results.iterdir())
 
 
@@ -137,7 +137,7 @@ def test_an_interrupted_study_renders_a_report_of_its_finished_trials(
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
         wait_for(started, "trial_ended")
-        wait_for(started, "second_seen", seconds=2)
+        wait_for(started, "sample_taken", seconds=2)
         started.send_signal(number)
         output, complaints = started.communicate(timeout=60)
     assert started.returncode == 130, complaints
@@ -163,10 +163,10 @@ def test_a_failed_server_or_load_generator_is_recorded_and_repaired(
     grid = small_grid(tmp_path / "grid.yaml", name="death", factors={"servers": [1], "vusers": [100]}, repeats=3)
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
-        wait_for(started, "second_seen", seconds=4)
+        wait_for(started, "sample_taken", seconds=4)
         engine.containers.get(deployed.servers[0].container).kill()
         first = wait_for(started, "trial_ended")["record"]
-        wait_for(started, "second_seen", seconds=2)
+        wait_for(started, "sample_taken", seconds=2)
         engine.containers.get(deployed.generator.container).kill()
         output, _ = started.communicate(timeout=200)
     second, third = (event["record"] for event in events(output) if event["event"] == "trial_ended")

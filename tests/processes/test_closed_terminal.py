@@ -27,11 +27,11 @@ console = Console()
 interrupts = Interrupts()
 (folder / "ready").touch()
 while not interrupts.asked:
-    console.say("a second of a trial")
+    console.print("a second of a trial")
     time.sleep(0.05)
 (folder / "interrupted").touch()
 while not (folder / "go-on").exists():  # more signals may arrive now
-    console.say("the end of the trial")
+    console.print("the end of the trial")
     time.sleep(0.05)
 console.warn("the report is rendered")
 (folder / "recorded").touch()

@@ -78,6 +78,8 @@ def test_the_port_for_workers_is_published_only_with_several_generators(tmp_path
 def test_the_study_uses_the_port_of_the_grid(keys: dict[str, Any], port: int) -> None:
     """Otherwise the study would expect responses from other addresses than the balancer uses."""
     server = Host.parse("server-1", "ml_servers", {"private_ip": "10.0.1.11", "ml_server_port": 9000})
-    hosts = config.listening(grid(**keys), Inventory("lab", (Host.parse("balancer", "load_balancers", {}), server)))
+    hosts = config.with_server_port(
+        grid(**keys), Inventory("lab", (Host.parse("balancer", "load_balancers", {}), server))
+    )
     assert hosts.servers[0].address == f"10.0.1.11:{port}"
     assert hosts.balancer.variables == {}

@@ -14,8 +14,8 @@ from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration
-from harness.study.config import Setting
-from harness.study.events import Said
+from harness.study.config import StudyConfig
+from harness.study.events import Message
 from harness.study.runner import Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,13 +136,21 @@ def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, t
         folder = snapshot.take(ROOT, source)
         hosts = resolve.describe(ROOT, folder, "x")
         directory = StudyDirectory(tmp_path / "study")
-        begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, time_scaling=1.0, asked=folder)
+        begun = StudyConfig(
+            grid=GRID,
+            inventory=hosts,
+            inventory_path=source,
+            configuration=Configuration(grid={}),
+            directory=directory,
+            time_factor=1.0,
+            inventory_snapshot=folder,
+        )
         study = Study(ROOT, begun, said.append, lambda: False)
-        assert study._keep_answer() == told
+        assert study._keep_inventory_snapshot() == told
         assert study._ansible.inventory == directory.path / "inventory"
         assert resolved(directory.path / "inventory")["server-1"]["private_ip"] == server
     (warning,) = said
-    assert isinstance(warning, Said)
+    assert isinstance(warning, Message)
     assert warning.warning
     assert "server-1: 10.0.1.11" in warning.text
 

@@ -20,7 +20,7 @@ from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
 from harness.grid.reading import load_grid
-from harness.study.prefetch import Ahead
+from harness.study.prefetch import SwitchPrefetch
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = load_grid(ROOT / "grids" / "smoke.yaml", frozenset({"lab_server_capacity"}))[0]
@@ -213,9 +213,9 @@ def load() -> Load:
     return Load()
 
 
-def ahead_of(load: Load, ready_after_s: float) -> tuple[Ahead, Noted]:
+def ahead_of(load: Load, ready_after_s: float) -> tuple[SwitchPrefetch, Noted]:
     noted = Noted(ready_after_s)
-    return Ahead(noted, load), noted  # type: ignore[arg-type] # small substitutes
+    return SwitchPrefetch(noted, load), noted  # type: ignore[arg-type] # small substitutes
 
 
 def test_nothing_is_prepared_during_the_window(load: Load) -> None:
@@ -224,26 +224,26 @@ def test_nothing_is_prepared_during_the_window(load: Load) -> None:
     for earliest_s, latest_s in ((load.duration, 60.0), (0.0, load.window_from_s)):
         noted.calls.clear()
         started_at = time.time()
-        ahead.load_started(CELL, started_at)
+        ahead.on_load_started(CELL, started_at)
         until(lambda: noted.names == ["prepare"])
         assert earliest_s <= noted.calls[0][1] - started_at <= latest_s
         time.sleep(0.2)
-        ahead.hosts_read(all_running=True)
+        ahead.on_collected(all_running=True)
         assert noted.names == ["prepare", "begin"]
 
 
 def test_a_switch_that_is_not_ready_at_the_window_is_dropped(load: Load) -> None:
     ahead, noted = ahead_of(load, ready_after_s=30.0)
-    ahead._takes_s = 0.05
-    ahead.load_started(CELL, time.time())
+    ahead._duration_s = 0.05
+    ahead.on_load_started(CELL, time.time())
     until(lambda: noted.names == ["prepare", "drop"])
     ahead.stop()
 
 
 def test_a_repair_comes_before_the_next_switch(load: Load) -> None:
     ahead, noted = ahead_of(load, ready_after_s=0.0)
-    ahead.load_started(CELL, time.time())
-    ahead.hosts_read(all_running=False)
+    ahead.on_load_started(CELL, time.time())
+    ahead.on_collected(all_running=False)
     time.sleep(load.duration + 0.2)
     assert noted.names == []
 

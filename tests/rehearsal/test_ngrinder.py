@@ -532,7 +532,7 @@ def test_a_study_with_two_agents_continues_after_one_fails(controller: Fleet, wa
     )
     arguments = command("--grid", grid_file, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
-        wait_for(started, "second_seen", seconds=3)
+        wait_for(started, "sample_taken", seconds=3)
         controller.on("server-3", "systemctl stop ngrinder-agent")  # the second load generator in this inventory
         output, _ = started.communicate(timeout=200)
     lost, whole = (event["record"] for event in events(output) if event["event"] == "trial_ended")

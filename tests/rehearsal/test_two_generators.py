@@ -64,7 +64,7 @@ def test_a_study_over_ssh_with_two_load_generators(two_generators: Path, tmp_pat
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
         ended = [wait_for(started, "trial_ended")["record"] for _ in range(1)]
-        wait_for(started, "second_seen", seconds=3)
+        wait_for(started, "sample_taken", seconds=3)
         there = describe(ROOT, inventory, "two_generators")
         with Connections(there) as connections:
             connections.reconnect()

@@ -25,7 +25,7 @@ def counted(records: Iterable[TrialRecord], grid: Grid) -> list[Count]:
 def _count(record: TrialRecord, grid: Grid) -> Count | None:
     offered = record.figures.offered_per_s if record.figures else None
     load = float(record.cell[grid.load_factor])
-    return counts.of_record(record, load, None if offered is None else grid.written_per_s(offered))
+    return counts.of_record(record, load, None if offered is None else grid.nominal_per_s(offered))
 
 
 def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]:
@@ -71,4 +71,4 @@ def reference(grid: Grid, one: Capacity, records: Mapping[str, TrialRecord]) -> 
     unloaded = [ms / 1000 for _, _, ms in paces if ms is not None]
     path_s = max(0.0, statistics.median(unloaded) - service_s) if unloaded else 0.0
     scaled = queueing.paced_capacity(one.servers, slots, service_s, p95_s - path_s)
-    return scaled / grid.played_per_s(1.0)
+    return scaled / grid.scaled_per_s(1.0)

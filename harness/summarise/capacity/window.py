@@ -40,5 +40,5 @@ def too_short(grid: Grid) -> ShortWindow | None:
     p95_s, length_s = grid.objectives.p95, grid.load.duration - grid.load.window_from_s
     if p95_s is None or length_s >= ENOUGH * p95_s:
         return None
-    slower = grid.written_per_s(1.0)
+    slower = grid.time_factor
     return ShortWindow(length_s / slower, p95_s / slower)

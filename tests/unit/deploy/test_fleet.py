@@ -14,7 +14,7 @@ from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.study import Rented, StudyRecord
 from harness.study import identity
-from harness.study.config import Setting
+from harness.study.config import StudyConfig
 from harness.study.new_record import new_record
 from report.sentences import environment, method
 from tests.builders import study_record
@@ -57,8 +57,15 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
         }
     )
     effective = identity.effective(grid, inventory)
-    setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), time_scaling=1.0)
-    return new_record(setting, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
+    config = StudyConfig(
+        grid=grid,
+        inventory=inventory,
+        inventory_path=tmp_path,
+        configuration=effective,
+        directory=StudyDirectory(tmp_path / "study"),
+        time_factor=1.0,
+    )
+    return new_record(config, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
 
 
 def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> None:

@@ -154,13 +154,13 @@ def test_the_least_time_scaling_that_leaves_room_is_chosen(
 
 def test_time_scaling_stretches_every_time_and_nothing_else() -> None:
     written = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, objectives={"p95": "500ms"})
-    played = written.slowed(3)
+    played = written.scaled(3)
     assert (played.load.think_time, played.load.ramp_up, played.load.duration) == (3, 6, 36)
     assert played.load.timeout == 3 * written.load.timeout
     assert played.evidence.peak_seconds == 30
     assert played.objectives.p95 == 1.5
     assert played.factors == written.factors
-    assert written.slowed(1) is written
+    assert written.scaled(1) is written
 
 
 def test_a_study_is_read_at_the_speed_it_was_played() -> None:
@@ -188,7 +188,7 @@ def test_nginx_waits_longer_for_a_response_than_users_do(tmp_path: Path, timeout
     written, ansible = grid(load=load), Ansible(tmp_path, None, tmp_path)
     deployed = deployment.Deployment(ansible, written)
     assert deployed.fixed["nginx_lb_response_timeout"] == nginx
-    found = deployment.Deployment(ansible, written.slowed(2))
+    found = deployment.Deployment(ansible, written.scaled(2))
     for each in (deployed, found):
         each.scale_time(2.0)
         assert each.fixed["nginx_lb_response_timeout"] == f"{2 * int(nginx[:-1])}s"
@@ -214,7 +214,7 @@ def test_health_checks_name_the_host_that_the_grid_names(tmp_path: Path) -> None
 def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     time_scaling.check_possible(420)
     monkeypatch.setattr(cpu_benchmark, "request_s", lambda: 1.0)
-    with pytest.raises(CannotRun, match="too slow for the lab it was asked for: the planned cells need 420 cores"):
+    with pytest.raises(CannotRun, match="too slow for the lab: the planned cells need 420 cores"):
         time_scaling.check_possible(420)
     assert not readiness._processor().ok
     monkeypatch.undo()

@@ -16,7 +16,7 @@ from harness.words import load_name
 from report import build
 from report.output import ci_summary
 from report.sentences import failover
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
 
 def same(value: float) -> Spread:
@@ -164,7 +164,7 @@ def test_a_load_says_what_is_lost_and_nothing_where_nothing_is() -> None:
 
 
 def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> None:
-    site = Site(servers=3)
+    site = FakeSite(servers=3)
     site.left_out_after_s = 2
     load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
     study = site.study(

@@ -36,7 +36,7 @@ def section(
     written = grid(factors={"servers": sorted(rates), "vusers": [2000]}, repeats=repeats, **more)
     groups = GROUPS | {f"server-{i + 1}": "ml_servers" for i in range(max(rates))}
     prices = cost.Prices(dict.fromkeys(groups, usd), groups)
-    summary = cells.summarise_records(written.slowed(factor), records, prices=prices)
+    summary = cells.summarise_records(written.scaled(factor), records, prices=prices)
     study = study_record(
         configuration={
             "grid": written.model_dump(mode="json", by_alias=True),

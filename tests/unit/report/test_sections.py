@@ -11,8 +11,8 @@ from harness.judge.rules import RULES
 from harness.records.directory import StudyDirectory
 from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialData
-from harness.study.measured import from_directory
 from harness.summarise.cells.cell import CellSummary, summarise
+from harness.summarise.summary import summarise_directory
 from report.sentences import article
 from report.tables import bottlenecks, latency, sections, validity
 from tests.builders import changed, judged, measured_study, study
@@ -24,7 +24,7 @@ Rates = dict[tuple[int, int], list[float | None]]
 @pytest.fixture
 def measured(tmp_path: Path) -> Measured:
     directory = measured_study(StudyDirectory(tmp_path / "study"))
-    return from_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
+    return summarise_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
 
 
 def test_a_cells_limit_stands_with_its_figures(measured: Measured) -> None:
@@ -43,7 +43,7 @@ def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Pa
         data = directory.trial(where)
         refusal = changed(data.record, outcome="invalid", cause="half of the requests failed")
         directory.write_trial(where, replace(data, record=judged(refusal, "balancer")))
-    refused = from_directory(directory).cells
+    refused = summarise_directory(directory).cells
     row = bottlenecks.table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
     assert row[1:3] == ["balancer", "–"]
     assert row[-1] == "half of the requests failed"
@@ -143,14 +143,14 @@ def test_the_article_stands_beside_a_study_that_has_its_cells(tmp_path: Path) ->
         (2, 2000): [550, 555, 548],
         (3, 2000): [810, 820, 805],
     }
-    whole = from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits={(2, 1000): "load"}))
+    whole = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits={(2, 1000): "load"}))
     table = article.table(whole.gains, whole.cells)
     assert table is not None
     assert [row[1] for row in table.rows] == ["about 1.8×", "about 1.46×", "no gain", "went down"]
     assert table.rows[2][3] == "not measurable at this load"
-    small = from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): [95], (2, 100): [180]}))
+    small = summarise_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): [95], (2, 100): [180]}))
     assert article.table(small.gains, small.cells) is None
-    half = from_directory(study(StudyDirectory(tmp_path / "s-3"), {(1, 2000): [281.0], (2, 2000): [550.0]}))
+    half = summarise_directory(study(StudyDirectory(tmp_path / "s-3"), {(1, 2000): [281.0], (2, 2000): [550.0]}))
     table = article.table(half.gains, half.cells)
     assert table is not None
     assert [row[3] for row in table.rows] == ["too few repeats", *[article.ABSENT] * 2, "ok"]

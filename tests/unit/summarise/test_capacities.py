@@ -116,7 +116,7 @@ def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms:
 
 def test_what_paced_servers_carry_is_told_at_full_speed() -> None:
     """In slow motion all times are twice as long, and the same servers carry the same rate as it is written."""
-    study = grid(factors={"servers": [2], "rate": ["100/s"]}, objectives={"p95": "200ms"}, load=OPEN).slowed(2)
+    study = grid(factors={"servers": [2], "rate": ["100/s"]}, objectives={"p95": "200ms"}, load=OPEN).scaled(2)
     context = trial_data(2, 2000, 1, 540, 1).record.context
     assert context is not None
     slots = {"offered": 7 * 20.0, "busy": 1000 * 0.1, "lost": 0.0, "late": 0.1, "answers": 1000}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.records.directory import StudyDirectory
-from harness.study import measured
 from harness.summarise.gains.gain import Gain, GainKind
+from harness.summarise.summary import summarise_directory
 from tests.builders import changed, record, study
 
 Rates = dict[tuple[int, int], list[float | None]]
@@ -19,7 +19,7 @@ IDEAL: list[float | None] = [560, 568, 554, 562, 558]
 
 
 def only(tmp_path: Path, rates: Rates, **more: object) -> Gain:
-    return measured.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, **more)).gains[0]
+    return summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, **more)).gains[0]
 
 
 def test_a_gain_below_the_ideal_is_sub_linear(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_joint_intervals_hold_together_and_a_single_gain_needs_none_wider(tmp_pa
     three: list[float | None] = [700, 716, 705, 699, 711]
     rates = {(1, 100): ONE, (2, 100): TWO, (3, 100): three, (1, 50): ONE, (2, 50): ONE, (3, 50): ONE}
     limits = {(servers, 50): "load" for servers in (1, 2, 3)}
-    found = measured.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
+    found = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
     assert sorted(gain.kind for gain in found) == ["gain", "gain", "load-limited", "load-limited"]
     assert all(gain.simultaneous is None for gain in found if gain.kind != "gain")  # says nothing, so it is not counted
     for gain in [gain for gain in found if gain.kind == "gain"]:
@@ -107,7 +107,7 @@ def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
     data = directory.trial(where)
     died = changed(data.record, outcome="server_down", cause="server-1 died with exit code 137")
     directory.write_trial(where, replace(data, record=died))
-    gain = measured.from_directory(directory).gains[0]
+    gain = summarise_directory(directory).gains[0]
     assert gain.kind == "only the larger"
     assert gain.reason.startswith("1 server went down, 2 servers served the load")
 
@@ -117,7 +117,7 @@ def test_objectives_that_are_missed_are_listed(tmp_path: Path) -> None:
     data = directory.trial("servers-1_vusers-100/r1")
     failing = changed(data.record, error_rate=0.02)
     directory.write_trial("servers-1_vusers-100/r1", replace(data, record=failing))
-    summary = measured.from_directory(directory)
+    summary = summarise_directory(directory)
     missed = [judged.text for judged in summary.objectives if not judged.met]
     assert missed == ["servers 1, vusers 100: error rate 2.00 %, objective at most 1.00 %"]
 
@@ -132,7 +132,7 @@ def drifting(tmp_path: Path, change: list[float]) -> Gain:
         said = json.loads(file.read_text())
         said["figures"] = {"drift": change[said["repeat"] - 1]}
         file.write_text(json.dumps(said))
-    return measured.from_directory(directory).gains[0]
+    return summarise_directory(directory).gains[0]
 
 
 def test_e10_a_cell_that_drifts_in_all_its_trials_is_invalid(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_se
     whole: Rates = {**rates, **{key: [19.0, 19.1, 18.9, 19.0] for key in idle}}
     few: Rates = {**rates, **{key: [19.0, 19.1] for key in idle}}
     one, other = (
-        measured.from_directory(study(StudyDirectory(tmp_path / name), said, limits=idle))
+        summarise_directory(study(StudyDirectory(tmp_path / name), said, limits=idle))
         for name, said in (("whole", whole), ("few", few))
     )
     assert one.noise == other.noise

@@ -12,7 +12,7 @@ def at(duration: str, p95: str | None = "100ms", slower: float = 1) -> str:
     more: dict[str, Any] = {"objectives": {"p95": p95}} if p95 else {}
     load = {"think_time": "1s", "ramp_up": "2s", "duration": duration, "timeout": "10s"}
     made = grid(load=load, **more)
-    found = window.too_short(made.slowed(slower))
+    found = window.too_short(made.scaled(slower))
     return found.sentence if found else ""
 
 

@@ -10,8 +10,8 @@ from harness.errors import BadInput
 from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Environment
-from harness.study import config
-from harness.study.config import Setting
+from harness.study import budget
+from harness.study.config import StudyConfig
 from harness.traffic import registry
 from report.sentences import method
 from tests.builders import grid
@@ -50,20 +50,28 @@ def test_ngrinder_with_its_war_is_fine(tmp_path: Path) -> None:
     registry.check(grid(load_generator="locust"), inventory(study_container_engine="local"))
 
 
-def priced(tmp_path: Path, cost: str, **variables: Any) -> Setting:
+def priced(tmp_path: Path, cost: str, **variables: Any) -> StudyConfig:
     hosts = machines(**variables)
-    return Setting(grid(budget={"cost": cost}), hosts, tmp_path, Configuration(grid={}), StudyDirectory(tmp_path))
+    return StudyConfig(
+        grid=grid(budget={"cost": cost}),
+        inventory=hosts,
+        inventory_path=tmp_path,
+        configuration=Configuration(grid={}),
+        directory=StudyDirectory(tmp_path),
+    )
 
 
 def test_a_plan_that_is_too_dear_is_refused(tmp_path: Path) -> None:
-    config.check_budget("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
-    with pytest.raises(BadInput, match=r"grid.yaml:9: budget: the plan costs .* USD, the budget is 1.00 USD"):
-        config.check_budget("grid.yaml:9", priced(tmp_path, "1 USD", study_usd_per_hour=100))
+    budget.check("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
+    with pytest.raises(
+        BadInput, match=r"grid.yaml:9: budget: cost: a plan of \d+ trials costs .* USD\. Allowed: 1.00 USD"
+    ):
+        budget.check("grid.yaml:9", priced(tmp_path, "1 USD", study_usd_per_hour=100))
 
 
 def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a host of inventory/x has no study_usd_per_hour"):
-        config.check_budget("grid.yaml:9", priced(tmp_path, "1 USD"))
+        budget.check("grid.yaml:9", priced(tmp_path, "1 USD"))
 
 
 def test_every_engine_has_a_client_and_a_name_in_the_report() -> None:

@@ -31,7 +31,7 @@ def balancer(
     cookies: list[str] | None = None,
     asked: Callable[[str | None], object] = lambda _trial: None,
 ) -> Iterator[run_load.TrafficContext]:
-    """A bench whose balancer names the server that `chosen` gives for each request; `asked` gets each one's trial."""
+    """A context whose balancer names the server that `chosen` gives for each request; `asked` gets each one's trial."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -58,7 +58,7 @@ def balancer(
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
     connections = SimpleNamespace(tunnels=False, http=lambda *_, timeout: httpx.Client(base_url=url, timeout=timeout))
-    bench = SimpleNamespace(
+    context = SimpleNamespace(
         grid=grid(request={"path": "/"}, load={"think_time": "1s", "duration": "20s", "timeout": f"{timeout_s}s"}),
         inventory=Inventory("test", tuple(hosts)),
         connections=connections,
@@ -66,7 +66,7 @@ def balancer(
         wait=lambda _: None,
     )
     try:
-        yield cast(run_load.TrafficContext, bench)
+        yield cast(run_load.TrafficContext, context)
     finally:
         server.shutdown()
         server.server_close()
@@ -78,8 +78,8 @@ CELL = Cell((("servers", 3), ("vusers", 100)))
 def test_requests_that_verify_a_topology_are_none_of_the_trials() -> None:
     """The balancer's log is summed up by this name."""
     servers, trials = itertools.cycle(ADDRESSES), list[str | None]()
-    with balancer(lambda: next(servers), "round_robin", asked=trials.append) as bench:
-        verification.verify(bench, CELL, "0001-r1")
+    with balancer(lambda: next(servers), "round_robin", asked=trials.append) as context:
+        verification.verify(context, CELL, "0001-r1")
     assert set(trials) == {"0001-r1.verify"}
 
 
@@ -87,15 +87,15 @@ def test_requests_that_verify_a_topology_are_none_of_the_trials() -> None:
 def test_rounds_follow_until_chance_has_reached_every_server(method: str) -> None:
     """Here the first two rounds reach one server alone."""
     first = itertools.chain([ADDRESSES[0]] * 6, iter(lambda: random.choice(ADDRESSES), None))  # noqa: S311 - no secret
-    with balancer(lambda: next(first), method) as bench:
-        assert verification.verify(bench, CELL, "trial") > 0
+    with balancer(lambda: next(first), method) as context:
+        assert verification.verify(context, CELL, "trial") > 0
 
 
 def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     two = itertools.cycle(ADDRESSES[:2])
-    with balancer(lambda: next(two), "random_two") as bench, pytest.raises(TrialFailed) as failed:
-        verification.verify(bench, CELL, "trial")
+    with balancer(lambda: next(two), "random_two") as context, pytest.raises(TrialFailed) as failed:
+        verification.verify(context, CELL, "trial")
     assert str(failed.value).endswith("Got: 10.0.0.1:8080, 10.0.0.2:8080")
 
 
@@ -103,25 +103,25 @@ def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.Monk
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
     for method in ("round_robin", "random_two"):
-        with balancer(lambda: next(many), method) as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
-            verification.verify(bench, CELL, "trial")
+        with balancer(lambda: next(many), method) as context, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
+            verification.verify(context, CELL, "trial")
 
 
 def test_every_request_is_a_new_users() -> None:
     """A cookie that names a server would bring all of them to that one."""
     cookies: list[str] = []
     turns = itertools.cycle(ADDRESSES)
-    with balancer(lambda: next(turns), "cookie", cookies=cookies) as bench:
-        verification.verify(bench, CELL, "trial")
+    with balancer(lambda: next(turns), "cookie", cookies=cookies) as context:
+        verification.verify(context, CELL, "trial")
     assert set(cookies) == {""}
 
 
 def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
-    with balancer(lambda: ADDRESSES[0], "ip_hash") as bench:
-        assert verification.verify(bench, CELL, "trial") > 0
-    with balancer(lambda: "10.0.0.9:8080", "ip_hash") as bench, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
-        verification.verify(bench, CELL, "trial")
+    with balancer(lambda: ADDRESSES[0], "ip_hash") as context:
+        assert verification.verify(context, CELL, "trial") > 0
+    with balancer(lambda: "10.0.0.9:8080", "ip_hash") as context, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
+        verification.verify(context, CELL, "trial")
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_what_helps_is_told_with_a_response_that_is_not_expected(
     monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, told: str
 ) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
-    with balancer(lambda: server, "round_robin", status=status) as bench, pytest.raises(TrialFailed) as failed:
-        verification.verify(bench, Cell((("servers", servers), ("vusers", 1))), "trial")
+    with balancer(lambda: server, "round_robin", status=status) as context, pytest.raises(TrialFailed) as failed:
+        verification.verify(context, Cell((("servers", servers), ("vusers", 1))), "trial")
     before, _, after = str(failed.value).partition(f"GET / returned status {status}")
     assert before
     assert told in after
@@ -156,8 +156,8 @@ def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.Monkey
         time.sleep(0.05)
         return next(first)
 
-    with balancer(slowly, "random_two") as bench:
-        assert verification.verify(bench, CELL, "trial") >= 0.05
+    with balancer(slowly, "random_two") as context:
+        assert verification.verify(context, CELL, "trial") >= 0.05
 
 
 def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,8 +170,8 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
         time.sleep(0.5)
         return ADDRESSES[0]
 
-    with balancer(never, "round_robin", 0.1) as bench, pytest.raises(TrialFailed) as failed:
-        verification.verify(bench, Cell((("servers", 1), ("vusers", 1))), "trial")
+    with balancer(never, "round_robin", 0.1) as context, pytest.raises(TrialFailed) as failed:
+        verification.verify(context, Cell((("servers", 1), ("vusers", 1))), "trial")
     assert str(failed.value).endswith("no response within 0.1 s (load.timeout)")
     assert len(asked) == 2, "the first request to a server may take longer than any other"
 
@@ -206,7 +206,7 @@ def test_a_rate_is_played_as_many_times_lower_as_its_times_are_longer() -> None:
         factors={"servers": [1], "rate": ["100/s"]},
         load={"ramp_up": "2s", "duration": "12s", "arrivals": "constant", "in_flight": 50},
     )
-    context = cast(run_load.TrafficContext, SimpleNamespace(grid=written.slowed(2), inventory=Inventory("test", hosts)))
+    context = cast(run_load.TrafficContext, SimpleNamespace(grid=written.scaled(2), inventory=Inventory("test", hosts)))
     spec = run_load.open_spec(context, 100, "t", "7/arrivals/1")
     assert (spec.rate_per_s, spec.ramp_up_s, spec.duration_s, spec.window_from_s) == (50, 4, 24, 4)
     assert (spec.users, spec.think_time_s) == (0, 0)

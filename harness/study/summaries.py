@@ -1,4 +1,4 @@
-"""What a study's directory says, summarised."""
+"""The summary of a study's recorded trials, and the tables that follow from it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ from harness.records.directory import StudyDirectory
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
 from harness.summarise import tables
-from harness.summarise.cost import Prices
-from harness.summarise.summary import Summary, summarise_records
-
-
-def from_directory(directory: StudyDirectory) -> Summary:
-    """Summarise what was measured; raises BadInput when there is no study."""
-    return summarise_study(directory, directory.need_study(), directory.trials())
+from harness.summarise.summary import Summary, prices_of, summarise_records
 
 
 def summarise_study(directory: StudyDirectory, study: StudyRecord, records: Mapping[str, TrialRecord]) -> Summary:
@@ -22,15 +16,9 @@ def summarise_study(directory: StudyDirectory, study: StudyRecord, records: Mapp
     return summarise_records(study.grid, records, directory.latencies, directory.failures, prices_of(study))
 
 
-def prices_of(study: StudyRecord) -> Prices:
-    """The prices and the groups of a study's hosts."""
-    groups = {name: str(host.get("group")) for name, host in study.configuration.hosts.items()}
-    return Prices({name: host.usd_per_hour for name, host in study.rented.items()}, groups)
-
-
 def csv_files(summary: Summary) -> dict[str, str]:
-    """The tables beside the report, by their names."""
-    from harness.records import frames  # pandas, which the page of a running study should not wait for
+    """Return the content of the tables next to the report, by file name."""
+    from harness.records import frames  # imports pandas, which the page of a running study does not need
 
     files = {
         "cells.csv": frames.cells_csv(tables.cells(summary)),

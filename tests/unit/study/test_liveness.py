@@ -1,4 +1,4 @@
-"""After a load every server of the cell is asked: one that nobody reaches runs and is down all the same."""
+"""Health checks after a load: a server without network runs, and is down nevertheless."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from harness.study import liveness
 from tests.builders import grid
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
 DOWN = "did not answer its health check after the load (status {status})"
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site(3)
+def site() -> FakeSite:
+    return FakeSite(3)
 
 
 def only_trial(results: Path) -> TrialData:
@@ -34,8 +34,8 @@ def only_trial(results: Path) -> TrialData:
 
 
 @pytest.mark.parametrize(("servers", "second"), [(3, 9), (2, 11), (1, 11)])
-def test_a_server_cut_off_the_network_is_down_though_nothing_failed_in_the_window(
-    site: Site, tmp_path: Path, servers: int, second: int
+def test_a_server_without_network_is_down_even_without_failures_in_the_window(
+    site: FakeSite, tmp_path: Path, servers: int, second: int
 ) -> None:
     name = f"server-{servers}"
     site.left_out_after_s = 0 if servers > 1 else None
@@ -55,7 +55,7 @@ def test_a_server_cut_off_the_network_is_down_though_nothing_failed_in_the_windo
     assert "repair" in site.journal[site.journal.index("load of 200 users") :]
 
 
-def test_no_server_that_the_cell_kills_on_purpose_is_asked(site: Site, tmp_path: Path) -> None:
+def test_killed_servers_get_no_health_check(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
     site.study(tmp_path, factors={"servers": [3], "vusers": [400], "fail_servers": [1]}, load=load).run()
@@ -75,14 +75,14 @@ def test_no_server_that_the_cell_kills_on_purpose_is_asked(site: Site, tmp_path:
         ({"factors": {"servers": [1], "vusers": [200], "nginx_lb_health": ["/cell"]}}, "/cell"),
     ],
 )
-def test_the_health_check_is_the_one_of_the_deployment(
-    site: Site, tmp_path: Path, keys: dict[str, Any], path: str
+def test_the_health_check_has_the_deployed_path(
+    site: FakeSite, tmp_path: Path, keys: dict[str, Any], path: str
 ) -> None:
     site.study(tmp_path, **{"factors": {"servers": [1], "vusers": [200]}, **keys}).run()
-    assert f"/servers/server-1{path}" in site.asked
+    assert f"/servers/server-1{path}" in site.control_requests
 
 
-def test_the_balancers_own_variable_names_the_health_check(site: Site) -> None:
+def test_a_variable_of_the_balancer_sets_the_health_check(site: FakeSite) -> None:
     hosts = tuple(
         replace(host, variables={**host.variables, "nginx_lb_health": "/own"}) for host in site.inventory.hosts
     )
@@ -91,13 +91,13 @@ def test_the_balancers_own_variable_names_the_health_check(site: Site) -> None:
     assert liveness.health_path(written, expand(written)[0], inventory) == "/own"
 
 
-def test_a_server_that_still_works_on_the_rest_of_the_load_is_asked_again(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_check_of_a_busy_server_is_repeated(
+    site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busy = iter([503, 504, 200])
     answer = site.control
     monkeypatch.setattr(
-        site, "control", lambda name, what: httpx.Response(next(busy)) if what == "readyz" else answer(name, what)
+        site, "control", lambda name, path: httpx.Response(next(busy)) if path == "readyz" else answer(name, path)
     )
     site.study(tmp_path, factors={"servers": [1], "vusers": [200]}).run()
     record = only_trial(tmp_path).record
@@ -106,15 +106,15 @@ def test_a_server_that_still_works_on_the_rest_of_the_load_is_asked_again(
     assert record.context.health == {"server-1": 200}
 
 
-def test_a_control_port_that_does_not_answer_is_no_server_that_is_down(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_control_port_without_response_is_not_a_server_that_is_down(
+    site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = site.control
 
-    def control(name: str, what: str) -> httpx.Response:
-        if what == "readyz":
+    def control(name: str, path: str) -> httpx.Response:
+        if path == "readyz":
             raise httpx.ConnectError("invalid")
-        return answer(name, what)
+        return answer(name, path)
 
     monkeypatch.setattr(site, "control", control)
     site.study(tmp_path, factors={"servers": [1], "vusers": [200]}).run()

@@ -1,4 +1,4 @@
-"""Servers that are stopped in the middle of a trial: what the loop does, records, judges and brings back (rule E24)."""
+"""Server failures in the middle of a trial: the study kills, records, judges and starts servers again (rule E24)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from harness.deploy.inventory.hosts import Host
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check
-from harness.study.fault_injection import Losing, stop
-from tests.study_stubs import Site
+from harness.study.fault_injection import FaultInjector, kill
+from tests.study_stubs import FakeSite
 
 LOAD = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
-LOSING: dict[str, Any] = {"factors": {"servers": [3], "vusers": [400], "fail_servers": [0, 1]}, "load": LOAD}
+SERVER_FAILURE: dict[str, Any] = {"factors": {"servers": [3], "vusers": [400], "fail_servers": [0, 1]}, "load": LOAD}
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site(servers=3)
+def site() -> FakeSite:
+    return FakeSite(servers=3)
 
 
 def measured(results: Path) -> dict[str, TrialRecord]:
@@ -31,16 +31,16 @@ def measured(results: Path) -> dict[str, TrialRecord]:
     return StudyDirectory(folder).trials()
 
 
-def lost_of(results: Path) -> TrialRecord:
+def record_with_failure(results: Path) -> TrialRecord:
     return next(record for record in measured(results).values() if record.cell["fail_servers"] == 1)
 
 
-def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site, tmp_path: Path) -> None:
+def test_a_server_is_killed_under_load_recorded_and_started_again(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 2
-    site.study(tmp_path, **LOSING, repeats=2).run()
+    site.study(tmp_path, **SERVER_FAILURE, repeats=2).run()
     records = measured(tmp_path)
     assert {str(record.outcome) for record in records.values()} == {"ok"}
-    record = lost_of(tmp_path)
+    record = record_with_failure(tmp_path)
     lost = record.failover
     assert lost
     assert record.context
@@ -52,7 +52,7 @@ def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site
     assert lost.failed == lost.failed_at_balancer == 2 * 133
     assert lost.failing_s == pytest.approx(2, abs=0.01)
     assert lost.recovery_s == pytest.approx(2, abs=0.01)
-    assert lost.expected == 1  # users asked for no more
+    assert lost.expected == 1  # load-limited
     assert lost.after.tps == lost.before.tps == 400
     assert lost.after.error_rate == 0
     assert all(other.failover is None for other in records.values() if other.cell["fail_servers"] == 0)
@@ -66,30 +66,30 @@ def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site
     assert all(site.journal[place + 1] == "repair" for place in dies)
 
 
-def test_what_a_balancer_that_leaves_nobody_out_fails_to_the_end_is_told(site: Site, tmp_path: Path) -> None:
-    site.study(tmp_path, **LOSING).run()
-    lost = lost_of(tmp_path).failover
+def test_failures_to_the_end_of_the_load_are_recorded(site: FakeSite, tmp_path: Path) -> None:
+    site.study(tmp_path, **SERVER_FAILURE).run()
+    lost = record_with_failure(tmp_path).failover
     assert lost
     assert lost.failing_s == pytest.approx(9, abs=0.01)
     assert lost.recovery_s is None
     assert lost.after.error_rate == pytest.approx(1 / 3, abs=0.01)
-    assert lost_of(tmp_path).outcome == "ok"  # it is what was to be seen
+    assert record_with_failure(tmp_path).outcome == "ok"  # the failure is the purpose of the trial
 
 
-def test_servers_that_were_busy_are_held_to_the_part_of_who_is_left(site: Site, tmp_path: Path) -> None:
+def test_busy_servers_are_expected_to_keep_the_share_of_the_survivors(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     factors = {"servers": [3], "vusers": [2000], "fail_servers": [1]}
     site.study(tmp_path, factors=factors, load=LOAD).run()
-    lost = lost_of(tmp_path).failover
+    lost = record_with_failure(tmp_path).failover
     assert lost
     assert lost.expected == pytest.approx(2 / 3)
     assert lost.before.tps == pytest.approx(840)
     assert lost.after.tps == pytest.approx(560)
-    assert lost.recovery_s == pytest.approx(0, abs=0.01)  # the others never did less than their part
+    assert lost.recovery_s == pytest.approx(0, abs=0.01)  # the surviving servers kept their share
     assert lost.latency_recovery_s is None
 
 
-def test_several_are_stopped_and_all_of_them_are_told(site: Site, tmp_path: Path) -> None:
+def test_several_killed_servers_are_all_recorded(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     site.study(tmp_path, factors={"servers": [3], "vusers": [200], "fail_servers": [2]}, load=LOAD).run()
     (record,) = measured(tmp_path).values()
@@ -98,18 +98,18 @@ def test_several_are_stopped_and_all_of_them_are_told(site: Site, tmp_path: Path
     assert record.failover.servers == ["server-2", "server-3"]
 
 
-def test_a_server_that_its_engine_cannot_stop_refuses_the_trial(site: Site, tmp_path: Path) -> None:
+def test_a_server_that_cannot_be_killed_makes_the_trial_invalid(site: FakeSite, tmp_path: Path) -> None:
     site.holds = {"server-3"}
-    site.study(tmp_path, **LOSING).run()
-    record = lost_of(tmp_path)
+    site.study(tmp_path, **SERVER_FAILURE).run()
+    record = record_with_failure(tmp_path)
     assert record.outcome == "invalid"
     assert record.cause == (
-        "server-3 should have been stopped at second 11.5: its engine could not stop it: the engine is busy"
+        "server-3 should have been stopped at second 11.5: the container engine could not kill it: the engine is busy"
     )
     assert record.failover is None
 
 
-def test_a_death_that_nobody_asked_for_is_one_beside_a_loss_too(site: Site, tmp_path: Path) -> None:
+def test_an_unplanned_death_counts_next_to_a_planned_one(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     site.happens(1, 15, lambda: site.die("server-1"))
     site.study(tmp_path, factors={"servers": [3], "vusers": [400], "fail_servers": [1]}, load=LOAD).run()
@@ -118,7 +118,7 @@ def test_a_death_that_nobody_asked_for_is_one_beside_a_loss_too(site: Site, tmp_
     assert record.cause.startswith("server-1 died with exit code 137 during the trial")
 
 
-def test_one_that_is_stopped_at_another_time_than_asked_for_refuses_the_trial(site: Site, tmp_path: Path) -> None:
+def test_a_server_killed_at_the_wrong_time_makes_the_trial_invalid(site: FakeSite, tmp_path: Path) -> None:
     begin = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
     site.study(
         tmp_path,
@@ -130,9 +130,9 @@ def test_one_that_is_stopped_at_another_time_than_asked_for_refuses_the_trial(si
     assert record.cause == "server-3 was stopped at second 11.0, not at 11.5 as the grid asks"
 
 
-def test_a_study_of_losses_is_computed_again_from_its_files(site: Site, tmp_path: Path) -> None:
+def test_a_study_of_server_failures_is_recomputed_from_its_files(site: FakeSite, tmp_path: Path) -> None:
     site.left_out_after_s = 2
-    study = site.study(tmp_path, **LOSING, repeats=3)
+    study = site.study(tmp_path, **SERVER_FAILURE, repeats=3)
     study.run()
     wrong = [line.text for line in check.check(study._directory) if not line.ok and ".csv" not in line.text]
     assert wrong == []
@@ -141,8 +141,8 @@ def test_a_study_of_losses_is_computed_again_from_its_files(site: Site, tmp_path
     assert any(line.rule == "E24" and not line.ok for line in check.check(study._directory))
 
 
-class Engine:
-    """As much of Docker's API as stopping takes."""
+class FakeDockerApi:
+    """The part of Docker's API that kills a container."""
 
     def __init__(self) -> None:
         self.killed: list[str] = []
@@ -157,26 +157,26 @@ class Engine:
         return {"State": {"Running": False, "FinishedAt": "2026-01-02T03:04:05.123456789Z"}}
 
 
-def connections_to(engine: Engine) -> Connections:
+def connections_to(engine: FakeDockerApi) -> Connections:
     return cast(Connections, SimpleNamespace(docker=lambda _host: SimpleNamespace(api=engine)))
 
 
 SERVER = Host.parse("server-1", "ml_servers", {"study_container": "one"})
 
 
-def test_when_a_server_ended_is_what_its_engine_says() -> None:
-    engine = Engine()
-    assert stop(connections_to(engine), SERVER) == pytest.approx(1767323045.123456, abs=1e-5)
-    losing = Losing(connections_to(Engine()), [SERVER], time.time() - 1)
-    losing._threads[0].join()
-    loss = losing.loss(9.0, {"server-1": 1767323036.0})
+def test_the_container_engine_reports_when_a_server_ended() -> None:
+    engine = FakeDockerApi()
+    assert kill(connections_to(engine), SERVER) == pytest.approx(1767323045.123456, abs=1e-5)
+    injector = FaultInjector(connections_to(FakeDockerApi()), [SERVER], time.time() - 1)
+    injector._threads[0].join()
+    loss = injector.result(9.0, {"server-1": 1767323036.0})
     assert loss.stopped_s == {"server-1": pytest.approx(9.123)}
     assert not loss.problems
 
 
-def test_a_load_that_is_over_calls_off_what_was_to_be_stopped() -> None:
-    engine = Engine()
-    losing = Losing(connections_to(engine), [SERVER], time.time() + 3600)
-    losing.end()
+def test_the_end_of_a_load_cancels_a_planned_failure() -> None:
+    engine = FakeDockerApi()
+    injector = FaultInjector(connections_to(engine), [SERVER], time.time() + 3600)
+    injector.cancel()
     assert engine.killed == []
-    assert losing.loss(9.0, {"server-1": 0.0}).stopped_s == {}
+    assert injector.result(9.0, {"server-1": 0.0}).stopped_s == {}
