@@ -119,6 +119,14 @@ def test_rooms_of_the_summary_import_only_those_before_them() -> None:
     assert {path.parent.name for path in package.glob("*/*.py")} == ROOMS.keys()
 
 
+def test_the_report_imports_types_of_the_summary_and_no_functions() -> None:
+    for file in (ROOT / "report").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness.summarise"):
+                functions = [alias.name for alias in node.names if not alias.name[0].isupper()]
+                assert not functions, f"{file} imports {functions} from {node.module}"
+
+
 @cache
 def reached(file: Path) -> frozenset[str]:
     """Everything that is not ours and that a module imports, by itself or by what it imports of ours."""

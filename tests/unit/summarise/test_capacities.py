@@ -146,6 +146,6 @@ def test_check_recomputes_the_table_of_capacities(tmp_path: Path) -> None:
     assert len(lines) == 1
     assert len(frames.capacity(directory)) == 2
     (directory.path / "capacity.csv").unlink()
-    assert "there is no capacity.csv" in next(
+    assert "capacity.csv is missing" in next(
         line.text for line in check.check(directory) if line.file == "capacity.csv"
     )
