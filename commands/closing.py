@@ -8,7 +8,6 @@ from harness.errors import Interrupted
 from harness.records.study import CalibrationResult
 from harness.study import calibrations
 from harness.study.config import StudyConfig
-from harness.summarise import calibration, objectives
 from harness.summarise.summary import Summary, summarise_directory
 from report.sentences import capacity, failover, rejections
 
@@ -24,11 +23,11 @@ def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> i
     for sentence in rejections.sentences(summary) + capacity.sentences(summary):
         console.print(sentence)
     console.gains(summary.gains)
-    for sentence in failover.sentences(summary.losses, config.grid.objectives):
+    for sentence in failover.sentences(summary.failovers, config.grid.objectives):
         console.print(sentence)
     if config.grid.calibration and not interrupted:
         report_calibration(console, config, summary)
-    missed = [result for result in objectives.judge(summary) if not result.met]
+    missed = [result for result in summary.objectives if not result.met]
     for result in missed:
         console.warn(f"objective not met: {result.text}")
     for name in ("report.pdf", "report.html"):
@@ -45,13 +44,15 @@ def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> i
 def report_calibration(console: Console, config: StudyConfig, summary: Summary) -> None:
     """Judge a calibration, print its result, and store it for other studies on the same hosts."""
     study = config.directory.need_study()
-    passed, text = calibration.of_study(summary)
+    found = summary.calibration
+    if found is None:
+        return
     result = CalibrationResult(
         site=calibrations.site_id(study),
-        passed=passed,
-        text=text,
+        passed=found.passed,
+        text=found.text,
         measured_at=study.created_at,
         study=config.directory.path.name,
     )
     calibrations.store(config.directory.path.parent, result)
-    console.print(f"calibration: {calibration.with_verdict(text, passed)}")
+    console.print(f"calibration: {found.text_with_result}")

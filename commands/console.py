@@ -188,7 +188,7 @@ class Console:
                 f"{ratio.value:.2f}×" if ratio else "–",
                 interval,
                 f"{gain.step_ideal:.2f}×",
-                escape(visible(f"{gain.word}{f': {gain.reason}' if gain.reason else ''}")),
+                escape(visible(f"{gain.conclusion_text}{f': {gain.reason}' if gain.reason else ''}")),
             )
         self._out.print(table)
 

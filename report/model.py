@@ -12,7 +12,6 @@ import yaml
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.secrecy import Hidden
-from harness.summarise.comparison import factors
 from harness.summarise.summary import Summary
 from report import format as text
 from report import progress
@@ -81,7 +80,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         latency.chart(cells, counted, grid.evidence.percentile_p99_samples) if alike else None,
         load_data.chart(summary, trials),
     )
-    costs = cost_table.section(study, summary, trials)
+    costs = cost_table.section(study, summary)
     return Report(
         title=study.name,
         hash=folder.rsplit("-", 1)[-1],
@@ -94,7 +93,7 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         capacity=capacity.table(summary),
         gains=sections.gain_table(gains, cells),
         gains_first=not capacity.known(summary)
-        and sum(1 + len(gain.word + gain.reason) // LINE for gain in gains) <= MOST_LINES,
+        and sum(1 + len(gain.conclusion_text + gain.reason) // LINE for gain in gains) <= MOST_LINES,
         cells=sections.cell_table(cells),
         limits=bottlenecks.table(cells, counted),
         latency=latency.table(cells, counted),
@@ -102,8 +101,8 @@ def build(study: StudyRecord, summary: Summary, trials: dict[str, TrialData], fo
         checks=method.evidence(study, summary),
         article=beside,
         article_why=article.why(beside, grid.calibration),
-        effects=sections.effect_table(factors.effects(grid, cells)),
-        losses=failover.table(summary.losses, grid.evidence),
+        effects=sections.effect_table(summary.factor_effects),
+        losses=failover.table(summary.failovers, grid.evidence),
         money=costs,
         trials=sections.trial_table(study, trials),
         facts=method.facts(study, summary, trials),

@@ -1,4 +1,4 @@
-"""The parts of roles that count a load, taken from there as they are: a simulated one is counted as a real one is."""
+"""Load the modules of roles that count requests, so that simulated and real loads are counted by the same code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 @cache
 def part(role: str, name: str) -> ModuleType:
-    """A module of a role's image."""
+    """Import a module of a role's image."""
     where = ROLES / role / "files" / "image" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, where)
     if spec is None or spec.loader is None:
@@ -39,22 +39,22 @@ def recorder(window_from_s: float, window_to_s: float, timeout_s: float) -> Any:
 
 
 def residual_s(think_time_s: float, which: float, where: float) -> float:
-    """What is left of a think time for a user who begins in its midst, by two draws from 0 to 1."""
+    """The residual think time of a user who starts in the middle of one, by two draws from 0 to 1."""
     found: float = part("locust", "recorder").residual_s(think_time_s, which, where)
     return found
 
 
-def engine_result(counted: Any, over_at: float) -> LoadResult:
-    """What the harness gets from a master with one worker that has this recorder; its samples too."""
+def load_result(counted: Any, over_at: float) -> LoadResult:
+    """The result and the samples that a master with one worker sends to the harness for this recorder."""
     trial = part("locust", "merging").Trial("t", 0.0, {"w"})
     trial.add("w", counted.take(over_at, last=True))
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("samples"):
-            said: dict[str, Any] = {"samples": trial.samples(0), "over": trial.over}
+            content: dict[str, Any] = {"samples": trial.samples(0), "over": trial.over}
         else:
-            said = trial.result()
-        return httpx.Response(200, content=json.dumps(said).encode())
+            content = trial.result()
+        return httpx.Response(200, content=json.dumps(content).encode())
 
     with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://generator") as client:
         load_generator = LocustLoadGenerator(client, str)
@@ -64,6 +64,6 @@ def engine_result(counted: Any, over_at: float) -> LoadResult:
 
 
 def balancer_summary(lines: Iterable[str], from_s: float, to_s: float) -> dict[str, Any]:
-    """What the balancer makes of its log; the trial is called t."""
-    said: dict[str, Any] = part("nginx_lb", "summarise_trial").summarise(list(lines), "t", from_s, to_s)
-    return said
+    """The balancer's summary of its log, for a trial named t."""
+    summary: dict[str, Any] = part("nginx_lb", "summarise_trial").summarise(list(lines), "t", from_s, to_s)
+    return summary

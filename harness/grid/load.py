@@ -108,6 +108,11 @@ def level_of(levels: Mapping[str, Level]) -> float:
     return next((float(levels[name]) for name in LOAD_FACTORS if name in levels), 0.0)
 
 
+def without_load(levels: Mapping[str, Level]) -> dict[str, Level]:
+    """A topology: levels without the load."""
+    return {name: level for name, level in levels.items() if name not in LOAD_FACTORS}
+
+
 def check_level(name: str, level: Level) -> None:
     """Raise ValueError for a level that `servers`, `fail_servers`, `vusers` or `rate` (as a number) cannot have."""
     if name == RATE:

@@ -83,6 +83,23 @@ class Objectives(Part):
         description="number of servers → gain that the whole interval must reach, as in `{2: 1.7}`",
     )
 
+    @property
+    def for_a_load(self) -> bool:
+        """Whether there is an objective that a load meets or misses."""
+        return self.error_rate is not None or self.p95 is not None
+
+    def error_rate_met(self, error_rate: float | None) -> bool:
+        """Whether this error rate meets its objective; an unknown one misses it."""
+        return self.error_rate is None or (error_rate is not None and error_rate <= self.error_rate)
+
+    def p95_met(self, p95_ms: float | None) -> bool:
+        """Whether this p95 in ms, failures included, meets its objective; an unknown one misses it."""
+        return self.p95 is None or (p95_ms is not None and p95_ms <= self.p95 * 1000)
+
+    def met(self, error_rate: float | None, p95_ms: float | None) -> bool:
+        """Whether a load meets its objectives."""
+        return self.error_rate_met(error_rate) and self.p95_met(p95_ms)
+
 
 class Budget(Part):
     """What a study may use; a plan over it is refused before anything is deployed."""

@@ -16,8 +16,9 @@ from harness.grid.load import RATE, VUSERS
 from harness.grid.schema import Grid
 from harness.plan import order
 from harness.plan.order import PlannedTrial
-from harness.summarise.search import bracketing, knee, search, topologies
+from harness.summarise.search import bracketing, knee, topologies
 from harness.summarise.search.probing import BEYOND, ENOUGH
+from harness.summarise.search.search import loads_adapt
 
 AROUND = 3  # loads around a crossing in each block
 
@@ -33,12 +34,12 @@ def largest_plan(
     cells, rule = expand(grid), grid.repeats
     if grid.search is None:
         return [t for block in range(1, rule.max + 1) for t in order.block(cells, block, grid, kind)]
-    count = probes(grid)
+    count, doubled = probes(grid), bracketing.doubled(grid.search.least, grid.search.most)
     found: list[PlannedTrial] = []
     for cell in cells:
         most = _largest(grid.search, cell, nominal_capacity_per_s, nominal_cycle_s)
-        found += [PlannedTrial(topologies.at(cell, min(load, most)), 0) for load in _doubled(grid.search)]
-        found += [PlannedTrial(topologies.at(cell, most), 0)] * max(0, count - len(_doubled(grid.search)))
+        found += [PlannedTrial(topologies.at(cell, min(load, most)), 0) for load in doubled]
+        found += [PlannedTrial(topologies.at(cell, most), 0)] * max(0, count - len(doubled))
     in_block = _in_a_block(grid, cells, nominal_capacity_per_s, nominal_cycle_s)
     control = len(order.block(in_block[:1], 1, grid, kind)) - 1
     found += [PlannedTrial(cell, block) for block in range(1, rule.max + 1) for cell in in_block]
@@ -52,21 +53,14 @@ def probes(grid: Grid) -> int:
     if span.factor == RATE:
         return _longest(span, {})
     halvings = max(0, math.ceil(math.log2(0.5 / span.until)))
-    brackets = 3 if search.moves(grid) else 2  # around the knee, where probes break, and around the objectives
-    return len(_doubled(span)) + brackets * halvings + min(ENOUGH, len(BEYOND))
+    brackets = 3 if loads_adapt(grid) else 2  # around the knee, where probes break, and around the objectives
+    return len(bracketing.doubled(span.least, span.most)) + brackets * halvings + min(ENOUGH, len(BEYOND))
 
 
 def _longest(span: Search, met: Mapping[float, bool]) -> int:
     """Return the largest number of further probes, given which loads met the objectives so far."""
     load = bracketing.next_load(span.least, span.most, span.until, met, whole=True)
     return 0 if load is None else 1 + max(_longest(span, {**met, load: shown}) for shown in (True, False))
-
-
-def _doubled(span: Search) -> list[int]:
-    loads = [span.least]
-    while loads[-1] < span.most:
-        loads.append(min(2 * loads[-1], span.most))
-    return loads
 
 
 def _largest(span: Search, cell: Cell, nominal_capacity_per_s: float | None, nominal_cycle_s: float) -> int:
@@ -84,7 +78,7 @@ def _in_a_block(
     span = grid.search
     assert span is not None  # noqa: S101 - only called with a search
     largest = {cell: _largest(span, cell, nominal_capacity_per_s, nominal_cycle_s) for cell in cells}
-    found = [cell for cell in cells for _ in range(AROUND if search.moves(grid) else 0)]
+    found = [cell for cell in cells for _ in range(AROUND if loads_adapt(grid) else 0)]
     if span.factor == RATE:
         return [topologies.at(cell, math.ceil(largest[cell] / 2)) for cell in found]
     own = [topologies.at(cell, math.ceil(largest[cell] * knee.MOST / 2)) for cell in cells]

@@ -21,8 +21,8 @@ from harness.records.study import StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import recheck_plan
 from harness.study.identity import identify
-from harness.summarise import tables
-from harness.summarise.search import search
+from harness.study.summaries import csv_files
+from harness.summarise.search.search import SearchState
 from harness.summarise.summary import Summary, summarise_records
 
 MAX_VALUE_LENGTH = 160
@@ -120,9 +120,8 @@ def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckRe
 def _placement(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iterator[CheckResult]:
     """Check that every trial has the folder and the position that the plan gives it (rule E15)."""
     found, planned = directory.trials(), study.plan
-    cells = {cell.slug: cell.by_name for cell in search.cells(grid, found)}
-    if grid.search is not None:
-        cells |= {cell.slug: cell.by_name for cell in search.planned(grid, found)[0]}
+    search = SearchState(grid, found)
+    cells = {cell.slug: cell.by_name for cell in [*search.cells, *search.probes]}
     wrong = []
     for where, record in found.items():
         slug, _, name = where.partition("/")
@@ -198,17 +197,9 @@ def _balancer_counts(measured: Mapping[str, TrialData]) -> CheckResult:
 
 def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[CheckResult]:
     """Compare the tables next to the report, line by line (rules E15, E17, E18)."""
-    from harness.records import frames  # imports pandas, which nothing else here needs
-
-    expected = [
-        ("E1", "cells.csv", frames.cells_csv(tables.cells(summary))),
-        ("E15", "gains.csv", frames.gains_csv(tables.gains(summary), summary.grid)),
-    ]
-    if summary.losses:
-        expected.append(("E24", "failover.csv", frames.failover_csv(tables.failover(summary))))
-    if any(capacity.requests for capacity in summary.capacities):
-        expected.append(("E15", "capacity.csv", frames.capacity_csv(tables.capacity(summary), summary.grid)))
-    for rule, name, table in expected:
+    rules = {"cells.csv": "E1", "failover.csv": "E24"}
+    for name, table in csv_files(summary).items():
+        rule = rules.get(name, "E15")
         try:
             found = text_of(directory.path / name).splitlines()
         except FileNotFoundError:

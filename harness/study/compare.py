@@ -14,8 +14,8 @@ from harness.records.study import Configuration, Environment, StudyRecord
 from harness.records.trial import TrialRecord
 from harness.study import identity
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.comparison import machine_speed, studies
-from harness.summarise.comparison.studies import Ratio
+from harness.summarise.comparison import machine_change, studies
+from harness.summarise.comparison.studies import StudyRatio
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary, summarise_directory
 
@@ -48,7 +48,7 @@ class Comparison:
     reasons: list[str]
     differences: list[str]
     unknown: list[str]
-    ratios: list[Ratio]
+    ratios: list[StudyRatio]
     only_one: list[str]
     machine_speed: Interval | None
     machine_speed_text: str
@@ -79,7 +79,7 @@ def compare(first: ComparedStudy, later: ComparedStudy) -> Comparison:
     before, after = _by_levels(first), _by_levels(later)
     pairs = [(before[key], after[key]) for key in before if key in after]
     thresholds = later.summary.grid.evidence
-    speed = machine_speed.between(
+    speed = machine_change.between(
         (first.trials, later.trials), (first.record.where, later.record.where), pairs, thresholds.interval_repeats
     )
     ratios = studies.ratios(pairs, speed, thresholds)
@@ -125,15 +125,15 @@ def _with_defaults(record: StudyRecord) -> Configuration:
     return record.configuration.model_copy(update={"grid": record.written_grid.model_dump(mode="json", by_alias=True)})
 
 
-def _machines(ratio: Interval | None, found: machine_speed.Days) -> str:
+def _machines(ratio: Interval | None, found: machine_change.MachineChange) -> str:
     """Return what is known of the machines' own speed, as a sentence."""
     if ratio is None:
         return (
-            f"the machines’ own speed is not known: {found.why}. A difference may come from the change, from the "
+            f"the machines’ own speed is not known: {found.reason}. A difference may come from the change, from the "
             "machines, or from both"
         )
     roles = " and ".join(found.roles)
-    where = ", in cells that are load-limited in both studies" if found.at_users else ""
+    where = ", in cells that are load-limited in both studies" if found.load_limited else ""
     return (
         f"the machines’ own speed changed by {studies.change(ratio)}, measured as the CPU time per request of {roles}, "
         f"the same builds in both studies{where}. The servers may follow this change or not: each conclusion is valid "

@@ -84,7 +84,7 @@ def number_of_blocks(config: StudyConfig) -> list[str]:
             f"{load_name({search.factor: search.most})}; later trials depend on what the search finds"
         )
         short = window.too_short(config.grid)
-        found += [short] if short else []
+        found += [short.sentence] if short else []
     if not repeats.fixed:
         target = percent(repeats.target(config.inventory.kind))
         found.append(

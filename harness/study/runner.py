@@ -30,7 +30,7 @@ from harness.study.new_record import new_record
 from harness.study.prefetch import SwitchPrefetch
 from harness.study.preparation import Preparation
 from harness.study.trial_context import TrialContext
-from harness.summarise.search import search
+from harness.summarise.search.search import SearchState
 
 log = logging.getLogger(__name__)
 
@@ -238,7 +238,7 @@ class Study:
         elif added and not added[0].repeat:
             self._listener(Step(f"search: {', '.join(planned.cell.slug for planned in added)}"))
         elif added and added[0].repeat == 1:
-            for sentence in search.sentences(search.limits(self._grid, self._directory.trials())):
+            for sentence in [each.sentence for each in SearchState(self._grid, self._directory.trials()).results]:
                 self._listener(Message(sentence))
         elif added and added[0].repeat > self._grid.repeats.min:
             self._listener(Step(f"block {added[0].repeat} is added: the watched gains are not precise enough yet"))

@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.grid.load import LOAD_FACTORS, level_of
+from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.grid.types import Levels
 from harness.records.trial import Component, TrialData
-from harness.summarise import cost
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.summary import Summary
@@ -74,7 +73,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
 
 def _topology(levels: Levels) -> str:
     """A topology in words, as on the panels: "2 servers", and other factors' levels behind it."""
-    rest = {name: level for name, level in cost.topology(levels).items() if name != "servers"}
+    rest = {name: level for name, level in without_load(levels).items() if name != "servers"}
     return text.count(int(levels["servers"]), "server") + (f", {load_name(rest)}" if rest else "")
 
 
@@ -136,7 +135,7 @@ def _knees(summary: Summary) -> Rows:
         if one.bound == Bound.EXACT and one.value is not None:
             name = _topology({"servers": one.servers, **one.others})
             found[name] = {"topology": name, "load": one.value, "what": CAPACITY}
-    for limit in summary.limits:
+    for limit in summary.searches:
         name = _topology(limit.others)
         if limit.knee is not None and limit.knee.level and limit.knee.rising and name not in found:
             found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
@@ -194,6 +193,6 @@ def _caption(cells: list[CellSummary], rows: Rows, knees: Rows, wanted: float | 
     said += [f" Dashed: {'; '.join(marks)}."] if marks else []
     if wanted is not None:
         said.append(" The thin line is the objective for p95.")
-    if any(cell.latency_marked for cell in cells):
+    if any(cell.latency_unsteady for cell in cells):
         said.append(" What the table marks is not steady.")
     return "".join(said)

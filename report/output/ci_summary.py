@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
-from harness.summarise import objectives
 from harness.summarise.summary import Summary
 from harness.words import visible
 from report import format as text
@@ -23,7 +22,7 @@ def markdown(report: Report, summary: Summary) -> str:
         if table is not None:
             lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
     lines += [*(f"- {_plain(finding)}" for finding in report.findings), ""]
-    judged = objectives.judge(summary)
+    judged = summary.objectives
     lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
     lines += [""] if judged else []
     return "\n".join([*lines, f"{_plain(f'{report.where} Configuration {report.hash}, {report.state}.')}", ""])
@@ -43,13 +42,13 @@ def _plain(said: str) -> str:
 
 def junit(report: Report, summary: Summary) -> str:
     """One test case for each cell (was it measured?) and each objective."""
-    judged = objectives.judge(summary)
+    judged = summary.objectives
     bad = [one for one in judged if not one.met]
     lost = [cell for cell in summary.cells if not cell.usable]
     suite = ElementTree.Element(
         "testsuite", name=report.title, tests=str(len(judged) + len(summary.cells)), failures=str(len(bad) + len(lost))
     )
-    losses = {anchor(one.cell): loss_sentence(one, summary.grid.objectives) for one in summary.losses if one.trials}
+    losses = {anchor(one.cell): loss_sentence(one, summary.grid.objectives) for one in summary.failovers if one.trials}
     for cell in summary.cells:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell_name(cell))
         if not cell.usable:

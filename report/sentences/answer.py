@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
 from harness.records.trial import Outcome
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.comparison import factors
-from harness.summarise.gains.gain import Gain, GainKind, between
+from harness.summarise.gains.gain import Gain, GainCategory, GainKind
+from harness.summarise.gains.ranges import GainRun
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
@@ -29,16 +28,13 @@ def answer(summary: Summary) -> list[str]:
     capacities = capacity.sentences(summary)
     carried = rejections.sentences(summary) + capacities
     loads: dict[str, list[Gain]] = {}
-    for gain in in_order([gain for gain in summary.gains if gain.kind != GainKind.LOST]):
+    for gain in in_order([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE]):
         loads.setdefault(load_name(gain.others), []).append(gain)
-    if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.losses):
+    if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
         return [*carried, _without_gains(summary.cells)]
     limits = summary.grid.evidence
-    others = [
-        factor_effects.sentence(effect, limits)
-        for effect in factor_effects.told(factors.effects(summary.grid, summary.cells))
-    ]
-    others += failover.sentences(summary.losses, summary.grid.objectives)
+    others = [factor_effects.sentence(effect, limits) for effect in factor_effects.told(summary.factor_effects)]
+    others += failover.sentences(summary.failovers, summary.grid.objectives)
     ordered = _beside_capacities(list(loads.values())) if capacities else list(loads.values())
     if not ordered:
         return [*carried, *others] or [_without_gains(summary.cells)]
@@ -52,8 +48,7 @@ def _beside_capacities(loads: list[list[Gain]]) -> list[list[Gain]]:
     """What throughput tells beside capacities: all loads of users; of rates, most of which are carried, the largest."""
     if not loads or RATE not in loads[0][0].others:
         return loads
-    telling = ("gain", "suspect", "lowered", "carried")
-    return [steps for steps in loads if any(_meaning(step) in telling for step in steps)][:1]
+    return [steps for steps in loads if any(step.category in TELLING for step in steps)][:1]
 
 
 def in_order(gains: Sequence[Gain]) -> list[Gain]:
@@ -89,11 +84,10 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
         clauses = _grouped(steps, cells, summary)
     else:
         clauses = []
-        for step in steps:
-            clause = _clause(step, cells, summary.grid, first=not clauses)
-            if clauses and step.reason and step.reason in clauses[-1]:
-                clause = clause.replace(f": {step.reason}", ", for the same reason")
-            clauses.append(clause)
+        for place, step in enumerate(steps):
+            reason = _reason(step, cells)
+            same = reason is not None and place > 0 and reason == _reason(steps[place - 1], cells)
+            clauses.append(_clause(step, cells, summary.grid, first=not place, same_reason=same))
     few = min((step.k for step in steps if step.speaks), default=None)
     note = ""
     if few is not None and few < summary.grid.evidence.statement_repeats:
@@ -107,122 +101,121 @@ def _who(step: Gain) -> str:
     return f"going from {step.from_servers} to {step.to_servers} servers"
 
 
-def _meaning(step: Gain) -> str:
-    """What kind of thing is to be said: steps of one meaning are told together."""
-    if step.kind == GainKind.CARRIED:
-        return "carried"
-    if step.kind == GainKind.NONE or step.ratio is None:
-        return "none"
-    if step.kind == GainKind.IDLE:
-        return "idle"
-    if step.kind == GainKind.NOT_MEASURABLE:
-        return "unmeasurable"
-    low, high = step.ratio.low, step.ratio.high
-    if low is not None and high is not None:
-        if high < 1:
-            return "lowered"
-        if low <= 1:
-            return "no difference"
-    return "suspect" if step.word.endswith("baseline suspect") else step.kind
+TELLING = (GainCategory.GAIN, GainCategory.BASELINE_SUSPECT, GainCategory.LOWER, GainCategory.ONLY_LARGER)
+REASONED = (GainCategory.LOWER_BOUND, GainCategory.NOT_MEASURABLE, GainCategory.BASELINE_SUSPECT)
 
 
-def _clause(step: Gain, cells: dict[int, CellSummary], grid: Grid, first: bool) -> str:
+def _clause(
+    step: Gain, cells: dict[int, CellSummary], grid: Grid, first: bool = False, same_reason: bool = False
+) -> str:
     """What a step did to throughput, and what to those who wait: a server may do the one without the other."""
-    return _beside(_throughput(step, cells, first), _meaning(step), response_times.told(*_ends([step], cells), grid))
+    throughput = _throughput(step, cells, first)
+    if same_reason:
+        throughput = throughput.removesuffix(f": {step.reason}") + ", for the same reason"
+    return _beside(throughput, step.category, response_times.told(step.response_times, grid))
 
 
-def _ends(steps: Sequence[Gain], cells: dict[int, CellSummary]) -> tuple[CellSummary | None, CellSummary | None]:
-    return cells.get(steps[0].from_servers), cells.get(steps[-1].to_servers)
+def _reason(step: Gain, cells: dict[int, CellSummary]) -> str | None:
+    """The reason with which its clause ends; None where it has none."""
+    bound = step.category is GainCategory.LOWER_BOUND and not _load_limited(step, cells)
+    return step.reason if bound or step.category in (GainCategory.NONE, GainCategory.NOT_MEASURABLE) else None
 
 
-def _beside(clause: str, meaning: str, waited: str) -> str:
+def _beside(clause: str, category: GainCategory, waited: str) -> str:
     """A clause with what became of answer times, in brackets where the clause ends with a reason of its own."""
     if not waited:
         return clause
-    reasoned = meaning in ("floor", "unmeasurable", "suspect")
-    return f"{clause} ({waited})" if reasoned else f"{clause}, and {waited}"
+    return f"{clause} ({waited})" if category in REASONED else f"{clause}, and {waited}"
 
 
 def _throughput(step: Gain, cells: dict[int, CellSummary], first: bool) -> str:
-    who, meaning = _who(step), _meaning(step)
-    if meaning == "none":
+    who, category = _who(step), step.category
+    if category is GainCategory.NONE:
         return f"{who} could not be judged: {step.reason}"
-    if meaning == "carried":
+    if category is GainCategory.ONLY_LARGER:
         return step.reason
-    if meaning == "idle":
+    if category is GainCategory.IDLE:
         return f"{who} found no more load to serve"
-    if meaning == "unmeasurable":
+    if category is GainCategory.NOT_MEASURABLE:
         return f"what {who} brings is not measurable: {step.reason}"
-    if meaning == "lowered":
+    if category is GainCategory.LOWER:
         return f"{who} lowered throughput to {text.ratio_with_interval(step.ratio)}"
-    if meaning == "no difference":
+    if category is GainCategory.INDISTINCT:
         return f"{who} made no difference that could be told ({text.ratio_with_interval(step.ratio)})"
-    if meaning == "floor":
+    if category is GainCategory.LOWER_BOUND:
         return f"{who} raised throughput {text.ratio_with_interval(step.ratio)}{_bound(step, cells)}"
-    if meaning == "suspect":
+    if category is GainCategory.BASELINE_SUSPECT:
         shown = text.ratio_with_interval(step.ratio)
         return f"{who} gave {shown}, more than it ideally could: the smaller topology did worse than it should"
-    of_ideal = text.share_with_interval(step.efficiency, step.efficiencies)
+    of_ideal = text.share_with_interval(step.efficiency, step.efficiency_interval)
     if first:
         return f"{who} gave {text.ratio_with_interval(step.ratio)} the throughput, {of_ideal} of ideal"
     return f"{who} gave {text.ratio_with_interval(step.ratio)} more, {of_ideal} of its ideal {step.step_ideal:.4g}×"
+
+
+def _load_limited(step: Gain, cells: dict[int, CellSummary]) -> bool:
+    """Whether the load was served completely by the larger topology."""
+    larger = cells.get(step.to_servers)
+    return larger is not None and larger.bottleneck.is_load
 
 
 def _bound(step: Gain, cells: dict[int, CellSummary]) -> str:
     """Why a floor is one, and what may be said all the same (rule E18)."""
     least = text.ratio(step.ratio.low if step.ratio and step.ratio.low is not None else step.ratio)
     larger = cells.get(step.to_servers)
-    if larger is None or not larger.bottleneck.is_load:
+    if larger is None or not _load_limited(step, cells):
         known = f", at least {least} by the servers" if step.ratio and step.ratio.low is not None else ""
         return f"{known}: {step.reason}"
     known_share = larger.of_users_bound or larger.of_offered
-    share = f" to {larger.asked}" if known_share else ""
+    share = f" to {larger.served}" if known_share else ""
     return f"{share}: it can do at least {least}, and this load cannot show more"
 
 
 def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary) -> list[str]:
     """From the smallest to the largest topology first, then neighbouring steps that say the same together."""
     clauses = []
-    whole = between(cells[steps[0].from_servers], cells[steps[-1].to_servers], summary.grid.evidence)
-    if _meaning(whole) in ("gain", "suspect", "floor"):
-        of_ideal = text.share_with_interval(whole.efficiency, whole.efficiencies)
+    others = steps[0].others
+    whole = next(gain for gain in summary.whole_range_gains if gain.others == others)
+    if whole.category in (GainCategory.GAIN, GainCategory.BASELINE_SUSPECT, GainCategory.LOWER_BOUND):
+        of_ideal = text.share_with_interval(whole.efficiency, whole.efficiency_interval)
         ideal = f"{of_ideal} of the ideal {whole.step_ideal:.4g}×"
-        at_least = "at least " if whole.kind == GainKind.FLOOR else ""
+        at_least = "at least " if whole.kind is GainKind.LOWER_BOUND else ""
         grew = (
             f"throughput grew {text.ratio_with_interval(whole.ratio)} "
             f"from {text.count(whole.from_servers, 'server')} to {whole.to_servers}, "
             f"{at_least}{ideal}"
         )
-        clauses.append(_beside(grew, "gain", response_times.told(*_ends(steps, cells), summary.grid)))
-    for meaning, members in itertools.groupby(steps, key=_meaning):
-        alike = list(members)
-        if len(alike) == 1:
-            clauses.append(_clause(alike[0], cells, summary.grid, False))
+        waited = response_times.told(whole.response_times, summary.grid)
+        clauses.append(_beside(grew, GainCategory.GAIN, waited))
+    for run in (run for run in summary.gain_runs if run.others == others):
+        if len(run.steps) == 1:
+            clauses.append(_clause(run.steps[0], cells, summary.grid))
         else:
-            waited = response_times.told(*_ends(alike, cells), summary.grid)
-            clauses.append(_beside(_together(meaning, alike), meaning, waited))
+            waited = response_times.told(run.response_times, summary.grid)
+            clauses.append(_beside(_together(run), run.category, waited))
     return clauses
 
 
-def _together(meaning: str, steps: list[Gain]) -> str:
+def _together(run: GainRun) -> str:
     """Several neighbouring steps that say the same."""
+    category, steps = run.category, run.steps
     who = f"each step from {steps[0].from_servers} to {steps[-1].to_servers} servers"
-    if meaning == "none":
+    if category is GainCategory.NONE:
         return f"{who} could not be judged: {steps[0].reason}"
-    if meaning == "carried":
+    if category is GainCategory.ONLY_LARGER:
         return "; ".join(step.reason for step in steps)
-    if meaning == "idle":
+    if category is GainCategory.IDLE:
         return f"{who} found no more load to serve"
-    if meaning == "unmeasurable":
+    if category is GainCategory.NOT_MEASURABLE:
         return f"what {who} brings is not measurable: {steps[0].reason}"
     values = sorted(step.ratio.value for step in steps if step.ratio)
     span = _span(values)
     told = {
-        "lowered": f"{who} lowered throughput, to {span}",
-        "no difference": f"{who} made no difference that could be told ({span})",
-        "suspect": f"{who} gave more than it ideally could ({span})",
+        GainCategory.LOWER: f"{who} lowered throughput, to {span}",
+        GainCategory.INDISTINCT: f"{who} made no difference that could be told ({span})",
+        GainCategory.BASELINE_SUSPECT: f"{who} gave more than it ideally could ({span})",
     }
-    return told.get(meaning, f"{who} gave more ({span})")
+    return told.get(category, f"{who} gave more ({span})")
 
 
 def _span(ordered: Sequence[float]) -> str:
@@ -235,7 +228,9 @@ def _in_between(loads: list[list[Gain]]) -> str:
     """Loads that are not told one by one."""
     sizes = [_load(steps) for steps in loads]
     seconds = sorted(
-        steps[0].ratio.value for steps in loads if steps[0].ratio and _meaning(steps[0]) in ("gain", "floor")
+        steps[0].ratio.value
+        for steps in loads
+        if steps[0].ratio and steps[0].category in (GainCategory.GAIN, GainCategory.LOWER_BOUND)
     )
     unit = "/s" if RATE in loads[0][0].others else " users"
     where = (

@@ -50,7 +50,7 @@ def table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
         if gain is None:
             rows.append([reading, read, text.NOTHING, ABSENT])
             continue
-        rows.append([reading, read, text.ratio_with_interval(gain.ratio), gain.word])
+        rows.append([reading, read, text.ratio_with_interval(gain.ratio), gain.conclusion_text])
     here = [text.rate_interval(alone.tps), alone.outcome.replace("_", " ")] if alone else [text.NOTHING, ABSENT]
     rows.append(["2000 users, 1 server", "went down", *here])
     return Table(["reading", "article", "here", "what may be said"], rows, (2,))

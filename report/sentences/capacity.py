@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
-from harness.summarise.capacity import capacity, window
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.gains.gain import GainKind
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
@@ -50,8 +50,10 @@ def sentences(summary: Summary) -> list[str]:
     told = [_sentence(group, summary) for group in groups[:MOST_SENTENCES]]
     if len(groups) > MOST_SENTENCES:
         told.append("The table of capacities holds the others.")
-    short = window.too_short(summary.grid) if any(one.bound == Bound.EXACT for one in summary.capacities) else ""
-    return [*told, f"{short[:1].upper()}{short[1:]}."] if short else told
+    if summary.short_window is None or not any(one.bound == Bound.EXACT for one in summary.capacities):
+        return told
+    short = summary.short_window.sentence
+    return [*told, f"{short[:1].upper()}{short[1:]}."]
 
 
 def _groups(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
@@ -65,14 +67,16 @@ def _groups(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
 def _sentence(group: Sequence[Capacity], summary: Summary) -> str:
     limits = summary.grid.evidence
     shown = list(group) if len(group) <= MOST_TOPOLOGIES else [group[0], group[-1]]
-    gains = [capacity.between(a, b, limits) for a, b in itertools.pairwise(shown)]
+    known = [*summary.capacity_gains, *summary.whole_range_capacity_gains]
+    steps = {(tuple(gain.others.items()), gain.from_servers, gain.to_servers): gain for gain in known}
+    gains = [steps[tuple(a.others.items()), a.servers, b.servers] for a, b in itertools.pairwise(shown)]
     clauses = [f"{_who(shown[0], first=True)} {_carries(shown[0])}"]
     for number, (one, gain) in enumerate(zip(shown[1:], gains, strict=True)):
         added = _added(gain, first=not number)
         if any(SHARING in clause for clause in clauses):
             added = added.replace(SHARING, "for the same reason")
         # Two that are bounds for one reason share it.
-        reason = "" if one.why == shown[number].why and one.bound == shown[number].bound else _reason(one)
+        reason = "" if one.reason == shown[number].reason and one.bound == shown[number].bound else _reason(one)
         clauses.append(f"{_who(one)} {_amount(one)}{reason}" + (f": {added}" if added else ""))
     rest = load_name(group[0].others)
     begin = f"With {_objectives(summary.grid)}" + (f" and {rest}" if rest else "")
@@ -106,7 +110,7 @@ def _carries(one: Capacity) -> str:
 
 def _reason(one: Capacity) -> str:
     """Why a bound is one; what could not be told has its reason with it."""
-    return f" ({one.why})" if one.bound in (Bound.AT_LEAST, Bound.BELOW) and one.why else ""
+    return f" ({one.reason})" if one.bound in (Bound.AT_LEAST, Bound.BELOW) and one.reason else ""
 
 
 def load(value: float, factor: str, spread: float | None = None) -> str:
@@ -148,16 +152,16 @@ def _amount(one: Capacity) -> str:
     """The same in a sentence."""
     said = amount(one)
     if said == text.NOTHING:
-        return f"a load that cannot be told ({one.why})"
+        return f"a load that cannot be told ({one.reason})"
     return f"{said} {interval(one)}".rstrip()
 
 
 def _added(gain: CapacityGain, *, first: bool) -> str:
     """What a step adds; empty where bounds on both sides leave nothing to say."""
-    if gain.ratio is None or (gain.kind == GainKind.FLOOR and gain.ratio.value <= 1):
+    if gain.ratio is None or (gain.kind == GainKind.LOWER_BOUND and gain.ratio.value <= 1):
         return ""
     ratio = text.ratio_with_interval(gain.ratio)
-    if gain.kind == GainKind.FLOOR:
+    if gain.kind == GainKind.LOWER_BOUND:
         return f"at least {text.ratio(gain.ratio.value)}"
     low, high = gain.ratio.low, gain.ratio.high
     if high is not None and high < 1:
@@ -165,7 +169,7 @@ def _added(gain: CapacityGain, *, first: bool) -> str:
     if low is not None and low <= 1:
         return f"no difference that could be told ({ratio})"
     ideal = "ideal" if first and gain.step_ideal == gain.to_servers else f"the ideal {gain.step_ideal:.4g}×"
-    above = f", more than {_ideal(gain)}, {SHARING}" if gain.word.endswith("super-linear") else ""
+    above = f", more than {_ideal(gain)}, {SHARING}" if gain.conclusion is Conclusion.SUPER_LINEAR else ""
     return f"{ratio}, {efficiency(gain)} of {ideal}{above}"
 
 
@@ -175,7 +179,7 @@ def _ideal(gain: CapacityGain) -> str:
 
 def efficiency(gain: CapacityGain) -> str:
     """Ratio over ideal, with a ≥ before that of a floor."""
-    return f"{'≥ ' if gain.kind == GainKind.FLOOR else ''}{text.percent(gain.efficiency)}"
+    return f"{'≥ ' if gain.kind == GainKind.LOWER_BOUND else ''}{text.percent(gain.efficiency)}"
 
 
 def table(summary: Summary) -> Table | None:
@@ -184,23 +188,22 @@ def table(summary: Summary) -> Table | None:
         return None
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows = []
-    lost = capacity.with_one_lost(summary.capacities)
-    for one, reference, left in zip(summary.capacities, summary.references, lost, strict=True):
-        gain = steps.get((tuple(one.others.items()), one.servers))
-        rows.append(_row(one, gain, reference, left))
+    for one in summary.capacities:
+        rows.append(_row(one, steps.get((tuple(one.others.items()), one.servers))))
     return Table(COLUMNS, rows, tuple(range(1, 11)), note=_note(summary))
 
 
-def _row(one: Capacity, gain: CapacityGain | None, reference: float | None, left: Capacity | None) -> list[str]:
+def _row(one: Capacity, gain: CapacityGain | None) -> list[str]:
+    reference, left = one.reference, one.n_minus_1
     ratio = gain.ratio if gain else None
-    floor = gain is not None and gain.kind == GainKind.FLOOR
-    said = [gain.word + (f": {gain.reason}" if gain.reason else "")] if gain else []
-    said += [one.why] if one.why and not (gain and one.why in gain.reason) else []
+    floor = gain is not None and gain.kind == GainKind.LOWER_BOUND
+    said = [gain.conclusion_text + (f": {gain.reason}" if gain.reason else "")] if gain else []
+    said += [one.reason] if one.reason and not (gain and one.reason in gain.reason) else []
     return [
         one.name.replace(" ", "\u00a0", 1),
         amount(one),
         interval(one) or text.NOTHING,
-        NAMES.get(one.limited_by, one.limited_by) or text.NOTHING,
+        NAMES.get(one.first_missed, one.first_missed) or text.NOTHING,
         f"≥ {text.ratio(ratio.value)}" if floor and ratio else text.ratio(ratio),
         text.NOTHING if floor else text.ratio_interval(ratio),
         efficiency(gain) if gain and ratio else text.NOTHING,
@@ -221,12 +224,12 @@ def _note(summary: Summary) -> str:
         "lost with it is measured by a grid with fail_servers."
     ]
     exact = [
-        f"{_who(one, first=True)} {load(reference, one.factor)}"
-        for one, reference in zip(summary.capacities, summary.references, strict=True)
-        if reference is not None
+        f"{_who(one, first=True)} {load(one.reference, one.factor)}"
+        for one in summary.capacities
+        if one.reference is not None
     ]
     if exact:
         said.append(f"Servers of known speed carry by formula (M/D/c): {', '.join(exact)}.")
-    if any(gain.word.endswith("super-linear") for gain in summary.capacity_gains):
+    if any(gain.conclusion is Conclusion.SUPER_LINEAR for gain in summary.capacity_gains):
         said.append(f"Super-linear is no fault here: capacity grows by more than servers do, {SHARING}.")
     return " ".join(said)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.grid.load import level_of
 from harness.grid.schema import Objectives
 from harness.grid.thresholds import Thresholds
-from harness.summarise.cells.failover import Losses, Spread
+from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import format as text
 from report.elements import Table, link
@@ -16,16 +16,18 @@ MOST = 3  # told one by one
 SAME = 0.005  # a spread below this share is none that is worth telling
 
 
-def sentences(losses: Sequence[Losses], wanted: Objectives) -> list[str]:
+def sentences(losses: Sequence[CellFailover], wanted: Objectives) -> list[str]:
     """One for each cell that lost servers, those of the largest loads and topologies first; of many only some."""
-    told = sorted((one for one in losses if one.trials), key=lambda one: (-level_of(one.cell), -one.of, -one.lost))
+    told = sorted(
+        (one for one in losses if one.trials), key=lambda one: (-level_of(one.cell), -one.servers, -one.failed_servers)
+    )
     found = [sentence(one, wanted) for one in told[:MOST]]
     if len(told) > MOST:
         found.append(f"The table holds {text.count(len(told) - MOST, 'more cell')} that lost servers.")
     return found
 
 
-def sentence(one: Losses, wanted: Objectives) -> str:
+def sentence(one: CellFailover, wanted: Objectives) -> str:
     """A cell's loss: what failed, when throughput and answer times were back, what was left, and whether that does."""
     clauses = [_failed(one), _throughput(one)]
     if wanted.p95 is None or one.over_p95 is None:
@@ -37,11 +39,15 @@ def sentence(one: Losses, wanted: Objectives) -> str:
     return f"At {load} {_who(one)} stopped under the load: {said} ({trials})."
 
 
-def _who(one: Losses) -> str:
-    return f"{one.lost} of {one.of} servers were" if one.lost > 1 else f"one of {one.of} servers was"
+def _who(one: CellFailover) -> str:
+    return (
+        f"{one.failed_servers} of {one.servers} servers were"
+        if one.failed_servers > 1
+        else f"one of {one.servers} servers was"
+    )
 
 
-def _failed(one: Losses) -> str:
+def _failed(one: CellFailover) -> str:
     if one.failed is None or not one.failed.most:
         return "no request failed"
     many = f"{_count(one.failed)} requests failed"
@@ -51,17 +57,17 @@ def _failed(one: Losses) -> str:
     return until + (f", but in {one.to_the_end} of {one.trials} on to the end" if one.to_the_end else "")
 
 
-def _gone(one: Losses) -> str:
-    return "it" if one.lost == 1 else "them"
+def _gone(one: CellFailover) -> str:
+    return "it" if one.failed_servers == 1 else "them"
 
 
-def _throughput(one: Losses) -> str:
+def _throughput(one: CellFailover) -> str:
     if one.left is None:
         return ""
     left = f"{_share(one.left)} of what it was before"
-    if not one.back:
+    if not one.recovered:
         return f"throughput did not come back, {left} was left{_part(one)}"
-    some = _in_some(one.back, one.trials)
+    some = _in_some(one.recovered, one.trials)
     if _stayed(one.recovery_s):
         return f"throughput stayed at {left}{some}{_part(one)}"
     return f"throughput was back{some} within {_seconds(one.recovery_s)}, at {left}{_part(one)}"
@@ -77,26 +83,26 @@ def _in_some(count: int, trials: int) -> str:
     return "" if count == trials else f" in {count} of {trials} trials"
 
 
-def _part(one: Losses) -> str:
+def _part(one: CellFailover) -> str:
     """Why less than before may be all that can be had."""
     if one.expected is None or one.expected > 1 - SAME:
         return ""
     return f", where {text.percent(one.expected)} is the part of who was left"
 
 
-def _latency(one: Losses) -> str:
+def _latency(one: CellFailover) -> str:
     if one.before_ms is None or one.after_ms is None:
         return ""
     change = f"from {text.milliseconds(one.before_ms.mean)} to {text.milliseconds(one.after_ms.mean)} ms"
-    if not one.latency_back:
+    if not one.latency_recovered:
         return f"the mean answer time went {change} and did not come back"
-    some = _in_some(one.latency_back, one.trials)
+    some = _in_some(one.latency_recovered, one.trials)
     if _stayed(one.latency_recovery_s):
         return f"the mean answer time stayed near what it was{some} ({change})"
     return f"the mean answer time was back{some} within {_seconds(one.latency_recovery_s)} ({change})"
 
 
-def _held(one: Losses, p95_s: float) -> str:
+def _held(one: CellFailover, p95_s: float) -> str:
     """When p95 was back within what the grid wants, by the seconds; else whether the whole window meets that.
 
     The whole window has the loss in it, and failures at the timeout.
@@ -110,13 +116,13 @@ def _held(one: Losses, p95_s: float) -> str:
     return f"{shown}, {within} the {p95_s * 1000:.0f} ms that are wanted"
 
 
-def _back_within(one: Losses, wanted: str, after: Spread) -> str:
+def _back_within(one: CellFailover, wanted: str, after: Spread) -> str:
     over = f"{_share(after)} of what followed took longer or failed"
     if not one.in_p95:
         return f"p95 was beyond the {wanted} that are wanted before it already, and {over}"
-    if not one.p95_back:
+    if not one.p95_recovered:
         return f"p95 did not come back within the {wanted} that are wanted: {over}"
-    some = _in_some(one.p95_back, one.in_p95)
+    some = _in_some(one.p95_recovered, one.in_p95)
     if _stayed(one.p95_recovery_s):
         return f"p95 stayed within the {wanted} that are wanted{some}"
     return f"p95 was back within the {wanted} that are wanted{some} after {_seconds(one.p95_recovery_s)}"
@@ -159,24 +165,24 @@ COLUMNS = [
 ]
 
 
-def table(losses: Sequence[Losses], limits: Thresholds) -> Table | None:
+def table(losses: Sequence[CellFailover], limits: Thresholds) -> Table | None:
     """One row for each cell that loses servers; None where there is none."""
     if not losses:
         return None
     rows = [
         [
-            f"{text.count(one.of, 'server')}, {load_name(one.others)}",
-            str(one.lost),
+            f"{text.count(one.servers, 'server')}, {load_name(one.others)}",
+            str(one.failed_servers),
             str(one.trials),
             _count(one.failed) if one.failed else text.NOTHING,
             _count(one.failed_at_balancer) if one.failed_at_balancer else text.NOTHING,
             _of(_seconds(one.failing_s), one.failing, one.trials),
-            _of(_seconds(one.recovery_s), one.back, one.trials),
+            _of(_seconds(one.recovery_s), one.recovered, one.trials),
             _share(one.left) if one.left else text.NOTHING,
             _share(one.still_failing) if one.still_failing else text.NOTHING,
             f"{_ms(one.before_ms)} → {_ms(one.after_ms)} ms",
-            _of(_seconds(one.latency_recovery_s), one.latency_back, one.trials),
-            _of(_seconds(one.p95_recovery_s), one.p95_back, one.in_p95),
+            _of(_seconds(one.latency_recovery_s), one.latency_recovered, one.trials),
+            _of(_seconds(one.p95_recovery_s), one.p95_recovered, one.in_p95),
             text.milliseconds(one.p95_ms),
         ]
         for one in losses

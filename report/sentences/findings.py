@@ -7,9 +7,7 @@ import re
 from harness.grid.schema import Grid
 from harness.records.study import StudyRecord
 from harness.records.trial import Component, Outcome
-from harness.summarise import calibration
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.gains import precision
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary
 from harness.words import load_name
@@ -43,8 +41,8 @@ def _told(cause: str, next_step: str) -> str:
 
 def _checked(summary: Summary) -> list[str]:
     """What the instrument check found, once all of it is measured."""
-    told = calibration.told(summary)
-    return [f"Instrument check: {told}."] if told else []
+    found = summary.calibration
+    return [f"Instrument check: {found.text_with_result}."] if found and found.complete else []
 
 
 def _lost_cells(cells: list[CellSummary]) -> list[str]:
@@ -73,12 +71,12 @@ def _lost_trials(cells: list[CellSummary]) -> list[str]:
     """Trials that count for nothing in cells that have others, those of one reason together."""
     alike: dict[tuple[str, str], list[CellSummary]] = {}
     for cell in cells:
-        if cell.usable and cell.lost_cause:
-            alike.setdefault((_without_figures(cell.lost_cause), cell.lost_next_step), []).append(cell)
+        if cell.usable and cell.invalid_cause:
+            alike.setdefault((_without_figures(cell.invalid_cause), cell.invalid_next_step), []).append(cell)
     found = []
     for (_, next_step), members in alike.items():
-        cause = members[0].lost_cause
-        cause = f"for example {cause}" if len({cell.lost_cause for cell in members}) > 1 else cause
+        cause = members[0].invalid_cause
+        cause = f"for example {cause}" if len({cell.invalid_cause for cell in members}) > 1 else cause
         lost = sum(cell.trials - cell.usable for cell in members)
         of = f"{lost} of {sum(cell.trials for cell in members)} trials {'counts' if lost == 1 else 'count'} for nothing"
         found.append(f"{_listed([cell_name(cell) for cell in members])}: {of}. {_told(cause, next_step)}")
@@ -120,14 +118,14 @@ def _wide(summary: Summary) -> list[str]:
 def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
     """What would make them narrower, by what the trials say."""
     told = []
-    if summary.between is not None:
-        share, help_ = summary.between, "does not help"
+    if summary.between_share is not None:
+        share, help_ = summary.between_share, "does not help"
         where = "between trials"
         if share < 1 / 2:
             share, where, help_ = 1 - share, "within trials", "helps"
         told.append(f"{text.percent(share)} of the variance lies {where}, where making them longer {help_}")
     if worst is not None:
-        needed = precision.blocks_for(worst, aim)
+        needed = worst.blocks_for(aim)
         blocks = "more blocks than anybody measures" if needed is None else f"about {text.count(needed, 'block')}"
         told.append(f"±{text.percent(aim)} would take {blocks}")
     return "; ".join(told)

@@ -6,8 +6,6 @@ from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 from harness.records.study import Ceiling, Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
-from harness.summarise import calibration
-from harness.summarise.search import search
 from harness.summarise.summary import Summary
 from report import format as text
 from report.sentences import order, scalability
@@ -33,7 +31,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Images", _images(environment)),
         ("Kernel", _kernel(environment.kernel_settings)),
         ("Lab", lab(study)),
-        ("Search", "; ".join(search.sentences(summary.limits))),
+        ("Search", "; ".join(found.sentence for found in summary.searches)),
         ("Scalability", scalability.told(summary)),
         ("Program", environment.git),
         ("Time", _time(study, trials)),
@@ -161,12 +159,12 @@ def _noise(summary: Summary) -> str:
     if summary.noise is None:
         return ""
     told = f"a trial's throughput varies by {text.percent(summary.noise.spread, 1)} beside its block's drift"
-    found = [(gain, _at_least(gain.detectable)) for gain in summary.gains if gain.detectable is not None]
+    found = [(gain, _at_least(least)) for gain in summary.gains if (least := gain.minimum_detectable_gain) is not None]
     if found:
         each = sections.by_load(found) if len(found) <= sections.JOINT_SHOWN else "see gains.csv"
         told += f"; the smallest gain that 80 % of studies like this one would tell from none: {each}"
-    if summary.between is not None:
-        told += f"; {text.percent(summary.between)} of its variance lies between trials, the rest within them"
+    if summary.between_share is not None:
+        told += f"; {text.percent(summary.between_share)} of its variance lies between trials, the rest within them"
     if summary.control is not None:
         told += (
             f"; the same cell at the end of its block against the begin: {text.ratio(summary.control)} "
@@ -180,13 +178,13 @@ def _at_least(share: float) -> str:
 
 
 def _instrument(study: StudyRecord, summary: Summary) -> str:
-    own = calibration.told(summary)
-    if own:
-        return f"this study is the check of this site: {own}"
+    own = summary.calibration
+    if own and own.complete:
+        return f"this study is the check of this site: {own.text_with_result}"
     found = study.calibration
     if not found:
         return "no instrument check of this site is known; grids/calibration.yaml makes one"
-    said = calibration.with_verdict(found.text, found.passed)
+    said = f"{found.text}: {'PASS' if found.passed else 'FAIL'}"
     return f"last check of this site, {text.moment(found.measured_at)} ({found.study}): {said}"
 
 

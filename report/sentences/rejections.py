@@ -17,7 +17,7 @@ def sentences(summary: Summary) -> list[str]:
 
     Requests that only failed are left to the sentences about capacities and about topologies that carried no load.
     """
-    told = {tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.CARRIED and gain.cells}
+    told = {tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.ONLY_LARGER and gain.cells}
     known = any(one.requests for one in summary.capacities)
     found = [
         (cell.failing, cell_name(cell))

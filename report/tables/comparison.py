@@ -5,7 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.study.compare import Comparison
-from harness.summarise.comparison.studies import Ratio
+from harness.summarise.comparison.studies import StudyRatio
 from harness.words import load_name, servers
 from report import format as text
 from report.output.html import TEMPLATES, stylesheet, unbroken
@@ -25,15 +25,15 @@ COLUMNS = (
 SHORT = ("cell", "before", "after", "ratio", "jointly", "k", "limited by")  # for a terminal, with `sentences` below
 
 
-def cell_name(ratio: Ratio) -> str:
+def cell_name(ratio: StudyRatio) -> str:
     """The cell, as the report names it."""
     others = {name: level for name, level in ratio.cell.items() if name != "servers"}
     return f"{servers(int(ratio.cell['servers']))}, {load_name(others)}"
 
 
-def word(ratio: Ratio) -> str:
+def word(ratio: StudyRatio) -> str:
     """What may be said of a cell, and why no more."""
-    return ratio.word + (f": {ratio.why}" if ratio.why else "")
+    return ratio.conclusion_text + (f": {ratio.obstacle.text}" if ratio.obstacle else "")
 
 
 def short_rows(one: Comparison) -> list[list[str]]:
@@ -44,7 +44,7 @@ def short_rows(one: Comparison) -> list[list[str]]:
             text.rate(ratio.before.tps.value if ratio.before.tps else None),
             text.rate(ratio.after.tps.value if ratio.after.tps else None),
             text.ratio(ratio.ratio),
-            text.ratio_interval(ratio.jointly),
+            text.ratio_interval(ratio.simultaneous),
             f"{ratio.before.usable}, {ratio.after.usable}",
             f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
         ]
@@ -71,8 +71,8 @@ def rows(one: Comparison) -> list[list[str]]:
                 text.rate_interval(ratio.after.tps),
                 text.ratio(ratio.ratio),
                 text.ratio_interval(ratio.ratio),
-                text.ratio_interval(ratio.jointly),
-                text.ratio_interval(ratio.steady),
+                text.ratio_interval(ratio.simultaneous),
+                text.ratio_interval(ratio.corrected),
                 f"{ratio.before.usable}, {ratio.after.usable}",
                 f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
                 word(ratio),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.records.study import StudyRecord
-from harness.records.trial import Component, TrialData
-from harness.summarise import cost
-from harness.summarise.cost import Capacity, Choice, Fit, Option
+from harness.records.trial import Component
+from harness.summarise.cost import CostAnswer, CostSummary
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
+from harness.summarise.sustainable_rate import SustainableRate
+from harness.summarise.topology_choice import Choice, Fit, TopologyCost
 from harness.words import load_name
 from report import format as text
 from report.elements import Table
 
 MILLION = "{million}"
-JUST = 1 - 1e-9
-NO_MORE = "the load was served completely"
+NO_MORE = "these users ask for no more"
 HELD = {
     Component.SERVER: "the servers’ limit",
     Component.BALANCER: "the balancer’s limit",
@@ -42,43 +42,36 @@ class Money:
     priced: bool
 
 
-def section(study: StudyRecord, summary: Summary, trials: Mapping[str, TrialData]) -> Money | None:
+def section(study: StudyRecord, summary: Summary) -> Money | None:
     """The section; None where neither a price nor a target asks for it."""
-    target = summary.grid.target
-    any_price = any(said.usd_per_hour is not None for said in study.rented.values())
-    topologies = list({tuple(t.items()): t for cell in summary.cells for t in [cost.topology(cell.cell)]}.values())
-    if not topologies or (target is None and not any_price):
+    costs, target = summary.costs, summary.grid.target
+    if costs is None:
         return None
-    groups = {name: str(said.get("group")) for name, said in study.configuration.hosts.items()}
-    usd = cost.hourly(study.rented, groups, (data.record for data in trials.values()))
-    carried = cost.measured(summary.cells, summary.grid.objectives, study.factor, summary.capacities)
-    found = cost.options(topologies, carried, usd)
     return Money(
-        _table(found, target, _note(found, study, summary)),
-        "" if target is None else _answer(found, target),
-        _pieces(found),
+        _table(costs.topologies, target, _note(costs.topologies, study, summary)),
+        "" if costs.target is None else sentence(costs.target.choice) + _spare(costs.target),
+        _pieces(costs),
         "" if target is None else f"{target:.10g}",
-        any_price,
+        costs.priced,
     )
 
 
-def _table(found: Sequence[Option], target: float | None, note: str) -> Table:
+def _table(found: Sequence[TopologyCost], target: float | None, note: str) -> Table:
     """A row for each topology; what it costs where a price is known."""
     priced = any(option.usd_per_hour is not None for option in found)
     columns = ["topology", "USD per hour", "carries, /s", "USD per million", "as seen"]
     columns = columns if priced else [name for name in columns if "USD" not in name]
     rows = []
     for option in found:
-        carried = option.capacity
-        dearest = None if carried is None or carried.ceiling else option.usd_per_million(carried.value)
+        carried, dearest = option.rate, option.usd_per_million
         hourly, million = ([text.usd(usd)] if priced else [] for usd in (option.usd_per_hour, dearest))
         row = [_name(option), *hourly, _carried(carried, "≥ "), *million, _seen(carried)]
-        rows.append(row if target is None else [*row, option.fit(target)])
+        rows.append(row if target is None else [*row, str(option.at_target)])
     columns += [] if target is None else [f"{per_s(target)}"]
     return Table(columns, rows, (1, 2, 3) if priced else (1,), note=note)
 
 
-def _note(found: Sequence[Option], study: StudyRecord, summary: Summary) -> str:
+def _note(found: Sequence[TopologyCost], study: StudyRecord, summary: Summary) -> str:
     wanted = summary.grid.objectives
     said = []
     if any(option.usd_per_hour is not None for option in found):
@@ -86,13 +79,13 @@ def _note(found: Sequence[Option], study: StudyRecord, summary: Summary) -> str:
             "USD per hour: the servers that take part and the balancer, by the inventory’s prices; the generator is no "
             "cost of running. USD per million requests at what is carried; of less load each is dearer."
         )
-    if any(option.capacity is not None and option.capacity.by_objectives for option in found):
+    if any(option.rate is not None and option.rate.by_objectives for option in found):
         said.append("What is carried is the capacity, the largest load that meets the objectives.")
     elif wanted.p95 is not None or wanted.error_rate is not None:
         said.append("What is carried is the most that was seen to meet the objectives.")
     else:
         said.append("What is carried is throughput at the limit, however long users then wait; objectives bound that.")
-    if any(option.capacity is not None and option.capacity.floor for option in found):
+    if any(option.rate is not None and option.rate.lower_bound for option in found):
         said.append("What follows ≥ was seen to be carried; more may be.")
     if study.factor != 1:
         said.append(f"Rates are those of full speed, {study.factor:g} times what was played.")
@@ -104,55 +97,48 @@ def per_s(rate: float) -> str:
     return f"{rate:.2g}/s" if rate < 10 else f"{text.rate(rate)}/s"
 
 
-def _name(option: Option) -> str:
+def _name(option: TopologyCost) -> str:
     """As in "3 servers" or "3 servers with nginx_lb_method least_conn"."""
-    rest = {name: level for name, level in option.others.items() if name != "servers"}
+    rest = {name: level for name, level in option.topology.items() if name != "servers"}
     said = load_name(rest)
     return text.count(option.servers, "server") + (f" with {said}" if said else "")
 
 
-def _carried(found: Capacity | None, least: str = "at least ") -> str:
+def _carried(found: SustainableRate | None, least: str = "at least ") -> str:
     """As in "745 [738, 752]", or of a floor "at least 990 [980, 1000]"."""
     if found is None:
         return text.NOTHING
-    if found.ceiling:
+    if found.upper_bound:
         return f"less than {text.rate(found.value)}"
     if found.missed_at is not None:
         return f"{text.rate(found.value)} to {text.rate(found.missed_at)}"
-    return (least if found.floor else "") + text.rate_interval(Interval(found.value, found.low, found.high))
+    return (least if found.lower_bound else "") + text.rate_interval(Interval(found.value, found.low, found.high))
 
 
-def _seen(found: Capacity | None) -> str:
+def _seen(found: SustainableRate | None) -> str:
     if found is None:
         return "nothing that counts"
     if found.by_objectives:
-        if found.ceiling:
+        if found.upper_bound:
             return "missed at all loads measured"
         if found.missed_at is not None:
             return "met at the one load, missed at the other"
-        return "met at all loads measured" if found.floor else "the largest load that meets the objectives"
-    return f"{HELD.get(found.limit, f'the {found.limit} was the limit')} at {load_name(found.load)}"
+        return "met at all loads measured" if found.lower_bound else "the largest load that meets the objectives"
+    return f"{HELD.get(found.bottleneck, f'the {found.bottleneck} was the limit')} at {load_name(found.load)}"
 
 
 def sentence(choice: Choice) -> str:
     """The cheapest topology for a load."""
-    usd = choice.best.usd_per_million(choice.per_s) if choice.best else None
+    usd = choice.usd_per_million
     return f"For {per_s(choice.per_s)} {_words(choice).replace(MILLION, text.usd(usd))}"
 
 
-def _answer(found: Sequence[Option], target: float) -> str:
-    """The cheapest topology for the target, and which still carries that when it loses a server, where any does."""
-    choice = cost.choose(found, target)
-    return sentence(choice) + _spare(found, choice)
-
-
-def _spare(found: Sequence[Option], choice: Choice) -> str:
+def _spare(answer: CostAnswer) -> str:
     """The sentence that follows; empty where nothing carries the load, or no topology has one server fewer."""
-    left = cost.with_one_lost(found)
-    if choice.best is None or not left:
+    spare = answer.n_minus_1
+    if spare is None:
         return ""
-    spare = cost.choose(left, choice.per_s)
-    if spare.best is None or spare.fit != Fit.SURELY:
+    if spare.best is None or spare.fit != Fit.YES:
         return " None that was measured surely carries it with one server lost."
     usd = f": {text.usd(spare.best.usd_per_hour)} USD an hour" if spare.priced else ""
     return f" To carry it with one server lost, too, takes {_name(spare.best)}{usd}."
@@ -164,47 +150,40 @@ def _words(choice: Choice) -> str:
     if best is None:
         return _not_enough(choice)
     usd = f": {text.usd(best.usd_per_hour)} USD an hour, {MILLION} USD per million requests" if choice.priced else ""
-    if choice.fit != Fit.SURELY:
+    if choice.fit != Fit.YES:
         return f"{_maybe(best)}{usd}."
     one = best.servers == 1
     if choice.priced:
         told = f"{_name(best)} {'is' if one else 'are'} the cheapest that {'carries' if one else 'carry'} it{usd}"
     else:
-        told = f"{_name(best)} {'is enough' if one else 'are the fewest that carry it'} ({_carried(best.capacity)}/s)"
-    return " ".join([f"{told}.", *(f"{_maybe(option)}." for option in choice.maybe)])
+        told = f"{_name(best)} {'is enough' if one else 'are the fewest that carry it'} ({_carried(best.rate)}/s)"
+    return " ".join([f"{told}.", *(f"{_maybe(option)}." for option in choice.uncertain)])
 
 
-def _maybe(option: Option) -> str:
-    return f"{_name(option)} may do, but not surely ({_carried(option.capacity)}/s)"
+def _maybe(option: TopologyCost) -> str:
+    return f"{_name(option)} may do, but not surely ({_carried(option.rate)}/s)"
 
 
-def _pieces(found: Sequence[Option]) -> str:
+def _pieces(costs: CostSummary) -> str:
     """What the page says of any load, as JSON: up to each rate one sentence holds, beyond the last one the last."""
-    known = [option.capacity for option in found if option.capacity]
-    carried = {end for one in known if not one.ceiling for end in (one.low, one.value) if end}
-    # What is missed at a rate is missed at that rate itself, which is thus the next sentence's.
-    missed = {one.missed_at * JUST for one in known if one.missed_at}
-    ends = carried | missed
-    pieces: list[tuple[float | None, Choice]] = [(end, cost.choose(found, end)) for end in sorted(ends)]
-    pieces.append((None, cost.choose(found, max(ends, default=1.0) * 2)))
     said = [
         {
-            "to": end,
-            "words": _words(choice) + _spare(found, choice),
-            "usd": choice.best.usd_per_hour if choice.best else None,
+            "to": answer.up_to,
+            "words": _words(answer.choice) + _spare(answer),
+            "usd": answer.choice.best.usd_per_hour if answer.choice.best else None,
         }
-        for end, choice in pieces
+        for answer in costs.by_rate
     ]
     return json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _not_enough(choice: Choice) -> str:
-    if choice.most is None:
+    if choice.largest is None:
         return "nothing can be said: no topology has a trial that counts."
-    verb = "carries" if choice.most.servers == 1 else "carry"
-    most = f"{_name(choice.most)} {verb} {_carried(choice.most.capacity)}/s"
+    verb = "carries" if choice.largest.servers == 1 else "carry"
+    most = f"{_name(choice.largest)} {verb} {_carried(choice.largest.rate)}/s"
     if choice.fit == Fit.NO:
         return f"nothing that was measured is enough: {most}. How many servers it takes has to be measured."
-    seen = choice.most.capacity
-    takes = "less load" if seen and seen.ceiling else "more load or more servers"
+    seen = choice.largest.rate
+    takes = "less load" if seen and seen.upper_bound else "more load or more servers"
     return f"nothing that was measured was seen to be enough: {most}. It takes trials of {takes}."

@@ -45,12 +45,12 @@ MARK = "*"
 
 
 def _marked(shown: str, cell: CellSummary) -> str:
-    return f"{shown}{MARK}" if cell.latency_marked and shown != text.NOTHING else shown
+    return f"{shown}{MARK}" if cell.latency_unsteady and shown != text.NOTHING else shown
 
 
 def _note(cells: list[CellSummary]) -> str:
     """Rule E10: which latencies are no steady ones, and why; empty for none."""
-    marked = [f"{cell_name(cell)}, where the mean {cell.latency_marked}" for cell in cells if cell.latency_marked]
+    marked = [f"{cell_name(cell)}, where the mean {cell.latency_unsteady}" for cell in cells if cell.latency_unsteady]
     if not marked:
         return ""
     return f"{MARK} not steady, though throughput is: {'; '.join(marked)}. A longer ramp_up and duration let it settle."

@@ -10,7 +10,7 @@ from harness.records.series import Sample
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData, TrialRecord
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.comparison.factors import Effect
+from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.words import load_name
 from report import format as text
@@ -28,7 +28,7 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
     for gain in gains:
         load = load_name(gain.others)
         sides = [bottlenecks.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
-        efficiency = text.share_with_interval(gain.efficiency, gain.efficiencies)
+        efficiency = text.share_with_interval(gain.efficiency, gain.efficiency_interval)
         rows.append(
             [
                 load,
@@ -36,11 +36,11 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
                 text.ratio(gain.ratio),
                 text.ratio_interval(gain.ratio),
                 text.ratio(gain.step_ideal),
-                f"≥ {efficiency}" if gain.kind == GainKind.FLOOR and gain.efficiency is not None else efficiency,
+                f"≥ {efficiency}" if gain.kind == GainKind.LOWER_BOUND and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
                 " → ".join(sides),
-                gain.word + (f": {gain.reason}" if gain.reason else ""),
+                gain.conclusion_text + (f": {gain.reason}" if gain.reason else ""),
             ]
         )
     columns = [
@@ -61,10 +61,10 @@ def gain_table(gains: list[Gain], cells: list[CellSummary]) -> Table | None:
 
 def _together(gains: list[Gain]) -> str:
     """The intervals that hold jointly; empty where a study has a single one, which needs none."""
-    joint = [gain for gain in gains if gain.jointly is not None]
+    joint = [gain for gain in gains if gain.simultaneous is not None]
     if len(joint) < 2:
         return ""
-    wider = by_load([(gain, text.ratio_interval(gain.jointly)) for gain in joint])
+    wider = by_load([(gain, text.ratio_interval(gain.simultaneous)) for gain in joint])
     where = f": {wider}" if len(joint) <= JOINT_SHOWN else " (in gains.csv)"
     return f"Each interval is 95 % by itself; for all {len(joint)} to hold together in 95 % they are wider{where}."
 
@@ -106,7 +106,7 @@ def cell_table(cells: list[CellSummary]) -> Table:
     return Table(columns, rows, (1, 2, 3, 4, 5), links=tuple(link(cell.cell) for cell in cells))
 
 
-def effect_table(found: list[Effect]) -> Table | None:
+def effect_table(found: list[FactorEffect]) -> Table | None:
     """What other factors did; None where there are none."""
     if not found:
         return None
@@ -118,20 +118,28 @@ def effect_table(found: list[Effect]) -> Table | None:
             + load_name({name: level for name, level in effect.rest.items() if name != "servers"}),
             text.ratio(effect.ratio),
             text.ratio_interval(effect.ratio),
-            text.ratio_with_interval(effect.waits.ratios.get("p50")),
-            text.ratio_with_interval(effect.waits.ratios.get("p95")),
+            text.ratio_with_interval(effect.response_times.ratios.get("p50")),
+            text.ratio_with_interval(effect.response_times.ratios.get("p95")),
             str(effect.k),
-            effect.word + (f": {effect.why}" if effect.why else f", {effect.bound}" if effect.bound else ""),
+            _conclusion(effect),
         ]
         for effect in found
     ]
     columns = ["factor", "levels", "cell", "throughput", "95 % interval", "median", "p95", "k", "what may be said"]
-    held = {effect.waits.why: None for effect in found if effect.waits.why and effect.waits.ratios}
+    times = [effect.response_times for effect in found if effect.response_times.ratios]
+    held = {change.obstacle.text: None for change in times if change.obstacle}
     note = (
         "Median and p95 are ratios of answer times, failures among them at the timeout or more, with their intervals."
     )
     note += f" They do not tell levels apart where {'; '.join(held)}." if held else ""
     return Table(columns, rows, (3, 4, 5, 6, 7), note=note)
+
+
+def _conclusion(effect: FactorEffect) -> str:
+    """The conclusion with its obstacle or its bound."""
+    if effect.obstacle:
+        return f"{effect.conclusion}: {effect.obstacle.text}"
+    return f"{effect.conclusion}, {effect.bound}" if effect.bound else str(effect.conclusion)
 
 
 def trial_table(study: StudyRecord, trials: dict[str, TrialData]) -> Table:

@@ -11,7 +11,6 @@ from harness.grid.thresholds import Thresholds
 from harness.judge.balancing import Balancing
 from harness.judge.rules import RULES, Rule, generator
 from harness.records.trial import Outcome, TrialData, TrialRecord
-from harness.summarise.gains import machine_speed
 from harness.summarise.summary import Summary
 from report import format as text
 from report.elements import Table
@@ -79,7 +78,7 @@ def _figures(record: TrialRecord, where: str) -> list[float]:
 
 def speed_of(summary: Summary) -> str:
     """Rule E22: by how much it changed, and whether that mattered."""
-    found, half = summary.speed, machine_speed.widest(summary.gains, summary.cells)
+    found, half = summary.machine_speed, summary.widest_half_width
     if found is None:
         return ""
     told = (
@@ -90,6 +89,6 @@ def speed_of(summary: Summary) -> str:
         return told
     if found.follows is not None:
         told += f"; correlation with throughput {found.follows:.2f}".replace("-", "−")
-    if half is None or machine_speed.mattered(found, half, summary.grid.evidence):
+    if half is None or summary.machine_speed_mattered:
         return told
     return f"{told}; it did not matter to the intervals, which are within ±{text.percent(half, 1)}"

@@ -8,6 +8,7 @@ import pytest
 from commands import closing
 from commands.console import Console
 from harness.study.config import StudyConfig
+from harness.summarise import calibration
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import study_record, trial_data
 from tests.study_stubs import FakeSite
@@ -36,8 +37,11 @@ def test_a_calibration_at_rates_is_judged_by_its_capacities(
 ) -> None:
     summary = summarise_records(*studied(calibration=True))
     rates = [replace(one, factor="rate") for one in summary.capacities]
-    known = replace(summary, capacities=rates, references=[100.0, 210.0])
-    closing.print_summary(Console(), ended(tmp_path, monkeypatch, known, calibration=True), False)
+    known = zip(rates, (100.0, 210.0), strict=True)
+    rates = [replace(one, reference=reference) for one, reference in known]
+    result = calibration.of_study(summary.grid, summary.cells, summary.gains, rates)
+    judged = replace(summary, capacities=rates, calibration=result)
+    closing.print_summary(Console(), ended(tmp_path, monkeypatch, judged, calibration=True), False)
     out = capsys.readouterr().out
-    assert "calibration: found 100.2/s [97.6, 102.8] for 100.0 (" in out
+    assert "calibration: measured 100.2/s [97.6, 102.8] for 100.0 (" in out
     assert ": PASS" in out

@@ -7,7 +7,9 @@ import pytest
 
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
-from harness.summarise.comparison import factors
+from harness.summarise.cells.cell import CellSummary
+from harness.summarise.cost import Prices
+from harness.summarise.gains.gain import all_gains
 from harness.summarise.summary import Summary
 from report.sentences import answer, findings
 from report.tables import sections
@@ -52,13 +54,14 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "no load left": (
         summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"}),
         [
-            "At 1000 users a second server raised throughput 1.820× [1.817, 1.823] to 99 % of what these users can ask "
-            "for: it can do at least 1.82×, and this load cannot show more; a third server found no more load to serve."
+            "At 1000 users a second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
+            "rate: it can do at least 1.82×, and this load cannot show more; a third server found no more load to "
+            "serve."
         ],
     ),
     "baseline down": (
         summed({(1, 2000): ONE, (2, 2000): TWO}, down=(1, 2000)),
-        ["At 2000 users 1 server went down, 2 carried it (server-1 died with exit code 137)."],
+        ["At 2000 users 1 server went down, 2 servers served the load (server-1 died with exit code 137)."],
     ),
     "all refused": (
         summed({(1, 100): [None], (2, 100): [None]}),
@@ -151,7 +154,7 @@ OFF = [400.0, 404, 398, 402, 401]
             {0: OFF, 64: OFF},
             "load",
             "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 cannot show what it does with 2 servers "
-            "(1.000× [1.000, 1.000]): the load was served completely either way.",
+            "(1.000× [1.000, 1.000]): both serve the load completely.",
         ),
         (
             {0: OFF},
@@ -174,8 +177,12 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
         (("server", "load"), (400.0, 500.0), "gave 2 servers at least 1.250× ["),
         (("load", "server"), (400.0, 320.0), "gave 2 servers at most 0.800× ["),
         (("load", "server"), (400.0, 400.0), "cannot show what it does with 2 servers"),
-        (("generator", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 0 was the generator"),
-        (("server", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 64 was the generator"),
+        (
+            ("generator", "generator"),
+            (400.0, 500.0),
+            "the bottleneck of nginx_lb_upstream_keepalive 0 was the generator",
+        ),
+        (("server", "generator"), (400.0, 500.0), "the bottleneck of nginx_lb_upstream_keepalive 64 was the generator"),
     ],
 )
 def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
@@ -200,11 +207,11 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
         (("server", "server"), 432.0, 3, "] the throughput of app:1 (indicative: 3 repeats only)."),
         (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no difference that could be"),
         (("server", "load"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
-        (("load", "load"), 400.0, 5, "the load was served completely either way"),
+        (("load", "load"), 400.0, 5, "both serve the load completely"),
         (("server", "balancer"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
-        (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the limit."),
-        (("balancer", "balancer"), 400.0, 5, "what limited both was the balancer, not the servers."),
-        (("server", "generator"), 500.0, 5, "what limited ml_server_image app:2 was the generator"),
+        (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the bottleneck."),
+        (("balancer", "balancer"), 400.0, 5, "the balancer was the bottleneck, not the servers."),
+        (("server", "generator"), 500.0, 5, "the bottleneck of ml_server_image app:2 was the generator"),
     ],
 )
 def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float, repeats: int, told: str) -> None:
@@ -220,7 +227,7 @@ def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float
     summary = cells.summarise_records(grid(factors=levels, repeats=repeats), records)
     (sentence,) = answer.answer(summary)
     assert told in sentence
-    table = sections.effect_table(factors.effects(summary.grid, summary.cells))
+    table = sections.effect_table(summary.factor_effects)
     assert table is not None
     assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
 
@@ -274,14 +281,19 @@ def test_one_user_is_one() -> None:
     assert answer.answer(summed({(1, 1): ONE, (2, 1): TWO}))[0].startswith("At 1 user a second server")
 
 
+def recomputed(summary: Summary, changed_cells: list[CellSummary]) -> Summary:
+    gains = all_gains(changed_cells, summary.grid.evidence)
+    return cells.of_cells(summary.grid, changed_cells, gains, {}, [], [], Prices())
+
+
 def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
     summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"})
     medians = {1: 900.0, 2: 36.0, 3: 7.0}
     cells_ = [replace(cell, latency_ms={"p50": medians[cell.servers]}) for cell in summary.cells]
-    (sentence,) = answer.answer(replace(summary, cells=cells_))
+    (sentence,) = answer.answer(recomputed(summary, cells_))
     assert sentence.endswith(
         "a third server found no more load to serve, and the median answer time fell from 36.0 to 7.0 ms."
     )
-    rising = [replace(cell, latency_marked="rose by 9 %") for cell in cells_]
-    (sentence,) = answer.answer(replace(summary, cells=rising))
+    rising = [replace(cell, latency_unsteady="rose by 9 %") for cell in cells_]
+    (sentence,) = answer.answer(recomputed(summary, rising))
     assert sentence.endswith("a third server found no more load to serve."), "no steady medians, nothing to tell"

@@ -11,7 +11,7 @@ from harness.grid.schema import Objectives
 from harness.grid.thresholds import Thresholds
 from harness.records import frames
 from harness.study import check
-from harness.summarise.cells.failover import Losses, Spread
+from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import build
 from report.output import ci_summary
@@ -23,21 +23,21 @@ def same(value: float) -> Spread:
     return Spread(value, value, value)
 
 
-BACK = Losses(
+BACK = CellFailover(
     cell={"servers": 3, "vusers": 1000, "fail_servers": 1},
-    lost=1,
-    of=3,
+    failed_servers=1,
+    servers=3,
     trials=3,
     failed=Spread(41, 38, 44),
     failed_at_balancer=Spread(41, 38, 44),
     failing=3,
     failing_s=same(2),
-    back=3,
+    recovered=3,
     recovery_s=Spread(1.3, 1, 2),
     expected=1.0,
     left=Spread(0.98, 0.97, 0.99),
     still_failing=same(0),
-    latency_back=3,
+    latency_recovered=3,
     latency_recovery_s=same(3),
     before_ms=same(60),
     after_ms=same(70),
@@ -57,15 +57,21 @@ PATTERNS = {
     "nothing failed": (
         replace(
             BACK, failed=same(0), failing=0, failing_s=None, recovery_s=same(0), latency_recovery_s=same(0),
-            trials=1, back=1,
-            latency_back=1,
+            trials=1, recovered=1,
+            latency_recovered=1,
         ),
         f"{ONE} under the load: no request failed; throughput stayed at 98 % [97, 99] of what it was before; the mean "
         "answer time stayed near what it was (from 60.0 to 70.0 ms) (one trial).",
     ),
     "to the end": (
         replace(
-            BACK, failed=same(900), to_the_end=3, still_failing=same(1 / 3), back=0, recovery_s=None, left=same(0.67)
+            BACK,
+            failed=same(900),
+            to_the_end=3,
+            still_failing=same(1 / 3),
+            recovered=0,
+            recovery_s=None,
+            left=same(0.67),
         ),
         f"{ONE} under the load: 900 requests failed, on to the end of the load, when 33 % of them did; throughput did "
         "not come back, 67 % of what it was before was left; the mean answer time was back within 3.0 s (from 60.0 to "
@@ -75,11 +81,11 @@ PATTERNS = {
         replace(
             BACK,
             cell={"servers": 3, "vusers": 1000, "fail_servers": 2, "nginx_lb_max_fails": 1},
-            lost=2,
+            failed_servers=2,
             expected=1 / 3,
             left=same(0.34),
-            back=2,
-            latency_back=0,
+            recovered=2,
+            latency_recovered=0,
             latency_recovery_s=None,
         ),
         f"{TWO} under the load: 41 [38, 44] requests failed within 2.0 s until the balancer left them alone; throughput"
@@ -102,18 +108,18 @@ def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> 
     assert "p95 over the whole window, failures in it, is 312 ms" in said
 
 
-SECONDS = replace(BACK, in_p95=3, p95_back=3, p95_recovery_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
+SECONDS = replace(BACK, in_p95=3, p95_recovered=3, p95_recovery_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
 OF_P95 = {
     "p95 was back within the 500 ms that are wanted after 2.0 [1.0, 3.0] s": SECONDS,
     "p95 was back within the 500 ms that are wanted in 2 of 3 trials after 2.0 [1.0, 3.0] s": replace(
-        SECONDS, p95_back=2
+        SECONDS, p95_recovered=2
     ),
     "p95 stayed within the 500 ms that are wanted": replace(SECONDS, p95_recovery_s=same(0)),
     "p95 did not come back within the 500 ms that are wanted: 12 % of what followed took longer or failed": replace(
-        SECONDS, p95_back=0, p95_recovery_s=None, over_p95=same(0.12)
+        SECONDS, p95_recovered=0, p95_recovery_s=None, over_p95=same(0.12)
     ),
     "p95 was beyond the 500 ms that are wanted before it already, and 12 % of what followed took longer or failed": (
-        replace(SECONDS, in_p95=0, p95_back=0, p95_recovery_s=None, over_p95=same(0.12))
+        replace(SECONDS, in_p95=0, p95_recovered=0, p95_recovery_s=None, over_p95=same(0.12))
     ),
 }
 
@@ -126,7 +132,7 @@ def test_when_p95_was_back_is_told_by_the_seconds_where_these_are_counted(says: 
 
 def test_the_table_has_when_p95_was_back() -> None:
     table = failover.table(
-        [SECONDS, replace(SECONDS, p95_back=0), replace(SECONDS, in_p95=0, p95_back=0)], Thresholds()
+        [SECONDS, replace(SECONDS, p95_recovered=0), replace(SECONDS, in_p95=0, p95_recovered=0)], Thresholds()
     )
     assert table
     place = table.columns.index("p95 back after")
@@ -140,7 +146,7 @@ def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
     assert told[3] == "The table holds 2 more cells that lost servers."
     assert failover.sentences([replace(BACK, trials=0)], Objectives()) == []
     assert failover.table([], Thresholds()) is None
-    table = failover.table([BACK, replace(BACK, back=0, recovery_s=None)], Thresholds())
+    table = failover.table([BACK, replace(BACK, recovered=0, recovery_s=None)], Thresholds())
     assert table
     shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["throughput back after"] for row in shown] == ["1.3 [1.0, 2.0] s", "never"]

@@ -12,6 +12,9 @@ from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
 from harness.summarise.capacity.crossing import Bound, Crossing
+from harness.summarise.summary import Summary
+from harness.summarise.sustainable_rate import SustainableRate, sustainable_rates
+from harness.summarise.topology_choice import TopologyCost, choose, fit
 from report import format as text
 from report.tables import cost_table
 from tests.builders import changed, grid, judged, record, study_record
@@ -31,8 +34,9 @@ def section(
             said = judged(record(servers, 2000, repeat, rate * noise), limit)
             records[f"servers-{servers}_vusers-2000/r{repeat}"] = said
     written = grid(factors={"servers": sorted(rates), "vusers": [2000]}, repeats=repeats, **more)
-    summary = cells.summarise_records(written, records)
     groups = GROUPS | {f"server-{i + 1}": "ml_servers" for i in range(max(rates))}
+    prices = cost.Prices(dict.fromkeys(groups, usd), groups)
+    summary = cells.summarise_records(written.scaled(factor), records, prices=prices)
     study = study_record(
         configuration={
             "grid": written.model_dump(mode="json", by_alias=True),
@@ -41,7 +45,7 @@ def section(
         rented={name: {"usd_per_hour": usd} for name in groups},
         time_scaling={"factor": factor},
     )
-    return cost_table.section(study, summary, {})
+    return cost_table.section(study, summary)
 
 
 THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
@@ -125,8 +129,8 @@ def test_the_table_has_a_row_for_each_topology() -> None:
     ]
     assert made.table.rows == [
         ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers’ limit at 2000 users", "no"],
-        ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers’ limit at 2000 users", "surely"],
-        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "the load was served completely at 2000 users", "surely"],
+        ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers’ limit at 2000 users", "yes"],
+        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "these users ask for no more at 2000 users", "yes"],
     ]
     assert "the generator is no cost of running" in made.table.note
     assert "What follows ≥ was seen to be carried" in made.table.note
@@ -165,8 +169,11 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
 
 def test_topologies_of_another_factor_are_told_by_it() -> None:
     levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
-    found = cost.Option(levels, 0.3, cost.Capacity(levels, 500, 490, 510, {}, Component.SERVER, False))
-    assert cost_table.sentence(cost.choose([found], 400)).startswith(
+    rate = SustainableRate(
+        topology=levels, value=500, low=490, high=510, load={}, bottleneck=Component.SERVER, lower_bound=False
+    )
+    found = TopologyCost(topology=levels, usd_per_hour=0.3, rate=rate)
+    assert cost_table.sentence(choose([found], 400)).startswith(
         "For 400/s 2 servers with nginx_lb_method least_conn are"
     )
 
@@ -195,17 +202,17 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     written = grid(factors=factors, load=load, repeats=5, objectives={"p95": "500ms"}, target="97/s")
     summary = cells.summarise_records(written, records)
     study = study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)})
-    made = cost_table.section(study, replace(summary, capacities=[carried(1, 100), carried(2, 200)]), {})
+    made = cost_table.section(study, with_capacities(summary, carried(1, 100), carried(2, 200)))
     assert made is not None
     assert made.answer == (
         "For 97/s 1 server is enough (100 [98, 103]/s). To carry it with one server lost, too, takes 2 servers."
     )
-    less = cost_table.section(study, replace(summary, capacities=[carried(1, 80), carried(2, 200)]), {})
+    less = cost_table.section(study, with_capacities(summary, carried(1, 80), carried(2, 200)))
     assert less is not None
     assert less.table.columns == ["topology", "carries, /s", "as seen", "97/s"]  # nobody gave a price
     assert [row[1:] for row in less.table.rows] == [
         ["less than 93", "missed at all loads measured", "no"],
-        ["≥ 107", "met at all loads measured", "surely"],
+        ["≥ 107", "met at all loads measured", "yes"],
     ]
     assert less.answer.startswith("For 97/s 2 servers are the fewest that carry it (at least 107/s). None that was")
     pieces = [(piece["to"], piece["words"]) for piece in json.loads(less.pieces)]
@@ -218,10 +225,19 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     assert made.table.note.startswith("What is carried is the capacity, the largest load that meets the objectives.")
 
 
-def bounded(*bounds: Crossing) -> list[cost.Option]:
+def with_capacities(summary: Summary, *capacities: capacity.Capacity) -> Summary:
+    """The same summary with these capacities, and what follows of costs."""
+    costs = cost.summarise(summary.grid, summary.cells, capacities, [], cost.Prices())
+    return replace(summary, capacities=list(capacities), costs=costs)
+
+
+def bounded(*bounds: Crossing) -> list[TopologyCost]:
     """Topologies of one server, two and so on, whose capacities are these."""
     levels: list[Levels] = [{"servers": servers} for servers in range(1, len(bounds) + 1)]
-    found = [capacity.Capacity({}, servers, "rate", bound, blocks=5) for servers, bound in enumerate(bounds, 1)]
+    found = [
+        capacity.Capacity(others={}, servers=servers, factor="rate", crossing=bound, blocks=5)
+        for servers, bound in enumerate(bounds, 1)
+    ]
     cell = cells.summarise_records(
         grid(
             factors={"servers": [each["servers"] for each in levels], "rate": ["100/s"]},
@@ -236,11 +252,11 @@ def bounded(*bounds: Crossing) -> list[cost.Option]:
         },
     ).cells
     wanted = grid(objectives={"p95": "500ms"}).objectives
-    return cost.options(levels, cost.measured(cell, wanted, 1.0, found), {})
+    return cost.with_costs(levels, sustainable_rates(cell, wanted, 1.0, found), {})
 
 
-BELOW = Crossing("p95", Bound.BELOW, high=93.0)
-BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
+BELOW = Crossing(objective="p95", bound=Bound.BELOW, high=93.0)
+BRACKET = Crossing(objective="p95", bound=Bound.AT_LEAST, low=96.0, high=150.0)
 
 
 @pytest.mark.parametrize(
@@ -249,11 +265,11 @@ BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
         (bounded(BRACKET), 200, ["no"], "nothing that was measured is enough: 1 server carries 96 to 150/s."),
         (bounded(BRACKET), 150, ["no"], "nothing that was measured is enough"),
         (bounded(BRACKET), 120, ["not shown"], "nothing that was measured was seen to be enough"),
-        (bounded(BRACKET), 90, ["surely"], "1 server is enough (96 to 150/s)."),
+        (bounded(BRACKET), 90, ["yes"], "1 server is enough (96 to 150/s)."),
         (bounded(BELOW), 93, ["no"], "nothing that was measured is enough: 1 server carries less than 93/s."),
         (bounded(BELOW), 50, ["not shown"], "less than 93/s. It takes trials of less load."),
         (
-            bounded(BELOW, Crossing("p95", Bound.BELOW, high=180.0)),
+            bounded(BELOW, Crossing(objective="p95", bound=Bound.BELOW, high=180.0)),
             300,
             ["no", "no"],
             "is enough: 2 servers carry less than 180/s.",
@@ -261,11 +277,11 @@ BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
     ],
 )
 def test_a_load_beyond_a_bound_is_not_carried_and_between_bounds_not_shown(
-    found: list[cost.Option], target: float, fits: list[str], said: str
+    found: list[TopologyCost], target: float, fits: list[str], said: str
 ) -> None:
-    assert [option.fit(target) for option in found] == fits
-    answer = cost_table.sentence(cost.choose(found, target))
+    assert [str(fit(each, target)) for each in found] == fits
+    answer = cost_table.sentence(choose(found, target))
     assert said in answer
-    pieces = json.loads(cost_table._pieces(found))
+    pieces = json.loads(cost_table._pieces(cost.of_topologies(found, None, priced=False)))
     piece = next(each for each in pieces if each["to"] is None or target <= each["to"])
     assert answer == f"For {cost_table.per_s(target)} {piece['words']}"  # the field says the same

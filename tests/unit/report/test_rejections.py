@@ -151,8 +151,8 @@ def test_rejections_that_end_a_trial_are_its_cause() -> None:
 def test_a_topology_that_rejects_is_carried_by_one_that_does_not() -> None:
     summary, _ = studied({"status 429": 0.75}, {"status 429": 0.02}, evidence={"errors_stop": "50%"})
     (gain,) = summary.gains
-    assert gain.kind == GainKind.CARRIED
-    assert gain.reason == "with 1 server 75 % of the requests were rejected with 429, 2 carried them"
+    assert gain.kind == GainKind.ONLY_LARGER
+    assert gain.reason == "with 1 server 75 % of the requests were rejected with 429, 2 servers served the load"
     summary, _ = studied({"status 429": 0.75}, {"status 429": 0.4}, evidence={"errors_stop": "50%"})
     assert summary.gains[0].kind == GainKind.NONE, "two servers that reject 40 % carry nothing"
 

@@ -7,6 +7,7 @@ import pytest
 from harness.judge import window_stats
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
+from harness.summarise.gains.gain import between
 from harness.summarise.summary import Summary
 from report.sentences import answer
 from tests.builders import changed, grid, judged, record
@@ -81,7 +82,7 @@ def test_topologies_under_unlike_loads_are_not_compared() -> None:
     summary = stepped({1: (280, "server", 900), 2: (540, "server", 36)})
     one, two = summary.cells
     apart = replace(two, cell={"servers": 2, "vusers": 2000})
-    gain = replace(summary.gains[0], cells=(one.cell, apart.cell), others={"load": "saturation"})
+    gain = replace(between(one, apart, summary.grid.evidence), others={"load": "saturation"})
     (sentence,) = answer.answer(replace(summary, cells=[one, apart], gains=[gain]))
     assert "answer time" not in sentence
 

@@ -40,7 +40,7 @@ def test_an_interval_within_the_margin_is_the_same(tmp_path: Path) -> None:
     again: list[float | None] = [281, 279, 283, 277, 282]
     found = compare.compare(written(tmp_path / "a", ONE), written(tmp_path / "b", again))
     assert found.reasons == []
-    assert [r.word for r in found.ratios] == ["same within ±5 % (build and machines together)"] * 2
+    assert [r.conclusion_text for r in found.ratios] == ["equivalent within ±5 % (build and machines together)"] * 2
     assert any("neighbours" in text for text in found.unknown)
 
 
@@ -52,10 +52,10 @@ def test_a_change_has_its_interval(tmp_path: Path) -> None:
     assert ratio.low is not None
     assert ratio.high is not None
     assert ratio.low < 1.2 < ratio.high
-    assert found.ratios[0].word == "faster (build and machines together)"
+    assert found.ratios[0].conclusion_text == "higher (build and machines together)"
     page = comparison.html([found])
     assert "1.20×" in page
-    assert "same within ±5\N{NO-BREAK SPACE}%" in page
+    assert "equivalent within ±5\N{NO-BREAK SPACE}%" in page
 
 
 def test_welch_does_not_pair_blocks_of_two_studies() -> None:
@@ -113,7 +113,8 @@ def day(
 def test_slower_machines_are_not_attributed_to_the_build(tmp_path: Path) -> None:
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 0.9, 1.0))
     assert all(
-        r.word.startswith("not told apart from the machines’ own speed, which changed by −10.0 %") for r in found.ratios
+        r.conclusion_text.startswith("not distinguishable from the machines’ own speed, which changed by −10.0 %")
+        for r in found.ratios
     )
     assert (
         "the CPU time per request of generator and balancer, the same builds in both studies"
@@ -126,11 +127,11 @@ def test_slower_machines_are_not_attributed_to_the_build(tmp_path: Path) -> None
 def test_a_slower_build_is_found_on_machines_of_any_speed(tmp_path: Path) -> None:
     """A slower build costs the servers more CPU time, which does not indicate slower machines."""
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 1.0, 0.8))
-    assert [r.word for r in found.ratios] == ["slower", "slower"]
+    assert [r.conclusion_text for r in found.ratios] == ["lower", "lower"]
     assert found.machine_speed is not None
     assert found.machine_speed.value == pytest.approx(1.0)
     worse = compare.compare(day(tmp_path / "c", 1.0, 1.0), day(tmp_path / "d", 0.95, 0.8))
-    assert [r.word for r in worse.ratios] == ["slower", "slower"]
+    assert [r.conclusion_text for r in worse.ratios] == ["lower", "lower"]
 
 
 def test_another_balancer_does_not_measure_the_machines_speed(tmp_path: Path) -> None:
@@ -140,15 +141,15 @@ def test_another_balancer_does_not_measure_the_machines_speed(tmp_path: Path) ->
     neither = day(tmp_path / "c", 0.9, 1.0, nginx="nginx/1.29", locust="2.5")
     unknown = compare.compare(day(tmp_path / "d", 1.0, 1.0), neither)
     assert unknown.machine_speed is None
-    assert "not known to be the same builds" in unknown.machine_speed_text
-    assert [r.word for r in unknown.ratios] == ["slower (build and machines together)"] * 2
+    assert "may be different builds" in unknown.machine_speed_text
+    assert [r.conclusion_text for r in unknown.ratios] == ["lower (build and machines together)"] * 2
 
 
 def test_load_limited_cells_measure_the_machines_speed(tmp_path: Path) -> None:
     limits = {(2, 100): "load"}
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0, limits), day(tmp_path / "b", 1.0, 1.0, limits))
     assert "in cells that are load-limited in both studies" in found.machine_speed_text
-    assert found.ratios[1].word == "not measurable at this load"
+    assert found.ratios[1].conclusion_text == "not measurable at this load"
 
 
 def test_every_comparison_recommends_how_to_compare_builds(tmp_path: Path) -> None:
@@ -170,8 +171,8 @@ def test_the_console_prints_conclusions_and_the_recommendation(
     day(tmp_path / "b", 1.0, 0.8, limits)
     command.compare([tmp_path / "a", tmp_path / "b"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "1 server, 100 users: slower" in told
-    assert "2 servers, 100 users: not measurable at this load: the load was served completely either way" in told
+    assert "1 server, 100 users: lower" in told
+    assert "2 servers, 100 users: not measurable at this load: both serve the load completely" in told
     assert "ml_server_image: [OLD, NEW]" in told
     assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
     day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})
@@ -200,13 +201,13 @@ def test_a_calibration_is_judged_and_stored(tmp_path: Path) -> None:
     exact: list[float | None] = [200.0, 200.1, 199.9, 200.0, 200.05]
     double: list[float | None] = [v * 2 for v in exact if v]
     gains = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), {(1, 100): exact, (2, 100): double})).gains
-    passed, text = calibration.judge(gains)
+    passed, text = calibration.of_gains(gains)
     assert passed
-    assert text.startswith("found 2.000 [")
+    assert text.startswith("measured 2.000 [")
     short: list[float | None] = [v * 1.95 for v in exact if v]
     wrong = summarise_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): exact, (2, 100): short})).gains
-    assert not calibration.judge(wrong)[0]
-    assert not calibration.judge([])[0]
+    assert not calibration.of_gains(wrong)[0]
+    assert not calibration.of_gains([])[0]
     assert calibrations.latest(tmp_path, "site") is None
     calibrations.store(
         tmp_path,

@@ -179,12 +179,12 @@ def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite,
         "servers-2_rate-420": "load",
     }
     few, many = summarise_directory(StudyDirectory(study._directory.path)).gains
-    assert (few.kind, few.load, few.word) == ("no more load", "140/s offered", "not measurable at this load")
-    assert "1 server answers 100 % of what was offered" in few.reason
-    assert (many.kind, many.reason) == ("floor", "2 servers answer 100 % of what was offered")
+    assert (few.kind, few.load, few.conclusion_text) == ("load-limited", "140/s offered", "not measurable at this load")
+    assert "1 server serves 100 % of the offered load" in few.reason
+    assert (many.kind, many.reason) == ("lower bound", "2 servers serve 100 % of the offered load")
     told = answer(summarise_directory(StudyDirectory(study._directory.path)))
     assert told[0].startswith("At 420/s offered a second server raised throughput 1.500×")
-    assert "to 100 % of what was offered: it can do at least 1.50×" in told[0]
+    assert "to 100 % of the offered load: it can do at least 1.50×" in told[0]
     assert told[1].startswith("At 140/s offered a second server found no more load to serve")
 
 
@@ -218,7 +218,7 @@ def test_a_search_over_rates_brackets_the_largest_rate_that_meets_the_objectives
     study = site.study(tmp_path, **searched, objectives={"p95": "200ms"}, repeats=2)
     study.run()
     summary = summarise_directory(StudyDirectory(study._directory.path))
-    for limit, capacity in zip(summary.limits, (280, 560), strict=True):
+    for limit, capacity in zip(summary.searches, (280, 560), strict=True):
         assert limit.factor == "rate"
         assert limit.knee is None  # throughput equals the offered rate up to the servers' capacity
         assert limit.objectives

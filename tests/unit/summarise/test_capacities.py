@@ -1,4 +1,4 @@
-"""Capacities of a study by its records, as rows of capacity.csv, and what is known of them beforehand."""
+"""Capacities of a study by its records, as rows of capacity.csv, and the references of paced servers."""
 
 import csv
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_every_topology_has_its_capacity_and_the_gain_over_the_next_smaller_one(
     assert one.value == pytest.approx(100, rel=0.01)
     assert two.value == pytest.approx(210, rel=0.01)
     (gain,) = summary.capacity_gains
-    assert (gain.from_servers, gain.to_servers, gain.word) == (1, 2, "super-linear")
+    assert (gain.from_servers, gain.to_servers, gain.conclusion_text) == (1, 2, "super-linear")
 
 
 def test_the_rows_of_capacity_csv_are_one_for_each_topology() -> None:

@@ -1,7 +1,7 @@
-"""By how much the machines' own speed differs between two studies (rules E21 and E22). Pure.
+"""Change of the machines' speed between two studies (rules E21 and E22). Pure.
 
-Generator and balancer run the same builds in both, so what a request costs them in CPU time changes with the machines
-alone. The servers are left out: a build that needs more CPU for a request costs more on the same machine, too.
+Generator and balancer run the same builds in both studies, so their CPU time for a request changes with the machines
+only. Servers are left out: another build may need more CPU for a request on the same machine.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ Trials = Sequence[TrialRecord]
 
 
 @dataclass(frozen=True)
-class Days:
-    """`speed` is ln(later machines' speed / earlier ones'); None where nothing tells, with `why`.
+class MachineChange:
+    """`speed` is ln(later machines' speed / earlier machines' speed); None where it is unknown, with the `reason`.
 
-    `roles` are those whose cost it is taken from; `at_users` is whether from cells alone that users limited.
+    It is computed from the costs of these `roles`; with `load_limited` from load-limited cells only.
     """
 
     speed: Difference | None
     roles: tuple[str, ...] = ()
-    at_users: bool = False
-    why: str = ""
+    load_limited: bool = False
+    reason: str = ""
 
 
 def between(
     sides: tuple[Trials, Trials],
     where: tuple[Environment, Environment],
     pairs: Sequence[tuple[CellSummary, CellSummary]],
-    needs: int,
-) -> Days:
-    """The change, over the cells that both have; a block's mean is one value, as its trials share a machine's moment.
+    least_blocks: int,
+) -> MachineChange:
+    """The change over the cells of both studies; a block's mean is one value, as its trials share the machines' state.
 
-    Where the load limited cells on both sides these alone count: throughput is the same in them, and what a request
-    costs depends on that. Below `needs` blocks on a side nothing is told.
+    `pairs` are the cells of both studies. Only pairs that are load-limited on both sides count, where there are any:
+    their throughput is the same, and the cost of a request depends on it. Unknown below `least_blocks` on a side.
     """
     usable = tuple([record for record in records if _counts(record)] for records in sides)
     roles = [role for role in ROLES if _same_build(role, usable, where)]
     if not roles:
-        return Days(None, why="generator and balancer are not known to be the same builds in both")
+        return MachineChange(None, reason="generator and balancer may be different builds in the two studies")
     roles = [role for role in roles if all(any(_cost(record, role) for record in side) for side in usable)]
     equal = [pair for pair in pairs if all(cell.bottleneck.is_load for cell in pair)]
     costs = [_by_cell(side, roles) for side in usable]
@@ -63,9 +63,9 @@ def between(
             for block, value in side.items():
                 found.setdefault(block, []).append(value - middle)
     speeds = [[math.exp(-_mean(values)) for values in found.values()] for found in blocks]
-    if not roles or min(map(len, speeds)) < max(needs, 2):
-        return Days(None, why="too few trials tell what a request cost generator and balancer in CPU time")
-    return Days(difference(*speeds), tuple(roles), bool(equal))
+    if not roles or min(map(len, speeds)) < max(least_blocks, 2):
+        return MachineChange(None, reason="too few trials have the CPU time of a request on generator and balancer")
+    return MachineChange(difference(*speeds), tuple(roles), bool(equal))
 
 
 def _counts(record: TrialRecord) -> bool:
@@ -77,7 +77,7 @@ def _cost(record: TrialRecord, role: str) -> float | None:
 
 
 def _by_cell(records: Trials, roles: Sequence[str]) -> dict[Key, dict[int, float]]:
-    """Cell → block → ln of a request's cost, the mean over `roles`, of the trials that tell all of them."""
+    """Cell → block → ln of a request's cost, the mean over `roles`, of the trials with the costs of all of them."""
     found: dict[Key, dict[int, float]] = {}
     for record in records:
         costs = [cost for role in roles if (cost := _cost(record, role))]
@@ -95,12 +95,12 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _same_build(role: str, sides: Sequence[Trials], where: tuple[Environment, Environment]) -> bool:
-    """Whether both studies are known to have had the same program there, by its version and its image."""
+    """Whether both studies are known to have run the same program, by version and image."""
     versions, images = [], []
     for side, environment in zip(sides, where, strict=True):
-        context = next((record.context for record in side if record.context), None)
-        hosts = [] if context is None else context.generators if role == "generator" else [context.balancer]
+        facts = next((record.context for record in side if record.context), None)
+        hosts = [] if facts is None else facts.generators if role == "generator" else [facts.balancer]
         images.append({ran[0] for host in hosts if (ran := environment.image_digests.get(host))})
-        told = {name: environment.version_of(name) for name in BY_NAME}
-        versions.append(environment.nginx if role == "balancer" else {n: v for n, v in told.items() if v})
+        known = {name: environment.version_of(name) for name in BY_NAME}
+        versions.append(environment.nginx if role == "balancer" else {n: v for n, v in known.items() if v})
     return bool(versions[0]) and versions[0] == versions[1] and images[0] == images[1]
