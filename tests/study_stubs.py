@@ -386,7 +386,9 @@ class FakeLoadGenerator:
 
     def _answer(self) -> None:
         if "generator" in self._site.dead:
-            raise LoadGeneratorFailed("the load generator at http://generator does not answer: ConnectError('refused')")
+            raise LoadGeneratorFailed(
+                "the load generator at http://generator does not answer: ConnectError('no route to host')"
+            )
 
     def version(self) -> dict[str, str]:
         return {"locust": "2.40"}

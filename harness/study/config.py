@@ -155,7 +155,7 @@ def resolve(
     line = document.line(("inventory",))
     where = "--inventory" if other_inventory else f"{grid_file}:{line}"
     path = resolve_path(root, grid.inventory, grid_file.parent, where)
-    found, snapshot = find(root, path, grid.inventory, tell=notify)
+    found, snapshot = find(root, path, grid.inventory, notify=notify)
     inventory = with_server_port(grid, found)
     check_servers(grid_file, grid, document, len(inventory.servers))
     reject_burstable(path, inventory)

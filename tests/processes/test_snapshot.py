@@ -159,7 +159,7 @@ def test_a_failing_program_is_reported(source: Path, monkeypatch: pytest.MonkeyP
     printed: list[str] = []
     (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
     with pytest.raises(BadInput, match=r"ask.py:1: the program does not print an inventory: .*no credentials") as error:
-        resolve.find(ROOT, source, "x", tell=printed.append)
+        resolve.find(ROOT, source, "x", notify=printed.append)
     assert printed == [f"executing {source / 'ask.py'}, a program of the inventory"], "printed before it runs"
     assert len(str(error.value)) < 600
     monkeypatch.delenv("AWS_REGION", raising=False)

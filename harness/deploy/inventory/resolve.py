@@ -40,19 +40,19 @@ def describe(root: Path, path: Path, name: str, usable: bool = True) -> Inventor
 
 
 def find(
-    root: Path, path: Path, name: str, usable: bool = True, tell: Callable[[str], None] = lambda _: None
+    root: Path, path: Path, name: str, usable: bool = True, notify: Callable[[str], None] = lambda _: None
 ) -> tuple[Inventory, Path | None]:
     """The hosts of an inventory, and the folder of its snapshot if it executes programs; None otherwise.
 
     Raises BadInput with every problem, each with file and line; with `usable` false only if Ansible cannot read the
-    inventory. Raises CannotRun if a plugin cannot reach its service. `tell` gets one line before a program is executed.
+    inventory. Raises CannotRun if a plugin cannot reach its service. `notify` gets one line before a program is run.
     """
     if unreadable := files.unreadable(path):
         raise BadInput(*unreadable)
     programs = files.programs(path)
     for program in programs:
         is_script = files.plugin_of(program) == "script"
-        tell(f"executing {program}, a program of the inventory" if is_script else f"running the plugin of {program}")
+        notify(f"executing {program}, a program of the inventory" if is_script else f"running the plugin of {program}")
     answer = snapshot.take(root, path) if programs else None
     source = answer or path
     kept = root / ".state" / "inventory" / f"{sources_hash(root, source)}.json"

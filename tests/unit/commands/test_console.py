@@ -46,15 +46,15 @@ def test_a_trial_with_a_warning_prints_its_reason_once(found: bool, capsys: pyte
 
 def test_json_is_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     play(Console(as_json=True))
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [event["event"] for event in said] == [
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == [
         "study_started",
         "step",
         "trial_started",
         "sample_taken",
         "trial_ended",
     ]
-    assert said[-1]["record"]["tps_mean"] == 281.5
+    assert events[-1]["record"]["tps_mean"] == 281.5
 
 
 def test_errors_go_to_standard_error_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,12 +32,12 @@ def ended(patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: 
 def test_an_unexpected_error_is_one_line_and_its_traceback_in_a_private_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
-    code, said = ended(monkeypatch, capsys, error)
+    code, stderr = ended(monkeypatch, capsys, error)
     assert code == 70
-    assert len(said.splitlines()) == 1
-    assert said.startswith(f"error: unexpected error: {type(error).__name__}: ")
-    found = re.search(r"\(at \S+:\d+\)\. The traceback is in (\S+)\. This is a bug in this program: report it", said)
-    assert found, said
+    assert len(stderr.splitlines()) == 1
+    assert stderr.startswith(f"error: unexpected error: {type(error).__name__}: ")
+    found = re.search(r"\(at \S+:\d+\)\. The traceback is in (\S+)\. This is a bug in this program: report it", stderr)
+    assert found, stderr
     kept = Path(found[1])
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert "Traceback (most recent call last)" in kept.read_text(encoding="utf-8")
@@ -51,13 +51,13 @@ def test_the_traceback_is_in_the_studys_log_when_one_is_open(
     before = list(log.handlers)
     log_to(tmp_path / "log" / "study.log")
     try:
-        code, said = ended(monkeypatch, capsys, KeyError("status"))
+        code, stderr = ended(monkeypatch, capsys, KeyError("status"))
     finally:
         for handler in [handler for handler in log.handlers if handler not in before]:
             log.removeHandler(handler)
             handler.close()
     assert code == 70
-    assert f"The traceback is in {tmp_path}/log/study.log." in said
+    assert f"The traceback is in {tmp_path}/log/study.log." in stderr
     assert "KeyError: 'status'" in (tmp_path / "log" / "study.log").read_text(encoding="utf-8")
 
 
@@ -65,13 +65,13 @@ def test_a_traceback_that_cannot_be_written_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    code, said = ended(monkeypatch, capsys, KeyError("status"))
+    code, stderr = ended(monkeypatch, capsys, KeyError("status"))
     assert code == 70
-    assert "The traceback could not be written to a file." in said
+    assert "The traceback could not be written to a file." in stderr
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (BadInput("grid.yaml:3: no"), 2, "error: grid.yaml:3: no\n"),
         (CannotRun("no engine"), 4, "error: no engine\n"),
@@ -84,12 +84,12 @@ def test_a_traceback_that_cannot_be_written_is_reported(
     ],
 )
 def test_an_expected_error_keeps_its_message_and_its_exit_code(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, told: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, message: str
 ) -> None:
     monkeypatch.setattr(interrupts, "discard", lambda _: None)  # it would close pytest's output
-    found, said = ended(monkeypatch, capsys, error)
+    found, stderr = ended(monkeypatch, capsys, error)
     assert found == code
-    assert said.startswith(told)
+    assert stderr.startswith(message)
 
 
 def test_ctrl_c_is_not_an_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,28 +19,28 @@ from tests.builders import record
 GRID = options.ROOT / "grid.yaml"
 
 
-def told(capsys: pytest.CaptureFixture[str], results: Path, as_json: bool = False, grid: Path = GRID) -> str:
+def output(capsys: pytest.CaptureFixture[str], results: Path, as_json: bool = False, grid: Path = GRID) -> str:
     plan(grid, None, results, as_json)
     return capsys.readouterr().out
 
 
 def test_the_order_is_not_shown_before_its_seed_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = told(capsys, tmp_path)
-    assert "The order within blocks is drawn when the study starts" in said
+    shown = output(capsys, tmp_path)
+    assert "The order within blocks is drawn when the study starts" in shown
     cells = ", ".join(f"servers-{s}_vusers-{u}" for s in (1, 2, 3) for u in (1000, 2000))
-    assert f"block 1: {cells}\n" in said, "in the grid's order"
-    assert "27 of 27 trials to measure" in said
-    assert "3 servers at 1000 users: 2 blocks only" in said
-    assert json.loads(told(capsys, tmp_path, as_json=True))["seed"] is None
+    assert f"block 1: {cells}\n" in shown, "in the grid's order"
+    assert "27 of 27 trials to measure" in shown
+    assert "3 servers at 1000 users: 2 blocks only" in shown
+    assert json.loads(output(capsys, tmp_path, as_json=True))["seed"] is None
     assert not list(tmp_path.iterdir()), "it touches nothing"
 
 
 def test_a_seed_of_the_grid_determines_the_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     grid = tmp_path / "grid.yaml"
     grid.write_text(GRID.read_text(encoding="utf-8") + "seed: 5\n", encoding="utf-8")
-    said = told(capsys, tmp_path / "results", grid=grid)
-    assert "seed 5\n" in said
-    assert "drawn when" not in said
+    shown = output(capsys, tmp_path / "results", grid=grid)
+    assert "seed 5\n" in shown
+    assert "drawn when" not in shown
 
 
 def test_a_started_study_keeps_its_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,10 +48,10 @@ def test_a_started_study_keeps_its_seed(tmp_path: Path, capsys: pytest.CaptureFi
     config.directory.path.mkdir()
     config.directory.write_study(new_record(config, lambda: 815))
     again = resolve(options.ROOT, tmp_path, GRID)
-    order = json.loads(told(capsys, tmp_path, as_json=True))
+    order = json.loads(output(capsys, tmp_path, as_json=True))
     assert order["seed"] == 815
     assert [trial["trial"] for trial in order["order"]] == [trial.path for trial in again.planned_trials()]
-    assert "seed 815" in told(capsys, tmp_path)
+    assert "seed 815" in output(capsys, tmp_path)
     assert StudyDirectory(config.directory.path).need_study().seed == 815
 
 
@@ -67,8 +67,8 @@ def test_hosts_of_unknown_capacity_have_every_cell_in_every_block(tmp_path: Path
 
 def test_a_plan_with_server_failures_has_their_time_and_the_recovery(tmp_path: Path) -> None:
     config = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "server-failure.yaml")
-    (said,) = (sentence for sentence in forecast.sentences(config) if "killed" in sentence)
-    assert said == (
+    (shown,) = (sentence for sentence in forecast.sentences(config) if "killed" in sentence)
+    assert shown == (
         "Cells with a server failure: the last server is killed at second 15 of each trial and started again after it"
     )
     assert [(trial.cell.servers, trial.cell.fail_servers) for trial in config.planned_trials()].count((3, 1)) == 3
@@ -87,17 +87,17 @@ def test_a_plan_has_the_largest_number_of_trials_of_a_search(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grid = options.ROOT / "grids" / "capacity.yaml"
-    assert re.search(r"at most 42 trials, about \d+ min", told(capsys, tmp_path, grid=grid))
-    said = json.loads(told(capsys, tmp_path, as_json=True, grid=grid))
-    assert said["most_trials"] == 42
-    assert said["most_s"] > said["estimate_s"] > 0
+    assert re.search(r"at most 42 trials, about \d+ min", output(capsys, tmp_path, grid=grid))
+    shown = json.loads(output(capsys, tmp_path, as_json=True, grid=grid))
+    assert shown["most_trials"] == 42
+    assert shown["most_s"] > shown["estimate_s"] > 0
 
 
 def test_a_budget_limits_a_search(tmp_path: Path) -> None:
     grid = options.ROOT / "grids" / "capacity.yaml"
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInput) as rejected:
         resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="3m"))
-    (problem,) = refused.value.problems
+    (problem,) = rejected.value.problems
     assert re.search(
         r"limited.yaml:\d+: budget: time: a search of at most 42 trials takes about \d+ min\. Allowed: 3 min\. "
         r"Fix: narrow from\.\.to, raise until, use fewer repeats",
@@ -114,7 +114,7 @@ def test_a_finished_study_has_no_remaining_trials(tmp_path: Path, capsys: pytest
         for trial in left:
             made = record(trial.cell.servers, trial.cell.vusers, trial.repeat, 100.0 * trial.cell.servers)
             config.directory.write_trial(trial.path, TrialData(made, [], [], []))
-    said = told(capsys, tmp_path)
-    assert re.search(r"no trial remains: all \d+ trials are measured\n", said)
-    assert "trials to measure" not in said
-    assert json.loads(told(capsys, tmp_path, as_json=True))["estimate_s"] == 0
+    shown = output(capsys, tmp_path)
+    assert re.search(r"no trial remains: all \d+ trials are measured\n", shown)
+    assert "trials to measure" not in shown
+    assert json.loads(output(capsys, tmp_path, as_json=True))["estimate_s"] == 0

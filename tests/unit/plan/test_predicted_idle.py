@@ -182,8 +182,8 @@ def test_the_control_trial_repeats_the_first_measured_cell_of_its_block() -> Non
 
 
 def test_the_forecast_names_predicted_idle_cells_and_the_reason() -> None:
-    (told,) = predicted_idle.sentences(rests(), study(), THINK)
-    assert told.startswith(
+    (sentence,) = predicted_idle.sentences(rests(), study(), THINK)
+    assert sentence.startswith(
         "3 servers at 1000 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 113 %"
     )
     many = study(factors={"servers": [1, 2, 4, 6], "vusers": [200, 2000]})

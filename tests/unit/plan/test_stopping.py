@@ -18,8 +18,8 @@ def recorded(blocks: int, noise: tuple[float, ...], cells: dict[tuple[int, int],
     for block in range(1, blocks + 1):
         for (servers, vusers), limit in cells.items():
             wobble = noise[(block + servers) % 5]
-            said = judged(record(servers, vusers, block, 280 * servers * wobble), limit)
-            found[f"servers-{servers}_vusers-{vusers}/r{block}"] = said
+            measured = judged(record(servers, vusers, block, 280 * servers * wobble), limit)
+            found[f"servers-{servers}_vusers-{vusers}/r{block}"] = measured
     return found
 
 
@@ -58,8 +58,8 @@ def test_an_interrupted_block_is_resumed_in_its_order() -> None:
     records = recorded(3, ROUGH, ALL)
     whole = stopping.trials(study, "lab", records)[0]
     first = whole[18]
-    said = record(first.cell.servers, 900, 4, 200.0)
-    assert stopping.trials(study, "lab", {**records, first.path: said})[0] == whole
+    measured = record(first.cell.servers, 900, 4, 200.0)
+    assert stopping.trials(study, "lab", {**records, first.path: measured})[0] == whole
 
 
 def test_an_added_block_does_not_change_the_decision_that_added_it() -> None:

@@ -30,15 +30,15 @@ def failing(directory: StudyDirectory) -> dict[str, str]:
 
 
 def edit(file: Path, change: Callable[[Any], None]) -> None:
-    said = json.loads(file.read_text())
-    change(said)
-    file.write_text(json.dumps(said))
+    data = json.loads(file.read_text())
+    change(data)
+    file.write_text(json.dumps(data))
 
 
 def with_new_digests(directory: StudyDirectory) -> None:
     """Write the digests again, as a careful forger would."""
     kept = {where: directory.digest_of(where) for where in directory.trials()}
-    edit(directory.path / "study.json", lambda said: said.update(digests=kept))
+    edit(directory.path / "study.json", lambda data: data.update(digests=kept))
 
 
 def test_an_unchanged_study_passes_every_comparison(directory: StudyDirectory) -> None:
@@ -54,8 +54,8 @@ def test_a_repeated_attempt_is_in_no_table(directory: StudyDirectory) -> None:
 
 
 def test_the_last_digit_of_a_sum_is_not_a_difference(directory: StudyDirectory) -> None:
-    def nudge(said: dict[str, Any]) -> None:
-        said["figures"]["mean_in_flight"] = math.nextafter(said["figures"]["mean_in_flight"], math.inf)
+    def nudge(data: dict[str, Any]) -> None:
+        data["figures"]["mean_in_flight"] = math.nextafter(data["figures"]["mean_in_flight"], math.inf)
 
     edit(directory.path / FIRST / "trial.json", nudge)
     with_new_digests(directory)
@@ -63,11 +63,11 @@ def test_the_last_digit_of_a_sum_is_not_a_difference(directory: StudyDirectory) 
 
 
 def record(**more: Any) -> Callable[[Path], None]:
-    return lambda path: edit(path / FIRST / "trial.json", lambda said: said.update(more))
+    return lambda path: edit(path / FIRST / "trial.json", lambda data: data.update(more))
 
 
 def inside(section: str, key: str, value: object) -> Callable[[Path], None]:
-    return lambda path: edit(path / FIRST / "trial.json", lambda said: said[section].update({key: value}))
+    return lambda path: edit(path / FIRST / "trial.json", lambda data: data[section].update({key: value}))
 
 
 def text(name: str, old: str, new: str) -> Callable[[Path], None]:
@@ -162,7 +162,7 @@ def test_a_forgery_is_found_even_with_new_digests(directory: StudyDirectory, nam
 def test_a_seed_other_than_the_grids_is_found(tmp_path: Path) -> None:
     directory = measured_study(StudyDirectory(tmp_path / "study"), seed=5)
     assert failing(directory) == {}
-    edit(directory.path / "study.json", lambda said: said.update(seed=6))
+    edit(directory.path / "study.json", lambda data: data.update(seed=6))
     assert failing(directory)["grid"] == "the seed of the order is 6, the grid sets 5"
 
 
@@ -186,9 +186,7 @@ def test_the_result_of_a_prediction_is_compared_with_its_trials() -> None:
     (wrong,) = recheck_plan.predicted_idle_cells(held, made, made)
     assert "did not hold for 1 server at 20 users, 2 servers at 20 users" in wrong
     again = [*made, "servers-1_vusers-20/r2-attempt1"]
-    assert recheck_plan.predicted_idle_cells(held, made, again) == [], (
-        "what a trial said that was measured again nobody knows"
-    )
+    assert recheck_plan.predicted_idle_cells(held, made, again) == [], "the record of a repeated trial is lost"
     assert rests.cells[0] == cells[0]
     other = held.model_copy(update={"predicted_idle": rests.model_copy(update={"cells": rests.cells[:1]})})
     assert "do not follow from the recorded prediction" in recheck_plan.predicted_idle_cells(other, made, again)[0]

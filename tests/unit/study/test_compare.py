@@ -30,9 +30,9 @@ def written(
     folder: Path, first: list[float | None], environment: dict[str, object] | None = None
 ) -> compare.ComparedStudy:
     directory = study(StudyDirectory(folder), {(1, 100): first, (2, 100): TWO})
-    said = directory.read_json("study.json")
-    assert said is not None
-    directory.write_json("study.json", {**said, "environment": environment or ENVIRONMENT})
+    data = directory.read_json("study.json")
+    assert data is not None
+    directory.write_json("study.json", {**data, "environment": environment or ENVIRONMENT})
     return compare.load(directory)
 
 
@@ -99,8 +99,8 @@ def day(
             "expected_servers": {},
             "kind": "lab",
         }
-        said = changed(record, figures=figures, context={**context, "machine_of": {}})
-        directory.write_json(f"trials/{where}/trial.json", said.model_dump(mode="json"))
+        data = changed(record, figures=figures, context={**context, "machine_of": {}})
+        directory.write_json(f"trials/{where}/trial.json", data.model_dump(mode="json"))
     said_of_all = directory.read_json("study.json")
     assert said_of_all is not None
     hosts = {"server-1": {"group": "ml_servers"}, "generator": {"group": "load_generators"}}
@@ -170,15 +170,15 @@ def test_the_console_prints_conclusions_and_the_recommendation(
     day(tmp_path / "a", 1.0, 1.0, limits)
     day(tmp_path / "b", 1.0, 0.8, limits)
     command.compare([tmp_path / "a", tmp_path / "b"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert "1 server, 100 users: lower" in told
-    assert "2 servers, 100 users: not measurable at this load: both serve the load completely" in told
-    assert "ml_server_image: [OLD, NEW]" in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 server, 100 users: lower" in printed
+    assert "2 servers, 100 users: not measurable at this load: both serve the load completely" in printed
+    assert "ml_server_image: [OLD, NEW]" in printed
     assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
     day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})
-    with pytest.raises(BadInput, match="not comparable") as refused:
+    with pytest.raises(BadInput, match="not comparable") as rejected:
         command.compare([tmp_path / "a", tmp_path / "c"])
-    assert any("ml_server_image: [OLD, NEW]" in problem for problem in refused.value.problems)
+    assert any("ml_server_image: [OLD, NEW]" in problem for problem in rejected.value.problems)
 
 
 def test_a_new_threshold_is_not_a_difference(tmp_path: Path) -> None:
@@ -188,12 +188,12 @@ def test_a_new_threshold_is_not_a_difference(tmp_path: Path) -> None:
 
 
 def test_the_forecast_compares_load_and_servers() -> None:
-    told = prediction.sentences([1000, 2000], [1, 2, 3], 240.0, 0.0, 2.0)
-    assert told[0] == (
+    printed = prediction.sentences([1000, 2000], [1, 2, 3], 240.0, 0.0, 2.0)
+    assert printed[0] == (
         "1000 users generate at most 500 req/s, enough for 2.1 servers at 240 req/s. Server 3 will be idle; "
         "1800 users would saturate 3 servers"
     )
-    assert told[1] == "2000 users generate at most 1000 req/s, enough for 4.2 servers at 240 req/s"
+    assert printed[1] == "2000 users generate at most 1000 req/s, enough for 4.2 servers at 240 req/s"
     assert prediction.sentences([10], [1], 240.0, 0.0, 0.0) == []
 
 

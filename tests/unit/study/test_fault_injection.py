@@ -56,8 +56,8 @@ def test_a_server_is_killed_under_load_recorded_and_started_again(site: FakeSite
     assert lost.after.tps == lost.before.tps == 400
     assert lost.after.error_rate == 0
     assert all(other.failover is None for other in records.values() if other.cell["fail_servers"] == 0)
-    told = [finding.rule for finding in record.findings]
-    assert told == ["E13"]
+    rules = [finding.rule for finding in record.findings]
+    assert rules == ["E13"]
     assert "server-3" in record.findings[0].cause
     assert record.figures
     assert [what for at_s, what in record.figures.timeline if 10.9 <= at_s <= 11.1] == ["server-3 stopped"]

@@ -17,7 +17,7 @@ def test_two_builds_on_all_servers_give_no_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("servers", "recorded", "told"),
+    ("servers", "recorded", "message"),
     [
         ({"server-1": A, "server-2": []}, {}, "app:1 is missing on server-2"),
         (
@@ -29,9 +29,9 @@ def test_two_builds_on_all_servers_give_no_warning() -> None:
     ],
 )
 def test_an_image_of_several_builds_is_rejected(
-    servers: dict[str, list[str]], recorded: dict[str, dict[str, list[str]]], told: str
+    servers: dict[str, list[str]], recorded: dict[str, dict[str, list[str]]], message: str
 ) -> None:
-    with pytest.raises(CannotRun, match=told):
+    with pytest.raises(CannotRun, match=message):
         image_digests.check_builds({"app:1": servers}, recorded)
 
 

@@ -50,8 +50,8 @@ def test_a_server_without_network_is_down_even_without_failures_in_the_window(
         server.name: 504 if server.name == name else 200 for server in site.inventory.servers[:servers]
     }
     assert assess(data, grid(factors={"servers": [servers], "vusers": [200]})) == data.record
-    told = [finding.cause for finding in data.record.findings if finding.rule == "E13"]
-    assert told == ([f"{name} reported no count; the servers' were not compared"] if servers > 1 else told)
+    causes = [finding.cause for finding in data.record.findings if finding.rule == "E13"]
+    assert causes == ([f"{name} reported no count; the servers' were not compared"] if servers > 1 else causes)
     assert "repair" in site.journal[site.journal.index("load of 200 users") :]
 
 

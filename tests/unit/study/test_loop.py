@@ -44,11 +44,11 @@ def test_a_study_measures_every_cell_and_records_it(site: FakeSite, tmp_path: Pa
     assert set(outcomes(tmp_path).values()) == {"ok"}
     for record in measured(tmp_path).values():
         assert record.tps_mean == pytest.approx(280 * record.cell["servers"], rel=0.01)
-    said = StudyDirectory(study._directory.path).need_study()
-    assert set(said.digests) == set(said.plan)
-    assert said.ceiling
-    assert said.ceiling.per_s == pytest.approx(3000)
-    assert said.where.version_of("locust") == "2.40"
+    recorded = StudyDirectory(study._directory.path).need_study()
+    assert set(recorded.digests) == set(recorded.plan)
+    assert recorded.ceiling
+    assert recorded.ceiling.per_s == pytest.approx(3000)
+    assert recorded.where.version_of("locust") == "2.40"
     assert site.study(tmp_path, **LOADED, repeats=2).run() == 0
 
 
@@ -76,8 +76,8 @@ def test_a_failed_playbook_costs_one_cell_and_the_next_invocation_measures_it(si
 def test_a_load_generator_that_dies_fails_its_trial_and_is_started_again(site: FakeSite, tmp_path: Path) -> None:
     site.happens(1, 5, lambda: site.die("generator"))
     site.study(tmp_path, **LOADED, repeats=2).run()
-    said = list(outcomes(tmp_path).values())
-    assert sorted(said) == ["failed", "ok", "ok", "ok"]
+    recorded = list(outcomes(tmp_path).values())
+    assert sorted(recorded) == ["failed", "ok", "ok", "ok"]
     died = site.journal.index("generator dies")
     assert site.journal[died:].index("repair") < site.journal[died:].index("load of 1000 users")
     (failed,) = (record for record in measured(tmp_path).values() if record.outcome == "failed")
@@ -137,14 +137,14 @@ def test_a_trial_that_a_killed_invocation_did_not_record_is_adopted(site: FakeSi
                 first.run()
         else:
             first.run()
-        said = first._directory.need_study()
-        last = list(said.digests)[-1]
-        kept = {where: digest for where, digest in said.digests.items() if where != last}
-        first._directory.write_study(said.model_copy(update={"digests": kept}))
+        recorded = first._directory.need_study()
+        last = list(recorded.digests)[-1]
+        kept = {where: digest for where, digest in recorded.digests.items() if where != last}
+        first._directory.write_study(recorded.model_copy(update={"digests": kept}))
         assert not files_are_entered(first._directory.path)
         assert site.study(name, **LOADED, repeats=repeats).run() == left
         again = first._directory.need_study()
-        assert again.digests[last] == said.digests[last]
+        assert again.digests[last] == recorded.digests[last]
         assert set(again.digests) == set(again.plan)
         assert files_are_entered(first._directory.path)
 
@@ -182,15 +182,15 @@ def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite,
     assert (few.kind, few.load, few.conclusion_text) == ("load-limited", "140/s offered", "not measurable at this load")
     assert "1 server serves 100 % of the offered load" in few.reason
     assert (many.kind, many.reason) == ("lower bound", "2 servers serve 100 % of the offered load")
-    told = answer(summarise_directory(StudyDirectory(study._directory.path)))
-    assert told[0].startswith("At 420/s offered a second server raised throughput 1.500×")
-    assert "to 100 % of the offered load: it can do at least 1.50×" in told[0]
-    assert told[1].startswith("At 140/s offered a second server found no more load to serve")
+    texts = answer(summarise_directory(StudyDirectory(study._directory.path)))
+    assert texts[0].startswith("At 420/s offered a second server raised throughput 1.500×")
+    assert "to 100 % of the offered load: it can do at least 1.50×" in texts[0]
+    assert texts[1].startswith("At 140/s offered a second server found no more load to serve")
 
 
 def test_every_topology_of_a_block_gets_the_same_arrivals(site: FakeSite, tmp_path: Path) -> None:
     site.study(tmp_path, **AT_A_RATE, repeats=2, seed=7).run()
-    loads = [said for said in site.journal if said.startswith("load of 420/s")]
+    loads = [recorded for recorded in site.journal if recorded.startswith("load of 420/s")]
     assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}/420" for block in (1, 1, 2, 2)]
 
 
@@ -256,11 +256,11 @@ def test_the_seed_is_drawn_once_when_a_study_starts(site: FakeSite, tmp_path: Pa
     assert again._config.has_seed()
     assert again._config.terms().seed == begun.seed == 1
     again.run()
-    said = again._directory.need_study()
-    assert (said.seed, said.plan) == (begun.seed, begun.plan)
-    assert said.written_grid.seed is None
-    drawn = [planned.path for k in (1, 2, 3) for planned in order.order(expand(said.grid), k, said.seed)]
-    assert list(said.plan) == drawn
+    recorded = again._directory.need_study()
+    assert (recorded.seed, recorded.plan) == (begun.seed, begun.plan)
+    assert recorded.written_grid.seed is None
+    drawn = [planned.path for k in (1, 2, 3) for planned in order.order(expand(recorded.grid), k, recorded.seed)]
+    assert list(recorded.plan) == drawn
     assert next(site.seeds) == 2, "one seed was drawn for the study, not one for each call"
 
 
@@ -300,13 +300,13 @@ def test_a_predicted_idle_cell_is_measured_twice_and_reported(tmp_path: Path) ->
     study = site.study(tmp_path, **IDLE)
     assert study.run() == 6 * 2 + 5 * 2
     assert few_blocks(tmp_path) == [1, 2]
-    told = [event.text for event in site.events if isinstance(event, Message)]
-    assert any(text.startswith("3 servers at 450 users: 2 blocks only") for text in told)
-    assert "the prediction of idle cells held" in told
-    said = study._directory.need_study()
-    assert said.predicted_idle is not None
-    assert said.predicted_idle.cells == ({"servers": 3, "vusers": 450},)
-    assert said.predicted_idle.contradicted == ()
+    texts = [event.text for event in site.events if isinstance(event, Message)]
+    assert any(text.startswith("3 servers at 450 users: 2 blocks only") for text in texts)
+    assert "the prediction of idle cells held" in texts
+    recorded = study._directory.need_study()
+    assert recorded.predicted_idle is not None
+    assert recorded.predicted_idle.cells == ({"servers": 3, "vusers": 450},)
+    assert recorded.predicted_idle.contradicted == ()
     assert passes_check(tmp_path)
     assert [event.planned for event in site.events if isinstance(event, TrialStarted)] == [22] * 22
     assert [event.remaining_s for event in site.events if isinstance(event, TrialEnded)][-1] == 0
@@ -324,9 +324,9 @@ def test_a_contradicted_cell_is_measured_in_all_blocks(tmp_path: Path, servers: 
     records = measured(tmp_path).values()
     assert sorted(record.block_position for record in records) == list(range(1, 25))
     assert {record.repeat for record in records if record.block_position > 18} == {4}, "each in its own block"
-    said = study._directory.need_study()
-    assert said.predicted_idle is not None
-    assert said.predicted_idle.contradicted == ({"servers": 3, "vusers": 450},)
+    recorded = study._directory.need_study()
+    assert recorded.predicted_idle is not None
+    assert recorded.predicted_idle.contradicted == ({"servers": 3, "vusers": 450},)
     assert any(
         isinstance(event, Message) and "did not hold for 3 servers at 450 users" in event.text for event in site.events
     )
@@ -355,15 +355,15 @@ def test_the_next_invocation_verifies_a_prediction_that_a_killed_one_did_not(tmp
     first = site.study(tmp_path, **IDLE)
     with pytest.raises(Interrupted):
         first.run()
-    said = first._directory.need_study()
-    assert said.predicted_idle is not None
-    assert said.predicted_idle.contradicted
-    undecided = said.predicted_idle.model_copy(update={"contradicted": None})
-    begun = [where for where in said.plan if not where.startswith("servers-3_vusers-450/r3")]
-    first._directory.write_study(said.model_copy(update={"predicted_idle": undecided, "plan": tuple(begun)}))
+    recorded = first._directory.need_study()
+    assert recorded.predicted_idle is not None
+    assert recorded.predicted_idle.contradicted
+    undecided = recorded.predicted_idle.model_copy(update={"contradicted": None})
+    begun = [where for where in recorded.plan if not where.startswith("servers-3_vusers-450/r3")]
+    first._directory.write_study(recorded.model_copy(update={"predicted_idle": undecided, "plan": tuple(begun)}))
     again = site.study(tmp_path, **IDLE)
     assert again.run() == 12
-    assert again._directory.need_study().predicted_idle == said.predicted_idle
+    assert again._directory.need_study().predicted_idle == recorded.predicted_idle
     assert passes_check(tmp_path)
 
 
@@ -443,8 +443,8 @@ def test_servers_are_only_replaced_when_the_image_changes(site: FakeSite, tmp_pa
 def test_images_of_the_same_build_give_a_warning(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:aaaa", 1.0)}
     site.study(tmp_path, **IMAGES).run()
-    told = [event.text for event in site.events if isinstance(event, Message) and event.warning]
-    assert f"{OLD} and {NEW} are the same build (sha256:aaaa): differences between them are noise" in told
+    texts = [event.text for event in site.events if isinstance(event, Message) and event.warning]
+    assert f"{OLD} and {NEW} are the same build (sha256:aaaa): differences between them are noise" in texts
 
 
 def test_a_study_with_a_changed_build_is_not_resumed(site: FakeSite, tmp_path: Path) -> None:

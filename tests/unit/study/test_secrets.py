@@ -90,10 +90,10 @@ def test_nothing_that_a_study_writes_or_prints_has_a_secret(site: FakeSite, tmp_
     assert {"report.html", "report.pdf", "study.json"} <= {Path(name).name for name in written}
     assert [name for name, text in written.items() if b"canary" in text] == []
     assert "canary" not in str(site.events)
-    said = directory.need_study()
-    assert len(re.findall(r"masked:", json.dumps(said.configuration.model_dump(mode="json")))) >= 9
-    assert said.written_grid.request.headers["Accept"] == "*/*"
-    assert "lang=ko" in said.written_grid.request.path
+    recorded = directory.need_study()
+    assert len(re.findall(r"masked:", json.dumps(recorded.configuration.model_dump(mode="json")))) >= 9
+    assert recorded.written_grid.request.headers["Accept"] == "*/*"
+    assert "lang=ko" in recorded.written_grid.request.path
 
 
 @pytest.mark.usefixtures("machine")
@@ -173,13 +173,13 @@ def test_unmasked_records_are_not_printed(site: FakeSite, tmp_path: Path) -> Non
     masked = directory.need_study()
     plain = study._grid.model_dump(mode="json", by_alias=True)
     hosts = {
-        name: {**said, "ml_server_env": {"HF_TOKEN": "canary-host"}}
-        for name, said in masked.configuration.hosts.items()
+        name: {**recorded, "ml_server_env": {"HF_TOKEN": "canary-host"}}
+        for name, recorded in masked.configuration.hosts.items()
     }
     earlier = masked.configuration.model_copy(update={"grid": plain, "hosts": hosts})
     directory.write_study(masked.model_copy(update={"configuration": earlier}))
-    told = identity.differences(earlier, masked.configuration)
-    assert told
-    assert "canary" not in str(told)
+    lines = identity.differences(earlier, masked.configuration)
+    assert lines
+    assert "canary" not in str(lines)
     build.write(directory, {"html"}, "A4")
     assert b"canary" not in (directory.path / "report.html").read_bytes()
