@@ -23,6 +23,7 @@ from harness.records.directory import StudyDirectory
 from harness.records.key_descriptions import STUDY, TRIAL, Key
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
+from harness.summarise.statistics.conclusion import Conclusion
 from tests.builders import measured_study, trial_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,6 +276,14 @@ def test_pages_named_in_the_code_exist() -> None:
         if not (ROOT / named).exists()
     }
     assert found == set()
+
+
+def test_the_evidence_page_has_every_conclusion_and_every_rule() -> None:
+    page = (DOCS / "explanation" / "evidence.md").read_text(encoding="utf-8")
+    for conclusion in Conclusion:
+        assert f"| `{conclusion}` |" in page
+    for number in range(1, 25):
+        assert f"\n### E{number}\n" in page
 
 
 def test_the_glossary_has_the_terms_of_every_section() -> None:
