@@ -46,7 +46,7 @@ def source(tmp_path: Path) -> Path:
     (folder / "group_vars").mkdir(parents=True)
     (folder / "group_vars" / "all.yml").write_text(
         "study_container_engine: ssh\nstudy_target_url: 'http://{{ private_ip }}'\n"
-        "study_url: http://127.0.0.1:80\nstudy_control_url: http://127.0.0.1:81\nstudy_engine_url: http://127.0.0.1:82\n"
+        "study_url: http://127.0.0.1:80\nstudy_control_url: http://127.0.0.1:81\nstudy_load_generator_url: http://127.0.0.1:82\n"
         "ansible_host: '{{ private_ip }}'\nansible_user: admin\nstudy_container: x\n"
     )
     (folder / "ask.py").write_text(SCRIPT)
