@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The fleet takes longest: what runs next to it gets the CPU that it leaves.
 NICE := nice -n 10
 
-.PHONY: test readmes quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
+.PHONY: test readmes quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
 # What measures nothing runs at the same time; then, alone, what measures.
 test: setup
@@ -71,10 +71,13 @@ test-long: setup
 benchmarks: setup
 	$(BIN)/python -m benchmarks.speed
 
-# The sample report in docs/, its pictures and the pages that tests compare with, rendered by the code as it is; with
-# STUDY=results/fastapi-scale-out-... from that study.
+# The sample report in docs/ and its pictures, for a release; with STUDY=results/fastapi-scale-out-... from that study.
 sample: setup
 	$(BIN)/python -m benchmarks.sample $(STUDY)
+
+# The pages in tests/golden/ that tests compare with; look at every page, then commit them.
+golden: setup
+	$(BIN)/python -m tests.golden_study
 
 # The tables of variables in the roles' READMEs, from their argument specs.
 readmes: setup

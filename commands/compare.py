@@ -24,7 +24,7 @@ def compare(
     from harness.records.directory import StudyDirectory
     from harness.records.files import replace
     from harness.study import compare as comparing
-    from report.tables import comparison
+    from report.output import comparison
 
     if len(directories) < 2:
         raise BadInput("compare needs two directories or more, as in: study.py compare results/a results/b")
@@ -45,9 +45,9 @@ def compare(
         console.json([asdict(one) for one in found])
         return
     for one in found:
-        for line in comparison.lines(one):
+        for line in comparison.remarks(one):
             console.say(line)
         console.table(comparison.SHORT, comparison.short_rows(one))
-        for sentence in comparison.sentences(one):
+        for sentence in comparison.conclusions(one):
             console.say(sentence)
     console.say(str(page))

@@ -107,7 +107,7 @@ def main() -> None:
     writer = Writer(StudyDirectory(Path(sys.argv[1])))
     writer.begin()
     while told := os.read(0, 4096):
-        writer.tell(len(told))
+        writer.trials_recorded(len(told))
 
 
 if __name__ == "__main__":

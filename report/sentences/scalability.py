@@ -1,4 +1,4 @@
-"""Rule E19 in words: the law of scalability, or the efficiencies that have to do. Pure."""
+"""Rule E19: the fitted law of scalability, or the efficiencies where too few topologies were measured. Pure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from harness.words import load_name
 from report import format as text
 
 
-def told(summary: Summary) -> str:
-    """Rule E19, by load; below six topologies the efficiencies of the table have to do."""
-    told = []
+def sentence(summary: Summary) -> str:
+    """The universal scalability law by load; below six topologies the efficiencies."""
+    clauses = []
     for load, law in summary.laws.items():
         pinned = f"; not identifiable: {', '.join(law.pinned)}" if law.pinned else ""
-        peak = f"; most throughput near {law.peak_servers:.0f} servers" if law.peak_servers else ""
-        told.append(
+        peak = f"; maximum throughput near {law.peak_servers:.0f} servers" if law.peak_servers else ""
+        clauses.append(
             f"at {load}: σ = {law.sigma.value:.3f} [{law.sigma.low:.3f}, {law.sigma.high:.3f}], "
             f"κ = {law.kappa.value:.4f} [{law.kappa.low:.4f}, {law.kappa.high:.4f}]{pinned}; "
-            f"{law.next_servers} servers would give {text.rate_interval(law.next)} requests per second{peak}"
+            f"expected for {law.next_servers} servers: {text.rate_interval(law.next)} req/s{peak}"
         )
-    if told:
-        return "; ".join(told)
-    return "; ".join(
-        [*_shapes(summary), "no law of scalability is fitted: that takes six topologies limited by servers at one load"]
-    )
+    if clauses:
+        return "; ".join(clauses)
+    missing = "no law of scalability is fitted: it needs six topologies limited by servers at one load"
+    return "; ".join([*_efficiencies(summary), missing])
 
 
-def _shapes(summary: Summary) -> list[str]:
+def _efficiencies(summary: Summary) -> list[str]:
     """Efficiencies and serial fractions by load, of the cells that servers limited."""
     loads: dict[str, dict[int, float]] = {}
     spans: dict[str, dict[int, tuple[float, float]]] = {}
@@ -39,7 +38,7 @@ def _shapes(summary: Summary) -> list[str]:
             cells.setdefault(load_name(cell.others), {})[cell.servers] = cell
             if cell.tps.low is not None and cell.tps.high is not None:
                 spans.setdefault(load_name(cell.others), {})[cell.servers] = cell.tps.low, cell.tps.high
-    told = []
+    clauses = []
     for load, rates in loads.items():
         found = usl.shape(rates, spans.get(load, {}))
         if found is None:
@@ -51,12 +50,14 @@ def _shapes(summary: Summary) -> list[str]:
         )
         serial = ", ".join(f"{fraction:.3f}".replace("-", "−") for fraction in found.serial.values())
         odd = (
-            "; it falls, which neither contention nor coherency does: the smallest topology was read too high"
+            "; it falls, which neither contention nor coherency explains: the smallest topology is suspect"
             if found.suspect
             else ""
         )
-        told.append(f"at {load} {each} of the smallest topology’s, serial fraction (Karp–Flatt) {serial}{odd}")
-    return told
+        clauses.append(
+            f"at {load} {each} relative to the smallest topology, serial fraction (Karp–Flatt) {serial}{odd}"
+        )
+    return clauses
 
 
 def _ends(smallest: CellSummary, cell: CellSummary) -> tuple[float, float] | None:

@@ -14,10 +14,13 @@ import pytest
 from benchmarks.sample import unpack
 from harness.records.directory import StudyDirectory
 from report import build
+from report.elements import MOST_WORDS
 from report.model import Report
 from report.output import pdf
 from tests import pages
 from tests.builders import study
+from tests.golden_study import CEILING, ENVIRONMENT
+from tests.unit.report.test_golden import tables
 
 Rates = dict[tuple[int, int], list[float | None]]
 
@@ -104,17 +107,16 @@ class Rendered:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Rendered]:
-    """A study's report and its PDF, by its name; all were measured where the sample was."""
-    sample = unpack(tmp_path_factory.mktemp("sample"))
+    """The report of a study, by its name."""
 
     @cache
     def get(name: str) -> Rendered:
-        directory = sample
-        if name != "sample":
-            directory = StudyDirectory(tmp_path_factory.mktemp("pages") / "study-0123abcd")
-            STUDIES[name](directory)
-            place = {key: (sample.read_json("study.json") or {})[key] for key in ("environment", "ceiling")}
-            directory.write_json("study.json", {**(directory.read_json("study.json") or {}), **place})
+        if name == "sample":
+            return Rendered(build.model_of(unpack(tmp_path_factory.mktemp("sample")))[0])
+        directory = StudyDirectory(tmp_path_factory.mktemp("pages") / "study-0123abcd")
+        STUDIES[name](directory)
+        record = directory.need_study()
+        directory.write_study(record.model_copy(update={"environment": ENVIRONMENT, "ceiling": CEILING}))
         return Rendered(build.model_of(directory)[0])
 
     return get
@@ -137,10 +139,10 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
     report = made(name).report
     first = dense(pypdf.PdfReader(io.BytesIO(made(name).content)).pages[0].extract_text())
     blocks = made(name).pages[0].blocks
-    for sentence in [*report.sentences.answer, *report.sentences.findings, report.where, *report.progress]:
+    for sentence in [*report.answer, *report.findings, report.environment, *report.progress]:
         assert dense(sentence) in first
     assert blocks[0][0] in ("/P", "/H1")
-    if "headline" in report.charts.gain_charts:
+    if "headline" in report.charts:
         assert any(tag == "/Figure" for tag, _ in blocks)
     if report.gains is not None and report.gains_first:
         for row in report.gains.rows:
@@ -148,10 +150,17 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
         assert dense(report.gains.note) in first
 
 
+@pytest.mark.parametrize("name", ["sample", *STUDIES])
+def test_a_table_cell_has_at_most_20_words(made: Callable[[str], Rendered], name: str) -> None:
+    for table in tables(made(name).report):
+        for row in table.rows:
+            assert all(len(field.split()) <= MOST_WORDS for field in row), row
+
+
 def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], Rendered]) -> None:
     report = made("ordinary").report
     assert report.gains is not None
-    assert report.sentences.answer[0].startswith("At 2000 users")
+    assert report.answer[0].startswith("At 2000 users")
     assert list(dict.fromkeys(row[0] for row in report.gains.rows)) == ["2000 users", "1000 users", "500 users"]
 
 

@@ -76,9 +76,9 @@ def everywhere(summary: Summary, trials: dict[str, TrialData]) -> dict[str, str]
     """The report's sentences by output."""
     study = study_record(configuration={"grid": summary.grid.model_dump(mode="json", by_alias=True)}, plan=list(trials))
     report = model.build(study, summary, trials, "study-0123abcd")
-    limits = "\n".join(" ".join(row) for row in report.tables.bottlenecks.rows)
+    limits = "\n".join(" ".join(row) for row in report.bottlenecks.rows)
     return {
-        "page": "\n".join(report.sentences.answer) + "\n" + limits,
+        "page": "\n".join(report.answer) + "\n" + limits,
         "markdown": ci_summary.markdown(report, summary),
         "junit": ci_summary.junit(report, summary),
     }

@@ -13,7 +13,7 @@ from harness.study import calibrations, compare, identity
 from harness.study.measured import from_directory
 from harness.summarise import calibration
 from harness.summarise.statistics.welch import difference
-from report.tables import comparison
+from report.output import comparison
 from tests.builders import changed, grid, study
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
@@ -145,7 +145,7 @@ def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
     assert "factors: {ml_server_image: [app:1, app:2]}" in found.properly
     alike = compare.compare(first, day(tmp_path / "c", 1.0, 1.0, images={"server-1": "app:1"}))
     assert "factors: {ml_server_image: [OLD, NEW]}" in alike.properly
-    assert found.properly in comparison.lines(found)
+    assert found.properly in comparison.remarks(found)
     assert "measure them in one study" in comparison.html([found])
 
 

@@ -480,8 +480,8 @@ def test_a_study_at_a_rate_passes_its_check_and_its_report_speaks_of_rates(site:
     assert "latencies from merged HDR histograms (open model)" in dict(report.facts)["Engine"]
     assert "late ms" in report.trials.columns
     assert {row[6] for row in report.trials.rows} == {"1.0"}
-    assert "of offered" in report.tables.bottlenecks.columns
-    assert "open model" in report.charts.gain_charts["latency"].caption
+    assert "of offered" in report.bottlenecks.columns
+    assert "open model" in report.charts["latency"].caption
     assert "E5 at a rate" in {row[0] for row in report.thresholds.rows}
     rows = (directory.path / "cells.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0].startswith("servers,rate,trials")
@@ -495,9 +495,9 @@ def test_a_report_of_users_knows_nothing_of_rates(site: Site, tmp_path: Path) ->
     study = site.study(tmp_path, **LOADED)
     study.run()
     report, _ = build.model_of(StudyDirectory(study._directory.path))
-    assert "at a rate" not in str(report.thresholds) + str(report.tables.validity)
+    assert "at a rate" not in str(report.thresholds) + str(report.rules)
     assert "h" in report.trials.columns
-    assert "of users’ bound" in report.tables.bottlenecks.columns
+    assert "of users’ bound" in report.bottlenecks.columns
 
 
 def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: Site, tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""The table of topologies: throughput, price, and whether each is sufficient for the grid's target. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.grid.schema import Objectives
+from harness.records.trial import Limit
+from harness.summarise.cost import Capacity, Option
+from harness.words import load_name
+from report import estimates
+from report import format as text
+from report.elements import Table
+
+
+def table(options: Sequence[Option], target: float | None, objectives: Objectives, factor: float) -> Table:
+    """A row for each topology, with its price where any is known; `factor` is that of the time scaling."""
+    priced = any(option.usd_per_hour is not None for option in options)
+    columns = ["topology", "USD per hour", "throughput, /s", "USD per million", "basis"]
+    columns = columns if priced else [name for name in columns if "USD" not in name]
+    return Table(
+        columns=columns if target is None else [*columns, f"sufficient for {estimates.required(target)}"],
+        rows=[_row(option, target, priced=priced) for option in options],
+        right=(1, 2, 3) if priced else (1,),
+        note=_note(options, objectives, factor, priced=priced),
+    )
+
+
+def _row(option: Option, target: float | None, *, priced: bool) -> list[str]:
+    found = option.capacity
+    usd = None if found is None or found.ceiling else option.usd_per_million(found.value)
+    hourly, million = ([text.usd(each)] if priced else [] for each in (option.usd_per_hour, usd))
+    row = [estimates.topology(option), *hourly, estimates.throughput(found, "≥ "), *million, _basis(found)]
+    return row if target is None else [*row, option.fit(target)]
+
+
+def _basis(found: Capacity | None) -> str:
+    if found is None:
+        return "no valid trial"
+    if found.by_objectives:
+        if found.ceiling:
+            return "objectives missed at all measured loads"
+        if found.missed_at is not None:
+            return "objectives met at the one load, missed at the other"
+        return "objectives met at all measured loads" if found.floor else "the capacity"
+    bottleneck = "load-limited" if found.limit.asks_no_more else _limited(found.limit)
+    return f"{bottleneck} at {load_name(found.load)}"
+
+
+def _limited(limit: Limit) -> str:
+    if limit == Limit.UNKNOWN:
+        return "bottleneck unknown"
+    return f"limited by the {'servers' if limit == Limit.SERVER else limit}"
+
+
+def _note(options: Sequence[Option], objectives: Objectives, factor: float, *, priced: bool) -> str:
+    known = [option.capacity for option in options if option.capacity is not None]
+    sentences = []
+    if priced:
+        sentences.append(
+            "USD per hour: the servers of the topology and the balancer at the inventory’s prices, without the load "
+            "generator. USD per million requests: at the throughput of the table; a lower load costs more per request."
+        )
+    if any(one.by_objectives for one in known):
+        sentences.append("The throughput is the capacity, the largest load that meets the objectives.")
+    elif objectives.p95 is not None or objectives.error_rate is not None:
+        sentences.append("The throughput is the largest one measured that meets the objectives.")
+    else:
+        sentences.append("The throughput is the saturated one, with any response time; objectives would limit that.")
+    if any(one.floor for one in known):
+        sentences.append("≥ marks a throughput that was measured at a load below saturation.")
+    if factor != 1:
+        sentences.append(f"Rates are nominal: {factor:g} times the measured ones (time scaling).")
+    return " ".join(sentences)
