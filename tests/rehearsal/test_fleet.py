@@ -86,6 +86,8 @@ def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, t
 def over_ssh(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole study on the machines, by the command that a user types; returns its directory."""
     assert deployed_fleet
+    # A study leaves the servers of its last cell in the balancer.
+    play("playbooks/deploy-balancer.yml")
     folder = tmp_path_factory.mktemp("over-ssh")
     grid = small_grid(folder / "grid.yaml", name="over-ssh", factors={"servers": [3], "vusers": [100]}, repeats=1)
     done = study("--grid", grid, "--results", folder / "results")
