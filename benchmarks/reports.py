@@ -62,7 +62,7 @@ def _long(like: TrialData, cell: dict[str, int], repeat: int, position: int) -> 
             "block_position": position,
             "tps_mean": wanted,
             "tps_peak": wanted * 1.02,
-            "sentinel": False,
+            "control": False,
         }
     )
     return replace(like, record=record, samples=rows)

@@ -82,7 +82,7 @@ def judging(study: Path, times: int) -> float:
     """Seconds that the rules take on as many trials as asked for, read and judged again and again."""
     directory = StudyDirectory(study)
     grid = directory.need_study().grid
-    trials = [where for where, record in directory.trials().items() if record.facts]
+    trials = [where for where, record in directory.trials().items() if record.context]
     began = time.perf_counter()
     for number in range(times):
         assess(directory.trial(trials[number % len(trials)]), grid)

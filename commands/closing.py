@@ -5,7 +5,7 @@ from __future__ import annotations
 from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
-from harness.records.study import Checked
+from harness.records.study import CalibrationResult
 from harness.study import calibrations, measured
 from harness.study.config import Setting
 from harness.summarise import calibration, objectives
@@ -26,7 +26,7 @@ def closing(console: Console, setting: Setting, interrupted: bool) -> int:
     console.gains(summary.gains)
     for sentence in failover.sentences(summary.losses, setting.grid.objectives):
         console.say(sentence)
-    if setting.grid.instrument_check and not interrupted:
+    if setting.grid.calibration and not interrupted:
         tell_instrument(console, setting, summary)
     missed = [judged for judged in objectives.judge(summary) if not judged.met]
     for judged in missed:
@@ -47,7 +47,7 @@ def tell_instrument(console: Console, setting: Setting, summary: Summary) -> Non
     study = setting.directory.need_study()
     passed, text = calibration.of_study(summary)
     name = setting.directory.path.name
-    check = Checked(
+    check = CalibrationResult(
         site=calibrations.site_of(study), passed=passed, text=text, measured_at=study.created_at, study=name
     )
     calibrations.keep(setting.directory.path.parent, check)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.summarise.gains.gain import Gain
 
 BARS = "▁▂▃▄▅▆▇█"
-STYLE = {"ok": "green", "degraded": "yellow", "refused": "red", "server_down": "red", "failed": "red"}
+STYLE = {"ok": "green", "warning": "yellow", "invalid": "red", "server_down": "red", "failed": "red"}
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -126,7 +126,7 @@ class Console:
         self._done = record.block_position
         style = STYLE.get(record.outcome, "red")
         what = f"{record.tps_mean:.1f}/s" if record.tps_mean is not None else "–"
-        limit = record.verdict.limit if record.verdict and record.usable else ""
+        limit = record.bottleneck.component if record.bottleneck and record.usable else ""
         shown = "" if limit else record.cause
         self._line(
             f"[{style}]{record.outcome:<8}[/] {record.block_position:>3}/{self._planned} {escape(event.trial):<32} "

@@ -32,7 +32,7 @@ def plan(
     planned = setting.planned
     if not known:
         place = {cell: number for number, cell in enumerate(cells)}
-        planned.sort(key=lambda trial: (trial.repeat, trial.sentinel, place[trial.cell]))
+        planned.sort(key=lambda trial: (trial.repeat, trial.control, place[trial.cell]))
     cost = setting.cost_usd(takes_s) if left else 0.0
     most = setting.most if left and len(setting.most) > len(planned) else []
     most_s = setting.takes_s(most) if most else takes_s
@@ -75,7 +75,7 @@ def plan(
 
 
 def _told(trial: PlannedTrial, left: bool, known: bool) -> str:
-    """A trial in its block; of a sentinel only where it is known which cell is the first."""
-    if trial.sentinel and not known:
+    """A trial in its block; of a control trial only where it is known which cell is the first."""
+    if trial.control and not known:
         return "the first again"
-    return f"{trial.cell.slug}{' again' if trial.sentinel else ''}{'' if left else ' (measured)'}"
+    return f"{trial.cell.slug}{' again' if trial.control else ''}{'' if left else ' (measured)'}"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-OWN = ("trial", "repeat", "block_position", "sentinel", "outcome", "usable", "in_window")
+OWN = ("trial", "repeat", "block_position", "control", "outcome", "usable", "in_window")
 SERIES = ("t_s", "completed", "failed", "users", "in_flight", "mean_ms")
 
 
@@ -47,7 +47,7 @@ def interval(values, share=0.95):
 
 def trials(seconds, factors):
     """Mean rate of successes in the steady window, one row for each trial that counts."""
-    counted = seconds[seconds.usable & seconds.in_window & ~seconds.sentinel & (seconds.repeat > 0)]
+    counted = seconds[seconds.usable & seconds.in_window & ~seconds.control & (seconds.repeat > 0)]
     return counted.groupby([*factors, "repeat"], as_index=False).completed.mean()
 
 
@@ -105,7 +105,7 @@ def main():
             compare(f"{name} {column}", row[column], found)
 
     gains = pd.read_csv(folder / "gains.csv")
-    joint = 1 - 0.05 / max(1, gains.joint_low.notna().sum())  # each, for all of them to hold together in 95 %
+    joint = 1 - 0.05 / max(1, gains.simultaneous_low.notna().sum())  # each, for all of them to hold together in 95 %
     for _, row in gains.iterrows():
         if pd.isna(row.gain) or "vusers" not in row or row.get("load") == "saturation":
             continue
@@ -116,10 +116,10 @@ def main():
         if k >= 5:  # with fewer the interval also learns from other cells; the paired t stands beside it
             compare(f"{name} low", row.low, low)
             compare(f"{name} high", row.high, high)
-        if k >= 5 and not pd.isna(row.joint_low):
+        if k >= 5 and not pd.isna(row.simultaneous_low):
             _, low_jointly, high_jointly, _ = gain(table, factors, row, joint)
-            compare(f"{name} joint low", row.joint_low, low_jointly)
-            compare(f"{name} joint high", row.joint_high, high_jointly)
+            compare(f"{name} joint low", row.simultaneous_low, low_jointly)
+            compare(f"{name} joint high", row.simultaneous_high, high_jointly)
         text = shown(value, low, high)
         if k < 5:
             text = text.partition("× ")[2]  # only the paired t's interval

@@ -17,13 +17,13 @@ rate            requests per second that leave at moments drawn beforehand, what
 load factor     the one of `vusers` and `rate` that a grid has
 traffic engine  the program that plays the users
 steady window   the part of a trial that counts for means; peak TPS is over the whole trial
-loss            servers stopped on purpose in the middle of a trial (`lose`), and what that costs
+loss            servers stopped on purpose in the middle of a trial (`fail_servers`), and what that costs
 gain            TPS of a topology / TPS of the next smaller one at the same load; `step ideal` is
                 n2/n1; `efficiency` is gain / step ideal
 capacity        largest load of a topology that meets the objectives (p95, error_rate), by trials around it
-outcome         what became of a trial: ok, degraded, server_down, refused (an evidence rule
+outcome         what became of a trial: ok, warning, server_down, invalid (an evidence rule
                 broken), failed (could not be carried out)
-verdict         what limited a cell: users or load, server, balancer, generator, network, unknown
+bottleneck         what limited a cell: load, server, balancer, generator, network, unknown
 finding         an evidence rule that spoke: figure, threshold, severity, cause, next step
 
 The way of the data is the list of packages; each may import those before it:
@@ -32,7 +32,7 @@ grid       a file → frozen types → cells
 records    what is on disk, typed
 deploy     hosts, ways to them, what is brought there
 observe    what hosts say
-judge      one trial: evidence rules and verdict
+judge      one trial: evidence rules and bottleneck
 traffic    who plays the users
 summarise  many trials: cells, gains, what may be said
 plan       what is measured next

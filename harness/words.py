@@ -58,11 +58,11 @@ FIRST = ("load", "vusers", "rate")  # what a load is named by, before all that i
 def load_name(others: Mapping[str, Any]) -> str:
     """A load, as in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, 1 server lost"."""
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
-    named["lose"] = "1 server lost" if others.get("lose") == 1 else "{} servers lost"
+    named["fail_servers"] = "1 server lost" if others.get("fail_servers") == 1 else "{} servers lost"
     # One order for all of them: a record has its keys by name.
     told = [(name, others[name]) for name in sorted(others, key=lambda name: (name not in FIRST, name))]
     return ", ".join(
-        named.get(name, name + " {}").format(level) for name, level in told if (name, level) != ("lose", 0)
+        named.get(name, name + " {}").format(level) for name, level in told if (name, level) != ("fail_servers", 0)
     )
 
 

@@ -53,7 +53,7 @@ def write(
         "gains.csv": frames.gains_csv(tables.gains(summary), summary.grid).encode(),
     }
     if summary.losses:
-        files["losses.csv"] = frames.losses_csv(tables.losses(summary)).encode()
+        files["failover.csv"] = frames.failover_csv(tables.failover(summary)).encode()
     if any(capacity.requests for capacity in summary.capacities):
         files["capacity.csv"] = frames.capacity_csv(tables.capacity(summary), summary.grid).encode()
     if "data" in kinds:

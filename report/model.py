@@ -86,7 +86,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
     grid, in_order = summary.grid, answer.in_order(summary.gains)
     planned, done = len(study.plan), sum(1 for path in study.plan if path in recorded)
     # Probes of a search and control trials are in the table of all trials only.
-    counted = {path: data for path, data in recorded.items() if data.record.repeat and not data.record.sentinel}
+    counted = {path: data for path, data in recorded.items() if data.record.repeat and not data.record.control}
     costs = _cost(study, summary, recorded)
     samples = (row for data in counted.values() for row in data.samples)
     return Report(

@@ -69,7 +69,7 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
         "lost_workers": 0,
         "balancer": BalancerCounters(**balancer),
         "served": {name: {"200": each} for name in names},
-        "expected": expected,
+        "expected_servers": expected,
         "died": {},
     }
     return Observation(**{**base, **more})
@@ -83,12 +83,17 @@ def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: An
         "repeat": repeat,
         "block_position": repeat,
         "started_at": "2026-01-01T00:00:00+00:00",
-        "outcome": "ok" if tps is not None else "refused",
+        "outcome": "ok" if tps is not None else "invalid",
         "cause": "" if tps is not None else "the generator counts 9 successes, the balancer 99",
         "tps_mean": tps,
         "tps_peak": None if tps is None else tps * 1.03,
         "error_rate": 0.0,
-        "verdict": {"limit": "server", "why": "server-1 used 100 % of its CPU", "next_limit": "", "figures": {}},
+        "bottleneck": {
+            "component": "server",
+            "reason": "server-1 used 100 % of its CPU",
+            "next_bottleneck": "",
+            "figures": {},
+        },
     }
     return TrialRecord.model_validate({**base, **more})
 
@@ -99,9 +104,9 @@ def changed(what: TrialRecord, **more: Any) -> TrialRecord:
 
 
 def judged(what: TrialRecord, limit: str, **figures: float) -> TrialRecord:
-    """The same record with another verdict."""
-    verdict = what.verdict.model_dump() if what.verdict else {}
-    return changed(what, verdict={**verdict, "limit": limit, "figures": figures})
+    """The same record with another bottleneck."""
+    bottleneck = what.bottleneck.model_dump() if what.bottleneck else {}
+    return changed(what, bottleneck={**bottleneck, "component": limit, "figures": figures})
 
 
 def logged(seen: Observation, **more: Any) -> Observation:
@@ -112,7 +117,7 @@ def logged(seen: Observation, **more: Any) -> Observation:
 def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | None]], **more: Any) -> StudyDirectory:
     """A study on disk: (servers, vusers) → mean TPS of each repeat, None for a refused trial.
 
-    `limits` maps cells to verdicts; other keywords go into the grid.
+    `limits` maps cells to bottlenecks; other keywords go into the grid.
     """
     limits = more.pop("limits", {})
     repeats = max(len(values) for values in rates.values())
@@ -148,7 +153,7 @@ def study_record(**more: Any) -> StudyRecord:
 def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int, **more: Any) -> TrialData:
     """A trial as it is recorded, from its raw data on: everything else follows by `assess`."""
     seen = observation(rate=rate, users=vusers, servers=servers)
-    names = [*seen.expected, "generator", "balancer"]
+    names = [*seen.expected_servers, "generator", "balancer"]
     state = {
         "running": True,
         "started_at": "2026-01-01",
@@ -173,27 +178,27 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
             "counters": {
                 "generator": {"errors": {}, "workers": 1},
                 "balancer": {**seen.balancer.model_dump(), "statuses": {"200": each * servers}, "retried": 0},
-                "servers": {name: {"200": each} for name in seen.expected},
+                "servers": {name: {"200": each} for name in seen.expected_servers},
             },
             "hosts": {name: {side: {**state, "cpus": caps[name]} for side in ("before", "after")} for name in names},
-            "facts": {
+            "context": {
                 "users": vusers,
                 "lost_workers": 0,
                 "stopped_s": None,
                 "generators": ["generator"],
                 "balancer": "balancer",
-                "expected": dict(seen.expected),
+                "expected_servers": dict(seen.expected_servers),
                 "unhealthy": {},
                 "kind": "lab",
                 "ceiling": 1800.0,
-                "placed": dict.fromkeys(names, "this machine"),
+                "machine_of": dict.fromkeys(names, "this machine"),
                 "network": {},
                 "logged": {},
                 "cpu_models": {},
             },
         }
     )
-    balancer = [BalancerSample(0, address, "200", each) for address in seen.expected.values()]
+    balancer = [BalancerSample(0, address, "200", each) for address in seen.expected_servers.values()]
     latencies = stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])
     data = TrialData(said, rows, hosts, balancer, latencies)
     return replace(data, record=assess(data, grid(**more)))

@@ -55,19 +55,19 @@ GROUPS = {"balancer": "load_balancers", "generator": "load_generators"}
 
 def closed(directory: StudyDirectory) -> StudyDirectory:
     """1 to 3 servers at 500 and 1000 users; at 1000 users one of three servers is also stopped in mid-trial."""
-    without = [{"servers": n, "lose": 1} for n in (1, 2)] + [{"servers": 3, "vusers": 500, "lose": 1}]
-    factors = {"servers": [1, 2, 3], "vusers": [500, 1000], "lose": [0, 1]}
+    without = [{"servers": n, "fail_servers": 1} for n in (1, 2)] + [{"servers": 3, "vusers": 500, "fail_servers": 1}]
+    factors = {"servers": [1, 2, 3], "vusers": [500, 1000], "fail_servers": [0, 1]}
     written = {"factors": factors, "exclude": without, "target": "250/s", "load": {**LOAD, "think_time": f"{THINK_S}s"}}
     trials: dict[str, TrialData] = {}
     for block, speed in enumerate(NOISE, 1):
         for servers in (1, 2, 3):
             for users in (500, 1000):
-                cell = {"servers": servers, "vusers": users, "lose": 0}
+                cell = {"servers": servers, "vusers": users, "fail_servers": 0}
                 trials[_where(cell, block)] = _users(cell, block, len(trials) + 1, speed)
-        cell = {"servers": 3, "vusers": 1000, "lose": 1}
+        cell = {"servers": 3, "vusers": 1000, "fail_servers": 1}
         trials[_where(cell, block)] = _users(cell, block, len(trials) + 1, speed)
-    trials[_where({"servers": 1, "vusers": 500, "lose": 0}, 3)] = _invalid(
-        trials[_where({"servers": 1, "vusers": 500, "lose": 0}, 3)]
+    trials[_where({"servers": 1, "vusers": 500, "fail_servers": 0}, 3)] = _invalid(
+        trials[_where({"servers": 1, "vusers": 500, "fail_servers": 0}, 3)]
     )
     return _written(directory, "golden-closed", written, trials)
 
@@ -112,7 +112,7 @@ def _where(cell: dict[str, Any], block: int) -> str:
 
 def _users(cell: dict[str, Any], block: int, position: int, speed: float) -> TrialData:
     """A closed loop: the least of what users can send and what servers can serve."""
-    servers, users, failed = cell["servers"], cell["vusers"], cell["lose"]
+    servers, users, failed = cell["servers"], cell["vusers"], cell["fail_servers"]
     bound = users / (THINK_S + SERVICE_S)
     capacity = PER_SERVER * servers * (1 - 0.02 * (servers - 1)) * speed * (1 + 0.004 * ((block * servers) % 3 - 1))
     tps = min(0.99 * bound, capacity)
@@ -134,12 +134,13 @@ def _users(cell: dict[str, Any], block: int, position: int, speed: float) -> Tri
         )
         for t in range(SECONDS)
     ]
-    bottleneck = _bottleneck("server" if served else "users", tps / bound, speed if served else tps / capacity)
-    more: dict[str, Any] = {"verdict": bottleneck}
+    bottleneck = _bottleneck("server" if served else "load", tps / bound, speed if served else tps / capacity)
+    more: dict[str, Any] = {"bottleneck": bottleneck}
     if failed:
         rows = [_after_failure(row, servers) for row in rows]
         tps = sum(row.completed for row in rows[7:17]) / 10
-        more |= {"lost": _failover(servers, rows), "waits_ms": {"p50": 900.0, "p95": 1900.0, "p99": 2300.0}}
+        latencies = {"p50": 900.0, "p95": 1900.0, "p99": 2300.0}
+        more |= {"failover": _failover(servers, rows), "latency_with_failures_ms": latencies}
     record = _record(cell, block, position, tps, 1000 * in_flight / tps, **more)
     return TrialData(record, rows, [], [], _histogram(1000 * in_flight / tps, round(tps)))
 
@@ -151,10 +152,10 @@ def _invalid(data: TrialData) -> TrialData:
         "the balancer retried 12 requests at another server after connection errors in the steady window of this trial"
     )
     findings = [
-        {"rule": "E6", "severity": "refuse", "cause": cause, "next_step": "give the load generator more CPU"},
+        {"rule": "E6", "severity": "invalid", "cause": cause, "next_step": "give the load generator more CPU"},
         {"rule": "E12", "severity": "note", "cause": note, "next_step": "check the balancer’s error log"},
     ]
-    more = {"outcome": "refused", "cause": cause, "tps_mean": None, "tps_peak": None, "findings": findings}
+    more = {"outcome": "invalid", "cause": cause, "tps_mean": None, "tps_peak": None, "findings": findings}
     record = TrialRecord.model_validate({**data.record.model_dump(mode="json"), **more})
     return replace(data, record=record)
 
@@ -178,8 +179,8 @@ def _failover(servers: int, rows: list[Sample]) -> dict[str, Any]:
         "failed_at_balancer": 41,
         "failing_s": 1.0,
         "expected": (servers - 1) / servers,
-        "back_s": 1.0,
-        "latency_back_s": None,
+        "recovery_s": 1.0,
+        "latency_recovery_s": None,
         "before": {"from_s": 7.0, "to_s": 12.0, "tps": before, "error_rate": 0.0, "mean_ms": 380.0},
         "after": {"from_s": 12.0, "to_s": 17.0, "tps": after, "error_rate": 0.0, "mean_ms": 1560.0},
     }
@@ -192,9 +193,9 @@ def _rate(cell: dict[str, Any], block: int, position: int, speed: float, crossin
     requests = 100_000
     p95 = 500 * (rate / crossing / speed) ** 6
     more = {
-        "verdict": _bottleneck("load", 1.0, rate / PER_SERVER / cell["servers"], is_open=True),
-        "against": {"requests": requests, "late": round(late * requests), "failed": 0},
-        "waits_ms": {"p50": p95 / 2.5, "p95": p95, "p99": 1.6 * p95},
+        "bottleneck": _bottleneck("load", 1.0, rate / PER_SERVER / cell["servers"], is_open=True),
+        "objective_counts": {"requests": requests, "late": round(late * requests), "failed": 0},
+        "latency_with_failures_ms": {"p50": p95 / 2.5, "p95": p95, "p99": 1.6 * p95},
     }
     rows = [Sample(t, round(rate), 0, 0, 4.0, 40.0, 0.0, 0, 0.2, 1.0, 0) for t in range(SECONDS)]
     record = _record(cell, block, position, rate, p95 / 2.5, **more)
@@ -212,8 +213,7 @@ def _histogram(median_ms: float, count: int) -> str:
 def _bottleneck(component: str, of_load: float, cpu: float, is_open: bool = False) -> dict[str, Any]:
     reasons = {
         "server": "the servers’ slots were busy 100 % of the time",
-        "users": f"users generated {100 * of_load:.0f} % of their maximum rate",
-        "load": "100 % of the offered requests were served",
+        "load": f"{100 * of_load:.0f} % of the load’s maximum rate was served",
     }
     figures = {
         "server_cpu": round(min(1.0, cpu), 3),
@@ -223,7 +223,7 @@ def _bottleneck(component: str, of_load: float, cpu: float, is_open: bool = Fals
         "unloaded_s": round(SERVICE_S, 4),
         "of_offered" if is_open else "of_users_bound": round(of_load, 3),
     }
-    return {"limit": component, "why": reasons[component], "next_limit": "", "figures": figures}
+    return {"component": component, "reason": reasons[component], "next_bottleneck": "", "figures": figures}
 
 
 def _record(cell: dict[str, Any], block: int, position: int, tps: float, mean_ms: float, **more: Any) -> TrialRecord:
@@ -242,7 +242,7 @@ def _record(cell: dict[str, Any], block: int, position: int, tps: float, mean_ms
         "unloaded_ms": 1000 * SERVICE_S,
         "load_s": 18.0,
         "overhead_s": 4.0,
-        "figures": {"little_gap": 0.004, "users": cell.get("vusers", 0), "send_delay_p99_ms": 0.4},
+        "figures": {"littles_law_residual": 0.004, "users": cell.get("vusers", 0), "send_delay_p99_ms": 0.4},
     }
     return TrialRecord.model_validate({**base, **more})
 
@@ -262,9 +262,9 @@ def _written(
             order="balanced",
             kind="lab",
             environment=ENVIRONMENT,
-            slow_motion={"factor": 1.0, "needed_cores": 1.2, "available_cores": 3.6, "cpu_ms": {"balancer": 0.21}},
+            time_scaling={"factor": 1.0, "needed_cores": 1.2, "available_cores": 3.6, "cpu_ms": {"balancer": 0.21}},
             ceiling=CEILING,
-            instrument={
+            calibration={
                 "passed": True,
                 "text": "found 2.000 [1.990, 2.010] for 2 (error 0.00 %)",
                 "measured_at": "2025-12-31T00:00:00+00:00",

@@ -51,7 +51,7 @@ SERVICE_S = 0.05
 
 def inventory(servers: int) -> Inventory:
     """A lab's hosts, whose servers are held to a rate and played at real speed."""
-    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_slow_motion": 1}
+    own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_time_scaling": 1}
     urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
     hosts = [Host("balancer", "load_balancers", urls)]
     hosts += [Host(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)]

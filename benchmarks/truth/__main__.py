@@ -56,7 +56,7 @@ def main() -> None:
         found[scenario.name] = counted(scenario, asked.studies, pool)
         out.write(tables.covered(scenario, found[scenario.name]))
         out.flush()
-    out.write("\n## Wrong verdicts, of trials whose limit is clear\n\n")
+    out.write("\n## Wrong bottlenecks, of trials whose limit is clear\n\n")
     out.write(tables.false_verdicts(chosen, found))
     if pool:
         pool.shutdown()

@@ -16,7 +16,7 @@ from harness.grid.schema import Grid
 from harness.judge.prediction import users_bound
 from harness.plan import order
 from harness.records.findings import Kind, Severity
-from harness.records.trial import Limit, Outcome, TrialRecord
+from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary, summarise_records
 
@@ -37,9 +37,9 @@ class Tally:
     words: Counter[str] = field(default_factory=Counter)  # words of steps that contradict the truth
     instead: Counter[str] = field(default_factory=Counter)  # what a step is said to be where it is no gain
     refused: Counter[str] = field(default_factory=Counter)  # trials, by the first rule that refuses them
-    marked: Counter[str] = field(default_factory=Counter)  # trials that count, by the rules that degrade them
+    marked: Counter[str] = field(default_factory=Counter)  # trials that count, by the rules that warn of them
     named: Counter[str] = field(default_factory=Counter)  # studies in which something is named
-    false: Counter[str] = field(default_factory=Counter)  # trials by a verdict that is wrong
+    false: Counter[str] = field(default_factory=Counter)  # trials by a bottleneck that is wrong
     judged: int = 0  # trials whose true limit is clear
     users: int = 0  # trials that users truly limit ...
     of_truth: float = 0.0  # ... and the sum of their rates, each against the true one
@@ -118,41 +118,41 @@ def _steps(scenario: Scenario, summary: Summary) -> list[Gain]:
     return [gain for gain in summary.gains if gain.others.get("vusers") == max(scenario.setup.users)]
 
 
-def true_limit(scenario: Scenario, servers: int, users: int) -> Limit:
+def true_limit(scenario: Scenario, servers: int, users: int) -> Component:
     """What limits such a topology; unknown where it may be one or the other. Of a link that is full nothing tells."""
     setup = scenario.setup
     slow = 1 + scenario.second_slower if servers > 1 else 1.0
     capacity = servers * setup.rate / slow
     if setup.link_per_s is not None and setup.link_per_s < capacity:
-        return Limit.NETWORK
+        return Component.NETWORK
     bound = users_bound(users, setup.service_s + setup.path_s, setup.think_s)
     if capacity * CLEARLY < bound:
-        return Limit.SERVER
-    return Limit.USERS if bound * CLEARLY < capacity else Limit.UNKNOWN
+        return Component.SERVER
+    return Component.LOAD if bound * CLEARLY < capacity else Component.UNKNOWN
 
 
 def _count_trial(count: Tally, scenario: Scenario, record: TrialRecord, *, froze: bool) -> None:
     count.trials += 1
     rules = {severity: [f.rule for f in record.findings if f.severity == severity] for severity in Severity}
-    if record.outcome == Outcome.REFUSED:
-        first = next((f.rule for f in record.findings if f.severity == Severity.REFUSE), "?")
+    if record.outcome == Outcome.INVALID:
+        first = next((f.rule for f in record.findings if f.severity == Severity.INVALID), "?")
         count.refused[first] += 1
-    elif record.outcome == Outcome.DEGRADED:
-        count.marked.update(set(rules[Severity.DEGRADE]))
+    elif record.outcome == Outcome.WARNING:
+        count.marked.update(set(rules[Severity.WARNING]))
     count.frozen += froze
-    if froze and {"E5", "E6"} & {*rules[Severity.REFUSE], *rules[Severity.DEGRADE]}:
+    if froze and {"E5", "E6"} & {*rules[Severity.INVALID], *rules[Severity.WARNING]}:
         count.noticed += 1
     limit = true_limit(scenario, int(record.cell["servers"]), int(record.cell["vusers"]))
-    if limit != Limit.UNKNOWN:
+    if limit != Component.UNKNOWN:
         count.judged += 1
-        if limit == Limit.USERS and record.tps_mean:
+        if limit == Component.LOAD and record.tps_mean:
             count.users += 1
             count.of_truth += record.tps_mean / _users_rate(scenario, record)
-        allowed = {limit} | ({Limit.GENERATOR} if froze else set())
-        if limit == Limit.NETWORK:
-            allowed.add(Limit.UNKNOWN)
-        if record.limit not in allowed:
-            count.false[record.limit.value] += 1
+        allowed = {limit} | ({Component.GENERATOR} if froze else set())
+        if limit == Component.NETWORK:
+            allowed.add(Component.UNKNOWN)
+        if record.component not in allowed:
+            count.false[record.component.value] += 1
 
 
 def _users_rate(scenario: Scenario, record: TrialRecord) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from benchmarks.truth.study import Tally
 from benchmarks.truth.world import Scenario
-from harness.records.trial import Limit
+from harness.records.trial import Component
 
 Found = Mapping[str, Tally]  # by the scenario's name
 STEPS = ("1 → 2", "2 → 3")
@@ -23,7 +23,14 @@ COVERED = (
     "named, of studies",
     "asked",
 )
-VERDICTS = (Limit.SERVER, Limit.USERS, Limit.GENERATOR, Limit.BALANCER, Limit.NETWORK, Limit.UNKNOWN)
+VERDICTS = (
+    Component.SERVER,
+    Component.LOAD,
+    Component.GENERATOR,
+    Component.BALANCER,
+    Component.NETWORK,
+    Component.UNKNOWN,
+)
 
 
 def row(cells: Iterable[str]) -> str:
@@ -74,7 +81,7 @@ def _shares(counts: Counter[str], whole: Callable[[str], int]) -> str:
 
 
 def false_verdicts(scenarios: Iterable[Scenario], found: Found) -> str:
-    """Trials by a verdict that is wrong, of those whose limit is clear."""
+    """Trials by a bottleneck that is wrong, of those whose limit is clear."""
     text = header(("scenario", "trials", *(f"false `{limit}`" for limit in VERDICTS)))
     total = Tally()
     for scenario in scenarios:

@@ -19,13 +19,13 @@ from harness.plan.order import PlannedTrial
 from harness.records.series import BalancerSample, HostSample, MachineSample
 from harness.records.trial import (
     BalancerCounters,
+    Context,
     Counters,
-    Facts,
     GeneratorCounters,
     HostState,
     HostStates,
     Outcome,
-    Slots,
+    Pacing,
     TrialData,
     TrialRecord,
 )
@@ -99,19 +99,19 @@ def simulate(
             servers={name: {"200": server.answered} for name, server in zip(names, servers, strict=True)},
         ),
         hosts={name: _unchanged(cap) for name, cap in caps.items()},
-        facts=Facts(
+        context=Context(
             users=cell.vusers,
             generators=["generator"],
             balancer="balancer",
             balancing={"max_fails": 0},
-            expected=addresses,
+            expected_servers=addresses,
             kind="lab",
             ceiling=CEILING * 3 * setup.rate,
-            placed=dict.fromkeys(caps, MACHINE),
+            machine_of=dict.fromkeys(caps, MACHINE),
             network=_network(len(seen.log), random_of),
-            slots=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
+            pacing=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
         ),
-        sentinel=planned.sentinel,
+        control=planned.control,
     )
     data = TrialData(
         record=record,
@@ -139,12 +139,12 @@ def _unchanged(cpus: float) -> HostStates:
     return HostStates(before=state, after=state)
 
 
-def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s: float) -> dict[str, Slots]:
+def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s: float) -> dict[str, Pacing]:
     """What paced servers tell of the window; they had all the CPU that they needed."""
     found = {}
     for name, server in zip(names, servers, strict=True):
         busy, answers = server.in_window(from_s, to_s)
-        found[name] = Slots(offered=server.workers * (to_s - from_s), busy=busy, lost=0.0, late=0.0, answers=answers)
+        found[name] = Pacing(offered=server.workers * (to_s - from_s), busy=busy, lost=0.0, late=0.0, answers=answers)
     return found
 
 

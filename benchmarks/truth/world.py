@@ -43,7 +43,7 @@ class Scenario:
     cold_s: float = 0.0  # so much longer take the requests that R0 is told by
     events: dict[str, int] | None = None
     busy_second: float | None = None  # the generator computes something else in one second: cores
-    clean: bool = True  # what a false verdict is counted over
+    clean: bool = True  # what a false bottleneck is counted over
     asked: str = ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell, expand
-from harness.grid.load_generators import ENGINES
+from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 
 # Variables of a role begin with its name; a change of one is applied by that role's tags.
@@ -18,13 +18,13 @@ TAGS = {
     "nginx_lb_": ("nginx_lb",),
     "ml_server_": ("ml_server", "nginx_lb_verify"),
     "lab_": ("ml_server", "nginx_lb_verify"),
-    **{kind.prefix: kind.tags for kind in ENGINES},
+    **{kind.prefix: kind.tags for kind in LOAD_GENERATORS},
 }
 NGINX_WAITS_S = 60.0  # its own default
 LATER_S = 5.0  # than the users give up: a response that they wait for is the server's
 HEALTH_S = (10.0, 12.0)  # a health check may take as long as a request, but who asks the balancer for it gives up at 15
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
-REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in ENGINES for tag in kind.repair))
+REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in LOAD_GENERATORS for tag in kind.repair))
 
 
 def tags_for(changed: Iterable[str]) -> list[str]:
@@ -97,7 +97,7 @@ class Deployment:
     def play(self, factor: float) -> None:
         """Play slower by a factor from now on."""
         if factor != 1:
-            self.set("ml_server_slow_motion", factor)
+            self.set("ml_server_time_scaling", factor)
             # The longest wait for a response is that of its slot, which grows like every time.
             longest_s = max(NGINX_WAITS_S, self._written_timeout_s + LATER_S) * factor
             if "nginx_lb_response_timeout" not in self._set:
@@ -167,7 +167,7 @@ def _host(grid: Grid) -> dict[str, Any]:
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
     """Variables that every cell shares; of images that are compared the first one, until a cell asks for another."""
     service = grid.service
-    variables = {**_following(grid), **grid.vars, "study_engine": grid.engine}
+    variables = {**_following(grid), **grid.vars, "study_load_generator": grid.load_generator}
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:

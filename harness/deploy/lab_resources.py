@@ -13,7 +13,7 @@ from harness.grid import units
 from harness.grid.schema import Grid
 
 # Variables of an inventory's servers that a grid may set, too.
-VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_slow_motion")
+VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_time_scaling")
 OWN_IMAGES = re.compile(r"(.+/)?scale-out[/-]service[:@]")  # under a registry's name, too
 # Of the cores of one machine (rule E6): what containers may use of it together, and how it is shared out
 # where nothing else keeps a server from using all of it.
@@ -26,13 +26,13 @@ class Lab:
     """What the grid and its inventory ask of servers that share one machine.
 
     `capacity_per_s` is the rate that every server is held to and `service_s` its time for a request; None
-    and 0 where it does what it can, as a user's own image does. `slow_motion` is the factor that was asked
+    and 0 where it does what it can, as a user's own image does. `time_scaling` is the factor that was asked
     for, None to have it found.
     """
 
     capacity_per_s: float | None
     service_s: float
-    slow_motion: float | None
+    time_scaling: float | None
 
     @property
     def paced(self) -> bool:
@@ -44,8 +44,8 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
     """The lab of a study, None on hosts of their own; raises BadInput for a value that cannot be."""
     if inventory.kind == "hosts":
         return None
-    if "lab_slow_motion" in grid.factors:
-        raise BadInput("lab_slow_motion: one study is played at one speed; write it under vars, not as a factor")
+    if "lab_time_scaling" in grid.factors:
+        raise BadInput("lab_time_scaling: one study is played at one speed; write it under vars, not as a factor")
     asked = {name: grid.vars.get(name, inventory.servers[0].variables.get(name)) for name in VARIABLES}
     capacities = [
         _read("lab_server_capacity", units.per_second, value)
@@ -55,11 +55,11 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
     capacity = max(capacities, default=None)
     if own_image(grid, inventory):
         capacity = None
-    factor = asked["lab_slow_motion"]
+    factor = asked["lab_time_scaling"]
     return Lab(
         capacity_per_s=capacity,
         service_s=_read("lab_service_time", units.duration_s, asked["lab_service_time"] or "50ms") if capacity else 0.0,
-        slow_motion=None if factor in (None, "", "auto") else _read("lab_slow_motion", _factor, factor),
+        time_scaling=None if factor in (None, "", "auto") else _read("lab_time_scaling", _factor, factor),
     )
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from harness.deploy.value_rules import beyond_type
-from harness.grid.load_generators import ENGINES
+from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.yamldata import Path_
 
-ROLES = ("ml_server", "nginx_lb", *(role for kind in ENGINES for role in kind.roles))
+ROLES = ("ml_server", "nginx_lb", *(role for kind in LOAD_GENERATORS for role in kind.roles))
 Problem = tuple[Path_, str]
 _KINDS = {
     "bool": "a boolean, true or false",

@@ -62,7 +62,7 @@ def _read(parse: Callable[[object], float]) -> Callable[[Any], str]:
     return wrong
 
 
-def _slow_motion(value: Any) -> str:
+def _time_scaling(value: Any) -> str:
     return "" if value in ("", None, "auto") else _factor(value)
 
 
@@ -108,8 +108,8 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     (r"ml_server_env", _environment),
     (r"ml_server_rate|lab_server_capacity", _read(units.per_second)),
     (r"ml_server_service_time|lab_service_time", _read(units.duration_s)),
-    (r"ml_server_slow_motion", _factor),
-    (r"lab_slow_motion", _slow_motion),
+    (r"ml_server_time_scaling", _factor),
+    (r"lab_time_scaling", _time_scaling),
 )
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")

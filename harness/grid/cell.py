@@ -11,7 +11,7 @@ from harness.grid.load import LOAD_FACTORS, RATE, VUSERS
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 
-OWN_FACTORS = ("servers", *LOAD_FACTORS, "lose")
+OWN_FACTORS = ("servers", *LOAD_FACTORS, "fail_servers")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Cell:
         return int(self.by_name["servers"])
 
     @property
-    def lose(self) -> int:
+    def fail_servers(self) -> int:
         """How many of them, the last ones, are stopped in the middle of each trial."""
-        return int(self.by_name.get("lose", 0))
+        return int(self.by_name.get("fail_servers", 0))
 
     @property
     def load_factor(self) -> str:

@@ -61,7 +61,7 @@ class Checker:
                 own = OWN_FACTORS if section == "factors" else ()
                 hint = nearest(name, [*own, *sorted(self.role_variables)])
                 yield (section, name), f"{section}: {short(name)} is no variable of a role{hint}"
-            if section == "factors" and name == "lab_slow_motion":
+            if section == "factors" and name == "lab_time_scaling":
                 yield (section, name), f"factors: {name}: one study is played at one speed; write it under vars"
             if section == "vars" and name in self.grid.factors:
                 yield (section, name), f"vars: {short(name)} is a factor too; keep one of them"

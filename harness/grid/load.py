@@ -37,7 +37,9 @@ class Load(Part):
     ramp_up: Duration = 5.0
     duration: Duration
     timeout: Duration = 10.0
-    lose_at: Share = Field(default=0.5, description="of the steady window: when a cell's `lose` servers are stopped")
+    fail_at: Share = Field(
+        default=0.5, description="of the steady window: when a cell's `fail_servers` servers are stopped"
+    )
     keep_alive: Switch = Field(default=True, description="users keep their connections between requests")
     arrivals: Arrivals | None = Field(default=None, description="how the moments of requests are drawn; else poisson")
     in_flight: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True)] | None = Field(
@@ -56,8 +58,8 @@ class Load(Part):
                 f"duration {self.duration:g}s leaves less than 5s of steady window after ramp_up "
                 f"{self.ramp_up:g}s{thinks}; make it longer"
             )
-        if not 0.1 <= self.lose_at <= 0.9:
-            raise ValueError(f"lose_at is {self.lose_at:.0%}; from 10% to 90% of the steady window")
+        if not 0.1 <= self.fail_at <= 0.9:
+            raise ValueError(f"fail_at is {self.fail_at:.0%}; from 10% to 90% of the steady window")
         return self
 
     @property
@@ -71,9 +73,9 @@ class Load(Part):
         return self.ramp_up + self.think_time
 
     @property
-    def lose_at_s(self) -> float:
+    def fail_at_s(self) -> float:
         """Second of the load at which servers are stopped, where a cell asks for that (rule E24)."""
-        return self.window_from_s + self.lose_at * (self.duration - self.window_from_s)
+        return self.window_from_s + self.fail_at * (self.duration - self.window_from_s)
 
     @property
     def process(self) -> Arrivals:
@@ -105,12 +107,12 @@ def level_of(levels: Mapping[str, Level]) -> float:
 
 
 def check_level(name: str, level: Level) -> None:
-    """Raise ValueError unless `level` is one that `servers`, `lose`, `vusers` or `rate` (as a number) may have."""
+    """Raise ValueError for a level that `servers`, `fail_servers`, `vusers` or `rate` (as a number) cannot have."""
     if name == RATE:
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= MOST_PER_S:
             raise ValueError(f"rate has the level {short(written(name, level))}; above 0/s and at most {MOST_PER_S}/s")
         return
-    least, most = 0 if name == "lose" else 1, MOST_USERS if name == VUSERS else MOST_SERVERS
+    least, most = 0 if name == "fail_servers" else 1, MOST_USERS if name == VUSERS else MOST_SERVERS
     if isinstance(level, bool) or not isinstance(level, int) or not least <= level <= most:
         raise ValueError(f"{name} has the level {short(level)}; whole numbers from {least} to {most} are allowed")
 
@@ -148,7 +150,7 @@ def with_rates(change: Callable[[str, Any], object], said: object) -> object:
 
 
 def mismatches(
-    factor: str, load: Load, engine: str, searched: bool, aims: bool
+    factor: str, load: Load, load_generator: str, searched: bool, aims: bool
 ) -> list[tuple[tuple[str | int, ...], str]]:
     """What of a grid does not go with its load factor: where in it, and what to do.
 
@@ -164,14 +166,14 @@ def mismatches(
             found.append((("load",), "think_time is missing: users think between requests, as in think_time: 2s"))
         return found
     found = []
-    if not load_generators.BY_NAME[engine].open_loads:
-        shown = load_generators.BY_NAME[engine].shown
-        others = " or ".join(kind.name for kind in load_generators.ENGINES if kind.open_loads)
+    if not load_generators.BY_NAME[load_generator].open_loads:
+        shown = load_generators.BY_NAME[load_generator].shown
+        others = " or ".join(kind.name for kind in load_generators.LOAD_GENERATORS if kind.open_loads)
         found.append(
             (
-                ("engine",),
+                ("load_generator",),
                 f"{shown} plays users, whose next request waits for the last answer, and cannot send at a rate; take "
-                f"engine: {others}, or vusers instead of rate",
+                f"load_generator: {others}, or vusers instead of rate",
             )
         )
     if load.think is not None:

@@ -8,7 +8,7 @@ from harness.words import short
 
 
 @dataclass(frozen=True)
-class EngineKind:
+class LoadGeneratorKind:
     """One traffic engine.
 
     `name` stands in grids, and with the engine's version in study.json's environment. `roles` deploy it; a change of
@@ -28,8 +28,8 @@ class EngineKind:
     variables: tuple[str, ...] = ()  # that its roles need and have no default for
 
 
-ENGINES = (
-    EngineKind(
+LOAD_GENERATORS = (
+    LoadGeneratorKind(
         name="locust",
         shown="Locust",
         counts="latencies from merged HDR histograms (closed model)",
@@ -39,7 +39,7 @@ ENGINES = (
         repair=("locust",),
         open_loads=True,
     ),
-    EngineKind(
+    LoadGeneratorKind(
         name="ngrinder",
         shown="nGrinder",
         counts=(
@@ -55,7 +55,7 @@ ENGINES = (
         variables=("ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"),
     ),
 )
-BY_NAME = {kind.name: kind for kind in ENGINES}
+BY_NAME = {kind.name: kind for kind in LOAD_GENERATORS}
 
 
 def known(name: object) -> str:

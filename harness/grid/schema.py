@@ -82,7 +82,7 @@ class Grid(Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     inventory: str = "inventory/lab"
-    engine: Annotated[str, BeforeValidator(load_generators.known)] = "locust"
+    load_generator: Annotated[str, BeforeValidator(load_generators.known)] = "locust"
     factors: Factors
     exclude: tuple[SomeLevels, ...] = ()
     include: tuple[SomeLevels, ...] = ()
@@ -94,7 +94,7 @@ class Grid(Part):
         Repeats(min=5, max=5)
     )
     seed: Count | None = Field(default=None, description="of the order of trials; drawn when the study begins if unset")
-    instrument_check: Switch = Field(
+    calibration: Switch = Field(
         default=False, description="every server's capacity is exactly the same, so the ideal is the truth"
     )
     objectives: Objectives = Objectives()
@@ -128,7 +128,7 @@ class Grid(Part):
     @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
         aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
-        found = load.mismatches(self.load_factor, self.load, self.engine, self.search is not None, aims)
+        found = load.mismatches(self.load_factor, self.load, self.load_generator, self.search is not None, aims)
         if found:
             raise several(found)
         return self
@@ -178,7 +178,7 @@ class Grid(Part):
                 "evidence": limits.model_copy(
                     update={
                         "errors_stop_for": limits.errors_stop_for * factor,
-                        "lag_degrade": limits.lag_degrade * factor,
+                        "lag_warning": limits.lag_warning * factor,
                         "send_delay": limits.send_delay * factor,
                         "peak_seconds": round(limits.peak_seconds * factor),
                     }
@@ -217,7 +217,7 @@ class Grid(Part):
         for name, levels in factors.items():
             if len(set(levels)) < len(levels):
                 found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
-        for name in ("servers", *LOAD_FACTORS, "lose"):
+        for name in ("servers", *LOAD_FACTORS, "fail_servers"):
             for place, level in enumerate(factors.get(name, ())):
                 try:
                     load.check_level(name, level)

@@ -1,4 +1,4 @@
-"""Whether cells that lose servers can: who would be left, and whether there is time to see it. Pure."""
+"""Whether cells in which servers fail can be measured: who would be left, and whether there is time to see it. Pure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ LEAST_BEFORE_S, LEAST_AFTER_S = 3.0, 5.0  # of the steady window, to tell what w
 
 
 def problems(grid: Grid) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(place in the grid, what is wrong with it, in words) of everything about factor `lose` that cannot be."""
-    losing = [cell for cell in expand(grid) if cell.lose]
+    """(place in the grid, what is wrong with it, in words) of everything about factor `fail_servers` that cannot be."""
+    losing = [cell for cell in expand(grid) if cell.fail_servers]
     if not losing:
         return
-    empty = list(dict.fromkeys((cell.servers, cell.lose) for cell in losing if cell.lose >= cell.servers))
+    empty = list(
+        dict.fromkeys((cell.servers, cell.fail_servers) for cell in losing if cell.fail_servers >= cell.servers)
+    )
     if empty:
-        told = ", ".join(f"{{servers: {servers}, lose: {lose}}}" for servers, lose in empty)
+        told = ", ".join(f"{{servers: {servers}, fail_servers: {failing}}}" for servers, failing in empty)
         mend = f"leave such cells out with exclude: [{told}]"
-        yield ("factors", "lose"), f"factors: lose must be smaller than servers, or nobody is left; {mend}"
+        yield (
+            ("factors", "fail_servers"),
+            f"factors: fail_servers must be smaller than servers, or nobody is left; {mend}",
+        )
     if grid.search is not None:
         yield (
-            ("factors", "lose"),
-            "factors: lose cannot be varied while vusers is a search; name the users, as in vusers: [1000]",
+            ("factors", "fail_servers"),
+            "factors: fail_servers cannot be varied while vusers is a search; name the users, as in vusers: [1000]",
         )
     load = grid.load
-    before_s, after_s = load.lose_at_s - load.window_from_s, load.duration - load.lose_at_s
+    before_s, after_s = load.fail_at_s - load.window_from_s, load.duration - load.fail_at_s
     if before_s < LEAST_BEFORE_S or after_s < LEAST_AFTER_S:
         told = f"{before_s:g}s of the steady window before a server is stopped and {after_s:g}s after it"
         needed = f"at least {LEAST_BEFORE_S:g}s and {LEAST_AFTER_S:g}s are needed: make duration longer"
-        yield ("load",), f"load: lose_at {load.lose_at:.0%} leaves {told}; {needed}"
+        yield ("load",), f"load: fail_at {load.fail_at:.0%} leaves {told}; {needed}"

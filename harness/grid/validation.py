@@ -84,10 +84,10 @@ def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -
         kept = {name: levels for name, levels in section.items() if name not in LOAD_FACTORS}
         found.replaced |= {("factors", name) for name in ("servers", *LOAD_FACTORS)}
         if sum(name in section for name in LOAD_FACTORS) != 1:  # what goes with the load is not known then
-            found.replaced |= {("load",), ("engine",)}
+            found.replaced |= {("load",), ("load_generator",)}
         return {**data, "factors": {"servers": [1], **kept, factor: section.get(factor, [1])}}
     if where == ("load",) and isinstance(section, dict) and not again:
-        return {**data, "load": {**section, "duration": "1h", "ramp_up": "5s", "lose_at": "50%", "timeout": "10s"}}
+        return {**data, "load": {**section, "duration": "1h", "ramp_up": "5s", "fail_at": "50%", "timeout": "10s"}}
     if len(where) == 1:
         rest = {name: value for name, value in data.items() if name != top}
         return {**rest, top: stand_ins[where]} if where in stand_ins else rest

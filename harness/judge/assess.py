@@ -1,4 +1,4 @@
-"""From a recorded trial's raw data to its figures, findings, verdict and outcome. Pure.
+"""From a recorded trial's raw data to its figures, findings, bottleneck and outcome. Pure.
 
 The study judges a trial with this before it is written, and `study.py check` again from what is on disk.
 """
@@ -31,7 +31,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
         "failed": sum(s.failed for s in data.samples),
     }
     needed = limits.percentile_p99_samples
-    latency_ms, waits_ms = window_stats.latencies_and_waits_ms([data.latencies], [data.failures], needed)
+    latency_ms, latency_with_failures_ms = window_stats.latencies_ms([data.latencies], [data.failures], needed)
     asked = open_load.of_trial(seen)
     judged = bottleneck.of_trial(seen, findings, limits)
     return data.record.model_copy(
@@ -43,11 +43,11 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "tps_peak": None if peak is None else round(peak, 4),
             "error_rate": window_stats.error_rate(rows),
             "latency_ms": latency_ms,
-            "waits_ms": waits_ms,
-            "against": window_stats.against(data.latencies, data.failures, grid.objectives.p95),
+            "latency_with_failures_ms": latency_with_failures_ms,
+            "objective_counts": window_stats.objective_counts(data.latencies, data.failures, grid.objectives.p95),
             "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
             "figures": Figures(
-                little_gap=figures.little_gap(seen) if rows else None,
+                littles_law_residual=figures.littles_law_residual(seen) if rows else None,
                 users=seen.users,
                 mean_in_flight=figures.in_flight(seen),
                 mean_think_s=figures.think_s(seen),
@@ -56,18 +56,18 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
                 latency_drift=figures.latency_drift(seen),
                 server_cost=cpu_cost.of_servers(seen),
                 steady_from_s=window_stats.mser_cut_s(data.samples),
-                foreign_cpu={name: figures.foreign_share(seen, name) for name in sorted(set(seen.placed.values()))},
+                foreign_cpu={name: figures.foreign_share(seen, name) for name in sorted(set(seen.machine_of.values()))},
                 cpu_ms_per_request=figures.cpu_ms_per_request(seen),
                 retransmitted=figures.retransmitted(seen),
-                moments=timing.of_trial(seen),
+                timeline=timing.of_trial(seen),
                 offered_per_s=asked and round(asked.per_s, 4),
                 offered_sent=asked and asked.sent,
                 offered_late=asked and asked.late,
                 send_delay_p99_ms=asked and asked.delay_p99_s and asked.delay_p99_s * 1000,
                 of_ceiling=rate / seen.ceiling if rate is not None and seen.ceiling else None,
             ),
-            "lost": failover.of_trial(seen, limits),
+            "failover": failover.of_trial(seen, limits),
             "findings": tuple(findings),
-            "verdict": judged,
+            "bottleneck": judged,
         }
     )

@@ -14,11 +14,11 @@ from harness.judge import figures as derived
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
-from harness.records.trial import Limit, Verdict
+from harness.records.trial import Bottleneck, Component
 from harness.words import percent
 
 
-def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Verdict:
+def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Bottleneck:
     """Judge one trial by what would raise its throughput.
 
     Tried in this order: generator, users or load, balancer, network, server by its slots, by CPU, by concurrency.
@@ -27,16 +27,16 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
     first = f"{much.words}; " if much else ""
     rate = window_stats.mean_rate(rows)
     if not rows or not rate:
-        return _verdict(Reason(Limit.UNKNOWN, "no request succeeded in the steady window"), "", {}, first)
+        return _verdict(Reason(Component.UNKNOWN, "no request succeeded in the steady window"), "", {}, first)
     figures = _figures(seen)
-    near = "" if much else next_limit(figures["of_users_bound"], figures.get("of_offered"), limits)
+    near = "" if much else next_bottleneck(figures["of_users_bound"], figures.get("of_offered"), limits)
     for judge in (_died, _generator, _lost, _users, _load, _balancer, _network, _server):
         reason = judge(seen, findings, figures, limits)
         if reason is not None:
             return _verdict(reason, near, figures, first)
     if much is not None:
-        return _verdict(Reason(Limit.UNKNOWN, REJECTING if much.rejects else FAILING), near, figures, first)
-    return _verdict(Reason(Limit.UNKNOWN, "nothing that was measured is exhausted"), near, figures)
+        return _verdict(Reason(Component.UNKNOWN, REJECTING if much.rejects else FAILING), near, figures, first)
+    return _verdict(Reason(Component.UNKNOWN, "nothing that was measured is exhausted"), near, figures)
 
 
 # What limits a trial that uses up no resource, where a large share of its requests did not succeed.
@@ -44,7 +44,7 @@ REJECTING = "what answers them so is the limit, not a resource that was measured
 FAILING = "no resource that was measured is used up, so look at what failed"
 
 
-def next_limit(of_bound: float | None, of_offered: float | None, limits: Thresholds) -> str:
+def next_bottleneck(of_bound: float | None, of_offered: float | None, limits: Thresholds) -> str:
     """That the load is what limits next, by what share of all that it asks for is answered; empty where it is not."""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
         return f"users ({percent(of_bound)} of what they can ask for)"
@@ -60,7 +60,7 @@ Judged = Mapping[str, float | None]
 class Reason:
     """What limited a trial, in words that may hold names of figures in braces."""
 
-    limit: Limit
+    component: Component
     words: str
 
 
@@ -74,12 +74,12 @@ def told(words: str, figures: Judged) -> str:
     return re.sub(r"\{(\w+)\}", shown, words)
 
 
-def _verdict(reason: Reason, near: str, figures: dict[str, float | None], first: str = "") -> Verdict:
-    return Verdict(
-        limit=reason.limit,
-        why=first + told(reason.words, figures),
+def _verdict(reason: Reason, near: str, figures: dict[str, float | None], first: str = "") -> Bottleneck:
+    return Bottleneck(
+        component=reason.component,
+        reason=first + told(reason.words, figures),
         words=reason.words,
-        next_limit="" if reason.limit.asks_no_more else near,
+        next_bottleneck="" if reason.component.is_load else near,
         figures=figures,
     )
 
@@ -126,8 +126,8 @@ def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _li
     if not seen.died:
         return None
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
-    after = seen.balancing.after_a_death(len(seen.expected))
-    return Reason(Limit.SERVER, f"{dead}; {after}" if after else dead)
+    after = seen.balancing.after_a_death(len(seen.expected_servers))
+    return Reason(Component.SERVER, f"{dead}; {after}" if after else dead)
 
 
 def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Reason | None:
@@ -135,22 +135,22 @@ def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged
     sick = [
         f
         for f in findings
-        if f.rule in ("E5", "E6", "E7") and f.severity == Severity.REFUSE and (f.figure is None or f.figure > 0)
+        if f.rule in ("E5", "E6", "E7") and f.severity == Severity.INVALID and (f.figure is None or f.figure > 0)
     ]
-    return Reason(Limit.GENERATOR, f"the generator did not keep up: {sick[0].cause}") if sick else None
+    return Reason(Component.GENERATOR, f"the generator did not keep up: {sick[0].cause}") if sick else None
 
 
 def _lost(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Reason | None:
     """What limited a window in the middle of which servers were stopped is not one thing."""
     said = f"{' and '.join(sorted(seen.stopped))} was stopped in the middle of it, so no one thing limited all of it"
-    return Reason(Limit.UNKNOWN, said) if seen.stopped else None
+    return Reason(Component.UNKNOWN, said) if seen.stopped else None
 
 
 def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
     of_bound = figures["of_users_bound"]
     if of_bound is None or of_bound < limits.users_bound:
         return None
-    return Reason(Limit.USERS, f"{seen.users} users asked for no more: {{of_users_bound}} of what they can")
+    return Reason(Component.LOAD, f"{seen.users} users asked for no more: {{of_users_bound}} of what they can")
 
 
 def _load(_seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
@@ -158,20 +158,20 @@ def _load(_seen: Observation, _findings: Sequence[Finding], figures: Judged, lim
     served, rise = figures.get("of_offered"), figures.get("latency_rise")
     if served is None or served < limits.load_served or (rise is not None and rise > limits.load_rise):
         return None
-    return Reason(Limit.LOAD, "no more was offered: {of_offered} of it was served")
+    return Reason(Component.LOAD, "no more was offered: {of_offered} of it was served")
 
 
 def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
     lost = window_stats.error_rate(seen.window) or 0.0
     for event in LIMITS_OF_CONNECTIONS:
         # One line in the log, or those of the ramp-up, explain nothing that is missing in the window.
-        if event in seen.balancer.events and lost > limits.errors_degrade:
-            return Reason(Limit.BALANCER, f'the balancer had no connection left: it logged "{event}"')
+        if event in seen.balancer.events and lost > limits.errors_warning:
+            return Reason(Component.BALANCER, f'the balancer had no connection left: it logged "{event}"')
     used = figures["balancer_cpu"]
     if used is not None and used >= limits.balancer_cpu:
-        return Reason(Limit.BALANCER, "the balancer's busiest worker used {balancer_cpu} of its CPU")
-    uneven = next((f for f in findings if f.kind == Kind.UNEVEN_SHARES and f.severity == Severity.DEGRADE), None)
-    return Reason(Limit.BALANCER, uneven.cause) if uneven else None
+        return Reason(Component.BALANCER, "the balancer's busiest worker used {balancer_cpu} of its CPU")
+    uneven = next((f for f in findings if f.kind == Kind.UNEVEN_SHARES and f.severity == Severity.WARNING), None)
+    return Reason(Component.BALANCER, uneven.cause) if uneven else None
 
 
 LIMITS_OF_CONNECTIONS = ("worker_connections are not enough", "Too many open files", "Cannot assign requested address")
@@ -181,10 +181,10 @@ def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, l
     over = derived.over_allowance(seen)
     if over is not None and over[2] > limits.allowance:
         said = f"{{over_allowance}} of {over[0]}'s segments exceeded its instance's allowance ({over[1]})"
-        return Reason(Limit.NETWORK, said)
+        return Reason(Component.NETWORK, said)
     again = figures["retransmitted"]
     if again is not None and again > limits.retransmits:
-        return Reason(Limit.NETWORK, "{retransmitted} of the TCP segments were sent again")
+        return Reason(Component.NETWORK, "{retransmitted} of the TCP segments were sent again")
     return None
 
 
@@ -192,14 +192,14 @@ def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, lim
     # Only where each gets its share all the same do the others wait for the slowest.
     slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
     if slow is not None and seen.balancing.even:
-        return Reason(Limit.SERVER, slow.cause)
+        return Reason(Component.SERVER, slow.cause)
     busy, cpu = utilization.slots_of(seen), figures["server_cpu"]
     if busy is not None and busy[1] >= limits.slots_busy:
-        return Reason(Limit.SERVER, f"{busy[0]} slots were busy to {{server_slots}}")
+        return Reason(Component.SERVER, f"{busy[0]} slots were busy to {{server_slots}}")
     if cpu is not None and cpu >= limits.server_cpu:
         who = utilization.server(seen)[0]
         return Reason(
-            Limit.SERVER, f"{who} used {{server_cpu}} of {'their' if who == utilization.TOGETHER else 'its'} CPU"
+            Component.SERVER, f"{who} used {{server_cpu}} of {'their' if who == utilization.TOGETHER else 'its'} CPU"
         )
     if busy is not None:
         return None  # its slots are known, and were free
@@ -213,17 +213,17 @@ def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Reason |
         return None
     took = "answers took {times} times the unloaded time"
     if upstream_s is not None and upstream_s - unloaded_s < limits.server_share * (response_s - unloaded_s):
-        return Reason(Limit.UNKNOWN, f"{took}, of which servers took {{served}}: the rest is lost elsewhere")
-    return Reason(Limit.SERVER, f"{took} with the CPU at {{server_cpu}}: requests wait for a slot, not for the CPU")
+        return Reason(Component.UNKNOWN, f"{took}, of which servers took {{served}}: the rest is lost elsewhere")
+    return Reason(Component.SERVER, f"{took} with the CPU at {{server_cpu}}: requests wait for a slot, not for the CPU")
 
 
-def of_cell(limits: Sequence[Limit]) -> tuple[Limit, str]:
-    """A cell's verdict is that of at least two thirds of its trials, else unknown with the counts."""
+def of_cell(limits: Sequence[Component]) -> tuple[Component, str]:
+    """A cell's bottleneck is that of at least two thirds of its trials, else unknown with the counts."""
     counts = Counter(limits)
     if not counts:
-        return Limit.UNKNOWN, "no usable trial"
+        return Component.UNKNOWN, "no usable trial"
     limit, count = counts.most_common(1)[0]
     if 3 * count >= 2 * len(limits):
         return limit, ""
     told = " and ".join(f"{n} by {name}" for name, n in counts.most_common())
-    return Limit.UNKNOWN, f"its trials disagree, {told}"
+    return Component.UNKNOWN, f"its trials disagree, {told}"

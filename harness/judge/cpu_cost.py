@@ -18,15 +18,15 @@ def of_servers(seen: Observation) -> dict[str, float]:
     Cores of its cap for each answer in the window, or seconds of its slots where it is held to a rate, as its CPU then
     limits nothing. Answers, not what the balancer gave it: while queues grow a slow server is given as much as others.
     """
-    if seen.slots:
-        return {name: said.busy / said.answers for name, said in seen.slots.items() if said.answers}
+    if seen.pacing:
+        return {name: said.busy / said.answers for name, said in seen.pacing.items() if said.answers}
     return _by_cpu(seen, seen.window_from_s, seen.calm_to_s)
 
 
 def _by_cpu(seen: Observation, from_s: float, to_s: float) -> dict[str, float]:
     answers = _answers(seen, from_s, to_s)
     costs = {}
-    for name, cap in ((name, seen.caps.get(name)) for name in seen.expected):
+    for name, cap in ((name, seen.caps.get(name)) for name in seen.expected_servers):
         used = [h.cpu_cores for h in seen.hosts if h.host == name and from_s <= h.t_s - 1 and h.t_s <= to_s]
         if cap and used and sum(used) and answers.get(name):
             costs[name] = sum(used) / len(used) * (to_s - from_s) / cap / answers[name]
@@ -37,8 +37,8 @@ def _answers(seen: Observation, from_s: float, to_s: float) -> Mapping[str, floa
     """Server → answers in a part of the window by the balancer's log; where it has no seconds, by the whole trial's."""
     if not seen.answered:
         return figures.shares(seen)
-    found = dict.fromkeys(seen.expected, 0)
-    servers = {address: name for name, address in seen.expected.items()}
+    found = dict.fromkeys(seen.expected_servers, 0)
+    servers = {address: name for name, address in seen.expected_servers.items()}
     for row in seen.answered:
         if row.server in servers and from_s <= row.t_s and row.t_s + 1 <= to_s:
             found[servers[row.server]] += row.requests
@@ -63,7 +63,7 @@ def dearest(seen: Observation) -> Dearest | None:
     if len(costs) < 2:
         return None
     most, least = max(costs, key=lambda name: costs[name]), min(costs, key=lambda name: costs[name])
-    if not seen.slots and not _surely(seen, most, least):
+    if not seen.pacing and not _surely(seen, most, least):
         return None
     return Dearest(most, costs[most] / costs[least])
 

@@ -10,16 +10,16 @@ from harness.grid.schema import P95
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures, window_stats
 from harness.judge.observation import Observation
-from harness.records.failover import Lost, Span
+from harness.records.failover import Failover, Span
 from harness.records.series import Sample
 
 SETTLED = 3  # seconds that must be good together, as well as all that follow
 LOG_EARLY_S = 1  # the balancer's log has whole seconds of its own clock: a row is at most so much too early
 
 
-def of_trial(seen: Observation, limits: Thresholds) -> Lost | None:
+def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
     """What the loss did in this trial; None where there was none, or nothing to compare before it or after it."""
-    if seen.loss is None or not seen.stopped:
+    if seen.server_failure is None or not seen.stopped:
         return None
     at_s = min(seen.stopped.values())
     second = math.floor(at_s)
@@ -30,24 +30,24 @@ def of_trial(seen: Observation, limits: Thresholds) -> Lost | None:
     was = _span(before)
     expected = _expected(seen, second, limits)
     rate, latency_s = was.tps or 0.0, (was.mean_ms or 0.0) / 1000
-    back_s = _settled(
-        rest, at_s, lambda rows: (window_stats.mean_rate(rows) or 0.0) >= limits.lost_back * expected * rate
+    recovery_s = _settled(
+        rest, at_s, lambda rows: (window_stats.mean_rate(rows) or 0.0) >= limits.recovered_throughput * expected * rate
     )
-    slow_s = limits.lost_latency * latency_s
-    latency_back_s = _settled(rest, at_s, lambda rows: (window_stats.mean_latency_s(rows) or math.inf) <= slow_s)
-    left = [s for s in rest if back_s is not None and s.t_s >= at_s + back_s] or rest[len(rest) // 2 :]
+    slow_s = limits.recovered_latency * latency_s
+    latency_recovery_s = _settled(rest, at_s, lambda rows: (window_stats.mean_latency_s(rows) or math.inf) <= slow_s)
+    left = [s for s in rest if recovery_s is not None and s.t_s >= at_s + recovery_s] or rest[len(rest) // 2 :]
     failing = [s.t_s for s in seen.samples if s.t_s >= second and s.failed]
-    return Lost(
+    return Failover(
         servers=sorted(seen.stopped),
-        of=len(seen.expected),
+        of=len(seen.expected_servers),
         at_s=at_s,
         failed=sum(s.failed for s in seen.samples if s.t_s >= second),
         failed_at_balancer=_failed_at_balancer(seen, second),
         failing_s=round(failing[-1] + 1 - at_s, 3) if failing else None,
         expected=expected,
-        back_s=back_s,
-        latency_back_s=latency_back_s,
-        p95_back_s=_settled(rest, at_s, lambda rows: _within(window_stats.over_p95(rows)))
+        recovery_s=recovery_s,
+        latency_recovery_s=latency_recovery_s,
+        p95_recovery_s=_settled(rest, at_s, lambda rows: _within(window_stats.over_p95(rows)))
         if _within(was.over_p95)
         else None,
         before=was,
@@ -63,7 +63,7 @@ def _expected(seen: Observation, second: int, limits: Thresholds) -> float:
     asked = figures.of_users_bound(replace(seen, window_to_s=float(second)))
     if asked is not None and asked >= limits.users_bound:
         return 1.0
-    return (len(seen.expected) - len(seen.stopped)) / len(seen.expected)
+    return (len(seen.expected_servers) - len(seen.stopped)) / len(seen.expected_servers)
 
 
 def _within(over: float | None) -> bool:

@@ -111,12 +111,12 @@ def of_records(records: Sequence[TrialRecord], expected: Sequence[int], limits: 
 
 def _disturbed(record: TrialRecord) -> bool:
     """Whether a server ended in it, by itself or on purpose: what failed then is reported as that."""
-    if record.facts is not None and record.facts.loss is not None:
+    if record.context is not None and record.context.server_failure is not None:
         return True
     return any(
         not state.after.running or state.after.started_at != state.before.started_at
         for host, state in record.hosts.items()
-        if record.facts is not None and host in record.facts.expected
+        if record.context is not None and host in record.context.expected_servers
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures that rules, verdicts and the report derive from one trial's observation. Pure."""
+"""Figures that rules, bottlenecks and the report derive from one trial's observation. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.judge.observation import Observation
 from harness.records.series import Sample
 
 
-def little_gap(seen: Observation) -> float | None:
+def littles_law_residual(seen: Observation) -> float | None:
     """H of rule E5, as a share of the users; None when nobody was thinking."""
     rows = seen.window
     thinking_s, waiting = think_s(seen), in_flight(seen)
@@ -103,7 +103,7 @@ def cores_used(seen: Observation, host: str) -> float | None:
 def cpu_ms_per_request(seen: Observation) -> dict[str, float | None]:
     """What a request, answered well or not, cost each role in CPU time in the window (rule E22); None if not read."""
     asked = sum(s.completed + s.failed for s in seen.window)
-    roles = {"generator": seen.generators, "balancer": [seen.balancer_host], "servers": list(seen.expected)}
+    roles = {"generator": seen.generators, "balancer": [seen.balancer_host], "servers": list(seen.expected_servers)}
     found: dict[str, float | None] = {}
     for role, hosts in roles.items():
         used = [cores_used(seen, host) for host in hosts]
@@ -140,9 +140,9 @@ def generator_host_use(seen: Observation) -> float | None:
     """How busy the generators' machines were in the mean, where no server or balancer shares them; else None."""
     alone = [
         machine
-        for name, machine in seen.placed.items()
+        for name, machine in seen.machine_of.items()
         if name in seen.generators
-        and not any(m == machine and n not in seen.generators for n, m in seen.placed.items())
+        and not any(m == machine and n not in seen.generators for n, m in seen.machine_of.items())
     ]
     shares = []
     for machine in alone:
@@ -157,7 +157,7 @@ def throttled(seen: Observation) -> float | None:
     found = [
         h.throttled_share
         for h in seen.hosts
-        if h.host in seen.expected and h.throttled_share is not None and in_window(seen, h.t_s)
+        if h.host in seen.expected_servers and h.throttled_share is not None and in_window(seen, h.t_s)
     ]
     return sum(found) / len(found) if found else None
 
@@ -184,7 +184,7 @@ def shares(seen: Observation) -> dict[str, float]:
     Where servers were stopped on purpose, of the answers before that.
     """
     upstreams = seen.answers_in(0.0, seen.calm_to_s) if seen.stopped else seen.balancer.upstreams
-    counts = {name: sum(upstreams.get(address, {}).values()) for name, address in seen.expected.items()}
+    counts = {name: sum(upstreams.get(address, {}).values()) for name, address in seen.expected_servers.items()}
     total = sum(counts.values())
     return {name: count / total for name, count in counts.items()} if total else {}
 
@@ -195,7 +195,7 @@ def foreign_share(seen: Observation, machine: str) -> float | None:
     The study's are all containers (and the agent) that were read there; the kernel's interrupts are nobody's.
     """
     rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
-    used = [cores_used(seen, host) for host, where in seen.placed.items() if where == machine]
+    used = [cores_used(seen, host) for host, where in seen.machine_of.items() if where == machine]
     if not rows or not used or any(cores is None for cores in used):
         return None
     busy = sum(m.busy_cores for m in rows) / len(rows)

@@ -10,9 +10,9 @@ from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
-from harness.records.failover import Loss
+from harness.records.failover import ServerFailure
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
-from harness.records.trial import BalancerCounters, Facts, HostStates, Slots, TrialData
+from harness.records.trial import BalancerCounters, Context, HostStates, Pacing, TrialData
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Observation:
     lost_workers: int
     balancer: BalancerCounters
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
-    expected: Mapping[str, str]  # server → address that the cell asks for
+    expected_servers: Mapping[str, str]  # server → address that the cell asks for
     died: Mapping[str, Death]  # server → what became of it
     timeout_s: float = 10.0  # how long a request may wait for its answer
     expect_status: Sequence[int] = (200,)  # of an answer that is a success
@@ -54,13 +54,13 @@ class Observation:
     fastest_s: float | None = None  # 1 % of the answers under load took no longer
     ceiling: float | None = None  # requests per second that generator and balancer reach alone
     machines: Sequence[MachineSample] = ()
-    placed: Mapping[str, str] = field(default_factory=dict)  # host → the machine it is on
+    machine_of: Mapping[str, str] = field(default_factory=dict)  # host → the machine it is on
     network: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # host → kernel counter → increase
     logged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # server → event in its log → count
     cpu_models: Mapping[str, str] = field(default_factory=dict)
-    slots: Mapping[str, Slots] = field(default_factory=dict)  # of paced servers
+    pacing: Mapping[str, Pacing] = field(default_factory=dict)  # of paced servers
     answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
-    loss: Loss | None = None  # of servers that the cell asks to lose
+    server_failure: ServerFailure | None = None  # of that the cell asks for
     rate_per_s: float | None = None  # of an open load, as it is played; None for users
     totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, where samples have the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
@@ -73,7 +73,7 @@ class Observation:
     @property
     def stopped(self) -> Mapping[str, float]:
         """Server → second at which it was stopped on purpose (rule E24)."""
-        return self.loss.stopped_s if self.loss else {}
+        return self.server_failure.stopped_s if self.server_failure else {}
 
     @property
     def calm_to_s(self) -> float:
@@ -110,44 +110,44 @@ class Observation:
 def of_trial(data: TrialData, grid: Grid) -> Observation:
     """The observation that a recorded trial holds: the study judges by the same that is on disk."""
     record = data.record
-    facts, counters, states = record.facts, record.counters, record.hosts
-    if facts is None or counters is None:
+    context, counters, states = record.context, record.counters, record.hosts
+    if context is None or counters is None:
         raise ValueError(f"trial {record.id}: it could not be carried out, so there is nothing to judge")
-    placed, machines = facts.placed, data.machines
-    if facts.kind == "rehearsal":  # its machines are containers: each tells what the one below them does
-        below = min(placed.values())
-        placed, machines = dict.fromkeys(placed, below), [row for row in machines if row.machine == below]
+    machine_of, machines = context.machine_of, data.machines
+    if context.kind == "rehearsal":  # its machines are containers: each tells what the one below them does
+        below = min(machine_of.values())
+        machine_of, machines = dict.fromkeys(machine_of, below), [row for row in machines if row.machine == below]
     return Observation(
-        users=facts.users,
+        users=context.users,
         think_time_s=grid.load.think_time,
         window_from_s=grid.load.window_from_s,
-        window_to_s=window_end_s(grid.load.duration, len(data.samples), facts.stopped_s),
+        window_to_s=window_end_s(grid.load.duration, len(data.samples), context.stopped_s),
         samples=data.samples,
         hosts=data.hosts,
         caps={name: state.before.cpus for name, state in states.items()},
-        generators=facts.generators,
+        generators=context.generators,
         generator_errors=counters.generator.errors,
-        lost_workers=facts.lost_workers,
+        lost_workers=context.lost_workers,
         balancer=counters.balancer,
         served=counters.servers,
-        expected=facts.expected,
-        died=silent(facts) | unplanned(deaths(facts.expected, states), facts.loss, states),
+        expected_servers=context.expected_servers,
+        died=silent(context) | unplanned(deaths(context.expected_servers, states), context.server_failure, states),
         timeout_s=grid.load.timeout,
         expect_status=grid.request.expect_status,
-        kind=facts.kind,
-        balancer_host=facts.balancer,
-        balancing=Balancing(**facts.balancing),
+        kind=context.kind,
+        balancer_host=context.balancer,
+        balancing=Balancing(**context.balancing),
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
         fastest_s=stats.fastest_s(data.latencies),
-        ceiling=facts.ceiling,
+        ceiling=context.ceiling,
         machines=machines,
-        placed=placed,
-        network=facts.network,
-        logged=facts.logged,
-        cpu_models=facts.cpu_models,
-        slots=facts.slots,
+        machine_of=machine_of,
+        network=context.network,
+        logged=context.logged,
+        cpu_models=context.cpu_models,
+        pacing=context.pacing,
         answered=data.balancer,
-        loss=facts.loss,
+        server_failure=context.server_failure,
         rate_per_s=grid.played_per_s(float(record.cell[RATE])) if grid.is_open else None,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
@@ -177,16 +177,18 @@ def is_well(status: int) -> bool:
     return 200 <= status < 400
 
 
-def silent(facts: Facts) -> dict[str, Death]:
+def silent(context: Context) -> dict[str, Death]:
     """Server → what is known of it, for those that run and did not answer their health check after the load."""
-    said = dict(facts.unhealthy)
-    for name, status in facts.health.items():
+    said = dict(context.unhealthy)
+    for name, status in context.health.items():
         if not is_well(status):
             said[name] = f"did not answer its health check after the load (status {status})"
     return {name: Death(words, ended=False) for name, words in said.items()}
 
 
-def unplanned(died: Mapping[str, Death], loss: Loss | None, states: Mapping[str, HostStates]) -> dict[str, Death]:
+def unplanned(
+    died: Mapping[str, Death], loss: ServerFailure | None, states: Mapping[str, HostStates]
+) -> dict[str, Death]:
     """Those of the deaths that nobody asked for: a server that was stopped on purpose may not run again by itself."""
     stopped = loss.stopped_s if loss else {}
     return {name: death for name, death in died.items() if name not in stopped or states[name].after.running}

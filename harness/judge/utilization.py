@@ -17,7 +17,7 @@ def server(seen: Observation) -> tuple[str, float | None]:
     Where the balancer gives more to who is free, one that is busy holds nobody up: then it is all of them together.
     """
     use: dict[str, tuple[float, float]] = {}
-    for host in seen.expected:
+    for host in seen.expected_servers:
         cap, used = seen.caps.get(host), derived.cores_used(seen, host)
         if used is not None and cap:
             use[host] = used, cap
@@ -32,8 +32,8 @@ def server(seen: Observation) -> tuple[str, float | None]:
 
 def slots_of(seen: Observation) -> tuple[str, float] | None:
     """Whose slots were busiest, and to what share of the window; as `server` where none holds others up."""
-    if len(seen.slots) > 1 and seen.balancing.by_load:
-        offered = math.fsum(said.offered for said in seen.slots.values())
-        return ("all servers'", math.fsum(said.busy for said in seen.slots.values()) / offered) if offered else None
+    if len(seen.pacing) > 1 and seen.balancing.by_load:
+        offered = math.fsum(said.offered for said in seen.pacing.values())
+        return ("all servers'", math.fsum(said.busy for said in seen.pacing.values()) / offered) if offered else None
     found = pacing.busiest_slots(seen)
     return found and (f"{found[0]}'s", found[1])

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.records.histogram import Histogram
 from harness.records.series import BalancerSample, Sample
-from harness.records.trial import Against
+from harness.records.trial import ObjectiveCounts
 
 
 def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample]:
@@ -123,7 +123,7 @@ def percentiles_ms(histogram: Histogram, p99_needs: int) -> dict[str, float | No
     return {f"p{q}": round(found[q], 3) if count >= needs else None for q, needs in needed.items()}
 
 
-def latencies_and_waits_ms(
+def latencies_ms(
     latencies: Iterable[str], failures: Iterable[str], p99_needs: int
 ) -> tuple[dict[str, float | None], dict[str, float | None]]:
     """Percentiles of encoded histograms of successes, and with those of what failed added to them."""
@@ -137,11 +137,11 @@ def latencies_and_waits_ms(
     return served, percentiles_ms(total, p99_needs)
 
 
-def against(latencies: str, failures: str, p95_s: float | None) -> Against:
+def objective_counts(latencies: str, failures: str, p95_s: float | None) -> ObjectiveCounts:
     """A window's requests by its encoded histograms; without `p95_s` only failures are late. Raises ValueError."""
     served, failed = merged([latencies]), merged([failures]).total
     late = 0 if p95_s is None else served.above(round(p95_s * 1_000_000))
-    return Against(requests=served.total + failed, late=late + failed, failed=failed)
+    return ObjectiveCounts(requests=served.total + failed, late=late + failed, failed=failed)
 
 
 def fastest_s(encoded: str) -> float | None:

@@ -38,9 +38,9 @@ def trials(grid: Grid, kind: str, capacity_per_s: float | None = None, unloaded_
         found += [PlannedTrial(topologies.at(cell, min(load, most)), 0) for load in _doubled(grid.search)]
         found += [PlannedTrial(topologies.at(cell, most), 0)] * max(0, count - len(_doubled(grid.search)))
     each = _in_a_block(grid, cells, capacity_per_s, unloaded_s)
-    sentinel = len(order.block(each[:1], 1, grid, kind)) - 1
+    control = len(order.block(each[:1], 1, grid, kind)) - 1
     found += [PlannedTrial(cell, block) for block in range(1, rule.max + 1) for cell in each]
-    return found + [PlannedTrial(each[0], block, sentinel=True) for block in range(1, rule.max + 1)] * sentinel
+    return found + [PlannedTrial(each[0], block, control=True) for block in range(1, rule.max + 1)] * control
 
 
 def probes(grid: Grid) -> int:

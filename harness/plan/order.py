@@ -27,18 +27,18 @@ FIXED_S = 50.0
 class PlannedTrial:
     """Repeat `repeat` (from 1 on) of a cell; block k holds repeat k of every cell.
 
-    A `sentinel` repeats its block's first cell at the block's end, to be compared with it and with
+    A `control` trial repeats its block's first cell at the block's end, to be compared with it and with
     nothing else (rule E20).
     """
 
     cell: Cell
     repeat: int
-    sentinel: bool = False
+    control: bool = False
 
     @property
     def path(self) -> str:
         """Where its record lies, below `trials/`."""
-        return f"{self.cell.slug}/r{self.repeat}{'-sentinel' if self.sentinel else ''}"
+        return f"{self.cell.slug}/r{self.repeat}{'-control' if self.control else ''}"
 
 
 def order(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:
@@ -90,10 +90,10 @@ def shuffled(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial
 
 
 def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str, terms: Terms = AS_NEW) -> list[PlannedTrial]:
-    """One block with its sentinel, where the study has one: by default on rented hosts (rule E20)."""
+    """One block with its control trial, where the study has one: by default on rented hosts (rule E20)."""
     found = (shuffled if terms.order == Order.SHUFFLED else order)(cells, repeat, terms.seed)
-    wanted = grid.evidence.sentinel if grid.evidence.sentinel is not None else kind == "hosts"
-    return [*found, PlannedTrial(found[0].cell, repeat, sentinel=True)] if wanted and found else found
+    wanted = grid.evidence.control_trial if grid.evidence.control_trial is not None else kind == "hosts"
+    return [*found, PlannedTrial(found[0].cell, repeat, control=True)] if wanted and found else found
 
 
 def remaining(trials: list[PlannedTrial], measured: Collection[str]) -> list[PlannedTrial]:
@@ -118,6 +118,6 @@ def drain_s(grid: Grid, cell: Cell, capacity_per_s: float | None) -> float:
 
 def estimate_s(grid: Grid, trials: list[PlannedTrial], capacity_per_s: float | None) -> float:
     """Seconds that these trials will take, without what is fixed."""
-    each_s = grid.load.duration + SWITCH_S + load_generators.BY_NAME[grid.engine].lead_s
+    each_s = grid.load.duration + SWITCH_S + load_generators.BY_NAME[grid.load_generator].lead_s
     bare_s = sum(each_s + drain_s(grid, trial.cell, capacity_per_s) for trial in trials)
-    return bare_s + BRING_BACK_S * sum(trial.cell.lose > 0 for trial in trials)
+    return bare_s + BRING_BACK_S * sum(trial.cell.fail_servers > 0 for trial in trials)

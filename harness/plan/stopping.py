@@ -70,7 +70,7 @@ def trials(
         if not found:
             return planned, None
     cells, rule = search.cells(grid, records), grid.repeats
-    rest = predicted_idle.decided(terms.resting, cells, records)
+    rest = predicted_idle.decided(terms.predicted_idle, cells, records)
     for block in range(1, rule.min + 1):
         if search.moves(grid) and any(trial.path not in records for trial in planned):
             return planned, None  # which loads this block has is not settled before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.records.study import Order, Resting, StudyRecord
+from harness.records.study import Order, PredictedIdle, StudyRecord
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,9 @@ class Terms:
 
     seed: int = 0
     order: Order = Order.BALANCED
-    resting: Resting | None = None
+    predicted_idle: PredictedIdle | None = None
 
 
 def of(study: StudyRecord) -> Terms:
     """Those that a study began with."""
-    return Terms(study.seed, study.order, study.resting)
+    return Terms(study.seed, study.order, study.predicted_idle)

@@ -23,7 +23,7 @@ OF_TRIAL = {  # what tells a trial's rows from another's
     "trial": "string",  # <cell>/r<repeat>, its folder below trials/
     "repeat": "int64",
     "block_position": "int64",
-    "sentinel": "bool",
+    "control": "bool",
     "outcome": "string",
     "usable": "bool",
 }
@@ -35,34 +35,34 @@ TRIALS = {
     "window_to_s": "Float64",
     **dict.fromkeys(("tps_mean", "tps_peak", "p50_ms", "p95_ms", "p99_ms", "error_rate"), "Float64"),
     **dict.fromkeys(("unloaded_ms", "load_s", "overhead_s"), "Float64"),
-    "limit": "string",
+    "bottleneck": "string",
 }
 CELLS = {
     **dict.fromkeys(("trials", "usable"), "int64"),
     **dict.fromkeys(("tps_mean", "tps_low", "tps_high", "tps_peak"), "Float64"),
     **dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "error_rate"), "Float64"),
-    **dict.fromkeys(("outcome", "verdict", "why"), "string"),
+    **dict.fromkeys(("outcome", "bottleneck", "reason"), "string"),
 }
 GAINS = {
     **dict.fromkeys(("from_servers", "to_servers"), "int64"),
     **dict.fromkeys(("gain", "low", "high", "peak_gain", "step_ideal", "efficiency"), "Float64"),
     "k": "int64",
-    **dict.fromkeys(("word", "reason"), "string"),
-    **dict.fromkeys(("joint_low", "joint_high", "detectable_gain"), "Float64"),
+    **dict.fromkeys(("conclusion", "reason"), "string"),
+    **dict.fromkeys(("simultaneous_low", "simultaneous_high", "minimum_detectable_gain"), "Float64"),
 }
-LOSSES = {  # means over trials, of some with the least and the most
-    **dict.fromkeys(("lost", "trials"), "int64"),
+FAILOVER = {  # means over trials, of some with the least and the most
+    **dict.fromkeys(("failed_servers", "trials"), "int64"),
     **dict.fromkeys(("failed", "failed_least", "failed_most", "failed_at_balancer"), "Float64"),
     **dict.fromkeys(("failing", "to_the_end"), "int64"),
     **dict.fromkeys(("failing_s", "failing_least_s", "failing_most_s"), "Float64"),
-    "back": "int64",
-    **dict.fromkeys(("back_s", "back_least_s", "back_most_s"), "Float64"),
+    "recovered": "int64",
+    **dict.fromkeys(("recovery_s", "recovery_least_s", "recovery_most_s"), "Float64"),
     **dict.fromkeys(("expected", "left", "left_least", "left_most", "still_failing"), "Float64"),
-    "latency_back": "int64",
-    "latency_back_s": "Float64",
-    "p95_back": "int64",
+    "latency_recovered": "int64",
+    "latency_recovery_s": "Float64",
+    "p95_recovered": "int64",
     **dict.fromkeys(
-        ("p95_back_s", "p95_back_least_s", "p95_back_most_s", "before_ms", "after_ms", "p95_ms"), "Float64"
+        ("p95_recovery_s", "p95_recovery_least_s", "p95_recovery_most_s", "before_ms", "after_ms", "p95_ms"), "Float64"
     ),
 }
 CAPACITY = {
@@ -70,10 +70,10 @@ CAPACITY = {
     **dict.fromkeys(("capacity", "low", "high"), "Float64"),
     "bound": "string",
     **dict.fromkeys(("blocks", "requests"), "int64"),
-    "limited_by": "string",
+    "bottleneck": "string",
     **dict.fromkeys(("gain", "gain_low", "gain_high", "efficiency"), "Float64"),
-    **dict.fromkeys(("word", "reason"), "string"),
-    **dict.fromkeys(("reference", "one_lost", "one_lost_low", "one_lost_high"), "Float64"),
+    **dict.fromkeys(("conclusion", "reason"), "string"),
+    **dict.fromkeys(("reference", "n_minus_1", "n_minus_1_low", "n_minus_1_high"), "Float64"),
 }
 AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid searches for limits
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 class Severity(StrEnum):
     """What a finding does to its trial."""
 
-    REFUSE = "refuse"  # it counts for nothing
-    DEGRADE = "degrade"  # it counts and is marked
+    INVALID = "invalid"  # it counts for nothing
+    WARNING = "warning"  # it counts and is marked
     NOTE = "note"  # it is said
 
 

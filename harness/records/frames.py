@@ -36,7 +36,7 @@ def samples(studies: Studies) -> pd.DataFrame:
     """Every second of every trial; raises BadInput for a study that is missing or damaged.
 
     `in_window` is true for seconds of the steady window. For throughput count those of `usable` trials that are
-    neither a `sentinel` nor of repeat 0, which is a search's.
+    neither `control` trials nor of repeat 0, which is a search's.
     """
     return _all(studies, lambda study, factors: _series(study, factors, columns.SAMPLES, study.samples, 0.0))
 
@@ -73,14 +73,14 @@ def cells_csv(rows: Sequence[Row]) -> str:
     return _text(rows, {name: columns.CELLS.get(name, "") for name in (rows[0] if rows else ())})
 
 
-def losses(studies: Studies) -> pd.DataFrame:
-    """One row a cell that loses servers, from losses.csv; raises BadInput where there is none."""
-    return _all(studies, lambda study, factors: _table(study, "losses.csv", {**factors, **columns.LOSSES}))
+def failover(studies: Studies) -> pd.DataFrame:
+    """One row a cell that loses servers, from failover.csv; raises BadInput where there is none."""
+    return _all(studies, lambda study, factors: _table(study, "failover.csv", {**factors, **columns.FAILOVER}))
 
 
-def losses_csv(rows: Sequence[Row]) -> str:
-    """The text of losses.csv; floats have six digits, what is missing is empty."""
-    return _text(rows, {name: columns.LOSSES.get(name, "") for name in (rows[0] if rows else ())})
+def failover_csv(rows: Sequence[Row]) -> str:
+    """The text of failover.csv; floats have six digits, what is missing is empty."""
+    return _text(rows, {name: columns.FAILOVER.get(name, "") for name in (rows[0] if rows else ())})
 
 
 def gains_csv(rows: Sequence[Row], grid: Grid) -> str:
@@ -161,7 +161,9 @@ def _value(record: TrialRecord, column: str) -> object:
         return getattr(record.window, column.removeprefix("window_")) if record.window else None
     if column in ("p50_ms", "p95_ms", "p99_ms"):
         return record.latency_ms.get(column.removesuffix("_ms"))
-    value: object = (record.verdict and record.verdict.limit) if column == "limit" else getattr(record, column)
+    value: object = (
+        (record.bottleneck and record.bottleneck.component) if column == "bottleneck" else getattr(record, column)
+    )
     return None if value == "" else value
 
 

@@ -56,7 +56,7 @@ class Environment(Part):
         return str((self.model_extra or {}).get(engine) or "")
 
 
-class SlowMotion(Part):
+class TimeScaling(Part):
     """By how much slower than real it is played, and the cores that this rests on where a probe chose it."""
 
     factor: float = Field(default=1.0, gt=0)
@@ -103,7 +103,7 @@ class Order(StrEnum):
     SHUFFLED = "shuffled"  # each block by itself, as in studies that say nothing of it
 
 
-class Resting(Part):
+class PredictedIdle(Part):
     """Cells that are measured in the first few blocks only, and the prediction that settled it beforehand (E16).
 
     In real time: requests per second that a server is held to, and seconds that it takes for a request. `contradicted`
@@ -117,8 +117,8 @@ class Resting(Part):
     contradicted: tuple[Levels, ...] | None = None
 
 
-class Checked(Part):
-    """The site's last instrument check."""
+class CalibrationResult(Part):
+    """The site's last calibration."""
 
     site: str = ""
     passed: bool
@@ -152,15 +152,15 @@ class StudyRecord(Part):
     plan: tuple[str, ...] = ()  # the trials' places below trials/, in their order
     seed: int = 0  # given by the grid, or drawn when the study began
     order: Order = Order.SHUFFLED
-    resting: Resting | None = None
+    predicted_idle: PredictedIdle | None = None
     kind: str = "lab"
     environment: Maybe[Environment] = None
-    slow_motion: SlowMotion | None = None
+    time_scaling: TimeScaling | None = None
     shares: dict[str, float] | None = None  # of this machine's cores, where its servers are not held to a rate
     ceiling: Ceiling | None = None
     digests: dict[str, str] = Field(default_factory=dict)  # of a trial's files
     stopping: Stopping | None = None
-    instrument: Checked | None = None
+    calibration: CalibrationResult | None = None
     rented: dict[str, Rented] = Field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     format: int = FORMAT
@@ -168,7 +168,7 @@ class StudyRecord(Part):
     @property
     def factor(self) -> float:
         """By how much slower than real it is played."""
-        return self.slow_motion.factor if self.slow_motion else 1.0
+        return self.time_scaling.factor if self.time_scaling else 1.0
 
     @property
     def where(self) -> Environment:

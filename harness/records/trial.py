@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from harness.grid.types import Levels
-from harness.records.failover import Loss, Lost
+from harness.records.failover import Failover, ServerFailure
 from harness.records.findings import Finding, Kind
 from harness.records.part import Counts, Maybe, Part
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
@@ -21,29 +21,28 @@ class Outcome(StrEnum):
     """What became of a trial, or of a cell."""
 
     OK = "ok"
-    DEGRADED = "degraded"  # it counts and is marked
+    WARNING = "warning"  # it counts and is marked
     SERVER_DOWN = "server_down"  # a server died or stopped answering
-    REFUSED = "refused"  # an evidence rule is broken
+    INVALID = "invalid"  # an evidence rule is broken
     FAILED = "failed"  # it could not be carried out
     NONE = ""  # not judged yet
     MISSING = "missing"  # of a cell: there is no trial yet
 
 
-class Limit(StrEnum):
+class Component(StrEnum):
     """What limited a trial: what would have to change for more throughput."""
 
     GENERATOR = "generator"
-    USERS = "users"  # they ask for no more
-    LOAD = "load"  # all that was offered was served
+    LOAD = "load"  # the offered load was served completely
     BALANCER = "balancer"
     NETWORK = "network"
     SERVER = "server"
     UNKNOWN = "unknown"
 
     @property
-    def asks_no_more(self) -> bool:
+    def is_load(self) -> bool:
         """Whether the load was what limited it, so that nothing is said of servers."""
-        return self in (Limit.USERS, Limit.LOAD)
+        return self == Component.LOAD
 
 
 class Window(Part):
@@ -53,13 +52,13 @@ class Window(Part):
     to_s: float
 
 
-class Verdict(Part):
-    """`figures` are what it rests on; `words` are those of `why` with names of figures in braces."""
+class Bottleneck(Part):
+    """`figures` are what it rests on; `words` are those of `reason` with names of figures in braces."""
 
-    limit: Limit
-    why: str = ""
+    component: Component
+    reason: str = ""
     words: str = ""
-    next_limit: str = ""  # what would limit next, in words
+    next_bottleneck: str = ""  # what would limit next, in words
     figures: dict[str, float | None] = Field(default_factory=dict)
 
 
@@ -99,7 +98,7 @@ class Counters(Part):
 class Figures(Part):
     """What follows from the series; shares are 0–1."""
 
-    little_gap: float | None = None
+    littles_law_residual: float | None = None
     users: int | None = None
     mean_in_flight: float | None = None
     mean_think_s: float | None = None
@@ -111,7 +110,7 @@ class Figures(Part):
     foreign_cpu: dict[str, float | None] = Field(default_factory=dict)  # by machine
     cpu_ms_per_request: dict[str, float | None] = Field(default_factory=dict)  # by role
     retransmitted: float | None = None
-    moments: list[tuple[float, str]] = Field(default_factory=list)  # second, what happened
+    timeline: list[tuple[float, str]] = Field(default_factory=list)  # second, what happened
     of_ceiling: float | None = None
     offered_per_s: float | None = None  # of an open load: requests that were due in the window
     offered_sent: float | None = None  # share of them that was sent in it
@@ -119,7 +118,7 @@ class Figures(Part):
     send_delay_p99_ms: float | None = None
 
 
-class Against(Part):
+class ObjectiveCounts(Part):
     """The window's requests against the objectives: `late` took longer than p95 may be or failed (0–`requests`)."""
 
     requests: int
@@ -146,7 +145,7 @@ class HostStates(Part):
     after: HostState
 
 
-class Slots(Part):
+class Pacing(Part):
     """A paced server's slots in the window: seconds offered, busy and lost; seconds answers were late; answers."""
 
     offered: float
@@ -156,7 +155,7 @@ class Slots(Part):
     answers: float
 
 
-class Facts(Part):
+class Context(Part):
     """What the judgement needs beside series and counters; everything about hosts is by their names."""
 
     users: int
@@ -165,17 +164,17 @@ class Facts(Part):
     generators: list[str]
     balancer: str
     balancing: dict[str, Any] = Field(default_factory=dict)  # how the balancer chose servers
-    expected: dict[str, str]  # server → address that the cell asks for
+    expected_servers: dict[str, str]  # server → address that the cell asks for
     unhealthy: dict[str, str] = Field(default_factory=dict)  # of an earlier version, which asked after few loads
     health: Counts = Field(default_factory=dict)  # server → status of its health check after the load
     kind: str
     ceiling: float | None = None  # requests per second that generator and balancer reach alone
-    placed: dict[str, str]  # host → machine
+    machine_of: dict[str, str]  # host → machine
     network: dict[str, Counts] = Field(default_factory=dict)  # host → kernel counter → increase
     logged: dict[str, Counts] = Field(default_factory=dict)  # server → event in its log → count
     cpu_models: dict[str, str] = Field(default_factory=dict)
-    slots: dict[str, Slots] = Field(default_factory=dict)
-    loss: Maybe[Loss] = None  # of servers that the cell asks to lose
+    pacing: dict[str, Pacing] = Field(default_factory=dict)
+    server_failure: Maybe[ServerFailure] = None  # of servers that the cell asks to lose
 
 
 class TrialRecord(Part):
@@ -193,26 +192,28 @@ class TrialRecord(Part):
     tps_peak: float | None = None
     error_rate: float | None = None
     latency_ms: dict[str, float | None] = Field(default_factory=dict)
-    waits_ms: dict[str, float | None] = Field(default_factory=dict)  # failures among them, at the timeout or more
-    against: Maybe[Against] = None  # None of an earlier version
+    latency_with_failures_ms: dict[str, float | None] = Field(
+        default_factory=dict
+    )  # failures among them, at the timeout or more
+    objective_counts: Maybe[ObjectiveCounts] = None  # None of an earlier version
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None
     overhead_s: float | None = None
     counters: Maybe[Counters] = None
     figures: Maybe[Figures] = None
-    lost: Maybe[Lost] = None  # what servers that were stopped on purpose cost
+    failover: Maybe[Failover] = None  # what servers that were stopped on purpose cost
     findings: tuple[Finding, ...] = ()
-    verdict: Maybe[Verdict] = None
+    bottleneck: Maybe[Bottleneck] = None
     hosts: dict[str, HostStates] = Field(default_factory=dict)
-    facts: Maybe[Facts] = None
-    sentinel: bool = False
+    context: Maybe[Context] = None
+    control: bool = False
     format: int = Field(default=FORMAT)
 
     @property
     def usable(self) -> bool:
         """Whether its throughput counts."""
-        return self.outcome in (Outcome.OK, Outcome.DEGRADED) and self.tps_mean is not None
+        return self.outcome in (Outcome.OK, Outcome.WARNING) and self.tps_mean is not None
 
     @property
     def collapsed(self) -> bool:
@@ -220,14 +221,14 @@ class TrialRecord(Part):
 
         Requests that failed on the way to them are none of their doing.
         """
-        theirs = self.limit not in (Limit.GENERATOR, Limit.BALANCER, Limit.NETWORK)
-        stopped = self.outcome == Outcome.REFUSED and any(f.kind == Kind.COLLAPSE for f in self.findings)
+        theirs = self.component not in (Component.GENERATOR, Component.BALANCER, Component.NETWORK)
+        stopped = self.outcome == Outcome.INVALID and any(f.kind == Kind.COLLAPSE for f in self.findings)
         return self.outcome == Outcome.SERVER_DOWN or (stopped and theirs)
 
     @property
-    def limit(self) -> Limit:
+    def component(self) -> Component:
         """What limited it; unknown where it was not judged."""
-        return self.verdict.limit if self.verdict else Limit.UNKNOWN
+        return self.bottleneck.component if self.bottleneck else Component.UNKNOWN
 
 
 @dataclass(frozen=True)

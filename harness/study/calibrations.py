@@ -1,4 +1,4 @@
-"""A site's last instrument check, kept beside its studies."""
+"""A site's last calibration, kept beside its studies."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from harness.records.directory import digest
 from harness.records.files import replace
-from harness.records.study import Checked, StudyRecord
+from harness.records.study import CalibrationResult, StudyRecord
 
-FILE = "instrument.json"
+FILE = "calibrations.json"
 
 
 def site_of(study: StudyRecord) -> str:
@@ -24,21 +24,21 @@ def site_of(study: StudyRecord) -> str:
             "kind": study.kind,
             "machine": [machine.cpu, machine.cores] if machine else [None, None],
             "hosts": {name: host.cpu for name, host in environment.hosts.items()},
-            "engine": study.configuration.grid["engine"],
+            "load_generator": study.configuration.grid["load_generator"],
         }
     )
 
 
-def keep(results: Path, check: Checked) -> None:
+def keep(results: Path, check: CalibrationResult) -> None:
     """Remember a site's last check beside its studies."""
     known = {**_known(results), check.site: check.model_dump(mode="json")}
     replace(results / FILE, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
 
 
-def last(results: Path, site: str) -> Checked | None:
+def last(results: Path, site: str) -> CalibrationResult | None:
     """A site's last check; None when there is none."""
     try:
-        return Checked.model_validate(_known(results)[site])
+        return CalibrationResult.model_validate(_known(results)[site])
     except (KeyError, ValidationError):
         return None
 

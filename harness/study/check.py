@@ -1,7 +1,7 @@
 """`study.py check`: recompute everything a study says from its raw files, and compare (all rules).
 
 Raw are a trial's series (samples.csv, hosts.csv, machines.csv, balancer.csv, latency.hgrm, failures.hgrm) and, in its
-trial.json, the counters and facts that were read. Everything else follows from these and the grid.
+trial.json, the counters and the context that were read. Everything else follows from these and the grid.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def check(directory: StudyDirectory) -> list[Line]:
         except BadInput as error:
             unreadable.append(f"{where}: {error}")
     lines.append(_line("files", unreadable, f"{len(trials)} trials can be read", "trials/*/*"))
-    measured = {where: data for where, data in trials.items() if data.record.facts}
+    measured = {where: data for where, data in trials.items() if data.record.context}
     again: dict[str, TrialRecord] = {}
     broken = []
     for where, data in measured.items():
@@ -111,7 +111,7 @@ def _identity(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iter
     wrong = []
     for where, record in there.items():
         slug, _, name = where.partition("/")
-        if cells.get(slug) != record.cell or name != f"r{record.repeat}{'-sentinel' if record.sentinel else ''}":
+        if cells.get(slug) != record.cell or name != f"r{record.repeat}{'-control' if record.control else ''}":
             wrong.append(f"{where} holds repeat {record.repeat} of {record.cell}")
     planned = study.plan
     wrong += [f"{where} is not in the plan" for where in there if where not in planned]
@@ -124,8 +124,8 @@ def _identity(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iter
 
 
 def _unmeasured(trials: Mapping[str, TrialData]) -> Iterator[Line]:
-    """Trials without facts could not be carried out, so they must not say that they count."""
-    bare = {where: data.record for where, data in trials.items() if not data.record.facts}
+    """Trials without a context could not be carried out, so they must not say that they count."""
+    bare = {where: data.record for where, data in trials.items() if not data.record.context}
     wrong = [
         f"{where}: outcome {record.outcome}, but nothing was measured"
         for where, record in bare.items()
@@ -153,21 +153,26 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
     # A figure that an earlier version did not keep is no difference.
     pairs = {
-        w: (a, b if "waits_ms" in a.model_fields_set else b.model_copy(update={"waits_ms": {}}))
+        w: (
+            a,
+            b
+            if "latency_with_failures_ms" in a.model_fields_set
+            else b.model_copy(update={"latency_with_failures_ms": {}}),
+        )
         for w, (a, b) in pairs.items()
     }
-    yield compare("E4", "waits_ms", lambda r: r.waits_ms, "latency.hgrm, failures.hgrm")
+    yield compare("E4", "latency_with_failures_ms", lambda r: r.latency_with_failures_ms, "latency.hgrm, failures.hgrm")
     pairs = {
-        w: (a, b if "against" in a.model_fields_set else b.model_copy(update={"against": None}))
+        w: (a, b if "objective_counts" in a.model_fields_set else b.model_copy(update={"objective_counts": None}))
         for w, (a, b) in pairs.items()
     }
-    yield compare("E4", "counts against the objectives", lambda r: r.against, "latency.hgrm, failures.hgrm")
+    yield compare("E4", "counts against the objectives", lambda r: r.objective_counts, "latency.hgrm, failures.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "the generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")
     pairs = {w: (a, b.model_copy(update={"figures": _as_kept(b.figures, a.figures)})) for w, (a, b) in pairs.items()}
     yield compare("E5", "figures", lambda r: r.figures, "samples.csv, hosts.csv, machines.csv")
-    yield compare("E24", "what losses cost", lambda r: r.lost, "samples.csv, balancer.csv")
+    yield compare("E24", "what losses cost", lambda r: r.failover, "samples.csv, balancer.csv")
     for rule in dict.fromkeys(rule.id for rule in RULES):
 
         def found_by(record: TrialRecord, rule: str = rule) -> list[str]:
@@ -175,7 +180,7 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Li
 
         yield compare(rule, f"findings of {rule}", found_by, "*")
     yield compare("findings", "all findings", _kept_of_findings, "*")
-    yield compare("verdict", "verdict", lambda r: r.verdict, "*")
+    yield compare("bottleneck", "bottleneck", lambda r: r.bottleneck, "*")
     yield compare("outcome", "outcome", lambda r: (r.outcome, r.cause), "*")
 
 
@@ -219,7 +224,7 @@ def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[Line]:
         ("E15", "gains.csv", frames.gains_csv(tables.gains(summary), summary.grid)),
     ]
     if summary.losses:
-        written.append(("E24", "losses.csv", frames.losses_csv(tables.losses(summary))))
+        written.append(("E24", "failover.csv", frames.failover_csv(tables.failover(summary))))
     if any(capacity.requests for capacity in summary.capacities):
         written.append(("E15", "capacity.csv", frames.capacity_csv(tables.capacity(summary), summary.grid)))
     for rule, name, wanted in written:

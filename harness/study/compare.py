@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.grid.load_generators import BY_NAME, ENGINES
+from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Environment, StudyRecord
 from harness.records.trial import TrialRecord
@@ -28,7 +28,7 @@ WEIGHTY = (
     ("hosts", "hosts' machines"),
     ("docker", "Docker engine"),
     ("nginx", "nginx"),
-    *((kind.name, kind.shown) for kind in ENGINES),
+    *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
     ("image_digests", "images"),
 )
 
@@ -78,7 +78,7 @@ def compare(first: Study, later: Study) -> Comparison:
     differences = []
     for line in identity.differences(_written(first.said), _written(later.said)):
         what = line.partition(": ")[0]
-        if what.startswith(("grid.load", "grid.request", "grid.engine", "grid.evidence")):
+        if what.startswith(("grid.load", "grid.request", "grid.load_generator", "grid.evidence")):
             reasons.append(line.removeprefix("grid."))
         elif not what.startswith(("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")):
             differences.append(line.removeprefix("grid."))

@@ -15,7 +15,7 @@ from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
 from harness.grid.cell import Cell
-from harness.grid.load_generators import ENGINES
+from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.reading import check_servers, load_grid
 from harness.grid.schema import Grid
 from harness.plan import bound, order, predicted_idle, stopping
@@ -34,7 +34,7 @@ from harness.traffic import registry
 class Setting:
     """A grid with everything it refers to, resolved and checked.
 
-    `grid` is the grid as it is played: in slow motion where `slow_motion` is not 1, None while that is not
+    `grid` is the grid as it is played: in slow motion where `time_scaling` is not 1, None while that is not
     yet known. `asked` holds what an inventory that asks somebody answered; None where it is a file of its own.
     """
 
@@ -44,12 +44,12 @@ class Setting:
     configuration: Configuration
     directory: StudyDirectory
     lab: lab_resources.Lab | None = None
-    slow_motion: float | None = None
+    time_scaling: float | None = None
     asked: Path | None = None
 
     def played(self, factor: float) -> Setting:
         """The same setting played slower by a factor; only one that is not slowed yet."""
-        return replace(self, grid=self.grid.slowed(factor), slow_motion=factor)
+        return replace(self, grid=self.grid.slowed(factor), time_scaling=factor)
 
     def terms_with(self, seed: int) -> Terms:
         """Terms for a study that begins now, with the seed of the grid or else this one."""
@@ -73,7 +73,7 @@ class Setting:
     @property
     def real_think_s(self) -> float:
         """The think time as it is written, whatever it is played at."""
-        return self.grid.load.think_time / (self.slow_motion or 1.0)
+        return self.grid.load.think_time / (self.time_scaling or 1.0)
 
     def settled(self) -> tuple[list[PlannedTrial], Decision | None]:
         """Every trial that is settled by what is recorded, in its order, and why no more follow yet."""
@@ -101,12 +101,12 @@ class Setting:
         """What a server of the lab is held to, as it is played; None where servers are what they are."""
         if self.lab is None or self.lab.capacity_per_s is None:
             return None
-        return self.lab.capacity_per_s / (self.slow_motion or 1.0)
+        return self.lab.capacity_per_s / (self.time_scaling or 1.0)
 
     @property
     def service_s(self) -> float:
         """How long a server of the lab takes for a request, as it is played; 0 where that is not set."""
-        return self.lab.service_s * (self.slow_motion or 1.0) if self.lab else 0.0
+        return self.lab.service_s * (self.time_scaling or 1.0) if self.lab else 0.0
 
     @property
     def most_asked_per_s(self) -> float:
@@ -137,7 +137,7 @@ class Setting:
 
 def role_variables(root: Path) -> frozenset[str]:
     """Names of all public variables of the roles that a cell may vary."""
-    names = {*lab_resources.VARIABLES, *(name for kind in ENGINES for name in kind.variables)}
+    names = {*lab_resources.VARIABLES, *(name for kind in LOAD_GENERATORS for name in kind.variables)}
     for role in ROLES:
         names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
     return frozenset(names)
@@ -167,7 +167,7 @@ def resolve(
     try:
         registry.check(grid, inventory)
     except BadInput as error:
-        line = document.line(("engine",))
+        line = document.line(("load_generator",))
         raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
     request_delivery.check(grid_file, grid, document, inventory)
     effective = configuration.effective(grid, inventory)
@@ -195,10 +195,10 @@ def listening(grid: Grid, hosts: Inventory) -> Inventory:
 def in_motion(setting: Setting) -> Setting:
     """The setting as it is played: as its study began, or as was asked for; as written while neither is known."""
     begun = setting.directory.study()
-    if begun and begun.slow_motion:
+    if begun and begun.time_scaling:
         return setting.played(begun.factor)
-    if setting.lab is not None and setting.lab.slow_motion is not None:
-        return setting.played(setting.lab.slow_motion)
+    if setting.lab is not None and setting.lab.time_scaling is not None:
+        return setting.played(setting.lab.time_scaling)
     if setting.lab is None or not setting.lab.paced:
         return setting.played(1.0)
     return setting

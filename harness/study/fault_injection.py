@@ -12,7 +12,7 @@ import requests
 
 from harness.deploy.connections import Reach
 from harness.deploy.inventory.hosts import Host
-from harness.records.failover import Loss
+from harness.records.failover import ServerFailure
 
 GONE_WITHIN_S = 10
 
@@ -44,9 +44,9 @@ class Losing:
         for thread in self._threads:
             thread.join(timeout=2 * GONE_WITHIN_S)
 
-    def loss(self, planned_s: float, offsets_s: dict[str, float]) -> Loss:
+    def loss(self, planned_s: float, offsets_s: dict[str, float]) -> ServerFailure:
         """What was done, by when it was planned; `offsets_s` takes each server's clock to second 0."""
-        return Loss(
+        return ServerFailure(
             servers=[server.name for server in self._servers],
             at_s=round(planned_s, 3),
             stopped_s={name: round(at - offsets_s[name], 3) for name, at in sorted(self._ended.items())},

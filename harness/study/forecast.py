@@ -13,8 +13,8 @@ from harness.words import load_name
 
 def sentences(setting: Setting) -> list[str]:
     """All of it: what will be found as far as that is known, and how much will be measured."""
-    rests = predicted_idle.sentences(setting.terms.resting, setting.grid, setting.real_think_s)
-    off = ["evidence: {resting: false} measures every cell in every block"] if rests else []
+    rests = predicted_idle.sentences(setting.terms.predicted_idle, setting.grid, setting.real_think_s)
+    off = ["evidence: {predicted_idle: false} measures every cell in every block"] if rests else []
     return [*masks(setting), *bounds(setting), *motion(setting), *losses(setting), *rests, *off, *rule(setting)]
 
 
@@ -51,7 +51,7 @@ def masks(setting: Setting) -> list[str]:
 
 def motion(setting: Setting) -> list[str]:
     """By how much slower than real it is played, where it is."""
-    factor = setting.slow_motion or 1.0
+    factor = setting.time_scaling or 1.0
     if factor == 1:
         return []
     return [f"in slow motion: every time is {factor:g} times as long and every rate {factor:g} times lower"]
@@ -59,11 +59,11 @@ def motion(setting: Setting) -> list[str]:
 
 def losses(setting: Setting) -> list[str]:
     """When servers are stopped on purpose, and that they are brought back; nothing where none is."""
-    most = max(cell.lose for cell in expand(setting.grid))
+    most = max(cell.fail_servers for cell in expand(setting.grid))
     if not most:
         return []
     who = "the last server is" if most == 1 else f"up to {most} of the last servers are"
-    at_s = setting.grid.load.lose_at_s
+    at_s = setting.grid.load.fail_at_s
     return [f"where a cell loses servers, {who} stopped at second {at_s:g} of each trial, and brought back after it"]
 
 

@@ -19,7 +19,7 @@ def new_record(setting: Setting, draw_seed: Callable[[], int]) -> StudyRecord:
         configuration=setting.configuration,
         seed=terms.seed,
         order=terms.order,
-        resting=terms.resting,
+        predicted_idle=terms.predicted_idle,
         kind=kind,
         stopping=Stopping(min=rule.min, max=rule.max, until=None if rule.fixed else rule.target(kind)),
     )

@@ -55,7 +55,7 @@ class Preparation:
     def run(self, reach: Reach) -> Bench:
         """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
         found: dict[str, Any] = {}
-        if self.setting.slow_motion is None:
+        if self.setting.time_scaling is None:
             time_scaling.check_possible(self.setting.most_asked_per_s)
         self._share_out(found)
         self._deploy()
@@ -65,7 +65,7 @@ class Preparation:
         engine = outside.engine(grid, inventory, reach)
         bench = Bench(grid, inventory, engine, reader, reach, self._tell, self._cancelled, outside)
         run_load.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
-        if self.setting.lab is not None and self.record.slow_motion is None:
+        if self.setting.lab is not None and self.record.time_scaling is None:
             bench = self._choose_speed(bench, found)
         if self.setting.grid.evidence.ceiling and self.record.ceiling is None:
             self._measure_ceiling(bench, found)
@@ -80,7 +80,7 @@ class Preparation:
                 self._root, inventory, reader, reach, engine.version(), levels
             )
         record = self.record.model_copy(update=found)
-        if not record.digests and not self.setting.grid.instrument_check:
+        if not record.digests and not self.setting.grid.calibration:
             last = calibrations.last(self.setting.directory.path.parent, calibrations.site_of(record))
             record = record.model_copy(update={"instrument": last})
         self._warn_of_limits(reader, record.where)
@@ -120,11 +120,11 @@ class Preparation:
     def _choose_speed(self, bench: Bench, found: dict[str, Any]) -> Bench:
         """Find the speed that this machine can play where none is settled; what works with the new speed."""
         began = time.monotonic()
-        if self.setting.slow_motion is not None:
-            found["slow_motion"] = time_scaling.asked_for(self.setting.slow_motion)
+        if self.setting.time_scaling is not None:
+            found["time_scaling"] = time_scaling.asked_for(self.setting.time_scaling)
             return bench
         chosen = time_scaling.measure(bench, self.setting.most_asked_per_s)
-        found["slow_motion"] = chosen
+        found["time_scaling"] = chosen
         self.setting = self.setting.played(chosen.factor)
         self._deployment.play(chosen.factor)
         told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"

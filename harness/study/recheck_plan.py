@@ -28,7 +28,7 @@ def few_blocks(study: StudyRecord, records: Mapping[str, TrialRecord], attempts:
 
     `attempts` are the places of all trials, those that were measured again included.
     """
-    kept, grid = study.resting, study.written_grid
+    kept, grid = study.predicted_idle, study.written_grid
     if kept is None:
         return []
     wrong = []

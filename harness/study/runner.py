@@ -56,8 +56,8 @@ class Study:
         self._ansible = Ansible(root, setting.inventory_path)
         self._ansible.cancelled, self._ansible.waiting = cancelled, lambda words: listener(Step(words))
         self._deployment = Deployment(self._ansible, setting.grid, outside.playbook)
-        if setting.slow_motion is not None:
-            self._deployment.play(setting.slow_motion)
+        if setting.time_scaling is not None:
+            self._deployment.play(setting.time_scaling)
         self._ahead = Ahead(self._deployment, setting.grid.load)
         self._plan: list[PlannedTrial] = []
         self._over: set[str] = set()  # trials that this call has no more to do with
@@ -176,13 +176,13 @@ class Study:
 
     def _decide_rest(self) -> None:
         """Once the first blocks are there: whether cells that rest from now on showed what was predicted of them."""
-        rest = self._record.resting
+        rest = self._record.predicted_idle
         if rest is None or rest.contradicted is not None:
             return
         found = predicted_idle.decided(rest, expand(self._grid), self._directory.trials())
         if found is None or found.contradicted is None:
             return
-        self._note(resting=found)
+        self._note(predicted_idle=found)
         self._directory.write_study(self._record)
         self._tell(Said(predicted_idle.outcome(found)))
 
@@ -237,7 +237,7 @@ class Study:
             self._repair(data.record)
 
     def _repair(self, record: TrialRecord) -> None:
-        lost = record.facts.loss.servers if record.facts and record.facts.loss else []
+        lost = record.context.server_failure.servers if record.context and record.context.server_failure else []
         self._tell(Step(f"bringing {' and '.join(lost)} back" if lost else "repairing what died"))
         try:
             self._deployment.repair()

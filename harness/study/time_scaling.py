@@ -18,7 +18,7 @@ from harness.errors import CannotRun
 from harness.grid.cell import Cell
 from harness.judge import window_stats
 from harness.observe.watch import Watcher
-from harness.records.study import SlowMotion
+from harness.records.study import TimeScaling
 from harness.study.trial_context import Bench
 from harness.traffic.run_load import load_spec, play
 from harness.traffic.verification import verify
@@ -43,9 +43,9 @@ print((time.process_time() - used) / (time.monotonic() - begin))
 """
 
 
-def asked_for(factor: float) -> SlowMotion:
+def asked_for(factor: float) -> TimeScaling:
     """A factor that the inventory or the grid sets."""
-    return SlowMotion(factor=factor, measured_at=_now())
+    return TimeScaling(factor=factor, measured_at=_now())
 
 
 def choose(needed_cores: float, available_cores: float) -> float | None:
@@ -60,7 +60,7 @@ def check_possible(most_per_s: float) -> None:
         raise CannotRun(too_slow(needed, available))
 
 
-def measure(bench: Bench, most_per_s: float) -> SlowMotion:
+def measure(bench: Bench, most_per_s: float) -> TimeScaling:
     """Play half of the largest planned rate for some seconds and see what a request costs.
 
     Raises CannotRun where even the slowest motion needs more than this machine has.
@@ -97,7 +97,7 @@ def measure(bench: Bench, most_per_s: float) -> SlowMotion:
     if factor is None:
         raise CannotRun(too_slow(needed, available))
     rounded = {host: round(cost, 3) for host, cost in cpu_ms.items()}
-    return SlowMotion(
+    return TimeScaling(
         factor=factor,
         measured_at=_now(),
         needed_cores=round(needed, 3),

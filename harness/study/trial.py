@@ -17,8 +17,8 @@ from harness.plan.order import PlannedTrial
 from harness.records.series import BalancerSample
 from harness.records.trial import (
     BalancerCounters,
+    Context,
     Counters,
-    Facts,
     GeneratorCounters,
     HostState,
     HostStates,
@@ -48,7 +48,7 @@ def run(
     """
     grid, cell = bench.grid, planned.cell
     servers = bench.inventory.servers[: cell.servers]
-    to_lose = servers[cell.servers - cell.lose :]
+    to_lose = servers[cell.servers - cell.fail_servers :]
     trial = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
     unloaded_s = verify(bench, cell, trial)
     spec = _spec(bench, planned, trial)
@@ -61,7 +61,7 @@ def run(
         steady = (spec.window_from_s, spec.duration_s)
         watchers.append(bench.outside.watch(bench.probes, before, at, servers, steady))
         if to_lose:
-            losing.append(bench.outside.lose(bench.reach, to_lose, at + grid.load.lose_at_s))
+            losing.append(bench.outside.lose(bench.reach, to_lose, at + grid.load.fail_at_s))
         on_start(at)
 
     bench.probes.begin_counting(servers)
@@ -81,7 +81,7 @@ def run(
     generator = bench.inventory.generator.name
     ahead_s = seen.offset_s(bench.inventory.balancer.name) - seen.offset_s(generator)
     begin_at = {host.name: at + seen.offset_s(host.name) - seen.offset_s(generator) for host in to_lose}
-    lost = losing[0].loss(grid.load.lose_at_s, begin_at) if losing else None
+    lost = losing[0].loss(grid.load.fail_at_s, begin_at) if losing else None
     begin = at + ahead_s
     window = (begin + spec.window_from_s, begin + max(window_to_s, spec.window_from_s + 1))
     # The count of a server that is lost is lost with it, so nobody knows which sum to wait for.
@@ -122,25 +122,25 @@ def run(
             servers={server.name: said.served.get(server.name) for server in servers},
         ),
         hosts=states,
-        facts=Facts(
+        context=Context(
             users=users,
             lost_workers=result.lost_workers,
             stopped_s=got.stopped_s,
             generators=[host.name for host in bench.inventory.generators],
             balancer=bench.inventory.balancer.name,
             balancing=asdict(balancing.of(cell.variables, grid.vars, bench.inventory.balancer.variables)),
-            expected=expected,
+            expected_servers=expected,
             health=said.health,
             kind=bench.inventory.kind,
             ceiling=bench.ceiling_per_s,
-            placed=bench.probes.placed(),
+            machine_of=bench.probes.placed(),
             network=said.network,
             logged=said.logged,
             cpu_models=bench.cpu_models,
-            slots=seen.slots(),
-            loss=lost,
+            pacing=seen.slots(),
+            server_failure=lost,
         ),
-        sentinel=planned.sentinel,
+        control=planned.control,
     )
     data = TrialData(
         record=record,

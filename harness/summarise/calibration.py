@@ -69,7 +69,7 @@ def of_study(summary: Summary) -> tuple[bool, str]:
 
 def told(summary: Summary) -> str:
     """What a study that is such a check found, and PASS or FAIL; empty for another one, or while a cell is missing."""
-    if not summary.grid.instrument_check or any(cell.outcome == Outcome.MISSING for cell in summary.cells):
+    if not summary.grid.calibration or any(cell.outcome == Outcome.MISSING for cell in summary.cells):
         return ""
     passed, said = of_study(summary)
     return with_verdict(said, passed)

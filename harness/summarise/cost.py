@@ -15,12 +15,12 @@ from harness.grid.load import LOAD_FACTORS, RATE, level_of
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
 from harness.records.study import Rented
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import Component, TrialRecord
 from harness.summarise.capacity import capacity
 from harness.summarise.capacity.crossing import FEWEST, Bound
 from harness.summarise.cells.cell import CellSummary
 
-OWN = (Limit.SERVER, Limit.BALANCER)  # what limits a topology by itself; else it may carry more
+OWN = (Component.SERVER, Component.BALANCER)  # what limits a topology by itself; else it may carry more
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Capacity:
     low: float | None
     high: float | None
     load: Levels
-    limit: Limit
+    limit: Component
     floor: bool
     by_objectives: bool = False
     ceiling: bool = False
@@ -151,16 +151,16 @@ def _by_objectives(others: Levels, one: capacity.Capacity) -> Capacity:
     """Of a bound it is its end, as a floor or a ceiling; with fewer blocks than an interval takes nothing is sure."""
     if one.bound == Bound.BELOW:
         return Capacity(
-            others, one.high or 0.0, None, None, {}, Limit.UNKNOWN, floor=False, by_objectives=True, ceiling=True
+            others, one.high or 0.0, None, None, {}, Component.UNKNOWN, floor=False, by_objectives=True, ceiling=True
         )
     floor = one.bound == Bound.AT_LEAST
     value = (one.low if floor else one.value) or 0.0
     low = one.low if one.blocks >= FEWEST else None
-    return Capacity(others, value, low, one.high, {}, Limit.UNKNOWN, floor, by_objectives=True)
+    return Capacity(others, value, low, one.high, {}, Component.UNKNOWN, floor, by_objectives=True)
 
 
 def _capacity(mine: Sequence[CellSummary], objectives: Objectives, factor: float) -> Capacity:
-    held = [cell for cell in mine if cell.verdict in OWN]
+    held = [cell for cell in mine if cell.bottleneck in OWN]
     wanted = objectives.error_rate is not None or objectives.p95 is not None
     if held and not wanted:
         best = max(held, key=lambda cell: level_of(cell.cell))
@@ -171,11 +171,11 @@ def _capacity(mine: Sequence[CellSummary], objectives: Objectives, factor: float
     value, low, high = (None if end is None else end * factor for end in (tps.value, tps.low, tps.high))
     load = {name: level for name, level in best.cell.items() if name in LOAD_FACTORS}
     floor = wanted or not held
-    return Capacity(topology(best.cell), value or 0.0, low, high, load, best.verdict, floor)
+    return Capacity(topology(best.cell), value or 0.0, low, high, load, best.bottleneck, floor)
 
 
 def _meets(objectives: Objectives, cell: CellSummary) -> bool:
-    p95_ms = cell.waits_ms.get("p95")
+    p95_ms = cell.latency_with_failures_ms.get("p95")
     late = objectives.p95 is not None and (p95_ms is None or p95_ms > objectives.p95 * 1000)
     failing = objectives.error_rate is not None and (cell.error_rate is None or cell.error_rate > objectives.error_rate)
     return not late and not failing
@@ -191,7 +191,7 @@ def hourly(
     price = {name: said.usd_per_hour for name, said in rented.items()}
     servers = [name for name, group in groups.items() if group == "ml_servers"]
     balancers = [name for name, group in groups.items() if group == "load_balancers"]
-    took_part = {len(r.facts.expected): list(r.facts.expected) for r in records if r.facts}
+    took_part = {len(r.context.expected_servers): list(r.context.expected_servers) for r in records if r.context}
     alike = len({price.get(name) for name in servers}) == 1
     found: dict[int, float | None] = {}
     for count in range(1, len(servers) + 1):
@@ -214,7 +214,9 @@ def with_one_lost(found: Sequence[Option]) -> list[Option]:
     That is what the topology with one server fewer carries, which differs in nothing else; topologies that have none
     such among them are left out.
     """
-    alike = [option for option in found if not option.others.get("lose")]  # one that loses servers has lost them
+    alike = [
+        option for option in found if not option.others.get("fail_servers")
+    ]  # one that loses servers has lost them
     known = {tuple(option.others.items()): option.capacity for option in alike}
     fewer = [(option, tuple({**option.others, "servers": option.servers - 1}.items())) for option in alike]
     return [replace(option, capacity=known[key]) for option, key in fewer if key in known]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import Component, TrialRecord
 from harness.summarise.capacity import by_topology, capacity
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.cells import failover, slow_server
@@ -30,7 +30,7 @@ class Summary:
     gains: list[Gain]
     noise: block_model.BlockModel | None = None
     findings: list[Finding] = field(default_factory=list)  # of the whole study (rule E20)
-    sentinel: Interval | None = None  # last trial of each block against its first, the same cell
+    control: Interval | None = None  # last trial of each block against its first, the same cell
     laws: dict[str, usl.Law] = field(default_factory=dict)  # by load (rule E19)
     between: float | None = None  # share of a trial's variance that lies between trials
     speed: machine_speed.Speed | None = None  # of the machines (rule E22)
@@ -50,7 +50,7 @@ def summarise_records(
     """The same from records by path; `latencies` and `failures` give a trial's histograms."""
     by_cell: dict[str, list[str]] = {}
     for where, record in records.items():
-        if not record.sentinel and record.repeat:
+        if not record.control and record.repeat:
             by_cell.setdefault(where.split("/")[0], []).append(where)
     found, losses = [], []
     for cell in search.cells(grid, records):
@@ -59,9 +59,9 @@ def summarise_records(
         good, bad = ([histogram(w) for w in counted] for histogram in (latencies, failures))
         mine, expected = [records[w] for w in wheres], grid.request.expect_status
         found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected))
-        if cell.lose:
+        if cell.fail_servers:
             losses.append(failover.of_cell(found[-1], [records[w] for w in wheres]))
-    noise, findings = _noise([cell for cell in found if not cell.lose], records, grid.evidence)
+    noise, findings = _noise([cell for cell in found if not cell.fail_servers], records, grid.evidence)
     again = _sentinel(records, grid)
     if again is not None and again.low is not None and again.high is not None and not again.low <= 1 <= again.high:
         change = f"{percent(again.value - 1, 1)} [{percent(again.low - 1, 1)}, {percent(again.high - 1, 1)}]"
@@ -116,7 +116,7 @@ def _noise(
     ranked: dict[int, list[tuple[int, str]]] = {}
     for record in records.values():
         name = names.get(tuple(sorted(record.cell.items())))
-        if name and record.repeat and not record.sentinel:
+        if name and record.repeat and not record.control:
             ranked.setdefault(record.repeat, []).append((record.block_position, name))
     places = {(name, k): place for k, run in ranked.items() for place, (_, name) in enumerate(sorted(run), 1)}
     return model, block_model.watch(model, places, limits)
@@ -135,8 +135,8 @@ def _sentinel(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None
     """The A/A pair of every block: its first cell's trial and the same again at its end (rule E20)."""
     pairs = []
     for where, record in records.items():
-        first = records.get(where.removesuffix("-sentinel"))
-        if record.sentinel and first is not None and record.usable and first.usable:
+        first = records.get(where.removesuffix("-control"))
+        if record.control and first is not None and record.usable and first.usable:
             pairs.append((float(first.tps_mean or 0), float(record.tps_mean or 0)))
     if not pairs:
         return None
@@ -147,7 +147,7 @@ def _laws(cells: Sequence[CellSummary]) -> dict[str, usl.Law]:
     """Rule E19 for every load with six topologies that servers limited."""
     loads: dict[str, dict[int, list[float]]] = {}
     for cell in cells:
-        if cell.verdict == Limit.SERVER and cell.by_block:
+        if cell.bottleneck == Component.SERVER and cell.by_block:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
     fitted = {load: usl.fit(rates) for load, rates in loads.items()}
     return {load: law for load, law in fitted.items() if law is not None}

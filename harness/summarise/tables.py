@@ -1,4 +1,4 @@
-"""The rows of cells.csv, gains.csv, capacity.csv and losses.csv, tidy; frames.py has their columns. Pure."""
+"""The rows of cells.csv, gains.csv, capacity.csv and failover.csv, tidy; frames.py has their columns. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.summarise.summary import Summary
 
 
 def cells(summary: Summary) -> list[dict[str, object]]:
-    """One row a cell; `why` gives the reason of its verdict, or of its having none."""
+    """One row a cell; `reason` gives the reason of its bottleneck, or of its having none."""
     rows: list[dict[str, object]] = []
     for cell in summary.cells:
         tps = cell.tps
@@ -27,17 +27,19 @@ def cells(summary: Summary) -> list[dict[str, object]]:
                 "p99_ms": cell.latency_ms.get("p99"),
                 "error_rate": cell.error_rate,
                 "outcome": cell.outcome,
-                "verdict": cell.verdict,
-                "why": cell.why,
+                "bottleneck": cell.bottleneck,
+                "reason": cell.reason,
             }
         )
     return rows
 
 
 def gains(summary: Summary) -> list[dict[str, object]]:
-    """One row a step between neighbouring topologies; `joint_low` and `joint_high` hold for all of them together.
+    """One row a step between neighbouring topologies.
 
-    `detectable_gain` is the smallest gain, as a share, that 80 % of studies like this one would tell from none.
+    `simultaneous_low` and `simultaneous_high` hold for all of them together.
+
+    `minimum_detectable_gain` is the smallest gain, as a share, that 80 % of studies like this one would tell from none.
 
     Where the grid searches for limits a last column, `load`, tells the gains at saturation, which have no
     number of users in common.
@@ -57,37 +59,37 @@ def gains(summary: Summary) -> list[dict[str, object]]:
                 "step_ideal": gain.step_ideal,
                 "efficiency": gain.efficiency,
                 "k": gain.k,
-                "word": gain.word,
+                "conclusion": gain.word,
                 "reason": gain.reason,
-                "joint_low": gain.jointly.low if gain.jointly else None,
-                "joint_high": gain.jointly.high if gain.jointly else None,
-                "detectable_gain": gain.detectable,
+                "simultaneous_low": gain.jointly.low if gain.jointly else None,
+                "simultaneous_high": gain.jointly.high if gain.jointly else None,
+                "minimum_detectable_gain": gain.detectable,
             }
         )
     return rows
 
 
-def losses(summary: Summary) -> list[dict[str, object]]:
+def failover(summary: Summary) -> list[dict[str, object]]:
     """One row a cell that loses servers; times are seconds since the loss, of the trials whose number stands before."""
     return [
         {
             **one.cell,
-            "lost": one.lost,
+            "failed_servers": one.lost,
             "trials": one.trials,
             **_ends("failed", one.failed),
             "failed_at_balancer": one.failed_at_balancer and one.failed_at_balancer.mean,
             "failing": one.failing,
             "to_the_end": one.to_the_end,
             **_ends("failing", one.failing_s, "_s"),
-            "back": one.back,
-            **_ends("back", one.back_s, "_s"),
+            "recovered": one.back,
+            **_ends("recovery", one.recovery_s, "_s"),
             "expected": one.expected,
             **_ends("left", one.left),
             "still_failing": one.still_failing and one.still_failing.mean,
-            "latency_back": one.latency_back,
-            "latency_back_s": one.latency_back_s and one.latency_back_s.mean,
-            "p95_back": one.p95_back,
-            **_ends("p95_back", one.p95_back_s, "_s"),
+            "latency_recovered": one.latency_back,
+            "latency_recovery_s": one.latency_recovery_s and one.latency_recovery_s.mean,
+            "p95_recovered": one.p95_back,
+            **_ends("p95_recovery", one.p95_recovery_s, "_s"),
             "before_ms": one.before_ms and one.before_ms.mean,
             "after_ms": one.after_ms and one.after_ms.mean,
             "p95_ms": one.p95_ms,
@@ -106,7 +108,7 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
     """One row a topology; its gain is over the next smaller one, whose row comes before; none without objectives.
 
     `factor` tells what the loads are, users (`vusers`) or requests per second (`rate`). `reference` is what servers of
-    known speed carry by formula, `one_lost` what is left of a topology with one server fewer: nothing of one alone.
+    known speed carry by formula, `n_minus_1` what is left of a topology with one server fewer: nothing of one alone.
     """
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows: list[dict[str, object]] = []
@@ -125,17 +127,17 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
                 "bound": said.bound,
                 "blocks": said.blocks,
                 "requests": said.requests,
-                "limited_by": said.limited_by,
+                "bottleneck": said.limited_by,
                 "gain": ratio.value if ratio else None,
                 "gain_low": ratio.low if ratio else None,
                 "gain_high": ratio.high if ratio and gain and gain.kind == GainKind.GAIN else None,
                 "efficiency": gain.efficiency if gain else None,
-                "word": gain.word if gain else None,
+                "conclusion": gain.word if gain else None,
                 "reason": "; ".join(filter(None, (said.why, gain.reason if gain else ""))) or None,
                 "reference": reference,
-                "one_lost": 0.0 if said.servers == 1 else left and left.value,
-                "one_lost_low": left and left.low,
-                "one_lost_high": left and left.high,
+                "n_minus_1": 0.0 if said.servers == 1 else left and left.value,
+                "n_minus_1_low": left and left.low,
+                "n_minus_1_high": left and left.high,
             }
         )
     return rows

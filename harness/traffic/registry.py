@@ -36,17 +36,17 @@ class Client:
 
 def check(grid: Grid, inventory: Inventory) -> None:
     """Refuse an engine that the inventory's hosts cannot run; raises BadInput."""
-    CLIENTS[grid.engine].check(grid, inventory)
+    CLIENTS[grid.load_generator].check(grid, inventory)
 
 
 def connect(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
     """A client of the engine that the grid names; raises BadInput where the inventory lacks its URL."""
-    return CLIENTS[grid.engine].connect(grid, inventory, reach)
+    return CLIENTS[grid.load_generator].connect(grid, inventory, reach)
 
 
 def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
     """What runs outside containers, by host."""
-    return CLIENTS[grid.engine].services(grid, inventory)
+    return CLIENTS[grid.load_generator].services(grid, inventory)
 
 
 def _locust(_grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
@@ -83,15 +83,16 @@ def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
 
     if not all(is_machine(host) for host in inventory.generators):
         raise BadInput(
-            f"engine ngrinder needs load generators that are machines, and those of {inventory.path} are containers; "
-            "take another inventory, as inventory/rehearsal, or engine: locust"
+            f"load_generator ngrinder needs load generators that are machines, and those of {inventory.path} are "
+            "containers; take another inventory, as inventory/rehearsal, or load_generator: locust"
         )
     known = {**inventory.generator.variables, **grid.vars}
     file = known.get("ngrinder_war_file")
     if not known.get("ngrinder_war_url") and not file:
         raise BadInput(
-            "engine ngrinder: its WAR is in no package registry; set ngrinder_war_url with ngrinder_war_sha256, or "
-            "ngrinder_war_file, under vars: in the grid or in the inventory (docs/hosts.md tells where to get it)"
+            "load_generator ngrinder: its WAR is in no package registry; set ngrinder_war_url with "
+            "ngrinder_war_sha256, or ngrinder_war_file, under vars: in the grid or in the inventory (docs/hosts.md "
+            "tells where to get it)"
         )
     if file and not (Path(str(file)).is_absolute() and Path(str(file)).is_file()):
         raise BadInput(f"ngrinder_war_file: there is no file {file}; give the absolute path of the downloaded WAR")

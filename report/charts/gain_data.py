@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.records.trial import Limit, TrialData
+from harness.records.trial import Component, TrialData
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.words import load_name
@@ -33,7 +33,7 @@ def headline(
             "to": link(cell.cell),
         }
         for cell in shown
-        if cell.tps is not None and not cell.lose  # a server failure is no topology
+        if cell.tps is not None and not cell.fail_servers  # a server failure is no topology
     ]
     if not rows:
         return None
@@ -72,7 +72,7 @@ def _loads(rows: Rows) -> list[str]:
 
 def _ideals(cells: Sequence[CellSummary]) -> Rows:
     """Linear speedup m · X(smallest) / m0, from the best saturated cell of the smallest topology."""
-    saturated = [c for c in cells if c.tps and c.verdict == Limit.SERVER]
+    saturated = [c for c in cells if c.tps and c.bottleneck == Component.SERVER]
     if not saturated:
         return []
     smallest = min(saturated, key=lambda c: (c.servers, -(c.tps.value if c.tps else 0)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.grid.load import LOAD_FACTORS, level_of
 from harness.grid.types import Levels
-from harness.records.trial import Limit, TrialData
+from harness.records.trial import Component, TrialData
 from harness.summarise import cost
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.cells.cell import CellSummary
@@ -109,7 +109,11 @@ def _points(kind: str, levels: Levels, milliseconds: Mapping[str, float | None],
 def _cells(cells: list[CellSummary]) -> Rows:
     ordered = sorted(cells, key=lambda cell: level_of(cell.cell))
     by_topology = sorted(ordered, key=lambda cell: cell.servers)
-    return [point for cell in by_topology for point in _points("cell", cell.cell, cell.waits_ms or cell.latency_ms)]
+    return [
+        point
+        for cell in by_topology
+        for point in _points("cell", cell.cell, cell.latency_with_failures_ms or cell.latency_ms)
+    ]
 
 
 def _trials(trials: Mapping[str, TrialData]) -> Rows:
@@ -117,9 +121,9 @@ def _trials(trials: Mapping[str, TrialData]) -> Rows:
     found: Rows = []
     for where, data in trials.items():
         record = data.record
-        if record.usable and not record.sentinel and "-attempt" not in where:
+        if record.usable and not record.control and "-attempt" not in where:
             kind = "trial" if record.repeat else "probe"
-            found += _points(kind, record.cell, record.waits_ms or record.latency_ms, trial=where)
+            found += _points(kind, record.cell, record.latency_with_failures_ms or record.latency_ms, trial=where)
     return found
 
 
@@ -139,7 +143,7 @@ def _knees(summary: Summary) -> Rows:
             found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
     for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
         name = _topology(cell.cell)
-        if cell.verdict == Limit.SERVER and name not in found:
+        if cell.bottleneck == Component.SERVER and name not in found:
             found[name] = {"topology": name, "load": level_of(cell.cell), "what": SATURATION}
     return list(found.values())
 

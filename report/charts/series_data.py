@@ -14,7 +14,7 @@ from report import phrases
 from report.charts.labels import Rows, left_out, load_of
 from report.elements import Chart, anchor, anchor_of, by_cell, drawn
 
-STOPPED = (Outcome.REFUSED, Outcome.SERVER_DOWN)  # trials whose load may have ended early
+STOPPED = (Outcome.INVALID, Outcome.SERVER_DOWN)  # trials whose load may have ended early
 MOST_POINTS = 9_000  # of a page
 
 
@@ -69,8 +69,8 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
     """The events in the trials of a cell, each kind at its first time, and the early end of trials."""
     first: dict[str, tuple[float, int]] = {}
     for data in trials:
-        happened = list(data.record.figures.moments) if data.record.figures else []
-        stopped = data.record.facts.stopped_s if data.record.facts else None
+        happened = list(data.record.figures.timeline) if data.record.figures else []
+        stopped = data.record.context.stopped_s if data.record.context else None
         if stopped is not None:
             happened.append((float(stopped), "stopped"))
         elif data.samples and len(data.samples) < to_s - 1 and data.record.outcome in STOPPED:

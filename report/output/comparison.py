@@ -51,7 +51,7 @@ def short_rows(one: Comparison) -> list[list[str]]:
             text.ratio(ratio.ratio),
             text.ratio_interval(ratio.jointly),
             f"{ratio.before.usable}, {ratio.after.usable}",
-            f"{ratio.before.verdict} → {ratio.after.verdict}",
+            f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
         ]
         for ratio in one.ratios
     ]
@@ -78,7 +78,7 @@ def table(one: Comparison) -> Table:
             text.ratio_interval(ratio.jointly),
             text.ratio_interval(ratio.steady),
             f"{ratio.before.usable}, {ratio.after.usable}",
-            f"{ratio.before.verdict} → {ratio.after.verdict}",
+            f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
             ratio.word,
             ratio.why or text.NOTHING,
         ]

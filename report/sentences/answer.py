@@ -206,7 +206,7 @@ def _bound(step: Gain, cells: dict[int, CellSummary], reason: str) -> str:
     has_interval = step.ratio is not None and step.ratio.low is not None
     least = text.ratio(step.ratio.low if step.ratio is not None and has_interval else step.ratio)
     larger = cells.get(step.to_servers)
-    if larger is None or not larger.verdict.asks_no_more:
+    if larger is None or not larger.bottleneck.is_load:
         known = f", at least {least} from the servers" if has_interval else ""
         return f"{known} ({reason})"
     share = f" to {larger.asked}" if larger.of_users_bound or larger.of_offered else ""

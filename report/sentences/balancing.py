@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.grid.thresholds import Thresholds
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.comparison import attribution
 from harness.summarise.comparison.factors import Effect
 from harness.summarise.statistics.intervals import Interval
@@ -32,7 +32,7 @@ def _throughput(effect: Effect, margin: float) -> str:
         return f"allows no comparison of throughput with {base} ({ratio}: {effect.why})"
     if effect.word == attribution.NOT_MEASURABLE:
         side = base if effect.bound == "at most" else effect.level
-        held = attribution.holds(effect.held or Limit.USERS)
+        held = attribution.holds(effect.held or Component.LOAD)
         return f"allows no comparison of throughput with {base} ({ratio}: with {side} {held})"
     if effect.word == "not told apart from 1":
         if _equivalent(effect.ratio, margin):

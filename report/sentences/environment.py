@@ -21,7 +21,7 @@ def sentences(study: StudyRecord, noise: float | None = None) -> str:
 
 def paced_rate(study: StudyRecord) -> str:
     """The rate to which each server of a lab is paced, as "140/s"; empty where servers are not paced."""
-    if study.shares or study.slow_motion is None:
+    if study.shares or study.time_scaling is None:
         return ""
     configured = study.configuration
     servers = [host for host in configured.hosts.values() if host.get("group") == "ml_servers"]
@@ -38,7 +38,7 @@ def lab(study: StudyRecord) -> str:
     if study.shares:
         each = ", ".join(f"{name} {cpus:g}" for name, cpus in study.shares.items())
         parts.append(f"shares of the machine’s cores: {each}")
-    scaling = study.slow_motion
+    scaling = study.time_scaling
     if scaling and scaling.needed_cores and scaling.available_cores:
         costs = ", ".join(f"{host} {cost:.2f}" for host, cost in scaling.cpu_ms.items())
         parts.append(

@@ -66,10 +66,10 @@ def _noise(summary: Summary) -> str:
         )
     if summary.between is not None:
         clauses.append(f"{text.percent(summary.between)} of its variance lies between trials, the rest within them")
-    if summary.sentinel is not None:
+    if summary.control is not None:
         clauses.append(
-            f"control trials at the end of a block compared with its begin: {text.ratio(summary.sentinel)} "
-            f"{text.ratio_interval(summary.sentinel)}"
+            f"control trials at the end of a block compared with its begin: {text.ratio(summary.control)} "
+            f"{text.ratio_interval(summary.control)}"
         )
     return "; ".join(clauses)
 
@@ -78,7 +78,7 @@ def _calibration(study: StudyRecord, summary: Summary) -> str:
     own = calibration.told(summary)
     if own:
         return f"this study is the calibration of these machines: {own}"
-    found = study.instrument
+    found = study.calibration
     if not found:
         return "none is known for these machines; run grids/calibration.yaml"
     result = calibration.with_verdict(found.text, found.passed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.grid import load
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.comparison import attribution, factors
 from harness.summarise.comparison.factors import Effect
 from harness.words import load_name
@@ -43,7 +43,7 @@ def sentence(effect: Effect, limits: Thresholds) -> str:
         return f"{where} the effect of {what} {servers} is not measurable ({ratio}): {effect.why}."
     if effect.word == attribution.NOT_MEASURABLE:
         side = f"{name} {effect.base if effect.bound == 'at most' else effect.level}"
-        held = attribution.holds(effect.held or Limit.USERS)
+        held = attribution.holds(effect.held or Component.LOAD)
         return f"{where} the effect of {what} {servers} is not measurable ({ratio}): with {side} {held}."
     if effect.word == "not told apart from 1":
         return f"{where} {what} made no measurable difference {servers} ({ratio}){note}."

@@ -60,9 +60,9 @@ def _throughput(one: Losses) -> str:
     if not one.back:
         return f"throughput did not recover and stayed at {left}{_expected(one)}"
     some = _in_some(one.back, one.trials)
-    if _never_gone(one.back_s):
+    if _never_gone(one.recovery_s):
         return f"throughput stayed at {left}{some}{_expected(one)}"
-    return f"throughput recovered{some} within {mean_seconds(one.back_s)}, to {left}{_expected(one)}"
+    return f"throughput recovered{some} within {mean_seconds(one.recovery_s)}, to {left}{_expected(one)}"
 
 
 def _never_gone(recovery_s: Spread | None) -> bool:
@@ -89,9 +89,9 @@ def _response_time(one: Losses) -> str:
     if not one.latency_back:
         return f"the mean response time rose {change} and did not recover"
     some = _in_some(one.latency_back, one.trials)
-    if _never_gone(one.latency_back_s):
+    if _never_gone(one.latency_recovery_s):
         return f"the mean response time stayed near its previous value{some} ({change})"
-    return f"the mean response time recovered{some} within {mean_seconds(one.latency_back_s)} ({change})"
+    return f"the mean response time recovered{some} within {mean_seconds(one.latency_recovery_s)} ({change})"
 
 
 def _objective(one: Losses, p95_s: float) -> str:
@@ -114,6 +114,6 @@ def _recovered(one: Losses, objective: str, after: Spread) -> str:
     if not one.p95_back:
         return f"p95 did not meet the {objective} again: {late}"
     some = _in_some(one.p95_back, one.in_p95)
-    if _never_gone(one.p95_back_s):
+    if _never_gone(one.p95_recovery_s):
         return f"p95 met the {objective} throughout{some}"
-    return f"p95 met the {objective} again{some} after {mean_seconds(one.p95_back_s)}"
+    return f"p95 met the {objective} again{some} after {mean_seconds(one.p95_recovery_s)}"

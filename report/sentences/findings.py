@@ -6,7 +6,7 @@ import re
 
 from harness.grid.schema import Grid
 from harness.records.study import StudyRecord
-from harness.records.trial import Limit, Outcome
+from harness.records.trial import Component, Outcome
 from harness.summarise import calibration
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains import precision
@@ -54,7 +54,7 @@ def _affected_cells(cells: list[CellSummary]) -> list[str]:
     """Missing cells, then invalid ones, then those with a warning; cells with the same cause share a finding."""
     groups: dict[tuple[int, str, str, str], list[CellSummary]] = {}
     for cell in cells:
-        rank = 2 if cell.outcome == Outcome.DEGRADED else 3
+        rank = 2 if cell.outcome == Outcome.WARNING else 3
         if not cell.usable:
             rank = 0 if cell.outcome == Outcome.MISSING else 1
         if rank < 3:
@@ -137,7 +137,7 @@ def _narrower(summary: Summary, widest: Gain | None, target: float) -> str:
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) -> list[str]:
     """The load that idle servers need: the asymptotic bound, 20 % above saturation."""
-    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.verdict == Limit.SERVER]
+    saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.bottleneck == Component.SERVER]
     idle: dict[str, list[Gain]] = {}
     for gain in gains:
         if gain.kind == GainKind.IDLE:
@@ -159,7 +159,7 @@ def _next_bottlenecks(cells: list[CellSummary]) -> list[str]:
     """The most that further servers can add where users limit it soon."""
     return [
         f"At {load_name(cell.others)} servers beyond {cell.servers} add at most "
-        f"{text.percent(1 / cell.of_users_bound - 1)} of throughput; the next bottleneck is {cell.next_limit}."
+        f"{text.percent(1 / cell.of_users_bound - 1)} of throughput; the next bottleneck is {cell.next_bottleneck}."
         for cell in cells
-        if cell.usable and cell.next_limit and cell.of_users_bound and not cell.lose
+        if cell.usable and cell.next_bottleneck and cell.of_users_bound and not cell.fail_servers
     ]

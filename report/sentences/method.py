@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.grid.load_generators import ENGINES
+from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 from harness.records.study import Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
@@ -122,7 +122,7 @@ def _open_load(grid: Grid) -> str:
 
 
 def _load_generator(environment: Environment, grid: Grid) -> str:
-    for kind in ENGINES:
+    for kind in LOAD_GENERATORS:
         if version := environment.version_of(kind.name):
             counts = kind.counts.replace("closed model", "open model") if grid.is_open else kind.counts
             return f"{kind.shown} {version}; {counts}".replace("'", "’")

@@ -20,8 +20,8 @@ def sentence(study: StudyRecord, blocks: int) -> str:
 
 def few_blocks(study: StudyRecord) -> str:
     """The predicted-idle cells, their prediction and its outcome."""
-    clauses = predicted_idle.sentences(study.resting, study.written_grid, study.written_grid.load.think_time)
+    clauses = predicted_idle.sentences(study.predicted_idle, study.written_grid, study.written_grid.load.think_time)
     needed = study.grid.evidence.interval_repeats
-    if study.resting is not None and study.resting.blocks < needed:
+    if study.predicted_idle is not None and study.predicted_idle.blocks < needed:
         clauses.append(f"fewer than {needed} trials have no interval")
-    return "; ".join([*clauses, *filter(None, [predicted_idle.outcome(study.resting)])])
+    return "; ".join([*clauses, *filter(None, [predicted_idle.outcome(study.predicted_idle)])])

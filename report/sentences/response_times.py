@@ -26,7 +26,14 @@ def change(before: CellSummary | None, after: CellSummary | None, grid: Grid) ->
     p50 = before.latency_ms.get("p50"), after.latency_ms.get("p50")
     clauses = [_clause("median response time", *p50, found.word("p50"))]
     if grid.objectives.p95 is not None:  # compared with failures among the requests
-        clauses.append(_clause("p95", before.waits_ms.get("p95"), after.waits_ms.get("p95"), found.word("p95")))
+        clauses.append(
+            _clause(
+                "p95",
+                before.latency_with_failures_ms.get("p95"),
+                after.latency_with_failures_ms.get("p95"),
+                found.word("p95"),
+            )
+        )
     return phrases.joined([clause for clause in clauses if clause])
 
 

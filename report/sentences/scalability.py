@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.statistics import intervals, usl
 from harness.summarise.summary import Summary
@@ -33,7 +33,7 @@ def _efficiencies(summary: Summary) -> list[str]:
     spans: dict[str, dict[int, tuple[float, float]]] = {}
     cells: dict[str, dict[int, CellSummary]] = {}
     for cell in summary.cells:
-        if cell.verdict == Limit.SERVER and cell.tps is not None:
+        if cell.bottleneck == Component.SERVER and cell.tps is not None:
             loads.setdefault(load_name(cell.others), {})[cell.servers] = cell.tps.value
             cells.setdefault(load_name(cell.others), {})[cell.servers] = cell
             if cell.tps.low is not None and cell.tps.high is not None:

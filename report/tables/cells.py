@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.grid.load import RATE
-from harness.records.trial import Limit, TrialData
+from harness.records.trial import Component, TrialData
 from harness.summarise.cells.cell import CellSummary
 from report import format as text
 from report.elements import Table, anchor, by_cell, cell_name, link
@@ -57,27 +57,27 @@ def _bottleneck_row(cell: CellSummary, trials: Sequence[TrialData], *, is_open: 
     valid = [data for data in trials if data.record.usable]
 
     def mean(name: str) -> float | None:
-        found = [data.record.verdict.figures.get(name) for data in valid if data.record.verdict]
+        found = [data.record.bottleneck.figures.get(name) for data in valid if data.record.bottleneck]
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known else None
 
     return [
         cell_name(cell),
-        cell.verdict if cell.usable else _suspected(trials),
+        cell.bottleneck if cell.usable else _suspected(trials),
         text.percent(mean("server_cpu")),
         text.percent(mean("server_throttled")),
         text.percent(mean("balancer_cpu")),
         text.percent(mean("generator_cpu")),
         text.percent(mean("of_offered" if is_open else "of_users_bound")),
         _ratio(mean("response_s"), mean("unloaded_s")),
-        cell.why,
+        cell.reason,
     ]
 
 
 def _suspected(trials: Sequence[TrialData]) -> str:
     """The bottleneck of trials of which none is valid, where they agree."""
-    found = {data.record.limit for data in trials}
-    return found.pop() if len(found) == 1 and Limit.UNKNOWN not in found else text.NOTHING
+    found = {data.record.component for data in trials}
+    return found.pop() if len(found) == 1 and Component.UNKNOWN not in found else text.NOTHING
 
 
 def _ratio(response_s: float | None, unloaded_s: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grid.schema import Objectives
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cost import Capacity, Option
 from harness.words import load_name
 from report import estimates
@@ -43,14 +43,14 @@ def _basis(found: Capacity | None) -> str:
         if found.missed_at is not None:
             return "objectives met at the one load, missed at the other"
         return "objectives met at all measured loads" if found.floor else "the capacity"
-    bottleneck = "load-limited" if found.limit.asks_no_more else _limited(found.limit)
+    bottleneck = "load-limited" if found.limit.is_load else _limited(found.limit)
     return f"{bottleneck} at {load_name(found.load)}"
 
 
-def _limited(limit: Limit) -> str:
-    if limit == Limit.UNKNOWN:
+def _limited(limit: Component) -> str:
+    if limit == Component.UNKNOWN:
         return "bottleneck unknown"
-    return f"limited by the {'servers' if limit == Limit.SERVER else limit}"
+    return f"limited by the {'servers' if limit == Component.SERVER else limit}"
 
 
 def _note(options: Sequence[Option], objectives: Objectives, factor: float, *, priced: bool) -> str:

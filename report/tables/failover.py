@@ -50,12 +50,12 @@ def _row(one: Losses) -> list[str]:
         mean_count(one.failed) if one.failed else text.NOTHING,
         mean_count(one.failed_at_balancer) if one.failed_at_balancer else text.NOTHING,
         _in_some(mean_seconds(one.failing_s), one.failing, one.trials),
-        _in_some(mean_seconds(one.back_s), one.back, one.trials),
+        _in_some(mean_seconds(one.recovery_s), one.back, one.trials),
         mean_share(one.left) if one.left else text.NOTHING,
         mean_share(one.still_failing) if one.still_failing else text.NOTHING,
         f"{_ms(one.before_ms)} → {_ms(one.after_ms)} ms",
-        _in_some(mean_seconds(one.latency_back_s), one.latency_back, one.trials),
-        _in_some(mean_seconds(one.p95_back_s), one.p95_back, one.in_p95),
+        _in_some(mean_seconds(one.latency_recovery_s), one.latency_back, one.trials),
+        _in_some(mean_seconds(one.p95_recovery_s), one.p95_back, one.in_p95),
         text.milliseconds(one.p95_ms),
     ]
 
@@ -64,10 +64,11 @@ def _note(limits: Thresholds) -> str:
     return (
         "Means over trials, with the smallest and the largest in brackets. Times count from the end of the server "
         "processes, in whole seconds of the load generator, so each is up to one second too long. Throughput has "
-        f"recovered when it stays at {text.percent(limits.lost_back)} of the expected value: its previous value where "
-        "the cell was load-limited, else the share of the remaining servers. Response times have recovered when their "
-        f"mean stays within {limits.lost_latency:g} times its previous value. p95 has recovered when at most 5 % of "
-        "the later requests fail or miss its objective. p95 ms is over the whole window, with failures at the timeout."
+        f"recovered when it stays at {text.percent(limits.recovered_throughput)} of the expected value: its previous "
+        "value where the cell was load-limited, else the share of the remaining servers. Response times have "
+        f"recovered when their mean stays within {limits.recovered_latency:g} times its previous value. p95 has "
+        "recovered when at most 5 % of the later requests fail or miss its objective. p95 ms is over the whole window, "
+        "with failures at the timeout."
     )
 
 

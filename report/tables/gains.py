@@ -42,7 +42,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
     """A row for each step at each load, in the order of `gains`; simultaneous intervals below; None without any."""
     if not gains:
         return None
-    bottlenecks = {(c.servers, load_name(c.others)): c.verdict for c in cells if c.usable}
+    bottlenecks = {(c.servers, load_name(c.others)): c.bottleneck for c in cells if c.usable}
     rows = []
     for gain in gains:
         load = load_name(gain.others)

@@ -18,7 +18,7 @@ from report import phrases
 from report.elements import Table
 
 OPEN_LOADS = ("E5 at a rate", "verdict load")  # rules of rates alone
-STATES = {Severity.REFUSE: "invalid", Severity.DEGRADE: "warning", Severity.NOTE: "note"}
+STATES = {Severity.INVALID: "invalid", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
 def rule_table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
@@ -26,7 +26,7 @@ def rule_table(trials: Mapping[str, TrialData], limits: Thresholds) -> Table:
     limits = generator.applied(limits, (row for data in trials.values() for row in data.samples))
     load = next((factor_of(data.record.cell) for data in trials.values()), VUSERS)
     judged = [data.record for data in trials.values() if data.record.outcome != Outcome.FAILED]
-    round_robin = all(Balancing(**record.facts.balancing).even for record in judged if record.facts)
+    round_robin = all(Balancing(**record.context.balancing).even for record in judged if record.context)
     rows = [_rule_row(rule, judged, limits, round_robin=round_robin) for rule in RULES if rule.load in ("", load)]
     columns = ["rule", "requirement", "thresholds", "passed", "largest value", "findings", "example"]
     return Table(columns=columns, rows=rows, right=(3,))
@@ -42,7 +42,7 @@ def _rule_row(rule: Rule, judged: Sequence[TrialRecord], limits: Thresholds, *, 
             counts[worst] += 1
         for finding in mine:
             examples.setdefault(finding.severity, finding.cause)
-    violated = counts[Severity.REFUSE] + counts[Severity.DEGRADE]
+    violated = counts[Severity.INVALID] + counts[Severity.WARNING]
     findings = [f"{state}: {phrases.count(counts[s], 'trial')}" for s, state in STATES.items() if counts[s]]
     return [
         rule.id,
@@ -75,8 +75,8 @@ def _largest(rule: Rule, records: Sequence[TrialRecord]) -> str:
 def _figures(record: TrialRecord, where: str) -> list[float]:
     """The numbers at section.name of a record, or at a name of its own."""
     section, _, name = where.partition(".")
-    if section == "verdict":
-        value: Any = record.verdict.figures.get(name) if record.verdict else None
+    if section == "bottleneck":
+        value: Any = record.bottleneck.figures.get(name) if record.bottleneck else None
     elif section == "figures":
         value = getattr(record.figures, name) if record.figures else None
     else:

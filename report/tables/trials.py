@@ -49,7 +49,7 @@ def _row(path: str, record: TrialRecord, *, is_open: bool) -> list[str]:
         text.milliseconds(record.latency_ms.get("p95")),
         _punctuality(record, is_open=is_open),
         record.outcome.replace("_", " "),
-        record.verdict.limit if record.verdict else text.NOTHING,
+        record.bottleneck.component if record.bottleneck else text.NOTHING,
         "; ".join(f"{finding.rule} {finding.cause}" for finding in record.findings) or record.cause,
     ]
 
@@ -58,6 +58,6 @@ def _punctuality(record: TrialRecord, *, is_open: bool) -> str:
     """How well the load generator kept up: h of users, or the delay of the latest requests at a rate."""
     figures = record.figures
     if not is_open:
-        return text.percent(figures.little_gap if figures else None, 1)
+        return text.percent(figures.littles_law_residual if figures else None, 1)
     late_ms = figures.send_delay_p99_ms if figures else None
     return text.NOTHING if late_ms is None else f"{late_ms:.1f}"

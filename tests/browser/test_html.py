@@ -58,7 +58,7 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study(directory, RATES, target="300/s", objectives={"p95": "2s", "error_rate": "1%"})
     for where, record in directory.trials().items():
         median = int(record.cell["vusers"])
-        timed = changed(record, waits_ms={"p50": float(median), "p95": 3.0 * median})
+        timed = changed(record, latency_with_failures_ms={"p50": float(median), "p95": 3.0 * median})
         latencies = histogram_of_ms([(median, 900), (3 * median, 100)])
         directory.write_trial(where, TrialData(timed, directory.samples(where), [], [], latencies))
     said = directory.need_study()

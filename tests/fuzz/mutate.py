@@ -14,7 +14,7 @@ TOKENS = (
     *("2024-01-01", "[]", "{}", "[[]]", "''", '"\\n"', "!!int x", "!!python/object:os.system {}", "!!set {a, b}"),
     *("!!binary aGk=", "&a", "*a", "<<: *a", "{{ 1 }}", "{{ lookup('env', 'HOME') }}", "{% for %}", "../../etc/passwd"),
     *("/dev/zero", "/dev/stdin", ".", "99999999999999999999", "1" * 5000, "x" * 5000, "100000000", "1_000", "5s"),
-    *("5 s", "3m", "50%", "200/s", "-5s", "∞", "é", "servers", "vusers", "rate", "lose", "from", "to", "until"),
+    *("5 s", "3m", "50%", "200/s", "-5s", "∞", "é", "servers", "vusers", "rate", "fail_servers", "from", "to", "until"),
     *("locust", "ngrinder", "a#b", "a b", "/predict?x={id}", "http://example.org/", "GET", "💥", "\\x41"),
     *("x[1:99999999]", "auto"),
 )  # fmt: skip

@@ -21,13 +21,13 @@ def failed_rows(data: TrialData) -> dict[int, int]:
 
 def agrees(trial: TrialData, server: str) -> None:
     """Assert that the record's figures of a stopped server are those of the log."""
-    record, lost = trial.record, trial.record.lost
-    assert record.outcome in ("ok", "degraded"), record.cause
-    assert record.facts
-    assert record.facts.loss
+    record, lost = trial.record, trial.record.failover
+    assert record.outcome in ("ok", "warning"), record.cause
+    assert record.context
+    assert record.context.server_failure
     assert lost
     assert lost.servers == [server]
-    assert lost.at_s == pytest.approx(record.facts.loss.at_s, abs=1)
+    assert lost.at_s == pytest.approx(record.context.server_failure.at_s, abs=1)
     assert not {"E8", "E14", "E24"} & {finding.rule for finding in record.findings}
     assert record.hosts[server].before.running, "it was not brought back before this trial"
     assert not record.hosts[server].after.running
@@ -38,17 +38,19 @@ def agrees(trial: TrialData, server: str) -> None:
         # The log's seconds are whole ones by the balancer's clock.
         assert lost.at_s + lost.failing_s - 1 == pytest.approx(max(rows), abs=1)
     answered = {
-        row.t_s for row in trial.balancer if row.server == record.facts.expected[server] and row.status == "200"
+        row.t_s
+        for row in trial.balancer
+        if row.server == record.context.expected_servers[server] and row.status == "200"
     }
     assert max(answered) <= lost.at_s + 1
     good = Counter[int]()
     for row in trial.balancer:
         good[row.t_s] += row.requests if row.status == "200" else 0
-    assert lost.back_s is not None
+    assert lost.recovery_s is not None
     assert record.window
     # By the log throughput is back, too, once the generator says so; the servers that are left are enough for it. At a
     # rate what was due in these seconds is known; a mean of some seconds before would differ by chance.
-    seconds = range(math.ceil(lost.at_s + lost.back_s + 1), int(record.window.to_s) - 1)
+    seconds = range(math.ceil(lost.at_s + lost.recovery_s + 1), int(record.window.to_s) - 1)
     due = sum(row.offered or 0 for row in trial.samples if row.t_s in seconds)
     assert sum(good[second] for second in seconds) >= 0.9 * (due or (lost.before.tps or 0) * len(seconds))
     assert lost.before.error_rate == 0

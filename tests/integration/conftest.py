@@ -95,9 +95,9 @@ def wait_for(started: subprocess.Popen[str], event: str, seconds: int = 0) -> di
 def small_grid(path: Path, **more: Any) -> Path:
     """A grid that needs no probe of this machine's speed, so that a test is about something else."""
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
-    base["vars"] = {"lab_slow_motion": 1}
+    base["vars"] = {"lab_time_scaling": 1}
     base["load"]["duration"] = "9s"
-    base["evidence"] = {"ceiling": False, "lag_refuse": "25%"}  # a busy moment of this machine is not the matter
+    base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # a busy moment of this machine is not the matter
     path.write_text(yaml.safe_dump({**base, **more}))
     return path
 

@@ -33,7 +33,7 @@ def test_a_study_measures_two_builds_in_the_same_blocks(
 ) -> None:
     """Whether this machine was quiet decides nothing: this is about who served what."""
     factors = {"servers": [1], "vusers": [60], "ml_server_image": list(builds)}
-    slow = {"lab_slow_motion": 1, "lab_server_capacity": "30/s"}
+    slow = {"lab_time_scaling": 1, "lab_server_capacity": "30/s"}
     grid = small_grid(tmp_path / "grid.yaml", name="builds", factors=factors, vars=slow, repeats=2)
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr
@@ -46,8 +46,8 @@ def test_a_study_measures_two_builds_in_the_same_blocks(
         assert record.hosts["server-1"].before.image == record.cell["ml_server_image"]
         assert record.hosts["server-1"].before.started_at == record.hosts["server-1"].after.started_at
         assert not [finding for finding in record.findings if finding.rule in ("E13", "E14")]
-        assert record.facts
-        assert record.facts.slots, "another build of ours is held to its rate, too"
+        assert record.context
+        assert record.context.pacing, "another build of ours is held to its rate, too"
     levels = directory.need_study().where.image_levels
     for image in builds:
         ran = {digests[0] for digests in levels[image].values()}

@@ -22,7 +22,7 @@ METHODS = {"round_robin": None, "least_conn": "least_conn;", "random_two": "rand
 def test_a_study_varies_the_method(tmp_path: Path) -> None:
     """Few requests, and whether this machine was quiet decides nothing: this is about the balancer."""
     factors = {"servers": [2], "vusers": [40], "nginx_lb_method": list(METHODS)}
-    slow = {"lab_slow_motion": 1, "lab_server_capacity": "30/s"}
+    slow = {"lab_time_scaling": 1, "lab_server_capacity": "30/s"}
     grid = small_grid(tmp_path / "grid.yaml", name="methods", factors=factors, vars=slow, repeats=1)
     done = study("--grid", grid, "--results", tmp_path / "results")
     assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr
@@ -31,12 +31,12 @@ def test_a_study_varies_the_method(tmp_path: Path) -> None:
     assert set(records) == set(METHODS)
     for method, record in records.items():
         assert record.outcome != "failed", record.cause
-        assert record.facts
+        assert record.context
         assert record.counters
-        assert record.facts.balancing["method"] == method
+        assert record.context.balancing["method"] == method
         assert len(record.counters.balancer.upstreams) == 2
         assert not [finding for finding in record.findings if finding.rule == "E14"]
-        marked = [f.cause for f in record.findings if f.rule == "E12" and f.severity == "degrade"]
+        marked = [f.cause for f in record.findings if f.rule == "E12" and f.severity == "warning"]
         assert not any("shares" in cause for cause in marked), marked
     assert study("check", directory.path).returncode == 0
 
@@ -91,7 +91,7 @@ def test_a_user_stays_at_the_server_that_had_its_first_request(
 def test_a_death_is_told_with_what_the_balancer_did_about_it(
     fails: int, told: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
-    vars_ = {"lab_slow_motion": 1, "nginx_lb_max_fails": fails}
+    vars_ = {"lab_time_scaling": 1, "nginx_lb_max_fails": fails}
     factors = {"servers": [2], "vusers": [100]}
     grid = small_grid(tmp_path / "grid.yaml", name="death", factors=factors, vars=vars_, repeats=1)
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -101,8 +101,8 @@ def test_a_death_is_told_with_what_the_balancer_did_about_it(
         record = wait_for(started, "trial_ended")["record"]
         started.communicate(timeout=200)
     assert record["outcome"] == "server_down"
-    assert record["verdict"]["limit"] == "server"
-    assert f"server-2 died with exit code 137; nginx_lb_max_fails is {fails}" in record["verdict"]["why"]
+    assert record["bottleneck"]["component"] == "server"
+    assert f"server-2 died with exit code 137; nginx_lb_max_fails is {fails}" in record["bottleneck"]["reason"]
     page = (next((tmp_path / "results").iterdir()) / "report.html").read_text(encoding="utf-8")
     limits = page.split("of users’ bound")[1]
     assert told in limits, "the table of limits must say it"

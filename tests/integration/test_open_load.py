@@ -53,7 +53,7 @@ def test_every_topology_meets_the_same_arrivals(measured: StudyDirectory) -> Non
 
 
 def test_what_is_offered_is_served_where_there_are_servers_for_it(measured: StudyDirectory) -> None:
-    limits = {cell: str(record.limit) for cell, record in played(measured).items()}
+    limits = {cell: str(record.component) for cell, record in played(measured).items()}
     enough = {100: 1, 220: 2, 340: 3}
     assert limits == {
         (servers, rate): "load" if servers >= enough[rate] else "server" for servers in (1, 2, 3) for rate in enough
@@ -110,9 +110,9 @@ def test_a_server_that_stops_is_seen_at_a_rate_and_hardly_by_users(
     assert (users.record.latency_ms["p95"] or 0) < 500
     for data in (at_a_rate, users):
         assert data.record.window
-        assert data.record.against
+        assert data.record.objective_counts
         rows = window_stats.window(data.samples, data.record.window.from_s, data.record.window.to_s)
         # The seconds count those over the objective one by one, the histogram to three digits.
-        over = data.record.against.late - data.record.against.failed
+        over = data.record.objective_counts.late - data.record.objective_counts.failed
         assert sum(row.slow or 0 for row in rows) == pytest.approx(over, abs=2)
         assert over > 0

@@ -21,7 +21,7 @@ from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid,
 
 RATE_PER_S = 100
 LEFT_OUT_AT_ONCE = {
-    "lab_slow_motion": 1,
+    "lab_time_scaling": 1,
     "nginx_lb_max_fails": 1,
     "nginx_lb_fail_timeout": "30s",
     "nginx_lb_connect_timeout": "1s",
@@ -49,8 +49,8 @@ class Resumed:
     seen: str
     output: str
 
-    def trial(self, lose: int) -> TrialData:
-        return self.directory.trial(f"servers-2_rate-{RATE_PER_S}_lose-{lose}/r1")
+    def trial(self, failing: int) -> TrialData:
+        return self.directory.trial(f"servers-2_rate-{RATE_PER_S}_fail_servers-{failing}/r1")
 
 
 def seen_by_others(generator: str, engine: docker.DockerClient) -> str:
@@ -66,7 +66,7 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engin
     grid = small_grid(
         folder / "grid.yaml",
         name="resumed",
-        factors={"servers": [2], "rate": [f"{RATE_PER_S}/s"], "lose": [0, 1]},
+        factors={"servers": [2], "rate": [f"{RATE_PER_S}/s"], "fail_servers": [0, 1]},
         load={"ramp_up": "2s", "duration": "17s", "timeout": "5s"},
         vars=LEFT_OUT_AT_ONCE,
         request=REQUEST,
@@ -136,13 +136,13 @@ def test_a_killed_study_resumes_and_keeps_what_was_measured(resumed: Resumed) ->
 
 
 def test_every_due_request_is_sent_on_time_and_both_cells_get_the_same_arrivals(resumed: Resumed) -> None:
-    for lose in (0, 1):
-        figures = resumed.trial(lose).record.figures
+    for failing in (0, 1):
+        figures = resumed.trial(failing).record.figures
         assert figures
         assert figures.offered_per_s == pytest.approx(RATE_PER_S, rel=0.15)  # Poisson, over 15 s
         assert figures.offered_sent == pytest.approx(1, abs=0.01)
         assert figures.offered_late == 0
-    series = [[sample.offered for sample in resumed.trial(lose).samples][:17] for lose in (0, 1)]
+    series = [[sample.offered for sample in resumed.trial(failing).samples][:17] for failing in (0, 1)]
     assert series[0] == series[1]
 
 
@@ -150,13 +150,13 @@ def test_a_server_failure_costs_what_the_balancers_log_says(
     resumed: Resumed, lab: Inventory, engine: docker.DockerClient
 ) -> None:
     balancer_log.agrees(resumed.trial(1), "server-2")
-    assert resumed.trial(0).record.lost is None
+    assert resumed.trial(0).record.failover is None
     state = engine.containers.get(lab.servers[1].need("study_container")).status
     assert state == "running", "the study leaves no server dead"
     page = (resumed.directory.path / "report.html").read_text(encoding="utf-8")
     assert "one of 2 servers was stopped under the load" in page
-    rows = (resumed.directory.path / "losses.csv").read_text(encoding="utf-8").splitlines()
-    assert rows[0].startswith("servers,rate,lose,lost,trials,")
+    rows = (resumed.directory.path / "failover.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("servers,rate,fail_servers,failed_servers,trials,")
     assert len(rows) == 2
 
 

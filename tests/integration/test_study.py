@@ -97,8 +97,8 @@ def test_the_study_says_where_it_was_measured(smoke: Path) -> None:
     said = json.loads((smoke / "study.json").read_text())
     assert said["environment"]["machine"]["cores"] == os.cpu_count()
     assert "worker_connections" in said["environment"]["nginx_configuration"]
-    assert said["slow_motion"]["factor"] >= 1
-    assert said["slow_motion"]["needed_cores"] > 0
+    assert said["time_scaling"]["factor"] >= 1
+    assert said["time_scaling"]["needed_cores"] > 0
     assert said["configuration"]["hosts"]["server-1"]["ml_server_image"].startswith("scale-out/service:")
 
 
@@ -191,16 +191,16 @@ def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path
 
 
 @pytest.mark.long
-def test_slow_motion_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
+def test_time_scaling_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [300]}
-    grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_slow_motion": 2})
+    grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_time_scaling": 2})
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     directory = StudyDirectory(next((tmp_path / "results").iterdir()))
     record = next(iter(directory.trials().values()))
     assert done.returncode == 0, (record.cause, record.findings)
     assert record.window == Window(from_s=6.0, to_s=18.0)
     assert record.tps_mean == pytest.approx(70, rel=0.01)
-    assert record.limit == "server"
+    assert record.component == "server"
     text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
     assert "Played in slow motion, 2 times slower" in " ".join(text.split())
 
@@ -221,8 +221,8 @@ def test_an_image_of_the_users_own_shares_the_machines_cores(
         said = json.loads((directory.path / "study.json").read_text())
         assert sum(state.before.cpus or 0.0 for state in record.hosts.values()) <= 0.9 * (os.cpu_count() or 1)
         assert record.hosts["server-1"].before.cpus == pytest.approx(said["shares"]["ml_server_cpus"], abs=0.001)
-        assert record.facts
-        assert record.facts.slots == {}
+        assert record.context
+        assert record.context.pacing == {}
         text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
         assert "carry the machine" in " ".join(text.split())
     finally:

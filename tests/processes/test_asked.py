@@ -133,7 +133,7 @@ def test_a_study_switches_by_the_answer_and_says_who_moved(source: Path, tmp_pat
         folder = snapshot.ask(ROOT, source)
         hosts = resolve.describe(ROOT, folder, "x")
         directory = StudyDirectory(tmp_path / "study")
-        begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, slow_motion=1.0, asked=folder)
+        begun = Setting(GRID, hosts, source, Configuration(grid={}), directory, time_scaling=1.0, asked=folder)
         study = Study(ROOT, begun, said.append, lambda: False)
         assert study._keep_answer() == told
         assert study._ansible.inventory == directory.path / "inventory"

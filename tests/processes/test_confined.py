@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from harness.deploy import confined_process
 
@@ -16,7 +17,7 @@ PARENT = """
 import os, sys
 from pathlib import Path
 from harness.deploy import confined
-confined.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.environ, 3600)
+confined_process.run("tests.confined_program", ["waits", sys.argv[1]], Path.cwd(), os.environ, 3600)
 """
 
 
@@ -39,6 +40,34 @@ def test_whatever_it_started_ends_with_the_one_that_started_it(tmp_path: Path) -
     parent.wait()
     while any(_runs(pid) for pid in started):  # the test's limit of time fails it if one stays
         time.sleep(0.05)
+
+
+def test_seconds_without_a_cpu_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = ["waits", str(tmp_path / "pids")]
+    limit_s, begun = 2.0, time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        confined_process.run("tests.confined_program", started, ROOT, os.environ, limit_s)
+    assert time.monotonic() - begun >= limit_s
+    # A machine on which every process waits for a CPU, for ever longer: ten times the limit, and no more.
+    monkeypatch.setattr(confined_process, "_waiting_for_cpu", lambda pid: {pid: 1000.0})
+    begun = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        confined_process.run("tests.confined_program", started, ROOT, os.environ, 0.5)
+    assert time.monotonic() - begun >= 5.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's scheduler statistics are Linux's")
+def test_the_kernel_counts_how_long_a_process_waits_for_a_cpu() -> None:
+    cpu = str(min(os.sched_getaffinity(0)))
+    spin = ["taskset", "-c", cpu, sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(["sleep", "3600"]) as idle, subprocess.Popen(spin) as one, subprocess.Popen(spin) as other:
+        try:
+            while sum(confined_process._waiting_for_cpu(one.pid).values()) < 1.0:  # the test's limit of time fails it
+                time.sleep(0.1)
+            assert sum(confined_process._waiting_for_cpu(idle.pid).values()) < 0.5
+        finally:
+            for process in (idle, one, other):
+                process.kill()
 
 
 def _runs(pid: int) -> bool:

@@ -53,7 +53,7 @@ WELL_KNOWN = frozenset(
         "images_registry",
         "lab_server_capacity",
         "lab_service_time",
-        "lab_slow_motion",
+        "lab_time_scaling",
         "lab_container_cpus",
     )
 )

@@ -1,7 +1,7 @@
 """Evidence rules over recorded data. Pure: the same functions serve the study, its report and its checker.
 
-Each rule gives findings: what was seen, against which threshold, and what to do. Severities: a
-*refused* trial counts for nothing, a *degraded* one counts and is marked, a *note* is said.
+Each rule gives findings: what was seen, against which threshold, and what to do. Severities: an
+*invalid* trial counts for nothing, one with a *warning* counts and is marked, a *note* is said.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RULES = (
         "E5",
         "users are waiting or thinking, and nowhere else",
         (generator.closed_loop,),
-        ("figures.little_gap", "h"),
+        ("figures.littles_law_residual", "h"),
         load=VUSERS,
     ),
     Rule("E5", "requests leave when they are due, and go straight to the balancer", (arrivals.on_time,), load=RATE),
@@ -33,7 +33,7 @@ RULES = (
         "E6",
         "the generator has CPU to spare and is not late",
         (generator.busy,),
-        ("verdict.generator_cpu", "generator CPU"),
+        ("bottleneck.generator_cpu", "generator CPU"),
     ),
     Rule(
         "E7",
@@ -73,11 +73,11 @@ def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple
     # What a death brings with it breaks other rules too, and so does a machine without CPU: these are the cause.
     causes = ("E8", "E23") if died else ("E23",)
     first = sorted(findings, key=lambda finding: finding.rule not in causes)
-    machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == Severity.DEGRADE), "")
-    for severity, outcome in ((Severity.REFUSE, Outcome.REFUSED), (Severity.DEGRADE, Outcome.DEGRADED)):
+    machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == Severity.WARNING), "")
+    for severity, outcome in ((Severity.INVALID, Outcome.INVALID), (Severity.WARNING, Outcome.WARNING)):
         for finding in first:
             if finding.severity == severity:
-                blamed = machine if severity == Severity.REFUSE and finding.rule in ("E5", "E6") else ""
+                blamed = machine if severity == Severity.INVALID and finding.rule in ("E5", "E6") else ""
                 cause = f"{blamed}: {finding.cause}" if blamed else finding.cause
-                return (Outcome.SERVER_DOWN if died and severity == Severity.REFUSE else outcome), cause
+                return (Outcome.SERVER_DOWN if died and severity == Severity.INVALID else outcome), cause
     return Outcome.OK, ""

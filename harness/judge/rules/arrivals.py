@@ -26,7 +26,7 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if asked.late:
         yield Finding(
             "E5",
-            Severity.DEGRADE,
+            Severity.WARNING,
             f"{percent(asked.late / asked.due, 1)} of the requests had to wait before they were sent, as too many were "
             "in flight: their latencies hold the wait",
             "more servers or a lower rate; or more requests in flight (load.in_flight)",
@@ -41,7 +41,7 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def _sent(asked: Offered, limits: Thresholds) -> Iterator[Finding]:
     share = asked.missing / asked.due
-    for severity, bound in ((Severity.REFUSE, limits.offered_refuse), (Severity.DEGRADE, limits.offered_degrade)):
+    for severity, bound in ((Severity.INVALID, limits.offered_invalid), (Severity.WARNING, limits.offered_warning)):
         if share > bound and asked.missing > limits.offered_count:
             yield Finding(
                 "E5",
@@ -61,7 +61,7 @@ def _late(seen: Observation, asked: Offered, limits: Thresholds) -> Iterator[Fin
     if late_s is not None and late_s > allowed_s:
         yield Finding(
             "E5",
-            Severity.DEGRADE,
+            Severity.WARNING,
             f"1 % of the requests were sent {late_s * 1000:.1f} ms late or more, above {allowed_s * 1000:.1f} ms: "
             "latencies are that uncertain",
             MEND,
@@ -79,7 +79,7 @@ def _straight(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if abs(outside_s) > allowed_s:
         yield Finding(
             "E5",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the generator counts requests in flight for {outside_s * 1000:.0f} ms more than the balancer does",
             "requests queue before they reach the balancer: look at its connection limits and the generator's CPU",
             outside_s,

@@ -26,14 +26,14 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     event, mend = _explained(seen)
     much = failure_share.of_observation(seen, limits)
     mend = mend or _sessions(seen) or (much.next_step if much else "")
-    if rate is not None and rate > limits.errors_degrade:
+    if rate is not None and rate > limits.errors_warning:
         yield Finding(
             "E8",
-            Severity.DEGRADE,
+            Severity.WARNING,
             f"{much.words if much else f'{percent(rate, 1)} of the requests failed ({kinds})'}{event}",
             mend or "look at the error kinds and the servers' logs",
             rate,
-            limits.errors_degrade,
+            limits.errors_warning,
         )
     # Without the drain, in which hardly anything is left to succeed.
     played = window_stats.window(seen.samples, 0.0, seen.window_to_s)
@@ -45,7 +45,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         told = f"{much.words}: {why}" if much else f"{why} ({kinds})" if kinds else why
         yield Finding(
             "E8",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"{dead + ': ' if dead else ''}{told}{event}",
             _and_after(seen, _revive(seen) or mend or f"{less_load(seen)}, or more servers"),
             rate,
@@ -55,7 +55,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     elif seen.died:
         yield Finding(
             "E8",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
             _and_after(seen, _revive(seen) or "look at that server's log, and at its network"),
         )
@@ -76,8 +76,8 @@ def _explained(seen: Observation) -> tuple[str, str]:
 def _sessions(seen: Observation) -> str:
     """What helps where sessions that one server keeps are unknown to the others; empty where nothing points at that."""
     refused = any(seen.generator_errors.get(f"status {status}") for status in SESSION_STATUSES)
-    several = len(seen.expected) > 1 and not seen.balancing.sticky
-    return sessions_hint(len(seen.expected)) if refused and several else ""
+    several = len(seen.expected_servers) > 1 and not seen.balancing.sticky
+    return sessions_hint(len(seen.expected_servers)) if refused and several else ""
 
 
 def _logged(who: str, event: str, count: int) -> str:
@@ -94,7 +94,7 @@ def _revive(seen: Observation) -> str:
 
 def _and_after(seen: Observation, mend: str) -> str:
     """What mends it, and what the balancer did about a server that died."""
-    told = seen.balancing.after_a_death(len(seen.expected)) if seen.died else ""
+    told = seen.balancing.after_a_death(len(seen.expected_servers)) if seen.died else ""
     return f"{mend}; {told}" if told else mend
 
 
@@ -126,7 +126,7 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         if seen.stopped and event in OF_SERVERS and first_s.get(event, 0.0) >= min(seen.stopped.values()) - STAMPED_S:
             continue
         # A response that ended early may have reached a user as if it were whole.
-        severity = Severity.DEGRADE if event == CLOSED_EARLY else Severity.NOTE
+        severity = Severity.WARNING if event == CLOSED_EARLY else Severity.NOTE
         yield Finding("E9", severity, _logged("the balancer", event, count), _help(event, seen), count, 0)
     for host, by in seen.logged.items():
         for event, count in by.items():

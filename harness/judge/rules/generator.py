@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import figures, window_stats
-from harness.judge.figures import generator_use, little_gap, think_s
+from harness.judge.figures import generator_use, littles_law_residual, think_s
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Severity
@@ -17,7 +17,7 @@ from harness.words import percent
 def applied(limits: Thresholds, rows: Iterable[Sample]) -> Thresholds:
     """The thresholds as E5 applies them: twice as large where an engine does not count the users that think."""
     edges = 1 if all(row.thinking is not None for row in rows) else 2
-    larger = {"loop_degrade": edges * limits.loop_degrade, "loop_refuse": edges * limits.loop_refuse}
+    larger = {"loop_warning": edges * limits.loop_warning, "loop_invalid": edges * limits.loop_invalid}
     return limits if edges == 1 else limits.model_copy(update=larger)
 
 
@@ -33,9 +33,9 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if not rows or seen.rate_per_s is not None or think_s(seen) is None:
         return
     in_flight = window_stats.mean_in_flight(rows)
-    h = little_gap(seen) or 0.0
+    h = littles_law_residual(seen) or 0.0
     limits = applied(limits, rows)
-    for severity, limit in ((Severity.REFUSE, limits.loop_refuse), (Severity.DEGRADE, limits.loop_degrade)):
+    for severity, limit in ((Severity.INVALID, limits.loop_invalid), (Severity.WARNING, limits.loop_warning)):
         if abs(h) > limit:
             yield Finding(
                 "E5",
@@ -58,7 +58,7 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
         yield Finding(
             "E5",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
             "requests queue before they reach the balancer: look at its connection limits and the generator's CPU",
             abs(in_flight - at_balancer) / seen.users,
@@ -72,7 +72,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if use is not None and use > limits.generator_cpu:
         yield Finding(
             "E6",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the busiest generator process used {percent(use)} of the CPU it may use",
             "give the load generator more CPU or more processes, add a host to load_generators, or use "
             f"{less_load(seen)}",
@@ -83,7 +83,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if host is not None and host > limits.generator_cpu:
         yield Finding(
             "E6",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the generator's machine was busy to {percent(host)}",
             "take other work off that machine, give it more cores, or add a host to load_generators",
             host,
@@ -97,25 +97,25 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     lag_s = figures.generator_lag_s(seen)
     if lag_s is None or seen.unloaded_s is None:
         return
-    allowed_s = limits.lag_refuse * (seen.unloaded_s + seen.think_time_s)
+    allowed_s = limits.lag_invalid * (seen.unloaded_s + seen.think_time_s)
     # Users who are late ask for less; requests at a rate do not, and by how much they are late is known (E5).
     if lag_s > allowed_s and seen.rate_per_s is None:
         yield Finding(
             "E6",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the generator's event loop was late by {lag_s * 1000:.0f} ms, more than {allowed_s * 1000:.0f} ms",
             "give the load generator more CPU, or look at what else runs on its machine",
             lag_s,
             allowed_s,
         )
-    elif lag_s > limits.lag_degrade:
+    elif lag_s > limits.lag_warning:
         yield Finding(
             "E6",
-            Severity.DEGRADE,
+            Severity.WARNING,
             f"the generator's event loop was late by {lag_s * 1000:.0f} ms: latencies are that uncertain",
             "give the load generator more CPU where latencies matter",
             lag_s,
-            limits.lag_degrade,
+            limits.lag_warning,
         )
 
 
@@ -136,12 +136,12 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             limits.ceiling_wrong,
         )
     elif share > limits.ceiling_note:
-        refused = share > limits.ceiling_refuse
+        refused = share > limits.ceiling_invalid
         yield Finding(
             "E7",
-            Severity.REFUSE if refused else Severity.NOTE,
+            Severity.INVALID if refused else Severity.NOTE,
             f"{percent(share)} of the {seen.ceiling:.0f} requests per second that generator and balancer reach alone",
             "give generator and balancer more CPU, or add a host to load_generators",
             share,
-            limits.ceiling_refuse if refused else limits.ceiling_note,
+            limits.ceiling_invalid if refused else limits.ceiling_note,
         )

@@ -14,7 +14,7 @@ from harness.words import percent
 
 def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E11: CPU that others took: the hypervisor (steal), and processes that are not the study's."""
-    severe = Severity.DEGRADE if seen.kind == "hosts" else Severity.NOTE
+    severe = Severity.WARNING if seen.kind == "hosts" else Severity.NOTE
     for machine in dict.fromkeys(m.machine for m in seen.machines):
         rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
         steal = sorted(m.steal_share for m in rows)
@@ -34,18 +34,18 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         if foreign is not None and foreign > limits.foreign_cpu:
             yield Finding(
                 "E11",
-                Severity.DEGRADE,
+                Severity.WARNING,
                 f"{machine}: processes that are not the study's used {percent(foreign)} of its CPU",
                 "look at what else runs there (top), and repeat the study when it is quiet",
                 foreign,
                 limits.foreign_cpu,
             )
-    models = {host: model for host, model in seen.cpu_models.items() if host in seen.expected}
+    models = {host: model for host, model in seen.cpu_models.items() if host in seen.expected_servers}
     if len(set(models.values())) > 1:
         told = "; ".join(f"{host}: {model}" for host, model in models.items())
         yield Finding(
             "E11",
-            Severity.DEGRADE,
+            Severity.WARNING,
             f"the servers' processors differ: {told}",
             "take machines of one type for the servers",
         )

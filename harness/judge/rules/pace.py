@@ -11,7 +11,7 @@ from harness.records.findings import Finding, Severity
 from harness.words import percent
 
 TOO_SLOW = "this machine is too slow for the lab it was asked for"
-MEND = "stop what else runs here, let the lab play slower (lab_slow_motion), or lower lab_server_capacity"
+MEND = "stop what else runs here, let the lab play slower (lab_time_scaling), or lower lab_server_capacity"
 
 
 def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
@@ -24,7 +24,7 @@ def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if lost is not None and lost[1] > limits.slots_lost:
         yield Finding(
             "E23",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"{TOO_SLOW}: {lost[0]} had no CPU for {percent(lost[1], 1)} of its slots' time",
             MEND,
             lost[1],
@@ -40,7 +40,7 @@ def kept(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if late[1] > allowed_s:
         yield Finding(
             "E23",
-            Severity.REFUSE if seen.rate_per_s is None else Severity.DEGRADE,
+            Severity.INVALID if seen.rate_per_s is None else Severity.WARNING,
             f"{TOO_SLOW}: {late[0]} answered {late[1] * 1000:.0f} ms after the end of a slot although others were free",
             MEND,
             late[1],

@@ -22,11 +22,11 @@ def whole(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
         what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
         if not seconds:
             what = "there is not one second"
-        yield Finding("E3", Severity.REFUSE, f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
+        yield Finding("E3", Severity.INVALID, f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
     if seen.lost_workers:
         yield Finding(
             "E3",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"{seen.lost_workers} generator processes were lost",
             "look at the generator's log",
             seen.lost_workers,
@@ -45,7 +45,7 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if silent and not seen.died:
         yield Finding(
             "E3",
-            Severity.DEGRADE,
+            Severity.WARNING,
             f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the seconds",
             "see `docker stats` there; study.py doctor tells what keeps an engine from reading CPU usage",
             poorest,

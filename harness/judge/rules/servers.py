@@ -23,7 +23,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             method = seen.balancing.method
             yield Finding(
                 "E12",
-                Severity.DEGRADE if seen.balancing.even else Severity.NOTE,
+                Severity.WARNING if seen.balancing.even else Severity.NOTE,
                 f"the balancer's shares differ from {percent(even, 1)}: {told}"
                 if seen.balancing.even
                 else f"{method} gave the servers unlike numbers of requests, as it may: {told}",
@@ -38,7 +38,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if retried and not seen.stopped:  # a balancer may well try again what it asked a server that was stopped
         yield Finding(
             "E12",
-            Severity.DEGRADE,
+            Severity.WARNING,
             f"{retried} requests were tried on more than one server",
             "look at the servers' logs for refused or broken connections",
             retried,
@@ -47,7 +47,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     # A note: whether it is the server or chance, which a few requests of great length are, tell a cell's trials.
     slow = cpu_cost.dearest(seen)
     if slow is not None and slow.times > limits.slow_server:
-        spent = "slots" if seen.slots else "CPU"
+        spent = "slots" if seen.pacing else "CPU"
         yield Finding(
             "E12",
             Severity.NOTE,
@@ -61,7 +61,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 else f"{seen.balancing.method} gives it fewer requests, and it adds less than the others"
             ),
             f"look at the rate and the service time that {slow.server} is held to"
-            if seen.slots
+            if seen.pacing
             else f"look at what else runs on {slow.server}, and at its CPU's model and cap",
             slow.times,
             limits.slow_server,
@@ -78,7 +78,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if abs(generator - balancer) > allowed:
         yield Finding(
             "E13",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the generator counts {generator} successes, the balancer {balancer}",
             "requests were lost between generator and balancer, or the body check failed",
             abs(generator - balancer),
@@ -88,7 +88,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if failed - logged > allowed:
         yield Finding(
             "E13",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the generator counts {failed} failures, the balancer {logged}",
             "requests failed before they reached the balancer: look at the generator's log and at its network",
             failed - logged,
@@ -100,7 +100,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if mute and counted and not seen.died:
         yield Finding(
             "E13",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"{', '.join(mute)} did not report its own count, the other servers did",
             "look at its log and its network: it may have stopped answering under the load",
             len(mute),
@@ -112,7 +112,9 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding("E13", Severity.NOTE, "the servers keep no count of their own; theirs was not compared", "")
     else:
         if seen.stopped:
-            balancer = sum(seen.succeeded(seen.balancer.upstreams.get(seen.expected[name], {})) for name in left)
+            balancer = sum(
+                seen.succeeded(seen.balancer.upstreams.get(seen.expected_servers[name], {})) for name in left
+            )
             gone = ", ".join(sorted(seen.stopped))
             yield Finding(
                 "E13", Severity.NOTE, f"the own count of {gone} was lost with it; the other servers' were compared", ""
@@ -122,7 +124,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         if not balancer - allowed <= servers <= balancer + given_up + allowed:
             yield Finding(
                 "E13",
-                Severity.REFUSE,
+                Severity.INVALID,
                 f"the balancer counts {balancer} successes, the servers {servers}",
                 "requests were lost between balancer and servers",
                 abs(servers - balancer),
@@ -134,7 +136,7 @@ def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if abs(unanswered - statuses.get("499", 0)) > allowed:
         yield Finding(
             "E13",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"the generator gave up {unanswered} requests, the balancer saw {statuses.get('499', 0)} of them",
             "answers were lost between balancer and generator",
             abs(unanswered - statuses.get("499", 0)),
@@ -148,12 +150,12 @@ def served_by(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
     Until some are stopped on purpose all of them, and from then on the rest.
     """
     if seen.stopped and seen.answered:
-        left = {name: address for name, address in seen.expected.items() if name not in seen.stopped}
+        left = {name: address for name, address in seen.expected_servers.items() if name not in seen.stopped}
         gone = max(seen.stopped.values())
-        yield from _answered(seen, seen.answers_in(0.0, seen.calm_to_s), seen.expected)
+        yield from _answered(seen, seen.answers_in(0.0, seen.calm_to_s), seen.expected_servers)
         yield from _answered(seen, seen.answers_in(math.ceil(gone), math.inf), left, " after the loss")
     else:
-        yield from _answered(seen, seen.balancer.upstreams, seen.expected)
+        yield from _answered(seen, seen.balancer.upstreams, seen.expected_servers)
 
 
 def _answered(
@@ -165,14 +167,14 @@ def _answered(
     if strangers:
         yield Finding(
             "E14",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"servers outside the cell answered{when}: {', '.join(strangers)}",
             "repeat the trial",
         )
     if silent and not seen.died:
         yield Finding(
             "E14",
-            Severity.REFUSE,
+            Severity.INVALID,
             f"servers of the cell never answered{when}: {', '.join(silent)}",
             "look at their logs",
         )

@@ -17,7 +17,7 @@ from harness.summarise.statistics import queueing
 
 def counted(records: Iterable[TrialRecord], grid: Grid) -> list[Count]:
     """What these trials counted, as far as they count; loads are as levels are written."""
-    found = (_count(record, grid) for record in records if not record.sentinel)
+    found = (_count(record, grid) for record in records if not record.control)
     return [count for count in found if count is not None]
 
 
@@ -34,7 +34,7 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         return []
     topologies: dict[tuple[tuple[str, Level], ...], list[TrialRecord]] = {}
     for record in records.values():
-        if record.repeat and not record.sentinel:
+        if record.repeat and not record.control:
             key = tuple((name, record.cell[name]) for name in grid.factors if name != factor)
             topologies.setdefault(key, []).append(record)
     found = []
@@ -63,8 +63,8 @@ def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) ->
     paces = [
         (slots.offered / (record.window.to_s - record.window.from_s), slots.busy / slots.answers, record.unloaded_ms)
         for record in mine
-        if record.facts and record.window
-        for slots in record.facts.slots.values()
+        if record.context and record.window
+        for slots in record.context.pacing.values()
         if slots.offered and slots.answers
     ]
     if not paces:

@@ -52,9 +52,16 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
     """
     if record.collapsed:
         return Count(record.repeat, load, 1, 1, 1)
-    if not record.usable or record.against is None:
+    if not record.usable or record.objective_counts is None:
         return None
-    return Count(record.repeat, load, record.against.requests, record.against.late, record.against.failed, offered)
+    return Count(
+        record.repeat,
+        load,
+        record.objective_counts.requests,
+        record.objective_counts.late,
+        record.objective_counts.failed,
+        offered,
+    )
 
 
 def wanted(objectives: Objectives) -> dict[str, float]:

@@ -11,7 +11,7 @@ from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.judge import bottleneck, failure_share, window_stats
 from harness.judge.failure_share import Failing
-from harness.records.trial import Limit, Outcome, TrialRecord
+from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.cells import slow_server as slow
 from harness.summarise.cells import steadiness
 from harness.summarise.cells.slow_server import Slower
@@ -33,9 +33,9 @@ class CellSummary:
     error_rate: float | None
     outcome: Outcome
     cause: str
-    verdict: Limit
-    verdict_why: str
-    next_limit: str
+    bottleneck: Component
+    bottleneck_reason: str
+    next_bottleneck: str
     of_users_bound: float | None
     by_block: dict[int, float]
     peaks: dict[int, float]
@@ -43,7 +43,9 @@ class CellSummary:
     drift: Interval | None = None  # second half of the window against the first (rule E10)
     lost_cause: str = ""  # why trials do not count where others do
     lost_next_step: str = ""
-    waits_ms: dict[str, float | None] = field(default_factory=dict)  # with what failed, at the timeout or more
+    latency_with_failures_ms: dict[str, float | None] = field(
+        default_factory=dict
+    )  # with what failed, at the timeout or more
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
     latency_marked: str = ""  # why its latencies are no steady ones, as a clause (rule E10)
     slower: Slower | None = None  # a server that is slower than the others (rule E12)
@@ -69,18 +71,18 @@ class CellSummary:
         return f"{percent(self.of_users_bound) if self.of_users_bound else 'all'} of what these users can ask for"
 
     @property
-    def why(self) -> str:
-        """The reason of its verdict, or of its having none."""
-        return self.verdict_why if self.usable or self.outcome == Outcome.SERVER_DOWN else self.cause
+    def reason(self) -> str:
+        """The reason of its bottleneck, or of its having none."""
+        return self.bottleneck_reason if self.usable or self.outcome == Outcome.SERVER_DOWN else self.cause
 
     @property
     def servers(self) -> int:
         return int(self.cell["servers"])
 
     @property
-    def lose(self) -> int:
+    def fail_servers(self) -> int:
         """How many servers are stopped in the middle of its trials."""
-        return int(self.cell.get("lose", 0))
+        return int(self.cell.get("fail_servers", 0))
 
     @property
     def others(self) -> Levels:
@@ -108,22 +110,24 @@ def summarise(
     if unsteady or gave_out:
         usable, histograms, failures = [], [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
-    limit, why = bottleneck.of_cell([r.limit for r in usable])
+    limit, why = bottleneck.of_cell([r.component for r in usable])
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     outcome, cause, next_step, rule = _outcome(records, usable)
     much = failure_share.of_records(usable or records, expected, limits)
     if unsteady and not gave_out:
-        outcome, cause, next_step, rule = Outcome.REFUSED, unsteady, "", "E10"
+        outcome, cause, next_step, rule = Outcome.INVALID, unsteady, "", "E10"
     if outcome == Outcome.SERVER_DOWN:
-        why = next((r.verdict.why for r in records if r.verdict and r.outcome == outcome), "") or cause
+        why = next((r.bottleneck.reason for r in records if r.bottleneck and r.outcome == outcome), "") or cause
     lost, lost_next_step, _ = _worst([r for r in records if not r.usable]) if usable else ("", "", "")
     rising = steadiness.latency_drift(usable)
-    why = why or _why([r for r in usable if r.limit == limit], slower if limit == Limit.SERVER else None)
+    why = why or _why([r for r in usable if r.component == limit], slower if limit == Component.SERVER else None)
     if much and outcome != Outcome.SERVER_DOWN:
         why = f"{much.words}; {why}" if why else much.words
     if much and cause and rule != "E8":  # whose words begin with it
         cause = f"{much.words}; {cause}"
-    latency_ms, waits_ms = window_stats.latencies_and_waits_ms(histograms, failures, limits.percentile_p99_samples)
+    latency_ms, latency_with_failures_ms = window_stats.latencies_ms(
+        histograms, failures, limits.percentile_p99_samples
+    )
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
@@ -134,9 +138,9 @@ def summarise(
         error_rate=_mean([r.error_rate for r in usable if r.error_rate is not None]),
         outcome=outcome,
         cause=cause,
-        verdict=limit if usable else Limit.UNKNOWN,
-        verdict_why=why,
-        next_limit="" if limit.asks_no_more or much else bottleneck.next_limit(of_bound, of_offered, limits),
+        bottleneck=limit if usable else Component.UNKNOWN,
+        bottleneck_reason=why,
+        next_bottleneck="" if limit.is_load or much else bottleneck.next_bottleneck(of_bound, of_offered, limits),
         of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
@@ -145,17 +149,17 @@ def summarise(
         drift=change,
         lost_cause=lost,
         lost_next_step=lost_next_step,
-        waits_ms=waits_ms,
-        waits_by_block={r.repeat: r.waits_ms or r.latency_ms for r in usable},
+        latency_with_failures_ms=latency_with_failures_ms,
+        waits_by_block={r.repeat: r.latency_with_failures_ms or r.latency_ms for r in usable},
         latency_marked=steadiness.marked(rising, limits),
         slower=slower,
-        failed=_failed(records) if gave_out and outcome == Outcome.REFUSED else None,
+        failed=_failed(records) if gave_out and outcome == Outcome.INVALID else None,
         failing=much,
     )
 
 
 def _figures(trials: Sequence[TrialRecord], name: str) -> list[float]:
-    return [value for r in trials if r.verdict and (value := r.verdict.figures.get(name)) is not None]
+    return [value for r in trials if r.bottleneck and (value := r.bottleneck.figures.get(name)) is not None]
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -163,14 +167,14 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _why(same: Sequence[TrialRecord], slower: Slower | None) -> str:
-    """The reason that most trials of the cell's verdict give, with the means of their figures."""
+    """The reason that most trials of the cell's bottleneck give, with the means of their figures."""
     said = f"{slower.words} as the others; " if slower else ""
-    reasons = Counter((r.verdict.words or r.verdict.why) for r in same if r.verdict)
+    reasons = Counter((r.bottleneck.words or r.bottleneck.reason) for r in same if r.bottleneck)
     if not reasons:
         return ""
     words = reasons.most_common(1)[0][0]
-    giving = [r for r in same if r.verdict and (r.verdict.words or r.verdict.why) == words]
-    names = {name for r in giving if r.verdict for name in r.verdict.figures}
+    giving = [r for r in same if r.bottleneck and (r.bottleneck.words or r.bottleneck.reason) == words]
+    names = {name for r in giving if r.bottleneck for name in r.bottleneck.figures}
     return said + bottleneck.told(words, {name: _mean(_figures(giving, name)) for name in names})
 
 
@@ -195,14 +199,14 @@ def _failed(records: Sequence[TrialRecord]) -> float | None:
 
 
 def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, str, str, str]:
-    """A cell is ok or degraded while trials are usable, else what most of its trials became; why, the fix, the rule."""
+    """A cell is ok or has a warning while trials are usable, else what most of them became; why, the fix, the rule."""
     if not records:
         return Outcome.MISSING, "no trial yet", "", ""
     if usable:
-        degraded = [r for r in usable if r.outcome == Outcome.DEGRADED]
-        return (Outcome.DEGRADED, *_worst(degraded, len(usable))) if degraded else (Outcome.OK, "", "", "")
+        warned = [r for r in usable if r.outcome == Outcome.WARNING]
+        return (Outcome.WARNING, *_worst(warned, len(usable))) if warned else (Outcome.OK, "", "", "")
     lost = [r for r in records if not r.usable]
-    most = Counter(r.outcome for r in lost).most_common(1)[0][0] if lost else Outcome.REFUSED
+    most = Counter(r.outcome for r in lost).most_common(1)[0][0] if lost else Outcome.INVALID
     return (most, *_worst([r for r in lost if r.outcome == most]))
 
 
@@ -227,5 +231,5 @@ def _worst(alike: Sequence[TrialRecord], of: int = 0) -> tuple[str, str, str]:
 
 def saturated(cells: Sequence[CellSummary]) -> block_model.Table:
     """Trials of the cells limited by `server`, whose noise is alike: by cell, then block."""
-    showing = [cell for cell in cells if cell.verdict == Limit.SERVER and not cell.rejections]
+    showing = [cell for cell in cells if cell.bottleneck == Component.SERVER and not cell.rejections]
     return {cell.name: cell.by_block for cell in showing if cell.by_block}

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.statistics.intervals import Interval
 
-LOAD_ALONE = frozenset({Limit.USERS, Limit.LOAD})
+LOAD_ALONE = frozenset({Component.LOAD})
 # What keeps servers from showing what they can do. For what is not about servers, such a limit is part of what it does.
-BESIDE_SERVERS = frozenset({*LOAD_ALONE, Limit.BALANCER, Limit.NETWORK})
-NO_MORE = {
-    Limit.USERS: "these users ask for no more either way",
-    Limit.LOAD: "all that was offered is served either way",
-}
+BESIDE_SERVERS = frozenset({*LOAD_ALONE, Component.BALANCER, Component.NETWORK})
+NO_MORE = {Component.LOAD: "the load was served completely either way"}
 NOT_MEASURABLE = "not measurable at this load"
 
 
@@ -31,11 +28,11 @@ class Attribution:
 
     why: str = ""
     bound: str = ""
-    held: Limit | None = None
+    held: Component | None = None
 
 
 def attribute(
-    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], holding: frozenset[Limit] = LOAD_ALONE
+    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], holding: frozenset[Component] = LOAD_ALONE
 ) -> Attribution:
     """Whether the ratio of the second to the first says something; `names` are the sides', as a clause begins.
 
@@ -47,11 +44,11 @@ def attribute(
         if not cell.usable:
             return Attribution(f"{name}: {cell.outcome.replace('_', ' ')} ({cell.cause})")
     for cell, name in zip(sides, names, strict=True):
-        if cell.verdict == Limit.UNKNOWN:
+        if cell.bottleneck == Component.UNKNOWN:
             return Attribution(f"what limited {name} is not known")
-        if cell.verdict == Limit.GENERATOR:
+        if cell.bottleneck == Component.GENERATOR:
             return Attribution(f"what limited {name} was the generator")
-    first, second = (cell.verdict for cell in sides)
+    first, second = (cell.bottleneck for cell in sides)
     if first in holding and second in holding:
         if first == second and first in NO_MORE:
             return Attribution(NO_MORE[first])
@@ -62,9 +59,9 @@ def attribute(
     return Attribution()
 
 
-def holds(held: Limit) -> str:
+def holds(held: Component) -> str:
     """What kept a side from showing more, as a clause."""
-    told = {Limit.USERS: "users asked for no more", Limit.LOAD: "no more was offered"}
+    told = {Component.LOAD: "the load was served completely"}
     return told.get(held, f"the {held} was the limit")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.grid.cell import OWN_FACTORS
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison import attribution, response_times
 from harness.summarise.comparison.response_times import Waits
@@ -39,7 +39,7 @@ class Effect:
     word: str
     why: str = ""
     bound: str = ""
-    held: Limit | None = None
+    held: Component | None = None
     waits: Waits = field(default_factory=lambda: Waits({}))
 
 
@@ -51,7 +51,7 @@ def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
             continue
         base = levels[0]
         for cell in cells:
-            if cell.cell[factor] == base or cell.lose:  # what it does to a loss is told of the losses
+            if cell.cell[factor] == base or cell.fail_servers:  # what it does to a loss is told of the losses
                 continue
             twin = next((c for c in cells if c.cell == {**cell.cell, factor: base}), None)
             if twin is not None:

@@ -51,7 +51,7 @@ def between(
     if not roles:
         return Days(None, why="generator and balancer are not known to be the same builds in both")
     roles = [role for role in roles if all(any(_cost(record, role) for record in side) for side in usable)]
-    equal = [pair for pair in pairs if all(cell.verdict.asks_no_more for cell in pair)]
+    equal = [pair for pair in pairs if all(cell.bottleneck.is_load for cell in pair)]
     costs = [_by_cell(side, roles) for side in usable]
     blocks: tuple[dict[int, list[float]], ...] = ({}, {})
     for cell, _ in equal or pairs:
@@ -69,7 +69,7 @@ def between(
 
 
 def _counts(record: TrialRecord) -> bool:
-    return record.usable and record.repeat > 0 and not record.sentinel
+    return record.usable and record.repeat > 0 and not record.control
 
 
 def _cost(record: TrialRecord, role: str) -> float | None:
@@ -98,8 +98,8 @@ def _same_build(role: str, sides: Sequence[Trials], where: tuple[Environment, En
     """Whether both studies are known to have had the same program there, by its version and its image."""
     versions, images = [], []
     for side, environment in zip(sides, where, strict=True):
-        facts = next((record.facts for record in side if record.facts), None)
-        hosts = [] if facts is None else facts.generators if role == "generator" else [facts.balancer]
+        context = next((record.context for record in side if record.context), None)
+        hosts = [] if context is None else context.generators if role == "generator" else [context.balancer]
         images.append({ran[0] for host in hosts if (ran := environment.image_digests.get(host))})
         told = {name: environment.version_of(name) for name in BY_NAME}
         versions.append(environment.nginx if role == "balancer" else {n: v for n, v in told.items() if v})

@@ -1,14 +1,15 @@
 """How long requests take on one side, over the other, at the same load. Pure.
 
 What users wait is what they feel, so each trial's percentiles have its failures among them, at the timeout or more
-(`waits_ms`). Trials are the unit, as for throughput: ratios of percentiles are paired by block (rule E15).
+(`latency_with_failures_ms`). Trials are the unit, as for throughput: ratios of percentiles are paired by block (rule
+E15).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.statistics import intervals
 from harness.summarise.statistics.intervals import Interval
@@ -67,7 +68,7 @@ def _why(sides: tuple[CellSummary, CellSummary], names: tuple[str, str]) -> str:
     for cell, name in zip(sides, names, strict=True):
         if not cell.usable:
             return f"{name}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
-        if cell.verdict == Limit.GENERATOR:
+        if cell.bottleneck == Component.GENERATOR:
             return f"what limited {name} was the generator"
         if cell.latency_marked:
             return f"with {name} the mean answer time {cell.latency_marked}"

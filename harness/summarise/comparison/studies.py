@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison import attribution
 from harness.summarise.comparison.attribution import Attribution
@@ -94,7 +94,7 @@ def _ratio(
 
 def _held(said: Attribution) -> str:
     """Why a bound says nothing."""
-    return f"in {NAMES[said.bound == 'at least']} {attribution.holds(said.held or Limit.USERS)}"
+    return f"in {NAMES[said.bound == 'at least']} {attribution.holds(said.held or Component.LOAD)}"
 
 
 def _word(joint: Sequence[Interval], bound: str, days: Days, visible: float, limits: Thresholds) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.grid.load import LOAD_FACTORS
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Limit, Outcome
+from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
 from harness.summarise.statistics import block_model, intervals
 from harness.summarise.statistics.intervals import Interval
@@ -108,7 +108,7 @@ def between(
 
     With few blocks its interval may learn from the noise of the cells in `table`.
     """
-    losing = smaller.lose or larger.lose
+    losing = smaller.fail_servers or larger.fail_servers
     common = [] if losing else sorted(smaller.by_block.keys() & larger.by_block.keys())
     ratio = paired = None
     peak = None
@@ -162,7 +162,7 @@ def _states(gain: Gain) -> bool:
 
 def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
     """Whether the ratio speaks about servers (rule E18), and why not."""
-    if smaller.lose or larger.lose:
+    if smaller.fail_servers or larger.fail_servers:
         return GainKind.LOST, LOST
     carried = larger.usable and not larger.failing
     if smaller.outcome == Outcome.SERVER_DOWN and carried:
@@ -178,16 +178,16 @@ def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | No
             return GainKind.NONE, f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
     if ratio is None:
         return GainKind.NONE, "no block holds a usable trial of both"
-    if smaller.verdict.asks_no_more:
+    if smaller.bottleneck.is_load:
         return GainKind.IDLE, f"no more load: {_answer(smaller)} {smaller.asked}"
-    if smaller.verdict != Limit.SERVER:
-        return GainKind.NOT_MEASURABLE, f"{limited(smaller)}: {smaller.verdict_why}"
-    if larger.verdict.asks_no_more:
+    if smaller.bottleneck != Component.SERVER:
+        return GainKind.NOT_MEASURABLE, f"{limited(smaller)}: {smaller.bottleneck_reason}"
+    if larger.bottleneck.is_load:
         return GainKind.FLOOR, f"{_answer(larger)} {larger.asked}"
-    if larger.verdict != Limit.SERVER:
-        return GainKind.FLOOR, f"{limited(larger)}: {larger.verdict_why}"
+    if larger.bottleneck != Component.SERVER:
+        return GainKind.FLOOR, f"{limited(larger)}: {larger.bottleneck_reason}"
     uneven = next((f"{cell.slower.words} as the others" for cell in (larger, smaller) if cell.slower), "")
-    following = f"next limit: {larger.next_limit}" if larger.next_limit else ""
+    following = f"next limit: {larger.next_bottleneck}" if larger.next_bottleneck else ""
     return GainKind.GAIN, "; ".join(said for said in (uneven, following) if said)
 
 
@@ -205,9 +205,9 @@ def _answer(cell: CellSummary) -> str:
 
 def limited(cell: CellSummary) -> str:
     """What limited a cell, as a clause."""
-    if cell.verdict == Limit.UNKNOWN:
+    if cell.bottleneck == Component.UNKNOWN:
         return f"what limited {servers(cell.servers)} is not known"
-    return f"{servers(cell.servers)} {'was' if cell.servers == 1 else 'were'} limited by {cell.verdict}"
+    return f"{servers(cell.servers)} {'was' if cell.servers == 1 else 'were'} limited by {cell.bottleneck}"
 
 
 def _word(kind: GainKind, ratio: Interval | None, k: int, ideal: float, limits: Thresholds) -> str:

@@ -29,7 +29,7 @@ def between_share(
     drifts = [
         record.figures.drift
         for record in records.values()
-        if record.usable and record.repeat and not record.sentinel and record.cell in known
+        if record.usable and record.repeat and not record.control and record.cell in known
         if record.figures and record.figures.drift is not None
     ]
     if not drifts:

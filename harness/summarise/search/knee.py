@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Users at saturation, in knees. The users' bound is then 1.3 µ at least, so a trial at µ has 77 % of it, where
-# the verdict `users` begins at 95 %: knee and trial together may err by a fifth. Beyond 1.5 only the queue grows.
+# the bottleneck `users` begins at 95 %: knee and trial together may err by a fifth. Beyond 1.5 only the queue grows.
 LEAST, MOST = 1.3, 1.5
 FLAT = 1.1  # knees, from where on a probe tells of µ: next to the knee noise and waiting only take from the rate
 SAME = 1e-9  # logs of users that differ by less are the same

@@ -124,7 +124,7 @@ def meeting(objectives: Objectives, seen: Mapping[int, TrialRecord]) -> Bracket 
 
 
 def _meets(objectives: Objectives, record: TrialRecord) -> bool:
-    p95 = (record.waits_ms or record.latency_ms).get("p95")  # failures among them
+    p95 = (record.latency_with_failures_ms or record.latency_ms).get("p95")  # failures among them
     return (
         record.usable
         and (objectives.error_rate is None or (record.error_rate or 0.0) <= objectives.error_rate)

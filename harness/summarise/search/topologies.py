@@ -14,13 +14,13 @@ def at(cell: Cell, load: float) -> Cell:
 
 
 def trials(cell: Cell, records: Mapping[str, TrialRecord]) -> list[TrialRecord]:
-    """Every trial of a topology under any load, probes among them, but for sentinels."""
+    """Every trial of a topology under any load, probes among them, but for control trials."""
     factor = cell.load_factor
     wanted = dict(cell.topology)
     return [
         record
         for record in records.values()
-        if not record.sentinel and {n: level for n, level in record.cell.items() if n != factor} == wanted
+        if not record.control and {n: level for n, level in record.cell.items() if n != factor} == wanted
     ]
 
 

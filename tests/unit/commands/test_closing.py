@@ -35,10 +35,10 @@ def test_it_tells_what_each_topology_carries(
 def test_a_check_at_rates_is_judged_by_its_capacities(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = summarise_records(*studied(instrument_check=True))
+    summary = summarise_records(*studied(calibration=True))
     rates = [replace(one, factor="rate") for one in summary.capacities]
     known = replace(summary, capacities=rates, references=[100.0, 210.0])
-    closing.closing(Console(), ended(tmp_path, monkeypatch, known, instrument_check=True), False)
+    closing.closing(Console(), ended(tmp_path, monkeypatch, known, calibration=True), False)
     out = capsys.readouterr().out
     assert "instrument check: found 100.2/s [97.6, 102.8] for 100.0 (" in out
     assert ": PASS" in out

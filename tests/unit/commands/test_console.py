@@ -16,7 +16,7 @@ def play(shown: Console) -> None:
     shown(Step("deployed", 14.0))
     shown(TrialStarted("servers-1_vusers-100/r1", 2, 2, 18.0, 7.0))
     shown(SecondSeen(samples(280, 1000)[0]))
-    finding = Finding("E8", Severity.DEGRADE, "1.4 % of the requests failed", "look at the error kinds")
+    finding = Finding("E8", Severity.WARNING, "1.4 % of the requests failed", "look at the error kinds")
     shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))
     shown.finish()
 
@@ -35,10 +35,10 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
 def test_a_degraded_trial_prints_its_reason(found: bool, capsys: pytest.CaptureFixture[str]) -> None:
     """Whether or not a finding has the same words, once."""
     reason = "1.4 % of the requests failed"
-    degraded = record(1, 100, 2, 281.5, outcome="degraded", cause=reason)
-    findings = (Finding("E8", Severity.DEGRADE, reason, "look at the error kinds"),) if found else ()
+    marked = record(1, 100, 2, 281.5, outcome="warning", cause=reason)
+    findings = (Finding("E8", Severity.WARNING, reason, "look at the error kinds"),) if found else ()
     shown = Console()
-    shown(TrialEnded("servers-1_vusers-100/r1", degraded, findings, 0.0))
+    shown(TrialEnded("servers-1_vusers-100/r1", marked, findings, 0.0))
     out = capsys.readouterr().out
     assert "limited by server" in out
     assert out.count(reason) == 1

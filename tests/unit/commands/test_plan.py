@@ -68,12 +68,12 @@ def test_hosts_whose_capacity_nobody_knows_have_every_cell_in_every_block(tmp_pa
 
 
 def test_a_plan_with_losses_says_when_they_are_and_counts_on_their_being_brought_back(tmp_path: Path) -> None:
-    setting = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "one-lost.yaml")
+    setting = resolve(options.ROOT, tmp_path, options.ROOT / "grids" / "server-failure.yaml")
     (said,) = (sentence for sentence in forecast.sentences(setting) if "stopped" in sentence)
     assert said == (
         "where a cell loses servers, the last server is stopped at second 15 of each trial, and brought back after it"
     )
-    assert [(trial.cell.servers, trial.cell.lose) for trial in setting.planned].count((3, 1)) == 3
+    assert [(trial.cell.servers, trial.cell.fail_servers) for trial in setting.planned].count((3, 1)) == 3
     assert setting.takes_s(setting.planned) < 5 * 60
 
 

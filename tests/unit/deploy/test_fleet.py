@@ -57,7 +57,7 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
         }
     )
     effective = identity.effective(grid, inventory)
-    setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), slow_motion=1.0)
+    setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), time_scaling=1.0)
     return new_record(setting, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
 
 

@@ -14,7 +14,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, rules
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Severity
-from harness.records.trial import Slots, Verdict
+from harness.records.trial import Bottleneck, Pacing
 from harness.study import time_scaling
 from tests.builders import grid, observation, study_record
 
@@ -28,7 +28,7 @@ def inventory(servers: int = 3, **variables: Any) -> Inventory:
         "ml_server_image": IMAGE,
         "lab_server_capacity": "140/s",
         "lab_service_time": "50ms",
-        "lab_slow_motion": "auto",
+        "lab_time_scaling": "auto",
         **variables,
     }
     hosts = [Host("balancer", "load_balancers", {}), Host("generator", "load_generators", {})]
@@ -38,22 +38,22 @@ def inventory(servers: int = 3, **variables: Any) -> Inventory:
 def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 1, **more: Any) -> Observation:
     """A trial of servers of 7 slots over a window of 10 s."""
     said = {"offered": 70.0, "busy": 70.0 * busy, "lost": 70.0 * lost, "answers": 1400.0 * busy}
-    slots = {f"server-{i + 1}": Slots(**said, late=late_s * said["answers"]) for i in range(servers)}
+    slots = {f"server-{i + 1}": Pacing(**said, late=late_s * said["answers"]) for i in range(servers)}
     idle = [replace(row, cpu_cores=0.05) for row in observation(servers=servers).hosts]
-    return observation(servers=servers, slots=slots, hosts=idle, unloaded_s=0.05, **more)
+    return observation(servers=servers, pacing=slots, hosts=idle, unloaded_s=0.05, **more)
 
 
-def judged(seen: Observation) -> Verdict:
+def judged(seen: Observation) -> Bottleneck:
     return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
 def refusals(seen: Observation) -> list[str]:
-    return [f.cause for f in rules.judge(seen, LIMITS) if f.rule == "E23" and f.severity == Severity.REFUSE]
+    return [f.cause for f in rules.judge(seen, LIMITS) if f.rule == "E23" and f.severity == Severity.INVALID]
 
 
 def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
     assert lab_resources.of(grid(), inventory()) == lab_resources.Lab(140.0, 0.05, None)
-    asked = grid(vars={"lab_server_capacity": "70/s", "lab_slow_motion": 2})
+    asked = grid(vars={"lab_server_capacity": "70/s", "lab_time_scaling": 2})
     assert lab_resources.of(asked, inventory()) == lab_resources.Lab(70.0, 0.05, 2.0)
     assert lab_resources.of(grid(), inventory(study_kind="hosts")) is None
 
@@ -81,8 +81,8 @@ def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
     [
         ("lab_server_capacity", "140", "as in 280/s"),
         ("lab_service_time", "50", "as in 30s"),
-        ("lab_slow_motion", "slow", "write auto, or a factor from 1 to 100"),
-        ("lab_slow_motion", 0.5, "write auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", "slow", "write auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", 0.5, "write auto, or a factor from 1 to 100"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: Any, allowed: str) -> None:
@@ -101,9 +101,9 @@ def test_what_is_not_paced_shares_the_cores_that_generator_and_balancer_leave() 
 
 def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
     found = judged(paced(busy=0.99))
-    assert (found.limit, found.why) == ("server", "server-1's slots were busy to 99 %")
+    assert (found.component, found.reason) == ("server", "server-1's slots were busy to 99 %")
     assert found.figures["server_slots"] == pytest.approx(0.99)
-    assert "slots" not in judged(paced(busy=0.90)).why
+    assert "slots" not in judged(paced(busy=0.90)).reason
 
 
 def test_a_lab_that_lost_its_slots_time_is_refused_and_named() -> None:
@@ -121,7 +121,7 @@ def test_answers_that_are_late_although_slots_are_free_are_refused() -> None:
     assert refusals(paced(busy=0.99, late_s=0.09)) == []  # who waits for a slot does not wait longer for that
 
 
-@pytest.mark.parametrize(("late_s", "severities"), [(0.003, []), (0.008, [Severity.DEGRADE])])
+@pytest.mark.parametrize(("late_s", "severities"), [(0.003, []), (0.008, [Severity.WARNING])])
 def test_late_answers_mark_a_trial_at_a_rate_from_what_requests_may_be_late(
     late_s: float, severities: list[Severity]
 ) -> None:
@@ -134,9 +134,9 @@ def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
     seen = paced(busy=0.9, servers=2)
     hosts = [replace(row, cpu_cores=0.12 if row.host == "server-1" else 0.04) for row in seen.hosts]
     assert not [f for f in rules.judge(replace(seen, hosts=hosts), LIMITS) if f.rule == "E12"]
-    busier = seen.slots["server-2"].model_copy(update={"busy": 2 * seen.slots["server-2"].busy})
-    slow = {**seen.slots, "server-2": busier}
-    found = [f.cause for f in rules.judge(replace(seen, slots=slow), LIMITS) if f.rule == "E12"]
+    busier = seen.pacing["server-2"].model_copy(update={"busy": 2 * seen.pacing["server-2"].busy})
+    slow = {**seen.pacing, "server-2": busier}
+    found = [f.cause for f in rules.judge(replace(seen, pacing=slow), LIMITS) if f.rule == "E12"]
     assert found[0].startswith("server-2 spent 2.0 times as much of its slots on a request")
 
 
@@ -144,13 +144,13 @@ def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
     ("needed", "available", "factor"),
     [(0.5, 2.0, 1.0), (1.2, 2.0, 1.0), (1.3, 2.0, 1.5), (1.0, 0.66, 3.0), (9.0, 2.0, 8.0), (10.0, 2.0, None)],
 )
-def test_the_least_slow_motion_that_leaves_room_is_chosen(
+def test_the_least_time_scaling_that_leaves_room_is_chosen(
     needed: float, available: float, factor: float | None
 ) -> None:
     assert time_scaling.choose(needed, available) == factor
 
 
-def test_slow_motion_stretches_every_time_and_nothing_else() -> None:
+def test_time_scaling_stretches_every_time_and_nothing_else() -> None:
     written = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, objectives={"p95": "500ms"})
     played = written.slowed(3)
     assert (played.load.think_time, played.load.ramp_up, played.load.duration) == (3, 6, 36)
@@ -163,7 +163,7 @@ def test_slow_motion_stretches_every_time_and_nothing_else() -> None:
 
 def test_a_study_is_read_at_the_speed_it_was_played() -> None:
     assert study_record().grid.load.think_time == grid().load.think_time
-    slow = study_record(slow_motion={"factor": 2.0})
+    slow = study_record(time_scaling={"factor": 2.0})
     assert slow.grid.load.think_time == 2 * grid().load.think_time
     assert slow.written_grid.load.think_time == grid().load.think_time
 
@@ -172,9 +172,9 @@ def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
     deployed = deployment.Deployment(Ansible(tmp_path, None, tmp_path), grid(vars={"lab_server_capacity": "70/s"}))
     assert deployed.fixed["lab_server_capacity"] == "70/s"
     deployed.play(1.0)
-    assert "ml_server_slow_motion" not in deployed.fixed
+    assert "ml_server_time_scaling" not in deployed.fixed
     deployed.play(2.0)
-    assert deployed.fixed["ml_server_slow_motion"] == 2.0
+    assert deployed.fixed["ml_server_time_scaling"] == 2.0
     assert deployed.fixed["nginx_lb_response_timeout"] == "120s"
     assert deployment.tags_for({"lab_server_capacity"}) == ["ml_server", "nginx_lb_verify"]
 
@@ -223,8 +223,8 @@ def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
     assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
     foreign = Finding(
-        "E11", Severity.DEGRADE, "this machine: processes that are not the study's used 80 % of its CPU", ""
+        "E11", Severity.WARNING, "this machine: processes that are not the study's used 80 % of its CPU", ""
     )
-    late = Finding("E6", Severity.REFUSE, "the generator's event loop was late by 300 ms", "")
-    assert rules.outcome_of([late, foreign], {}) == ("refused", f"{foreign.cause}: {late.cause}")
-    assert rules.outcome_of([late], {}) == ("refused", late.cause)
+    late = Finding("E6", Severity.INVALID, "the generator's event loop was late by 300 ms", "")
+    assert rules.outcome_of([late, foreign], {}) == ("invalid", f"{foreign.cause}: {late.cause}")
+    assert rules.outcome_of([late], {}) == ("invalid", late.cause)

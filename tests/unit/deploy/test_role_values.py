@@ -34,7 +34,7 @@ def test_every_default_of_a_role_is_right() -> None:
         ("ml_server_image", "a@sha256:" + "0" * 64), ("ml_server_image", "registry.example/Team".lower()),
         ("nginx_lb_read_timeout", "1m 30s"), ("nginx_lb_read_timeout", 60), ("nginx_lb_next_upstream", "off"),
         ("nginx_lb_restart_policy", "no"), ("nginx_lb_max_fails", 0), ("lab_server_capacity", "140/s"),
-        ("lab_slow_motion", "auto"), ("lab_slow_motion", 2.5), ("ml_server_rate", ""), ("ml_server_port", "8080"),
+        ("lab_time_scaling", "auto"), ("lab_time_scaling", 2.5), ("ml_server_rate", ""), ("ml_server_port", "8080"),
     ],
 )  # fmt: skip
 def test_what_ansible_and_the_role_take_is_accepted(name: str, value: Any) -> None:
@@ -79,7 +79,7 @@ def test_a_template_is_the_roles_matter_in_an_inventory_and_plain_text_in_a_grid
         ("nginx_lb_read_timeout", "60s; evil", (), "a time as nginx takes it"),
         ("nginx_lb_next_upstream", "error sometimes", (), "allowed are words of"),
         ("ml_server_rate", "140", (), "a rate per second"),
-        ("lab_slow_motion", 0.5, (), "from 1 to 100"),
+        ("lab_time_scaling", 0.5, (), "from 1 to 100"),
     ],
 )
 def test_what_they_do_not_is_refused_with_its_place(name: str, value: Any, place: tuple[Any, ...], words: str) -> None:

@@ -71,16 +71,17 @@ def test_problems_of_keys_factors_values_and_load_are_told_together(tmp_path: Pa
 @pytest.mark.parametrize(
     "grid",
     [
-        {"name": "x" * 5000}, {"x" * 5000: 1}, {"engine": "x" * 5000}, {"inventory": "x" * 5000}, {"inventory": "/"},
-        {"inventory": "."}, {"inventory": ""}, {"inventory": "/dev/zero"}, {"inventory": "a\0b"}, {"seed": 10**30},
+        {"name": "x" * 5000}, {"x" * 5000: 1}, {"load_generator": "x" * 5000}, {"inventory": "x" * 5000},
+        {"inventory": "/"}, {"inventory": "."}, {"inventory": ""}, {"inventory": "/dev/zero"}, {"inventory": "a\0b"},
+        {"seed": 10**30},
         {"factors": {"servers": [10**30], "vusers": [10**30]}}, {"factors": {"x" * 5000: [1]}},
         {"target": f"{10**30}/s"},
         {"factors": []}, {"factors": None}, {"load": []}, {"load": None}, {"request": "x"}, {"exclude": {}},
         {"vars": []},
         {"service": 1}, {"repeats": {}}, {"repeats": 10**30}, {"budget": "x"}, {"evidence": []}, {"objectives": 1},
-        {"include": [1]}, {"search": 1}, {"engine": {}}, {"engine": []}, {"name": {}}, {"inventory": []},
-        {"load": {"duration": f"{10**30}s", "think_time": "1s"}}, {"repeats": 100, "factors": {"servers": [1],
-         "vusers": list(range(1, 9000))}},
+        {"include": [1]}, {"search": 1}, {"load_generator": {}}, {"load_generator": []}, {"name": {}},
+        {"inventory": []}, {"load": {"duration": f"{10**30}s", "think_time": "1s"}},
+        {"repeats": 100, "factors": {"servers": [1], "vusers": list(range(1, 9000))}},
     ],
     ids=lambda grid: str(grid)[:40],
 )  # fmt: skip

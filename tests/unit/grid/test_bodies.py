@@ -72,7 +72,8 @@ def test_what_is_ambiguous_or_no_json_is_refused_with_its_line(written: str, tmp
 def test_outside_of_a_body_merge_keys_and_words_for_booleans_hold(tmp_path: Path) -> None:
     file = tmp_path / "grid.yaml"
     file.write_text(
-        GRID + "1\nvars: &v {ml_server_workers: 2, ml_server_app: a}\nevidence: {ceiling: off, resting: no}\n", "utf-8"
+        GRID + "1\nvars: &v {ml_server_workers: 2, ml_server_app: a}\nevidence: {ceiling: off, predicted_idle: no}\n",
+        "utf-8",
     )
     assert load_grid(file, frozenset({"ml_server_workers", "ml_server_app"}))[0].evidence.ceiling is False
     file.write_text(file.read_text("utf-8").replace("&v {", "{<<: &v {ml_server_workers: 3}, "), "utf-8")

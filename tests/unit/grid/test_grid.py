@@ -98,19 +98,19 @@ def test_a_stored_grid_names_its_cells_as_the_written_one_did() -> None:
 
 
 def test_cells_that_lose_servers_have_a_place_of_their_own_and_ask_no_role_for_it() -> None:
-    factors = {"servers": [2, 3], "vusers": [100], "lose": [0, 1], "nginx_lb_max_fails": [0, 1]}
-    cells = expand(grid(factors=factors, exclude=[{"servers": 2, "lose": 1}]))
-    assert [(cell.servers, cell.lose) for cell in cells] == [(2, 0)] * 2 + [(3, 0)] * 2 + [(3, 1)] * 2
-    assert cells[-1].slug == "servers-3_vusers-100_lose-1_nginx_lb_max_fails-1"
+    factors = {"servers": [2, 3], "vusers": [100], "fail_servers": [0, 1], "nginx_lb_max_fails": [0, 1]}
+    cells = expand(grid(factors=factors, exclude=[{"servers": 2, "fail_servers": 1}]))
+    assert [(cell.servers, cell.fail_servers) for cell in cells] == [(2, 0)] * 2 + [(3, 0)] * 2 + [(3, 1)] * 2
+    assert cells[-1].slug == "servers-3_vusers-100_fail_servers-1_nginx_lb_max_fails-1"
     assert cells[-1].variables == {"nginx_lb_max_fails": 1}
-    assert expand(grid())[0].lose == 0
+    assert expand(grid())[0].fail_servers == 0
 
 
-def test_servers_are_lost_at_a_share_of_the_steady_window_in_slow_motion_too() -> None:
-    load = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "13s", "lose_at": "40%"}).load
-    assert load.lose_at_s == pytest.approx(3 + 0.4 * 10)
-    assert grid(load=load.model_dump(mode="json", by_alias=True)).slowed(2).load.lose_at_s == pytest.approx(14)
-    assert grid().load.lose_at_s == pytest.approx(7.5)
+def test_servers_are_lost_at_a_share_of_the_steady_window_in_time_scaling_too() -> None:
+    load = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "13s", "fail_at": "40%"}).load
+    assert load.fail_at_s == pytest.approx(3 + 0.4 * 10)
+    assert grid(load=load.model_dump(mode="json", by_alias=True)).slowed(2).load.fail_at_s == pytest.approx(14)
+    assert grid().load.fail_at_s == pytest.approx(7.5)
 
 
 OPEN = {"factors": {"servers": [1, 2], "rate": ["100/s", "90/min"]}, "load": {"ramp_up": "2s", "duration": "12s"}}
@@ -155,7 +155,7 @@ def test_an_open_load_begins_its_window_where_its_rate_is_reached() -> None:
     assert (load.window_from_s, load.process, load.most_in_flight) == (2, "poisson", 10_000)
 
 
-def test_slow_motion_plays_a_lower_rate_under_the_name_that_was_written() -> None:
+def test_time_scaling_plays_a_lower_rate_under_the_name_that_was_written() -> None:
     """Cells are named before it is known how slow the machine is."""
     written = grid(**OPEN)
     slow = written.slowed(2)

@@ -11,7 +11,7 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, cpu_cost, failover, figures, observation, rules, timing
 from harness.judge.observation import Death, Observation
-from harness.records.failover import Loss, Lost
+from harness.records.failover import Failover, ServerFailure
 from harness.records.findings import Finding, Severity
 from harness.records.series import BalancerSample, Sample
 from harness.records.trial import HostState, HostStates
@@ -47,7 +47,7 @@ def losing(rows: list[Sample] | None = None, **more: Any) -> Observation:
         by = counts.setdefault(line.server, {})
         by[line.status] = by.get(line.status, 0) + line.requests
     served: dict[str, dict[str, int] | None] = {
-        name: {"200": counts[address]["200"]} for name, address in seen.expected.items() if address != GONE
+        name: {"200": counts[address]["200"]} for name, address in seen.expected_servers.items() if address != GONE
     }
     told = logged(seen, upstreams=counts)
     hosts = [h for h in seen.hosts if h.host != "server-3" or h.t_s < AT_S]
@@ -55,13 +55,13 @@ def losing(rows: list[Sample] | None = None, **more: Any) -> Observation:
         "answered": log,
         "served": {**served, "server-3": None},
         "hosts": hosts,
-        "loss": Loss(servers=["server-3"], at_s=12.0, stopped_s={"server-3": AT_S}),
+        "server_failure": ServerFailure(servers=["server-3"], at_s=12.0, stopped_s={"server-3": AT_S}),
         "unloaded_s": 0.01,
     }
     return replace(told, **{**base, **more})
 
 
-def lost(seen: Observation) -> Lost:
+def lost(seen: Observation) -> Failover:
     found = failover.of_trial(seen, LIMITS)
     assert found
     return found
@@ -94,8 +94,8 @@ def test_a_loss_that_happens_as_planned_is_no_fault_of_the_trial() -> None:
     ],
 )
 def test_e24_one_that_does_not_happen_or_at_another_time_refuses_it(loss: dict[str, Any], words: str) -> None:
-    seen = losing(loss=Loss(**{"servers": ["server-3"], "at_s": 12.0, **loss}))
-    assert [(f.severity, f.cause) for f in of("E24", seen)] == [(Severity.REFUSE, words)]
+    seen = losing(server_failure=ServerFailure(**{"servers": ["server-3"], "at_s": 12.0, **loss}))
+    assert [(f.severity, f.cause) for f in of("E24", seen)] == [(Severity.INVALID, words)]
 
 
 def test_what_failed_is_counted_from_the_loss_on_to_the_end_of_the_load() -> None:
@@ -111,11 +111,11 @@ def test_what_failed_is_counted_from_the_loss_on_to_the_end_of_the_load() -> Non
 def test_throughput_is_back_once_it_stays_at_what_was_to_be_expected() -> None:
     found = lost(losing(failing(2, 93)))
     assert found.expected == pytest.approx(2 / 3)
-    assert (found.back_s, found.failing_s) == (0.0, 2.0)
+    assert (found.recovery_s, found.failing_s) == (0.0, 2.0)
     # Users who asked for no more are expected to get as much as before.
     rows = [replace(row, in_flight=3.0, thinking=597.0) for row in failing(2, 93)]
     found = lost(losing(rows))
-    assert (found.expected, found.back_s) == (1.0, 2.0)
+    assert (found.expected, found.recovery_s) == (1.0, 2.0)
     assert (found.after.from_s, found.after.to_s) == (14, 17)
     assert found.after.tps == found.before.tps == RATE
 
@@ -126,7 +126,7 @@ def test_one_good_second_is_no_recovery_and_none_at_all_is_said() -> None:
 
     rows = [replace(row, in_flight=3.0, thinking=597.0) for row in series(bent)]
     found = lost(losing(rows))
-    assert found.back_s is None
+    assert found.recovery_s is None
     assert found.after.tps == pytest.approx(190)  # the later half of what follows
     assert found.failing_s is None
     assert found.failed == 0
@@ -135,9 +135,9 @@ def test_one_good_second_is_no_recovery_and_none_at_all_is_said() -> None:
 def test_latency_is_back_once_it_stays_near_what_it_was() -> None:
     slow = series(lambda since, row: replace(row, mean_ms=400.0 if since < 2 else 160.0))
     rows = [replace(row, mean_ms=140.0) if row.t_s < AT_S else row for row in slow]
-    assert lost(losing(rows)).latency_back_s == 2.0
+    assert lost(losing(rows)).latency_recovery_s == 2.0
     worse = [row if row.t_s < AT_S else replace(row, mean_ms=200.0) for row in rows]
-    assert lost(losing(worse)).latency_back_s is None
+    assert lost(losing(worse)).latency_recovery_s is None
 
 
 def test_p95_is_back_once_at_most_5_in_100_are_over_it() -> None:
@@ -146,28 +146,28 @@ def test_p95_is_back_once_at_most_5_in_100_are_over_it() -> None:
 
     rows = [replace(row, slow=10, completed=200) if row.t_s < AT_S else over(row.t_s - 12, row) for row in series()]
     found = lost(losing(rows))
-    assert found.p95_back_s == 2.0
+    assert found.p95_recovery_s == 2.0
     assert found.before.over_p95 == pytest.approx(0.05)
-    assert lost(losing([replace(row, slow=11) for row in rows])).p95_back_s is None  # beyond it before already
+    assert lost(losing([replace(row, slow=11) for row in rows])).p95_recovery_s is None  # beyond it before already
     assert lost(losing([replace(row, slow=None) for row in rows])).before.over_p95 is None
 
 
 def test_nothing_is_told_where_nothing_was_lost() -> None:
     assert failover.of_trial(healthy(), LIMITS) is None
-    assert failover.of_trial(losing(loss=Loss(servers=["server-3"], at_s=12.0)), LIMITS) is None
+    assert failover.of_trial(losing(server_failure=ServerFailure(servers=["server-3"], at_s=12.0)), LIMITS) is None
 
 
 def test_failures_before_a_loss_are_faults_as_ever_and_those_after_it_are_not() -> None:
     assert not of("E8", losing(failing(6, 93)))
     rows = [replace(row, failed=20) if 7 <= row.t_s < 12 else row for row in series()]
-    assert [f.severity for f in of("E8", losing(rows))] == [Severity.DEGRADE]
+    assert [f.severity for f in of("E8", losing(rows))] == [Severity.WARNING]
 
 
 def test_a_load_that_gives_out_after_a_loss_says_that_it_was_without_a_server() -> None:
     rows = series(lambda _since, row: replace(row, completed=0, failed=RATE))
     rows += [replace(rows[-1], t_s=18 + more) for more in range(6)]
     found = of("E8", losing(rows, window_to_s=24.0))
-    assert found[0].severity == Severity.REFUSE
+    assert found[0].severity == Severity.INVALID
     assert found[0].cause.startswith("more than 50 % of the requests failed for 10 s, from 12 s on without server-3")
 
 
@@ -184,7 +184,7 @@ def test_e10_nothing_is_said_of_drift_across_a_loss() -> None:
     assert figures.drift(seen) is None
     assert figures.latency_drift(seen) is None
     assert not of("E10", seen)
-    assert of("E10", replace(seen, loss=None))
+    assert of("E10", replace(seen, server_failure=None))
 
 
 def test_e12_shares_are_those_before_the_loss_and_retries_are_expected() -> None:
@@ -205,7 +205,7 @@ def test_what_a_lost_server_used_is_that_of_its_life_over_the_whole_window() -> 
 
 
 def test_e3_a_server_that_is_stopped_early_needs_readings_until_then_only() -> None:
-    early = losing(loss=Loss(servers=["server-3"], at_s=9.0, stopped_s={"server-3": 9.0}))
+    early = losing(server_failure=ServerFailure(servers=["server-3"], at_s=9.0, stopped_s={"server-3": 9.0}))
     read = [row for row in early.hosts if row.host != "server-3" or row.t_s < 9]
     assert not of("E3", replace(early, hosts=read)), "2 of the window's 10 seconds, and all that there were"
 
@@ -215,13 +215,13 @@ def test_a_second_that_may_reach_beyond_the_loss_is_no_part_of_the_shares_before
     seen = losing()
     late = [replace(row, requests=0) if (row.t_s, row.server) == (11, GONE) else row for row in seen.answered]
     shares = figures.shares(replace(seen, answered=late))
-    assert shares == pytest.approx(dict.fromkeys(seen.expected, 1 / 3))
+    assert shares == pytest.approx(dict.fromkeys(seen.expected_servers, 1 / 3))
 
 
 def test_e13_the_others_counts_are_compared_all_the_same() -> None:
     seen = losing()
     wrong = {**seen.served, "server-1": {"200": 9}}
-    assert [f.severity for f in of("E13", replace(seen, served=wrong))] == [Severity.NOTE, Severity.REFUSE]
+    assert [f.severity for f in of("E13", replace(seen, served=wrong))] == [Severity.NOTE, Severity.INVALID]
 
 
 def test_e14_asks_for_all_servers_before_and_for_the_rest_after_a_loss() -> None:
@@ -245,7 +245,7 @@ def state(running: bool, started_at: str = "1") -> HostStates:
 
 
 def test_only_deaths_that_were_asked_for_are_no_deaths() -> None:
-    loss = Loss(servers=["server-3"], at_s=12.0, stopped_s={"server-3": 12.0})
+    loss = ServerFailure(servers=["server-3"], at_s=12.0, stopped_s={"server-3": 12.0})
     died = {"server-1": Death("died with exit code 137"), "server-3": Death("died with exit code 137")}
     states = {"server-1": state(False), "server-3": state(False)}
     assert set(observation.unplanned(died, loss, states)) == {"server-1"}
@@ -257,8 +257,8 @@ def test_only_deaths_that_were_asked_for_are_no_deaths() -> None:
 def test_a_trial_with_a_loss_has_no_verdict_and_its_picture_a_mark() -> None:
     seen = losing()
     judged = bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
-    assert judged.limit == "unknown"
-    assert judged.why.startswith("server-3 was stopped in the middle of it")
+    assert judged.component == "unknown"
+    assert judged.reason.startswith("server-3 was stopped in the middle of it")
     assert timing.of_trial(seen) == [(12.0, "server-3 stopped")]
 
 
@@ -266,5 +266,5 @@ def test_what_requests_cost_servers_is_compared_before_the_loss() -> None:
     """A server that is gone would seem dear by answering no more."""
     cost = cpu_cost.of_servers(losing())
     assert cost["server-3"] == pytest.approx(cost["server-1"])
-    unaware = cpu_cost.of_servers(replace(losing(), loss=None))
+    unaware = cpu_cost.of_servers(replace(losing(), server_failure=None))
     assert unaware["server-3"] > 1.5 * unaware["server-1"]

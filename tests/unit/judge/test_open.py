@@ -10,7 +10,7 @@ from harness.judge import bottleneck, open_load, rules, window_stats
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Severity
 from harness.records.series import Sample
-from harness.records.trial import Limit, Slots
+from harness.records.trial import Component, Pacing
 from tests.builders import logged, observation
 
 LIMITS = Thresholds()
@@ -48,7 +48,7 @@ def test_a_load_that_was_offered_in_time_breaks_no_rule() -> None:
     assert [f for f in rules.judge(trial(), LIMITS) if f.severity != Severity.NOTE] == []
 
 
-@pytest.mark.parametrize(("sent", "severity"), [(200, None), (199, Severity.DEGRADE), (196, Severity.REFUSE)])
+@pytest.mark.parametrize(("sent", "severity"), [(200, None), (199, Severity.WARNING), (196, Severity.INVALID)])
 def test_e5_requests_that_were_due_and_not_sent(sent: int, severity: Severity | None) -> None:
     found = of(trial(samples=rows(200, sent, 50.0, sent=sent) if sent < 200 else rows(200, 200, 50.0)), "E5")
     assert [f.severity for f in found] == ([severity] if severity else [])
@@ -67,62 +67,62 @@ def test_e5_a_request_at_the_windows_edge_is_no_shortfall() -> None:
 def test_e5_requests_that_are_sent_late_make_latencies_uncertain(late_us: int, mean_ms: float, told: bool) -> None:
     seen = trial(mean_ms=mean_ms, delays={"500": 1900, str(late_us): 100})
     found = of(seen, "E5")
-    assert [f.severity for f in found] == [Severity.DEGRADE] * told
+    assert [f.severity for f in found] == [Severity.WARNING] * told
     assert all("uncertain" in f.cause for f in found)
 
 
 def test_e5_a_request_that_waits_for_its_turn_in_flight_is_no_late_generator() -> None:
     late = rows(200, 190, 900.0, sent=190)
     (found,) = of(trial(samples=[replace(row, late=60) for row in late], delays={"900000": 100}), "E5")
-    assert found.severity == Severity.DEGRADE
+    assert found.severity == Severity.WARNING
     assert "too many were in flight" in found.cause
     assert "in_flight" in found.next_step
 
 
 def test_e5_requests_that_queue_before_the_balancer_are_found() -> None:
     (found,) = of(logged(trial(), mean_in_flight=4.0), "E5")
-    assert found.severity == Severity.REFUSE
+    assert found.severity == Severity.INVALID
     assert "30 ms more than the balancer" in found.cause
 
 
 def test_e6_a_late_loop_refuses_users_and_only_marks_requests_at_a_rate() -> None:
     """Users who are late ask for less; at a rate the moment counts, whatever the generator does."""
     slow = trial(samples=[replace(row, lag_ms=120.0) for row in rows(200, 200, 50.0)])
-    assert [f.severity for f in of(slow, "E6")] == [Severity.DEGRADE]
+    assert [f.severity for f in of(slow, "E6")] == [Severity.WARNING]
 
 
 def test_what_mends_a_collapse_speaks_of_the_rate() -> None:
     failing = [replace(row, completed=0, failed=200) for row in rows(200, 200, 50.0)]
-    (found,) = (f for f in of(trial(samples=failing), "E8") if f.severity == Severity.REFUSE)
+    (found,) = (f for f in of(trial(samples=failing), "E8") if f.severity == Severity.INVALID)
     assert found.next_step == "a lower rate, or more servers"
 
 
-def limit(seen: Observation) -> Limit:
-    return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS).limit
+def limit(seen: Observation) -> Component:
+    return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS).component
 
 
 def test_a_load_that_is_served_is_what_limits() -> None:
     said = bottleneck.of_trial(trial(), [], LIMITS)
-    assert said.limit == Limit.LOAD
-    assert said.why == "no more was offered: 100 % of it was served"
+    assert said.component == Component.LOAD
+    assert said.reason == "no more was offered: 100 % of it was served"
     assert said.figures["of_offered"] == 1
 
 
 def test_a_queue_that_grows_is_no_served_load() -> None:
     """Just above what a server can do nearly all is answered, later and later."""
-    slots = {"server-1": Slots(offered=140.0, busy=139.9, lost=0.0, late=0.0, answers=1980)}
-    assert limit(trial(served=198, samples=rows(200, 198, 60.0, rise=40.0, sent=200), slots=slots)) == Limit.SERVER
-    assert limit(trial(served=198, samples=rows(200, 198, 60.0))) == Limit.LOAD
+    slots = {"server-1": Pacing(offered=140.0, busy=139.9, lost=0.0, late=0.0, answers=1980)}
+    assert limit(trial(served=198, samples=rows(200, 198, 60.0, rise=40.0, sent=200), pacing=slots)) == Component.SERVER
+    assert limit(trial(served=198, samples=rows(200, 198, 60.0))) == Component.LOAD
 
 
 def test_a_server_that_serves_less_than_is_offered_is_the_limit() -> None:
-    slots = {"server-1": Slots(offered=140.0, busy=139.0, lost=0.0, late=0.0, answers=1400)}
-    seen = trial(samples=rows(200, 140, 500.0, rise=300.0, sent=200), slots=slots)
+    slots = {"server-1": Pacing(offered=140.0, busy=139.0, lost=0.0, late=0.0, answers=1400)}
+    seen = trial(samples=rows(200, 140, 500.0, rise=300.0, sent=200), pacing=slots)
     said = bottleneck.of_trial(seen, [], LIMITS)
-    assert said.limit == Limit.SERVER
-    assert said.next_limit == ""
-    near = bottleneck.of_trial(trial(samples=rows(200, 180, 500.0, rise=300.0, sent=200), slots=slots), [], LIMITS)
-    assert near.next_limit == "load (90 % of what was offered)"
+    assert said.component == Component.SERVER
+    assert said.next_bottleneck == ""
+    near = bottleneck.of_trial(trial(samples=rows(200, 180, 500.0, rise=300.0, sent=200), pacing=slots), [], LIMITS)
+    assert near.next_bottleneck == "load (90 % of what was offered)"
 
 
 def test_closed_loops_keep_no_figures_of_rates() -> None:

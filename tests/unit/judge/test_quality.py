@@ -36,7 +36,7 @@ def test_the_drain_is_no_part_of_the_peak() -> None:
 def test_e3_a_missing_second_is_named() -> None:
     rows = [s for s in samples(280, 1000) if s.t_s != 9]
     finding = rules.judge(observation(samples=rows), LIMITS)[0]
-    assert (finding.rule, finding.severity) == ("E3", "refuse")
+    assert (finding.rule, finding.severity) == ("E3", "invalid")
     assert "[9]" in finding.cause
 
 
@@ -45,15 +45,15 @@ def test_e3_a_load_without_a_single_second_is_refused() -> None:
     data = trial_data(1, 1000, 1, 280, 1)
     counters: dict[str, dict[str, Any]] = {"generator": {}, "balancer": {}, "servers": {"server-1": {}}}
     judged = assess(replace(data, samples=[], balancer=[], record=changed(data.record, counters=counters)), grid())
-    assert judged.outcome == "refused"
+    assert judged.outcome == "invalid"
     assert judged.cause == "the series is not whole: there is not one second"
     assert judged.tps_mean is None
 
 
 def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
     rows = samples(280, 1000)
-    assert found(observation(samples=[*rows, rows[5]]))["E3"] == "refuse"
-    assert found(observation(lost_workers=1))["E3"] == "refuse"
+    assert found(observation(samples=[*rows, rows[5]]))["E3"] == "invalid"
+    assert found(observation(lost_workers=1))["E3"] == "invalid"
 
 
 def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> None:
@@ -61,15 +61,15 @@ def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> No
     base = observation(samples=rows, generator_errors={"status 500": 1800})
     events = {"worker_connections are not enough": 1800, "Connection refused": 2}
     seen = logged(base, events=events)
-    refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.REFUSE)
+    refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
     assert refused.cause.endswith('failed for 10 s: the balancer logged "worker_connections are not enough" 1800 times')
     assert "nginx_lb_worker_connections" in refused.next_step
     dead = replace(seen, died={"server-1": Death("was killed for want of memory", out_of_memory=True)})
-    refused = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == Severity.REFUSE)
+    refused = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
     assert refused.cause.startswith("server-1 was killed for want of memory: more than 50 %")
     assert "logged" not in refused.cause  # what the balancer says of a dead server only follows
     assert "ml_server_memory" in refused.next_step
-    quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == Severity.REFUSE)
+    quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
     assert quiet.next_step == "fewer users, or more servers"
 
 
@@ -77,9 +77,9 @@ def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
     data = trial_data(1, 2000, 1, 280, 1)
     rows = list(data.samples[:9])
     part = replace(rows[-1], t_s=9, completed=50, users=300.0, in_flight=250.0, think_s=100.0, thinks=50)
-    assert data.record.facts
-    facts = data.record.facts.model_copy(update={"stopped_s": 9})
-    record = data.record.model_copy(update={"facts": facts})
+    assert data.record.context
+    context = data.record.context.model_copy(update={"stopped_s": 9})
+    record = data.record.model_copy(update={"context": context})
     seen = of_trial(replace(data, samples=[*rows, part], record=record), grid())
     assert seen.window == rows[3:]
     assert not [f for f in rules.judge(seen, LIMITS) if f.rule == "E5" and "neither" in f.cause]
@@ -88,18 +88,18 @@ def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
 def test_e3_a_host_whose_cpu_was_not_read_is_named() -> None:
     seen = observation()
     finding = rules.judge(replace(seen, hosts=[h for h in seen.hosts if h.host != "server-1"]), LIMITS)[0]
-    assert (finding.rule, finding.severity) == ("E3", "degrade")
+    assert (finding.rule, finding.severity) == ("E3", "warning")
     assert finding.cause.startswith("the CPU usage of server-1 was read in fewer than 50 %")
 
 
-@pytest.mark.parametrize(("missing", "severity"), [(0.015, None), (0.03, "degrade"), (0.08, "refuse")])
+@pytest.mark.parametrize(("missing", "severity"), [(0.015, None), (0.03, "warning"), (0.08, "invalid")])
 def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, severity: str | None) -> None:
     """Sick generators were seen to lose 6–14 % of their users."""
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing) for s in samples(280, 1000)]
     assert found(observation(samples=rows)).get("E5") == severity
 
 
-@pytest.mark.parametrize(("missing", "severity"), [(0.03, None), (0.08, "degrade"), (0.12, "refuse")])
+@pytest.mark.parametrize(("missing", "severity"), [(0.03, None), (0.08, "warning"), (0.12, "invalid")])
 def test_e5_where_nobody_counts_who_thinks_the_windows_edges_are_no_late_users(
     missing: float, severity: str | None
 ) -> None:
@@ -111,24 +111,24 @@ def test_e5_where_nobody_counts_who_thinks_the_windows_edges_are_no_late_users(
 def test_e5_more_users_than_there_are_is_a_fault_of_counting_and_no_late_generator() -> None:
     rows = [replace(s, in_flight=(s.in_flight or 0.0) + 80) for s in samples(280, 1000)]
     seen = observation(samples=rows)
-    assert found(seen)["E5"] == "refuse"
+    assert found(seen)["E5"] == "invalid"
     judged = bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
-    assert judged.limit != "generator"
+    assert judged.component != "generator"
 
 
 def test_e5_requests_that_never_reach_the_balancer_are_found() -> None:
     seen = observation()
     shy = logged(seen, mean_in_flight=300.0)
-    assert found(shy)["E5"] == "refuse"
+    assert found(shy)["E5"] == "invalid"
 
 
 def test_e6_a_busy_generator_is_refused() -> None:
-    assert found(observation(samples=samples(280, 1000, busiest_cpu_s=0.7)))["E6"] == "refuse"
+    assert found(observation(samples=samples(280, 1000, busiest_cpu_s=0.7)))["E6"] == "invalid"
 
 
 def test_e8_some_errors_degrade_and_a_collapse_stops() -> None:
     rows = samples(280, 1000, failed=6)
-    assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "degrade"
+    assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "warning"
     assert rules.collapse(samples(100, 1000, failed=200), 7, 10, LIMITS)
     assert rules.collapse(samples(280, 1000, failed=100), 7, 10, LIMITS) == ""
 
@@ -174,7 +174,7 @@ def bent(seen: Observation, **more: Any) -> Observation:
 def test_e13_and_e14_take_the_statuses_that_the_grid_expects() -> None:
     seen = observation()
     done = sum(s.completed for s in seen.samples)
-    address = seen.expected["server-1"]
+    address = seen.expected_servers["server-1"]
     moved = {"statuses": {"302": done}, "upstreams": {address: {"302": done}}}
     asked = replace(bent(seen, **moved), served={"server-1": {"302": done}}, expect_status=(302,))
     assert not {"E13", "E14"} & found(asked).keys()
@@ -184,9 +184,9 @@ def test_e13_and_e14_take_the_statuses_that_the_grid_expects() -> None:
 def test_e13_lost_requests_are_found_wherever_they_went() -> None:
     seen = observation()
     done = sum(s.completed for s in seen.samples)
-    assert found(bent(seen, statuses={"200": done - 200}))["E13"] == "refuse"
-    assert found(replace(seen, served={"server-1": {"200": done + 200}}))["E13"] == "refuse"
-    assert found(replace(seen, generator_errors={"timeout": 200}))["E13"] == "refuse"
+    assert found(bent(seen, statuses={"200": done - 200}))["E13"] == "invalid"
+    assert found(replace(seen, served={"server-1": {"200": done + 200}}))["E13"] == "invalid"
+    assert found(replace(seen, generator_errors={"timeout": 200}))["E13"] == "invalid"
     assert "E13" not in found(bent(seen, statuses={"200": done - 15}))
 
 
@@ -209,20 +209,20 @@ def test_e13_one_server_without_a_count_where_the_others_have_one_invalidates_th
     """As one whose network was cut under the load: nobody says how many requests it left unanswered."""
     seen = observation(servers=2)
     assert "E13" not in found(seen)
-    assert found(replace(seen, served={**seen.served, "server-2": None}))["E13"] == "refuse"
+    assert found(replace(seen, served={**seen.served, "server-2": None}))["E13"] == "invalid"
 
 
 def test_e14_exactly_the_cells_servers_answer() -> None:
     seen = observation(rate=560, users=2000, servers=2)
     stranger = {**seen.balancer.upstreams, "10.0.0.9:8080": {"200": 5}}
-    assert found(bent(seen, upstreams=stranger))["E14"] == "refuse"
+    assert found(bent(seen, upstreams=stranger))["E14"] == "invalid"
     silent = {"10.0.0.1:8080": {"200": 10080}}
-    assert found(bent(seen, upstreams=silent))["E14"] == "refuse"
+    assert found(bent(seen, upstreams=silent))["E14"] == "invalid"
 
 
 def test_a_threshold_of_the_grid_is_obeyed() -> None:
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 80) for s in samples(280, 1000)]
-    lenient = Thresholds.model_validate({"loop_refuse": "20%", "loop_degrade": "15%", "in_flight_gap": "20%"})
+    lenient = Thresholds.model_validate({"loop_invalid": "20%", "loop_warning": "15%", "in_flight_gap": "20%"})
     assert rules.judge(observation(samples=rows), lenient) == []
 
 

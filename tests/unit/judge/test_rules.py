@@ -11,7 +11,7 @@ from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
 from harness.records.findings import Finding, Severity
 from harness.records.series import BalancerSample, HostSample, MachineSample
-from harness.records.trial import Verdict
+from harness.records.trial import Bottleneck
 from tests.builders import grid, logged, observation, samples, trial_data
 
 LIMITS = Thresholds()
@@ -21,7 +21,7 @@ def of(rule: str, seen: Observation) -> list[Finding]:
     return [finding for finding in rules.judge(seen, LIMITS) if finding.rule == rule]
 
 
-def limit(seen: Observation) -> Verdict:
+def limit(seen: Observation) -> Bottleneck:
     seen = replace(seen, unloaded_s=0.01)
     return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
@@ -37,15 +37,15 @@ def lagging(milliseconds: float, seconds: int) -> Observation:
 
 
 def test_e6_a_late_event_loop_is_refused_and_a_single_hiccup_is_not() -> None:
-    assert [f.severity for f in of("E6", lagging(130, 8))] == ["refuse"]
-    assert [f.severity for f in of("E6", lagging(70, 8))] == ["degrade"]
+    assert [f.severity for f in of("E6", lagging(130, 8))] == ["invalid"]
+    assert [f.severity for f in of("E6", lagging(70, 8))] == ["warning"]
     assert of("E6", lagging(130, 1)) == []
 
 
 @pytest.mark.parametrize("freeze_ms", [500, 1000, 2000])
 def test_e6_a_freeze_is_one_reading_and_counts_for_all_of_its_time(freeze_ms: int) -> None:
     (found,) = of("E6", lagging(freeze_ms, 1))
-    assert found.severity == "refuse"
+    assert found.severity == "invalid"
     assert found.figure == pytest.approx(freeze_ms / 1000 - 0.1), "1 % of 10 s lies beyond it"
 
 
@@ -53,18 +53,18 @@ def test_e6_a_generator_that_is_busy_for_one_second_is_not_busy() -> None:
     rows = [replace(s, busiest_cpu_s=0.70 if s.t_s == 9 else 0.3) for s in samples(280, 1000)]
     assert of("E6", replace(observation(samples=rows), unloaded_s=0.01)) == []
     rows = [replace(s, busiest_cpu_s=0.70) for s in samples(280, 1000)]
-    assert [f.severity for f in of("E6", replace(observation(samples=rows), unloaded_s=0.01))] == ["refuse"]
+    assert [f.severity for f in of("E6", replace(observation(samples=rows), unloaded_s=0.01))] == ["invalid"]
 
 
 def test_e6_a_machine_of_the_generators_own_that_is_busy_is_refused() -> None:
-    alone = replace(observation(), placed={"generator": "g", "server-1": "s"}, machines=machine(1.8, name="g"))
+    alone = replace(observation(), machine_of={"generator": "g", "server-1": "s"}, machines=machine(1.8, name="g"))
     assert "machine was busy to 90 %" in of("E6", alone)[0].cause
-    shared = replace(alone, placed={"generator": "g", "server-1": "g"})
+    shared = replace(alone, machine_of={"generator": "g", "server-1": "g"})
     assert of("E6", shared) == []
 
 
 @pytest.mark.parametrize(
-    ("ceiling", "severity"), [(1000.0, None), (500.0, "note"), (300.0, "refuse"), (200.0, "note"), (None, None)]
+    ("ceiling", "severity"), [(1000.0, None), (500.0, "note"), (300.0, "invalid"), (200.0, "note"), (None, None)]
 )
 def test_e7_a_trial_near_the_generators_ceiling(ceiling: float | None, severity: str | None) -> None:
     found = of("E7", replace(observation(rate=280), ceiling=ceiling))
@@ -72,7 +72,7 @@ def test_e7_a_trial_near_the_generators_ceiling(ceiling: float | None, severity:
 
 
 def test_e7_refuses_with_the_verdict_generator() -> None:
-    assert limit(replace(observation(rate=280), ceiling=300.0)).limit == "generator"
+    assert limit(replace(observation(rate=280), ceiling=300.0)).component == "generator"
 
 
 @pytest.mark.parametrize("cores", [0.5, 1.0, 4.0])
@@ -80,7 +80,7 @@ def test_e6_a_saturated_process_is_busy_however_many_cores_its_container_has(cor
     """One process uses one core at most; below one core the container's limit counts."""
     seen = observation(samples=[replace(s, busiest_cpu_s=0.95 * min(1.0, cores)) for s in samples(280, 1000)])
     found = of("E6", replace(seen, caps={**seen.caps, "generator": cores}))
-    assert [f.severity for f in found] == ["refuse"]
+    assert [f.severity for f in found] == ["invalid"]
 
 
 def test_e9_names_what_logs_and_counters_tell() -> None:
@@ -108,7 +108,7 @@ def test_e9_workers_that_replace_themselves_are_not_said_to_lack_cpu() -> None:
 def test_e9_a_response_that_ended_early_at_the_balancer_marks_the_trial() -> None:
     seen = logged(observation(), events={"upstream prematurely closed connection": 1, "Too many open files": 1})
     assert {f.cause.split('"')[1]: f.severity for f in of("E9", seen)} == {
-        "upstream prematurely closed connection": Severity.DEGRADE,
+        "upstream prematurely closed connection": Severity.WARNING,
         "Too many open files": Severity.NOTE,
     }
 
@@ -135,8 +135,8 @@ def test_e10_tells_a_change_as_a_share_and_not_its_logarithm(second_half: int, t
 
 
 def test_e11_steal_is_a_note_where_this_machine_plays_the_hosts_and_degrades_elsewhere() -> None:
-    seen = replace(observation(), machines=machine(0.5, steal=0.03), placed={})
-    for kind, severity in (("lab", "note"), ("rehearsal", "note"), ("hosts", "degrade")):
+    seen = replace(observation(), machines=machine(0.5, steal=0.03), machine_of={})
+    for kind, severity in (("lab", "note"), ("rehearsal", "note"), ("hosts", "warning")):
         assert [f.severity for f in of("E11", replace(seen, kind=kind))] == [severity], kind
     assert of("E11", replace(seen, machines=machine(0.5, steal=0.002))) == []
 
@@ -144,7 +144,7 @@ def test_e11_steal_is_a_note_where_this_machine_plays_the_hosts_and_degrades_els
 def test_e11_processes_that_are_not_the_studys_are_found() -> None:
     """server-1 and the generator use 0.19 cores each."""
     placed = {"server-1": "m", "generator": "m"}
-    noisy = replace(observation(), machines=machine(1.2), placed=placed)
+    noisy = replace(observation(), machines=machine(1.2), machine_of=placed)
     assert "not the study's used 41 %" in of("E11", noisy)[0].cause
     assert of("E11", replace(noisy, machines=machine(0.6))) == []
 
@@ -152,12 +152,12 @@ def test_e11_processes_that_are_not_the_studys_are_found() -> None:
 def test_e11_rehearsal_machines_tell_what_the_one_below_them_does() -> None:
     """Each reads the CPU of all; what the other machines' containers use is the study's too."""
     data = trial_data(2, 2000, 1, 540, 1)
-    assert data.record.facts
-    names = list(data.record.facts.placed)
-    facts = data.record.facts.model_copy(update={"kind": "rehearsal", "placed": {name: name for name in names}})
+    assert data.record.context
+    names = list(data.record.context.machine_of)
+    context = data.record.context.model_copy(update={"kind": "rehearsal", "machine_of": {name: name for name in names}})
     machines = [row for name in names for row in machine(1.0, name=name)]
-    seen = observe(replace(data, record=data.record.model_copy(update={"facts": facts}), machines=machines), grid())
-    assert set(seen.placed.values()) == {"balancer"}
+    seen = observe(replace(data, record=data.record.model_copy(update={"context": context}), machines=machines), grid())
+    assert set(seen.machine_of.values()) == {"balancer"}
     assert len(seen.machines) == 18
     assert [f for f in rules.judge(seen, LIMITS) if f.rule in ("E6", "E11")] == []
 
@@ -172,14 +172,14 @@ def uneven(first: int, second: int) -> Observation:
     seen = observation(rate=500, users=2000, servers=2)
     done = sum(s.completed for s in seen.samples)
     counts = [done * first // (first + second), done * second // (first + second)]
-    upstreams = {address: {"200": n} for address, n in zip(seen.expected.values(), counts, strict=True)}
-    served = {name: {"200": n} for name, n in zip(seen.expected, counts, strict=True)}
+    upstreams = {address: {"200": n} for address, n in zip(seen.expected_servers.values(), counts, strict=True)}
+    served = {name: {"200": n} for name, n in zip(seen.expected_servers, counts, strict=True)}
     return replace(logged(seen, upstreams=upstreams), served=served)
 
 
 def test_e12_shares_that_differ_make_the_balancer_the_limit() -> None:
-    assert of("E12", uneven(53, 47))[0].severity == Severity.DEGRADE
-    assert limit(uneven(53, 47)).limit == "balancer"
+    assert of("E12", uneven(53, 47))[0].severity == Severity.WARNING
+    assert limit(uneven(53, 47)).component == "balancer"
     assert of("E12", uneven(51, 49)) == []
 
 
@@ -191,7 +191,7 @@ def test_e12_unlike_shares_are_no_fault_where_servers_take_no_turns(method: str)
     assert found[0].cause == (
         f"{method} gave the servers unlike numbers of requests, as it may: server-1 60.0 %, server-2 40.0 %"
     )
-    assert limit(seen).limit != "balancer"
+    assert limit(seen).component != "balancer"
 
 
 def test_a_slow_server_holds_nobody_up_where_servers_take_no_turns() -> None:
@@ -203,14 +203,14 @@ def test_a_slow_server_holds_nobody_up_where_servers_take_no_turns() -> None:
         for t in range(18)
     ]
     slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})
-    assert "round robin gives every server the share of the slowest" in limit(slow).why
+    assert "round robin gives every server the share of the slowest" in limit(slow).reason
     fair = replace(slow, balancing=Balancing("least_conn"))
     told = [finding.cause for finding in of("E12", fair)]
     assert told[0].endswith("least_conn gives it fewer requests, and it adds less than the others")
     assert not any("round robin" in cause for cause in told)
     assert limit(fair).figures["server_cpu"] == pytest.approx(0.16 / 0.3)
     full = replace(fair, hosts=[replace(h, cpu_cores=h.cpu_cores * 1.65) for h in hosts])
-    assert limit(full).why == "the servers together used 88 % of their CPU"
+    assert limit(full).reason == "the servers together used 88 % of their CPU"
 
 
 @pytest.mark.parametrize("method", ["cookie", "ip_hash"])
@@ -254,15 +254,15 @@ def test_the_verdict_of_a_death_says_what_the_balancer_did_about_it(fails: int, 
     died = {"server-1": Death("died with exit code 137")}
     seen = replace(observation(servers=servers), died=died, balancing=Balancing(max_fails=fails))
     judged = limit(seen)
-    assert judged.limit == "server"
-    assert judged.why.startswith(f"server-1 died with exit code 137; {told}")
-    refused = next(finding for finding in of("E8", seen) if finding.severity == Severity.REFUSE)
+    assert judged.component == "server"
+    assert judged.reason.startswith(f"server-1 died with exit code 137; {told}")
+    refused = next(finding for finding in of("E8", seen) if finding.severity == Severity.INVALID)
     assert told in refused.next_step
 
 
 def test_what_the_balancer_does_about_a_death_is_left_out_where_no_record_tells_it() -> None:
     seen = replace(observation(), died={"server-1": Death("died with exit code 137")})
-    assert limit(seen).why == "server-1 died with exit code 137"
+    assert limit(seen).reason == "server-1 died with exit code 137"
 
 
 def test_what_a_cell_says_of_the_balancer_goes_before_what_the_grid_and_the_inventory_say() -> None:
@@ -273,7 +273,7 @@ def test_what_a_cell_says_of_the_balancer_goes_before_what_the_grid_and_the_inve
 
 def test_e12_a_retried_request_is_told() -> None:
     seen = observation(servers=2)
-    assert of("E12", logged(seen, retried=4))[0].severity == Severity.DEGRADE
+    assert of("E12", logged(seen, retried=4))[0].severity == Severity.WARNING
 
 
 def test_e12_round_robin_hides_a_slow_server_and_the_rule_finds_it() -> None:
@@ -287,8 +287,8 @@ def test_e12_round_robin_hides_a_slow_server_and_the_rule_finds_it() -> None:
     found = of("E12", slow)
     assert found[0].cause.startswith("server-2 spent 2.0 times as much of its CPU on a request")
     judged = limit(slow)
-    assert judged.limit == "server"
-    assert "server-2" in judged.why
+    assert judged.component == "server"
+    assert "server-2" in judged.reason
 
 
 def test_a_busy_nginx_worker_makes_the_balancer_the_limit() -> None:
@@ -296,40 +296,40 @@ def test_a_busy_nginx_worker_makes_the_balancer_the_limit() -> None:
     hosts = [*seen.hosts, *(HostSample(t + 0.5, "balancer", 0.95, None, 20.0) for t in range(18))]
     caps = {**seen.caps, "balancer": 2.0}
     one = replace(logged(seen, worker_cpu_s=[9.4, 0.1]), hosts=hosts, caps=caps)
-    assert limit(one).limit == "balancer"
+    assert limit(one).component == "balancer"
     both = logged(one, worker_cpu_s=[4.7, 4.7])
-    assert limit(both).limit == "server"
+    assert limit(both).component == "server"
 
 
 def test_too_few_connections_make_the_balancer_the_limit() -> None:
     seen = observation(samples=samples(275, 1000, failed=5))
     events = {"worker_connections are not enough": 60}
     judged = limit(logged(seen, events=events))
-    assert judged.limit == "balancer"
-    assert "worker_connections are not enough" in judged.why
+    assert judged.component == "balancer"
+    assert "worker_connections are not enough" in judged.reason
 
 
 def test_a_few_connections_refused_while_users_arrived_limit_nothing() -> None:
     """Nothing failed in the window, and a server's slots were busy all the time: it is what was waited for."""
     seen = observation()
     events = {"worker_connections are not enough": 54}
-    assert limit(logged(seen, events=events)).limit == "server"
+    assert limit(logged(seen, events=events)).component == "server"
 
 
 def test_segments_sent_again_make_the_network_the_limit() -> None:
     lossy = {"balancer": {"segments": 100_000, "retransmits": 2_000}}
-    assert limit(replace(observation(), network=lossy)).limit == "network"
+    assert limit(replace(observation(), network=lossy)).component == "network"
     fine = {"balancer": {"segments": 100_000, "retransmits": 200}}
-    assert limit(replace(observation(), network=fine)).limit == "server"
+    assert limit(replace(observation(), network=fine)).component == "server"
 
 
 def test_three_packets_beyond_an_allowance_limit_nothing_and_many_do() -> None:
     few = {"balancer": {"segments": 100_000, "bw_in_allowance_exceeded": 3}}
-    assert limit(replace(observation(), network=few)).limit == "server"
+    assert limit(replace(observation(), network=few)).component == "server"
     many = {"balancer": {"segments": 100_000, "bw_in_allowance_exceeded": 4_000}}
     judged = limit(replace(observation(), network=many))
-    assert judged.limit == "network"
-    assert judged.why.startswith("4 % of balancer's segments exceeded its instance's allowance (bw_in_allowance")
+    assert judged.component == "network"
+    assert judged.reason.startswith("4 % of balancer's segments exceeded its instance's allowance (bw_in_allowance")
 
 
 def test_e12_a_server_that_chance_made_dear_is_not_named() -> None:
@@ -349,7 +349,7 @@ def test_e12_what_a_request_costs_is_by_answers_and_not_by_what_was_given() -> N
     rows = [
         BalancerSample(t, address, "200", 150 if address == "10.0.0.1:8080" else 120)
         for t in range(18)
-        for address in seen.expected.values()
+        for address in seen.expected_servers.values()
     ]
     found = cpu_cost.of_servers(replace(seen, hosts=hosts, answered=rows))
     assert found["server-2"] / found["server-1"] == pytest.approx(1.25)

@@ -36,7 +36,7 @@ def needed(study: Grid, capacity: float, noise: random.Random) -> int:
             records[trial.path] = record(
                 servers, 0, trial.repeat, rate, cell=trial.cell.by_name,
                 latency_ms={"p95": 50.0 if met else 500.0},
-                against={"requests": 4000, "late": round(4000 * late), "failed": 0},
+                objective_counts={"requests": 4000, "late": round(4000 * late), "failed": 0},
             )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_probes_over_a_rate_are_counted_exactly() -> None:
     assert bound.probes(rated(100, 500, "20%")) == 5
     assert bound.probes(rated(100, 101, "20%")) == 2
     assert len(bound.trials(rated(100, 500, "20%"), "lab")) == 2 * 5 + 3 * 2 * 3
-    assert len(bound.trials(rated(100, 500, "20%"), "hosts")) == 2 * 5 + 3 * 2 * 3 + 3  # each block's sentinel
+    assert len(bound.trials(rated(100, 500, "20%"), "hosts")) == 2 * 5 + 3 * 2 * 3 + 3  # each block's control trial
 
 
 def test_without_a_search_it_is_every_cell_in_every_block() -> None:

@@ -86,12 +86,12 @@ def test_a_study_that_began_with_shuffled_blocks_keeps_them() -> None:
 
 
 def test_a_sentinel_repeats_the_blocks_first_cell_where_hosts_are_rented() -> None:
-    assert not any(t.sentinel for t in order.block(CELLS, 1, grid(), "lab"))
+    assert not any(t.control for t in order.block(CELLS, 1, grid(), "lab"))
     rented = order.block(CELLS, 1, grid(), "hosts")
     assert len(rented) == len(CELLS) + 1
-    assert rented[-1] == order.PlannedTrial(rented[0].cell, 1, sentinel=True)
-    assert rented[-1].path == f"{rented[0].cell.slug}/r1-sentinel"
-    assert order.block(CELLS, 1, grid(evidence={"sentinel": False}), "hosts") == rented[:-1]
+    assert rented[-1] == order.PlannedTrial(rented[0].cell, 1, control=True)
+    assert rented[-1].path == f"{rented[0].cell.slug}/r1-control"
+    assert order.block(CELLS, 1, grid(evidence={"control_trial": False}), "hosts") == rented[:-1]
 
 
 def test_what_is_measured_is_not_measured_again() -> None:
@@ -109,7 +109,7 @@ def test_the_estimate_counts_what_saturated_users_need_to_finish() -> None:
 
 def test_an_engine_whose_users_need_time_to_start_makes_a_plan_longer() -> None:
     trials = order.order(CELLS, 1, seed=1)
-    quick, slow = (order.estimate_s(grid(engine=engine), trials, None) for engine in ("locust", "ngrinder"))
+    quick, slow = (order.estimate_s(grid(load_generator=engine), trials, None) for engine in ("locust", "ngrinder"))
     assert slow - quick == len(trials) * 15
 
 

@@ -9,7 +9,7 @@ from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.plan import predicted_idle, stopping
 from harness.plan.terms import Terms
-from harness.records.study import Resting
+from harness.records.study import PredictedIdle
 from harness.records.trial import TrialRecord
 from tests.builders import grid, judged, record
 
@@ -30,7 +30,7 @@ def settled(**more: Any) -> list[str]:
     return [cell.slug for cell in expand(asked) if found and cell in predicted_idle.cells_of(found, expand(asked))]
 
 
-def rests() -> Resting:
+def rests() -> PredictedIdle:
     found = predicted_idle.settle(study(), CAPACITY, R0, THINK)
     assert found is not None
     return found
@@ -40,17 +40,17 @@ def measured(blocks: int, limits: dict[tuple[int, int, int], str] | None = None)
     """Blocks of all cells; `limits` has what others than was predicted limited, by servers, users and block."""
     found = {}
     for block, servers, users in itertools.product(range(1, blocks + 1), (1, 2, 3), (1000, 2000)):
-        predicted = "users" if servers * CAPACITY > users / (R0 + THINK) else "server"
+        predicted = "load" if servers * CAPACITY > users / (R0 + THINK) else "server"
         limit = (limits or {}).get((servers, users, block), predicted)
-        made = record(servers, users, block, None if limit == "refused" else min(servers * 140.0, users / 4.05))
+        made = record(servers, users, block, None if limit == "invalid" else min(servers * 140.0, users / 4.05))
         where = f"servers-{servers}_vusers-{users}/r{block}"
-        found[where] = made if limit == "refused" else judged(made, limit)
+        found[where] = made if limit == "invalid" else judged(made, limit)
     return found
 
 
-def planned(records: dict[str, TrialRecord], rest: Resting | None, **more: Any) -> dict[int, set[str]]:
+def planned(records: dict[str, TrialRecord], rest: PredictedIdle | None, **more: Any) -> dict[int, set[str]]:
     """Block → cells."""
-    trials, _ = stopping.trials(study(**more), "lab", records, Terms(seed=3, resting=rest))
+    trials, _ = stopping.trials(study(**more), "lab", records, Terms(seed=3, predicted_idle=rest))
     blocks = {trial.repeat for trial in trials}
     return {block: {trial.cell.slug for trial in trials if trial.repeat == block} for block in blocks}
 
@@ -77,7 +77,7 @@ def test_every_cell_of_a_load_rests_where_one_server_is_enough() -> None:
 def test_near_the_bound_nothing_rests() -> None:
     """1100 users ask for 272/s; 2 servers have 103 % of that, and might be the limit after all."""
     assert settled(factors={**FACTORS, "vusers": [1100, 2000]}) == []
-    assert settled(factors={**FACTORS, "vusers": [1100, 2000]}, evidence={"resting_margin": 1.0}) == [
+    assert settled(factors={**FACTORS, "vusers": [1100, 2000]}, evidence={"predicted_idle_margin": 1.0}) == [
         "servers-3_vusers-1100"
     ]
 
@@ -85,8 +85,11 @@ def test_near_the_bound_nothing_rests() -> None:
 @pytest.mark.parametrize(
     ("why", "more"),
     [
-        ("servers are lost", {"factors": {**FACTORS, "lose": [0, 1]}, "exclude": [{"servers": 1, "lose": 1}]}),
-        ("it is switched off", {"evidence": {"resting": False}}),
+        (
+            "servers are lost",
+            {"factors": {**FACTORS, "fail_servers": [0, 1]}, "exclude": [{"servers": 1, "fail_servers": 1}]},
+        ),
+        ("it is switched off", {"evidence": {"predicted_idle": False}}),
         ("there are no more blocks anyway", {"repeats": 2}),
         ("a p95 is asked of every cell", {"objectives": {"p95": "2s"}}),
         ("an error rate is asked of every cell", {"objectives": {"error_rate": "1%"}}),
@@ -124,8 +127,8 @@ def test_what_was_predicted_and_seen_stays_in_two_blocks() -> None:
         {(3, 1000, 1): "server"},
         {(3, 1000, 2): "unknown"},
         {(2, 1000, 2): "server"},
-        {(2, 1000, 1): "refused"},
-        {(3, 1000, 2): "refused"},
+        {(2, 1000, 1): "invalid"},
+        {(3, 1000, 2): "invalid"},
     ],
 )
 def test_where_the_two_blocks_contradict_it_the_cell_gets_them_all(against: dict[tuple[int, int, int], str]) -> None:
@@ -166,12 +169,12 @@ def test_blocks_that_are_added_are_those_of_the_watched_cells() -> None:
 
 
 def test_the_sentinel_repeats_the_first_cell_that_its_block_really_has() -> None:
-    asked = study(evidence={"sentinel": True})
+    asked = study(evidence={"control_trial": True})
     for seed in range(20):
-        trials, _ = stopping.trials(asked, "lab", {}, Terms(seed=seed, resting=rests()))
+        trials, _ = stopping.trials(asked, "lab", {}, Terms(seed=seed, predicted_idle=rests()))
         for block in range(1, 6):
             mine = [trial for trial in trials if trial.repeat == block]
-            assert mine[-1].sentinel
+            assert mine[-1].control
             assert mine[-1].cell == mine[0].cell
             assert block <= 2 or mine[0].cell.slug != THIRD
 

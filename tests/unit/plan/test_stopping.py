@@ -23,7 +23,7 @@ def recorded(blocks: int, noise: tuple[float, ...], cells: dict[tuple[int, int],
     return found
 
 
-ALL = {(s, u): "server" if u == 900 else "users" for s in (1, 2, 3) for u in (100, 900)}
+ALL = {(s, u): "server" if u == 900 else "load" for s in (1, 2, 3) for u in (100, 900)}
 
 
 def trials(noise: tuple[float, ...], blocks: int, **more: object) -> tuple[list[str], Decision | None]:
@@ -110,23 +110,23 @@ def test_a_number_is_that_many_and_the_default_target_is_the_kinds() -> None:
 
 
 def test_e20_a_sentinel_is_compared_with_its_blocks_first_trial_and_counts_for_nothing_else() -> None:
-    study = grid(factors={"servers": [1, 2], "vusers": [900]}, repeats=5, evidence={"sentinel": True})
+    study = grid(factors={"servers": [1, 2], "vusers": [900]}, repeats=5, evidence={"control_trial": True})
     records = {}
     for repeat in range(1, 6):
         for servers in (1, 2):
             wobble = 1 + 0.005 * ((repeat * 3 + servers) % 4)
             records[f"servers-{servers}_vusers-900/r{repeat}"] = record(servers, 900, repeat, 280 * servers * wobble)
         first = records[f"servers-1_vusers-900/r{repeat}"]
-        tired = record(1, 900, repeat, (first.tps_mean or 0) * (0.9 + 0.002 * repeat), sentinel=True)
-        records[f"servers-1_vusers-900/r{repeat}-sentinel"] = tired
+        tired = record(1, 900, repeat, (first.tps_mean or 0) * (0.9 + 0.002 * repeat), control=True)
+        records[f"servers-1_vusers-900/r{repeat}-control"] = tired
     summary = summarise_records(study, records)
     assert [cell.trials for cell in summary.cells] == [5, 5]
-    assert summary.sentinel is not None
-    assert 0.90 < summary.sentinel.value < 0.91
+    assert summary.control is not None
+    assert 0.90 < summary.control.value < 0.91
     assert any("the hosts change under load" in finding.cause for finding in summary.findings)
     for where in list(records):
-        if where.endswith("-sentinel"):
-            same = records[where.removesuffix("-sentinel")]
+        if where.endswith("-control"):
+            same = records[where.removesuffix("-control")]
             rate = (same.tps_mean or 0) * (1.001 - 0.001 * (same.repeat % 3))
-            records[where] = record(1, 900, same.repeat, rate, sentinel=True)
+            records[where] = record(1, 900, same.repeat, rate, control=True)
     assert summarise_records(study, records).findings == []

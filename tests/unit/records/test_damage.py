@@ -142,7 +142,7 @@ CASES = [
         key("configuration.grid.factors.servers", []),
         r":\d+: not a grid: configuration\.grid\.factors\.servers: ",
     ),
-    (".", "study.json", key("slow_motion", {"factor": 0}), r":\d+: not a study's record: slow_motion\.factor: "),
+    (".", "study.json", key("time_scaling", {"factor": 0}), r":\d+: not a study's record: time_scaling\.factor: "),
 ]
 
 

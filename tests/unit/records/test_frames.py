@@ -114,7 +114,7 @@ def test_what_a_row_says_is_what_was_measured(measured: StudyDirectory) -> None:
 
 def test_the_seconds_of_the_window_give_the_throughput_of_the_cells(measured: StudyDirectory) -> None:
     seconds = frames.samples(measured)
-    counted = seconds[seconds.usable & seconds.in_window & ~seconds.sentinel]
+    counted = seconds[seconds.usable & seconds.in_window & ~seconds.control]
     told = frames.cells(measured).set_index(["servers", "vusers"]).tps_mean
     assert counted.groupby(["servers", "vusers"]).completed.mean().to_dict() == pytest.approx(told.to_dict(), rel=1e-5)
     assert set(seconds[seconds.in_window].t_s) == set(range(3, 12))  # a window from 3 s to 12 s
@@ -148,7 +148,7 @@ def test_a_gain_that_cannot_be_told_is_missing(tmp_path: Path) -> None:
     build.write(made, {"data"})
     told = frames.gains(made)
     assert list(told.k) == [0]
-    assert told[["gain", "low", "high", "peak_gain", "efficiency", "joint_low"]].isna().all(axis=None)
+    assert told[["gain", "low", "high", "peak_gain", "efficiency", "simultaneous_low"]].isna().all(axis=None)
 
 
 def test_a_study_without_gains_has_a_table_without_rows(tmp_path: Path) -> None:
@@ -234,8 +234,8 @@ def test_gains_at_saturation_have_no_users() -> None:
         {"vusers": 1100, "from_servers": 1, "to_servers": 2, "k": 3},
     ]
     assert frames.gains_csv(rows, searching).splitlines() == [
-        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,"
-        "joint_low,joint_high,detectable_gain,load",
+        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,conclusion,reason,"
+        "simultaneous_low,simultaneous_high,minimum_detectable_gain,load",
         ",1,2,2,,,,,,3,,,,,,saturation",
         "1100,1,2,,,,,,,3,,,,,,",
     ]
@@ -268,13 +268,20 @@ def test_a_table_is_written_as_csv_readers_expect() -> None:
             "trials": 5,
             "usable": 0,
             "tps_mean": None,
-            "why": "",
+            "reason": "",
         },
-        {"servers": 2, "nginx_lb_settings": 12345678, "trials": 5, "usable": 5, "tps_mean": 1234567.8, "why": "a\nb"},
-        {"servers": 3, "nginx_lb_settings": 0.123456789, "trials": 5, "usable": 5, "tps_mean": 2.0, "why": "größer"},
+        {
+            "servers": 2,
+            "nginx_lb_settings": 12345678,
+            "trials": 5,
+            "usable": 5,
+            "tps_mean": 1234567.8,
+            "reason": "a\nb",
+        },
+        {"servers": 3, "nginx_lb_settings": 0.123456789, "trials": 5, "usable": 5, "tps_mean": 2.0, "reason": "größer"},
     ]
     assert list(csv.reader(io.StringIO(frames.cells_csv(rows)))) == [
-        ["servers", "nginx_lb_settings", "trials", "usable", "tps_mean", "why"],
+        ["servers", "nginx_lb_settings", "trials", "usable", "tps_mean", "reason"],
         ["1", 'stock, "as it comes"', "5", "0", "", ""],
         ["2", "12345678", "5", "5", "1.23457e+06", "a\nb"],
         ["3", "0.123457", "5", "5", "2", "größer"],
@@ -288,7 +295,7 @@ def test_results_parquet_leaves_out_what_only_the_rules_need(measured: StudyDire
     assert schema.metadata is None  # pandas' own would change with its version
     assert {field.name: str(field.type) for field in schema} == {
         **{"servers": "int64", "vusers": "int64", "trial": "string", "repeat": "int64", "block_position": "int64"},
-        **{"sentinel": "bool", "outcome": "string", "usable": "bool", "in_window": "bool"},
+        **{"control": "bool", "outcome": "string", "usable": "bool", "in_window": "bool"},
         **{"t_s": "int32", "completed": "int32", "failed": "int32"},
         **{"users": "double", "in_flight": "double", "mean_ms": "double"},
     }

@@ -149,7 +149,7 @@ OFF = [400.0, 404, 398, 402, 401]
             {0: OFF, 64: OFF},
             "users",
             "At 1000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is not measurable "
-            "(1.000× [1.000, 1.000]): these users ask for no more either way.",
+            "(1.000× [1.000, 1.000]): the load was served completely either way.",
         ),
         (
             {0: OFF},
@@ -198,7 +198,7 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
         (("server", "server"), 432.0, 3, "] the throughput with 2 servers (indicative: 3 repeats only)."),
         (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no measurable difference"),
         (("server", "users"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
-        (("users", "users"), 400.0, 5, "these users ask for no more either way"),
+        (("users", "users"), 400.0, 5, "the load was served completely either way"),
         (("server", "balancer"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
         (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the limit."),
         (("balancer", "balancer"), 400.0, 5, "what limited both was the balancer, not the servers."),

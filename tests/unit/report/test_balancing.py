@@ -40,7 +40,7 @@ def studied(
                 700 * (rate if other else 1) * noise,
                 cell={"servers": 3, "vusers": 2000, NAME: method},
                 latency_ms=waits,
-                waits_ms={name: value * 2 for name, value in waits.items()},
+                latency_with_failures_ms={name: value * 2 for name, value in waits.items()},
             )
             records[f"servers-3_vusers-2000_{NAME}-{method}/r{repeat}"] = judged(said, limit)
     factors = {"servers": [3], "vusers": [2000], NAME: ["round_robin", "least_conn"]}
@@ -115,7 +115,7 @@ def test_a_cell_whose_answer_times_still_rise_does_not_tell_methods_apart() -> N
     records = {}
     for cell in summary.cells:
         for repeat, rate in cell.by_block.items():
-            said = record(3, 2000, repeat, rate, cell=cell.cell, waits_ms={"p95": 100.0 * repeat})
+            said = record(3, 2000, repeat, rate, cell=cell.cell, latency_with_failures_ms={"p95": 100.0 * repeat})
             halves = {"drift": 0.0, "latency_drift": math.log(1.3)}
             records[f"servers-3_vusers-2000_{NAME}-{cell.cell[NAME]}/r{repeat}"] = changed(said, figures=halves)
     (sentence,) = answer.answer(cells.summarise_records(summary.grid, records))

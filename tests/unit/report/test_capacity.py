@@ -39,7 +39,7 @@ def at_rates(
             said = changed(
                 record(number, 0, count.block, tps),
                 cell={"servers": number, "rate": count.load},
-                against={"requests": count.requests, "late": count.late, "failed": 0},
+                objective_counts={"requests": count.requests, "late": count.late, "failed": 0},
             )
             limit = "load" if tps == count.load else "server"
             where = f"servers-{number}_rate-{count.load:g}/r{count.block}"
@@ -174,7 +174,7 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "study-1")
     for where, found in records.items():
         data = trial_data(int(found.cell["servers"]), int(found.cell["vusers"]), found.repeat, 200, 1)
-        kept: Any = data.record.model_copy(update={"cell": found.cell, "against": found.against})
+        kept: Any = data.record.model_copy(update={"cell": found.cell, "objective_counts": found.objective_counts})
         directory.write_trial(where, type(data)(kept, data.samples, data.hosts, data.balancer, data.latencies))
     directory.write_study(study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)}))
     report, summary = build.model_of(directory)

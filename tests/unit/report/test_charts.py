@@ -107,7 +107,7 @@ def test_what_happened_is_marked_where_it_happened(tmp_path: Path) -> None:
     found, trials = made(tmp_path, 2, (1000,))
     where = "servers-1_vusers-1000/r2"
     moments = [[6.0, "server-1 was killed for want of memory"]]
-    died = changed(trials[where].record, outcome="server_down", figures={"moments": moments})
+    died = changed(trials[where].record, outcome="server_down", figures={"timeline": moments})
     trials[where] = replace(trials[where], record=died, samples=samples(280, 1000)[:12])
     chart = series_data.series(found, trials, 7, 17)
     assert chart is not None

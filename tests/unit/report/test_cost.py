@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.grid.types import Levels
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import Component, TrialRecord
 from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
@@ -41,7 +41,7 @@ def section(
             "hosts": {name: {"group": group} for name, group in groups.items()},
         },
         rented={name: {"usd_per_hour": usd} for name in groups},
-        slow_motion={"factor": factor},
+        time_scaling={"factor": factor},
     )
     return model._cost(study, summary, {})
 
@@ -165,7 +165,7 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
 
 def test_topologies_of_another_factor_are_told_by_it() -> None:
     levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
-    found = cost.Option(levels, 0.3, cost.Capacity(levels, 500, 490, 510, {}, Limit.SERVER, False))
+    found = cost.Option(levels, 0.3, cost.Capacity(levels, 500, 490, 510, {}, Component.SERVER, False))
     assert sentences.sentence(cost.choose([found], 400)).startswith(
         "For 400/s, 2 servers with nginx_lb_method least_conn are"
     )

@@ -146,7 +146,7 @@ def test_the_log_hides_nothing(tmp_path: Path) -> None:
 
 
 def test_a_negative_number_stays_a_number() -> None:
-    told = frames.cells_csv([{"a_factor": -1, "servers": 1, "tps_mean": -0.5, "why": "-x"}])
+    told = frames.cells_csv([{"a_factor": -1, "servers": 1, "tps_mean": -0.5, "reason": "-x"}])
     assert told.splitlines()[1] == "-1,1,-0.5,'-x"
 
 

@@ -27,7 +27,7 @@ def measured(records: dict[str, TrialRecord], **more: Any) -> tuple[Summary, Tri
     """A study of closed loops: a server answers 280 requests per second, users think for 2 s."""
 
     def histogram(where: str) -> str:
-        waits = records[where].waits_ms
+        waits = records[where].latency_with_failures_ms
         return window_stats.histogram_of_ms([(int(waits["p50"] or 0), 900), (int(waits["p95"] or 0), 100)])
 
     return cells.summarise_records(grid(repeats=3, **more), records, histogram), {
@@ -39,8 +39,8 @@ def loop(servers: int, users: int, repeat: int) -> TrialRecord:
     rate = min(users / 2.03, 280 * servers)
     median = max(30.0, (users / rate - 2) * 1000) + repeat
     waits = {"p50": median, "p95": 2 * median, "p99": 3 * median}
-    said = judged(record(servers, users, repeat, rate), "server" if rate == 280 * servers else "users")
-    return changed(said, latency_ms={"p50": 1.0}, waits_ms=waits)
+    said = judged(record(servers, users, repeat, rate), "server" if rate == 280 * servers else "load")
+    return changed(said, latency_ms={"p50": 1.0}, latency_with_failures_ms=waits)
 
 
 def lists(servers: tuple[int, ...], loads: tuple[int, ...], **more: Any) -> tuple[Summary, Trials]:
@@ -135,7 +135,7 @@ def at_rates() -> tuple[Summary, Trials]:
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             cell, waits = {"servers": servers, "rate": count.load}, {"p50": ms, "p95": 2 * ms, "p99": 3 * ms}
             said = judged(record(servers, 0, count.block, count.load), "load")
-            said = changed(said, cell=cell, against=against, waits_ms=waits, latency_ms=waits)
+            said = changed(said, cell=cell, objective_counts=against, latency_with_failures_ms=waits, latency_ms=waits)
             records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = said
     load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     factors = {"servers": [1, 2], "rate": [f"{level}/s" for level in levels]}

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.records.directory import StudyDirectory
-from harness.records.study import Order, Resting, StudyRecord
+from harness.records.study import Order, PredictedIdle, StudyRecord
 from report import build
 from report.sentences import answer, order
 from tests.builders import grid, study, study_record
 
 FACTORS = {"servers": [1, 2, 3], "vusers": [250, 900]}  # a think time of 1 s
 RATES = {(1, 250): 140.0, (2, 250): 238.0, (3, 250): 238.0, (1, 900): 140.0, (2, 900): 278.0, (3, 900): 410.0}
-REST = Resting(blocks=2, cells=({"servers": 3, "vusers": 250},), capacity_per_s=140.0, unloaded_s=0.05)
+REST = PredictedIdle(blocks=2, cells=({"servers": 3, "vusers": 250},), capacity_per_s=140.0, unloaded_s=0.05)
 
 
 def record(**more: Any) -> StudyRecord:
@@ -31,15 +31,15 @@ def test_the_seed_is_told_with_where_it_is_from() -> None:
 
 def test_cells_with_few_blocks_are_told_with_prediction_and_outcome() -> None:
     assert order.few_blocks(record()) == ""
-    said = order.few_blocks(record(resting=REST))
+    said = order.few_blocks(record(predicted_idle=REST))
     assert said.startswith(
         "3 servers at 250 users: 2 blocks only, to hold the prediction against: 2 servers can do 118 %"
     )
     assert said.endswith("; fewer than 3 trials have no interval")
-    assert order.few_blocks(record(resting=REST.model_copy(update={"contradicted": ()}))).endswith(
+    assert order.few_blocks(record(predicted_idle=REST.model_copy(update={"contradicted": ()}))).endswith(
         "; the prediction held"
     )
-    against = order.few_blocks(record(resting=REST.model_copy(update={"contradicted": REST.cells})))
+    against = order.few_blocks(record(predicted_idle=REST.model_copy(update={"contradicted": REST.cells})))
     assert against.endswith("did not hold for 3 servers at 250 users, measured in all blocks therefore")
 
 
@@ -48,9 +48,9 @@ def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statemen
     rates: dict[tuple[int, int], list[float | None]] = {
         key: [rate * factor for factor in noise[: 2 if key == (3, 250) else 5]] for key, rate in RATES.items()
     }
-    made = study(StudyDirectory(tmp_path / "s"), rates, limits={(2, 250): "users", (3, 250): "users"})
+    made = study(StudyDirectory(tmp_path / "s"), rates, limits={(2, 250): "load", (3, 250): "load"})
     begun = made.need_study()
-    made.write_study(begun.model_copy(update={"order": Order.BALANCED, "resting": REST}))
+    made.write_study(begun.model_copy(update={"order": Order.BALANCED, "predicted_idle": REST}))
     report, summary = build.model_of(made)
     cells = {cell.name: cell for cell in summary.cells}
     rest = cells["servers 3, vusers 250"]
@@ -63,4 +63,4 @@ def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statemen
     others = [gain for gain in summary.gains if gain.speaks]
     assert {gain.k for gain in others} == {5}
     assert summary.noise is not None
-    assert {name for name, _ in summary.noise.residuals} == {n for n, c in cells.items() if c.verdict == "server"}
+    assert {name for name, _ in summary.noise.residuals} == {n for n, c in cells.items() if c.bottleneck == "server"}

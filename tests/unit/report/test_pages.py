@@ -38,7 +38,7 @@ def rates(
 
 def ordinary(directory: StudyDirectory) -> None:
     """Three loads and three topologies: floors, gains and steps that found no load."""
-    limits = {(2, 500): "users", (3, 500): "users", (3, 1000): "users"}
+    limits = {(2, 500): "load", (3, 500): "load", (3, 1000): "load"}
     study(directory, rates(3, (500, 1000, 2000), 5), limits=limits)
 
 
@@ -55,13 +55,13 @@ def crowded(directory: StudyDirectory) -> None:
     for number, cause in enumerate(CAUSES, 1):
         file = directory.path / "trials" / f"servers-{number}_vusers-1000" / "r2" / "trial.json"
         step = "give the generator more CPU, or the study more hosts that generate load"
-        lost = {"rule": "E5", "severity": "refuse", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
+        lost = {"rule": "E5", "severity": "invalid", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
         said = json.loads(file.read_text())
-        said.update(outcome="refused", cause=cause, tps_mean=None, findings=[lost])
+        said.update(outcome="invalid", cause=cause, tps_mean=None, findings=[lost])
         file.write_text(json.dumps(said))
     for file in directory.path.glob("trials/servers-3_vusers-2000/*/trial.json"):
         said = json.loads(file.read_text())
-        said["verdict"]["figures"] = {"of_users_bound": 0.89}
+        said["bottleneck"]["figures"] = {"of_users_bound": 0.89}
         file.write_text(json.dumps(said))
 
 

@@ -60,8 +60,8 @@ def studied(
     name, level = ("rate", "400/s") if rate else ("vusers", 2000)
     load = {"ramp_up": "2s", "duration": "12s", **({} if rate else {"think_time": "2s"})}
     # Rules about the generator and the counters have tests of their own.
-    lenient = {"errors_stop": "100%", "counters_share": "100%", "loop_refuse": "100%", "loop_degrade": "100%"}
-    lenient |= {"balance": "100%", "offered_refuse": "100%", "in_flight_gap": "100%"}
+    lenient = {"errors_stop": "100%", "counters_share": "100%", "loop_invalid": "100%", "loop_warning": "100%"}
+    lenient |= {"balance": "100%", "offered_invalid": "100%", "in_flight_gap": "100%"}
     evidence = {**lenient, **keys.pop("evidence", {})}
     written = grid(factors={"servers": [1, 2], name: [level]}, load=load, repeats=BLOCKS, evidence=evidence, **keys)
     trials = {
@@ -119,11 +119,12 @@ def test_rejections_come_first_everywhere_and_make_no_gain(
     assert f"<system-out>{first}" in told["junit"]
     for cell in summary.cells:
         if cell.failing:
-            assert cell.why.startswith(cell.failing.words)
-            assert NOTHING not in cell.why
+            assert cell.reason.startswith(cell.failing.words)
+            assert NOTHING not in cell.reason
             assert f"<system-out>{cell.failing.words}; " in told["junit"]
             assert all(
-                r.record.verdict and r.record.verdict.why.startswith(cell.failing.words) for r in _of(trials, cell)
+                r.record.bottleneck and r.record.bottleneck.reason.startswith(cell.failing.words)
+                for r in _of(trials, cell)
             )
     setting = Site(2).setting(tmp_path)
     setting.directory.write_trial("servers-1_vusers-1000/r1", next(iter(trials.values())))
@@ -140,7 +141,7 @@ def _of(trials: dict[str, TrialData], cell: Any) -> list[TrialData]:
 def test_rejections_that_end_a_trial_are_its_cause() -> None:
     """Every cell is refused by E8: the first sentence is still what happened."""
     summary, trials = studied({"status 429": 0.75}, {"status 429": 0.6}, evidence={"errors_stop": "50%"})
-    assert {cell.outcome for cell in summary.cells} == {Outcome.REFUSED}
+    assert {cell.outcome for cell in summary.cells} == {Outcome.INVALID}
     told = everywhere(summary, trials)
     first = "75 % of the requests were rejected with 429"
     assert told["page"].startswith(f"{first} (1 server at 2000 users); also rejected or failed: 60 % (2")
@@ -169,7 +170,7 @@ def test_rejections_that_the_grid_counts_as_successes_make_no_gain_either() -> N
 def test_failures_with_a_known_bottleneck_come_first_and_keep_their_gain() -> None:
     """Timeouts of servers that are saturated: a gain is theirs all the same."""
     summary, _ = studied({"timeout": 0.3}, {"timeout": 0.3})
-    assert all(cell.why.startswith("30 % of the requests timed out; ") for cell in summary.cells)
+    assert all(cell.reason.startswith("30 % of the requests timed out; ") for cell in summary.cells)
     assert summary.gains[0].kind != GainKind.NONE
 
 
@@ -181,8 +182,8 @@ def test_a_generator_that_names_no_kinds_has_them_from_the_balancer() -> None:
     unnamed = record.counters.generator.model_copy(update={"errors": {"failed": 100}})
     bent = record.model_copy(update={"counters": record.counters.model_copy(update={"generator": unnamed})})
     judged: TrialRecord = assess(replace(data, record=bent), written)
-    assert judged.verdict
-    assert judged.verdict.why.startswith("75 % of the requests were rejected with 429; ")
+    assert judged.bottleneck
+    assert judged.bottleneck.reason.startswith("75 % of the requests were rejected with 429; ")
 
 
 def test_a_few_failures_change_nothing() -> None:

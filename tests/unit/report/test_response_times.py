@@ -27,7 +27,7 @@ def stepped(
             said = judged(record(servers, 1000, repeat, rate * factor), limit, of_users_bound=0.99)
             waits = {"p50": median * other, "p95": 3 * median * other}
             where = f"servers-{servers}_vusers-1000/r{repeat}"
-            records[where] = changed(said, latency_ms=waits, waits_ms=waits)
+            records[where] = changed(said, latency_ms=waits, latency_with_failures_ms=waits)
             histograms[where] = window_stats.histogram_of_ms([(median, 90), (3 * median, 10)])
     written = grid(factors={"servers": sorted(rates), "vusers": [1000]}, repeats=5, objectives=objectives or {})
     return cells.summarise_records(written, records, histograms.__getitem__)

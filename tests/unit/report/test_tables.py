@@ -42,7 +42,7 @@ def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Pa
     directory = measured_study(StudyDirectory(tmp_path / "study"))
     for where in [where for where in directory.trials() if where.startswith("servers-1")]:
         data = directory.trial(where)
-        refusal = changed(data.record, outcome="refused", cause="half of the requests failed")
+        refusal = changed(data.record, outcome="invalid", cause="half of the requests failed")
         directory.write_trial(where, replace(data, record=judged(refusal, "balancer")))
     refused = from_directory(directory).cells
     row = tables.bottleneck_table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
@@ -72,7 +72,7 @@ def test_every_rule_has_its_row_and_says_what_it_found(
     assert list(rows) == [rule.id for rule in RULES if rule.load != "rate"]
     assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % h", "none", "–"]
     where, first = next(iter(trials.items()))
-    lost = Finding("E5", Severity.REFUSE, "users got lost", "")
+    lost = Finding("E5", Severity.INVALID, "users got lost", "")
     trials = {**trials, where: replace(first, record=first.record.model_copy(update={"findings": (lost,)}))}
     rows = {row[0]: row for row in rules.rule_table(trials, Thresholds()).rows}
     assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "invalid: 1 trial", "users got lost"]
@@ -101,8 +101,8 @@ def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> N
         {row[1]: row[2:] for row in rules.threshold_table(Thresholds(), False, samples).rows}
         for samples in ([], [row for data in uncounted.values() for row in data.samples])
     )
-    assert counted["loop_refuse"] == ["the same, from here on refused", "5 %"]
-    assert not_counted["loop_refuse"] == [
+    assert counted["loop_invalid"] == ["the same, from here on refused", "5 %"]
+    assert not_counted["loop_invalid"] == [
         "the same, from here on refused (10 % here: thinking users are not counted)",
         "5 %",
     ]
@@ -114,8 +114,8 @@ def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured)
     e12 = next(rule for rule in RULES if rule.id == "E12")
     assert ["E12", e12.asks] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
     where, first = next(iter(trials.items()))
-    assert first.record.facts
-    facts = first.record.facts.model_copy(update={"balancing": {"method": "least_conn"}})
+    assert first.record.context
+    facts = first.record.context.model_copy(update={"balancing": {"method": "least_conn"}})
     trials = {**trials, where: replace(first, record=first.record.model_copy(update={"facts": facts}))}
     assert ["E12", e12.where_free] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
 
@@ -127,7 +127,7 @@ def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: 
     cell = summary[0]
     cause = "server-1 died with exit code 137 during the trial"
     records = [
-        changed(data.record, outcome="server_down", cause=cause, verdict={"limit": "server", "why": told})
+        changed(data.record, outcome="server_down", cause=cause, bottleneck={"component": "server", "reason": told})
         for data in trials.values()
         if data.record.cell == cell.cell
     ]

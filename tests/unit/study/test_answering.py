@@ -45,8 +45,8 @@ def test_a_server_cut_off_the_network_is_down_though_nothing_failed_in_the_windo
     assert data.record.error_rate == 0 or servers == 1
     assert data.record.outcome == "server_down"
     assert data.record.cause == f"{name} {DOWN.format(status=504)}"
-    assert data.record.facts
-    assert data.record.facts.health == {
+    assert data.record.context
+    assert data.record.context.health == {
         server.name: 504 if server.name == name else 200 for server in site.inventory.servers[:servers]
     }
     assert assess(data, grid(factors={"servers": [servers], "vusers": [200]})) == data.record
@@ -58,10 +58,10 @@ def test_a_server_cut_off_the_network_is_down_though_nothing_failed_in_the_windo
 def test_no_server_that_the_cell_kills_on_purpose_is_asked(site: Site, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
-    site.study(tmp_path, factors={"servers": [3], "vusers": [400], "lose": [1]}, load=load).run()
+    site.study(tmp_path, factors={"servers": [3], "vusers": [400], "fail_servers": [1]}, load=load).run()
     record = only_trial(tmp_path).record
-    assert record.facts
-    assert record.facts.health == {"server-1": 200, "server-2": 200}
+    assert record.context
+    assert record.context.health == {"server-1": 200, "server-2": 200}
     assert record.outcome == "ok"
 
 
@@ -102,8 +102,8 @@ def test_a_server_that_still_works_on_the_rest_of_the_load_is_asked_again(
     site.study(tmp_path, factors={"servers": [1], "vusers": [200]}).run()
     record = only_trial(tmp_path).record
     assert record.outcome == "ok"
-    assert record.facts
-    assert record.facts.health == {"server-1": 200}
+    assert record.context
+    assert record.context.health == {"server-1": 200}
 
 
 def test_a_control_port_that_does_not_answer_is_no_server_that_is_down(
@@ -113,7 +113,7 @@ def test_a_control_port_that_does_not_answer_is_no_server_that_is_down(
 
     def control(name: str, what: str) -> httpx.Response:
         if what == "readyz":
-            raise httpx.ConnectError("refused")
+            raise httpx.ConnectError("invalid")
         return answer(name, what)
 
     monkeypatch.setattr(site, "control", control)

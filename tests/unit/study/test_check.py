@@ -105,10 +105,10 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a peak that was edited": (record(tps_peak=999.0), "E2"),
     "a percentile that was edited": (inside("latency_ms", "p95", 1.0), "E4"),
     "an error rate that was edited": (record(error_rate=0.5), "E8"),
-    "an outcome that was forged": (record(outcome="refused", cause="bad luck"), "outcome"),
-    "a verdict that was forged": (inside("verdict", "limit", "users"), "verdict"),
+    "an outcome that was forged": (record(outcome="invalid", cause="bad luck"), "outcome"),
+    "a bottleneck that was forged": (inside("bottleneck", "component", "load"), "bottleneck"),
     "a finding that was removed or added": (record(findings=[{"rule": "E9", "severity": "note", "cause": "x"}]), "E9"),
-    "a figure that was edited": (inside("figures", "little_gap", 0.0001), "E5"),
+    "a figure that was edited": (inside("figures", "littles_law_residual", 0.0001), "E5"),
     "a window that was moved": (record(window={"from_s": 9.0, "to_s": 17.0}), "E10"),
     "a second that is missing": (drop_second, "E1"),
     "successes that were added": (text(f"{FIRST}/samples.csv", "\n8,", "\n8,9"), "E13"),
@@ -134,17 +134,20 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda path: edit(
             path / "study.json",
             lambda s: s.update(
-                resting={"blocks": 2, "cells": [{"servers": 2, "vusers": 2000}], "capacity_per_s": 280.0}
+                predicted_idle={"blocks": 2, "cells": [{"servers": 2, "vusers": 2000}], "capacity_per_s": 280.0}
             ),
         ),
         "E16",
     ),
     "an order that was changed": (lambda path: edit(path / "study.json", lambda s: s["plan"].reverse()), "E16"),
-    "a row of cells.csv": (text("cells.csv", "server", "users"), "E1"),
+    "a row of cells.csv": (text("cells.csv", "server", "load"), "E1"),
     "a row of gains.csv": (text("gains.csv", ",1,2,1.", ",1,2,2."), "E15"),
     "a table that was removed": (lambda path: (path / "gains.csv").unlink(), "E15"),
     "a histogram of another trial": (other_histogram, "E4"),
-    "a failed trial that counts": (lambda path: edit(path / FIRST / "trial.json", lambda s: s.update(facts={})), "raw"),
+    "a failed trial that counts": (
+        lambda path: edit(path / FIRST / "trial.json", lambda s: s.update(context={})),
+        "raw",
+    ),
 }
 
 
@@ -170,14 +173,14 @@ def test_a_prediction_that_held_or_not_is_compared_with_its_trials() -> None:
     rests = predicted_idle.settle(written, 140.0, 0.05, 1.0)
     assert rests is not None
     made = {
-        f"servers-{s}_vusers-{u}/r{k}": judged(record_of(s, u, k, 19.0), "users" if u == 20 else "server")
+        f"servers-{s}_vusers-{u}/r{k}": judged(record_of(s, u, k, 19.0), "load" if u == 20 else "server")
         for s in (1, 2)
         for u in (20, 900)
         for k in (1, 2)
     }
     held = study_record(
         configuration={"grid": written.model_dump(mode="json", by_alias=True)},
-        resting=rests.model_copy(update={"contradicted": ()}).model_dump(),
+        predicted_idle=rests.model_copy(update={"contradicted": ()}).model_dump(),
     )
     assert recheck_plan.few_blocks(held, made, made) == []
     made["servers-1_vusers-20/r2"] = judged(made["servers-1_vusers-20/r2"], "server")
@@ -186,7 +189,7 @@ def test_a_prediction_that_held_or_not_is_compared_with_its_trials() -> None:
     again = [*made, "servers-1_vusers-20/r2-attempt1"]
     assert recheck_plan.few_blocks(held, made, again) == [], "what a trial said that was measured again nobody knows"
     assert rests.cells[0] == cells[0]
-    other = held.model_copy(update={"resting": rests.model_copy(update={"cells": rests.cells[:1]})})
+    other = held.model_copy(update={"predicted_idle": rests.model_copy(update={"cells": rests.cells[:1]})})
     assert "do not follow from the prediction" in recheck_plan.few_blocks(other, made, again)[0]
 
 

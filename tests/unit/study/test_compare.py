@@ -8,7 +8,7 @@ from commands import compare as command
 from harness.errors import BadInput
 from harness.judge import prediction
 from harness.records.directory import StudyDirectory
-from harness.records.study import Checked
+from harness.records.study import CalibrationResult
 from harness.study import calibrations, compare, identity
 from harness.study.measured import from_directory
 from harness.summarise import calibration
@@ -88,8 +88,14 @@ def day(
     for where, record in directory.trials().items():
         cost = COSTS[record.repeat - 1] / speed
         figures = {"cpu_ms_per_request": {"generator": cost, "balancer": cost / 3, "servers": cost / build}}
-        facts = {"users": 100, "generators": ["generator"], "balancer": "balancer", "expected": {}, "kind": "lab"}
-        said = changed(record, figures=figures, facts={**facts, "placed": {}})
+        context = {
+            "users": 100,
+            "generators": ["generator"],
+            "balancer": "balancer",
+            "expected_servers": {},
+            "kind": "lab",
+        }
+        said = changed(record, figures=figures, context={**context, "machine_of": {}})
         directory.write_json(f"trials/{where}/trial.json", said.model_dump(mode="json"))
     said_of_all = directory.read_json("study.json")
     assert said_of_all is not None
@@ -132,7 +138,7 @@ def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
 
 
 def test_cells_of_equal_throughput_tell_the_machines_speed_where_there_are_any(tmp_path: Path) -> None:
-    limits = {(2, 100): "users"}
+    limits = {(2, 100): "load"}
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0, limits), day(tmp_path / "b", 1.0, 1.0, limits))
     assert "in cells where the load asked for no more either way" in found.machines_said
     assert found.ratios[1].word == "not measurable at this load"
@@ -152,13 +158,13 @@ def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
 def test_the_console_tells_words_and_how_to_compare_properly(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    limits = {(2, 100): "users"}
+    limits = {(2, 100): "load"}
     day(tmp_path / "a", 1.0, 1.0, limits)
     day(tmp_path / "b", 1.0, 0.8, limits)
     command.compare([tmp_path / "a", tmp_path / "b"])
     told = " ".join(capsys.readouterr().out.split())
     assert "1 server, 100 users: slower" in told
-    assert "2 servers, 100 users: not measurable at this load: these users ask for no more either way" in told
+    assert "2 servers, 100 users: not measurable at this load: the load was served completely either way" in told
     assert "ml_server_image: [OLD, NEW]" in told
     assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
     day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})
@@ -196,7 +202,8 @@ def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) ->
     assert not calibration.judge([])[0]
     assert calibrations.last(tmp_path, "site") is None
     calibrations.keep(
-        tmp_path, Checked(site="site", passed=True, text=text, measured_at="2026-01-01", study="calibration-1")
+        tmp_path,
+        CalibrationResult(site="site", passed=True, text=text, measured_at="2026-01-01", study="calibration-1"),
     )
     kept = calibrations.last(tmp_path, "site")
     assert kept is not None

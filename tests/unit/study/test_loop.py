@@ -171,11 +171,11 @@ AT_A_RATE: dict[str, Any] = {
 
 def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: Site, tmp_path: Path) -> None:
     """280/s a server: 140/s are carried by one, 420/s by two."""
-    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
+    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"predicted_idle": False})
     assert study.run() == 12
     records = measured(tmp_path)
     assert set(outcomes(tmp_path).values()) == {"ok"}
-    limits = {where.partition("/")[0]: str(record.limit) for where, record in records.items()}
+    limits = {where.partition("/")[0]: str(record.component) for where, record in records.items()}
     assert limits == {
         "servers-1_rate-140": "load",
         "servers-2_rate-140": "load",
@@ -209,7 +209,7 @@ def test_every_topology_of_a_block_meets_users_with_the_same_think_times(site: S
 def test_cells_whose_rate_the_smaller_topology_carries_rest(site: Site, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=5)
     assert study.run() == 14
-    resting = study._directory.need_study().resting
+    resting = study._directory.need_study().predicted_idle
     assert resting
     assert [cell["rate"] for cell in resting.cells] == [140, 140]
     assert resting.contradicted is None or not resting.contradicted
@@ -310,9 +310,9 @@ def test_a_cell_that_can_show_nothing_is_measured_twice_and_the_plan_says_so(tmp
     assert any(text.startswith("3 servers at 450 users: 2 blocks only") for text in told)
     assert "the prediction held" in told
     said = study._directory.need_study()
-    assert said.resting is not None
-    assert said.resting.cells == ({"servers": 3, "vusers": 450},)
-    assert said.resting.contradicted == ()
+    assert said.predicted_idle is not None
+    assert said.predicted_idle.cells == ({"servers": 3, "vusers": 450},)
+    assert said.predicted_idle.contradicted == ()
     assert passes_check(tmp_path)
     assert [event.planned for event in site.events if isinstance(event, TrialStarted)] == [22] * 22
     assert [event.remaining_s for event in site.events if isinstance(event, TrialEnded)][-1] == 0
@@ -331,8 +331,8 @@ def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_pat
     assert sorted(record.block_position for record in records) == list(range(1, 25))
     assert {record.repeat for record in records if record.block_position > 18} == {4}, "each in its own block"
     said = study._directory.need_study()
-    assert said.resting is not None
-    assert said.resting.contradicted == ({"servers": 3, "vusers": 450},)
+    assert said.predicted_idle is not None
+    assert said.predicted_idle.contradicted == ({"servers": 3, "vusers": 450},)
     assert any(
         isinstance(event, Said) and "did not hold for 3 servers at 450 users" in event.text for event in site.events
     )
@@ -362,14 +362,14 @@ def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_pat
     with pytest.raises(Interrupted):
         first.run()
     said = first._directory.need_study()
-    assert said.resting is not None
-    assert said.resting.contradicted
-    undecided = said.resting.model_copy(update={"contradicted": None})
+    assert said.predicted_idle is not None
+    assert said.predicted_idle.contradicted
+    undecided = said.predicted_idle.model_copy(update={"contradicted": None})
     begun = [where for where in said.plan if not where.startswith("servers-3_vusers-450/r3")]
-    first._directory.write_study(said.model_copy(update={"resting": undecided, "plan": tuple(begun)}))
+    first._directory.write_study(said.model_copy(update={"predicted_idle": undecided, "plan": tuple(begun)}))
     again = site.study(tmp_path, **IDLE)
     assert again.run() == 12
-    assert again._directory.need_study().resting == said.resting
+    assert again._directory.need_study().predicted_idle == said.predicted_idle
     assert passes_check(tmp_path)
 
 
@@ -387,9 +387,9 @@ def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_
 
 def test_every_cell_is_measured_in_every_block_where_that_is_asked_for(tmp_path: Path) -> None:
     site = Site(servers=3)
-    study = site.study(tmp_path, **IDLE, evidence={"resting": False})
+    study = site.study(tmp_path, **IDLE, evidence={"predicted_idle": False})
     assert study.run() == 6 * 4
-    assert study._directory.need_study().resting is None
+    assert study._directory.need_study().predicted_idle is None
 
 
 @pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "leave imprecise")])
@@ -466,7 +466,7 @@ def test_an_image_that_became_another_build_is_not_measured_on(site: Site, tmp_p
 
 
 def test_a_study_at_a_rate_passes_its_check_and_its_report_speaks_of_rates(site: Site, tmp_path: Path) -> None:
-    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"resting": False})
+    study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"predicted_idle": False})
     study.run()
     directory = StudyDirectory(study._directory.path)
     build.write(directory, {"html", "data"})

@@ -18,7 +18,7 @@ from harness.study.fault_injection import Losing, stop
 from tests.study_stubs import Site
 
 LOAD = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
-LOSING: dict[str, Any] = {"factors": {"servers": [3], "vusers": [400], "lose": [0, 1]}, "load": LOAD}
+LOSING: dict[str, Any] = {"factors": {"servers": [3], "vusers": [400], "fail_servers": [0, 1]}, "load": LOAD}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def measured(results: Path) -> dict[str, TrialRecord]:
 
 
 def lost_of(results: Path) -> TrialRecord:
-    return next(record for record in measured(results).values() if record.cell["lose"] == 1)
+    return next(record for record in measured(results).values() if record.cell["fail_servers"] == 1)
 
 
 def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site, tmp_path: Path) -> None:
@@ -41,26 +41,26 @@ def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site
     records = measured(tmp_path)
     assert {str(record.outcome) for record in records.values()} == {"ok"}
     record = lost_of(tmp_path)
-    lost = record.lost
+    lost = record.failover
     assert lost
-    assert record.facts
-    assert record.facts.loss
-    assert record.facts.loss.servers == ["server-3"]
-    assert record.facts.loss.at_s == pytest.approx(11.5)
+    assert record.context
+    assert record.context.server_failure
+    assert record.context.server_failure.servers == ["server-3"]
+    assert record.context.server_failure.at_s == pytest.approx(11.5)
     assert lost.servers == ["server-3"]
     assert lost.at_s == pytest.approx(11, abs=0.01)
     assert lost.failed == lost.failed_at_balancer == 2 * 133
     assert lost.failing_s == pytest.approx(2, abs=0.01)
-    assert lost.back_s == pytest.approx(2, abs=0.01)
+    assert lost.recovery_s == pytest.approx(2, abs=0.01)
     assert lost.expected == 1  # users asked for no more
     assert lost.after.tps == lost.before.tps == 400
     assert lost.after.error_rate == 0
-    assert all(other.lost is None for other in records.values() if other.cell["lose"] == 0)
+    assert all(other.failover is None for other in records.values() if other.cell["fail_servers"] == 0)
     told = [finding.rule for finding in record.findings]
     assert told == ["E13"]
     assert "server-3" in record.findings[0].cause
     assert record.figures
-    assert [what for at_s, what in record.figures.moments if 10.9 <= at_s <= 11.1] == ["server-3 stopped"]
+    assert [what for at_s, what in record.figures.timeline if 10.9 <= at_s <= 11.1] == ["server-3 stopped"]
     dies = [place for place, what in enumerate(site.journal) if what == "server-3 dies"]
     assert len(dies) == 2
     assert all(site.journal[place + 1] == "repair" for place in dies)
@@ -68,51 +68,51 @@ def test_a_server_is_stopped_under_the_load_recorded_and_brought_back(site: Site
 
 def test_what_a_balancer_that_leaves_nobody_out_fails_to_the_end_is_told(site: Site, tmp_path: Path) -> None:
     site.study(tmp_path, **LOSING).run()
-    lost = lost_of(tmp_path).lost
+    lost = lost_of(tmp_path).failover
     assert lost
     assert lost.failing_s == pytest.approx(9, abs=0.01)
-    assert lost.back_s is None
+    assert lost.recovery_s is None
     assert lost.after.error_rate == pytest.approx(1 / 3, abs=0.01)
     assert lost_of(tmp_path).outcome == "ok"  # it is what was to be seen
 
 
 def test_servers_that_were_busy_are_held_to_the_part_of_who_is_left(site: Site, tmp_path: Path) -> None:
     site.left_out_after_s = 1
-    factors = {"servers": [3], "vusers": [2000], "lose": [1]}
+    factors = {"servers": [3], "vusers": [2000], "fail_servers": [1]}
     site.study(tmp_path, factors=factors, load=LOAD).run()
-    lost = lost_of(tmp_path).lost
+    lost = lost_of(tmp_path).failover
     assert lost
     assert lost.expected == pytest.approx(2 / 3)
     assert lost.before.tps == pytest.approx(840)
     assert lost.after.tps == pytest.approx(560)
-    assert lost.back_s == pytest.approx(0, abs=0.01)  # the others never did less than their part
-    assert lost.latency_back_s is None
+    assert lost.recovery_s == pytest.approx(0, abs=0.01)  # the others never did less than their part
+    assert lost.latency_recovery_s is None
 
 
 def test_several_are_stopped_and_all_of_them_are_told(site: Site, tmp_path: Path) -> None:
     site.left_out_after_s = 1
-    site.study(tmp_path, factors={"servers": [3], "vusers": [200], "lose": [2]}, load=LOAD).run()
+    site.study(tmp_path, factors={"servers": [3], "vusers": [200], "fail_servers": [2]}, load=LOAD).run()
     (record,) = measured(tmp_path).values()
     assert record.outcome == "ok", record.cause
-    assert record.lost
-    assert record.lost.servers == ["server-2", "server-3"]
+    assert record.failover
+    assert record.failover.servers == ["server-2", "server-3"]
 
 
 def test_a_server_that_its_engine_cannot_stop_refuses_the_trial(site: Site, tmp_path: Path) -> None:
     site.holds = {"server-3"}
     site.study(tmp_path, **LOSING).run()
     record = lost_of(tmp_path)
-    assert record.outcome == "refused"
+    assert record.outcome == "invalid"
     assert record.cause == (
         "server-3 should have been stopped at second 11.5: its engine could not stop it: the engine is busy"
     )
-    assert record.lost is None
+    assert record.failover is None
 
 
 def test_a_death_that_nobody_asked_for_is_one_beside_a_loss_too(site: Site, tmp_path: Path) -> None:
     site.left_out_after_s = 1
     site.happens(1, 15, lambda: site.die("server-1"))
-    site.study(tmp_path, factors={"servers": [3], "vusers": [400], "lose": [1]}, load=LOAD).run()
+    site.study(tmp_path, factors={"servers": [3], "vusers": [400], "fail_servers": [1]}, load=LOAD).run()
     (record,) = measured(tmp_path).values()
     assert record.outcome == "server_down"
     assert record.cause.startswith("server-1 died with exit code 137 during the trial")
@@ -121,7 +121,10 @@ def test_a_death_that_nobody_asked_for_is_one_beside_a_loss_too(site: Site, tmp_
 def test_one_that_is_stopped_at_another_time_than_asked_for_refuses_the_trial(site: Site, tmp_path: Path) -> None:
     begin = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
     site.study(
-        tmp_path, factors={"servers": [3], "vusers": [400], "lose": [1]}, load=begin, evidence={"lost_late": "100ms"}
+        tmp_path,
+        factors={"servers": [3], "vusers": [400], "fail_servers": [1]},
+        load=begin,
+        evidence={"failure_late": "100ms"},
     ).run()
     (record,) = measured(tmp_path).values()
     assert record.cause == "server-3 was stopped at second 11.0, not at 11.5 as the grid asks"
@@ -133,7 +136,7 @@ def test_a_study_of_losses_is_computed_again_from_its_files(site: Site, tmp_path
     study.run()
     wrong = [line.text for line in check.check(study._directory) if not line.ok and ".csv" not in line.text]
     assert wrong == []
-    file = next(study._directory.path.glob("trials/*lose-1/r1/trial.json"))
+    file = next(study._directory.path.glob("trials/*fail_servers-1/r1/trial.json"))
     file.write_text(file.read_text().replace('"failed_at_balancer": 266', '"failed_at_balancer": 26'))
     assert any(line.rule == "E24" and not line.ok for line in check.check(study._directory))
 

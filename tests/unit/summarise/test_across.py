@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.records.trial import Limit
+from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary, summarise
 from harness.summarise.comparison.machine_speed import Days
 from harness.summarise.comparison.studies import Ratio, ratios
@@ -22,7 +22,7 @@ LIMITS = Thresholds()
 UNKNOWN = Days(None, why="nobody looked")
 
 
-def cell(rates: Sequence[float | None], limit: Limit = Limit.SERVER, users: int = 1000) -> CellSummary:
+def cell(rates: Sequence[float | None], limit: Component = Component.SERVER, users: int = 1000) -> CellSummary:
     records = [judged(record(2, users, k, rate), limit) for k, rate in enumerate(rates, 1)]
     return summarise({"servers": 2, "vusers": users}, records, [], LIMITS)
 
@@ -88,25 +88,40 @@ FEW: list[float | None] = [600.0, 601, 599]
 @pytest.mark.parametrize(
     ("before", "after", "word", "why"),
     [
-        (cell(OLD, Limit.USERS), cell(OLD, Limit.USERS), "not measurable at this load", "ask for no more either way"),
-        (cell(NEW), cell(OLD, Limit.USERS), "faster, at least", ""),
+        (
+            cell(OLD, Component.LOAD),
+            cell(OLD, Component.LOAD),
+            "not measurable at this load",
+            "served completely either way",
+        ),
+        (cell(NEW), cell(OLD, Component.LOAD), "faster, at least", ""),
         (
             cell(OLD),
-            cell(NEW, Limit.USERS),
+            cell(NEW, Component.LOAD),
             "not measurable at this load",
-            "in the later study users asked",
+            "in the later study the load was served",
         ),
-        (cell(OLD, Limit.USERS), cell(NEW), "slower, at most", ""),
+        (cell(OLD, Component.LOAD), cell(NEW), "slower, at most", ""),
         (
             cell(OLD),
-            cell(OLD, Limit.USERS),
+            cell(OLD, Component.LOAD),
             "not measurable at this load",
-            "in the later study users asked",
+            "in the later study the load was served",
         ),
-        (cell(OLD, Limit.GENERATOR), cell(NEW), "not measurable at this load", "the first study was the generator"),
-        (cell(OLD), cell(NEW, Limit.UNKNOWN), "not measurable at this load", "limited the later study is not known"),
-        (cell(OLD, Limit.BALANCER), cell(OLD, Limit.BALANCER), "not measurable at this load", "both was the balancer"),
-        (cell(OLD), cell([None] * 5), "not measured in both", "the later study: refused"),
+        (cell(OLD, Component.GENERATOR), cell(NEW), "not measurable at this load", "the first study was the generator"),
+        (
+            cell(OLD),
+            cell(NEW, Component.UNKNOWN),
+            "not measurable at this load",
+            "limited the later study is not known",
+        ),
+        (
+            cell(OLD, Component.BALANCER),
+            cell(OLD, Component.BALANCER),
+            "not measurable at this load",
+            "both was the balancer",
+        ),
+        (cell(OLD), cell([None] * 5), "not measured in both", "the later study: invalid"),
         (cell(OLD), cell(FEW), "indicative: slower", ""),
         (cell(OLD), cell(FEW[:2]), "too few repeats", ""),
         (cell(OLD), cell(NEW), "slower", ""),
@@ -123,9 +138,9 @@ def test_both_sides_verdicts_decide_what_may_be_said(
 def test_a_bound_is_never_the_same() -> None:
     assert not any(
         reassures(ratios([(cell(OLD, first), cell(OLD, second))], UNKNOWN, LIMITS))
-        for first in Limit
-        for second in Limit
-        if (first, second) != (Limit.SERVER, Limit.SERVER)
+        for first in Component
+        for second in Component
+        if (first, second) != (Component.SERVER, Component.SERVER)
     )
 
 
@@ -154,7 +169,7 @@ def test_the_machines_change_is_named_where_it_may_be_the_reason() -> None:
 
 def test_intervals_hold_together_over_the_cells_that_say_something() -> None:
     pair = (cell(OLD), cell(NEW))
-    idle = (cell(OLD, Limit.USERS), cell(OLD, Limit.USERS))
+    idle = (cell(OLD, Component.LOAD), cell(OLD, Component.LOAD))
     (alone, _) = ratios([pair, idle], UNKNOWN, LIMITS)
     (first, *_) = ratios([pair] * CELLS, UNKNOWN, LIMITS)
     assert alone.jointly

@@ -28,7 +28,7 @@ def trial(servers: int, users: int, repeat: int, off: float = 0.0) -> TrialRecor
     share = float(special.ndtr(special.ndtri(0.05) + 15 * math.log(users / CARRIED[servers] / speed)))
     p95 = 1000.0 if share > 0.05 else 400.0
     against = {"requests": 4000, "late": round(4000 * share), "failed": 0}
-    return changed(probe(servers, users, repeat), against=against, latency_ms={"p95": p95})
+    return changed(probe(servers, users, repeat), objective_counts=against, latency_ms={"p95": p95})
 
 
 def searching(**more: object) -> Grid:

@@ -38,7 +38,7 @@ def studied(**more: object) -> tuple[Grid, dict[str, TrialRecord]]:
             found = record(servers, round(count.load), count.block, 200.0 * servers)
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             where = f"servers-{servers}_vusers-{round(count.load)}/r{count.block}"
-            records[where] = changed(found, against=against)
+            records[where] = changed(found, objective_counts=against)
     return study, records
 
 
@@ -55,15 +55,17 @@ def test_the_rows_of_capacity_csv_are_one_for_each_topology() -> None:
     study, records = studied()
     text = frames.capacity_csv(tables.capacity(summarise_records(study, records)), study)
     one, two = csv.DictReader(text.splitlines())
-    assert (one["servers"], one["factor"], one["bound"], one["limited_by"]) == ("1", "vusers", "exact", "p95")
-    assert one["gain"] == one["word"] == one["reference"] == ""
+    assert (one["servers"], one["factor"], one["bound"], one["bottleneck"]) == ("1", "vusers", "exact", "p95")
+    assert one["gain"] == one["conclusion"] == one["reference"] == ""
     assert float(one["low"]) < float(one["capacity"]) < float(one["high"])
     assert int(one["requests"]) == 15 * 10**7
     assert float(two["efficiency"]) == pytest.approx(1.05, rel=0.01)
-    assert two["word"] == "super-linear"
+    assert two["conclusion"] == "super-linear"
     # With one server lost nothing is left of one, and of two what one carries.
-    assert (one["one_lost"], one["one_lost_low"]) == ("0", "")
-    assert [two[f"one_lost{end}"] for end in ("", "_low", "_high")] == [one[end] for end in ("capacity", "low", "high")]
+    assert (one["n_minus_1"], one["n_minus_1_low"]) == ("0", "")
+    assert [two[f"n_minus_1{end}"] for end in ("", "_low", "_high")] == [
+        one[end] for end in ("capacity", "low", "high")
+    ]
 
 
 def test_without_an_objective_for_a_load_there_is_no_capacity() -> None:
@@ -77,8 +79,8 @@ def test_without_an_objective_for_a_load_there_is_no_capacity() -> None:
 def test_probes_and_sentinels_count_for_no_capacity() -> None:
     study, records = studied()
     probe = changed(next(iter(records.values())), repeat=0)
-    sentinel = changed(next(iter(records.values())), sentinel=True)
-    more = {**records, "servers-1_vusers-93/r0": probe, "servers-1_vusers-93/r1-sentinel": sentinel}
+    control = changed(next(iter(records.values())), control=True)
+    more = {**records, "servers-1_vusers-93/r0": probe, "servers-1_vusers-93/r1-control": control}
     assert by_topology.of_records(study, more) == by_topology.of_records(study, records)
 
 
@@ -95,14 +97,14 @@ def test_a_load_whose_trials_collapse_is_missed_not_left_out() -> None:
 @pytest.mark.parametrize(("unloaded_ms", "within_s"), [(50.0, 0.2), (60.0, 0.19), (None, 0.2)])
 def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms: float | None, within_s: float) -> None:
     study = grid(objectives={"p95": "200ms"})
-    facts = trial_data(2, 2000, 1, 540, 1).record.facts
-    assert facts is not None
+    context = trial_data(2, 2000, 1, 540, 1).record.context
+    assert context is not None
     slots = {"offered": 7 * 10.0, "busy": 1000 * 0.05, "lost": 0.0, "late": 0.1, "answers": 1000}
     told = changed(
         record(2, 100, 1, 200.0),
         unloaded_ms=unloaded_ms,
         window={"from_s": 7, "to_s": 17},
-        facts={**facts.model_dump(), "slots": {"server-1": slots, "server-2": slots}},
+        context={**context.model_dump(), "pacing": {"server-1": slots, "server-2": slots}},
     )
     said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
     found = by_topology.reference(study, said, {"a/r1": told})
@@ -115,15 +117,15 @@ def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms:
 def test_what_paced_servers_carry_is_told_at_full_speed() -> None:
     """In slow motion all times are twice as long, and the same servers carry the same rate as it is written."""
     study = grid(factors={"servers": [2], "rate": ["100/s"]}, objectives={"p95": "200ms"}, load=OPEN).slowed(2)
-    facts = trial_data(2, 2000, 1, 540, 1).record.facts
-    assert facts is not None
+    context = trial_data(2, 2000, 1, 540, 1).record.context
+    assert context is not None
     slots = {"offered": 7 * 20.0, "busy": 1000 * 0.1, "lost": 0.0, "late": 0.1, "answers": 1000}
     told = changed(
         record(2, 100, 1, 200.0),
         cell={"servers": 2, "rate": 100},
         unloaded_ms=100.0,
         window={"from_s": 14, "to_s": 34},
-        facts={**facts.model_dump(), "slots": {"server-1": slots, "server-2": slots}},
+        context={**context.model_dump(), "pacing": {"server-1": slots, "server-2": slots}},
     )
     said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
     found = by_topology.reference(study, said, {"a/r1": told})
@@ -135,7 +137,7 @@ def test_check_recomputes_the_table_of_capacities(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "study-1")
     for where, found in records.items():
         data = trial_data(int(found.cell["servers"]), int(found.cell["vusers"]), found.repeat, 200, 1)
-        kept = data.record.model_copy(update={"cell": found.cell, "against": found.against})
+        kept = data.record.model_copy(update={"cell": found.cell, "objective_counts": found.objective_counts})
         directory.write_trial(where, type(data)(kept, data.samples, data.hosts, data.balancer, data.latencies))
     directory.write_study(study_record(configuration={"grid": study.model_dump(mode="json", by_alias=True)}))
     build.write(directory, kinds=())

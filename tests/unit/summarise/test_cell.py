@@ -20,7 +20,7 @@ from tests.builders import changed, grid, judged, record, study_record
 LIMITS = Thresholds()
 COLLAPSE = {
     "rule": "E8",
-    "severity": "refuse",
+    "severity": "invalid",
     "cause": "more than 50 % of the requests failed for 10 s (900 timeout)",
     "next_step": "fewer users, or more servers",
     "figure": 0.56,
@@ -51,7 +51,7 @@ def test_a_topology_that_failed_its_requests_is_the_finding_as_a_death_is() -> N
     summary = Summary(grid(factors=factors), [one, two()], [gain])
     assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 carried them."]
     told = findings.sentences(summary, study_record())
-    assert told[0].startswith("1 server at 2000 users: refused. More than 50 % of the requests failed for 10 s")
+    assert told[0].startswith("1 server at 2000 users: invalid. More than 50 % of the requests failed for 10 s")
 
 
 def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
@@ -69,7 +69,7 @@ def test_requests_that_failed_on_the_way_are_not_told_of_the_servers(limit: str)
     one = cell([judged(collapsed(1, k, 0.82), limit) for k in range(1, 6)])
     gain = between(one, two(), LIMITS)
     assert (gain.kind, one.failed) == (GainKind.NONE, None)
-    assert gain.reason.startswith("1 server: refused (more than 50 % of the requests failed")
+    assert gain.reason.startswith("1 server: invalid (more than 50 % of the requests failed")
 
 
 def trials_with(**figures: Any) -> list[TrialRecord]:
@@ -94,7 +94,7 @@ def test_a_slower_server_is_named_over_trials_that_do_not_show_it_alone(cost: fl
     if named and found.slower:
         assert found.slower.server == "server-2"
         assert found.slower.cost.value == pytest.approx(cost, abs=0.03)
-        assert found.verdict_why.startswith("server-2 is slower: a request costs it 1.")
+        assert found.bottleneck_reason.startswith("server-2 is slower: a request costs it 1.")
         gain = between(cell([record(2, 2000, k, 280.0) for k in range(1, 6)]), found, LIMITS)
         assert gain.reason.startswith("server-2 is slower")
 
@@ -112,7 +112,7 @@ def test_a_p95_objective_is_missed_by_who_fails_every_twelfth_request() -> None:
     trials = [record(2, 2000, k, 280.0) for k in range(1, 6)]
     one = summarise(trials[0].cell, trials, [good] * 5, LIMITS, [bad] * 5)
     assert one.latency_ms["p95"] == pytest.approx(100, abs=1)
-    assert one.waits_ms["p95"] == pytest.approx(3000, abs=2)
+    assert one.latency_with_failures_ms["p95"] == pytest.approx(3000, abs=2)
     study = grid(factors={"servers": [2], "vusers": [2000]}, objectives={"p95": "500ms"})
     (judged,) = objectives.judge(Summary(study, [one], []))
     assert not judged.met
@@ -125,9 +125,9 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
     trials = [
         changed(
             record(1, 2000, k, 140.0),
-            verdict={
-                "limit": "server",
-                "why": "one trial's",
+            bottleneck={
+                "component": "server",
+                "reason": "one trial's",
                 "words": words,
                 "figures": {"server_cpu": 0.90 + k / 100, "of_users_bound": 0.80 + k / 100},
             },
@@ -135,8 +135,8 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
         for k in range(1, 6)
     ]
     found = cell(trials)
-    assert found.verdict_why == "server-1 used 93 % of its CPU"
-    assert found.next_limit == "users (83 % of what they can ask for)"
+    assert found.bottleneck_reason == "server-1 used 93 % of its CPU"
+    assert found.next_bottleneck == "users (83 % of what they can ask for)"
     noted = findings.sentences(Summary(grid(), [found], []), study_record())
     assert noted[0].startswith("At 2000 users servers beyond 1 add at most 20 % of throughput")
 
@@ -144,8 +144,8 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
 def test_what_marks_a_cell_is_told_where_it_is_worst_and_how_often() -> None:
     def marked(k: int) -> TrialRecord:
         cause = f"this machine: processes that are not the study's used {15 + k} % of its CPU"
-        found = {"rule": "E11", "severity": "degrade", "cause": cause, "figure": 0.15 + k / 100, "threshold": 0.15}
-        return changed(record(1, 2000, k, 140.0), outcome="degraded", cause=cause, findings=[found])
+        found = {"rule": "E11", "severity": "warning", "cause": cause, "figure": 0.15 + k / 100, "threshold": 0.15}
+        return changed(record(1, 2000, k, 140.0), outcome="warning", cause=cause, findings=[found])
 
     found = cell([*(marked(k) for k in (1, 2, 3)), record(1, 2000, 4, 141.0), record(1, 2000, 5, 140.0)])
     assert found.cause.endswith("used 18 % of its CPU (in 3 of 5 trials, here the worst)")

@@ -63,14 +63,14 @@ def test_few_repeats_are_indicative_and_fewer_have_no_interval(tmp_path: Path) -
 
 
 def test_a_baseline_that_users_limited_says_nothing_about_servers(tmp_path: Path) -> None:
-    gain = only(tmp_path, {(1, 100): ONE, (2, 100): ONE}, limits={(1, 100): "users", (2, 100): "users"})
+    gain = only(tmp_path, {(1, 100): ONE, (2, 100): ONE}, limits={(1, 100): "load", (2, 100): "load"})
     assert (gain.kind, gain.word) == (GainKind.IDLE, "not measurable at this load")
     assert gain.ratio is not None  # the measured ratio stays in the table
     assert gain.efficiency is None
 
 
 def test_a_larger_topology_that_users_limited_makes_the_gain_a_floor(tmp_path: Path) -> None:
-    gain = only(tmp_path, {(1, 100): ONE, (2, 100): TWO}, limits={(2, 100): "users"})
+    gain = only(tmp_path, {(1, 100): ONE, (2, 100): TWO}, limits={(2, 100): "load"})
     assert (gain.kind, gain.word) == ("floor", "at least")
     assert gain.ratio is not None
     assert gain.ratio.low is not None
@@ -87,7 +87,7 @@ def test_joint_intervals_hold_together_and_a_single_gain_needs_none_wider(tmp_pa
     assert alone.jointly == alone.ratio
     three: list[float | None] = [700, 716, 705, 699, 711]
     rates = {(1, 100): ONE, (2, 100): TWO, (3, 100): three, (1, 50): ONE, (2, 50): ONE, (3, 50): ONE}
-    limits = {(servers, 50): "users" for servers in (1, 2, 3)}
+    limits = {(servers, 50): "load" for servers in (1, 2, 3)}
     found = measured.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
     assert sorted(gain.kind for gain in found) == ["gain", "gain", "no more load", "no more load"]
     assert all(gain.jointly is None for gain in found if gain.kind != "gain")  # says nothing, so it is not counted
@@ -136,7 +136,7 @@ def drifting(tmp_path: Path, change: list[float]) -> Gain:
 def test_e10_a_cell_that_drifts_in_all_its_trials_is_refused(tmp_path: Path) -> None:
     gain = drifting(tmp_path, [0.11, 0.12, 0.10, 0.13, 0.11])
     assert gain.kind == "none"
-    assert gain.reason.startswith("2 servers: refused (not steady: from the first to the second half")
+    assert gain.reason.startswith("2 servers: invalid (not steady: from the first to the second half")
 
 
 def test_e10_a_cell_whose_trials_drift_by_chance_counts(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_se
     rates: Rates = {
         (n, u): [140.0 * n * wobble[(k + n * (u == 2000)) % 4] for k in range(4)] for n in (1, 2) for u in (900, 2000)
     }
-    idle = {(n, 20): "users" for n in (1, 2)}
+    idle = {(n, 20): "load" for n in (1, 2)}
     whole: Rates = {**rates, **{key: [19.0, 19.1, 18.9, 19.0] for key in idle}}
     few: Rates = {**rates, **{key: [19.0, 19.1] for key in idle}}
     one, other = (

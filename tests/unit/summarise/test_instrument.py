@@ -57,11 +57,11 @@ def at_rates(**more: object) -> Summary:
         for count in counts(LOADS, NARROW):
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             cell = {"servers": servers, "rate": count.load}
-            said = changed(record(servers, 0, count.block, count.load), cell=cell, against=against)
+            said = changed(record(servers, 0, count.block, count.load), cell=cell, objective_counts=against)
             records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = said
     load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     rates = {"servers": [1, 2], "rate": [f"{level:g}/s" for level in LOADS]}
-    return summarise_records(grid(factors=rates, load=load, repeats=5, instrument_check=True, **more), records)
+    return summarise_records(grid(factors=rates, load=load, repeats=5, calibration=True, **more), records)
 
 
 def test_at_rates_with_objectives_gains_of_throughput_are_not_judged() -> None:

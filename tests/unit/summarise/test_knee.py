@@ -55,7 +55,7 @@ class Loop:
         return record(self.servers, users, 0, self.rate(users))
 
     def trial(self, users: int, block: int) -> TrialRecord:
-        """With the verdict that the rules give it."""
+        """With the bottleneck that the rules give it."""
         rate = self.rate(users)
         cores = 0.2 * min(1.0, rate / self.capacity)
         names = [f"server-{i + 1}" for i in range(self.servers)]
@@ -64,7 +64,7 @@ class Loop:
             samples=[replace(row, completed=round(rate)) for row in samples(round(rate), users, THINK_S)],
             hosts=[HostSample(t + 0.5, name, cores, 0.9, 90.0) for name in names for t in range(18)],
         )
-        return record(self.servers, users, block, rate, verdict=bottleneck.of_trial(seen, [], LIMITS).model_dump())
+        return record(self.servers, users, block, rate, bottleneck=bottleneck.of_trial(seen, [], LIMITS).model_dump())
 
 
 def repairman(users: int, capacity: float, think_s: float) -> float:
@@ -224,7 +224,7 @@ def test_where_the_service_breaks_the_search_asks_how_much_of_the_level_holds() 
 
 def test_fitting_needs_no_numpy() -> None:
     code = (
-        "import sys; from harness.summarise import saturation, knee; knee.fit({1: 1.0, 2: 1.5}); "
+        "import sys; from harness.summarise.search import search, knee; knee.fit({1: 1.0, 2: 1.5}); "
         "print('numpy' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

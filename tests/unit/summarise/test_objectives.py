@@ -36,7 +36,7 @@ def test_a_gain_is_reached_when_its_whole_interval_is(tmp_path: Path, least: flo
 
 
 def test_a_load_that_cannot_show_a_gain_does_not_judge_it(tmp_path: Path) -> None:
-    limits = {(1, 100): "users", (2, 100): "users"}
+    limits = {(1, 100): "load", (2, 100): "load"}
     assert objectives.judge(measured.from_directory(made(tmp_path, {"gain": {2: 1.7}}, limits=limits))) == []
 
 

@@ -6,7 +6,7 @@ from harness.grid.schema import Objectives
 from harness.grid.types import Levels
 from harness.judge import window_stats
 from harness.records.study import Rented
-from harness.records.trial import Limit, TrialRecord
+from harness.records.trial import Component, TrialRecord
 from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
@@ -41,8 +41,8 @@ def found(
 def option(servers: int, usd: float | None, value: float, half: float | None = 10, limit: str = "server") -> Option:
     low, high = (None, None) if half is None else (value - half, value + half)
     levels: Levels = {"servers": servers, "nginx_lb_method": "least_conn"}
-    floor = limit == "users"
-    capacity = cost.Capacity(levels, value, low, high, {"vusers": 100}, Limit(limit), floor)
+    floor = limit == "load"
+    capacity = cost.Capacity(levels, value, low, high, {"vusers": 100}, Component(limit), floor)
     return Option(levels, usd, capacity)
 
 
@@ -51,7 +51,7 @@ def test_a_topology_carries_what_it_answered_where_it_was_the_limit_itself() -> 
         {
             (1, 1000): (290, "server"),
             (1, 2000): (280, "server"),  # past it: under the largest load, not the best of several
-            (2, 1000): (480, "users"),
+            (2, 1000): (480, "load"),
             (2, 2000): (400, "balancer"),
         }
     )
@@ -63,12 +63,12 @@ def test_a_topology_carries_what_it_answered_where_it_was_the_limit_itself() -> 
 
 
 def test_what_users_or_generator_limited_is_a_floor() -> None:
-    (one,) = found({(1, 1000): (250, "users"), (1, 2000): (240, "generator")})
+    (one,) = found({(1, 1000): (250, "load"), (1, 2000): (240, "generator")})
     assert (round(one.value), one.load, one.floor) == (250, {"vusers": 1000}, True)
 
 
 def test_with_objectives_only_cells_that_meet_them_count_and_more_may_be_carried() -> None:
-    rates = {(1, 400): (200.0, "users"), (1, 1000): (280.0, "server")}
+    rates = {(1, 400): (200.0, "load"), (1, 1000): (280.0, "server")}
     (one,) = found(rates, {"p95": "500ms"})
     assert (round(one.value), one.floor) == (200, True)
     assert found(rates, {"p95": "100ms"}) == []
@@ -89,8 +89,8 @@ def test_rates_are_those_of_full_speed() -> None:
         (option(1, None, 300), 291, Fit.NOT_SURELY),
         (option(1, None, 300, None), 100, Fit.NOT_SURELY),  # no interval, nothing sure
         (option(1, None, 300), 301, Fit.NO),  # though the interval reaches further
-        (option(1, None, 300, limit="users"), 290, Fit.SURELY),
-        (option(1, None, 300, limit="users"), 400, Fit.NOT_SHOWN),
+        (option(1, None, 300, limit="load"), 290, Fit.SURELY),
+        (option(1, None, 300, limit="load"), 400, Fit.NOT_SHOWN),
         (Option({"servers": 1}, None, None), 1, Fit.NOT_SHOWN),
     ],
 )
@@ -124,7 +124,7 @@ def test_nothing_is_extrapolated() -> None:
     one, two = option(1, 0.2, 300), option(2, 0.3, 600)
     chosen = cost.choose([one, two], 900)
     assert (chosen.best, chosen.fit, chosen.most) == (None, Fit.NO, two)
-    floor = option(2, 0.3, 600, limit="users")
+    floor = option(2, 0.3, 600, limit="load")
     assert cost.choose([one, floor], 900).fit == Fit.NOT_SHOWN
     assert cost.choose([], 900).most is None
 
@@ -140,12 +140,15 @@ def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> Non
     assert cost.hourly(rented, groups, []) == {1: pytest.approx(0.2), 2: pytest.approx(0.3)}
     # Of unlike prices it takes those that took part, and a price that is missing is not 0.
     rented["server-2"] = Rented(usd_per_hour=0.7)
-    facts = {"users": 1, "generators": [], "balancer": "balancer", "kind": "hosts", "placed": {}}
-    part = changed(record(1, 100, 1, 280), facts={**facts, "expected": {"server-2": "10.0.0.2:80"}})
+    context = {"users": 1, "generators": [], "balancer": "balancer", "kind": "hosts", "machine_of": {}}
+    part = changed(record(1, 100, 1, 280), context={**context, "expected_servers": {"server-2": "10.0.0.2:80"}})
     assert cost.hourly(rented, groups, [part]) == {1: pytest.approx(0.8), 2: None}
     rented["server-1"] = Rented()
     both = {"server-1": "10.0.0.1:80", "server-2": "10.0.0.2:80"}
-    assert cost.hourly(rented, groups, [changed(record(2, 100, 1, 280), facts={**facts, "expected": both})])[2] is None
+    assert (
+        cost.hourly(rented, groups, [changed(record(2, 100, 1, 280), context={**context, "expected_servers": both})])[2]
+        is None
+    )
 
 
 def carried(at: float, servers: int = 1, speeds: tuple[float, ...] = ROUND) -> Capacity:
@@ -203,8 +206,12 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
 
 
 def test_what_loses_a_server_already_is_not_told_with_another_one_lost() -> None:
-    sizes = [Option({"servers": n, "lose": lose}, None, at_rates(carried(100))[0]) for n in (2, 3) for lose in (0, 1)]
-    assert [option.others for option in cost.with_one_lost(sizes)] == [{"servers": 3, "lose": 0}]
+    sizes = [
+        Option({"servers": n, "fail_servers": failing}, None, at_rates(carried(100))[0])
+        for n in (2, 3)
+        for failing in (0, 1)
+    ]
+    assert [option.others for option in cost.with_one_lost(sizes)] == [{"servers": 3, "fail_servers": 0}]
 
 
 def test_capacities_in_users_are_no_rates() -> None:

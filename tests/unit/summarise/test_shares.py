@@ -13,11 +13,11 @@ from tests.builders import changed, record
 def test_failures_are_late_however_fast_they_were() -> None:
     served = histogram_of_ms([(100, 90), (300, 6)])
     failed = histogram_of_ms([(1, 4)])
-    found = window_stats.against(served, failed, 0.2)
+    found = window_stats.objective_counts(served, failed, 0.2)
     assert (found.requests, found.late, found.failed) == (100, 10, 4)
-    assert window_stats.against(served, "", 0.3).late == 0  # as long as allowed is not over
-    assert window_stats.against(served, failed, None).late == 4
-    counted = changed(record(1, 50, 2, 9.0), against=found.model_dump())
+    assert window_stats.objective_counts(served, "", 0.3).late == 0  # as long as allowed is not over
+    assert window_stats.objective_counts(served, failed, None).late == 4
+    counted = changed(record(1, 50, 2, 9.0), objective_counts=found.model_dump())
     assert counts.of_record(counted, 50.0) == counts.Count(2, 50.0, 100, 10, 4)
 
 
@@ -62,7 +62,7 @@ def test_that_nothing_ever_fails_can_never_be_shown() -> None:
 
 
 def test_a_probe_that_tells_too_little_says_how_many_requests_it_takes() -> None:
-    probe = changed(record(1, 50, 0, 9.0), against={"requests": 2000, "late": 90, "failed": 0})
+    probe = changed(record(1, 50, 0, 9.0), objective_counts={"requests": 2000, "late": 90, "failed": 0})
     told = counts.sentence(probe, {"p95": 0.05, "error_rate": 0.01})
     assert told.startswith("90 of 2000 requests late: too few requests to tell, 2")
     assert told.endswith("with no more over would do; 0 of 2000 requests failed: meets")

@@ -12,7 +12,7 @@ from benchmarks.truth.loop import Setup, play
 from benchmarks.truth.pace import Pace, Server, combined
 from benchmarks.truth.study import one, true_limit
 from benchmarks.truth.world import Scenario, works
-from harness.records.trial import Limit
+from harness.records.trial import Component
 
 STEADY = Pace([(0.0, 1.0)])
 
@@ -95,5 +95,12 @@ def test_a_study_is_the_same_one_whenever_it_is_simulated() -> None:
 def test_what_truly_limits_is_told_only_where_it_is_clear() -> None:
     scenario = Scenario("", setup=Setup(users=(60, 180)))
     limits = [true_limit(scenario, servers, users) for users in (60, 180) for servers in (1, 2, 3)]
-    assert limits == [Limit.SERVER, Limit.USERS, Limit.USERS, Limit.SERVER, Limit.SERVER, Limit.SERVER]
-    assert true_limit(scenario, 3, 125) == Limit.UNKNOWN
+    assert limits == [
+        Component.SERVER,
+        Component.LOAD,
+        Component.LOAD,
+        Component.SERVER,
+        Component.SERVER,
+        Component.SERVER,
+    ]
+    assert true_limit(scenario, 3, 125) == Component.UNKNOWN

@@ -7,7 +7,7 @@ import pytest
 
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
-from harness.grid.load_generators import BY_NAME, ENGINES
+from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Environment
 from harness.study import config
@@ -28,7 +28,7 @@ def machines(**more: Any) -> Inventory:
 
 def test_ngrinder_needs_machines() -> None:
     with pytest.raises(BadInput, match="needs load generators that are machines, and those of inventory/x are"):
-        registry.check(grid(engine="ngrinder"), inventory(study_container_engine="local"))
+        registry.check(grid(load_generator="ngrinder"), inventory(study_container_engine="local"))
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_ngrinder_needs_machines() -> None:
 )
 def test_ngrinder_needs_its_war(variables: dict[str, str], words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        registry.check(grid(engine="ngrinder", vars=variables), machines())
+        registry.check(grid(load_generator="ngrinder", vars=variables), machines())
 
 
 def test_ngrinder_with_its_war_is_fine(tmp_path: Path) -> None:
     (tmp_path / "ngrinder.war").write_bytes(b"PK")
-    registry.check(grid(engine="ngrinder"), machines(ngrinder_war_file=str(tmp_path / "ngrinder.war")))
-    registry.check(grid(engine="locust"), inventory(study_container_engine="local"))
+    registry.check(grid(load_generator="ngrinder"), machines(ngrinder_war_file=str(tmp_path / "ngrinder.war")))
+    registry.check(grid(load_generator="locust"), inventory(study_container_engine="local"))
 
 
 def priced(tmp_path: Path, cost: str, **variables: Any) -> Setting:
@@ -68,7 +68,7 @@ def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
 
 def test_every_engine_has_a_client_and_a_name_in_the_report() -> None:
     assert registry.CLIENTS.keys() == BY_NAME.keys()
-    for kind in ENGINES:
+    for kind in LOAD_GENERATORS:
         told = method._load_generator(Environment.model_validate({kind.name: "1.2"}), grid())
         assert told.startswith(f"{kind.shown} 1.2; ")
     assert "Locust" not in method._load_generator(Environment.model_validate({"k6": "1.0"}), grid())
