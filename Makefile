@@ -1,21 +1,21 @@
-# `make test` sets up what it needs and runs everything; CI calls exactly that.
+# `make test` installs everything it needs and runs all tests. CI runs exactly that.
 PYTHON ?= python3
 BIN := .venv/bin
-# The fleet takes longest: what runs next to it gets the CPU that it leaves.
+# The fleet takes longest, so everything next to it has a lower priority.
 NICE := nice -n 10
 
-.PHONY: test readmes quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
+.PHONY: test readmes reference site quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
-# What measures nothing runs at the same time; then, alone, what measures.
+# Tests without measurements run in parallel. Tests that measure run alone afterwards.
 test: setup
 	$(MAKE) --no-print-directory --jobs=4 --output-sync=target fleet lab quick lint processes
 	$(MAKE) --no-print-directory measured
 
-# The images of the lab.
+# Build the lab's images.
 images: setup
 	$(BIN)/ansible-playbook playbooks/build-images.yml
 
-# The rehearsal fleet's machines, bare.
+# The bare machines of the rehearsal fleet.
 machines: images
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-down.yml
 	$(BIN)/ansible-playbook -i inventory/rehearsal playbooks/rehearsal-up.yml
@@ -26,14 +26,14 @@ fleet: machines
 lab: images
 	HOSTS=keep $(BIN)/python -m pytest --durations=15 -m "concurrent and not long" tests/integration tests/collection
 
-# Programs of this machine, and the simulated EC2.
+# Test programs on this machine, and the simulated EC2.
 processes: setup
 	$(NICE) $(BIN)/python -m pytest --durations=15 tests/processes tests/ec2
 
 measured: setup
 	HOSTS=use $(BIN)/python -m pytest --durations=15 -m "not long and not concurrent" tests/integration tests/rehearsal
 
-# What needs no Docker; with TEST=tests/unit/grid or TEST=FILE::NAME that alone, and nothing is set up but .venv.
+# Tests without Docker. TEST=tests/unit/grid or TEST=FILE::NAME runs one part and installs .venv only.
 ifdef TEST
 quick:
 	$(PYTHON) -m harness.bootstrap --dev
@@ -60,30 +60,40 @@ unit: setup
 integration: setup
 	$(BIN)/python -m pytest tests/integration
 
-# The tests of nGrinder against a real controller: make test-ngrinder WAR=/path/ngrinder-controller-3.5.9-p1.war
+# Test against a real nGrinder controller: make test-ngrinder WAR=/path/ngrinder-controller-3.5.9-p1.war
 test-ngrinder: setup
 	NGRINDER_WAR=$(abspath $(WAR)) $(BIN)/python -m pytest -m "long or not long" tests/rehearsal/test_ngrinder.py
 
-# What takes minutes more: other releases of Debian, a host that builds its image, a script that gets lost.
+# Tests that take minutes longer: other releases of Debian, a host that builds its image, injected faults.
 test-long: setup
 	$(BIN)/python -m pytest -m long
 
 benchmarks: setup
 	$(BIN)/python -m benchmarks.speed
 
-# The sample report in docs/ and its pictures, for a release; with STUDY=results/fastapi-scale-out-... from that study.
+# The sample report in docs/ and its pictures, for a release. STUDY=results/NAME-HASH uses another study.
 sample: setup
 	$(BIN)/python -m benchmarks.sample $(STUDY)
 
-# The pages in tests/golden/ that tests compare with; look at every page, then commit them.
+# The approved pages in tests/golden/. Look at every page before a commit.
 golden: setup
 	$(BIN)/python -m tests.golden_study
 
-# The tables of variables in the roles' READMEs, from their argument specs.
+# The tables of variables in the roles' READMEs, from the argument specs.
 readmes: setup
 	$(BIN)/python -m tests.role_readmes
 
-# Lock again after editing pyproject.toml or a requirements.in.
+# The pages of docs/reference/ that follow from the code's own descriptions.
+reference:
+	$(PYTHON) -m harness.bootstrap --dev
+	$(BIN)/python -m docs.generate
+
+# The website of docs/ in .cache/site, without network access. A unit test builds it, too.
+site:
+	$(PYTHON) -m harness.bootstrap --dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The locks, after a change of pyproject.toml or a requirements.in.
 lock:
 	$(BIN)/uv lock
 	$(BIN)/uv export --quiet --no-header --frozen --no-dev --format requirements-txt -o requirements/run.txt

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""If I add servers behind my load balancer, how much more throughput do I really get?
+"""How much throughput does another server behind my load balancer add?
 
-`python study.py --grid grid.yaml` deploys, loads and measures every cell of the grid and renders
-report.pdf and report.html. The first start installs what it needs.
+`python study.py --grid grid.yaml` deploys the grid's topologies, measures every cell under load and renders report.pdf
+and report.html. The first start installs its requirements.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from harness import bootstrap
 
 
 def main() -> None:
-    """Enter the environment, which a bare Python has nothing of, and hand over."""
+    """Enter the virtual environment, and run the command in it."""
     bootstrap.enter(Path(__file__).resolve().parent, Path(__file__).resolve())
     from commands.app import main as run
 

@@ -1,6 +1,6 @@
-"""How long the program's own parts take on this machine: `python -m benchmarks.speed [STUDY]`.
+"""Run times of the program's parts on this machine: `python -m benchmarks.speed [STUDY]`.
 
-Prints a Markdown table. With a study's directory it also times resuming and rendering it.
+Prints a Markdown table. With a study's directory it also measures rendering and checking it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROGRAM = [sys.executable, str(ROOT / "study.py")]
 
 
 def timed(arguments: list[str], times: int = 5) -> tuple[float, float]:
-    """Median seconds and largest resident memory in MB of a command."""
+    """Run a command several times; return its median seconds and largest resident memory in MB."""
     seconds, largest = [], 0.0
     for _ in range(times):
         began = time.perf_counter()
@@ -40,7 +40,7 @@ def timed(arguments: list[str], times: int = 5) -> tuple[float, float]:
 
 
 def watching(seconds: float) -> float:
-    """Cores that the program uses which watches a machine, mean over some time."""
+    """Return the mean number of cores that the machine's watcher uses over `seconds`."""
     program = str(ROOT / "harness" / "observe" / "agents" / "machine.py")
     with subprocess.Popen([sys.executable, program], stdout=subprocess.DEVNULL) as started:
         process = psutil.Process(started.pid)
@@ -53,7 +53,7 @@ def watching(seconds: float) -> float:
 
 
 def reading_a_container(seconds: float) -> float | None:
-    """Cores that the container engine spends on telling one container's usage; None without a running container."""
+    """Return the cores that the engine uses to report one container's usage; None without a running container."""
     engine = connect()
     running = engine.containers.list()
     daemons = [p for p in psutil.process_iter(["name"]) if p.info["name"] in ("dockerd", "containerd")]
@@ -64,8 +64,8 @@ def reading_a_container(seconds: float) -> float | None:
         return sum(times.user + times.system for times in (daemon.cpu_times() for daemon in daemons))
 
     spent = []
-    for asked in (False, True):
-        stream = engine.api.stats(str(running[0].id), stream=True, decode=True) if asked else None
+    for reading in (False, True):
+        stream = engine.api.stats(str(running[0].id), stream=True, decode=True) if reading else None
         time.sleep(2.0)
         before, began = used(), time.perf_counter()
         while time.perf_counter() - began < seconds:
@@ -79,7 +79,7 @@ def reading_a_container(seconds: float) -> float | None:
 
 
 def judging(study: Path, times: int) -> float:
-    """Seconds that the rules take on as many trials as asked for, read and judged again and again."""
+    """Return the seconds that reading and judging `times` trials takes; repeats the study's trials."""
     directory = StudyDirectory(study)
     grid = directory.need_study().grid
     trials = [where for where, record in directory.trials().items() if record.context]
@@ -90,7 +90,7 @@ def judging(study: Path, times: int) -> float:
 
 
 def rows(study: Path | None) -> list[tuple[str, str]]:
-    """What was timed, and the result."""
+    """Return the rows of the table: what was measured, and its value."""
     found = []
     measured = [("plan of grid.yaml", [*PROGRAM, "plan"])]
     if study is not None:
@@ -102,17 +102,17 @@ def rows(study: Path | None) -> list[tuple[str, str]]:
     found.append(("watching a machine, of a core", f"{watching(20.0):.2%}"))
     engine = reading_a_container(20.0)
     if engine is not None:
-        found.append(("the engine telling a container's usage, of a core", f"{engine:.2%}"))
+        found.append(("container engine reporting one container's usage, of a core", f"{engine:.2%}"))
     if study is not None:
         found.append(("all rules on 1000 trials", f"{judging(study, 1000):.1f} s"))
         directory = StudyDirectory(study)
         records = list(directory.trials().values())
         overheads = sorted(r.overhead_s for r in records if r.overhead_s is not None)
-        said = directory.read_json("study.json") or {}
-        total = sum(run["duration_s"] for run in said.get("runs", []))
+        record = directory.read_json("study.json") or {}
+        total = sum(run["duration_s"] for run in record.get("runs", []))
         found.append((f"the study: {len(records)} trials", f"{total / 60:.1f} min"))
         if overheads:
-            spread = f"median {statistics.median(overheads):.2f} s, largest {overheads[-1]:.2f} s"
+            spread = f"median {statistics.median(overheads):.2f} s, maximum {overheads[-1]:.2f} s"
             found.append(("between the end of one load and the start of the next", spread))
     return found
 
@@ -120,7 +120,7 @@ def rows(study: Path | None) -> list[tuple[str, str]]:
 def main() -> None:
     """Print the table."""
     study = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    sys.stdout.write(f"| what ({os.cpu_count()} cores) | figure |\n|---|---|\n")
+    sys.stdout.write(f"| measurement ({os.cpu_count()} cores) | value |\n|---|---|\n")
     for name, figure in rows(study):
         sys.stdout.write(f"| {name} | {figure} |\n")
 

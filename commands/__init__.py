@@ -1,1 +1,1 @@
-"""Commands of study.py besides the study itself."""
+"""Command line of study.py: one module per command."""

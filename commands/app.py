@@ -1,4 +1,4 @@
-"""The program `study.py`: one module a command."""
+"""The program `study.py` and its commands."""
 
 import sys
 from typing import NoReturn
@@ -24,23 +24,23 @@ for command in (plan, report, check, compare, doctor, down):
 
 
 def main() -> None:
-    """Run a command. An expected failure becomes one message and its exit code; any other, one line and code 70."""
+    """Run a command. An expected error becomes one message and its exit code, any other one line and code 70."""
     last_resort.log_threads()
     try:
         app()
     except StudyError as error:
         fail(str(error), error.exit_code)
     except Exception as error:
-        from harness.records import files  # what takes long to load, help does without
+        from harness.records import files  # slow to import, and --help does not need it
 
         if isinstance(error, OSError) and error.errno in files.NOT_OURS:
-            interrupts.discard(sys.stdout)  # full or closed: nothing more is written when this process ends
+            interrupts.discard(sys.stdout)  # full or closed: write nothing more at the end of this process
             fail(files.cannot_write(error.filename or "standard output", error), CannotRun.exit_code)
         fail(last_resort.report(error), EXIT_UNEXPECTED)
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
-    """Print why nothing came of it, and leave."""
+    """Print an error and exit."""
     from commands.console import Console
 
     Console().error(message)

@@ -1,4 +1,4 @@
-"""A study's figures, computed again from its raw files."""
+"""`study.py check`: recompute a study's figures from its raw files."""
 
 import typer
 
@@ -7,7 +7,7 @@ from harness.errors import EXIT_OBJECTIVE_MISSED
 
 
 def check(directory: options.Directory, as_json: options.Json = False) -> None:
-    """Recompute every figure and rule of a study from its raw files; exit code 1 when one differs."""
+    """Recompute every figure and rule of a study from its raw files. The exit code is 1 when one differs."""
     from dataclasses import asdict
 
     from commands.console import Console
@@ -15,12 +15,13 @@ def check(directory: options.Directory, as_json: options.Json = False) -> None:
     from harness.study import check as checking
 
     console = Console(as_json)
-    lines = checking.check(StudyDirectory(directory))
+    results = checking.check(StudyDirectory(directory))
+    failed = sum(not result.ok for result in results)
     if as_json:
-        console.json([asdict(line) for line in lines])
+        console.json([asdict(result) for result in results])
     else:
-        rows = [["PASS" if line.ok else "FAIL", line.rule, line.text, line.file] for line in lines]
-        console.table(("", "rule", "what was compared", "read from"), rows)
-        failed = sum(not line.ok for line in lines)
-        console.say(f"{failed} of {len(lines)} comparisons fail" if failed else f"all {len(lines)} comparisons pass")
-    raise typer.Exit(0 if all(line.ok for line in lines) else EXIT_OBJECTIVE_MISSED)
+        rows = [["PASS" if result.ok else "FAIL", result.rule, result.text, result.file] for result in results]
+        console.table(("", "rule", "result", "file"), rows)
+        count = len(results)
+        console.print(f"{failed} of {count} comparisons failed" if failed else f"all {count} comparisons passed")
+    raise typer.Exit(EXIT_OBJECTIVE_MISSED if failed else 0)

@@ -1,4 +1,4 @@
-"""What a study's command says last: outcomes, gains, objectives, and its exit code."""
+"""Print the summary at the end of a study, and determine the exit code."""
 
 from __future__ import annotations
 
@@ -6,49 +6,53 @@ from commands.console import Console
 from harness import errors
 from harness.errors import Interrupted
 from harness.records.study import CalibrationResult
-from harness.study import calibrations, measured
-from harness.study.config import Setting
-from harness.summarise import calibration, objectives
-from harness.summarise.summary import Summary
+from harness.study import calibrations
+from harness.study.config import StudyConfig
+from harness.summarise.summary import Summary, summarise_directory
 from report.sentences import capacity, failover, rejections
 
 
-def closing(console: Console, setting: Setting, interrupted: bool) -> int:
-    """The closing summary; returns the exit code."""
-    directory = setting.directory
+def print_summary(console: Console, config: StudyConfig, interrupted: bool) -> int:
+    """Print outcomes, gains, capacities, objectives and the report's files; return the exit code."""
+    directory = config.directory
     if not directory.trials():
-        console.say("nothing was measured")
+        console.print("no trial was measured")
         return Interrupted.exit_code if interrupted else errors.EXIT_FAILED_CELLS
-    summary = measured.from_directory(directory)
+    summary = summarise_directory(directory)
     console.outcomes(list(directory.trials().values()))
     for sentence in rejections.sentences(summary) + capacity.sentences(summary):
-        console.say(sentence)
+        console.print(sentence)
     console.gains(summary.gains)
-    for sentence in failover.sentences(summary.losses, setting.grid.objectives):
-        console.say(sentence)
-    if setting.grid.calibration and not interrupted:
-        tell_instrument(console, setting, summary)
-    missed = [judged for judged in objectives.judge(summary) if not judged.met]
-    for judged in missed:
-        console.warn(f"objective not met: {judged.text}")
+    for sentence in failover.sentences(summary.failovers, config.grid.objectives):
+        console.print(sentence)
+    if config.grid.calibration and not interrupted:
+        report_calibration(console, config, summary)
+    missed = [result for result in summary.objectives if not result.met]
+    for result in missed:
+        console.warn(f"objective not met: {result.text}")
     for name in ("report.pdf", "report.html"):
         if (directory.path / name).exists():
-            console.say(f"{name}: {directory.path / name}")
+            console.print(f"{name}: {directory.path / name}")
     if interrupted:
-        console.say("interrupted; the same command goes on from here")
+        console.print("interrupted; run the same command to resume the study")
         return Interrupted.exit_code
     if any(not cell.usable for cell in summary.cells):
         return errors.EXIT_FAILED_CELLS
     return errors.EXIT_OBJECTIVE_MISSED if missed else 0
 
 
-def tell_instrument(console: Console, setting: Setting, summary: Summary) -> None:
-    """Judge a study whose truth is known, say so, and keep it for the site's other studies."""
-    study = setting.directory.need_study()
-    passed, text = calibration.of_study(summary)
-    name = setting.directory.path.name
-    check = CalibrationResult(
-        site=calibrations.site_of(study), passed=passed, text=text, measured_at=study.created_at, study=name
+def report_calibration(console: Console, config: StudyConfig, summary: Summary) -> None:
+    """Judge a calibration, print its result, and store it for other studies on the same hosts."""
+    study = config.directory.need_study()
+    found = summary.calibration
+    if found is None:
+        return
+    result = CalibrationResult(
+        site=calibrations.site_id(study),
+        passed=found.passed,
+        text=found.text,
+        measured_at=study.created_at,
+        study=config.directory.path.name,
     )
-    calibrations.keep(setting.directory.path.parent, check)
-    console.say(f"instrument check: {calibration.with_verdict(text, passed)}")
+    calibrations.store(config.directory.path.parent, result)
+    console.print(f"calibration: {found.text_with_result}")

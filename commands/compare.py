@@ -1,4 +1,4 @@
-"""Studies beside each other."""
+"""`study.py compare`: compare studies."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,14 @@ from harness.errors import BadInput
 
 
 def compare(
-    directories: Annotated[list[Path], typer.Argument(help="Two studies or more; the first is the reference.")],
-    anyway: Annotated[bool, typer.Option("--anyway", help="Compare even what should not be compared.")] = False,
+    directories: Annotated[list[Path], typer.Argument(help="Two or more studies; the first is the reference.")],
+    anyway: Annotated[bool, typer.Option("--anyway", help="Compare studies that are not comparable.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Put studies beside each other, cell by cell: what differs in how they were measured comes first.
+    """Compare studies cell by cell, and list first what differs in how they were measured.
 
-    Writes comparison.html into the last study's directory. Exit code 2 when they cannot be compared.
+    The command writes comparison.html to the last study's directory. The exit code is 2 when the studies are not
+    comparable.
     """
     from dataclasses import asdict
 
@@ -27,17 +28,18 @@ def compare(
     from report.output import comparison
 
     if len(directories) < 2:
-        raise BadInput("compare needs two directories or more, as in: study.py compare results/a results/b")
+        count = f"{len(directories)} director{'y' if len(directories) == 1 else 'ies'}"
+        raise BadInput(f"compare: got {count}. Allowed: two or more, e.g. study.py compare results/a results/b")
     console = Console(as_json)
     first, *others = [comparing.load(StudyDirectory(directory)) for directory in directories]
     found = [comparing.compare(first, other) for other in others]
-    refused = [f"{one.before} and {one.after}: {reason}" for one in found for reason in one.reasons]
-    if refused and not anyway:
+    reasons = [f"{one.before} and {one.after}: {reason}" for one in found for reason in one.reasons]
+    if reasons and not anyway:
         raise BadInput(
-            "these studies cannot be compared:",
-            *(f"  {reason}" for reason in refused),
-            *dict.fromkeys(one.properly for one in found),
-            "--anyway does it all the same",
+            "these studies are not comparable:",
+            *(f"  {reason}" for reason in reasons),
+            *dict.fromkeys(one.recommendation for one in found),
+            "Use --anyway to compare them nevertheless.",
         )
     page = directories[-1] / "comparison.html"
     replace(page, comparison.html(found).encode())
@@ -46,8 +48,8 @@ def compare(
         return
     for one in found:
         for line in comparison.remarks(one):
-            console.say(line)
+            console.print(line)
         console.table(comparison.SHORT, comparison.short_rows(one))
         for sentence in comparison.conclusions(one):
-            console.say(sentence)
-    console.say(str(page))
+            console.print(sentence)
+    console.print(str(page))

@@ -1,4 +1,4 @@
-"""The only module that prints. Live on a terminal, plain lines elsewhere, events for machines."""
+"""Print everything: live on a terminal, plain lines elsewhere, JSON events with `--json`. No other module prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from harness.records.findings import Severity
 from harness.records.part import as_json
 from harness.records.trial import TrialRecord
-from harness.study.events import Doing, Event, Said, SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.study.events import Event, Message, SampleTaken, Step, StepProgress, StudyStarted, TrialEnded, TrialStarted
 from harness.words import visible
 
 if TYPE_CHECKING:
@@ -28,24 +28,24 @@ STYLE = {"ok": "green", "warning": "yellow", "invalid": "red", "server_down": "r
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Values as a row of bars from 0 to the largest."""
+    """Draw values as a row of bars from 0 to the maximum."""
     top = max(values, default=0) or 1
     return "".join(BARS[min(len(BARS) - 1, int(v / top * (len(BARS) - 1) + 0.5))] for v in values)
 
 
-def clock(seconds: float) -> str:
-    """Seconds as minutes and seconds."""
+def duration(seconds: float) -> str:
+    """Format a duration in minutes and seconds."""
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def trials(number: int) -> str:
-    """As in "1 trial" or "30 trials"."""
+    """Format a number of trials, e.g. "1 trial" or "30 trials"."""
     return "1 trial" if number == 1 else f"{number} trials"
 
 
 class Console:
-    """Tells a person, or with `as_json` a machine, what happens."""
+    """Prints events and messages as text, or as JSON with `as_json`."""
 
     def __init__(self, as_json: bool = False) -> None:
         self._json = as_json
@@ -55,32 +55,31 @@ class Console:
         self._progress: Progress | None = None
         self._done = self._planned = 0
         self._remaining_s = 0.0
-        self._now = ""
-        self._seconds = 0.0
+        self._trial = ""
+        self._trial_s = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
+        """Print one event."""
         if self._json:
             self._emit(event)
         elif isinstance(event, StudyStarted):
             self._started(event)
         elif isinstance(event, Step):
-            took = f" ({clock(event.seconds)})" if event.seconds is not None else ""
-            self._line(f"[dim]·[/] {escape(event.text)}{took}")
+            seconds = f" ({duration(event.seconds)})" if event.seconds is not None else ""
+            self._line(f"[dim]·[/] {escape(event.text)}{seconds}")
             self._update(event.text)
-        elif isinstance(event, Doing):
+        elif isinstance(event, StepProgress):
             self._update(event.text)
         elif isinstance(event, TrialStarted):
             self._recent.clear()
-            self._now, self._seconds = event.trial, event.duration_s
-            self._done, self._planned = event.position - 1, event.planned  # more are planned as a study goes on
-        elif isinstance(event, SecondSeen):
+            self._trial, self._trial_s = event.trial, event.duration_s
+            self._done, self._planned = event.position - 1, event.planned  # the plan may grow during a study
+        elif isinstance(event, SampleTaken):
             self._recent.append(event.sample.completed)
             failed = f", {event.sample.failed} failed" if event.sample.failed else ""
-            self._update(
-                f"{self._now}  {event.sample.t_s + 1:>3}/{self._seconds:.0f} s  {event.sample.completed:>5}/s{failed}  "
-                f"{sparkline(self._recent)}"
-            )
+            rate = f"{event.sample.completed:>5} req/s{failed}"
+            second = f"{event.sample.t_s + 1:>3}/{self._trial_s:.0f} s"
+            self._update(f"{self._trial}  {second}  {rate}  {sparkline(self._recent)}")
         elif isinstance(event, TrialEnded):
             self._ended(event)
         else:
@@ -93,11 +92,10 @@ class Console:
 
     def _started(self, event: StudyStarted) -> None:
         self._planned, self._remaining_s = event.planned, event.estimate_s
-        done = event.planned - event.left
-        goes_on = f", {done} measured before" if done else ""
-        self._line(
-            f"[bold]{escape(event.name)}[/]: {trials(event.left)} to measure{goes_on}, about {clock(event.estimate_s)}"
-        )
+        done = event.planned - event.remaining
+        earlier = f", {done} measured earlier" if done else ""
+        estimate = duration(event.estimate_s)
+        self._line(f"[bold]{escape(event.name)}[/]: {trials(event.remaining)} to measure{earlier}, about {estimate}")
         self._line(f"[dim]results in {escape(event.directory)}[/]")
         if self._out.is_terminal:
             self._progress = Progress(
@@ -112,10 +110,10 @@ class Console:
 
     def _update(self, text: str) -> None:
         if self._progress is not None:
-            left = f"[dim]{clock(self._remaining_s)} left[/]  "
+            remaining = f"[dim]{duration(self._remaining_s)} left[/]  "
             self._progress.update(
                 self._progress.task_ids[0],
-                description=left + escape(visible(text)),
+                description=remaining + escape(visible(text)),
                 completed=self._done,
                 total=self._planned,
             )
@@ -125,18 +123,18 @@ class Console:
         self._remaining_s = event.remaining_s
         self._done = record.block_position
         style = STYLE.get(record.outcome, "red")
-        what = f"{record.tps_mean:.1f}/s" if record.tps_mean is not None else "–"
-        limit = record.bottleneck.component if record.bottleneck and record.usable else ""
-        shown = "" if limit else record.cause
+        rate = f"{record.tps_mean:.1f} req/s" if record.tps_mean is not None else "–"
+        bottleneck = record.bottleneck.component if record.bottleneck and record.usable else ""
+        cause = "" if bottleneck else record.cause
         self._line(
             f"[{style}]{record.outcome:<8}[/] {record.block_position:>3}/{self._planned} {escape(event.trial):<32} "
-            f"{what:>9}  {f'limited by {limit}' if limit else escape(shown)}"
+            f"{rate:>13}  {f'bottleneck: {bottleneck}' if bottleneck else escape(cause)}"
         )
-        told = [finding for finding in event.findings if finding.severity != Severity.NOTE]
-        if record.cause not in (shown, *(finding.cause for finding in told)):
+        findings = [finding for finding in event.findings if finding.severity != Severity.NOTE]
+        if record.cause not in (cause, *(finding.cause for finding in findings)):
             self._line(f"         {escape(record.cause)}")
-        for finding in told:
-            if finding.cause != shown:
+        for finding in findings:
+            if finding.cause != cause:
                 self._line(f"         {finding.rule} {escape(finding.cause)}")
         self._update("")
 
@@ -149,38 +147,38 @@ class Console:
             self._progress.stop()
             self._progress = None
 
-    def say(self, text: str) -> None:
-        """One line for a person; in JSON an event."""
-        self(Said(text))
+    def print(self, text: str) -> None:
+        """Print one line; with JSON a `message` event."""
+        self(Message(text))
 
     def warn(self, text: str) -> None:
-        """One line on standard error."""
+        """Print a note to standard error."""
         self._err.print(f"[yellow]note:[/] {escape(visible(text))}")
 
     def error(self, text: str) -> None:
-        """Why nothing came of it, on standard error."""
+        """Print an error to standard error, and end the live display."""
         self.finish()
         for line in text.split("\n"):
             self._err.print(f"[red]error:[/] {escape(visible(line))}")
 
-    def plain(self, text: str) -> None:
-        """Text as it is, for other programs."""
+    def raw(self, text: str) -> None:
+        """Write text unchanged, for other programs."""
         sys.stdout.write(text)
 
     def json(self, data: object) -> None:
-        """Plain data as JSON."""
+        """Print data as JSON."""
         sys.stdout.write(json.dumps(data, indent=1, default=as_json) + "\n")
 
     def gains(self, gains: Sequence[Gain]) -> None:
-        """The closing summary."""
+        """Print the gains of a study as a table, or as JSON."""
         if self._json:
             for gain in gains:
-                said: dict[str, Any] = dataclasses.asdict(gain)
-                sys.stdout.write(json.dumps({"event": "gain", **said}, default=as_json) + "\n")
+                data: dict[str, Any] = dataclasses.asdict(gain)
+                sys.stdout.write(json.dumps({"event": "gain", **data}, default=as_json) + "\n")
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("load", "servers", "gain", "95 % interval", "ideal", "what may be said"):
-            table.add_column(name, justify="right" if name in ("gain", "ideal") else "left", overflow="fold")
+        for name in ("load", "servers", "gain", "95 % interval", "linear", "conclusion"):
+            table.add_column(name, justify="right" if name in ("gain", "linear") else "left", overflow="fold")
         for gain in gains:
             ratio = gain.ratio
             interval = f"{ratio.low:.2f} – {ratio.high:.2f}" if ratio and ratio.low is not None and ratio.high else ""
@@ -190,18 +188,18 @@ class Console:
                 f"{ratio.value:.2f}×" if ratio else "–",
                 interval,
                 f"{gain.step_ideal:.2f}×",
-                escape(visible(f"{gain.word}{f': {gain.reason}' if gain.reason else ''}")),
+                escape(visible(f"{gain.conclusion_text}{f': {gain.reason}' if gain.reason else ''}")),
             )
         self._out.print(table)
 
     def outcomes(self, records: Sequence[TrialRecord]) -> None:
-        """One line on how many trials count."""
-        counts = {name: sum(r.outcome == name for r in records) for name in STYLE}
-        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-        self.say(f"{trials(len(records))}: {told}")
+        """Print how many trials have each outcome."""
+        counts = {name: sum(record.outcome == name for record in records) for name in STYLE}
+        listed = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+        self.print(f"{trials(len(records))}: {listed}")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A plain table; the last column may wrap."""
+        """Print a plain table; long fields wrap."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             table.add_column(escape(visible(column)), overflow="fold")

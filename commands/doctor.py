@@ -1,27 +1,31 @@
-"""Is this machine ready?"""
+"""`study.py doctor`: check that this machine can run a study."""
 
 from dataclasses import asdict
 
 import typer
 
 from commands import options
+from harness.errors import CannotRun
 
 
 def doctor(as_json: options.Json = False) -> None:
-    """Is this machine ready, what is missing, and the command to mend it."""
+    """Check this machine's requirements, and print the command that fixes each missing one.
+
+    The exit code is 4 when a requirement is missing.
+    """
     from commands.console import Console
     from harness.deploy import readiness
 
     console = Console(as_json)
     checks = readiness.check_all()
+    missing = [check for check in checks if not check.ok]
     if as_json:
         console.json([asdict(check) for check in checks])
     else:
         rows = [["ok" if check.ok else "missing", check.name, check.found] for check in checks]
-        console.table(("", "needed", "found"), rows)
-        for check in checks:
-            if not check.ok:
-                console.say(f"to mend it: {check.mend}")
-        if not all(check.ok for check in checks) and readiness.may_install():
-            console.say("'python study.py --grid grid.yaml' does this by itself")
-    raise typer.Exit(0 if all(check.ok for check in checks) else 4)
+        console.table(("", "requirement", "found"), rows)
+        for check in missing:
+            console.print(f"{check.name}: Fix: {check.fix}")
+        if missing and readiness.may_install():
+            console.print("'python study.py --grid grid.yaml' installs the missing requirements")
+    raise typer.Exit(CannotRun.exit_code if missing else 0)

@@ -1,4 +1,4 @@
-"""What ends a study orderly: Ctrl-C, SIGTERM, and a terminal, an SSH session or a pipe that was closed."""
+"""End a study in an orderly way: on Ctrl-C, SIGTERM, or when the terminal, SSH session or pipe closes."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ log = logging.getLogger(__name__)
 
 
 class Interrupts:
-    """The first signal ends the running trial and the study, a second SIGINT or SIGTERM ends the process.
+    """Handlers of signals. The first signal ends the running trial and the study, a second one ends the process.
 
-    A closed terminal sends SIGHUP more than once, and some systems send SIGTERM with it: SIGHUP never counts as the
-    second. A process that was started with SIGHUP ignored, as by nohup, goes on ignoring it.
+    A closed terminal sends SIGHUP more than once, and some systems send SIGTERM too. Only SIGINT and SIGTERM count as
+    a second signal. A process started with SIGHUP ignored, e.g. by nohup, keeps ignoring it.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self._insisted = 0  # SIGINT and SIGTERM so far
+        self.requested = False
+        self._signals = 0  # SIGINT and SIGTERM so far
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._on_hangup)
-        # Writing may fail some time before the signal is there, and a closed pipe sends none.
+        # Writing may fail before the signal arrives, and a closed pipe sends no signal.
         sys.stdout = cast(TextIO, Guarded(sys.stdout, self._on_closed))
         sys.stderr = cast(TextIO, Guarded(sys.stderr, self._on_closed))
 
     def _on_signal(self, *_: object) -> None:
-        self._insisted += 1
-        if self._insisted > 1:
+        self._signals += 1
+        if self._signals > 1:
             os._exit(Interrupted.exit_code)
-        self.asked = True
+        self.requested = True
         with contextlib.suppress(OSError):
-            # Not by the console: a signal may come while that is being imported, or prints.
-            os.write(2, b"\nnote: ending the running trial; press Ctrl-C again to stop at once\n")
+            # Without the console: the signal may arrive while the console is imported or prints.
+            os.write(2, b"\nnote: ending the running trial; press Ctrl-C again to exit immediately\n")
 
     def _on_hangup(self, *_: object) -> None:
         for stream in (sys.stdout, sys.stderr):
@@ -49,20 +49,20 @@ class Interrupts:
         self._on_closed()
 
     def _on_closed(self) -> None:
-        if not self.asked:
-            self.asked = True
+        if not self.requested:
+            self.requested = True
             log.warning("the terminal was closed; ending the running trial")
 
 
 class Guarded:
-    """A stream that discards everything once a write failed, instead of raising OSError."""
+    """Stream that discards all output after a failed write, instead of raising OSError."""
 
     def __init__(self, stream: TextIO, on_closed: Callable[[], None]) -> None:
         self._stream = stream
         self._on_closed = on_closed
 
     def write(self, text: str) -> int:
-        """Write a text; returns its length in any case."""
+        """Write a text; return its length in any case."""
         try:
             return self._stream.write(text)
         except OSError:
@@ -70,7 +70,7 @@ class Guarded:
             return len(text)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffer."""
         try:
             self._stream.flush()
         except OSError:
@@ -85,8 +85,8 @@ class Guarded:
 
 
 def discard(stream: TextIO) -> None:
-    """Have a stream write to /dev/null, also what it has buffered, which nobody can read any more."""
-    with contextlib.suppress(OSError, ValueError):  # it is closed, or no file at all
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    """Redirect a stream and its buffer to /dev/null."""
+    with contextlib.suppress(OSError, ValueError):  # closed, or without a file descriptor
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

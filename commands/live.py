@@ -1,8 +1,8 @@
-"""The study's page while the study runs.
+"""Update the HTML report while the study runs.
 
-`python -m commands.live DIR` is a process that stays: it renders the page once, and beside it the page's data
-whenever it reads a byte. It yields to all others and is held while a topology is switched and, where it shares
-the machine with what is measured, while a steady window lasts.
+`python -m commands.live DIR` renders the page once, and the page's data whenever it reads a byte. Its process has the
+lowest priority. It is stopped during a switch of the topology and, on a machine that also runs measured hosts, during
+a steady window.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
+from harness.study.events import Event, SampleTaken, StudyStarted, TrialEnded, TrialStarted
 from report.output import live_data
 
 if TYPE_CHECKING:
     from commands.console import Console
-    from harness.study.config import Setting
+    from harness.study.config import StudyConfig
 
 ROOT = Path(__file__).resolve().parent.parent
-AHEAD_S = 2.0  # before a window: a second is told a second late
+MARGIN_S = 2.0  # before a window: samples arrive one second late
 
 
-def yield_to_all() -> None:
-    """Have the lowest priority, and end with the study, also when that is killed while this one is held."""
+def lower_priority() -> None:
+    """Take the lowest priority, and end with the study even when it is killed while this process is stopped."""
     os.nice(19)
     if sys.platform == "linux":
         import ctypes
@@ -37,26 +37,26 @@ def yield_to_all() -> None:
 
 
 class Live:
-    """Tells the console, and has the page take in every trial without touching what is measured.
+    """Listener that passes events to the console and updates the page without disturbing a measurement.
 
-    What a trial brought is written while the next one's users start: from its load's start to the steady window
-    there is nothing that a lower priority could disturb.
+    The data of a trial are written while the next load ramps up: before a steady window a process with low priority
+    disturbs nothing.
     """
 
-    def __init__(self, setting: Setting, console: Console) -> None:
-        self._directory = setting.directory.path.resolve()
+    def __init__(self, config: StudyConfig, console: Console) -> None:
+        self._directory = config.directory.path.resolve()
         self._console = console
-        self._shares_machine = setting.inventory.kind != "hosts"
+        self._shares_machine = config.inventory.kind != "hosts"
         self._until_s = 0.0
         self._writer: subprocess.Popen[bytes] | None = None
-        self._news = self._held = False
+        self._has_news = self._stopped = False
 
     def __enter__(self) -> Live:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._writer is not None:
-            self._writer.kill()  # what comes now renders everything
+            self._writer.kill()  # the final report is rendered next
             self._writer.communicate()
             live_data.end(self._directory)
 
@@ -65,27 +65,27 @@ class Live:
         if isinstance(event, StudyStarted):
             self._writer = self._start()
         elif isinstance(event, TrialStarted):
-            self._until_s = (event.window_from_s if self._shares_machine else event.duration_s) - AHEAD_S
-            self._hold(False)
-            self._tell()
-        elif isinstance(event, SecondSeen) and event.sample.t_s >= self._until_s:
-            self._hold(True)
+            self._until_s = (event.window_from_s if self._shares_machine else event.duration_s) - MARGIN_S
+            self._stop(False)
+            self._request_update()
+        elif isinstance(event, SampleTaken) and event.sample.t_s >= self._until_s:
+            self._stop(True)
         elif isinstance(event, TrialEnded):
-            self._hold(True)  # also where a trial ended before its window
-            self._news = True
+            self._stop(True)  # the trial may have ended before its window
+            self._has_news = True
 
-    def _hold(self, held: bool) -> None:
-        if self._writer is not None and held != self._held:
-            self._held = held
-            with contextlib.suppress(ProcessLookupError):  # it ended this moment
-                self._writer.send_signal(signal.SIGSTOP if held else signal.SIGCONT)
+    def _stop(self, stopped: bool) -> None:
+        if self._writer is not None and stopped != self._stopped:
+            self._stopped = stopped
+            with contextlib.suppress(ProcessLookupError):  # the process has just ended
+                self._writer.send_signal(signal.SIGSTOP if stopped else signal.SIGCONT)
 
-    def _tell(self) -> None:
-        if self._news and self._writer is not None and self._writer.stdin is not None:
-            with contextlib.suppress(OSError):  # without a page a study goes on
+    def _request_update(self) -> None:
+        if self._has_news and self._writer is not None and self._writer.stdin is not None:
+            with contextlib.suppress(OSError):  # a study continues without its page
                 self._writer.stdin.write(b".")
                 self._writer.stdin.flush()
-            self._news = False
+            self._has_news = False
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -93,21 +93,21 @@ class Live:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is the study's
+            start_new_session=True,  # Ctrl-C only signals the study
             cwd=ROOT,
         )
 
 
 def main() -> None:
-    """Render the page of the directory that is named, then its data as often as there is news, until the study ends."""
-    yield_to_all()
+    """Render the page of a study's directory, then update its data on request until the study ends."""
+    lower_priority()
     from harness.records.directory import StudyDirectory
     from report.live import Writer
 
     writer = Writer(StudyDirectory(Path(sys.argv[1])))
     writer.begin()
-    while told := os.read(0, 4096):
-        writer.trials_recorded(len(told))
+    while requests := os.read(0, 4096):
+        writer.trials_recorded(len(requests))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Options that several commands have, and where the project is."""
+"""Options that several commands share, and the project's root directory."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +8,10 @@ import typer
 ROOT = Path(__file__).resolve().parent.parent
 GRID = Path("grid.yaml")
 RESULTS = ROOT / "results"
-Grid = Annotated[Path, typer.Option("--grid", help="The study's grid, a YAML file.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
-Results = Annotated[Path, typer.Option("--results", help="Where studies keep their directories.")]
+Grid = Annotated[Path, typer.Option("--grid", help="Grid of the study, a YAML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line where there are several.")]
+Results = Annotated[Path, typer.Option("--results", help="Directory that holds the directories of all studies.")]
 Inventory = Annotated[
-    str | None, typer.Option("--inventory", help="Another inventory than the grid's, e.g. inventory/lab.")
+    str | None, typer.Option("--inventory", help="Inventory to use instead of the grid's, e.g. inventory/lab.")
 ]
-Directory = Annotated[Path, typer.Argument(help="A study's directory, `results/<name>-<hash>`.")]
+Directory = Annotated[Path, typer.Argument(help="Directory of a study, `results/<name>-<hash>`.")]

@@ -1,14 +1,19 @@
-"""What would be measured, in which order, and for how long."""
+"""`study.py plan`: show what a study would measure, in which order, and how long it would take."""
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from commands import options
 
 if TYPE_CHECKING:
+    from commands.console import Console
+    from harness.grid.cell import Cell
     from harness.plan.order import PlannedTrial
+    from harness.study.config import StudyConfig
 
 
 def plan(
@@ -17,65 +22,119 @@ def plan(
     results: options.Results = options.RESULTS,
     as_json: options.Json = False,
 ) -> None:
-    """Show cells, order and estimated time; touch no host. An inventory that is a program is run, and said to be."""
-    from commands.console import Console, clock, trials
-    from harness.grid.cell import expand
-    from harness.grid.load import written
-    from harness.study import forecast
+    """Show cells, order and estimated duration. No host is touched.
+
+    An inventory may be a program. The command runs that program and prints a note before.
+    """
+    from commands.console import Console
     from harness.study.config import resolve
 
     console = Console(as_json)
-    setting = resolve(options.ROOT, results, grid, other_inventory, console.warn)
-    grid_, left = setting.grid, {trial.path for trial in setting.left}
-    takes_s, known = setting.takes_s(setting.left), setting.order_known
-    terms, cells = setting.terms, expand(grid_)
-    planned = setting.planned
-    if not known:
-        place = {cell: number for number, cell in enumerate(cells)}
-        planned.sort(key=lambda trial: (trial.repeat, trial.control, place[trial.cell]))
-    cost = setting.cost_usd(takes_s) if left else 0.0
-    most = setting.most if left and len(setting.most) > len(planned) else []
-    most_s = setting.takes_s(most) if most else takes_s
-    most_usd = setting.cost_usd(most_s)
+    config = resolve(options.ROOT, results, grid, other_inventory, console.warn)
+    shown = Plan.of(config)
     if as_json:
-        console.json(
-            {
-                "directory": str(setting.directory.path),
-                "cells": [cell.by_name for cell in cells],
-                "seed": terms.seed if known else None,
-                "order": [{"trial": t.path, "measured": t.path not in left} for t in planned],
-                "estimate_s": round(takes_s) if left else 0,
-                "estimate_usd": None if cost is None else round(cost, 2),
-                "most_trials": len(most) or len(planned),
-                "most_s": round(most_s) if left else 0,
-                "most_usd": None if most_usd is None else round(most_usd, 2) if left else 0.0,
-            }
-        )
+        console.json(shown.as_data())
         return
-    names = list(grid_.factors)
-    console.table(names, [[str(written(name, cell.by_name[name])) for name in names] for cell in cells])
-    for repeat, members in itertools.groupby(planned, key=lambda t: t.repeat):
-        names_ = (_told(trial, trial.path in left, known) for trial in members)
-        console.say(f"block {repeat}: {', '.join(names_)}")
-    console.say(
-        f"seed {terms.seed}" if known else "the order inside blocks is drawn when the study begins; seed gives one"
-    )
-    for sentence in forecast.sentences(setting):
-        console.say(sentence)
-    if not left:
-        console.say(f"nothing is left: all {trials(len(planned))} are measured")
-        console.say(f"results are in {setting.directory.path}")
-        return
-    priced = f", {cost:.2f} USD" if cost else ""
-    console.say(f"{len(left)} of {trials(len(planned))} to measure, about {clock(takes_s)}{priced}")
-    if most:
-        priced = f", {most_usd:.2f} USD" if most_usd else ""
-        console.say(f"at most {trials(len(most))} in all, about {clock(most_s)}{priced}")
-    console.say(f"results go to {setting.directory.path}")
+    shown.print_trials(console)
+    shown.print_duration(console)
 
 
-def _told(trial: PlannedTrial, left: bool, known: bool) -> str:
-    """A trial in its block; of a control trial only where it is known which cell is the first."""
-    if trial.control and not known:
-        return "the first again"
-    return f"{trial.cell.slug}{' again' if trial.control else ''}{'' if left else ' (measured)'}"
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The plan of a study. `trials` are in the grid's order while the seed is not drawn (`order_known` is False)."""
+
+    config: StudyConfig
+    cells: list[Cell]
+    trials: list[PlannedTrial]
+    remaining: set[str]
+    order_known: bool
+
+    @classmethod
+    def of(cls, config: StudyConfig) -> Plan:
+        """Return the plan of a study that may have started."""
+        from harness.grid.cell import expand
+
+        cells, trials, order_known = expand(config.grid), config.planned_trials(), config.has_seed()
+        if not order_known:
+            position = {cell: number for number, cell in enumerate(cells)}
+            trials.sort(key=lambda trial: (trial.repeat, trial.control, position[trial.cell]))
+        remaining = {trial.path for trial in config.remaining_trials()}
+        return cls(config=config, cells=cells, trials=trials, remaining=remaining, order_known=order_known)
+
+    @cached_property
+    def duration_s(self) -> float:
+        """Estimated duration of the remaining trials; 0 without any."""
+        return self.config.duration_s(self.config.remaining_trials()) if self.remaining else 0.0
+
+    @cached_property
+    def largest(self) -> list[PlannedTrial]:
+        """The largest plan that the study can have; the planned trials when it cannot have more."""
+        largest = self.config.largest_plan() if self.remaining else []
+        return largest if len(largest) > len(self.trials) else self.trials
+
+    @cached_property
+    def largest_duration_s(self) -> float:
+        """Estimated duration of the largest plan; 0 when no trial remains."""
+        grows = len(self.largest) > len(self.trials)
+        return self.config.duration_s(self.largest) if grows else self.duration_s
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the plan for `--json`."""
+        cost, largest_cost = (self._cost_usd(seconds) for seconds in (self.duration_s, self.largest_duration_s))
+        return {
+            "directory": str(self.config.directory.path),
+            "cells": [cell.by_name for cell in self.cells],
+            "seed": self.config.terms().seed if self.order_known else None,
+            "order": [{"trial": trial.path, "measured": trial.path not in self.remaining} for trial in self.trials],
+            "estimate_s": round(self.duration_s),
+            "estimate_usd": None if cost is None else round(cost, 2),
+            "most_trials": len(self.largest),
+            "most_s": round(self.largest_duration_s),
+            "most_usd": None if largest_cost is None else round(largest_cost, 2),
+        }
+
+    def print_trials(self, console: Console) -> None:
+        """Print cells, blocks, seed and forecast."""
+        from harness.grid.load import written
+        from harness.study import forecast
+
+        names = list(self.config.grid.factors)
+        console.table(names, [[str(written(name, cell.by_name[name])) for name in names] for cell in self.cells])
+        for repeat, block in itertools.groupby(self.trials, key=lambda trial: trial.repeat):
+            console.print(f"block {repeat}: {', '.join(self._name(trial) for trial in block)}")
+        if self.order_known:
+            console.print(f"seed {self.config.terms().seed}")
+        else:
+            console.print("The order within blocks is drawn when the study starts. Set seed in the grid to fix it.")
+        for sentence in forecast.sentences(self.config):
+            console.print(sentence)
+
+    def print_duration(self, console: Console) -> None:
+        """Print the number of trials, their estimated duration and price, and the directory."""
+        from commands.console import duration, trials
+
+        if not self.remaining:
+            console.print(f"no trial remains: all {trials(len(self.trials))} are measured")
+            console.print(f"results are in {self.config.directory.path}")
+            return
+        price = self._price(self.duration_s)
+        total = trials(len(self.trials))
+        console.print(f"{len(self.remaining)} of {total} to measure, about {duration(self.duration_s)}{price}")
+        if len(self.largest) > len(self.trials):
+            price = self._price(self.largest_duration_s)
+            console.print(f"at most {trials(len(self.largest))}, about {duration(self.largest_duration_s)}{price}")
+        console.print(f"results go to {self.config.directory.path}")
+
+    def _cost_usd(self, seconds: float) -> float | None:
+        return self.config.cost_usd(seconds) if self.remaining else 0.0
+
+    def _price(self, seconds: float) -> str:
+        cost = self._cost_usd(seconds)
+        return f", {cost:.2f} USD" if cost else ""
+
+    def _name(self, trial: PlannedTrial) -> str:
+        """Name of a trial in its block. The cell of a control trial is only known with the order."""
+        if trial.control and not self.order_known:
+            return "control trial"
+        control = " (control trial)" if trial.control else ""
+        return f"{trial.cell.slug}{control}{'' if trial.path in self.remaining else ' (measured)'}"

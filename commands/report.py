@@ -1,4 +1,4 @@
-"""A study's pages and tables, rendered again."""
+"""`study.py report`: render a study's report and tables."""
 
 import enum
 from typing import Annotated
@@ -10,17 +10,19 @@ from harness.errors import BadInput
 
 
 class Format(enum.StrEnum):
-    """What `report` makes."""
+    """Formats of a report."""
 
-    ALL = "all"
     HTML = "html"
     PDF = "pdf"
     MARKDOWN = "markdown"
     JUNIT = "junit"
 
 
+TEXT_FORMATS = {Format.MARKDOWN, Format.JUNIT}  # printed; all others are written to the study's directory
+
+
 class Paper(enum.StrEnum):
-    """Sizes of paper."""
+    """Paper sizes."""
 
     A4 = "A4"
     LETTER = "Letter"
@@ -28,31 +30,35 @@ class Paper(enum.StrEnum):
 
 def report(
     directory: options.Directory,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when all went well.")] = False,
-    form: Annotated[
-        Format, typer.Option("--format", help="html, pdf, or all; markdown and junit go to standard output.")
-    ] = Format.ALL,
-    pdf_only: Annotated[bool, typer.Option("--pdf-only", help="The same as --format pdf.")] = False,
-    html_only: Annotated[bool, typer.Option("--html-only", help="The same as --format html.")] = False,
-    paper: Annotated[Paper, typer.Option("--paper", help="Size of the PDF's pages.")] = Paper.A4,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no file names.")] = False,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format",
+            help="Format; repeat for several. markdown and junit are printed. Default: html, pdf and results.parquet.",
+        ),
+    ] = None,
+    paper: Annotated[Paper, typer.Option("--paper", help="Paper size of the PDF.")] = Paper.A4,
 ) -> None:
-    """Render report.pdf, report.html, the tables and results.parquet of a study again; touches no host."""
+    """Render the report and the tables of a study. No host is touched."""
     from commands.console import Console
     from harness.records.directory import StudyDirectory
     from report import build
 
     console = Console()
     study = StudyDirectory(directory)
-    if pdf_only and html_only:
-        raise BadInput("--pdf-only and --html-only: give one of them; without either both are made")
-    form = Format.PDF if pdf_only else Format.HTML if html_only else form
-    if form in (Format.MARKDOWN, Format.JUNIT):
+    chosen = set(formats or ())
+    printed, written = chosen & TEXT_FORMATS, {form.value for form in chosen - TEXT_FORMATS}
+    if len(printed) > 1:
+        raise BadInput(
+            "--format: markdown and junit are both printed to standard output. Fix: run the command once for each."
+        )
+    if written or not chosen:
+        for path in build.write(study, written or {"html", "pdf", "data"}, paper.value, console.warn):
+            if not quiet and not printed:
+                console.print(str(path))
+    if printed:
         from report.output import ci_summary
 
-        made = ci_summary.markdown if form == Format.MARKDOWN else ci_summary.junit
-        console.plain(made(*build.model_of(study)))
-        return
-    kinds = {"html", "pdf", "data"} if form == Format.ALL else {form.value}
-    for path in build.write(study, kinds, paper.value, console.warn):
-        if not quiet:
-            console.say(str(path))
+        render = ci_summary.markdown if Format.MARKDOWN in printed else ci_summary.junit
+        console.raw(render(*build.model_of(study)))

@@ -1,4 +1,4 @@
-"""The study itself: deploy, load, measure and report every cell of a grid."""
+"""`study.py` without a command: run a study."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.errors import Interrupted
 from harness.records.files import writing
 from harness.words import visible
 
-# What takes a tenth of a second to load is loaded by the function that uses it: help does without.
+# Modules that import slowly are imported by the function that uses them, so that --help is fast.
 if TYPE_CHECKING:
     from commands.console import Console
     from commands.interrupts import Interrupts
-    from harness.study.config import Setting
+    from harness.study.config import StudyConfig
 
-SHOWN_CHANGES = 12
+MAX_CHANGES = 12
 
 
 def run(
@@ -33,13 +33,13 @@ def run(
     results: options.Results = options.RESULTS,
     as_json: options.Json = False,
 ) -> None:
-    """Deploy, load and measure every cell of a grid, and render the report.
+    """Deploy a grid's topologies, measure every cell under load, and render the report.
 
-    The same command goes on where an interrupted study was. Results lie in `results/<name>-<hash>/`;
-    a changed grid, role variable or image starts a new directory.
+    The same command resumes an interrupted study. Results are in `results/<name>-<hash>/`. A changed grid, role
+    variable or image starts a new directory.
 
-    Exit codes: 0 done, 1 an objective is not met, 2 bad input, 3 done with cells that could not be
-    measured, 4 cannot run here, 70 unexpected error (its traceback is in a file), 130 interrupted.
+    Exit codes: 0 success, 1 an objective is not met, 2 invalid input, 3 some cells could not be measured, 4 this
+    machine cannot run the study, 70 unexpected error (its traceback is in a file), 130 interrupted.
     """
     if context.invoked_subcommand is not None:
         return
@@ -48,64 +48,64 @@ def run(
     from harness.study.config import resolve
 
     console = Console(as_json)
-    setting = resolve(options.ROOT, results, grid, other_inventory, console.warn)
-    tell_change(console, setting)
+    config = resolve(options.ROOT, results, grid, other_inventory, console.warn)
+    report_changes(console, config)
     interrupts = Interrupts()
     interrupted = False
     try:
-        measured = measure(console, setting, interrupts)
+        measured = measure(console, config, interrupts)
     except Interrupted:
         interrupted, measured = True, 1
     finally:
         console.finish()
-    if measured or not (setting.directory.path / "report.pdf").exists():
-        render(console, setting.directory.path)
-    from commands.closing import closing  # numpy and scipy take long to load
+    if measured or not (config.directory.path / "report.pdf").exists():
+        render(console, config.directory.path)
+    from commands.closing import print_summary  # imports numpy and scipy
 
-    raise typer.Exit(closing(console, setting, interrupted))
+    raise typer.Exit(print_summary(console, config, interrupted))
 
 
-def measure(console: Console, setting: Setting, interrupts: Interrupts) -> int:
-    """Measure what is missing; returns the number of trials measured."""
-    if not setting.left:
-        console.say(f"all {len(setting.planned)} trials are measured; nothing to do")
+def measure(console: Console, config: StudyConfig, interrupts: Interrupts) -> int:
+    """Measure the remaining trials; return how many were measured."""
+    if not config.remaining_trials():
+        console.print(f"all {len(config.planned_trials())} trials are measured; nothing to do")
         return 0
     from commands.live import Live
     from harness.deploy import host_locks, readiness
     from harness.study import runner
 
-    with host_locks.held(setting.inventory, f"the study {setting.directory.path}", options.ROOT):
-        readiness.prepare(options.ROOT, console.say)
-        log_to(setting.directory.path / "log" / "study.log")
-        with Live(setting, console) as live:
-            return runner.Study(options.ROOT, setting, live, lambda: interrupts.asked).run()
+    with host_locks.held(config.inventory, f"the study {config.directory.path}", options.ROOT):
+        readiness.prepare(options.ROOT, console.print)
+        log_to(config.directory.path / "log" / "study.log")
+        with Live(config, console) as live:
+            return runner.Study(options.ROOT, config, live, lambda: interrupts.requested).run()
 
 
-def tell_change(console: Console, setting: Setting) -> None:
-    """Say what changed when this configuration starts a new directory beside an older one."""
+def report_changes(console: Console, config: StudyConfig) -> None:
+    """Print what changed when this configuration starts a new study."""
     from harness.study.config import what_changed
 
-    found = what_changed(setting)
+    found = what_changed(config)
     if found is None:
         return
     older, changes = found
-    console.say(f"the configuration differs from {older}, so this is a new study:")
-    for change in changes[:SHOWN_CHANGES]:
-        console.say(f"  {change}")
-    if len(changes) > SHOWN_CHANGES:
-        console.say(f"  and {len(changes) - SHOWN_CHANGES} more")
+    console.print(f"this is a new study: its configuration differs from {older}")
+    for change in changes[:MAX_CHANGES]:
+        console.print(f"  {change}")
+    if len(changes) > MAX_CHANGES:
+        console.print(f"  and {len(changes) - MAX_CHANGES} more")
 
 
 class Plain(logging.Formatter):
-    """Lines of a log that others may read: nothing is hidden in a terminal, and no known secret is in them."""
+    """Formatter that escapes invisible characters and removes known secrets, for a log that others may read."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
+        """Format a record."""
         return visible(secrecy.scrub(super().format(record)))
 
 
 def log_to(path: Path) -> None:
-    """Keep the study's log in its directory."""
+    """Write the study's log to a file."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8")
@@ -115,16 +115,16 @@ def log_to(path: Path) -> None:
 
 
 def render(console: Console, directory: Path) -> None:
-    """Render in a process of its own: drawing needs more memory than measuring should."""
+    """Render the report in a separate process, which frees its memory at the end."""
     done = subprocess.run(
         [sys.executable, str(options.ROOT / "study.py"), "report", str(directory), "--quiet"],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "SCALE_OUT_ENTERED": "1"},
-        start_new_session=True,  # a terminal that closes, and a second Ctrl-C, are the study's
+        start_new_session=True,  # signals of the terminal only reach the study
     )
     if done.returncode:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
-    elif noted := done.stderr.strip():
-        console.warn(noted.removeprefix("note: ")[-2000:])
+    elif notes := done.stderr.strip():
+        console.warn(notes.removeprefix("note: ")[-2000:])

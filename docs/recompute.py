@@ -3,9 +3,9 @@
 
     python docs/recompute.py results/<study>
 
-Reads results.parquet (every second of every trial), cells.csv and gains.csv; nothing of this project is
-imported. Throughput of every cell and every gain are computed again from the seconds, compared with both
-tables, and looked for in report.html as they are printed there. Exit code 1 when one differs.
+Reads results.parquet (every second of every trial), cells.csv and gains.csv, and imports nothing of this project.
+Recomputes the throughput of every cell and every gain from the seconds, compares them with both tables, and finds
+them in report.html. The exit code is 1 if one differs.
 """
 
 import html
@@ -74,7 +74,7 @@ def shown(value, low, high):
 
 
 def page(folder):
-    """The words of report.html, without its tags and scripts."""
+    """The text of report.html, without its tags and scripts."""
     text = re.sub(r"<(script|style).*?</\1>", " ", (folder / "report.html").read_text(encoding="utf-8"), flags=re.S)
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", text)))
 
@@ -85,12 +85,12 @@ def main():
     seconds = pd.read_parquet(folder / "results.parquet")
     factors = [name for name in seconds.columns if name not in OWN + SERIES]
     table = trials(seconds, factors)
-    told, wrong = page(folder), []
+    printed, wrong = page(folder), []
 
-    def compare(what, said, found):
-        same = (pd.isna(said) and found is None) or (found is not None and math.isclose(said, found, rel_tol=1e-4))
+    def compare(what, stored, found):
+        same = (pd.isna(stored) and found is None) or (found is not None and math.isclose(stored, found, rel_tol=1e-4))
         computed = "none" if found is None else f"{found:.6g}"
-        print(f"{'ok   ' if same else 'WRONG'} {what}: printed {said:.6g}, computed {computed}")
+        print(f"{'ok   ' if same else 'WRONG'} {what}: printed {stored:.6g}, computed {computed}")
         if not same:
             wrong.append(what)
 
@@ -105,7 +105,7 @@ def main():
             compare(f"{name} {column}", row[column], found)
 
     gains = pd.read_csv(folder / "gains.csv")
-    joint = 1 - 0.05 / max(1, gains.simultaneous_low.notna().sum())  # each, for all of them to hold together in 95 %
+    confidence = 1 - 0.05 / max(1, gains.simultaneous_low.notna().sum())  # Bonferroni
     for _, row in gains.iterrows():
         if pd.isna(row.gain) or "vusers" not in row or row.get("load") == "saturation":
             continue
@@ -113,17 +113,17 @@ def main():
         name = f"{row.from_servers} → {row.to_servers} at {row.vusers} users"
         compare(f"{name} gain", row.gain, value)
         compare(f"{name} k", row.k, k)
-        if k >= 5:  # with fewer the interval also learns from other cells; the paired t stands beside it
+        if k >= 5:  # with fewer the interval also uses the noise of other cells; the paired t is next to it
             compare(f"{name} low", row.low, low)
             compare(f"{name} high", row.high, high)
-        if k >= 5 and not pd.isna(row.simultaneous_low):
-            _, low_jointly, high_jointly, _ = gain(table, factors, row, joint)
-            compare(f"{name} joint low", row.simultaneous_low, low_jointly)
-            compare(f"{name} joint high", row.simultaneous_high, high_jointly)
         text = shown(value, low, high)
+        if k >= 5 and not pd.isna(row.simultaneous_low):
+            _, low, high, _ = gain(table, factors, row, confidence)
+            compare(f"{name} simultaneous low", row.simultaneous_low, low)
+            compare(f"{name} simultaneous high", row.simultaneous_high, high)
         if k < 5:
             text = text.partition("× ")[2]  # only the paired t's interval
-        if k >= 3 and text not in told:
+        if k >= 3 and text not in printed:
             wrong.append(f"{text} is not in report.html")
             print(f"WRONG {name}: report.html does not print {text}")
         elif k >= 3:

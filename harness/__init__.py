@@ -1,40 +1,40 @@
-"""The study engine: turns a grid of topologies and loads into evidence about scaling.
+"""The study: turns a grid of topologies and loads into evidence about scaling.
 
-One word per idea, in code, files and report:
+One term for one idea, in code, files and report:
 
 study           one grid, carried out; one results directory
-factor, level   a thing that is varied (`servers`, `vusers` or `rate`, any role variable), one of its
-                values
+factor, level   a varied quantity (`servers`, `vusers` or `rate`, any role variable), and one of its values
 cell            one combination of levels
 trial           one execution of a cell; a cell has `repeats` trials
-block           one pass over the cells in an order that is drawn; block k holds repeat k of each
+block           one pass over the cells in a random order; block k contains repeat k of each cell
 sample          one second of one trial: completed, failed, latency, active users
-topology        what stands behind the balancer: how many servers and how they are set
-vusers          virtual users, each sending its next request after the last answer and a think time
-                drawn uniformly from its mean ± 50 % (closed loop)
-rate            requests per second that leave at moments drawn beforehand, whatever becomes of those
-                before (open load); a latency counts from that moment
+topology        what is behind the balancer: the number of servers and their settings
+vusers          virtual users of a closed loop: each sends its next request after the last response and a think
+                time, uniformly distributed within its mean ± 50 %
+rate            requests per second of an open loop, sent at times drawn beforehand, whatever happens to earlier
+                requests; latencies start at these times, which avoids coordinated omission
 load factor     the one of `vusers` and `rate` that a grid has
-traffic engine  the program that plays the users
+load generator  the program that sends the requests: Locust or nGrinder
+container engine  Docker
 steady window   the part of a trial that counts for means; peak TPS is over the whole trial
-loss            servers stopped on purpose in the middle of a trial (`fail_servers`), and what that costs
-gain            TPS of a topology / TPS of the next smaller one at the same load; `step ideal` is
-                n2/n1; `efficiency` is gain / step ideal
-capacity        largest load of a topology that meets the objectives (p95, error_rate), by trials around it
-outcome         what became of a trial: ok, warning, server_down, invalid (an evidence rule
-                broken), failed (could not be carried out)
-bottleneck         what limited a cell: load, server, balancer, generator, network, unknown
-finding         an evidence rule that spoke: figure, threshold, severity, cause, next step
+server failure  servers that are killed in the middle of a trial, and the failover that follows
+gain            TPS of a topology / TPS of the next smaller one at the same load; linear speedup is n2/n1;
+                `efficiency` is gain / linear speedup
+capacity        largest load of a topology that meets the objectives (p95, error_rate), from trials around it
+outcome         result of a trial: ok, warning, server_down, invalid (an evidence rule is broken), failed (could not be
+                carried out)
+bottleneck      component that limits a cell: load, server, balancer, generator, network, unknown
+finding         an evidence rule that fired: figure, threshold, severity, cause, next step
 
-The way of the data is the list of packages; each may import those before it:
+Packages in the order of the data; each imports only earlier ones:
 
 grid       a file → frozen types → cells
-records    what is on disk, typed
-deploy     hosts, ways to them, what is brought there
-observe    what hosts say
+records    typed files on disk
+deploy     hosts, connections to them, and what is deployed on them
+observe    measurements of the hosts
 judge      one trial: evidence rules and bottleneck
-traffic    who plays the users
-summarise  many trials: cells, gains, what may be said
+traffic    load generation
+summarise  many trials: cells, gains, capacity, conclusions
 plan       what is measured next
 study      one study, carried out
 """

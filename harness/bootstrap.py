@@ -1,8 +1,7 @@
-"""From a bare Python to the project's environment. Standard library only, and no syntax newer than 3.8.
+"""Create and enter the project's environment, with the standard library alone and the syntax of Python 3.8.
 
-`enter` returns at once inside a fresh environment. Elsewhere it makes `.venv` from the lock file
-(with uv where there is one, else with venv, and with a uv that pip installs or pip alone, hashes
-checked) and replaces the process.
+`enter` returns at once inside an up-to-date environment. Otherwise it creates `.venv` from the lock file and replaces
+the process. It uses uv if that is installed, else venv with a uv that pip installs, else pip; hashes are checked.
 """
 
 import contextlib
@@ -20,13 +19,13 @@ from harness import docker_context
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-OLDEST = (3, 11)
-UNUSABLE = frozenset("*?[]")  # in the path of a clone
-CANNOT_RUN = 4
+_OLDEST = (3, 11)
+_UNUSABLE = frozenset("*?[]")  # in the path of a clone
+_CANNOT_RUN = 4
 
 
 def fingerprint(root: Path, dev: bool) -> str:
-    """What an environment was made from; a stale one has another fingerprint."""
+    """A hash of the lock files and the Python version; an outdated environment has another one."""
     digest = hashlib.sha256()
     for name in ("uv.lock", "requirements/dev.txt" if dev else "requirements/run.txt"):
         digest.update((root / name).read_bytes())
@@ -34,7 +33,7 @@ def fingerprint(root: Path, dev: bool) -> str:
 
 
 def is_fresh(root: Path, dev: bool) -> bool:
-    """Tell whether `.venv` holds what the lock file says; one with the development tools does for both."""
+    """Whether `.venv` matches the lock file; an environment with the development tools is enough for both."""
     try:
         stamp = (root / ".venv" / "made-from").read_text(encoding="utf-8")
     except OSError:
@@ -42,14 +41,14 @@ def is_fresh(root: Path, dev: bool) -> bool:
     return stamp == fingerprint(root, True) or (not dev and stamp == fingerprint(root, False))
 
 
-def fail(message: str) -> None:
-    """Say why nothing can run here, and leave."""
+def _fail(message: str) -> None:
+    """Print a message and exit."""
     sys.stderr.write(message + "\n")
-    raise SystemExit(CANNOT_RUN)
+    raise SystemExit(_CANNOT_RUN)
 
 
-def commands(root: Path, dev: bool) -> "list[list[list[str]]]":
-    """The commands that make the environment, in order, each with what does the same where it fails."""
+def _commands(root: Path, dev: bool) -> "list[list[list[str]]]":
+    """The commands that create the environment, in order, each with alternatives if it fails."""
     venv = root / ".venv"
     uv = shutil.which("uv")
     if uv:
@@ -58,11 +57,11 @@ def commands(root: Path, dev: bool) -> "list[list[list[str]]]":
     requirements = root / "requirements" / ("dev.txt" if dev else "run.txt")
     python = str(venv / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--disable-pip-version-check"]
-    # uv takes a fifth of pip's time, but knows nothing of pip's settings.
+    # uv takes a fifth of pip's time, but does not read pip's settings.
     by_uv = [str(venv / "bin" / "uv"), "pip", "install", "--quiet", "--native-tls", "--require-hashes"]
     return [
         [[sys.executable, "-m", "venv", "--clear", str(venv)]],
-        [[*pip, "--requirement", str(only_uv(root))], ["true"]],
+        [[*pip, "--requirement", str(locked_uv(root))], ["true"]],
         [
             [*by_uv, "--python", python, "--requirement", str(requirements)],
             [*pip, "--requirement", str(requirements)],
@@ -70,8 +69,8 @@ def commands(root: Path, dev: bool) -> "list[list[list[str]]]":
     ]
 
 
-def only_uv(root: Path) -> Path:
-    """The locked uv with its hashes, in a file of its own."""
+def locked_uv(root: Path) -> Path:
+    """A file of requirements with only the locked uv and its hashes."""
     lines = (root / "requirements" / "dev.txt").read_text(encoding="utf-8").splitlines(True)
     first = next((number for number, line in enumerate(lines) if line.startswith("uv==")), len(lines))
     block = lines[first : first + 1]
@@ -86,64 +85,64 @@ def only_uv(root: Path) -> Path:
 
 
 def make(root: Path, dev: bool) -> None:
-    """Make the environment; exits with a message when that fails."""
+    """Create the environment; exit with a message if that fails."""
     began = time.monotonic()
     sys.stderr.write("environment: installing the locked Python packages into .venv ...\n")
     (root / ".venv" / "made-from").unlink(missing_ok=True)
     environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(root / ".venv")}
     environ.pop("VIRTUAL_ENV", None)
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for ways in commands(root, dev):
+    for ways in _commands(root, dev):
         for command in ways:
-            done = attempt(command, root, environ)
+            done = _attempt(command, root, environ)
             if not done.returncode:
                 break
         else:
             hint = ""
             if "ensurepip" in done.stdout + done.stderr:
-                hint = "\nThis Python comes without venv. On Debian and Ubuntu: apt-get install python3-venv"
+                hint = "\nThis Python lacks venv. Fix on Debian and Ubuntu: apt-get install python3-venv"
             last = (done.stderr or done.stdout).strip()[-2000:]
-            fail("environment: this failed: {}\n{}{}".format(" ".join(command), last, hint))
-    compile_beside(root, environ)
+            _fail("environment: this command failed: {}\n{}{}".format(" ".join(command), last, hint))
+    _compile_in_background(root, environ)
     (root / ".venv" / "made-from").write_text(fingerprint(root, dev), encoding="utf-8")
     sys.stderr.write(f"environment: ready after {time.monotonic() - began:.0f} s\n")
 
 
-# Three of four files are Ansible's collections, of which a study imports a handful.
-COMPILED_NOT = r"/site-packages/(.*/)?(ansible_collections|tests?)/"
+# Three of four files belong to Ansible's collections, of which a study imports a few.
+_NOT_COMPILED = r"/site-packages/(.*/)?(ansible_collections|tests?)/"
 
 
-def compile_beside(root: Path, environ: "dict[str, str]") -> None:
-    """Compile what was installed, beside the first use: that compiles what it needs by itself, and waits for nothing.
+def _compile_in_background(root: Path, environ: "dict[str, str]") -> None:
+    """Compile the installed packages in the background; the first use of the environment does not wait for it.
 
-    uv leaves no bytecode, and without it every start of Ansible compiles itself.
+    uv installs no bytecode, and without it every start of Ansible would compile Ansible.
     """
     python = str(root / ".venv" / "bin" / "python")
     packages = [str(path) for path in sorted((root / ".venv").glob("lib/python*/site-packages"))]
-    compiling = [python, "-m", "compileall", "-q", "-x", COMPILED_NOT, *packages]
-    alone = 'nice -n 19 "$@" </dev/null >/dev/null 2>&1 &'
-    subprocess.run(["sh", "-c", alone, "sh", *compiling], env=environ, start_new_session=True)
+    compiling = [python, "-m", "compileall", "-q", "-x", _NOT_COMPILED, *packages]
+    in_background = 'nice -n 19 "$@" </dev/null >/dev/null 2>&1 &'
+    subprocess.run(["sh", "-c", in_background, "sh", *compiling], env=environ, start_new_session=True)
 
 
 def allow_bytecode() -> None:
-    """Have this process and those it starts keep what they compile, whatever the machine's other Pythons do."""
+    """Let this process and its children write bytecode, whatever the environment sets."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
 
 
 def settle(environ: "MutableMapping[str, str]", system: str, home: Path, usual: Path) -> None:
-    """Set what programs need to find one engine, and on a Mac to run at all; `usual` is the usual engine's socket."""
+    """Set variables for the container engine and for macOS; `usual` is the default path of the engine's socket."""
     docker_context.settle(environ, system, home, usual)
     if system != "darwin":
         return
-    # Ansible forks its workers, which Apple's libraries forbid otherwise.
+    # Ansible forks its workers, which Apple's libraries forbid by default.
     environ.setdefault("OBJC_DISABLE_INITIALIZE_FORK_SAFETY", "YES")
-    # Pango comes from Homebrew, where only Homebrew's own Python looks.
+    # Pango comes from Homebrew, whose libraries only Homebrew's Python finds.
     environ.setdefault("DYLD_FALLBACK_LIBRARY_PATH", "/opt/homebrew/lib:/usr/local/lib:/usr/lib")
 
 
-def attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":
-    """Run a command; one that is not there has failed."""
+def _attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "subprocess.CompletedProcess[str]":
+    """Run a command; a missing one counts as failed."""
     try:
         return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True)
     except OSError as error:
@@ -151,8 +150,8 @@ def attempt(command: "list[str]", root: Path, environ: "dict[str, str]") -> "sub
 
 
 @contextlib.contextmanager
-def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generators are newer than 3.8
-    """Let one process at a time make the environment; a lock of the kernel dies with its holder."""
+def _locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generators are newer than 3.8
+    """Let one process at a time create the environment. A kernel lock ends with its holder."""
     import fcntl
 
     state = root / ".state"
@@ -162,50 +161,50 @@ def locked(root: Path):  # type: ignore[no-untyped-def] # annotations of generat
         yield
 
 
-def require(root: Path, name: str) -> None:
-    """Leave where nothing can work: with an old Python, or in a folder that Ansible cannot name."""
-    if sys.version_info < OLDEST:
-        fail(
-            "{} needs Python {}.{} or newer; this is {}. Start it with a newer one: python3.11 {}".format(
-                name, *OLDEST, sys.version.split()[0], name
+def _require(root: Path, name: str) -> None:
+    """Exit for an old Python, or for a folder that Ansible cannot use."""
+    if sys.version_info < _OLDEST:
+        _fail(
+            "{} needs Python {}.{} or newer (got {}). Fix: start it with a newer one: python3.11 {}".format(
+                name, *_OLDEST, sys.version.split()[0], name
             )
         )
-    if set(str(root)) & UNUSABLE:
-        fail(
-            f"{root}: Ansible finds nothing in a folder whose path holds one of {' '.join(sorted(UNUSABLE))}, "
-            "which it reads as a pattern. Move the clone, or rename the folder."
+    if set(str(root)) & _UNUSABLE:
+        _fail(
+            f"{root}: Ansible reads {' '.join(sorted(_UNUSABLE))} in a path as a pattern. "
+            "Fix: move the clone, or rename the folder."
         )
 
 
 def enter(root: Path, script: Path, dev: bool = False) -> None:
-    """Return inside the project's environment, or replace this process by one that is."""
+    """Return inside the project's environment; otherwise replace this process by one inside it."""
     allow_bytecode()
     settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
-    require(root, script.name)
+    _require(root, script.name)
     venv = root / ".venv"
     inside = Path(sys.prefix).resolve() == venv.resolve()
     if inside and is_fresh(root, dev):
         return
     if os.environ.get("SCALE_OUT_ENTERED") == "1":
         if inside:
-            return  # just made; a lock file edited meanwhile is for the next start
-        fail(f"environment: {script.name} did not start inside .venv; remove .venv and start again")
-    with locked(root):
+            return  # just created; a lock file that was edited meanwhile applies to the next start
+        _fail(f"environment: {script.name} did not start inside .venv. Fix: remove .venv and start again.")
+    with _locked(root):
         if not is_fresh(root, dev):
             make(root, dev)
     python = str(venv / "bin" / "python")
     environ = {**os.environ, "SCALE_OUT_ENTERED": "1"}
-    os.execve(python, [python, str(script), *sys.argv[1:]], environ)  # noqa: S606 - the point of it
+    os.execve(python, [python, str(script), *sys.argv[1:]], environ)  # noqa: S606 - replaces this process
 
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(root: Path = ROOT) -> None:
-    """`python3 -m harness.bootstrap [--dev]`: make the environment and nothing else."""
+    """`python3 -m harness.bootstrap [--dev]`: create the environment."""
     dev = "--dev" in sys.argv[1:]
-    require(root, "-m harness.bootstrap")
-    with locked(root):
+    _require(root, "-m harness.bootstrap")
+    with _locked(root):
         if not is_fresh(root, dev):
             make(root, dev)
 

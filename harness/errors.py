@@ -1,15 +1,15 @@
-"""What can go wrong, by meaning.
+"""Errors and their exit codes.
 
-StudyError                  expected: becomes one message and an exit code, never a traceback
-├── BadInput         (2)    a grid, an inventory or an option that cannot be used
-├── CannotRun        (4)    this machine lacks something, or another study holds the lock
-└── TrialFailed             one trial could not be carried out; the study notes it and goes on
-    ├── DeployFailed        a playbook failed on some host
-    └── EngineFailed        the traffic engine did not do what it was asked
-Interrupted        (130)    the user pressed Ctrl-C
+StudyError                    expected: printed as one message, never as a traceback
+├── BadInput           (2)    an unusable grid, inventory or option
+├── CannotRun          (4)    something is missing on this machine, or another study holds a lock
+├── TrialFailed               one trial failed; the study records that and continues
+│   ├── DeployFailed          a playbook failed on a host
+│   └── LoadGeneratorFailed   the load generator failed
+└── Interrupted      (130)    the user pressed Ctrl-C
 
-Other exit codes: 0 all went well, 1 an objective is not met (or `check` found a difference), 3 finished with failed
-cells, 70 an unexpected error: one line, and the traceback in a file (EX_SOFTWARE of sysexits.h).
+Other exit codes: 0 success, 1 an objective is not met (or `check` found a difference), 3 finished with failed cells,
+70 an unexpected error: one line, and the traceback in a file (EX_SOFTWARE of sysexits.h).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ EXIT_UNEXPECTED = 70
 
 
 class StudyError(Exception):
-    """An expected failure. Its text says what is wrong, where, what is allowed and what to do."""
+    """An expected failure. Its message has the place, the problem, what is allowed and a fix."""
 
     exit_code = 4
 
     def __str__(self) -> str:
-        """The text without the study's secrets, which programs of others may have put into theirs."""
+        """The message without the study's secrets, which may be in the output of other programs."""
         return secrecy.scrub(super().__str__())
 
 
 class BadInput(StudyError):
-    """Input that cannot be used; `problems` holds one line each."""
+    """Unusable input; `problems` are messages of one line."""
 
     exit_code = 2
 
@@ -42,22 +42,22 @@ class BadInput(StudyError):
 
 
 class CannotRun(StudyError):
-    """The study cannot start here and now."""
+    """The study cannot start on this machine at this time."""
 
 
 class TrialFailed(StudyError):
-    """One trial could not be carried out."""
+    """One trial failed."""
 
 
 class DeployFailed(TrialFailed):
-    """A playbook failed; the text names host, task and the host's own words."""
+    """A playbook failed; the message names the host, the task and the original message."""
 
 
-class EngineFailed(TrialFailed):
-    """The traffic engine did not do what it was asked."""
+class LoadGeneratorFailed(TrialFailed):
+    """The load generator failed."""
 
 
 class Interrupted(StudyError):
-    """The user asked to stop."""
+    """The user interrupted the study."""
 
     exit_code = 130

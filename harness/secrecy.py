@@ -1,7 +1,7 @@
-"""What is secret by its name or by its value, and how it is written where it may be read. Pure.
+"""Recognise secrets by their names or values, and mask them. Pure.
 
-A mask is `masked:KEY:HASH`: which key it was made by, and the first digits of a keyed hash (HMAC-SHA-256) of the value.
-Two masks of one key are equal where the values are; without the key no list of words finds the value.
+A mask is `masked:KEY:HASH`: the id of a key, and the first digits of a keyed hash (HMAC-SHA-256) of the value. Two
+masks of one key are equal if their values are equal. Without the key, a dictionary attack cannot find the value.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from typing import Any
 from urllib.parse import quote, unquote_plus
 
 MASK = re.compile(r"masked:([0-9a-f]{8}):[0-9a-f]{16}")
-# Anywhere in a name without its punctuation, or as one of its words.
+# Anywhere in a name without its punctuation.
 _PARTS = re.compile(
     r"token(?!i[sz])|secret|passw|passphrase|credential|apikey|authoriz|authentic|cookie|session|jwt|bearer|signature"
     r"|privatekey|accesskey|csrf|xsrf"
 )
+# As one of the words of a name.
 _WORDS = frozenset(("key", "keys", "auth", "pwd", "pass", "sig", "dsn", "sas"))
 _COUNTS = frozenset(("max", "min", "num", "n", "count", "limit", "size", "total", "length", "budget", "tokens"))
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)(?=@)")
 _FLAG = re.compile(r"(-{0,2}[\w.-]+)=(.+)", re.S)
-SHORTEST = 4  # letters of a value that is looked for inside other texts
+_SHORTEST = 4  # characters of a value that is searched in other texts
 _known: set[str] = set()
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether what has this name is a secret: as in Authorization, X-Api-Key, db_password or accessToken."""
+    """Whether a name is one of a secret, such as Authorization, X-Api-Key, db_password or accessToken."""
     return bool(_PARTS.search(re.sub(r"[^a-z0-9]", "", name.lower()))) or bool(_words(name) & _WORDS)
 
 
@@ -38,19 +39,19 @@ def _words(name: str) -> set[str]:
 
 
 def remember(values: Iterable[str]) -> None:
-    """Have `scrub` remove these values from now on."""
-    _known.update(value for value in values if len(value) >= SHORTEST)
+    """Add values that `scrub` replaces from now on."""
+    _known.update(value for value in values if len(value) >= _SHORTEST)
 
 
 def scrub(text: str) -> str:
-    """A text without any secret that is known, for messages and logs."""
+    """A text for messages and logs, without remembered secrets."""
     for value in sorted(_known, key=len, reverse=True):
         text = text.replace(value, "[masked]")
     return text
 
 
 class Masks:
-    """Masks by one key, which is read when the first secret is met; `values` are secret wherever they stand."""
+    """Masks by one key, which is read for the first secret; `values` are secret wherever they occur."""
 
     def __init__(self, read_key: Callable[[], bytes], values: Iterable[str] = ()) -> None:
         self._read_key = read_key
@@ -60,11 +61,11 @@ class Masks:
 
     @property
     def key_id(self) -> str:
-        """Eight digits that name the key and tell nothing of it."""
+        """Eight digits that identify the key without revealing it."""
         return self._hash("which key")[:8]
 
     def of(self, value: str) -> str:
-        """The mask of a value; one that is masked stays."""
+        """The mask of a value; a mask is returned unchanged."""
         if not value or MASK.search(value):
             return value
         remember([value])
@@ -75,7 +76,7 @@ class Masks:
         return hmac.new(self._key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
     def tree(self, value: Any, name: str = "", secret: bool = False) -> Any:
-        """Plain data with masks for what is secret: below a name that is, or by its value."""
+        """Plain data with masks for secrets: everything below a secret name, and secret values."""
         secret = secret or is_secret_name(name)
         if isinstance(value, dict):
             return {key: self.tree(inner, str(key), secret) for key, inner in value.items()}
@@ -89,7 +90,7 @@ class Masks:
         return value
 
     def _items(self, values: Iterable[Any], name: str) -> list[Any]:
-        """A list, which may be a command: `--api-key=x`, `--api-key x`, `TOKEN=x`."""
+        """A masked list, which may be a command: `--api-key=x`, `--api-key x`, `TOKEN=x`."""
         found, follows = [], False
         for value in values:
             pair = _FLAG.fullmatch(value) if isinstance(value, str) else None
@@ -103,16 +104,16 @@ class Masks:
         return found
 
     def text(self, text: str) -> str:
-        """A text with masks for secret values in it, and for a password in a URL."""
+        """A text with masks for secret values and for passwords in URLs."""
         for value in self._values:
             if value == text:
                 return self.of(value)
-            if len(value) >= SHORTEST and value in text:
+            if len(value) >= _SHORTEST and value in text:
                 text = text.replace(value, self.of(value))
         return _USER_INFO.sub(lambda found: f"{found[1]}:{self.of(found[2])}", text)
 
     def path(self, text: str) -> str:
-        """A path with its query, whose parameters are secret by their names or values."""
+        """A path with a query, with masks for secret parameters."""
         path, mark, query = text.partition("?")
         return self.text(path) + mark + "&".join(self._parameter(part) for part in query.split("&"))
 
@@ -121,34 +122,34 @@ class Masks:
         hidden = self.of(value) if is_secret_name(unquote_plus(name)) else self.text(value)
         return self.text(name) + mark + hidden
 
-    def grid(self, said: dict[str, Any]) -> dict[str, Any]:
-        """A grid as plain data, with masks in what it sends and in its variables."""
+    def grid(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A grid as plain data, with masks in its request and its variables."""
         masked = {
-            key: self.tree(value) if key in ("vars", "factors", "service") else value for key, value in said.items()
+            key: self.tree(value) if key in ("vars", "factors", "service") else value for key, value in data.items()
         }
-        if isinstance(request := said.get("request"), dict):
+        if isinstance(request := data.get("request"), dict):
             masked["request"] = {**self.tree(request), "path": self.path(str(request.get("path", "")))}
         return masked
 
 
 class Hidden(Masks):
-    """Hides what an earlier version recorded without masks: for pages and messages, as no key is needed."""
+    """Replaces secrets by "[masked]", for pages and messages: it needs no key."""
 
     def __init__(self) -> None:
         super().__init__(lambda: b"")
 
     def of(self, value: str) -> str:
-        """Nothing of a value; a mask stays."""
+        """A fixed text instead of a value; a mask is returned unchanged."""
         return value if not value or MASK.search(value) else "[masked]"
 
 
 def foreign(data: Any, key_id: str) -> bool:
-    """Whether there is a mask by another key in plain data."""
+    """Whether plain data contain a mask by another key."""
     return any(found != key_id for found in MASK.findall(str(data)))
 
 
 def blank(data: Any) -> Any:
-    """Plain data with every mask alike, to compare all but what was masked."""
+    """Plain data in which all masks are equal, to compare everything except secrets."""
     if isinstance(data, dict):
         return {key: blank(value) for key, value in data.items()}
     if isinstance(data, list | tuple):

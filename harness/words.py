@@ -1,4 +1,4 @@
-"""Numbers in findings and reasons, written one way; and text from elsewhere, made harmless to who reads it."""
+"""Format numbers and names in messages, and make untrusted text harmless."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Control characters but tab and line feed, separators of lines, changes of direction, tags, halves of pairs, and code
-# points that XML does not allow.
+# Control characters except tab and line feed, line separators, directional marks, tags, surrogates, and code points
+# that XML does not allow.
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
-FORMULA = ("=", "+", "-", "@", "\t")  # how a cell begins that a spreadsheet would compute
+_FORMULA = ("=", "+", "-", "@", "\t")  # first characters of a formula in a spreadsheet
 
 
 def code_point(character: str) -> str:
@@ -22,23 +22,23 @@ def code_point(character: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Text in which nothing is hidden: what a terminal or a reader's eye would obey is its code point instead."""
+    """Text in which invisible and control characters are replaced by their code points."""
     return HIDDEN.sub(lambda found: code_point(found[0]), text)
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a CSV file: an apostrophe before what a spreadsheet would take for a formula."""
+    """Text for a cell of a CSV file, with an apostrophe before a formula."""
     shown = visible(text)
-    return f"'{shown}" if shown.startswith(FORMULA) else shown
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def of_cell(text: str) -> str:
-    """The text that `cell` was given, but for hidden characters."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+    """The inverse of `cell`, except for hidden characters."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share (0–1) as in 91 %; small ones that are not 0 are told as below 1 %, or keep the digits asked for."""
+    """A share (0–1) as a percentage, as in 91 %. Without digits, a small share that is not 0 is "< 1 %"."""
     if digits == 0 and 0 < abs(share) < 0.01:
         return "< 1 %" if share > 0 else "> −1 %"
     shown = f"{share * 100:.{digits}f}"
@@ -48,7 +48,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def servers(count: int) -> str:
-    """As in "1 server" or "3 servers"."""
+    """A number of servers, as in "1 server" or "3 servers"."""
     return "1 server" if count == 1 else f"{count} servers"
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from harness.records.directory import StudyDirectory
 from harness.records.files import replace
 from harness.records.trial import TrialData, TrialRecord
-from harness.summarise import summary as cells
-from harness.summarise import tables
+from harness.study.summaries import csv_files, summarise_study
 from harness.summarise.summary import Summary
 from report import model
 from report.elements import anchor, anchor_of, drawn
@@ -22,7 +21,7 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     record = study.need_study()
     records = study.trials(attempts=True)
     current = {path: trial for path, trial in records.items() if "-attempt" not in path}
-    summary = cells.summarise_records(record.grid, current, study.latencies, study.failures)
+    summary = summarise_study(study, record, current)
     shown = {anchor(cell.cell) for cell in drawn(summary.cells)}
     trials = {path: _trial(study, path, trial, drawn=anchor_of(path) in shown) for path, trial in records.items()}
     return model.build(record, summary, trials, study.path.name), summary
@@ -48,14 +47,7 @@ def write(
     from harness.records import frames  # pandas, which the page of a running study does not need
 
     report, summary = model_of(study)
-    files = {
-        "cells.csv": frames.cells_csv(tables.cells(summary)).encode(),
-        "gains.csv": frames.gains_csv(tables.gains(summary), summary.grid).encode(),
-    }
-    if summary.losses:
-        files["failover.csv"] = frames.failover_csv(tables.failover(summary)).encode()
-    if any(capacity.requests for capacity in summary.capacities):
-        files["capacity.csv"] = frames.capacity_csv(tables.capacity(summary), summary.grid).encode()
+    files = {name: content.encode() for name, content in csv_files(summary).items()}
     if "data" in kinds:
         files["results.parquet"] = frames.parquet(study)
     if "html" in kinds:

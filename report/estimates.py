@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
-from harness.summarise import cost
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary
+from harness.summarise.sustainable_rate import SustainableRate
+from harness.summarise.topology_choice import TopologyCost
 from harness.words import load_name
 from report import format as text
 from report import phrases
@@ -24,7 +25,7 @@ def objectives(grid: Grid) -> str:
     """The objectives: "p95 below 500 ms and at most 0.1 % errors", in nominal time."""
     wanted, parts = grid.objectives, []
     if wanted.p95 is not None:
-        limit = text.milliseconds(wanted.p95 * 1000 / grid.written_per_s(1.0)).removesuffix(".0")
+        limit = text.milliseconds(wanted.p95 * 1000 / grid.time_factor).removesuffix(".0")
         parts.append(f"p95 below {limit} ms")
     if wanted.error_rate is not None:
         parts.append(f"at most {100 * wanted.error_rate:.10g} % errors")
@@ -66,7 +67,7 @@ def with_interval(capacity: Capacity) -> str:
 
 def efficiency(gain: CapacityGain) -> str:
     """The efficiency of a capacity gain; "≥ 69 %" where the gain is a lower bound."""
-    return f"{'≥ ' if gain.kind == GainKind.FLOOR else ''}{text.percent(gain.efficiency)}"
+    return f"{'≥ ' if gain.kind == GainKind.LOWER_BOUND else ''}{text.percent(gain.efficiency)}"
 
 
 def required(rate: float) -> str:
@@ -74,22 +75,22 @@ def required(rate: float) -> str:
     return f"{rate:.2g}/s" if rate < 10 else f"{text.rate(rate)}/s"
 
 
-def topology(option: cost.Option) -> str:
+def topology(option: TopologyCost) -> str:
     """The name of a topology: "3 servers" or "3 servers with nginx_lb_method least_conn"."""
-    rest = {name: level for name, level in option.others.items() if name != "servers"}
+    rest = {name: level for name, level in option.topology.items() if name != "servers"}
     levels = load_name(rest)
     return phrases.count(option.servers, "server") + (f" with {levels}" if levels else "")
 
 
-def throughput(found: cost.Capacity | None, least: str = "at least ") -> str:
+def throughput(found: SustainableRate | None, least: str = "at least ") -> str:
     """The throughput of a topology: "745 [738, 752]", or with a lower bound alone "at least 990 [980, 1000]"."""
     if found is None:
         return text.NOTHING
-    if found.ceiling:
+    if found.upper_bound:
         return f"less than {text.rate(found.value)}"
     if found.missed_at is not None:
         return f"{text.rate(found.value)} to {text.rate(found.missed_at)}"
-    return (least if found.floor else "") + text.rate_interval(Interval(found.value, found.low, found.high))
+    return (least if found.lower_bound else "") + text.rate_interval(Interval(found.value, found.low, found.high))
 
 
 def _digits(value: float, factor: str, spread: float | None) -> str:

@@ -12,8 +12,6 @@ import yaml
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.secrecy import Hidden
-from harness.summarise import cost
-from harness.summarise.comparison import factors
 from harness.summarise.summary import Summary
 from report import estimates, phrases
 from report.charts import overview
@@ -87,7 +85,7 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
     planned, done = len(study.plan), sum(1 for path in study.plan if path in recorded)
     # Probes of a search and control trials are in the table of all trials only.
     counted = {path: data for path, data in recorded.items() if data.record.repeat and not data.record.control}
-    costs = _cost(study, summary, recorded)
+    costs = _cost(study, summary)
     samples = (row for data in counted.values() for row in data.samples)
     return Report(
         title=study.name,
@@ -101,15 +99,15 @@ def build(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData], 
         capacity=capacity.table(summary),
         gains=gains.gain_table(in_order, summary.cells),
         gains_first=not estimates.has_capacities(summary)
-        and sum(1 + len(gain.word + gain.reason) // LINE for gain in in_order) <= MOST_LINES,
+        and sum(1 + len(gain.conclusion_text + gain.reason) // LINE for gain in in_order) <= MOST_LINES,
         throughput=cells.throughput_table(summary.cells),
         bottlenecks=cells.bottleneck_table(summary.cells, counted),
         latency=cells.latency_table(summary.cells, counted),
         rules=rules.rule_table(counted, grid.evidence),
         evidence=evidence.sentences(study, summary),
         article=article.table(study.name, in_order, summary.cells),
-        effects=gains.effect_table(factors.effects(grid, summary.cells)),
-        failover=failover_table.table(summary.losses, grid.evidence),
+        effects=gains.effect_table(summary.factor_effects),
+        failover=failover_table.table(summary.failovers, grid.evidence),
         cost=costs,
         trials=trials.trial_table(study, recorded),
         facts=method.facts(study, summary, recorded),
@@ -127,21 +125,15 @@ def _grid(study: StudyRecord) -> str:
     return yaml.safe_dump(written, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
 
-def _cost(study: StudyRecord, summary: Summary, recorded: dict[str, TrialData]) -> CostSection | None:
+def _cost(study: StudyRecord, summary: Summary) -> CostSection | None:
     """Throughput and cost of the topologies; None where the study has neither a price nor a target."""
-    target = summary.grid.target
-    priced = any(host.usd_per_hour is not None for host in study.rented.values())
-    topologies = list({tuple(t.items()): t for cell in summary.cells for t in [cost.topology(cell.cell)]}.values())
-    if not topologies or (target is None and not priced):
+    costs, target = summary.costs, summary.grid.target
+    if costs is None:
         return None
-    groups = {name: str(host.get("group")) for name, host in study.configuration.hosts.items()}
-    usd = cost.hourly(study.rented, groups, (data.record for data in recorded.values()))
-    sustained = cost.measured(summary.cells, summary.grid.objectives, study.factor, summary.capacities)
-    options = cost.options(topologies, sustained, usd)
     return CostSection(
-        table=cost_table.table(options, target, summary.grid.objectives, study.factor),
-        answer="" if target is None else cost_sentences.answer(options, target),
-        pieces=cost_sentences.pieces(options),
+        table=cost_table.table(costs, target, summary.grid.objectives, study.factor),
+        answer="" if costs.target is None else cost_sentences.answer(costs.target),
+        pieces=cost_sentences.pieces(costs),
         target="" if target is None else f"{target:.10g}",
-        priced=priced,
+        priced=costs.priced,
     )

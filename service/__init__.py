@@ -1,1 +1,1 @@
-"""The ML server under study: handwritten digits, classified by a small model over HTTP."""
+"""The server under test: classifies handwritten digits with a small model over HTTP."""

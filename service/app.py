@@ -1,4 +1,4 @@
-"""The HTTP face of the classifier."""
+"""HTTP interface of the classifier."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PredictRequest(BaseModel):
 
 
 class Digit(BaseModel):
-    """What the model saw, and how sure it is (0–1)."""
+    """A predicted digit (0–9) and the model's confidence (0–1)."""
 
     label: int
     confidence: float
@@ -41,9 +41,9 @@ class PredictResponse(BaseModel):
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application; the model is loaded here, so a worker that listens is able to answer.
+    """Build the application and load its model, so that a worker that listens can answer.
 
-    Raises FileNotFoundError when the model is missing, ValueError on a bad setting.
+    Raises FileNotFoundError if the model is missing, and ValueError for an invalid setting.
     """
     settings = settings or Settings.from_environment()
     classifier = DigitClassifier(settings.model_path)
@@ -54,14 +54,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @app.post("/predict")
     async def predict(request: PredictRequest) -> PredictResponse:
-        # Runs on the event loop: one inference takes some 100 µs, and on one core the hop to a thread
-        # and back would only come on top.
+        # Runs on the event loop: one inference takes about 100 µs, and on one core a thread pool would only add
+        # overhead.
         if (request.image is None) == (request.images is None):
-            raise HTTPException(422, "give either 'image' or 'images'")
+            raise HTTPException(422, "The body must contain either 'image' or 'images'.")
         images = request.images if request.images is not None else [request.image or []]
         if len(images) > settings.max_batch:
-            raise HTTPException(422, f"{len(images)} images in one request; at most {settings.max_batch}")
-        slot = None if pacer is None else pacer.reserve()  # on arrival: what the model takes is within its slot
+            raise HTTPException(422, f"Too many images (got {len(images)}). Allowed: at most {settings.max_batch}.")
+        slot = None if pacer is None else pacer.reserve()  # on arrival, so that the slot includes the model's time
         predictions = [Digit(label=p.label, confidence=p.confidence) for p in classifier.predict(images)]
         if slot is not None:
             await slot
@@ -81,8 +81,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             pacer.report()
         return Response(counting.exposition(), media_type=CONTENT_TYPE_LATEST)
 
-    # What is there for good needs no collecting. A full collection takes 0.1 s of CPU, which on a small share of
-    # a core is a second in which nobody is answered, and new connections bring one about.
+    # Exclude permanent objects from garbage collection. New connections trigger full collections, which take 0.1 s of
+    # CPU: with a small share of a core the server would not respond for a second.
     gc.collect()
     gc.freeze()
     return app

@@ -1,7 +1,7 @@
-"""A service whose capacity is exact by construction, to test the instrument with.
+"""A service with an exactly known capacity, for calibration.
 
-It has the slots of service/pace.py and nothing else: 20 of 0.1 s, which is 200 requests per second, unless its
-environment sets another pace.
+It contains only the slots of service/pace.py: by default 20 slots of 0.1 s, which is 200 requests per second. The
+environment can set another pace.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ RATE, TIME = "200/s", "100ms"
 
 
 def create_app() -> Starlette:
-    """Build the application: POST or GET /predict, and the health and metrics paths of the real one.
+    """Build the application: POST or GET /predict, and the health and metrics paths of service.app.
 
-    Raises ValueError on a bad setting.
+    Raises ValueError for an invalid setting.
     """
     pace = pace_of(os.environ, RATE, TIME)
     assert pace is not None  # noqa: S101 - it has a default

@@ -1,4 +1,4 @@
-"""Request counters that a study reads: one count per trial and status, beside the usual metrics."""
+"""Request counters that a study reads: one count per trial and status, in addition to the usual metrics."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from service.pace import Tally
 
 TRIAL_HEADER = b"x-study-trial"
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
-MOST_TRIALS = 5000  # every label value costs memory; a header must not be able to grow it for ever
+MOST_TRIALS = 5000  # every label value uses memory, so the header must not create an unlimited number
 
 _TRIAL_ID = re.compile(rb"[A-Za-z0-9._-]{1,80}")
 
-# Created on import, because prometheus_client decides then whether several processes share them.
+# Created on import, when prometheus_client decides whether several processes share them.
 REQUESTS = Counter(
     "ml_requests",
-    "Requests answered, by the study's trial (empty outside of one) and status",
+    "Completed requests by trial of a study (empty outside a trial) and status",
     ["trial", "status"],
 )
 SECONDS = Histogram(
     "ml_request_seconds",
-    "Time from a request's arrival to the end of its answer",
+    "Time from the arrival of a request to the end of its response",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-# Of a service that is held to a rate; nothing is told of them by one that is not.
-SLOTS = Counter("ml_slot_seconds", "Seconds of all slots: offered, busy, and lost for want of CPU", ["state"])
+# Only a paced service increments these.
+SLOTS = Counter("ml_slot_seconds", "Slot seconds by state: offered, busy, and lost for lack of CPU", ["state"])
 CAPACITY = Gauge(
-    "ml_capacity_per_second", "Requests per second that it holds itself to; 0 for none", multiprocess_mode="livesum"
+    "ml_capacity_per_second", "Requests per second of a paced service; 0 without pacing", multiprocess_mode="livesum"
 )
-LATE = Counter("ml_late_seconds", "Seconds by which answers came after the end of their slot, summed")
-PACED = Counter("ml_paced_answers", "Answers given at the end of a slot")
+LATE = Counter("ml_late_seconds", "Total seconds by which responses were later than the end of their slot")
+PACED = Counter("ml_paced_answers", "Responses sent at the end of a slot")
 
 
 class CountRequests:
-    """ASGI middleware that counts every answered request.
+    """ASGI middleware that counts every completed request.
 
-    Plain ASGI and not Starlette's BaseHTTPMiddleware: that one costs more than the prediction.
+    It is plain ASGI, because Starlette's BaseHTTPMiddleware takes longer than a prediction.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -52,7 +52,7 @@ class CountRequests:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        status = 500  # an exception before any answer becomes one
+        status = 500  # the status after an exception without a response
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -79,7 +79,7 @@ class CountRequests:
 
 
 def count_slots(tally: Tally) -> None:
-    """Add what the slots of a paced service summed up."""
+    """Add the sums of a paced service's slots to the counters."""
     for state, seconds in (("offered", tally.offered), ("busy", tally.busy), ("lost", tally.lost)):
         SLOTS.labels(state).inc(seconds)
     LATE.inc(tally.late)
@@ -87,7 +87,7 @@ def count_slots(tally: Tally) -> None:
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format, summed over the worker processes when there are several."""
+    """Return all metrics in Prometheus' text format, summed over all worker processes."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

@@ -1,9 +1,9 @@
-"""Services with one known fault each, to prove that the evidence rules name it.
+"""Services with one known fault each, to test that the evidence rules find it.
 
-ml_server_app: service.faults:plateau     40 threads that wait: concurrency is the limit, not the CPU
-ml_server_app: service.faults:failing     half of the requests fail at once, so throughput looks twice as high
-ml_server_app: service.faults:hungry      every request keeps memory until the kernel ends the process
-ml_server_app: service.faults:costly      every request costs SPIN_MS of CPU time, or SPIN_MS_N at address .N
+ml_server_app: service.faults:plateau     40 threads that sleep: the thread pool limits throughput while the CPU is idle
+ml_server_app: service.faults:failing     half of the requests fail immediately, so throughput appears twice as high
+ml_server_app: service.faults:hungry      every request leaks memory until the kernel kills the process
+ml_server_app: service.faults:costly      every request uses SPIN_MS of CPU time, or SPIN_MS_N at address .N
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _app(predict: Callable[[], Response]) -> FastAPI:
 
 
 def plateau() -> FastAPI:
-    """Endpoints that block run on 40 threads per process."""
+    """Block in an endpoint, which Starlette runs on 40 threads per process."""
 
     def predict() -> Response:
         time.sleep(THREADS_WAIT_S)
@@ -52,7 +52,7 @@ def plateau() -> FastAPI:
 
 
 def failing() -> FastAPI:
-    """After a good start every second request is answered at once, with an error."""
+    """Return an error immediately for every second request after the first 100."""
     turns = itertools.count()
 
     async def predict() -> Response:
@@ -65,7 +65,7 @@ def failing() -> FastAPI:
 
 
 def hungry() -> FastAPI:
-    """Keeps what it needs for every answer."""
+    """Keep the memory of every request."""
     kept: list[bytearray] = []
 
     async def predict() -> Response:
@@ -76,7 +76,7 @@ def hungry() -> FastAPI:
 
 
 def costly() -> FastAPI:
-    """Requests that cost so much CPU time that what the framework takes hardly counts, on any processor."""
+    """Use so much CPU time per request that the framework's share is negligible on any processor."""
     number = socket.gethostbyname(socket.gethostname()).rpartition(".")[2]
     spin_s = float(os.environ.get(f"SPIN_MS_{number}", os.environ["SPIN_MS"])) / 1000
 

@@ -1,4 +1,4 @@
-"""The classifier: images in, digits out. Knows nothing of HTTP."""
+"""The classifier: digits from images, without HTTP."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ class Prediction:
 
 
 class DigitClassifier:
-    """A trained ONNX classifier, run on one thread.
+    """A trained ONNX classifier that runs on one thread.
 
-    One thread because servers, not threads, are the unit of scaling here: a session that grabbed
-    every core would make one server look like several.
+    A study scales servers. With one thread per core, one server would behave like several.
     """
 
     def __init__(self, path: Path) -> None:
-        """Load the model; raises FileNotFoundError when there is none at `path`."""
+        """Load the model; raises FileNotFoundError if `path` does not exist."""
         if not path.is_file():
-            raise FileNotFoundError(f"no model at {path}: train one with python -m service.train")
+            raise FileNotFoundError(f"{path}: no such model. Fix: train one with python -m service.train")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -39,7 +38,7 @@ class DigitClassifier:
         self._input = self._session.get_inputs()[0].name
 
     def predict(self, images: Sequence[Sequence[float]]) -> list[Prediction]:
-        """Classify images, shape (n, 64), values 0–16; returns n predictions in the same order."""
+        """Classify images of shape (n, 64) with values 0–16; return n predictions in the same order."""
         batch = np.asarray(images, dtype=np.float32).reshape(-1, PIXELS) / BRIGHTEST
         _, probabilities = self._session.run(None, {self._input: batch})
         labels = probabilities.argmax(axis=1)

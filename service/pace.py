@@ -1,13 +1,13 @@
-"""Slots of a set time: what makes a server answer a known number of requests per second on any machine.
+"""Paced slots, which give a server the same known capacity on any machine.
 
-A server of `count` slots of `service_s` seconds answers count / service_s requests per second, whatever the
-processor. A request reserves on arrival the slot that is free first and ends at max(slot free, arrival) +
-service_s, in a time of the server's own. Slots start staggered, so answers do not come in bursts. (A
-semaphore around a sleep loses about 1 %, and more on a busy host.)
+A server with `count` slots of `service_s` seconds serves count / service_s requests per second, on any processor. On
+arrival a request reserves the first free slot. It ends at max(slot free, arrival) + service_s, in the server's own
+time. Slots start staggered, so responses do not come in bursts. (A semaphore around a sleep loses about 1 % of the
+capacity, and more on a busy host.)
 
-That time follows the clock, so what a late wake-up delays is caught up at once and no capacity is lost. But a
-server that had no CPU for seconds must not answer their whole backlog in one: what is later than `CATCH_UP_S`
-moves all reservations back by the rest, which counts as lost. A slot that was free earns nothing by it.
+The server's time follows the clock, so the server catches up after a late wake-up and loses no capacity. A server
+without CPU for seconds must not send its whole backlog at once, however. A delay above `CATCH_UP_S` therefore moves all
+reservations back by the excess, which counts as lost. Idle slots gain nothing from this.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 CATCH_UP_S = 0.25
-Who = TypeVar("Who")
+Waiter = TypeVar("Waiter")
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What a server is held to."""
+    """Slots of a paced server: their number, and the service time of each in seconds."""
 
     count: int
     service_s: float
 
     @classmethod
     def of(cls, rate_per_s: float, service_s: float) -> Pace:
-        """Whole slots that give exactly this rate, each as near to `service_s` as that allows."""
+        """Return the whole number of slots with exactly this rate and a service time closest to `service_s`."""
         count = max(1, round(rate_per_s * service_s))
         return cls(count, count / rate_per_s)
 
@@ -43,7 +43,7 @@ class Pace:
 
 @dataclass
 class Tally:
-    """Sums in seconds, of slots (`offered`, `busy`, `lost`) and of answers (`late`), and the number of answers."""
+    """Sums in seconds, of slots (`offered`, `busy`, `lost`) and responses (`late`), and the number of responses."""
 
     offered: float = 0.0
     busy: float = 0.0
@@ -52,43 +52,43 @@ class Tally:
     answers: int = 0
 
 
-class Slots(Generic[Who]):
-    """When each slot is free again, and who waits for the end of which; every time is in the caller's seconds."""
+class Slots(Generic[Waiter]):
+    """Release times of all slots and the requests that occupy them; all times are in the caller's seconds."""
 
     def __init__(self, pace: Pace, now: float) -> None:
         self._pace = pace
-        self._lost_s = 0.0  # by how much the slots' own time is behind the caller's
+        self._lost_s = 0.0  # delay of the slots' own time behind the caller's
         self._free_at = [now + i * pace.service_s / pace.count for i in range(pace.count)]
-        self._waiting: deque[tuple[float, Who]] = deque()  # ends never fall: first come, first served
+        self._waiting: deque[tuple[float, Waiter]] = deque()  # first come, first served: ends never decrease
         self._seen = now
         self.tally = Tally()
 
-    def reserve(self, now: float, who: Who) -> None:
-        """Take the first free slot for `who`."""
+    def reserve(self, now: float, waiter: Waiter) -> None:
+        """Reserve the first free slot for `waiter`."""
         time = self.settle(now)
         end = max(self._free_at[0], time) + self._pace.service_s
         heapq.heapreplace(self._free_at, end)
-        self._waiting.append((end, who))
+        self._waiting.append((end, waiter))
 
     @property
     def next_end(self) -> float | None:
-        """When the first one that waits is due."""
+        """The end of the first occupied slot; None without one."""
         return self._waiting[0][0] + self._lost_s if self._waiting else None
 
-    def due(self, now: float) -> list[Who]:
-        """Everybody whose slot has ended by `now`, in order."""
+    def due(self, now: float) -> list[Waiter]:
+        """Remove and return the waiters whose slots have ended by `now`, in order."""
         time = self.settle(now)
         found = []
         while self._waiting and self._waiting[0][0] <= time:
-            end, who = self._waiting.popleft()
-            found.append(who)
+            end, waiter = self._waiting.popleft()
+            found.append(waiter)
             self.tally.late += now - self._lost_s - end
         self.tally.busy += len(found) * self._pace.service_s
         self.tally.answers += len(found)
         return found
 
     def settle(self, now: float) -> float:
-        """The slots' own time now; what is later than may be caught up is lost."""
+        """Return the slots' own time; a delay above `CATCH_UP_S` counts as lost."""
         self.tally.offered += (now - self._seen) * self._pace.count
         self._seen = now
         late_s = now - self._lost_s - self._waiting[0][0] if self._waiting else 0.0
@@ -99,16 +99,16 @@ class Slots(Generic[Who]):
 
 
 class Pacer:
-    """Slots on a running event loop; `tell` is given what they sum up to, a little at a time."""
+    """Slots on a running event loop; calls `add` with the sums since its last call."""
 
-    def __init__(self, pace: Pace, tell: Callable[[Tally], None]) -> None:
+    def __init__(self, pace: Pace, add: Callable[[Tally], None]) -> None:
         self._pace = pace
-        self._tell = tell
+        self._add = add
         self._slots: Slots[asyncio.Future[None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def reserve(self) -> asyncio.Future[None]:
-        """Take a slot now; what is returned is done when that ends."""
+        """Reserve a slot; the returned future is done when the slot ends."""
         loop = asyncio.get_running_loop()
         if self._slots is None:
             self._slots = Slots(self._pace, loop.time())
@@ -119,10 +119,10 @@ class Pacer:
         return ended
 
     def report(self) -> None:
-        """Tell what is summed up by now."""
+        """Pass on the sums since the last report."""
         if self._slots is not None:
             self._slots.settle(asyncio.get_running_loop().time())
-            self._tell(self._slots.tally)
+            self._add(self._slots.tally)
             self._slots.tally = Tally()
 
     def _wait(self, loop: asyncio.AbstractEventLoop, slots: Slots[asyncio.Future[None]]) -> None:
@@ -131,7 +131,7 @@ class Pacer:
 
     def _wake(self, loop: asyncio.AbstractEventLoop, slots: Slots[asyncio.Future[None]]) -> None:
         for ended in slots.due(loop.time()):
-            if not ended.done():  # its request may have been given up
+            if not ended.done():  # the client may have cancelled the request
                 ended.set_result(None)
         self._wait(loop, slots)
         self.report()

@@ -1,6 +1,6 @@
 """Train the classifier on scikit-learn's bundled digits and export it to ONNX.
 
-`python -m service.train MODEL.onnx` runs while the image is built; needs no network.
+The image's build runs `python -m service.train MODEL.onnx`, which needs no network.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sklearn.neural_network import MLPClassifier
 from service.model import BRIGHTEST
 
 SEED = 2024
-HIDDEN = (768, 768)  # some 100 µs for one image on one core: a server's time goes into its model
+HIDDEN = (768, 768)  # about 100 µs per image on one core, so that the model takes most of a server's time
 EPOCHS = 15
-LOWEST_ACCURACY = 0.95  # a model below this was trained on something else than we think
+LOWEST_ACCURACY = 0.95  # a lower accuracy indicates wrong training data
 
 
 def train(path: Path) -> float:
-    """Train, export to `path`, return the accuracy on held-out digits (0–1).
+    """Train a model, export it to `path`, and return its accuracy on held-out digits (0–1).
 
-    Raises RuntimeError when the accuracy is below LOWEST_ACCURACY.
+    Raises RuntimeError if the accuracy is below LOWEST_ACCURACY.
     """
     digits = load_digits()
     seen, held_out, seen_labels, held_out_labels = train_test_split(
@@ -38,7 +38,7 @@ def train(path: Path) -> float:
         stratify=digits.target,
     )
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        # A fixed number of epochs is meant: it makes the same model everywhere.
+        # The fixed number of epochs is intended: it gives the same model everywhere.
         network = MLPClassifier(HIDDEN, max_iter=EPOCHS, random_state=SEED).fit(seen, seen_labels)
     accuracy = float(network.score(held_out, held_out_labels))
     if accuracy < LOWEST_ACCURACY:

@@ -17,9 +17,9 @@ from harness.records.directory import StudyDirectory
 from harness.records.series import BalancerSample, HostSample, Sample
 from harness.records.study import Configuration, StudyRecord
 from harness.records.trial import BalancerCounters, TrialData, TrialRecord
-from harness.study import measured
 from harness.study.identity import identify
 from harness.summarise import tables
+from harness.summarise.summary import summarise_directory
 
 WINDOW = (7.0, 17.0)
 BASE = {
@@ -90,6 +90,7 @@ def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: An
         "error_rate": 0.0,
         "bottleneck": {
             "component": "server",
+            "basis": {"kind": "slow server", "detail": "server-1 used 100 % of its CPU"},
             "reason": "server-1 used 100 % of its CPU",
             "next_bottleneck": "",
             "figures": {},
@@ -188,7 +189,6 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
                 "generators": ["generator"],
                 "balancer": "balancer",
                 "expected_servers": dict(seen.expected_servers),
-                "unhealthy": {},
                 "kind": "lab",
                 "ceiling": 1800.0,
                 "machine_of": dict.fromkeys(names, "this machine"),
@@ -224,14 +224,13 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
         plan=[trial.path for trial in planned],
         digests=digests,
         seed=seed,
-        order="balanced",
         ceiling={"per_s": 1800.0, "users": 64, "measured_at": "2026-01-01T00:00:00+00:00"},
         stopping={"min": 3, "max": 3},
     )
     directory.write_study(made)
     from harness.records import frames  # pandas: half a second for every file of tests
 
-    summary = measured.from_directory(directory)
+    summary = summarise_directory(directory)
     (directory.path / "cells.csv").write_text(frames.cells_csv(tables.cells(summary)))
     (directory.path / "gains.csv").write_text(frames.gains_csv(tables.gains(summary), summary.grid))
     return directory

@@ -15,7 +15,7 @@ from harness.errors import StudyError
 from harness.records.directory import StudyDirectory
 from harness.study import check
 from report import build
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
 LOADED: dict[str, Any] = {"factors": {"servers": [1, 2], "vusers": [1000]}, "repeats": 4}
 
@@ -34,16 +34,16 @@ def told(what: Any) -> str:
 def main() -> None:
     folder, said = Path(sys.argv[1]), []
     mount(folder, "size=160k")
-    said.append(told(Site().study(folder, **LOADED).run))
+    said.append(told(FakeSite().study(folder, **LOADED).run))
     (study,) = (StudyDirectory(file.parent) for file in folder.glob("*/study.json"))
     before = study.trials()
     said.append(f"{len(before)} trials, left: {[p.name for p in study.path.rglob('.*') if p.name != '.lock']}")
     said.append(told(lambda: build.write(study, ("html",))))
     mount(folder, "remount,ro")
-    said.append(told(Site().study(folder, **LOADED).run))
+    said.append(told(FakeSite().study(folder, **LOADED).run))
     said.append(told(lambda: build.write(study, ("html",))))
     mount(folder, "remount,rw,size=64m")
-    said.append(told(Site().study(folder, **LOADED).run))
+    said.append(told(FakeSite().study(folder, **LOADED).run))
     after = study.trials()
     said.append(f"the first are as they were: {all(after[where] == record for where, record in before.items())}")
     said.append(

@@ -16,8 +16,9 @@ from typing import Any
 import pypdfium2
 from scipy import special
 
-from harness.judge import window_stats
+from harness.judge import reasons, window_stats
 from harness.records.directory import StudyDirectory
+from harness.records.reasons import Reason, ReasonKind
 from harness.records.series import Sample
 from harness.records.study import Ceiling, Environment
 from harness.records.trial import TrialData, TrialRecord
@@ -134,7 +135,9 @@ def _users(cell: dict[str, Any], block: int, position: int, speed: float) -> Tri
         )
         for t in range(SECONDS)
     ]
-    bottleneck = _bottleneck("server" if served else "load", tps / bound, speed if served else tps / capacity)
+    bottleneck = _bottleneck(
+        ReasonKind.SLOTS_BUSY if served else ReasonKind.USERS_SERVED, tps / bound, min(1.0, tps / capacity), users
+    )
     more: dict[str, Any] = {"bottleneck": bottleneck}
     if failed:
         rows = [_after_failure(row, servers) for row in rows]
@@ -193,7 +196,7 @@ def _rate(cell: dict[str, Any], block: int, position: int, speed: float, crossin
     requests = 100_000
     p95 = 500 * (rate / crossing / speed) ** 6
     more = {
-        "bottleneck": _bottleneck("load", 1.0, rate / PER_SERVER / cell["servers"], is_open=True),
+        "bottleneck": _bottleneck(ReasonKind.RATE_SERVED, 1.0, rate / PER_SERVER / cell["servers"]),
         "objective_counts": {"requests": requests, "late": round(late * requests), "failed": 0},
         "latency_with_failures_ms": {"p50": p95 / 2.5, "p95": p95, "p99": 1.6 * p95},
     }
@@ -210,20 +213,25 @@ def _histogram(median_ms: float, count: int) -> str:
     )
 
 
-def _bottleneck(component: str, of_load: float, cpu: float, is_open: bool = False) -> dict[str, Any]:
-    reasons = {
-        "server": "the servers’ slots were busy 100 % of the time",
-        "load": f"{100 * of_load:.0f} % of the load’s maximum rate was served",
-    }
+def _bottleneck(basis: ReasonKind, of_load: float, cpu: float, users: int | None = None) -> dict[str, Any]:
+    """A bottleneck with its figures; `of_load` and `cpu` are utilizations of the load's maximum and of the servers."""
+    component = "server" if basis is ReasonKind.SLOTS_BUSY else "load"
     figures = {
         "server_cpu": round(min(1.0, cpu), 3),
+        "server_slots": 1.0,
         "balancer_cpu": 0.12,
         "generator_cpu": 0.31,
-        "response_s": 0.02 if component != "server" else 0.4,
+        "response_s": 0.4 if component == "server" else 0.02,
         "unloaded_s": round(SERVICE_S, 4),
-        "of_offered" if is_open else "of_users_bound": round(of_load, 3),
+        "of_offered" if users is None else "of_users_bound": round(of_load, 3),
     }
-    return {"component": component, "reason": reasons[component], "next_bottleneck": "", "figures": figures}
+    reason = Reason(kind=basis, users=users)
+    return {
+        "component": component,
+        "basis": reason.model_dump(mode="json"),
+        "reason": reasons.sentence(reason, figures),
+        "figures": figures,
+    }
 
 
 def _record(cell: dict[str, Any], block: int, position: int, tps: float, mean_ms: float, **more: Any) -> TrialRecord:
@@ -259,7 +267,6 @@ def _written(
             name=name,
             configuration={"grid": written.model_dump(mode="json", by_alias=True), "hosts": hosts},
             plan=list(trials),
-            order="balanced",
             kind="lab",
             environment=ENVIRONMENT,
             time_scaling={"factor": 1.0, "needed_cores": 1.2, "available_cores": 3.6, "cpu_ms": {"balancer": 0.21}},

@@ -1,4 +1,4 @@
-"""Modules of the traffic engine's image (roles/locust/files/image), which run without Locust."""
+"""Modules of the load generator's image (roles/locust/files/image) that run without Locust."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ def _load(name: str) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # they import each other by these names, as inside the image
+    sys.modules[name] = module  # they import each other by these names, as in the image
     spec.loader.exec_module(module)
     return module
 
 
-recorder, merging, arrivals, pacing, gate = map(_load, ("recorder", "merging", "arrivals", "pacing", "gate"))
+recorder, merging, arrivals, pacing, gate, load_spec = map(
+    _load, ("recorder", "merging", "arrivals", "pacing", "gate", "load_spec")
+)

@@ -1,7 +1,7 @@
-"""A site without hosts, for tests of the loop: servers, balancer, generator and playbooks in memory, and no time.
+"""In-memory hosts for tests of the loop: servers, balancer, load generator and playbooks, without real time.
 
-Everything of the study itself is real; `Site.outside` stands in for what it touches. A second of a load is counted
-when the study asks for it, so a trial takes milliseconds. What goes wrong, and when, is up to the test.
+All code of the study itself is real. `FakeSite.dependencies` replaces its effects. A second of a load passes when the
+study reads it, so a trial takes milliseconds. Each test decides which fault occurs, and when.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ import httpx
 
 from harness.deploy import lab_resources
 from harness.deploy.ansible import Ansible, Playbook, PlaybookOutcome
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
-from harness.deploy.inventory.hosts import Host, Inventory
-from harness.errors import DeployFailed, EngineFailed, Interrupted
+from harness.deploy.inventory.hosts import Host, Inventory, Url
+from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
 from harness.judge import window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
 from harness.records.series import HostSample, MachineSample, Sample
 from harness.study import ceiling, identity
-from harness.study.config import Setting, in_motion
-from harness.study.dependencies import Outside
+from harness.study.config import StudyConfig, with_known_factor
+from harness.study.dependencies import Dependencies
 from harness.study.events import Event
-from harness.study.fault_injection import Losing
+from harness.study.fault_injection import FaultInjector
 from harness.study.runner import Study
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from tests.builders import grid
 
 CAPACITY_PER_S = 280
@@ -50,66 +50,70 @@ SERVICE_S = 0.05
 
 
 def inventory(servers: int) -> Inventory:
-    """A lab's hosts, whose servers are held to a rate and played at real speed."""
+    """Return hosts of a lab with paced servers and time factor 1."""
     own = {"lab_server_capacity": f"{CAPACITY_PER_S}/s", "lab_service_time": "50ms", "lab_time_scaling": 1}
     urls = {"study_url": "http://site", "study_control_url": "http://control", "study_target_url": "http://balancer"}
-    hosts = [Host("balancer", "load_balancers", urls)]
-    hosts += [Host(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)]
-    hosts.append(Host("generator", "load_generators", {}))
+    hosts = [Host.parse("balancer", "load_balancers", urls)]
+    hosts += [
+        Host.parse(f"server-{n}", "ml_servers", {"private_ip": f"10.0.0.{n}", **own}) for n in range(1, servers + 1)
+    ]
+    hosts.append(Host.parse("generator", "load_generators", {}))
     common = {"study_container_engine": "local"}
     return Inventory(
         "stubs",
-        tuple(Host(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
+        tuple(Host.parse(h.name, h.group, {**h.variables, **common, "study_container": h.name}) for h in hosts),
     )
 
 
-class Site:
-    """What stands where, what lives, and what each part counted. `journal` tells what was done, in its order."""
+class FakeSite:
+    """State of all in-memory hosts: which run, and what each has counted. `journal` lists all actions in order."""
 
     def __init__(self, servers: int = 2) -> None:
         self.inventory = inventory(servers)
         self.journal: list[str] = []
         self.events: list[Event] = []
-        self.broken: dict[int, str] = {}  # number of servers → why a switch to so many fails
-        self.capacity_per_s = float(CAPACITY_PER_S)  # of a server in this load
-        self.noise: Callable[[int, int], float] = lambda _servers, _repeat: 1.0  # servers, repeat → factor of capacity
+        self.broken: dict[int, str] = {}  # number of servers → error of a switch to this number
+        self.capacity_per_s = float(CAPACITY_PER_S)  # capacity of one server in this load
+        self.noise: Callable[[int, int], float] = lambda _servers, _repeat: (
+            1.0
+        )  # (servers, repeat) → factor of the capacity
         self.interrupted = False
-        self.started = Counter[str]()  # container → how often it was started
+        self.started = Counter[str]()  # container → number of starts
         self.dead: set[str] = set()
-        self.wrong = ""  # what the generator's own client makes of an answer
-        self.cut_off: set[str] = set()  # servers that run and that nobody reaches
-        self.asked: list[str] = []  # paths of the control port that were asked for
-        self.behind = servers  # the balancer
+        self.wrong = ""  # result when the load generator's client tries the request
+        self.cut_off: set[str] = set()  # running servers without network
+        self.control_requests: list[str] = []  # paths requested at the control port
+        self.behind = servers  # number of servers behind the balancer
         self.turn = itertools.count()
-        self.seeds = itertools.count(1)  # of studies that draw theirs
+        self.seeds = itertools.count(1)  # seeds of studies without one
         self.loads = 0
-        self.specs: list[LoadSpec] = []  # that the generator was given
-        self.runs = "an-image"  # what the servers were made of
-        self.builds: dict[str, tuple[str, float]] = {}  # image → its digest, and by what its servers are faster
+        self.specs: list[LoadSpec] = []  # loads that the load generator has started
+        self.runs = "an-image"  # image of the servers
+        self.builds: dict[str, tuple[str, float]] = {}  # image → digest, factor of the capacity
         self.plans: dict[tuple[int, int], Callable[[], object]] = {}
         self.rows: list[Sample] = []
         self.readings: list[HostSample] = []
         self.counted: dict[str, dict[str, Counter[str]]] = {}  # trial → server → status → requests
-        self.log: list[tuple[int, str, str, int]] = []  # of a load: second, address, status, requests
-        self.began_at = 0.0  # Unix time of a load's second 0
-        self.clocks: dict[str, float] = {}  # host → seconds by which its clock is ahead
-        self.ended_at: dict[str, float] = {}  # container → when it died
-        self.left_out_after_s: int | None = None  # the balancer asks a dead server no more; None: it asks on and on
-        self.rows_late_s: int | None = None  # of an engine whose seconds are late and uneven, and its totals exact
-        self.holds: set[str] = set()  # servers that their engine cannot stop
-        self.outside = Outside(
-            playbook=partial(Change, self),
-            reach=partial(Wires, self),
-            engine=lambda _grid, _inventory, _reach: Users(self),
-            watch=partial(Readings, self),
-            lose=partial(Loses, self),
+        self.log: list[tuple[int, str, str, int]] = []  # balancer log of a load: second, address, status, requests
+        self.began_at = 0.0  # Unix time of the load's second 0
+        self.clocks: dict[str, float] = {}  # host → offset of its clock in seconds
+        self.ended_at: dict[str, float] = {}  # container → Unix time of its death
+        self.left_out_after_s: int | None = None  # until the balancer skips a dead server; None: never
+        self.rows_late_s: int | None = None  # delay of a load generator with exact totals only
+        self.holds: set[str] = set()  # servers that the container engine cannot kill
+        self.dependencies = Dependencies(
+            start_playbook=partial(FakePlaybook, self),
+            connect_hosts=partial(FakeConnections, self),
+            connect_load_generator=lambda _grid, _inventory, _connections: FakeLoadGenerator(self),
+            watch_hosts=partial(FakeWatcher, self),
+            inject_fault=partial(FakeFaultInjector, self),
             sleep=lambda _seconds: None,
             draw_seed=lambda: next(self.seeds),
         )
 
-    def happens(self, load: int, second: int, what: Callable[[], object]) -> None:
-        """Have something happen at a second of a load; loads count from 1, in the order they are played."""
-        self.plans[load, second] = what
+    def happens(self, load: int, second: int, action: Callable[[], object]) -> None:
+        """Plan an action at a second of a load; loads count from 1 in the order of their starts."""
+        self.plans[load, second] = action
 
     def die(self, host: str) -> None:
         self.journal.append(f"{host} dies")
@@ -117,7 +121,7 @@ class Site:
         self.ended_at[host] = self.began_at + len(self.rows)
 
     def cut(self, server: str) -> None:
-        """Take a server off the network; its container goes on."""
+        """Disconnect a server from the network; its container keeps running."""
         self.cut_off.add(server)
         self.ended_at[server] = self.began_at + len(self.rows)
 
@@ -126,26 +130,31 @@ class Site:
         self.interrupted = True
 
     def study(self, results: Path, **keys: Any) -> Study:
-        """What the command makes of a grid with these keys: a study that goes on where its directory is."""
+        """Return the study of a grid with these keys. An existing directory is resumed."""
         self.interrupted = False
-        found = self.setting(results, **keys)
-        return Study(results, found, self.events.append, lambda: self.interrupted, self.outside)
+        found = self.config(results, **keys)
+        return Study(results, found, self.events.append, lambda: self.interrupted, self.dependencies)
 
-    def setting(self, results: Path, **keys: Any) -> Setting:
+    def config(self, results: Path, **keys: Any) -> StudyConfig:
         written = grid(**{"repeats": 1, **keys})
         effective = identity.effective(written, self.inventory)
         directory = identity.directory_for(results, written, effective)
-        found = Setting(
-            written, self.inventory, results, effective, directory, lab_resources.of(written, self.inventory)
+        found = StudyConfig(
+            grid=written,
+            inventory=self.inventory,
+            inventory_path=results,
+            configuration=effective,
+            directory=directory,
+            lab=lab_resources.of(written, self.inventory),
         )
-        return in_motion(found)
+        return with_known_factor(found)
 
     def apply(self, variables: dict[str, Any], tags: list[str] | None) -> None:
-        """What the project's playbooks do: all of it, or what some tags ask for."""
+        """Apply a playbook: completely, or the part that the tags select."""
         servers = int(variables.get("study_servers", len(self.inventory.servers)))
-        what = "deploy" if tags is None else "repair" if tags == list(REPAIR) else f"switch to {servers}"
-        self.journal.append(what)
-        if what not in ("deploy", "repair") and servers in self.broken:
+        action = "deploy" if tags is None else "repair" if tags == list(REPAIR) else f"switch to {servers}"
+        self.journal.append(action)
+        if action not in ("deploy", "repair") and servers in self.broken:
             raise DeployFailed(f"playbooks/deploy-balancer.yml: balancer: {self.broken[servers]}")
         self.behind = servers
         wanted = str(variables.get("ml_server_image", self.runs))
@@ -153,27 +162,27 @@ class Site:
             self.runs = wanted
             self.started.update(host.name for host in self.inventory.servers)
             self.journal.append(f"servers of {wanted}")
-        if what in ("deploy", "repair"):
+        if action in ("deploy", "repair"):
             self.started.update(self.dead)
             self.dead.clear()
 
     def servers(self) -> list[str]:
-        """Those that the balancer sends requests to."""
+        """Return the servers behind the balancer."""
         return [host.name for host in self.inventory.servers[: self.behind]]
 
     def address(self, name: str) -> str:
-        return next(self.inventory.address(host) for host in self.inventory.servers if host.name == name)
+        return next(host.address for host in self.inventory.servers if host.name == name)
 
     def second(self, load: LoadSpec) -> Sample:
-        """One second of a load: a closed loop against servers of a known rate."""
+        """Simulate one second of a load on servers of known capacity."""
         t_s = len(self.rows)
         if load.trial != ceiling.TRIAL:
             self.plans.get((self.loads, t_s), lambda: None)()
         servers = self.servers()
         alive = [name for name in servers if name not in self.dead | self.cut_off]
-        asked = load.users / load.think_time_s if load.think_time_s else math.inf
+        offered_per_s = load.users / load.think_time_s if load.think_time_s else math.inf
         if load.rate_per_s is not None:
-            asked = load.rate_per_s
+            offered_per_s = load.rate_per_s
         self.capacity_per_s = CAPACITY_PER_S * self.noise(len(servers), repeat_of(load.trial))
         self.capacity_per_s *= self.builds.get(self.runs, ("", 1.0))[1]
         if self.left_out_after_s is not None:
@@ -181,7 +190,9 @@ class Site:
             gone = {n for n in out if self.began_at + t_s >= self.ended_at[n] + self.left_out_after_s}
             servers = [name for name in servers if name not in gone]
         given = self.capacity_per_s * len(servers)
-        answered = round(min(asked, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf))
+        answered = round(
+            min(offered_per_s, CEILING_PER_S if load.trial == ceiling.TRIAL else given if alive else math.inf)
+        )
         failed = answered * (len(servers) - len(alive)) // len(servers)
         completed = answered - failed
         counts = self.counted.setdefault(load.trial, {name: Counter() for name in servers})
@@ -207,8 +218,8 @@ class Site:
         self.readings += [HostSample(t_s + 1.0, name, 0.1, 0.0, 90.0) for name in running]
         return row
 
-    def control(self, name: str, what: str) -> httpx.Response:
-        """What the balancer's control port answers of a server."""
+    def control(self, name: str, path: str) -> httpx.Response:
+        """Return the response of the balancer's control port for a server."""
         if name in self.dead | self.cut_off:
             return httpx.Response(502 if name in self.dead else 504)
         lines = [
@@ -216,18 +227,16 @@ class Site:
             for trial, by in self.counted.items()
             for status, count in by.get(name, {}).items()
         ]
-        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if what == "metrics" else "ready")
+        return httpx.Response(200, text="# ml_requests_total\n" + "\n".join(lines) if path == "metrics" else "ready")
 
     def summary(self, trial: str, since_s: float, from_s: float, to_s: float) -> dict[str, Any]:
-        """What the balancer makes of its log, whose times are by its own clock."""
+        """Return the balancer's summary of its log, with times of its own clock."""
         began_at = self.began_at + self.clocks.get("balancer", 0.0)
         rows = [row for row in self.rows if from_s - began_at - 0.1 < row.t_s < to_s - began_at - 0.9]
         counts = {name: dict(by) for name, by in self.counted.get(trial, {}).items()}
         return {
             "statuses": dict(sum((Counter(by) for by in counts.values()), Counter())),
-            "upstreams": {
-                self.inventory.address(h): counts[h.name] for h in self.inventory.servers if h.name in counts
-            },
+            "upstreams": {h.address: counts[h.name] for h in self.inventory.servers if h.name in counts},
             "retried": 0,
             "mean_in_flight": sum(row.in_flight or 0.0 for row in rows) / max(1, len(rows)),
             "events": {},
@@ -243,17 +252,17 @@ class Site:
 
 
 def repeat_of(trial: str) -> int:
-    """Which repeat a trial is, by its name; 0 for none and for a search's."""
+    """Return the repeat of a trial by its id; 0 for a probe of a search and for all other loads."""
     found = re.match(r"\d+-r(\d+)-", trial)
     return int(found[1]) if found else 0
 
 
-class Change(Playbook):
-    """A playbook whose tasks take no time."""
+class FakePlaybook(Playbook):
+    """Playbook whose tasks take no time."""
 
     def __init__(
         self,
-        site: Site,
+        site: FakeSite,
         ansible: Ansible,
         name: str,
         variables: dict[str, Any],
@@ -269,10 +278,10 @@ class Change(Playbook):
             on_task("a task")
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return False
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._may_change = True
 
     def drop(self) -> None:
@@ -282,19 +291,19 @@ class Change(Playbook):
         if self._ansible.cancelled():
             raise Interrupted("interrupted")
         self._site.apply(self._variables, self._tags)
-        return PlaybookOutcome("successful", 0.0, over=True)
+        return PlaybookOutcome(status="successful", duration_s=0.0, over=True)
 
 
-class Wires(Reach):
-    """Connections that end in memory: the balancer's two ports and this machine's container engine."""
+class FakeConnections(Connections):
+    """In-memory connections to the balancer's two ports and this machine's container engine."""
 
-    def __init__(self, site: Site, hosts: Inventory) -> None:
+    def __init__(self, site: FakeSite, hosts: Inventory) -> None:
         super().__init__(hosts)
         self._site = site
 
-    def http(self, host: Host, variable: str, **_more: Any) -> httpx.Client:
-        answer = self._balanced if variable == "study_url" else self._controlled
-        client = httpx.Client(base_url=host.need(variable), transport=httpx.MockTransport(answer))
+    def http(self, host: Host, url: Url, **_options: Any) -> httpx.Client:
+        answer = self._balanced if url == Url.SERVICE else self._controlled
+        client = httpx.Client(base_url=host.url(url), transport=httpx.MockTransport(answer))
         self._http.append(client)
         return client
 
@@ -305,7 +314,7 @@ class Wires(Reach):
             return SimpleNamespace(attrs={"Id": self._site.builds[name][0] if self._site.builds else "sha256:1"})
 
         engine = SimpleNamespace(
-            api=Containers(self._site),
+            api=FakeDockerApi(self._site),
             version=lambda: {"Version": "28"},
             images=SimpleNamespace(get=image),
         )
@@ -315,19 +324,19 @@ class Wires(Reach):
         servers = self._site.servers()
         name = servers[next(self._site.turn) % len(servers)]
         status = 502 if name in self._site.dead | self._site.cut_off else 200
-        unread = httpx.ByteStream(b"")  # what a connection brings, as the study reads it itself
+        unread = httpx.ByteStream(b"")  # the study reads the body itself
         return httpx.Response(status, headers={"X-Study-Server": self._site.address(name)}, stream=unread)
 
     def _controlled(self, request: httpx.Request) -> httpx.Response:
-        _, _, name, what = request.url.path.split("/", 3)
-        self._site.asked.append(request.url.path)
-        return self._site.control(name, what)
+        _, _, name, path = request.url.path.split("/", 3)
+        self._site.control_requests.append(request.url.path)
+        return self._site.control(name, path)
 
 
-class Containers:
-    """As much of Docker's API as the probes use."""
+class FakeDockerApi:
+    """The part of Docker's API that probes use."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: FakeSite) -> None:
         self._site = site
 
     def inspect_container(self, name: str) -> dict[str, Any]:
@@ -353,7 +362,7 @@ class Containers:
         return b""
 
     def put_archive(self, *_: Any) -> None:
-        """The balancer keeps the answer that the ceiling is measured with."""
+        """Store the response for the measurement of the ceiling."""
 
     def exec_create(self, _name: str, command: list[str]) -> dict[str, Any]:
         return {"Id": command}
@@ -367,17 +376,17 @@ class Containers:
         return {"ExitCode": 0}
 
 
-class Users:
-    """A traffic engine that plays a second of its load whenever it is asked for more."""
+class FakeLoadGenerator:
+    """Load generator that simulates one second of its load whenever its samples are read."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: FakeSite) -> None:
         self._site = site
         self._load: LoadSpec | None = None
         self._over = True
 
     def _answer(self) -> None:
         if "generator" in self._site.dead:
-            raise EngineFailed("the traffic engine at http://generator does not answer: ConnectError('refused')")
+            raise LoadGeneratorFailed("the load generator at http://generator does not answer: ConnectError('refused')")
 
     def version(self) -> dict[str, str]:
         return {"locust": "2.40"}
@@ -386,7 +395,7 @@ class Users:
         self._answer()
         return self._over
 
-    def ask(self, load: LoadSpec) -> str:
+    def send_one(self, load: LoadSpec) -> str:
         self._answer()
         self._site.journal.append("ask")
         assert load.trial.endswith(".verify")
@@ -400,8 +409,8 @@ class Users:
         self._site.began_at = time.time()
         measured = load.trial != ceiling.TRIAL
         self._site.loads += measured
-        who = f"{load.users} users" if load.rate_per_s is None else f"{load.rate_per_s:g}/s by {load.seed}"
-        self._site.journal.append(f"load of {who}" if measured else "ceiling")
+        size = f"{load.users} users" if load.rate_per_s is None else f"{load.rate_per_s:g}/s by {load.seed}"
+        self._site.journal.append(f"load of {size}" if measured else "ceiling")
         return self._site.began_at
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
@@ -418,7 +427,7 @@ class Users:
             self._site.journal.append("load stopped")
         self._over = True
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         self._answer()
         rows = self._site.rows
         failed = sum(row.failed for row in rows)
@@ -428,52 +437,52 @@ class Users:
                 times_us[round(1000 * row.mean_ms)] += row.completed
         late: dict[str, Any] = {}
         if self._site.rows_late_s is not None:
-            # A second is missing, the others have what was answered before them.
+            # One second is missing, and the counts of all others are late.
             shifted = [replace(row, t_s=row.t_s + self._site.rows_late_s) for row in rows if row.t_s != 4]
             late = {
                 "samples": shifted[: -self._site.rows_late_s],
                 "totals": {"completed": sum(row.completed for row in rows), "failed": failed},
             }
-        return EngineResult(
-            0.0,
-            self._over,
-            1,
-            0,
-            window_stats.histogram_of_us(times_us),
-            {"status 502": failed} if failed else {},
+        return LoadResult(
+            started_at=0.0,
+            over=self._over,
+            workers=1,
+            lost_workers=0,
+            latencies=window_stats.histogram_of_us(times_us),
+            errors={"status 502": failed} if failed else {},
             delays={"1000": sum(row.sent or 0 for row in rows)},
             **late,
         )
 
 
-class Loses(Losing):
-    """Stops servers at a second of the load."""
+class FakeFaultInjector(FaultInjector):
+    """Fault injector that kills servers at a second of the simulated load."""
 
-    def __init__(self, site: Site, reach: Reach, servers: list[Host], at: float) -> None:
+    def __init__(self, site: FakeSite, connections: Connections, servers: list[Host], at: float) -> None:
         self._site = site
-        super().__init__(reach, servers, at)
+        super().__init__(connections, servers, at)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         second = int(self._at - self._site.began_at)
-        self._site.happens(self._site.loads, second, self._lose_all)
+        self._site.happens(self._site.loads, second, self._kill_all)
 
-    def _lose_all(self) -> None:
+    def _kill_all(self) -> None:
         for server in self._servers:
-            self._lose(server)
+            self._kill(server)
 
-    def called_off_before(self, _at: float) -> bool:
+    def is_cancelled_before(self, _at: float) -> bool:
         return False
 
-    def end(self) -> None:
+    def cancel(self) -> None:
         pass
 
 
-class Readings(Watcher):
-    """What would have been seen of the hosts while the load ran."""
+class FakeWatcher(Watcher):
+    """Watcher that returns simulated samples."""
 
     def __init__(
         self,
-        site: Site,
+        site: FakeSite,
         _probes: Probes,
         _hosts: Iterable[str],
         _started_at: float,
@@ -502,5 +511,5 @@ class Readings(Watcher):
         alive = [server.name for server in self._paced if server.name not in self._site.dead]
         answers = sum(row.completed for row in rows) / max(1, len(self._paced))
         busy = SLOTS * answers / self._site.capacity_per_s
-        told = {"offered": max(busy, float(SLOTS * len(rows))), "busy": busy, "lost": 0.0, "late": 0.0}
-        return {name: {**told, "answers": answers} for name in alive}
+        slots = {"offered": max(busy, float(SLOTS * len(rows))), "busy": busy, "lost": 0.0, "late": 0.0}
+        return {name: {**slots, "answers": answers} for name in alive}

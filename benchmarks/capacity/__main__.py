@@ -1,8 +1,8 @@
-"""Studies of capacities whose truth is known, as a table in Markdown.
+"""Simulate studies of capacities whose truth is known, and print a table in Markdown.
 
     python -m benchmarks.capacity [STUDIES] [--only NAME]
 
-STUDIES of each scenario (500); `--only` takes those whose name holds NAME. Seeds are fixed.
+STUDIES of each scenario (500); `--only` takes those whose name contains NAME. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from benchmarks.capacity.study import SCENARIOS, Scenario, Tally, one
 COLUMNS = (
     "scenario",
     "exact",
-    "holds the truth",
+    "coverage",
     "median error",
     "half width",
-    "bounds true",
+    "true bounds",
     "gains exact",
-    "gain holds the truth",
-    "gain's median error",
+    "coverage of gains",
+    "median error of gains",
     "bias",
     "probes",
     "loads off by (SD)",
@@ -47,12 +47,12 @@ def row(scenario: Scenario, tally: Tally) -> str:
     cells = (
         scenario.name,
         share(tally.exact, tally.capacities),
-        share(tally.held, tally.exact),
+        share(tally.covered, tally.exact),
         f"{np.median(np.abs(tally.errors)):.1%}",
         f"±{np.median(tally.widths):.1%}",
-        share(tally.bounds_held, tally.bounds),
+        share(tally.bounds_covered, tally.bounds),
         share(tally.gains_exact, tally.gains),
-        share(tally.gains_held, tally.gains_exact),
+        share(tally.gains_covered, tally.gains_exact),
         f"{np.median(np.abs(tally.gain_errors)):.1%}",
         f"{np.mean(tally.errors):+.1%}",
         f"{tally.probes / len(tally.offsets):.1f}",
@@ -65,14 +65,14 @@ def main() -> None:
     """Simulate and print, row by row."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("studies", nargs="?", type=int, default=500, help="of each scenario")
-    parser.add_argument("--only", default="", metavar="NAME", help="scenarios whose name holds this")
-    asked = parser.parse_args()
-    chosen = [scenario for scenario in SCENARIOS if asked.only in scenario.name]
-    if asked.studies < 1 or not chosen:
-        parser.error(f"STUDIES is from 1 on, and NAME one of: {'; '.join(each.name for each in SCENARIOS)}")
+    parser.add_argument("--only", default="", metavar="NAME", help="scenarios whose name contains this")
+    arguments = parser.parse_args()
+    chosen = [scenario for scenario in SCENARIOS if arguments.only in scenario.name]
+    if arguments.studies < 1 or not chosen:
+        parser.error(f"STUDIES is at least 1. Allowed for NAME: {'; '.join(each.name for each in SCENARIOS)}")
     sys.stdout.write(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n")
     for scenario in chosen:
-        sys.stdout.write(row(scenario, counted(scenario, asked.studies)))
+        sys.stdout.write(row(scenario, counted(scenario, arguments.studies)))
         sys.stdout.flush()
 
 

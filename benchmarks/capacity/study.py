@@ -1,4 +1,4 @@
-"""A whole study of capacities: single probes, loads by what they say, blocks, and what is said of them in the end."""
+"""One simulated study of capacities: single probes, the loads that follow from them, blocks, and the results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from benchmarks.capacity.trial import Servers, play, truth
+from benchmarks.capacity.trial import Servers, run, truth
 from harness.grid.schema import P95
 from harness.grid.thresholds import Thresholds
 from harness.summarise.capacity import capacity
@@ -24,7 +24,7 @@ WANTED = {"p95": P95}
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of study; `noise`, `block` and `drift` are of servers' speed.
+    """One kind of study. `noise`, `block` and `drift` change the speed of servers.
 
     The first two are standard deviations of logarithms, of a trial and of a whole block; the last is the change over
     all blocks. Probes have the noise of trials.
@@ -57,16 +57,16 @@ SCENARIOS = (
 
 @dataclass
 class Tally:
-    """What is counted of studies: of their capacities, then of the gains."""
+    """Counts over studies: of their capacities, then of the gains."""
 
     capacities: int = 0
     exact: int = 0
-    held: int = 0
+    covered: int = 0
     bounds: int = 0
-    bounds_held: int = 0
+    bounds_covered: int = 0
     gains: int = 0
     gains_exact: int = 0
-    gains_held: int = 0
+    gains_covered: int = 0
     probes: int = 0
     errors: list[float] = field(default_factory=list)
     gain_errors: list[float] = field(default_factory=list)
@@ -74,16 +74,16 @@ class Tally:
     offsets: list[float] = field(default_factory=list)  # ln of the middle load / truth
 
     def add(self, other: Tally) -> None:
-        """Add what another one counted."""
+        """Add the counts of another tally."""
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 def one(scenario: Scenario, number: int) -> Tally:
-    """Simulate and judge the study of this number; the same number gives the same study."""
+    """Simulate and judge the study of this number, which is its seed."""
     random_of = np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
     found = Tally()
-    probes = {count: _searched(scenario, count, random_of, found) for count in TOPOLOGIES}
+    probes = {count: _probes(scenario, count, random_of, found) for count in TOPOLOGIES}
     loads = {count: capacity.loads_around(probes[count], WANTED) for count in TOPOLOGIES}
     for count in TOPOLOGIES:
         found.offsets.append(math.log(loads[count][len(loads[count]) // 2] / truth(scenario.servers, count)))
@@ -96,21 +96,21 @@ def one(scenario: Scenario, number: int) -> Tally:
             count, load = cells[at]
             when = (block - 1 + (place + 0.5) / len(cells)) / scenario.blocks
             speed = math.exp(whole + random_of.normal(0, scenario.noise)) * (1 + scenario.drift * (when - 0.5))
-            counts[count].append(play(scenario.servers, count, load, speed, block, random_of))
-    said = [capacity.of_topology({}, count, "rate", counts[count], WANTED) for count in TOPOLOGIES]
-    for each in said:
+            counts[count].append(run(scenario.servers, count, load, speed, block, random_of))
+    capacities = [capacity.of_topology({}, count, "rate", counts[count], WANTED) for count in TOPOLOGIES]
+    for each in capacities:
         _count(found, each, truth(scenario.servers, each.servers))
-    for gain in capacity.all_gains(said, Thresholds()):
+    for gain in capacity.all_gains(capacities, Thresholds()):
         true = truth(scenario.servers, gain.to_servers) / truth(scenario.servers, gain.from_servers)
         found.gains += 1
         if gain.kind == GainKind.GAIN and gain.ratio and gain.ratio.low is not None and gain.ratio.high is not None:
             found.gains_exact += 1
-            found.gains_held += gain.ratio.low <= true <= gain.ratio.high
+            found.gains_covered += gain.ratio.low <= true <= gain.ratio.high
             found.gain_errors.append(gain.ratio.value / true - 1)
     return found
 
 
-def _searched(scenario: Scenario, count: int, random_of: np.random.Generator, found: Tally) -> list[Count]:
+def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, found: Tally) -> list[Count]:
     """The single probes of one topology."""
     servers = scenario.servers
     probes: list[Count] = []
@@ -118,20 +118,20 @@ def _searched(scenario: Scenario, count: int, random_of: np.random.Generator, fo
     begin = float(random_of.uniform(0.05, 0.1)) * servers.rate
     while (load := bracketing.next_load(begin, 1e6, scenario.until, met, whole=False)) is not None:
         speed = math.exp(random_of.normal(0, scenario.noise))
-        probe = play(servers, count, load, speed, 0, random_of)
+        probe = run(servers, count, load, speed, 0, random_of)
         met[load] = probe.late <= P95 * probe.requests
         probes.append(probe)
     found.probes += len(probes)
     return probes
 
 
-def _count(found: Tally, said: Capacity, true: float) -> None:
+def _count(found: Tally, one: Capacity, true: float) -> None:
     found.capacities += 1
-    if said.bound == Bound.EXACT and said.value is not None and said.low is not None and said.high is not None:
+    if one.bound == Bound.EXACT and one.value is not None and one.low is not None and one.high is not None:
         found.exact += 1
-        found.held += said.low <= true <= said.high
-        found.errors.append(said.value / true - 1)
-        found.widths.append(math.log(said.high / said.low) / 2)
-    elif said.bound in (Bound.AT_LEAST, Bound.BELOW):
+        found.covered += one.low <= true <= one.high
+        found.errors.append(one.value / true - 1)
+        found.widths.append(math.log(one.high / one.low) / 2)
+    elif one.bound in (Bound.AT_LEAST, Bound.BELOW):
         found.bounds += 1
-        found.bounds_held += (said.low or 0) <= true <= (said.high or math.inf)
+        found.bounds_covered += (one.low or 0) <= true <= (one.high or math.inf)

@@ -1,4 +1,4 @@
-"""One trial of an open load, simulated: Poisson arrivals, a balancer in turns, servers with queues."""
+"""Simulate one trial of an open load: Poisson arrivals, round robin, servers with queues."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness.summarise.capacity.counts import Count
 from harness.summarise.statistics import queueing
 from harness.summarise.statistics.intervals import Array
 
-MANY = 4_000_000  # requests by which a capacity is told that no formula gives
+MANY = 4_000_000  # requests of the simulation where no formula exists
 CLOSE = 2e-4
 
 
 @dataclass(frozen=True)
 class Servers:
-    """What stands behind the balancer; `cv` is the service time's, 0 where it is constant, for one slot if not."""
+    """The servers behind the balancer; `cv` is that of the service time, above 0 only for one slot."""
 
     slots: int = 7
     service_s: float = 0.05
@@ -28,15 +28,15 @@ class Servers:
 
     @property
     def rate(self) -> float:
-        """What one of them answers at most."""
+        """The maximum rate of one server."""
         return self.slots / self.service_s
 
 
 def ends(arrivals_s: Array, slots: int, service_s: float) -> Array:
-    """When requests that arrive in this order are answered by a queue D/c.
+    """The times at which requests in the order of their arrival leave a queue D/c.
 
     The recursion of Kiefer and Wolfowitz, "On the Theory of Queues with Many Servers", Transactions of the American
-    Mathematical Society 78 (1955), where all service takes the same: the slot that is free first is that of the
+    Mathematical Society 78 (1955), for a constant service time: the slot that is free first is that of the
     request `slots` before. Each slot by itself is Lindley's recursion: end(j) = (j + 1)·s + max of arrival(i) − i·s.
     """
     count = len(arrivals_s)
@@ -50,13 +50,13 @@ def ends(arrivals_s: Array, slots: int, service_s: float) -> Array:
 
 
 def ends_of(arrivals_s: Array, services_s: Array) -> Array:
-    """The same for one slot whose requests take these times."""
+    """The same for one slot with these service times."""
     done = np.cumsum(services_s)
     found: Array = done + np.maximum.accumulate(arrivals_s - (done - services_s))
     return found
 
 
-def _answered(servers: Servers, arrivals_s: Array, speed: float, random_of: np.random.Generator) -> Array:
+def _ends(servers: Servers, arrivals_s: Array, speed: float, random_of: np.random.Generator) -> Array:
     if not servers.cv:
         return ends(arrivals_s, servers.slots, servers.service_s / speed)
     spread = np.log1p(servers.cv**2)
@@ -64,24 +64,24 @@ def _answered(servers: Servers, arrivals_s: Array, speed: float, random_of: np.r
     return ends_of(arrivals_s, works)
 
 
-def play(servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator) -> Count:
-    """What a trial under `rate` requests per second counts, of `count` servers that run at `speed`."""
+def run(servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator) -> Count:
+    """The counts of a trial under `rate` requests per second, for `count` servers with this `speed`."""
     from_s, to_s = servers.window_s
     arrivals = np.sort(random_of.uniform(0, to_s, random_of.poisson(rate * to_s)))
     requests = late = 0
     for first in range(count):
         mine = arrivals[first::count]
-        end = _answered(servers, mine, speed, random_of)
+        end = _ends(servers, mine, speed, random_of)
         inside = (end >= from_s) & (end < to_s)
         requests += int(inside.sum())
         late += int(((end - mine)[inside] > servers.p95_s).sum())
     offered = float((arrivals >= from_s).sum()) / (to_s - from_s)
-    return Count(block, rate, requests, late, 0, offered)
+    return Count(block=block, load=rate, requests=requests, late=late, failed=0, offered=offered)
 
 
 @cache
 def truth(servers: Servers, count: int) -> float:
-    """The capacity at speed 1 in the long run: exact where service is constant, else by many requests."""
+    """The capacity at speed 1: exact for a constant service time, else by a long simulation."""
     if not servers.cv:
         return queueing.paced_capacity(count, servers.slots, servers.service_s, servers.p95_s)
     random_of = np.random.default_rng([4, count])

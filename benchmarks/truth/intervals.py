@@ -1,4 +1,4 @@
-"""Do the intervals keep what they promise where nothing but noise is in the figures? Written as a table.
+"""Coverage of the intervals for simulated noise, as tables in Markdown.
 
     python -m benchmarks.truth.intervals [STUDIES]
 
@@ -41,7 +41,7 @@ PATTERNS: dict[str, Sequence[float]] = {
 
 @dataclass(frozen=True)
 class Covered:
-    """Shares of studies whose interval held the truth, and how wide intervals were (ratio to paired t)."""
+    """The share of studies whose interval contains the truth, and the width of intervals relative to the paired t."""
 
     share: float
     width: float = 1.0
@@ -62,26 +62,26 @@ def logs(random: np.random.Generator, studies: int, noise: Sequence[float], k: i
 
 def paired(y: Array, truth: float) -> Covered:
     """Coverage of the paired t (rule E15) for one pair of each study: cells 0 and 1."""
-    held = 0
+    covered = 0
     for study in y:
-        found = intervals.gain(np.exp(study[0]).tolist(), np.exp(study[1] + math.log(truth)).tolist(), 3)
-        held += (found.low or 0) <= truth <= (found.high or math.inf)
-    return Covered(held / len(y))
+        found = intervals.paired_ratio(np.exp(study[0]).tolist(), np.exp(study[1] + math.log(truth)).tolist(), 3)
+        covered += (found.low or 0) <= truth <= (found.high or math.inf)
+    return Covered(covered / len(y))
 
 
 def moderated(y: Array, pair: tuple[int, int]) -> Covered:
     """Coverage of the moderated interval for one pair, and its mean width against the paired t's."""
-    held, widths, alone_widths = 0, 0.0, 0.0
+    covered, widths, alone_widths = 0, 0.0, 0.0
     for study in y:
         x = np.exp(study)
         table = {str(c): dict(enumerate(x[c].tolist())) for c in range(len(x))}
         rest = block_model.rest_variance(table, str(pair[0]), str(pair[1]))
         assert rest is not None  # noqa: S101 - simulated blocks are complete
-        found = intervals.moderated_gain(x[pair[0]].tolist(), x[pair[1]].tolist(), rest)
-        alone = intervals.gain(x[pair[0]].tolist(), x[pair[1]].tolist(), 3)
-        held += (found.low or 0) <= 1 <= (found.high or math.inf)
+        found = intervals.moderated_ratio(x[pair[0]].tolist(), x[pair[1]].tolist(), rest)
+        alone = intervals.paired_ratio(x[pair[0]].tolist(), x[pair[1]].tolist(), 3)
+        covered += (found.low or 0) <= 1 <= (found.high or math.inf)
         widths, alone_widths = widths + _log_width(found), alone_widths + _log_width(alone)
-    return Covered(held / len(y), widths / alone_widths)
+    return Covered(covered / len(y), widths / alone_widths)
 
 
 def _log_width(found: intervals.Interval) -> float:
@@ -97,12 +97,12 @@ def pairs_of(noise: Sequence[float]) -> list[tuple[int, int]]:
 class Stopped:
     """What stopping did: coverage of each gain and of all, mean blocks, load saved against `fixed` blocks.
 
-    `jointly` is that of all their intervals at once, `joint` that of all joint ones.
+    `all_at_once` is the coverage of all their intervals at once, `simultaneous` that of all simultaneous ones.
     """
 
     each: float
-    jointly: float
-    joint: float
+    all_at_once: float
+    simultaneous: float
     blocks: float
     fixed: int
     saved: float
@@ -127,16 +127,16 @@ def sequential(y: Array, until: float, least: int, resting: int) -> Stopped:
     stop = np.full(studies, most)
     for k in range(most, least - 1, -1):
         stop[narrow[k]] = k
-    held, joint = np.zeros((2, studies, len(pairs)), dtype=bool)
+    covered, joint = np.zeros((2, studies, len(pairs)), dtype=bool)
     for k in halves:
-        held[stop == k] = (np.abs(means[k]) <= halves[k])[stop == k]
+        covered[stop == k] = (np.abs(means[k]) <= halves[k])[stop == k]
         joint[stop == k] = (np.abs(means[k]) <= halves[k] * wider[k])[stop == k]
     fixed = next((k for k in halves if narrow[k].mean() >= 0.9), most)
     mean = float(stop.mean())
     load = least * (cells + resting) + (mean - least) * cells
     return Stopped(
-        float(held.mean(axis=0).min()),
-        float(held.all(axis=1).mean()),
+        float(covered.mean(axis=0).min()),
+        float(covered.all(axis=1).mean()),
         float(joint.all(axis=1).mean()),
         mean,
         fixed,
@@ -165,14 +165,14 @@ def main() -> None:
         out(f"| {name} | {' | '.join(row)} |\n")
     out("\n## Stopping at ±5 %, from 5 blocks on\n\n")
     out("Load saved is against the fixed number of blocks that gives ±5 % in 90 % of studies.\n\n")
-    out("| cells, watched gains | noise | each gain | all at once | joint ones | mean blocks | fixed | saved |\n")
+    out("| cells, watched gains | noise | each gain | all at once | simultaneous | mean blocks | fixed | saved |\n")
     out("|---|---|---|---|---|---|---|---|\n")
     for name, watched, resting in (("3, 2", 3, 0), ("6, 2 (default study)", 3, 3), ("6, 4", 6, 0)):
         for noise in (0.03, 0.04):
             f = sequential(logs(random, studies, [noise] * watched, 40), 0.05, 5, resting)
-            shares = (f"{f.each:.1%}", f"{f.jointly:.1%}", f"{f.joint:.1%}")
-            told = (*shares, f"{f.blocks:.1f}", str(f.fixed), f"{f.saved:.0%}")
-            out(f"| {name} | {noise:.0%} | {' | '.join(told)} |\n")
+            shares = (f"{f.each:.1%}", f"{f.all_at_once:.1%}", f"{f.simultaneous:.1%}")
+            columns = (*shares, f"{f.blocks:.1f}", str(f.fixed), f"{f.saved:.0%}")
+            out(f"| {name} | {noise:.0%} | {' | '.join(columns)} |\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A closed loop of users, event by event: balancer in turns, servers with queues, a generator that may freeze.
+"""Simulate a closed loop, event by event: round robin, servers with queues, a generator that may freeze.
 
-Its users are those of roles/locust/files/image/users.py, and what they do is counted by that role's own recorder.
+Its users behave as those of roles/locust/files/image/users.py, and that role's own recorder counts their requests.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from benchmarks.truth.pace import Pace, Server
 from benchmarks.truth.parts import residual_s
 
 SEND, ANSWER = 0, 1
-LAG_EVERY_S = 0.05  # how often the generator's event loop is looked at
-LAG_S = 0.0005  # by how much it is late where nothing is wrong, on average
+LAG_EVERY_S = 0.05  # interval of the samples of the generator's event loop
+LAG_S = 0.0005  # mean delay of a healthy event loop
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is under load, and how; times in seconds, CPU in cores or seconds of one.
+    """The system and its load; times in seconds, CPU in cores or core-seconds.
 
-    `patience_s` is a request's timeout; with `drops` servers do not begin what nobody waits for.
-    `path_s` is what a request takes between balancer and server and back, beside being served; `link_per_s` how many
-    requests the way to the balancer carries in a second, one after the other, where that is not without limit.
+    `patience_s` is the timeout of a request; with `drops` servers do not start requests that timed out. `path_s` is
+    the network time of a request between balancer and server. `link_per_s` is the capacity of the link to the balancer
+    in requests per second; None for an unlimited link.
     """
 
     users: tuple[int, ...] = (180,)
@@ -44,12 +44,12 @@ class Setup:
     balancer_cap: float = 0.4
     generator_s: float = 0.004
     balancer_s: float = 0.002
-    paced: bool = False  # servers tell how their slots (workers) were used, as the lab's do
-    residual: bool = True  # users begin in the midst of a think time, else with a request
+    paced: bool = False  # servers report the use of their slots (workers), as in the lab
+    residual: bool = True  # users start in the middle of a think time, else with a request
 
     @property
     def rate(self) -> float:
-        """What one server answers in a second at most."""
+        """The capacity of one server in requests per second."""
         return self.workers / self.service_s
 
     def changed(self, **more: Any) -> Setup:
@@ -57,7 +57,7 @@ class Setup:
 
 
 class Logged(NamedTuple):
-    """One request as the balancer saw it; times in seconds of the trial."""
+    """One line of the balancer's log; times in seconds of the trial."""
 
     ended: float
     took: float
@@ -67,8 +67,8 @@ class Logged(NamedTuple):
 
 
 @dataclass
-class Seen:
-    """What is left of a load beside the recorder's rows."""
+class SimulatedLoad:
+    """The results of a load, besides the recorder's rows."""
 
     log: list[Logged] = field(default_factory=list)
     processed: list[float] = field(default_factory=list)  # when the generator sent or stamped something
@@ -76,7 +76,7 @@ class Seen:
 
 
 def thawed(freezes: Sequence[tuple[float, float]]) -> Callable[[float], float]:
-    """When the generator gets to what happens at a moment; `freezes` are (begin, end), ascending."""
+    """Return a function from a moment to the time at which the generator handles it; `freezes` are (begin, end)."""
     begins = [begin for begin, _ in freezes]
 
     def thaw(at: float) -> float:
@@ -86,7 +86,7 @@ def thawed(freezes: Sequence[tuple[float, float]]) -> Callable[[float], float]:
     return thaw
 
 
-def play(
+def run(
     setup: Setup,
     users: int,
     servers: Sequence[Server],
@@ -94,14 +94,14 @@ def play(
     draw: random.Random,
     freezes: Sequence[tuple[float, float]],
     recorder: Any,
-) -> Seen:
-    """Play one load and have the recorder count it."""
-    thaw, seen = thawed(freezes), Seen()
+) -> SimulatedLoad:
+    """Run one load; the recorder counts its requests."""
+    thaw, result = thawed(freezes), SimulatedLoad()
     end_s, patience_s, path_s = setup.duration_s, setup.patience_s, setup.path_s
     low, span = 0.5 * setup.think_s, setup.think_s
     turn, count = 0, len(servers)
     link = None if setup.link_per_s is None else Server(Pace([(0.0, setup.link_per_s)]), workers=1)
-    processed, log = seen.processed.append, seen.log.append
+    processed, log = result.processed.append, result.log.append
     # (moment, number, what, when it was sent, error): no two have the same number.
     heap: list[tuple[float, int, int, float, str]] = []
     number = users
@@ -119,7 +119,7 @@ def play(
                 recorder.user_started(at)
                 if setup.residual:
                     think = residual_s(setup.think_s, draw.random(), draw.random())
-                    recorder.rests(at, think)
+                    recorder.thinking(at, think)
                     heappush(heap, (min(at + think, max(at, end_s)), number, SEND, 0.0, ""))
                     continue
             if at >= end_s:
@@ -143,13 +143,13 @@ def play(
             recorder.thinks(at, think)
             wakes = at + think
             heappush(heap, (wakes if wakes < end_s else max(at, end_s), number, SEND, 0.0, ""))
-        seen.over_at = at
-    _look(setup, thaw, draw, recorder)
-    return seen
+        result.over_at = at
+    _sample_event_loop(setup, thaw, draw, recorder)
+    return result
 
 
-def _look(setup: Setup, thaw: Callable[[float], float], draw: random.Random, recorder: Any) -> None:
-    """The generator's look at its own event loop, every 50 ms."""
+def _sample_event_loop(setup: Setup, thaw: Callable[[float], float], draw: random.Random, recorder: Any) -> None:
+    """The generator samples the delay of its own event loop every 50 ms."""
     now = 0.0
     while now < setup.duration_s:
         woken = thaw(now + LAG_EVERY_S) + draw.expovariate(1 / LAG_S)

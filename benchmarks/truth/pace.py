@@ -1,4 +1,4 @@
-"""How fast something works from moment to moment, and a server that works so."""
+"""A speed that changes over time, and a server with that speed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Steps = Sequence[tuple[float, float]]  # (from this second on, speed), ascending
 
 
 class Pace:
-    """A speed that changes in steps; work is what takes a second at speed 1. The last speed is not 0."""
+    """A speed that changes in steps; one unit of work takes a second at speed 1. The last speed is not 0."""
 
     def __init__(self, steps: Steps) -> None:
         self.steps = list(steps)
@@ -26,12 +26,12 @@ class Pace:
             self._done.append(self._done[-1] + (end - begin) * speed)
 
     def work(self, at: float) -> float:
-        """What can be done from the first step up to a moment."""
+        """The work done from the first step up to a moment."""
         i = bisect_right(self._times, at, 1) - 1
         return self._done[i] + (at - self._times[i]) * self._speeds[i]
 
     def when(self, work: float) -> float:
-        """The first moment at which so much can have been done."""
+        """The first moment at which this work is done."""
         i = bisect_left(self._done, work, 1) - 1
         return self._times[i] + (work - self._done[i]) / self._speeds[i] if work > self._done[i] else self._times[i]
 
@@ -40,21 +40,21 @@ class Pace:
 
     @property
     def stalls(self) -> list[tuple[float, float]]:
-        """The spans in which nothing is done."""
+        """The spans with speed 0."""
         ends = [*self._times[1:], float("inf")]
         return [(a, b) for a, b, speed in zip(self._times, ends, self._speeds, strict=True) if speed == 0]
 
 
 def combined(parts: Sequence[Pace]) -> Pace:
-    """The product of some paces."""
+    """The product of several paces."""
     times = sorted({at for part in parts for at, _ in part.steps})
     return Pace([(at, float(np.prod([part.speed(at) for part in parts]))) for at in times])
 
 
 class Server:
-    """Some workers and one queue, first come first served; requests must come in the order of time.
+    """Workers and one queue, first come first served; requests must arrive in the order of time.
 
-    Everything is kept in work, so that a queue of any length costs one step.
+    Times are kept as work, so that a queue of any length costs one step.
     """
 
     def __init__(self, pace: Pace, workers: int) -> None:
@@ -66,9 +66,9 @@ class Server:
         self._ends: list[float] = []
 
     def take(self, at: float, work: float, patience_s: float, *, drops: bool) -> float:
-        """When a request of so much work that arrives now is answered.
+        """The time at which a request that arrives at `at` is answered.
 
-        One that nobody waits for any more is worked off all the same, or with `drops` not begun: then it ends never.
+        A request that timed out is served nevertheless; with `drops` it is not started, and its time is infinite.
         """
         now, first = self.pace.work(at), self._free[0]
         waits = first > now
@@ -84,17 +84,17 @@ class Server:
         return end
 
     def in_window(self, from_s: float, to_s: float) -> tuple[float, int]:
-        """Worker-seconds that were busy between two moments, and the answers that ended there."""
+        """Busy worker-seconds between two moments, and the number of requests that ended there."""
         starts, ends = np.array(self._starts), np.array(self._ends)
         busy = float((np.clip(ends, from_s, to_s) - np.clip(starts, from_s, to_s)).sum())
         return busy, int(((ends >= from_s) & (ends < to_s)).sum())
 
     def cpu_share(self, edges: Array) -> Array:
-        """The share of its workers that computed between one edge (a second) and the next."""
+        """The share of its workers that used CPU, between neighbouring edges (seconds)."""
         starts, ends = np.array(self._starts), np.array(self._ends)
         spent: Callable[[Array], Array] = lambda at: (np.clip(at[:, None], starts, ends) - starts).sum(axis=1)  # noqa: E731 - used thrice below
         busy = spent(edges)
-        for a, b in self.pace.stalls:  # busy, but without computing
+        for a, b in self.pace.stalls:  # busy without CPU
             busy = busy - spent(np.minimum(edges, b)) + spent(np.minimum(edges, a))
         share: Array = np.diff(busy) / np.diff(edges) / self.workers
         return share

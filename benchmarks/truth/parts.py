@@ -1,4 +1,4 @@
-"""The parts of roles that count a load, taken from there as they are: a simulated one is counted as a real one is."""
+"""Load the modules of roles that count requests, so that simulated and real loads are counted by the same code."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 
 import httpx
 
-from harness.traffic.load_generator import EngineResult
-from harness.traffic.locust import LocustEngine
+from harness.traffic.load_generator import LoadResult
+from harness.traffic.locust import LocustLoadGenerator
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
 @cache
 def part(role: str, name: str) -> ModuleType:
-    """A module of a role's image."""
+    """Import a module of a role's image."""
     where = ROLES / role / "files" / "image" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, where)
     if spec is None or spec.loader is None:
@@ -39,31 +39,31 @@ def recorder(window_from_s: float, window_to_s: float, timeout_s: float) -> Any:
 
 
 def residual_s(think_time_s: float, which: float, where: float) -> float:
-    """What is left of a think time for a user who begins in its midst, by two draws from 0 to 1."""
+    """The residual think time of a user who starts in the middle of one, by two draws from 0 to 1."""
     found: float = part("locust", "recorder").residual_s(think_time_s, which, where)
     return found
 
 
-def engine_result(counted: Any, over_at: float) -> EngineResult:
-    """What the harness gets from a master with one worker that has this recorder; its samples too."""
+def load_result(counted: Any, over_at: float) -> LoadResult:
+    """The result and the samples that a master with one worker sends to the harness for this recorder."""
     trial = part("locust", "merging").Trial("t", 0.0, {"w"})
     trial.add("w", counted.take(over_at, last=True))
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("samples"):
-            said: dict[str, Any] = {"samples": trial.samples(0), "over": trial.over}
+            content: dict[str, Any] = {"samples": trial.samples(0), "over": trial.over}
         else:
-            said = trial.result()
-        return httpx.Response(200, content=json.dumps(said).encode())
+            content = trial.result()
+        return httpx.Response(200, content=json.dumps(content).encode())
 
     with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://generator") as client:
-        engine = LocustEngine(client, str)
-        result = engine.result()
-        samples, _ = engine.samples(0)
+        load_generator = LocustLoadGenerator(client, str)
+        result = load_generator.result()
+        samples, _ = load_generator.samples(0)
     return replace(result, samples=samples)
 
 
 def balancer_summary(lines: Iterable[str], from_s: float, to_s: float) -> dict[str, Any]:
-    """What the balancer makes of its log; the trial is called t."""
-    said: dict[str, Any] = part("nginx_lb", "summarise_trial").summarise(list(lines), "t", from_s, to_s)
-    return said
+    """The balancer's summary of its log, for a trial named t."""
+    summary: dict[str, Any] = part("nginx_lb", "summarise_trial").summarise(list(lines), "t", from_s, to_s)
+    return summary

@@ -1,4 +1,4 @@
-"""One simulated study from its first trial to its gains, and what is counted of it."""
+"""One simulated study from its first trial to its gains, and the counts of it."""
 
 from __future__ import annotations
 
@@ -18,36 +18,37 @@ from harness.plan import order
 from harness.records.findings import Kind, Severity
 from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.gains.gain import Gain, GainKind
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary, summarise_records
 
 BLOCKS, SERVERS = 5, (1, 2, 3)
 FIXED_SEED = 2024
-# A topology is limited by servers, or by users, where the other bound is this much higher.
+# A topology is clearly limited by servers, or by the load, if the other bound is this much higher.
 CLEARLY = 1.1
 
 
 @dataclass
 class Tally:
-    """Counts over studies of one scenario. Of gains by step: studies with an interval, and such as hold the truth."""
+    """Counts over studies of one scenario; of gains by step: intervals, and those that contain the truth."""
 
     studies: int = 0
     trials: int = 0
-    told: Counter[int] = field(default_factory=Counter)
-    held: Counter[int] = field(default_factory=Counter)
-    words: Counter[str] = field(default_factory=Counter)  # words of steps that contradict the truth
-    instead: Counter[str] = field(default_factory=Counter)  # what a step is said to be where it is no gain
-    refused: Counter[str] = field(default_factory=Counter)  # trials, by the first rule that refuses them
-    marked: Counter[str] = field(default_factory=Counter)  # trials that count, by the rules that warn of them
-    named: Counter[str] = field(default_factory=Counter)  # studies in which something is named
-    false: Counter[str] = field(default_factory=Counter)  # trials by a bottleneck that is wrong
-    judged: int = 0  # trials whose true limit is clear
-    users: int = 0  # trials that users truly limit ...
+    with_interval: Counter[int] = field(default_factory=Counter)
+    covered: Counter[int] = field(default_factory=Counter)
+    false_conclusions: Counter[str] = field(default_factory=Counter)  # of steps, that contradict the truth
+    other_kinds: Counter[str] = field(default_factory=Counter)  # of steps that are no gain with an interval
+    invalid: Counter[str] = field(default_factory=Counter)  # trials, by the first rule that they break
+    warnings: Counter[str] = field(default_factory=Counter)  # trials that count, by the rules that warn of them
+    findings: Counter[str] = field(default_factory=Counter)  # studies with a finding
+    false_bottlenecks: Counter[str] = field(default_factory=Counter)  # trials with a wrong bottleneck
+    judged: int = 0  # trials whose true bottleneck is clear
+    users: int = 0  # trials that are truly load-limited ...
     of_truth: float = 0.0  # ... and the sum of their rates, each against the true one
     frozen: int = 0  # trials in which the generator froze ...
-    noticed: int = 0  # ... and which are refused or marked by E5 or E6
+    noticed: int = 0  # ... and which are invalid or have a warning by E5 or E6
 
     def add(self, other: Tally) -> None:
-        """Add what another one counted."""
+        """Add the counts of another tally."""
         for name, value in vars(other).items():
             if isinstance(value, Counter):
                 getattr(self, name).update(value)
@@ -88,23 +89,23 @@ def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord
     count = Tally(studies=1)
     for repeat in range(1, BLOCKS + 1):
         for in_block, planned in enumerate(order.order(cells, repeat, seed)):
-            met = world.meets(planned.cell.servers, in_block)
+            conditions = world.conditions(planned.cell.servers, in_block)
             most = int(4 * planned.cell.servers * setup.rate * (setup.duration_s + setup.patience_s))
             work = works(scenario.service, setup.service_s, min(most, 8000), random_of)
-            data, over_at = simulate(setup, planned, len(records) + 1, grid, met, work, random_of)
+            data, over_at = simulate(setup, planned, len(records) + 1, grid, conditions, work, random_of)
             world.over(over_at)
             records[planned.path] = data.record
             latencies[planned.path], failures[planned.path] = data.latencies, data.failures
-            _count_trial(count, scenario, data.record, froze=bool(met.freezes))
+            _count_trial(count, scenario, data.record, froze=bool(conditions.freezes))
     summary = summarise_records(grid, records, lambda where: latencies[where], lambda where: failures[where])
     _count_study(count, scenario, summary)
     return summary, records, count
 
 
 def with_truth(scenario: Scenario) -> Scenario:
-    """The scenario with its truth, where it tells none: the gains of a study in which nothing happens by chance.
+    """The scenario with its truth; one without a truth gets the gains of a study without noise.
 
-    Two unlike servers who take turns are such a case: until the faster one has worked off its queue it answers more.
+    Two unequal servers under round robin are such a case: the faster one serves more until its queue is empty.
     """
     if scenario.truth is not None:
         return scenario
@@ -114,12 +115,12 @@ def with_truth(scenario: Scenario) -> Scenario:
 
 
 def _steps(scenario: Scenario, summary: Summary) -> list[Gain]:
-    """The gains at the largest load, which all that is told of gains is about."""
+    """The gains at the largest load, which all counts of gains are about."""
     return [gain for gain in summary.gains if gain.others.get("vusers") == max(scenario.setup.users)]
 
 
-def true_limit(scenario: Scenario, servers: int, users: int) -> Component:
-    """What limits such a topology; unknown where it may be one or the other. Of a link that is full nothing tells."""
+def true_bottleneck(scenario: Scenario, servers: int, users: int) -> Component:
+    """The bottleneck of such a topology; unknown where it may be either. No measurement shows a full link."""
     setup = scenario.setup
     slow = 1 + scenario.second_slower if servers > 1 else 1.0
     capacity = servers * setup.rate / slow
@@ -136,13 +137,13 @@ def _count_trial(count: Tally, scenario: Scenario, record: TrialRecord, *, froze
     rules = {severity: [f.rule for f in record.findings if f.severity == severity] for severity in Severity}
     if record.outcome == Outcome.INVALID:
         first = next((f.rule for f in record.findings if f.severity == Severity.INVALID), "?")
-        count.refused[first] += 1
+        count.invalid[first] += 1
     elif record.outcome == Outcome.WARNING:
-        count.marked.update(set(rules[Severity.WARNING]))
+        count.warnings.update(set(rules[Severity.WARNING]))
     count.frozen += froze
     if froze and {"E5", "E6"} & {*rules[Severity.INVALID], *rules[Severity.WARNING]}:
         count.noticed += 1
-    limit = true_limit(scenario, int(record.cell["servers"]), int(record.cell["vusers"]))
+    limit = true_bottleneck(scenario, int(record.cell["servers"]), int(record.cell["vusers"]))
     if limit != Component.UNKNOWN:
         count.judged += 1
         if limit == Component.LOAD and record.tps_mean:
@@ -152,11 +153,11 @@ def _count_trial(count: Tally, scenario: Scenario, record: TrialRecord, *, froze
         if limit == Component.NETWORK:
             allowed.add(Component.UNKNOWN)
         if record.component not in allowed:
-            count.false[record.component.value] += 1
+            count.false_bottlenecks[record.component.value] += 1
 
 
 def _users_rate(scenario: Scenario, record: TrialRecord) -> float:
-    """The rate of users who hardly ever wait for each other: that of their bound."""
+    """The maximum rate of users, who hardly ever wait for each other."""
     setup = scenario.setup
     return users_bound(int(record.cell["vusers"]), setup.service_s + setup.path_s, setup.think_s)
 
@@ -166,22 +167,21 @@ def _count_study(count: Tally, scenario: Scenario, summary: Summary) -> None:
         ratio = gain.ratio
         if gain.kind != GainKind.GAIN or ratio is None or ratio.low is None or ratio.high is None:
             kind = "gain without an interval" if gain.kind == GainKind.GAIN else gain.kind.value
-            count.instead[f"{gain.from_servers} → {gain.to_servers} {kind}"] += 1
+            count.other_kinds[f"{gain.from_servers} → {gain.to_servers} {kind}"] += 1
             continue
-        count.told[step] += 1
-        count.held[step] += ratio.low <= truth <= ratio.high
+        count.with_interval[step] += 1
+        count.covered[step] += ratio.low <= truth <= ratio.high
         ideal = gain.step_ideal
         contradicts = {
-            "slower": truth >= 1,
-            "not told apart from 1": False,
-            "sub-linear": truth >= ideal,
-            "baseline suspect": truth <= ideal,
+            Conclusion.LOWER: truth >= 1,
+            Conclusion.SUB_LINEAR: truth >= ideal,
+            Conclusion.SUPER_LINEAR: truth <= ideal,
         }
-        count.words[gain.word] += contradicts.get(gain.word, False)
-    findings = [finding.cause for finding in summary.findings if finding.rule == "E20"]
-    count.named["E22"] += any(finding.rule == "E22" for finding in summary.findings)
-    count.named["trend"] += any("place" in cause for cause in findings)
-    count.named["outlier"] += any("block" in cause and "place" not in cause for cause in findings)
+        false_conclusion = not gain.indicative and contradicts.get(gain.conclusion, False)
+        count.false_conclusions[gain.conclusion_text] += false_conclusion
+    count.findings["E22"] += any(finding.rule == "E22" for finding in summary.findings)
+    count.findings["trend"] += any(f.kind is Kind.TREND for f in summary.findings)
+    count.findings["outlier"] += any(f.kind is Kind.OUTLIER for f in summary.findings)
     false = "" if scenario.second_slower else ", falsely"
-    count.named[f"slow server{false}"] += any(f.kind == Kind.SLOW_SERVER for f in summary.findings)
-    count.named["E10"] += any(cell.cause.startswith("not steady") for cell in summary.cells)
+    count.findings[f"slow server{false}"] += any(f.kind == Kind.SLOW_SERVER for f in summary.findings)
+    count.findings["E10"] += any(cell.unsteady for cell in summary.cells)

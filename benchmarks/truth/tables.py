@@ -1,4 +1,4 @@
-"""What was counted, as tables in Markdown."""
+"""The counts as tables in Markdown."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ COVERED = (
     "scenario",
     "studies",
     *STEPS,
-    "false words",
-    "refused",
-    "marked",
+    "false conclusions",
+    "invalid",
+    "warning",
     "frozen: noticed",
     "users' rate",
-    "named, of studies",
-    "asked",
+    "findings, of studies",
+    "criterion",
 )
-VERDICTS = (
+COMPONENTS = (
     Component.SERVER,
     Component.LOAD,
     Component.GENERATOR,
@@ -56,33 +56,35 @@ def covered(scenario: Scenario, count: Tally) -> str:
             scenario.name,
             str(count.studies),
             *(_coverage(count, step) for step in range(len(STEPS))),
-            _shares(+count.words, lambda _: sum(count.told.values())),
-            _shares(count.refused, lambda _: count.trials),
-            _shares(count.marked, lambda _: count.trials),
+            _shares(+count.false_conclusions, lambda _: sum(count.with_interval.values())),
+            _shares(count.invalid, lambda _: count.trials),
+            _shares(count.warnings, lambda _: count.trials),
             share(count.noticed, count.frozen),
             share(count.of_truth, count.users),
-            _shares(+count.named, lambda _: count.studies),
-            scenario.asked,
+            _shares(+count.findings, lambda _: count.studies),
+            scenario.criterion,
         )
     )
 
 
 def _coverage(count: Tally, step: int) -> str:
-    """The share that holds the truth; and what the others say that have no gain."""
-    own = {
-        what.removeprefix(STEPS[step]).strip(): n for what, n in count.instead.items() if what.startswith(STEPS[step])
+    """The share of intervals that contain the truth, and the kinds of the steps without an interval."""
+    others = {
+        what.removeprefix(STEPS[step]).strip(): n
+        for what, n in count.other_kinds.items()
+        if what.startswith(STEPS[step])
     }
-    held = share(count.held[step], count.told[step])
-    return held + "".join(f"; {what} in {share(n, count.studies)}" for what, n in own.items())
+    covered = share(count.covered[step], count.with_interval[step])
+    return covered + "".join(f"; {what} in {share(n, count.studies)}" for what, n in others.items())
 
 
 def _shares(counts: Counter[str], whole: Callable[[str], int]) -> str:
     return ", ".join(f"{name} {share(n, whole(name))}" for name, n in sorted(counts.items())) or "–"
 
 
-def false_verdicts(scenarios: Iterable[Scenario], found: Found) -> str:
-    """Trials by a bottleneck that is wrong, of those whose limit is clear."""
-    text = header(("scenario", "trials", *(f"false `{limit}`" for limit in VERDICTS)))
+def false_bottlenecks(scenarios: Iterable[Scenario], found: Found) -> str:
+    """Trials with a wrong bottleneck, of those whose true one is clear."""
+    text = header(("scenario", "trials", *(f"false `{limit}`" for limit in COMPONENTS)))
     total = Tally()
     for scenario in scenarios:
         count = found[scenario.name]
@@ -93,4 +95,6 @@ def false_verdicts(scenarios: Iterable[Scenario], found: Found) -> str:
 
 
 def _false(name: str, count: Tally) -> str:
-    return row((name, str(count.judged), *(share(count.false[limit.value], count.judged) for limit in VERDICTS)))
+    return row(
+        (name, str(count.judged), *(share(count.false_bottlenecks[limit.value], count.judged) for limit in COMPONENTS))
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.truth import parts
-from benchmarks.truth.loop import Seen, Setup, play
+from benchmarks.truth.loop import Setup, SimulatedLoad, run
 from benchmarks.truth.pace import Array, Pace, Server
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
@@ -30,17 +30,17 @@ from harness.records.trial import (
     TrialRecord,
 )
 
-MACHINE, CORES, IDLE = "this machine", 4, 0.05  # all hosts are on it; cores that it uses for itself
+MACHINE, CORES, IDLE = "this machine", 4, 0.05  # all hosts are on it; cores that its own processes use
 READ_NOISE = 0.005  # relative, of a reading of CPU usage
-SEGMENTS, LOST = 8, 0.0002  # TCP segments of a request, and the share of them that is sent again
-CEILING = 8.0  # times what three servers answer
+SEGMENTS, RETRANSMITTED = 8, 0.0002  # TCP segments of a request, and the share of retransmitted ones
+CEILING = 8.0  # times the capacity of three servers
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What one load meets: the machine's speed, each server's pace, spans in which the generator is frozen.
+    """The conditions of one load: speed of the machine, pace of each server, spans in which the generator is frozen.
 
-    `events` stands in the balancer's error log; `unloaded_s` is R0 as it was measured just before.
+    `events` are those of the balancer's error log; `unloaded_s` is R0, measured before the load.
     """
 
     machine: Pace
@@ -48,7 +48,7 @@ class Conditions:
     freezes: Sequence[tuple[float, float]] = ()
     unloaded_s: float = 0.0
     events: dict[str, int] | None = None
-    generator_busy: tuple[float, float] | None = None  # (second, cores): one in which it computes something else
+    generator_busy: tuple[float, float] | None = None  # (second, cores) that another process uses
 
 
 def simulate(
@@ -56,25 +56,25 @@ def simulate(
     planned: PlannedTrial,
     position: int,
     grid: Grid,
-    met: Conditions,
+    conditions: Conditions,
     works: Array,
     random_of: np.random.Generator,
 ) -> tuple[TrialData, float]:
-    """Play and judge one trial; returns it with the second at which its load was over."""
+    """Run and judge one trial; return it with the second at which its load ended."""
     cell, load = planned.cell, grid.load
     recorder = parts.recorder(load.window_from_s, load.duration, load.timeout)
-    servers = [Server(pace, setup.workers) for pace in met.servers]
+    servers = [Server(pace, setup.workers) for pace in conditions.servers]
     draw = random.Random(int(random_of.integers(2**63)))  # noqa: S311 - a reproducible load, no secret
-    seen = play(setup, cell.vusers, servers, _endless(works), draw, met.freezes, recorder)
-    hosts, busiest = _hosts(setup, seen, servers, met, random_of)
+    result = run(setup, cell.vusers, servers, _endless(works), draw, conditions.freezes, recorder)
+    hosts, busiest = _hosts(setup, result, servers, conditions, random_of)
     for second, cores in enumerate(busiest):
         recorder.process(second + 0.5, float(cores), 0.0)
-    got = parts.engine_result(recorder, seen.over_at)
+    got = parts.load_result(recorder, result.over_at)
     names = [f"server-{i + 1}" for i in range(cell.servers)]
     addresses = {name: f"10.0.0.{i + 1}:8080" for i, name in enumerate(names)}
     lines = [
         f"t\t{row.ended:.3f}\t{row.status}\t{row.took:.3f}\t10.0.0.{row.server + 1}:8080\t{row.upstream:.3f}\n"
-        for row in seen.log
+        for row in result.log
     ]
     summary = parts.balancer_summary(lines, load.window_from_s, load.duration)
     rows = summary.pop("seconds")
@@ -91,11 +91,11 @@ def simulate(
         block_position=position,
         started_at="2026-01-01T00:00:00+00:00",
         outcome=Outcome.NONE,
-        unloaded_ms=round(met.unloaded_s * 1000, 3),
-        load_s=round(seen.over_at, 3),
+        unloaded_ms=round(conditions.unloaded_s * 1000, 3),
+        load_s=round(result.over_at, 3),
         counters=Counters(
             generator=GeneratorCounters(errors=dict(got.errors), workers=got.workers),
-            balancer=BalancerCounters(**summary, events=met.events or {}, worker_cpu_s=[1.0]),
+            balancer=BalancerCounters(**summary, events=conditions.events or {}, worker_cpu_s=[1.0]),
             servers={name: {"200": server.answered} for name, server in zip(names, servers, strict=True)},
         ),
         hosts={name: _unchanged(cap) for name, cap in caps.items()},
@@ -108,7 +108,7 @@ def simulate(
             kind="lab",
             ceiling=CEILING * 3 * setup.rate,
             machine_of=dict.fromkeys(caps, MACHINE),
-            network=_network(len(seen.log), random_of),
+            network=_network(len(result.log), random_of),
             pacing=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
         ),
         control=planned.control,
@@ -121,11 +121,11 @@ def simulate(
         machines=_machine(hosts, random_of),
         **_histograms(got),
     )
-    return replace(data, record=assess(data, grid)), seen.over_at
+    return replace(data, record=assess(data, grid)), result.over_at
 
 
 def _histograms(got: Any) -> dict[str, Any]:
-    """What engine and record both have under one name beside the samples: histograms."""
+    """The histograms: fields with the same name in the result of the generator and in the record."""
     both = {f.name for f in fields(TrialData)} & {f.name for f in fields(got)} - {"samples"}
     return {name: getattr(got, name) for name in both}
 
@@ -140,7 +140,7 @@ def _unchanged(cpus: float) -> HostStates:
 
 
 def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s: float) -> dict[str, Pacing]:
-    """What paced servers tell of the window; they had all the CPU that they needed."""
+    """The report of paced servers about the window; they had all the CPU that they needed."""
     found = {}
     for name, server in zip(names, servers, strict=True):
         busy, answers = server.in_window(from_s, to_s)
@@ -150,16 +150,20 @@ def _slots(names: Sequence[str], servers: Sequence[Server], from_s: float, to_s:
 
 def _network(requests: int, random_of: np.random.Generator) -> dict[str, dict[str, int]]:
     segments = SEGMENTS * requests
-    return {"balancer": {"segments": segments, "retransmits": int(random_of.poisson(LOST * segments))}}
+    return {"balancer": {"segments": segments, "retransmits": int(random_of.poisson(RETRANSMITTED * segments))}}
 
 
 def _hosts(
-    setup: Setup, seen: Seen, servers: Sequence[Server], met: Conditions, random_of: np.random.Generator
+    setup: Setup,
+    result: SimulatedLoad,
+    servers: Sequence[Server],
+    conditions: Conditions,
+    random_of: np.random.Generator,
 ) -> tuple[list[HostSample], Array]:
-    """Readings of every container's CPU, once a second from a moment of its own; and the generator's by second.
+    """Readings of every container's CPU, once a second at an offset of its own; and the generator's by second.
 
-    Generator and balancer take the longer for a request the slower the machine is; while a server stalls they do
-    not.
+    On a slow machine generator and balancer need more CPU time for a request; a stall of a server does not affect
+    them.
     """
     seconds: Array = np.arange(int(setup.duration_s) + 1).astype(float)
     found: list[HostSample] = []
@@ -173,26 +177,26 @@ def _hosts(
 
     def spent(moments: Array, cost_s: float, edges: Array) -> Array:
         counts = np.histogram(moments, edges)[0]
-        speed = np.array([met.machine.speed(float(at)) or 1.0 for at in (edges[:-1] + edges[1:]) / 2])
+        speed = np.array([conditions.machine.speed(float(at)) or 1.0 for at in (edges[:-1] + edges[1:]) / 2])
         used: Array = counts * cost_s / speed
         return used
 
     for i, server in enumerate(servers):
         edges = seconds + random_of.random()
         read(f"server-{i + 1}", server.cpu_share(edges) * setup.server_cap, edges[1:])
-    processed, ended = np.array(seen.processed), np.array([row.ended for row in seen.log])
+    processed, ended = np.array(result.processed), np.array([row.ended for row in result.log])
     edges = seconds + random_of.random()
     read("balancer", spent(ended, setup.balancer_s, edges), edges[1:])
     busiest = spent(processed, setup.generator_s / 2, seconds)
-    if met.generator_busy is not None:
-        second, cores = met.generator_busy
+    if conditions.generator_busy is not None:
+        second, cores = conditions.generator_busy
         busiest[int(second)] = cores
     read("generator", busiest, seconds[1:])
     return found, busiest
 
 
 def _machine(hosts: Sequence[HostSample], random_of: np.random.Generator) -> list[MachineSample]:
-    """The machine below: what its containers use and a little."""
+    """The CPU usage of the machine: that of its containers and a little more."""
     by_second: dict[int, float] = {}
     for row in hosts:
         by_second[round(row.t_s)] = by_second.get(round(row.t_s), 0.0) + row.cpu_cores

@@ -1,4 +1,4 @@
-"""What happens to a study on its own clock: how fast its machines are, when they stall, when a generator freezes."""
+"""The conditions of a simulated study: speed of the machines, stalls, and freezes of the generator."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from benchmarks.truth.trial import Conditions
 from harness.plan.order import SWITCH_S
 
 LONGEST_STALL_S, SHORTEST_STALL_S = 2.0, 1.0
-VERIFY_ROUNDS = 2  # as harness/traffic/run_load.py asks every server before a load
+VERIFY_ROUNDS = 2  # requests to every server before a load, as in harness/traffic/run_load.py
 
 
 @dataclass(frozen=True)
 class Scenario:
     """One kind of study. Shares are 0–1, times seconds.
 
-    `truth` holds the gains of the steps in their order; without it they are those of the same study without noise.
+    `truth` has the gains of the steps in their order; None: the gains of the same study without noise.
     """
 
     name: str
-    noise: float = 0.03  # of a trial's speed against its study's, as a standard deviation of logarithms
+    noise: float = 0.03  # of a trial's speed, as a standard deviation of logarithms
     setup: Setup = field(default_factory=Setup)
     truth: tuple[float, ...] | None = (2.0, 1.5)
     drift: float = 0.0  # of the machine's speed over the whole study
-    drift_in_block: float = 0.0  # the same over every block, each of which begins afresh
-    place: float = 0.0  # change of speed with each place in a block
-    phases: float = 0.0  # the speed is by turns so much higher and lower, for 20 to 40 s
+    drift_in_block: float = 0.0  # the same within every block
+    position: float = 0.0  # change of speed with each position in a block
+    phases: float = 0.0  # the speed alternates between higher and lower, for 20 to 40 s each
     one_stall: bool = False  # one of 2 s in the whole study
     stalls: float = 0.0  # share of trials with one of 1 to 2 s
     stall_at: tuple[float, ...] = ()  # ... at one of these seconds, else anywhere
     frozen: float = 0.0  # share of trials in which the generator freezes once in the window
     frozen_s: float = 1.0
-    second_slower: float = 0.0  # server-2 takes so much longer for a request
+    second_slower: float = 0.0  # by so much longer a request takes on server-2
     service: str = "constant"
-    warm_up_s: float = 0.0  # in which servers come from half their speed to all of it
+    warm_up_s: float = 0.0  # from half the speed of servers to their full speed
     fixed_order: bool = False  # every study in the order of one seed
-    cold_s: float = 0.0  # so much longer take the requests that R0 is told by
+    cold_s: float = 0.0  # by so much longer the requests for R0 take
     events: dict[str, int] | None = None
-    busy_second: float | None = None  # the generator computes something else in one second: cores
-    clean: bool = True  # what a false bottleneck is counted over
-    asked: str = ""
+    busy_second: float | None = None  # cores that another process uses on the generator in one second
+    clean: bool = True  # counts in the total of wrong bottlenecks
+    criterion: str = ""
 
 
 def phases(by: float, random_of: np.random.Generator, until_s: float = 3600.0) -> Steps:
-    """A speed that is by turns higher and lower."""
+    """A speed that alternates between higher and lower."""
     sign, at, found = float(random_of.choice([-1, 1])), 0.0, []
     while at < until_s:
         found.append((at, 1 + sign * by))
@@ -57,7 +57,7 @@ def phases(by: float, random_of: np.random.Generator, until_s: float = 3600.0) -
 
 
 def works(kind: str, mean_s: float, count: int, random_of: np.random.Generator) -> Array:
-    """How much work requests are; raises ValueError for a kind that there is not."""
+    """Draw the service times of requests; raise ValueError for an unknown distribution."""
     if kind == "constant":
         return np.full(count, mean_s)
     if kind == "exponential":
@@ -70,11 +70,11 @@ def works(kind: str, mean_s: float, count: int, random_of: np.random.Generator) 
     if kind == "pareto":  # of index 1.5, whose variance is infinite
         found: Array = mean_s / 3 * (1 + random_of.pareto(1.5, count))
         return found
-    raise ValueError(f"{kind!r}: there are constant, erlang, exponential, lognormal and pareto")
+    raise ValueError(f"{kind!r}: unknown distribution. Allowed: constant, erlang, exponential, lognormal, pareto")
 
 
 class World:
-    """One study's surroundings; `clock_s` is its time since it began."""
+    """The environment of one study; `clock_s` is the time since its start."""
 
     def __init__(self, scenario: Scenario, trials: int, blocks: int, random_of: np.random.Generator) -> None:
         self.scenario, self.random, self.clock_s = scenario, random_of, 0.0
@@ -83,10 +83,10 @@ class World:
         self._stalled = int(random_of.integers(trials)) if scenario.one_stall else -1
         self._done = 0
 
-    def meets(self, servers: int, in_block: int) -> Conditions:
-        """What the next trial meets; it is the `in_block`-th of its block, from 0 on."""
+    def conditions(self, servers: int, in_block: int) -> Conditions:
+        """The conditions of the next trial, the `in_block`-th of its block, from 0 on."""
         s, setup, random_of = self.scenario, self.scenario.setup, self.random
-        speed = math.exp(random_of.normal(0, s.noise)) * (1 + s.place) ** in_block
+        speed = math.exp(random_of.normal(0, s.noise)) * (1 + s.position) ** in_block
         parts = [Pace([(-10.0, speed)])]
         if s.drift:
             parts.append(self._sloping(s.drift, self._done / self.trials, 1 / self.trials))
@@ -111,11 +111,11 @@ class World:
         )
 
     def over(self, load_s: float) -> None:
-        """A load took so long; then comes the switch to the next."""
+        """Advance the clock by a load and the switch to the next trial."""
         self.clock_s += load_s + SWITCH_S
 
     def _sloping(self, by: float, begin: float, long: float) -> Pace:
-        """The speed of one trial in a drift by so much; `begin` and `long` are shares of what drifts."""
+        """The speed within one trial of a drift; `begin` and `long` are shares of the whole drift."""
         whole = self.scenario.setup.duration_s
         return Pace(
             [(-10.0, 1 + by * begin), *((t, 1 + by * (begin + long * t / whole)) for t in np.arange(1.0, whole))]
@@ -132,7 +132,7 @@ class World:
         return combined(parts) if len(parts) > 1 else machine
 
     def _stall(self, own: list[Pace]) -> None:
-        """Stop all servers or one of them, each in half of the cases."""
+        """Stall all servers or a single one, each in half of the cases."""
         s, random_of = self.scenario, self.random
         if self._done == self._stalled:
             long = LONGEST_STALL_S
@@ -156,7 +156,7 @@ class World:
         return [(begin, begin + s.frozen_s)]
 
     def _unloaded(self, own: list[Pace]) -> float:
-        """R0, the lower median of a few requests to each server at rest."""
+        """R0, the lower median of a few requests to each idle server."""
         s, setup = self.scenario, self.scenario.setup
         took: list[float] = [
             s.cold_s + setup.path_s + float(work) / pace.speed(-1.0)

@@ -1,1 +1,1 @@
-"""Hosts, the ways to them, and what is brought there."""
+"""Hosts, connections to them, and what is deployed on them: see README.md in this folder."""

@@ -1,8 +1,7 @@
-"""The only use of ansible-runner: a playbook and variables in, a typed outcome out.
+"""Run playbooks with ansible-runner: a playbook and variables in, a typed outcome out.
 
-Every run has a fresh ident (a reused one keeps the last run's verdict) and its own limit of time.
-A run that is cut off is ended process by process: its workers leave the process group, and
-ansible-runner's own timeout would let them go on.
+Every run has a new ident (a reused one keeps the status of the last run) and its own time limit. To end a run, each of
+its processes is killed: its workers leave the process group, and ansible-runner's own timeout would leave them running.
 """
 
 from __future__ import annotations
@@ -27,30 +26,30 @@ from harness.errors import DeployFailed, Interrupted
 
 log = logging.getLogger(__name__)
 
-CHECKS_ARGUMENTS = "Validating arguments against arg spec"  # a task that Ansible puts before those of a role
+CHECKS_ARGUMENTS = "Validating arguments against arg spec"  # a task that Ansible adds before those of a role
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PlaybookOutcome:
-    """What a playbook did. `results` holds (host, task, result) of every task that went well."""
+    """What a playbook did. `results` are (host, task, result) of every task that succeeded."""
 
     status: str
     duration_s: float
     changed: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     results: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    over: bool = False  # every task was done or given up
+    over: bool = False  # every task has ended
 
     @property
     def ok(self) -> bool:
-        """True when every host did everything."""
+        """Whether every task on every host succeeded."""
         return self.status == "successful" and not self.failures
 
 
 class Playbook:
-    """A playbook that was started; `wait` for it, or `drop` it.
+    """A running playbook; `wait` for its outcome, or `drop` it.
 
-    One that is held does everything up to its first task, and that only once it is let go.
+    A held playbook does everything before its first task, and waits there for `release`.
     """
 
     def __init__(
@@ -68,11 +67,11 @@ class Playbook:
         self._may_change = not held
         self._ansible = ansible
         self._ident = f"{Path(name).stem}-{uuid.uuid4().hex[:8]}"
-        self._outcome = PlaybookOutcome("", 0.0)
+        self._outcome = PlaybookOutcome(status="", duration_s=0.0)
         self._began = time.monotonic()
         self._news = threading.Event()
-        self._last_words = ""
-        self._heard, self._awaited = self._began, task_results.Awaited()
+        self._last_output = ""
+        self._heard, self._retries = self._began, task_results.RetryMessages()
         self._folder = private.make(private.folder(ansible.private) / self._ident)
         file = self._folder / f"{self._ident}.vars.yml"
         private.write(file, unsafe_yaml.dump_variables(variables))
@@ -81,7 +80,7 @@ class Playbook:
         if held:
             pipe = self._folder / "hold"
             os.mkfifo(pipe, 0o600)
-            self._hold = os.open(pipe, os.O_RDWR)  # both ends, so that neither side waits for the other to open it
+            self._hold = os.open(pipe, os.O_RDWR)  # both ends, so that neither side waits for the other one to open it
             environ = {"SCALE_OUT_HOLD": str(pipe), "ANSIBLE_CALLBACKS_ENABLED": "hold"}
         command = [f"--extra-vars=@{file}"] + ([f"--tags={','.join(tags)}"] if tags else [])
         self._thread, self._runner = ansible_runner.run_async(
@@ -90,11 +89,11 @@ class Playbook:
             playbook=name,
             inventory=str(ansible.inventory) if ansible.inventory else "localhost,",
             ident=self._ident,
-            cmdline=shlex.join(command),  # it is split again, and a path may hold blanks
+            cmdline=shlex.join(command),  # ansible-runner splits it again, and a path may contain blanks
             quiet=True,
             rotate_artifacts=0,
             suppress_env_files=True,
-            # By itself ansible-runner would have any host key accepted, a changed one too.
+            # ansible-runner's default accepts any host key, even a changed one.
             envvars={
                 "ANSIBLE_CONFIG": str(ansible.root / "ansible.cfg"),
                 "ANSIBLE_HOST_KEY_CHECKING": "True",
@@ -105,44 +104,44 @@ class Playbook:
             },
             event_handler=self._on_event,
             finished_callback=lambda _runner: self._on_end(),
-            cancel_callback=lambda: ansible.cancelled(),  # its default takes over Ctrl-C for good
+            cancel_callback=lambda: ansible.cancelled(),  # its default replaces the handler of Ctrl-C permanently
         )
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it has not ended."""
         return bool(self._thread.is_alive())
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has come to its first task, before which a held one waits."""
+        """Whether it has reached its first task, where a held one waits."""
         return self._at_first_task
 
     @property
     def may_have_changed(self) -> bool:
-        """Whether it was ever free to do its tasks."""
+        """Whether it could run any task."""
         return self._may_change
 
-    def let_go(self) -> None:
-        """Have a held one go on, at once or when it has come so far."""
+    def release(self) -> None:
+        """Let a held playbook run its tasks, as soon as it has reached the first one."""
         self._may_change = True
         self._began = time.monotonic()
         if self._hold is not None:
             os.write(self._hold, b"1")
 
     def drop(self) -> None:
-        """End it wherever it is, and wait for that."""
+        """Kill it and wait for its end."""
         while self._thread.is_alive():
             _kill(self._ident)
             self._thread.join(0.1)
 
     def wait(self, timeout_s: float) -> PlaybookOutcome:
-        """Its outcome, once all its tasks are done; raises as `Ansible.run` does.
+        """Its outcome once all tasks have ended; raises as `Ansible.run` does.
 
-        A task that tries again has a limit of its own, by a role's variable, and gives the others `timeout_s` anew.
+        Each retry of a task restarts `timeout_s`; a role's variable limits the number of retries.
         """
         outcome, self._heard = self._outcome, time.monotonic()
-        # What Ansible does after its last task is nobody's concern, if all went well.
+        # What Ansible does after its last task is irrelevant, if all tasks succeeded.
         while self._thread.is_alive() and not (outcome.over and not outcome.failures):
             self._news.wait(0.1)
             self._news.clear()
@@ -151,7 +150,7 @@ class Playbook:
                 _kill(self._ident)
             elif time.monotonic() > self._heard + timeout_s and outcome.status != "timeout":
                 outcome.status = "timeout"
-                outcome.failures.append(f"not done within {timeout_s:g} s")
+                outcome.failures.append(f"not finished within {timeout_s:g} s")
             if outcome.status == "timeout":
                 _kill(self._ident)
         outcome.duration_s = time.monotonic() - self._began
@@ -159,15 +158,15 @@ class Playbook:
         if self._ansible.cancelled():
             raise Interrupted("interrupted")
         if not outcome.ok:
-            words = outcome.failures or [f"ended as {outcome.status!r}: {self._last_words or 'without a word'}"]
-            raise DeployFailed(f"{self.name}: " + "; ".join(words))
+            messages = outcome.failures or [f"ended as {outcome.status!r}: {self._last_output or 'without output'}"]
+            raise DeployFailed(f"{self.name}: " + "; ".join(messages))
         log.info("%s: %.1f s, changed %s", self.name, outcome.duration_s, outcome.changed)
         return outcome
 
     def _on_event(self, event: dict[str, Any]) -> bool:
         outcome, data = self._outcome, event.get("event_data", {})
         kind, host, task = event.get("event"), data.get("host", ""), data.get("task", "")
-        if kind == "playbook_on_start":  # ansible-runner has written the whole environment there
+        if kind == "playbook_on_start":  # ansible-runner wrote the whole environment there
             (self._folder / "artifacts" / self._ident / "command").unlink(missing_ok=True)
         elif kind == "playbook_on_task_start":
             self._at_first_task = self._at_first_task or CHECKS_ARGUMENTS not in task
@@ -179,22 +178,22 @@ class Playbook:
             outcome.failures.append(task_results.failure(host, task, data, unreachable=kind == "runner_on_unreachable"))
         elif kind == "runner_retry":
             self._heard = time.monotonic()
-            if told := self._awaited.told(host, data, self._heard):
-                self._ansible.waiting(told)
+            if message := self._retries.message(host, data, self._heard):
+                self._ansible.waiting(message)
         elif kind == "playbook_on_stats":
             outcome.changed = data.get("changed", {})
             if not data.get("failures") and not data.get("dark"):
-                outcome.failures.clear()  # all of them were rescued
+                outcome.failures.clear()  # all failures were rescued
             outcome.over = True
             self._news.set()
-        return False  # no event files: a study makes tens of thousands
+        return False  # write no event files: a study would write tens of thousands
 
     def _on_end(self) -> None:
         if self._hold is not None:
             os.close(self._hold)
             self._hold = None
         if not self._outcome.over:
-            self._last_words = artifacts.last_words(self._folder / "artifacts" / self._ident)
+            self._last_output = artifacts.last_output(self._folder / "artifacts" / self._ident)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._news.set()
 
@@ -202,7 +201,7 @@ class Playbook:
 class Ansible:
     """Runs this project's playbooks against one inventory.
 
-    What a playbook is given and leaves lies in a folder of `harness.deploy.private` meanwhile, below `private`.
+    While a playbook runs, its input and output are in a folder of `harness.deploy.private` below `private`.
     """
 
     def __init__(self, root: Path, inventory: Path | None, private: Path | None = None) -> None:
@@ -219,12 +218,12 @@ class Ansible:
         timeout_s: float = 900.0,
         on_task: Callable[[str], None] | None = None,
     ) -> PlaybookOutcome:
-        """Run a playbook to its end; raises DeployFailed with the hosts' words, Interrupted on Ctrl-C."""
+        """Run a playbook to its end; raises DeployFailed with the hosts' messages, Interrupted on Ctrl-C."""
         return Playbook(self, playbook, variables or {}, on_task=on_task).wait(timeout_s)
 
 
 def _path() -> str:
-    """PATH with this environment's programs first: ansible-playbook comes from here."""
+    """PATH with this environment's programs first, so that its ansible-playbook is used."""
     import sys
 
     return f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"

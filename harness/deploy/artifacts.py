@@ -1,4 +1,4 @@
-"""What ansible-runner leaves of a playbook in a folder: read once, then removed."""
+"""Read the files that ansible-runner writes for a playbook."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 
-def last_words(folder: Path) -> str:
-    """What Ansible printed last of all, its errors if there are any; on one line."""
+def last_output(folder: Path) -> str:
+    """The end of Ansible's output on one line; its errors if there are any."""
     try:
         text = (folder / "stdout").read_text(encoding="utf-8", errors="replace")
     except OSError:

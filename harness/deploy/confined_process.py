@@ -1,6 +1,6 @@
-"""Programs that read what somebody else wrote: bounded in time and memory, and ended with whoever started them.
+"""Processes with limits on time and memory that end with their parent, to read input that may be hostile.
 
-`run` starts a module of this project in a process of its own; the module calls `confine` before anything else.
+`run` starts a module of this project in such a process; the module must call `confine` first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-MEMORY = 2 * 2**30  # bytes that each process may write to; Ansible takes a tenth
+MEMORY = 2 * 2**30  # bytes of data of each process; Ansible takes a tenth
 # Of the time that a program has had, at most this share was waiting for a CPU that others used.
 _MOST_WAITING = 0.9
 _PARENT = "SCALE_OUT_PARENT"  # the descriptor whose other end closes when the parent ends
@@ -27,7 +27,7 @@ _PARENT = "SCALE_OUT_PARENT"  # the descriptor whose other end closes when the p
 def run(
     module: str, arguments: list[str], root: Path, environment: Mapping[str, str], timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m module arguments`; raises subprocess.TimeoutExpired, and leaves nothing behind in any case.
+    """Run `python -m module arguments`; raises subprocess.TimeoutExpired. No process is left in any case.
 
     On a busy machine the seconds in which the program and its children wait for a CPU do not count (on Linux), up to
     ten times `timeout_s` altogether.
@@ -80,29 +80,29 @@ def _waiting_for_cpu(pid: int) -> dict[int, float]:
 
 
 def confine() -> None:
-    """Bound this process and all that it starts, and end them as soon as its parent has ended."""
+    """Limit the memory of this process and its children, and end them when the parent has ended."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     if _PARENT not in os.environ:
-        return  # started by hand
+        return  # started manually
     descriptor = int(os.environ.pop(_PARENT))
     os.set_inheritable(descriptor, False)
     threading.Thread(target=_end_with_parent, args=[descriptor], daemon=True).start()
 
 
 def out_of_memory(done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether a confined program wanted more memory than it may have."""
+    """Whether a confined process exceeded its memory limit."""
     return "MemoryError" in done.stderr or "Cannot allocate memory" in done.stderr or "MemoryError" in done.stdout
 
 
 def _end_with_parent(descriptor: int) -> None:
-    os.read(descriptor, 1)  # nothing is ever written: it returns once the other end is closed
+    os.read(descriptor, 1)  # nothing is ever written: it returns when the other end is closed
     _end(os.getpid())
 
 
 def _end(pid: int) -> None:
-    """End a leader of a group and everything it started: its descendants, and what of its group lost its parent."""
+    """Kill the leader of a process group, its descendants, and orphans of the group."""
     try:
         children = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -110,5 +110,5 @@ def _end(pid: int) -> None:
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS forbids it where all have ended
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS raises it if all have ended
         os.killpg(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Clients of container engines: of this machine's own, as the docker command selects it, and of hosts'."""
+"""Clients of container engines: of this machine's engine, as the docker command selects it, and of hosts' engines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import requests
 from harness import docker_context
 from harness.errors import CannotRun
 
-# An engine may end the output of a command before it knows the command's exit code.
+# An engine may close the output of a command before it has the command's exit code.
 EXIT_WITHIN_S = 5.0
 
 
 def connect(url: str | None = None) -> docker.DockerClient:
-    """A client of an engine, without a URL of the docker command's own; raises CannotRun when none answers."""
+    """A client of the engine at a URL, or of the docker command's engine; raises CannotRun if it does not answer."""
     try:
         if url:
             client = docker.DockerClient(base_url=url, timeout=30, max_pool_size=64)
@@ -27,19 +27,19 @@ def connect(url: str | None = None) -> docker.DockerClient:
             client = docker.from_env(timeout=30, max_pool_size=64, environment=environment())
         client.ping()
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise CannotRun(f"no Docker engine answers: {error}; 'python study.py doctor' says what to do") from None
+        raise CannotRun(f"no container engine answers: {error}. Fix: run 'python study.py doctor'.") from None
     return client
 
 
 def environment() -> dict[str, str]:
-    """The environment with DOCKER_HOST as the docker command resolves it; raises CannotRun for one of no use here."""
+    """The environment with DOCKER_HOST as the docker command resolves it; raises CannotRun if it is unusable here."""
     if problem := unusable():
         raise CannotRun(problem)
     return {**os.environ, **docker_context.variables(os.environ, Path.home())}
 
 
 def unusable() -> str:
-    """Why the selected engine cannot be used here, with the fix; empty where it can."""
+    """Why the selected engine is unusable here, with the fix; empty if it is usable."""
     try:
         found = docker_context.variables(os.environ, Path.home())
     except ValueError as error:
@@ -48,7 +48,7 @@ def unusable() -> str:
     if not host.startswith("ssh:"):
         return ""
     return (
-        f"DOCKER_HOST: an engine behind SSH cannot be used (got {host}). Allowed: unix:// and tcp://. "
+        f"DOCKER_HOST: container engines behind SSH are not supported (got {host}). Allowed: unix:// and tcp://. "
         "Fix: select this machine's engine: unset DOCKER_HOST DOCKER_CONTEXT; docker context use default."
     )
 
@@ -58,9 +58,8 @@ def execute(
 ) -> tuple[int, str]:
     """Exit code and output of a command in a container; `on_line` is called at the end of its first line.
 
-    The output of a short command can be lost with exit code 0 (moby issue 27289): the caller checks what it got.
-    Raises docker.errors.DockerException, also where the engine never knows the exit code, and
-    requests.RequestException.
+    The engine can lose the output of a short command that exits with 0 (moby issue 27289): callers must check it.
+    Raises docker.errors.DockerException, also if the engine reports no exit code, and requests.RequestException.
     """
     created = engine.exec_create(container, command)["Id"]
     output = b""
@@ -71,6 +70,8 @@ def execute(
     by = time.monotonic() + EXIT_WITHIN_S
     while (code := engine.exec_inspect(created)["ExitCode"]) is None:
         if time.monotonic() > by:
-            raise docker.errors.DockerException(f"the engine does not know how {command[0]} in {container} ended")
+            raise docker.errors.DockerException(
+                f"the container engine reports no exit code of {command[0]} in {container}"
+            )
         time.sleep(0.05)
     return int(code), output.decode(errors="replace")

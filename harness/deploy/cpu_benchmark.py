@@ -1,4 +1,4 @@
-"""How fast this machine is, told in a moment and roughly: before anything is installed, built or deployed."""
+"""A rough CPU benchmark of this machine that takes a moment, before anything is installed, built or deployed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ QUOTAS = (
 
 
 def request_s() -> float:
-    """CPU seconds that a request of the lab costs here, by a job of the same kind; the least of some tries."""
+    """CPU seconds of a request of the lab on this machine, estimated by a similar job; the minimum of several tries."""
     return JOBS_A_REQUEST * min(_job_s() for _ in range(TRIES))
 
 
 def cores() -> float:
-    """Cores that this process may use: those it may run on, or what its control group leaves it."""
+    """Cores that this process may use, by its CPU affinity or the quota of its control group."""
     allowed = float(len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else float(os.cpu_count() or 1)
     for quota, period in QUOTAS:
         try:
@@ -34,7 +34,7 @@ def cores() -> float:
             if float(words[0]) > 0:
                 return min(allowed, float(words[0]) / float(words[1]))
         except (OSError, ValueError, IndexError):
-            continue  # no such file, or "max": nothing is held back there
+            continue  # no such file, or "max": no quota there
     return allowed
 
 

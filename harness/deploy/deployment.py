@@ -1,4 +1,4 @@
-"""What is deployed now, and how to get from one cell to the next with the least change."""
+"""The deployed topology, and how to switch from one cell to the next with the fewest changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.grid.cell import Cell, expand
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 
-# Variables of a role begin with its name; a change of one is applied by that role's tags.
+# Prefix of role variables → tags that apply a change of them.
 TAGS = {
     "study_servers": ("nginx_lb_configure",),
     "nginx_lb_": ("nginx_lb",),
@@ -21,8 +21,8 @@ TAGS = {
     **{kind.prefix: kind.tags for kind in LOAD_GENERATORS},
 }
 NGINX_WAITS_S = 60.0  # its own default
-LATER_S = 5.0  # than the users give up: a response that they wait for is the server's
-HEALTH_S = (10.0, 12.0)  # a health check may take as long as a request, but who asks the balancer for it gives up at 15
+LATER_S = 5.0  # nginx's timeout minus the users': they must not get a response of nginx itself
+HEALTH_S = (10.0, 12.0)  # bounds of a health check, which clients of the balancer give up after 15 s
 DEPLOYED_WITHIN_S, SWITCHED_WITHIN_S = 900.0, 180.0
 REPAIR = ("ml_server_service", "ml_server_ready", "nginx_lb", *(tag for kind in LOAD_GENERATORS for tag in kind.repair))
 
@@ -34,14 +34,14 @@ def tags_for(changed: Iterable[str]) -> list[str]:
 
 @dataclass
 class Switch:
-    """A change of what is deployed that is under way."""
+    """A running change of the topology."""
 
     wanted: dict[str, Any]
     playbook: Playbook
 
 
 class Deployment:
-    """Drives Ansible from cell to cell and remembers what it applied."""
+    """Switches topologies with Ansible, and remembers the variables that are applied."""
 
     def __init__(self, ansible: Ansible, grid: Grid, playbook: Callable[..., Playbook] = Playbook) -> None:
         self._ansible = ansible
@@ -49,21 +49,21 @@ class Deployment:
         self._applied: dict[str, Any] | None = None
         self._under_way: Switch | None = None
         self._set = grid.vars
-        self._written_timeout_s = grid.load.timeout / grid.written_per_s(1.0)
-        self.images = _images(grid)  # of the service, where these are compared
+        self._written_timeout_s = grid.load.timeout / grid.time_factor
+        self.images = _images(grid)  # of the service, if the grid compares images
         self.fixed = _fixed(grid, self.images)
 
     def deploy(self, on_task: Callable[[str], None]) -> None:
         """Deploy everything with all servers up; raises DeployFailed."""
         self.drop()
-        # All images now: a switch waits for no registry, and one that is nowhere is told before the first trial.
-        brought = {"study_service_images": list(self.images)} if self.images else {}
-        playbook = self._playbook(self._ansible, "site.yml", {**self.fixed, **brought}, on_task=on_task)
+        # Pull all images now: a switch does not wait for a registry, and a missing image fails before the first trial.
+        images = {"study_service_images": list(self.images)} if self.images else {}
+        playbook = self._playbook(self._ansible, "site.yml", {**self.fixed, **images}, on_task=on_task)
         playbook.wait(DEPLOYED_WITHIN_S)
-        self._applied = dict(self.fixed)  # and all servers, which no cell need ask for
+        self._applied = dict(self.fixed)  # with all servers, as the playbook's default
 
     def prepare(self, cell: Cell) -> Playbook | None:
-        """Have the switch to a cell do all it can without touching a host; None when there is nothing to do."""
+        """Start the switch to a cell and hold it before it changes a host; None if there is nothing to change."""
         self.drop()
         wanted, changed = self._difference(cell)
         if changed:
@@ -71,10 +71,10 @@ class Deployment:
         return self._under_way.playbook if self._under_way else None
 
     def begin(self, cell: Cell) -> None:
-        """Begin the switch to a cell, whose end `switch` waits for."""
+        """Begin the switch to a cell; `switch` waits for its end."""
         wanted, changed = self._difference(cell)
         if self._under_way and self._under_way.wanted == wanted:
-            self._under_way.playbook.let_go()
+            self._under_way.playbook.release()
             return
         self.drop()
         if changed:
@@ -86,19 +86,19 @@ class Deployment:
         self._finish()
 
     def repair(self) -> None:
-        """Start again what died, with the variables of the last cell; raises DeployFailed.
+        """Restart what died, with the variables of the last cell; raises DeployFailed.
 
-        The balancer is reloaded, as it would leave out for a while whom it found dead.
+        The balancer is reloaded, because it excludes servers for a while after they failed.
         """
         self.drop()
         self._under_way = self._start({**(self._applied or self.fixed), "nginx_lb_reload": True}, list(REPAIR))
         self._finish()
 
-    def play(self, factor: float) -> None:
-        """Play slower by a factor from now on."""
+    def scale_time(self, factor: float) -> None:
+        """Scale all times by a factor from now on."""
         if factor != 1:
             self.set("ml_server_time_scaling", factor)
-            # The longest wait for a response is that of its slot, which grows like every time.
+            # The longest response time is the wait for a slot of a paced server, which is scaled like every time.
             longest_s = max(NGINX_WAITS_S, self._written_timeout_s + LATER_S) * factor
             if "nginx_lb_response_timeout" not in self._set:
                 self.set("nginx_lb_response_timeout", f"{longest_s:g}s")
@@ -108,7 +108,7 @@ class Deployment:
         self.fixed[name] = value
 
     def drop(self) -> None:
-        """End a switch that is under way; nobody knows then how far it came, unless it was held."""
+        """Kill a running switch. What is applied is unknown then, unless the switch was held."""
         if self._under_way:
             switch, self._under_way = self._under_way, None
             if switch.playbook.may_have_changed:
@@ -116,7 +116,7 @@ class Deployment:
             switch.playbook.drop()
 
     def _difference(self, cell: Cell) -> tuple[dict[str, Any], list[str]]:
-        """All variables of a cell, and the names of those that are not applied."""
+        """All variables of a cell, and the names of those that are not applied yet."""
         wanted: dict[str, Any] = {**self.fixed, "study_servers": cell.servers, **cell.variables}
         before = self._applied
         if before is None:
@@ -124,7 +124,7 @@ class Deployment:
         return wanted, [name for name in wanted if before.get(name, object()) != wanted[name]]
 
     def _start(self, wanted: dict[str, Any], tags: list[str], held: bool = False) -> Switch:
-        # The balancer's own playbook reads faster than the one that imports all three.
+        # The balancer's own playbook loads faster than the one that imports all three.
         only_balancer = all(tag.startswith("nginx_lb") for tag in tags)
         playbook = "playbooks/deploy-balancer.yml" if only_balancer else "playbooks/switch-topology.yml"
         return Switch(dict(wanted), self._playbook(self._ansible, playbook, wanted, tags, held))
@@ -136,19 +136,19 @@ class Deployment:
         try:
             switch.playbook.wait(SWITCHED_WITHIN_S)
         except DeployFailed:
-            self._applied = None  # nobody knows how far it came
+            self._applied = None  # what is applied is unknown
             raise
         self._applied = switch.wanted
 
 
 def _images(grid: Grid) -> tuple[str, ...]:
-    """Images of the service that cells ask for, in the levels' order; empty where all run the same one."""
-    asked = (cell.variables.get("ml_server_image") for cell in expand(grid))
-    return tuple(dict.fromkeys(str(image) for image in asked if image))
+    """Images of the service that cells run, in the order of levels; empty if all run the same image."""
+    images = (cell.variables.get("ml_server_image") for cell in expand(grid))
+    return tuple(dict.fromkeys(str(image) for image in images if image))
 
 
 def _following(grid: Grid) -> dict[str, Any]:
-    """Times that follow the grid's `load.timeout`, where its `vars` do not set them."""
+    """Timeouts derived from the grid's `load.timeout`, and the host of health checks."""
     timeout_s, (least_s, most_s) = grid.load.timeout, HEALTH_S
     return {
         "nginx_lb_response_timeout": f"{max(NGINX_WAITS_S, timeout_s + LATER_S):g}s",
@@ -159,13 +159,13 @@ def _following(grid: Grid) -> dict[str, Any]:
 
 
 def _host(grid: Grid) -> dict[str, Any]:
-    """The host that the grid's requests name, for health checks: applications may allow no other."""
+    """The host name of the grid's requests, for health checks: applications may reject others."""
     name = next((text for header, text in grid.request.headers.items() if header.lower() == "host"), "")
     return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
 
 
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
-    """Variables that every cell shares; of images that are compared the first one, until a cell asks for another."""
+    """Variables that all cells share. If the grid compares images, the first one applies until a cell sets another."""
     service = grid.service
     variables = {**_following(grid), **grid.vars, "study_load_generator": grid.load_generator}
     if service.image or images:

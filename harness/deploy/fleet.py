@@ -1,4 +1,4 @@
-"""Rented machines: what each is and costs, and that they do not end while a study runs on them."""
+"""Rented machines: their types and prices, and how a study extends their lifetime."""
 
 from __future__ import annotations
 
@@ -6,50 +6,48 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.records.study import Rented
 
-LEASE_S = 3600.0  # how long a machine stays after the study was last heard of
+LEASE_S = 3600.0  # lifetime of a machine after the study's last request
 EVERY_S = 600.0
 
 
 def rented(inventory: Inventory) -> dict[str, Rented]:
-    """Type and price of each host, as far as the inventory tells them.
+    """Type and price of each host, as far as the inventory sets them.
 
-    They stand beside the configuration and not in it: a price that changed makes no other study.
+    They are recorded next to the configuration: a changed price does not make another study.
     """
-    found = {}
-    for host in inventory.hosts:
-        kind, price = (host.variables.get(f"study_{name}") for name in ("instance_type", "usd_per_hour"))
-        found[host.name] = Rented(instance_type=kind or None, usd_per_hour=None if price in (None, "") else price)
-    return found
+    return {
+        host.name: Rented(instance_type=host.instance_type, usd_per_hour=host.usd_per_hour) for host in inventory.hosts
+    }
 
 
 class Lease:
-    """Keeps machines that end by themselves (`study_end_command` in the inventory) for as long as they are needed.
+    """Extends the lifetime of machines with a `study_end_command` in the inventory while a study needs them.
 
-    A study that dies leaves them an hour, so they end soon after it; none is kept beyond its budget.
+    They power off within an hour after a study that was killed, and never run beyond their budget.
     """
 
     def __init__(
         self,
         inventory: Inventory,
-        reach: Reach,
+        connections: Connections,
         warn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._hosts = [host for host in inventory.hosts if host.variables.get("study_end_command")]
-        self._reach = reach
+        self._hosts = [host for host in inventory.hosts if host.end_command]
+        self._connections = connections
         self._warn = warn
         self._clock = clock
         self._last: float | None = None
         self._warned = False
 
     def extend(self, trial_s: float, remaining_s: float) -> None:
-        """Keep the machines for the next trial and an hour, if that was not said just now.
+        """Request a lifetime of the next trial and an hour, at most every `EVERY_S` seconds.
 
-        `remaining_s` is what the study still needs; a warning says once if the machines end before.
+        Warns once if the machines power off before the study's remaining time, `remaining_s`, is over.
         """
         now = self._clock()
         if not self._hosts or (self._last is not None and now - self._last < EVERY_S):
@@ -57,26 +55,28 @@ class Lease:
         self._last = now
         wanted_s = LEASE_S + trial_s
         with ThreadPoolExecutor(len(self._hosts)) as pool:
-            left = list(pool.map(lambda host: self._ask(host, wanted_s), self._hosts))
-        told = [(host.name, seconds) for host, seconds in zip(self._hosts, left, strict=True)]
-        silent = [name for name, seconds in told if seconds is None]
-        short = [(seconds, name) for name, seconds in told if seconds is not None and seconds < wanted_s - 5]
+            left = list(pool.map(lambda host: self._extend(host, wanted_s), self._hosts))
+        lifetimes = [(host.name, seconds) for host, seconds in zip(self._hosts, left, strict=True)]
+        silent = [name for name, seconds in lifetimes if seconds is None]
+        short = [(seconds, name) for name, seconds in lifetimes if seconds is not None and seconds < wanted_s - 5]
         if silent and not self._warned:
-            self._say(f"{', '.join(silent)}: cannot be told to stay, so they end when their hours are over")
+            self._warn_once(
+                f"{', '.join(silent)}: no answer to the request for more time, so they power off on schedule"
+            )
         elif short and min(short)[0] < remaining_s and not self._warned:
             seconds, name = min(short)
-            self._say(
-                f"{name} ends in {seconds / 60:.0f} min by its budget, and the study needs {remaining_s / 60:.0f}"
+            self._warn_once(
+                f"{name}: its budget ends in {seconds / 60:.0f} min, but the study needs {remaining_s / 60:.0f} min"
             )
 
-    def _say(self, words: str) -> None:
+    def _warn_once(self, message: str) -> None:
         self._warned = True
-        self._warn(f"{words}; what is measured by then is kept, and the same command goes on later")
+        self._warn(f"{message}. Trials measured until then are kept; the same command resumes the study later.")
 
-    def _ask(self, host: Host, wanted_s: float) -> float | None:
-        """Seconds that the machine has left now; None when it did not say."""
-        command = ["sudo", "-n", str(host.variables["study_end_command"]), "extend", f"{wanted_s:.0f}"]
+    def _extend(self, host: Host, wanted_s: float) -> float | None:
+        """Remaining lifetime of the machine in seconds; None if it does not answer."""
+        command = ["sudo", "-n", str(host.end_command), "extend", f"{wanted_s:.0f}"]
         try:
-            return float(self._reach.run(host, command))
+            return float(self._connections.run(host, command))
         except ValueError:
             return None

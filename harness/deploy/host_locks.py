@@ -1,9 +1,8 @@
-"""One study at a time on every host: locks of the kernel, which end with the process that holds them.
+"""One study at a time on every host: kernel locks, which end with the process that holds them.
 
-Hosts are compared by what they are on this machine or on the network, not by the inventory that names them: containers
-by their names, machines by the address and port at which SSH finds them. A machine's private address is locked shared,
-as two networks may both have it: only a study that reaches a machine by that very address excludes the others.
-The locks are in one folder of this machine, for all clones and users.
+Hosts are identified independently of their inventory: containers by their names, machines by the address and port that
+SSH uses. A machine's private address gets a shared lock, because two networks may both contain it; only a study whose
+SSH uses that address excludes others. The locks are in one folder of this machine, for all clones and users.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from pathlib import Path
 
 import psutil
 
-from harness.deploy.connections import is_machine, said, ssh_address, ssh_command
+from harness.deploy.connections import ssh_address, ssh_command, ssh_option
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import CannotRun
 
-# Not the user's own temporary folder: two users of one machine must meet here.
+# Not the user's own temporary folder: all users of this machine share the locks.
 FOLDER = Path("/tmp/scale-out-locks")  # noqa: S108 - sticky; files are opened without following links
-LAST_BYTES = 65536  # of a file that many shared, the newest holders
-SHOWN = 200
-SAME_S = 2.0  # by so much may two readings of one process's start differ
+LAST_BYTES = 65536  # of a file with many shared holders: the newest ones
+LONGEST_TEXT = 200
+SAME_START_S = 2.0  # largest difference between two readings of one process's start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds a lock: what runs, on which inventory, since when (UTC), and as which process.
+    """The process that holds a lock: what it runs, on which inventory, and since when (UTC).
 
-    `started` is when the process started, as Unix time; it tells this process from a later one of the same number.
+    `started` is the start of the process as Unix time; it distinguishes the process from a later one with the same pid.
     """
 
     what: str
@@ -48,11 +47,10 @@ class Holder:
     pid: int
     started: float
 
-    @property
-    def runs(self) -> bool:
-        """Whether the process is still there."""
+    def is_running(self) -> bool:
+        """Whether the process still runs."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < SAME_S
+            return abs(psutil.Process(self.pid).create_time() - self.started) < SAME_START_S
         except psutil.AccessDenied:
             return True
         except (psutil.Error, ValueError, OverflowError):
@@ -64,13 +62,14 @@ class Holder:
 
 @contextlib.contextmanager
 def held(hosts: Inventory, what: str, clone: Path, images: bool = False, folder: Path = FOLDER) -> Iterator[None]:
-    """Hold the locks of all hosts of an inventory; `what` is printed to the process that comes second.
+    """Hold the locks of all hosts of an inventory; `what` is printed to another process that needs one of them.
 
-    With `images` the clone's images are about to be removed, which excludes every study of the clone. Raises CannotRun
-    at once where another process holds one of the locks.
+    `images` also locks the clone's images exclusively, to remove them; that excludes every study of the clone. Raises
+    CannotRun at once if another process holds one of the locks.
     """
     now, pid = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), os.getpid()
-    holder = Holder(what, hosts.path, now, pid, psutil.Process(pid).create_time())
+    started = psutil.Process(pid).create_time()
+    holder = Holder(what=what, inventory=hosts.path, since=now, pid=pid, started=started)
     wanted = {**_keys(hosts.hosts), f"the images of {clone}": images}
     with contextlib.ExitStack() as opened:
         for key, alone in sorted(wanted.items()):
@@ -79,31 +78,30 @@ def held(hosts: Inventory, what: str, clone: Path, images: bool = False, folder:
 
 
 def _keys(hosts: Iterable[Host]) -> dict[str, bool]:
-    """What identifies the hosts, and whether it is to be locked exclusively."""
+    """Keys of the hosts → whether to lock them exclusively."""
     found: dict[str, bool] = {}
     for host in hosts:
-        private = str(host.variables.get("private_ip") or "")
-        if not is_machine(host):
-            found[f"container {host.variables.get('study_container') or host.name}"] = True
+        if not host.is_machine:
+            found[f"container {host.container or host.name}"] = True
             continue
-        if private:
-            found.setdefault(f"address {private}", False)
+        if host.private_ip:
+            found.setdefault(f"address {host.private_ip}", False)
         found |= dict.fromkeys(_ways(host), True)
     return found
 
 
 def _ways(host: Host) -> set[str]:
-    """How SSH gets to a machine: its addresses with the port, if not 22, and what is in between."""
+    """Keys of a machine: its addresses with the port, if not 22, and its proxy."""
     options = _ssh_options(host)
     name = options.get("hostname") or ssh_address(host)
-    port = options.get("port") or said(host, "port") or "22"
+    port = options.get("port") or ssh_option(host, "port") or "22"
     between = [options[option] for option in ("proxyjump", "proxycommand") if options.get(option, "none") != "none"]
     more = (f" port {port}" if port != "22" else "") + "".join(f" through {way}" for way in between)
     return {f"address {address}{more}" for address in ([name] if between else _addresses(name))}
 
 
 def _ssh_options(host: Host) -> Mapping[str, str]:
-    """The options that ssh takes for this host from its configuration; empty where ssh cannot be started."""
+    """Options of ssh for this host, with its configuration; empty if ssh cannot be started."""
     command = [*ssh_command(host), "-G", "--", ssh_address(host)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -113,7 +111,7 @@ def _ssh_options(host: Host) -> Mapping[str, str]:
 
 
 def _addresses(name: str) -> set[str]:
-    """Addresses that a name stands for, or the name itself where it cannot be resolved."""
+    """Addresses of a name, or the name itself if it cannot be resolved."""
     try:
         return {str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
@@ -121,7 +119,7 @@ def _addresses(name: str) -> set[str]:
 
 
 def _lock(folder: Path, key: str, alone: bool, holder: Holder) -> int:
-    """Lock a key; returns the open file that holds the lock, CannotRun when another process has it."""
+    """Lock a key and return the open file that holds the lock; raises CannotRun if another process holds it."""
     file = _open(folder, key)
     try:
         fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
@@ -138,7 +136,7 @@ def _lock(folder: Path, key: str, alone: bool, holder: Holder) -> int:
 
 
 def _open(folder: Path, key: str) -> int:
-    """Open a key's file, which any user of this machine may lock; it is never removed, as a lock belongs to a file."""
+    """Open a key's file, which every user of this machine can lock. It is never removed: a lock belongs to a file."""
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
     how = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -148,7 +146,7 @@ def _open(folder: Path, key: str) -> int:
         if folder.is_symlink():
             raise OSError(f"{folder} is a symbolic link")
         try:
-            # Without O_CREAT first: Linux refuses it for a file of another user in a folder for all.
+            # First without O_CREAT, which Linux rejects for another user's file in a folder that all may write to.
             return os.open(path, how)
         except FileNotFoundError:
             file = os.open(path, how | os.O_CREAT, 0o666)
@@ -156,13 +154,13 @@ def _open(folder: Path, key: str) -> int:
             return file
     except OSError as error:
         raise CannotRun(
-            f"{path}: the lock of {key} cannot be opened ({error.strerror or error}). "
+            f"{path}: cannot open the lock of {key} ({error.strerror or error}). "
             f"Fix: let all users write to {folder} ('chmod 1777 {folder}'), or remove it while no study runs."
         ) from None
 
 
 def _holders(file: int) -> list[Holder]:
-    """Those that wrote themselves into a lock's file and still run; anything else in it is ignored."""
+    """Running processes that a lock's file lists; anything else in it is ignored."""
     found = os.fstat(file)
     if not stat.S_ISREG(found.st_mode):
         return []
@@ -171,11 +169,11 @@ def _holders(file: int) -> list[Holder]:
     for line in text.splitlines():
         with contextlib.suppress(ValueError, TypeError, KeyError):
             read = json.loads(line)
-            what, inventory, since = (_printable(read[field]) for field in ("what", "inventory", "since"))
-            holders.append(Holder(what, inventory, since, int(read["pid"]), float(read["started"])))
-    return [holder for holder in holders if holder.runs]
+            texts = {field: _printable(read[field]) for field in ("what", "inventory", "since")}
+            holders.append(Holder(**texts, pid=int(read["pid"]), started=float(read["started"])))
+    return [holder for holder in holders if holder.is_running()]
 
 
 def _printable(value: object) -> str:
-    """Another user may have written it: one line, no control characters."""
-    return "".join(c if c.isprintable() else "?" for c in str(value))[:SHOWN]
+    """Text that another user may have written, as one line without control characters."""
+    return "".join(c if c.isprintable() else "?" for c in str(value))[:LONGEST_TEXT]

@@ -1,4 +1,4 @@
-"""Servers that share one machine: what each is held to, or what it may use of the machine. Pure."""
+"""Servers that share one machine: the rate of each paced server, or its share of the CPU. Pure."""
 
 from __future__ import annotations
 
@@ -12,22 +12,20 @@ from harness.errors import BadInput, CannotRun
 from harness.grid import units
 from harness.grid.schema import Grid
 
-# Variables of an inventory's servers that a grid may set, too.
+# Variables of an inventory's servers that a grid may also set.
 VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_time_scaling")
-OWN_IMAGES = re.compile(r"(.+/)?scale-out[/-]service[:@]")  # under a registry's name, too
-# Of the cores of one machine (rule E6): what containers may use of it together, and how it is shared out
-# where nothing else keeps a server from using all of it.
+_OWN_IMAGES = re.compile(r"(.+/)?scale-out[/-]service[:@]")  # also below a registry's name
+# Share of one machine's cores that all containers may use (rule E6), and its division if servers are not paced.
 MOST_OF_CORES = 0.9
 GENERATOR_SHARE, BALANCER_SHARE, SERVERS_SHARE = 0.40, 0.15, 0.45
 
 
 @dataclass(frozen=True)
 class Lab:
-    """What the grid and its inventory ask of servers that share one machine.
+    """Settings of servers that share one machine.
 
-    `capacity_per_s` is the rate that every server is held to and `service_s` its time for a request; None
-    and 0 where it does what it can, as a user's own image does. `time_scaling` is the factor that was asked
-    for, None to have it found.
+    `capacity_per_s` is the rate of every paced server and `service_s` its service time; None and 0 for servers that are
+    not paced, for example those of a user's own image. `time_scaling` is the set factor of time scaling; None for auto.
     """
 
     capacity_per_s: float | None
@@ -36,49 +34,51 @@ class Lab:
 
     @property
     def paced(self) -> bool:
-        """Whether its servers are held to a rate."""
+        """Whether its servers are paced."""
         return self.capacity_per_s is not None
 
 
 def of(grid: Grid, inventory: Inventory) -> Lab | None:
-    """The lab of a study, None on hosts of their own; raises BadInput for a value that cannot be."""
+    """The lab of a study; None for separate hosts. Raises BadInput for an invalid value."""
     if inventory.kind == "hosts":
         return None
     if "lab_time_scaling" in grid.factors:
-        raise BadInput("lab_time_scaling: one study is played at one speed; write it under vars, not as a factor")
-    asked = {name: grid.vars.get(name, inventory.servers[0].variables.get(name)) for name in VARIABLES}
+        raise BadInput("lab_time_scaling: not allowed as a factor. Fix: set it under vars.")
+    values = {name: grid.vars.get(name, inventory.servers[0].variables.get(name)) for name in VARIABLES}
     capacities = [
         _read("lab_server_capacity", units.per_second, value)
-        for value in grid.factors.get("lab_server_capacity", [asked["lab_server_capacity"]])
+        for value in grid.factors.get("lab_server_capacity", [values["lab_server_capacity"]])
         if value
     ]
     capacity = max(capacities, default=None)
-    if own_image(grid, inventory):
+    if _has_own_image(grid, inventory):
         capacity = None
-    factor = asked["lab_time_scaling"]
+    factor = values["lab_time_scaling"]
     return Lab(
         capacity_per_s=capacity,
-        service_s=_read("lab_service_time", units.duration_s, asked["lab_service_time"] or "50ms") if capacity else 0.0,
+        service_s=_read("lab_service_time", units.duration_s, values["lab_service_time"] or "50ms")
+        if capacity
+        else 0.0,
         time_scaling=None if factor in (None, "", "auto") else _read("lab_time_scaling", _factor, factor),
     )
 
 
-def own_image(grid: Grid, inventory: Inventory) -> bool:
-    """Whether the servers run an image of the user's, which knows of no rate."""
+def _has_own_image(grid: Grid, inventory: Inventory) -> bool:
+    """Whether the servers run an image of the user, which does not support pacing."""
     images = [
         grid.service.image,
         grid.vars.get("ml_server_image"),
         *grid.factors.get("ml_server_image", ()),
         inventory.servers[0].variables.get("ml_server_image"),
     ]
-    return any(image and not OWN_IMAGES.match(str(image)) for image in images)
+    return any(image and not _OWN_IMAGES.match(str(image)) for image in images)
 
 
 def shares(grid: Grid, inventory: Inventory, cores: int) -> dict[str, float]:
-    """Variable → cores that a container may use where nothing but the machine limits its servers.
+    """Variable → cores that a container may use, for servers that only the machine limits.
 
-    Generator and balancer have theirs, and what is left is the servers' in equal parts. What the grid sets
-    itself stays as it is.
+    Load generators and balancer have fixed shares; the servers get equal parts of the rest. Variables that the grid
+    sets are left out.
     """
     room = MOST_OF_CORES * cores
     found = {
@@ -92,13 +92,13 @@ def shares(grid: Grid, inventory: Inventory, cores: int) -> dict[str, float]:
 
 
 def check_caps(caps: dict[str, float | None], cores: int) -> None:
-    """Refuse caps that together leave this machine no room (rule E6); raises CannotRun."""
+    """Raise CannotRun for CPU limits whose sum exceeds what containers may use (rule E6)."""
     total = sum(cap for cap in caps.values() if cap)
     if total > MOST_OF_CORES * cores:
         each = ", ".join(f"{host} {cap:.2f}" for host, cap in caps.items() if cap)
         raise CannotRun(
-            f"the lab's CPU caps sum to {total:.2f}, more than 90 % of this machine's {cores} cores ({each}); "
-            "lower ml_server_cpus, locust_cpus or nginx_lb_cpus in the grid's vars, or leave them out"
+            f"the lab's CPU limits sum to {total:.2f}, more than 90 % of this machine's {cores} cores ({each}). "
+            "Fix: lower or remove ml_server_cpus, locust_cpus or nginx_lb_cpus in the grid's vars."
         )
 
 
@@ -111,5 +111,5 @@ def _read(name: str, parse: Callable[[Any], float], value: Any) -> float:
 
 def _factor(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 100:
-        raise ValueError(f"got {value!r}; write auto, or a factor from 1 to 100, as in 2")
+        raise ValueError(f"got {value!r}. Allowed: auto, or a factor from 1 to 100.")
     return float(value)

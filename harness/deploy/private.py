@@ -1,7 +1,7 @@
-"""A folder for what Ansible is given and leaves: variables, its environment, what it printed. Secrets may be in there.
+"""Private folders for Ansible's input and output: variables, environment, logs. They may contain secrets.
 
-It lies in the clone's `.state`, never in results/, and nobody but its user may open it. Each process has its own, holds
-its lock, and removes it at its end. What a killed process left is removed by the next one.
+They are in the clone's `.state`, never in results/, and only their user can open them. Each process has its own folder,
+holds its lock, and removes it at its end. The next process removes folders of killed ones.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ _mine: dict[tuple[int, Path], Path] = {}
 
 
 def folder(base: Path) -> Path:
-    """Return the folder of this process below `base`, made at the first call; those of dead processes are removed."""
+    """The folder of this process below `base`, created at the first call; folders of dead processes are removed."""
     key = (os.getpid(), base)
     if key not in _mine:
         make(base)
-        # One at a time: a folder that has just been made has no lock yet.
-        everybody = _locked(base / LOCK, wait=True)
+        # One process at a time: a folder that was just created has no lock yet.
+        all_processes = _locked(base / LOCK, wait=True)
         try:
             sweep(base)
             made = base / uuid.uuid4().hex[:12]
             made.mkdir(mode=0o700)
-            _locked(made / LOCK, wait=True)  # until this process ends, however it does
+            _locked(made / LOCK, wait=True)  # until this process ends, in whatever way
         finally:
-            os.close(everybody)
+            os.close(all_processes)
         _mine[key] = made
         atexit.register(_remove, key)
     return _mine[key]
 
 
 def make(path: Path) -> Path:
-    """A folder that only its user may open, whatever the umask, also where it was there before."""
+    """Make sure that a folder exists and only its user can open it, whatever the umask; return it."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.chmod(0o700)
     return path
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file that is never readable for others, not even for a moment."""
+    """Write a file that other users can never read, not even while it is written."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)
@@ -52,7 +52,7 @@ def write(path: Path, text: str) -> None:
 
 
 def sweep(base: Path) -> None:
-    """Remove the folders below `base` whose process is no more."""
+    """Remove the folders below `base` whose process has ended."""
     for left in base.iterdir():
         if left.name == LOCK or left.is_symlink() or not left.is_dir():
             continue
@@ -64,15 +64,8 @@ def sweep(base: Path) -> None:
         os.close(lock)
 
 
-def sweep_earlier(*folders: Path) -> None:
-    """Remove what earlier versions left of Ansible's runs in folders of logs."""
-    for logs in folders:
-        if (logs / "ansible" / "artifacts").is_dir() and not (logs / "ansible").is_symlink():
-            shutil.rmtree(logs / "ansible", ignore_errors=True)
-
-
 def _locked(file: Path, wait: bool) -> int:
-    """The handle of a file whose lock this process holds from now on; raises BlockingIOError."""
+    """Lock a file and return its handle; raises BlockingIOError if another process holds the lock."""
     handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -83,5 +76,5 @@ def _locked(file: Path, wait: bool) -> int:
 
 
 def _remove(key: tuple[int, Path]) -> None:
-    if key[0] == os.getpid():  # a fork has not made it
+    if key[0] == os.getpid():  # not in a forked process
         shutil.rmtree(_mine.pop(key), ignore_errors=True)

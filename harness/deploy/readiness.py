@@ -1,4 +1,4 @@
-"""Is this machine ready, what is missing, and the command that mends it."""
+"""Check whether this machine can run studies, with a command that fixes each problem."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from harness.deploy.ansible import Ansible
 from harness.deploy.container_engine import connect
 from harness.errors import CannotRun, StudyError
 
-# The default study's largest rate, and cores' worth of it per core there is that no slow motion makes up for:
-# eight times slower, 60 % of a core, and half as much again for the roughness of the look.
-DEFAULT_PER_S = 420.0
-SLOWEST_CORES = 8 * 0.6 * 1.5
-BREW = ("/opt/homebrew", "/usr/local")  # on Apple's processors and on Intel's
+# The default study's largest rate, and the CPU time it may need per second and core: time scaling by up to 8, 60 % of a
+# core, and a margin of 50 % for the rough benchmark.
+_DEFAULT_PER_S = 420.0
+_MOST_CPU_S = 8 * 0.6 * 1.5
+_BREW = ("/opt/homebrew", "/usr/local")  # on Apple's processors and on Intel's
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing this machine needs; `found` is empty when it lacks it, `mend` the command that helps."""
+    """One requirement of this machine. `found` is empty if it is missing; `fix` is the command that adds it."""
 
     name: str
     found: str
-    mend: str
+    fix: str
 
     @property
     def ok(self) -> bool:
@@ -40,12 +40,12 @@ class Check:
 
 
 def check_all() -> list[Check]:
-    """Everything that a study in the lab needs, each looked at; changes nothing."""
+    """Checks of everything that a study in the lab needs; they change nothing."""
     return [*check_programs(), _processor()]
 
 
 def check_programs() -> list[Check]:
-    """What can be installed and started, whatever the hosts."""
+    """Checks of programs that can be installed and started."""
     return [_engine(), _command(), _hierarchies(), _pango(), _bootstrapper(), _ssh()]
 
 
@@ -67,7 +67,7 @@ def _engine() -> Check:
     try:
         client = connect()
         found = f"{client.version().get('Version')}, {client.info().get('NCPU')} cores"
-        return Check(name, f"{found}, at {os.environ.get('DOCKER_HOST') or 'the usual socket'}", "")
+        return Check(name, f"{found}, at {os.environ.get('DOCKER_HOST') or 'the default socket'}", "")
     except CannotRun as error:
         if unusable := container_engine.unusable():
             return Check(name, "", unusable)
@@ -89,35 +89,36 @@ def _engine() -> Check:
 
 
 def _command() -> Check:
-    name = "docker, the command by which the balancer's configuration is applied"
+    name = "docker, the command that applies the balancer's configuration"
     package = "docker-cli" if shutil.which("dockerd") else "docker.io"
     return Check(name, shutil.which("docker") or "", _install(package, "install Docker's command line"))
 
 
 def _hierarchies() -> Check:
-    """With cgroups v1 the engine reads no container's CPU while a hierarchy lives that is mounted nowhere."""
-    name = "control groups, by which the engine reads CPU usage"
+    """With cgroups v1, the container engine reports no CPU usage while an active hierarchy is not mounted."""
+    name = "control groups, from which the container engine reads CPU usage"
     try:
         active = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return Check(name, "none here", "")
-    lost = unmounted(active, mounts)
+        return Check(name, "not used here", "")
+    missing = unmounted(active, mounts)
     sudo = "" if os.geteuid() == 0 else "sudo "
-    folders = " ".join(f"/sys/fs/cgroup/{controller}" for controller in lost)
-    commands = [f"{sudo}mount -t cgroup -o {controller} cgroup /sys/fs/cgroup/{controller}" for controller in lost]
-    return Check(name, "" if lost else "mounted", " && ".join([f"{sudo}mkdir -p {folders}", *commands]) if lost else "")
+    folders = " ".join(f"/sys/fs/cgroup/{controller}" for controller in missing)
+    commands = [f"{sudo}mount -t cgroup -o {controller} cgroup /sys/fs/cgroup/{controller}" for controller in missing]
+    fix = " && ".join([f"{sudo}mkdir -p {folders}", *commands])
+    return Check(name, "", fix) if missing else Check(name, "mounted", "")
 
 
 def unmounted(active: Sequence[str], mounts: Sequence[str]) -> list[str]:
-    """Controllers of cgroups v1 in use (lines of /proc/self/cgroup) that no line of /proc/self/mountinfo mounts."""
+    """Active controllers of cgroups v1 (lines of /proc/self/cgroup) without a mount (lines of /proc/self/mountinfo)."""
     used = {c for line in active for c in line.split(":")[1].split(",") if c and not c.startswith("name=")}
     mounted = {o for line in mounts if " - cgroup " in line for o in line.split()[-1].split(",")}
     return sorted(used - mounted)
 
 
 def _pango() -> Check:
-    name = "Pango and HarfBuzz, which draw the PDF"
+    name = "Pango and HarfBuzz, which render the PDF"
     found = [_loadable(library) for library in ("pango-1.0", "harfbuzz-subset")]
     if all(found):
         return Check(name, ", ".join(found), "")
@@ -126,8 +127,8 @@ def _pango() -> Check:
 
 
 def _loadable(library: str) -> str:
-    """The file by which a shared library can be loaded; empty when it cannot."""
-    for file in (f"lib{library}.so.0", f"lib{library}.dylib", *(f"{brew}/lib/lib{library}.dylib" for brew in BREW)):
+    """The file of a shared library that can be loaded; empty for none."""
+    for file in (f"lib{library}.so.0", f"lib{library}.dylib", *(f"{brew}/lib/lib{library}.dylib" for brew in _BREW)):
         try:
             ctypes.CDLL(file)
         except OSError:
@@ -137,7 +138,7 @@ def _loadable(library: str) -> str:
 
 
 def _bootstrapper() -> Check:
-    name = "mmdebstrap, for a base image where no registry answers"
+    name = "mmdebstrap, for a base image without a registry"
     found = shutil.which("mmdebstrap")
     if found or not _on_debian():
         return Check(name, found or "not needed here: base images come from a registry", "")
@@ -145,12 +146,12 @@ def _bootstrapper() -> Check:
 
 
 def _processor() -> Check:
-    """Whether the default study can be played here, in slow motion if need be, as far as a rough look tells."""
+    """Whether this machine can run the default study, with time scaling if needed, by a rough benchmark."""
     name = "CPU for the lab"
     cost_s, cores = cpu_benchmark.request_s(), cpu_benchmark.cores()
     found = f"{cores:g} cores, about {cost_s * 1000:.2g} ms a request"
-    if DEFAULT_PER_S * cost_s > SLOWEST_CORES * cores:
-        return Check(name, "", f"a machine with more cores, or other work off this one (it has {found})")
+    if _DEFAULT_PER_S * cost_s > _MOST_CPU_S * cores:
+        return Check(name, "", f"use a machine with more cores, or stop other programs on this one (it has {found})")
     return Check(name, found, "")
 
 
@@ -160,7 +161,7 @@ def _ssh() -> Check:
 
 
 def may_install() -> bool:
-    """Whether packages can be installed without asking anybody."""
+    """Whether packages can be installed without a password."""
     if platform.system() != "Linux" or not _on_debian():
         return False
     if os.geteuid() == 0:
@@ -170,27 +171,27 @@ def may_install() -> bool:
 
 
 def prepare(root: Path, tell: Callable[[str], None]) -> None:
-    """Install and start what is missing; returns at once when nothing is.
+    """Install and start what is missing; return at once if nothing is.
 
-    Raises CannotRun with the exact commands where this program may not do it.
+    Raises CannotRun with the commands to run if this program may not install packages.
     """
     missing = [check for check in check_programs() if not check.ok]
     if not missing:
         return
     what = ", ".join(check.name.split(",")[0] for check in missing)
     if not may_install():
-        commands = "\n".join(f"  {check.mend}    # {check.name}" for check in missing)
-        raise CannotRun(f"this machine lacks: {what}; run these and start again:\n{commands}")
+        commands = "\n".join(f"  {check.fix}    # {check.name}" for check in missing)
+        raise CannotRun(f"missing on this machine: {what}. Fix: run these commands and start again:\n{commands}")
     tell(f"preparing this machine: {what}")
     began = time.monotonic()
     try:
         Ansible(root, None).run("playbooks/prepare-controller.yml", timeout_s=600)
     except StudyError as error:
-        raise CannotRun(f"preparing this machine failed: {error}") from None
+        raise CannotRun(f"cannot prepare this machine: {error}") from None
     tell(f"this machine is ready after {time.monotonic() - began:.0f} s")
     still = [check for check in check_programs() if not check.ok]
     if still:
-        raise CannotRun("still missing:\n" + "\n".join(f"  {check.mend}    # {check.name}" for check in still))
+        raise CannotRun("still missing:\n" + "\n".join(f"  {check.fix}    # {check.name}" for check in still))
 
 
 def _tell(text: str) -> None:
@@ -198,7 +199,7 @@ def _tell(text: str) -> None:
 
 
 def main() -> None:
-    """`python -m harness.deploy.readiness`: prepare this machine, for `make`."""
+    """`python -m harness.deploy.readiness`: prepare this machine. Used by `make`."""
     bootstrap.settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
     try:
         prepare(Path(__file__).resolve().parents[2], _tell)

@@ -1,4 +1,4 @@
-"""Remove everything the tool made on this machine's engine, and only that: it goes by labels."""
+"""Remove everything that the project created in this machine's container engine, found by labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.deploy.ansible import Ansible
 
 
 def remove_lab(client: docker.DockerClient, lab: str) -> list[str]:
-    """Remove the containers and the network labelled with this lab; returns their names."""
+    """Remove the containers and the network with this lab's label; return their names."""
     label: dict[str, str | list[str] | bool] = {"label": f"scale-out.lab={lab}"}
     removed = []
     for container in client.containers.list(all=True, filters=label, ignore_removed=True):
@@ -25,19 +25,19 @@ def remove_lab(client: docker.DockerClient, lab: str) -> list[str]:
 
 
 def remove_from_machines(root: Path, inventory: Path) -> list[str]:
-    """Remove what site.yml brought to machines; returns the hosts on which there was something.
+    """Remove what site.yml deployed on machines; return the hosts on which something was removed.
 
-    Raises DeployFailed with the hosts' words.
+    Raises DeployFailed with the hosts' messages.
     """
     return sorted(Ansible(root, inventory).run("playbooks/remove-deployment.yml").changed)
 
 
 def remove_images(client: docker.DockerClient, owner: str) -> tuple[list[str], list[str]]:
-    """Remove the images this clone built; returns (removed, kept because something uses them)."""
+    """Remove the images that this clone built; return (removed, kept because they are in use)."""
     removed: list[str] = []
     kept: list[str] = []
     images = client.images.list(filters={"label": f"scale-out.owner={owner}"})
-    # An image goes before the one it was built from.
+    # Remove an image before its base image.
     for image in sorted(images, key=lambda image: image.attrs["Created"], reverse=True):
         names = image.tags or [image.short_id]
         try:
@@ -50,12 +50,12 @@ def remove_images(client: docker.DockerClient, owner: str) -> tuple[list[str], l
 
 
 def remove_state(root: Path, keep_images: bool) -> list[str]:
-    """Remove what the lab generated, and what images are made from unless these are kept; returns their names.
+    """Remove the lab's generated files, and the sources of images unless these are kept; return their names.
 
-    The hosts that another inventory gave stay: a study on them may be running from this clone.
+    Snapshots of inventories stay: a study of this clone may be using them.
     """
-    for described in (root / ".state" / "inventory").glob("*.json"):
-        described.unlink(missing_ok=True)  # whoever needs one makes it again; this command itself may have made it
+    for kept in (root / ".state" / "inventory").glob("*.json"):
+        kept.unlink(missing_ok=True)  # created again when needed
     removed = []
     for name in (".state/lab",) if keep_images else (".state/lab", ".cache"):
         if (root / name).exists():

@@ -1,4 +1,4 @@
-"""Values of the roles' variables, held against the roles' argument specifications as Ansible does it."""
+"""Check values of role variables against the roles' argument specifications, as Ansible does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class RoleValues:
-    """`options` are those of all roles, by name."""
+    """The specifications of role variables; `options` maps each name to its specification."""
 
     options: Mapping[str, Mapping[str, Any]]
     _checked: dict[tuple[str, str, bool], list[Problem]] = field(default_factory=dict, compare=False)
@@ -43,9 +43,9 @@ class RoleValues:
         return cls(found)
 
     def wrong(self, name: str, value: object, templates: bool = False) -> list[Problem]:
-        """(place in the value, what is wrong with it), all of them.
+        """(path inside the value, message) of each problem.
 
-        With `templates`, as of an inventory, a value may be one, which the role checks; a grid's are plain text.
+        With `templates`, as for an inventory, a value may be a template, which the role checks. In a grid it is text.
         """
         key = name, repr(value), templates
         if key not in self._checked:
@@ -53,7 +53,7 @@ class RoleValues:
         return self._checked[key]
 
     def as_typed(self, name: str, value: Any) -> Any:
-        """A boolean or a number for its text where templates would take that otherwise; anything else as it is."""
+        """A boolean or a number for text that Jinja would interpret differently; any other value unchanged."""
         kind, word = self.options.get(name, {}).get("type"), value.lower() if isinstance(value, str) else ""
         if kind == "bool" and word in ("yes", "on", "no", "off"):
             return word in ("yes", "on")
@@ -65,12 +65,12 @@ class RoleValues:
             yield from found
             if found:
                 return
-        if words := beyond_type(name, value):
-            yield (), words
+        if message := beyond_type(name, value):
+            yield (), message
 
 
 def templated(value: object) -> bool:
-    """Whether any text in a value is a template, whose outcome only the role sees."""
+    """Whether any text in a value is a template, which is only resolved in the role."""
     if isinstance(value, dict):
         return any(templated(inner) for pair in value.items() for inner in pair)
     if isinstance(value, list | tuple):
@@ -79,35 +79,35 @@ def templated(value: object) -> bool:
 
 
 def _against(option: Mapping[str, Any], value: object) -> Iterator[Problem]:
-    """What Ansible's own validator refuses of one value."""
+    """What Ansible's validator rejects in one value."""
     kind = str(option.get("type", "str"))
     if value is None:
-        yield (), f"it has no value; write {_KINDS.get(kind, kind)}, or leave it out"
+        yield (), f"Allowed: {_KINDS.get(kind, kind)}. Fix: write a value, or remove the key."
         return
-    # Ansible takes a list for text by its representation, and true for 1.
+    # Ansible accepts a list as text (its representation) and true as 1.
     if (kind == "str" and isinstance(value, dict | list)) or (kind in ("int", "float") and isinstance(value, bool)):
-        yield (), f"write {_KINDS[kind]}"
+        yield (), f"Allowed: {_KINDS[kind]}."
         return
     inner = option.get("options", {})
     if kind == "list" and isinstance(value, list) and "elements" in option:
         each = {"type": option["elements"], "options": inner} if inner else {"type": option["elements"]}
         for place, one in enumerate(value):
-            yield from (((place, *inside), words) for inside, words in _against(each, one))
+            yield from (((place, *inside), message) for inside, message in _against(each, one))
         return
     if kind == "dict" and isinstance(value, dict) and inner:
         for name, one in value.items():
-            found = _against(inner[name], one) if name in inner else [((), "nothing reads it")]
-            yield from (((name, *inside), words) for inside, words in found)
+            found = _against(inner[name], one) if name in inner else [((), "Unknown key.")]
+            yield from (((name, *inside), message) for inside, message in found)
         return
-    # Loads in some hundredths of a second, which a grid without variables of roles does without.
+    # Takes some hundredths of a second to load, which a grid without role variables does not need.
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
     bare = {key: option[key] for key in ("type", "elements", "choices") if key in option}
     if ArgumentSpecValidator({"value": bare}).validate({"value": value}).error_messages:
-        yield (), _refused(option, kind)
+        yield (), _allowed(option, kind)
 
 
-def _refused(option: Mapping[str, Any], kind: str) -> str:
+def _allowed(option: Mapping[str, Any], kind: str) -> str:
     if "choices" in option:
-        return f"allowed: {', '.join(map(str, option['choices']))}"
-    return f"write {_KINDS.get(kind, kind)}"
+        return f"Allowed: {', '.join(map(str, option['choices']))}."
+    return f"Allowed: {_KINDS.get(kind, kind)}."

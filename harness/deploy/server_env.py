@@ -1,4 +1,4 @@
-"""Environment variables of the servers as a grid writes them: what would arrive as another text. Pure."""
+"""Check environment variables of the servers in a grid: values that would arrive as another text. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NAME = "ml_server_env"
 
 
 def problems(grid: Grid, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Where values of `ml_server_env` in the grid's `vars` would not arrive as written, and what to do.
+    """(path in the grid, message) for each value of `ml_server_env` in `vars` that would not arrive as written.
 
-    `text` is the grid's own, which still has `on` where its value is true.
+    `text` is the grid file's text, in which a boolean is still written as `on`, for example.
     """
     values = grid.vars.get(NAME)
     written = _written(text) if isinstance(values, dict) else {}
@@ -24,18 +24,18 @@ def problems(grid: Grid, text: str) -> Iterator[tuple[tuple[str, ...], str]]:
         if not isinstance(value, str) and as_written not in (None, arrives(value)):
             yield (
                 ("vars", NAME, str(name)),
-                f"vars: {NAME}.{name}: {as_written} would reach the server as {arrives(value)}. "
+                f"vars: {NAME}.{name}: {as_written} would arrive at the server as {arrives(value)}. "
                 f"Fix: write it in quotes, as in {name}: '{as_written}'",
             )
 
 
 def arrives(value: object) -> str:
-    """A value as the container gets it."""
+    """A value as it arrives in the container."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _written(text: str) -> dict[str, str]:
-    """Variable → its plain scalar in the text; booleans without regard to case."""
+    """Variable → its plain scalar in the text; booleans in lower case."""
     node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     for key in ("vars", NAME):
         pairs = node.value if isinstance(node, yaml.MappingNode) else []

@@ -1,4 +1,4 @@
-"""YAML for Ansible whose words are data: marked `!unsafe`, they are never taken for a template and run."""
+"""YAML for Ansible in which texts are marked `!unsafe`, so that they are never interpreted as templates."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import yaml
 
 
 class Unsafe(str):
-    """Words of somebody else, which Ansible must not take for a template."""
+    """Text from elsewhere, which Ansible must not interpret as a template."""
 
     __slots__ = ()
 
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's own
-        """Write every value out, although two are one object."""
+        """Write every value in full, even if two are the same object."""
         return True
 
 
@@ -23,7 +23,7 @@ _Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!u
 
 
 def marked(value: Any) -> Any:
-    """The same with every text in it marked, names of keys too."""
+    """The value with every text in it marked, including keys."""
     if isinstance(value, str):
         return Unsafe(value)
     if isinstance(value, dict):
@@ -34,10 +34,10 @@ def marked(value: Any) -> Any:
 
 
 def dump(value: Any) -> str:
-    """YAML of plain data in which some words are `Unsafe`."""
+    """YAML of plain data in which some texts are `Unsafe`."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def dump_variables(variables: dict[str, Any]) -> str:
-    """A file for --extra-vars: values are data, whatever they hold."""
+    """The text of a file for --extra-vars, with every value marked."""
     return dump({name: marked(value) for name, value in variables.items()})

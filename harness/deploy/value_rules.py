@@ -1,6 +1,7 @@
-"""What a role's variable may be beyond its type: numbers in their range, names, times and sizes. Pure.
+"""Check values of role variables beyond their types: ranges of numbers, names, times and sizes. Pure.
 
-Rules go by the end of a variable's name, so a new variable has one at once. The first that fits counts.
+A rule is chosen by the ending of a variable's name, so that it holds for new variables too. The first match applies.
+Each rule returns a message with what is allowed, or an empty text for a valid value.
 """
 
 from __future__ import annotations
@@ -29,106 +30,112 @@ _RESTART = ("no", "on-failure", "unless-stopped", "always")
 
 
 def _image(value: Any) -> str:
-    """A number is no image: 1.40 would be 1.4."""
+    """A number is not accepted: 1.40 would become 1.4."""
     fits = isinstance(value, str) and len(value) <= 512 and re.fullmatch(_IMAGE, value, re.ASCII)
-    return "" if fits else "write an image's name, as in registry.example/team/app:1.4"
+    return "" if fits else "Allowed: an image's name, as in registry.example/team/app:1.4."
 
 
 def _within(least: float, most: float, what: str) -> Callable[[Any], str]:
     def wrong(value: Any) -> str:
-        number = float(value)
-        return "" if least <= number <= most else f"{what} from {least:g} to {most:g}"
+        return "" if least <= float(value) <= most else f"Allowed: {what} from {least:g} to {most:g}."
 
     return wrong
 
 
 def _like(pattern: str, allowed: str, empty: bool = True) -> Callable[[Any], str]:
-    sought = re.compile(pattern, re.ASCII)
+    compiled = re.compile(pattern, re.ASCII)
 
     def wrong(value: Any) -> str:
         text = str(value)
-        return "" if (not text and empty) or (len(text) <= 512 and sought.fullmatch(text)) else allowed
+        return "" if (not text and empty) or (len(text) <= 512 and compiled.fullmatch(text)) else f"Allowed: {allowed}."
 
     return wrong
 
 
-def _read(parse: Callable[[object], float]) -> Callable[[Any], str]:
+def _quantity(parse: Callable[[object], float], allowed: str) -> Callable[[Any], str]:
     def wrong(value: Any) -> str:
         try:
-            return "" if value in ("", None) or parse(value) > 0 else "write a number above 0 with its unit"
-        except ValueError as error:
-            return str(error).partition("; ")[2]
+            is_valid = value in ("", None) or parse(value) > 0
+        except ValueError:
+            is_valid = False
+        return "" if is_valid else f"Allowed: {allowed}."
 
     return wrong
 
 
-def _time_scaling(value: Any) -> str:
-    return "" if value in ("", None, "auto") else _factor(value)
+def _time_scale(value: Any) -> str:
+    if value in ("", None, "auto"):
+        return ""
+    return "Allowed: auto, or a factor from 1 to 100." if _factor(value) else ""
 
 
 def _factor(value: Any) -> str:
     try:
-        return "" if not isinstance(value, bool) and 1 <= float(value) <= 100 else "write a factor from 1 to 100"
+        is_valid = not isinstance(value, bool) and 1 <= float(value) <= 100
     except (TypeError, ValueError):
-        return "write auto, or a factor from 1 to 100, as in 2"
+        is_valid = False
+    return "" if is_valid else "Allowed: a factor from 1 to 100."
 
 
 def _environment(value: Any) -> str:
     for name, content in value.items() if isinstance(value, dict) else ():
         if not isinstance(name, str) or not name or re.search(r"[=\0]", name):
-            return f"{short(name)} cannot be the name of an environment variable"
+            return f"{short(name)} is not a valid name of an environment variable. Allowed: text without =."
         if not isinstance(content, str | int | float) or "\0" in str(content):
-            return f"{name} is {short(content)}; write text, a number or a boolean"
+            return f"{name}: got {short(content)}. Allowed: text, a number or a boolean."
     return ""
 
 
 def _next_upstream(value: Any) -> str:
-    words = str(value).split()
-    return "" if words and set(words) <= set(_NEXT.split()) else f"allowed are words of: {_NEXT}"
+    chosen = str(value).split()
+    return "" if chosen and set(chosen) <= set(_NEXT.split()) else f"Allowed: words of {_NEXT}."
 
 
-_COUNT = _within(0, 1_000_000_000, "write a whole number")
-_SOME = _within(1, 1_000_000_000, "write a whole number")
+_COUNT = _within(0, 1_000_000_000, "a whole number")
+_SOME = _within(1, 1_000_000_000, "a whole number")
 RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     (r".*_local_image", lambda value: "" if value == "" else _image(value)),
     (r".*_image", _image),
-    (r".*_port", _within(1, 65535, "write a port")),
-    (r".*_cpus", _within(0, 10_000, "write a number of cores")),
-    (r".*_cpu_period_us", _within(1000, 1_000_000, "write microseconds")),
+    (r".*_port", _within(1, 65535, "a port")),
+    (r".*_cpus", _within(0, 10_000, "a number of cores")),
+    (r".*_cpu_period_us", _within(1000, 1_000_000, "microseconds")),
     (r".*_(workers|processes|connections|nofile|pids|backlog)", _SOME),
     (r".*_(keepalive|max_fails|tries)", _COUNT),
-    (r".*_cpuset", _like(r"\d{1,5}(?:-\d{1,5})?(?:,\d{1,5}(?:-\d{1,5})?)*", 'write CPUs as in "0-1"')),
-    (r".*_(memory|size)", _like(r"(?i)\d{1,18}(?:\.\d{1,9})?[bkmgtp]?b?", "write a size as in 512m or 2g")),
-    (r"nginx_lb_.*_timeout", _like(_NGINX_TIME, "write a time as nginx takes it, as in 30s", empty=False)),
+    (r".*_cpuset", _like(r"\d{1,5}(?:-\d{1,5})?(?:,\d{1,5}(?:-\d{1,5})?)*", 'CPUs, as in "0-1"')),
+    (r".*_(memory|size)", _like(r"(?i)\d{1,18}(?:\.\d{1,9})?[bkmgtp]?b?", "a size, as in 512m or 2g")),
+    (r"nginx_lb_.*_timeout", _like(_NGINX_TIME, "a time in nginx's notation, as in 30s", empty=False)),
     (r"nginx_lb_next_upstream", _next_upstream),
-    (r".*_container", _like(r"[A-Za-z0-9][\w.-]*", "write letters, digits, dot, dash and underscore", empty=False)),
-    (r"ml_server_user", _like(r"[\w.-]{1,64}(?::[\w.-]{1,64})?", 'write a user and a group, as in "10001:10001"')),
+    (r".*_container", _like(r"[A-Za-z0-9][\w.-]*", "letters, digits, dot, dash and underscore", empty=False)),
+    (r"ml_server_user", _like(r"[\w.-]{1,64}(?::[\w.-]{1,64})?", 'a user and a group, as in "10001:10001"')),
     (r".*_health", lambda value: http.wrong_path(str(value))),
-    (r".*_restart_policy", lambda value: "" if value in _RESTART else f"allowed: {', '.join(_RESTART)}"),
+    (r".*_restart_policy", lambda value: "" if value in _RESTART else f"Allowed: {', '.join(_RESTART)}."),
     (r"ml_server_env", _environment),
-    (r"ml_server_rate|lab_server_capacity", _read(units.per_second)),
-    (r"ml_server_service_time|lab_service_time", _read(units.duration_s)),
+    (r"ml_server_rate|lab_server_capacity", _quantity(units.per_second, "a rate per second above 0, as in 280/s")),
+    (
+        r"ml_server_service_time|lab_service_time",
+        _quantity(units.duration_s, "a time above 0 with ms, s, m or h, as in 30s"),
+    ),
     (r"ml_server_time_scaling", _factor),
-    (r"lab_time_scaling", _time_scaling),
+    (r"lab_time_scaling", _time_scale),
 )
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in RULES)
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 
 def beyond_type(name: str, value: Any) -> str:
-    """What is wrong with a value of the right type; empty where nothing is."""
+    """The message about a value of the right type; empty for a valid one."""
     if isinstance(value, str) and re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
-        return f"{short(value)} is more than one line of text"
+        return "Allowed: one line of text."
     rule = next((rule for pattern, rule in _COMPILED if pattern.fullmatch(name)), None)
     return rule(value) if rule else ""
 
 
 def wrong_host(name: str) -> str:
-    """Why a host cannot have this name, which stands in nginx's configuration and in names of files."""
+    """Why a name of a host is unusable in nginx's configuration and in names of files; empty if it is not."""
     if HOST.fullmatch(name):
         return ""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "server-1"
     return (
-        f"{short(name)} is no name of a host here. Allowed: letters, digits, dot, dash and underscore. "
-        f"Fix: write {short(plain, bare=True)}, and its address as ansible_host"
+        f"name: nginx cannot use it (got {short(name)}). Allowed: letters, digits, dot, dash and underscore. "
+        f"Fix: write {short(plain, bare=True)}, and its address as ansible_host."
     )

@@ -41,9 +41,9 @@ class Search(Part):
     """
 
     factor: Literal["vusers", "rate"] = "vusers"
-    least: Annotated[Searched, Field(alias="from")]
-    most: Annotated[Searched, Field(alias="to")]
-    until: Share = 0.05
+    least: Annotated[Searched, Field(alias="from")] = Field(description="smallest load: users, or a rate")
+    most: Annotated[Searched, Field(alias="to")] = Field(description="largest load: users, or a rate")
+    until: Share = Field(default=0.05, description="width of the bracket at which the search ends")
 
     @model_validator(mode="after")
     def _is_a_span(self) -> Search:
@@ -64,9 +64,11 @@ class Repeats(Part):
     Without `until` it is ±10 % in a lab, whose neighbours nobody knows, and ±5 % on hosts.
     """
 
-    min: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)]
-    max: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)]
-    until: Share | None = None
+    min: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)] = Field(description="fewest blocks")
+    max: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)] = Field(description="most blocks")
+    until: Share | None = Field(
+        default=None, description="half width that ends the study, as in `±5%`; unset: 10 % in a lab, 5 % on hosts"
+    )
 
     @model_validator(mode="after")
     def _is_a_span(self) -> Repeats:

@@ -88,7 +88,7 @@ class Checker:
                 has = f" has the level {short(value)}" if where[0] != "vars" else f" is {short(_at(value, inside))}"
                 # A mapping may hold what is nobody's business, such as a password.
                 shown = "" if isinstance(_at(value, inside), dict) else has
-                yield (*where, *inside), f"{where[0]}: {name}{place}{shown}{';' if shown else ':'} {words}"
+                yield (*where, *inside), f"{where[0]}: {name}{place}{shown}{'.' if shown else ':'} {words}"
 
     def images(self) -> Iterator[Problem]:
         """Builds of the service that are compared: names of images, said in one place."""
@@ -97,7 +97,7 @@ class Checker:
             yield ("service", "image"), f"service.image: {said}"
         if self.grid.service.image and self.values:
             for _, words in self.values.wrong("ml_server_image", self.grid.service.image):
-                yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}; {words}"
+                yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
 
     def requests(self) -> Iterator[Problem]:
         """What cannot be sent as it is written."""

@@ -14,11 +14,13 @@ Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 class RequestsMetric(Part):
     """A counter in Prometheus' text format; without `trial_label` the difference over each load counts."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$")]
-    trial_label: Label | None = None
-    status_label: Label = "status"
-    labels: dict[str, str] = Field(default={}, description="labels that a sample must have to be counted")
-    path: str = "/metrics"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$")] = Field(description="name of the sample")
+    trial_label: Label | None = Field(
+        default=None, description="label with the header `X-Study-Trial`; if unset the difference over each load counts"
+    )
+    status_label: Label = Field(default="status", description="label with the status: `200` or `2xx`")
+    labels: dict[str, str] = Field(default={}, description="label → value that a sample must have to count")
+    path: str = Field(default="/metrics", description="path of the metrics")
 
     @field_validator("path")
     @classmethod

@@ -33,17 +33,19 @@ class Load(Part):
     `think_time` is of users only, `arrivals` and `in_flight` are of rates only.
     """
 
-    think: Duration | None = Field(default=None, alias="think_time")
-    ramp_up: Duration = 5.0
-    duration: Duration
-    timeout: Duration = 10.0
-    fail_at: Share = Field(
-        default=0.5, description="of the steady window: when a cell's `fail_servers` servers are stopped"
+    think: Duration | None = Field(
+        default=None, alias="think_time", description="mean think time, drawn from 50 to 150 %; with `vusers` only"
     )
-    keep_alive: Switch = Field(default=True, description="users keep their connections between requests")
-    arrivals: Arrivals | None = Field(default=None, description="how the moments of requests are drawn; else poisson")
+    ramp_up: Duration = Field(default=5.0, description="time in which the users start, or the rate rises")
+    duration: Duration = Field(description="duration of a trial from its first request on")
+    timeout: Duration = Field(default=10.0, description="time after which a request has failed")
+    fail_at: Share = Field(default=0.5, description="when a cell's servers fail, as a share of the steady window")
+    keep_alive: Switch = Field(default=True, description="whether users keep their connections between requests")
+    arrivals: Arrivals | None = Field(
+        default=None, description="distribution of the send times; with `rate` only; `poisson` if unset"
+    )
     in_flight: Annotated[int, Field(ge=1, le=MOST_USERS, strict=True)] | None = Field(
-        default=None, description=f"most requests in flight at once; else {IN_FLIGHT}"
+        default=None, description=f"most requests in flight at once; with `rate` only; {IN_FLIGHT} if unset"
     )
 
     @model_validator(mode="after")
@@ -106,6 +108,11 @@ def level_of(levels: Mapping[str, Level]) -> float:
     return next((float(levels[name]) for name in LOAD_FACTORS if name in levels), 0.0)
 
 
+def without_load(levels: Mapping[str, Level]) -> dict[str, Level]:
+    """A topology: levels without the load."""
+    return {name: level for name, level in levels.items() if name not in LOAD_FACTORS}
+
+
 def check_level(name: str, level: Level) -> None:
     """Raise ValueError for a level that `servers`, `fail_servers`, `vusers` or `rate` (as a number) cannot have."""
     if name == RATE:
@@ -123,8 +130,8 @@ def read(name: str, level: object) -> object:
         return level
     try:
         return units.rate_per_s(level)
-    except ValueError as error:
-        raise ValueError(f"{name} has the level {short(level)}; {str(error).partition('; ')[2]}") from None
+    except units.BadQuantity as error:
+        raise ValueError(f"{name} has the level {short(level)}; {error.allowed}") from None
 
 
 def written(name: str, level: Level) -> Level:

@@ -15,12 +15,12 @@ from harness.words import short
 class Request(Part):
     """The request that is sent, and what a right answer is."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    path: str
-    json_body: Any = Field(default=None, alias="json")
-    headers: dict[str, str] = Field(default={})
-    expect_status: tuple[int, ...] = (200,)
-    expect_body: str | None = Field(default=None, description="regular expression the body must hold")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="GET", description="HTTP method")
+    path: str = Field(description="path, with a slash in front")
+    json_body: Any = Field(default=None, alias="json", description="body, sent as JSON")
+    headers: dict[str, str] = Field(default={}, description="header → value")
+    expect_status: tuple[int, ...] = Field(default=(200,), description="status codes of a success")
+    expect_body: str | None = Field(default=None, description="regular expression that a success's body must match")
 
     @field_validator("path")
     @classmethod

@@ -20,11 +20,22 @@ from harness.grid.counter import RequestsMetric
 from harness.grid.load import LOAD_FACTORS, RATE, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
-from harness.grid.types import Count, Duration, Level, Part, Rate, Ratio, Share, Switch, several
+from harness.grid.types import (
+    Count,
+    Duration,
+    Level,
+    Part,
+    Rate,
+    Ratio,
+    Share,
+    Switch,
+    WallClockDuration,
+    scale_durations,
+    several,
+)
 from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
-Blocks = Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")]
 # Levels of `rate` are numbers, and have their unit where they are written.
 SomeLevels = Annotated[
     dict[str, Level],
@@ -42,11 +53,13 @@ MOST_CELLS = 10_000
 class Service(Part):
     """The server under study; without an image it is the one in service/."""
 
-    image: Annotated[str, Field(min_length=1)] | None = None
-    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 8080
-    health: str = "/readyz"
+    image: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="image of the service; the one in `service/` if unset"
+    )
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = Field(default=8080, description="port it listens on")
+    health: str = Field(default="/readyz", description="path of its health check")
     requests_metric: RequestsMetric | None = Field(
-        default=None, description="the counter that its own count is read from (E13); ml_requests_total if unset"
+        default=None, description="counter with its own count of requests (E13); `ml_requests_total` if unset"
     )
 
     @field_validator("health")
@@ -63,48 +76,74 @@ P95 = 0.05  # the share of requests that may be over where the objective is a 95
 class Objectives(Part):
     """What every cell should reach; missing one makes the exit code 1."""
 
-    error_rate: Share | None = None
-    p95: Duration | None = None
+    error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
+    p95: Duration | None = Field(default=None, description="largest 95th percentile of the latency of any cell")
     gain: dict[Annotated[int, Field(ge=2, le=load.MOST_SERVERS)], Ratio] = Field(
-        default={}, description="to how many servers → the gain that this step must show, as in {2: 1.7}"
+        default={},
+        description="number of servers → gain that the whole interval must reach, as in `{2: 1.7}`",
     )
+
+    @property
+    def for_a_load(self) -> bool:
+        """Whether there is an objective that a load meets or misses."""
+        return self.error_rate is not None or self.p95 is not None
+
+    def error_rate_met(self, error_rate: float | None) -> bool:
+        """Whether this error rate meets its objective; an unknown one misses it."""
+        return self.error_rate is None or (error_rate is not None and error_rate <= self.error_rate)
+
+    def p95_met(self, p95_ms: float | None) -> bool:
+        """Whether this p95 in ms, failures included, meets its objective; an unknown one misses it."""
+        return self.p95 is None or (p95_ms is not None and p95_ms <= self.p95 * 1000)
+
+    def met(self, error_rate: float | None, p95_ms: float | None) -> bool:
+        """Whether a load meets its objectives."""
+        return self.error_rate_met(error_rate) and self.p95_met(p95_ms)
 
 
 class Budget(Part):
     """What a study may use; a plan over it is refused before anything is deployed."""
 
-    time: Duration | None = None
-    cost: Money | None = None
+    time: WallClockDuration | None = Field(
+        default=None, description="longest duration; of a search that of its most trials"
+    )
+    cost: Money | None = Field(default=None, description="highest cost of rented hosts")
 
 
 class Grid(Part):
     """One study as its author wrote it."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    inventory: str = "inventory/lab"
-    load_generator: Annotated[str, BeforeValidator(load_generators.known)] = "locust"
-    factors: Factors
-    exclude: tuple[SomeLevels, ...] = ()
-    include: tuple[SomeLevels, ...] = ()
-    vars: dict[str, Any] = Field(default={}, description="role variables that are the same in every cell")
-    load: Load
-    request: Request
-    service: Service = Service()
-    repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = (
-        Repeats(min=5, max=5)
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
+        description="name of the results directory"
     )
-    seed: Count | None = Field(default=None, description="of the order of trials; drawn when the study begins if unset")
+    inventory: str = Field(default="inventory/lab", description="Ansible inventory")
+    load_generator: Annotated[str, BeforeValidator(load_generators.known)] = Field(
+        default="locust", description="`locust`, or on machines `ngrinder`"
+    )
+    factors: Factors = Field(description="factor → its levels, see below")
+    exclude: tuple[SomeLevels, ...] = Field(default=(), description="cells to leave out, each by some of its levels")
+    include: tuple[SomeLevels, ...] = Field(default=(), description="cells to add, each by all of its levels")
+    vars: dict[str, Any] = Field(default={}, description="role variable → value in every cell")
+    load: Load = Field(description="load of a trial")
+    request: Request = Field(description="request and expected response")
+    service: Service = Field(default=Service(), description="service under test; the one in `service/` if unset")
+    repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = Field(
+        default=Repeats(min=5, max=5), description="number of blocks, or a stopping rule"
+    )
+    seed: Count | None = Field(
+        default=None, description="seed of orders, arrivals and think times; drawn at the start of a study if unset"
+    )
     calibration: Switch = Field(
-        default=False, description="every server's capacity is exactly the same, so the ideal is the truth"
+        default=False, description="all servers have exactly the same capacity, so linear speedup is the truth"
     )
-    objectives: Objectives = Objectives()
-    budget: Budget = Budget()
+    objectives: Objectives = Field(default=Objectives(), description="goals; one that is not met makes the exit code 1")
+    budget: Budget = Field(default=Budget(), description="limits of time and cost")
     target: Annotated[Rate, Field(gt=0)] | None = Field(
-        default=None, description="requests per second, at full speed, that the report finds the cheapest topology for"
+        default=None, description="load, at full speed, for which the report names the cheapest topology"
     )
-    evidence: Thresholds = Thresholds()
+    evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
     search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
-    _slower: float = PrivateAttr(1.0)  # by what every time is longer than it is written
+    _time_factor: float = PrivateAttr(1.0)
     _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
 
     @model_validator(mode="before")
@@ -154,40 +193,29 @@ class Grid(Part):
         """Whether requests leave at a rate, whatever becomes of those before."""
         return self.load_factor == RATE
 
-    def played_per_s(self, rate: float) -> float:
-        """Requests per second at which a level of `rate` is played: in slow motion so many times fewer."""
-        return rate / self._slower
+    @property
+    def time_factor(self) -> float:
+        """Factor of time scaling: every duration is longer, and every rate lower, than the grid file gives it."""
+        return self._time_factor
 
-    def written_per_s(self, played: float) -> float:
-        """The level of `rate` that is played at so many requests per second."""
-        return played * self._slower
+    def scaled_per_s(self, nominal_per_s: float) -> float:
+        """Request rate that the study runs for a rate of the grid file, in req/s."""
+        return nominal_per_s / self._time_factor
 
-    def slowed(self, factor: float) -> Grid:
-        """The same study played slower: every time of its load, its objectives and its thresholds is longer.
+    def nominal_per_s(self, scaled_per_s: float) -> float:
+        """Rate of the grid file for a request rate that the study runs, in req/s."""
+        return scaled_per_s * self._time_factor
 
-        Levels of `rate` stay as they are written, as they are names of cells; `played_per_s` has what they mean.
+    def scaled(self, factor: float) -> Grid:
+        """Grid whose durations of type `Duration` or `WholeSeconds` are longer by a factor.
+
+        Levels of `rate` keep their nominal values, as cells are named by them. `scaled_per_s` converts them.
         """
         if factor == 1:
             return self
-        limits, p95 = self.evidence, self.objectives.p95
-        times = {name: getattr(self.load, name) * factor for name in ("ramp_up", "duration", "timeout")}
-        think = None if self.load.think is None else self.load.think * factor
-        slow = self.model_copy(
-            update={
-                "load": self.load.model_copy(update={**times, "think": think}),
-                "evidence": limits.model_copy(
-                    update={
-                        "errors_stop_for": limits.errors_stop_for * factor,
-                        "lag_warning": limits.lag_warning * factor,
-                        "send_delay": limits.send_delay * factor,
-                        "peak_seconds": round(limits.peak_seconds * factor),
-                    }
-                ),
-                "objectives": self.objectives.model_copy(update={"p95": None if p95 is None else p95 * factor}),
-            }
-        )
-        slow._slower = self._slower * factor
-        return slow
+        scaled = scale_durations(self, factor)
+        scaled._time_factor = self._time_factor * factor
+        return scaled
 
     @field_validator("factors", mode="before")
     @classmethod

@@ -2,98 +2,152 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.grid.types import Count, Duration, Ratio, Share, Switch
+from harness.grid.types import Count, Duration, Ratio, Share, Switch, WallClockDuration, WholeSeconds
+
+BOTTLENECK = "bottleneck"  # in the place of a rule: a threshold by which a trial's bottleneck is found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """What a threshold is about.
+
+    `rule` is the evidence rule that applies it, or `BOTTLENECK`, then with the `component`. `rates_only` is true where
+    only an open load has what it bounds.
+    """
+
+    rule: str
+    meaning: str
+    component: str = ""
+    rates_only: bool = False
+
+    @property
+    def shown_rule(self) -> str:
+        """The rule as reports print it."""
+        if self.rule == BOTTLENECK:
+            return f"{BOTTLENECK} {self.component}".rstrip()
+        return f"{self.rule} at a rate" if self.rates_only else self.rule
+
+
+def _threshold(rule: str, default: object, meaning: str, *, component: str = "", rates_only: bool = False) -> Any:
+    """Declare a field with its rule."""
+    told: dict[str, Any] = {"rule": rule, "component": component, "rates_only": rates_only}
+    return Field(default, description=meaning, json_schema_extra={"threshold": told})
+
+
+def _bottleneck(component: str, default: object, meaning: str, *, rates_only: bool = False) -> Any:
+    """Declare a field by which a bottleneck is found."""
+    return _threshold(BOTTLENECK, default, meaning, component=component, rates_only=rates_only)
 
 
 class Thresholds(BaseModel):
-    """Shares are 0–1, durations seconds. The rule that uses each stands in its description."""
+    """Shares are 0–1, durations seconds. `DECLARED` has the rule of each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    readings: Share = Field(0.5, description="E3: seconds in which every host's CPU was read, at least")
-    loop_warning: Share = Field(0.02, description="E5: users that Little's law cannot place")
-    loop_invalid: Share = Field(0.05, description="E5: the same, from here on invalid")
-    in_flight_gap: Share = Field(0.05, description="E5: generator's against balancer's in-flight count")
-    offered_invalid: Share = Field(0.01, description="E5 at a rate: that were due in the window and not sent")
-    offered_warning: Share = Field(0.001, description="E5 at a rate: the same, from here on marked")
-    offered_count: Count = Field(5, description="E5 at a rate: so many of them may be missing at the window's edges")
-    send_delay: Duration = Field(0.005, description="E5 at a rate: p99 by which requests are sent late, at least")
-    send_delay_share: Share = Field(0.05, description="E5 at a rate: the same of their mean latency, whichever is more")
-    generator_cpu: Share = Field(0.80, description="E6: of a core or its cap, the busiest generator process")
-    lag_invalid: Share = Field(0.05, description="E6: p99 of its event loop's delay, of R0 + think time")
-    lag_warning: Duration = Field(0.050, description="E6: the same in seconds, from here on latencies are marked")
-    ceiling: Switch = Field(True, description="E7: measure the generator's ceiling before the first trial")
-    ceiling_note: Share = Field(0.50, description="E7: of what the generator reaches without a server")
-    ceiling_invalid: Share = Field(0.80, description="E7: the same, from here on invalid")
-    ceiling_wrong: Ratio = Field(
-        1.25, description="E7: times that ceiling, from here on the ceiling itself is not believed"
+    readings: Share = _threshold("E3", 0.5, "least share of the seconds in which every host's CPU was read")
+    loop_warning: Share = _threshold("E5", 0.02, "share of the users that neither wait nor think, for a warning")
+    loop_invalid: Share = _threshold("E5", 0.05, "the same share, for an invalid trial")
+    in_flight_gap: Share = _threshold("E5", 0.05, "difference between the in-flight counts of generator and balancer")
+    offered_invalid: Share = _threshold(
+        "E5", 0.01, "share of the due requests that were not sent in the window", rates_only=True
     )
-    errors_warning: Share = Field(0.01, description="E8: failed requests in the steady window")
-    errors_first: Share = Field(
-        0.10, description="E8: requests that were rejected or failed, from here on reported before all else"
+    offered_warning: Share = _threshold("E5", 0.001, "the same share, for a warning", rates_only=True)
+    offered_count: Count = _threshold(
+        "E5", 5, "due requests that may be missing at the window's edges", rates_only=True
     )
-    errors_stop: Share = Field(0.50, description="E8: failed requests that stop a trial")
-    errors_stop_for: Duration = Field(10.0, description="E8: for how long, in seconds")
-    conntrack: Share = Field(0.90, description="E9: of the kernel's table of connections")
-    steal_mean: Share = Field(0.01, description="E11: CPU that the hypervisor took, mean")
-    steal_high: Share = Field(0.05, description="E11: the same, p99 over seconds")
-    foreign_cpu: Share = Field(0.15, description="E11: CPU of a machine used by what is not the study's")
-    balance: Share = Field(0.02, description="E12: a server's share may differ from 1/m by this")
-    slow_server: Ratio = Field(1.5, description="E12: cost of a request in one trial, dearest against cheapest server")
-    slower_server: Share = Field(0.05, description="E12: the same over a cell's trials, one server against the others")
-    counters_share: Share = Field(0.005, description="E13: counters may differ by this share")
-    counters_count: Count = Field(20, description="E13: or by this many requests, whichever is more")
-    percentile_p99_samples: Count = Field(662, description="E4: requests a p99 needs")
-    balancer_cpu: Share = Field(0.85, description="bottleneck balancer: of a core or its cap, the busiest worker")
-    retransmits: Share = Field(0.01, description="bottleneck network: segments sent again")
-    allowance: Share = Field(0.01, description="bottleneck network: segments beyond an instance's allowance")
-    users_bound: Share = Field(0.95, description="bottleneck users: of what the users can ask for")
-    load_served: Share = Field(0.98, description="bottleneck load: of the requests that were due in the window")
-    load_rise: Ratio = Field(
-        1.5, description="bottleneck load: mean latency of the window's second half against the first"
+    send_delay: Duration = _threshold("E5", 0.005, "allowed p99 of the send delay, at least", rates_only=True)
+    send_delay_share: Share = _threshold(
+        "E5", 0.05, "allowed p99 of the send delay as a share of the mean latency, if that is more", rates_only=True
     )
-    users_next: Share = Field(0.80, description="bottleneck: from here on users are the next limit")
-    server_cpu: Share = Field(0.85, description="bottleneck server: of the CPU it may use")
-    server_queue: Ratio = Field(3.0, description="bottleneck server: response time against unloaded")
-    server_share: Share = Field(0.50, description="bottleneck server: of what it grew by, what servers took")
-    slots_busy: Share = Field(0.95, description="bottleneck server: of a paced server's slots")
-    slots_lost: Share = Field(0.01, description="E23: of a paced server's slots, lost for want of CPU")
-    answers_late: Share = Field(0.02, description="E23: delay of a paced server's answers, of R0 + think time")
-    statement_repeats: Count = Field(5, description="E15: repeats for a statement")
-    interval_repeats: Count = Field(3, description="E15: repeats for an interval at all")
-    predicted_idle: Switch = Field(
-        True, description="E16: cells that take part in no statement, by a prediction, in few blocks"
+    generator_cpu: Share = _threshold("E6", 0.80, "utilization of the busiest generator process, of a core or its cap")
+    lag_invalid: Share = _threshold("E6", 0.05, "p99 of the event loop's delay, as a share of R0 + think time")
+    lag_warning: Duration = _threshold("E6", 0.050, "p99 of the event loop's delay, for a warning about latencies")
+    ceiling: Switch = _threshold("E7", True, "measure the generator's ceiling before the first trial")
+    ceiling_note: Share = _threshold("E7", 0.50, "throughput as a share of the generator's ceiling, for a note")
+    ceiling_invalid: Share = _threshold("E7", 0.80, "the same share, for an invalid trial")
+    ceiling_wrong: Ratio = _threshold("E7", 1.25, "throughput over the ceiling at which the ceiling is discarded")
+    errors_warning: Share = _threshold("E8", 0.01, "share of failed requests in the steady window")
+    errors_first: Share = _threshold(
+        "E8", 0.10, "share of rejected or failed requests that is reported before all else"
     )
-    predicted_idle_blocks: Count = Field(2, description="E16: blocks for such a cell")
-    predicted_idle_margin: Ratio = Field(
-        1.1, description="E16: capacity against the most that users can ask for, from here on a server more is idle"
+    errors_stop: Share = _threshold("E8", 0.50, "share of failed requests that stops a trial")
+    errors_stop_for: Duration = _threshold("E8", 10.0, "how long that share must last, in seconds")
+    conntrack: Share = _threshold("E9", 0.90, "utilization of the kernel's connection table")
+    steal_mean: Share = _threshold("E11", 0.01, "mean share of the CPU that the hypervisor took")
+    steal_high: Share = _threshold("E11", 0.05, "p99 of that share over the seconds")
+    foreign_cpu: Share = _threshold("E11", 0.15, "share of a machine's CPU used by processes outside the study")
+    balance: Share = _threshold("E12", 0.02, "difference of a server's share of the requests from 1/m")
+    slow_server: Ratio = _threshold("E12", 1.5, "cost of a request in one trial, most expensive server over cheapest")
+    slower_server: Share = _threshold("E12", 0.05, "cost of a request over a cell's trials, one server over the others")
+    counters_share: Share = _threshold("E13", 0.005, "allowed difference between counters, as a share")
+    counters_count: Count = _threshold("E13", 20, "allowed difference in requests, if that is more")
+    percentile_p99_samples: Count = _threshold("E4", 662, "requests that a p99 needs")
+    balancer_cpu: Share = _bottleneck("balancer", 0.85, "utilization of the busiest worker, of a core or its cap")
+    retransmits: Share = _bottleneck("network", 0.01, "share of segments sent again")
+    allowance: Share = _bottleneck("network", 0.01, "share of segments beyond an instance's allowance")
+    users_bound: Share = _bottleneck("load", 0.95, "throughput as a share of the users' maximum rate")
+    load_served: Share = _bottleneck("load", 0.98, "successful share of the due requests", rates_only=True)
+    load_rise: Ratio = _bottleneck(
+        "load", 1.5, "mean latency of the window's second half over the first", rates_only=True
     )
-    failure_late: Duration = Field(2.0, description="E24: a server may be stopped so much beside the planned second")
-    recovered_throughput: Share = Field(
-        0.90, description="E24: of the throughput expected after a loss, from here on it is back"
+    users_next: Share = _bottleneck("", 0.80, "the share from which the load is the next bottleneck")
+    server_cpu: Share = _bottleneck("server", 0.85, "utilization of the CPU that a server may use")
+    server_queue: Ratio = _bottleneck("server", 3.0, "response time over the unloaded one")
+    server_share: Share = _bottleneck("server", 0.50, "share of that increase spent in the servers")
+    slots_busy: Share = _bottleneck("server", 0.95, "utilization of a paced server's slots")
+    slots_lost: Share = _threshold("E23", 0.01, "share of a paced server's slots lost for lack of CPU")
+    answers_late: Share = _threshold("E23", 0.02, "delay of a paced server's responses, as a share of R0 + think time")
+    statement_repeats: Count = _threshold("E15", 5, "repeats that a conclusion needs")
+    interval_repeats: Count = _threshold("E15", 3, "repeats that an interval needs")
+    predicted_idle: Switch = _threshold(
+        "E16", True, "measure cells without a conclusion, by a prediction, in few blocks"
     )
-    recovered_latency: Ratio = Field(
-        1.25, description="E24: mean latency against that before a loss, up to here it is back"
+    predicted_idle_blocks: Count = _threshold("E16", 2, "blocks of a predicted-idle cell")
+    predicted_idle_margin: Ratio = _threshold(
+        "E16", 1.1, "capacity over the users' maximum rate from which one more server is idle"
     )
-    drift: Share = Field(0.05, description="E10: change between the halves of the window, over a cell's trials")
-    latency_drift: Share = Field(
-        0.05, description="E10: the same of the mean latency, from here on latencies are marked"
+    failure_late: WallClockDuration = _threshold(
+        "E24", 2.0, "allowed difference from the planned second of a server failure"
     )
-    trend_p: Ratio = Field(0.01, description="E20: significance of a trend in the order of trials")
-    outlier_p: Ratio = Field(0.01, description="E20: significance of an outlying block, Bonferroni over blocks")
-    outlier_least: Share = Field(0.03, description="E20: an outlying block differs by this much at least")
-    control_trial: Switch | None = Field(
-        None, description="E20: repeat each block's first cell at its end; hosts only if unset"
+    recovered_throughput: Share = _threshold("E24", 0.90, "share of the expected throughput that counts as recovered")
+    recovered_latency: Ratio = _threshold("E24", 1.25, "mean latency over that before, up to which it has recovered")
+    drift: Share = _threshold("E10", 0.05, "change between the halves of the window, over a cell's trials")
+    latency_drift: Share = _threshold("E10", 0.05, "the same change of the mean latency, for a caveat")
+    trend_p: Ratio = _threshold("E20", 0.01, "significance of a trend in the order of trials")
+    outlier_p: Ratio = _threshold("E20", 0.01, "significance of an outlying block, Bonferroni over blocks")
+    outlier_least: Share = _threshold("E20", 0.03, "least difference of an outlying block")
+    control_trial: Switch | None = _threshold(
+        "E20", None, "repeat each block's first cell at its end; hosts only if unset"
     )
-    same_within: Share = Field(0.05, description="E21: within this of 1 a whole interval allows the word same")
-    speed_span: Ratio = Field(1.25, description="E22: CPU time of a request, slowest against fastest of equal trials")
-    linear_width: Share = Field(0.05, description="E17: half width that allows the word linear")
-    ideal_least: Share = Field(
-        0.001, description="E17: an interval as near to the ideal as this holds it, as requests are counted whole"
+    same_within: Share = _threshold("E21", 0.05, "distance from 1 within which an interval means the same")
+    speed_span: Ratio = _threshold("E22", 1.25, "CPU time of a request, slowest over fastest of equal trials")
+    linear_width: Share = _threshold("E17", 0.05, "half width up to which a gain may be called linear")
+    ideal_least: Share = _threshold(
+        "E17", 0.001, "distance from the ideal at which an interval holds it, as requests are whole"
     )
-    peak_seconds: Count = Field(10, description="E2: consecutive seconds of the peak")
+    peak_seconds: WholeSeconds = _threshold("E2", 10, "consecutive seconds of the peak")
+
+
+def _declared() -> dict[str, Threshold]:
+    found = {}
+    for name, field in Thresholds.model_fields.items():
+        extra: Any = field.json_schema_extra
+        found[name] = Threshold(meaning=field.description or "", **extra["threshold"])
+    return found
+
+
+DECLARED: Mapping[str, Threshold] = _declared()
+
+
+def of_rule(rule: str, *, rates_only: bool = False) -> list[str]:
+    """Names of a rule's thresholds: those of any load, or those of open loads alone."""
+    return [name for name, told in DECLARED.items() if told.rule == rule and told.rates_only == rates_only]
 
 
 def overridden(thresholds: Thresholds) -> dict[str, tuple[float, float]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from harness.grid import units
@@ -13,12 +14,15 @@ from harness.words import short
 
 # As JSON they carry their unit again, so that a stored grid reads back like a grid file.
 Share = Annotated[float, BeforeValidator(units.share), PlainSerializer(lambda v: f"{v * 100:.10g}%", when_used="json")]
-Duration = Annotated[
+WallClockDuration = Annotated[
     float, BeforeValidator(units.duration_s), PlainSerializer(lambda v: f"{v:.10g}s", when_used="json")
 ]
+TIME_SCALED = "scaled"  # mark of the types whose values grow with the factor of time scaling
+Duration = Annotated[WallClockDuration, TIME_SCALED]
 Rate = Annotated[float, BeforeValidator(units.rate_per_s), PlainSerializer(lambda v: f"{v:.10g}/s", when_used="json")]
 LARGEST = 2**53  # what every reader of JSON keeps exactly
 Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+WholeSeconds = Annotated[Count, TIME_SCALED]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -42,6 +46,37 @@ class Part(BaseModel):
     """Frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Scalable = TypeVar("Scalable", bound=BaseModel)
+
+
+def scale_durations(part: Scalable, factor: float) -> Scalable:
+    """Multiply every value of type `Duration` or `WholeSeconds` by a factor, in nested parts too.
+
+    `WholeSeconds` stay whole. A `WallClockDuration` keeps its value: time scaling does not change a budget or a
+    tolerance of clocks.
+    """
+    changed: dict[str, object] = {}
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        if isinstance(value, BaseModel):
+            scaled: object = scale_durations(value, factor)
+        elif value is None or not _is_time_scaled(field):
+            continue
+        else:
+            scaled = round(value * factor) if isinstance(value, int) else value * factor
+        if scaled is not value:
+            changed[name] = scaled
+    return part.model_copy(update=changed) if changed else part
+
+
+def _is_time_scaled(field: FieldInfo) -> bool:
+    """Whether a field's type, or one alternative of its type, is marked as time-scaled."""
+    alternatives = get_args(field.annotation)  # pydantic keeps the mark of `Duration | None` inside the union
+    return any(
+        TIME_SCALED in marks for marks in (field.metadata, *(getattr(a, "__metadata__", ()) for a in alternatives))
+    )
 
 
 def several(found: Iterable[tuple[tuple[str | int, ...], str]]) -> ValidationError:

@@ -3,45 +3,41 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import failure_share, open_load, prediction, utilization, window_stats
+from harness.judge import failure_share, open_load, prediction, reasons, utilization, window_stats
 from harness.judge import figures as derived
 from harness.judge.figures import generator_use
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
+from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Bottleneck, Component
 from harness.words import percent
 
 
 def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Bottleneck:
-    """Judge one trial by what would raise its throughput.
+    """Find the bottleneck of one trial: the component that would have to change for more throughput.
 
-    Tried in this order: generator, users or load, balancer, network, server by its slots, by CPU, by concurrency.
+    Tried in this order: a dead server, generator, servers stopped on purpose, load, balancer, network, server by its
+    slots, by CPU, by concurrency.
     """
     rows, much = seen.window, failure_share.of_observation(seen, limits)
     first = f"{much.words}; " if much else ""
     rate = window_stats.mean_rate(rows)
     if not rows or not rate:
-        return _verdict(Reason(Component.UNKNOWN, "no request succeeded in the steady window"), "", {}, first)
+        return _bottleneck((Component.UNKNOWN, Reason(kind=ReasonKind.NO_SUCCESS)), "", {}, first)
     figures = _figures(seen)
     near = "" if much else next_bottleneck(figures["of_users_bound"], figures.get("of_offered"), limits)
-    for judge in (_died, _generator, _lost, _users, _load, _balancer, _network, _server):
-        reason = judge(seen, findings, figures, limits)
-        if reason is not None:
-            return _verdict(reason, near, figures, first)
+    for judge in (_died, _generator, _stopped, _users, _rate, _balancer, _network, _server):
+        found = judge(seen, findings, figures, limits)
+        if found is not None:
+            return _bottleneck(found, near, figures, first)
+    kind = ReasonKind.NOTHING_EXHAUSTED
     if much is not None:
-        return _verdict(Reason(Component.UNKNOWN, REJECTING if much.rejects else FAILING), near, figures, first)
-    return _verdict(Reason(Component.UNKNOWN, "nothing that was measured is exhausted"), near, figures)
-
-
-# What limits a trial that uses up no resource, where a large share of its requests did not succeed.
-REJECTING = "what answers them so is the limit, not a resource that was measured"
-FAILING = "no resource that was measured is used up, so look at what failed"
+        kind = ReasonKind.REJECTING if much.rejects else ReasonKind.FAILING
+    return _bottleneck((Component.UNKNOWN, Reason(kind=kind)), near, figures, first)
 
 
 def next_bottleneck(of_bound: float | None, of_offered: float | None, limits: Thresholds) -> str:
@@ -54,32 +50,16 @@ def next_bottleneck(of_bound: float | None, of_offered: float | None, limits: Th
 
 
 Judged = Mapping[str, float | None]
+Found = tuple[Component, Reason]
 
 
-@dataclass(frozen=True)
-class Reason:
-    """What limited a trial, in words that may hold names of figures in braces."""
-
-    component: Component
-    words: str
-
-
-def told(words: str, figures: Judged) -> str:
-    """A reason's words with its figures, of a trial or means over many: shares as percent, {times} as they are."""
-
-    def shown(name: re.Match[str]) -> str:
-        value = figures.get(name[1])
-        return name[0] if value is None else f"{value:.1f}" if name[1] == "times" else percent(min(value, 1.0))
-
-    return re.sub(r"\{(\w+)\}", shown, words)
-
-
-def _verdict(reason: Reason, near: str, figures: dict[str, float | None], first: str = "") -> Bottleneck:
+def _bottleneck(found: Found, near: str, figures: dict[str, float | None], first: str = "") -> Bottleneck:
+    component, basis = found
     return Bottleneck(
-        component=reason.component,
-        reason=first + told(reason.words, figures),
-        words=reason.words,
-        next_bottleneck="" if reason.component.is_load else near,
+        component=component,
+        basis=basis,
+        reason=first + reasons.sentence(basis, figures),
+        next_bottleneck="" if component.is_load else near,
         figures=figures,
     )
 
@@ -122,99 +102,96 @@ def _offered(seen: Observation) -> dict[str, float | None]:
     return {**told, "latency_rise": None if rise is None else math.exp(rise)}
 
 
-def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _limits: Thresholds) -> Reason | None:
+def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _limits: Thresholds) -> Found | None:
     if not seen.died:
         return None
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     after = seen.balancing.after_a_death(len(seen.expected_servers))
-    return Reason(Component.SERVER, f"{dead}; {after}" if after else dead)
+    detail = f"{dead}; {after}" if after else dead
+    return Component.SERVER, Reason(kind=ReasonKind.SERVER_DIED, detail=detail)
 
 
-def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Reason | None:
+def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Found | None:
     # More users than there are make a fault of counting, and no late generator.
-    sick = [
+    late = [
         f
         for f in findings
         if f.rule in ("E5", "E6", "E7") and f.severity == Severity.INVALID and (f.figure is None or f.figure > 0)
     ]
-    return Reason(Component.GENERATOR, f"the generator did not keep up: {sick[0].cause}") if sick else None
+    return (Component.GENERATOR, Reason(kind=ReasonKind.GENERATOR_LATE, detail=late[0].cause)) if late else None
 
 
-def _lost(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Reason | None:
-    """What limited a window in the middle of which servers were stopped is not one thing."""
-    said = f"{' and '.join(sorted(seen.stopped))} was stopped in the middle of it, so no one thing limited all of it"
-    return Reason(Component.UNKNOWN, said) if seen.stopped else None
+def _stopped(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Found | None:
+    """A window in which servers were stopped has no single bottleneck."""
+    if not seen.stopped:
+        return None
+    return Component.UNKNOWN, Reason(kind=ReasonKind.SERVERS_STOPPED, subject=" and ".join(sorted(seen.stopped)))
 
 
-def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
+def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
     of_bound = figures["of_users_bound"]
     if of_bound is None or of_bound < limits.users_bound:
         return None
-    return Reason(Component.LOAD, f"{seen.users} users asked for no more: {{of_users_bound}} of what they can")
+    return Component.LOAD, Reason(kind=ReasonKind.USERS_SERVED, users=seen.users)
 
 
-def _load(_seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
-    """All that was offered is served, and not only by letting a queue grow."""
+def _rate(_seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
+    """All due requests succeed, and not only by letting a queue grow."""
     served, rise = figures.get("of_offered"), figures.get("latency_rise")
     if served is None or served < limits.load_served or (rise is not None and rise > limits.load_rise):
         return None
-    return Reason(Component.LOAD, "no more was offered: {of_offered} of it was served")
+    return Component.LOAD, Reason(kind=ReasonKind.RATE_SERVED)
 
 
-def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
-    lost = window_stats.error_rate(seen.window) or 0.0
+def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
+    failed = window_stats.error_rate(seen.window) or 0.0
     for event in LIMITS_OF_CONNECTIONS:
         # One line in the log, or those of the ramp-up, explain nothing that is missing in the window.
-        if event in seen.balancer.events and lost > limits.errors_warning:
-            return Reason(Component.BALANCER, f'the balancer had no connection left: it logged "{event}"')
+        if event in seen.balancer.events and failed > limits.errors_warning:
+            return Component.BALANCER, Reason(kind=ReasonKind.NO_CONNECTIONS, detail=event)
     used = figures["balancer_cpu"]
     if used is not None and used >= limits.balancer_cpu:
-        return Reason(Component.BALANCER, "the balancer's busiest worker used {balancer_cpu} of its CPU")
+        return Component.BALANCER, Reason(kind=ReasonKind.BALANCER_CPU)
     uneven = next((f for f in findings if f.kind == Kind.UNEVEN_SHARES and f.severity == Severity.WARNING), None)
-    return Reason(Component.BALANCER, uneven.cause) if uneven else None
+    return (Component.BALANCER, Reason(kind=ReasonKind.UNEVEN_SHARES, detail=uneven.cause)) if uneven else None
 
 
 LIMITS_OF_CONNECTIONS = ("worker_connections are not enough", "Too many open files", "Cannot assign requested address")
 
 
-def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
+def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
     over = derived.over_allowance(seen)
     if over is not None and over[2] > limits.allowance:
-        said = f"{{over_allowance}} of {over[0]}'s segments exceeded its instance's allowance ({over[1]})"
-        return Reason(Component.NETWORK, said)
+        return Component.NETWORK, Reason(kind=ReasonKind.OVER_ALLOWANCE, subject=over[0], detail=over[1])
     again = figures["retransmitted"]
     if again is not None and again > limits.retransmits:
-        return Reason(Component.NETWORK, "{retransmitted} of the TCP segments were sent again")
+        return Component.NETWORK, Reason(kind=ReasonKind.RETRANSMITS)
     return None
 
 
-def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Reason | None:
+def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
     # Only where each gets its share all the same do the others wait for the slowest.
     slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
     if slow is not None and seen.balancing.even:
-        return Reason(Component.SERVER, slow.cause)
+        return Component.SERVER, Reason(kind=ReasonKind.SLOW_SERVER, detail=slow.cause)
     busy, cpu = utilization.slots_of(seen), figures["server_cpu"]
     if busy is not None and busy[1] >= limits.slots_busy:
-        return Reason(Component.SERVER, f"{busy[0]} slots were busy to {{server_slots}}")
+        return Component.SERVER, Reason(kind=ReasonKind.SLOTS_BUSY, subject=busy[0])
     if cpu is not None and cpu >= limits.server_cpu:
-        who = utilization.server(seen)[0]
-        return Reason(
-            Component.SERVER, f"{who} used {{server_cpu}} of {'their' if who == utilization.TOGETHER else 'its'} CPU"
-        )
+        return Component.SERVER, Reason(kind=ReasonKind.SERVER_CPU, subject=utilization.server(seen)[0])
     if busy is not None:
         return None  # its slots are known, and were free
     return _waiting(figures, cpu, limits)
 
 
-def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Reason | None:
-    """By concurrency: answers take long though the CPU is idle, and it is the servers that take so long."""
+def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Found | None:
+    """Find slow responses while the CPU is idle: a server by its concurrency, unless they are slow elsewhere."""
     unloaded_s, response_s, upstream_s = (figures[name] for name in ("unloaded_s", "response_s", "upstream_s"))
     if not unloaded_s or not response_s or cpu is None or response_s < limits.server_queue * unloaded_s:
         return None
-    took = "answers took {times} times the unloaded time"
     if upstream_s is not None and upstream_s - unloaded_s < limits.server_share * (response_s - unloaded_s):
-        return Reason(Component.UNKNOWN, f"{took}, of which servers took {{served}}: the rest is lost elsewhere")
-    return Reason(Component.SERVER, f"{took} with the CPU at {{server_cpu}}: requests wait for a slot, not for the CPU")
+        return Component.UNKNOWN, Reason(kind=ReasonKind.SLOW_ELSEWHERE)
+    return Component.SERVER, Reason(kind=ReasonKind.CONCURRENCY)
 
 
 def of_cell(limits: Sequence[Component]) -> tuple[Component, str]:

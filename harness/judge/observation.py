@@ -148,7 +148,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         pacing=context.pacing,
         answered=data.balancer,
         server_failure=context.server_failure,
-        rate_per_s=grid.played_per_s(float(record.cell[RATE])) if grid.is_open else None,
+        rate_per_s=grid.scaled_per_s(float(record.cell[RATE])) if grid.is_open else None,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
     )
@@ -179,11 +179,11 @@ def is_well(status: int) -> bool:
 
 def silent(context: Context) -> dict[str, Death]:
     """Server → what is known of it, for those that run and did not answer their health check after the load."""
-    said = dict(context.unhealthy)
-    for name, status in context.health.items():
-        if not is_well(status):
-            said[name] = f"did not answer its health check after the load (status {status})"
-    return {name: Death(words, ended=False) for name, words in said.items()}
+    return {
+        name: Death(f"did not answer its health check after the load (status {status})", ended=False)
+        for name, status in context.health.items()
+        if not is_well(status)
+    }
 
 
 def unplanned(

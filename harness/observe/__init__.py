@@ -1,1 +1,1 @@
-"""What hosts say of themselves while a load runs, and after it."""
+"""Measurements of the hosts during a load and after it: containers, units, kernels, logs, counters."""

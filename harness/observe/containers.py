@@ -1,8 +1,6 @@
-"""What hosts say.
+"""Read containers: CPU, throttling, memory, state, the servers' own counters, and the balancer's summary of its log.
 
-Containers' CPU, throttling, memory and deaths, the servers' own counters, and the balancer's summary
-of its log. Read through Docker's API and the balancer's control port, so cgroup v1
-and v2 look the same.
+They are read through Docker's API and the balancer's control port, so cgroup v1 and v2 look the same.
 """
 
 from __future__ import annotations
@@ -22,9 +20,9 @@ import httpx
 import requests
 import urllib3.exceptions
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.container_engine import execute
-from harness.deploy.inventory.hosts import Host, Inventory
+from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import TrialFailed
 from harness.observe import exposition, systemd
 from harness.observe.counts import OwnCounts
@@ -33,7 +31,7 @@ from harness.observe.network_counters import NAMESPACE_FILES, NETWORK_FILES, par
 from harness.observe.systemd import ContainerState, Service
 
 HERE = "this machine"
-# Events in a server's log that have a name (rule E9).
+# Named events in a server's log (rule E9).
 LOGGED = {
     "Child process died": re.compile(r"Child process \[\d+\] died"),
     "Worker reached its request limit": re.compile(r"Maximum request limit of \d+ exceeded|Autorestarting worker"),
@@ -48,123 +46,126 @@ class Probes:
     def __init__(
         self,
         inventory: Inventory,
-        reach: Reach,
+        connections: Connections,
         units: Mapping[str, Service] | None = None,
         counting: Counting = OURS,
     ) -> None:
-        self._reach = reach
+        self._connections = connections
         self._services = units or {}
         self._core_counts: dict[str, float] = {}
         self._counts = OwnCounts(counting)
         self._inventory = inventory
         self._hosts = {host.name: host for host in inventory.hosts}
-        self._http = reach.http(inventory.balancer, "study_control_url", timeout=5.0)
+        self._http = connections.http(inventory.balancer, Url.CONTROL, timeout=5.0)
 
     @property
     def hosts(self) -> list[Host]:
-        """Every host that is read."""
+        """All hosts."""
         return list(self._hosts.values())
 
     def states(self) -> dict[str, ContainerState]:
-        """State of every host's container; a host whose container is gone counts as not running."""
+        """Host → state of its container or unit; a missing container counts as not running."""
         with ThreadPoolExecutor(max_workers=8) as pool:
             return dict(zip(self._hosts, pool.map(self._state, self._hosts.values()), strict=True))
 
     def _state(self, host: Host) -> ContainerState:
         if host.name in self._services:
-            return systemd.state(self._reach, host, self._services[host.name])
-        container = host.need("study_container")
+            return systemd.state(self._connections, host, self._services[host.name])
+        container = host.container
         try:
-            said = self._engine(host).inspect_container(container)
+            inspected = self._engine(host).inspect_container(container)
         except docker.errors.NotFound:
-            return ContainerState(False, "", 0, False, -1, None, "")
+            return ContainerState(
+                running=False, started_at="", restarts=0, oom_killed=False, exit_code=-1, cpus=None, image=""
+            )
         except (docker.errors.DockerException, requests.RequestException) as error:
-            raise TrialFailed(f"{host.name}: the engine cannot inspect {container}: {error}") from None
-        state, limits = said["State"], said["HostConfig"]
+            raise TrialFailed(f"{host.name}: the container engine cannot inspect {container}: {error}") from None
+        state, limits = inspected["State"], inspected["HostConfig"]
         quota, period = limits.get("CpuQuota") or 0, limits.get("CpuPeriod") or 100_000
         return ContainerState(
             running=state["Running"],
             started_at=state["StartedAt"],
-            restarts=said["RestartCount"],
+            restarts=inspected["RestartCount"],
             oom_killed=state["OOMKilled"],
             exit_code=state["ExitCode"],
             cpus=quota / period if quota > 0 else self._cores(host),
-            image=said["Config"]["Image"],
+            image=inspected["Config"]["Image"],
         )
 
     def _cores(self, host: Host) -> float | None:
-        """All that a container without a cap may use, on a machine of its own."""
-        if host.name not in self._reach.tunnels:
+        """Cores of a machine, which a container without a limit may use; None in the lab."""
+        if host.name not in self._connections.tunnels:
             return None
         if host.name not in self._core_counts:
-            self._core_counts[host.name] = float(self._reach.docker(host).info()["NCPU"])
+            self._core_counts[host.name] = float(self._connections.docker(host).info()["NCPU"])
         return self._core_counts[host.name]
 
     def usage(self, host: str) -> Iterator[dict[str, Any]]:
-        """Cumulative CPU, throttling and memory of one host's container, about once a second.
+        """Cumulative CPU, throttling and memory of one host's container, about once a second, until the container ends.
 
-        Ends when the container does; its state tells what became of it. (Docker answers a single
-        reading only after a second, so readings of several containers must not wait for each other.)
+        Docker returns a single reading only after a second, so several containers must be read in parallel.
         """
         if host in self._services:
-            yield from systemd.usage(self._reach, self._hosts[host], self._services[host])
+            yield from systemd.usage(self._connections, self._hosts[host], self._services[host])
             return
         try:
-            container = self._hosts[host].need("study_container")
+            container = self._hosts[host].container
             yield from self._engine(self._hosts[host]).stats(container, stream=True, decode=True)
         except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
             return  # the container ended, or the connection to its host did
 
     def machines(self) -> dict[str, Host | None]:
-        """Machine → a host on it to reach it by; None for the one this runs on."""
-        local = [host for host in self._inventory.hosts if host.name not in self._reach.tunnels]
+        """Machine → a host on it by which it is reached; None for this machine."""
+        local = [host for host in self._inventory.hosts if host.name not in self._connections.tunnels]
         found: dict[str, Host | None] = {HERE: None} if local else {}
-        return found | {host.name: host for host in self._inventory.hosts if host.name in self._reach.tunnels}
+        return found | {host.name: host for host in self._inventory.hosts if host.name in self._connections.tunnels}
 
-    def placed(self) -> dict[str, str]:
+    def machine_of(self) -> dict[str, str]:
         """Host → the machine that it is on."""
-        return {host.name: host.name if host.name in self._reach.tunnels else HERE for host in self._inventory.hosts}
+        return {
+            host.name: host.name if host.name in self._connections.tunnels else HERE for host in self._inventory.hosts
+        }
 
     def machine_usage(self, machine: str) -> Iterator[dict[str, Any]]:
-        """What a whole machine does, about once a second, until closed; nothing where there is no /proc."""
+        """Resource usage of a machine, about once a second, until closed; nothing without /proc."""
         program = Path(__file__).parent.joinpath("agents", "machine.py")
         host = self.machines()[machine]
         if host is not None:
-            process = self._reach.stream(host, ["python3", "-"], program.read_text(encoding="utf-8"))
+            process = self._connections.stream(host, ["python3", "-"], program.read_text(encoding="utf-8"))
         elif Path("/proc/stat").exists():
             process = subprocess.Popen(
                 [sys.executable, str(program)], stdout=subprocess.PIPE, text=True, start_new_session=True
             )
         else:
             return
-        yield from systemd.lines(process)
+        yield from systemd.json_lines(process)
 
     def network(self, host: Host) -> dict[str, int]:
-        """Kernel counters of a host's container: see `parse_network`; empty where they cannot be read."""
+        """Kernel counters of a host's container, as in `parse_network`; empty if they cannot be read."""
         if host.name in self._services:
-            return parse_network(self._reach.run(host, ["cat", *NETWORK_FILES]))
-        return parse_network(self._seen_from_here(host) or self.run_in(host, ["cat", *NETWORK_FILES]))
+            return parse_network(self._connections.run(host, ["cat", *NETWORK_FILES]))
+        return parse_network(self._network_files(host) or self.run_in(host, ["cat", *NETWORK_FILES]))
 
-    def _seen_from_here(self, host: Host) -> str:
-        """The kernel's files on a container's network, read past its engine; empty where they are not here.
+    def _network_files(self, host: Host) -> str:
+        """The kernel's files on a container's network, read on this machine; empty if the container runs elsewhere.
 
-        A command in a container costs a process of the engine's, some tens of them a trial.
+        A command in the container would cost a process of the container engine, some tens of times in a trial.
         """
-        if host.name in self._reach.tunnels:
+        if host.name in self._connections.tunnels:
             return ""
         try:
-            said = self._engine(host).inspect_container(host.need("study_container"))
-            process = Path("/proc") / str(said["State"]["Pid"])
-            if said["Id"] not in (process / "cgroup").read_text(encoding="ascii"):
-                return ""  # an engine in another machine, as Docker Desktop's: that number is somebody else's here
+            inspected = self._engine(host).inspect_container(host.container)
+            process = Path("/proc") / str(inspected["State"]["Pid"])
+            if inspected["Id"] not in (process / "cgroup").read_text(encoding="ascii"):
+                return ""  # an engine in a virtual machine, such as Docker Desktop's, has other process ids
             return "".join((process / file).read_text(encoding="ascii") for file in NAMESPACE_FILES)
         except (docker.errors.DockerException, requests.RequestException, OSError):
             return ""
 
     def logged(self, server: Host, since: float) -> dict[str, int]:
-        """Event → how often a server's container logged it since a Unix time."""
+        """Event → number of lines with it in the log of a server's container since a Unix time."""
         try:
-            text = self._engine(server).logs(server.need("study_container"), since=int(since), tail=5000)
+            text = self._engine(server).logs(server.container, since=int(since), tail=5000)
         except (docker.errors.DockerException, requests.RequestException):
             return {}
         lines = bytes(text).decode(errors="replace").splitlines()
@@ -172,21 +173,22 @@ class Probes:
         return {event: count for event, count in counts.items() if count}
 
     def health(self, server: Host, path: str) -> int:
-        """Status of one server's health check, 502 or 504 for no answer; raises TrialFailed without a balancer."""
-        try:  # the balancer asks, over the private network, and waits less than 15 s for an answer
+        """Status of a server's health check, 502 or 504 if it does not answer; raises TrialFailed without balancer."""
+        try:  # the balancer sends it over the private network and waits less than 15 s
             return self._http.get(f"/servers/{server.name}{path}", timeout=15.0).status_code
         except httpx.HTTPError as error:
             raise TrialFailed(f"the balancer's control port does not answer: {error!r}") from None
 
     def slots(self, server: Host) -> dict[str, float] | None:
-        """What a paced server's slots sum up to so far; None for a server that is not paced, or does not answer.
+        """Sums over a paced server's slots so far; None for a server that is not paced or does not answer.
 
-        Seconds of its slots `offered`, `busy` and `lost`, seconds by which answers were `late`, and `answers`.
+        Seconds of slots `offered`, `busy` and `lost`, seconds by which responses were `late`, and the number of
+        `answers`.
         """
         return exposition.slots(self._metrics(server, OURS.path))
 
     def _metrics(self, server: Host, path: str) -> str:
-        """What a server tells in Prometheus' format; empty when it does not."""
+        """A server's metrics in Prometheus' format; empty if it does not answer."""
         try:
             answer = self._http.get(f"/servers/{server.name}{path}")
         except httpx.HTTPError:
@@ -194,33 +196,33 @@ class Probes:
         return answer.text if answer.status_code == httpx.codes.OK else ""
 
     def begin_counting(self, servers: Iterable[Host]) -> None:
-        """Note servers' own counts before a load; raises BadInput where the counter of the grid is not there."""
+        """Store the servers' own counts before a load; raises BadInput if the grid's counter does not exist."""
         for server in servers if self._counts.chosen else ():
             self._counts.begin(server.name, self._metrics(server, self._counts.path))
 
     def served(self, server: Host, trial: str) -> dict[str, int] | None:
-        """Status → requests that a server counted for a trial; None when it keeps no such counter."""
+        """Status → requests that a server counted for a trial; None without such a counter."""
         return self._counts.of(server.name, self._metrics(server, self._counts.path), trial)
 
     def balancer_summary(
         self, trial: str, since_s: float, from_s: float, to_s: float, on_read: Callable[[], None] = lambda: None
     ) -> dict[str, Any]:
-        """Let the balancer summarise and empty its log; the trial's begin and its window are Unix seconds.
+        """Let the balancer summarise and truncate its log. The trial's start and its window are Unix seconds.
 
-        `on_read` is called once the log is read, and the balancer may be changed. Raises TrialFailed when it cannot.
+        `on_read` is called once the log is read; from then on the balancer may be changed. Raises TrialFailed.
         """
         command = ["summarise-trial", trial, *(f"{moment:.3f}" for moment in (since_s, from_s, to_s))]
         try:
             code, output = self._exec(self._inventory.balancer, command, on_read)
             if code:
                 raise ValueError(output.strip()[-200:] or f"exit code {code}")
-            said: dict[str, Any] = json.loads(output.partition("\n")[2])
+            summary: dict[str, Any] = json.loads(output.partition("\n")[2])
         except (docker.errors.DockerException, requests.RequestException, ValueError) as error:
             raise TrialFailed(f"the balancer cannot summarise its log: {error}") from None
-        return said
+        return summary
 
     def run_in(self, host: Host, command: list[str]) -> str:
-        """What a command prints inside a host's container; empty when it cannot be run."""
+        """Output of a command in a host's container; empty if it fails."""
         try:
             code, output = self._exec(host, command)
             return "" if code else output
@@ -228,12 +230,12 @@ class Probes:
             return ""
 
     def put(self, host: Host, folder: str, archive: bytes) -> None:
-        """Unpack a tar archive into a folder of a host's container; raises what the engine's client raises."""
-        self._engine(host).put_archive(host.need("study_container"), folder, archive)
+        """Unpack a tar archive into a folder of a host's container; raises exceptions of Docker's client."""
+        self._engine(host).put_archive(host.container, folder, archive)
 
     def _exec(self, host: Host, command: list[str], on_line: Callable[[], None] = lambda: None) -> tuple[int, str]:
-        """Exit code and standard output of a command in a host's container; `on_line` is told of its first line."""
-        return execute(self._engine(host), host.need("study_container"), command, on_line)
+        """Exit code and output of a command in a host's container; `on_line` is called at its first line."""
+        return execute(self._engine(host), host.container, command, on_line)
 
     def _engine(self, host: Host) -> docker.APIClient:
-        return self._reach.docker(host).api
+        return self._connections.docker(host).api

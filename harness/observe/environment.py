@@ -1,4 +1,4 @@
-"""Where and with what a study was measured."""
+"""The environment of a study: hardware, kernels, versions and configuration."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from pathlib import Path
 import docker.errors
 import psutil
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.observe.containers import Probes
 from harness.records.study import Environment, Machine
 
-SETTINGS = (
+_SETTINGS = (
     "net/core/somaxconn",
     "net/ipv4/tcp_max_syn_backlog",
     "net/ipv4/ip_local_port_range",
     "net/ipv4/tcp_tw_reuse",
     "net/ipv4/tcp_fin_timeout",
 )
-TOLD = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
+_PACKAGES = ("ansible", "ansible-core", "ansible-runner", "numpy", "scipy", "altair", "weasyprint")
 
 
 def environment(
     root: Path,
     inventory: Inventory,
     probes: Probes,
-    reach: Reach,
-    engine: dict[str, str],
+    connections: Connections,
+    load_generator: dict[str, str],
     levels: dict[str, dict[str, list[str]]],
 ) -> Environment:
-    """Hardware, kernel, versions and the balancer's own account of its configuration; nothing secret.
+    """Hardware, kernel, versions, and the balancer's configuration as nginx prints it. It contains no secrets.
 
-    `machine` is the one this runs on; `hosts` are the machines of the inventory, where they are others;
-    `engine` is the traffic engine's name with its version, `levels` what `image_levels` found.
+    In the result, `machine` is this machine and `hosts` are other machines of the inventory. `load_generator` is the
+    load generator's name with its version, `levels` the result of `image_levels`.
     """
     states = probes.states()
     return Environment(
         machine=Machine(
-            cpu=cpu_model(),
+            cpu=_cpu_model(),
             cores=os.cpu_count() or 0,
             memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
             kernel=platform.release(),
             system=platform.system(),
         ),
-        hosts={name: machine(reach, tunnel.host) for name, tunnel in reach.tunnels.items()},
-        docker=str(reach.docker(inventory.servers[0]).version().get("Version", "")),
+        hosts={name: machine(connections, tunnel.host) for name, tunnel in connections.tunnels.items()},
+        docker=str(connections.docker(inventory.servers[0]).version().get("Version", "")),
         python=platform.python_version(),
-        packages={name: version for name in TOLD if (version := _version(name))},
+        packages={name: version for name in _PACKAGES if (version := _version(name))},
         nginx=probes.run_in(inventory.balancer, ["nginx", "-v"]).strip(),
         nginx_configuration=probes.run_in(
             inventory.balancer, ["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"]
@@ -61,59 +61,63 @@ def environment(
             host.name: kernel_settings(probes, host) for host in (inventory.balancer, inventory.servers[0])
         },
         images={name: state.image for name, state in states.items()},
-        image_digests={host.name: digests(reach, host, states[host.name].image) for host in inventory.hosts},
+        image_digests={host.name: digests(connections, host, states[host.name].image) for host in inventory.hosts},
         image_levels=levels,
         git=git_state(root),
-        **engine,
+        **load_generator,
     )
 
 
 def kernel_settings(probes: Probes, host: Host) -> dict[str, str]:
-    """Settings of the kernel that bound connections, as the host's container has them; empty where unreadable."""
+    """Kernel settings that limit connections, in the host's container; empty if they cannot be read."""
     script = 'cd /proc/sys && for f in "$@"; do echo "$f $(cat $f)"; done'
-    lines = probes.run_in(host, ["sh", "-c", script, "sh", *SETTINGS]).splitlines()
-    told = dict(line.partition(" ")[::2] for line in lines)
-    return {name.replace("/", "."): " ".join(value.split()) for name, value in told.items() if value}
+    lines = probes.run_in(host, ["sh", "-c", script, "sh", *_SETTINGS]).splitlines()
+    settings = dict(line.partition(" ")[::2] for line in lines)
+    return {name.replace("/", "."): " ".join(value.split()) for name, value in settings.items() if value}
 
 
-def machine(reach: Reach, host: Host) -> Machine:
-    """What a host is, by its own engine and kernel."""
-    said = reach.docker(host).info()
-    lines = reach.run(host, ["cat", "/proc/cpuinfo"]).splitlines()
+def machine(connections: Connections, host: Host) -> Machine:
+    """Hardware and versions of a host, from its container engine and its kernel."""
+    info = connections.docker(host).info()
+    lines = connections.run(host, ["cat", "/proc/cpuinfo"]).splitlines()
     return Machine(
         cpu=model_name(lines),
-        cores=said.get("NCPU") or 0,
-        memory_gb=round(said.get("MemTotal", 0) / 1e9, 1),
-        kernel=said.get("KernelVersion", ""),
-        system=said.get("OperatingSystem", ""),
-        docker=said.get("ServerVersion", ""),
+        cores=info.get("NCPU") or 0,
+        memory_gb=round(info.get("MemTotal", 0) / 1e9, 1),
+        kernel=info.get("KernelVersion", ""),
+        system=info.get("OperatingSystem", ""),
+        docker=info.get("ServerVersion", ""),
     )
 
 
-def digests(reach: Reach, host: Host, image: str) -> list[str]:
-    """What identifies the image that runs: its own digest, then those by which registries know it."""
+def digests(connections: Connections, host: Host, image: str) -> list[str]:
+    """Digests of an image on a host: its own one, then those in registries; none if the image does not exist."""
     if not image:
         return []
     try:
-        said = reach.docker(host).images.get(image).attrs
+        attributes = connections.docker(host).images.get(image).attrs
     except docker.errors.ImageNotFound:
         return []
-    return [str(said["Id"]), *(str(digest) for digest in said.get("RepoDigests") or [])]
+    return [str(attributes["Id"]), *(str(digest) for digest in attributes.get("RepoDigests") or [])]
 
 
-def image_levels(images: Sequence[str], inventory: Inventory, reach: Reach) -> dict[str, dict[str, list[str]]]:
-    """Image that is compared → server → its digests there, as `digests` tells them; none where it is not."""
+def image_levels(
+    images: Sequence[str], inventory: Inventory, connections: Connections
+) -> dict[str, dict[str, list[str]]]:
+    """Compared image → server → digests of the image on it."""
     return {
         image: {
-            server.name: next((said for name in names_of(image) if (said := digests(reach, server, name))), [])
+            server.name: next(
+                (found for name in image_names(image) if (found := digests(connections, server, name))), []
+            )
             for server in inventory.servers
         }
         for image in images
     }
 
 
-def names_of(image: str) -> list[str]:
-    """Names by which an engine may know an image: one with a digest goes by that alone, or by a tag made of it."""
+def image_names(image: str) -> list[str]:
+    """Possible names of an image on a host: an image with a digest has that name, or a tag derived from the digest."""
     name, _, digest = image.partition("@")
     if not digest:
         return [image]
@@ -122,12 +126,12 @@ def names_of(image: str) -> list[str]:
 
 
 def model_name(cpuinfo: list[str]) -> str:
-    """The processor's name in the lines of /proc/cpuinfo; empty where they have none."""
+    """The processor's name in lines of /proc/cpuinfo; empty for none."""
     return next((line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")), "")
 
 
-def cpu_model() -> str:
-    """The processor's own name where the kernel tells it."""
+def _cpu_model() -> str:
+    """The name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -136,7 +140,7 @@ def cpu_model() -> str:
 
 
 def git_state(root: Path) -> str:
-    """Commit, and whether the tree differs from it; empty outside a checkout."""
+    """The commit, with a mark if the working tree differs from it; empty outside of a git repository."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)

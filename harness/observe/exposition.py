@@ -1,4 +1,4 @@
-"""What a server tells in Prometheus' text format or in OpenMetrics, read by Prometheus' own library."""
+"""Read a server's metrics in Prometheus' text format or OpenMetrics, with Prometheus' own library."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from prometheus_client.samples import Sample
 MOST_NAMES = 12  # in a message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counting:
-    """Where a server counts its requests: a counter, its labels, and the path that it is read at.
+    """A server's counter of requests: its name, its labels, and the path at which it is read.
 
-    Without `trial` the counter does not tell trials apart: the difference between before and after a load counts.
-    `only` are labels that a sample must have. `chosen` is whether the grid names the counter.
+    Without a `trial` label, the counts of a load are the difference between after and before it. `only` are labels that
+    a sample must have. `chosen` is whether the grid sets the counter.
     """
 
     name: str = "ml_requests_total"
@@ -31,7 +31,7 @@ class Counting:
     chosen: bool = False
 
     def counted(self, text: str, trial: str) -> dict[str, int] | None:
-        """Status → requests of a trial, or of all time without a label for it; None where nothing counts them."""
+        """Status → requests of a trial, or since the start without a trial label; None without the counter."""
         there = list(samples(text, self.name))
         mine = [sample for sample in there if self._fits(sample)]
         if not mine and (there or self.name not in names(text)):
@@ -44,19 +44,19 @@ class Counting:
         return found
 
     def problem(self, text: str) -> str:
-        """Why nothing can be counted by it, and what there is instead; empty where it can."""
+        """Why the counter cannot be used, and which metrics or labels exist instead; empty if it can."""
         there = names(text)
         if self.name not in there:
             near = difflib.get_close_matches(self.name, there, n=3, cutoff=0.5)
             shown = near or there[:MOST_NAMES]
             more = f" and {len(there) - len(shown)} others" if len(there) > len(shown) else ""
-            listed = f"Metrics there: {', '.join(shown)}{more}" if there else "There are no metrics at all"
+            listed = f"Existing metrics: {', '.join(shown)}{more}" if there else "The server has no metrics"
             return f"no metric {self.name!r}. {listed}"
         found = list(samples(text, self.name))
         labels = sorted({label for sample in found for label in sample.labels})
         for label in (self.status, *([self.trial] if self.trial else []), *self.only):
             if found and label not in labels:
-                return f"{self.name} has no label {label!r}. Labels there: {', '.join(labels) or 'none'}"
+                return f"{self.name} has no label {label!r}. Existing labels: {', '.join(labels) or 'none'}"
         if found and not any(self._fits(sample) for sample in found):
             return f"no sample of {self.name} has the labels {dict(self.only)}"
         return ""
@@ -67,11 +67,11 @@ class Counting:
         return only and needed <= sample.labels.keys() and math.isfinite(sample.value)
 
 
-OURS = Counting()  # as the service in service/ counts
+OURS = Counting()  # the counter of the service in service/
 
 
 def slots(text: str) -> dict[str, float] | None:
-    """What a paced server's slots sum up to so far; None where it tells nothing of slots."""
+    """Sums over a paced server's slots so far; None if the server is not paced."""
     found = {s.labels["state"]: s.value for s in samples(text, "ml_slot_seconds_total") if "state" in s.labels}
     late = [s.value for s in samples(text, "ml_late_seconds_total")]
     answers = [s.value for s in samples(text, "ml_paced_answers_total")]
@@ -81,14 +81,14 @@ def slots(text: str) -> dict[str, float] | None:
 
 
 def samples(text: str, name: str) -> Iterator[Sample]:
-    """Every sample of that name; the other metrics' lines are not even read."""
+    """All samples of a metric; lines of other metrics are not parsed."""
     base = name.removesuffix("_total")
     for family in _families("\n".join([line for line in text.splitlines() if base in line] + [""])):
         yield from (sample for sample in family.samples if sample.name == name)
 
 
 def names(text: str) -> list[str]:
-    """Names of all samples, and of counters that have none yet; sorted."""
+    """Sorted names of all samples, and of counters without samples."""
     families = _families(text)
     found = {sample.name for family in families for sample in family.samples}
     for family in families:
@@ -98,10 +98,10 @@ def names(text: str) -> list[str]:
 
 
 def _families(text: str) -> list[Metric]:
-    """All families. Where a line is wrong, the others one by one: nobody should lose a count by another's metric."""
+    """All families. If a line is invalid, lines are parsed one by one, so that one metric does not hide the others."""
     try:
         if text.rstrip().endswith("# EOF"):
-            return list(open_metrics(text))  # type: ignore[no-untyped-call] # the library is untyped here
+            return list(open_metrics(text))  # type: ignore[no-untyped-call] # this function of the library is untyped
         return list(plain_text(text))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return [family for line in text.splitlines() for family in _of_line(line)]

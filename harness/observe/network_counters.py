@@ -1,18 +1,18 @@
-"""What the kernel counts of a network namespace, by the files in /proc/net. Pure."""
+"""Kernel counters of a network namespace, from the files in /proc/net. Pure."""
 
 from __future__ import annotations
 
 import itertools
 
-NAMESPACE_FILES = ("net/netstat", "net/snmp", "net/sockstat")  # of any process in it, below /proc/<pid>
+NAMESPACE_FILES = ("net/netstat", "net/snmp", "net/sockstat")  # below /proc/<pid> of any process in it
 NETWORK_FILES = tuple(f"/proc/{file}" for file in NAMESPACE_FILES)
 KERNEL_COUNTERS = {"ListenOverflows": "listen_overflows", "RetransSegs": "retransmits", "OutSegs": "segments"}
 
 
 def parse_network(text: str) -> dict[str, int]:
-    """Of /proc/net/{netstat,snmp,sockstat}: what rules look at; what is missing is left out.
+    """Counters in /proc/net/{netstat,snmp,sockstat} that evidence rules use; missing ones are left out.
 
-    `listen_overflows` (TcpExt), `retransmits` and `segments` (Tcp) count up, `time_wait` is a number now.
+    `listen_overflows` (TcpExt), `retransmits` and `segments` (Tcp) are cumulative; `time_wait` is the current number.
     """
     lines = text.splitlines()
     found: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What runs on a machine outside any container, as a systemd unit, read as a container is."""
+"""Systemd units on machines, read in the same way as containers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host
 from harness.errors import TrialFailed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ContainerState:
-    """One host's container at one moment; `cpus` is its cap in cores, None without one."""
+    """State of one host's container; `cpus` is its CPU limit in cores, None without a limit."""
 
     running: bool
     started_at: str
@@ -30,25 +30,25 @@ class ContainerState:
 
 @dataclass(frozen=True)
 class Service:
-    """What runs on a host outside any container: its systemd unit, its user, its cap in cores (0: none)."""
+    """A systemd unit on a host: its name, its user, and its CPU limit in cores (0: no limit)."""
 
     unit: str
     user: str
     cpus: float
 
 
-def state(reach: Reach, host: Host, service: Service) -> ContainerState:
-    """A unit's state in the words of a container's; raises TrialFailed when the host does not tell."""
-    asked = ["systemctl", "show", service.unit, "--property=ActiveState,NRestarts,ExecMainStartTimestamp"]
-    output = reach.run(host, ["sh", "-c", f"nproc; {shlex.join(asked)}"])
-    cores, *said_lines = output.splitlines() or ["0"]
-    said = dict(line.partition("=")[::2] for line in said_lines)
-    if not said:
-        raise TrialFailed(f"{host.name}: cannot ask for the state of its unit {service.unit}")
+def state(connections: Connections, host: Host, service: Service) -> ContainerState:
+    """The state of a unit in the form of a container's; raises TrialFailed if it cannot be read."""
+    command = ["systemctl", "show", service.unit, "--property=ActiveState,NRestarts,ExecMainStartTimestamp"]
+    output = connections.run(host, ["sh", "-c", f"nproc; {shlex.join(command)}"])
+    cores, *lines = output.splitlines() or ["0"]
+    properties = dict(line.partition("=")[::2] for line in lines)
+    if not properties:
+        raise TrialFailed(f"{host.name}: cannot read the state of the unit {service.unit}")
     return ContainerState(
-        running=said.get("ActiveState") == "active",
-        started_at=said.get("ExecMainStartTimestamp", ""),
-        restarts=int(said.get("NRestarts") or 0),
+        running=properties.get("ActiveState") == "active",
+        started_at=properties.get("ExecMainStartTimestamp", ""),
+        restarts=int(properties.get("NRestarts") or 0),
         oom_killed=False,
         exit_code=0,
         cpus=service.cpus or float(cores),
@@ -56,14 +56,14 @@ def state(reach: Reach, host: Host, service: Service) -> ContainerState:
     )
 
 
-def usage(reach: Reach, host: Host, service: Service) -> Iterator[dict[str, Any]]:
-    """What all processes of a unit's user use, by a program that runs there, as a container's readings look."""
+def usage(connections: Connections, host: Host, service: Service) -> Iterator[dict[str, Any]]:
+    """Resource usage of all processes of a unit's user, in the form of a container's statistics."""
     program = Path(__file__).parent.joinpath("agents", "user.py").read_text(encoding="utf-8")
-    yield from lines(reach.stream(host, ["python3", "-", service.user], program))
+    yield from json_lines(connections.stream(host, ["python3", "-", service.user], program))
 
 
-def lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
-    """JSON lines that a process writes; it is ended when nobody reads any more."""
+def json_lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    """JSON lines of a process, which is killed when the iterator is closed."""
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
         for line in process.stdout:

@@ -1,4 +1,4 @@
-"""Watching hosts and machines while a load runs, on one timeline: seconds since its second 0."""
+"""Sample containers and machines during a load, on one timeline: seconds since its second 0."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.records.series import HostSample, MachineSample
 
 
 class Watcher:
-    """Samples every container and every machine once a second, each in a thread of its own, until stopped."""
+    """Samples every container and machine once a second, each in a thread of its own, until it is stopped."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Watcher:
         self._samples: list[HostSample] = []
         self._machines: list[MachineSample] = []
         self._network: dict[str, dict[str, int]] = {}
-        self._allowances: dict[str, list[tuple[float, dict[str, int]]]] = {}  # with when they were read
+        self._allowances: dict[str, list[tuple[float, dict[str, int]]]] = {}  # (time of the reading, counters)
         self._delays: dict[str, list[float]] = {}
         hosts = list(hosts)
         for host in hosts:
@@ -47,38 +47,38 @@ class Watcher:
         self._before.start()
 
     def stop(self) -> Watcher:
-        """End; the threads leave with their next reading."""
+        """Stop sampling; each thread ends with its next reading."""
         self._end.set()
         return self
 
     def samples(self, clock: str) -> list[HostSample]:
-        """What was seen of containers, in the order of time; second 0 is by the clock of the host `clock`."""
+        """Samples of containers, ordered by time; second 0 is by the clock of the host `clock`."""
         ahead_s = self.offset_s(clock)
         moved = [replace(sample, t_s=round(sample.t_s + ahead_s, 2)) for sample in self._samples]
         return sorted(moved, key=lambda sample: (sample.t_s, sample.host))
 
     def machines(self, clock: str) -> list[MachineSample]:
-        """What was seen of machines, in the order of time; second 0 is by the clock of the host `clock`."""
+        """Samples of machines, ordered by time; second 0 is by the clock of the host `clock`."""
         ahead_s = self.offset_s(clock)
         moved = [replace(sample, t_s=round(sample.t_s + ahead_s, 2)) for sample in self._machines]
         return sorted(moved, key=lambda sample: (sample.t_s, sample.machine))
 
     def offset_s(self, host: str) -> float:
-        """How far the clock of a host's machine is ahead of this one's; 0 where that is not known.
+        """Seconds by which the clock of a host's machine is ahead of this machine's; 0 if unknown.
 
-        The least of (receipt − its time) over all readings is the way's shortest delay, less the offset.
+        The minimum of (receipt − its time) over all readings is the shortest network delay minus the offset.
         """
-        delays = self._delays.get(self._probes.placed().get(host, ""), [])
+        delays = self._delays.get(self._probes.machine_of().get(host, ""), [])
         return -min(delays) if delays else 0.0
 
     def slots(self) -> dict[str, dict[str, float]]:
-        """Server → what its slots summed up to in the steady window (see `Probes.slots`), of servers that are paced."""
+        """Paced server → sums over its slots in the steady window, as in `Probes.slots`."""
         for thread in self._slot_threads:
             thread.join(timeout=10)
         return dict(sorted(self._slots.items()))
 
     def network_counters(self) -> dict[str, dict[str, int]]:
-        """Host → kernel counter → by how much it grew since the window began; `time_wait` is the number now."""
+        """Host → kernel counter → increase since the window began; `time_wait` is the current number."""
         self._before.join(timeout=10)
         after: dict[str, dict[str, int]] = {}
         self._read_network(after)
@@ -90,19 +90,19 @@ class Watcher:
             for host, counted in after.items()
             if self._network.get(host)
         }
-        for host, machine in self._probes.placed().items():
+        for host, machine in self._probes.machine_of().items():
             readings = self._allowances.get(machine, [])
             begin = self._started_at + self._window[0]
             if readings:
                 first = max(
-                    (seen for seen in readings if seen[0] <= begin), key=lambda seen: seen[0], default=readings[0]
+                    (reading for reading in readings if reading[0] <= begin), key=lambda r: r[0], default=readings[0]
                 )
                 last = readings[-1][1]
                 found.setdefault(host, {}).update({name: last[name] - first[1].get(name, 0) for name in last})
         return found
 
     def _read_network_first(self) -> None:
-        """Users that arrive open their connections all at once: what counts is what happens in the window."""
+        """Read the counters when the window begins: new users open all their connections before it."""
         self._end.wait(max(0.0, self._started_at + self._window[0] - time.time()))
         self._read_network(self._network)
 
@@ -122,44 +122,44 @@ class Watcher:
             self._end.wait(max(0.0, self._started_at + at_s - time.time()))
             try:
                 readings.append(self._probes.slots(server))
-            except RuntimeError:  # an interrupted study has closed its connections
+            except RuntimeError:  # an interrupted study closed its connections
                 return
         before, after = readings
         if before is not None and after is not None:
-            # Microseconds: far below what a reading errs by, and the same when read again from disk.
+            # Microseconds: far below the error of a reading, and unchanged when read from disk again.
             self._slots[server.name] = {name: round(after[name] - before.get(name, 0.0), 6) for name in after}
 
     def _watch(self, host: str) -> None:
         before: tuple[float, dict[str, Any]] | None = None
-        for said in self._probes.usage(host):
+        for reading in self._probes.usage(host):
             now = time.time()
             if self._end.is_set():
                 return
             if before is not None:
-                seen = host_sample(host, now - self._started_at, before[1], said)
-                if seen is not None:
-                    self._samples.append(seen)
-            before = (now, said)
+                sample = host_sample(host, now - self._started_at, before[1], reading)
+                if sample is not None:
+                    self._samples.append(sample)
+            before = (now, reading)
 
     def _watch_machine(self, machine: str) -> None:
         before: dict[str, Any] | None = None
-        for said in self._probes.machine_usage(machine):
+        for reading in self._probes.machine_usage(machine):
             now = time.time()
             if self._end.is_set():
                 return
-            self._delays.setdefault(machine, []).append(now - said["now"])
-            self._allowances.setdefault(machine, []).append((now, said["allowances"]))
+            self._delays.setdefault(machine, []).append(now - reading["now"])
+            self._allowances.setdefault(machine, []).append((now, reading["allowances"]))
             if before is not None:
-                seen = machine_sample(machine, now - self._started_at, before, said, -min(self._delays[machine]))
-                if seen is not None:
-                    self._machines.append(seen)
-            before = said
+                sample = machine_sample(machine, now - self._started_at, before, reading, -min(self._delays[machine]))
+                if sample is not None:
+                    self._machines.append(sample)
+            before = reading
 
 
 def machine_sample(
     machine: str, t_s: float, before: dict[str, Any], after: dict[str, Any], offset_s: float
 ) -> MachineSample | None:
-    """What a machine did between two readings; None when its counters did not go on."""
+    """Usage of a machine between two readings; None if its counters did not increase."""
     total_s = after["total_s"] - before["total_s"]
     if total_s <= 0:
         return None
@@ -176,14 +176,14 @@ def machine_sample(
     )
 
 
-def _read_at(said: dict[str, Any]) -> float:
-    """When the engine took a reading, in Unix seconds; it tells nanoseconds, Python takes micro."""
-    text = said["read"]
+def _read_at(reading: dict[str, Any]) -> float:
+    """Unix time of a container engine's reading, which has nanoseconds; Python parses microseconds."""
+    text = reading["read"]
     return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00").timestamp()
 
 
 def host_sample(host: str, t_s: float, before: dict[str, Any], after: dict[str, Any]) -> HostSample | None:
-    """What happened between two readings; None when the container was not the same running one."""
+    """Usage of a container between two readings; None if it was restarted in between."""
     try:
         elapsed_s = _read_at(after) - _read_at(before)
         used_ns = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]

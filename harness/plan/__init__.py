@@ -1,1 +1,1 @@
-"""What is measured next, as a function of what is recorded. No I/O, no clock."""
+"""Decide which trials a study measures next, and in which order. Pure."""

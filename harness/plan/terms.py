@@ -1,21 +1,20 @@
-"""What of a study's plan is settled once, when the study begins, and kept in study.json from then on. Pure."""
+"""Terms of a study's plan: decided once at its start and recorded in study.json. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.records.study import Order, PredictedIdle, StudyRecord
+from harness.records.study import PredictedIdle, StudyRecord
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The seed of the order, how orders are made of it, and the cells that rest after a few blocks (rule E16)."""
+    """The seed of the order of trials, and the predicted-idle cells (rule E16)."""
 
     seed: int = 0
-    order: Order = Order.BALANCED
     predicted_idle: PredictedIdle | None = None
 
 
-def of(study: StudyRecord) -> Terms:
-    """Those that a study began with."""
-    return Terms(study.seed, study.order, study.predicted_idle)
+def of_study(study: StudyRecord) -> Terms:
+    """Return the terms of a recorded study."""
+    return Terms(study.seed, study.predicted_idle)

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     UNEVEN_SHARES = "uneven shares"  # E12: the balancer gave its servers unlike numbers of requests
     COLLAPSE = "collapse"  # E8: so many requests failed that the load was stopped, though no server died
     SLOW_SERVER = "slow server"  # E12: a request costs one server more than another
+    TREND = "trend"  # E20: throughput depends on the position in a block
+    OUTLIER = "outlier"  # E20: a block differs from the others
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """study.json: what a study is of, what was found before its first trial, and how it went on.
 
-Every key is explained in docs/architecture.md.
+Every key is explained in docs/reference/files.md.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
@@ -96,13 +95,6 @@ class Stopping(Part):
     decision: Decision | None = None
 
 
-class Order(StrEnum):
-    """How the cells of a block are put in order from the seed."""
-
-    BALANCED = "balanced"  # rows of Williams squares
-    SHUFFLED = "shuffled"  # each block by itself, as in studies that say nothing of it
-
-
 class PredictedIdle(Part):
     """Cells that are measured in the first few blocks only, and the prediction that settled it beforehand (E16).
 
@@ -151,7 +143,6 @@ class StudyRecord(Part):
     configuration: Configuration
     plan: tuple[str, ...] = ()  # the trials' places below trials/, in their order
     seed: int = 0  # given by the grid, or drawn when the study began
-    order: Order = Order.SHUFFLED
     predicted_idle: PredictedIdle | None = None
     kind: str = "lab"
     environment: Maybe[Environment] = None
@@ -183,4 +174,4 @@ class StudyRecord(Part):
     @property
     def grid(self) -> Grid:
         """The grid as the study plays it: in slow motion where that was chosen."""
-        return self.written_grid.slowed(self.factor)
+        return self.written_grid.scaled(self.factor)

@@ -1,4 +1,4 @@
-"""trial.json: what is recorded of one trial, and its series. Every key is explained in docs/architecture.md."""
+"""trial.json: what is recorded of one trial, and its series. Every key is explained in docs/reference/files.md."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from harness.grid.types import Levels
 from harness.records.failover import Failover, ServerFailure
 from harness.records.findings import Finding, Kind
 from harness.records.part import Counts, Maybe, Part
+from harness.records.reasons import Reason
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
 FORMAT = 1
@@ -53,11 +54,11 @@ class Window(Part):
 
 
 class Bottleneck(Part):
-    """`figures` are what it rests on; `words` are those of `reason` with names of figures in braces."""
+    """`basis` is why, with `figures`; `reason` is the sentence made of both, after what failed if that is much."""
 
     component: Component
+    basis: Reason
     reason: str = ""
-    words: str = ""
     next_bottleneck: str = ""  # what would limit next, in words
     figures: dict[str, float | None] = Field(default_factory=dict)
 
@@ -165,7 +166,6 @@ class Context(Part):
     balancer: str
     balancing: dict[str, Any] = Field(default_factory=dict)  # how the balancer chose servers
     expected_servers: dict[str, str]  # server → address that the cell asks for
-    unhealthy: dict[str, str] = Field(default_factory=dict)  # of an earlier version, which asked after few loads
     health: Counts = Field(default_factory=dict)  # server → status of its health check after the load
     kind: str
     ceiling: float | None = None  # requests per second that generator and balancer reach alone
@@ -195,7 +195,7 @@ class TrialRecord(Part):
     latency_with_failures_ms: dict[str, float | None] = Field(
         default_factory=dict
     )  # failures among them, at the timeout or more
-    objective_counts: Maybe[ObjectiveCounts] = None  # None of an earlier version
+    objective_counts: Maybe[ObjectiveCounts] = None
     latency_source: str = "generator"
     unloaded_ms: float | None = None
     load_s: float | None = None

@@ -1,1 +1,1 @@
-"""One study carried out: all of the other packages together."""
+"""Run one study: prepare hosts, measure every trial, check and compare recorded studies. See README.md."""

@@ -1,4 +1,4 @@
-"""A site's last calibration, kept beside its studies."""
+"""Store the last calibration of each site next to its studies."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from harness.records.directory import digest
 from harness.records.files import replace
 from harness.records.study import CalibrationResult, StudyRecord
 
-FILE = "calibrations.json"
+FILE = "calibration.json"
 
 
-def site_of(study: StudyRecord) -> str:
-    """What a check is valid for: the kind of hosts, their machines and addresses, the engine."""
+def site_id(study: StudyRecord) -> str:
+    """Return the identity of a site: kind of hosts, machines, addresses and load generator.
+
+    A calibration is valid for all studies with the same identity.
+    """
     environment = study.where
     machine = environment.machine
     return digest(
@@ -29,23 +32,23 @@ def site_of(study: StudyRecord) -> str:
     )
 
 
-def keep(results: Path, check: CalibrationResult) -> None:
-    """Remember a site's last check beside its studies."""
-    known = {**_known(results), check.site: check.model_dump(mode="json")}
+def store(results: Path, calibration: CalibrationResult) -> None:
+    """Store a calibration as the last one of its site."""
+    known = {**_stored(results), calibration.site: calibration.model_dump(mode="json")}
     replace(results / FILE, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
 
 
-def last(results: Path, site: str) -> CalibrationResult | None:
-    """A site's last check; None when there is none."""
+def latest(results: Path, site: str) -> CalibrationResult | None:
+    """Return a site's last calibration; None when there is none that can be read."""
     try:
-        return CalibrationResult.model_validate(_known(results)[site])
+        return CalibrationResult.model_validate(_stored(results)[site])
     except (KeyError, ValidationError):
         return None
 
 
-def _known(results: Path) -> dict[str, Any]:
+def _stored(results: Path) -> dict[str, Any]:
     try:
-        said = json.loads((results / FILE).read_text(encoding="utf-8"))
+        content = json.loads((results / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -1,4 +1,4 @@
-"""The generator's ceiling (rule E7): what it reaches on the same path when no server stands behind it."""
+"""Measure the load generator's ceiling (rule E7): its maximum rate when the balancer itself responds."""
 
 from __future__ import annotations
 
@@ -12,63 +12,64 @@ import docker.errors
 import httpx
 import requests
 
+from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.judge import window_stats
 from harness.records.study import Ceiling
-from harness.study.trial_context import Bench
-from harness.traffic.run_load import load_spec, play
+from harness.study.trial_context import TrialContext
+from harness.traffic.run_load import load_spec, run_load
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0
-FROM_S = 3.0
-UNTIL_S = 8.0
+WINDOW_FROM_S = 3.0
+WINDOW_TO_S = 8.0
 FOLDER = "/var/lib/balancer"
-TRIES = 3
-TRIAL = "ceiling"  # the balancer answers requests of this trial by itself
+MAX_ATTEMPTS = 3
+TRIAL = "ceiling"  # requests with this trial header get a stored response from the balancer
 
 
-def measure(bench: Bench, enough_per_s: float) -> Ceiling:
-    """Let the balancer give the answer that a server gave, and drive it as hard as the generator can.
+def measure(context: TrialContext, sufficient_per_s: float) -> Ceiling:
+    """Send the maximum load to the balancer, which responds with a server's stored response.
 
-    What disturbs the machine can only lower a ceiling. So what is below `enough_per_s` is tried again, three
-    times in all, and the largest counts. Raises TrialFailed when the balancer cannot be prepared,
-    EngineFailed when the engine fails.
+    A disturbance can only lower the result. A rate below `sufficient_per_s` is measured again, three times in all, and
+    the largest counts. Raises TrialFailed when the balancer cannot be prepared, LoadGeneratorFailed when the load
+    generator fails.
     """
-    _place_answer(bench)
-    found: list[Ceiling] = []
-    while len(found) < TRIES and (not found or (found[-1].per_s or math.inf) < enough_per_s):
-        found.append(_try(bench))
-    best = max(found, key=lambda one: one.per_s or 0.0)
-    tries = tuple(one.per_s for one in found if one.per_s is not None)
-    return best.model_copy(update={"tries": tries})
+    _store_response(context)
+    attempts: list[Ceiling] = []
+    while len(attempts) < MAX_ATTEMPTS and (not attempts or (attempts[-1].per_s or math.inf) < sufficient_per_s):
+        attempts.append(_attempt(context))
+    best = max(attempts, key=lambda attempt: attempt.per_s or 0.0)
+    rates = tuple(attempt.per_s for attempt in attempts if attempt.per_s is not None)
+    return best.model_copy(update={"tries": rates})
 
 
-def _try(bench: Bench) -> Ceiling:
+def _attempt(context: TrialContext) -> Ceiling:
     spec = replace(
-        load_spec(bench, USERS, TRIAL),
+        load_spec(context, USERS, TRIAL),
         think_time_s=0.0,
         ramp_up_s=RAMP_UP_S,
-        duration_s=UNTIL_S,
-        window_from_s=FROM_S,
+        duration_s=WINDOW_TO_S,
+        window_from_s=WINDOW_FROM_S,
     )
-    began = datetime.now(UTC)
-    got, result = play(bench, spec, lambda _at: None)
-    begin = got.started_at
-    bench.probes.balancer_summary(TRIAL, begin, begin + FROM_S, begin + UNTIL_S)  # empties its log
-    rate = window_stats.mean_rate(window_stats.window(got.samples, FROM_S, UNTIL_S))
-    at = began.isoformat(timespec="seconds")
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    load, result = run_load(context, spec, lambda _at: None)
+    start_at = load.started_at
+    # Reading the summary empties the balancer's log.
+    context.probes.balancer_summary(TRIAL, start_at, start_at + WINDOW_FROM_S, start_at + WINDOW_TO_S)
+    rate = window_stats.mean_rate(window_stats.window(load.samples, WINDOW_FROM_S, WINDOW_TO_S))
     if not rate:
         kinds = ", ".join(f"{count} {kind}" for kind, count in result.errors.items())
-        why = f"the balancer's own answers were not what the request expects ({kinds})"
-        return Ceiling(users=USERS, measured_at=at, why=why)
-    return Ceiling(per_s=round(rate, 1), users=USERS, measured_at=at)
+        why = f"the stored response of the balancer is not the response that the grid expects ({kinds})"
+        return Ceiling(users=USERS, measured_at=measured_at, why=why)
+    return Ceiling(per_s=round(rate, 1), users=USERS, measured_at=measured_at)
 
 
-def _place_answer(bench: Bench) -> None:
-    """Put the body of a real answer where the balancer finds it."""
-    request = bench.grid.request
+def _store_response(context: TrialContext) -> None:
+    """Copy the body of one server response to the balancer."""
+    request = context.grid.request
     try:
-        with bench.reach.http(bench.inventory.balancer, "study_url", timeout=10.0) as client:
+        with context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=10.0) as client:
             body = client.request(
                 request.method, request.path, content=request.body or None, headers=request.all_headers
             ).content
@@ -77,6 +78,6 @@ def _place_answer(bench: Bench) -> None:
             entry = tarfile.TarInfo("null-answer")
             entry.size, entry.mode = len(body), 0o644
             archive.addfile(entry, io.BytesIO(body))
-        bench.probes.put(bench.inventory.balancer, FOLDER, packed.getvalue())
+        context.probes.put(context.inventory.balancer, FOLDER, packed.getvalue())
     except (httpx.HTTPError, docker.errors.DockerException, requests.RequestException) as error:
-        raise TrialFailed(f"the balancer cannot be prepared for the generator's ceiling: {error!r}") from None
+        raise TrialFailed(f"the load generator's ceiling cannot be measured at the balancer: {error!r}") from None

@@ -1,4 +1,4 @@
-"""What hosts say once a load is over, all of them asked at once."""
+"""Read all hosts in parallel after a load."""
 
 from __future__ import annotations
 
@@ -13,72 +13,91 @@ from harness.deploy.inventory.hosts import Host
 from harness.observe.systemd import ContainerState
 from harness.observe.watch import Watcher
 from harness.study import liveness
-from harness.study.trial_context import Bench
+from harness.study.trial_context import TrialContext
 
-IDLE_WITHIN_S, LOOK_EVERY_S = 3.0, 0.05
+IDLE_WITHIN_S, POLL_S = 3.0, 0.05
+ServerCounts = dict[str, dict[str, int] | None]  # server → status → requests; None for a server without a counter
 
 
-@dataclass(frozen=True)
-class Readings:
-    """The hosts' states, the balancer's summary of its log, and what servers and kernels counted and logged.
+@dataclass(frozen=True, kw_only=True)
+class LoadEnd:
+    """A load that has ended, and how to read it.
 
-    `health` is the status of the health check of each server that runs.
+    `servers` are those that still run. `started_at` is second 0 by this machine's clock. `bounds` are second 0 and the
+    steady window by the balancer's clock, in Unix seconds. `successes` is the number that the servers should have
+    counted; None when it is not known.
     """
 
-    after: dict[str, ContainerState]
-    summary: dict[str, Any]
-    served: dict[str, dict[str, int] | None]
+    trial: str
+    servers: list[Host]
+    started_at: float
+    bounds: tuple[float, float, float]
+    successes: int | None
+    health_path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostReport:
+    """Data of all hosts after a load.
+
+    `states` are those of containers and units, `balancer` is the summary of the balancer's log, `network` has the
+    increases of kernel counters, `log_events` the events in servers' logs, `health` the status of each running
+    server's health check.
+    """
+
+    states: dict[str, ContainerState]
+    balancer: dict[str, Any]
+    server_counts: ServerCounts
     network: dict[str, dict[str, int]]
-    logged: dict[str, dict[str, int]]
+    log_events: dict[str, dict[str, int]]
     health: dict[str, int]
 
 
-def read(
-    bench: Bench,
-    servers: list[Host],
-    trial: str,
-    watched: Watcher,
-    began_at: float,
-    successes: int | None,
-    bounds: tuple[float, float, float],
-    health_path: str,
-    on_read: Callable[[bool], None],
-) -> Readings:
-    """Ask everybody about a load that is over.
+def collect(context: TrialContext, load: LoadEnd, watcher: Watcher, on_collected: Callable[[bool], None]) -> HostReport:
+    """Read everything that the hosts have recorded of a load; raises TrialFailed when a host does not respond.
 
-    It began at `began_at` by the clock here; `successes` are what servers should have counted, None where that is not
-    known; `bounds` are its begin and its window by the balancer's. `on_read`
-    is told whether all containers run, once hosts may be changed. Raises TrialFailed when a host does not tell.
+    `on_collected` is called once hosts may change, with whether all containers run.
     """
-    probes, log_is_read = bench.probes, threading.Event()
+    probes, log_is_read = context.probes, threading.Event()
     with ThreadPoolExecutor(max_workers=8) as pool:
-        summary = pool.submit(probes.balancer_summary, trial, *bounds, log_is_read.set)
+        summary = pool.submit(probes.balancer_summary, load.trial, *load.bounds, log_is_read.set)
         summary.add_done_callback(lambda _: log_is_read.set())
-        network = pool.submit(watched.network_counters)
-        counted = pool.submit(served, bench, servers, trial, successes)
-        after = pool.submit(probes.states)
-        logged = {server.name: pool.submit(probes.logged, server, began_at) for server in servers}
-        states = after.result()
-        health = liveness.statuses(bench, [s for s in servers if states[s.name].running], health_path)
-        counts, kernels = counted.result(), network.result()
-        events = {name: reading.result() for name, reading in logged.items()}
+        network = pool.submit(watcher.network_counters)
+        counts = pool.submit(_server_counts, context, load)
+        states_read = pool.submit(probes.states)
+        logs = {server.name: pool.submit(probes.logged, server, load.started_at) for server in load.servers}
+        states = states_read.result()
+        running = [server for server in load.servers if states[server.name].running]
+        health = liveness.health_statuses(context, running, load.health_path)
+        server_counts, counters = counts.result(), network.result()
+        log_events = {name: log.result() for name, log in logs.items()}
         log_is_read.wait()
         if summary.done():
-            summary.result()  # raises when there is none
-        on_read(all(state.running for state in states.values()))
-        return Readings(states, summary.result(), counts, kernels, events, health)
+            summary.result()  # raises the error of a failed reading
+        on_collected(all(state.running for state in states.values()))
+        return HostReport(
+            states=states,
+            balancer=summary.result(),
+            server_counts=server_counts,
+            network=counters,
+            log_events=log_events,
+            health=health,
+        )
 
 
-def served(bench: Bench, servers: list[Host], trial: str, successes: int | None) -> dict[str, dict[str, int] | None]:
-    """The servers' own counts, read once they are idle; where nobody knows what to wait for, once they stay."""
-    left_s, before = IDLE_WITHIN_S, None
+def _server_counts(context: TrialContext, load: LoadEnd) -> ServerCounts:
+    """Read the servers' own counts until they reach the expected sum, or until they no longer change."""
+    remaining_s, before = IDLE_WITHIN_S, None
     while True:
         began = time.monotonic()
-        counted = {server.name: bench.probes.served(server, trial) for server in servers}
-        known = [by for by in counted.values() if by is not None]
-        whole = counted == before if successes is None else sum(sum(by.values()) for by in known) >= successes
-        left_s -= time.monotonic() - began + LOOK_EVERY_S
-        if not known or whole or left_s <= 0:
-            return counted
-        before = counted
-        bench.wait(LOOK_EVERY_S)
+        counts = {server.name: context.probes.served(server, load.trial) for server in load.servers}
+        known = [by_status for by_status in counts.values() if by_status is not None]
+        if load.successes is None:
+            complete = counts == before
+        else:
+            complete = sum(sum(by_status.values()) for by_status in known) >= load.successes
+        remaining_s -= time.monotonic() - began + POLL_S
+        if not known or complete or remaining_s <= 0:
+            return counts
+        before = counts
+        context.wait(POLL_S)

@@ -1,7 +1,6 @@
-"""`study.py compare`: two or more studies, cell by cell (rule E21). Pure but for reading.
+"""`study.py compare`: compare two studies cell by cell (rule E21). Pure except for reading.
 
-Comparable first: what differs between the studies besides what they are meant to show is listed
-before any figure, and what cannot be told is said.
+A comparison lists first what differs in how the studies were measured, and what is not known of them.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Environment, StudyRecord
 from harness.records.trial import TrialRecord
 from harness.study import identity
-from harness.study.measured import from_directory
-from harness.summarise.comparison import machine_speed, studies
-from harness.summarise.comparison.studies import Ratio
+from harness.summarise.cells.cell import CellSummary
+from harness.summarise.comparison import machine_change, studies
+from harness.summarise.comparison.studies import StudyRatio
 from harness.summarise.statistics.intervals import Interval
-from harness.summarise.summary import Summary
+from harness.summarise.summary import Summary, summarise_directory
 
-# Differences in these make throughputs incomparable, unless somebody wants to see just their effect.
-WEIGHTY = (
+# A difference in one of these makes throughputs incomparable, unless its effect is the question.
+DECISIVE = (
     ("machine.cpu", "CPU model"),
     ("machine.cores", "number of cores"),
     ("machine.kernel", "kernel"),
@@ -31,14 +30,17 @@ WEIGHTY = (
     *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
     ("image_digests", "images"),
 )
+DECISIVE_SECTIONS = ("grid.load", "grid.request", "grid.load_generator", "grid.evidence")
+IGNORED_SECTIONS = ("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """`reasons` say why the two should not be compared, `differences` what else is not the same.
+    """Result of a comparison.
 
-    `machines` is by how many times the later machines were faster, `machines_said` the same in words; `properly` is
-    how builds are told apart from days.
+    `reasons` are those against comparing the two studies, `differences` all others. `machine_speed` is the speed of
+    the later machines relative to the earlier ones, `machine_speed_text` the same as a sentence. `recommendation` is
+    how to separate the effect of a build from that of the machines.
     """
 
     before: str
@@ -46,125 +48,142 @@ class Comparison:
     reasons: list[str]
     differences: list[str]
     unknown: list[str]
-    ratios: list[Ratio]
+    ratios: list[StudyRatio]
     only_one: list[str]
-    machines: Interval | None
-    machines_said: str
-    properly: str
+    machine_speed: Interval | None
+    machine_speed_text: str
+    recommendation: str
 
 
 @dataclass(frozen=True)
-class Study:
-    """A study as it is compared."""
+class ComparedStudy:
+    """A study with everything that a comparison needs."""
 
     name: str
-    said: StudyRecord
+    record: StudyRecord
     summary: Summary
     trials: list[TrialRecord]
 
 
-def load(directory: StudyDirectory) -> Study:
+def load(directory: StudyDirectory) -> ComparedStudy:
     """Read a study; raises BadInput when there is none."""
-    return Study(
-        directory.path.name, directory.need_study(), from_directory(directory), list(directory.trials().values())
-    )
+    record = directory.need_study()
+    summary = summarise_directory(directory)
+    return ComparedStudy(directory.path.name, record, summary, list(directory.trials().values()))
 
 
-def compare(first: Study, later: Study) -> Comparison:
-    """Everything that can be said of two studies."""
-    reasons, unknown = _environment(first.said.where, later.said.where)
-    if first.said.kind != later.said.kind:
-        reasons.append(f"kind of hosts: {first.said.kind} → {later.said.kind}")
-    differences = []
-    for line in identity.differences(_written(first.said), _written(later.said)):
-        what = line.partition(": ")[0]
-        if what.startswith(("grid.load", "grid.request", "grid.load_generator", "grid.evidence")):
-            reasons.append(line.removeprefix("grid."))
-        elif not what.startswith(("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")):
-            differences.append(line.removeprefix("grid."))
-    speeds = [study.said.factor for study in (first, later)]
-    if speeds[0] != speeds[1]:
-        reasons.append(f"slow motion: {speeds[0]:g} → {speeds[1]:g} times slower, so their rates say nothing together")
-    before = {tuple(cell.cell.items()): cell for cell in first.summary.cells}
-    after = {tuple(cell.cell.items()): cell for cell in later.summary.cells}
+def compare(first: ComparedStudy, later: ComparedStudy) -> Comparison:
+    """Compare two studies."""
+    environment_reasons, unknown = _environment(first.record.where, later.record.where)
+    configuration_reasons, differences = _configuration(first.record, later.record)
+    before, after = _by_levels(first), _by_levels(later)
     pairs = [(before[key], after[key]) for key in before if key in after]
-    limits = later.summary.grid.evidence
-    speed = machine_speed.between(
-        (first.trials, later.trials), (first.said.where, later.said.where), pairs, limits.interval_repeats
+    thresholds = later.summary.grid.evidence
+    speed = machine_change.between(
+        (first.trials, later.trials), (first.record.where, later.record.where), pairs, thresholds.interval_repeats
     )
-    ratios = studies.ratios(pairs, speed, limits)
-    only = [f"{cell.name}: only in {first.name}" for key, cell in before.items() if key not in after]
-    only += [f"{cell.name}: only in {later.name}" for key, cell in after.items() if key not in before]
-    if not ratios:
-        reasons.append("no cell is in both")
+    ratios = studies.ratios(pairs, speed, thresholds)
+    only_one = [f"{cell.name}: only in {first.name}" for key, cell in before.items() if key not in after]
+    only_one += [f"{cell.name}: only in {later.name}" for key, cell in after.items() if key not in before]
     machines = None if speed.speed is None else speed.speed.ratio()
-    said = _machines(machines, speed)
-    properly = _properly(first.said, later.said)
-    return Comparison(first.name, later.name, reasons, differences, unknown, ratios, only, machines, said, properly)
+    return Comparison(
+        before=first.name,
+        after=later.name,
+        reasons=environment_reasons + configuration_reasons + ([] if ratios else ["the studies have no common cell"]),
+        differences=differences,
+        unknown=unknown,
+        ratios=ratios,
+        only_one=only_one,
+        machine_speed=machines,
+        machine_speed_text=_machines(machines, speed),
+        recommendation=_recommendation(first.record, later.record),
+    )
 
 
-def _written(said: StudyRecord) -> Configuration:
-    """The configuration with every key that this version knows: a default that came later is no difference."""
-    return said.configuration.model_copy(update={"grid": said.written_grid.model_dump(mode="json", by_alias=True)})
+def _by_levels(study: ComparedStudy) -> dict[tuple[tuple[str, Any], ...], CellSummary]:
+    return {tuple(cell.cell.items()): cell for cell in study.summary.cells}
 
 
-def _machines(ratio: Interval | None, found: machine_speed.Days) -> str:
-    """What is known of the machines' own speed, in a sentence."""
+def _configuration(first: StudyRecord, later: StudyRecord) -> tuple[list[str], list[str]]:
+    """Return differences that make the studies incomparable, and all other differences."""
+    reasons, differences = [], []
+    if first.kind != later.kind:
+        reasons.append(f"kind of hosts: {first.kind} → {later.kind}")
+    for line in identity.differences(_with_defaults(first), _with_defaults(later)):
+        key = line.partition(": ")[0]
+        if key.startswith(DECISIVE_SECTIONS):
+            reasons.append(line.removeprefix("grid."))
+        elif not key.startswith(IGNORED_SECTIONS):
+            differences.append(line.removeprefix("grid."))
+    if first.factor != later.factor:
+        reasons.append(f"time factor: {first.factor:g} → {later.factor:g}, so the rates cannot be compared")
+    return reasons, differences
+
+
+def _with_defaults(record: StudyRecord) -> Configuration:
+    """Return the configuration with every key of a grid, so that a new default is no difference."""
+    return record.configuration.model_copy(update={"grid": record.written_grid.model_dump(mode="json", by_alias=True)})
+
+
+def _machines(ratio: Interval | None, found: machine_change.MachineChange) -> str:
+    """Return what is known of the machines' own speed, as a sentence."""
     if ratio is None:
         return (
-            f"the machines’ own speed is not known: {found.why}; a difference is that of what was changed and of the "
-            "machines together"
+            f"the machines’ own speed is not known: {found.reason}. A difference may come from the change, from the "
+            "machines, or from both"
         )
-    of = " and ".join(found.roles)
-    where = ", in cells where the load asked for no more either way" if found.at_users else ""
+    roles = " and ".join(found.roles)
+    where = ", in cells that are load-limited in both studies" if found.load_limited else ""
     return (
-        f"the machines’ own speed changed by {studies.change(ratio)}, by the CPU time that a request cost {of}, which "
-        f"ran the same builds in both{where}; nobody knows how far servers follow it: a word holds with and without it"
+        f"the machines’ own speed changed by {studies.change(ratio)}, measured as the CPU time per request of {roles}, "
+        f"the same builds in both studies{where}. The servers may follow this change or not: each conclusion is valid "
+        "in both cases"
     )
 
 
-def _properly(first: StudyRecord, later: StudyRecord) -> str:
-    """How builds are told apart from days: in one study, with the studies' own images where they are known."""
-    images = [_image(said) for said in (first, later)]
+def _recommendation(first: StudyRecord, later: StudyRecord) -> str:
+    """Recommend to compare builds within one study, with the studies' own images where they are known."""
+    images = [_image(record) for record in (first, later)]
     levels = ", ".join(images) if all(images) and images[0] != images[1] else "OLD, NEW"
     return (
-        "two studies can never rule out that the machines changed between them; to compare builds properly, measure "
-        f"them in one study, in blocks that hold both: factors: {{ml_server_image: [{levels}]}}"
+        "Two studies cannot exclude that the machines changed between them. To compare builds, measure both in the "
+        f"blocks of one study: factors: {{ml_server_image: [{levels}]}}"
     )
 
 
-def _image(said: StudyRecord) -> str:
-    """The image of the first server; empty where none is told."""
-    servers = (name for name, host in said.configuration.hosts.items() if host.get("group") == "ml_servers")
-    return next((image for name in servers if (image := said.where.images.get(name))), "")
+def _image(record: StudyRecord) -> str:
+    """Return the image of the first server with a known image; empty when none is known."""
+    servers = (name for name, host in record.configuration.hosts.items() if host.get("group") == "ml_servers")
+    return next((image for name in servers if (image := record.where.images.get(name))), "")
 
 
 def _environment(old: Environment, new: Environment) -> tuple[list[str], list[str]]:
-    """What weighs and differs; and what is not known of both."""
+    """Return decisive differences of the environment, and what is not known of both environments."""
     reasons: list[str] = []
     unknown: list[str] = []
-    flat_old, flat_new = (_grouped(environment) for environment in (old, new))
-    for key, name in WEIGHTY:
-        a, b = flat_old.get(key), flat_new.get(key)
-        if not a and not b:
+    old_values, new_values = (_decisive_values(environment) for environment in (old, new))
+    for key, name in DECISIVE:
+        before, after = old_values.get(key), new_values.get(key)
+        if not before and not after:
             if key in ("machine.cpu", "nginx", "image_digests"):
-                unknown.append(f"{name}: neither study tells")
-        elif not a or not b:
-            (reasons if key in BY_NAME else unknown).append(f"{name}: only one study tells ({a or b})")
-        elif a != b:
-            reasons.append(f"{name}: {a} → {b}")
-    unknown.append("what else ran on these machines, their temperature and their neighbours: no study can tell")
+                unknown.append(f"{name}: not recorded in either study")
+        elif not before or not after:
+            (reasons if key in BY_NAME else unknown).append(f"{name}: recorded in one study only ({before or after})")
+        elif before != after:
+            reasons.append(f"{name}: {before} → {after}")
+    unknown.append("other programs on these machines, their temperature and their neighbours: never recorded")
     return reasons, unknown
 
 
-def _grouped(environment: Environment) -> dict[str, Any]:
+def _decisive_values(environment: Environment) -> dict[str, Any]:
     machine = None if environment.hosts else environment.machine
     hosts = {name: (m.cpu, m.cores, m.kernel) for name, m in environment.hosts.items()}
-    levels = [ran for servers in environment.image_levels.values() for ran in servers.values()]
+    levels = [digests for servers in environment.image_levels.values() for digests in servers.values()]
+    images = [digests for digests in [*environment.image_digests.values(), *levels] if digests]
     return {
         **{f"machine.{key}": getattr(machine, key, None) for key in ("cpu", "cores", "kernel")},
         "hosts": hosts,
-        "image_digests": sorted({ran[0][:19] for ran in [*environment.image_digests.values(), *levels] if ran}),
+        "image_digests": sorted({digests[0][:19] for digests in images}),
         "docker": environment.docker,
         "nginx": environment.nginx,
         **{name: environment.version_of(name) for name in BY_NAME},

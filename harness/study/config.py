@@ -1,4 +1,4 @@
-"""A grid with everything it refers to, resolved and checked before anything is touched."""
+"""Read and check a grid and everything it refers to, before any host is touched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 
 from harness.deploy import host_limits, lab_resources
-from harness.deploy.inventory.hosts import Inventory, resolve_path
+from harness.deploy.inventory.files import resolve_path
+from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
@@ -23,19 +24,18 @@ from harness.plan import terms as plan_terms
 from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
 from harness.records.directory import StudyDirectory
-from harness.records.study import Configuration, Decision, Order
+from harness.records.study import Configuration, Decision
 from harness.records.trial import Outcome
-from harness.study import identity as configuration
-from harness.study import request_delivery
+from harness.study import budget, identity, request_delivery
 from harness.traffic import registry
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A grid with everything it refers to, resolved and checked.
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """A checked grid with its inventory, identity and directory.
 
-    `grid` is the grid as it is played: in slow motion where `time_scaling` is not 1, None while that is not
-    yet known. `asked` holds what an inventory that asks somebody answered; None where it is a file of its own.
+    `grid` has scaled times once `time_factor` is known, and nominal ones while it is None. `inventory_snapshot` is the
+    file with the answer of an inventory that is a program; None for an inventory that is a file.
     """
 
     grid: Grid
@@ -44,99 +44,94 @@ class Setting:
     configuration: Configuration
     directory: StudyDirectory
     lab: lab_resources.Lab | None = None
-    time_scaling: float | None = None
-    asked: Path | None = None
+    time_factor: float | None = None
+    inventory_snapshot: Path | None = None
 
-    def played(self, factor: float) -> Setting:
-        """The same setting played slower by a factor; only one that is not slowed yet."""
-        return replace(self, grid=self.grid.slowed(factor), time_scaling=factor)
+    def scaled(self, factor: float) -> StudyConfig:
+        """Return the configuration with scaled times; only valid while its times are nominal."""
+        return replace(self, grid=self.grid.scaled(factor), time_factor=factor)
 
-    def terms_with(self, seed: int) -> Terms:
-        """Terms for a study that begins now, with the seed of the grid or else this one."""
-        rests = None
+    def new_terms(self, seed: int) -> Terms:
+        """Return the terms of a study that starts now: the seed is the grid's, or else this one."""
+        idle = None
         if self.lab is not None:
-            # Rates and times in slow motion have the same ratios; it may not be chosen yet.
-            rests = predicted_idle.settle(self.grid, self.lab.capacity_per_s, self.lab.service_s, self.real_think_s)
-        return Terms(seed if self.grid.seed is None else self.grid.seed, Order.BALANCED, rests)
+            # Nominal and scaled values have the same ratios; the factor may not be known yet.
+            think_s = self.nominal_think_s
+            idle = predicted_idle.predict(self.grid, self.lab.capacity_per_s, self.lab.service_s, think_s)
+        return Terms(seed if self.grid.seed is None else self.grid.seed, idle)
 
-    @property
     def terms(self) -> Terms:
-        """Those that the study began with; before that all but a seed that is not drawn yet."""
-        begun = self.directory.study()
-        return plan_terms.of(begun) if begun else self.terms_with(0)
+        """Return the terms of the recorded study; of a new study with seed 0 while its seed is not drawn."""
+        study = self.directory.study()
+        return plan_terms.of_study(study) if study else self.new_terms(0)
 
-    @property
-    def order_known(self) -> bool:
-        """Whether the order is settled: not while its seed is to be drawn."""
+    def has_seed(self) -> bool:
+        """Return whether the seed, and so the order of trials, is known."""
         return self.grid.seed is not None or self.directory.study() is not None
 
     @property
-    def real_think_s(self) -> float:
-        """The think time as it is written, whatever it is played at."""
-        return self.grid.load.think_time / (self.time_scaling or 1.0)
+    def nominal_think_s(self) -> float:
+        """Mean think time as the grid file gives it."""
+        return self.grid.load.think_time / (self.time_factor or 1.0)
 
-    def settled(self) -> tuple[list[PlannedTrial], Decision | None]:
-        """Every trial that is settled by what is recorded, in its order, and why no more follow yet."""
-        return stopping.trials(self.grid, self.inventory.kind, self.directory.trials(), self.terms)
+    def plan(self) -> tuple[list[PlannedTrial], Decision | None]:
+        """Return every trial that follows from the recorded ones, in order, and the last stopping decision."""
+        return stopping.trials(self.grid, self.inventory.kind, self.directory.trials(), self.terms())
 
-    @property
-    def planned(self) -> list[PlannedTrial]:
-        """Every trial in its order, as far as it is settled."""
-        return self.settled()[0]
+    def planned_trials(self) -> list[PlannedTrial]:
+        """Return every trial that follows from the recorded ones, in order."""
+        return self.plan()[0]
 
-    @property
-    def left(self) -> list[PlannedTrial]:
-        """Trials to measure: those without a record, and those that could not be carried out."""
+    def remaining_trials(self) -> list[PlannedTrial]:
+        """Return the planned trials that have no record or could not be run."""
         trials = self.directory.trials().items()
-        return order.remaining(self.planned, {where for where, trial in trials if trial.outcome != Outcome.FAILED})
+        measured = {where for where, trial in trials if trial.outcome != Outcome.FAILED}
+        return order.remaining(self.planned_trials(), measured)
 
-    @property
-    def most(self) -> list[PlannedTrial]:
-        """Every trial there may be at most, for a budget; in any order."""
+    def largest_plan(self) -> list[PlannedTrial]:
+        """Return the largest plan that the study can have, in any order; a budget is checked against it."""
         capacity, service_s = (self.lab.capacity_per_s, self.lab.service_s) if self.lab else (None, 0.0)
-        return bound.trials(self.grid, self.inventory.kind, capacity, service_s + self.real_think_s)
+        return bound.largest_plan(self.grid, self.inventory.kind, capacity, service_s + self.nominal_think_s)
 
     @property
-    def capacity_per_s(self) -> float | None:
-        """What a server of the lab is held to, as it is played; None where servers are what they are."""
+    def scaled_capacity_per_s(self) -> float | None:
+        """Capacity of one paced server in scaled time, in req/s; None without pacing."""
         if self.lab is None or self.lab.capacity_per_s is None:
             return None
-        return self.lab.capacity_per_s / (self.time_scaling or 1.0)
+        return self.lab.capacity_per_s / (self.time_factor or 1.0)
 
     @property
-    def service_s(self) -> float:
-        """How long a server of the lab takes for a request, as it is played; 0 where that is not set."""
-        return self.lab.service_s * (self.time_scaling or 1.0) if self.lab else 0.0
+    def scaled_service_s(self) -> float:
+        """Service time of a paced server in scaled time; 0 without pacing."""
+        return self.lab.service_s * (self.time_factor or 1.0) if self.lab else 0.0
 
-    @property
-    def most_asked_per_s(self) -> float:
-        """Most requests per second that any planned trial can have; infinite where nothing bounds it."""
-        capacity = self.capacity_per_s or math.inf
-        return max(min(self._asked_per_s(t.cell), t.cell.servers * capacity) for t in self.planned)
+    def scaled_max_rate_per_s(self) -> float:
+        """Return the largest request rate of all planned trials in scaled time; infinite without a bound."""
+        capacity = self.scaled_capacity_per_s or math.inf
+        trials = self.planned_trials()
+        return max(min(self._offered_per_s(trial.cell), trial.cell.servers * capacity) for trial in trials)
 
-    def _asked_per_s(self, cell: Cell) -> float:
-        """Most requests per second that a cell's load asks for; infinite for users that do not think."""
+    def _offered_per_s(self, cell: Cell) -> float:
+        """Largest request rate of a cell's load in scaled time; infinite for users without think time."""
         if self.grid.is_open:
-            return self.grid.played_per_s(cell.rate)
+            return self.grid.scaled_per_s(cell.rate)
         think_s = self.grid.load.think_time
         return cell.vusers / think_s if think_s else math.inf
 
-    def takes_s(self, trials: list[PlannedTrial]) -> float:
-        """Seconds that these trials will take, with what comes before and after."""
-        return order.estimate_s(self.grid, trials, self.capacity_per_s) + order.FIXED_S
+    def duration_s(self, trials: list[PlannedTrial]) -> float:
+        """Estimate the wall-clock duration of a study of these trials, deployment and report included."""
+        return order.estimate_s(self.grid, trials, self.scaled_capacity_per_s) + order.FIXED_S
 
-    def cost_usd(self, takes_s: float) -> float | None:
-        """What the hosts cost for so long, by their `study_usd_per_hour`; None where one has no price."""
-        prices = [host.variables.get("study_usd_per_hour") for host in self.inventory.hosts]
+    def cost_usd(self, duration_s: float) -> float | None:
+        """Return the price of all hosts for a duration, by `study_usd_per_hour`; None when a host has no price."""
         if self.inventory.kind != "hosts":
             return 0.0
-        if any(price is None for price in prices):
-            return None
-        return sum(float(str(price)) for price in prices) * takes_s / 3600
+        prices = [host.usd_per_hour for host in self.inventory.hosts if host.usd_per_hour is not None]
+        return sum(prices) * duration_s / 3600 if len(prices) == len(self.inventory.hosts) else None
 
 
 def role_variables(root: Path) -> frozenset[str]:
-    """Names of all public variables of the roles that a cell may vary."""
+    """Return the names of all public role variables that a cell may set."""
     names = {*lab_resources.VARIABLES, *(name for kind in LOAD_GENERATORS for name in kind.variables)}
     for role in ROLES:
         names |= yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text()).keys()
@@ -148,11 +143,11 @@ def resolve(
     results: Path,
     grid_file: Path,
     other_inventory: str | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Setting:
-    """Load and check everything before anything is touched; raises BadInput.
+    notify: Callable[[str], None] = lambda _: None,
+) -> StudyConfig:
+    """Read and check a grid file with its inventory; raises BadInput.
 
-    `tell` is called with a line before a program of the inventory is run.
+    An inventory may be a program. `notify` receives a line before that program runs.
     """
     grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root))
     if other_inventory:
@@ -160,94 +155,68 @@ def resolve(
     line = document.line(("inventory",))
     where = "--inventory" if other_inventory else f"{grid_file}:{line}"
     path = resolve_path(root, grid.inventory, grid_file.parent, where)
-    found, answer = find(root, path, grid.inventory, tell=tell)
-    inventory = listening(grid, found)
+    found, snapshot = find(root, path, grid.inventory, tell=notify)
+    inventory = with_server_port(grid, found)
     check_servers(grid_file, grid, document, len(inventory.servers))
-    check_credits(path, inventory)
+    reject_burstable(path, inventory)
     try:
         registry.check(grid, inventory)
     except BadInput as error:
         line = document.line(("load_generator",))
         raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
     request_delivery.check(grid_file, grid, document, inventory)
-    effective = configuration.effective(grid, inventory)
-    directory = configuration.directory_for(results, grid, effective)
-    setting = in_motion(
-        Setting(grid, inventory, path, effective, directory, lab_resources.of(grid, inventory), asked=answer)
-    )
-    check_budget(f"{grid_file}:{document.line(('budget',))}", setting)
-    return setting
-
-
-def listening(grid: Grid, hosts: Inventory) -> Inventory:
-    """The hosts, with servers that listen at the port that the grid says, where it says one."""
-    said = "port" in grid.service.model_fields_set
-    port = grid.service.port if said else grid.vars.get("ml_server_port")
-    if port is None:
-        return hosts
-    each = (
-        replace(host, variables={**host.variables, "ml_server_port": port}) if host.group == "ml_servers" else host
-        for host in hosts.hosts
-    )
-    return replace(hosts, hosts=tuple(each))
-
-
-def in_motion(setting: Setting) -> Setting:
-    """The setting as it is played: as its study began, or as was asked for; as written while neither is known."""
-    begun = setting.directory.study()
-    if begun and begun.time_scaling:
-        return setting.played(begun.factor)
-    if setting.lab is not None and setting.lab.time_scaling is not None:
-        return setting.played(setting.lab.time_scaling)
-    if setting.lab is None or not setting.lab.paced:
-        return setting.played(1.0)
-    return setting
-
-
-def check_credits(path: Path, hosts: Inventory) -> None:
-    """Refuse hosts whose CPU may run out of credits in the middle (rule E11); raises BadInput."""
-    told = [(h.name, *(str(h.variables.get(f"study_{key}") or "") for key in KEYS)) for h in hosts.hosts]
-    found = host_limits.burstable([(name, kind, mode) for name, kind, mode in told])
-    if found:
-        raise BadInput(*(f"{path}: {problem}" for problem in found))
-
-
-KEYS = ("instance_type", "cpu_credits")
-
-
-def check_budget(where: str, setting: Setting) -> None:
-    """Refuse a plan that may take or cost more than the grid's budget; raises BadInput."""
-    budget = setting.grid.budget
-    if budget.time is None and budget.cost is None:
-        return
-    most = setting.most
-    takes_s = setting.takes_s(most)
-    search = setting.grid.search is not None
-    what = f"the search of at most {len(most)} trials" if search else "the plan"
-    fewer = "a narrower span from..to or a larger until" if search else "fewer cells"
-    rest = f"take {fewer}, fewer repeats, shorter trials, or a larger budget"
-    found = []
-    if budget.time is not None and takes_s > budget.time:
-        allowed = f"the budget is {budget.time / 60:.0f} min"
-        found.append(f"{where}: budget: {what} takes about {takes_s / 60:.0f} min, {allowed}; {rest}")
-    cost = setting.cost_usd(takes_s) if budget.cost is not None else None
-    if budget.cost is not None and cost is None:
-        found.append(
-            f"{where}: budget: a cost is given, but a host of {setting.inventory.path} has no study_usd_per_hour; "
-            "write each group's price into the inventory, or leave the cost out"
+    configuration = identity.effective(grid, inventory)
+    config = with_known_factor(
+        StudyConfig(
+            grid=grid,
+            inventory=inventory,
+            inventory_path=path,
+            configuration=configuration,
+            directory=identity.directory_for(results, grid, configuration),
+            lab=lab_resources.of(grid, inventory),
+            inventory_snapshot=snapshot,
         )
-    if budget.cost is not None and cost is not None and cost > budget.cost:
-        allowed = f"the budget is {budget.cost:.2f} USD"
-        found.append(f"{where}: budget: {what} costs about {cost:.2f} USD, {allowed}; {rest}, or smaller machines")
-    if found:
-        raise BadInput(*found)
+    )
+    budget.check(f"{grid_file}:{document.line(('budget',))}", config)
+    return config
 
 
-def what_changed(setting: Setting) -> tuple[str, list[str]] | None:
-    """The newest other study of this name and what differs from it, when this one is not there yet."""
-    if setting.directory.path.exists():
+def with_server_port(grid: Grid, inventory: Inventory) -> Inventory:
+    """Return the inventory with the server port of the grid, where the grid sets one."""
+    port = grid.service.port if "port" in grid.service.model_fields_set else grid.vars.get("ml_server_port")
+    if port is None:
+        return inventory
+    hosts = (
+        host.with_variables(ml_server_port=port) if host.group == "ml_servers" else host for host in inventory.hosts
+    )
+    return replace(inventory, hosts=tuple(hosts))
+
+
+def with_known_factor(config: StudyConfig) -> StudyConfig:
+    """Return the configuration with scaled times when the factor is known: recorded, set, or 1 without pacing."""
+    study = config.directory.study()
+    if study and study.time_scaling:
+        return config.scaled(study.factor)
+    if config.lab is not None and config.lab.time_scaling is not None:
+        return config.scaled(config.lab.time_scaling)
+    if config.lab is None or not config.lab.paced:
+        return config.scaled(1.0)
+    return config
+
+
+def reject_burstable(path: Path, inventory: Inventory) -> None:
+    """Raise BadInput for hosts that may use up their CPU credits during a study (rule E11)."""
+    hosts = [(host.name, host.instance_type or "", host.cpu_credits) for host in inventory.hosts]
+    problems = host_limits.burstable(hosts)
+    if problems:
+        raise BadInput(*(f"{path}: {problem}" for problem in problems))
+
+
+def what_changed(config: StudyConfig) -> tuple[str, list[str]] | None:
+    """Return the newest other study of this name and its differences; None when this study exists already."""
+    if config.directory.path.exists():
         return None
-    other = configuration.latest_other(setting.directory.path.parent, setting.grid, setting.directory)
+    other = identity.latest_other(config.directory.path.parent, config.grid, config.directory)
     if other is None:
         return None
-    return other[0].path.name, configuration.differences(other[1], setting.configuration)
+    return other[0].path.name, identity.differences(other[1], config.configuration)

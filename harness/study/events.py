@@ -1,4 +1,4 @@
-"""What happens during a study, told to whoever listens (the console, a test)."""
+"""Events of a running study, for the console, the live page and tests."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from harness.records.series import Sample
 from harness.records.trial import TrialRecord
 
 
-class Words:
-    """Words for a person, which may come from a program of somebody else: without the secrets that are known."""
+class ScrubbedText:
+    """Base of events with a text: it may come from another program, so all known secrets are removed from it."""
 
     text: str
 
@@ -20,35 +20,35 @@ class Words:
         object.__setattr__(self, "text", secrecy.scrub(self.text))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyStarted:
-    """A study begins or goes on; `left` of `planned` trials are to be measured."""
+    """A study starts or resumes; `remaining` of `planned` trials are still to be measured."""
 
     name: str
     directory: str
     planned: int
-    left: int
+    remaining: int
     estimate_s: float
 
 
 @dataclass(frozen=True)
-class Step(Words):
-    """Something that is not a trial: what is done now, or (with seconds) was done."""
+class Step(ScrubbedText):
+    """A step other than a trial: it starts, or (with its duration in `seconds`) it has ended."""
 
     text: str
     seconds: float | None = None
 
 
 @dataclass(frozen=True)
-class Doing(Words):
-    """What is being done this moment, inside a step that takes long."""
+class StepProgress(ScrubbedText):
+    """The current activity within a long step."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialStarted:
-    """Load starts; `position` counts from 1 over the whole plan. The steady window begins at `window_from_s`."""
+    """A load starts. `position` counts from 1 over the whole plan; the steady window starts at `window_from_s`."""
 
     trial: str
     position: int
@@ -58,7 +58,7 @@ class TrialStarted:
 
 
 @dataclass(frozen=True)
-class SecondSeen:
+class SampleTaken:
     """One second of the running trial."""
 
     sample: Sample
@@ -66,7 +66,7 @@ class SecondSeen:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A trial is on disk. `remaining_s` estimates the rest of the study."""
+    """A trial is recorded. `remaining_s` estimates the rest of the study."""
 
     trial: str
     record: TrialRecord
@@ -75,12 +75,12 @@ class TrialEnded:
 
 
 @dataclass(frozen=True)
-class Said(Words):
-    """Something the user should know."""
+class Message(ScrubbedText):
+    """A message for the user."""
 
     text: str
     warning: bool = False
 
 
-Event = StudyStarted | Step | Doing | TrialStarted | SecondSeen | TrialEnded | Said
+Event = StudyStarted | Step | StepProgress | TrialStarted | SampleTaken | TrialEnded | Message
 Listener = Callable[[Event], None]

@@ -1,4 +1,4 @@
-"""What a study says of itself before anybody waits for it."""
+"""Describe what a study will measure, before it starts."""
 
 from __future__ import annotations
 
@@ -6,81 +6,89 @@ from harness.grid.cell import expand
 from harness.judge import prediction
 from harness.plan import predicted_idle
 from harness.study import identity
-from harness.study.config import Setting
+from harness.study.config import StudyConfig
 from harness.summarise.capacity import window
-from harness.words import load_name
+from harness.words import load_name, percent
 
 
-def sentences(setting: Setting) -> list[str]:
-    """All of it: what will be found as far as that is known, and how much will be measured."""
-    rests = predicted_idle.sentences(setting.terms.predicted_idle, setting.grid, setting.real_think_s)
-    off = ["evidence: {predicted_idle: false} measures every cell in every block"] if rests else []
-    return [*masks(setting), *bounds(setting), *motion(setting), *losses(setting), *rests, *off, *rule(setting)]
-
-
-def bounds(setting: Setting) -> list[str]:
-    """What the load can ask for and the servers can give, where their capacity is known beforehand."""
-    if not setting.capacity_per_s:
-        return []
-    cells = expand(setting.grid)
-    if setting.grid.is_open:
-        return prediction.of_rates(
-            [(cell.rate, setting.grid.played_per_s(cell.rate)) for cell in cells],
-            sorted({cell.servers for cell in cells}),
-            setting.capacity_per_s,
-        )
-    return prediction.sentences(
-        sorted({cell.vusers for cell in cells}),
-        sorted({cell.servers for cell in cells}),
-        setting.capacity_per_s,
-        setting.service_s,
-        setting.grid.load.think_time,
-    )
-
-
-def masks(setting: Setting) -> list[str]:
-    """That nobody can tell whether a secret changed, where the study began with another key of masks."""
-    begun = setting.directory.study()
-    if begun is None or not identity.is_foreign(begun.configuration):
-        return []
+def sentences(config: StudyConfig) -> list[str]:
+    """Return the forecast: known limits of load and servers, special cells, and the number of blocks."""
+    idle = predicted_idle.sentences(config.terms().predicted_idle, config.grid, config.nominal_think_s)
+    hint = ["Set evidence: {predicted_idle: false} to measure every cell in every block"] if idle else []
     return [
-        "the secrets of this study were masked with another key, on another machine or before the key was lost: "
-        "whether they changed since then cannot be told"
+        *foreign_masks(config),
+        *load_bounds(config),
+        *time_scaling(config),
+        *server_failures(config),
+        *idle,
+        *hint,
+        *number_of_blocks(config),
     ]
 
 
-def motion(setting: Setting) -> list[str]:
-    """By how much slower than real it is played, where it is."""
-    factor = setting.time_scaling or 1.0
+def load_bounds(config: StudyConfig) -> list[str]:
+    """Compare what the load requests with what paced servers can serve; empty without pacing."""
+    if not config.scaled_capacity_per_s:
+        return []
+    cells = expand(config.grid)
+    servers = sorted({cell.servers for cell in cells})
+    if config.grid.is_open:
+        rates = [(cell.rate, config.grid.scaled_per_s(cell.rate)) for cell in cells]
+        return prediction.of_rates(rates, servers, config.scaled_capacity_per_s)
+    return prediction.sentences(
+        sorted({cell.vusers for cell in cells}),
+        servers,
+        config.scaled_capacity_per_s,
+        config.scaled_service_s,
+        config.grid.load.think_time,
+    )
+
+
+def foreign_masks(config: StudyConfig) -> list[str]:
+    """Warn that secrets cannot be compared when the recorded study was masked with another key."""
+    study = config.directory.study()
+    if study is None or not identity.is_foreign(study.configuration):
+        return []
+    return [
+        "The secrets of this study were masked with the key of another machine, or with a key that is lost: "
+        "the study cannot detect whether they have changed"
+    ]
+
+
+def time_scaling(config: StudyConfig) -> list[str]:
+    """Report the factor of time scaling; empty when it is 1 or not known."""
+    factor = config.time_factor or 1.0
     if factor == 1:
         return []
-    return [f"in slow motion: every time is {factor:g} times as long and every rate {factor:g} times lower"]
+    return [f"Time scaling: durations are multiplied and rates divided by {factor:g}"]
 
 
-def losses(setting: Setting) -> list[str]:
-    """When servers are stopped on purpose, and that they are brought back; nothing where none is."""
-    most = max(cell.fail_servers for cell in expand(setting.grid))
+def server_failures(config: StudyConfig) -> list[str]:
+    """Report when servers are killed; empty when no cell has a server failure."""
+    most = max(cell.fail_servers for cell in expand(config.grid))
     if not most:
         return []
-    who = "the last server is" if most == 1 else f"up to {most} of the last servers are"
-    at_s = setting.grid.load.fail_at_s
-    return [f"where a cell loses servers, {who} stopped at second {at_s:g} of each trial, and brought back after it"]
+    servers = "the last server is" if most == 1 else f"up to {most} of the last servers are"
+    at_s = config.grid.load.fail_at_s
+    return [
+        f"Cells with a server failure: {servers} killed at second {at_s:g} of each trial and started again after it"
+    ]
 
 
-def rule(setting: Setting) -> list[str]:
-    """How much will be measured, where that is not a number settled beforehand."""
-    found, repeats, searched = [], setting.grid.repeats, setting.grid.search
-    if searched is not None:
+def number_of_blocks(config: StudyConfig) -> list[str]:
+    """Report the rules that decide the number of trials when it is not fixed in advance."""
+    found, repeats, search = [], config.grid.repeats, config.grid.search
+    if search is not None:
         found.append(
-            f"searches the limit of each topology from {load_name({searched.factor: searched.least})} to "
-            f"{load_name({searched.factor: searched.most})}; the other trials follow from what is found"
+            f"Searches the limit of each topology from {load_name({search.factor: search.least})} to "
+            f"{load_name({search.factor: search.most})}; later trials depend on what the search finds"
         )
-        short = window.too_short(setting.grid)
-        found += [short] if short else []
+        short = window.too_short(config.grid)
+        found += [short.sentence] if short else []
     if not repeats.fixed:
-        target = f"±{repeats.target(setting.inventory.kind):.0%}"
+        target = percent(repeats.target(config.inventory.kind))
         found.append(
-            f"{repeats.min} blocks, then up to {repeats.max} of the watched cells until every watched gain is "
-            f"within {target}"
+            f"Measures {repeats.min} blocks, then up to {repeats.max} blocks of the watched cells until every watched "
+            f"gain is within ±{target}"
         )
     return found

@@ -1,4 +1,4 @@
-"""The effective configuration of a study: what it is identified by, and what differs between two."""
+"""Identity of a study: the hash of its effective configuration, and the differences between two."""
 
 from __future__ import annotations
 
@@ -16,55 +16,47 @@ from harness.records.directory import StudyDirectory, digest
 from harness.records.study import Configuration
 from harness.secrecy import Masks
 
-EARLIER_SEED = 2024  # the default while seeds were not drawn
-
 
 def effective(grid: Grid, inventory: Inventory) -> Configuration:
-    """Grid, role variables and the hosts that take part, with masks for what is secret.
+    """Return grid, participating hosts and their role variables, with masked secrets.
 
-    Images are among the variables: the tag of one that is built here is the hash of everything that
-    goes into its build.
+    Images are among the variables. The tag of an image that is built here is the hash of its build context.
     """
     most = max(cell.servers for cell in expand(grid))
-    taking_part = [inventory.balancer, *inventory.servers[:most], *inventory.generators]
+    participating = [inventory.balancer, *inventory.servers[:most], *inventory.generators]
     masks = Masks(secret_key.read, grid.secrets)
     return Configuration(
         grid=masks.grid(grid.model_dump(mode="json", by_alias=True)),
-        hosts={host.name: {"group": host.group, **masks.tree(host.configuration)} for host in taking_part},
+        hosts={host.name: {"group": host.group, **masks.tree(host.configuration)} for host in participating},
     )
 
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:
-    """results/<name>-<hash>/; with the seed that once was the default also one that began under that default's name."""
+    """results/<name>-<hash>/, or the study of the same configuration whose secrets another key masked."""
     named = StudyDirectory(results / f"{grid.name}-{identify(grid, configuration)}")
-    if grid.seed == EARLIER_SEED and named.study() is None:
-        earlier = StudyDirectory(results / f"{grid.name}-{_seedless(grid, configuration)}")
-        begun = earlier.study()
-        if begun is not None and begun.written_grid.seed == EARLIER_SEED:
-            return earlier
     if named.study() is None and secrecy.MASK.search(str(configuration)):
         return _masked_elsewhere(results, grid, configuration) or named
     return named
 
 
 def _masked_elsewhere(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory | None:
-    """The study of this configuration that was masked by another key; its secrets cannot be compared."""
+    """Return the study of this configuration that was masked with another key; its secrets cannot be compared."""
     for file in sorted(results.glob(f"{grid.name}-*/study.json")):
         other = StudyDirectory(file.parent)
-        begun = other.study()
-        if begun and is_foreign(begun.configuration) and _blank(begun.configuration) == _blank(configuration):
+        study = other.study()
+        if study and is_foreign(study.configuration) and _blank(study.configuration) == _blank(configuration):
             return other
     return None
 
 
 def is_foreign(configuration: Configuration) -> bool:
-    """Whether a configuration was masked by another key than this user's here."""
-    said = configuration.model_dump(mode="json")
-    return bool(secrecy.MASK.search(str(said))) and secrecy.foreign(said, Masks(secret_key.read).key_id)
+    """Return whether a configuration was masked with another key than this user's key on this machine."""
+    data = configuration.model_dump(mode="json")
+    return bool(secrecy.MASK.search(str(data))) and secrecy.foreign(data, Masks(secret_key.read).key_id)
 
 
 def _blank(configuration: Configuration) -> object:
-    """What can be compared where keys differ, with every default that this version knows."""
+    """Return the configuration with blank masks and all defaults, which is comparable across keys."""
     grid = Grid.model_validate(configuration.grid).model_dump(mode="json", by_alias=True)
     return secrecy.blank({**configuration.model_dump(mode="json"), "grid": grid})
 
@@ -79,22 +71,8 @@ def identify(grid: Grid, configuration: Configuration) -> str:
     return digest({**configuration.model_dump(mode="json"), "grid": own})[:8]
 
 
-def names_of(grid: Grid, configuration: Configuration) -> set[str]:
-    """Every hash by which this version or an earlier one names a study of this grid and configuration."""
-    said = configuration.model_dump(mode="json")
-    own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    earlier = {digest(said)[:8], digest({**said, "grid": own})[:8]}  # with all defaults, and before secrets were masked
-    if grid.seed == EARLIER_SEED:
-        earlier.add(_seedless(grid, configuration))
-    return {identify(grid, configuration), *earlier}
-
-
-def _seedless(grid: Grid, configuration: Configuration) -> str:
-    return identify(grid.model_copy(update={"seed": None}), configuration)
-
-
 def flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys."""
+    """Flatten nested mappings to dotted keys."""
     if not isinstance(data, dict):
         return {prefix: data}
     found: dict[str, Any] = {}
@@ -104,7 +82,7 @@ def flat(data: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def differences(before: Configuration, after: Configuration) -> list[str]:
-    """What changed, one line each."""
+    """Return one line for each value that differs."""
     old, new = flat(before.model_dump(mode="json")), flat(after.model_dump(mode="json"))
     shown = [flat(_hidden(side)) for side in (before, after)]
     absent = "nothing"
@@ -116,24 +94,24 @@ def differences(before: Configuration, after: Configuration) -> list[str]:
 
 
 def _hidden(configuration: Configuration) -> dict[str, Any]:
-    """A configuration as it may be printed, also one that was recorded before secrets were masked."""
-    hidden, said = secrecy.Hidden(), configuration.model_dump(mode="json")
-    hosts = {name: hidden.tree(variables) for name, variables in said["hosts"].items()}
-    return {**said, "grid": hidden.grid(said["grid"]), "hosts": hosts}
+    """Return a configuration without secrets, even when they were recorded without masks."""
+    hidden, data = secrecy.Hidden(), configuration.model_dump(mode="json")
+    hosts = {name: hidden.tree(variables) for name, variables in data["hosts"].items()}
+    return {**data, "grid": hidden.grid(data["grid"]), "hosts": hosts}
 
 
 def _incomparable(old: object, new: object) -> bool:
-    """Whether two values differ in masks of different keys alone, which say nothing of what is behind them."""
+    """Return whether two values only differ in masks of different keys, so that their secrets may be equal."""
     keys = [secrecy.MASK.findall(str(value)) for value in (old, new)]
     return bool(keys[0]) and keys[0] != keys[1] and secrecy.blank(old) == secrecy.blank(new)
 
 
 def latest_other(results: Path, grid: Grid, mine: StudyDirectory) -> tuple[StudyDirectory, Configuration] | None:
-    """The newest other study of the same name with its configuration; None without one that can be read."""
+    """Return the newest other readable study of the same name with its configuration; None without one."""
     others = [file for file in results.glob(f"{grid.name}-*/study.json") if file.parent != mine.path]
     for file in sorted(others, key=_changed_at, reverse=True):
         other = StudyDirectory(file.parent)
-        with contextlib.suppress(BadInput):  # a damaged one is its own matter: 'study.py report' names the fault
+        with contextlib.suppress(BadInput):  # of a damaged study, which 'study.py report' reports
             return other, other.need_study().configuration
     return None
 

@@ -1,4 +1,4 @@
-"""Images of the service that one study compares: each is one build, everywhere and all the time. Pure."""
+"""Check that each image of a comparison is one build: on every server, and during the whole study. Pure."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ from collections.abc import Mapping
 
 from harness.errors import CannotRun
 
-Levels = Mapping[str, Mapping[str, list[str]]]  # image → server → its digests there, its own first
-SHOWN = 19  # letters of a digest, as docker shows them
+ImageDigests = Mapping[str, Mapping[str, list[str]]]  # image → server → digests there, the image's own one first
+DIGEST_LENGTH = 19  # characters of a digest in a message, as Docker prints it
 
 
-def check(found: Levels, recorded: Levels) -> list[str]:
-    """What should be known of the images before the first trial, in sentences.
+def check_builds(found: ImageDigests, recorded: ImageDigests) -> list[str]:
+    """Return warnings about the compared images; raise CannotRun when an image is more than one build.
 
-    `found` is what the servers have, `recorded` what they had when the study began; empty when it begins. Raises
-    CannotRun where a name does not stand for one build.
+    `found` are the servers' images now. `recorded` are those at the start of the study; empty when it starts.
     """
     problems = []
     for image, servers in found.items():
         lacking = [name for name, digests in servers.items() if not digests]
         builds = {digests[0]: name for name, digests in servers.items() if digests}
         if lacking:
-            problems.append(f"{image} is not on {', '.join(lacking)}; bring it there under that name")
+            problems.append(f"{image} is missing on {', '.join(lacking)}. Fix: load or pull it there under this name.")
         if len(builds) > 1:
-            told = ", ".join(f"{digest[:SHOWN]} on {name}" for digest, name in builds.items())
-            problems.append(f"{image} is not the same build on every server: {told}; name it by digest")
+            listed = ", ".join(f"{_short(digest)} on {name}" for digest, name in builds.items())
+            problems.append(f"{image} is not the same build on every server ({listed}). Fix: name it by digest.")
         before = {digests[0] for digests in recorded.get(image, {}).values() if digests}
         if before and builds and before != set(builds):
-            told = f"{', '.join(b[:SHOWN] for b in before)}, now {', '.join(b[:SHOWN] for b in builds)}"
-            problems.append(f"{image} is another build than when this study began: {told}; bring the first one back")
+            listed = f"{', '.join(map(_short, before))}, now {', '.join(map(_short, builds))}"
+            problems.append(
+                f"{image} is another build than at the start of this study ({listed}). "
+                "Fix: restore the first build, or start a new study."
+            )
     if problems:
-        raise CannotRun("; ".join(f"ml_server_image: {problem}" for problem in problems))
-    ids: dict[str, list[str]] = {}
+        raise CannotRun("\n".join(f"ml_server_image: {problem}" for problem in problems))
+    images_of_build: dict[str, list[str]] = {}
     for image, servers in found.items():
-        ids.setdefault(next(iter(servers.values()))[0], []).append(image)
+        images_of_build.setdefault(next(iter(servers.values()))[0], []).append(image)
     return [
-        f"{' and '.join(names)} are one build ({build[:SHOWN]}): what is compared is noise alone"
-        for build, names in ids.items()
+        f"{' and '.join(names)} are the same build ({_short(build)}): differences between them are noise"
+        for build, names in images_of_build.items()
         if len(names) > 1
     ]
+
+
+def _short(digest: str) -> str:
+    return digest[:DIGEST_LENGTH]

@@ -1,4 +1,4 @@
-"""One call of the command on a study, as study.json has it under `runs`."""
+"""One invocation of the command on a study, as `study.json` lists it under `runs`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from harness.records.study import Run
 
 
 @dataclass
-class Call:
-    """One call of a study, entered into study.json while it runs, so that a killed one is there too."""
+class Invocation:
+    """An invocation in progress. The runner writes it after every trial, so a killed one is recorded too."""
 
-    before: tuple[Run, ...]
-    began: datetime
+    earlier: tuple[Run, ...]
+    started_at: datetime
     moved: tuple[str, ...]
     measured: int = 0
 
     def runs(self) -> tuple[Run, ...]:
-        """All calls of the study, this one as far as it has come."""
-        duration_s = round((datetime.now(UTC) - self.began).total_seconds(), 1)
-        started_at = self.began.isoformat(timespec="seconds")
+        """Return all invocations of the study, this one up to now."""
+        duration_s = round((datetime.now(UTC) - self.started_at).total_seconds(), 1)
+        started_at = self.started_at.isoformat(timespec="seconds")
         run = Run(started_at=started_at, duration_s=duration_s, measured=self.measured, moved=self.moved)
-        return (*self.before, run)
+        return (*self.earlier, run)

@@ -1,4 +1,4 @@
-"""Everything before the first trial: deploy, find what this machine can play, measure the generator's ceiling."""
+"""Prepare a study: deploy, choose the time factor, and measure the load generator's ceiling."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.deploy import host_limits, lab_resources, private
-from harness.deploy.connections import Reach
+from harness.deploy import host_limits, lab_resources
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
@@ -20,138 +20,170 @@ from harness.observe import environment as provenance
 from harness.observe.exposition import OURS, Counting
 from harness.records.study import Environment, Machine, StudyRecord
 from harness.study import calibrations, ceiling, forecast, image_digests, time_scaling
-from harness.study.config import Setting
-from harness.study.dependencies import Outside
-from harness.study.events import Doing, Listener, Said, Step
-from harness.study.trial_context import Bench
+from harness.study.config import StudyConfig
+from harness.study.dependencies import Dependencies
+from harness.study.events import Listener, Message, Step, StepProgress
+from harness.study.trial_context import TrialContext
 from harness.traffic import registry, run_load
+
+EARLIER_LOAD_ENDS_WITHIN_S = 150.0
 
 
 class Preparation:
-    """Prepares a study. `setting` is the study's, in slow motion once that was chosen.
-
-    `record` is study.json, with all that was found once `run` went well.
-    """
+    """Prepares a study. After `run`, `config` has scaled times and `record` is the completed study.json."""
 
     def __init__(
         self,
         root: Path,
-        setting: Setting,
+        config: StudyConfig,
         deployment: Deployment,
         record: StudyRecord,
         listener: Listener,
-        cancelled: Callable[[], bool],
-        outside: Outside,
+        is_cancelled: Callable[[], bool],
+        dependencies: Dependencies,
     ) -> None:
-        self.setting = setting
+        self.config = config
+        self.record = record
         self._root = root
-        self._inventory = setting.inventory
+        self._inventory = config.inventory
         self._deployment = deployment
-        self.record = record
-        self._tell = listener
-        self._cancelled = cancelled
-        self._outside = outside
+        self._listener = listener
+        self._is_cancelled = is_cancelled
+        self._dependencies = dependencies
 
-    def run(self, reach: Reach) -> Bench:
-        """What every trial works with; raises DeployFailed, TrialFailed, EngineFailed, CannotRun or Interrupted."""
+    def run(self, connections: Connections) -> TrialContext:
+        """Prepare everything that trials share.
+
+        Raises DeployFailed, TrialFailed, LoadGeneratorFailed, CannotRun or Interrupted.
+        """
         found: dict[str, Any] = {}
-        if self.setting.time_scaling is None:
-            time_scaling.check_possible(self.setting.most_asked_per_s)
-        self._share_out(found)
+        if self.config.time_factor is None:
+            time_scaling.check_possible(self.config.scaled_max_rate_per_s())
+        self._share_cores(found)
         self._deploy()
-        reach.mend()
-        grid, inventory, outside = self.setting.grid, self._inventory, self._outside
-        reader = containers.Probes(inventory, reach, registry.services(grid, inventory), counting(grid))
-        engine = outside.engine(grid, inventory, reach)
-        bench = Bench(grid, inventory, engine, reader, reach, self._tell, self._cancelled, outside)
-        run_load.wait_ready(bench, within_s=150.0)  # a load of a killed study may still be running
-        if self.setting.lab is not None and self.record.time_scaling is None:
-            bench = self._choose_speed(bench, found)
-        if self.setting.grid.evidence.ceiling and self.record.ceiling is None:
-            self._measure_ceiling(bench, found)
-        if self.setting.lab is not None and not self.setting.lab.paced:
-            caps = {name: state.cpus for name, state in reader.states().items()}
+        connections.reconnect()
+        context = self._connect(connections)
+        if self.config.lab is not None and self.record.time_scaling is None:
+            context = self._choose_factor(context, found)
+        if self.config.grid.evidence.ceiling and self.record.ceiling is None:
+            self._measure_ceiling(context, found)
+        if self.config.lab is not None and not self.config.lab.paced:
+            caps = {name: state.cpus for name, state in context.probes.states().items()}
             lab_resources.check_caps(caps, os.cpu_count() or 1)
-        levels = provenance.image_levels(self._deployment.images, inventory, reach)
-        for sentence in image_digests.check(levels, self.record.where.image_levels):
-            self._tell(Said(sentence, warning=True))
-        if self.record.environment is None:
-            found["environment"] = provenance.environment(
-                self._root, inventory, reader, reach, engine.version(), levels
-            )
-        record = self.record.model_copy(update=found)
-        if not record.digests and not self.setting.grid.calibration:
-            last = calibrations.last(self.setting.directory.path.parent, calibrations.site_of(record))
-            record = record.model_copy(update={"instrument": last})
-        self._warn_of_limits(reader, record.where)
-        self.record = record
-        bench.ceiling_per_s = record.ceiling.per_s if record.ceiling else None
-        bench.seed = record.seed
-        bench.cpu_models = {name: machine.cpu for name, machine in record.where.hosts.items()}
-        return bench
+        self._read_environment(context, found)
+        self.record = self._completed(found)
+        self._warn_of_limits(context.probes, self.record.where)
+        context.ceiling_per_s = self.record.ceiling.per_s if self.record.ceiling else None
+        context.seed = self.record.seed
+        context.cpu_models = {name: machine.cpu for name, machine in self.record.where.hosts.items()}
+        return context
 
-    def _warn_of_limits(self, reader: containers.Probes, environment: Environment) -> None:
-        """Say what the most users will not fit into; some studies want just that, so it is no refusal."""
+    def _connect(self, connections: Connections) -> TrialContext:
+        """Connect to the load generator, and wait until it is idle: a killed study may have left a load."""
+        grid, inventory = self.config.grid, self._inventory
+        probes = containers.Probes(inventory, connections, registry.services(grid, inventory), request_counter(grid))
+        context = TrialContext(
+            grid=grid,
+            inventory=inventory,
+            load_generator=self._dependencies.connect_load_generator(grid, inventory, connections),
+            probes=probes,
+            connections=connections,
+            listener=self._listener,
+            is_cancelled=self._is_cancelled,
+            dependencies=self._dependencies,
+        )
+        run_load.wait_ready(context, within_s=EARLIER_LOAD_ENDS_WITHIN_S)
+        return context
+
+    def _read_environment(self, context: TrialContext, found: dict[str, Any]) -> None:
+        """Check the compared images, and read the environment of a new study."""
+        inventory, connections = self._inventory, context.connections
+        levels = provenance.image_levels(self._deployment.images, inventory, connections)
+        for warning in image_digests.check_builds(levels, self.record.where.image_levels):
+            self._listener(Message(warning, warning=True))
+        if self.record.environment is None:
+            version = context.load_generator.version()
+            found["environment"] = provenance.environment(
+                self._root, inventory, context.probes, connections, version, levels
+            )
+
+    def _completed(self, found: dict[str, Any]) -> StudyRecord:
+        """Return the record with everything found; a new study also gets the site's last calibration."""
+        record = self.record.model_copy(update=found)
+        if record.digests or self.config.grid.calibration:
+            return record
+        results = self.config.directory.path.parent
+        return record.model_copy(update={"calibration": calibrations.latest(results, calibrations.site_id(record))})
+
+    def _warn_of_limits(self, probes: containers.Probes, environment: Environment) -> None:
+        """Warn of limits that the largest load exceeds. A study may measure such a limit, so this is no error."""
         machine = environment.hosts.get(self._inventory.balancer.name, environment.machine or Machine())
         connections = host_limits.connections_of(environment.nginx_configuration, machine.cores)
-        host = host_limits.parse(reader.run_in(self._inventory.generator, host_limits.COMMAND))
-        most = max(self._at_once(planned.cell) for planned in self.setting.planned)
-        who = "requests in flight" if self.setting.grid.is_open else "users"
-        for sentence in host_limits.warnings(most, len(self._inventory.generators), connections, host, who):
-            self._tell(Said(sentence, warning=True))
+        host = host_limits.parse(probes.run_in(self._inventory.generator, host_limits.COMMAND))
+        most = max(self._max_connections(planned.cell) for planned in self.config.planned_trials())
+        unit = "requests in flight" if self.config.grid.is_open else "users"
+        for warning in host_limits.warnings(most, len(self._inventory.generators), connections, host, unit):
+            self._listener(Message(warning, warning=True))
 
-    def _at_once(self, cell: Cell) -> int:
-        """Connections that a cell has at most: one for each user, or for each request that may wait for its answer."""
-        grid = self.setting.grid
+    def _max_connections(self, cell: Cell) -> int:
+        """Largest number of connections of a cell: one per user, or one per request that may be in flight."""
+        grid = self.config.grid
         if not grid.is_open:
             return cell.vusers
-        return min(grid.load.most_in_flight, math.ceil(grid.played_per_s(cell.rate) * grid.load.timeout))
+        return min(grid.load.most_in_flight, math.ceil(grid.scaled_per_s(cell.rate) * grid.load.timeout))
 
-    def _share_out(self, found: dict[str, Any]) -> None:
-        """Share out this machine's cores where its servers are not held to a rate."""
-        if self.setting.lab is None or self.setting.lab.paced:
+    def _share_cores(self, found: dict[str, Any]) -> None:
+        """Divide this machine's cores among containers when its servers are not paced."""
+        if self.config.lab is None or self.config.lab.paced:
             return
-        cores = self.record.shares or lab_resources.shares(self.setting.grid, self._inventory, os.cpu_count() or 1)
+        cores = self.record.shares or lab_resources.shares(self.config.grid, self._inventory, os.cpu_count() or 1)
         for name, cpus in cores.items():
             self._deployment.set(name, cpus)
         self._deployment.set("lab_server_capacity", "")
         found["shares"] = cores
 
-    def _choose_speed(self, bench: Bench, found: dict[str, Any]) -> Bench:
-        """Find the speed that this machine can play where none is settled; what works with the new speed."""
+    def _choose_factor(self, context: TrialContext, found: dict[str, Any]) -> TrialContext:
+        """Measure the time factor unless it is set; return the context with scaled times."""
         began = time.monotonic()
-        if self.setting.time_scaling is not None:
-            found["time_scaling"] = time_scaling.asked_for(self.setting.time_scaling)
-            return bench
-        chosen = time_scaling.measure(bench, self.setting.most_asked_per_s)
+        if self.config.time_factor is not None:
+            found["time_scaling"] = time_scaling.preset(self.config.time_factor)
+            return context
+        chosen = time_scaling.measure(context, self.config.scaled_max_rate_per_s())
         found["time_scaling"] = chosen
-        self.setting = self.setting.played(chosen.factor)
-        self._deployment.play(chosen.factor)
-        told = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
-        self._tell(Step(told, time.monotonic() - began))
-        for sentence in forecast.motion(self.setting):
-            self._tell(Said(sentence))
-        return replace(bench, grid=self.setting.grid)
+        self.config = self.config.scaled(chosen.factor)
+        self._deployment.scale_time(chosen.factor)
+        cores = f"the planned cells need {chosen.needed_cores:.2f} of {chosen.available_cores:.2f} cores"
+        self._listener(Step(cores, time.monotonic() - began))
+        for sentence in forecast.time_scaling(self.config):
+            self._listener(Message(sentence))
+        return replace(context, grid=self.config.grid)
 
-    def _measure_ceiling(self, bench: Bench, prepared: dict[str, Any]) -> None:
+    def _measure_ceiling(self, context: TrialContext, found: dict[str, Any]) -> None:
         began = time.monotonic()
         self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
-        found = ceiling.measure(bench, self.setting.most_asked_per_s / self.setting.grid.evidence.ceiling_note)
-        prepared["ceiling"] = found
-        told = f"{found.per_s:.0f}/s" if found.per_s else f"not known: {found.why}"
-        self._tell(Step(f"generator and balancer alone: {told}", time.monotonic() - began))
+        sufficient_per_s = self.config.scaled_max_rate_per_s() / self.config.grid.evidence.ceiling_note
+        measured = ceiling.measure(context, sufficient_per_s)
+        found["ceiling"] = measured
+        rate = f"{measured.per_s:.0f} req/s" if measured.per_s else f"not known: {measured.why}"
+        self._listener(Step(f"maximum rate of load generator and balancer: {rate}", time.monotonic() - began))
 
     def _deploy(self) -> None:
         began = time.monotonic()
-        private.sweep_earlier(*self.setting.directory.path.parent.glob("*/log"), self._root / ".state" / "log")
-        self._tell(Step("deploying with site.yml; the first time it builds the images, which takes about two minutes"))
-        self._deployment.deploy(lambda task: self._tell(Doing(task)))
-        self._tell(Step("deployed", time.monotonic() - began))
+        self._listener(Step("deploying with site.yml; the first deployment builds all images and takes about 2 min"))
+        self._deployment.deploy(lambda task: self._listener(StepProgress(task)))
+        self._listener(Step("deployed", time.monotonic() - began))
 
 
-def counting(grid: Grid) -> Counting:
-    """Where the servers' own counts are read."""
-    said = grid.service.requests_metric
-    if said is None:
+def request_counter(grid: Grid) -> Counting:
+    """Return where the servers' own request counts are read."""
+    metric = grid.service.requests_metric
+    if metric is None:
         return OURS
-    return Counting(said.name, said.trial_label, said.status_label, said.path, said.labels, chosen=True)
+    return Counting(
+        name=metric.name,
+        trial=metric.trial_label,
+        status=metric.status_label,
+        path=metric.path,
+        only=metric.labels,
+        chosen=True,
+    )

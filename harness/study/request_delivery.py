@@ -1,4 +1,4 @@
-"""Whether what a grid sends gets to the servers: past nginx, to each of them, with their variables as written."""
+"""Check before the start that a grid's requests can reach every server: through nginx and unchanged."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from harness.grid.yamlfile import Document
 from harness.judge import balancing
 
 
-def check(file: Path, grid: Grid, document: Document, hosts: Inventory) -> None:
-    """Raise BadInput with each reason why something would not get there, with its line of the grid."""
+def check(file: Path, grid: Grid, document: Document, inventory: Inventory) -> None:
+    """Raise BadInput with each obstacle and its line of the grid."""
     found: list[tuple[Path_, str]] = [
-        *nginx_limits.problems(grid, hosts.balancer.variables),
+        *nginx_limits.problems(grid, inventory.balancer.variables),
         *server_env.problems(grid, file.read_text(encoding="utf-8")),
-        *_one_address(grid, hosts),
+        *_ip_hash_problems(grid, inventory),
     ]
     if found:
-        told = sorted({(document.line(where), text) for where, text in found})
-        raise BadInput(*(f"{file}:{line}: {text}" for line, text in told))
+        problems = sorted({(document.line(where), text) for where, text in found})
+        raise BadInput(*(f"{file}:{line}: {text}" for line, text in problems))
 
 
-def _one_address(grid: Grid, hosts: Inventory) -> list[tuple[Path_, str]]:
-    """By addresses users of one network all get the same server, and the others would be idle."""
-    networks = {str(host.variables.get("private_ip")).rpartition(".")[0] for host in hosts.generators}
+def _ip_hash_problems(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
+    """ip_hash sends a whole network to one server; more servers than networks leaves the others idle."""
+    networks = {host.private_ip.rpartition(".")[0] for host in inventory.generators}
     for cell in expand(grid):
-        method = balancing.of(cell.variables, grid.vars, hosts.balancer.variables).method
+        method = balancing.of(cell.variables, grid.vars, inventory.balancer.variables).method
         if method == "ip_hash" and cell.servers > len(networks):
             section = "factors" if "nginx_lb_method" in grid.factors else "vars"
             return [
                 (
                     (section, "nginx_lb_method"),
-                    f"{section}: nginx_lb_method: ip_hash sends all users of one network to one server, and the load "
-                    f"generators are in {len(networks)}: of {cell.servers} servers others would be idle. "
-                    "Fix: take cookie, which keeps each user at a server",
+                    f"{section}: nginx_lb_method: ip_hash sends all users of one network to one server. The load "
+                    f"generators are in {len(networks)}, so some of {cell.servers} servers stay idle. "
+                    "Fix: use cookie, which keeps each user at one server.",
                 )
             ]
     return []

@@ -1,4 +1,4 @@
-"""The study loop: switch topology → verify → load → watch → collect → judge → record."""
+"""The loop of a study: switch the topology, run a trial, record it, repair, plan the next block."""
 
 from __future__ import annotations
 
@@ -11,241 +11,274 @@ from typing import Any
 
 from harness.deploy import fleet
 from harness.deploy.ansible import Ansible
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.deployment import Deployment
 from harness.deploy.inventory import snapshot
+from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
 from harness.grid.cell import expand
 from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
-from harness.records.study import StudyRecord
+from harness.records.study import Decision, StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import forecast, trial
-from harness.study.config import Setting
-from harness.study.dependencies import REAL, Outside
-from harness.study.events import Listener, Said, Step, StudyStarted, TrialEnded, TrialStarted
-from harness.study.invocation import Call
+from harness.study.config import StudyConfig
+from harness.study.dependencies import DEFAULT, Dependencies
+from harness.study.events import Listener, Message, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.study.invocation import Invocation
 from harness.study.new_record import new_record
-from harness.study.prefetch import Ahead
+from harness.study.prefetch import SwitchPrefetch
 from harness.study.preparation import Preparation
-from harness.study.trial_context import Bench
-from harness.summarise.search import search
+from harness.study.trial_context import TrialContext
+from harness.summarise.search.search import SearchState
 
 log = logging.getLogger(__name__)
 
 
 class Study:
-    """One grid, carried out into one directory. Call `run`; it may be called again to go on."""
+    """One grid, measured into one directory. `run` starts the study or resumes it."""
 
     def __init__(
         self,
         root: Path,
-        setting: Setting,
+        config: StudyConfig,
         listener: Listener,
-        cancelled: Callable[[], bool],
-        outside: Outside = REAL,
+        is_cancelled: Callable[[], bool],
+        dependencies: Dependencies = DEFAULT,
     ) -> None:
         self._root = root
-        self._setting = setting
-        self._grid = setting.grid
-        self._inventory = setting.inventory
-        self._directory = setting.directory
-        self._tell = listener
-        self._cancelled = cancelled
-        self._outside = outside
-        self._ansible = Ansible(root, setting.inventory_path)
-        self._ansible.cancelled, self._ansible.waiting = cancelled, lambda words: listener(Step(words))
-        self._deployment = Deployment(self._ansible, setting.grid, outside.playbook)
-        if setting.time_scaling is not None:
-            self._deployment.play(setting.time_scaling)
-        self._ahead = Ahead(self._deployment, setting.grid.load)
+        self._config = config
+        self._grid = config.grid
+        self._inventory = config.inventory
+        self._directory = config.directory
+        self._listener = listener
+        self._is_cancelled = is_cancelled
+        self._dependencies = dependencies
+        self._ansible = Ansible(root, config.inventory_path)
+        self._ansible.cancelled, self._ansible.waiting = is_cancelled, lambda text: listener(Step(text))
+        self._deployment = Deployment(self._ansible, config.grid, dependencies.start_playbook)
+        if config.time_factor is not None:
+            self._deployment.scale_time(config.time_factor)
+        self._prefetch = SwitchPrefetch(self._deployment, config.grid.load)
         self._plan: list[PlannedTrial] = []
-        self._over: set[str] = set()  # trials that this call has no more to do with
-        self._load_ended: float | None = None
+        self._done: set[str] = set()  # trials that this invocation does not measure, or has measured
+        self._load_ended_at: float | None = None
         self._record: StudyRecord
-        self._call: Call
+        self._invocation: Invocation
         self._lease: fleet.Lease | None = None
 
     def run(self) -> int:
-        """Measure what is missing; returns how many trials were measured.
+        """Measure all remaining trials; return how many were measured.
 
-        Raises CannotRun when another process runs this study or the machine cannot, DeployFailed
-        when the deployment fails, Interrupted on Ctrl-C.
+        Raises CannotRun when another process runs this study or this machine cannot run it, DeployFailed when the
+        deployment fails, Interrupted on Ctrl-C.
         """
         with self._directory.locked():
-            self._adopt()
-            if self._directory.study() is not None and not self._setting.left:
+            self._adopt_unrecorded_trials()
+            if self._directory.study() is not None and not self._config.remaining_trials():
                 return 0
-            left = self._begin()
-            self._tell(
-                StudyStarted(
-                    self._grid.name,
-                    str(self._directory.path),
-                    len(self._plan),
-                    len(left),
-                    self._setting.takes_s(left),
-                )
-            )
-            for sentence in forecast.sentences(self._setting):
-                self._tell(Said(sentence))
-            self._call = Call(self._record.runs, datetime.now(UTC), tuple(self._keep_answer()))
-            self._note(runs=self._call.runs())
-            self._directory.write_study(self._record)
+            remaining = self._start()
             try:
-                with self._outside.reach(self._inventory) as reach:
-                    self._lease = fleet.Lease(
-                        self._inventory, reach, lambda words: self._tell(Said(words, warning=True))
-                    )
-                    self._lease.extend(self._grid.load.duration, self._setting.takes_s(left))
-                    bench = self._prepare(reach)
-                    while left:
-                        planned, *left = left
-                        self._one(bench, planned, left)
-                        if not left or left[0].repeat != planned.repeat:
-                            left = self._next_block()  # what a block showed may change those that were to follow
+                with self._dependencies.connect_hosts(self._inventory) as connections:
+                    self._lease = fleet.Lease(self._inventory, connections, self._warn)
+                    self._lease.extend(self._grid.load.duration, self._config.duration_s(remaining))
+                    self._run_trials(self._prepare(connections), remaining)
             finally:
-                self._ahead.stop()
+                self._prefetch.stop()
                 self._deployment.drop()
-                self._note(runs=self._call.runs())
-                self._directory.write_study(self._record)
-            return self._call.measured
+                self._update(runs=self._invocation.runs())
+                self._write()
+            return self._invocation.measured
 
-    def _adopt(self) -> None:
-        """Enter whole trials into study.json that a killed call had written, and had no time to enter."""
+    def _adopt_unrecorded_trials(self) -> None:
+        """Add complete trials to study.json that a killed invocation wrote but did not add."""
         known = self._directory.study()
-        there = set(self._directory.trials()) - set(known.digests) if known else set()
-        adopted = {where: self._directory.digest_of(where) for where in sorted(there)}
+        unrecorded = set(self._directory.trials()) - set(known.digests) if known else set()
+        adopted = {where: self._directory.digest_of(where) for where in sorted(unrecorded)}
         if known and adopted:
-            log.info("adopted from a call that was killed: %s", ", ".join(adopted))
+            log.info("adopted trials of a killed invocation: %s", ", ".join(adopted))
             self._directory.write_study(known.model_copy(update={"digests": {**known.digests, **adopted}}))
 
-    def _note(self, **found: Any) -> None:
-        """Put into study.json what was found; it is written at the next step."""
-        self._record = self._record.model_copy(update=found)
+    def _start(self) -> list[PlannedTrial]:
+        """Write study.json, report the start and the forecast; return the remaining trials."""
+        remaining = self._plan_first_block()
+        self._listener(
+            StudyStarted(
+                name=self._grid.name,
+                directory=str(self._directory.path),
+                planned=len(self._plan),
+                remaining=len(remaining),
+                estimate_s=self._config.duration_s(remaining),
+            )
+        )
+        for sentence in forecast.sentences(self._config):
+            self._listener(Message(sentence))
+        self._invocation = Invocation(self._record.runs, datetime.now(UTC), tuple(self._keep_inventory_snapshot()))
+        self._update(runs=self._invocation.runs())
+        self._write()
+        return remaining
 
-    def _warn(self, words: str) -> None:
-        self._tell(Said(words, warning=True))
+    def _plan_first_block(self) -> list[PlannedTrial]:
+        """Create or read study.json with the seed and the other terms of the study; return the remaining trials."""
+        known = self._directory.study()
+        self._record = known or new_record(self._config, self._dependencies.draw_seed)
+        self._update(rented=fleet.rented(self._inventory))
+        self._write()
+        self._verify_predicted_idle()  # a killed invocation may not have done it
+        remaining = self._config.remaining_trials()
+        self._plan = self._config.planned_trials()
+        self._done = {planned.path for planned in self._plan} - {planned.path for planned in remaining}
+        self._update(plan=tuple(planned.path for planned in self._plan))
+        self._write()
+        return remaining
 
-    def _keep_answer(self) -> list[str]:
-        """Have the switches use what the inventory answered; hosts whose addresses changed since the last run."""
-        if self._setting.asked is None:
+    def _keep_inventory_snapshot(self) -> list[str]:
+        """Use one answer of an inventory program for all playbooks; return hosts with a changed address."""
+        if self._config.inventory_snapshot is None:
             return []
         folder = self._directory.path / "inventory"
-        self._ansible.inventory = snapshot.keep(self._setting.asked, self._setting.inventory_path, folder)
-        moved = snapshot.moved(self._inventory, folder)
+        self._ansible.inventory = snapshot.keep(self._config.inventory_snapshot, self._config.inventory_path, folder)
+        moved = changed_addresses(self._inventory, folder)
         if moved:
-            words = f"other addresses than in the last run: {', '.join(moved)}; are these other machines?"
-            self._warn(words)
+            self._warn(f"the addresses of {', '.join(moved)} differ from the last run: are these the same machines?")
         return moved
 
-    def _begin(self) -> list[PlannedTrial]:
-        """Have study.json there, with the seed and what else is settled only once; what is left to measure."""
-        known = self._directory.study()
-        self._record = known or new_record(self._setting, self._outside.draw_seed)
-        self._note(rented=fleet.rented(self._inventory))
-        self._directory.write_study(self._record)
-        self._decide_rest()  # a call that was killed may have left it
-        left = self._setting.left
-        self._plan = self._setting.planned
-        self._over = {planned.path for planned in self._plan} - {planned.path for planned in left}
-        self._note(plan=tuple(planned.path for planned in self._plan))
-        self._directory.write_study(self._record)
-        return left
-
-    def _next_block(self) -> list[PlannedTrial]:
-        """What is left by all that is recorded: the plan's next blocks, or one that the stopping rule adds (E16)."""
-        before = {planned.path for planned in self._plan}
-        self._decide_rest()
-        self._plan, decision = self._setting.settled()
-        self._note(plan=tuple(planned.path for planned in self._plan))
-        if decision is not None and self._record.stopping is not None:
-            self._note(stopping=self._record.stopping.model_copy(update={"decision": decision}))
-        self._directory.write_study(self._record)
-        left = order.remaining(self._plan, self._over)
-        added = [planned for planned in left if planned.path not in before]
-        if decision is not None and not self._grid.repeats.fixed:
-            self._tell(Step(f"stopping: {decision.why}"))
-        elif added and not added[0].repeat:
-            self._tell(Step(f"search: {', '.join(trial.cell.slug for trial in added)}"))
-        elif added and added[0].repeat == 1:
-            for sentence in search.sentences(search.limits(self._grid, self._directory.trials())):
-                self._tell(Said(sentence))
-        elif added and added[0].repeat > self._grid.repeats.min:
-            self._tell(Step(f"block {added[0].repeat} is added: the watched gains are not yet narrow enough"))
-        return left
-
-    def _decide_rest(self) -> None:
-        """Once the first blocks are there: whether cells that rest from now on showed what was predicted of them."""
-        rest = self._record.predicted_idle
-        if rest is None or rest.contradicted is not None:
-            return
-        found = predicted_idle.decided(rest, expand(self._grid), self._directory.trials())
-        if found is None or found.contradicted is None:
-            return
-        self._note(predicted_idle=found)
-        self._directory.write_study(self._record)
-        self._tell(Said(predicted_idle.outcome(found)))
-
-    def _prepare(self, reach: Reach) -> Bench:
-        """Make everything ready; from here on the study is played at the speed that was found."""
+    def _prepare(self, connections: Connections) -> TrialContext:
+        """Prepare hosts and load generator; from here on all times are scaled."""
         preparation = Preparation(
-            self._root, self._setting, self._deployment, self._record, self._tell, self._cancelled, self._outside
+            self._root,
+            self._config,
+            self._deployment,
+            self._record,
+            self._listener,
+            self._is_cancelled,
+            self._dependencies,
         )
-        bench = preparation.run(reach)
-        self._setting, self._grid = preparation.setting, preparation.setting.grid
-        self._ahead = Ahead(self._deployment, self._grid.load)
+        context = preparation.run(connections)
+        self._config, self._grid = preparation.config, preparation.config.grid
+        self._prefetch = SwitchPrefetch(self._deployment, self._grid.load)
         self._record = preparation.record
-        self._directory.write_study(self._record)
-        return bench
+        self._write()
+        return context
 
-    def _one(self, bench: Bench, planned: PlannedTrial, rest: list[PlannedTrial]) -> None:
-        """Carry out and record one trial, whatever becomes of it."""
+    def _run_trials(self, context: TrialContext, remaining: list[PlannedTrial]) -> None:
+        """Run trial by trial. The plan is made again after each block, as its results may change later blocks."""
+        while remaining:
+            planned, *remaining = remaining
+            self._run_trial(context, planned, remaining)
+            if not remaining or remaining[0].repeat != planned.repeat:
+                remaining = self._plan_next_block()
+
+    def _run_trial(self, context: TrialContext, planned: PlannedTrial, remaining: list[PlannedTrial]) -> None:
+        """Run and record one trial. A trial that cannot be run is recorded as failed."""
         position = self._plan.index(planned) + 1
-        overhead: list[float] = []
+        overhead_s: list[float] = []
 
         def on_start(started_at: float) -> None:
-            if self._load_ended is not None:
-                overhead.append(started_at - self._load_ended)
+            if self._load_ended_at is not None:
+                overhead_s.append(started_at - self._load_ended_at)
             load = self._grid.load
-            started = TrialStarted(planned.path, position, len(self._plan), load.duration, load.window_from_s)
-            self._tell(started)
-            self._ahead.load_started(rest[0].cell if rest else None, started_at)
+            self._listener(
+                TrialStarted(
+                    trial=planned.path,
+                    position=position,
+                    planned=len(self._plan),
+                    duration_s=load.duration,
+                    window_from_s=load.window_from_s,
+                )
+            )
+            self._prefetch.on_load_started(remaining[0].cell if remaining else None, started_at)
 
         try:
-            bench.reach.mend()
+            context.connections.reconnect()
             self._deployment.switch(planned.cell)
-            data = trial.run(bench, planned, position, on_start, self._ahead.hosts_read)
-            self._load_ended = data.ended_at
+            data = trial.run(context, planned, position, on_start, self._prefetch.on_collected)
+            self._load_ended_at = data.ended_at
         except (TrialFailed, CannotRun) as error:
-            self._ahead.stop()
+            self._prefetch.stop()
             log.warning("%s: %s", planned.path, error)
             data = TrialData(trial.failed_record(planned, position, str(error)), [], [], [])
-            self._load_ended = None
-        between_s = round(overhead[0], 2) if overhead else None
+            self._load_ended_at = None
+        between_s = round(overhead_s[0], 2) if overhead_s else None
         data = replace(data, record=data.record.model_copy(update={"overhead_s": between_s}))
-        self._directory.write_trial(planned.path, data)
-        self._over.add(planned.path)
-        self._note(digests={**self._record.digests, planned.path: self._directory.digest_of(planned.path)})
-        self._call.measured += 1
-        self._note(runs=self._call.runs())
-        self._directory.write_study(self._record)
-        remaining_s = order.estimate_s(self._grid, rest, self._setting.capacity_per_s)
-        self._tell(TrialEnded(planned.path, data.record, data.record.findings, remaining_s))
-        if rest and self._lease:
-            self._lease.extend(self._grid.load.duration, remaining_s)
+        self._record_trial(planned, data, remaining)
         if needs_repair(data.record):
             self._repair(data.record)
 
+    def _record_trial(self, planned: PlannedTrial, data: TrialData, remaining: list[PlannedTrial]) -> None:
+        """Write a trial and study.json, report the end of the trial, and extend the lease of rented hosts."""
+        self._directory.write_trial(planned.path, data)
+        self._done.add(planned.path)
+        self._update(digests={**self._record.digests, planned.path: self._directory.digest_of(planned.path)})
+        self._invocation.measured += 1
+        self._update(runs=self._invocation.runs())
+        self._write()
+        remaining_s = order.estimate_s(self._grid, remaining, self._config.scaled_capacity_per_s)
+        self._listener(TrialEnded(planned.path, data.record, data.record.findings, remaining_s))
+        if remaining and self._lease:
+            self._lease.extend(self._grid.load.duration, remaining_s)
+
+    def _plan_next_block(self) -> list[PlannedTrial]:
+        """Plan again from all recorded trials: the next block, or one that the stopping rule adds (E16)."""
+        before = {planned.path for planned in self._plan}
+        self._verify_predicted_idle()
+        self._plan, decision = self._config.plan()
+        self._update(plan=tuple(planned.path for planned in self._plan))
+        if decision is not None and self._record.stopping is not None:
+            self._update(stopping=self._record.stopping.model_copy(update={"decision": decision}))
+        self._write()
+        remaining = order.remaining(self._plan, self._done)
+        self._report_plan([planned for planned in remaining if planned.path not in before], decision)
+        return remaining
+
+    def _report_plan(self, added: list[PlannedTrial], decision: Decision | None) -> None:
+        """Report why trials were added, or why no further block is needed."""
+        if decision is not None and not self._grid.repeats.fixed:
+            self._listener(Step(f"stopping: {decision.why}"))
+        elif added and not added[0].repeat:
+            self._listener(Step(f"search: {', '.join(planned.cell.slug for planned in added)}"))
+        elif added and added[0].repeat == 1:
+            for sentence in [each.sentence for each in SearchState(self._grid, self._directory.trials()).results]:
+                self._listener(Message(sentence))
+        elif added and added[0].repeat > self._grid.repeats.min:
+            self._listener(Step(f"block {added[0].repeat} is added: the watched gains are not precise enough yet"))
+
+    def _verify_predicted_idle(self) -> None:
+        """After the first blocks, record whether the predicted-idle cells were idle."""
+        predicted = self._record.predicted_idle
+        if predicted is None or predicted.contradicted is not None:
+            return
+        found = predicted_idle.verified(predicted, expand(self._grid), self._directory.trials())
+        if found is None or found.contradicted is None:
+            return
+        self._update(predicted_idle=found)
+        self._write()
+        self._listener(Message(predicted_idle.outcome(found)))
+
     def _repair(self, record: TrialRecord) -> None:
-        lost = record.context.server_failure.servers if record.context and record.context.server_failure else []
-        self._tell(Step(f"bringing {' and '.join(lost)} back" if lost else "repairing what died"))
+        """Start stopped containers again; after a failed repair the next trial tries again."""
+        failure = record.context.server_failure if record.context else None
+        killed = failure.servers if failure else []
+        self._listener(
+            Step(f"starting {' and '.join(killed)} again" if killed else "starting stopped containers again")
+        )
         try:
             self._deployment.repair()
         except DeployFailed as error:
-            self._tell(Said(f"repair failed, the next trial tries again: {error}", warning=True))
+            self._warn(f"the repair failed, the next trial tries again: {error}")
+
+    def _update(self, **found: Any) -> None:
+        """Set keys of study.json; `_write` writes them."""
+        self._record = self._record.model_copy(update=found)
+
+    def _write(self) -> None:
+        self._directory.write_study(self._record)
+
+    def _warn(self, text: str) -> None:
+        self._listener(Message(text, warning=True))
 
 
 def needs_repair(record: TrialRecord) -> bool:
-    """Whether something may have to be started again before the next trial."""
+    """Return whether a container may have to be started again before the next trial."""
     stopped = any(not state.after.running for state in record.hosts.values())
     return stopped or record.outcome in (Outcome.SERVER_DOWN, Outcome.FAILED)

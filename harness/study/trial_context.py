@@ -1,48 +1,48 @@
-"""What every trial of a study works with."""
+"""Objects that every trial of a study shares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import Interrupted
 from harness.grid.schema import Grid
 from harness.observe.containers import Probes
 from harness.records.series import Sample
-from harness.study.dependencies import REAL, Outside
-from harness.study.events import Listener, SecondSeen
-from harness.traffic.load_generator import Engine
+from harness.study.dependencies import DEFAULT, Dependencies
+from harness.study.events import Listener, SampleTaken
+from harness.traffic.load_generator import LoadGenerator
 
 
-@dataclass
-class Bench:
-    """Hosts that are up, the engine that plays their users, and who is told of what happens."""
+@dataclass(kw_only=True)
+class TrialContext:
+    """Deployed hosts, the load generator, and the listener of events. All times of `grid` are scaled."""
 
     grid: Grid
     inventory: Inventory
-    engine: Engine
+    load_generator: LoadGenerator
     probes: Probes
-    reach: Reach
+    connections: Connections
     listener: Listener
-    cancelled: Callable[[], bool]
-    outside: Outside = REAL
-    ceiling_per_s: float | None = None  # what generator and balancer reach without a server (rule E7)
+    is_cancelled: Callable[[], bool]
+    dependencies: Dependencies = DEFAULT
+    ceiling_per_s: float | None = None  # maximum rate of generator and balancer without a server (rule E7)
     cpu_models: dict[str, str] = field(default_factory=dict)
-    seed: int = 0  # the study's, of which arrivals and think times are drawn
-    tried: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # variables of cells whose answers are usable
+    seed: int = 0  # of the study; arrivals and think times are drawn from it
+    tried: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # variables of cells with usable responses
 
     def on_second(self, sample: Sample) -> None:
-        """Tell the listener of one second of a load."""
-        self.listener(SecondSeen(sample))
+        """Report one second of a load to the listener."""
+        self.listener(SampleTaken(sample))
 
     def balancer_log(self) -> str:
-        """The last lines of the balancer's error log; empty where it cannot be read."""
+        """Return the last lines of the balancer's error log; empty when they cannot be read."""
         return self.probes.run_in(self.inventory.balancer, ["tail", "-n", "20", "/var/log/balancer/error.log"])
 
     def wait(self, seconds: float) -> None:
-        """Sleep; raises Interrupted when the user asked to stop."""
-        if self.cancelled():
+        """Sleep; raises Interrupted when the user has asked to stop."""
+        if self.is_cancelled():
             raise Interrupted("interrupted")
-        self.outside.sleep(seconds)
+        self.dependencies.sleep(seconds)

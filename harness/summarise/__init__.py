@@ -1,1 +1,1 @@
-"""Many trials: cells, gains, intervals, laws, and what may be said of them. No I/O, no clock."""
+"""Many trials in one summary: cells, gains, capacities and everything else that is reported. No I/O, no clock."""

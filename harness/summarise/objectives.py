@@ -1,64 +1,61 @@
-"""What a grid's author wants of every cell and every step, and whether it was reached. Pure."""
+"""Whether every cell and every step meets the grid's objectives. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.grid.schema import Objectives
+from harness.grid.schema import Grid, Objectives
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
-from harness.summarise.summary import Summary
 from harness.words import load_name, percent
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One objective for one cell or step; `text` tells what was found and wanted."""
+class ObjectiveResult:
+    """One objective of one cell or step; `text` has what was measured and what the objective is."""
 
     name: str
     met: bool
     text: str
 
 
-def judge(summary: Summary) -> list[Judged]:
-    """Every objective of the grid, in the order of the cells, then of the steps; empty without any.
+def judge(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> list[ObjectiveResult]:
+    """Every objective of the grid, by the cells, then by the steps; empty without objectives.
 
-    A search asks which load just meets those of a cell, so it has cells on both sides and none that should.
+    A search looks for the largest load that meets those of a cell: it has cells on both sides, and none must meet them.
     """
-    wanted = summary.grid.objectives
-    cells = summary.cells if summary.grid.search is None else []
-    found = [judged for cell in cells for judged in _cell(wanted, cell)]
-    return found + [judged for gain in summary.gains for judged in _step(wanted, gain)]
+    of_cells = [found for cell in cells if grid.search is None for found in _cell(grid.objectives, cell)]
+    return of_cells + [found for gain in gains for found in _step(grid.objectives, gain)]
 
 
-def _cell(wanted: Objectives, cell: CellSummary) -> list[Judged]:
+def _cell(objectives: Objectives, cell: CellSummary) -> list[ObjectiveResult]:
     found = []
-    p95_ms = cell.latency_with_failures_ms.get("p95")  # failures count too: nobody served them in time
-    if wanted.error_rate is not None:
+    p95_ms = cell.latency_with_failures_ms.get("p95")  # with failures, which no user was served
+    if objectives.error_rate is not None:
         got = "not measured" if cell.error_rate is None else percent(cell.error_rate, 2)
-        met = cell.error_rate is not None and cell.error_rate <= wanted.error_rate
-        text = f"{cell.name}: error rate {got}, wanted at most {percent(wanted.error_rate, 2)}"
-        found.append(Judged(f"{cell.name}: error rate", met, text))
-    if wanted.p95 is not None:
+        text = f"{cell.name}: error rate {got}, objective at most {percent(objectives.error_rate, 2)}"
+        name = f"{cell.name}: error rate"
+        found.append(ObjectiveResult(name, objectives.error_rate_met(cell.error_rate), text))
+    if objectives.p95 is not None:
         got = "not measured" if p95_ms is None else f"{p95_ms:.0f} ms"
-        met = p95_ms is not None and p95_ms <= wanted.p95 * 1000
-        text = f"{cell.name}: p95 {got}, wanted at most {wanted.p95 * 1000:.0f} ms"
-        text += f"; the mean {cell.latency_marked}" if cell.latency_marked else ""
-        found.append(Judged(f"{cell.name}: p95", met, text))
+        text = f"{cell.name}: p95 {got}, objective at most {objectives.p95 * 1000:.0f} ms"
+        text += f"; the mean {cell.latency_unsteady}" if cell.latency_unsteady else ""
+        found.append(ObjectiveResult(f"{cell.name}: p95", objectives.p95_met(p95_ms), text))
     return found
 
 
-def _step(wanted: Objectives, gain: Gain) -> list[Judged]:
-    """A gain is reached when its interval lies wholly at or above it: a bare estimate shows nothing."""
-    least = wanted.gain.get(gain.to_servers)
-    if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE, GainKind.LOST):
-        return []  # this load cannot show it either way
+def _step(objectives: Objectives, gain: Gain) -> list[ObjectiveResult]:
+    """A gain meets its objective if its whole interval does: an estimate without an interval is no evidence."""
+    least = objectives.gain.get(gain.to_servers)
+    if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE, GainKind.SERVER_FAILURE):
+        return []  # this load cannot show it
     name = f"{load_name(gain.others)}: gain of {gain.from_servers} → {gain.to_servers} servers"
-    ratio = gain.ratio if gain.speaks else None
+    ratio, objective = gain.ratio if gain.speaks else None, f"objective at least {least:g}×"
     if ratio is None:
-        return [Judged(name, False, f"{name} not measured ({gain.reason}), wanted at least {least:g}×")]
+        return [ObjectiveResult(name, False, f"{name} not measured ({gain.reason}), {objective}")]
     if ratio.low is None or ratio.high is None:
-        return [Judged(name, False, f"{name} {ratio.value:.2f}× without an interval, wanted at least {least:g}×")]
-    text = f"{name} {ratio.value:.2f}× [{ratio.low:.2f}, {ratio.high:.2f}], wanted at least {least:g}×"
-    shown = "" if ratio.low >= least or ratio.high < least else ", which the interval does not show"
-    return [Judged(name, ratio.low >= least, text + shown)]
+        return [ObjectiveResult(name, False, f"{name} {ratio.value:.2f}× without an interval, {objective}")]
+    text = f"{name} {ratio.value:.2f}× [{ratio.low:.2f}, {ratio.high:.2f}], {objective}"
+    uncertain = "" if ratio.low >= least or ratio.high < least else ", within the interval"
+    return [ObjectiveResult(name, ratio.low >= least, text + uncertain)]

@@ -1,111 +1,189 @@
-"""A study's cells and gains, of all its records. Pure."""
+"""The summary of a study: cells, gains, capacities and everything else that is reported of all its records. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
-from harness.records.trial import Component, TrialRecord
-from harness.summarise.capacity import by_topology, capacity
+from harness.records.study import StudyRecord
+from harness.records.trial import TrialRecord
+from harness.summarise import calibration, cost, objectives
+from harness.summarise.calibration import CalibrationCheck
+from harness.summarise.capacity import by_topology, capacity, window
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
+from harness.summarise.capacity.window import ShortWindow
 from harness.summarise.cells import failover, slow_server
 from harness.summarise.cells.cell import CellSummary, saturated, summarise
-from harness.summarise.gains import machine_speed, precision
-from harness.summarise.gains.gain import Gain, all_gains, at_saturation, together
-from harness.summarise.search import search
-from harness.summarise.statistics import block_model, intervals, usl
+from harness.summarise.cells.failover import CellFailover
+from harness.summarise.comparison import factors
+from harness.summarise.comparison.factors import FactorEffect
+from harness.summarise.cost import CostSummary, Prices
+from harness.summarise.gains import gain, machine_speed, precision, ranges, scalability
+from harness.summarise.gains.gain import Gain
+from harness.summarise.gains.machine_speed import MachineSpeed
+from harness.summarise.gains.ranges import GainRun
+from harness.summarise.objectives import ObjectiveResult
+from harness.summarise.search.result import SearchResult
+from harness.summarise.search.search import SearchState
+from harness.summarise.statistics import block_model, intervals
 from harness.summarise.statistics.intervals import Interval
-from harness.words import load_name, percent
+from harness.summarise.statistics.usl import EfficiencyProfile, UslFit
+from harness.words import percent
+
+Histograms = Callable[[str], str]  # trial's path → histogram
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
-    """All cells of the grid, measured or not, and the gains between them."""
+    """Everything that is reported of a study: every figure is computed here, once.
+
+    `cells` are all cells of the grid, measured or not. Mappings from text are by the name of the load.
+    """
 
     grid: Grid
     cells: list[CellSummary]
     gains: list[Gain]
+    whole_range_gains: list[Gain] = field(default_factory=list)  # of each load with several steps
+    gain_runs: list[GainRun] = field(default_factory=list)  # neighbouring steps of one category
     noise: block_model.BlockModel | None = None
-    findings: list[Finding] = field(default_factory=list)  # of the whole study (rule E20)
-    control: Interval | None = None  # last trial of each block against its first, the same cell
-    laws: dict[str, usl.Law] = field(default_factory=dict)  # by load (rule E19)
-    between: float | None = None  # share of a trial's variance that lies between trials
-    speed: machine_speed.Speed | None = None  # of the machines (rule E22)
-    losses: list[failover.Losses] = field(default_factory=list)  # of each cell that loses servers (rule E24)
-    capacities: list[Capacity] = field(default_factory=list)  # of each topology, where objectives hold for a load
+    findings: list[Finding] = field(default_factory=list)  # of the whole study
+    control: Interval | None = None  # last trial of each block relative to its first, the same cell (rule E20)
+    between_share: float | None = None  # share of a trial's variance between trials
+    machine_speed: MachineSpeed | None = None  # rule E22
+    machine_speed_mattered: bool = False  # whether it explains the width of the intervals
+    widest_half_width: float | None = None  # of the intervals of gains, else of cells
+    usl_fits: dict[str, UslFit] = field(default_factory=dict)  # rule E19
+    efficiency_profiles: dict[str, EfficiencyProfile] = field(default_factory=dict)  # the same without a fit
+    failovers: list[CellFailover] = field(default_factory=list)  # of each cell with a server failure (rule E24)
+    capacities: list[Capacity] = field(default_factory=list)  # of each topology, with objectives for a load
     capacity_gains: list[CapacityGain] = field(default_factory=list)
-    references: list[float | None] = field(default_factory=list)  # of each capacity, where it is known beforehand
-    limits: list[search.Limit] = field(default_factory=list)  # of each topology, where the grid searches
+    whole_range_capacity_gains: list[CapacityGain] = field(default_factory=list)
+    short_window: ShortWindow | None = None  # a window that is short for the objective p95
+    searches: list[SearchResult] = field(default_factory=list)  # of each topology, where the grid searches
+    factor_effects: list[FactorEffect] = field(default_factory=list)  # of factors other than servers and load
+    costs: CostSummary | None = None
+    objectives: list[ObjectiveResult] = field(default_factory=list)
+    calibration: CalibrationCheck | None = None
+
+
+class RecordedStudy(Protocol):
+    """Part of a study's directory that a summary is computed from."""
+
+    def need_study(self) -> StudyRecord:
+        """Return the study's record; raises BadInput when there is none."""
+
+    def trials(self) -> dict[str, TrialRecord]:
+        """Return the records of all trials by path."""
+
+    def latencies(self, where: str) -> str:
+        """Return the encoded histogram of a trial's successes."""
+
+    def failures(self, where: str) -> str:
+        """Return the encoded histogram of a trial's failures."""
+
+
+def summarise_directory(directory: RecordedStudy) -> Summary:
+    """Summarise the trials that a study has recorded; raises BadInput when there is no study."""
+    study = directory.need_study()
+    return summarise_records(study.grid, directory.trials(), directory.latencies, directory.failures, prices_of(study))
+
+
+def prices_of(study: StudyRecord) -> Prices:
+    """The prices and the groups of a study's hosts."""
+    groups = {name: str(host.get("group")) for name, host in study.configuration.hosts.items()}
+    return Prices({name: host.usd_per_hour for name, host in study.rented.items()}, groups)
 
 
 def summarise_records(
     grid: Grid,
     records: Mapping[str, TrialRecord],
-    latencies: Callable[[str], str] = lambda _: "",
-    failures: Callable[[str], str] = lambda _: "",
+    latencies: Histograms = lambda _: "",
+    failures: Histograms = lambda _: "",
+    prices: Prices = Prices(),  # noqa: B008 - frozen, no host
 ) -> Summary:
-    """The same from records by path; `latencies` and `failures` give a trial's histograms."""
+    """Summarise records by path; `latencies` and `failures` return a trial's histograms."""
+    search = SearchState(grid, records)
+    cells, failovers = _cells(search, latencies, failures)
+    own = [cell.by_name for cell in search.at_saturation]
+    gains = gain.all_gains(cells, grid.evidence)
+    gains += gain.at_saturation([cell for cell in cells if cell.cell in own], cells, grid.evidence)
+    return of_cells(grid, cells, gain.with_simultaneous(gains), records, failovers, search.results, prices)
+
+
+def of_cells(
+    grid: Grid,
+    cells: list[CellSummary],
+    gains: list[Gain],
+    records: Mapping[str, TrialRecord],
+    failovers: list[CellFailover],
+    searches: list[SearchResult],
+    prices: Prices,
+) -> Summary:
+    """Everything that follows from the cells, their gains and the records."""
+    limits = grid.evidence
+    noise, findings = _noise([cell for cell in cells if not cell.fail_servers], records, limits)
+    control = _control(records, grid)
+    speed, widest = machine_speed.of_trials(records), machine_speed.widest(gains, cells)
+    findings += [*_control_finding(control), *_slow_servers(cells, limits)]
+    findings += machine_speed.findings(speed, widest, limits)
+    capacities = by_topology.of_records(grid, records)
+    return Summary(
+        grid=grid,
+        cells=cells,
+        gains=gains,
+        whole_range_gains=ranges.whole_ranges(gains, cells, limits),
+        gain_runs=ranges.runs(gains, cells, limits),
+        noise=noise,
+        findings=findings,
+        control=control,
+        between_share=precision.between_share(noise, cells, records),
+        machine_speed=speed,
+        machine_speed_mattered=machine_speed.mattered(speed, widest, limits),
+        widest_half_width=widest,
+        usl_fits=scalability.usl_fits(cells),
+        efficiency_profiles=scalability.efficiency_profiles(cells),
+        failovers=failovers,
+        capacities=capacities,
+        capacity_gains=capacity.all_gains(capacities, limits),
+        whole_range_capacity_gains=capacity.whole_ranges(capacities, limits),
+        short_window=window.too_short(grid),
+        searches=searches,
+        factor_effects=factors.effects(grid, cells),
+        costs=cost.summarise(grid, cells, capacities, records.values(), prices),
+        objectives=objectives.judge(grid, cells, gains),
+        calibration=calibration.of_study(grid, cells, gains, capacities),
+    )
+
+
+def _cells(
+    search: SearchState, latencies: Histograms, failures: Histograms
+) -> tuple[list[CellSummary], list[CellFailover]]:
+    """All cells, and the failover of those with a server failure."""
+    grid, records = search.grid, search.records
     by_cell: dict[str, list[str]] = {}
-    for where, record in records.items():
+    for path, record in records.items():
         if not record.control and record.repeat:
-            by_cell.setdefault(where.split("/")[0], []).append(where)
-    found, losses = [], []
-    for cell in search.cells(grid, records):
-        wheres = by_cell.get(cell.slug, [])
-        counted = [w for w in wheres if records[w].usable]
-        good, bad = ([histogram(w) for w in counted] for histogram in (latencies, failures))
-        mine, expected = [records[w] for w in wheres], grid.request.expect_status
+            by_cell.setdefault(path.split("/")[0], []).append(path)
+    found, failovers = [], []
+    for cell in search.cells:
+        paths = by_cell.get(cell.slug, [])
+        usable = [path for path in paths if records[path].usable]
+        good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))
+        mine, expected = [records[path] for path in paths], grid.request.expect_status
         found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected))
         if cell.fail_servers:
-            losses.append(failover.of_cell(found[-1], [records[w] for w in wheres]))
-    noise, findings = _noise([cell for cell in found if not cell.fail_servers], records, grid.evidence)
-    again = _sentinel(records, grid)
-    if again is not None and again.low is not None and again.high is not None and not again.low <= 1 <= again.high:
-        change = f"{percent(again.value - 1, 1)} [{percent(again.low - 1, 1)}, {percent(again.high - 1, 1)}]"
-        findings.append(
-            Finding(
-                "E20",
-                Severity.NOTE,
-                f"the same cell at the end of a block differs from its begin by {change}: the hosts change under load",
-                "look for credits, heat or memory that run out, or rest longer between trials",
-                again.value,
-                1.0,
-            )
-        )
-    own = [cell.by_name for cell in search.at_saturation(grid, records)]
-    gains = all_gains(found, grid.evidence)
-    gains += at_saturation([cell for cell in found if cell.cell in own], found, grid.evidence)
-    searched = search.limits(grid, records) if grid.search is not None else []
-    findings += _slower(found, grid.evidence)
-    machines = machine_speed.of_trials(records)
-    findings += machine_speed.watch(machines, machine_speed.widest(gains, found), grid.evidence)
-    between = precision.between_share(noise, found, records)
-    carried = by_topology.of_records(grid, records)
-    return Summary(
-        grid,
-        found,
-        together(gains),
-        noise,
-        findings,
-        again,
-        _laws(found),
-        between,
-        machines,
-        losses,
-        carried,
-        capacity.all_gains(carried, grid.evidence),
-        [by_topology.reference(grid, each, records) for each in carried],
-        searched,
-    )
+            failovers.append(failover.of_cell(found[-1], mine))
+    return found, failovers
 
 
 def _noise(
     cells: Sequence[CellSummary], records: Mapping[str, TrialRecord], limits: Thresholds
 ) -> tuple[block_model.BlockModel | None, list[Finding]]:
-    """The block model of the cells limited by servers, or of all where these are too few, and what it shows."""
+    """The block model of the cells limited by servers, or of all where these are too few, and its findings."""
     table = saturated(cells)
     model = block_model.fit(table) if len(table) > 1 else None
     if model is None:
@@ -113,41 +191,48 @@ def _noise(
     if model is None:
         return None, []
     names = {tuple(sorted(cell.cell.items())): cell.name for cell in cells}
-    ranked: dict[int, list[tuple[int, str]]] = {}
+    blocks: dict[int, list[tuple[int, str]]] = {}
     for record in records.values():
         name = names.get(tuple(sorted(record.cell.items())))
         if name and record.repeat and not record.control:
-            ranked.setdefault(record.repeat, []).append((record.block_position, name))
-    places = {(name, k): place for k, run in ranked.items() for place, (_, name) in enumerate(sorted(run), 1)}
-    return model, block_model.watch(model, places, limits)
+            blocks.setdefault(record.repeat, []).append((record.block_position, name))
+    positions = {(name, k): place for k, run in blocks.items() for place, (_, name) in enumerate(sorted(run), 1)}
+    return model, block_model.findings(model, positions, limits)
 
 
-def _slower(cells: Sequence[CellSummary], limits: Thresholds) -> list[Finding]:
+def _slow_servers(cells: Sequence[CellSummary], limits: Thresholds) -> list[Finding]:
     """E12: servers that are slower than the others, each once."""
-    by_server: dict[str, list[tuple[str, slow_server.Slower]]] = {}
+    by_server: dict[str, list[tuple[str, slow_server.SlowServer]]] = {}
     for cell in cells:
-        if cell.slower:
-            by_server.setdefault(cell.slower.server, []).append((cell.name, cell.slower))
+        if cell.slow_server:
+            by_server.setdefault(cell.slow_server.server, []).append((cell.name, cell.slow_server))
     return [slow_server.finding(mine, limits) for mine in by_server.values()]
 
 
-def _sentinel(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:
-    """The A/A pair of every block: its first cell's trial and the same again at its end (rule E20)."""
+def _control(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:
+    """The A/A pair of every block: its first cell's trial and the same cell again at its end (rule E20)."""
     pairs = []
-    for where, record in records.items():
-        first = records.get(where.removesuffix("-control"))
+    for path, record in records.items():
+        first = records.get(path.removesuffix("-control"))
         if record.control and first is not None and record.usable and first.usable:
             pairs.append((float(first.tps_mean or 0), float(record.tps_mean or 0)))
     if not pairs:
         return None
-    return intervals.gain([a for a, _ in pairs], [b for _, b in pairs], grid.evidence.interval_repeats)
+    return intervals.paired_ratio([a for a, _ in pairs], [b for _, b in pairs], grid.evidence.interval_repeats)
 
 
-def _laws(cells: Sequence[CellSummary]) -> dict[str, usl.Law]:
-    """Rule E19 for every load with six topologies that servers limited."""
-    loads: dict[str, dict[int, list[float]]] = {}
-    for cell in cells:
-        if cell.bottleneck == Component.SERVER and cell.by_block:
-            loads.setdefault(load_name(cell.others), {})[cell.servers] = list(cell.by_block.values())
-    fitted = {load: usl.fit(rates) for load, rates in loads.items()}
-    return {load: law for load, law in fitted.items() if law is not None}
+def _control_finding(control: Interval | None) -> list[Finding]:
+    """E20: the control trials differ significantly from the first trials of their blocks."""
+    if control is None or control.low is None or control.high is None or control.low <= 1 <= control.high:
+        return []
+    change = f"{percent(control.value - 1, 1)} [{percent(control.low - 1, 1)}, {percent(control.high - 1, 1)}]"
+    return [
+        Finding(
+            "E20",
+            Severity.NOTE,
+            f"the same cell at the end of a block differs from its start by {change}: the hosts change under load",
+            "look for CPU credits, heat or memory that run out, or wait longer between trials",
+            control.value,
+            1.0,
+        )
+    ]

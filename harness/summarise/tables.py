@@ -1,15 +1,14 @@
-"""The rows of cells.csv, gains.csv, capacity.csv and failover.csv, tidy; frames.py has their columns. Pure."""
+"""Rows of cells.csv, gains.csv, capacity.csv and failover.csv; harness/records/frames.py has their columns. Pure."""
 
 from __future__ import annotations
 
-from harness.summarise.capacity.capacity import with_one_lost
 from harness.summarise.cells.failover import Spread
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary
 
 
 def cells(summary: Summary) -> list[dict[str, object]]:
-    """One row a cell; `reason` gives the reason of its bottleneck, or of its having none."""
+    """One row a cell; `reason` is the reason of its bottleneck, or the reason why it has none."""
     rows: list[dict[str, object]] = []
     for cell in summary.cells:
         tps = cell.tps
@@ -35,14 +34,12 @@ def cells(summary: Summary) -> list[dict[str, object]]:
 
 
 def gains(summary: Summary) -> list[dict[str, object]]:
-    """One row a step between neighbouring topologies.
+    """One row a step between neighbouring topologies; `simultaneous_low` and `simultaneous_high` are Bonferroni's.
 
-    `simultaneous_low` and `simultaneous_high` hold for all of them together.
+    `minimum_detectable_gain` is the smallest gain, as a share, that studies like this one find with 80 % power.
 
-    `minimum_detectable_gain` is the smallest gain, as a share, that 80 % of studies like this one would tell from none.
-
-    Where the grid searches for limits a last column, `load`, tells the gains at saturation, which have no
-    number of users in common.
+    Where the grid searches, a last column `load` marks the gains at saturation, which have no number of users in
+    common.
     """
     rows: list[dict[str, object]] = []
     for gain in summary.gains:
@@ -59,85 +56,84 @@ def gains(summary: Summary) -> list[dict[str, object]]:
                 "step_ideal": gain.step_ideal,
                 "efficiency": gain.efficiency,
                 "k": gain.k,
-                "conclusion": gain.word,
+                "conclusion": gain.conclusion_text,
                 "reason": gain.reason,
-                "simultaneous_low": gain.jointly.low if gain.jointly else None,
-                "simultaneous_high": gain.jointly.high if gain.jointly else None,
-                "minimum_detectable_gain": gain.detectable,
+                "simultaneous_low": gain.simultaneous.low if gain.simultaneous else None,
+                "simultaneous_high": gain.simultaneous.high if gain.simultaneous else None,
+                "minimum_detectable_gain": gain.minimum_detectable_gain,
             }
         )
     return rows
 
 
 def failover(summary: Summary) -> list[dict[str, object]]:
-    """One row a cell that loses servers; times are seconds since the loss, of the trials whose number stands before."""
+    """One row a cell with a server failure; times are seconds since it, over the trials counted before each time."""
     return [
         {
             **one.cell,
-            "failed_servers": one.lost,
+            "failed_servers": one.failed_servers,
             "trials": one.trials,
             **_ends("failed", one.failed),
             "failed_at_balancer": one.failed_at_balancer and one.failed_at_balancer.mean,
             "failing": one.failing,
             "to_the_end": one.to_the_end,
             **_ends("failing", one.failing_s, "_s"),
-            "recovered": one.back,
+            "recovered": one.recovered,
             **_ends("recovery", one.recovery_s, "_s"),
             "expected": one.expected,
             **_ends("left", one.left),
             "still_failing": one.still_failing and one.still_failing.mean,
-            "latency_recovered": one.latency_back,
+            "latency_recovered": one.latency_recovered,
             "latency_recovery_s": one.latency_recovery_s and one.latency_recovery_s.mean,
-            "p95_recovered": one.p95_back,
+            "p95_recovered": one.p95_recovered,
             **_ends("p95_recovery", one.p95_recovery_s, "_s"),
             "before_ms": one.before_ms and one.before_ms.mean,
             "after_ms": one.after_ms and one.after_ms.mean,
             "p95_ms": one.p95_ms,
         }
-        for one in summary.losses
+        for one in summary.failovers
     ]
 
 
 def _ends(name: str, spread: Spread | None, unit: str = "") -> dict[str, object]:
-    """A mean with the least and the most, under their names."""
-    told = {"": spread and spread.mean, "_least": spread and spread.least, "_most": spread and spread.most}
-    return {f"{name}{end}{unit}": value for end, value in told.items()}
+    """A mean with the least and the most, as columns."""
+    ends = {"": spread and spread.mean, "_least": spread and spread.least, "_most": spread and spread.most}
+    return {f"{name}{end}{unit}": value for end, value in ends.items()}
 
 
 def capacity(summary: Summary) -> list[dict[str, object]]:
-    """One row a topology; its gain is over the next smaller one, whose row comes before; none without objectives.
+    """One row a topology, with its gain over the next smaller one in the row before; none without objectives.
 
-    `factor` tells what the loads are, users (`vusers`) or requests per second (`rate`). `reference` is what servers of
-    known speed carry by formula, `n_minus_1` what is left of a topology with one server fewer: nothing of one alone.
+    `factor` is the unit of the loads: users (`vusers`) or requests per second (`rate`). `reference` is the capacity of
+    paced servers by formula, `n_minus_1` the capacity with one server fewer: 0 of a single server.
     """
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows: list[dict[str, object]] = []
-    lost = with_one_lost(summary.capacities)
-    for said, reference, left in zip(summary.capacities, summary.references, lost, strict=True):
-        gain = steps.get((tuple(said.others.items()), said.servers))
+    for one in summary.capacities:
+        gain, n_minus_1 = steps.get((tuple(one.others.items()), one.servers)), one.n_minus_1
         ratio = gain.ratio if gain else None
         rows.append(
             {
-                "servers": said.servers,
-                **said.others,
-                "factor": said.factor,
-                "capacity": said.value,
-                "low": said.low,
-                "high": said.high,
-                "bound": said.bound,
-                "blocks": said.blocks,
-                "requests": said.requests,
-                "bottleneck": said.limited_by,
+                "servers": one.servers,
+                **one.others,
+                "factor": one.factor,
+                "capacity": one.value,
+                "low": one.low,
+                "high": one.high,
+                "bound": one.bound,
+                "blocks": one.blocks,
+                "requests": one.requests,
+                "bottleneck": one.first_missed,
                 "gain": ratio.value if ratio else None,
                 "gain_low": ratio.low if ratio else None,
                 "gain_high": ratio.high if ratio and gain and gain.kind == GainKind.GAIN else None,
                 "efficiency": gain.efficiency if gain else None,
-                "conclusion": gain.word if gain else None,
-                "reason": "; ".join(filter(None, (said.why, gain.reason if gain else ""))) or None,
-                "reference": reference,
-                "n_minus_1": 0.0 if said.servers == 1 else left and left.value,
-                "n_minus_1_low": left and left.low,
-                "n_minus_1_high": left and left.high,
+                "conclusion": gain.conclusion_text if gain else None,
+                "reason": "; ".join(filter(None, (one.reason, gain.reason if gain else ""))) or None,
+                "reference": one.reference,
+                "n_minus_1": 0.0 if one.servers == 1 else n_minus_1 and n_minus_1.value,
+                "n_minus_1_low": n_minus_1 and n_minus_1.low,
+                "n_minus_1_high": n_minus_1 and n_minus_1.high,
             }
         )
     return rows

@@ -1,1 +1,1 @@
-"""Who plays the users, and how one load is played."""
+"""Load generators: verify a topology, start a load, follow it to its end."""

@@ -1,102 +1,113 @@
-"""What a study asks of a traffic engine."""
+"""The interface of a load generator: the load it gets, what it returns, and its calls."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.grid.load import IN_FLIGHT
 from harness.grid.request import Request
 from harness.records.series import Sample
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoadSpec:
-    """One trial's load. Times are in seconds; the window counts from the start of traffic.
+    """One trial's load: a closed loop of `users`, or an open loop if `rate_per_s` is set. Times count from its start.
 
-    With `keep_alive` every user keeps its connection, else it opens a new one for each request. Where the engine can,
-    the think times of users follow from `seed` and the user's number alone. With `rate_per_s` there are no users:
-    requests leave at that rate, at moments that follow from `arrivals` (poisson or constant), the rate and `seed`
-    alone, and at most `in_flight` of them are under way at once. Where the engine can, it counts in every second the
-    successes that took longer than `slow_after_s`.
+    Think times follow from `seed` and each user's number, arrivals from `seed`, the rate and `arrivals`, if the load
+    generator supports it.
     """
 
     trial: str
-    url: str
+    url: str  # of the balancer, without the request's path
     users: int
     think_time_s: float
     ramp_up_s: float
-    duration_s: float
+    duration_s: float  # the steady window ends here
     timeout_s: float
     window_from_s: float
     request: Request
-    keep_alive: bool = True
+    keep_alive: bool = True  # False: a new connection for each request
     rate_per_s: float | None = None
-    arrivals: str = "poisson"
-    in_flight: int = IN_FLIGHT
+    arrivals: str = "poisson"  # or "constant"
+    in_flight: int = IN_FLIGHT  # requests of an open loop at once, at most
     seed: str = ""
-    slow_after_s: float | None = None
+    slow_after_s: float | None = None  # successes above this latency are counted in each second
 
     @property
     def longest_s(self) -> float:
-        """When the load is over at the latest, users' last requests included."""
+        """Worst-case duration of the load, including the last requests of all users."""
         return self.duration_s + 2 * self.timeout_s + 15
 
+    def wire(self) -> dict[str, Any]:
+        """The load as JSON for every load generator: all fields, `longest_s`, and the request as it is sent.
 
-@dataclass(frozen=True)
-class EngineResult:
-    """What the engine counted over one trial, beside its samples.
+        roles/locust/files/image/load_spec.py and harness/traffic/ngrinder/load.groovy read it.
+        """
+        request = {
+            "method": self.request.method,
+            "path": self.request.path,
+            "body": self.request.body,
+            "headers": self.request.all_headers,
+            "expect_status": list(self.request.expect_status),
+            "expect_body": self.request.expect_body,
+        }
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**fields, "request": request, "longest_s": self.longest_s}
 
-    `errors` maps a kind of failure to its count over the whole trial; `latencies` is an encoded HDR
-    histogram of the successes in the steady window, in microseconds, empty where the engine keeps
-    none. `samples` replaces what was seen live, where the engine's own record is better. `users` is
-    how many there really were, where the engine could not have the number asked for. `failures` is a
-    histogram of what failed in the window, each at the timeout or what it took, if that is more. `delays` are of an
-    open load: by how many microseconds requests that were due in the window were sent late → how many. `totals` are
-    successes (`completed`) and failures (`failed`) of the whole load, of an engine that does not count by whole
-    seconds: its samples take their counts from the balancer's log, and rule E13 compares both.
+
+@dataclass(frozen=True, kw_only=True)
+class LoadResult:
+    """Totals of one load.
+
+    Histograms are encoded HDR histograms in microseconds over the steady window. A failure counts at the timeout, or at
+    its own latency if that is longer.
     """
 
-    started_at: float
+    started_at: float  # Unix time of second 0
     over: bool
     workers: int
     lost_workers: int
-    latencies: str
-    errors: dict[str, int] = field(default_factory=dict)
-    samples: list[Sample] | None = None
-    users: int | None = None
-    failures: str = ""
+    latencies: str  # histogram of successes; empty if the load generator keeps none
+    errors: dict[str, int] = field(default_factory=dict)  # kind of failure → count over the whole load
+    samples: list[Sample] | None = None  # replace the live samples if set, because they are more exact
+    users: int | None = None  # actual number, if the load generator cannot start the requested one
+    failures: str = ""  # histogram of failures
+    # Open loop: microseconds by which a request due in the window was sent late → count.
     delays: dict[str, int] = field(default_factory=dict)
+    # `completed` and `failed` of the whole load, of a load generator whose samples do not match whole seconds. Its
+    # samples take their counts from the balancer's log, and rule E13 compares both.
     totals: dict[str, int] = field(default_factory=dict)
 
 
-class Engine(Protocol):
-    """A traffic engine: users start, are counted second by second, and stop.
+class LoadGenerator(Protocol):
+    """Starts users or arrivals, counts them second by second, and stops them.
 
-    An engine ends a load by itself when its time is over, whether anybody asks or not. Every call
-    raises EngineFailed when the engine does not answer or refuses.
+    A load ends when its time is over, even if no client polls. Every call raises LoadGeneratorFailed if the load
+    generator does not answer or rejects it.
     """
 
     def version(self) -> dict[str, str]:
-        """Name of the engine → its version by its own word."""
+        """Name of the load generator → its version, as it reports it."""
 
     def ready(self) -> bool:
-        """Tell whether a load may start now."""
+        """Whether a load may start now."""
 
-    def ask(self, load: LoadSpec) -> str:
-        """Send one request of a load with the client that users have; the kind of failure, empty for a success.
+    def send_one(self, load: LoadSpec) -> str:
+        """Send one request of a load with the users' HTTP client; return the kind of failure, empty for a success.
 
-        Empty, too, of an engine that does so by itself before the first load of a request.
+        Also empty for a load generator that validates each request itself before its first load.
         """
 
     def start(self, load: LoadSpec) -> float:
-        """Start a load; returns the Unix time of second 0."""
+        """Start a load; return the Unix time of second 0."""
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
-        """Seconds that are complete, from `since` on, and whether the load is over."""
+        """Complete seconds from `since` on, and whether the load is over."""
 
     def stop(self) -> None:
         """End the load early; requests in flight may finish."""
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         """Totals so far."""

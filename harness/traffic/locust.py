@@ -1,4 +1,4 @@
-"""Client of the study's own paths on a Locust master (roles/locust/files/image/locustfile.py)."""
+"""Client of the study's own HTTP paths on a Locust master (roles/locust/files/image/locustfile.py)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import httpx
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.judge import window_stats
 from harness.records.series import Sample
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 
 
-class LocustEngine:
-    """Speaks to one Locust master; see `Engine` for the calls.
+class LocustLoadGenerator:
+    """One Locust master; see `LoadGenerator` for the calls.
 
-    `read_token` returns the token that the master made when it started; it raises EngineFailed where it cannot.
+    `read_token` returns the token that the master created at its start, or raises LoadGeneratorFailed.
     """
 
     def __init__(self, client: httpx.Client, read_token: Callable[[], str]) -> None:
@@ -25,21 +25,23 @@ class LocustEngine:
         self._token = ""
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}  # an empty one cannot be sent
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}  # an empty token is not valid HTTP
         return self._client.request(method, f"/study/{path}", headers=headers, **arguments)
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
-            answer = self._send(method, path, **arguments)
-            if answer.status_code == httpx.codes.UNAUTHORIZED:  # not read yet, or the master has been restarted
+            response = self._send(method, path, **arguments)
+            if response.status_code == httpx.codes.UNAUTHORIZED:  # no token yet, or the master was restarted
                 self._token = self._read_token()
-                answer = self._send(method, path, **arguments)
-            said: dict[str, Any] = answer.json()
+                response = self._send(method, path, **arguments)
+            answer: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise EngineFailed(f"the traffic engine at {self._client.base_url} does not answer: {error!r}") from error
-        if answer.status_code != httpx.codes.OK:
-            raise EngineFailed(f"the traffic engine refuses {path}: {said.get('error', answer.status_code)}")
-        return said
+            raise LoadGeneratorFailed(
+                f"the load generator at {self._client.base_url} does not answer: {error!r}"
+            ) from error
+        if response.status_code != httpx.codes.OK:
+            raise LoadGeneratorFailed(f"the load generator rejects {path}: {answer.get('error', response.status_code)}")
+        return answer
 
     def version(self) -> dict[str, str]:
         return {"locust": str(self._call("GET", "ready").get("version", ""))}
@@ -47,60 +49,31 @@ class LocustEngine:
     def ready(self) -> bool:
         return bool(self._call("GET", "ready")["ready"])
 
-    def ask(self, load: LoadSpec) -> str:
-        return str(self._call("POST", "ask", json=_spec(load), timeout=2 * load.timeout_s + 10)["error"])
+    def send_one(self, load: LoadSpec) -> str:
+        return str(self._call("POST", "send-one", json=load.wire(), timeout=2 * load.timeout_s + 10)["error"])
 
     def start(self, load: LoadSpec) -> float:
-        return float(self._call("POST", "start", json=_spec(load))["t0"])
+        return float(self._call("POST", "start", json=load.wire())["t0"])
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
-        said = self._call("GET", "samples", params={"since": since})
-        return [_sample(row) for row in said["samples"]], bool(said["over"])
+        answer = self._call("GET", "samples", params={"since": since})
+        return [_sample(row) for row in answer["samples"]], bool(answer["over"])
 
     def stop(self) -> None:
         self._call("POST", "stop", json={})
 
-    def result(self) -> EngineResult:
-        said = self._call("GET", "result")
-        return EngineResult(
-            started_at=said["t0"],
-            over=said["over"],
-            workers=said["workers"],
-            lost_workers=said["lost_workers"],
-            errors=said["errors"],
-            latencies=_histogram(said["latencies"]),
-            failures=_histogram(said["failures"]) if said["failures"] else "",
-            delays=said["delays"],
+    def result(self) -> LoadResult:
+        answer = self._call("GET", "result")
+        return LoadResult(
+            started_at=answer["t0"],
+            over=answer["over"],
+            workers=answer["workers"],
+            lost_workers=answer["lost_workers"],
+            errors=answer["errors"],
+            latencies=_histogram(answer["latencies"]),
+            failures=_histogram(answer["failures"]) if answer["failures"] else "",
+            delays=answer["delays"],
         )
-
-
-def _spec(load: LoadSpec) -> dict[str, Any]:
-    """A load as the master takes it."""
-    request = load.request
-    return {
-        "trial": load.trial,
-        "url": load.url + request.path,
-        "users": load.users,
-        "think_time_s": load.think_time_s,
-        "ramp_up_s": load.ramp_up_s,
-        "duration_s": load.duration_s,
-        "timeout_s": load.timeout_s,
-        "keep_alive": load.keep_alive,
-        "window_from_s": load.window_from_s,
-        "window_to_s": load.duration_s,
-        "rate_per_s": load.rate_per_s,
-        "arrivals": load.arrivals,
-        "in_flight": load.in_flight,
-        "seed": load.seed,
-        "slow_after_s": load.slow_after_s,
-        "request": {
-            "method": request.method,
-            "body": request.body,
-            "headers": request.all_headers,
-            "expect_status": list(request.expect_status),
-            "expect_body": request.expect_body,
-        },
-    }
 
 
 def _histogram(counts: dict[str, int]) -> str:
@@ -122,12 +95,12 @@ def _sample(row: dict[str, float]) -> Sample:
         lag_ms=round(row["lag_s"] * 1000, 2),
         thinking=round(row["thinking_s"], 3),
         slow=int(row["slow"]) if "slow" in row else None,
-        **_of_open(row),
+        **_open_loop_counts(row),
     )
 
 
-def _of_open(row: dict[str, float]) -> dict[str, Any]:
-    """What a second of an open load tells beside the others; nobody thinks in it."""
+def _open_loop_counts(row: dict[str, float]) -> dict[str, Any]:
+    """Fields of a sample that only an open loop has."""
     if "offered" not in row:
         return {}
     counts = {name: int(row[name]) for name in ("offered", "sent", "late")}

@@ -1,4 +1,4 @@
-"""Clients of the traffic engines: one entry for each that harness/grid/load_generators.py declares."""
+"""Clients of the load generators: one entry for each in harness/grid/load_generators.py."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.deploy.inventory.hosts import Host, Inventory
-from harness.errors import BadInput, EngineFailed
+from harness.deploy.inventory.hosts import Host, Inventory, Url
+from harness.errors import BadInput, LoadGeneratorFailed
 from harness.grid.schema import Grid
 
-# Their clients take long to load, and a plan needs none.
+# Their clients take long to import, and a plan needs none.
 if TYPE_CHECKING:
-    from harness.deploy.connections import Reach
+    from harness.deploy.connections import Connections
     from harness.observe.systemd import Service
-    from harness.traffic.load_generator import Engine
+    from harness.traffic.load_generator import LoadGenerator
 
 LOCUST_TOKEN = "/tmp/study-token"  # noqa: S105, S108 - a file inside its container, roles/locust/files/image/gate.py
 TOKEN_TRIES = 5
@@ -23,92 +23,94 @@ TOKEN_TRIES = 5
 
 @dataclass(frozen=True)
 class Client:
-    """How an engine is reached.
+    """How a load generator is used.
 
-    `check` raises BadInput where the inventory's hosts cannot run it; `connect` makes its client, and raises BadInput
-    where the inventory lacks its URL; `services` are what of it runs outside containers, by host.
+    `check` raises BadInput if the inventory's hosts cannot run it. `connect` returns a client, or raises BadInput if
+    the inventory lacks its URL. `services` returns its units outside containers, by host.
     """
 
     check: Callable[[Grid, Inventory], None]
-    connect: Callable[[Grid, Inventory, Reach], Engine]
+    connect: Callable[[Grid, Inventory, Connections], LoadGenerator]
     services: Callable[[Grid, Inventory], dict[str, Service]]
 
 
 def check(grid: Grid, inventory: Inventory) -> None:
-    """Refuse an engine that the inventory's hosts cannot run; raises BadInput."""
+    """Raise BadInput if the inventory's hosts cannot run the grid's load generator."""
     CLIENTS[grid.load_generator].check(grid, inventory)
 
 
-def connect(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
-    """A client of the engine that the grid names; raises BadInput where the inventory lacks its URL."""
-    return CLIENTS[grid.load_generator].connect(grid, inventory, reach)
+def connect(grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
+    """A client of the grid's load generator; raises BadInput if the inventory lacks its URL."""
+    return CLIENTS[grid.load_generator].connect(grid, inventory, connections)
 
 
 def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
-    """What runs outside containers, by host."""
+    """Units of the load generator outside containers, by host."""
     return CLIENTS[grid.load_generator].services(grid, inventory)
 
 
-def _locust(_grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
-    from harness.traffic.locust import LocustEngine
+def _locust(_grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
+    from harness.traffic.locust import LocustLoadGenerator
 
-    client = reach.http(inventory.generator, "study_engine_url", timeout=10.0)
-    return LocustEngine(client, lambda: _locust_token(inventory, reach))
+    client = connections.http(inventory.generator, Url.LOAD_GENERATOR, timeout=10.0)
+    return LocustLoadGenerator(client, lambda: _locust_token(inventory, connections))
 
 
-def _locust_token(inventory: Inventory, reach: Reach) -> str:
-    """The token of the Locust master, read inside its container; raises EngineFailed."""
+def _locust_token(inventory: Inventory, connections: Connections) -> str:
+    """The token of the Locust master, read inside its container; raises LoadGeneratorFailed."""
     import docker.errors
     import requests
 
     from harness.deploy.container_engine import execute
 
-    name = inventory.generator.need("study_container")
-    why = f"the engine printed nothing of {LOCUST_TOKEN}, {TOKEN_TRIES} times"
+    name = inventory.generator.container
+    reason = f"the container engine returned nothing of {LOCUST_TOKEN}, {TOKEN_TRIES} times"
     for _ in range(TOKEN_TRIES):
         try:
-            code, output = execute(reach.docker(inventory.generator).api, name, ["cat", LOCUST_TOKEN])
+            code, output = execute(connections.docker(inventory.generator).api, name, ["cat", LOCUST_TOKEN])
         except (docker.errors.DockerException, requests.RequestException) as error:
-            raise EngineFailed(f"the token of the load generator {name} cannot be read: {error}") from None
+            raise LoadGeneratorFailed(f"the token of the load generator {name} cannot be read: {error}") from None
         if code:
-            why = output.strip()
+            reason = output.strip()
             break
         if output.strip():
             return output.strip()
-    raise EngineFailed(f"the token of the load generator {name} cannot be read: {why}")
+    raise LoadGeneratorFailed(f"the token of the load generator {name} cannot be read: {reason}")
 
 
 def _check_ngrinder(grid: Grid, inventory: Inventory) -> None:
-    from harness.deploy.connections import is_machine
-
-    if not all(is_machine(host) for host in inventory.generators):
+    if not all(host.is_machine for host in inventory.generators):
         raise BadInput(
-            f"load_generator ngrinder needs load generators that are machines, and those of {inventory.path} are "
-            "containers; take another inventory, as inventory/rehearsal, or load_generator: locust"
+            f"ngrinder needs load generators that are machines; those of {inventory.path} are containers. "
+            "Fix: use another inventory, such as inventory/rehearsal, or locust."
         )
-    known = {**inventory.generator.variables, **grid.vars}
-    file = known.get("ngrinder_war_file")
-    if not known.get("ngrinder_war_url") and not file:
+    variables = {**inventory.generator.variables, **grid.vars}
+    file = variables.get("ngrinder_war_file")
+    if not variables.get("ngrinder_war_url") and not file:
         raise BadInput(
-            "load_generator ngrinder: its WAR is in no package registry; set ngrinder_war_url with "
-            "ngrinder_war_sha256, or ngrinder_war_file, under vars: in the grid or in the inventory (docs/hosts.md "
-            "tells where to get it)"
+            "ngrinder needs its WAR, which is in no package registry. Fix: set ngrinder_war_url and "
+            "ngrinder_war_sha256, or ngrinder_war_file, under vars in the grid or in the inventory "
+            "(see docs/how-to/ngrinder.md)."
         )
     if file and not (Path(str(file)).is_absolute() and Path(str(file)).is_file()):
-        raise BadInput(f"ngrinder_war_file: there is no file {file}; give the absolute path of the downloaded WAR")
+        raise BadInput(
+            f"ngrinder_war_file: no such file (got {file}). Allowed: the absolute path of the downloaded WAR."
+        )
 
 
-def _ngrinder(grid: Grid, inventory: Inventory, reach: Reach) -> Engine:
-    from harness.traffic.ngrinder.client import NgrinderEngine
+def _ngrinder(grid: Grid, inventory: Inventory, connections: Connections) -> LoadGenerator:
+    from harness.traffic.ngrinder.client import NgrinderLoadGenerator
 
     first = inventory.generator
-    folder = Path(first.need("study_ngrinder_credentials"))
-    client = reach.http(first, "study_ngrinder_url", timeout=20.0)
-    return NgrinderEngine(client, folder / "admin", [agent_name(grid, host) for host in inventory.generators])
+    if not first.ngrinder_credentials:
+        raise BadInput(f"host {first.name}: study_ngrinder_credentials is not set. Fix: set it in the inventory.")
+    folder = Path(first.ngrinder_credentials)
+    client = connections.http(first, Url.NGRINDER, timeout=20.0)
+    return NgrinderLoadGenerator(client, folder / "admin", [agent_name(grid, host) for host in inventory.generators])
 
 
 def agent_name(grid: Grid, host: Host) -> str:
-    """The name under which a generator's agent joins the controller."""
+    """The name with which a load generator's agent registers at the controller."""
     return str({**host.variables, **grid.vars}.get("ngrinder_agent_name") or host.name)
 
 

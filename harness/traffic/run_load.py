@@ -1,4 +1,4 @@
-"""Traffic of one trial: start the load, follow it to its end."""
+"""Run the load of one trial: start it and follow it to its end."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.deploy.connections import Reach
-from harness.deploy.inventory.hosts import Inventory
-from harness.errors import EngineFailed
+from harness.deploy.connections import Connections
+from harness.deploy.inventory.hosts import Inventory, Url
+from harness.errors import LoadGeneratorFailed
 from harness.grid.schema import Grid
 from harness.judge import rules
 from harness.records.series import Sample
-from harness.traffic.load_generator import Engine, EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadGenerator, LoadResult, LoadSpec
 
 
-class Line(Protocol):
-    """What traffic runs over: who plays it, against whom, and who looks on."""
+class TrafficContext(Protocol):
+    """What a load needs: the grid, the hosts, the load generator, and callbacks."""
 
     @property
     def grid(self) -> Grid: ...
     @property
     def inventory(self) -> Inventory: ...
     @property
-    def engine(self) -> Engine: ...
+    def load_generator(self) -> LoadGenerator: ...
     @property
-    def reach(self) -> Reach: ...
+    def connections(self) -> Connections: ...
     def on_second(self, sample: Sample) -> None:
         """Called with each second of a load as soon as it is known."""
 
@@ -34,95 +34,101 @@ class Line(Protocol):
         """The last lines of the balancer's error log."""
 
     def wait(self, seconds: float) -> None:
-        """Sleep; raises Interrupted when the user asked to stop."""
+        """Sleep; raises Interrupted if the user interrupted the study."""
 
 
 @dataclass
 class Collected:
-    """What one load left behind."""
+    """Samples and times of one load."""
 
     started_at: float = 0.0
     samples: list[Sample] = field(default_factory=list)
-    stopped_s: int | None = None  # how many whole seconds there were when it was stopped early
+    stopped_s: int | None = None  # number of whole seconds when the load was stopped early
     ended_at: float = 0.0
 
 
-def load_spec(line: Line, users: int, trial: str) -> LoadSpec:
+def load_spec(context: TrafficContext, users: int, trial: str) -> LoadSpec:
     """The grid's load with a number of users."""
-    load = line.grid.load
+    load = context.grid.load
     return LoadSpec(
         trial=trial,
-        url=line.inventory.balancer.need("study_target_url"),
+        url=context.inventory.balancer.url(Url.TARGET),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
         duration_s=load.duration,
         timeout_s=load.timeout,
         window_from_s=load.window_from_s,
-        request=line.grid.request,
+        request=context.grid.request,
         keep_alive=load.keep_alive,
-        slow_after_s=line.grid.objectives.p95,
+        slow_after_s=context.grid.objectives.p95,
     )
 
 
-def open_spec(line: Line, rate: float, trial: str, seed: str) -> LoadSpec:
-    """The grid's load at a rate as it is written; `seed` decides the moments at which requests leave."""
-    load = line.grid.load
+def open_spec(context: TrafficContext, rate: float, trial: str, seed: str) -> LoadSpec:
+    """The grid's load at a nominal rate; arrivals follow from `seed`."""
+    load = context.grid.load
     return replace(
-        load_spec(line, 0, trial),
-        rate_per_s=line.grid.played_per_s(rate),
+        load_spec(context, 0, trial),
+        rate_per_s=context.grid.scaled_per_s(rate),
         arrivals=load.process,
         in_flight=load.most_in_flight,
         seed=seed,
     )
 
 
-def wait_ready(line: Line, within_s: float = 30.0) -> None:
-    """Wait until the engine may start a load; what an earlier process left running is stopped.
+def wait_ready(context: TrafficContext, within_s: float = 30.0) -> None:
+    """Wait until the load generator is ready; a load of an earlier process is stopped.
 
-    Raises EngineFailed when it does not come to rest.
+    Raises LoadGeneratorFailed if that takes longer than `within_s`.
     """
     deadline = time.monotonic() + within_s
-    asked = False
-    while not line.engine.ready():
-        if not asked:
-            line.engine.stop()
-            asked = True
+    is_stopping = False
+    while not context.load_generator.ready():
+        if not is_stopping:
+            context.load_generator.stop()
+            is_stopping = True
         if time.monotonic() > deadline:
-            raise EngineFailed(f"the traffic engine is not ready after {within_s:g} s; look at its container's log")
-        line.wait(0.1)
+            raise LoadGeneratorFailed(
+                f"the load generator is not ready after {within_s:g} s. Fix: look at the log of its container."
+            )
+        context.wait(0.1)
 
 
-def play(line: Line, spec: LoadSpec, on_start: Callable[[float], None]) -> tuple[Collected, EngineResult]:
-    """Start the load, follow it second by second to its end, and stop it early when rule E8 says so.
+def run_load(
+    context: TrafficContext, spec: LoadSpec, on_start: Callable[[float], None]
+) -> tuple[Collected, LoadResult]:
+    """Start a load, follow it second by second to its end, and stop it early if rule E8 requires that.
 
-    Raises EngineFailed when the engine fails, Interrupted (after stopping the load) on Ctrl-C.
+    Raises LoadGeneratorFailed, and Interrupted on Ctrl-C after the load was stopped.
     """
-    wait_ready(line)
-    got = Collected(started_at=line.engine.start(spec))
-    on_start(got.started_at)
-    # An engine whose users take their time to come says a second 0 that is yet to come.
-    deadline = time.monotonic() + max(0.0, got.started_at - time.time()) + spec.longest_s
+    wait_ready(context)
+    load = Collected(started_at=context.load_generator.start(spec))
+    on_start(load.started_at)
+    # Second 0 is in the future for a load generator whose users take time to start.
+    deadline = time.monotonic() + max(0.0, load.started_at - time.time()) + spec.longest_s
     over = False
     try:
         while not over:
-            ending = got.stopped_s is not None or time.time() > got.started_at + spec.duration_s
-            line.wait(0.03 if ending else 0.5)
-            fresh, over = line.engine.samples(len(got.samples))
+            ending = load.stopped_s is not None or time.time() > load.started_at + spec.duration_s
+            context.wait(0.03 if ending else 0.5)
+            fresh, over = context.load_generator.samples(len(load.samples))
             for sample in fresh:
-                got.samples.append(sample)
-                line.on_second(sample)
-            going = bool(fresh) and got.stopped_s is None and len(got.samples) <= spec.duration_s  # not in the drain
-            if going and rules.collapse(got.samples, spec.window_from_s, spec.timeout_s, line.grid.evidence):
-                got.stopped_s = len(got.samples)
-                line.engine.stop()
+                load.samples.append(sample)
+                context.on_second(sample)
+            is_running = (
+                bool(fresh) and load.stopped_s is None and len(load.samples) <= spec.duration_s
+            )  # not while the last requests finish
+            if is_running and rules.collapse(load.samples, spec.window_from_s, spec.timeout_s, context.grid.evidence):
+                load.stopped_s = len(load.samples)
+                context.load_generator.stop()
             if time.monotonic() > deadline:
-                raise EngineFailed(f"the load was not over {spec.longest_s:g} s after its start")
+                raise LoadGeneratorFailed(f"the load is not over {spec.longest_s:g} s after its start")
     except BaseException:
-        line.engine.stop()
+        context.load_generator.stop()
         raise
-    got.ended_at = time.time()
-    result = line.engine.result()
+    load.ended_at = time.time()
+    result = context.load_generator.result()
     if result.samples is not None:
-        got.samples = result.samples
-    return got, result
+        load.samples = result.samples
+    return load, result

@@ -1,4 +1,4 @@
-"""Whether a cell's servers, and only they, answer a grid's request as it is expected, before they are measured."""
+"""Verify before a trial that exactly the cell's servers answer, with the response that the grid expects."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 
 from harness.deploy import nginx_limits
+from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
 from harness.grid.request import Request
 from harness.judge import balancing
 from harness.traffic.load_generator import LoadSpec
-from harness.traffic.run_load import Line
+from harness.traffic.run_load import TrafficContext
 from harness.words import SESSION_STATUSES, sessions_hint
 
-VERIFY_WITHIN_S = 10.0
-VERIFY_ROUNDS = 2
-VERIFY_SLOW_ROUNDS = 4  # rounds of responses, as slow as they are, for which there is time beyond that
-LEAST_PATIENCE_S = 5.0
-MOST_AT_ONCE = 32
+_WITHIN_S = 10.0
+_ROUNDS = 2
+_MORE_ROUNDS = 4  # additional rounds of slow responses that there is time for
+_LEAST_TIMEOUT_S = 5.0
+_MOST_PARALLEL = 32
 
 
-def verify(line: Line, cell: Cell, trial: str) -> float:
-    """Check that exactly the cell's servers answer through the balancer.
+def verify(context: TrafficContext, cell: Cell, trial: str) -> float:
+    """Check that exactly the cell's servers answer through the balancer; return the unloaded response time R0 in s.
 
-    Returns the unloaded response time R0 in seconds: the lower median over two rounds, in each of which every
-    server has one request. Where servers do not take turns, rounds follow until each has had one. Raises TrialFailed
-    naming who answered instead.
+    R0 is the lower median over two rounds of one request for each server. If the balancing method does not rotate, more
+    rounds follow until every server has answered. Raises TrialFailed with the servers that answered instead.
     """
-    method = balancing.of(cell.variables, line.grid.vars, line.inventory.balancer.variables)
-    expected = {line.inventory.address(server) for server in line.inventory.servers[: cell.servers]}
-    patience_s = max(LEAST_PATIENCE_S, line.grid.load.timeout)
-    ends = method.even or method.by_address  # further rounds would reach nobody else
-    deadline = (began := time.monotonic()) + VERIFY_WITHIN_S
-    problem, timeouts, slowest_s = "nobody", 0, 0.0
+    method = balancing.of(cell.variables, context.grid.vars, context.inventory.balancer.variables)
+    expected = {server.address for server in context.inventory.servers[: cell.servers]}
+    timeout_s = max(_LEAST_TIMEOUT_S, context.grid.load.timeout)
+    is_fixed = method.even or method.by_address  # further rounds would reach no other server
+    deadline = (began := time.monotonic()) + _WITHIN_S
+    problem, timeouts, slowest_s = "none", 0, 0.0
     wrong: _Unexpected | None = None
     with (
-        line.reach.http(line.inventory.balancer, "study_url", timeout=patience_s) as client,
-        ThreadPoolExecutor(min(cell.servers, MOST_AT_ONCE)) as pool,
+        context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=timeout_s) as client,
+        ThreadPoolExecutor(min(cell.servers, _MOST_PARALLEL)) as pool,
     ):
-        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # every request is a new user's
-        while True:  # asked at least once, however slow this machine is
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # every request is one of a new user
+        while True:  # at least once, on slow machines too
             answers: list[tuple[str, float]] = []
             again = False
             try:
-                for asked in itertools.count(1):
-                    answers += pool.map(lambda _: _ask(line, client, trial), range(cell.servers))
+                for rounds in itertools.count(1):
+                    answers += pool.map(lambda _: _send(context, client, trial), range(cell.servers))
                     reached = {server for server, _ in answers}
                     slowest_s = max(slowest_s, *(took_s for _, took_s in answers))
-                    deadline = began + VERIFY_WITHIN_S + VERIFY_SLOW_ROUNDS * slowest_s
+                    deadline = began + _WITHIN_S + _MORE_ROUNDS * slowest_s
                     if not reached <= expected:
-                        break  # a worker process of the balancer that has not ended yet
-                    if asked >= VERIFY_ROUNDS and (ends or reached == expected or time.monotonic() > deadline):
+                        break  # an old worker process of the balancer is still running
+                    if rounds >= _ROUNDS and (is_fixed or reached == expected or time.monotonic() > deadline):
                         break
             except httpx.TimeoutException:
                 timeouts += 1
-                again = timeouts < VERIFY_ROUNDS
-                problem = f"no response within {patience_s:g} s (load.timeout)"
+                again = timeouts < _ROUNDS
+                problem = f"no response within {timeout_s:g} s (load.timeout)"
             except httpx.HTTPError as error:
                 problem = repr(error)
             except _Unexpected as error:
@@ -75,13 +75,13 @@ def verify(line: Line, cell: Cell, trial: str) -> float:
                 problem = ", ".join(sorted({server for server, _ in answers}))
             if time.monotonic() > deadline and not again:
                 break
-            line.wait(0.01)
-    why = _explained(line, cell, wrong) if wrong else ""
-    raise TrialFailed(f"the balancer should serve from {', '.join(sorted(expected))}; it answers: {problem}{why}")
+            context.wait(0.01)
+    why = _explained(context, cell, wrong) if wrong else ""
+    raise TrialFailed(f"the balancer must serve from exactly {', '.join(sorted(expected))}. Got: {problem}{why}")
 
 
 class _Unexpected(Exception):
-    """A response that is not as the grid expects it."""
+    """A response that the grid does not expect."""
 
     def __init__(self, problem: str, response: httpx.Response, body: bytes) -> None:
         super().__init__(problem)
@@ -89,69 +89,71 @@ class _Unexpected(Exception):
         self.text = body.decode(errors="replace")
 
 
-def _explained(line: Line, cell: Cell, wrong: _Unexpected) -> str:
-    """Why a response is not as expected, where that is known, and what helps; begins with a semicolon."""
+def _explained(context: TrafficContext, cell: Cell, wrong: _Unexpected) -> str:
+    """The known reason for an unexpected response, with a fix; begins with a period."""
     status = wrong.response.status_code
-    logged = line.balancer_log() if status in (502, 503, 504) else ""
+    logged = context.balancer_log() if status in (502, 503, 504) else ""
     why = nginx_limits.of_response(status, wrong.response.headers.get("X-Study-Server", ""), wrong.text, logged)
     if not why and status in SESSION_STATUSES and cell.servers > 1:
         why = sessions_hint(cell.servers)
-    return f"; {why}" if why else ""
+    return f". {why}" if why else ""
 
 
-def _ask(line: Line, client: httpx.Client, trial: str) -> tuple[str, float]:
-    """Who answers a request, and after how many seconds; raises _Unexpected for an answer that is not expected."""
-    request = line.grid.request
+def _send(context: TrafficContext, client: httpx.Client, trial: str) -> tuple[str, float]:
+    """(server that answered, response time in s); raises _Unexpected for a response that the grid does not expect."""
+    request = context.grid.request
     headers = {**request.all_headers, "X-Study-Trial": f"{trial}.verify"}
     began = time.perf_counter()
-    sent = client.build_request(request.method, request.path, content=request.body or None, headers=headers)
-    answer = client.send(sent, stream=True)
+    prepared = client.build_request(request.method, request.path, content=request.body or None, headers=headers)
+    response = client.send(prepared, stream=True)
     try:
-        body = b"".join(answer.iter_raw())  # the generator's own client decodes it: `require_usable`
+        body = b"".join(response.iter_raw())  # the load generator's client decodes it: `require_usable`
     finally:
-        answer.close()
+        response.close()
     took_s = time.perf_counter() - began
-    if problem := _unexpected(request, answer, body):
-        raise _Unexpected(f"{request.method} {request.path} answered {problem}", answer, body)
-    # Over SSH the way from here would count too; the balancer's own time (whole ms) does not.
-    near = line.reach.tunnels and answer.headers.get("X-Study-Time")
-    return answer.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(near)) if near else took_s
+    if problem := _unexpected(request, response, body):
+        raise _Unexpected(f"{request.method} {request.path} returned {problem}", response, body)
+    # Over SSH the measured time would include the network; the balancer's own time (whole ms) does not.
+    own_s = context.connections.tunnels and response.headers.get("X-Study-Time")
+    return response.headers.get("X-Study-Server", "an unknown server"), max(0.001, float(own_s)) if own_s else took_s
 
 
-def _unexpected(request: Request, answer: httpx.Response, body: bytes) -> str:
-    """What is not as the grid expects it; empty for a right answer. Redirects are not followed.
+def _unexpected(request: Request, response: httpx.Response, body: bytes) -> str:
+    """What the grid does not expect in a response; empty for an expected one. Redirects are not followed.
 
-    A body that is encoded is not looked at.
+    An encoded body is not checked.
     """
-    status = answer.status_code
+    status = response.status_code
     if status not in request.expect_status:
-        if answer.is_redirect and (place := answer.headers.get("Location")):
-            return f"{status} to {place}: use that path, or expect the status {status}"
+        if response.is_redirect and (place := response.headers.get("Location")):
+            return (
+                f"status {status}, a redirect to {place}. Fix: use that path, or add {status} to request.expect_status"
+            )
         return f"status {status}"
-    plain = "Content-Encoding" not in answer.headers
+    plain = "Content-Encoding" not in response.headers
     if request.expect_body and plain and not re.search(request.expect_body.encode(), body):
         begins = body.decode(errors="replace")[:80]
-        return f"status {status}, but its body does not hold {request.expect_body!r}; it begins {begins!r}"
+        return f"status {status}, but its body does not contain {request.expect_body!r} (it begins with {begins!r})"
     return ""
 
 
-UNUSABLE = {
-    "body": "its body does not hold {body!r}",
-    "encoding": "its body cannot be decoded. Fix: request no Accept-Encoding, or only gzip, deflate and br",
+_UNUSABLE = {
+    "body": "its body does not contain {body!r}",
+    "encoding": "its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br",
     "incomplete": "its body ended before its announced length or its last chunk. Fix: look at the server's log",
     "timeout": "no response came within {timeout_s:g} s. Fix: raise load.timeout",
-    "client": "it cannot send this request, or cannot read the header of the response. Fix: look at both headers",
+    "client": "it cannot send this request, or cannot parse the header of the response. Fix: check both headers",
 }
 
 
-def require_usable(line: Line, spec: LoadSpec) -> None:
-    """Have the load generator's own client send one request; raises TrialFailed when the response is no success.
+def require_usable(context: TrafficContext, spec: LoadSpec) -> None:
+    """Let the load generator's client send one request; raises TrialFailed if that is not a success.
 
-    Clients differ in what they decode and accept, so that of `verify` cannot tell for it.
+    Clients differ in what they decode and accept, so the client of `verify` cannot replace this check.
     """
     request = spec.request
-    kind = line.engine.ask(replace(spec, trial=f"{spec.trial}.verify"))
+    kind = context.load_generator.send_one(replace(spec, trial=f"{spec.trial}.verify"))
     if kind:
-        why = UNUSABLE.get(kind.split()[0], "").format(body=request.expect_body, timeout_s=spec.timeout_s)
-        told = f"{kind}: {why}" if why else kind
-        raise TrialFailed(f"the load generator's client fails with {request.method} {request.path}: {told}")
+        why = _UNUSABLE.get(kind.split()[0], "").format(body=request.expect_body, timeout_s=spec.timeout_s)
+        reason = f"{kind}: {why}" if why else kind
+        raise TrialFailed(f"the load generator's client fails with {request.method} {request.path}: {reason}")

@@ -18,7 +18,7 @@ ONLY = "capacity"  # the name of a single line
 
 def chart(summary: Summary) -> Chart | None:
     """Capacities with intervals, linear speedup and values by formula; None below two estimates of one line."""
-    exact = [(one, ref) for one, ref in zip(summary.capacities, summary.references, strict=True) if _drawn(one)]
+    exact = [(one, one.reference) for one in summary.capacities if _drawn(one)]
     lines = [line for line in dict.fromkeys(map(_line, (one for one, _ in exact))) if _several(line, exact)]
     rows: Rows = [
         {"line": _line(one), "servers": one.servers, "load": one.value, "low": one.low, "high": one.high}

@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.grid.load import LOAD_FACTORS, level_of
+from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.grid.types import Levels
 from harness.records.trial import Component, TrialData
-from harness.summarise import cost
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.summary import Summary
@@ -75,7 +74,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
 
 def _topology(levels: Levels) -> str:
     """The name of a topology: "2 servers", and the levels of other factors."""
-    rest = {name: level for name, level in cost.topology(levels).items() if name != "servers"}
+    rest = {name: level for name, level in without_load(levels).items() if name != "servers"}
     return ", ".join(filter(None, (phrases.count(int(levels["servers"]), "server"), load_name(rest))))
 
 
@@ -137,7 +136,7 @@ def _knees(summary: Summary) -> Rows:
         if one.bound == Bound.EXACT and one.value is not None:
             name = _topology({"servers": one.servers, **one.others})
             found[name] = {"topology": name, "load": one.value, "what": CAPACITY}
-    for limit in summary.limits:
+    for limit in summary.searches:
         name = _topology(limit.others)
         if limit.knee is not None and limit.knee.level and limit.knee.rising and name not in found:
             found[name] = {"topology": name, "load": limit.knee.users, "what": "knee"}
@@ -194,6 +193,6 @@ def _caption(cells: list[CellSummary], rows: Rows, knees: Rows, wanted: float | 
     sentences += [f" Dashed: {'; '.join(marks)}."] if marks else []
     if wanted is not None:
         sentences.append(" The thin line is the p95 objective.")
-    if any(cell.latency_marked for cell in cells):
+    if any(cell.latency_unsteady for cell in cells):
         sentences.append(" Latencies with a mark in the table are not steady.")
     return "".join(sentences)

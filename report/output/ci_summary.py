@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
-from harness.summarise import objectives
 from harness.summarise.summary import Summary
 from harness.words import visible
 from report.model import QUESTION, Report
@@ -20,7 +19,7 @@ def markdown(report: Report, summary: Summary) -> str:
             lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
             lines += [line for footnote in table.footnotes for line in (_plain(footnote), "")]
     lines += [*(f"- {_plain(finding)}" for finding in report.findings), ""]
-    judged = objectives.judge(summary)
+    judged = summary.objectives
     lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
     lines += [""] if judged else []
     return "\n".join([*lines, f"{_plain(f'{report.environment} Configuration {report.hash}, {report.state}.')}", ""])
@@ -40,7 +39,7 @@ def _plain(sentence: str) -> str:
 
 def junit(report: Report, summary: Summary) -> str:
     """A JUnit test case for each cell (whether it has a valid trial) and each objective."""
-    judged = objectives.judge(summary)
+    judged = summary.objectives
     failures = sum(not one.met for one in judged) + sum(cell.failure is not None for cell in report.cells)
     suite = ElementTree.Element(
         "testsuite", name=report.title, tests=str(len(judged) + len(report.cells)), failures=str(failures)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.study.compare import Comparison
-from harness.summarise.comparison.studies import Ratio
+from harness.summarise.comparison.studies import StudyRatio
 from harness.words import load_name, servers
 from report import format as text
 from report.elements import Table
@@ -35,7 +35,7 @@ SHORT = (
 )  # on a terminal, with `conclusions` below
 
 
-def cell_name(ratio: Ratio) -> str:
+def cell_name(ratio: StudyRatio) -> str:
     """The name of the cell, as in the report."""
     others = {name: level for name, level in ratio.cell.items() if name != "servers"}
     return f"{servers(int(ratio.cell['servers']))}, {load_name(others)}"
@@ -49,7 +49,7 @@ def short_rows(one: Comparison) -> list[list[str]]:
             text.rate(ratio.before.tps.value if ratio.before.tps else None),
             text.rate(ratio.after.tps.value if ratio.after.tps else None),
             text.ratio(ratio.ratio),
-            text.ratio_interval(ratio.jointly),
+            text.ratio_interval(ratio.simultaneous),
             f"{ratio.before.usable}, {ratio.after.usable}",
             f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
         ]
@@ -61,7 +61,7 @@ def conclusions(one: Comparison) -> list[str]:
     """The conclusion for each cell; cells with the same conclusion share a line."""
     found: dict[str, list[str]] = {}
     for ratio in one.ratios:
-        conclusion = ratio.word + (f": {ratio.why}" if ratio.why else "")
+        conclusion = ratio.conclusion_text + (f": {ratio.obstacle.text}" if ratio.obstacle else "")
         found.setdefault(conclusion, []).append(cell_name(ratio))
     return [f"{'; '.join(cells)}: {conclusion}" for conclusion, cells in found.items()]
 
@@ -75,12 +75,12 @@ def table(one: Comparison) -> Table:
             text.rate_interval(ratio.after.tps),
             text.ratio(ratio.ratio),
             text.ratio_interval(ratio.ratio),
-            text.ratio_interval(ratio.jointly),
-            text.ratio_interval(ratio.steady),
+            text.ratio_interval(ratio.simultaneous),
+            text.ratio_interval(ratio.corrected),
             f"{ratio.before.usable}, {ratio.after.usable}",
             f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
-            ratio.word,
-            ratio.why or text.NOTHING,
+            ratio.conclusion_text,
+            ratio.obstacle.text if ratio.obstacle else text.NOTHING,
         ]
         for ratio in one.ratios
     ]
@@ -94,7 +94,7 @@ def remarks(one: Comparison) -> list[str]:
         found += ["these studies are not comparable:", *(f"  {reason}" for reason in one.reasons)]
     found += [f"differs: {difference}" for difference in one.differences]
     found += [f"unknown: {unknown}" for unknown in one.unknown]
-    return [*found, *one.only_one, one.machines_said, one.properly]
+    return [*found, *one.only_one, one.machine_speed_text, one.recommendation]
 
 
 def html(found: list[Comparison]) -> str:

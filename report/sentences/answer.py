@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
 from harness.records.trial import Outcome
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.comparison import factors
-from harness.summarise.gains.gain import Gain, GainKind, between
+from harness.summarise.gains.gain import Gain, GainCategory, GainKind
+from harness.summarise.gains.ranges import GainRun
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
@@ -24,24 +22,10 @@ MOST_LOADS = 3  # with a sentence each
 MOST_STEPS = 3  # with a clause each
 
 
-class Category(Enum):
-    """What a sentence states of a step; neighbouring steps of one category share a clause."""
-
-    CARRIED = auto()
-    NONE = auto()
-    IDLE = auto()
-    NOT_MEASURABLE = auto()
-    LOWER = auto()
-    INDISTINCT = auto()
-    BASELINE_SUSPECT = auto()
-    FLOOR = auto()
-    GAIN = auto()
-
-
-# Clauses that end with a reason: what happened to response times follows in brackets.
-REASONED = (Category.FLOOR, Category.NOT_MEASURABLE, Category.BASELINE_SUSPECT)
-# Categories that say something of throughput where capacities are reported, too.
-INFORMATIVE = (Category.GAIN, Category.BASELINE_SUSPECT, Category.LOWER, Category.CARRIED)
+# Clauses that end with a reason: the change of response times follows in brackets.
+REASONED = (GainCategory.LOWER_BOUND, GainCategory.NOT_MEASURABLE, GainCategory.BASELINE_SUSPECT)
+# Categories that are reported next to capacities, too.
+INFORMATIVE = (GainCategory.GAIN, GainCategory.BASELINE_SUSPECT, GainCategory.LOWER, GainCategory.ONLY_LARGER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +45,11 @@ def answer(summary: Summary) -> list[str]:
     """
     capacities = capacity.sentences(summary)
     first = rejections.sentences(summary) + capacities
-    if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.losses):
+    if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
         return [*first, _without_gains(summary.cells)]
-    last = factor_effects.sentences(factors.effects(summary.grid, summary.cells), summary.grid.evidence)
-    last += failover.sentences(summary.losses, summary.grid.objectives)
-    loads = _by_load([gain for gain in summary.gains if gain.kind != GainKind.LOST])
+    last = factor_effects.sentences(summary.factor_effects, summary.grid.evidence)
+    last += failover.sentences(summary.failovers, summary.grid.objectives)
+    loads = _by_load([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE])
     loads = _with_capacities(loads) if capacities else loads
     if not loads:
         return [*first, *last] or [_without_gains(summary.cells)]
@@ -78,7 +62,7 @@ def answer(summary: Summary) -> list[str]:
 def by_cell(summary: Summary) -> list[CellResult]:
     """Every cell in short; one with failed servers has its failover."""
     wanted = summary.grid.objectives
-    failovers = {anchor(one.cell): failover.sentence(one, wanted) for one in summary.losses if one.trials}
+    failovers = {anchor(one.cell): failover.sentence(one, wanted) for one in summary.failovers if one.trials}
     found = []
     for cell in summary.cells:
         shown = f"{rejections.of_cell(cell)}{text.rate_interval(cell.tps)} requests per second"
@@ -104,7 +88,7 @@ def _with_capacities(loads: list[list[Gain]]) -> list[list[Gain]]:
     """The loads to report next to capacities: all numbers of users; of rates the largest with a gain."""
     if not loads or RATE not in loads[0][0].others:
         return loads
-    return [steps for steps in loads if any(_category(step) in INFORMATIVE for step in steps)][:1]
+    return [steps for steps in loads if any(step.category in INFORMATIVE for step in steps)][:1]
 
 
 def _size(steps: Sequence[Gain]) -> float:
@@ -134,10 +118,11 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
     if len(steps) > MOST_STEPS:
         clauses = _grouped(steps, cells, summary)
     else:
-        clauses = []
-        for before, step in zip([None, *steps], steps, strict=False):
-            same = before is not None and bool(step.reason) and step.reason == before.reason
-            clauses.append(_clause(step, cells, summary.grid, first=before is None, same_reason=same))
+        reasons = [None, *(_reason(step, cells) for step in steps)]
+        clauses = [
+            _clause(step, cells, summary.grid, first=not place, same_reason=bool(reason) and reason == before)
+            for place, (step, before, reason) in enumerate(zip(steps, reasons[:-1], reasons[1:], strict=True))
+        ]
     few = min((step.k for step in steps if step.speaks), default=summary.grid.evidence.statement_repeats)
     note = phrases.indicative(few, "repeat", summary.grid.evidence.statement_repeats)
     return f"At {load_name(steps[0].others)} {'; '.join(clauses)}{note}."
@@ -149,56 +134,47 @@ def _subject(step: Gain) -> str:
     return f"going from {step.from_servers} to {step.to_servers} servers"
 
 
-def _category(step: Gain) -> Category:
-    kinds = {
-        GainKind.CARRIED: Category.CARRIED,
-        GainKind.NONE: Category.NONE,
-        GainKind.IDLE: Category.IDLE,
-        GainKind.NOT_MEASURABLE: Category.NOT_MEASURABLE,
-    }
-    if step.kind in kinds or step.ratio is None:
-        return kinds.get(step.kind, Category.NONE)
-    low, high = step.ratio.low, step.ratio.high
-    if low is not None and high is not None and low <= 1:
-        return Category.LOWER if high < 1 else Category.INDISTINCT
-    if step.word.endswith("baseline suspect"):
-        return Category.BASELINE_SUSPECT
-    return Category.FLOOR if step.kind == GainKind.FLOOR else Category.GAIN
-
-
 def _clause(
     step: Gain, cells: dict[int, CellSummary], grid: Grid, *, first: bool = False, same_reason: bool = False
 ) -> str:
     """The effect of a step on throughput and response times; `same_reason` as the step before is not repeated."""
     throughput = _throughput(step, cells, first=first, reason="for the same reason" if same_reason else step.reason)
-    return _with_response_times(throughput, _category(step), _response_times([step], cells, grid))
+    return _with_response_times(throughput, step.category, response_times.change(step.response_times, grid))
 
 
-def _response_times(steps: Sequence[Gain], cells: dict[int, CellSummary], grid: Grid) -> str:
-    return response_times.change(cells.get(steps[0].from_servers), cells.get(steps[-1].to_servers), grid)
+def _reason(step: Gain, cells: dict[int, CellSummary]) -> str | None:
+    """The reason in the clause of a step; None where it has none."""
+    bound = step.category is GainCategory.LOWER_BOUND and not _load_limited(step, cells)
+    return step.reason if bound or step.category in (GainCategory.NONE, GainCategory.NOT_MEASURABLE) else None
 
 
-def _with_response_times(clause: str, category: Category, change: str) -> str:
+def _with_response_times(clause: str, category: GainCategory, change: str) -> str:
     if not change:
         return clause
     return f"{clause} ({change})" if category in REASONED else f"{clause}, and {change}"
 
 
 def _throughput(step: Gain, cells: dict[int, CellSummary], *, first: bool, reason: str) -> str:
-    subject, category, ratio = _subject(step), _category(step), text.ratio_with_interval(step.ratio)
-    efficiency = text.share_with_interval(step.efficiency, step.efficiencies)
+    subject, ratio = _subject(step), text.ratio_with_interval(step.ratio)
+    efficiency = text.share_with_interval(step.efficiency, step.efficiency_interval)
     linear = "" if first else f" of {step.step_ideal:.4g}×"
     clauses = {
-        Category.NONE: f"the gain of {subject} is unknown ({reason})",
-        Category.CARRIED: step.reason,
-        Category.IDLE: f"{subject} was idle: the load is too low",
-        Category.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
-        Category.LOWER: f"{subject} lowered throughput to {ratio}",
-        Category.INDISTINCT: f"{subject} made no measurable difference ({ratio})",
-        Category.BASELINE_SUSPECT: f"{subject} gave {ratio}, more than linear: the smaller topology is suspect",
-        Category.GAIN: f"{subject} gave {ratio} the throughput, efficiency {efficiency}{linear}",
+        GainCategory.NONE: f"the gain of {subject} is unknown ({reason})",
+        GainCategory.ONLY_LARGER: step.reason,
+        GainCategory.IDLE: f"{subject} was idle: the load is too low",
+        GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
+        GainCategory.LOWER: f"{subject} lowered throughput to {ratio}",
+        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratio})",
+        GainCategory.BASELINE_SUSPECT: f"{subject} gave {ratio}, more than linear: the smaller topology is suspect",
+        GainCategory.GAIN: f"{subject} gave {ratio} the throughput, efficiency {efficiency}{linear}",
     }
-    return clauses.get(category) or f"{subject} raised throughput {ratio}{_bound(step, cells, reason)}"
+    return clauses.get(step.category) or f"{subject} raised throughput {ratio}{_bound(step, cells, reason)}"
+
+
+def _load_limited(step: Gain, cells: dict[int, CellSummary]) -> bool:
+    """Whether the larger topology served the load completely."""
+    larger = cells.get(step.to_servers)
+    return larger is not None and larger.bottleneck.is_load
 
 
 def _bound(step: Gain, cells: dict[int, CellSummary], reason: str) -> str:
@@ -206,50 +182,50 @@ def _bound(step: Gain, cells: dict[int, CellSummary], reason: str) -> str:
     has_interval = step.ratio is not None and step.ratio.low is not None
     least = text.ratio(step.ratio.low if step.ratio is not None and has_interval else step.ratio)
     larger = cells.get(step.to_servers)
-    if larger is None or not larger.bottleneck.is_load:
+    if larger is None or not _load_limited(step, cells):
         known = f", at least {least} from the servers" if has_interval else ""
         return f"{known} ({reason})"
-    share = f" to {larger.asked}" if larger.of_users_bound or larger.of_offered else ""
+    share = f" to {larger.served}" if larger.of_users_bound or larger.of_offered else ""
     deliver = f"{phrases.count(step.to_servers, 'server')} deliver at least {least}"
     return f"{share}: {deliver}; a higher load is needed to measure more"
 
 
 def _grouped(steps: list[Gain], cells: dict[int, CellSummary], summary: Summary) -> list[str]:
-    """A clause for the whole range, then one for each run of neighbouring steps of the same category."""
-    clauses = []
-    whole = between(cells[steps[0].from_servers], cells[steps[-1].to_servers], summary.grid.evidence)
-    if _category(whole) in (Category.GAIN, Category.BASELINE_SUSPECT, Category.FLOOR):
-        at_least = "at least " if whole.kind == GainKind.FLOOR else ""
+    """A clause for the whole range, then one for each run of neighbouring steps of one category."""
+    clauses, others = [], steps[0].others
+    whole = next(gain for gain in summary.whole_range_gains if gain.others == others)
+    if whole.category in (GainCategory.GAIN, GainCategory.BASELINE_SUSPECT, GainCategory.LOWER_BOUND):
+        at_least = "at least " if whole.kind is GainKind.LOWER_BOUND else ""
         grew = (
             f"throughput grew {text.ratio_with_interval(whole.ratio)} from "
             f"{phrases.count(whole.from_servers, 'server')} to {whole.to_servers}, efficiency {at_least}"
-            f"{text.share_with_interval(whole.efficiency, whole.efficiencies)} of {whole.step_ideal:.4g}×"
+            f"{text.share_with_interval(whole.efficiency, whole.efficiency_interval)} of {whole.step_ideal:.4g}×"
         )
-        clauses.append(_with_response_times(grew, Category.GAIN, _response_times(steps, cells, summary.grid)))
-    for category, members in itertools.groupby(steps, key=_category):
-        run = list(members)
-        if len(run) == 1:
-            clauses.append(_clause(run[0], cells, summary.grid))
+        change = response_times.change(whole.response_times, summary.grid)
+        clauses.append(_with_response_times(grew, GainCategory.GAIN, change))
+    for run in (run for run in summary.gain_runs if run.others == others):
+        if len(run.steps) == 1:
+            clauses.append(_clause(run.steps[0], cells, summary.grid))
         else:
-            change = _response_times(run, cells, summary.grid)
-            clauses.append(_with_response_times(_run(category, run), category, change))
+            change = response_times.change(run.response_times, summary.grid)
+            clauses.append(_with_response_times(_run(run), run.category, change))
     return clauses
 
 
-def _run(category: Category, steps: list[Gain]) -> str:
+def _run(run: GainRun) -> str:
     """Several neighbouring steps of one category."""
-    subject = f"each step from {steps[0].from_servers} to {steps[-1].to_servers} servers"
-    ratios = _range(sorted(step.ratio.value for step in steps if step.ratio))
+    subject, reason = f"each step from {run.from_servers} to {run.to_servers} servers", run.steps[0].reason
+    ratios = _range(sorted(step.ratio.value for step in run.steps if step.ratio))
     clauses = {
-        Category.NONE: f"the gain of {subject} is unknown ({steps[0].reason})",
-        Category.CARRIED: "; ".join(step.reason for step in steps),
-        Category.IDLE: f"{subject} added idle servers: the load is too low",
-        Category.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({steps[0].reason})",
-        Category.LOWER: f"{subject} lowered throughput, to {ratios}",
-        Category.INDISTINCT: f"{subject} made no measurable difference ({ratios})",
-        Category.BASELINE_SUSPECT: f"{subject} gave more than linear ({ratios})",
+        GainCategory.NONE: f"the gain of {subject} is unknown ({reason})",
+        GainCategory.ONLY_LARGER: "; ".join(step.reason for step in run.steps),
+        GainCategory.IDLE: f"{subject} added idle servers: the load is too low",
+        GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
+        GainCategory.LOWER: f"{subject} lowered throughput, to {ratios}",
+        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratios})",
+        GainCategory.BASELINE_SUSPECT: f"{subject} gave more than linear ({ratios})",
     }
-    return clauses.get(category, f"{subject} gave more ({ratios})")
+    return clauses.get(run.category, f"{subject} gave more ({ratios})")
 
 
 def _range(ordered: Sequence[float]) -> str:
@@ -266,7 +242,7 @@ def _in_between(loads: list[list[Gain]]) -> str:
     gains = sorted(
         steps[0].ratio.value
         for steps in loads
-        if steps[0].ratio and _category(steps[0]) in (Category.GAIN, Category.FLOOR)
+        if steps[0].ratio and steps[0].category in (GainCategory.GAIN, GainCategory.LOWER_BOUND)
     )
     unit = "/s" if RATE in loads[0][0].others else " users"
     where = f"At the {len(loads)} other loads"

@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.summarise.capacity import capacity, window
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.gains.gain import GainKind
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import estimates, phrases
@@ -27,8 +27,9 @@ def sentences(summary: Summary) -> list[str]:
     found = [_sentence(group, summary) for group in groups[:MOST_SENTENCES]]
     if len(groups) > MOST_SENTENCES:
         found.append("The table of capacities has the other topologies.")
-    short = window.too_short(summary.grid) if any(one.bound == Bound.EXACT for one in summary.capacities) else ""
-    return [*found, f"{phrases.capitalised(short)}."] if short else found
+    if summary.short_window is not None and any(one.bound == Bound.EXACT for one in summary.capacities):
+        found.append(f"{phrases.capitalised(summary.short_window.sentence)}.")
+    return found
 
 
 def _groups(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
@@ -42,11 +43,13 @@ def _groups(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
 def _sentence(group: Sequence[Capacity], summary: Summary) -> str:
     limits = summary.grid.evidence
     shown = list(group) if len(group) <= MOST_TOPOLOGIES else [group[0], group[-1]]
-    steps = [capacity.between(a, b, limits) for a, b in itertools.pairwise(shown)]
+    known = [*summary.capacity_gains, *summary.whole_range_capacity_gains]
+    gains = {(tuple(gain.others.items()), gain.from_servers, gain.to_servers): gain for gain in known}
+    steps = [gains[tuple(a.others.items()), a.servers, b.servers] for a, b in itertools.pairwise(shown)]
     clauses = [f"{_subject(shown[0])} {_amount(shown[0])}{_reason(shown[0])}"]
     for number, (one, step) in enumerate(zip(shown[1:], steps, strict=True)):
         before = shown[number]
-        reason = "" if one.why == before.why and one.bound == before.bound else _reason(one)
+        reason = "" if one.reason == before.reason and one.bound == before.bound else _reason(one)
         added = _added(step)
         clauses.append(f"{phrases.cardinal(one.servers)} {_amount(one)}{reason}" + (f": {added}" if added else ""))
     levels = load_name(group[0].others)
@@ -66,29 +69,25 @@ def _subject(one: Capacity) -> str:
 
 def _amount(one: Capacity) -> str:
     shown = estimates.with_interval(one)
-    return f"unknown ({one.why})" if shown == text.NOTHING else shown
+    return f"unknown ({one.reason})" if shown == text.NOTHING else shown
 
 
 def _reason(one: Capacity) -> str:
     """Why a capacity is only a bound."""
-    return f" ({one.why})" if one.bound in (Bound.AT_LEAST, Bound.BELOW) and one.why else ""
+    return f" ({one.reason})" if one.bound in (Bound.AT_LEAST, Bound.BELOW) and one.reason else ""
 
 
 def _added(gain: CapacityGain) -> str:
     """What a step adds; empty where bounds on both sides leave nothing to state."""
-    if gain.ratio is None or (gain.kind == GainKind.FLOOR and gain.ratio.value <= 1):
+    if gain.ratio is None or (gain.kind == GainKind.LOWER_BOUND and gain.ratio.value <= 1):
         return ""
     ratio = text.ratio_with_interval(gain.ratio)
-    if gain.kind == GainKind.FLOOR:
+    if gain.kind == GainKind.LOWER_BOUND:
         return f"at least {text.ratio(gain.ratio.value)}"
     low, high = gain.ratio.low, gain.ratio.high
     if high is not None and high < 1:
         return f"less, {ratio}"
     if low is not None and low <= 1:
         return f"no measurable difference ({ratio})"
-    return f"{ratio}, efficiency {estimates.efficiency(gain)}{' (super-linear)' if super_linear(gain) else ''}"
-
-
-def super_linear(gain: CapacityGain) -> bool:
-    """Whether capacity grew by more than the number of servers."""
-    return gain.word.endswith("super-linear")
+    above = " (super-linear)" if gain.conclusion is Conclusion.SUPER_LINEAR else ""
+    return f"{ratio}, efficiency {estimates.efficiency(gain)}{above}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from harness.records.study import Ceiling, StudyRecord
-from harness.summarise import calibration
-from harness.summarise.gains import machine_speed
 from harness.summarise.summary import Summary
 from report import format as text
 from report import phrases
 from report.elements import MOST_LISTED, listed
+
+SMALLEST_GAIN = 0.001  # that is printed
 
 
 def sentences(study: StudyRecord, summary: Summary) -> list[tuple[str, str]]:
@@ -24,7 +24,7 @@ def sentences(study: StudyRecord, summary: Summary) -> list[tuple[str, str]]:
 
 def machine_speed_change(summary: Summary) -> str:
     """Rule E22: how much the machines' speed changed between trials, and whether it affected the intervals."""
-    found, half = summary.speed, machine_speed.widest(summary.gains, summary.cells)
+    found, half = summary.machine_speed, summary.widest_half_width
     if found is None:
         return ""
     change = (
@@ -35,7 +35,7 @@ def machine_speed_change(summary: Summary) -> str:
         return change
     if found.follows is not None:
         change += f"; correlation with throughput {found.follows:.2f}".replace("-", "−")
-    if half is None or machine_speed.mattered(found, half, summary.grid.evidence):
+    if half is None or summary.machine_speed_mattered:
         return change
     return f"{change}; the intervals, within ±{text.percent(half, 1)}, are not affected"
 
@@ -58,14 +58,17 @@ def _noise(summary: Summary) -> str:
         return ""
     clauses = [f"a trial’s throughput varies by {text.percent(summary.noise.spread, 1)} within its block"]
     found = [
-        (gain, text.percent(max(gain.detectable, 0.001), 1)) for gain in summary.gains if gain.detectable is not None
+        (gain, text.percent(max(least, SMALLEST_GAIN), 1))
+        for gain in summary.gains
+        if (least := gain.minimum_detectable_gain) is not None
     ]
     if found:
         clauses.append(
             f"minimum detectable gains (80 % power): {listed(found) if len(found) <= MOST_LISTED else 'in gains.csv'}"
         )
-    if summary.between is not None:
-        clauses.append(f"{text.percent(summary.between)} of its variance lies between trials, the rest within them")
+    if summary.between_share is not None:
+        share = text.percent(summary.between_share)
+        clauses.append(f"{share} of its variance lies between trials, the rest within them")
     if summary.control is not None:
         clauses.append(
             f"control trials at the end of a block compared with its begin: {text.ratio(summary.control)} "
@@ -75,11 +78,11 @@ def _noise(summary: Summary) -> str:
 
 
 def _calibration(study: StudyRecord, summary: Summary) -> str:
-    own = calibration.told(summary)
-    if own:
-        return f"this study is the calibration of these machines: {own}"
+    own = summary.calibration
+    if own and own.complete:
+        return f"this study is the calibration of these machines: {own.text_with_result}"
     found = study.calibration
     if not found:
         return "none is known for these machines; run grids/calibration.yaml"
-    result = calibration.with_verdict(found.text, found.passed)
+    result = f"{found.text}: {'PASS' if found.passed else 'FAIL'}"
     return f"last one for these machines, {phrases.moment(found.measured_at)} ({found.study}): {result}"

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from harness.grid import load
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.records.trial import Component
-from harness.summarise.comparison import attribution, factors
-from harness.summarise.comparison.factors import Effect
+from harness.summarise.comparison.factors import FactorEffect, FactorKind
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.words import load_name
 from report import format as text
 from report import phrases
 from report.sentences import balancing
 
 
-def sentences(effects: Sequence[Effect], limits: Thresholds) -> list[str]:
+def sentences(effects: Sequence[FactorEffect], limits: Thresholds) -> list[str]:
     """A sentence for each level of each factor, in the largest topology at the largest load."""
-    largest: dict[tuple[str, str], Effect] = {}
+    largest: dict[tuple[str, str], FactorEffect] = {}
     for effect in effects:
         key = (effect.factor, str(effect.level))
         if key not in largest or _size(effect.rest) > _size(largest[key].rest):
@@ -26,26 +25,25 @@ def sentences(effects: Sequence[Effect], limits: Thresholds) -> list[str]:
     return [sentence(effect, limits) for effect in largest.values()]
 
 
-def sentence(effect: Effect, limits: Thresholds) -> str:
+def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     """The effect of a level compared with the factor's first one."""
-    if effect.factor == factors.METHOD:
+    if effect.kind is FactorKind.BALANCING_METHOD:
         return balancing.sentence(effect, limits)
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     servers = f"with {phrases.count(int(effect.rest['servers']), 'server')}"
-    is_image = effect.factor == factors.IMAGE
+    is_image = effect.kind is FactorKind.IMAGE
     name = "image" if is_image else effect.factor
     what = f"{name} {effect.level} instead of {effect.base}"
     ratio = text.ratio_with_interval(effect.ratio)
     note = phrases.indicative(effect.k, "repeat", limits.statement_repeats)
     if effect.ratio is None:
-        return f"{where} the effect of {what} {servers} is unknown: {effect.why}."
-    if effect.why:
-        return f"{where} the effect of {what} {servers} is not measurable ({ratio}): {effect.why}."
-    if effect.word == attribution.NOT_MEASURABLE:
-        side = f"{name} {effect.base if effect.bound == 'at most' else effect.level}"
-        held = attribution.holds(effect.held or Component.LOAD)
-        return f"{where} the effect of {what} {servers} is not measurable ({ratio}): with {side} {held}."
-    if effect.word == "not told apart from 1":
+        return f"{where} the effect of {what} {servers} is unknown: {balancing.obstacle(effect)}."
+    if effect.obstacle:
+        return f"{where} the effect of {what} {servers} is not measurable ({ratio}): {effect.obstacle.text}."
+    if effect.conclusion is Conclusion.NOT_MEASURABLE:
+        hidden = f"with {name} {effect.hidden_level} {effect.hidden_by_text}"
+        return f"{where} the effect of {what} {servers} is not measurable ({ratio}): {hidden}."
+    if effect.conclusion is Conclusion.INDISTINCT:
         return f"{where} {what} made no measurable difference {servers} ({ratio}){note}."
     bound = f"{effect.bound} " if effect.bound else ""
     return f"{where} {what} gave {bound}{ratio} the throughput {servers}{note}."

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from harness.grid.schema import Grid
 from harness.records.study import StudyRecord
 from harness.records.trial import Component, Outcome
-from harness.summarise import calibration
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.gains import precision
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary
 from harness.words import load_name
@@ -46,19 +42,19 @@ def _sentence(cause: str, next_step: str) -> str:
 
 def _calibration(summary: Summary) -> list[str]:
     """The result of a calibration, once all of it is measured."""
-    found = calibration.told(summary)
-    return [f"Calibration: {found}."] if found else []
+    found = summary.calibration
+    return [f"Calibration: {found.text_with_result}."] if found and found.complete else []
 
 
 def _affected_cells(cells: list[CellSummary]) -> list[str]:
-    """Missing cells, then invalid ones, then those with a warning; cells with the same cause share a finding."""
+    """Missing cells, then invalid ones, then those with a warning; cells with one rule and fix share a finding."""
     groups: dict[tuple[int, str, str, str], list[CellSummary]] = {}
     for cell in cells:
         rank = 2 if cell.outcome == Outcome.WARNING else 3
         if not cell.usable:
             rank = 0 if cell.outcome == Outcome.MISSING else 1
         if rank < 3:
-            groups.setdefault((rank, cell.outcome, _without_figures(cell.cause), cell.next_step), []).append(cell)
+            groups.setdefault((rank, cell.outcome, cell.rule or cell.cause, cell.next_step), []).append(cell)
     found = []
     for (rank, outcome, _, next_step), members in sorted(groups.items(), key=lambda group: group[0]):
         names, cause = _listed([cell_name(cell) for cell in members]), members[0].cause
@@ -72,25 +68,20 @@ def _affected_cells(cells: list[CellSummary]) -> list[str]:
 
 
 def _invalid_trials(cells: list[CellSummary]) -> list[str]:
-    """Invalid trials of valid cells; those with the same cause share a finding."""
+    """Invalid trials of valid cells; those with one rule and fix share a finding."""
     groups: dict[tuple[str, str], list[CellSummary]] = {}
     for cell in cells:
-        if cell.usable and cell.lost_cause:
-            groups.setdefault((_without_figures(cell.lost_cause), cell.lost_next_step), []).append(cell)
+        if cell.usable and cell.invalid_cause:
+            groups.setdefault((cell.invalid_rule or cell.invalid_cause, cell.invalid_next_step), []).append(cell)
     found = []
     for (_, next_step), members in groups.items():
-        cause = members[0].lost_cause
-        cause = f"for example {cause}" if len({cell.lost_cause for cell in members}) > 1 else cause
+        cause = members[0].invalid_cause
+        cause = f"for example {cause}" if len({cell.invalid_cause for cell in members}) > 1 else cause
         invalid = sum(cell.trials - cell.usable for cell in members)
         verb = "is" if invalid == 1 else "are"
         share = f"{invalid} of {sum(cell.trials for cell in members)} trials {verb} invalid"
         found.append(f"{_listed([cell_name(cell) for cell in members])}: {share}. {_sentence(cause, next_step)}")
     return found
-
-
-def _without_figures(cause: str) -> str:
-    """A cause without its figures, which differ from cell to cell."""
-    return re.sub(r"\d[\d.,]*", "#", cause)
 
 
 def _listed(names: list[str]) -> str:
@@ -123,13 +114,13 @@ def _wide(summary: Summary) -> list[str]:
 def _narrower(summary: Summary, widest: Gain | None, target: float) -> str:
     """What would narrow the intervals, by the variance of the trials."""
     clauses = []
-    if summary.between is not None:
-        share, where, effect = summary.between, "between trials", "longer trials do not reduce it"
+    if summary.between_share is not None:
+        share, where, effect = summary.between_share, "between trials", "longer trials do not reduce it"
         if share < 1 / 2:
             share, where, effect = 1 - share, "within trials", "longer trials reduce it"
         clauses.append(f"{text.percent(share)} of the variance lies {where}; {effect}")
     if widest is not None:
-        needed = precision.blocks_for(widest, target)
+        needed = widest.blocks_for(target)
         blocks = "an impractical number of blocks" if needed is None else f"about {phrases.count(needed, 'block')}"
         clauses.append(f"±{text.percent(target)} requires {blocks}")
     return "; ".join(clauses)
@@ -149,7 +140,7 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
         if saturated:
             needed = HEADROOM * many * max(saturated)
             rounded = -(-needed * grid.load.think_time // ROUND_USERS) * ROUND_USERS
-            more = f"{grid.written_per_s(needed):.0f}/s" if grid.is_open else f"{rounded:.0f} users"
+            more = f"{grid.nominal_per_s(needed):.0f}/s" if grid.is_open else f"{rounded:.0f} users"
             advice = f"Use about {more} to load {phrases.cardinal(many)}"
         found.append(f"At {load} servers beyond {phrases.cardinal(few)} were idle. {advice}.")
     return found

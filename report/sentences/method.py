@@ -6,7 +6,6 @@ from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 from harness.records.study import Environment, Machine, StudyRecord
 from harness.records.trial import TrialData
-from harness.summarise.search import search
 from harness.summarise.summary import Summary
 from report import phrases
 from report.sentences import environment as place
@@ -30,7 +29,7 @@ def facts(study: StudyRecord, summary: Summary, trials: dict[str, TrialData]) ->
         ("Images", _images(environment)),
         ("Kernel", _kernel(environment.kernel_settings)),
         ("Lab", place.lab(study)),
-        ("Search", "; ".join(search.sentences(summary.limits))),
+        ("Search", "; ".join(found.sentence for found in summary.searches)),
         ("Scalability", scalability.sentence(summary)),
         ("Program", environment.git),
         ("Time", _time(study, trials)),
@@ -44,8 +43,8 @@ def notes(summary: Summary) -> list[str]:
     moderated = (
         f"With fewer than {limits.statement_repeats} blocks the interval of a gain also uses the noise of the other "
         "server-limited cells, with the weight of 1.5 degrees of freedom. In simulated studies with equal and unequal "
-        "noise it covered the true value in 94 to 97 % of the cases (docs/evidence.md). The paired t interval is below "
-        "the table of gains."
+        "noise it covered the true value in 94 to 97 % of the cases (docs/explanation/statistics.md). The paired t "
+        "interval is below the table of gains."
     )
     borrowed = any(gain.paired is not None and gain.ratio != gain.paired for gain in summary.gains)
     return [
@@ -111,7 +110,7 @@ def _open_load(grid: Grid) -> str:
     times = (
         "equally spaced times" if load.process == "constant" else "the times of a Poisson process, equal at equal rates"
     )
-    slower = grid.written_per_s(1.0)
+    slower = grid.time_factor
     scaled = "" if slower == 1 else f"; rates as in the grid, sent {slower:g} times slower"
     return (
         f"open loop: requests are sent on schedule at {times}, and latency counts from these times; ramp-up "

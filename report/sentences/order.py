@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from harness.plan import predicted_idle
-from harness.records.study import Order, StudyRecord
+from harness.records.study import StudyRecord
 from report import phrases
 
 
 def sentence(study: StudyRecord, blocks: int) -> str:
     """How the blocks were ordered, and the source of the seed."""
-    if study.order == Order.SHUFFLED:
-        return f"{phrases.count(blocks, 'randomised complete block')}, seed {study.seed}"
     drawn = "" if study.written_grid.seed is not None else ", drawn at the start of the study"
     return (
         f"{phrases.count(blocks, 'randomised block')} in balanced order (rows of Williams squares), "

@@ -18,7 +18,9 @@ def sentences(summary: Summary) -> list[str]:
 
     The sentences on capacities and gains cover requests that failed without a rejection.
     """
-    covered = {tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.CARRIED and gain.cells}
+    covered = {
+        tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.ONLY_LARGER and gain.cells
+    }
     known = estimates.has_capacities(summary)
     found = [
         (cell.failing, cell_name(cell))

@@ -35,7 +35,9 @@ def table(grid: str, gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Tab
     rows = []
     for users, a, b, reading in READINGS:
         gain = ours.get((users, a, b))
-        shown = [text.NOTHING, MISSING] if gain is None else [text.ratio_with_interval(gain.ratio), gain.word]
+        shown = (
+            [text.NOTHING, MISSING] if gain is None else [text.ratio_with_interval(gain.ratio), gain.conclusion_text]
+        )
         rows.append([f"{users} users, {a} → {b} servers", reading, *shown])
     alone = next((cell for cell in cells if cell.cell == {"servers": 1, "vusers": 2000}), None)
     shown = [text.rate_interval(alone.tps), alone.outcome.replace("_", " ")] if alone else [text.NOTHING, MISSING]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.summarise.capacity import capacity
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.gains.gain import GainKind
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary
 from report import estimates, phrases
 from report import format as text
@@ -32,22 +32,19 @@ def table(summary: Summary) -> Table | None:
     if not estimates.has_capacities(summary):
         return None
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
-    left = capacity.with_one_lost(summary.capacities)
-    rows = [
-        _row(one, steps.get((tuple(one.others.items()), one.servers)), reference, n_minus_1)
-        for one, reference, n_minus_1 in zip(summary.capacities, summary.references, left, strict=True)
-    ]
+    rows = [_row(one, steps.get((tuple(one.others.items()), one.servers))) for one in summary.capacities]
     return Table(columns=COLUMNS, rows=rows, right=tuple(range(1, 11)), note=_note(summary))
 
 
-def _row(one: Capacity, gain: CapacityGain | None, reference: float | None, n_minus_1: Capacity | None) -> list[str]:
+def _row(one: Capacity, gain: CapacityGain | None) -> list[str]:
+    reference, n_minus_1 = one.reference, one.n_minus_1
     ratio = gain.ratio if gain else None
-    floor = gain is not None and gain.kind == GainKind.FLOOR
+    floor = gain is not None and gain.kind == GainKind.LOWER_BOUND
     return [
         one.name.replace(" ", "\u00a0", 1),
         estimates.amount(one),
         estimates.interval(one) or text.NOTHING,
-        OBJECTIVES.get(one.limited_by, one.limited_by) or text.NOTHING,
+        OBJECTIVES.get(one.first_missed, one.first_missed) or text.NOTHING,
         f"≥ {text.ratio(ratio.value)}" if floor and ratio else text.ratio(ratio),
         text.NOTHING if floor else text.ratio_interval(ratio),
         estimates.efficiency(gain) if gain and ratio else text.NOTHING,
@@ -55,8 +52,16 @@ def _row(one: Capacity, gain: CapacityGain | None, reference: float | None, n_mi
         text.rate(one.requests),
         text.NOTHING if reference is None else estimates.load(reference, one.factor),
         "none" if one.servers == 1 else estimates.with_interval(n_minus_1) if n_minus_1 else text.NOTHING,
-        ": ".join(filter(None, (gain.word if gain else "", (gain.reason if gain else "") or one.why))) or text.NOTHING,
+        ": ".join(filter(None, (gain.conclusion_text if gain else "", (gain.reason if gain else "") or one.reason)))
+        or text.NOTHING,
     ]
+
+
+def _conclusion(one: Capacity, gain: CapacityGain | None) -> str:
+    """The conclusion on the gain with its reason, else the reason of the capacity."""
+    found = gain.conclusion_text if gain else ""
+    reason = (gain.reason if gain else "") or one.reason
+    return ": ".join(filter(None, (found, reason))) or text.NOTHING
 
 
 def _note(summary: Summary) -> str:
@@ -68,13 +73,13 @@ def _note(summary: Summary) -> str:
         "fail_servers measures the requests lost until then."
     ]
     exact = [
-        f"{phrases.count(one.servers, 'server')} {estimates.load(reference, one.factor)}"
-        for one, reference in zip(summary.capacities, summary.references, strict=True)
-        if reference is not None
+        f"{phrases.count(one.servers, 'server')} {estimates.load(one.reference, one.factor)}"
+        for one in summary.capacities
+        if one.reference is not None
     ]
     if exact:
         sentences.append(f"By formula (M/D/c), for paced servers: {', '.join(exact)}.")
-    if any(gain.word.endswith("super-linear") for gain in summary.capacity_gains):
+    if any(gain.conclusion is Conclusion.SUPER_LINEAR for gain in summary.capacity_gains):
         sentences.append(
             "Super-linear gains are expected: requests that share more servers wait less by chance, so capacity grows "
             "by more than the number of servers."

@@ -115,12 +115,12 @@ def _failures(trials: Sequence[TrialData]) -> str:
 
 def _milliseconds(cell: CellSummary, percentile: str) -> str:
     shown = text.milliseconds(cell.latency_ms.get(percentile))
-    return f"{shown}{UNSTEADY}" if cell.latency_marked and shown != text.NOTHING else shown
+    return f"{shown}{UNSTEADY}" if cell.latency_unsteady and shown != text.NOTHING else shown
 
 
 def _unsteady(cells: Sequence[CellSummary]) -> str:
     """Rule E10: the latencies that are not steady, and why; empty for none."""
-    found = [f"{cell_name(cell)} (the mean {cell.latency_marked})" for cell in cells if cell.latency_marked]
+    found = [f"{cell_name(cell)} (the mean {cell.latency_unsteady})" for cell in cells if cell.latency_unsteady]
     if not found:
         return ""
     return f"{UNSTEADY} Not steady, unlike throughput: {'; '.join(found)}. Fix: a longer ramp_up and duration."

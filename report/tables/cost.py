@@ -6,55 +6,57 @@ from collections.abc import Sequence
 
 from harness.grid.schema import Objectives
 from harness.records.trial import Component
-from harness.summarise.cost import Capacity, Option
+from harness.summarise.cost import CostSummary
+from harness.summarise.sustainable_rate import SustainableRate
+from harness.summarise.topology_choice import TopologyCost
 from harness.words import load_name
 from report import estimates
 from report import format as text
 from report.elements import Table
 
 
-def table(options: Sequence[Option], target: float | None, objectives: Objectives, factor: float) -> Table:
+def table(costs: CostSummary, target: float | None, objectives: Objectives, factor: float) -> Table:
     """A row for each topology, with its price where any is known; `factor` is that of the time scaling."""
+    options = costs.topologies
     priced = any(option.usd_per_hour is not None for option in options)
     columns = ["topology", "USD per hour", "throughput, /s", "USD per million", "basis"]
     columns = columns if priced else [name for name in columns if "USD" not in name]
     return Table(
         columns=columns if target is None else [*columns, f"sufficient for {estimates.required(target)}"],
-        rows=[_row(option, target, priced=priced) for option in options],
+        rows=[_row(option, has_target=target is not None, priced=priced) for option in options],
         right=(1, 2, 3) if priced else (1,),
         note=_note(options, objectives, factor, priced=priced),
     )
 
 
-def _row(option: Option, target: float | None, *, priced: bool) -> list[str]:
-    found = option.capacity
-    usd = None if found is None or found.ceiling else option.usd_per_million(found.value)
-    hourly, million = ([text.usd(each)] if priced else [] for each in (option.usd_per_hour, usd))
+def _row(option: TopologyCost, *, has_target: bool, priced: bool) -> list[str]:
+    found = option.rate
+    hourly, million = ([text.usd(each)] if priced else [] for each in (option.usd_per_hour, option.usd_per_million))
     row = [estimates.topology(option), *hourly, estimates.throughput(found, "≥ "), *million, _basis(found)]
-    return row if target is None else [*row, option.fit(target)]
+    return [*row, str(option.at_target)] if has_target else row
 
 
-def _basis(found: Capacity | None) -> str:
+def _basis(found: SustainableRate | None) -> str:
     if found is None:
         return "no valid trial"
     if found.by_objectives:
-        if found.ceiling:
+        if found.upper_bound:
             return "objectives missed at all measured loads"
         if found.missed_at is not None:
             return "objectives met at the one load, missed at the other"
-        return "objectives met at all measured loads" if found.floor else "the capacity"
-    bottleneck = "load-limited" if found.limit.is_load else _limited(found.limit)
+        return "objectives met at all measured loads" if found.lower_bound else "the capacity"
+    bottleneck = "load-limited" if found.bottleneck.is_load else _limited(found.bottleneck)
     return f"{bottleneck} at {load_name(found.load)}"
 
 
-def _limited(limit: Component) -> str:
-    if limit == Component.UNKNOWN:
+def _limited(component: Component) -> str:
+    if component == Component.UNKNOWN:
         return "bottleneck unknown"
-    return f"limited by the {'servers' if limit == Component.SERVER else limit}"
+    return f"limited by the {'servers' if component == Component.SERVER else component}"
 
 
-def _note(options: Sequence[Option], objectives: Objectives, factor: float, *, priced: bool) -> str:
-    known = [option.capacity for option in options if option.capacity is not None]
+def _note(options: Sequence[TopologyCost], objectives: Objectives, factor: float, *, priced: bool) -> str:
+    known = [option.rate for option in options if option.rate is not None]
     sentences = []
     if priced:
         sentences.append(
@@ -67,7 +69,7 @@ def _note(options: Sequence[Option], objectives: Objectives, factor: float, *, p
         sentences.append("The throughput is the largest one measured that meets the objectives.")
     else:
         sentences.append("The throughput is the saturated one, with any response time; objectives would limit that.")
-    if any(one.floor for one in known):
+    if any(one.lower_bound for one in known):
         sentences.append("≥ marks a throughput that was measured at a load below saturation.")
     if factor != 1:
         sentences.append(f"Rates are nominal: {factor:g} times the measured ones (time scaling).")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.summarise.cells.failover import Losses, Spread
+from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import format as text
 from report import phrases
@@ -29,7 +29,7 @@ COLUMNS = [
 ]
 
 
-def table(failovers: Sequence[Losses], limits: Thresholds) -> Table | None:
+def table(failovers: Sequence[CellFailover], limits: Thresholds) -> Table | None:
     """A row for each cell with failed servers; None without any."""
     if not failovers:
         return None
@@ -42,20 +42,20 @@ def table(failovers: Sequence[Losses], limits: Thresholds) -> Table | None:
     )
 
 
-def _row(one: Losses) -> list[str]:
+def _row(one: CellFailover) -> list[str]:
     return [
-        f"{phrases.count(one.of, 'server')}, {load_name(one.others)}",
-        str(one.lost),
+        f"{phrases.count(one.servers, 'server')}, {load_name(one.others)}",
+        str(one.failed_servers),
         str(one.trials),
         mean_count(one.failed) if one.failed else text.NOTHING,
         mean_count(one.failed_at_balancer) if one.failed_at_balancer else text.NOTHING,
         _in_some(mean_seconds(one.failing_s), one.failing, one.trials),
-        _in_some(mean_seconds(one.recovery_s), one.back, one.trials),
+        _in_some(mean_seconds(one.recovery_s), one.recovered, one.trials),
         mean_share(one.left) if one.left else text.NOTHING,
         mean_share(one.still_failing) if one.still_failing else text.NOTHING,
         f"{_ms(one.before_ms)} → {_ms(one.after_ms)} ms",
-        _in_some(mean_seconds(one.latency_recovery_s), one.latency_back, one.trials),
-        _in_some(mean_seconds(one.p95_recovery_s), one.p95_back, one.in_p95),
+        _in_some(mean_seconds(one.latency_recovery_s), one.latency_recovered, one.trials),
+        _in_some(mean_seconds(one.p95_recovery_s), one.p95_recovered, one.in_p95),
         text.milliseconds(one.p95_ms),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.comparison.factors import Effect
+from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.words import load_name
 from report import format as text
@@ -47,7 +47,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
     for gain in gains:
         load = load_name(gain.others)
         sides = [bottlenecks.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
-        efficiency = text.share_with_interval(gain.efficiency, gain.efficiencies)
+        efficiency = text.share_with_interval(gain.efficiency, gain.efficiency_interval)
         rows.append(
             [
                 load,
@@ -55,11 +55,11 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
                 text.ratio(gain.ratio),
                 text.ratio_interval(gain.ratio),
                 text.ratio(gain.step_ideal),
-                f"≥ {efficiency}" if gain.kind == GainKind.FLOOR and gain.efficiency is not None else efficiency,
+                f"≥ {efficiency}" if gain.kind == GainKind.LOWER_BOUND and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
                 " → ".join(sides),
-                gain.word + (f": {gain.reason}" if gain.reason else ""),
+                gain.conclusion_text + (f": {gain.reason}" if gain.reason else ""),
             ]
         )
     note = " ".join(sentence for sentence in (_simultaneous(gains), _paired(gains)) if sentence)
@@ -68,10 +68,10 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
 
 def _simultaneous(gains: Sequence[Gain]) -> str:
     """The simultaneous intervals; empty with a single interval, which needs none."""
-    found = [gain for gain in gains if gain.jointly is not None]
+    found = [gain for gain in gains if gain.simultaneous is not None]
     if len(found) < 2:
         return ""
-    intervals = listed([(gain, text.ratio_interval(gain.jointly)) for gain in found])
+    intervals = listed([(gain, text.ratio_interval(gain.simultaneous)) for gain in found])
     where = f": {intervals}" if len(found) <= MOST_LISTED else " are in gains.csv"
     return (
         f"Each interval covers 95 % on its own. Simultaneous 95 % intervals of all {len(found)} gains (Bonferroni)"
@@ -89,18 +89,19 @@ def _paired(gains: Sequence[Gain]) -> str:
     return f"Intervals of a paired t on these pairs alone: {listed(moderated)}."
 
 
-def effect_table(effects: Sequence[Effect]) -> Table | None:
+def effect_table(effects: Sequence[FactorEffect]) -> Table | None:
     """A row for each level of each other factor, compared with the first level; None without any."""
     if not effects:
         return None
-    not_comparable = {effect.waits.why: None for effect in effects if effect.waits.why and effect.waits.ratios}
+    times = [effect.response_times for effect in effects if effect.response_times.ratios]
+    not_comparable = {change.obstacle.text: None for change in times if change.obstacle}
     note = "Median and p95: ratios of response times, failures included at the timeout or more, with their intervals."
     note += f" They are not comparable where {'; '.join(not_comparable)}." if not_comparable else ""
     rows = [_effect_row(effect) for effect in effects]
     return Table(columns=EFFECT_COLUMNS, rows=rows, right=(3, 4, 5, 6, 7), note=note)
 
 
-def _effect_row(effect: Effect) -> list[str]:
+def _effect_row(effect: FactorEffect) -> list[str]:
     others = {name: level for name, level in effect.rest.items() if name != "servers"}
     return [
         effect.factor,
@@ -108,9 +109,9 @@ def _effect_row(effect: Effect) -> list[str]:
         f"{phrases.count(int(effect.rest['servers']), 'server')} at {load_name(others)}",
         text.ratio(effect.ratio),
         text.ratio_interval(effect.ratio),
-        text.ratio_with_interval(effect.waits.ratios.get("p50")),
-        text.ratio_with_interval(effect.waits.ratios.get("p95")),
+        text.ratio_with_interval(effect.response_times.ratios.get("p50")),
+        text.ratio_with_interval(effect.response_times.ratios.get("p95")),
         str(effect.k),
-        effect.word + (f", {effect.bound}" if effect.bound and not effect.why else ""),
-        effect.why or text.NOTHING,
+        f"{effect.conclusion}, {effect.bound}" if effect.bound and not effect.obstacle else str(effect.conclusion),
+        effect.obstacle.text if effect.obstacle else text.NOTHING,
     ]

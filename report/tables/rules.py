@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.grid.load import VUSERS, factor_of
-from harness.grid.thresholds import Thresholds, overridden
+from harness.grid.thresholds import DECLARED, Thresholds, overridden
 from harness.judge.balancing import Balancing
 from harness.judge.rules import RULES, Rule, generator
 from harness.records.findings import Severity
@@ -17,7 +17,6 @@ from report import format as text
 from report import phrases
 from report.elements import Table
 
-OPEN_LOADS = ("E5 at a rate", "verdict load")  # rules of rates alone
 STATES = {Severity.INVALID: "invalid", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
@@ -93,15 +92,16 @@ def threshold_table(limits: Thresholds, is_open: bool = False, samples: Iterable
     changed, written = overridden(limits), limits.model_dump(mode="json")
     applied = generator.applied(limits, samples).model_dump(mode="json")
     rows = []
-    for name, declared in Thresholds.model_fields.items():
-        rule, _, description = (declared.description or "").partition(": ")
-        value = written[name]
-        if rule in OPEN_LOADS and not is_open:
+    for name, declared in DECLARED.items():
+        description, value = declared.meaning, written[name]
+        if declared.rates_only and not is_open:
             continue
         if value is None or isinstance(value, bool):
             continue  # a switch, which the method reports
         if applied[name] != value:
             description += f" ({phrases.threshold(applied[name])} here: thinking users are not counted)"
         shown = phrases.threshold(value)
-        rows.append([rule, name, description, f"{shown} (set in the grid)" if name in changed else shown])
+        rows.append(
+            [declared.shown_rule, name, description, f"{shown} (set in the grid)" if name in changed else shown]
+        )
     return Table(columns=["rule", "name", "description", "value"], rows=rows, right=(3,))

@@ -1,4 +1,4 @@
-"""The roles as others get them: a collection built from this clone, installed and used outside it."""
+"""The roles as a collection: built from this clone, installed and used outside it."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ NAME = f"scale-out-collection-{hashlib.sha1(str(ROOT).encode()).hexdigest()[:8]}
 
 
 def run(folder: Path, *command: str | Path, check: bool = True, **environment: str) -> Done:
-    """Run a program of the environment in a folder that knows nothing of this clone."""
+    """Run a program of the environment in a folder outside this clone."""
     named = [str(BIN / command[0]), *map(str, command[1:])]
-    told = {**os.environ, "ANSIBLE_NOCOLOR": "1", **environment}
-    done = subprocess.run(named, cwd=folder, capture_output=True, text=True, check=False, timeout=600, env=told)
+    variables = {**os.environ, "ANSIBLE_NOCOLOR": "1", **environment}
+    done = subprocess.run(named, cwd=folder, capture_output=True, text=True, check=False, timeout=600, env=variables)
     assert done.returncode == 0 or not check, done.stdout[-5000:] + done.stderr[-3000:]
     return done
 
 
 @pytest.fixture(scope="session")
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The collection as it would be published."""
+    """The built collection."""
     out = tmp_path_factory.mktemp("built")
     run(ROOT, "ansible-galaxy", "collection", "build", "--output-path", out)
     return next(out.glob("scale_out-study-*.tar.gz"))
@@ -47,7 +47,7 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A folder outside this clone with the collection installed: no roles_path, no plugins, no inventory of ours."""
+    """A folder outside this clone with the installed collection, and without roles, plugins and inventories."""
 
     folder: Path
     inventory: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -55,20 +55,20 @@ class Elsewhere:
     def play(
         self, text: str, *arguments: str, check: bool = True, **variables: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Play a playbook's text with variables above its own."""
+        """Run a playbook from its text, with extra variables."""
         (self.folder / "play.yml").write_text(text)
         hosts = {"all": {"children": {group: {"hosts": self.inventory} for group in GROUPS}}}
         (self.folder / "hosts.json").write_text(json.dumps(hosts))
-        told = ["-e", json.dumps(variables)] if variables else []
+        extra = ["-e", json.dumps(variables)] if variables else []
         return run(
-            self.folder, "ansible-playbook", "-i", "hosts.json", "play.yml", *told, *arguments, check=check,
+            self.folder, "ansible-playbook", "-i", "hosts.json", "play.yml", *extra, *arguments, check=check,
             ANSIBLE_CONFIG=str(self.folder / "ansible.cfg"),
         )  # fmt: skip
 
 
 @pytest.fixture
 def elsewhere(tarball: Path, tmp_path: Path) -> Elsewhere:
-    """Installed offline, as the collections that it needs are there."""
+    """Installed offline, because its dependencies are installed already."""
     (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = collections\nhost_key_checking = false\n")
     run(tmp_path, "ansible-galaxy", "collection", "install", tarball, "-p", "collections", "--no-deps", "--offline")
     return Elsewhere(tmp_path)
@@ -76,7 +76,7 @@ def elsewhere(tarball: Path, tmp_path: Path) -> Elsewhere:
 
 @dataclass(frozen=True)
 class Plain:
-    """An image laid out as the official nginx one, and servers from it."""
+    """An image with the layout of the official nginx image, and servers that run it."""
 
     image: str
     engine: docker.DockerClient
@@ -95,11 +95,11 @@ def address(container: Container) -> str:
 
 @pytest.fixture(scope="session")
 def plain() -> Iterator[Plain]:
-    """No registry is in reach of a test, so the image is built from packages (standin/Dockerfile says what differs)."""
+    """Built from packages, because tests have no registry; standin/Dockerfile lists the differences."""
     playbook("playbooks/build-images.yml")
-    asked = ["balancer", "-i", "inventory/lab", "-m", "ansible.builtin.debug", "-a", "var=base_image_name"]
-    said = run(ROOT, "ansible", *asked, "--playbook-dir", "playbooks").stdout
-    base = json.loads(said[said.index("{") :])["base_image_name"]
+    arguments = ["balancer", "-i", "inventory/lab", "-m", "ansible.builtin.debug", "-a", "var=base_image_name"]
+    output = run(ROOT, "ansible", *arguments, "--playbook-dir", "playbooks").stdout
+    base = json.loads(output[output.index("{") :])["base_image_name"]
     engine = connect()
     image = f"{NAME}/nginx:test"
     command = ["docker", "build", "--network", "host", "--build-arg", f"BASE_IMAGE={base}", "--tag", image]
@@ -115,14 +115,14 @@ def plain() -> Iterator[Plain]:
 
 
 def answered_by(url: str, requests: int = 8) -> set[str]:
-    """Servers that answer through a balancer, once it has them all in use."""
+    """Return the servers that respond through a balancer; waits until the balancer accepts connections."""
     deadline = time.monotonic() + 10
     while True:
         try:
             with httpx.Client(trust_env=False) as client:
-                said = [client.get(url, headers={"X-Study-Trial": "t"}) for _ in range(requests)]
-            assert {answer.status_code for answer in said} == {200}
-            return {answer.headers["X-Study-Server"] for answer in said}
+                responses = [client.get(url, headers={"X-Study-Trial": "t"}) for _ in range(requests)]
+            assert {response.status_code for response in responses} == {200}
+            return {response.headers["X-Study-Server"] for response in responses}
         except httpx.TransportError:
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What the collection holds: the roles that others can use, and nothing of the project around them."""
+"""Contents of the collection: the reusable roles, and nothing else of the project."""
 
 import json
 import tarfile
@@ -24,7 +24,7 @@ ROLES = {
 ALONE = {"README.md", "LICENSE", "CHANGELOG.md", "meta/runtime.yml", "MANIFEST.json", "FILES.json"}
 
 
-def test_it_holds_its_roles_whole_and_nothing_else(tarball: Path) -> None:
+def test_the_collection_contains_exactly_its_roles(tarball: Path) -> None:
     with tarfile.open(tarball) as packed:
         names = {member.name for member in packed.getmembers() if member.isfile()}
     expected = {
@@ -37,11 +37,11 @@ def test_it_holds_its_roles_whole_and_nothing_else(tarball: Path) -> None:
     assert {name for name in names if name.startswith("roles/")} == expected
 
 
-def test_it_says_who_it_is_and_what_it_needs(tarball: Path) -> None:
+def test_the_manifest_names_the_collection_and_its_dependencies(tarball: Path) -> None:
     with tarfile.open(tarball) as packed:
-        told = packed.extractfile("MANIFEST.json")
-        assert told
-        about = json.load(told)["collection_info"]
+        manifest = packed.extractfile("MANIFEST.json")
+        assert manifest
+        about = json.load(manifest)["collection_info"]
     assert (about["namespace"], about["name"], about["license"]) == ("scale_out", "study", ["Apache-2.0"])
     assert about["tags"]
     needed = {".".join(part.split(".")[:2]) for part in modules() if not part.startswith("ansible.builtin.")}
@@ -52,7 +52,7 @@ def test_it_says_who_it_is_and_what_it_needs(tarball: Path) -> None:
 
 
 def modules() -> set[str]:
-    """Names of the modules that the roles use."""
+    """Return the names of all modules that the roles use."""
 
     def walk(tasks: object) -> set[str]:
         if isinstance(tasks, list):
@@ -77,7 +77,7 @@ def test_a_role_is_found_and_documented_by_its_full_name(elsewhere: Elsewhere) -
         assert all(name.startswith(f"{role}_") for name in options), role
 
 
-def test_a_play_outside_this_clone_names_its_roles_in_full(elsewhere: Elsewhere) -> None:
+def test_a_play_outside_this_clone_uses_full_role_names(elsewhere: Elsewhere) -> None:
     text = yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": [f"scale_out.study.{r}" for r in ROLES]}])
     listed = elsewhere.play(text, "--list-tags").stdout
     assert all(role in listed for role in ROLES)

@@ -1,8 +1,7 @@
-"""An account of EC2 at moto's server: images as their owners name them, placement groups, and a record of every call.
+"""A simulated EC2 account on moto's server, with publishers' images, placement groups and a record of every call.
 
-moto knows no placement groups, so they are added here after the description of the EC2 API (a group in use is not
-deleted, one that is not there is refused); its images are replaced by some that a fleet must take and others that it
-must not.
+moto lacks placement groups. They follow the description of the EC2 API: a group in use cannot be deleted, and a missing
+group is an error. The images replace moto's; a fleet must select some of them and ignore the others.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ IMAGES = (
     ),
     ("ami-ecs", AMAZON, "amazon", "al2023-ami-ecs-hvm-2023.0.20240401-kernel-6.1-x86_64", "x86_64", "/dev/xvda", 9),
 )
-OWN = "scale-out-tests"  # how the tests' own client names itself
-calls: set[str] = set()  # as IAM names them: ec2:RunInstances
-launched: list[int] = []  # how many instances each RunInstances asked for
+OWN = "scale-out-tests"  # user agent of the tests' own client
+calls: set[str] = set()  # IAM actions, for example ec2:RunInstances
+launched: list[int] = []  # number of instances of each RunInstances
 
 
 def add_images() -> None:
-    """Put these images into the region, in place of all others."""
+    """Replace all images of the region with these."""
     backend = ec2_backends[ACCOUNT][REGION]
     backend.amis.clear()
     for name, owner, alias, called, architecture, root, day in IMAGES:
@@ -60,14 +59,14 @@ def add_images() -> None:
 
 
 class Refused(EC2ClientError):
-    """An error of EC2 by its code."""
+    """An error of EC2 with its code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
 
 
 class PlacementGroups:
-    """What moto lacks."""
+    """Placement groups, which moto lacks."""
 
     def __init__(self) -> None:
         self.groups: dict[str, dict[str, Any]] = {}
@@ -87,14 +86,14 @@ class PlacementGroups:
         return ActionResult({"PlacementGroup": self.groups[name]})
 
     def describe(self, response: Any) -> ActionResult:
-        """DescribePlacementGroups, with the filter by name."""
-        asked = {said["Name"]: said["Values"] for said in response._get_param("Filters", [])}
-        assert set(asked) <= {"group-name"}, asked
-        names = asked.get("group-name", list(self.groups))
+        """DescribePlacementGroups, with an optional filter by name."""
+        filters = {given["Name"]: given["Values"] for given in response._get_param("Filters", [])}
+        assert set(filters) <= {"group-name"}, filters
+        names = filters.get("group-name", list(self.groups))
         return ActionResult({"PlacementGroups": [self.groups[name] for name in names if name in self.groups]})
 
     def delete(self, response: Any) -> ActionResult:
-        """DeletePlacementGroup, which EC2 refuses while an instance is in it."""
+        """DeletePlacementGroup, which fails while the group has an instance."""
         name = response._get_param("GroupName")
         inside = [i for i in self.members.get(name, []) if response.ec2_backend.get_instance(i).state != "terminated"]
         if inside:
@@ -103,7 +102,7 @@ class PlacementGroups:
         return ActionResult({})
 
     def run(self, response: Any, real: Any) -> Any:
-        """RunInstances, which refuses a group that is not there and what cannot stand in one."""
+        """RunInstances, which fails for a missing group and for types without placement groups."""
         name = response._get_param("Placement.GroupName")
         if name and name not in self.groups:
             raise Refused("InvalidPlacementGroup.Unknown", f"The placement group '{name}' is unknown.")
@@ -117,7 +116,7 @@ class PlacementGroups:
 
 
 def extend() -> None:
-    """Teach moto placement groups, and have it record what it is asked."""
+    """Add placement groups to moto, and record all calls."""
     groups = PlacementGroups()
     run, action = EC2Response.run_instances, BaseResponse.call_action
 
@@ -138,5 +137,5 @@ def extend() -> None:
 
 
 def _method(do: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function of its own, as a class needs one to make it a method."""
+    """Return a new function, which a class can use as a method."""
     return lambda response: do(response)

@@ -1,4 +1,4 @@
-"""EC2 without EC2: the real modules and the real inventory source against moto's server."""
+"""A simulated EC2: Ansible's modules and inventory plugin run against moto's server."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     kept = {
         "ec2_fleet_inventory": str(folder / "inventory"),
         "ec2_fleet_known_hosts": str(folder / "known of mine" / "hosts"),
-        "ec2_fleet_wait_for_ssh": False,  # nobody is there
+        "ec2_fleet_wait_for_ssh": False,  # the instances are simulated
     }
     yield {**FLEET, **found, **kept}
     for name, value in before.items():
@@ -73,7 +73,7 @@ def play(name: str, variables: dict[str, Any], *more: str) -> subprocess.Complet
 
 @contextlib.contextmanager
 def account() -> Iterator[Any]:
-    """A client of the account, closed again; what it asks is not recorded."""
+    """A client of the account, whose calls are not recorded."""
     client = boto3.client("ec2", config=Config(user_agent_extra=aws.OWN))
     try:
         yield client
@@ -82,7 +82,7 @@ def account() -> Iterator[Any]:
 
 
 def running() -> dict[str, dict[str, Any]]:
-    """Instances that run, by name."""
+    """Return the running instances by name."""
     with account() as client:
         pages = client.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
     machines = [machine for found in pages["Reservations"] for machine in found["Instances"]]

@@ -34,7 +34,7 @@ def test_a_damaged_directory_is_one_message_with_its_file(tmp_path: Path, seed: 
         def commands(study: Path) -> dict[str, list[str]]:
             return {
                 "check": ["check", str(study)],
-                "page": ["report", str(study), "--html-only"],
+                "page": ["report", str(study), "--format", "html"],
                 "junit": ["report", str(study), "--format", "junit"],
                 "compare": ["compare", str(whole), str(study), "--anyway"],
                 "plan": ["plan", "--grid", str(grid), "--results", str(study.parent)],

@@ -1,4 +1,4 @@
-"""A failure of a server as the balancer's own log has it, against what the trial's record says."""
+"""Compares the record of a server failure with the balancer's own log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.records.trial import TrialData
 
 
 def failed_rows(data: TrialData) -> dict[int, int]:
-    """Second → requests that failed in it by the balancer's log."""
+    """Return second → failed requests in it, by the balancer's log."""
     found = Counter[int]()
     for row in data.balancer:
         if row.status != "200":
@@ -20,7 +20,7 @@ def failed_rows(data: TrialData) -> dict[int, int]:
 
 
 def agrees(trial: TrialData, server: str) -> None:
-    """Assert that the record's figures of a stopped server are those of the log."""
+    """Assert that the record's figures of a stopped server equal the log's."""
     record, lost = trial.record, trial.record.failover
     assert record.outcome in ("ok", "warning"), record.cause
     assert record.context
@@ -35,7 +35,7 @@ def agrees(trial: TrialData, server: str) -> None:
     assert lost.failed == lost.failed_at_balancer == sum(rows.values())
     if rows:
         assert lost.failing_s is not None
-        # The log's seconds are whole ones by the balancer's clock.
+        # The log has whole seconds of the balancer's clock.
         assert lost.at_s + lost.failing_s - 1 == pytest.approx(max(rows), abs=1)
     answered = {
         row.t_s
@@ -48,8 +48,8 @@ def agrees(trial: TrialData, server: str) -> None:
         good[row.t_s] += row.requests if row.status == "200" else 0
     assert lost.recovery_s is not None
     assert record.window
-    # By the log throughput is back, too, once the generator says so; the servers that are left are enough for it. At a
-    # rate what was due in these seconds is known; a mean of some seconds before would differ by chance.
+    # After the recovery time the log must also show full throughput, because the remaining servers can serve it. In an
+    # open loop the due requests of these seconds are known; the mean before the failure would differ by chance.
     seconds = range(math.ceil(lost.at_s + lost.recovery_s + 1), int(record.window.to_s) - 1)
     due = sum(row.offered or 0 for row in trial.samples if row.t_s in seconds)
     assert sum(good[second] for second in seconds) >= 0.9 * (due or (lost.before.tps or 0) * len(seconds))

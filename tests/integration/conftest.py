@@ -1,7 +1,7 @@
 """The real lab: Docker, nginx, uvicorn, Locust and Ansible on this machine.
 
-One deployment serves all tests, in any order. A test that needs the lab exactly as `site.yml` makes it requests
-`pristine`; one that only needs it to be there requests `deployed`.
+All tests share one deployment, in any order. A test that needs the lab exactly as `site.yml` deploys it requests
+`pristine`; a test that only needs a deployed lab requests `deployed`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ import pytest
 import yaml
 
 from harness.deploy.container_engine import connect
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.deploy.inventory.resolve import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 GRIDS = ROOT / "grids"
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
-# `make test` uses the lab and the fleet in two runs of pytest: with `keep` hosts stay for the second run, which finds
-# them with `use`. With `stay` they are found and stay, to try one test again. Otherwise a run makes and removes them.
+# `make test` uses the lab and the fleet in two runs of pytest. With `keep` the first run keeps the hosts, and with
+# `use` the second run uses and removes them. `stay` uses and keeps them, to repeat one test. Otherwise a run creates
+# and removes them.
 HOSTS = os.environ.get("HOSTS", "")
 # Playbook → parts of the lab that it deploys.
 PARTS = frozenset({"balancer", "servers", "generators"})
@@ -40,7 +41,7 @@ DEPLOYS = {
     "playbooks/deploy-servers.yml": {"servers"},
     "playbooks/deploy-generators.yml": {"generators"},
 }
-changed_parts: set[str] = set(PARTS)  # parts that may differ from what `site.yml` makes of them
+changed_parts: set[str] = set(PARTS)  # parts that may differ from a deployment with `site.yml`
 
 
 def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -55,13 +56,13 @@ def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
 
 
 def changed(output: str) -> int:
-    """How many tasks of all hosts changed something."""
+    """Return the number of changed tasks on all hosts."""
     recap = output.split("PLAY RECAP")[1]
     return sum(int(part.split("=")[1]) for part in recap.split() if part.startswith("changed="))
 
 
 def command(*arguments: str | Path) -> list[str]:
-    """The command line of study.py; a study or `down` changes the lab."""
+    """Return the command line of study.py; a study and `down` change the lab."""
     if arguments[0] in ("--grid", "down"):
         changed_parts.update(PARTS)
     return [sys.executable, str(ROOT / "study.py"), *map(str, arguments)]
@@ -76,28 +77,28 @@ def study(*arguments: str | Path, timeout_s: float = 400) -> subprocess.Complete
 
 
 def events(output: str) -> list[dict[str, Any]]:
-    """The JSON events that a study printed."""
+    """Return the JSON events that a study printed."""
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
 def wait_for(started: subprocess.Popen[str], event: str, seconds: int = 0) -> dict[str, Any]:
-    """Read a running study's events up to one, for `second_seen` up to a second of the trial."""
+    """Read a running study's events up to `event`, for `sample_taken` up to a second of the trial."""
     assert started.stdout
     deadline = time.monotonic() + 600
     for line in started.stdout:
-        said = json.loads(line) if line.startswith("{") else {}
-        if said.get("event") == event and said.get("sample", {}).get("t_s", seconds) >= seconds:
-            return dict(said)
+        printed = json.loads(line) if line.startswith("{") else {}
+        if printed.get("event") == event and printed.get("sample", {}).get("t_s", seconds) >= seconds:
+            return dict(printed)
         assert time.monotonic() < deadline, f"no {event} in time"
     raise AssertionError(f"the study ended without {event}")
 
 
 def small_grid(path: Path, **more: Any) -> Path:
-    """A grid that needs no probe of this machine's speed, so that a test is about something else."""
+    """Write a grid that needs no probe of this machine's speed."""
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
     base["vars"] = {"lab_time_scaling": 1}
     base["load"]["duration"] = "9s"
-    base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # a busy moment of this machine is not the matter
+    base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # this machine may be busy
     path.write_text(yaml.safe_dump({**base, **more}))
     return path
 
@@ -116,7 +117,7 @@ def lab() -> Inventory:
 
 @pytest.fixture(scope="session")
 def deployed(lab: Inventory) -> Iterator[Inventory]:
-    """The lab, deployed once; taken down at the end, its images kept."""
+    """The lab, deployed once; removed at the end except for its images."""
     if HOSTS not in ("use", "stay"):
         assert study("down", "--keep-images").returncode == 0
         on_fresh_host = playbook("site.yml", "--check")
@@ -128,10 +129,10 @@ def deployed(lab: Inventory) -> Iterator[Inventory]:
 
 
 def wait_until_ready(lab: Inventory, engine: docker.DockerClient, within_s: float = 60.0) -> None:
-    """Wait until every server answers its balancer, and no worker of an earlier configuration is left there."""
-    balancer = engine.containers.get(lab.balancer.need("study_container"))
+    """Wait until the balancer reaches every server, and no nginx worker of an earlier configuration runs."""
+    balancer = engine.containers.get(lab.balancer.container)
     deadline = time.monotonic() + within_s
-    with httpx.Client(base_url=lab.balancer.need("study_control_url"), trust_env=False, timeout=5) as control:
+    with httpx.Client(base_url=lab.balancer.url(Url.CONTROL), trust_env=False, timeout=5) as control:
         paths = [f"/servers/{server.name}/readyz" for server in lab.servers]
         while True:
             with contextlib.suppress(httpx.TransportError):
@@ -144,9 +145,9 @@ def wait_until_ready(lab: Inventory, engine: docker.DockerClient, within_s: floa
 
 
 def engine_token(lab: Inventory) -> dict[str, str]:
-    """The header without which the lab's load generator takes no orders."""
+    """Return the header that the lab's load generator requires."""
     client = connect()
-    generator = client.containers.get(lab.generator.need("study_container"))
+    generator = client.containers.get(lab.generator.container)
     token = generator.exec_run(["cat", "/tmp/study-token"]).output.decode()  # type: ignore[union-attr] # noqa: S108 - no stream; the container's own
     client.close()
     return {"Authorization": f"Bearer {token}"}
@@ -154,13 +155,13 @@ def engine_token(lab: Inventory) -> dict[str, str]:
 
 @pytest.fixture
 def token(pristine: Inventory) -> dict[str, str]:
-    """The same for the lab as `site.yml` makes it."""
+    """The header for the lab as `site.yml` deploys it."""
     return engine_token(pristine)
 
 
 @pytest.fixture
 def pristine(deployed: Inventory, engine: docker.DockerClient) -> Inventory:
-    """The lab as `site.yml` makes it, whatever earlier tests changed."""
+    """The lab as `site.yml` deploys it; undoes changes of earlier tests."""
     if changed_parts >= PARTS:
         playbook("site.yml")
     for part in sorted(changed_parts):

@@ -1,4 +1,4 @@
-"""Every container of the lab can do no more than its work needs, and a user's own image still runs."""
+"""Every container of the lab has minimal rights, and a user's own image still runs."""
 
 import io
 import json
@@ -13,8 +13,8 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from harness.deploy.connections import Reach
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.connections import Connections
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.observe.containers import Probes
 from tests.containment import freedoms
 from tests.integration.conftest import changed, playbook
@@ -22,14 +22,14 @@ from tests.integration.conftest import changed, playbook
 pytestmark = pytest.mark.concurrent
 
 STRANGER = "scale-out-test/stranger"
-# As somebody writes it in an afternoon: root, and something written where it stands.
+# A simple user program: runs as root and writes to its own folder.
 PROGRAM = """
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
-        Path('/srv/asked').write_text(self.path)
+        Path('/srv/requested').write_text(self.path)
         self.send_response(200)
         self.end_headers()
         self.wfile.write((sys.argv[1:] or ['it answers'])[0].encode())
@@ -39,36 +39,36 @@ HTTPServer(('', 8080), Answer).serve_forever()
 
 def container_of(engine: docker.DockerClient, lab: Inventory, group: str) -> Container:
     host = next(host for host in lab.hosts if host.group == group)
-    return engine.containers.get(host.need("study_container"))
+    return engine.containers.get(host.container)
 
 
 def test_every_container_is_contained(pristine: Inventory, engine: docker.DockerClient) -> None:
-    held = {h.name: freedoms(engine.containers.get(h.need("study_container")), h.group) for h in pristine.hosts}
+    held = {h.name: freedoms(engine.containers.get(h.container), h.group) for h in pristine.hosts}
     assert held == {host.name: [] for host in pristine.hosts}
 
 
-def test_each_kind_has_a_user_of_its_own(pristine: Inventory, engine: docker.DockerClient) -> None:
+def test_each_kind_of_container_has_its_own_user(pristine: Inventory, engine: docker.DockerClient) -> None:
     groups = sorted({host.group for host in pristine.hosts})
     users = {container_of(engine, pristine, group).attrs["Config"]["User"] for group in groups}
     assert len(users) == len(groups) == 3
 
 
-def test_the_answer_of_the_ceiling_gets_to_the_balancer(pristine: Inventory) -> None:
-    """Past a root file system that nobody writes to, larger than one argument of a command could be."""
+def test_the_ceilings_response_is_copied_to_the_balancer(pristine: Inventory) -> None:
+    """The root file system is read-only, and the response is larger than a command-line argument can be."""
     body = b"x" * 3_000_000
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         entry = tarfile.TarInfo("null-answer")
         entry.size, entry.mode = len(body), 0o644
         archive.addfile(entry, io.BytesIO(body))
-    with Reach(pristine) as reach:
-        Probes(pristine, reach).put(pristine.balancer, "/var/lib/balancer", packed.getvalue())
-        with reach.http(pristine.balancer, "study_url", timeout=10.0) as client:
+    with Connections(pristine) as connections:
+        Probes(pristine, connections).put(pristine.balancer, "/var/lib/balancer", packed.getvalue())
+        with connections.http(pristine.balancer, Url.SERVICE, timeout=10.0) as client:
             answer = client.post("/predict", headers={"X-Study-Trial": "ceiling"})
     assert (answer.status_code, answer.content) == (200, body)
 
 
-def test_a_balancer_that_starts_again_has_its_configuration(pristine: Inventory, engine: docker.DockerClient) -> None:
+def test_a_restarted_balancer_keeps_its_configuration(pristine: Inventory, engine: docker.DockerClient) -> None:
     balancer = container_of(engine, pristine, "load_balancers")
     balancer.restart(timeout=5)
     playbook("playbooks/deploy-balancer.yml", "--tags", "nginx_lb_verify")
@@ -77,7 +77,7 @@ def test_a_balancer_that_starts_again_has_its_configuration(pristine: Inventory,
 
 @pytest.fixture(scope="module")
 def stranger(deployed: Inventory, engine: docker.DockerClient) -> Iterator[str]:
-    """A user's own image; no server runs it afterwards."""
+    """A user's own image; restores the lab's servers afterwards."""
     ours = deployed.servers[0].variables["ml_server_image"]
     recipe = io.BytesIO(f"FROM {ours}\nUSER 0\nCMD {json.dumps(['python3', '-c', PROGRAM])}\n".encode())
     engine.images.build(fileobj=recipe, tag=STRANGER, rm=True)
@@ -87,14 +87,14 @@ def stranger(deployed: Inventory, engine: docker.DockerClient) -> Iterator[str]:
 
 
 def own(image: str, **variables: Any) -> int:
-    """Deploy servers of a user's own image; returns how many tasks changed something."""
+    """Deploy servers with a user's own image; return the number of changed tasks."""
     more = json.dumps({"ml_server_image": image, **variables})
     return changed(playbook("playbooks/deploy-servers.yml", "-e", more).stdout)
 
 
 def answers(lab: Inventory, words: str = "it answers") -> None:
     """Wait until the first server of a user's own image answers through the balancer."""
-    with httpx.Client(base_url=lab.balancer.need("study_control_url"), trust_env=False) as client:
+    with httpx.Client(base_url=lab.balancer.url(Url.CONTROL), trust_env=False) as client:
         for _ in range(200):
             if client.get(f"/servers/{lab.servers[0].name}/any").text == words:
                 return
@@ -105,21 +105,21 @@ def answers(lab: Inventory, words: str = "it answers") -> None:
 FREE = {"it may write to its root file system", "its tmpfs are others", "its memory has no limit"}
 
 
-def test_a_users_own_image_is_free_where_ours_need_not_be(
+def test_a_users_own_image_may_write_and_use_memory_freely(
     pristine: Inventory, engine: docker.DockerClient, stranger: str
 ) -> None:
-    """It writes where it stands and takes the memory that it needs; privileges it has none."""
+    """It writes to its own folder without a memory limit, but has no privileges."""
     own(stranger)
     assert own(stranger) == 0
     answers(pristine)
     server = container_of(engine, pristine, "ml_servers")
     assert set(freedoms(server, "ml_servers", own_user=False)) == FREE
-    assert server.exec_run(["cat", "/srv/asked"]).output == b"/any"
+    assert server.exec_run(["cat", "/srv/requested"]).output == b"/any"
     assert server.exec_run(["id", "-u"]).output == b"0\n"
     assert server.attrs["HostConfig"]["ShmSize"] == 64 << 20
 
 
-def test_what_a_users_own_image_needs_can_be_said(
+def test_a_users_own_image_gets_the_configured_resources(
     pristine: Inventory, engine: docker.DockerClient, stranger: str, tmp_path: Path
 ) -> None:
     (tmp_path / "model").write_text("weights")
@@ -139,7 +139,7 @@ def test_what_a_users_own_image_needs_can_be_said(
     answers(pristine, "another command")
     server = container_of(engine, pristine, "ml_servers")
     assert server.exec_run(["cat", "/models/model"]).output == b"weights"
-    assert server.exec_run(["cat", "/scratch/asked"]).output == b"/any"
+    assert server.exec_run(["cat", "/scratch/requested"]).output == b"/any"
     assert server.exec_run(["sh", "-c", "df -k /dev/shm | awk 'NR == 2 {print $2}'"]).output == b"262144\n"
     assert server.exec_run(["test", "-c", "/dev/mine"]).exit_code == 0
     assert server.exec_run(["id", "-u"]).output == b"10009\n"
@@ -149,7 +149,7 @@ def test_what_a_users_own_image_needs_can_be_said(
 
 
 @pytest.mark.long
-def test_a_users_own_image_can_be_held_as_ours_is(
+def test_a_users_own_image_can_be_contained_like_the_projects_image(
     pristine: Inventory, engine: docker.DockerClient, stranger: str
 ) -> None:
     own(stranger, ml_server_contained=True, ml_server_user="10009:10009")
@@ -165,11 +165,11 @@ def test_a_users_own_image_can_be_held_as_ours_is(
 
 
 @pytest.mark.long
-def test_a_gpu_is_asked_for(pristine: Inventory, stranger: str) -> None:
-    """There is none here, and the engine says so: the request has come to it."""
+def test_a_gpu_is_requested_from_the_engine(pristine: Inventory, stranger: str) -> None:
+    """Without a GPU the engine's error shows that it received the request."""
     assert pristine
-    asked = {"ml_server_image": stranger, "ml_server_device_requests": [{"count": -1, "capabilities": [["gpu"]]}]}
-    done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(asked), check=False)
+    variables = {"ml_server_image": stranger, "ml_server_device_requests": [{"count": -1, "capabilities": [["gpu"]]}]}
+    done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(variables), check=False)
     assert done.returncode != 0
     assert "could not select device driver" in done.stdout
     assert "gpu" in done.stdout
@@ -184,15 +184,15 @@ def test_a_gpu_is_asked_for(pristine: Inventory, stranger: str) -> None:
     ],
     ids=str,
 )
-def test_a_size_or_a_port_that_cannot_be_is_refused_by_name(pristine: Inventory, wrong: dict[str, Any]) -> None:
+def test_an_invalid_size_or_port_is_rejected_by_name(pristine: Inventory, wrong: dict[str, Any]) -> None:
     assert pristine
     done = playbook("playbooks/deploy-servers.yml", "-e", json.dumps(wrong), check=False)
     assert done.returncode != 0
     assert f"{next(iter(wrong))}" in done.stdout
-    assert "a size as in 8g or 512m" in " ".join(done.stdout.split())
+    assert "size such as 8g or 512m" in " ".join(done.stdout.split())
 
 
-def test_our_own_image_listens_where_it_is_told(pristine: Inventory, engine: docker.DockerClient) -> None:
+def test_the_projects_image_listens_on_the_configured_port(pristine: Inventory, engine: docker.DockerClient) -> None:
     playbook("playbooks/deploy-servers.yml", "-e", "ml_server_port=8000")
     server = container_of(engine, pristine, "ml_servers")
     probe = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/readyz').status)"

@@ -1,25 +1,38 @@
-"""site.yml on the lab: it converges once, changes nothing again, and what it deployed behaves."""
+"""site.yml on the lab: it converges in one run, a second run changes nothing, and the deployed hosts work."""
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import docker
 import httpx
 import pytest
 
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
+from harness.grid.request import Request
+from harness.traffic.load_generator import LoadSpec
 from tests.integration.conftest import ROOT, changed, playbook, wait_until_ready
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
 
 pytestmark = pytest.mark.concurrent
+LOAD = LoadSpec(
+    trial="t",
+    url="http://203.0.113.1",
+    users=1,
+    think_time_s=3.0,
+    ramp_up_s=2.0,
+    duration_s=5.0,
+    timeout_s=9.0,
+    window_from_s=5.0,
+    request=Request(path="/readyz"),
+)
 
 
-def ask(lab: Inventory, count: int = 12) -> set[str]:
-    """Who answers through the balancer."""
-    url = lab.balancer.need("study_url")
+def serving(lab: Inventory, count: int = 12) -> set[str]:
+    """Return the addresses of the servers that respond through the balancer."""
+    url = lab.balancer.url(Url.SERVICE)
     with httpx.Client(base_url=url, trust_env=False) as client:
         answers = [client.post("/predict", json={"image": IMAGE}, headers={"X-Study-Trial": "t"}) for _ in range(count)]
     assert all(answer.status_code == 200 for answer in answers)
@@ -37,24 +50,24 @@ def test_a_second_run_and_a_check_change_nothing() -> None:
 
 
 def test_the_balancer_serves_from_all_servers_by_private_addresses(pristine: Inventory) -> None:
-    assert ask(pristine) == {pristine.address(server) for server in pristine.servers}
+    assert serving(pristine) == {server.address for server in pristine.servers}
 
 
-def test_a_switch_touches_the_upstream_alone(pristine: Inventory, engine: docker.DockerClient) -> None:
-    before = {host.name: engine.containers.get(host.need("study_container")).attrs["State"] for host in pristine.hosts}
+def test_a_switch_changes_only_the_upstream(pristine: Inventory, engine: docker.DockerClient) -> None:
+    before = {host.name: engine.containers.get(host.container).attrs["State"] for host in pristine.hosts}
     done = playbook("playbooks/switch-topology.yml", "--tags", "nginx_lb_configure", "-e", "study_servers=2")
     assert changed(done.stdout) > 0
     time.sleep(0.5)
-    assert ask(pristine) == {pristine.address(server) for server in pristine.servers[:2]}
-    after = {host.name: engine.containers.get(host.need("study_container")).attrs["State"] for host in pristine.hosts}
+    assert serving(pristine) == {server.address for server in pristine.servers[:2]}
+    after = {host.name: engine.containers.get(host.container).attrs["State"] for host in pristine.hosts}
     assert {name: state["StartedAt"] for name, state in before.items()} == {
         name: state["StartedAt"] for name, state in after.items()
     }
 
 
-def test_only_a_configuration_that_differs_is_applied(pristine: Inventory, engine: docker.DockerClient) -> None:
-    """Nor is one that may never have been loaded taken for one in use."""
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+def test_only_a_changed_configuration_is_applied(pristine: Inventory, engine: docker.DockerClient) -> None:
+    """A configuration that nginx may not have loaded is applied again."""
+    balancer = engine.containers.get(pristine.balancer.container)
 
     def switched(servers: int, *more: str) -> int:
         return changed(playbook("playbooks/deploy-balancer.yml", "-e", f"study_servers={servers}", *more).stdout)
@@ -62,26 +75,26 @@ def test_only_a_configuration_that_differs_is_applied(pristine: Inventory, engin
     switched(2)
     assert switched(2) == 0
     assert switched(3, "--check") == 1
-    assert len(ask(pristine)) == 2, "a check changed something"
+    assert len(serving(pristine)) == 2, "a check changed something"
     balancer.exec_run(["touch", "/etc/balancer/next/unfinished"])
     assert switched(2) == 1
     assert switched(2) == 0
     balancer.restart(timeout=1)
     assert switched(2) == 0
-    assert len(ask(pristine)) == 2, "it does not start with the configuration that was accepted last"
+    assert len(serving(pristine)) == 2, "nginx must start with the last accepted configuration"
 
 
-def test_a_container_that_is_gone_is_made_again(pristine: Inventory, engine: docker.DockerClient) -> None:
-    engine.containers.get(pristine.servers[1].need("study_container")).remove(force=True)
+def test_a_removed_container_is_recreated(pristine: Inventory, engine: docker.DockerClient) -> None:
+    engine.containers.get(pristine.servers[1].container).remove(force=True)
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 1
     assert changed(playbook("playbooks/deploy-servers.yml").stdout) == 0
     wait_until_ready(pristine, engine)
-    assert ask(pristine) == {pristine.address(server) for server in pristine.servers}
+    assert serving(pristine) == {server.address for server in pristine.servers}
 
 
-def test_what_the_engine_lets_change_on_a_container_is_found(pristine: Inventory, engine: docker.DockerClient) -> None:
-    """Memory on the first server, a pause of the second, a stop of the third: one run repairs all of them."""
-    servers = [engine.containers.get(server.need("study_container")) for server in pristine.servers]
+def test_changes_to_a_running_container_are_repaired(pristine: Inventory, engine: docker.DockerClient) -> None:
+    """One run repairs the first server's memory limit, a paused second server and a stopped third one."""
+    servers = [engine.containers.get(server.container) for server in pristine.servers]
     before = [(server.id, server.attrs["HostConfig"]["Memory"]) for server in servers]
     memory = before[0][1]
     servers[0].update(mem_limit=memory // 2, memswap_limit=memory // 2)
@@ -95,30 +108,30 @@ def test_what_the_engine_lets_change_on_a_container_is_found(pristine: Inventory
     assert [(server.id, server.attrs["HostConfig"]["Memory"]) for server in servers] == before
 
 
-def test_a_configuration_that_nginx_refuses_is_never_used(pristine: Inventory) -> None:
+def test_a_configuration_that_nginx_rejects_is_never_used(pristine: Inventory) -> None:
     done = playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_fail_timeout=never", check=False)
     assert done.returncode != 0
     assert 'invalid parameter \\"fail_timeout=never\\"' in done.stdout
-    assert ask(pristine)
+    assert serving(pristine)
 
 
 @pytest.mark.usefixtures("pristine")
-def test_a_variable_of_the_wrong_kind_is_refused_by_name() -> None:
+def test_a_variable_with_an_invalid_value_is_rejected_by_name() -> None:
     done = playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_settings=fast", check=False)
     assert done.returncode != 0
     assert "nginx_lb_settings must be one of: stock, tuned" in done.stdout
 
 
-def test_stock_and_tuned_are_one_variable_away(pristine: Inventory, engine: docker.DockerClient) -> None:
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+def test_one_variable_switches_between_stock_and_tuned(pristine: Inventory, engine: docker.DockerClient) -> None:
+    balancer = engine.containers.get(pristine.balancer.container)
 
     def effective() -> str:
-        said = balancer.exec_run(["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"])
-        return b"".join([said.output] if isinstance(said.output, bytes) else said.output).decode()
+        done = balancer.exec_run(["nginx", "-T", "-q", "-c", "/etc/balancer/conf/nginx.conf"])
+        return b"".join([done.output] if isinstance(done.output, bytes) else done.output).decode()
 
     def answered(kilobytes: int) -> tuple[int, bool]:
-        """Status of the response to a large body, and whether a server gave it."""
-        url, headers = f"{pristine.balancer.need('study_url')}/no-such-path", {"X-Study-Trial": "t"}
+        """Return the status of the response to a large body, and whether a server sent it."""
+        url, headers = f"{pristine.balancer.url(Url.SERVICE)}/no-such-path", {"X-Study-Trial": "t"}
         answer = httpx.post(url, content=b"x" * 1024 * kilobytes, headers=headers, trust_env=False)
         return answer.status_code, bool(answer.headers.get("X-Study-Server"))
 
@@ -144,7 +157,7 @@ def test_images_are_small_and_hold_no_certificate_of_this_machine(
 
 
 def test_a_server_is_ready_soon_after_its_start(pristine: Inventory, engine: docker.DockerClient) -> None:
-    """Without the lab's limit: it is about the program, and the limit is smaller than any real host."""
+    """Runs without the lab's CPU limit, which is lower than on any real host."""
     image = str(pristine.servers[0].variables["ml_server_image"])
     container = engine.containers.run(image, detach=True, read_only=True, tmpfs={"/tmp": ""}, labels=["scale-out-test"])  # noqa: S108 - the container's own
     try:
@@ -162,69 +175,59 @@ def test_a_server_is_ready_soon_after_its_start(pristine: Inventory, engine: doc
         container.remove(force=True)
 
 
-def test_the_engine_refuses_a_load_beyond_its_limits(pristine: Inventory, token: dict[str, str]) -> None:
-    url = pristine.generator.need("study_engine_url")
-    spec = {"trial": "t", "users": 1_000_000, "duration_s": 5}
-    answer = httpx.post(f"{url}/study/start", json=spec, trust_env=False, headers=token)
-    assert answer.status_code == 409
-    assert "outside the engine's limits" in answer.json()["error"]
+def test_the_load_generator_rejects_a_load_beyond_its_limits(pristine: Inventory, token: dict[str, str]) -> None:
+    url = pristine.generator.url(Url.LOAD_GENERATOR)
+    too_many = replace(LOAD, users=1_000_000).wire()
+    answer = httpx.post(f"{url}/study/start", json=too_many, trust_env=False, headers=token)
+    assert answer.status_code == httpx.codes.CONFLICT
+    assert "outside the load generator's limits" in answer.json()["error"]
+    answer = httpx.post(f"{url}/study/start", json={"trial": "t"}, trust_env=False, headers=token)
+    assert answer.status_code == httpx.codes.CONFLICT, "a message with other fields"
 
 
-def test_the_engine_takes_orders_only_with_its_token_and_against_the_balancer(
+def test_the_load_generator_requires_its_token_and_the_balancer_as_target(
     pristine: Inventory, token: dict[str, str], engine: docker.DockerClient
 ) -> None:
-    """Locust's own pages too; workers of other hosts are taken only where there are several."""
-    url = pristine.generator.need("study_engine_url")
+    """Also for Locust's own pages. The master accepts workers of other hosts only with several load generators."""
+    url = pristine.generator.url(Url.LOAD_GENERATOR)
     for path in ("/study/ready", "/", "/stats/requests", "/swarm"):
         assert httpx.get(f"{url}{path}", trust_env=False).status_code == httpx.codes.UNAUTHORIZED
     assert httpx.post(f"{url}/swarm", trust_env=False, headers=token).status_code == httpx.codes.NOT_FOUND
     stopped = httpx.post(f"{url}/study/stop", data={"a": "b"}, trust_env=False, headers=token)
     assert stopped.status_code == httpx.codes.UNSUPPORTED_MEDIA_TYPE
-    spec = {"trial": "t", "users": 1, "duration_s": 5, "url": "http://203.0.113.1/"}
-    for order in ("start", "ask"):
-        answer = httpx.post(f"{url}/study/{order}", json=spec, trust_env=False, headers=token)
+    for order in ("start", "send-one"):
+        answer = httpx.post(f"{url}/study/{order}", json=LOAD.wire(), trust_env=False, headers=token)
         assert answer.status_code == httpx.codes.CONFLICT
-        assert "the only target" in answer.json()["error"]
-    container = engine.containers.get(pristine.generator.need("study_container"))
-    told = json.dumps(container.attrs) + json.dumps(container.top(ps_args="-eo pid,args"))
-    assert token["Authorization"].split()[1] not in told
-    assert "--master-bind-host=127.0.0.1" in told
+        assert "not the target of this load generator" in answer.json()["error"]
+    container = engine.containers.get(pristine.generator.container)
+    visible = json.dumps(container.attrs) + json.dumps(container.top(ps_args="-eo pid,args"))
+    assert token["Authorization"].split()[1] not in visible
+    assert "--master-bind-host=127.0.0.1" in visible
 
 
-def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
+def test_every_user_keeps_its_connection_until_the_load_ends(
     pristine: Inventory, engine: docker.DockerClient, token: dict[str, str]
 ) -> None:
-    """Those above the 1023rd file too: connections made anew for every request slow a generator twentyfold."""
-    request: dict[str, Any] = {"method": "GET", "body": "", "headers": {}, "expect_status": [200], "expect_body": None}
-    spec = {
-        "trial": "left-behind",
-        "url": f"{pristine.balancer.need('study_target_url')}/readyz",
-        "users": 1200,
-        "think_time_s": 3.0,
-        "ramp_up_s": 2.0,
-        "duration_s": 60.0,  # stopped as soon as all are there, which takes a busy machine its time
-        "timeout_s": 9.0,
-        "window_from_s": 5.0,
-        "window_to_s": 60.0,
-        "request": request,
-    }
-    container = engine.containers.get(pristine.generator.need("study_container"))
+    """Also above file descriptor 1023: a new connection per request would slow the generator down by a factor of 20."""
+    # The test stops the load when all users have started, which takes longer on a busy machine.
+    load = replace(LOAD, trial="left-behind", url=pristine.balancer.url(Url.TARGET), users=1200, duration_s=60.0)
+    container = engine.containers.get(pristine.generator.container)
 
     def connections(state: str) -> int:
-        """How many to port 80 are in a state, by the kernel's own table."""
+        """Return the number of connections to port 80 in a state, by the kernel's table."""
         table = container.exec_run(["cat", "/proc/net/tcp"]).output.decode()  # type: ignore[union-attr] # no stream
         return sum(line.split()[2].endswith(":0050") and line.split()[3] == state for line in table.splitlines()[1:])
 
     established, time_wait = "01", "06"
 
-    with httpx.Client(base_url=pristine.generator.need("study_engine_url"), trust_env=False, headers=token) as client:
-        assert client.post("/study/start", json=spec).status_code == httpx.codes.OK
+    with httpx.Client(base_url=pristine.generator.url(Url.LOAD_GENERATOR), trust_env=False, headers=token) as client:
+        assert client.post("/study/start", json=load.wire()).status_code == httpx.codes.OK
         before = connections(time_wait)
         for _ in range(50):
             if connections(established) >= 1190:
                 break
             time.sleep(1)
-        time.sleep(4)  # a think time more, for second requests
+        time.sleep(4)  # one more think time, for second requests
         assert connections(established) >= 1190
         assert connections(time_wait) - before < 50
         assert client.post("/study/stop", json={}).status_code == httpx.codes.OK
@@ -235,8 +238,8 @@ def test_every_user_keeps_its_connection_and_a_load_leaves_none_behind(
     assert connections(established) == 0
 
 
-def test_two_clones_do_not_meet(lab: Inventory) -> None:
-    """Names, network and ports follow from the clone's path."""
+def test_two_clones_do_not_conflict(lab: Inventory) -> None:
+    """Names, network and ports are derived from the clone's path."""
     variables = lab.servers[0].variables
     assert variables["study_container"].startswith("scale-out-")
     text = (ROOT / "inventory" / "lab" / "group_vars" / "all.yml").read_text()
@@ -244,8 +247,8 @@ def test_two_clones_do_not_meet(lab: Inventory) -> None:
     assert Path(variables["study_root"]) == ROOT
 
 
-def test_the_balancer_counts_when_its_log_is_written(pristine: Inventory, engine: docker.DockerClient) -> None:
-    balancer = engine.containers.get(pristine.balancer.need("study_container"))
+def test_the_balancer_counts_after_its_log_is_written(pristine: Inventory, engine: docker.DockerClient) -> None:
+    balancer = engine.containers.get(pristine.balancer.container)
 
     def summarise() -> tuple[int, str]:
         done = balancer.exec_run(["summarise-trial", "t", "0", "0", "1"])
@@ -260,14 +263,14 @@ def test_the_balancer_counts_when_its_log_is_written(pristine: Inventory, engine
 
     summarise()
     for count in (1, 7, 40, 3):
-        ask(pristine, count)
-        code, said = summarise()
-        told = said.partition("\n")[2]  # after the word that the log may grow again
-        assert (code, json.loads(told)["statuses"]) == (0, {"200": count})
+        serving(pristine, count)
+        code, output = summarise()
+        summary = output.partition("\n")[2]  # the first line reports that the log may grow again
+        assert (code, json.loads(summary)["statuses"]) == (0, {"200": count})
     signal_workers("SIGSTOP")
     try:
-        code, said = summarise()
+        code, output = summarise()
     finally:
         signal_workers("SIGCONT")
-    assert (code, said.strip()) == (1, "an nginx worker did not write out its log within 5 s")
+    assert (code, output.strip()) == (1, "an nginx worker did not flush its log within 5 s")
     assert summarise()[0] == 0

@@ -1,4 +1,4 @@
-"""The docker command, Ansible's modules and the study use one engine: the one of the selected Docker context."""
+"""The docker command, Ansible's modules and the study all use the engine of the selected Docker context."""
 
 import contextlib
 import hashlib
@@ -18,7 +18,7 @@ from tests.integration.conftest import PLAYBOOK, ROOT, command
 
 pytestmark = pytest.mark.concurrent
 
-# Started by hand: what a playbook's modules and its commands ask.
+# A playbook that a user starts, with one module and one command.
 PLAY = """
 - hosts: localhost
   gather_facts: false
@@ -29,8 +29,8 @@ PLAY = """
 """
 
 
-class Carries(socketserver.BaseRequestHandler):
-    """One connection to the real engine."""
+class Forwarder(socketserver.BaseRequestHandler):
+    """Forwards one connection to the real engine."""
 
     server: "Proxy"
 
@@ -45,12 +45,12 @@ class Carries(socketserver.BaseRequestHandler):
 
 
 class Proxy(socketserver.ThreadingUnixStreamServer):
-    """A second way to the engine, which counts who comes this way."""
+    """A proxy for the engine that counts connections."""
 
     connections = 0
 
     def used(self, *arguments: str, environ: dict[str, str]) -> tuple[int, str]:
-        """How many connections a command makes by this way, and what it prints."""
+        """Run a command; return its number of connections to this proxy, and its output."""
         before = self.connections
         done = subprocess.run(
             arguments, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
@@ -67,7 +67,7 @@ def carry(source: socket.socket, target: socket.socket) -> None:
 
 @pytest.fixture
 def proxy(folder: Path) -> Iterator[Proxy]:
-    with Proxy(f"{folder}/proxy.sock", Carries) as server:
+    with Proxy(f"{folder}/proxy.sock", Forwarder) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,)).start()
         yield server
         server.shutdown()
@@ -75,7 +75,7 @@ def proxy(folder: Path) -> Iterator[Proxy]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A configuration of the docker command with the context "proxy", which is not the selected one."""
+    """A configuration of the docker command with the context "proxy", which is not selected."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:  # a socket's path must be short
         folder = Path(name)
         meta = folder / "contexts" / "meta" / hashlib.sha256(b"proxy").hexdigest() / "meta.json"
@@ -86,7 +86,7 @@ def folder() -> Iterator[Path]:
         yield folder
 
 
-def test_all_of_them_use_the_selected_context(folder: Path, proxy: Proxy) -> None:
+def test_all_clients_use_the_selected_docker_context(folder: Path, proxy: Proxy) -> None:
     unselected = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
     unselected |= {"DOCKER_CONFIG": str(folder), "ANSIBLE_LOCALHOST_WARNING": "0"}
     selected = {**unselected, "DOCKER_CONTEXT": "proxy"}
@@ -94,10 +94,10 @@ def test_all_of_them_use_the_selected_context(folder: Path, proxy: Proxy) -> Non
     alone, _ = proxy.used("docker", "version", environ=selected)
     played, printed = proxy.used(*by_hand, environ=selected)
     assert "failed=0" in printed, printed
-    assert played > alone > 0, "the module does not come this way"
+    assert played > alone > 0, "the module must use this proxy"
     used, printed = proxy.used(*by_hand, environ={**unselected, "DOCKER_CONTEXT": "gone"})
     assert used == 0
-    assert "ERROR: DOCKER_CONTEXT: there is no Docker context 'gone'" in printed
+    assert "ERROR: DOCKER_CONTEXT: no such Docker context" in printed
     assert "PLAY RECAP" not in printed
     (folder / "config.json").write_text(json.dumps({"currentContext": "proxy"}))
     used, printed = proxy.used(*command("doctor"), environ=unselected)

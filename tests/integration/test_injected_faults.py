@@ -1,4 +1,4 @@
-"""Faults put into the real lab, each expected to be named as the cause. By `make test-long`."""
+"""Faults injected into the real lab, each of which must be reported as the cause. Run by `make test-long`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from harness.deploy.inventory.hosts import Inventory
 from harness.records.directory import StudyDirectory
-from harness.study.measured import from_directory
+from harness.summarise.summary import summarise_directory
 from tests.integration.conftest import ROOT, command, events, small_grid, study, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
@@ -22,7 +22,7 @@ ONE = {"servers": [1], "vusers": [400]}
 
 
 def measured(tmp_path: Path, name: str, **more: Any) -> list[dict[str, Any]]:
-    """Run a small study to its end; returns its records."""
+    """Run a small study to its end and return its records."""
     variables = {"lab_server_capacity": "", "ml_server_cpus": 0.25, **more.pop("vars", {})}
     grid = small_grid(tmp_path / "grid.yaml", name=name, load=STEADY, **{"factors": ONE, **more, "vars": variables})
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -30,7 +30,7 @@ def measured(tmp_path: Path, name: str, **more: Any) -> list[dict[str, Any]]:
     return [event["record"] for event in events(done.stdout) if event["event"] == "trial_ended"]
 
 
-def told(record: dict[str, Any]) -> str:
+def findings_of(record: dict[str, Any]) -> str:
     return " / ".join(f"{f['rule']} {f['cause']}" for f in record["findings"])
 
 
@@ -41,26 +41,26 @@ def started(tmp_path: Path, name: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
-def test_a_starved_generator_is_the_limit(tmp_path: Path) -> None:
+def test_a_generator_without_cpu_is_the_bottleneck(tmp_path: Path) -> None:
     many = {"servers": [1], "vusers": [1500]}
     records = measured(tmp_path, "starved", factors=many, vars={"locust_cpus": 0.12, "ml_server_cpus": 0.3})
     assert records[0]["outcome"] == "invalid"
-    assert records[0]["bottleneck"]["component"] == "generator", told(records[0])
+    assert records[0]["bottleneck"]["component"] == "generator", findings_of(records[0])
 
 
-def test_an_nginx_with_64_connections_is_the_limit(tmp_path: Path) -> None:
+def test_an_nginx_with_64_connections_is_the_bottleneck(tmp_path: Path) -> None:
     few = {"nginx_lb_worker_connections": 64, "ml_server_cpus": 0.1, "locust_cpus": 0.9}  # many wait for the server
     records = measured(tmp_path, "connections", factors={"servers": [1], "vusers": [600]}, vars=few)
-    assert records[0]["bottleneck"]["component"] == "balancer", told(records[0])
+    assert records[0]["bottleneck"]["component"] == "balancer", findings_of(records[0])
     assert "worker_connections are not enough" in records[0]["bottleneck"]["reason"]
 
 
-def test_a_slow_server_is_found_behind_equal_shares(tmp_path: Path) -> None:
+def test_a_slow_server_is_found_despite_equal_shares(tmp_path: Path) -> None:
     costs = {"SPIN_MS": "3", "SPIN_MS_12": "8"}  # server-2, about half as fast as the others
     slow = {"ml_server_app": "service.faults:costly", "ml_server_cpus": 0.2, "ml_server_env": costs}
     record = measured(tmp_path, "slow", factors={"servers": [2], "vusers": [120]}, vars=slow)[0]
-    assert record["bottleneck"]["component"] == "server", told(record)
-    assert "server-2 spent" in record["bottleneck"]["reason"], told(record)
+    assert record["bottleneck"]["component"] == "server", findings_of(record)
+    assert "server-2 spent" in record["bottleneck"]["reason"], findings_of(record)
     shares = record["counters"]["balancer"]["upstreams"].values()
     counts = [sum(by.values()) for by in shares]
     assert max(counts) / sum(counts) < 0.52
@@ -68,20 +68,20 @@ def test_a_slow_server_is_found_behind_equal_shares(tmp_path: Path) -> None:
 
 def test_a_server_that_runs_out_of_memory_is_down(tmp_path: Path) -> None:
     records = measured(tmp_path, "hungry", vars={"ml_server_app": "service.faults:hungry", "ml_server_memory": "220m"})
-    assert records[0]["outcome"] == "server_down", told(records[0])
+    assert records[0]["outcome"] == "server_down", findings_of(records[0])
     assert "server-1 was killed for want of memory" in records[0]["cause"]
 
 
 @pytest.mark.parametrize("fault", ["paused", "cut off"])
-def test_a_server_that_stops_answering_in_mid_trial_is_down(
+def test_a_server_that_stops_responding_in_mid_trial_is_down(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient, fault: str
 ) -> None:
-    """Its container runs all the time, and what it does not answer fails after the window, if at all."""
-    server = engine.containers.get(lab.servers[1].need("study_container"))
+    """Its container keeps running, and its open requests fail after the window or not at all."""
+    server = engine.containers.get(lab.servers[1].container)
     ((name, joined),) = server.attrs["NetworkSettings"]["Networks"].items()
     network = engine.networks.get(name)
     with started(tmp_path, "silent", factors={"servers": [2], "vusers": [200]}, vars={"nginx_lb_max_fails": 1}) as run:
-        wait_for(run, "second_seen", seconds=8)
+        wait_for(run, "sample_taken", seconds=8)
         if fault == "paused":
             server.pause()
         else:
@@ -94,42 +94,42 @@ def test_a_server_that_stops_answering_in_mid_trial_is_down(
             else:
                 network.connect(server, ipv4_address=joined["IPAddress"])
         run.communicate(timeout=300)
-    assert record["outcome"] == "server_down", told(record)
+    assert record["outcome"] == "server_down", findings_of(record)
     assert "server-2 did not answer its health check after the load" in record["cause"]
     assert record["context"]["health"]["server-1"] == 200
     assert record["context"]["health"]["server-2"] in (502, 504)
 
 
-def test_a_pool_of_threads_is_the_limit_while_the_cpu_is_idle(tmp_path: Path) -> None:
+def test_a_thread_pool_is_the_bottleneck_while_the_cpu_is_idle(tmp_path: Path) -> None:
     plateau = {"ml_server_app": "service.faults:plateau", "ml_server_cpus": 0.3, "locust_cpus": 0.5}
     records = measured(tmp_path, "plateau", vars=plateau)
-    assert records[0]["bottleneck"]["component"] == "server", told(records[0])
+    assert records[0]["bottleneck"]["component"] == "server", findings_of(records[0])
     assert "requests wait for a slot, not for the CPU" in records[0]["bottleneck"]["reason"]
 
 
-def test_users_who_think_too_long_are_the_limit(tmp_path: Path) -> None:
+def test_users_with_a_long_think_time_are_load_limited(tmp_path: Path) -> None:
     records = measured(tmp_path, "thinkers", factors={"servers": [1], "vusers": [100]})
-    assert records[0]["bottleneck"]["component"] == "load", told(records[0])
+    assert records[0]["bottleneck"]["component"] == "load", findings_of(records[0])
 
 
-def test_fast_errors_are_no_throughput(tmp_path: Path) -> None:
+def test_fast_errors_do_not_count_as_throughput(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [300], "ml_server_app": ["service.app:create_app", "service.faults:failing"]}
     records = measured(tmp_path, "failing", factors=factors)
     by_app = {record["cell"]["ml_server_app"]: record for record in records}
     bad, good = by_app["service.faults:failing"], by_app["service.app:create_app"]
     assert bad["outcome"] in ("warning", "invalid")
-    assert "E8" in told(bad)
+    assert "E8" in findings_of(bad)
     assert bad["error_rate"] == pytest.approx(0.5, abs=0.02)
     completed = {app: r["counters"]["generator"]["completed"] for app, r in by_app.items()}
     statuses = bad["counters"]["balancer"]["statuses"]
     assert completed["service.faults:failing"] == pytest.approx(statuses["200"], abs=20)  # never the 500s
-    assert good["outcome"] == "ok", told(good)
+    assert good["outcome"] == "ok", findings_of(good)
 
 
 @pytest.fixture
 def neighbour(engine: docker.DockerClient, lab: Inventory) -> Iterator[Container]:
-    """Something that wants all of this machine, once it is started."""
-    image = engine.containers.get(lab.servers[0].need("study_container")).attrs["Image"]
+    """A container that uses all CPU of this machine after its start."""
+    image = engine.containers.get(lab.servers[0].container).attrs["Image"]
     spin = ["python3", "-c", "import os; os.fork()\nwhile True: pass"]
     container = engine.containers.create(image, spin, cpu_shares=4096)
     yield container
@@ -151,5 +151,5 @@ def test_a_noisy_neighbour_during_one_block_is_flagged(tmp_path: Path, neighbour
         named = " / ".join(f.cause for f in record.findings if f.rule in ("E6", "E11"))
         by_block[record.repeat] = by_block.get(record.repeat, "") + named
     assert "not the study's used" in by_block[2], by_block
-    assert from_directory(directory).noise is not None
+    assert summarise_directory(directory).noise is not None
     assert "not the study's used" not in by_block[1] + by_block[4] + by_block[5], by_block

@@ -1,4 +1,4 @@
-"""Requests at a rate on the real lab: what is offered, what is served, and what a server that stops does to them."""
+"""Open loads in the real lab: offered and served requests, and the effect of a server that pauses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.deploy.inventory.hosts import Inventory
 from harness.judge import window_stats
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData, TrialRecord
-from harness.study.measured import from_directory
+from harness.summarise.summary import summarise_directory
 from tests.integration.conftest import GRIDS, ROOT, command, small_grid, study, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("deployed")]
@@ -22,7 +22,7 @@ STOPS_S = 2.0
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
-    """grids/open.yaml, as a user starts it."""
+    """The study of grids/open.yaml, run by the command that a user types."""
     results = tmp_path_factory.mktemp("results")
     done = study("--grid", GRIDS / "open.yaml", "--results", results)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -33,7 +33,7 @@ def played(directory: StudyDirectory) -> dict[tuple[int, int], TrialRecord]:
     return {(int(r.cell["servers"]), int(r.cell["rate"])): r for r in directory.trials().values()}
 
 
-def test_all_that_is_due_is_sent_and_hardly_late(measured: StudyDirectory) -> None:
+def test_every_due_request_is_sent_on_time(measured: StudyDirectory) -> None:
     slower = measured.need_study().factor
     for (_, rate), record in played(measured).items():
         assert record.usable, record.cause
@@ -43,7 +43,7 @@ def test_all_that_is_due_is_sent_and_hardly_late(measured: StudyDirectory) -> No
         assert record.figures.offered_late == 0
 
 
-def test_every_topology_meets_the_same_arrivals(measured: StudyDirectory) -> None:
+def test_every_topology_gets_the_same_arrivals(measured: StudyDirectory) -> None:
     for rate in (100, 220, 340):
         series = [
             [sample.offered for sample in measured.trial(f"servers-{servers}_rate-{rate}/r1").samples][:15]
@@ -52,13 +52,13 @@ def test_every_topology_meets_the_same_arrivals(measured: StudyDirectory) -> Non
         assert series[0] == series[1] == series[2]
 
 
-def test_what_is_offered_is_served_where_there_are_servers_for_it(measured: StudyDirectory) -> None:
+def test_enough_servers_serve_the_offered_rate(measured: StudyDirectory) -> None:
     limits = {cell: str(record.component) for cell, record in played(measured).items()}
     enough = {100: 1, 220: 2, 340: 3}
     assert limits == {
         (servers, rate): "load" if servers >= enough[rate] else "server" for servers in (1, 2, 3) for rate in enough
     }
-    assert {gain.load for gain in from_directory(measured).gains} == {f"{rate}/s offered" for rate in enough}
+    assert {gain.load for gain in summarise_directory(measured).gains} == {f"{rate}/s offered" for rate in enough}
 
 
 def test_check_finds_nothing(measured: StudyDirectory) -> None:
@@ -67,15 +67,15 @@ def test_check_finds_nothing(measured: StudyDirectory) -> None:
 
 
 def stopped(tmp_path: Path, server: str, engine: docker.DockerClient, name: str, **load: Any) -> TrialData:
-    """The trial of a server that stops for 2 s in its window; rule E23 refuses it, and its latencies are told."""
+    """Run a trial whose server pauses for 2 s in the window. Rule E23 makes it invalid; its latencies are recorded."""
     grid = small_grid(tmp_path / f"{name}.yaml", name=name, **load)
     arguments = command("--grid", grid, "--results", tmp_path / name, "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
         wait_for(running, "trial_started")
-        said = wait_for(running, "second_seen", 6)
+        second = wait_for(running, "sample_taken", 6)
         container = engine.containers.get(server)
         container.pause()
-        wait_for(running, "second_seen", int(said["sample"]["t_s"] + STOPS_S))
+        wait_for(running, "sample_taken", int(second["sample"]["t_s"] + STOPS_S))
         container.unpause()
         running.communicate(timeout=300)
     directory = StudyDirectory(next((tmp_path / name).glob(f"{name}-*")))
@@ -83,11 +83,11 @@ def stopped(tmp_path: Path, server: str, engine: docker.DockerClient, name: str,
     return directory.trial(where)
 
 
-def test_a_server_that_stops_is_seen_at_a_rate_and_hardly_by_users(
+def test_an_open_load_shows_a_pause_that_coordinated_omission_hides_from_users(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
-    """Users who wait ask nothing meanwhile: some 5 of 500 requests see the stop; at 60/s it is 120 and more of 720."""
-    server = lab.servers[0].need("study_container")
+    """Users that wait send nothing: about 5 of 500 requests meet the pause; at 60 req/s at least 120 of 720 do."""
+    server = lab.servers[0].container
     at_a_rate = stopped(
         tmp_path,
         server,
@@ -112,7 +112,7 @@ def test_a_server_that_stops_is_seen_at_a_rate_and_hardly_by_users(
         assert data.record.window
         assert data.record.objective_counts
         rows = window_stats.window(data.samples, data.record.window.from_s, data.record.window.to_s)
-        # The seconds count those over the objective one by one, the histogram to three digits.
+        # The seconds count slow requests exactly, the histogram with three significant digits.
         over = data.record.objective_counts.late - data.record.objective_counts.failed
         assert sum(row.slow or 0 for row in rows) == pytest.approx(over, abs=2)
         assert over > 0

@@ -1,4 +1,4 @@
-"""Servers that do not get ready, in real containers by the real role: one play over hosts that each have a fault."""
+"""Servers that do not become ready, with real containers and the real role: one play over hosts with one fault each."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ ENDED: dict[str, Case] = {
     ),
     "inside": (
         {"ml_server_command": python(SERVER, "0", "127.0.0.1", "8080")},
-        ("listens on 127.0.0.1:8080 only", "0.0.0.0:8080", "Its last lines: loading the model"),
+        ("listens only on 127.0.0.1:8080", "0.0.0.0:8080", "Its last lines: loading the model"),
     ),
     "other": (
         {"ml_server_command": python(SERVER, "0", "0.0.0.0", "9000")},  # noqa: S104 - in a container
-        ("listens on 0.0.0.0:9000, not on port 8080", "ml_server_port"),
+        ("listens on 0.0.0.0:9000 and not on port 8080", "ml_server_port"),
     ),
 }
 LONG: dict[str, Case] = {
@@ -89,7 +89,7 @@ LONG: dict[str, Case] = {
 
 @pytest.fixture
 def played(lab: Inventory, engine: docker.DockerClient, tmp_path: Path) -> Iterator[tuple[Ansible, Path]]:
-    """A playbook of the role and an inventory of hosts with faults, all of them this machine."""
+    """A playbook of the role, and an inventory of hosts with faults, all on this machine."""
     playbook("playbooks/build-images.yml")
     image = str(lab.servers[0].variables["ml_server_image"])
     common: dict[str, Any] = {
@@ -111,10 +111,10 @@ def played(lab: Inventory, engine: docker.DockerClient, tmp_path: Path) -> Itera
         container.remove(force=True)
 
 
-def test_a_server_that_ends_or_listens_elsewhere_is_reported_and_a_slow_one_is_waited_for(
+def test_a_failed_server_is_reported_at_once_while_the_role_waits_for_a_slow_one(
     played: tuple[Ansible, Path],
 ) -> None:
-    """Nothing waits for the time that a server may take, which is ten minutes here."""
+    """The role does not wait for the limit, which is ten minutes here."""
     ansible, play = played
     waited: list[str] = []
     ansible.waiting = waited.append
@@ -122,10 +122,10 @@ def test_a_server_that_ends_or_listens_elsewhere_is_reported_and_a_slow_one_is_w
         ansible.run(str(play))
     assert "not ready after" not in str(failed.value)
     parts = re.split(rf"(?:; |: )({'|'.join(ENDED)}): ", str(failed.value))
-    told = dict(zip(parts[1::2], parts[2::2], strict=True))
-    assert told.keys() == ENDED.keys()
+    messages = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert messages.keys() == ENDED.keys()
     for name, (_, words) in ENDED.items():
-        assert [word for word in words if word not in told[name]] == [], told[name]
+        assert [word for word in words if word not in messages[name]] == [], messages[name]
     assert "slow" not in str(failed.value)
     for word in LONG["slow"][1]:
         assert any(word in line for line in waited), waited

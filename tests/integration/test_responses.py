@@ -1,4 +1,4 @@
-"""What the load generator's image makes of responses that are wrong, against a server that counts its requests."""
+"""The load generator's handling of wrong responses, tested with a server that counts its requests."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import docker
 import pytest
 
 from harness.deploy.inventory.hosts import Inventory
+from harness.grid.request import Request
+from harness.traffic.load_generator import LoadSpec
 from tests.hostile import ANSWERS, Hostile, hostile
 from tests.integration.conftest import playbook
 
 pytestmark = pytest.mark.concurrent
-EACH = 3  # requests for each path, two by one user: the second shows that the first left a usable connection
+EACH = 3  # requests per path, two of them by one user: the second one needs a usable connection after the first
 DRIVER = f"""
 import json, sys, time
 import locust
 import users
+from load_spec import LoadSpec
 from locust.env import Environment
-asked = json.loads(sys.argv[1])
+driver_input = json.loads(sys.argv[1])
 found = {{}}
-for path in asked["paths"]:
-    request = {{"method": asked["method"], "body": asked["body"], "headers": asked["headers"],
-               "expect_status": asked["statuses"], "expect_body": "right"}}
-    spec = {{"t0": time.time(), "ramp_up_s": 0, "think_time_s": 1, "timeout_s": 1.0, "duration_s": 60,
-            "request": request, "url": asked["url"] + path, "trial": "t", "window_from_s": 0, "window_to_s": 60}}
-    users.current = users.Load(spec)
+for path in driver_input["paths"]:
+    load = driver_input["load"]
+    spec = LoadSpec.read({{**load, "request": {{**load["request"], "path": path}}}})
+    users.current = users.Load(spec, time.time())
     user = users.StudyUser(Environment())
-    found[path] = [users.ask(users.current, user.client) for _ in range({EACH - 1})]
-    found[path].append(users.ask_once(spec))  # what tries it before a load must find the same
+    found[path] = [users.send(users.current, user.client) for _ in range({EACH - 1})]
+    found[path].append(users.send_one(spec))  # the request before a load must find the same
 print(json.dumps(found))
 """
 EXPECTED = {
@@ -44,10 +45,21 @@ EXPECTED = {
 
 
 def kinds(lab: Inventory, engine: docker.DockerClient, server: Hostile, *paths: str, **more: Any) -> dict[str, str]:
-    """The kind of failure of each path, which must be the same each time and cost the server one request."""
+    """Return the kind of failure of each path, which must be the same each time, with one request to the server."""
     server.asked.clear()
-    asked = {"method": "GET", "body": "", "headers": {}, "statuses": [200], **more, "paths": paths, "url": server.url}
-    command = ["python3", "-c", DRIVER, json.dumps(asked)]
+    load = LoadSpec(
+        trial="t",
+        url=server.url,
+        users=1,
+        think_time_s=1.0,
+        ramp_up_s=0.0,
+        duration_s=60.0,
+        timeout_s=1.0,
+        window_from_s=0.0,
+        request=Request(path="/", expect_body="right", **more),
+    )
+    driver_input = {"paths": paths, "load": load.wire()}
+    command = ["python3", "-c", DRIVER, json.dumps(driver_input)]
     image = str(lab.generator.variables["locust_image"])
     output = engine.containers.run(image, command, network_mode="host", remove=True)
     found = json.loads(output.decode().splitlines()[-1])
@@ -62,24 +74,22 @@ def image(lab: Inventory) -> Inventory:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_response_that_is_not_whole_or_not_readable_is_a_failure_with_a_name(
+def test_an_incomplete_or_unreadable_response_is_a_named_failure(
     image: Inventory, engine: docker.DockerClient, method: str
 ) -> None:
-    """Also where the part that arrived matches `expect_body`; and no request is sent twice behind the study's back."""
+    """Also if the received part matches `expect_body`. The client must not retry a request."""
     with hostile() as server:
         assert kinds(image, engine, server, *ANSWERS, method=method) == EXPECTED
         assert server.asked == dict.fromkeys(ANSWERS, EACH)
 
 
-def test_a_redirect_that_is_expected_is_a_success_and_is_not_followed(
-    image: Inventory, engine: docker.DockerClient
-) -> None:
+def test_an_expected_redirect_is_a_success_and_is_not_followed(image: Inventory, engine: docker.DockerClient) -> None:
     with hostile() as server:
-        assert set(kinds(image, engine, server, "/307", "/302", statuses=[200, 302, 307]).values()) == {""}
+        assert set(kinds(image, engine, server, "/307", "/302", expect_status=(200, 302, 307)).values()) == {""}
         assert server.asked == {"/307": EACH, "/302": EACH}
 
 
-def test_a_request_that_the_client_cannot_send_is_a_failure_with_a_name(
+def test_a_request_that_the_client_cannot_send_is_a_named_failure(
     image: Inventory, engine: docker.DockerClient
 ) -> None:
     with hostile() as server:

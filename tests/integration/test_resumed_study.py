@@ -1,4 +1,4 @@
-"""One study of the real lab with secrets: it sends at a rate, loses a server under load, is killed, and is resumed."""
+"""One study in the real lab with secrets, an open load, a server failure, a kill and a resume."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.integration import balancer_log
 from tests.integration.conftest import GRIDS, ROOT, command, events, small_grid, study, wait_for
 
 RATE_PER_S = 100
-LEFT_OUT_AT_ONCE = {
+MAX_FAILS_1 = {
     "lab_time_scaling": 1,
     "nginx_lb_max_fails": 1,
     "nginx_lb_fail_timeout": "30s",
@@ -36,39 +36,39 @@ REQUEST = {
 
 @dataclass(frozen=True)
 class Resumed:
-    """The study's directory, what its first trial's record was before the kill, and what the second call measured.
+    """The study's directory, its first record before the kill (`kept`), and the number of trials of the second call.
 
-    `without` is what it prints where the secret is not set, `seen` what others see while it runs: command lines, and
-    the load generator's container by inspection.
+    `without` is a call without the secret. `visible` contains everything that other users can read during the study:
+    command lines, and the inspection of the load generator's container.
     """
 
     directory: StudyDirectory
     kept: bytes
     measured_again: int
     without: subprocess.CompletedProcess[str]
-    seen: str
+    visible: str
     output: str
 
     def trial(self, failing: int) -> TrialData:
         return self.directory.trial(f"servers-2_rate-{RATE_PER_S}_fail_servers-{failing}/r1")
 
 
-def seen_by_others(generator: str, engine: docker.DockerClient) -> str:
-    """Every command line of this machine, and a container by inspection."""
+def visible_to_others(generator: str, engine: docker.DockerClient) -> str:
+    """Return every command line of this machine, and the inspection of a container."""
     lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
     return json.dumps(lines) + json.dumps(engine.containers.get(generator).attrs)
 
 
 @pytest.fixture(scope="module")
 def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient) -> Resumed:
-    """Two cells: the second is killed in its load, and measured by the same command afterwards."""
+    """Two cells: the study is killed during the second one's load, and resumed with the same command."""
     folder = tmp_path_factory.mktemp("resumed")
     grid = small_grid(
         folder / "grid.yaml",
         name="resumed",
         factors={"servers": [2], "rate": [f"{RATE_PER_S}/s"], "fail_servers": [0, 1]},
         load={"ramp_up": "2s", "duration": "17s", "timeout": "5s"},
-        vars=LEFT_OUT_AT_ONCE,
+        vars=MAX_FAILS_1,
         request=REQUEST,
         repeats=1,
     )
@@ -77,8 +77,8 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engin
     arguments = command("--grid", grid, "--results", folder / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
         wait_for(first, "trial_ended")
-        wait_for(first, "second_seen", seconds=4)
-        seen = seen_by_others(deployed.generator.need("study_container"), engine)
+        wait_for(first, "sample_taken", seconds=4)
+        visible = visible_to_others(deployed.generator.container, engine)
         first.kill()
     directory = StudyDirectory(next((folder / "results").iterdir()))
     assert len(directory.trials()) == 1
@@ -90,11 +90,11 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engin
     patch.undo()
     assert done.returncode in (0, 3), done.stdout[-3000:] + done.stderr
     measured = [event["event"] for event in events(done.stdout)].count("trial_ended")
-    return Resumed(directory, kept, measured, without, seen, done.stdout + done.stderr)
+    return Resumed(directory, kept, measured, without, visible, done.stdout + done.stderr)
 
 
 def holding(word: bytes, *folders: Path) -> list[str]:
-    """Files below folders that hold a word, packed or not."""
+    """Return files below folders that contain a word, compressed or not."""
     found = []
     for file in (file for folder in folders for file in folder.rglob("*") if file.is_file()):
         text = file.read_bytes()
@@ -108,23 +108,24 @@ def holding(word: bytes, *folders: Path) -> list[str]:
     return found
 
 
-def test_no_secret_is_left_or_seen_anywhere(resumed: Resumed, lab: Inventory, engine: docker.DockerClient) -> None:
-    """In what a study writes and prints, in `.state`, on command lines, and in what containers log and are made of."""
+def test_no_secret_is_stored_or_visible_anywhere(resumed: Resumed, lab: Inventory, engine: docker.DockerClient) -> None:
+    """In a study's files and output, in `.state`, on command lines, and in containers' logs and settings."""
     assert holding(b"canary", resumed.directory.path.parent, ROOT / ".state") == []
-    assert "canary" not in resumed.output + resumed.seen
-    logs = [engine.containers.get(host.need("study_container")).logs() for host in lab.hosts]
+    assert "canary" not in resumed.output + resumed.visible
+    logs = [engine.containers.get(host.container).logs() for host in lab.hosts]
     assert [host.name for host, log in zip(lab.hosts, logs, strict=True) if b"canary" in log] == []
-    environment = engine.containers.get(lab.servers[0].need("study_container")).attrs["Config"]["Env"]
-    assert {"HF_TOKEN=canary-reference", "DB=pg://me:canary-url@db/x"} <= set(environment), "the servers get them"
+    environment = engine.containers.get(lab.servers[0].container).attrs["Config"]["Env"]
+    secrets = {"HF_TOKEN=canary-reference", "DB=pg://me:canary-url@db/x"}
+    assert secrets <= set(environment), "the servers must receive the secrets"
 
 
-def test_a_secret_that_is_not_set_is_asked_for_when_a_study_resumes(resumed: Resumed) -> None:
+def test_resuming_without_a_secret_reports_the_missing_variable(resumed: Resumed) -> None:
     assert resumed.without.returncode == 2
-    told = "the environment variable STUDY_TEST_SECRET is not set. Fix: export STUDY_TEST_SECRET with the secret"
-    assert told in " ".join(resumed.without.stderr.split())
+    message = "the environment variable STUDY_TEST_SECRET is not set. Fix: export STUDY_TEST_SECRET with the secret"
+    assert message in " ".join(resumed.without.stderr.split())
 
 
-def test_a_killed_study_resumes_and_keeps_what_was_measured(resumed: Resumed) -> None:
+def test_a_killed_study_resumes_and_keeps_its_trials(resumed: Resumed) -> None:
     assert resumed.measured_again == 1
     records = [file.read_bytes() for file in resumed.directory.path.rglob("trial.json")]
     assert len(records) == 2
@@ -132,10 +133,10 @@ def test_a_killed_study_resumes_and_keeps_what_was_measured(resumed: Resumed) ->
     assert "failed" not in {record.outcome for record in resumed.directory.trials().values()}
     assert not list(resumed.directory.path.glob("trials/.writing-*"))
     runs = resumed.directory.need_study().runs
-    assert [run.measured for run in runs] == [1, 1], "the killed call is entered, too"
+    assert [run.measured for run in runs] == [1, 1], "the killed call must be recorded, too"
 
 
-def test_every_due_request_is_sent_on_time_and_both_cells_get_the_same_arrivals(resumed: Resumed) -> None:
+def test_every_due_request_is_sent_on_time_with_the_same_arrivals_in_both_cells(resumed: Resumed) -> None:
     for failing in (0, 1):
         figures = resumed.trial(failing).record.figures
         assert figures
@@ -146,13 +147,13 @@ def test_every_due_request_is_sent_on_time_and_both_cells_get_the_same_arrivals(
     assert series[0] == series[1]
 
 
-def test_a_server_failure_costs_what_the_balancers_log_says(
+def test_the_record_of_a_server_failure_matches_the_balancers_log(
     resumed: Resumed, lab: Inventory, engine: docker.DockerClient
 ) -> None:
     balancer_log.agrees(resumed.trial(1), "server-2")
     assert resumed.trial(0).record.failover is None
-    state = engine.containers.get(lab.servers[1].need("study_container")).status
-    assert state == "running", "the study leaves no server dead"
+    state = engine.containers.get(lab.servers[1].container).status
+    assert state == "running", "the study must restart the server"
     page = (resumed.directory.path / "report.html").read_text(encoding="utf-8")
     assert "one of 2 servers was stopped under the load" in page
     rows = (resumed.directory.path / "failover.csv").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Whole studies on the real lab, and what becomes of them when things die."""
+"""Complete studies in the real lab, and studies with failures."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ import pypdf
 import pytest
 
 from harness.deploy import host_locks
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
 from harness.records.trial import Window
 from tests.integration.conftest import GRIDS, ROOT, command, engine_token, events, small_grid, study, wait_for
@@ -27,25 +27,25 @@ pytestmark = pytest.mark.usefixtures("deployed")
 
 
 def largest_memory(pid: int) -> Callable[[], int]:
-    """Watch a process; the result tells the largest resident memory seen, in bytes."""
-    seen = [0]
+    """Watch a process; the returned function gives its largest resident memory so far, in bytes."""
+    largest = [0]
 
     def watch() -> None:
         try:
             process = psutil.Process(pid)
             while process.is_running():
-                seen[0] = max(seen[0], process.memory_info().rss)
+                largest[0] = max(largest[0], process.memory_info().rss)
                 time.sleep(0.2)
         except psutil.NoSuchProcess:
             return
 
     threading.Thread(target=watch, daemon=True).start()
-    return lambda: seen[0]
+    return lambda: largest[0]
 
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """grids/smoke.yaml, measured by the command a user types."""
+    """The study of grids/smoke.yaml, run by the command that a user types."""
     results = tmp_path_factory.mktemp("results")
     arguments = command("--grid", GRIDS / "smoke.yaml", "--results", results, "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
@@ -53,20 +53,20 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
         output, complaints = started.communicate(timeout=300)
     assert started.returncode == 0, output[-3000:] + complaints
     assert 0 < memory() < 300e6
-    seen = [event["event"] for event in events(output)]
-    assert seen.count("trial_ended") == 2
-    assert "second_seen" in seen
+    kinds = [event["event"] for event in events(output)]
+    assert kinds.count("trial_ended") == 2
+    assert "sample_taken" in kinds
     return next(results.iterdir())
 
 
-def test_a_study_leaves_everything_that_the_report_prints(smoke: Path) -> None:
+def test_a_study_writes_every_file_of_its_report(smoke: Path) -> None:
     for name in ("study.json", "report.html", "report.pdf", "cells.csv", "gains.csv", "log/study.log"):
         assert (smoke / name).stat().st_size > 0, name
     text = " ".join(page.extract_text() for page in pypdf.PdfReader(smoke / "report.pdf").pages)
     assert "How much more do more servers bring?" in text
 
 
-def test_the_records_are_whole_and_agree_with_each_other(smoke: Path) -> None:
+def test_the_records_are_complete_and_consistent(smoke: Path) -> None:
     directory = StudyDirectory(smoke)
     for where, record in directory.trials().items():
         data = directory.trial(where)
@@ -93,16 +93,16 @@ def test_a_second_server_raises_throughput(smoke: Path) -> None:
     assert rows[0]["low"] == ""  # one repeat has no interval, and an absent value is an empty field
 
 
-def test_the_study_says_where_it_was_measured(smoke: Path) -> None:
-    said = json.loads((smoke / "study.json").read_text())
-    assert said["environment"]["machine"]["cores"] == os.cpu_count()
-    assert "worker_connections" in said["environment"]["nginx_configuration"]
-    assert said["time_scaling"]["factor"] >= 1
-    assert said["time_scaling"]["needed_cores"] > 0
-    assert said["configuration"]["hosts"]["server-1"]["ml_server_image"].startswith("scale-out/service:")
+def test_the_study_records_its_environment(smoke: Path) -> None:
+    written = json.loads((smoke / "study.json").read_text())
+    assert written["environment"]["machine"]["cores"] == os.cpu_count()
+    assert "worker_connections" in written["environment"]["nginx_configuration"]
+    assert written["time_scaling"]["factor"] >= 1
+    assert written["time_scaling"]["needed_cores"] > 0
+    assert written["configuration"]["hosts"]["server-1"]["ml_server_image"].startswith("scale-out/service:")
 
 
-def test_nothing_secret_or_stale_is_left_in_the_logs(smoke: Path) -> None:
+def test_the_logs_contain_no_command_and_no_variables(smoke: Path) -> None:
     assert not list((smoke / "log").rglob("command"))
     assert not list((smoke / "log").rglob("*.vars.json"))
 
@@ -115,14 +115,14 @@ def test_a_finished_study_measures_nothing_again(smoke: Path) -> None:
     assert {file: file.stat().st_mtime_ns for file in smoke.rglob("trial.json")} == before
 
 
-def test_a_changed_grid_starts_a_new_study_and_says_what_changed(smoke: Path, tmp_path: Path) -> None:
+def test_a_changed_grid_starts_a_new_study(smoke: Path, tmp_path: Path) -> None:
     changed = tmp_path / "smoke.yaml"
     changed.write_text((GRIDS / "smoke.yaml").read_text().replace("repeats: 1", "repeats: 2"))
     done = study("plan", "--grid", changed, "--results", smoke.parent, "--json")
     assert json.loads(done.stdout)["directory"] != str(smoke)
 
 
-def test_reports_are_rendered_again_without_a_host(smoke: Path) -> None:
+def test_reports_are_rendered_without_a_host(smoke: Path) -> None:
     before = (smoke / "report.pdf").read_bytes()
     assert study("report", smoke).returncode == 0
     assert (smoke / "report.pdf").read_bytes() == before
@@ -130,14 +130,14 @@ def test_reports_are_rendered_again_without_a_host(smoke: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
+def test_an_interrupted_study_renders_a_report_of_its_finished_trials(
     number: signal.Signals, tmp_path: Path, deployed: Inventory
 ) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="interrupted")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
         wait_for(started, "trial_ended")
-        wait_for(started, "second_seen", seconds=2)
+        wait_for(started, "sample_taken", seconds=2)
         started.send_signal(number)
         output, complaints = started.communicate(timeout=60)
     assert started.returncode == 130, complaints
@@ -146,8 +146,8 @@ def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
     assert (directory / "report.pdf").exists()
     assert len(StudyDirectory(directory).trials()) == 1
     assert "interrupted" in output
-    url = deployed.generator.need("study_engine_url")
-    for _ in range(100):  # the load must not go on alone
+    url = deployed.generator.url(Url.LOAD_GENERATOR)
+    for _ in range(100):  # the load must stop, too
         if httpx.get(f"{url}/study/ready", trust_env=False, headers=engine_token(deployed)).json()["idle"]:
             break
         time.sleep(0.1)
@@ -156,29 +156,29 @@ def test_an_interrupted_study_ends_its_trial_with_a_report_of_what_there_is(
 
 
 @pytest.mark.long
-def test_what_dies_is_the_outcome_and_the_study_goes_on(
+def test_a_failed_server_or_load_generator_is_recorded_and_repaired(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
-    """A server dies in the first trial, the traffic engine in the second; both are repaired."""
+    """A server fails in the first trial, the load generator in the second; both are repaired."""
     grid = small_grid(tmp_path / "grid.yaml", name="death", factors={"servers": [1], "vusers": [100]}, repeats=3)
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
-        wait_for(started, "second_seen", seconds=4)
-        engine.containers.get(deployed.servers[0].need("study_container")).kill()
+        wait_for(started, "sample_taken", seconds=4)
+        engine.containers.get(deployed.servers[0].container).kill()
         first = wait_for(started, "trial_ended")["record"]
-        wait_for(started, "second_seen", seconds=2)
-        engine.containers.get(deployed.generator.need("study_container")).kill()
+        wait_for(started, "sample_taken", seconds=2)
+        engine.containers.get(deployed.generator.container).kill()
         output, _ = started.communicate(timeout=200)
     second, third = (event["record"] for event in events(output) if event["event"] == "trial_ended")
     assert first["outcome"] == "server_down"
     assert "server-1 died with exit code 137" in first["cause"]
     assert second["outcome"] == "failed"
-    assert "the traffic engine" in second["cause"]
+    assert "the load generator" in second["cause"]
     assert third["outcome"] not in ("failed", "server_down"), third["cause"]
 
 
 @pytest.mark.long
-def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path) -> None:
+def test_a_topology_that_cannot_be_deployed_fails_only_its_own_cells(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [100], "nginx_lb_fail_timeout": ["10s", "never"]}
     grid = small_grid(tmp_path / "grid.yaml", name="refused", factors=factors)
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -191,7 +191,7 @@ def test_a_topology_that_cannot_be_deployed_fails_its_cells_alone(tmp_path: Path
 
 
 @pytest.mark.long
-def test_time_scaling_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
+def test_time_scaling_by_2_halves_a_paced_servers_rate_and_doubles_every_time(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [300]}
     grid = small_grid(tmp_path / "grid.yaml", name="slow", factors=factors, vars={"lab_time_scaling": 2})
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
@@ -206,7 +206,7 @@ def test_time_scaling_halves_a_paced_servers_rate_and_doubles_every_time(tmp_pat
 
 
 @pytest.mark.long
-def test_an_image_of_the_users_own_shares_the_machines_cores(
+def test_a_users_own_image_shares_the_machines_cores(
     tmp_path: Path, deployed: Inventory, engine: docker.DockerClient
 ) -> None:
     image = engine.images.get(str(deployed.servers[0].variables["ml_server_image"]))
@@ -218,9 +218,9 @@ def test_an_image_of_the_users_own_shares_the_machines_cores(
         directory = StudyDirectory(next((tmp_path / "results").iterdir()))
         record = next(iter(directory.trials().values()))
         assert done.returncode == 0, (record.cause, record.findings)
-        said = json.loads((directory.path / "study.json").read_text())
+        written = json.loads((directory.path / "study.json").read_text())
         assert sum(state.before.cpus or 0.0 for state in record.hosts.values()) <= 0.9 * (os.cpu_count() or 1)
-        assert record.hosts["server-1"].before.cpus == pytest.approx(said["shares"]["ml_server_cpus"], abs=0.001)
+        assert record.hosts["server-1"].before.cpus == pytest.approx(written["shares"]["ml_server_cpus"], abs=0.001)
         assert record.context
         assert record.context.pacing == {}
         text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
@@ -230,8 +230,8 @@ def test_an_image_of_the_users_own_shares_the_machines_cores(
 
 
 @pytest.mark.concurrent
-def test_nothing_touches_hosts_that_a_study_holds(tmp_path: Path, lab: Inventory) -> None:
-    """Neither another study, with a directory of its own and another name for the inventory, nor `down`."""
+def test_locked_hosts_are_refused_to_other_commands(tmp_path: Path, lab: Inventory) -> None:
+    """Neither another study (with its own directory and another name of the inventory) nor `down` may use them."""
     (tmp_path / "other").symlink_to(ROOT / "inventory" / "lab")
     grid = small_grid(tmp_path / "grid.yaml", name="busy", inventory=str(tmp_path / "other"))
     with host_locks.held(lab, "the study results/first-0123abcd", ROOT):
@@ -245,7 +245,7 @@ def test_nothing_touches_hosts_that_a_study_holds(tmp_path: Path, lab: Inventory
 
 
 @pytest.mark.concurrent
-def test_a_deployment_that_fails_ends_with_the_hosts_words(tmp_path: Path) -> None:
+def test_a_failed_deployment_reports_the_hosts_message(tmp_path: Path) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="broken", service={"image": "scale-out/none:at-all"})
     done = study("--grid", grid, "--results", tmp_path / "results")
     assert done.returncode == 4, done.stdout
@@ -254,7 +254,7 @@ def test_a_deployment_that_fails_ends_with_the_hosts_words(tmp_path: Path) -> No
 
 
 @pytest.mark.last
-def test_down_removes_exactly_what_was_made(deployed: Inventory, engine: docker.DockerClient) -> None:
+def test_down_removes_exactly_the_labs_resources(deployed: Inventory, engine: docker.DockerClient) -> None:
     stranger = engine.containers.run(
         str(deployed.servers[0].variables["ml_server_image"]),
         ["sleep", "60"],
@@ -266,7 +266,7 @@ def test_down_removes_exactly_what_was_made(deployed: Inventory, engine: docker.
         assert done.returncode == 0, done.stderr
         assert len(re.findall(r"removed container", done.stdout)) == 5
         names = {container.name for container in engine.containers.list(all=True)}
-        assert not any(host.need("study_container") in names for host in deployed.hosts)
+        assert not any(host.container in names for host in deployed.hosts)
         stranger.reload()
         assert stranger.status == "running"
         assert "nothing to remove" in study("down", "--keep-images").stdout

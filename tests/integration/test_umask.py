@@ -1,4 +1,4 @@
-"""An image that is built under umask 077 from files with that umask is the one that is built under 022."""
+"""An image that is built under umask 077, from files with that umask, equals one that is built under 022."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.integration.conftest import PLAYBOOK, ROOT, playbook
 pytestmark = pytest.mark.concurrent
 
 NAME = "scale-out-test/umask:1"
-# What our own Dockerfiles do with a context: files and folders for a user that is not root.
+# Like the project's own Dockerfiles: copies files and folders for a user other than root.
 DOCKERFILE = """
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
@@ -29,7 +29,7 @@ WANTED = {".": "755", "app.py": "644", "folder": "755", "folder/data": "644", "r
 
 @pytest.fixture
 def private_context(tmp_path: Path) -> Path:
-    """As a clone is under umask 077."""
+    """A build context with the modes of a clone under umask 077."""
     context = tmp_path / "context"
     (context / "folder").mkdir(parents=True)
     for name in ("app.py", "requirements.txt", "folder/data"):
@@ -40,7 +40,7 @@ def private_context(tmp_path: Path) -> Path:
     return context
 
 
-def test_a_containers_user_reads_its_image_whatever_the_umask_was(
+def test_a_containers_user_can_read_an_image_built_under_umask_077(
     private_context: Path, tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
     playbook("playbooks/build-images.yml")

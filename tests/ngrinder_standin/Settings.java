@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What a load script holds, and the parameter of its test. */
+/** The settings in a load script, and the parameter of its test. */
 final class Settings {
     private static final Pattern LINE = Pattern.compile("SETTINGS = \"([A-Za-z0-9+/=]+)\"");
 
@@ -19,23 +19,24 @@ final class Settings {
     final double rampUpS;
     final int timeoutMs;
 
-    /** IllegalArgumentException where the real one would not compile the script. */
+    /** Throws IllegalArgumentException for a script that the real nGrinder would not compile. */
     Settings(String script) {
         Matcher found = LINE.matcher(script);
         if (!found.find() || count(script, '{') != count(script, '}')) {
             throw new IllegalArgumentException("org.codehaus.groovy.control.MultipleCompilationErrorsException");
         }
-        Map<String, Object> said = Json.object(new String(Base64.getDecoder().decode(found.group(1)), StandardCharsets.UTF_8));
-        url = (String) said.get("url");
-        method = (String) said.get("method");
-        body = (String) said.get("body");
-        headers = cast(said.get("headers"));
-        statuses = cast(said.get("expect_status"));
-        String expected = (String) said.get("expect_body");
+        Map<String, Object> load = Json.object(new String(Base64.getDecoder().decode(found.group(1)), StandardCharsets.UTF_8));
+        Map<String, Object> request = cast(load.get("request"));
+        url = (String) load.get("url") + request.get("path");
+        method = (String) request.get("method");
+        body = (String) request.get("body");
+        headers = cast(request.get("headers"));
+        statuses = cast(request.get("expect_status"));
+        String expected = (String) request.get("expect_body");
         pattern = expected == null ? null : Pattern.compile(expected);
-        thinkS = ((Number) said.get("think_time_s")).doubleValue();
-        rampUpS = ((Number) said.get("ramp_up_s")).doubleValue();
-        timeoutMs = (int) (((Number) said.get("timeout_s")).doubleValue() * 1000);
+        thinkS = ((Number) load.get("think_time_s")).doubleValue();
+        rampUpS = ((Number) load.get("ramp_up_s")).doubleValue();
+        timeoutMs = (int) (((Number) load.get("timeout_s")).doubleValue() * 1000);
     }
 
     /** "trial=a,t0_ms=1,duration_ms=2" */

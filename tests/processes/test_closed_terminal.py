@@ -1,4 +1,4 @@
-"""A study whose terminal, SSH session or pipe is closed ends orderly, and one under nohup goes on."""
+"""A study ends orderly when its terminal, SSH session or pipe is closed, and continues under nohup."""
 
 import os
 import pty
@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# As much of a study as meets the terminal: it prints until it is asked to end, prints on, and records what there is.
+# The part of a study that uses the terminal: it prints until a signal arrives, continues to print, and records its
+# result.
 PROGRAM = """
 import logging, sys, time
 from pathlib import Path
@@ -26,11 +27,11 @@ console = Console()
 interrupts = Interrupts()
 (folder / "ready").touch()
 while not interrupts.asked:
-    console.say("a second of a trial")
+    console.print("a second of a trial")
     time.sleep(0.05)
-(folder / "asked").touch()
-while not (folder / "go-on").exists():  # more signals may come now
-    console.say("the end of the trial")
+(folder / "interrupted").touch()
+while not (folder / "go-on").exists():  # more signals may arrive now
+    console.print("the end of the trial")
     time.sleep(0.05)
 console.warn("the report is rendered")
 (folder / "recorded").touch()
@@ -39,13 +40,13 @@ raise SystemExit(130)
 
 
 class Started:
-    """The program with something as its terminal or pipe."""
+    """The program with a terminal, a pipe or a file as its output."""
 
     def __init__(self, folder: Path, out: int, hangups_ignored: bool = False) -> None:
         self.folder = folder
 
         def prepare() -> None:
-            # Whoever started the tests may have done it by nohup.
+            # The tests themselves may run under nohup.
             signal.signal(signal.SIGHUP, signal.SIG_IGN if hangups_ignored else signal.SIG_DFL)
 
         self.process = subprocess.Popen(
@@ -60,7 +61,7 @@ class Started:
             time.sleep(0.05)
 
     def ends_orderly(self) -> None:
-        self.until("asked")
+        self.until("interrupted")
         (self.folder / "go-on").touch()
         complaints = self.process.communicate()[1].decode()
         assert self.process.returncode == 130, complaints
@@ -70,7 +71,7 @@ class Started:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    """Start the program; what it has for output is read beside it, as a terminal or another program would."""
+    """Start the program with an output file descriptor."""
     started: list[Started] = []
 
     def begin(out: int, **more: bool) -> Started:
@@ -94,7 +95,7 @@ def terminal() -> Iterator[tuple[int, int]]:
             continue
 
 
-def test_a_terminal_that_is_closed_ends_the_study_orderly(
+def test_closing_the_terminal_ends_the_study_orderly(
     start: Callable[..., Started], terminal: tuple[int, int], tmp_path: Path
 ) -> None:
     study = start(terminal[1])
@@ -105,7 +106,7 @@ def test_a_terminal_that_is_closed_ends_the_study_orderly(
     assert "the terminal was closed" in (tmp_path / "log").read_text()
 
 
-def test_a_pipe_that_is_closed_does_too(start: Callable[..., Started]) -> None:
+def test_closing_the_pipe_ends_the_study_orderly(start: Callable[..., Started]) -> None:
     read, write = os.pipe()
     study = start(write)
     os.close(write)
@@ -113,33 +114,33 @@ def test_a_pipe_that_is_closed_does_too(start: Callable[..., Started]) -> None:
     study.ends_orderly()
 
 
-def test_a_hangup_never_counts_as_the_second_signal(start: Callable[..., Started], terminal: tuple[int, int]) -> None:
-    """The kernel sends it, the shell sends it again, and a session's manager sends SIGTERM before."""
+def test_sighup_never_counts_as_the_second_signal(start: Callable[..., Started], terminal: tuple[int, int]) -> None:
+    """The kernel sends SIGHUP, the shell repeats it, and a session manager sends SIGTERM first."""
     study = start(terminal[1])
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP, signal.SIGHUP):
         study.process.send_signal(number)
-        study.until("asked")
+        study.until("interrupted")
     study.ends_orderly()
 
 
 def test_ctrl_c_twice_ends_at_once(start: Callable[..., Started], terminal: tuple[int, int], tmp_path: Path) -> None:
     study = start(terminal[1])
     study.process.send_signal(signal.SIGINT)
-    study.until("asked")
+    study.until("interrupted")
     study.process.send_signal(signal.SIGINT)
     study.process.communicate()
     assert study.process.returncode == 130
     assert not (tmp_path / "recorded").exists()
 
 
-def test_under_nohup_a_study_goes_on(start: Callable[..., Started], tmp_path: Path) -> None:
+def test_under_nohup_a_study_continues(start: Callable[..., Started], tmp_path: Path) -> None:
     with (tmp_path / "nohup.out").open("wb") as out:
         study = start(out.fileno(), hangups_ignored=True)
     study.process.send_signal(signal.SIGHUP)
     written = (tmp_path / "nohup.out").stat().st_size
-    while (tmp_path / "nohup.out").stat().st_size < written + 200:  # it goes on after the signal
+    while (tmp_path / "nohup.out").stat().st_size < written + 200:  # it continues after the signal
         assert study.process.poll() is None
         time.sleep(0.01)
-    assert not (tmp_path / "asked").exists()
+    assert not (tmp_path / "interrupted").exists()
     study.process.send_signal(signal.SIGTERM)
     study.ends_orderly()

@@ -1,4 +1,4 @@
-"""A full disk and a read-only one, real ones: nothing that was recorded is lost, and the study goes on afterwards."""
+"""Real full and read-only disks: the study loses no recorded trial and resumes afterwards."""
 
 import json
 import os
@@ -34,17 +34,17 @@ def test_a_study_survives_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
     full, kept, no_report, read_only, still_none, went_on, same, whole = json.loads(done.stdout)
     no_room = r"cannot be written: No space left on device\. Fix: free space on that disk, then run the same command"
     assert re.match(rf"CannotRun: \S+/trials/servers-\d_vusers-1000/r\d: {no_room}", full), full
-    assert re.match(r"[1-7] trials, left: \[\]$", kept), "nothing half written stays"
+    assert re.match(r"[1-7] trials, left: \[\]$", kept), "no partial file may remain"
     assert re.match(rf"CannotRun: \S+/report\.html: {no_room}", no_report), no_report
-    for said in (read_only, still_none):
-        assert re.match(r"CannotRun: \S+: cannot be written: Read-only file system\. Fix: mount that", said), said
+    for message in (read_only, still_none):
+        assert re.match(r"CannotRun: \S+: cannot be written: Read-only file system\. Fix: mount that", message), message
     assert int(went_on) == 8 - int(kept.split()[0])
     assert same == "the first are as they were: True"
     assert whole == "8 trials; []"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a file that is always full")
-def test_output_that_goes_to_a_full_disk_is_one_message() -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_output_to_a_full_disk_is_one_error_message() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, ROOT / "study.py", "plan", "--json"],
@@ -58,7 +58,7 @@ def test_output_that_goes_to_a_full_disk_is_one_message() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_reader_who_leaves_is_no_error_message() -> None:
+def test_a_closed_output_pipe_is_not_an_error() -> None:
     done = subprocess.run(
         ["bash", "-c", f"{sys.executable} {ROOT / 'study.py'} plan --json | true"],
         capture_output=True,

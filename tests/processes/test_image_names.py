@@ -1,4 +1,4 @@
-"""Names and digests of images in registries, as the role image_distribution computes them; no engine is asked."""
+"""Names and digests of images in registries, as the role image_distribution computes them, without an engine."""
 
 import json
 import re
@@ -17,9 +17,9 @@ A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 def computed(
     folder: Path, names: list[str], cases: list[dict[str, Any]], tasks: list[dict[str, Any]] | None = None
 ) -> Any:
-    """What expressions of the role's variables are, for each case of input; all of them by one run of Ansible."""
-    parts = ("carried", "strange", "fetched")
-    told = "{{ {" + ", ".join(f"'{name}': {name}" for name in names) + "} | to_json }}"
+    """Evaluate the role's variables for each input case, with one run of Ansible."""
+    parts = ("carried", "external", "fetched")
+    result = "{{ {" + ", ".join(f"'{name}': {name}" for name in names) + "} | to_json }}"
     plays = [
         {
             "hosts": f"case-{number}",
@@ -36,7 +36,7 @@ def computed(
                     }
                 },
                 *(tasks or []),
-                {"ansible.builtin.debug": {"msg": f"computed {told}"}},
+                {"ansible.builtin.debug": {"msg": f"computed {result}"}},
             ],
         }
         for number, variables in enumerate(cases)
@@ -71,7 +71,7 @@ NAMES = [
 
 
 def test_names_follow_the_template(tmp_path: Path) -> None:
-    """By itself with one name after the owner, which is all that Docker Hub has room for."""
+    """By default one name follows the owner, as Docker Hub requires."""
     cases = [
         {
             "image_distribution_method": "registry",
@@ -83,12 +83,12 @@ def test_names_follow_the_template(tmp_path: Path) -> None:
         for registry, template, _ in NAMES
     ]
     found = computed(tmp_path, ["__image_distribution_remotes", "__image_distribution_locals"], cases)
-    for (*_, names), said in zip(NAMES, found, strict=True):
-        assert said["__image_distribution_remotes"][: len(names)] == names
-        assert said["__image_distribution_locals"] == [*OWN[:4], f"quay.example:5000/a/b/c:{A.replace(':', '-')}"]
+    for (*_, names), case in zip(NAMES, found, strict=True):
+        assert case["__image_distribution_remotes"][: len(names)] == names
+        assert case["__image_distribution_locals"] == [*OWN[:4], f"quay.example:5000/a/b/c:{A.replace(':', '-')}"]
 
 
-# Registry, the digests by which the engine knows what was pushed there, and what is pulled.
+# Registry, the engine's digests of the pushed image, and the reference to pull.
 DIGESTS = [
     ("docker.io/me", [f"me/app@{A}"], f"docker.io/me/app@{A}"),
     ("docker.io/me", [f"docker.io/me/app@{A}"], f"docker.io/me/app@{A}"),
@@ -110,7 +110,7 @@ def test_digests_are_found_with_and_without_docker_io(tmp_path: Path) -> None:
     ]
     tasks = [{"ansible.builtin.include_tasks": str(ROLE / "tasks" / "digests.yml")}]
     found = computed(tmp_path, ["__image_distribution_digests"], cases, tasks)
-    assert [said["__image_distribution_digests"]["app:1"] for said in found] == [wanted for *_, wanted in DIGESTS]
+    assert [case["__image_distribution_digests"]["app:1"] for case in found] == [wanted for *_, wanted in DIGESTS]
 
 
 ACCOUNTS = [
@@ -122,7 +122,7 @@ ACCOUNTS = [
 ]
 
 
-def test_an_account_is_of_the_registry_that_an_image_comes_from(tmp_path: Path) -> None:
+def test_an_account_belongs_to_the_registry_of_the_image(tmp_path: Path) -> None:
     cases = [
         {
             "image_distribution_method": "pull",
@@ -133,5 +133,5 @@ def test_an_account_is_of_the_registry_that_an_image_comes_from(tmp_path: Path) 
         for images, registry, *_ in ACCOUNTS
     ]
     names = ["__image_distribution_server", "__image_distribution_login_url", "__image_distribution_fetched"]
-    found = [tuple(said.values()) for said in computed(tmp_path, names, cases)]
+    found = [tuple(case.values()) for case in computed(tmp_path, names, cases)]
     assert found == [(server, url, images) for images, _, server, url in ACCOUNTS]

@@ -1,4 +1,4 @@
-"""Inventories, read the whole way: by Ansible's own programs, as `study.py` starts them."""
+"""Inventories, read by Ansible's own programs as `study.py` starts them."""
 
 import subprocess
 import sys
@@ -14,13 +14,13 @@ from harness.errors import BadInput
 from tests.bad_inventories import CASES, FOLDER, WHOLE_WAY_ONLY, expected, without_accounts
 
 ROOT = Path(__file__).resolve().parents[2]
-# One for each way to a message: Ansible's reader, its variables, its plugins, a program, and the study's own checks.
+# One for each source of messages: Ansible's reader, its variables, its plugins, a program, and the study's own checks.
 IN_EVERY_RUN = (*WHOLE_WAY_ONLY, "ini-variable-undefined.ini", "aws-without-region", "several-problems.yml")
 
 
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody's account of any cloud, and nobody's vault."""
+    """Remove cloud accounts and vault passwords from the environment."""
     without_accounts(monkeypatch, tmp_path / "none")
 
 
@@ -31,14 +31,14 @@ def _cases() -> list[Any]:
 
 
 @pytest.mark.parametrize("case", _cases())
-def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path) -> None:
+def test_an_invalid_inventory_is_reported_with_file_line_and_fix(case: Path) -> None:
     with pytest.raises(BadInput) as refused:
         describe(ROOT, case, case.name)
     assert any(problem.startswith(expected(case)) for problem in refused.value.problems), str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["inventory/lab", "inventory/ec2", "inventory/rehearsal"])
-def test_the_inventories_of_the_project_have_no_problem(name: str) -> None:
+def test_the_projects_inventories_are_valid(name: str) -> None:
     found = describe(ROOT, ROOT / name, name)
     assert checks.of(found, known_variables(ROOT), RoleValues.read(ROOT)) == []
 
@@ -51,7 +51,7 @@ def test_the_inventories_of_the_project_have_no_problem(name: str) -> None:
         *(pytest.param(name, marks=pytest.mark.long) for name in ("yaml-broken.yml", "group-missing-ml-servers.yml")),
     ],
 )
-def test_the_program_ends_with_2_and_no_traceback(name: str) -> None:
+def test_the_program_exits_with_2_and_without_a_traceback(name: str) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "study.py", "plan", "--inventory", FOLDER / name],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""nGrinder before 3.5.9 is refused before anything of it is on a machine, whatever its file is called."""
+"""The role rejects nGrinder before 3.5.9 before it changes a machine, whatever the file's name."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "ngrinder_controller"
-# What is asked of the machine and not of the WAR needs a machine.
+# Tasks that check the machine instead of the WAR.
 OTHERS = "Java"
 URL = "https://a.example/ngrinder-controller-{}.war"
 
@@ -21,7 +21,7 @@ def read(file: str) -> Any:
 
 
 def war(folder: Path, name: str, core: str = "", manifest: str = "") -> str:
-    """A WAR as far as its version can be read from it."""
+    """Write the parts of a WAR that contain its version."""
     with zipfile.ZipFile(folder / name, "w") as archive:
         archive.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\r\n{manifest}")
         archive.writestr(f"WEB-INF/lib/ngrinder-core-{core}.jar" if core else "WEB-INF/lib/other-1.0.jar", "")
@@ -29,13 +29,13 @@ def war(folder: Path, name: str, core: str = "", manifest: str = "") -> str:
 
 
 def version_in(file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """What the program prints that the role runs."""
+    """Return the output of the role's program."""
     monkeypatch.setattr(sys, "argv", ["-c", file])
     exec(read("vars/main.yml")["__ngrinder_controller_read_version"], {})  # noqa: S102 - the role's own program
     return capsys.readouterr().out.strip()
 
 
-def test_the_version_is_read_from_the_archive_rather_than_from_its_name(
+def test_the_version_in_the_archive_takes_precedence_over_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "damaged-3.5.8.war").write_text("no archive")
@@ -53,9 +53,9 @@ def test_the_version_is_read_from_the_archive_rather_than_from_its_name(
     assert {file: version_in(file, monkeypatch, capsys) for file in found} == found
 
 
-def test_what_is_too_old_is_refused_with_its_reason(tmp_path: Path) -> None:
+def test_an_old_version_is_rejected_with_a_reason(tmp_path: Path) -> None:
     by_url = {"war_sha256": "0" * 64}
-    # Variables, and which version is refused, if any.
+    # Variables, and the rejected version, if any.
     cases: list[tuple[dict[str, str], str]] = [
         ({"war_file": war(tmp_path, "right.war", "3.5.10")}, ""),
         ({"war_file": war(tmp_path, "ngrinder-controller-3.5.9.war", "3.5.8-p2")}, "3.5.8-p2"),
@@ -78,6 +78,6 @@ def test_what_is_too_old_is_refused_with_its_reason(tmp_path: Path) -> None:
     for number, (variables, refused) in enumerate(cases):
         recap = next(line for line in done.stdout.splitlines() if line.startswith(f"case-{number} "))
         assert ("failed=1" in recap) == bool(refused), (variables, done.stdout)
-        words = f"is nGrinder {refused}: before 3.5.9 a controller runs code that anybody sends who reaches its ports"
+        words = f"is nGrinder {refused}: versions before 3.5.9 allow remote code execution by everyone who"
         assert not refused or words in printed
-    assert "(CVE-2024-28213). Fix: take 3.5.9-p1 or newer from the releases of naver/ngrinder on GitHub" in printed
+    assert "(CVE-2024-28213). Fix: download 3.5.9-p1 or newer from the releases of naver/ngrinder on GitHub" in printed

@@ -1,4 +1,4 @@
-"""Every inventory publishes the port that the service listens on, whichever that is, and the study asks there."""
+"""Every inventory publishes the service's port, and the study uses that port."""
 
 import re
 import shutil
@@ -13,8 +13,8 @@ from harness.study import config
 from tests.builders import grid
 
 ROOT = Path(__file__).resolve().parents[2]
-# What is published where a server has port 8000, by role: on machines at their private address, and in the lab on this
-# machine alone, whose network the servers share.
+# Published ports by role, for servers with port 8000. Machines publish at their private address. The lab's servers
+# publish none, because they share a network with the balancer.
 ON_MACHINES = {
     "nginx_lb": ["private:80:80", "127.0.0.1:8081:8081"],
     "ml_server": ["private:8000:8000"],
@@ -24,14 +24,14 @@ IN_THE_LAB = {"nginx_lb": ["127.0.0.1:80", "127.0.0.1:8081"], "ml_server": [], "
 
 
 def published(inventory: Path, folder: Path) -> dict[str, dict[str, list[str]]]:
-    """Host → role → what it publishes, the host's private address as "private", the lab's own ports left out."""
-    told = Ansible(ROOT, inventory, folder / "private").run(
+    """Return host → role → published ports; replaces the private address by "private" and omits the lab's ports."""
+    outcome = Ansible(ROOT, inventory, folder / "private").run(
         "playbooks/describe-inventory.yml", {"ml_server_port": 8000}
     )
     found: dict[str, dict[str, list[str]]] = {}
-    for host, _, said in told.results:
-        if isinstance(said.get("msg"), dict):
-            variables = said["msg"]["variables"]
+    for host, _, result in outcome.results:
+        if isinstance(result.get("msg"), dict):
+            variables = result["msg"]["variables"]
             places = {name: variables.get(f"{name}_published_ports") for name in ON_MACHINES}
             address = str(variables["private_ip"])
             found[host] = {
@@ -43,7 +43,7 @@ def published(inventory: Path, folder: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def copied(name: str, folder: Path) -> Path:
-    """An inventory of the project; the hosts of a dynamic one are those of the static one here."""
+    """Copy an inventory of the project; the dynamic one gets the hosts of the static one."""
     inventory = folder / "inventory" / name
     shutil.copytree(ROOT / "inventory" / name / "group_vars", inventory / "group_vars")
     shutil.copy(ROOT / "inventory" / ("ec2" if name == "ec2_dynamic" else name) / "hosts.yml", inventory / "hosts.yml")
@@ -59,8 +59,8 @@ def test_every_port_is_published_at_the_narrowest_address(name: str, tmp_path: P
     assert found["generator"]["locust"] == expected["locust"]
 
 
-def test_workers_of_other_hosts_have_a_port_where_there_are_any(tmp_path: Path) -> None:
-    """On the host that leads alone."""
+def test_the_port_for_workers_is_published_only_with_several_generators(tmp_path: Path) -> None:
+    """Only on the host with the master."""
     inventory = copied("ec2", tmp_path)
     hosts = (inventory / "hosts.yml").read_text()
     second = "        generator-2: {ansible_host: 203.0.113.21, private_ip: 10.0.1.21}\n"
@@ -71,13 +71,15 @@ def test_workers_of_other_hosts_have_a_port_where_there_are_any(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("asked", "port"),
+    ("keys", "port"),
     [({}, 9000), ({"service": {"port": 8000}}, 8000), ({"vars": {"ml_server_port": 8001}}, 8001)],
     ids=str,
 )
-def test_the_study_looks_for_its_servers_at_the_port_that_the_grid_says(asked: dict[str, Any], port: int) -> None:
-    """Else a balancer that serves from them would be told to serve from others."""
-    server = Host("server-1", "ml_servers", {"private_ip": "10.0.1.11", "ml_server_port": 9000})
-    hosts = config.listening(grid(**asked), Inventory("lab", (Host("balancer", "load_balancers", {}), server)))
-    assert hosts.address(hosts.servers[0]) == f"10.0.1.11:{port}"
+def test_the_study_uses_the_port_of_the_grid(keys: dict[str, Any], port: int) -> None:
+    """Otherwise the study would expect responses from other addresses than the balancer uses."""
+    server = Host.parse("server-1", "ml_servers", {"private_ip": "10.0.1.11", "ml_server_port": 9000})
+    hosts = config.with_server_port(
+        grid(**keys), Inventory("lab", (Host.parse("balancer", "load_balancers", {}), server))
+    )
+    assert hosts.servers[0].address == f"10.0.1.11:{port}"
     assert hosts.balancer.variables == {}

@@ -1,4 +1,4 @@
-"""Every requirement has a wheel for both processor families, so that nothing is compiled anywhere."""
+"""Every requirement has a wheel for both architectures, so that no host compiles packages."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ MAC = "aarch64-apple-darwin"
 
 
 def uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The locked uv, which asks the package index about wheels and downloads none of them."""
+    """Run the locked uv, which queries the package index and downloads no wheel."""
     return subprocess.run(
         [Path(sys.executable).with_name("uv"), "--native-tls", "pip", *arguments],
         cwd=ROOT,
@@ -28,7 +28,7 @@ def uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def resolved(requirements: Path, platform: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Every line of a locked file as a wheel for a platform, or what has none."""
+    """Resolve a lock file to wheels for a platform; the output names packages without a wheel."""
     return uv(
         "install", "--dry-run", "--only-binary=:all:", "--no-deps", "--require-hashes", "--python-version=3.11",
         f"--python-platform={platform}", "--target", folder, "--requirement", requirements,
@@ -37,7 +37,7 @@ def resolved(requirements: Path, platform: str, folder: Path) -> subprocess.Comp
 
 @pytest.mark.parametrize(
     ("name", "platform"),
-    [(name, platform) for name in IN_IMAGES for platform in LINUX]  # an image holds a Linux, on a Mac too
+    [(name, platform) for name in IN_IMAGES for platform in LINUX]  # an image contains Linux, on macOS too
     + [(name, platform) for name in IN_ENVIRONMENTS for platform in (*LINUX, MAC)],
 )
 def test_every_requirement_has_a_wheel(name: str, platform: str, tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ def test_every_requirement_has_a_wheel(name: str, platform: str, tmp_path: Path)
     assert done.stderr.count("\n + ") >= len(locked) > 0
 
 
-def test_a_package_without_a_wheel_for_a_family_is_found(tmp_path: Path) -> None:
-    """As one was that the image of the load generators held."""
+def test_a_package_without_a_wheel_for_an_architecture_is_found(tmp_path: Path) -> None:
+    """An earlier requirement of the load generator's image."""
     (tmp_path / "requirements.txt").write_text(
         "hdrhistogram==0.10.8 --hash=sha256:107c36bb0ab43adedf93585ec438ce513598f159c29cf203f49f66f33e4072b6\n"
     )
@@ -61,8 +61,8 @@ def test_a_package_without_a_wheel_for_a_family_is_found(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", IN_IMAGES)
-def test_both_families_need_the_same_packages(name: str, tmp_path: Path) -> None:
-    """`make lock` resolves for one of them, and pip takes the same file for the other."""
+def test_both_architectures_need_the_same_packages(name: str, tmp_path: Path) -> None:
+    """`make lock` resolves for one architecture, and pip uses the same file for the other."""
     for platform in LINUX:
         output = tmp_path / platform
         output.write_text((ROOT / f"{name}.txt").read_text())

@@ -1,4 +1,4 @@
-"""Real processes of the server that is measured: how they start and stop, and that a paced one keeps its rate."""
+"""Real processes of the server under test: start, stop, and the rate of a paced server."""
 
 import asyncio
 import os
@@ -21,12 +21,12 @@ from service.train import train
 ROOT = Path(__file__).resolve().parents[2]
 PACE = Pace.of(140, 0.05)
 REQUEST = b"GET /predict HTTP/1.1\r\nHost: paced\r\n\r\n"
-CONNECTIONS = 400  # a queue of seconds, so no slot is free while this process waits for a CPU
-WARM_UP_S = 4.0  # until all are connected and wait
+CONNECTIONS = 400  # a queue of several seconds, so no slot is idle while this process waits for a CPU
+WARM_UP_S = 4.0  # until all connections wait for a response
 
 
-def test_a_real_server_answers_soon_and_stops_gracefully(tmp_path: Path) -> None:
-    """As the image runs it: uvicorn with two workers that share their counters."""
+def test_a_server_process_starts_fast_and_stops_gracefully(tmp_path: Path) -> None:
+    """Runs uvicorn as the image does, with two workers that share their counters."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -55,7 +55,7 @@ def test_a_real_server_answers_soon_and_stops_gracefully(tmp_path: Path) -> None
 
 
 async def drive(port: int, since: float, until: float) -> int:
-    """Closed-loop connections without think time; returns the number of right answers read in this window."""
+    """Send requests in a closed loop without think time; return the number of correct responses in this window."""
 
     async def user() -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -74,7 +74,7 @@ async def drive(port: int, since: float, until: float) -> int:
 
 
 async def slots_at(port: int, moment: float) -> tuple[dict[str, float], float]:
-    """The slots' sums at a moment, and by how many seconds this process is late then, as others have the CPU."""
+    """Return the slots' sums at a moment, and the delay of this process in seconds while others used the CPU."""
     await asyncio.sleep(moment - time.monotonic())
     late_s = time.monotonic() - moment
     async with httpx.AsyncClient(trust_env=False) as client:
@@ -97,10 +97,8 @@ def slots(text: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(("duration_s", "within"), [(10.0, 0.02), pytest.param(60.0, 0.005, marks=pytest.mark.long)])
-def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_is_stopped_at_times(
-    duration_s: float, within: float
-) -> None:
-    """What the machine withheld for longer than the server may catch up is counted as lost."""
+def test_the_capacity_is_exact_despite_other_load_and_interruptions(duration_s: float, within: float) -> None:
+    """Time without CPU beyond the catch-up time counts as lost."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -117,11 +115,11 @@ def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_i
                     break
                 except httpx.TransportError:
                     time.sleep(0.1)
-            httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots begin with the first request
+            httpx.get(f"http://127.0.0.1:{port}/predict", trust_env=False)  # the slots start with the first request
             since = time.monotonic() + WARM_UP_S
             until = since + duration_s
 
-            async def all_of_it() -> tuple[int, int, tuple[dict[str, float], float], tuple[dict[str, float], float]]:
+            async def measure() -> tuple[int, int, tuple[dict[str, float], float], tuple[dict[str, float], float]]:
                 return await asyncio.gather(
                     drive(port, since, until),
                     stop_now_and_then(server.pid, until),
@@ -129,13 +127,13 @@ def test_the_capacity_holds_next_to_a_spinning_neighbour_and_in_a_process_that_i
                     slots_at(port, until),
                 )
 
-            answered, stops, (before, late_at_start_s), (after, late_at_end_s) = asyncio.run(all_of_it())
+            answered, stops, (before, late_at_start_s), (after, late_at_end_s) = asyncio.run(measure())
         finally:
             neighbour.kill()
             server.kill()
     lost = (after["lost"] - before["lost"]) / PACE.service_s
     assert stops >= 2
-    # A response that was answered before an end of the window, and read after it, is counted on the wrong side.
+    # A response that was sent before a bound of the window, and read after it, counts on the wrong side.
     expected, slack = PACE.rate_per_s * duration_s, within * PACE.rate_per_s * duration_s
     least, most = (PACE.rate_per_s * late_s for late_s in (late_at_end_s, late_at_start_s))
     assert expected - slack - least <= answered + lost <= expected + slack + most

@@ -1,4 +1,4 @@
-"""The next switch is made ready while a load runs, and changes nothing before its time."""
+"""The study prepares the next switch during a load, and holds it until it may run."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from harness.deploy.deployment import Deployment
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
 from harness.grid.reading import load_grid
-from harness.study.prefetch import Ahead
+from harness.study.prefetch import SwitchPrefetch
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = load_grid(ROOT / "grids" / "smoke.yaml", frozenset({"lab_server_capacity"}))[0]
@@ -42,7 +42,7 @@ def until(holds: Callable[[], bool], within_s: float = 60.0) -> None:
 
 
 def playbook(folder: Path, second: str = "echo done") -> tuple[str, Path]:
-    """A playbook and the file that it makes."""
+    """Write a playbook; return its path and the file that it creates."""
     file = folder / "play.yml"
     file.write_text(PLAY.format(made=folder / "made", second=second))
     return str(file), folder / "made"
@@ -53,7 +53,7 @@ def ansible(tmp_path: Path) -> Ansible:
     return Ansible(ROOT, None, tmp_path / "private")
 
 
-def test_a_playbook_runs_from_folders_whose_names_a_shell_would_split(tmp_path: Path) -> None:
+def test_a_playbook_runs_from_folders_with_blanks_and_quotes(tmp_path: Path) -> None:
     folder = tmp_path / "First Last's [clone] (2)"
     folder.mkdir()
     name, made = playbook(folder)
@@ -61,8 +61,8 @@ def test_a_playbook_runs_from_folders_whose_names_a_shell_would_split(tmp_path: 
     assert made.exists()
 
 
-def test_a_value_is_never_run(ansible: Ansible, tmp_path: Path) -> None:
-    """Not in a grid's variables, nor in a list or a mapping among them, nor in what a role makes of them."""
+def test_a_value_is_never_executed(ansible: Ansible, tmp_path: Path) -> None:
+    """Not in a grid's variables, in lists or mappings among them, or in values that roles derive from them."""
     made = tmp_path / "made"
     template = f"{{{{ lookup('pipe', 'touch {made}') }}}}"
     file = tmp_path / "shown.yml"
@@ -76,8 +76,8 @@ def test_a_value_is_never_run(ansible: Ansible, tmp_path: Path) -> None:
     assert not made.exists()
 
 
-def test_what_ansible_is_given_is_private_and_goes_with_its_process(tmp_path: Path) -> None:
-    """Neither a running playbook nor a killed one leaves the environment or a variable where others could read it."""
+def test_ansibles_input_is_private_and_is_removed_with_its_process(tmp_path: Path) -> None:
+    """Neither a running nor a killed playbook exposes its environment or variables to other users."""
     name, made = playbook(tmp_path, second="sleep 60")
     program = (
         "import sys; from pathlib import Path; from harness.deploy.ansible import Ansible\n"
@@ -88,15 +88,15 @@ def test_what_ansible_is_given_is_private_and_goes_with_its_process(tmp_path: Pa
     with subprocess.Popen([sys.executable, "-c", program, folder, name], env=environ) as started:
         until(made.exists)
         children = psutil.Process(started.pid).children(recursive=True)
-        told = []
+        command_lines = []
         for child in children:
             with contextlib.suppress(psutil.NoSuchProcess):
-                told += child.cmdline()
+                command_lines += child.cmdline()
         started.kill()
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-    assert "canary" not in " ".join(told)
+    assert "canary" not in " ".join(command_lines)
     left = [file for file in folder.rglob("*") if file.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.glob("*"), *folder.glob("*/*/")]} <= {
         0o700,
@@ -108,24 +108,24 @@ def test_what_ansible_is_given_is_private_and_goes_with_its_process(tmp_path: Pa
     assert sorted(path.name for path in folder.iterdir()) == sorted([private.LOCK, mine.name])
 
 
-def test_what_ansible_printed_is_in_the_message_where_no_task_failed(ansible: Ansible, tmp_path: Path) -> None:
+def test_an_error_outside_tasks_contains_ansibles_output(ansible: Ansible, tmp_path: Path) -> None:
     file = tmp_path / "broken.yml"
     file.write_text("- hosts: localhost\n  no_such_keyword: 1\n")
     with pytest.raises(DeployFailed, match="no_such_keyword"):
         ansible.run(str(file))
 
 
-def test_a_held_playbook_changes_nothing_before_it_is_let_go(ansible: Ansible, tmp_path: Path) -> None:
+def test_a_held_playbook_changes_nothing_before_its_release(ansible: Ansible, tmp_path: Path) -> None:
     name, made = playbook(tmp_path)
     held = Playbook(ansible, name, {}, held=True)
     until(lambda: held.is_ready)
     time.sleep(0.3)
     assert not made.exists()
-    held.let_go()
+    held.release()
     assert held.wait(60).ok
     assert made.exists()
-    until(lambda: not held.runs)
-    assert not list((tmp_path / "private").glob("*/[!.]*")), "variables or a pipe were left"
+    until(lambda: not held.is_running)
+    assert not list((tmp_path / "private").glob("*/[!.]*")), "no variables and no pipe may remain"
 
 
 def test_a_dropped_playbook_has_changed_nothing(ansible: Ansible, tmp_path: Path) -> None:
@@ -133,21 +133,21 @@ def test_a_dropped_playbook_has_changed_nothing(ansible: Ansible, tmp_path: Path
     held = Playbook(ansible, name, {}, held=True)
     until(lambda: held.is_ready)
     held.drop()
-    assert not held.runs
+    assert not held.is_running
     assert not held.may_have_changed
     assert not made.exists()
 
 
-def test_a_held_playbook_that_fails_says_why(ansible: Ansible, tmp_path: Path) -> None:
+def test_a_failed_held_playbook_reports_its_reason(ansible: Ansible, tmp_path: Path) -> None:
     name, _ = playbook(tmp_path, second="echo broken >&2; exit 3")
     held = Playbook(ansible, name, {}, held=True)
-    held.let_go()  # before it has come so far
+    held.release()  # before it has come so far
     with pytest.raises(DeployFailed, match="broken"):
         held.wait(60)
 
 
 def test_a_held_playbook_ends_with_its_study(tmp_path: Path) -> None:
-    """One that is killed lets nothing go; what it had made ready must not go on, nor stay."""
+    """A killed study releases nothing; its prepared playbook must neither continue nor remain."""
     name, made = playbook(tmp_path)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -164,11 +164,11 @@ def test_a_held_playbook_ends_with_its_study(tmp_path: Path) -> None:
 
 
 class Pretended:
-    """A playbook that is ready after a while."""
+    """A fake playbook that is ready after a delay."""
 
     def __init__(self, ready_after_s: float = 0.0) -> None:
         self._ready_at = time.monotonic() + ready_after_s
-        self.runs = True
+        self.is_running = True
 
     @property
     def is_ready(self) -> bool:
@@ -176,7 +176,7 @@ class Pretended:
 
 
 class Noted:
-    """Notes what a deployment is told, and when."""
+    """A fake deployment that records its calls with their times."""
 
     def __init__(self, ready_after_s: float) -> None:
         self.calls: list[tuple[str, float]] = []
@@ -202,7 +202,7 @@ CELL = Cell((("servers", 2), ("vusers", 10)))
 
 @dataclass
 class Load:
-    """A load that is over sooner than any grid allows."""
+    """A load that is shorter than any grid allows."""
 
     window_from_s: float = 0.8
     duration: float = 1.2
@@ -213,43 +213,43 @@ def load() -> Load:
     return Load()
 
 
-def ahead_of(load: Load, ready_after_s: float) -> tuple[Ahead, Noted]:
+def ahead_of(load: Load, ready_after_s: float) -> tuple[SwitchPrefetch, Noted]:
     noted = Noted(ready_after_s)
-    return Ahead(noted, load), noted  # type: ignore[arg-type] # small substitutes
+    return SwitchPrefetch(noted, load), noted  # type: ignore[arg-type] # small substitutes
 
 
-def test_nothing_is_made_ready_while_the_window_lasts(load: Load) -> None:
-    """The first one comes after the window, as nobody knows yet how long it takes; the second one before."""
+def test_nothing_is_prepared_during_the_window(load: Load) -> None:
+    """The first preparation follows the window, because its duration is unknown; the second one precedes it."""
     ahead, noted = ahead_of(load, ready_after_s=0.05)
     for earliest_s, latest_s in ((load.duration, 60.0), (0.0, load.window_from_s)):
         noted.calls.clear()
         started_at = time.time()
-        ahead.load_started(CELL, started_at)
+        ahead.on_load_started(CELL, started_at)
         until(lambda: noted.names == ["prepare"])
         assert earliest_s <= noted.calls[0][1] - started_at <= latest_s
         time.sleep(0.2)
-        ahead.hosts_read(all_running=True)
+        ahead.on_collected(all_running=True)
         assert noted.names == ["prepare", "begin"]
 
 
-def test_what_is_not_ready_when_the_window_begins_is_dropped(load: Load) -> None:
+def test_a_switch_that_is_not_ready_at_the_window_is_dropped(load: Load) -> None:
     ahead, noted = ahead_of(load, ready_after_s=30.0)
-    ahead._takes_s = 0.05
-    ahead.load_started(CELL, time.time())
+    ahead._duration_s = 0.05
+    ahead.on_load_started(CELL, time.time())
     until(lambda: noted.names == ["prepare", "drop"])
     ahead.stop()
 
 
 def test_a_repair_comes_before_the_next_switch(load: Load) -> None:
     ahead, noted = ahead_of(load, ready_after_s=0.0)
-    ahead.load_started(CELL, time.time())
-    ahead.hosts_read(all_running=False)
+    ahead.on_load_started(CELL, time.time())
+    ahead.on_collected(all_running=False)
     time.sleep(load.duration + 0.2)
     assert noted.names == []
 
 
 class Started:
-    """A playbook that was started, and what became of it."""
+    """A fake started playbook that records its calls."""
 
     all: ClassVar[list["Started"]] = []
 
@@ -266,7 +266,7 @@ class Started:
         self.may_have_changed, self.fate = not held, ""
         Started.all.append(self)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self.may_have_changed = True
 
     def drop(self) -> None:
@@ -286,23 +286,23 @@ def cell(servers: int) -> Cell:
     return Cell((("servers", servers), ("vusers", 10)))
 
 
-def test_a_switch_takes_what_was_made_ready_for_its_cell(deployment: Deployment) -> None:
+def test_a_switch_uses_the_playbook_prepared_for_its_cell(deployment: Deployment) -> None:
     deployment.prepare(cell(2))
     deployment.begin(cell(2))
     deployment.switch(cell(2))
     assert [(one.tags, one.fate) for one in Started.all] == [(["nginx_lb_configure"], "waited for")]
     deployment.switch(cell(2))
-    assert len(Started.all) == 1, "nothing differs any more"
+    assert len(Started.all) == 1, "a switch without differences must run nothing"
 
 
-def test_what_was_made_ready_for_another_cell_is_dropped(deployment: Deployment) -> None:
+def test_a_playbook_prepared_for_another_cell_is_dropped(deployment: Deployment) -> None:
     deployment.prepare(cell(2))
     deployment.switch(cell(3))
     assert [one.fate for one in Started.all] == ["dropped", "waited for"]
     assert Started.all[1].variables["study_servers"] == 3
 
 
-def test_after_a_switch_that_was_broken_off_everything_is_applied_again(deployment: Deployment) -> None:
+def test_after_an_interrupted_switch_everything_is_applied_again(deployment: Deployment) -> None:
     deployment.switch(cell(2))
     deployment.begin(cell(3))
     deployment.drop()
@@ -317,7 +317,7 @@ def of_image(servers: int, image: str) -> Cell:
     return Cell((("servers", servers), ("vusers", 10), ("ml_server_image", image)))
 
 
-def test_a_switch_to_another_image_makes_the_servers_anew_and_all_images_are_there_before(ansible: Ansible) -> None:
+def test_a_switch_to_another_image_recreates_the_servers_with_a_distributed_image(ansible: Ansible) -> None:
     Started.all = []
     deployment = Deployment(ansible, BUILDS, cast("Callable[..., Playbook]", Started))
     deployment.deploy(lambda _task: None)
@@ -325,31 +325,31 @@ def test_a_switch_to_another_image_makes_the_servers_anew_and_all_images_are_the
     assert site.variables["study_service_images"] == ["app:1", "app:2@sha256:ab"]
     assert site.variables["ml_server_image"] == "app:1"
     deployment.switch(of_image(2, "app:1"))
-    assert Started.all[-1].tags == ["nginx_lb_configure"], "that image runs already"
+    assert Started.all[-1].tags == ["nginx_lb_configure"], "the first image runs already"
     deployment.prepare(of_image(2, "app:2@sha256:ab"))
     made_ready = Started.all[-1]
     assert made_ready.tags == ["ml_server", "nginx_lb_verify"]
     assert made_ready.name == "playbooks/switch-topology.yml"
     assert made_ready.variables["ml_server_image"] == "app:2@sha256:ab"
-    assert not made_ready.may_have_changed, "the servers run on until nothing more is read of them"
+    assert not made_ready.may_have_changed, "the servers must run until all their data are read"
     deployment.begin(of_image(2, "app:2@sha256:ab"))
     deployment.switch(of_image(2, "app:2@sha256:ab"))
     assert Started.all[-1] is made_ready
     deployment.repair()
-    assert Started.all[-1].variables["ml_server_image"] == "app:2@sha256:ab", "what died is started as it was"
+    assert Started.all[-1].variables["ml_server_image"] == "app:2@sha256:ab", "a repair must keep the current image"
 
 
-def test_one_image_is_brought_as_ever(deployment: Deployment) -> None:
+def test_a_single_image_needs_no_list_of_images(deployment: Deployment) -> None:
     deployment.deploy(lambda _task: None)
     assert "study_service_images" not in Started.all[0].variables
     assert "ml_server_image" not in Started.all[0].variables
 
 
-def test_a_repair_has_the_balancer_forget_whom_it_found_dead(deployment: Deployment) -> None:
+def test_a_repair_reloads_the_balancer(deployment: Deployment) -> None:
     deployment.switch(cell(2))
     deployment.repair()
     assert Started.all[-1].variables == {**Started.all[0].variables, "nginx_lb_reload": True}
     deployment.switch(cell(2))
-    assert len(Started.all) == 2, "nothing differs any more"
+    assert len(Started.all) == 2, "a switch without differences must run nothing"
     deployment.switch(cell(3))
     assert "nginx_lb_reload" not in Started.all[-1].variables

@@ -1,4 +1,4 @@
-"""What an inventory keeps in a vault stands nowhere else, however its variables are made of it."""
+"""Values from a vault are masked everywhere, including in variables that are derived from them."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.inventory import hosts, resolve
+from harness.deploy.inventory import resolve
 from harness.secrecy import MASK
 from harness.study import identity
 from tests.builders import grid
@@ -20,14 +20,14 @@ VAULT = Path(sys.executable).with_name("ansible-vault")
 
 @pytest.fixture
 def vaulted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The lab's inventory with one encrypted value and one encrypted file."""
+    """A copy of the lab's inventory with one encrypted value and one encrypted file."""
     (tmp_path / "password").write_text("of this test")
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(tmp_path / "password"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder = tmp_path / "inventory" / "vaulted"
     shutil.copytree(ROOT / "inventory" / "lab", folder)
-    asked = [str(VAULT), "encrypt_string", "--name", "own_value", "canary-value"]
-    value = subprocess.run(asked, capture_output=True, text=True, check=True, env=os.environ).stdout
+    command = [str(VAULT), "encrypt_string", "--name", "own_value", "canary-value"]
+    value = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ).stdout
     servers = folder / "group_vars" / "ml_servers.yml"
     servers.write_text(
         f"{servers.read_text()}{value}\n"
@@ -42,17 +42,17 @@ def vaulted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_what_comes_out_of_a_vault_is_masked(vaulted: Path) -> None:
+def test_values_from_a_vault_are_masked(vaulted: Path) -> None:
     before = os.umask(0)
     try:
         found, _ = resolve.find(ROOT, vaulted, "vaulted")
     finally:
         os.umask(before)
-    kept = ROOT / ".state" / "inventory" / f"{hosts.sources_hash(ROOT, vaulted)}.json"
-    said = found.servers[0].variables["ml_server_env"]
-    assert MASK.sub("*", str(said)) == "{'PLAIN': '*', 'MIXED': 'a * b', 'LEVEL': 'debug'}"
+    kept = ROOT / ".state" / "inventory" / f"{resolve.sources_hash(ROOT, vaulted)}.json"
+    variables = found.servers[0].variables["ml_server_env"]
+    assert MASK.sub("*", str(variables)) == "{'PLAIN': '*', 'MIXED': 'a * b', 'LEVEL': 'debug'}"
     assert "canary" not in str(identity.effective(grid(), found))
     assert "canary" not in kept.read_text()
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept.parent, kept)] == [0o700, 0o600]
-    assert str(resolve.find(ROOT, vaulted, "vaulted")[0]) == str(found), "the kept one says the same"
+    assert str(resolve.find(ROOT, vaulted, "vaulted")[0]) == str(found), "the stored copy must be equal"
     kept.unlink()

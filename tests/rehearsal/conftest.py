@@ -1,4 +1,4 @@
-"""A fleet of machines on this machine, deployed by the same playbooks as rented ones."""
+"""The rehearsal fleet: machines on this machine, deployed with the same playbooks as rented ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import docker
 import pytest
 import yaml
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.container_engine import connect
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.deploy.inventory.resolve import describe
@@ -41,7 +41,7 @@ def play(
 
 @dataclass(frozen=True)
 class Fleet:
-    """The machines: their inventory, and this machine's engine that runs them."""
+    """The machines' inventory, and this machine's container engine, which runs them."""
 
     inventory: Inventory
     engine: docker.DockerClient
@@ -50,7 +50,7 @@ class Fleet:
         return next(host for host in self.inventory.hosts if host.name == name)
 
     def on(self, name: str, command: str, check: bool = True) -> str:
-        """Run a shell command as root on a machine, past SSH and the firewall."""
+        """Run a shell command as root on a machine, without SSH and the firewall."""
         machine = self.engine.containers.get(f"{self.prefix}-{name}")
         code, output = machine.exec_run(["sh", "-c", command])
         assert isinstance(output, bytes)
@@ -58,26 +58,26 @@ class Fleet:
         return output.decode()
 
     @contextlib.contextmanager
-    def broken(self, name: str, harm: str, mend: str) -> Iterator[None]:
-        """Do a machine harm by a shell command, and mend it whatever happens."""
-        self.on(name, harm)
+    def broken(self, name: str, damage: str, repair: str) -> Iterator[None]:
+        """Damage a machine with a shell command, and repair it in any case."""
+        self.on(name, damage)
         try:
             yield
         finally:
-            self.on(name, mend)
+            self.on(name, repair)
 
     @property
     def prefix(self) -> str:
-        """What the names of this clone's machines begin with."""
+        """The prefix of the names of this clone's machines."""
         private_key = Path(str(self.host("balancer").variables["ansible_ssh_private_key_file"]))
         return f"scale-out-rehearsal-{hashlib.sha1(str(private_key.parent).encode()).hexdigest()[:8]}"  # noqa: S324 - a name
 
 
 @pytest.fixture(scope="session")
 def fleet() -> Iterator[Fleet]:
-    """Bare machines: nothing but systemd, sshd, sudo and Python.
+    """Bare machines with systemd, sshd, sudo and Python only.
 
-    `make test` makes them beforehand; with HOSTS=keep, use or stay they are found.
+    `make test` starts them first; with HOSTS=keep, use or stay the tests use existing ones.
     """
     if not HOSTS:
         play("playbooks/rehearsal-down.yml")
@@ -91,7 +91,7 @@ def fleet() -> Iterator[Fleet]:
 
 @pytest.fixture(scope="session")
 def deployed_fleet(fleet: Fleet) -> Fleet:
-    """The fleet as site.yml leaves it, from nothing."""
+    """The fleet after site.yml ran on bare machines."""
     if HOSTS not in ("use", "stay"):
         assert "docker" not in fleet.on("server-1", "ls /usr/sbin /usr/bin")
         play("site.yml")
@@ -100,9 +100,9 @@ def deployed_fleet(fleet: Fleet) -> Fleet:
 
 @pytest.fixture(scope="session")
 def war(deployed_fleet: Fleet) -> Path:
-    """The controller's WAR: a real one where NGRINDER_WAR names it, else the stand-in, built on a machine.
+    """The controller's WAR: the real one in NGRINDER_WAR, or the stand-in, which is built on a machine.
 
-    It is kept in `.cache/` under the digest of its sources.
+    `.cache/` keeps the stand-in under the digest of its sources.
     """
     if named := os.environ.get("NGRINDER_WAR"):
         return Path(named)
@@ -122,23 +122,23 @@ def war(deployed_fleet: Fleet) -> Path:
 
 
 def gateway(fleet: Fleet) -> str:
-    """This machine's address in the fleet's private network, at which its hosts reach what runs here."""
-    return str(fleet.host("balancer").need("private_ip")).rsplit(".", 1)[0] + ".1"
+    """Return this machine's address in the fleet's private network."""
+    return str(fleet.host("balancer").private_ip).rsplit(".", 1)[0] + ".1"
 
 
 def small_grid(path: Path, **more: Any) -> Path:
-    """A grid that needs no probe of this machine's speed, so that a test is about something else."""
+    """Write a grid that needs no probe of this machine's speed."""
     base = yaml.safe_load((GRIDS / "smoke.yaml").read_text())
     base["inventory"] = str(INVENTORY)
     base["vars"] = {"lab_time_scaling": 1, **more.pop("vars", {})}
     base["load"]["duration"] = "9s"
-    base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # a busy moment of this machine is not the matter
+    base["evidence"] = {"ceiling": False, "lag_invalid": "25%"}  # this machine may be busy
     path.write_text(yaml.safe_dump({**base, **more}))
     return path
 
 
 def inventory_with(folder: Path, changes: dict[str, dict[str, Any]], everybody: dict[str, Any] | None = None) -> Path:
-    """A copy of the fleet's inventory with some hosts' variables changed."""
+    """Copy the fleet's inventory with changed variables of some hosts, or of all hosts (`everybody`)."""
     hosts = yaml.safe_load((INVENTORY / "hosts.yml").read_text())
     for group in hosts["all"]["children"].values():
         for name, variables in group["hosts"].items():
@@ -151,7 +151,7 @@ def inventory_with(folder: Path, changes: dict[str, dict[str, Any]], everybody: 
 
 
 def refusal(tmp_path: Path, inventory: Path = INVENTORY, code: int = 4, **more: Any) -> str:
-    """What a study says that cannot start."""
+    """Start a study that cannot start; return its error message."""
     grid = small_grid(tmp_path / "refused.yaml", name="refused", **more)
     done = study("--grid", grid, "--inventory", inventory, "--results", tmp_path / "results")
     assert done.returncode == code, done.stdout + done.stderr
@@ -161,16 +161,16 @@ def refusal(tmp_path: Path, inventory: Path = INVENTORY, code: int = 4, **more: 
 
 
 @pytest.fixture
-def reach(deployed_fleet: Fleet) -> Iterator[Reach]:
-    with Reach(deployed_fleet.inventory) as connections:
-        connections.mend()
+def connections(deployed_fleet: Fleet) -> Iterator[Connections]:
+    with Connections(deployed_fleet.inventory) as connections:
+        connections.reconnect()
         yield connections
 
 
 def deployment_changed(directory: Path) -> int:
-    """How many tasks of all hosts the last deployment of a study changed, by its log."""
-    told = re.findall(r"site\.yml: .* s, changed (\{.*\})", (directory / "log" / "study.log").read_text())
-    return sum(json.loads(told[-1].replace("'", '"')).values())
+    """Return the number of changed tasks of a study's last deployment, by its log."""
+    logged = re.findall(r"site\.yml: .* s, changed (\{.*\})", (directory / "log" / "study.log").read_text())
+    return sum(json.loads(logged[-1].replace("'", '"')).values())
 
 
 def loads(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Debian's docker-registry with TLS and an account, and what images of a user's own it holds."""
+"""A test registry: Debian's docker-registry with TLS and an account, and helpers for a user's own images."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-USER, PASSWORD = "tester", "correct-horse-battery"  # of a registry that lives as long as its tests
+USER, PASSWORD = "tester", "correct-horse-battery"  # of a registry that only exists during its tests
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry that runs: where it answers, whose certificate it has, and what it was asked."""
+    """A running registry with its address, certificate and access log."""
 
     address: str
     certificate: Path
     log: Path
     engine: docker.DockerClient
 
-    def asked(self, pattern: str) -> list[str]:
-        """Lines of its access log that answer a pattern: client, method, path and status of what was not refused."""
+    def requests(self, pattern: str) -> list[str]:
+        """Return successful requests that match a pattern, as "client, method and path, status" from the access log."""
         lines = re.findall(r'^(\S+) - .*?"([A-Z]+ \S+) HTTP/[0-9.]+" (2\d\d)', self.log.read_text(), re.M)
         return [" ".join(line) for line in lines if re.search(pattern, line[1])]
 
     def http(self) -> httpx.Client:
-        """A client of its own interface."""
+        """Return a client of the registry's API."""
         return httpx.Client(base_url=f"https://{self.address}/v2", auth=(USER, PASSWORD), verify=False)  # noqa: S501 - its certificate is made for engines
 
     def push(self, recipe: str, name: str) -> None:
-        """Build an image here, push it, and forget it here."""
+        """Build an image on this machine, push it, and remove it locally."""
         whole = f"{self.address}/{name}"
         self.engine.images.build(fileobj=io.BytesIO(recipe.encode()), tag=whole, rm=True)
-        said = self.engine.images.push(whole, auth_config={"username": USER, "password": PASSWORD})
-        assert "error" not in said, said
+        response = self.engine.images.push(whole, auth_config={"username": USER, "password": PASSWORD})
+        assert "error" not in response, response
         self.engine.images.remove(whole)
 
     def disguise(self, name: str, tag: str, architecture: str) -> None:
-        """Say of an image that it is for other processors, as nothing here can build one for them."""
+        """Change an image's architecture in its manifest, because this machine builds only its own architecture."""
         with self.http() as client:
             manifest = client.get(f"/{name}/manifests/{tag}", headers={"Accept": MANIFEST}).json()
             config = client.get(f"/{name}/blobs/{manifest['config']['digest']}").json()
@@ -72,16 +72,16 @@ class Registry:
         assert done.status_code == httpx.codes.CREATED, done.text
 
     def join(self, name: str, tag: str, tags: dict[str, str]) -> str:
-        """Put one tag over several platforms (architecture → its tag), and return the digest of that."""
+        """Push a manifest list under one tag (`tags`: architecture → tag), and return its digest."""
         found: list[dict[str, Any]] = []
         with self.http() as client:
             for architecture, each in tags.items():
-                said = client.get(f"/{name}/manifests/{each}", headers={"Accept": MANIFEST})
+                response = client.get(f"/{name}/manifests/{each}", headers={"Accept": MANIFEST})
                 found.append(
                     {
                         "mediaType": MANIFEST,
-                        "size": len(said.content),
-                        "digest": said.headers["Docker-Content-Digest"],
+                        "size": len(response.content),
+                        "digest": response.headers["Docker-Content-Digest"],
                         "platform": {"os": "linux", "architecture": architecture},
                     }
                 )
@@ -92,18 +92,18 @@ class Registry:
 
 
 def small_recipe(engine: docker.DockerClient) -> str:
-    """An image of one small file, which takes no time on its way, with what it is copied from."""
+    """Return the Dockerfile of an image with one small file, which is copied quickly."""
     return f"FROM {base_image(engine)} AS all\nFROM scratch\nCOPY --from=all /etc/debian_version /\nCMD /none\n"
 
 
 def base_image(engine: docker.DockerClient) -> str:
-    """The newest base that this machine has built."""
+    """Return the newest base image on this machine."""
     found = [image for image in engine.images.list(name="scale-out/base") if image.tags]
     return str(max(found, key=lambda image: str(image.attrs["Created"])).tags[0])
 
 
 def certify(folder: Path, address: str) -> tuple[Path, Path]:
-    """A certificate of its own for an address, and its key."""
+    """Create a self-signed certificate for an address, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "scale-out test registry")])
     now = datetime.datetime.now(datetime.UTC)
@@ -129,7 +129,7 @@ def certify(folder: Path, address: str) -> tuple[Path, Path]:
 
 @contextlib.contextmanager
 def serve(engine: docker.DockerClient, address: str, folder: Path) -> Iterator[Registry]:
-    """A registry at an address of this machine that the rehearsal machines reach; this engine trusts it meanwhile."""
+    """Run a registry at an address that the rehearsal machines reach; this machine's engine trusts it meanwhile."""
     with socket.socket() as free:
         free.bind((address, 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Machines that only one of them reaches: Ansible's connections and the study's own go through that one."""
+"""Machines behind a bastion: Ansible's and the study's connections go through one of the machines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory import files
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Inventory, Url
 from harness.deploy.inventory.resolve import describe
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import study
@@ -19,10 +19,10 @@ BASTION = "balancer"
 
 
 def behind_a_bastion(folder: Path, fleet: Fleet, way: str) -> Path:
-    """A copy of the fleet's inventory whose machines are reached at their private addresses through one of them.
+    """Copy the fleet's inventory so that one machine is the bastion of the others, at their private addresses.
 
-    `way` is "jump" (ProxyJump, with what the bastion needs in a file of ssh's own) or "command" (ProxyCommand), and the
-    key goes by Ansible's other name in the first, the way in by the arguments of ssh alone in the second.
+    `way` is "jump" (ProxyJump, with the bastion's settings in an ssh configuration file, and Ansible's other variable
+    for the key) or "command" (ProxyCommand, with all settings in ssh's arguments).
     """
     gate = fleet.host(BASTION).variables
     key, address = gate["ansible_ssh_private_key_file"], gate["ansible_host"]
@@ -32,7 +32,7 @@ def behind_a_bastion(folder: Path, fleet: Fleet, way: str) -> Path:
         for name, variables in group["hosts"].items():
             if name != BASTION:
                 variables["ansible_host"] = "{{ private_ip }}"
-                # What a machine is called in the file of known host keys.
+                # The machine's name in the file of known host keys.
                 variables["ansible_ssh_extra_args"] = f"-o HostKeyAlias={fleet.host(name).variables['ansible_host']}"
     (folder / "group_vars").mkdir(parents=True)
     for file in (INVENTORY / "group_vars").glob("*.yml"):
@@ -54,7 +54,7 @@ def behind_a_bastion(folder: Path, fleet: Fleet, way: str) -> Path:
     (folder / "group_vars" / "all.yml").unlink()
     (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(everybody, width=1000))
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    assert len(list(files.sources(folder))) >= 1
+    assert files.unreadable(folder) == []
     return folder
 
 
@@ -66,16 +66,16 @@ def described(folder: Path) -> Inventory:
 
 @pytest.mark.concurrent
 @pytest.mark.parametrize("way", ["jump", pytest.param("command", marks=pytest.mark.long)])
-def test_the_studys_connections_come_from_the_bastion(deployed_fleet: Fleet, tmp_path: Path, way: str) -> None:
+def test_the_studys_connections_use_the_bastion(deployed_fleet: Fleet, tmp_path: Path, way: str) -> None:
     there = described(behind_a_bastion(tmp_path / "inventory", deployed_fleet, way))
     gate = next(host for host in there.hosts if host.name == BASTION)
-    with Reach(there) as reach:
-        reach.mend()
+    with Connections(there) as connections:
+        connections.reconnect()
         for host in there.hosts:
-            assert reach.docker(host).ping()
-            seen_from = reach.run(host, ["sh", "-c", "echo $SSH_CONNECTION"]).split()[0]
-            assert (seen_from == gate.need("private_ip")) == (host.name != BASTION)
-        assert reach.http(gate, "study_control_url").get("/alive").status_code == 200
+            assert connections.docker(host).ping()
+            seen_from = connections.run(host, ["sh", "-c", "echo $SSH_CONNECTION"]).split()[0]
+            assert (seen_from == gate.private_ip) == (host.name != BASTION)
+        assert connections.http(gate, Url.CONTROL).get("/alive").status_code == 200
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""The controller's side on a Mac's programs, as far as that can be tried on Linux: see tests/bsd.py."""
+"""The controller with the programs of macOS, as far as Linux allows: see tests/bsd.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.rehearsal.conftest import INVENTORY, Fleet, small_grid
 
 @pytest.fixture
 def mac(tmp_path: Path) -> tuple[dict[str, str], Path]:
-    """An environment with a Mac's programs and its long folder for temporary files; what was refused."""
+    """An environment with macOS's programs and its long temporary folder, and the file of rejected calls."""
     path, refusals = bsd.programs(tmp_path / "bin")
     folder = tmp_path / "var-folders" / "zz" / "zyxvpxvq6csfxvn_n0000000000000" / "T"
     folder.mkdir(parents=True)
@@ -23,20 +23,20 @@ def mac(tmp_path: Path) -> tuple[dict[str, str], Path]:
 
 
 @pytest.mark.concurrent
-def test_the_programs_refuse_what_a_mac_refuses(mac: tuple[dict[str, str], Path]) -> None:
+def test_the_fake_programs_reject_gnu_options_like_a_mac(mac: tuple[dict[str, str], Path]) -> None:
     environment, refusals = mac
-    for asked in ("date +%s.%N", "sha256sum x", "sed -i s/a/b/ x", "stat -c %s x", "timeout 1 true"):
-        done = subprocess.run(["sh", "-c", asked], env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode in (64, 127), asked
+    for shell in ("date +%s.%N", "sha256sum x", "sed -i s/a/b/ x", "stat -c %s x", "timeout 1 true"):
+        done = subprocess.run(["sh", "-c", shell], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode in (64, 127), shell
     assert len(refusals.read_text().splitlines()) == 5
     assert subprocess.run(["sh", "-c", "date +%s"], env=environment, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.long
-def test_the_whole_deployment_needs_no_gnu_program_here(
+def test_a_deployment_needs_no_gnu_program_on_the_controller(
     deployed_fleet: Fleet, mac: tuple[dict[str, str], Path]
 ) -> None:
-    """From images that no host has: packed, compressed, copied and loaded again."""
+    """One host lacks its image, so the controller packs, compresses and copies it."""
     environment, refusals = mac
     image = deployed_fleet.host("server-1").variables["ml_server_image"]
     deployed_fleet.on("server-1", f"docker rm -f ml-server && docker rmi -f {image}")
@@ -49,10 +49,10 @@ def test_the_whole_deployment_needs_no_gnu_program_here(
 
 
 @pytest.mark.long
-def test_a_whole_study_needs_no_gnu_program_here(
+def test_a_study_needs_no_gnu_program_on_the_controller(
     deployed_fleet: Fleet, mac: tuple[dict[str, str], Path], tmp_path: Path
 ) -> None:
-    """The tunnels' sockets, too, whose paths would be too long in the usual folder."""
+    """Also for the tunnels' sockets, whose paths would be too long in macOS's temporary folder."""
     assert deployed_fleet
     environment, refusals = mac
     grid = small_grid(tmp_path / "grid.yaml", name="mac", factors={"servers": [1, 2], "vusers": [40]}, repeats=1)

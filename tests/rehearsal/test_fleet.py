@@ -1,4 +1,4 @@
-"""Machines over SSH: deployed from nothing, behind a firewall, measured by the same command."""
+"""Machines over SSH and behind a firewall: deployed from scratch, and measured with the same command as the lab."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.records.directory import StudyDirectory
 from tests.containment import freedoms
 from tests.integration.conftest import study
@@ -22,19 +22,19 @@ TRY = (
 
 
 def ask(fleet: Fleet, name: str, url: str) -> str:
-    """What a machine gets from a URL."""
+    """Request a URL from a machine; return the status or the error."""
     return fleet.on(name, f"python3 -c '{TRY}' {url}").strip()
 
 
 @pytest.mark.concurrent
-def test_every_container_is_contained(deployed_fleet: Fleet, reach: Reach) -> None:
+def test_every_container_is_contained(deployed_fleet: Fleet, connections: Connections) -> None:
     hosts = deployed_fleet.inventory.hosts
-    running = {host.name: reach.docker(host).containers.get(host.need("study_container")) for host in hosts}
+    running = {host.name: connections.docker(host).containers.get(host.container) for host in hosts}
     assert {host.name: freedoms(running[host.name], host.group) for host in hosts} == {host.name: [] for host in hosts}
 
 
 @pytest.mark.concurrent
-def test_the_firewall_closes_all_but_ssh_on_the_public_side(deployed_fleet: Fleet) -> None:
+def test_the_firewall_blocks_all_ports_but_ssh_on_the_public_address(deployed_fleet: Fleet) -> None:
     server = deployed_fleet.host("server-1").variables
     assert ask(deployed_fleet, "balancer", f"http://{server['private_ip']}:8080/readyz") == "200"
     assert "timed out" in ask(deployed_fleet, "balancer", f"http://{server['ansible_host']}:8080/readyz")
@@ -43,12 +43,12 @@ def test_the_firewall_closes_all_but_ssh_on_the_public_side(deployed_fleet: Flee
 
 
 @pytest.mark.concurrent
-def test_ports_are_bound_to_the_narrowest_address(deployed_fleet: Fleet, reach: Reach) -> None:
-    """Traffic at the private address, control ports on the host itself, and no port for workers that do not exist."""
+def test_ports_are_bound_to_the_narrowest_address(deployed_fleet: Fleet, connections: Connections) -> None:
+    """Traffic uses the private address, control ports 127.0.0.1; the port for other hosts' workers is closed."""
     bound = {}
     for host in deployed_fleet.inventory.hosts:
-        ports = reach.docker(host).containers.get(host.need("study_container")).attrs["HostConfig"]["PortBindings"]
-        private_ip = host.need("private_ip")
+        ports = connections.docker(host).containers.get(host.container).attrs["HostConfig"]["PortBindings"]
+        private_ip = host.private_ip
         for port, places in ports.items():
             bound[f"{host.group} {port}"] = [place["HostIp"].replace(private_ip, "private") for place in places]
     assert bound == {
@@ -61,7 +61,7 @@ def test_ports_are_bound_to_the_narrowest_address(deployed_fleet: Fleet, reach: 
 
 @pytest.mark.concurrent
 def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, tmp_path: Path) -> None:
-    """The article's pitfall: it takes an afternoon to find, so the study refuses it in a second."""
+    """The article's pitfall is hard to find in a deployment, so the study rejects it in its preflight."""
     public = {
         name: {"private_ip": deployed_fleet.host(name).variables["ansible_host"]}
         for name in ("server-1", "server-2", "server-3")
@@ -73,18 +73,17 @@ def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, t
     finally:
         play("playbooks/deploy-balancer.yml")
     assert ask(deployed_fleet, "balancer", "http://127.0.0.1:8081/servers/server-1/readyz") == "200"
-    told = refusal(tmp_path, mistaken, code=2)
-    assert "server-1: private_ip is 198.18." in told
-    assert "a public address and the same as ansible_host" in told
-    assert "a balancer that is given a public address gets no answer" in told
+    message = refusal(tmp_path, mistaken, code=2)
+    assert "server-1: private_ip: a public address, the same as ansible_host (got 198.18." in message
+    assert "the firewall closes every port of the public ones except SSH" in message
     done = play("site.yml", inventory=mistaken, check=False)
     assert done.returncode != 0
-    assert "the firewall closes every port of the public ones but SSH" in re.sub(r"\s+", " ", done.stdout)
+    assert "the firewall closes every port of the public ones except SSH" in re.sub(r"\s+", " ", done.stdout)
 
 
 @pytest.fixture(scope="module")
 def over_ssh(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole study on the machines, by the command that a user types; returns its directory."""
+    """The directory of a study on the machines, run by the command that a user types."""
     assert deployed_fleet
     # A study leaves the servers of its last cell in the balancer.
     play("playbooks/deploy-balancer.yml")
@@ -95,12 +94,12 @@ def over_ssh(deployed_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) ->
     return next((folder / "results").iterdir())
 
 
-def test_a_deployment_of_what_is_deployed_changes_nothing(over_ssh: Path) -> None:
-    """The study deploys with site.yml, as everything before it has."""
+def test_a_repeated_deployment_changes_nothing(over_ssh: Path) -> None:
+    """The study deploys with site.yml, like all earlier tests."""
     assert deployment_changed(over_ssh) == 0
 
 
-def test_a_study_over_ssh_is_whole(over_ssh: Path, deployed_fleet: Fleet) -> None:
+def test_a_study_over_ssh_is_complete(over_ssh: Path, deployed_fleet: Fleet) -> None:
     assert (over_ssh / "report.pdf").stat().st_size > 10_000
     data = StudyDirectory(over_ssh).trial("servers-3_vusers-100/r1")
     assert data.record.outcome in ("ok", "warning"), data.record.cause
@@ -113,7 +112,7 @@ def test_a_study_over_ssh_is_whole(over_ssh: Path, deployed_fleet: Fleet) -> Non
     assert data.record.context
     network = data.record.context.network
     assert set(network) == names
-    # A machine that is too busy to be read at the window's begin has no difference of counters.
+    # A machine that was too busy at the start of the window has no counter difference.
     assert sum(counted.get("segments", 0) > 0 for counted in network.values()) >= 3
     record = loads(over_ssh / "study.json")
     assert record["kind"] == "rehearsal"
@@ -126,15 +125,15 @@ def test_a_study_over_ssh_is_whole(over_ssh: Path, deployed_fleet: Fleet) -> Non
 
 
 @pytest.mark.concurrent
-def test_a_connection_that_breaks_is_made_again(deployed_fleet: Fleet, reach: Reach) -> None:
+def test_a_broken_connection_is_restored(deployed_fleet: Fleet, connections: Connections) -> None:
     server = deployed_fleet.host("server-1")
-    assert reach.docker(server).ping()
-    tunnel = reach.tunnels["server-1"]
+    assert connections.docker(server).ping()
+    tunnel = connections.tunnels["server-1"]
     deployed_fleet.on("server-1", "pkill -f '[s]shd: admin'")
     for _ in range(50):
         if not tunnel.alive:
             break
         time.sleep(0.1)
     assert not tunnel.alive
-    reach.mend()
-    assert reach.docker(server).ping()
+    connections.reconnect()
+    assert connections.docker(server).ping()

@@ -1,4 +1,4 @@
-"""A study of an image that the machines pull from a registry, on another port than ours."""
+"""A study of an image that the machines pull from a registry, with another port than the project's image."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.rehearsal.registry import PASSWORD, USER, serve
 
 
 @pytest.mark.long
-def test_a_study_of_a_pulled_image_on_a_port_of_its_own(deployed_fleet: Fleet, tmp_path: Path) -> None:
+def test_a_study_of_a_pulled_image_with_its_own_port(deployed_fleet: Fleet, tmp_path: Path) -> None:
     ours = str(deployed_fleet.host("server-1").variables["ml_server_image"])
     (tmp_path / "registry").mkdir()
     with serve(deployed_fleet.engine, gateway(deployed_fleet), tmp_path / "registry") as registry:
@@ -38,8 +38,8 @@ def test_a_study_of_a_pulled_image_on_a_port_of_its_own(deployed_fleet: Fleet, t
     folder = next((tmp_path / "results").glob("pulled-*"))
     record = StudyDirectory(folder).trial("servers-2_vusers-50/r1").record
     assert record.outcome in ("ok", "warning"), done.stdout + str(record.cause)
-    said = loads(folder / "study.json")
-    digests = said["environment"]["image_digests"]
+    record_json = loads(folder / "study.json")
+    digests = record_json["environment"]["image_digests"]
     assert [digests[f"server-{n}"] for n in (1, 2)] == [digests["server-3"]] * 2
     assert any(digest.startswith(f"{registry.address}/me/app@sha256:") for digest in digests["server-1"])
     assert PASSWORD not in "".join(file.read_text(errors="replace") for file in folder.rglob("*") if file.is_file())

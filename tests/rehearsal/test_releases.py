@@ -1,4 +1,4 @@
-"""Docker, JDK 11 and nGrinder by their roles on the other releases of Debian that machines run."""
+"""The roles for Docker, JDK 11 and nGrinder on other releases of Debian."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ RELEASES = {"debian-11": "bullseye", "debian-13": "trixie"}
 
 @pytest.fixture(scope="module")
 def others(deployed_fleet: Fleet) -> Iterator[Fleet]:
-    """Bare machines of the other releases, beside the fleet."""
+    """Bare machines with other releases, in addition to the fleet."""
     for name, suite in RELEASES.items():
         more = {
             "base_image_suite": suite,
@@ -41,6 +41,6 @@ def test_the_roles_work_on_debian_11_and_13(others: Fleet, war: Path, tmp_path: 
     for name in RELEASES:
         assert 'version "11.' in others.on(name, "/opt/jdk-11/bin/java -version 2>&1")
         assert "active" in others.on(name, "systemctl is-active docker ngrinder-controller ngrinder-agent")
-    assert 'version "17.' in others.on("debian-11", "java -version 2>&1")  # what was there stays what it was
+    assert 'version "17.' in others.on("debian-11", "java -version 2>&1")  # the role keeps the other Java
     foreign = others.on("debian-13", "apt-cache policy libc6 | grep -A1 deb11 || true")
-    assert "-10" in foreign, "of the older suite only the JDK may come"
+    assert "-10" in foreign, "only the JDK may come from the older suite"

@@ -1,4 +1,4 @@
-"""Several load generators are one: they share the arrivals or users of a load, and one that is lost is noticed."""
+"""Two load generators act as one: they share a load's arrivals or users, and a failed one is detected."""
 
 import subprocess
 from collections import Counter
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.resolve import describe
 from harness.records.directory import StudyDirectory
 from tests.integration.conftest import ROOT, command, events, study, wait_for
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def two_generators(deployed_fleet: Fleet) -> Iterator[Path]:
-    """An inventory of the fleet with two; afterwards there is one again, as the other tests expect it."""
+    """An inventory of the fleet with two load generators; restores a single one afterwards."""
     assert deployed_fleet.inventory.generators
     yield HERE / "two_generators"
     play("playbooks/deploy-generators.yml")
 
 
 def test_two_load_generators_share_the_arrivals_of_one_load(two_generators: Path, tmp_path: Path) -> None:
-    """Together they send what the seed says, second by second, however much later one of them began to know of it."""
+    """Together they send the arrivals of the seed in every second, even if one receives its start later."""
     rate_per_s, ramp_up_s, until_s, seed = 80.0, 2.0, 12.0, 5
     grid = small_grid(
         tmp_path / "grid.yaml",
@@ -51,7 +51,7 @@ def test_two_load_generators_share_the_arrivals_of_one_load(two_generators: Path
 
 
 def test_a_study_over_ssh_with_two_load_generators(two_generators: Path, tmp_path: Path) -> None:
-    """Whole and recorded; two hosts are one test, and one that is lost refuses that trial."""
+    """The records are complete; two hosts form one load generator, and a failure of one makes the trial invalid."""
     inventory = two_generators
     grid = small_grid(
         tmp_path / "grid.yaml",
@@ -64,10 +64,10 @@ def test_a_study_over_ssh_with_two_load_generators(two_generators: Path, tmp_pat
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
         ended = [wait_for(started, "trial_ended")["record"] for _ in range(1)]
-        wait_for(started, "second_seen", seconds=3)
+        wait_for(started, "sample_taken", seconds=3)
         there = describe(ROOT, inventory, "two_generators")
-        with Reach(there) as connections:
-            connections.mend()
+        with Connections(there) as connections:
+            connections.reconnect()
             connections.docker(there.generators[1]).containers.get("locust").kill()
         output, _ = started.communicate(timeout=120)
     (broken,) = (event["record"] for event in events(output) if event["event"] == "trial_ended")

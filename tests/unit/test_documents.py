@@ -1,4 +1,4 @@
-"""What docs/ and the README show of the data runs as it stands there, in a fresh program."""
+"""The examples in docs/ that read the data run unchanged, in a fresh program."""
 
 import ast
 import json
@@ -18,6 +18,7 @@ from report import build
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "docs" / "explore.ipynb"
+USE_THE_DATA = ROOT / "docs" / "how-to" / "use-the-data.md"
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +90,10 @@ def test_the_notebook_keeps_nothing_of_where_it_ran() -> None:
     assert not re.search(r"/(home|root|tmp|Users)/", NOTEBOOK.read_text(encoding="utf-8"))
 
 
-def test_the_example_in_the_readme_gives_the_throughput_of_every_cell(
+def test_the_example_of_the_data_gives_the_throughput_of_every_cell(
     sample: StudyDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)
+    (example,) = re.findall(r"```python\n(.*?)```", USE_THE_DATA.read_text(encoding="utf-8"), flags=re.S)
     assert sample.path.name in example
     (sample.path.parent / "results").mkdir(exist_ok=True)
     place = sample.path.parent / "results" / sample.path.name

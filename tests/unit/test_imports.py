@@ -29,6 +29,15 @@ PACKAGES: dict[str, set[str]] = {
     "study": {"grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
 }
 ROOT_MODULES = {"errors", "words", "secrecy", "bootstrap", "docker_context"}
+# Room of harness/summarise/ → the rooms it may import; the modules beside the rooms may import all of them.
+ROOMS: dict[str, set[str]] = {
+    "statistics": set(),
+    "cells": {"statistics"},
+    "gains": {"statistics", "cells"},
+    "comparison": {"statistics", "cells", "gains"},
+    "capacity": {"statistics", "cells", "gains"},
+    "search": {"statistics", "cells", "gains", "capacity"},
+}
 # What neither does I/O nor reads a clock, with all that it imports of ours.
 PURE = ["grid", "judge", "summarise", "plan"]
 # Of report/, beside the data of charts.
@@ -100,6 +109,24 @@ def test_packages_of_the_harness_import_only_those_before_them() -> None:
     there = {path.parent.name for path in (ROOT / "harness").glob("*/*.py")}
     assert there == PACKAGES.keys()
     assert {path.stem for path in (ROOT / "harness").glob("*.py")} == {"__init__", *ROOT_MODULES}
+
+
+def test_rooms_of_the_summary_import_only_those_before_them() -> None:
+    package = ROOT / "harness" / "summarise"
+    for room, allowed in ROOMS.items():
+        for file in (package / room).rglob("*.py"):
+            ours = {name.split(".")[2] for name in imported(file) if name.startswith("harness.summarise.")}
+            strange = ours - allowed - {room}
+            assert not strange, f"{file} imports {strange}"
+    assert {path.parent.name for path in package.glob("*/*.py")} == ROOMS.keys()
+
+
+def test_the_report_imports_types_of_the_summary_and_no_functions() -> None:
+    for file in (ROOT / "report").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness.summarise"):
+                functions = [alias.name for alias in node.names if not alias.name[0].isupper()]
+                assert not functions, f"{file} imports {functions} from {node.module}"
 
 
 @cache

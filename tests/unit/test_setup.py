@@ -70,7 +70,7 @@ WAYS: list[Callable[[Path], None]] = [lambda root: bootstrap.enter(root, root / 
 def test_an_old_python_is_told_what_to_do(
     way: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bootstrap, "OLDEST", (99, 0))
+    monkeypatch.setattr(bootstrap, "_OLDEST", (99, 0))
     with pytest.raises(SystemExit) as left:
         way(tmp_path)
     assert left.value.code == 4
@@ -84,7 +84,7 @@ def test_a_clone_in_a_folder_that_ansible_takes_for_a_pattern_is_refused_at_once
     with pytest.raises(SystemExit) as left:
         way(tmp_path / "clones [mine]")
     assert left.value.code == 4
-    assert "clones [mine]: Ansible finds nothing in a folder whose path holds one of * ? [ ]" in capsys.readouterr().err
+    assert "clones [mine]: Ansible reads * ? [ ] in a path as a pattern" in capsys.readouterr().err
 
 
 FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
@@ -93,7 +93,7 @@ FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
 def test_what_fails_is_done_another_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fake_root(tmp_path)
     ways = [["no-such-program"], FAILS, [sys.executable, "-c", "open('made', 'w')"]]
-    monkeypatch.setattr(bootstrap, "commands", lambda *_: [ways])
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [ways])
     bootstrap.make(root, dev=False)
     assert (root / "made").exists()
 
@@ -108,7 +108,7 @@ def test_what_was_installed_is_compiled(tmp_path: Path, monkeypatch: pytest.Monk
     (root / ".venv" / "bin").mkdir()
     (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    monkeypatch.setattr(bootstrap, "commands", lambda *_: [])
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [])
     bootstrap.make(root, dev=False)
     for _ in range(200):
         compiled = list(packages.rglob("*.pyc"))
@@ -130,7 +130,7 @@ def test_processes_of_a_study_keep_bytecode(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_locked_uv_is_installed_with_its_hashes(tmp_path: Path) -> None:
     root = fake_root(tmp_path)
     (root / "requirements" / "dev.txt").write_text((ROOT / "requirements" / "dev.txt").read_text())
-    lines = bootstrap.only_uv(root).read_text().splitlines()
+    lines = bootstrap.locked_uv(root).read_text().splitlines()
     assert lines[0].startswith("uv==")
     assert len(lines) > 5
     assert all("--hash=sha256:" in line for line in lines[1:])
@@ -141,12 +141,12 @@ def test_an_environment_that_cannot_be_made_says_which_command_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = fake_root(tmp_path)
-    monkeypatch.setattr(bootstrap, "commands", lambda *_: [[FAILS]])
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [[FAILS]])
     with pytest.raises(SystemExit) as left:
         bootstrap.make(root, dev=False)
     assert left.value.code == 4
     said = capsys.readouterr().err
-    assert "this failed" in said
+    assert "this command failed" in said
     assert "apt-get install python3-venv" in said
 
 

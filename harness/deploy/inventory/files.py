@@ -1,7 +1,8 @@
-"""The files of an inventory as text: can they be read, who reads them, and on which line does a name stand."""
+"""The files of an inventory as text: which there are, which program reads each, and on which line a name stands."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -9,50 +10,55 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.deploy.inventory import sizes
+from harness.errors import BadInput
 from harness.grid import yamldata
 from harness.grid.yamlcore import NotYaml, compose
+from harness.words import short
 
-# What Ansible passes over in a directory of inventories, and the folders of variables that it reads otherwise.
-PASSED_OVER = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
-OF_VARIABLES = ("group_vars", "host_vars")
+VARIABLE_FOLDERS = ("group_vars", "host_vars")
+# Endings of files that Ansible ignores in a directory of inventories.
+_IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+_MOST_FILES = 1000  # in one inventory
+
+
+def resolve_path(root: Path, inventory: str, grid_folder: Path, where: str) -> Path:
+    """The path of an inventory, relative to the project or else to the folder of the grid.
+
+    Raises BadInput, which begins with `where`, if the path does not exist or cannot be an inventory.
+    """
+    for base in (root, grid_folder):
+        path = base / inventory
+        if not os.path.exists(path):  # noqa: PTH110 - it takes names that are too long for any file
+            continue
+        path = path.resolve()
+        if not path.is_file() and not path.is_dir():
+            raise BadInput(f"{where}: inventory: {short(inventory)} is a device. Allowed: a file or a folder.")
+        files = itertools.islice(_everything_below(path), _MOST_FILES + 1)
+        if root.resolve().is_relative_to(path) or sum(1 for _ in files) > _MOST_FILES:
+            raise BadInput(
+                f"{where}: inventory: {short(inventory)} contains more than an inventory (this project, or more than "
+                f"{_MOST_FILES} files). Fix: name the folder or the file that lists the hosts."
+            )
+        return path
+    known = sorted(str(p.relative_to(root)) for p in (root / "inventory").iterdir() if p.is_dir())
+    raise BadInput(f"{where}: inventory: no such path (got {short(inventory)}). In this project: {', '.join(known)}.")
 
 
 def files(path: Path) -> Iterator[Path]:
-    """Every file that Ansible reads for an inventory, sources first."""
-    if path.is_file():
-        yield path
-        for name in OF_VARIABLES:
-            yield from below(path.parent / name)
-    else:
-        yield from sources(path)
-        for name in OF_VARIABLES:
-            yield from below(path / name)
-
-
-def sources(path: Path) -> Iterator[Path]:
-    """The files of a directory that Ansible takes for inventories."""
-    if path.is_file():
-        yield path
-        return
-    for entry in sorted(path.iterdir()):
-        if entry.name.startswith(".") or entry.name.endswith(PASSED_OVER) or entry.name in OF_VARIABLES:
-            continue
-        yield from sources(entry) if entry.is_dir() else [entry]
-
-
-def below(folder: Path) -> Iterator[Path]:
-    """Files of variables in a folder."""
-    if folder.is_dir():
-        yield from (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
+    """Every file that Ansible reads for an inventory: its sources, then files of variables."""
+    yield from _sources(path)
+    base = path.parent if path.is_file() else path
+    for name in VARIABLE_FOLDERS:
+        yield from _variable_files(base / name)
 
 
 def programs(path: Path) -> list[Path]:
-    """Sources that are asked rather than read."""
-    return [file for file in sources(path) if plugin_of(file) in ("script", "auto")]
+    """Sources that are executed or that configure an inventory plugin, instead of listing hosts."""
+    return [file for file in _sources(path) if plugin_of(file) in ("script", "auto")]
 
 
 def plugin_of(file: Path) -> str:
-    """Which of Ansible's plugins a source was written for: script, auto (a plugin's configuration), yaml or ini."""
+    """The Ansible plugin that a source is written for: script, auto (a plugin's configuration), yaml or ini."""
     if os.access(file, os.X_OK):
         return "script"
     text = file.read_text(encoding="utf-8", errors="replace")
@@ -65,37 +71,38 @@ def plugin_of(file: Path) -> str:
 
 
 def unreadable(path: Path) -> list[str]:
-    """Files that nobody can read: not text, or empty where hosts should stand. And keys that would be lost."""
-    found = []
-    if path.is_dir() and not any(sources(path)):
-        found.append(f"{path}: this directory holds no inventory; hosts.yml is the usual one, as in inventory/ec2")
-    here = list(sources(path))
-    for file in files(path):
-        try:
-            text = file.read_bytes().decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            if plugin_of(file) != "script":
-                found.append(f"{file}:{line}: this is not text; an inventory is a text file in UTF-8")
-            continue
-        except OSError as error:
-            found.append(f"{file}: cannot be read: {error.strerror}")
-            continue
-        if "\0" in text and plugin_of(file) != "script":
-            found.append(
-                f"{file}:{text[: text.index(chr(0))].count(chr(10)) + 1}: this is not text, but holds a zero byte"
-            )
-        elif file in here and not text.strip():
-            found.append(f"{file}:1: the file is empty; inventory/ec2/hosts.yml is an example to start from")
-        elif file in here and file.suffix == ".json" and (told := yaml_error(file)):
-            found.append(f"{file}:{told}")
-        elif file in here and plugin_of(file) in ("yaml", "ini"):
-            found += sizes.problems(file, text, plugin_of(file))
+    """Messages about files that cannot be read: no text, no hosts, or keys that Ansible would ignore."""
+    sources = set(_sources(path))
+    found = [problem for file in files(path) for problem in _unreadable(file, file in sources)]
+    if path.is_dir() and not sources:
+        found.insert(0, f"{path}: the directory contains no inventory. Fix: add a hosts.yml, as in inventory/ec2.")
     return found
 
 
+def _unreadable(file: Path, is_source: bool) -> list[str]:
+    is_script = os.access(file, os.X_OK)
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return [] if is_script else [f"{file}:{line}: not text. Allowed: UTF-8."]
+    except OSError as error:
+        return [f"{file}: cannot be read: {error.strerror}"]
+    if "\0" in text and not is_script:
+        line = text[: text.index("\0")].count("\n") + 1
+        return [f"{file}:{line}: not text: the line contains a zero byte. Allowed: UTF-8."]
+    if not is_source:
+        return []
+    if not text.strip():
+        return [f"{file}:1: the file is empty. Fix: start from a copy of inventory/ec2/hosts.yml."]
+    if file.suffix == ".json" and (problem := yaml_error(file)):
+        return [f"{file}:{problem}"]
+    kind = plugin_of(file)
+    return sizes.problems(file, text, kind) if kind in ("yaml", "ini") else []
+
+
 def yaml_error(file: Path) -> str:
-    """line: what is not valid YAML (or JSON) in a file, or exceeds what is read; empty where it is."""
+    """The first error of a YAML or JSON file as "line: problem"; empty for none."""
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix == ".json":
         try:
@@ -108,15 +115,15 @@ def yaml_error(file: Path) -> str:
     try:
         node = compose(text)
     except NotYaml as error:
-        tab = "" if "\t" not in "".join(text.splitlines()[error.line - 1 : error.line]) else "; indent with spaces"
-        return f"{error.line}: {error}{tab}"
+        has_tab = "\t" in "".join(text.splitlines()[error.line - 1 : error.line])
+        return f"{error.line}: {error}{'. Fix: indent with spaces' if has_tab else ''}"
     problems = yamldata.doubled(node) if node is not None else []
     return f"{problems[0][0]}: {problems[0][1]}" if problems else ""
 
 
 def variables_error(file: Path) -> str:
-    """The same for a file of variables or a YAML source, and empty for one in INI."""
-    return "" if file.parent.name not in OF_VARIABLES and plugin_of(file) == "ini" else yaml_error(file)
+    """`yaml_error` for a file of variables or a YAML source; empty for a source in INI."""
+    return "" if file.parent.name not in VARIABLE_FOLDERS and plugin_of(file) == "ini" else yaml_error(file)
 
 
 def encrypted(path: Path) -> str:
@@ -128,18 +135,40 @@ def encrypted(path: Path) -> str:
     return f"{path}:1"
 
 
-def written(file: Path, name: str) -> int:
-    """The first line that writes a name as a key, a section, a host or a variable; 0 where none does."""
+def line_of(file: Path, name: str) -> int:
+    """The first line that contains a name as a key, a section, a host or a variable; 0 for none."""
     name = re.escape(name)
-    sought = re.compile(rf"""^\s*[\[{{]?["']?{name}["']?\s*(:|\]|=|\s|$)|[\s{{,]["']?{name}["']?\s*[=:]""")
+    pattern = re.compile(rf"""^\s*[\[{{]?["']?{name}["']?\s*(:|\]|=|\s|$)|[\s{{,]["']?{name}["']?\s*[=:]""")
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((number for number, line in enumerate(lines, 1) if sought.search(line)), 0)
+    return next((number for number, line in enumerate(lines, 1) if pattern.search(line)), 0)
 
 
 def first_line(path: Path, name: str, file: str = "") -> str:
-    """file:line where a name is first written; the first source's first line where it is nowhere."""
+    """file:line at which a name first occurs in `file` or else in the inventory; line 1 of the first source if none."""
     candidates = [Path(file)] if file and Path(file).is_file() else [f for f in files(path) if plugin_of(f) != "script"]
     for candidate in candidates:
-        if line := written(candidate, name):
+        if line := line_of(candidate, name):
             return f"{candidate}:{line}"
-    return f"{file or next(sources(path), path)}:1"
+    return f"{file or next(_sources(path), path)}:1"
+
+
+def _sources(path: Path) -> Iterator[Path]:
+    """The file itself, or the files in a directory that Ansible reads as inventories."""
+    if path.is_file():
+        yield path
+        return
+    for entry in sorted(path.iterdir()):
+        if entry.name.startswith(".") or entry.name.endswith(_IGNORED) or entry.name in VARIABLE_FOLDERS:
+            continue
+        yield from _sources(entry) if entry.is_dir() else [entry]
+
+
+def _variable_files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
+
+
+def _everything_below(path: Path) -> Iterator[Path]:
+    """Everything below a folder, without following links."""
+    for folder, folders, names in os.walk(path):
+        yield from (Path(folder) / name for name in (*folders, *names))

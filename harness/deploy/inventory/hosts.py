@@ -1,29 +1,24 @@
-"""The hosts of an inventory with the variables that a study needs, as Ansible resolves them."""
+"""The hosts of an inventory, parsed once from the variables that Ansible resolves for them."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from harness import secrecy
-from harness.deploy import private
 from harness.errors import BadInput
-from harness.records import files, secret_key
+from harness.records import secret_key
 from harness.secrecy import Masks
-from harness.words import short
 
 GROUPS = ("load_balancers", "ml_servers", "load_generators")
-MOST_FILES = 1000  # of one inventory
-# What decides about variables, and which of them are refused; together they identify a description.
-SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service", "harness/deploy")
-# Names of things on a machine, which say nothing about the topology.
-NAMES = (
+SERVER_PORT = 8080  # default of the roles
+# Variables with these endings name things on a machine. They do not describe the topology.
+_MACHINE_NAMES = (
     "_container",
     "_labels",
     "_networks",
@@ -34,30 +29,121 @@ NAMES = (
     "_log_driver",
     "_log_options",
 )
+_CONNECTION = ("study_", "ansible_")  # prefixes of variables by which a host is reached
 
 
-REACHED_BY = ("study_", "ansible_")
+class Url(StrEnum):
+    """URLs of hosts. Each value is the inventory variable that holds the URL."""
+
+    SERVICE = "study_url"  # the balancer, as this machine reaches it
+    TARGET = "study_target_url"  # the balancer, as the load generators reach it
+    CONTROL = "study_control_url"
+    LOAD_GENERATOR = "study_load_generator_url"
+    NGRINDER = "study_ngrinder_url"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class SshOptions:
+    """Options of the SSH connection as the inventory sets them; None where it does not."""
+
+    host: str | None = None
+    port: str | None = None
+    user: str | None = None
+    key: str | None = None
+    executable: str | None = None
+    args: str | None = None
+    common_args: str | None = None
+    extra_args: str | None = None
+
+
+# Option → Ansible's variables for it without "ansible_". If both are set, Ansible takes the last one.
+_SSH_VARIABLES = {
+    "host": ("host", "ssh_host"),
+    "port": ("port", "ssh_port"),
+    "user": ("user", "ssh_user"),
+    "key": ("private_key_file", "ssh_private_key_file"),
+    "executable": ("ssh_executable",),
+    "args": ("ssh_args",),
+    "common_args": ("ssh_common_args",),
+    "extra_args": ("ssh_extra_args",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Host:
-    """One host: its group and its variables.
+    """One host of an inventory. Make it with `Host.parse`.
 
-    `groups` are those of the three that it is in, `names` the names of everything the inventory sets for it.
+    `variables` are all variables in force; they identify the study and hold the values that the roles take. Every other
+    field is parsed from them. A value that `checks` rejects is parsed as if it were not set. `groups` are the groups of
+    `GROUPS` that contain the host. `names` are the names of all variables that the inventory sets for it.
     """
 
     name: str
     group: str
-    variables: dict[str, Any]
+    variables: Mapping[str, Any]
     groups: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    kind: str = "hosts"  # "lab" (a container of this machine), "rehearsal" or "hosts"
+    is_machine: bool = False  # reached through SSH, with a container engine of its own
+    engine_socket: str = "/var/run/docker.sock"  # of that container engine
+    container: str = ""
+    private_ip: str = ""
+    port: int = SERVER_PORT  # at which a server listens
+    ssh: SshOptions = SshOptions()
+    urls: Mapping[Url, str]
+    ngrinder_credentials: str = ""  # folder with the password of nGrinder's admin
+    instance_type: str | None = None
+    cpu_credits: str = ""  # "unlimited" for burstable instances that do not run out of them
+    usd_per_hour: float | None = None
+    end_command: str | None = None  # program on a rented machine that extends its lifetime
 
-    def need(self, variable: str) -> str:
-        """A variable that the inventory must set; raises BadInput naming host and variable."""
-        value = self.variables.get(variable)
-        if not value:
-            raise BadInput(f"host {self.name}: the inventory does not set {variable}")
-        return str(value)
+    @classmethod
+    def parse(
+        cls,
+        name: str,
+        group: str,
+        variables: Mapping[str, Any],
+        groups: tuple[str, ...] = (),
+        names: tuple[str, ...] = (),
+    ) -> Host:
+        """A host with its typed fields parsed from `variables`; never raises."""
+        text = {key: str(value) for key, value in variables.items() if value not in (None, "")}
+        engine = text.get("study_container_engine")
+        return cls(
+            name=name,
+            group=group,
+            variables=variables,
+            groups=groups,
+            names=names,
+            kind=text.get("study_kind") or ("lab" if engine == "local" else "hosts"),
+            is_machine=engine == "ssh",
+            engine_socket=text.get("docker_engine_socket") or cls.engine_socket,
+            container=text.get("study_container", ""),
+            private_ip=text.get("private_ip", ""),
+            port=as_port(variables.get("ml_server_port")) or SERVER_PORT,
+            ssh=_ssh_options(variables),
+            urls={url: text[url] for url in Url if url in text},
+            ngrinder_credentials=text.get("study_ngrinder_credentials", ""),
+            instance_type=text.get("study_instance_type"),
+            cpu_credits=text.get("study_cpu_credits", ""),
+            usd_per_hour=as_price(variables.get("study_usd_per_hour")),
+            end_command=text.get("study_end_command"),
+        )
+
+    def with_variables(self, **changes: Any) -> Host:
+        """The host with some variables replaced."""
+        return Host.parse(self.name, self.group, {**self.variables, **changes}, self.groups, self.names)
+
+    def url(self, url: Url) -> str:
+        """One of the host's URLs; raises BadInput when the inventory does not set it."""
+        if url not in self.urls:
+            raise BadInput(f"host {self.name}: {url} is not set. Fix: set it in the inventory.")
+        return self.urls[url]
+
+    @property
+    def address(self) -> str:
+        """host:port at which the balancer reaches a server."""
+        return f"{self.private_ip}:{self.port}"
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -65,13 +151,13 @@ class Host:
         return {
             name: value
             for name, value in sorted(self.variables.items())
-            if not name.endswith(NAMES) and name != "private_ip" and not name.startswith(("study_", "ansible_"))
+            if not name.endswith(_MACHINE_NAMES) and name != "private_ip" and not name.startswith(_CONNECTION)
         }
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Balancer, servers and generators, in the inventory's order."""
+    """Balancer, servers and load generators, in the order of the inventory."""
 
     path: str
     hosts: tuple[Host, ...]
@@ -80,7 +166,7 @@ class Inventory:
         """Hosts of a group; raises BadInput when there is none."""
         found = [host for host in self.hosts if host.group == name]
         if not found:
-            raise BadInput(f"inventory {self.path}: group {name} has no host; it needs at least one")
+            raise BadInput(f"{self.path}: group {name} has no host. Fix: add at least one host.")
         return found
 
     @property
@@ -93,119 +179,79 @@ class Inventory:
 
     @property
     def generator(self) -> Host:
+        """The first load generator, which leads the others."""
         return self.generators[0]
 
     @property
     def generators(self) -> list[Host]:
-        """Hosts of the load generators; the first one leads."""
         return self.group("load_generators")
 
     @property
     def kind(self) -> str:
-        """What the hosts are: "lab" (containers), "rehearsal" (machines that share one) or "hosts"."""
-        default = "lab" if self.servers[0].variables.get("study_container_engine") == "local" else "hosts"
-        return str(self.servers[0].variables.get("study_kind") or default)
+        """What the servers are: "lab" (containers), "rehearsal" (machines that share one machine) or "hosts"."""
+        return self.servers[0].kind
 
-    def address(self, server: Host) -> str:
-        """host:port at which the balancer reaches a server."""
-        return f"{server.need('private_ip')}:{server.variables.get('ml_server_port', 8080)}"
+
+def as_port(value: Any) -> int | None:
+    """The number of a port, given as a number or as text; None for anything else."""
+    is_number = not isinstance(value, bool) and re.fullmatch(r"\d{1,5}", str(value))
+    return int(value) if is_number and 1 <= int(value) <= 65535 else None
+
+
+def as_price(value: Any) -> float | None:
+    """An amount of money, given as a number or as text; None for anything else."""
+    is_number = not isinstance(value, bool) and re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", str(value))
+    return float(value) if is_number else None
 
 
 def from_descriptions(path: str, described: Iterable[tuple[str, dict[str, Any]]]) -> Inventory:
-    """Build an inventory from what describe-inventory.yml printed.
+    """Build an inventory from the output of describe-inventory.yml.
 
-    Items are (host, {group, position, variables}); hosts answer in any order, the inventory's is kept.
+    Items are (host, {group, position, variables, groups, names}) in any order. Secrets in variables are masked.
     """
     ordered = sorted(described, key=lambda item: (GROUPS.index(item[1]["group"]), int(item[1]["position"])))
     hosts = {
-        name: Host(
+        name: Host.parse(
             name,
-            said["group"],
-            masked(said["variables"], said.get("vaulted", ())),
-            tuple(sorted(said["groups"], key=GROUPS.index)),
-            tuple(said["names"]),
+            host["group"],
+            _masked(host["variables"], host.get("vaulted", ())),
+            tuple(sorted(host["groups"], key=GROUPS.index)),
+            tuple(host["names"]),
         )
-        for name, said in ordered
+        for name, host in ordered
     }
     return Inventory(path, tuple(hosts.values()))
 
 
-def masked(variables: dict[str, Any], vaulted: Iterable[str]) -> dict[str, Any]:
-    """A host's variables with masks for secrets, but for those by which it is reached."""
+def changed_addresses(inventory: Inventory, folder: Path) -> list[str]:
+    """Hosts whose addresses changed since the last call for `folder`, one line each; stores the current addresses."""
+    file = folder / ".addresses.json"  # hidden, so that Ansible does not read it as an inventory
+    now = {host.name: [host.private_ip, host.ssh.host or ""] for host in inventory.hosts}
+    try:
+        before: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {}
+    file.write_text(json.dumps(now, indent=1), encoding="utf-8")
+    return [
+        f"{name}: {' / '.join(before[name])} → {' / '.join(found)}"
+        for name, found in now.items()
+        if name in before and before[name] != found
+    ]
+
+
+def _ssh_options(variables: Mapping[str, Any]) -> SshOptions:
+    found = {}
+    for option, names in _SSH_VARIABLES.items():
+        values = (variables.get(f"ansible_{name}") for name in reversed(names))
+        found[option] = next((str(value) for value in values if value is not None), None)
+    return SshOptions(**found)
+
+
+def _masked(variables: dict[str, Any], vaulted: Iterable[str]) -> dict[str, Any]:
+    """A host's variables with masks for secrets, except those by which the host is reached."""
     masks = Masks(secret_key.read, vaulted)
     secrecy.remember(vaulted)
     return {
-        name: value if name == "private_ip" or name.startswith(REACHED_BY) else masks.tree(value, name)
+        name: value if name == "private_ip" or name.startswith(_CONNECTION) else masks.tree(value, name)
         for name, value in variables.items()
     }
-
-
-def resolve_path(root: Path, inventory: str, beside: Path, where: str) -> Path:
-    """An inventory's path, relative to the project or to a folder; BadInput, which says `where`, when there is none."""
-    for base in (root, beside):
-        path = base / inventory
-        if not os.path.exists(path):  # noqa: PTH110 - it takes names that are too long for any file
-            continue
-        path = path.resolve()
-        if not path.is_file() and not path.is_dir():
-            raise BadInput(f"{where}: inventory {short(inventory)} is a device; give a file or a folder")
-        if (
-            root.resolve().is_relative_to(path)
-            or sum(1 for _ in itertools.islice(below(path), MOST_FILES + 1)) > MOST_FILES
-        ):
-            raise BadInput(
-                f"{where}: inventory {short(inventory)} holds more than an inventory (more than {MOST_FILES} files, or "
-                "this project). Fix: give the folder or the file that has the hosts"
-            )
-        return path
-    known = sorted(str(p.relative_to(root)) for p in (root / "inventory").iterdir() if p.is_dir())
-    raise BadInput(f"{where}: there is no inventory {short(inventory)}; there are: {', '.join(known)}")
-
-
-def below(path: Path) -> Iterator[Path]:
-    """Everything below a folder, without links followed."""
-    for folder, folders, names in os.walk(path):
-        yield from (Path(folder) / name for name in (*folders, *names))
-
-
-def sources_hash(root: Path, inventory: Path) -> str:
-    """Identify everything a description depends on, so that it can be kept."""
-    digest = hashlib.sha256(str(root).encode())
-    beside = [inventory.parent / name for name in ("group_vars", "host_vars")] if inventory.is_file() else []
-    for top in (inventory, *beside, *(root / name for name in SOURCES)):
-        found = [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file())
-        for file in found:
-            if "__pycache__" not in file.parts:
-                digest.update(str(file).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def read_kept(file: Path, path: str) -> Inventory | None:
-    """A description kept earlier, or None."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        if secrecy.MASK.search(text) and secrecy.foreign(text, Masks(secret_key.read).key_id):
-            return None
-        described = json.loads(text)
-        return from_descriptions(path, [(name, said) for name, said in described])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def keep(file: Path, inventory: Inventory) -> None:
-    """Keep a description for the next start."""
-    private.make(file.parent)
-    described = [
-        (
-            host.name,
-            {
-                "group": host.group,
-                "position": position,
-                "variables": host.variables,
-                "groups": host.groups,
-                "names": host.names,
-            },
-        )
-        for position, host in enumerate(inventory.hosts)
-    ]
-    files.replace(file, json.dumps(described, default=str).encode(), mode=0o600)

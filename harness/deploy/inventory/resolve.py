@@ -1,7 +1,8 @@
-"""How Ansible resolves an inventory, kept until something that it depends on changes."""
+"""Resolve an inventory with Ansible, and keep the result until something that it depends on changes."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -10,16 +11,23 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.deploy import confined_process
+from harness import secrecy
+from harness.deploy import confined_process, private
 from harness.deploy.inventory import checks, files, hosts, positions, snapshot
 from harness.deploy.inventory.checks import Problem
 from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput, DeployFailed
+from harness.records import files as record_files
+from harness.records import secret_key
+from harness.secrecy import Masks
+
+# What decides the variables and which of them are rejected: a kept result is identified by these folders.
+SOURCES = ("roles", "group_vars", "playbooks", "plugins", "service", "harness/deploy")
 
 
 def known_variables(root: Path) -> frozenset[str]:
-    """Names of all variables that something here reads: those of every role, and of the project for all."""
+    """Names of all variables that a role or a playbook of this project reads."""
     names: set[str] = set()
     for file in [*root.glob("roles/*/defaults/main.yml"), *root.glob("group_vars/*.yml")]:
         names |= set(re.findall(r"^([a-z]\w*)\s*:", file.read_text(encoding="utf-8"), re.M))
@@ -34,33 +42,44 @@ def describe(root: Path, path: Path, name: str, usable: bool = True) -> Inventor
 def find(
     root: Path, path: Path, name: str, usable: bool = True, tell: Callable[[str], None] = lambda _: None
 ) -> tuple[Inventory, Path | None]:
-    """How Ansible resolves an inventory, and the folder of its answer where it had to ask somebody.
+    """The hosts of an inventory, and the folder of its snapshot if it executes programs; None otherwise.
 
-    What was resolved is kept until something that it depends on changes. Raises BadInput with everything that is
-    wrong with it, each with its file and line; with `usable` false only where Ansible cannot read it. Raises CannotRun
-    where what it asks does not answer. `tell` is called with a line before a program is run.
+    Raises BadInput with every problem, each with file and line; with `usable` false only if Ansible cannot read the
+    inventory. Raises CannotRun if a plugin cannot reach its service. `tell` gets one line before a program is executed.
     """
     if unreadable := files.unreadable(path):
         raise BadInput(*unreadable)
     programs = files.programs(path)
     for program in programs:
         is_script = files.plugin_of(program) == "script"
-        tell(f"runs {program}, a program of the inventory" if is_script else f"asks the inventory plugin of {program}")
-    answer = snapshot.ask(root, path) if programs else None
+        tell(f"executing {program}, a program of the inventory" if is_script else f"running the plugin of {program}")
+    answer = snapshot.take(root, path) if programs else None
     source = answer or path
-    kept = root / ".state" / "inventory" / f"{hosts.sources_hash(root, source)}.json"
-    found = hosts.read_kept(kept, name)
+    kept = root / ".state" / "inventory" / f"{sources_hash(root, source)}.json"
+    found = _read_kept(kept, name)
     if found is None:
-        found = resolved(root, source, path, name)
+        found = _resolved(root, source, path, name)
         if usable:
             problems = checks.of(found, known_variables(root), RoleValues.read(root))
-            positions.refuse(root, path, [*problems, *nowhere(found)])
-            hosts.keep(kept, found)
+            positions.refuse(root, path, [*problems, *_without_address(found)])
+            _keep(kept, found)
     return found, answer
 
 
-def resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
-    """Have Ansible resolve `source`: the inventory at `path`, or what it answered. Raises as `find` does."""
+def sources_hash(root: Path, inventory: Path) -> str:
+    """A hash of everything that a resolved inventory depends on."""
+    digest = hashlib.sha256(str(root).encode())
+    variables = [inventory.parent / name for name in files.VARIABLE_FOLDERS] if inventory.is_file() else []
+    for top in (inventory, *variables, *(root / name for name in SOURCES)):
+        found = [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file())
+        for file in found:
+            if "__pycache__" not in file.parts:
+                digest.update(str(file).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
+    """Resolve `source`: the inventory at `path`, or its snapshot. Raises as `find` does."""
     try:
         done = confined_process.run(
             "harness.deploy.inventory.resolve_process", [str(root), str(source)], root, os.environ, positions.LIMIT_S
@@ -70,47 +89,76 @@ def resolved(root: Path, source: Path, path: Path, name: str) -> Inventory:
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        answer = {"failed": " ".join(done.stderr.split())[-1000:] or f"ended with {done.returncode}"}
+        answer = {"failed": " ".join(done.stderr.split())[-1000:] or f"exit code {done.returncode}"}
     if "failed" in answer:
         if confined_process.out_of_memory(done):
             raise BadInput(positions.too_large(path))
         if unusable := positions.Places.read(root, path).unusable(known_variables(root), RoleValues.read(root)):
             raise BadInput(*unusable)
         raise DeployFailed(answer["failed"])
-    said = answer["hosts"]
-    # Almost anything can be read as INI: its words are hosts then, in no group.
-    doubtful = any(told["ungrouped"] for _, told in said) or {told["group"] for _, told in said} < set(hosts.GROUPS)
-    if doubtful and (unread := positions.Places.read(root, path).unread()):
+    described = answer["hosts"]
+    # Ansible can read almost any text as INI: its words become hosts outside all groups.
+    is_doubtful = any(host["ungrouped"] for _, host in described)
+    is_doubtful = is_doubtful or {host["group"] for _, host in described} < set(hosts.GROUPS)
+    if is_doubtful and (unread := positions.Places.read(root, path).unread()):
         raise BadInput(*unread)
-    return hosts.from_descriptions(name, said)
+    return hosts.from_descriptions(name, described)
 
 
-def nowhere(hosts: Inventory) -> Iterator[Problem]:
-    """Machines without an address, whose names this machine cannot resolve either."""
-    for host in hosts.hosts:
-        said = host.variables
-        options = f"{said.get('ansible_ssh_common_args')} {said.get('ansible_ssh_extra_args')}"
-        proxied = re.search(r"(?i)proxy|(^|\s)-[JF]", options)  # there a name means what it means to somebody else
-        given = said.get("ansible_host") is not None or said.get("ansible_ssh_host")
-        if said.get("study_container_engine") == "ssh" and not given and not proxied and not resolvable(host.name):
+def _read_kept(file: Path, path: str) -> Inventory | None:
+    """A kept result; None if there is none, or if its secrets were masked with another key."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        if secrecy.MASK.search(text) and secrecy.foreign(text, Masks(secret_key.read).key_id):
+            return None
+        return hosts.from_descriptions(path, [(name, described) for name, described in json.loads(text)])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(file: Path, inventory: Inventory) -> None:
+    private.make(file.parent)
+    described = [
+        (
+            host.name,
+            {
+                "group": host.group,
+                "position": position,
+                "variables": host.variables,
+                "groups": host.groups,
+                "names": host.names,
+            },
+        )
+        for position, host in enumerate(inventory.hosts)
+    ]
+    record_files.replace(file, json.dumps(described, default=str).encode(), mode=0o600)
+
+
+def _without_address(inventory: Inventory) -> Iterator[Problem]:
+    """Machines without ansible_host whose names this machine cannot resolve."""
+    for host in inventory.hosts:
+        options = f"{host.ssh.common_args} {host.ssh.extra_args}"
+        by_proxy = re.search(r"(?i)proxy|(^|\s)-[JF]", options)  # then another machine resolves the name
+        given = host.variables.get("ansible_host") is not None or host.variables.get("ansible_ssh_host")
+        if host.is_machine and not given and not by_proxy and not _is_resolvable(host.name):
             yield Problem(
-                f"ansible_host is missing, and {host.name!r} is no name that this machine can resolve; write the "
-                "address at which SSH finds the host",
+                f"ansible_host: not set, and this machine cannot resolve the name {host.name!r}. "
+                "Fix: set it to the address at which SSH finds the host.",
                 host.name,
                 "ansible_host",
             )
 
 
-def resolvable(name: str) -> bool:
-    """Whether SSH would find a host by its name alone: one of its configuration, or one that can be looked up."""
+def _is_resolvable(name: str) -> bool:
+    """Whether SSH finds a host by its name: by ssh's configuration or by name resolution."""
     done = subprocess.run(
         ["ssh", "-G", "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
-    if said.keys() & {"proxyjump", "proxycommand"}:
+    options = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+    if options.keys() & {"proxyjump", "proxycommand"}:
         return True
     try:
-        socket.getaddrinfo(said.get("hostname", name), None)
+        socket.getaddrinfo(options.get("hostname", name), None)
     except OSError:
         return False
     return True

@@ -1,6 +1,6 @@
 """Print an inventory as Ansible resolves it, as JSON: python -m harness.deploy.inventory.resolve_process ROOT PATH.
 
-A confined process of its own: an inventory may ask for any time and any memory.
+It runs in a confined process, because an inventory can take any amount of time and memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.errors import DeployFailed
 
 
 def main() -> None:
-    """Print {"hosts": [[host, what was printed of it], ...]}, or {"failed": why}."""
+    """Print {"hosts": [[host, its description], ...]} or {"failed": reason}."""
     confined_process.confine()
     from harness.deploy.ansible import Ansible  # takes long to load
 

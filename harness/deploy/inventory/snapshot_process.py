@@ -1,8 +1,8 @@
 """Print the output of Ansible's inventory plugins as JSON: python -m harness.deploy.inventory.snapshot_process PATH.
 
-A process of its own, because Ansible's modules change the one that loads them. `ansible-inventory` would do, but it
-forgets which words are templates of the inventory's author and which came from somebody else (a tag, say), and mixes in
-the variables that stand in files beside it.
+It runs in a process of its own, because Ansible's modules change the process that loads them. `ansible-inventory` is
+not used: it loses which texts are templates of the inventory's author and which came from elsewhere (a tag, for
+example), and it adds the variables of files next to the inventory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.deploy import confined_process
 
 
 def plain(value: Any) -> Any:
-    """A value for JSON; words with a brace that are nobody's template are marked."""
+    """A value for JSON. Texts with a brace that are no trusted template are marked as {"__unsafe": text}."""
     from ansible.template import is_trusted_as_template
 
     if isinstance(value, Mapping):
@@ -30,24 +30,24 @@ def plain(value: Any) -> Any:
 
 
 def tree(group: Any) -> dict[str, Any]:
-    """A group as a YAML inventory writes it."""
-    said: dict[str, Any] = {
-        "hosts": {host.name: plain(own(host)) for host in group.hosts},
+    """A group in the form of a YAML inventory."""
+    found: dict[str, Any] = {
+        "hosts": {host.name: plain(own_variables(host)) for host in group.hosts},
         "vars": plain(group.vars),
         "children": {
             child.name: below for child in group.child_groups if (below := tree(child)) or child.name != "ungrouped"
         },
     }
-    return {name: inner for name, inner in said.items() if inner}
+    return {name: inner for name, inner in found.items() if inner}
 
 
-def own(host: Any) -> dict[str, Any]:
-    """A host's variables without those that Ansible makes for every one."""
+def own_variables(host: Any) -> dict[str, Any]:
+    """A host's variables without those that Ansible sets for every host."""
     return {name: value for name, value in host.vars.items() if name not in ("inventory_file", "inventory_dir")}
 
 
 def main() -> None:
-    """Print the inventory; Ansible's errors go to standard error, and the exit code says so."""
+    """Print the inventory. On failure, print Ansible's error to standard error and exit with 1."""
     confined_process.confine()
     from ansible.errors import AnsibleError
     from ansible.inventory.manager import InventoryManager

@@ -1,7 +1,7 @@
-"""What Ansible itself reads in an inventory, and where each thing stands. A process of its own: it loads Ansible.
+"""Print what Ansible itself reads in an inventory, and the file and line of each host, group and variable.
 
 `python -m harness.deploy.inventory.source_process ROOT PATH` prints one JSON object. It runs only when something is
-wrong: for a good inventory playbooks/describe-inventory.yml is enough.
+wrong: for a valid inventory playbooks/describe-inventory.yml is enough.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.deploy.inventory import files
 
 
 def place(thing: Any) -> list[Any]:
-    """[file, line] that Ansible noted for something it read; the file is empty where it noted none."""
+    """[file, line] that Ansible recorded for a value it read; ["", 0] if it recorded none."""
     from ansible._internal._datatag._tags import Origin
 
     origin = thing if isinstance(thing, Origin) else Origin.get_tag(thing)
@@ -24,7 +24,7 @@ def place(thing: Any) -> list[Any]:
 
 
 def reasons(error: BaseException | None) -> list[dict[str, Any]]:
-    """An error and what caused it, outermost first, each with the place that it knows."""
+    """An error and its causes, outermost first, each with its place if that is known."""
     found = []
     while error is not None:
         path, line = place(getattr(error, "obj", None))
@@ -37,7 +37,7 @@ def reasons(error: BaseException | None) -> list[dict[str, Any]]:
 
 
 def line_of(error: BaseException) -> int:
-    """The line at which Ansible's reader of INI files gave up, which it forgets; 0 for all others."""
+    """The line at which Ansible's parser of INI files failed, which its error lacks; 0 for other errors."""
     trace = error.__traceback__
     while trace is not None:
         known = trace.tb_frame.f_locals
@@ -48,7 +48,7 @@ def line_of(error: BaseException) -> int:
 
 
 def read(root: Path, path: Path) -> dict[str, Any]:
-    """Sources that could not be read, warnings, groups, and every host's variables with their places."""
+    """Sources that could not be read, warnings, groups, and every host's variables, with their places."""
     from ansible.errors import AnsibleError
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
@@ -60,18 +60,16 @@ def read(root: Path, path: Path) -> dict[str, Any]:
     warnings: list[str] = []
 
     class Manager(InventoryManager):  # type: ignore[misc] # Ansible has no types
-        """Knows which source it reads, so that what it says of it can be put there."""
+        """Records which source it reads, so that each error can be assigned to its source."""
 
         source = ""
 
         def _fetch_inventory_plugins(self) -> list[Any]:
-            """Those that the file was written for: as INI almost anything can be read, a failed program too."""
-            there = [
-                p
-                for p in super()._fetch_inventory_plugins()
-                if not Path(self.source).is_file() or wanted(self.source, p)
-            ]
-            return there or list(super()._fetch_inventory_plugins())
+            """The plugins that the file is written for, as Ansible reads almost any text as INI."""
+            plugins = list(super()._fetch_inventory_plugins())
+            if not Path(self.source).is_file():
+                return plugins
+            return [plugin for plugin in plugins if is_written_for(self.source, plugin)] or plugins
 
         def parse_source(self, source: str, cache: bool = False) -> bool:
             self.source = source
@@ -98,23 +96,31 @@ def read(root: Path, path: Path) -> dict[str, Any]:
     except AnsibleError as error:
         found["broken"].append(reasons(error))
         return found
-    manager = VariableManager(loader=loader, inventory=inventory)
+    found["groups"] = {
+        name: {"hosts": [str(host) for host in group.get_hosts()], "place": place(name)}
+        for name, group in inventory.groups.items()
+    }
+    read_variables(found, VariableManager(loader=loader, inventory=inventory), inventory, loader, root, path)
+    return found
+
+
+def read_variables(found: dict[str, Any], manager: Any, inventory: Any, loader: Any, root: Path, path: Path) -> None:
+    """Add every host's variables to `found["hosts"]`, and what cannot be read to `found["broken"]`."""
+    from ansible.errors import AnsibleError
+
     defaults = role_defaults(root, loader)
-    for name, group in inventory.groups.items():
-        found["groups"][name] = {"hosts": [str(host) for host in group.get_hosts()], "place": place(name)}
     for host in inventory.get_hosts():
         try:
             variables = {**defaults, **manager.get_vars(host=host)}
         except AnsibleError as error:
-            if (told := reasons(error)) not in found["broken"]:
-                found["broken"].append(told)
+            if (why := reasons(error)) not in found["broken"]:
+                found["broken"].append(why)
             continue
         found["hosts"][str(host)] = {"place": place(host.name), "variables": resolved(loader, variables, path)}
-    return found
 
 
-def wanted(source: str, plugin: Any) -> bool:
-    """Whether a file looks as if it was written for a plugin."""
+def is_written_for(source: str, plugin: Any) -> bool:
+    """Whether a file is written for a plugin."""
     return str(plugin._load_name).rsplit(".", 1)[-1] == files.plugin_of(Path(source))
 
 
@@ -127,7 +133,7 @@ def role_defaults(root: Path, loader: Any) -> dict[str, Any]:
 
 
 def resolved(loader: Any, variables: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Variables that the inventory sets: where they stand, and why one cannot be resolved."""
+    """Variables that the inventory sets, each with its place, its value and the reasons why it cannot be resolved."""
     from ansible.errors import AnsibleError
     from ansible.template import Templar
 
@@ -146,7 +152,7 @@ def resolved(loader: Any, variables: dict[str, Any], path: Path) -> dict[str, An
 
 
 def main() -> None:
-    """Print what Ansible reads below the second argument, for the project that the first one names."""
+    """Read the inventory at the second argument, for the project at the first one."""
     confined_process.confine()
     root, path = Path(sys.argv[1]), Path(sys.argv[2])
     sys.stdout.write(json.dumps(read(root, path), default=str) + "\n")

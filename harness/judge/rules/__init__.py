@@ -70,14 +70,20 @@ def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
 
 def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple[Outcome, str]:
     """The trial's outcome and, unless it is ok, its cause in words."""
-    # What a death brings with it breaks other rules too, and so does a machine without CPU: these are the cause.
-    causes = ("E8", "E23") if died else ("E23",)
-    first = sorted(findings, key=lambda finding: finding.rule not in causes)
     machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == Severity.WARNING), "")
     for severity, outcome in ((Severity.INVALID, Outcome.INVALID), (Severity.WARNING, Outcome.WARNING)):
-        for finding in first:
-            if finding.severity == severity:
-                blamed = machine if severity == Severity.INVALID and finding.rule in ("E5", "E6") else ""
-                cause = f"{blamed}: {finding.cause}" if blamed else finding.cause
-                return (Outcome.SERVER_DOWN if died and severity == Severity.INVALID else outcome), cause
+        if (finding := deciding(findings, severity, died=bool(died))) is not None:
+            blamed = machine if severity == Severity.INVALID and finding.rule in ("E5", "E6") else ""
+            cause = f"{blamed}: {finding.cause}" if blamed else finding.cause
+            return (Outcome.SERVER_DOWN if died and severity == Severity.INVALID else outcome), cause
     return Outcome.OK, ""
+
+
+def deciding(findings: Sequence[Finding], severity: Severity, *, died: bool) -> Finding | None:
+    """The finding of this severity that is the trial's cause; None without any.
+
+    A death of a server breaks other rules too, and so does a machine without CPU: these two come first.
+    """
+    causes = ("E8", "E23") if died else ("E23",)
+    ordered = sorted(findings, key=lambda finding: finding.rule not in causes)
+    return next((finding for finding in ordered if finding.severity == severity), None)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from harness.grid.load import RATE
-from harness.grid.thresholds import Thresholds
+from harness.grid.thresholds import Thresholds, of_rule
 from harness.judge.observation import Observation
 from harness.records.findings import Finding
 
@@ -20,7 +20,9 @@ def less_load(seen: Observation) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of docs/evidence.md over a trial; its thresholds are those that name it in harness/grid/thresholds.py.
+    """One rule of docs/explanation/evidence.md over a trial.
+
+    Its thresholds are those that name it in harness/grid/thresholds.py.
 
     `asks` is what must hold, `where_free` the same where the balancer need not give every server the same. `figure` is
     where in trial.json the figure stands that comes nearest to the threshold (section.name), and its name in words.
@@ -37,5 +39,4 @@ class Rule:
     @property
     def thresholds(self) -> list[str]:
         """Names of the thresholds it has."""
-        named = f"{self.id} at a rate:" if self.load == RATE else f"{self.id}:"
-        return [n for n, field in Thresholds.model_fields.items() if (field.description or "").startswith(named)]
+        return of_rule(self.id, rates_only=self.load == RATE)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""machine.py: what a whole machine does, one JSON line a second, until nobody reads.
+"""machine.py: print the resource usage of the whole machine, one JSON line a second, until the output is closed.
 
-Runs on this machine in the lab, and on hosts that are machines, handed to their Python through SSH; so
-it needs the standard library alone and works from Python 3.8 on. Times are the machine's own clock.
+It runs on this machine in the lab and, through SSH, on hosts that are machines. So it needs the standard library alone
+and works from Python 3.8 on. Times are by the machine's own clock.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def allowances() -> dict[str, int]:
         if not (interface / "device" / "driver").exists() or (interface / "device" / "driver").resolve().name != "ena":
             continue
         with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
-            told = subprocess.run(
+            output = subprocess.run(
                 ["ethtool", "-S", interface.name], capture_output=True, text=True, check=True, timeout=5
             ).stdout
-            for line in told.splitlines():
+            for line in output.splitlines():
                 name, _, value = line.strip().partition(": ")
                 if name.endswith("_allowance_exceeded"):
                     found[name] = found.get(name, 0) + int(value)
@@ -38,9 +38,9 @@ def allowances() -> dict[str, int]:
 
 
 def reading() -> dict[str, Any]:
-    """CPU seconds since the start by kind, cores, load, share of the connection table, allowances."""
+    """CPU seconds since the start, cores, load average, and the used share of the connection table."""
     lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
-    # user nice system idle iowait irq softirq steal; the rest is counted in these
+    # user nice system idle iowait irq softirq steal; guest times are included in user and nice
     fields = [int(field) / TICKS for field in lines[0].split()[1:9]]
     conntrack = None
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
@@ -58,7 +58,7 @@ def reading() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print until the reader is gone."""
+    """Print a reading every second until the output is closed."""
     while True:
         sys.stdout.write(json.dumps({**reading(), "allowances": allowances()}) + "\n")
         sys.stdout.flush()

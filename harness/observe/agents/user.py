@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""user.py USER: what all processes of a user use, one JSON line a second, until nobody reads.
+"""user.py USER: print the resource usage of a user's processes, one JSON line a second, until the output is closed.
 
-Runs on hosts that are machines, handed to their Python through SSH; so it needs the standard library
-alone and works from Python 3.8 on. The lines look as a container's readings from Docker do.
+It runs through SSH on hosts that are machines. So it needs the standard library alone and works from Python 3.8 on. The
+lines have the format of Docker's container statistics.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def used(uid: int) -> tuple[int, int]:
     """Nanoseconds of CPU and bytes of memory of a user's processes."""
     cpu, memory = 0, 0
     for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):  # it ended between two looks
+        with contextlib.suppress(OSError):  # the process has ended
             if entry.name.isdigit() and entry.stat().st_uid == uid:
                 fields = (entry / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
                 cpu += int(fields[11]) + int(fields[12])
@@ -33,7 +33,7 @@ def used(uid: int) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Print until the reader is gone."""
+    """Print a reading every second until the output is closed."""
     uid = pwd.getpwnam(sys.argv[1]).pw_uid
     while True:
         cpu, memory = used(uid)

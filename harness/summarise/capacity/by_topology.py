@@ -1,9 +1,10 @@
-"""Every topology's capacity in a study, from its records, and what is known of it beforehand. Pure."""
+"""The capacity of every topology in a study, from its records, and the reference of paced servers. Pure."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
@@ -16,7 +17,7 @@ from harness.summarise.statistics import queueing
 
 
 def counted(records: Iterable[TrialRecord], grid: Grid) -> list[Count]:
-    """What these trials counted, as far as they count; loads are as levels are written."""
+    """The counts of usable and of collapsed trials; loads are as levels are written."""
     found = (_count(record, grid) for record in records if not record.control)
     return [count for count in found if count is not None]
 
@@ -24,13 +25,13 @@ def counted(records: Iterable[TrialRecord], grid: Grid) -> list[Count]:
 def _count(record: TrialRecord, grid: Grid) -> Count | None:
     offered = record.figures.offered_per_s if record.figures else None
     load = float(record.cell[grid.load_factor])
-    return counts.of_record(record, load, None if offered is None else grid.written_per_s(offered))
+    return counts.of_record(record, load, None if offered is None else grid.nominal_per_s(offered))
 
 
 def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]:
     """By topology, in the order of their factors; none without an objective for a load or trials in blocks."""
-    wanted, factor = counts.wanted(grid.objectives), grid.load_factor
-    if not wanted:
+    allowed, factor = counts.allowed_shares(grid.objectives), grid.load_factor
+    if not allowed:
         return []
     topologies: dict[tuple[tuple[str, Level], ...], list[TrialRecord]] = {}
     for record in records.values():
@@ -41,29 +42,25 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
     for key in sorted(topologies, key=lambda each: [(str(type(level)), level) for _, level in each]):
         others: Levels = {name: level for name, level in key if name != "servers"}
         servers = int(dict(key)["servers"])
-        found.append(capacity.of_topology(others, servers, factor, counted(topologies[key], grid), wanted))
-    return found
+        one = capacity.of_topology(others, servers, factor, counted(topologies[key], grid), allowed)
+        found.append(replace(one, reference=reference(grid, one, records)))
+    return capacity.with_n_minus_1(found)
 
 
-def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) -> float | None:
-    """What paced servers carry by formula under an open load of chance arrivals; None where none is known.
+def reference(grid: Grid, one: Capacity, records: Mapping[str, TrialRecord]) -> float | None:
+    """The capacity of paced servers under an open load of Poisson arrivals by formula; None where none is known.
 
-    In requests per second at full speed, as levels are written.
-
-    What a request takes beside its slot, R0 less the service time, is taken from what the objective allows.
+    In requests per second at full speed, as levels are written. The time of a request outside its slot (R0 minus the
+    service time) is subtracted from the objective.
     """
     p95_s = grid.objectives.p95
-    mine = [
-        record
-        for record in records.values()
-        if record.usable and {**said.others, "servers": said.servers}.items() <= record.cell.items()
-    ]
-    if said.factor != RATE or p95_s is None or grid.load.process != "poisson":
+    if one.factor != RATE or p95_s is None or grid.load.process != "poisson":
         return None
+    topology = {**one.others, "servers": one.servers}.items()
     paces = [
         (slots.offered / (record.window.to_s - record.window.from_s), slots.busy / slots.answers, record.unloaded_ms)
-        for record in mine
-        if record.context and record.window
+        for record in records.values()
+        if record.usable and topology <= record.cell.items() and record.context and record.window
         for slots in record.context.pacing.values()
         if slots.offered and slots.answers
     ]
@@ -73,5 +70,5 @@ def reference(grid: Grid, said: Capacity, records: Mapping[str, TrialRecord]) ->
     service_s = statistics.median(service for _, service, _ in paces)
     unloaded = [ms / 1000 for _, _, ms in paces if ms is not None]
     path_s = max(0.0, statistics.median(unloaded) - service_s) if unloaded else 0.0
-    played = queueing.paced_capacity(said.servers, slots, service_s, p95_s - path_s)
-    return played / grid.played_per_s(1.0)
+    scaled = queueing.paced_capacity(one.servers, slots, service_s, p95_s - path_s)
+    return scaled / grid.scaled_per_s(1.0)

@@ -1,35 +1,36 @@
-"""A topology's capacity under objectives, the largest load that meets them all, and what more servers add. Pure."""
+"""A topology's capacity under objectives, the largest load that meets them all, and its gain over others. Pure."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.summarise.capacity import crossing as crossings
-from harness.summarise.capacity import probit_fit
+from harness.summarise.capacity import crossing, probit_fit
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.crossing import Bound, Crossing, crossing
-from harness.summarise.gains.gain import GainKind, Words, of_interval
+from harness.summarise.capacity.crossing import Bound, Crossing
+from harness.summarise.gains.gain import GainKind
+from harness.summarise.statistics import conclusion
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.words import load_name, readable
-from harness.words import servers as named
+from harness.words import servers as in_words
 
-WORDS = Words("less", "more", "super-linear")  # it is more or less, not faster; above the ideal it is no fault
-SPREAD = (0.93, 1.0, 1.07)  # of the crossing that fits the probes: where blocks are measured
-WIDE = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
+SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to the crossing of the probes
+WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Capacity:
     """One topology's largest load that meets all objectives, in requests per second or users by `factor`.
 
-    `limited_by` is the objective that is missed first; empty where none is missed at the loads measured.
+    `reference` is the capacity of paced servers by formula, None where none is known. `n_minus_1` is the capacity of
+    the topology with one server fewer, None where that was not measured.
     """
 
     others: Levels
@@ -37,14 +38,16 @@ class Capacity:
     factor: str
     crossing: Crossing
     blocks: int
+    reference: float | None = None
+    n_minus_1: Capacity | None = None
 
     @property
     def name(self) -> str:
         """Its topology, in words."""
-        return ", ".join(filter(None, (named(self.servers), load_name(self.others))))
+        return ", ".join(filter(None, (in_words(self.servers), load_name(self.others))))
 
     def wider_than(self, target: float) -> bool:
-        """Whether it is an estimate whose interval's half width is more than this share; of a bound nobody waits."""
+        """Whether it is an estimate whose half width, as a share, is above the target; False for a bound."""
         if self.bound != Bound.EXACT or self.value is None:
             return False
         half = None if self.low is None or self.high is None else (self.high - self.low) / 2 / self.value
@@ -75,25 +78,28 @@ class Capacity:
         return self.crossing.requests
 
     @property
-    def limited_by(self) -> str:
+    def first_missed(self) -> str:
+        """The objective that is missed first; empty where none is missed at the loads measured."""
         return self.crossing.objective if self.bound in (Bound.EXACT, Bound.BELOW) else ""
 
     @property
-    def why(self) -> str:
-        return self.crossing.why
+    def reason(self) -> str:
+        """Why it is a bound, or has no interval."""
+        return self.crossing.reason
 
 
 def of_topology(
-    others: Levels, servers: int, factor: str, counts: Sequence[Count], wanted: Mapping[str, float]
+    others: Levels, servers: int, factor: str, counts: Sequence[Count], allowed: Mapping[str, float]
 ) -> Capacity:
-    """The capacity by its trials in blocks; `wanted` is objective → the share that may be over."""
-    crossings = [crossing(name, share, counts) for name, share in wanted.items()]
-    return Capacity(others, servers, factor, _first(crossings), len({count.block for count in counts}))
+    """The capacity by its trials in blocks; `allowed` is objective → the share of requests that may be over."""
+    crossings = [crossing.crossing(name, share, counts) for name, share in allowed.items()]
+    blocks = len({count.block for count in counts})
+    return Capacity(others=others, servers=servers, factor=factor, crossing=_first(crossings), blocks=blocks)
 
 
 def _first(crossings: Sequence[Crossing]) -> Crossing:
-    """The one that comes first as the load grows."""
-    none = Crossing("", Bound.NONE, why="no objective for a load is set")
+    """The crossing at the smallest load."""
+    none = Crossing(objective="", bound=Bound.NONE, reason="the grid has no objective for a load")
     for bound in (Bound.BELOW, Bound.EXACT):
         those = [each for each in crossings if each.bound == bound]
         if those:
@@ -103,20 +109,19 @@ def _first(crossings: Sequence[Crossing]) -> Crossing:
 
 
 def loads_around(
-    probes: Sequence[Count], wanted: Mapping[str, float], *, whole: bool = False, spread: Sequence[float] = SPREAD
+    probes: Sequence[Count], allowed: Mapping[str, float], *, whole: bool = False, spread: Sequence[float] = SPREAD
 ) -> tuple[float, ...]:
-    """The loads at which blocks are measured, by a search's single probes; none where no probe counts.
+    """The loads of blocks by a search's single probes: around the crossing that fits them; none without usable probes.
 
-    Three around the crossing that fits the probes next to it. `whole` gives whole numbers, as users are; else three
-    digits, which are enough and read well.
+    `whole` rounds to whole numbers, as for users; otherwise loads have three digits.
     """
     counted = [count for count in probes if count.requests]
-    if not counted or not wanted:
+    if not counted or not allowed:
         return ()
-    first = _first([crossing(name, share, counted) for name, share in wanted.items()])
-    tried = [count.load for count in counted]
-    beside = min(tried) if first.bound == Bound.BELOW else max(tried)
-    middle = first.value if first.value is not None else beside
+    first = _first([crossing.crossing(name, share, counted) for name, share in allowed.items()])
+    probed = [count.load for count in counted]
+    end = min(probed) if first.bound == Bound.BELOW else max(probed)
+    middle = first.value if first.value is not None else end
     return tuple(sorted({readable(middle * factor, whole=whole) for factor in spread}))
 
 
@@ -124,33 +129,33 @@ def loads_next(
     current: Sequence[float],
     blocks: Sequence[Count],
     probes: Sequence[Count],
-    wanted: Mapping[str, float],
+    allowed: Mapping[str, float],
     *,
     whole: bool = False,
 ) -> tuple[float, ...]:
-    """The loads of the next block: the same, or others where all blocks together lie wholly beside the crossing.
+    """The loads of the next block: the current ones, or others if all blocks lie on one side of the crossing.
 
-    Single probes err by a trial's noise. Where it turns out that they did by more than the loads are apart, the rest
-    of the blocks is measured around what all trials say, and wider, instead of giving a bound in the end.
+    Single probes have a trial's noise. If that turns out to be larger than the distance of the loads, the next blocks
+    are measured around the crossing of all trials, and wider, as otherwise only a bound would result.
     """
-    first = _first([crossing(name, share, blocks) for name, share in wanted.items()])
+    first = _first([crossing.crossing(name, share, blocks) for name, share in allowed.items()])
     if not blocks or first.bound == Bound.EXACT:
         return tuple(current)
-    return loads_around([*probes, *blocks], wanted, whole=whole, spread=WIDE)
+    return loads_around([*probes, *blocks], allowed, whole=whole, spread=WIDE_SPREAD)
 
 
-def with_one_lost(capacities: Sequence[Capacity]) -> list[Capacity | None]:
-    """What is left of each topology when it loses a server, N + 1: the one with one server fewer, where measured."""
-    known = {(tuple(one.others.items()), one.servers): one for one in capacities}
-    return [known.get((tuple(one.others.items()), one.servers - 1)) for one in capacities]
+def with_n_minus_1(capacities: Sequence[Capacity]) -> list[Capacity]:
+    """The same capacities, each with that of the topology with one server fewer."""
+    known = {(tuple(each.others.items()), each.servers): each for each in capacities}
+    return [replace(each, n_minus_1=known.get((tuple(each.others.items()), each.servers - 1))) for each in capacities]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CapacityGain:
-    """What the next larger topology adds to the capacity; `ratio` is None where there is none.
+    """The capacity of a larger topology relative to a smaller one; `ratio` is None where there is none.
 
-    Of a floor the ratio is its low end alone. `word` is what rule E17 allows to say. More than the step ideal is no
-    fault of the baseline here: where more slots share a load, chance makes requests wait less.
+    The ratio of a lower bound is its low end alone. `conclusion` is what rule E17 allows. SUPER_LINEAR does not make
+    the baseline suspect here: with more slots for a load, requests wait less by chance.
     """
 
     others: Levels
@@ -159,8 +164,14 @@ class CapacityGain:
     ratio: Interval | None
     k: int
     kind: GainKind
-    word: str
+    conclusion: Conclusion
+    indicative: bool = False
     reason: str = ""
+
+    @property
+    def conclusion_text(self) -> str:
+        """The conclusion as tables write it, as in "indicative: super-linear"."""
+        return conclusion.in_words(self.conclusion, indicative=self.indicative)
 
     @property
     def step_ideal(self) -> float:
@@ -168,51 +179,93 @@ class CapacityGain:
 
     @property
     def efficiency(self) -> float | None:
-        """Ratio / step ideal; of a floor at least that."""
+        """Ratio / step ideal; of a lower bound a lower bound."""
         return self.ratio.value / self.step_ideal if self.ratio else None
 
 
 def all_gains(capacities: Sequence[Capacity], limits: Thresholds) -> list[CapacityGain]:
-    """Every step between neighbouring topologies that differ in nothing but their servers."""
-    alike: dict[tuple[tuple[str, object], ...], list[Capacity]] = {}
-    for capacity in capacities:
-        alike.setdefault(tuple(capacity.others.items()), []).append(capacity)
-    found = []
-    for same in alike.values():
-        steps = sorted(same, key=lambda capacity: capacity.servers)
-        found += [between(a, b, limits) for a, b in itertools.pairwise(steps)]
-    return found
+    """Every step between neighbouring topologies that differ only in their servers."""
+    return [between(a, b, limits) for group in _by_others(capacities) for a, b in itertools.pairwise(group)]
+
+
+def whole_ranges(capacities: Sequence[Capacity], limits: Thresholds) -> list[CapacityGain]:
+    """From the smallest to the largest of more than two topologies that differ only in their servers."""
+    return [between(group[0], group[-1], limits) for group in _by_others(capacities) if len(group) > 2]
+
+
+def _by_others(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
+    groups: dict[tuple[tuple[str, object], ...], list[Capacity]] = {}
+    for each in capacities:
+        groups.setdefault(tuple(each.others.items()), []).append(each)
+    return [sorted(group, key=lambda each: each.servers) for group in groups.values()]
 
 
 def between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> CapacityGain:
-    """The gain of one step: paired over blocks as rule E15 has it, with what both slopes add to its error."""
-    step = (smaller.others, smaller.servers, larger.servers)
+    """The gain of one step: paired over blocks (rule E15), with the errors of both slopes."""
     common = sorted(smaller.by_block.keys() & larger.by_block.keys())
-    for capacity in (smaller, larger):
-        if capacity.bound == Bound.NONE:
-            return CapacityGain(*step, None, 0, GainKind.NONE, "no gain", f"{named(capacity.servers)}: {capacity.why}")
+    for each in (smaller, larger):
+        if each.bound == Bound.NONE:
+            return _none(smaller, larger, f"{in_words(each.servers)}: {each.reason}")
     if smaller.bound == Bound.EXACT == larger.bound:
         if not common:
-            return CapacityGain(*step, None, 0, GainKind.NONE, "no gain", "no block holds trials of both")
-        ratio = _paired(smaller, larger, common, max(limits.interval_repeats, crossings.FEWEST))
-        word = of_interval(ratio, len(common), larger.servers / smaller.servers, limits, WORDS)
-        return CapacityGain(*step, ratio, len(common), GainKind.GAIN, word)
+            return _none(smaller, larger, "no block has trials of both")
+        return _exact(smaller, larger, common, limits)
     if smaller.high is None or larger.low is None:
         side = smaller if smaller.high is None else larger
-        return CapacityGain(
-            *step, None, 0, GainKind.NOT_MEASURABLE, "not measurable", f"{named(side.servers)}: {side.why}"
-        )
+        reason = f"{in_words(side.servers)}: {side.reason}"
+        return _gain(smaller, larger, GainKind.NOT_MEASURABLE, Conclusion.NOT_MEASURABLE, reason=reason)
     side = larger if larger.bound == Bound.AT_LEAST else smaller
     least = larger.low / smaller.high
-    word = "at least" if least > 1 else "not told apart from 1"
-    reason = f"{named(side.servers)}: {side.why}"
-    return CapacityGain(*step, Interval(least, least), len(common), GainKind.FLOOR, word, reason)
+    return _gain(
+        smaller,
+        larger,
+        GainKind.LOWER_BOUND,
+        Conclusion.AT_LEAST if least > 1 else Conclusion.INDISTINCT,
+        ratio=Interval(least, least),
+        k=len(common),
+        reason=f"{in_words(side.servers)}: {side.reason}",
+    )
 
 
-def _paired(smaller: Capacity, larger: Capacity, common: Sequence[int], needs: int) -> Interval:
+def _gain(
+    smaller: Capacity,
+    larger: Capacity,
+    kind: GainKind,
+    found: Conclusion,
+    *,
+    ratio: Interval | None = None,
+    k: int = 0,
+    indicative: bool = False,
+    reason: str = "",
+) -> CapacityGain:
+    return CapacityGain(
+        others=smaller.others,
+        from_servers=smaller.servers,
+        to_servers=larger.servers,
+        ratio=ratio,
+        k=k,
+        kind=kind,
+        conclusion=found,
+        indicative=indicative,
+        reason=reason,
+    )
+
+
+def _none(smaller: Capacity, larger: Capacity, reason: str) -> CapacityGain:
+    return _gain(smaller, larger, GainKind.NONE, Conclusion.NONE, reason=reason)
+
+
+def _exact(smaller: Capacity, larger: Capacity, common: Sequence[int], limits: Thresholds) -> CapacityGain:
+    ratio = _paired(smaller, larger, common, max(limits.interval_repeats, crossing.LEAST_BLOCKS))
+    found = conclusion.of_scaling(ratio, larger.servers / smaller.servers, limits)
+    indicative = ratio.low is not None and len(common) < limits.statement_repeats
+    return _gain(smaller, larger, GainKind.GAIN, found, ratio=ratio, k=len(common), indicative=indicative)
+
+
+def _paired(smaller: Capacity, larger: Capacity, common: Sequence[int], least_blocks: int) -> Interval:
     logs = np.log([larger.by_block[block] / smaller.by_block[block] for block in common])
     mean, k = float(logs.mean()), len(common)
-    if k < needs:
+    if k < least_blocks:
         return Interval(math.exp(mean))
     slopes = sum(side.crossing.slope_error**2 for side in (smaller, larger))
     half = probit_fit.half_width(float(logs.var(ddof=1)) / k, k, slopes)

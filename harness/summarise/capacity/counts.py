@@ -1,11 +1,12 @@
-"""Shares of requests as objectives ask for them: what a trial counted, and what that many requests can tell. Pure.
+"""Counts of requests over an objective, and the evidence of a single trial. Pure.
 
-"p95 ≤ P" is "at most 5 % take longer than P", so a percentile is a share as an error rate is. With n independent
-requests of which a share p goes over, the number over is binomial. A load surely meets an objective when so few over
-would be seen in at most 1 − c of cases were the share just too large, and surely misses it when so many would be were
-it just met: the counts of MLPerf Inference's early stopping (mlcommons/inference, loadgen/early_stopping.cc: its odds
-are the same binomial, there as an incomplete beta function). Requests that wait in one queue depend on each other, so
-a single trial tells less than its count: c is high, and what is printed with an interval rests on blocks instead.
+"p95 ≤ P" means "at most 5 % take longer than P", so a percentile objective is a share as an error rate is. Among n
+independent requests of which a share p is over, the number over is binomial. A trial is evidence that the objective is
+met if so few requests over would occur in at most 1 − c of cases for a share just above the allowed one. It is evidence
+that the objective is missed if so many would for a share just allowed. MLPerf Inference's early stopping uses the same
+counts (mlcommons/inference, loadgen/early_stopping.cc: the same binomial, as an incomplete beta function). Requests
+that wait in one queue depend on each other, so a single trial is weaker evidence than its count suggests: c is high,
+and every printed interval is based on blocks instead.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from harness.records.trial import TrialRecord
 CONFIDENCE = 0.99
 
 
-class Told(StrEnum):
-    """What one trial tells of an objective."""
+class Evidence(StrEnum):
+    """The evidence of one trial about an objective."""
 
     MEETS = "meets"
     MISSES = "misses"
-    TOO_FEW = "too few requests to tell"
+    TOO_FEW = "too few requests"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Count:
-    """What one trial's window counted under one load: `late` took longer than the objective allows or failed.
+    """The requests in one trial's window: `late` ones failed or took longer than the objective p95.
 
-    `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load that the window really had, which
-    differs from `load` by chance where arrivals are Poisson; None of users, who are as many as asked for.
+    `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load offered in the window, which by
+    chance differs from `load` for Poisson arrivals; None for users, whose number is exact.
     """
 
     block: int
@@ -45,70 +46,72 @@ class Count:
 
 
 def of_record(record: TrialRecord, load: float, offered: float | None = None) -> Count | None:
-    """What a trial under this load counted; None where it does not count, or was recorded before that was kept.
+    """The counts of a trial under this load; None for an invalid trial, or without counts.
 
-    A trial that the servers did not live through, or whose load was stopped as hardly anything was answered, has missed
-    every objective: left out, it would make a load look the better the more of its trials collapse.
+    A collapsed trial has missed every objective. Without it a load would seem better the more of its trials collapse.
     """
     if record.collapsed:
-        return Count(record.repeat, load, 1, 1, 1)
-    if not record.usable or record.objective_counts is None:
+        return Count(block=record.repeat, load=load, requests=1, late=1, failed=1)
+    found = record.objective_counts
+    if not record.usable or found is None:
         return None
     return Count(
-        record.repeat,
-        load,
-        record.objective_counts.requests,
-        record.objective_counts.late,
-        record.objective_counts.failed,
-        offered,
+        block=record.repeat,
+        load=load,
+        requests=found.requests,
+        late=found.late,
+        failed=found.failed,
+        offered=offered,
     )
 
 
-def wanted(objectives: Objectives) -> dict[str, float]:
-    """Objective → the share that may be over, of those that hold for a load."""
+def allowed_shares(objectives: Objectives) -> dict[str, float]:
+    """Objective → the share of requests that may be over, for the objectives of a load."""
     found = {} if objectives.p95 is None else {"p95": P95}
     return found if objectives.error_rate is None else {**found, "error_rate": objectives.error_rate}
 
 
 def over(count: Count, objective: str) -> int:
-    """How many requests were over by this objective."""
+    """The number of requests over this objective."""
     return count.late if objective == "p95" else count.failed
 
 
-def told(requests: int, beyond: int, share: float, confidence: float = CONFIDENCE) -> Told:
-    """What `requests` of which `beyond` were over tell of the objective that at most `share` are."""
+def evidence(requests: int, beyond: int, share: float, confidence: float = CONFIDENCE) -> Evidence:
+    """The evidence of `beyond` of `requests` over an objective that allows at most `share`."""
     from scipy import special  # here, because loading it takes a second that a start should not
 
     if requests and special.bdtr(beyond, requests, share) <= 1 - confidence:
-        return Told.MEETS
+        return Evidence.MEETS
     if beyond and special.bdtrc(beyond - 1, requests, share) <= 1 - confidence:
-        return Told.MISSES
-    return Told.TOO_FEW
+        return Evidence.MISSES
+    return Evidence.TOO_FEW
 
 
-def needed(beyond: int, share: float, confidence: float = CONFIDENCE) -> int | None:
-    """The fewest requests of which `beyond` may be over for the objective to be surely met; None where none do."""
+def requests_needed(beyond: int, share: float, confidence: float = CONFIDENCE) -> int | None:
+    """The fewest requests of which `beyond` over are evidence that the objective is met; None where none are."""
     if share <= 0:
         return None
     low, high = beyond, beyond + 1
-    while told(high, beyond, share, confidence) != Told.MEETS:
+    while evidence(high, beyond, share, confidence) != Evidence.MEETS:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if told(middle, beyond, share, confidence) == Told.MEETS else (middle, high)
+        met = evidence(middle, beyond, share, confidence) == Evidence.MEETS
+        low, high = (low, middle) if met else (middle, high)
     return high
 
 
-def sentence(probe: TrialRecord | None, wanted: Mapping[str, float]) -> str:
-    """What a single trial's requests can tell of each objective, and how many it takes where they are too few."""
+def sentence(probe: TrialRecord | None, allowed: Mapping[str, float]) -> str:
+    """The evidence of a single trial for each objective, and the number of requests needed where they are too few."""
     count = of_record(probe, 0.0) if probe else None
     if count is None or probe is None or probe.collapsed:
         return ""
     clauses = []
-    for name, share in wanted.items():
+    for name, share in allowed.items():
         beyond = over(count, name)
-        result = told(count.requests, beyond, share)
-        few = needed(beyond, share) if result == Told.TOO_FEW and beyond <= share * count.requests else None
-        more = "" if few is None else f", {few} with no more over would do"
+        result = evidence(count.requests, beyond, share)
+        few = result == Evidence.TOO_FEW and beyond <= share * count.requests
+        needed = requests_needed(beyond, share) if few else None
+        more = "" if needed is None else f", {needed} with no more over are enough"
         clauses.append(f"{beyond} of {count.requests} requests {'late' if name == 'p95' else 'failed'}: {result}{more}")
     return "; ".join(clauses)

@@ -1,14 +1,14 @@
 """The load at which the share of requests over an objective becomes too large. Pure.
 
-Near it heavy traffic makes ln of that share nearly linear in the load: J. F. C. Kingman, "On Queues in Heavy Traffic",
-Journal of the Royal Statistical Society B 24 (1962); beyond saturation nearly all are over. A line is fitted to the
-probit of the share over ln(load), as doses are to responses: D. J. Finney, "Probit Analysis" (1947). Of logarithm,
-logit and probit it errs least in simulated studies: the first two bend less where trials are alike, but are misled by
-windows in which the queue was long only once or twice. A block's crossing is where its line (`line.py`) reaches the
-objective; the estimate is the mean of their logarithms, with a t interval over blocks to which the errors of the slope
-(delta method) and of the line itself are added.
+In heavy traffic ln of that share is nearly linear in the load: J. F. C. Kingman, "On Queues in Heavy Traffic", Journal
+of the Royal Statistical Society B 24 (1962); beyond saturation nearly all requests are over. A line is fitted to the
+probit of the share over ln(load), as responses to doses: D. J. Finney, "Probit Analysis" (1947). In simulated studies
+the probit has the smallest error of logarithm, logit and probit: the other two are more linear for equal trials, but
+windows with one or two long queues mislead them. A block's crossing is the load at which its line (`probit_fit.py`)
+reaches the objective. The estimate is the mean of their logarithms, with a t interval over blocks to which the errors
+of the slope (delta method) and of the line itself are added.
 
-What that covers, which loads count and how wide they should lie is simulated: `python -m benchmarks.capacity`.
+`python -m benchmarks.capacity` simulates the coverage, the loads that count and their distance.
 """
 
 from __future__ import annotations
@@ -23,36 +23,37 @@ import numpy as np
 
 from harness.summarise.capacity import counts, probit_fit
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.probit_fit import Line
+from harness.summarise.capacity.probit_fit import ProbitLine
 from harness.summarise.statistics.intervals import Array, t_quantile
 
-NEAR = 0.15  # of the crossing: beyond, the line bends, so farther loads count only where none else is on their side
-APART = 1.5  # one load of the other, next to the crossing: where they are farther apart, no line goes between them
-REACH = 2.0  # probits from the objective at which a load weighs half
-WIDEST = 300.0  # half of an interval of logarithms that exp can hold
-FEWEST = 3  # blocks for an interval
-LEAST_SHARE = 1e-9  # what stands for an objective of none
-MOST_SHARE = 0.99  # of a trial: how overloaded it was says nothing of the crossing
+NEAR = 0.15  # of the crossing: the line is only valid here, so farther loads count only as the nearest of their side
+MAX_GAP = 1.5  # ratio of the loads next to the crossing: a line is fitted only to nearer ones
+HALF_WEIGHT = 2.0  # probits from the objective at which a load has half the weight
+MAX_LOG = 300.0  # of a load: exp of more may overflow
+LEAST_BLOCKS = 3  # for an interval
+LEAST_SHARE = 1e-9  # instead of an allowed share of 0
+MOST_SHARE = 0.99  # of a trial: the degree of overload is no information about the crossing
 
 MET, MISSED = "met at all loads measured", "missed at all loads measured"
-FAR = "the loads on both sides are too far apart for more than a bound"
+FAR = "the loads on both sides are too far apart for an estimate"
 
 
 class Bound(StrEnum):
-    """What the loads that were measured allow to say of a capacity."""
+    """Where a capacity lies, relative to the loads measured."""
 
     EXACT = "exact"
-    AT_LEAST = "at least"  # it lies beyond the largest load: `low` is what can be said
-    BELOW = "below"  # it lies before the smallest load: `high` is what can be said
+    AT_LEAST = "at least"  # above the largest load that meets the objectives: `low`
+    BELOW = "below"  # below the smallest load: `high`
     NONE = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Crossing:
-    """Where a share of requests reaches what an objective allows; `value`, `low`, `high` and `by_block` are loads.
+    """The load at which the share over an objective reaches the allowed one; `value`, `low` and `high` are loads.
 
-    `value` is None unless it lies among the loads measured: nothing is extrapolated. `slope_error` is what the slope
-    adds to the standard error of ln(value). `requests` is what it rests on.
+    `value` is None outside the loads measured: nothing is extrapolated. `by_block` has each block's crossing.
+    `slope_error` is the standard error that the slope adds to ln(value). `requests` counts the requests used. `reason`
+    explains a bound, or a missing interval.
     """
 
     objective: str
@@ -63,30 +64,30 @@ class Crossing:
     by_block: dict[int, float] = field(default_factory=dict)
     slope_error: float = 0.0
     requests: int = 0
-    why: str = ""
+    reason: str = ""
 
 
 def crossing(objective: str, share: float, counts: Sequence[Count]) -> Crossing:
-    """Where the share that is over by `objective` grows beyond `share`, by trials at some loads in some blocks."""
+    """Estimate the load at which the share over `objective` exceeds `share`, from trials at several loads."""
     counted = [count for count in counts if count.requests]
     if not counted:
-        return Crossing(objective, Bound.NONE, why="no trial counts")
+        return Crossing(objective=objective, bound=Bound.NONE, reason="no usable trial")
     beyond = np.array([_beyond(count, objective, share) for count in counted])
     used = _near([count.load for count in counted], beyond)
-    rests = sum(count.requests for count, near in zip(counted, used, strict=True) if near)
+    used_requests = sum(count.requests for count, near in zip(counted, used, strict=True) if near)
     chosen = [count for count, near in zip(counted, used, strict=True) if near]
-    if not _close(counted, beyond):
-        return replace(_by_levels(objective, counted, beyond), requests=rests)
+    if not _near_enough(counted, beyond):
+        return replace(_by_levels(objective, counted, beyond), requests=used_requests)
     fitted = probit_fit.fit(chosen, beyond[used], _weights(chosen, beyond[used]))
     if fitted is None:
-        return replace(_by_levels(objective, counted, beyond), requests=rests)
-    return replace(_between(objective, fitted, counted, beyond), requests=rests)
+        return replace(_by_levels(objective, counted, beyond), requests=used_requests)
+    return replace(_between(objective, fitted, counted, beyond), requests=used_requests)
 
 
 def _beyond(count: Count, objective: str, share: float) -> float:
-    """The probit of the share that was over less that of the objective; half a request keeps it finite.
+    """Probit of the share over minus that of the allowed share; half a request keeps it finite.
 
-    Where even half a request is more than may be over, none at all still counts as met.
+    If even half a request is more than allowed, a trial without any still meets the objective.
     """
     from scipy import special  # here, because loading it takes a second that a start should not
 
@@ -97,15 +98,15 @@ def _beyond(count: Count, objective: str, share: float) -> float:
 
 
 def _near(loads: Sequence[float], beyond: Array) -> Array:
-    """Which trials count: those near the crossing, and the next load on either side of it in any case.
+    """The trials that count: those near the crossing, and always the next load on either side.
 
-    The crossing is looked for between the two loads that part the levels' means best.
+    The crossing is assumed between the two loads that separate the levels' means best.
     """
     levels = sorted(set(loads))
     each = np.array(loads)
     means = np.array([beyond[each == level].mean() for level in levels])
-    parted = [float(means[at:].sum() - means[:at].sum()) for at in range(len(levels) + 1)]
-    at = int(np.argmax(parted))
+    separated = [float(means[at:].sum() - means[:at].sum()) for at in range(len(levels) + 1)]
+    at = int(np.argmax(separated))
     below, above = levels[max(at - 1, 0)], levels[min(at, len(levels) - 1)]
     if below < above:
         way = float(np.clip(means[at - 1] / min(means[at - 1] - means[at], -1e-9), 0, 1))
@@ -116,85 +117,85 @@ def _near(loads: Sequence[float], beyond: Array) -> Array:
     return found
 
 
-def _close(counts: Sequence[Count], beyond: Array) -> bool:
-    """Whether the loads next to the crossing are near enough to each other for a line, or it is outside of all."""
-    met, missed = _surely(counts, beyond)
+def _near_enough(counts: Sequence[Count], beyond: Array) -> bool:
+    """Whether the loads next to the crossing are near enough to each other for a line, or it is outside all loads."""
+    met, missed = _significant(counts, beyond)
     inside = [count.load for count in counts if met and missed and met[-1] <= count.load <= missed[0]]
     levels = sorted(set(inside))
-    return not levels or any(b <= APART * a for a, b in itertools.pairwise(levels))
+    return not levels or any(b <= MAX_GAP * a for a, b in itertools.pairwise(levels))
 
 
 def _weights(counts: Sequence[Count], beyond: Array) -> Array:
-    """By how far a load's mean is from the objective, never by a trial's own figure, which would favour its noise."""
+    """Weights by the distance of a load's mean from the objective; a trial's own figure would weight its noise."""
     loads = np.array([count.load for count in counts])
     means = {load: float(beyond[loads == load].mean()) for load in set(loads.tolist())}
-    found: Array = 1 / (1 + (np.array([means[load] for load in loads.tolist()]) / REACH) ** 2)
+    found: Array = 1 / (1 + (np.array([means[load] for load in loads.tolist()]) / HALF_WEIGHT) ** 2)
     return found
 
 
 def _load(logarithm: float) -> float:
-    return math.exp(max(-WIDEST, min(WIDEST, logarithm)))
+    return math.exp(max(-MAX_LOG, min(MAX_LOG, logarithm)))
 
 
-def _between(objective: str, fitted: Line, counts: Sequence[Count], beyond: Array) -> Crossing:
-    """The estimate where it lies among the loads measured, else what its interval allows to say."""
+def _between(objective: str, fitted: ProbitLine, counts: Sequence[Count], beyond: Array) -> Crossing:
+    """The estimate if it lies within the loads measured, else a bound from its interval."""
     least, most = (edge(count.offered or count.load for count in counts) for edge in (min, max))
     k = len(fitted.crossings)
     value = _load(fitted.mean)
     low = high = None
-    why = f"{k} block{'s' if k > 1 else ''}: {FEWEST} make an interval" if k < FEWEST else ""
-    if k >= FEWEST:
+    few = f"{k} block{'s' if k > 1 else ''}: an interval needs {LEAST_BLOCKS}" if k < LEAST_BLOCKS else ""
+    if k >= LEAST_BLOCKS:
         half = probit_fit.half_width(fitted.between, k, fitted.slope_variance)
         low, high = (_load(fitted.mean + way * half) for way in (-1, 1))
     found = Crossing(
-        objective,
-        Bound.EXACT,
-        value,
-        low,
-        high,
-        {name: _load(each) for name, each in fitted.crossings.items()},
-        math.sqrt(fitted.slope_variance),
-        why=why,
+        objective=objective,
+        bound=Bound.EXACT,
+        value=value,
+        low=low,
+        high=high,
+        by_block={name: _load(each) for name, each in fitted.crossings.items()},
+        slope_error=math.sqrt(fitted.slope_variance),
+        reason=few,
     )
     if least <= value <= most:
         return found
-    # A line that is nearly flat, as where nearly none is over, tells less than the loads do each by itself.
-    met, missed = _surely(counts, beyond)
+    # A nearly flat line, as for very few requests over, is weaker evidence than the single loads.
+    met, missed = _significant(counts, beyond)
     if value > most:
         lowest = max(min(low or most, most), *met[-1:], 0.0)
-        return replace(found, bound=Bound.AT_LEAST, value=None, low=lowest, high=None, why=MET)
+        return replace(found, bound=Bound.AT_LEAST, value=None, low=lowest, high=None, reason=MET)
     highest = min(max(high or least, least), *missed[:1], math.inf)
-    return replace(found, bound=Bound.BELOW, value=None, low=None, high=highest, why=MISSED)
+    return replace(found, bound=Bound.BELOW, value=None, low=None, high=highest, reason=MISSED)
 
 
 def _by_levels(objective: str, counts: Sequence[Count], beyond: Array) -> Crossing:
-    """What single loads tell where no line rises."""
-    met, missed = _surely(counts, beyond)
+    """Bounds from the single loads, where no line rises."""
+    met, missed = _significant(counts, beyond)
     if met and missed and met[-1] < missed[0]:
-        return Crossing(objective, Bound.AT_LEAST, low=met[-1], high=missed[0], why=FAR)
+        return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], high=missed[0], reason=FAR)
     if met and not missed:
-        return Crossing(objective, Bound.AT_LEAST, low=met[-1], why=MET)
+        return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], reason=MET)
     if missed and not met:
-        return Crossing(objective, Bound.BELOW, high=missed[0], why=MISSED)
+        return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=MISSED)
     several = len({count.load for count in counts}) > 1
-    why = "what is over does not grow with the load" if several else "measured at one load"
-    return Crossing(objective, Bound.NONE, why=why)
+    reason = "the share over the objective does not grow with the load" if several else "measured at one load"
+    return Crossing(objective=objective, bound=Bound.NONE, reason=reason)
 
 
-def _surely(counts: Sequence[Count], beyond: Array) -> tuple[list[float], list[float]]:
-    """The loads whose trials' t interval lies wholly on one side of the objective: those that meet it, those that miss.
+def _significant(counts: Sequence[Count], beyond: Array) -> tuple[list[float], list[float]]:
+    """The loads that meet the objective and those that miss it: their whole t interval lies on one side.
 
-    A load with fewer than three trials says nothing beside those that have as many; where none has, its mean does.
+    A load with fewer than three trials counts only where no load has three; then its mean decides.
     """
     loads = np.array([count.load for count in counts])
     levels = {load: beyond[loads == load] for load in sorted(set(loads.tolist()))}
-    least = min(FEWEST, max(map(len, levels.values())))
+    least = min(LEAST_BLOCKS, max(map(len, levels.values())))
     met, missed = [], []
     for load, mine in levels.items():
         k = len(mine)
         if k < least:
             continue
-        half = t_quantile(k - 1) * float(mine.std(ddof=1)) / math.sqrt(k) if k >= FEWEST else 0.0
+        half = t_quantile(k - 1) * float(mine.std(ddof=1)) / math.sqrt(k) if k >= LEAST_BLOCKS else 0.0
         met += [load] if mine.mean() + half <= 0 else []
         missed += [load] if mine.mean() - half > 0 else []
     return met, missed

@@ -1,28 +1,44 @@
-"""Whether a load's window is long enough to tell a capacity by. Pure."""
+"""Whether a load's window is long enough for a capacity under the objective p95. Pure."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from harness.grid.schema import Grid
 from harness.words import percent
 
-ENOUGH = 100  # times the objective p95
-FEW = 20  # below so many the error is no such share any more
+ENOUGH = 100  # windows of so many p95
+LEAST = 20  # below so many the error is larger than its share
 
 
-def too_short(grid: Grid) -> str:
-    """A sentence where the window is short for the objective p95; empty where it is not, or none is set.
+@dataclass(frozen=True)
+class ShortWindow:
+    """A window that is short for the objective p95; both in seconds at full speed."""
 
-    A queue is long only now and then, and the more seldom it is within one window, the smaller is the share of most
-    trials against that of the long run. One server's capacity comes out too large by about p95 / window, three servers'
-    by half of that, in simulations of queues M/D/c at any p95 from 1.5 to 4 times the service time.
+    length_s: float
+    p95_s: float
+
+    @property
+    def sentence(self) -> str:
+        """The bias and the fix, without a capital letter and a full stop."""
+        enough = f"{ENOUGH} times p95, {ENOUGH * self.p95_s:.3g} s"
+        share = self.p95_s / self.length_s
+        much = f"up to {percent(share)}" if self.length_s >= LEAST * self.p95_s else f"{percent(1 / LEAST)} and more"
+        return (
+            f"a window of {self.length_s:.3g} s is short for p95 below {1000 * self.p95_s:.0f} ms: capacities are "
+            f"overestimated by {much}; with {enough}, by {percent(1 / ENOUGH)}"
+        )
+
+
+def too_short(grid: Grid) -> ShortWindow | None:
+    """The window if it is short for the objective p95; None if it is not, or without that objective.
+
+    Long queues are rare, and the rarer they are within one window, the smaller is the share over the objective in most
+    trials, compared with the long run. The capacity of one server is overestimated by about p95 / window, that of three
+    servers by half of that, in simulations of queues M/D/c for any p95 from 1.5 to 4 times the service time.
     """
     p95_s, length_s = grid.objectives.p95, grid.load.duration - grid.load.window_from_s
     if p95_s is None or length_s >= ENOUGH * p95_s:
-        return ""
-    slower = grid.written_per_s(1.0)
-    enough = f"{ENOUGH} times p95, {ENOUGH * p95_s / slower:.3g} s"
-    much = f"up to {percent(p95_s / length_s)}" if length_s >= FEW * p95_s else f"{percent(1 / FEW)} and more"
-    return (
-        f"a window of {length_s / slower:.3g} s is short for p95 below {1000 * p95_s / slower:.0f} ms: capacities come "
-        f"out too large by {much}; with {enough}, by {percent(1 / ENOUGH)}"
-    )
+        return None
+    slower = grid.time_factor
+    return ShortWindow(length_s / slower, p95_s / slower)

@@ -1,28 +1,28 @@
-"""One cell over its trials. Pure."""
+"""The summary of one cell over its trials. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.judge import bottleneck, failure_share, window_stats
+from harness.judge import bottleneck, failure_share, reasons, rules, window_stats
 from harness.judge.failure_share import Failing
+from harness.records.findings import Finding, Severity
 from harness.records.trial import Component, Outcome, TrialRecord
-from harness.summarise.cells import slow_server as slow
-from harness.summarise.cells import steadiness
-from harness.summarise.cells.slow_server import Slower
+from harness.summarise.cells import slow_server, steadiness
+from harness.summarise.cells.slow_server import SlowServer
 from harness.summarise.statistics import block_model, intervals
 from harness.summarise.statistics.intervals import Interval
 from harness.words import percent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CellSummary:
-    """One cell over its trials; `by_block` maps repeat → mean TPS of the usable ones."""
+    """One cell over its trials; `by_block` maps repeat → mean TPS of the usable trials."""
 
     cell: Levels
     trials: int
@@ -39,40 +39,41 @@ class CellSummary:
     of_users_bound: float | None
     by_block: dict[int, float]
     peaks: dict[int, float]
-    next_step: str = ""  # what mends its cause
+    next_step: str = ""  # the fix of its cause
+    rule: str = ""  # the evidence rule of its cause
     drift: Interval | None = None  # second half of the window against the first (rule E10)
-    lost_cause: str = ""  # why trials do not count where others do
-    lost_next_step: str = ""
-    latency_with_failures_ms: dict[str, float | None] = field(
-        default_factory=dict
-    )  # with what failed, at the timeout or more
+    unsteady: bool = False  # throughput was not steady, so no trial counts (rule E10)
+    invalid_cause: str = ""  # the cause of its invalid trials, where others are usable
+    invalid_next_step: str = ""
+    invalid_rule: str = ""
+    latency_with_failures_ms: dict[str, float | None] = field(default_factory=dict)  # failures at the timeout or more
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
-    latency_marked: str = ""  # why its latencies are no steady ones, as a clause (rule E10)
-    slower: Slower | None = None  # a server that is slower than the others (rule E12)
+    latency_unsteady: str = ""  # how its latencies changed within the window, as a predicate (rule E10)
+    slow_server: SlowServer | None = None  # a server that is slower than the others (rule E12)
     of_offered: float | None = None  # share of an open load's requests that was served
-    failed: float | None = None  # share of requests in a cell that gave out though no server died (rule E8)
-    failing: Failing | None = None  # the same where it is large, though trials count (rule E8)
+    failed_share: float | None = None  # share of failed requests in a cell that collapsed without a death (rule E8)
+    failing: Failing | None = None  # a large share of failed requests, though trials count (rule E8)
 
     @property
     def rejections(self) -> str:
-        """That so many requests were rejected with a status that its throughput shows no capacity; empty if not."""
+        """The rejected requests as a clause, where they are so many that throughput shows no capacity; else empty."""
         return self.failing.words if self.failing is not None and self.failing.rejects else ""
 
     @property
     def name(self) -> str:
-        """Its levels in words that tell cells apart."""
+        """Its levels in words, unique within the study."""
         return ", ".join(f"{factor} {written(factor, level)}" for factor, level in self.cell.items())
 
     @property
-    def asked(self) -> str:
-        """How much of what its load asks for is answered, in words."""
+    def served(self) -> str:
+        """The served share of the offered load, or of the users' maximum rate, in words."""
         if self.of_offered is not None:
-            return f"{percent(min(self.of_offered, 1.0))} of what was offered"
-        return f"{percent(self.of_users_bound) if self.of_users_bound else 'all'} of what these users can ask for"
+            return f"{percent(min(self.of_offered, 1.0))} of the offered load"
+        return f"{percent(self.of_users_bound) if self.of_users_bound else 'all'} of the users’ maximum rate"
 
     @property
     def reason(self) -> str:
-        """The reason of its bottleneck, or of its having none."""
+        """The reason of its bottleneck, or the reason why it has none."""
         return self.bottleneck_reason if self.usable or self.outcome == Outcome.SERVER_DOWN else self.cause
 
     @property
@@ -81,7 +82,7 @@ class CellSummary:
 
     @property
     def fail_servers(self) -> int:
-        """How many servers are stopped in the middle of its trials."""
+        """The number of servers that are stopped in the middle of its trials."""
         return int(self.cell.get("fail_servers", 0))
 
     @property
@@ -98,64 +99,72 @@ def summarise(
     failures: Sequence[str] = (),
     expected: Sequence[int] = (200,),
 ) -> CellSummary:
-    """Sum up one cell; `histograms` are those of the usable trials, `failures` those of what failed in them.
+    """Summarise the trials of one cell.
 
-    `expected` are the statuses of a success.
+    `histograms` are those of usable trials, `failures` of their failed requests; `expected` are successful statuses.
     """
-    usable = [r for r in records if r.usable]
-    slower = slow.named(usable, limits)  # in a cell that is not steady too: its queue may be why
+    usable = [record for record in records if record.usable]
+    slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
     change = steadiness.drift(usable)
     unsteady = steadiness.unsteady(change, usable, limits)
-    gave_out = _gave_out(records, usable)
-    if unsteady or gave_out:
+    collapsed = _collapsed(records, usable)
+    if unsteady or collapsed:
         usable, histograms, failures = [], [], []
     by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
-    limit, why = bottleneck.of_cell([r.component for r in usable])
+    limit, why = bottleneck.of_cell([record.component for record in usable])
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
-    outcome, cause, next_step, rule = _outcome(records, usable)
-    much = failure_share.of_records(usable or records, expected, limits)
-    if unsteady and not gave_out:
-        outcome, cause, next_step, rule = Outcome.INVALID, unsteady, "", "E10"
-    if outcome == Outcome.SERVER_DOWN:
-        why = next((r.bottleneck.reason for r in records if r.bottleneck and r.outcome == outcome), "") or cause
-    lost, lost_next_step, _ = _worst([r for r in records if not r.usable]) if usable else ("", "", "")
-    rising = steadiness.latency_drift(usable)
-    why = why or _why([r for r in usable if r.component == limit], slower if limit == Component.SERVER else None)
-    if much and outcome != Outcome.SERVER_DOWN:
-        why = f"{much.words}; {why}" if why else much.words
-    if much and cause and rule != "E8":  # whose words begin with it
-        cause = f"{much.words}; {cause}"
-    latency_ms, latency_with_failures_ms = window_stats.latencies_ms(
-        histograms, failures, limits.percentile_p99_samples
-    )
+    failing = failure_share.of_records(usable or records, expected, limits)
+    outcome, cause = _outcome(records, usable)
+    if unsteady and not collapsed:
+        outcome, cause = Outcome.INVALID, _Cause(unsteady, "", "E10")
+    why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
+    invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
+    why = why or _why([r for r in usable if r.component == limit], slow if limit == Component.SERVER else None)
+    latencies = window_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
         usable=len(usable),
         tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
-        tps_peak=max((r.tps_peak for r in usable if r.tps_peak), default=None),
-        latency_ms=latency_ms,
-        error_rate=_mean([r.error_rate for r in usable if r.error_rate is not None]),
+        tps_peak=max((record.tps_peak for record in usable if record.tps_peak), default=None),
+        latency_ms=latencies[0],
+        error_rate=_mean([record.error_rate for record in usable if record.error_rate is not None]),
         outcome=outcome,
-        cause=cause,
+        cause=_with_failures(cause.text, failing, cause.rule != "E8") if cause.text else "",
         bottleneck=limit if usable else Component.UNKNOWN,
-        bottleneck_reason=why,
-        next_bottleneck="" if limit.is_load or much else bottleneck.next_bottleneck(of_bound, of_offered, limits),
+        bottleneck_reason=_with_failures(why, failing, outcome != Outcome.SERVER_DOWN),
+        next_bottleneck="" if limit.is_load or failing else bottleneck.next_bottleneck(of_bound, of_offered, limits),
         of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
-        peaks={r.repeat: float(r.tps_peak) for r in usable if r.tps_peak},
-        next_step=next_step,
+        peaks={record.repeat: float(record.tps_peak) for record in usable if record.tps_peak},
+        next_step=cause.next_step,
+        rule=cause.rule,
         drift=change,
-        lost_cause=lost,
-        lost_next_step=lost_next_step,
-        latency_with_failures_ms=latency_with_failures_ms,
-        waits_by_block={r.repeat: r.latency_with_failures_ms or r.latency_ms for r in usable},
-        latency_marked=steadiness.marked(rising, limits),
-        slower=slower,
-        failed=_failed(records) if gave_out and outcome == Outcome.INVALID else None,
-        failing=much,
+        unsteady=bool(unsteady) and not collapsed,
+        invalid_cause=invalid.text,
+        invalid_next_step=invalid.next_step,
+        invalid_rule=invalid.rule,
+        latency_with_failures_ms=latencies[1],
+        waits_by_block={record.repeat: record.latency_with_failures_ms or record.latency_ms for record in usable},
+        latency_unsteady=steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
+        slow_server=slow,
+        failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
+        failing=failing,
     )
+
+
+def _of_death(records: Sequence[TrialRecord], cause: _Cause) -> str:
+    """The reason of the bottleneck of a trial in which a server died."""
+    reasons = (r.bottleneck.reason for r in records if r.bottleneck and r.outcome == Outcome.SERVER_DOWN)
+    return next(reasons, "") or cause.text
+
+
+def _with_failures(text: str, failing: Failing | None, wanted: bool) -> str:
+    """The share of failed requests comes first, unless the text already starts with it (rule E8)."""
+    if failing is None or not wanted:
+        return text
+    return f"{failing.words}; {text}" if text else failing.words
 
 
 def _figures(trials: Sequence[TrialRecord], name: str) -> list[float]:
@@ -166,70 +175,86 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _why(same: Sequence[TrialRecord], slower: Slower | None) -> str:
-    """The reason that most trials of the cell's bottleneck give, with the means of their figures."""
-    said = f"{slower.words} as the others; " if slower else ""
-    reasons = Counter((r.bottleneck.words or r.bottleneck.reason) for r in same if r.bottleneck)
-    if not reasons:
+def _why(same: Sequence[TrialRecord], slow: SlowServer | None) -> str:
+    """The most frequent reason of the cell's bottleneck, with the means of its figures."""
+    prefix = f"{slow.words} as the others; " if slow else ""
+    found = Counter(r.bottleneck.basis for r in same if r.bottleneck)
+    if not found:
         return ""
-    words = reasons.most_common(1)[0][0]
-    giving = [r for r in same if r.bottleneck and (r.bottleneck.words or r.bottleneck.reason) == words]
-    names = {name for r in giving if r.bottleneck for name in r.bottleneck.figures}
-    return said + bottleneck.told(words, {name: _mean(_figures(giving, name)) for name in names})
+    basis = found.most_common(1)[0][0]
+    alike = [r for r in same if r.bottleneck and r.bottleneck.basis == basis]
+    names = {name for r in alike if r.bottleneck for name in r.bottleneck.figures}
+    return prefix + reasons.sentence(basis, {name: _mean(_figures(alike, name)) for name in names})
 
 
-def _gave_out(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:
-    """Whether more trials than count gave out: those that did not are the lucky ones, and no baseline."""
+def _collapsed(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:
+    """Whether more trials collapsed than count: then the usable ones were lucky, and are no baseline."""
     return sum(record.collapsed for record in records) > len(usable)
 
 
-def _failed(records: Sequence[TrialRecord]) -> float | None:
-    """Share of the requests that failed in trials that gave out, mean over them; of all where it was short."""
+def _failed_share(records: Sequence[TrialRecord]) -> float | None:
+    """Mean share of failed requests over the collapsed trials: in the window, or without one in the whole load."""
     shares = []
     for record in records:
         if not record.collapsed:
             continue
         counted = record.counters.generator if record.counters else None
-        asked = counted.completed + counted.failed if counted else 0
+        sent = counted.completed + counted.failed if counted else 0
         if record.error_rate is not None:
             shares.append(record.error_rate)
-        elif counted and asked:
-            shares.append(counted.failed / asked)
+        elif counted and sent:
+            shares.append(counted.failed / sent)
     return _mean(shares)
 
 
-def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, str, str, str]:
-    """A cell is ok or has a warning while trials are usable, else what most of them became; why, the fix, the rule."""
+@dataclass(frozen=True)
+class _Cause:
+    """The cause of an outcome, its fix, and its evidence rule."""
+
+    text: str = ""
+    next_step: str = ""
+    rule: str = ""
+
+
+def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, _Cause]:
+    """A cell is ok or has a warning while trials are usable, else it has the most frequent outcome of its trials."""
     if not records:
-        return Outcome.MISSING, "no trial yet", "", ""
+        return Outcome.MISSING, _Cause("no trial yet")
     if usable:
-        warned = [r for r in usable if r.outcome == Outcome.WARNING]
-        return (Outcome.WARNING, *_worst(warned, len(usable))) if warned else (Outcome.OK, "", "", "")
-    lost = [r for r in records if not r.usable]
-    most = Counter(r.outcome for r in lost).most_common(1)[0][0] if lost else Outcome.INVALID
-    return (most, *_worst([r for r in lost if r.outcome == most]))
+        warned = [record for record in usable if record.outcome == Outcome.WARNING]
+        return (Outcome.WARNING, _worst(warned, len(usable))) if warned else (Outcome.OK, _Cause())
+    invalid = [record for record in records if not record.usable]
+    most = Counter(record.outcome for record in invalid).most_common(1)[0][0] if invalid else Outcome.INVALID
+    return most, _worst([record for record in invalid if record.outcome == most])
 
 
-def _worst(alike: Sequence[TrialRecord], of: int = 0) -> tuple[str, str, str]:
-    """The cause that most of these trials share, by its rule, where it is worst; what fixes it; and the rule.
+def _deciding(record: TrialRecord) -> Finding | None:
+    """The finding that is the record's cause."""
+    if record.outcome == Outcome.WARNING:
+        return rules.deciding(record.findings, Severity.WARNING, died=False)
+    died = record.outcome == Outcome.SERVER_DOWN
+    if not died and record.outcome != Outcome.INVALID:
+        return None
+    return rules.deciding(record.findings, Severity.INVALID, died=died)
 
-    With `of` trials in all it says how many of them it is about.
-    """
-    told: list[tuple[str, float, str, str]] = []
+
+def _worst(alike: Sequence[TrialRecord], of: int = 0) -> _Cause:
+    """The largest cause of the most frequent evidence rule; with the number of its trials among `of` usable ones."""
+    causes: list[tuple[float, _Cause]] = []
     for record in alike:
-        found = next((f for f in record.findings if f.cause and record.cause.endswith(f.cause)), None)
+        found = _deciding(record)
         size = abs(found.figure) if found and found.figure is not None else 0.0
-        told.append((found.rule if found else "", size, record.cause, found.next_step if found else ""))
-    if not told:
-        return "", "", ""
-    rule = Counter(one[0] for one in told).most_common(1)[0][0]
-    mine = [one for one in told if one[0] == rule]
-    _, _, cause, next_step = max(mine, key=lambda one: one[1])
-    counted = f" (in {len(mine)} of {of} trials{', here the worst' if len(mine) > 1 else ''})" if of > 1 else ""
-    return cause + counted, next_step, rule
+        causes.append((size, _Cause(record.cause, found.next_step if found else "", found.rule if found else "")))
+    if not causes:
+        return _Cause()
+    rule = Counter(cause.rule for _, cause in causes).most_common(1)[0][0]
+    mine = [(size, cause) for size, cause in causes if cause.rule == rule]
+    _, worst = max(mine, key=lambda one: one[0])
+    count = f" (in {len(mine)} of {of} trials{', the worst shown' if len(mine) > 1 else ''})" if of > 1 else ""
+    return replace(worst, text=worst.text + count)
 
 
 def saturated(cells: Sequence[CellSummary]) -> block_model.Table:
-    """Trials of the cells limited by `server`, whose noise is alike: by cell, then block."""
-    showing = [cell for cell in cells if cell.bottleneck == Component.SERVER and not cell.rejections]
-    return {cell.name: cell.by_block for cell in showing if cell.by_block}
+    """Trials of the cells limited by `server`, which are alike in their noise: cell → block → TPS."""
+    found = [cell for cell in cells if cell.bottleneck == Component.SERVER and not cell.rejections]
+    return {cell.name: cell.by_block for cell in found if cell.by_block}

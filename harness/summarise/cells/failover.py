@@ -1,8 +1,8 @@
-"""What the loss of servers cost, over the trials of a cell (rule E24). Pure."""
+"""Failover of a cell: failed requests and recovery after a server failure, over its trials (rule E24). Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.grid.schema import P95
@@ -12,7 +12,7 @@ from harness.records.findings import Kind
 from harness.records.trial import TrialRecord
 from harness.summarise.cells.cell import CellSummary
 
-WHOLE_S = 1.0  # a load that still fails in its last second does so to its end
+LAST_S = 1.0  # a load with a failure in its last second fails to its end
 
 
 @dataclass(frozen=True)
@@ -24,37 +24,37 @@ class Spread:
     most: float
 
 
-@dataclass(frozen=True)
-class Losses:
-    """A cell's trials in which servers were lost.
+@dataclass(frozen=True, kw_only=True)
+class CellFailover:
+    """The trials of a cell with a server failure: `failed_servers` of `servers` were stopped.
 
-    `trials` are those that tell it. `failing_s`, `recovery_s` and `latency_recovery_s` are over those in which
-    something failed, throughput came back and latency did, whose numbers stand beside them; `to_the_end` is in how
-    many requests failed until the load was over. `left` is throughput afterwards as a share of that before,
-    `expected` what was expected of it, `still_failing` the failed share afterwards. `p95_ms` is over the whole
-    window, the loss and what failed in it. `in_p95` are the trials in which p95 was within its objective before the
-    loss, over which `p95_back`
-    and `p95_recovery_s` are told; `over_p95` is the share that was over it or failed afterwards.
+    `trials` are those that count. Seconds are counted from the failure. `failing_s`, `recovery_s` and
+    `latency_recovery_s` are over the trials in which requests failed, throughput recovered and latency did, counted as
+    `failing`, `recovered` and `latency_recovered`; in `to_the_end` requests failed until the load was over. `left` is
+    throughput after the failure as a share of that before, `expected` the share that may be expected, `still_failing`
+    the share of failed requests afterwards. `p95_ms` is over the whole window, with failures. `in_p95` counts the
+    trials whose p95 met its objective before the failure, to which `p95_recovered` and `p95_recovery_s` refer;
+    `over_p95` is the share of requests over it or failed afterwards.
     """
 
     cell: Levels
-    lost: int
-    of: int
+    failed_servers: int
+    servers: int
     trials: int
     failed: Spread | None = None
     failed_at_balancer: Spread | None = None
     failing: int = 0
     failing_s: Spread | None = None
     to_the_end: int = 0
-    back: int = 0
+    recovered: int = 0
     recovery_s: Spread | None = None
     expected: float | None = None
     left: Spread | None = None
     still_failing: Spread | None = None
-    latency_back: int = 0
+    latency_recovered: int = 0
     latency_recovery_s: Spread | None = None
     in_p95: int = 0
-    p95_back: int = 0
+    p95_recovered: int = 0
     p95_recovery_s: Spread | None = None
     before_ms: Spread | None = None
     after_ms: Spread | None = None
@@ -63,51 +63,54 @@ class Losses:
 
     @property
     def others(self) -> Levels:
-        """Levels of every factor but the number of servers, and of those that are lost."""
+        """Levels of every factor but the number of servers and of failed servers."""
         return {name: level for name, level in self.cell.items() if name not in ("servers", "fail_servers")}
 
 
-def of_cell(cell: CellSummary, records: Sequence[TrialRecord]) -> Losses:
-    """Sum up a cell that loses servers, from all of its trials' records.
+def of_cell(cell: CellSummary, records: Sequence[TrialRecord]) -> CellFailover:
+    """Summarise a cell with a server failure, from the records of all of its trials.
 
-    One whose load gave out after the loss counts for nothing else, but tells what the loss did.
+    A trial that collapsed after the failure is invalid for everything else, but counts here.
     """
-    telling = [record for record in records if record.usable or any(f.kind == Kind.COLLAPSE for f in record.findings)]
-    losses = [record.failover for record in telling if record.failover is not None]
-    failing = [lost.failing_s for lost in losses if lost.failing_s is not None]
-    back = [lost.recovery_s for lost in losses if lost.recovery_s is not None]
-    in_p95 = [lost for lost in losses if lost.before.over_p95 is not None and lost.before.over_p95 <= P95]
-    p95_back = [lost.p95_recovery_s for lost in losses if lost.p95_recovery_s is not None]
-    latency_back = [lost.latency_recovery_s for lost in losses if lost.latency_recovery_s is not None]
-    return Losses(
+    counted = [r for r in records if r.usable or any(finding.kind == Kind.COLLAPSE for finding in r.findings)]
+    found = [record.failover for record in counted if record.failover is not None]
+    failing = _known(each.failing_s for each in found)
+    recovery = _known(each.recovery_s for each in found)
+    latency_recovery = _known(each.latency_recovery_s for each in found)
+    p95_recovery = _known(each.p95_recovery_s for each in found)
+    return CellFailover(
         cell=cell.cell,
-        lost=cell.fail_servers,
-        of=cell.servers,
-        trials=len(losses),
-        failed=_spread([lost.failed for lost in losses]),
-        failed_at_balancer=_spread([lost.failed_at_balancer for lost in losses]),
+        failed_servers=cell.fail_servers,
+        servers=cell.servers,
+        trials=len(found),
+        failed=_spread([each.failed for each in found]),
+        failed_at_balancer=_spread([each.failed_at_balancer for each in found]),
         failing=len(failing),
         failing_s=_spread(failing),
-        to_the_end=sum(map(_to_the_end, losses)),
-        back=len(back),
-        recovery_s=_spread(back),
-        expected=sum(lost.expected for lost in losses) / len(losses) if losses else None,
-        left=_spread([(lost.after.tps or 0.0) / lost.before.tps for lost in losses if lost.before.tps]),
-        still_failing=_spread([lost.after.error_rate for lost in losses if lost.after.error_rate is not None]),
-        latency_back=len(latency_back),
-        latency_recovery_s=_spread(latency_back),
-        in_p95=len(in_p95),
-        p95_back=len(p95_back),
-        p95_recovery_s=_spread(p95_back),
-        before_ms=_spread([lost.before.mean_ms for lost in losses if lost.before.mean_ms is not None]),
-        after_ms=_spread([lost.after.mean_ms for lost in losses if lost.after.mean_ms is not None]),
+        to_the_end=sum(map(_to_the_end, found)),
+        recovered=len(recovery),
+        recovery_s=_spread(recovery),
+        expected=sum(each.expected for each in found) / len(found) if found else None,
+        left=_spread([(each.after.tps or 0.0) / each.before.tps for each in found if each.before.tps]),
+        still_failing=_spread(_known(each.after.error_rate for each in found)),
+        latency_recovered=len(latency_recovery),
+        latency_recovery_s=_spread(latency_recovery),
+        in_p95=sum(each.before.over_p95 is not None and each.before.over_p95 <= P95 for each in found),
+        p95_recovered=len(p95_recovery),
+        p95_recovery_s=_spread(p95_recovery),
+        before_ms=_spread(_known(each.before.mean_ms for each in found)),
+        after_ms=_spread(_known(each.after.mean_ms for each in found)),
         p95_ms=cell.latency_with_failures_ms.get("p95"),
-        over_p95=_spread([lost.after.over_p95 for lost in losses if lost.after.over_p95 is not None]),
+        over_p95=_spread(_known(each.after.over_p95 for each in found)),
     )
 
 
-def _to_the_end(lost: Failover) -> bool:
-    return lost.failing_s is not None and lost.at_s + lost.failing_s > lost.after.to_s - WHOLE_S
+def _to_the_end(failover: Failover) -> bool:
+    return failover.failing_s is not None and failover.at_s + failover.failing_s > failover.after.to_s - LAST_S
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

@@ -1,4 +1,4 @@
-"""Is a cell steady? Its throughput and its latency, over all of its trials (rule E10). Pure."""
+"""Steadiness of a cell: drift of throughput and of latency over all trials (rule E10). Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from harness.words import percent
 
 
 def drift(usable: Sequence[TrialRecord]) -> Interval | None:
-    """Rate of the window's second half against its first, with its interval over trials; None for none."""
-    return _over(usable, lambda figures: figures.drift)
+    """Throughput of the window's second half relative to its first, over trials; None without trials."""
+    return _over_trials(usable, lambda figures: figures.drift)
 
 
 def latency_drift(usable: Sequence[TrialRecord]) -> Interval | None:
-    """The same of the mean latency: throughput at its limit is steady while the queue still grows."""
-    return _over(usable, lambda figures: figures.latency_drift)
+    """The same of the mean latency: throughput at its maximum is steady while the queue still grows."""
+    return _over_trials(usable, lambda figures: figures.latency_drift)
 
 
-def _over(usable: Sequence[TrialRecord], figure: Callable[[Figures], float | None]) -> Interval | None:
+def _over_trials(usable: Sequence[TrialRecord], figure: Callable[[Figures], float | None]) -> Interval | None:
     logs = [value for r in usable if r.figures and (value := figure(r.figures)) is not None]
     if not logs:
         return None
@@ -32,14 +32,14 @@ def _over(usable: Sequence[TrialRecord], figure: Callable[[Figures], float | Non
 
 
 def beyond(change: Interval | None, limit: float) -> bool:
-    """Whether the whole interval of a change lies beyond ± `limit`, a share; never without an interval."""
+    """Whether the whole interval of a change lies outside 1 ± `limit`; never without an interval."""
     if change is None or change.low is None or change.high is None:
         return False
     return change.high < 1 - limit or change.low > 1 + limit
 
 
 def unsteady(change: Interval | None, usable: Sequence[TrialRecord], limits: Thresholds) -> str:
-    """E10: why a cell that is not steady is refused; empty when it may count."""
+    """E10: the cause that makes a cell invalid as it is not steady; empty for a steady one."""
     if change is None or change.low is None or change.high is None or not beyond(change, limits.drift):
         return ""
     return (
@@ -49,10 +49,10 @@ def unsteady(change: Interval | None, usable: Sequence[TrialRecord], limits: Thr
     )
 
 
-def marked(change: Interval | None, limits: Thresholds) -> str:
-    """E10: why a cell's latencies are marked, as a clause; empty where they are steady.
+def unsteady_latency(change: Interval | None, limits: Thresholds) -> str:
+    """E10: how latencies that are not steady changed, as a predicate; empty for steady ones.
 
-    Two trials have no interval: then it is their mean that is looked at.
+    Two trials have no interval: their mean counts instead.
     """
     if change is None:
         return ""
@@ -64,12 +64,12 @@ def marked(change: Interval | None, limits: Thresholds) -> str:
 
 
 def _settles(usable: Sequence[TrialRecord]) -> str:
-    """By how much the window should begin later, by the trials' own cuts (MSER), where these tell."""
+    """The fix: by how much the window should begin later, by the trials' own truncation points (MSER) where known."""
     cuts = sorted(r.figures.steady_from_s for r in usable if r.figures and r.figures.steady_from_s is not None)
     late = [
         r.figures.steady_from_s - r.window.from_s for r in usable if r.figures and r.figures.steady_from_s and r.window
     ]
     more = max(late, default=0)
     if not cuts or more <= 0:
-        return "a longer ramp_up and duration let it settle"
+        return "make ramp_up and duration longer"
     return f"its trials are steady from second {cuts[-1]} on: make ramp_up and duration {more:.0f} s longer"

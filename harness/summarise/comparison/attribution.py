@@ -1,74 +1,96 @@
-"""What a ratio between two cells may say, by what limited each of them (rules E17 and E18). Pure.
+"""Whether the throughput ratio of two cells is a statement, by the bottleneck of each (rules E17 and E18). Pure.
 
-Levels of a factor and studies of two days are asked the same questions here.
+Used for levels of a factor and for two studies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
+from harness.summarise.gains import obstacle
+from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
+from harness.summarise.statistics import conclusion
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 
 LOAD_ALONE = frozenset({Component.LOAD})
-# What keeps servers from showing what they can do. For what is not about servers, such a limit is part of what it does.
-BESIDE_SERVERS = frozenset({*LOAD_ALONE, Component.BALANCER, Component.NETWORK})
-NO_MORE = {Component.LOAD: "the load was served completely either way"}
-NOT_MEASURABLE = "not measurable at this load"
+# The bottlenecks that hide the capacity of servers. For a factor of another component they are part of its effect.
+NOT_SERVERS = frozenset({*LOAD_ALONE, Component.BALANCER, Component.NETWORK})
+
+
+class RatioBound(StrEnum):
+    """The side on which the ratio of both capacities lies, where only one of them was measured."""
+
+    AT_LEAST = "at least"  # the second side could have done more
+    AT_MOST = "at most"  # the first side could have done more
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """`why` is what keeps a ratio from being a statement; empty where it is one.
+    """`obstacle` is what keeps a ratio from being a statement.
 
-    `bound` is "at least" where the second side's servers could have done more, "at most" where the first side's could:
-    the ratio of what both can do lies beyond; `held` is what kept that side.
+    With `bound` the ratio of both capacities lies beyond the measured one, as `hidden_by` limited one side.
     """
 
-    why: str = ""
-    bound: str = ""
-    held: Component | None = None
+    obstacle: Obstacle | None = None
+    bound: RatioBound | None = None
+    hidden_by: Component | None = None
 
 
 def attribute(
-    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], holding: frozenset[Component] = LOAD_ALONE
+    sides: tuple[CellSummary, CellSummary], names: tuple[str, str], hiding: frozenset[Component] = LOAD_ALONE
 ) -> Attribution:
-    """Whether the ratio of the second to the first says something; `names` are the sides', as a clause begins.
+    """Whether the ratio of the second to the first is a statement; `names` name the sides in obstacles.
 
-    `holding` are the limits that hide what a side could do.
+    `hiding` are the bottlenecks that hide the capacity of a side.
     """
-    for cell, name in zip(sides, names, strict=True):
-        if cell.rejections:
-            return Attribution(f"{name}: {cell.rejections}")
-        if not cell.usable:
-            return Attribution(f"{name}: {cell.outcome.replace('_', ' ')} ({cell.cause})")
-    for cell, name in zip(sides, names, strict=True):
-        if cell.bottleneck == Component.UNKNOWN:
-            return Attribution(f"what limited {name} is not known")
-        if cell.bottleneck == Component.GENERATOR:
-            return Attribution(f"what limited {name} was the generator")
+    for find in (_not_comparable, _not_known):
+        for cell, name in zip(sides, names, strict=True):
+            if found := find(cell, name):
+                return Attribution(found)
     first, second = (cell.bottleneck for cell in sides)
-    if first in holding and second in holding:
-        if first == second and first in NO_MORE:
-            return Attribution(NO_MORE[first])
-        told = f"both was the {first}" if first == second else f"them was the {first} and the {second}"
-        return Attribution(f"what limited {told}, not the servers")
-    if first in holding or second in holding:
-        return Attribution("", "at most" if first in holding else "at least", first if first in holding else second)
+    if first in hiding and second in hiding:
+        return Attribution(_both_hidden(first, second))
+    if first in hiding:
+        return Attribution(None, RatioBound.AT_MOST, first)
+    if second in hiding:
+        return Attribution(None, RatioBound.AT_LEAST, second)
     return Attribution()
 
 
-def holds(held: Component) -> str:
-    """What kept a side from showing more, as a clause."""
-    told = {Component.LOAD: "the load was served completely"}
-    return told.get(held, f"the {held} was the limit")
+def _not_comparable(cell: CellSummary, name: str) -> Obstacle | None:
+    if cell.rejections:
+        return Obstacle(ObstacleKind.REJECTIONS, f"{name}: {cell.rejections}")
+    return obstacle.unusable(cell, name)
 
 
-def direction(ratio: Interval, bound: str) -> str:
-    """What an interval allows to say: faster, slower, or nothing; of a bound only what lies on its side (rule E17)."""
-    if ratio.low is None or ratio.high is None:
-        return ""
-    if ratio.low > 1 and bound != "at most":
-        return "faster"
-    return "slower" if ratio.high < 1 and bound != "at least" else ""
+def _not_known(cell: CellSummary, name: str) -> Obstacle | None:
+    if cell.bottleneck == Component.UNKNOWN:
+        return Obstacle(ObstacleKind.UNKNOWN_BOTTLENECK, f"the bottleneck of {name} is unknown")
+    return obstacle.generator(cell, name)
+
+
+def _both_hidden(first: Component, second: Component) -> Obstacle:
+    if first == second == Component.LOAD:
+        return Obstacle(ObstacleKind.LOAD_LIMITED, "both serve the load completely")
+    one = f"the {first}" if first == second else f"the {first} and the {second}"
+    verb = "was the bottleneck" if first == second else "were the bottlenecks"
+    return Obstacle(ObstacleKind.OTHER_BOTTLENECK, f"{one} {verb}, not the servers")
+
+
+def hidden_in_words(bottleneck: Component) -> str:
+    """How a bottleneck hides the capacity of a side, as a clause."""
+    return "no higher load was offered" if bottleneck.is_load else f"the {bottleneck} was the bottleneck"
+
+
+def direction(ratio: Interval, bound: RatioBound | None) -> Conclusion:
+    """LOWER, HIGHER, INDISTINCT or TOO_FEW (rule E17); with a bound only the direction on its side."""
+    found = conclusion.of_change(ratio)
+    if found is Conclusion.HIGHER and bound is RatioBound.AT_MOST:
+        return Conclusion.INDISTINCT
+    if found is Conclusion.LOWER and bound is RatioBound.AT_LEAST:
+        return Conclusion.INDISTINCT
+    return found

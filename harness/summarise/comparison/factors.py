@@ -1,49 +1,77 @@
-"""What a factor other than servers and load does: its levels against its first one, all else equal. Pure."""
+"""Effects of factors other than servers and load: their levels relative to the first one, all else equal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from harness.grid.cell import OWN_FACTORS
 from harness.grid.schema import Grid
+from harness.grid.thresholds import Thresholds
 from harness.grid.types import Level, Levels
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.comparison import attribution, response_times
-from harness.summarise.comparison.response_times import Waits
-from harness.summarise.statistics import intervals
+from harness.summarise.comparison import attribution
+from harness.summarise.comparison.attribution import Attribution, RatioBound
+from harness.summarise.gains import response_times
+from harness.summarise.gains.obstacle import NO_COMMON_BLOCK, Obstacle
+from harness.summarise.gains.response_times import ResponseTimeChange
+from harness.summarise.statistics import conclusion, intervals
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 
-METHOD = "nginx_lb_method"  # how the balancer chooses a server, which is told as such
-IMAGE = "ml_server_image"  # builds of the service, which are told as such
-OF_SERVERS = ("ml_server_", "lab_")  # what begins so changes servers, and shows only where these are the limit
+OF_SERVERS = ("ml_server_", "lab_")  # prefixes of the factors that change servers
 
 
-@dataclass(frozen=True)
-class Effect:
-    """Throughput with `factor` at `level` over that with it at `base`, in cells that are alike else.
+class FactorKind(Enum):
+    """The factors whose effects have sentences of their own."""
 
-    `ratio` is None where one of the two has no usable trial; `why` says what keeps it from being a
-    statement about the factor. `k` counts the blocks that hold both. `bound` is "at least" where the users asked for
-    no more with `level`, "at most" where they did with `base`: the ratio of what both could have done lies beyond.
-    `held` is the limit that makes it a bound. `waits` is what became of answer times, at the same load and servers.
+    BALANCING_METHOD = auto()
+    IMAGE = auto()  # builds of the service
+    OTHER = auto()
+
+
+_KINDS = {"nginx_lb_method": FactorKind.BALANCING_METHOD, "ml_server_image": FactorKind.IMAGE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorEffect:
+    """Throughput with `factor` at `level` relative to `base`, in cells that are equal otherwise.
+
+    `ratio` is None where a side has no usable trial; `obstacle` is what keeps it from being a statement about the
+    factor. `k` counts the blocks with both. With `bound` the ratio of both capacities lies beyond the measured one, as
+    `hidden_by` was the bottleneck of one side (see `hidden_level`). `equivalent`: the whole interval lies within the
+    margin of rule E21. `response_times` compares both at the same load and servers.
     """
 
     factor: str
+    kind: FactorKind
     base: Level
     level: Level
     rest: Levels
     ratio: Interval | None
     k: int
-    word: str
-    why: str = ""
-    bound: str = ""
-    held: Component | None = None
-    waits: Waits = field(default_factory=lambda: Waits({}))
+    conclusion: Conclusion
+    indicative: bool
+    equivalent: bool
+    obstacle: Obstacle | None
+    bound: RatioBound | None
+    hidden_by: Component | None
+    response_times: ResponseTimeChange
+
+    @property
+    def hidden_level(self) -> Level:
+        """The level whose capacity is hidden, where there is a bound."""
+        return self.base if self.bound is RatioBound.AT_MOST else self.level
+
+    @property
+    def hidden_by_text(self) -> str:
+        """How the bottleneck hides the capacity of that level, as a clause; empty without a bound."""
+        return attribution.hidden_in_words(self.hidden_by) if self.hidden_by else ""
 
 
-def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
+def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[FactorEffect]:
     """Every such comparison, by factor, then in the cells' order; paired by block as gains are (rule E15)."""
     found = []
     for factor, levels in grid.factors.items():
@@ -51,36 +79,50 @@ def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[Effect]:
             continue
         base = levels[0]
         for cell in cells:
-            if cell.cell[factor] == base or cell.fail_servers:  # what it does to a loss is told of the losses
+            if cell.cell[factor] == base or cell.fail_servers:  # effects on a server failure are reported with it
                 continue
-            twin = next((c for c in cells if c.cell == {**cell.cell, factor: base}), None)
+            twin = next((other for other in cells if other.cell == {**cell.cell, factor: base}), None)
             if twin is not None:
-                found.append(_between(factor, twin, cell, grid.evidence.interval_repeats))
+                found.append(_between(factor, twin, cell, grid.evidence))
     return found
 
 
-def _between(factor: str, twin: CellSummary, cell: CellSummary, needs: int) -> Effect:
-    common = sorted(twin.by_block.keys() & cell.by_block.keys())
+def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Thresholds) -> FactorEffect:
+    needed, common = limits.interval_repeats, sorted(twin.by_block.keys() & cell.by_block.keys())
     ratio = None
     if common:
-        ratio = intervals.gain([twin.by_block[b] for b in common], [cell.by_block[b] for b in common], needs=needs)
-    rest = {name: level for name, level in cell.cell.items() if name != factor}
-    base, level = twin.cell[factor], cell.cell[factor]
-    holding = attribution.BESIDE_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
-    names = (str(base), str(level)) if factor == METHOD else (f"{factor} {base}", f"{factor} {level}")
-    said = attribution.attribute((twin, cell), names, holding)
-    why = said.why or ("" if ratio else "no block holds a usable trial of both")
-    word = _word(ratio, why, said.bound)
-    waits = response_times.between(twin, cell, names, needs)
-    return Effect(factor, base, level, rest, ratio, len(common), word, why, said.bound, said.held, waits)
+        pairs = [twin.by_block[block] for block in common], [cell.by_block[block] for block in common]
+        ratio = intervals.paired_ratio(*pairs, least_pairs=needed)
+    base, level, kind = twin.cell[factor], cell.cell[factor], _KINDS.get(factor, FactorKind.OTHER)
+    hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
+    by_name = (str(base), str(level))
+    names = by_name if kind is FactorKind.BALANCING_METHOD else (f"{factor} {base}", f"{factor} {level}")
+    found = attribution.attribute((twin, cell), names, hiding)
+    obstacle = found.obstacle or (None if ratio else NO_COMMON_BLOCK)
+    return FactorEffect(
+        factor=factor,
+        kind=kind,
+        base=base,
+        level=level,
+        rest={name: level for name, level in cell.cell.items() if name != factor},
+        ratio=ratio,
+        k=len(common),
+        conclusion=_conclusion(ratio, obstacle, found),
+        indicative=len(common) < limits.statement_repeats,
+        equivalent=conclusion.within(ratio, limits.same_within),
+        obstacle=obstacle,
+        bound=found.bound,
+        hidden_by=found.hidden_by,
+        response_times=response_times.between(twin, cell, names, needed),
+    )
 
 
-def _word(ratio: Interval | None, why: str, bound: str) -> str:
-    """What the interval allows to say (rule E17); of a bound only what lies on its side."""
+def _conclusion(ratio: Interval | None, obstacle: Obstacle | None, found: Attribution) -> Conclusion:
+    """The conclusion that the interval supports (rule E17); with a bound only on its side."""
     if ratio is None:
-        return "not measured"
-    if why:
-        return attribution.NOT_MEASURABLE
-    if ratio.low is None or ratio.high is None:
-        return "too few repeats"
-    return attribution.direction(ratio, bound) or (attribution.NOT_MEASURABLE if bound else "not told apart from 1")
+        return Conclusion.NOT_MEASURED
+    if obstacle:
+        return Conclusion.NOT_MEASURABLE
+    direction = attribution.direction(ratio, found.bound)
+    hidden = found.bound is not None and direction is Conclusion.INDISTINCT
+    return Conclusion.NOT_MEASURABLE if hidden else direction

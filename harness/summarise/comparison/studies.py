@@ -1,9 +1,9 @@
-"""One cell in two studies: its ratio, and the word that it has earned (rule E21). Pure.
+"""One cell in two studies: its throughput ratio and the conclusion that it supports (rule E21). Pure.
 
-A later study's throughput differs by what was changed and by the day. By how much the machines' own speed changed can
-be known (`days`), but not how far a service follows it: one that waits for a disk or is held to a rate does not, one
-that computes does wholly. So a word has to be true of both ends, the ratio as it is and with the machines' change taken
-out.
+The throughput of a later study differs by the change under test and by the machines. The change of the machines' own
+speed may be known (`machine_change`), but not how far a service follows it: a service that computes follows it fully,
+one that waits for a disk or is paced does not. So a conclusion must be valid for both extremes: for the ratio as
+measured, and for the ratio corrected by the machines' change.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from harness.grid.types import Levels
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.comparison import attribution
-from harness.summarise.comparison.attribution import Attribution
-from harness.summarise.comparison.machine_speed import Days
+from harness.summarise.comparison.attribution import Attribution, RatioBound
+from harness.summarise.comparison.machine_change import MachineChange
+from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
+from harness.summarise.statistics import conclusion
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.statistics.welch import Difference, difference
 from harness.words import percent
@@ -25,100 +28,154 @@ from harness.words import percent
 NAMES = ("the first study", "the later study")
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """One cell in a later study against the first one; `ratio` is None where one of them has no usable trial.
+@dataclass(frozen=True, kw_only=True)
+class StudyRatio:
+    """One cell in a later study relative to the first one; `ratio` is None where a side has no usable trial.
 
-    `jointly` holds together with those of all other cells that say something; `steady` is the same with the change
-    of the machines' own speed taken out, None where nothing tells it. `visible` is the change that 80 % of comparisons
-    like this one would find, as a share. `why` keeps it from being a statement, `bound` as in `sides`.
+    `simultaneous` is simultaneous with the intervals of all other statements; `corrected` is the same with the change
+    of the machines' own speed removed, None where that is unknown. `minimum_detectable_change` is a share. `obstacle`
+    is what keeps the ratio from being a statement, `bound` as in `attribution`. `equivalent_within` is the margin of
+    EQUIVALENT. `machines` is the change of the machines' speed where that may explain an INDISTINCT ratio;
+    `with_machines`: their change is unknown, so the conclusion is one about build and machines together.
     """
 
     cell: Levels
     before: CellSummary
     after: CellSummary
     ratio: Interval | None
-    word: str
-    why: str = ""
-    bound: str = ""
-    jointly: Interval | None = None
-    steady: Interval | None = None
-    visible: float | None = None
+    conclusion: Conclusion
+    indicative: bool = False
+    obstacle: Obstacle | None = None
+    bound: RatioBound | None = None
+    simultaneous: Interval | None = None
+    corrected: Interval | None = None
+    minimum_detectable_change: float | None = None
+    equivalent_within: float = 0.0
+    machines: Interval | None = None
+    with_machines: bool = False
+
+    @property
+    def conclusion_text(self) -> str:
+        """The conclusion in words, as in "indicative: lower, at most"."""
+        text = conclusion.in_words(self.conclusion, indicative=self.indicative)
+        if self.conclusion is Conclusion.EQUIVALENT:
+            text += f" within ±{percent(self.equivalent_within)}"
+        if self.conclusion is Conclusion.INDISTINCT and self.machines is not None:
+            return f"not distinguishable from the machines’ own speed, which changed by {change(self.machines)}"
+        if self.conclusion is Conclusion.INDISTINCT and self.minimum_detectable_change is not None:
+            return f"{text} (minimum detectable change {percent(self.minimum_detectable_change, 1)})"
+        if self.bound is not None and self.conclusion in (Conclusion.LOWER, Conclusion.HIGHER):
+            text += f", {self.bound}"
+        return f"{text} (build and machines together)" if self.with_machines else text
 
 
-def ratios(pairs: Sequence[tuple[CellSummary, CellSummary]], days: Days, limits: Thresholds) -> list[Ratio]:
-    """Every cell that both studies have; as many statements hold together as cells can make one."""
+def ratios(
+    pairs: Sequence[tuple[CellSummary, CellSummary]], machines: MachineChange, limits: Thresholds
+) -> list[StudyRatio]:
+    """Compare every cell of both studies; all cells that support a statement count for simultaneous intervals."""
     found = [_attributed(pair) for pair in pairs]
     logs = [_difference(pair, limits.interval_repeats) for pair in pairs]
-    count = sum(not said.why and log is not None for said, log in zip(found, logs, strict=True))
-    return [_ratio(pair, said, log, days, limits, count) for pair, said, log in zip(pairs, found, logs, strict=True)]
+    count = sum(side.obstacle is None and log is not None for side, log in zip(found, logs, strict=True))
+    return [
+        _ratio(pair, side, log, machines, limits, count) for pair, side, log in zip(pairs, found, logs, strict=True)
+    ]
 
 
 def _attributed(pair: tuple[CellSummary, CellSummary]) -> Attribution:
-    return attribution.attribute(pair, NAMES, attribution.BESIDE_SERVERS)
+    return attribution.attribute(pair, NAMES, attribution.NOT_SERVERS)
 
 
-def _difference(pair: tuple[CellSummary, CellSummary], needs: int) -> Difference | None:
+def _difference(pair: tuple[CellSummary, CellSummary], least_trials: int) -> Difference | None:
     rates = [list(cell.by_block.values()) for cell in pair]
-    return None if min(map(len, rates)) < max(needs, 2) else difference(*rates)
+    return None if min(map(len, rates)) < max(least_trials, 2) else difference(*rates)
 
 
 def _ratio(
     pair: tuple[CellSummary, CellSummary],
-    said: Attribution,
+    attributed: Attribution,
     log: Difference | None,
-    days: Days,
+    machines: MachineChange,
     limits: Thresholds,
     count: int,
-) -> Ratio:
+) -> StudyRatio:
     before, after = pair
     if log is None:
-        value = after.tps.value / before.tps.value if before.tps and after.tps else None
-        word = (
-            "not measured in both" if value is None else attribution.NOT_MEASURABLE if said.why else "too few repeats"
+        return _without_interval(before, after, attributed)
+    ratio, obstacle = log.ratio(), attributed.obstacle
+    if obstacle:
+        return StudyRatio(
+            cell=before.cell,
+            before=before,
+            after=after,
+            ratio=ratio,
+            conclusion=Conclusion.NOT_MEASURABLE,
+            obstacle=obstacle,
         )
-        return Ratio(before.cell, before, after, None if value is None else Interval(value), word, said.why, said.bound)
-    ratio = log.ratio()
-    if said.why:
-        return Ratio(before.cell, before, after, ratio, attribution.NOT_MEASURABLE, said.why)
-    ends = [log] if days.speed is None else [log, log.minus(days.speed)]
-    joint = [end.ratio(count) for end in ends]
-    visible = max(end.visible(count) for end in ends)
-    word = _word(joint, said.bound, days, visible, limits)
-    if min(before.usable, after.usable) < limits.statement_repeats and not word.startswith("not "):
-        word = f"indicative: {word}"
-    why = "" if word != attribution.NOT_MEASURABLE else _held(said)
-    steady = joint[1] if len(joint) > 1 else None
-    return Ratio(before.cell, before, after, ratio, word, why, said.bound, joint[0], steady, visible)
+    extremes = [log] if machines.speed is None else [log, log.minus(machines.speed)]
+    joint = [extreme.ratio(count) for extreme in extremes]
+    found = _conclusion(joint, attributed.bound, limits)
+    moved = machines.speed.ratio() if machines.speed is not None else None
+    explained = found is Conclusion.INDISTINCT and moved is not None and changed(moved)
+    explained = explained and any(_of(end, attributed.bound, limits) is not Conclusion.INDISTINCT for end in joint)
+    if found is Conclusion.INDISTINCT and attributed.bound and not explained:
+        found, obstacle = Conclusion.NOT_MEASURABLE, _hidden(attributed)
+    stated = found not in (Conclusion.INDISTINCT, Conclusion.NOT_MEASURABLE)
+    return StudyRatio(
+        cell=before.cell,
+        before=before,
+        after=after,
+        ratio=ratio,
+        conclusion=found,
+        indicative=stated and min(before.usable, after.usable) < limits.statement_repeats,
+        obstacle=obstacle,
+        bound=attributed.bound,
+        simultaneous=joint[0],
+        corrected=joint[1] if len(joint) > 1 else None,
+        minimum_detectable_change=max(extreme.minimum_detectable_effect(count) for extreme in extremes),
+        equivalent_within=limits.same_within,
+        machines=moved if explained else None,
+        with_machines=stated and machines.speed is None,
+    )
 
 
-def _held(said: Attribution) -> str:
-    """Why a bound says nothing."""
-    return f"in {NAMES[said.bound == 'at least']} {attribution.holds(said.held or Component.LOAD)}"
+def _without_interval(before: CellSummary, after: CellSummary, attributed: Attribution) -> StudyRatio:
+    value = after.tps.value / before.tps.value if before.tps and after.tps else None
+    found = Conclusion.NOT_MEASURABLE if attributed.obstacle else Conclusion.TOO_FEW
+    return StudyRatio(
+        cell=before.cell,
+        before=before,
+        after=after,
+        ratio=None if value is None else Interval(value),
+        conclusion=Conclusion.NOT_MEASURED if value is None else found,
+        obstacle=attributed.obstacle,
+        bound=attributed.bound,
+    )
 
 
-def _word(joint: Sequence[Interval], bound: str, days: Days, visible: float, limits: Thresholds) -> str:
-    """What holds at all ends; where they differ because the machines changed, that."""
+def _hidden(attributed: Attribution) -> Obstacle:
+    """Why a bound supports no conclusion."""
+    side = NAMES[attributed.bound is RatioBound.AT_LEAST]
+    text = f"in {side} {attribution.hidden_in_words(attributed.hidden_by or Component.LOAD)}"
+    return Obstacle(ObstacleKind.HIDDEN, text)
+
+
+def _conclusion(joint: Sequence[Interval], bound: RatioBound | None, limits: Thresholds) -> Conclusion:
+    """The conclusion that is valid for all extremes."""
     lows, highs = [end.low or 0.0 for end in joint], [end.high or 0.0 for end in joint]
-    if word := _of(Interval(joint[0].value, min(lows), max(highs)), bound, limits):
-        told = f"{word}, {bound}" if bound else word
-        return told if days.speed is not None else f"{told} (build and machines together)"
-    if days.speed is not None and moved(days.speed.ratio()) and any(_of(end, bound, limits) for end in joint):
-        return f"not told apart from the machines’ own speed, which changed by {change(days.speed.ratio())}"
-    if bound:
-        return attribution.NOT_MEASURABLE
-    return f"not told apart (a change below {percent(visible, 1)} could not be seen)"
+    return _of(Interval(joint[0].value, min(lows), max(highs)), bound, limits)
 
 
-def _of(ratio: Interval, bound: str, limits: Thresholds) -> str:
-    """The word of one interval; "same" is equivalence, which a bound cannot show."""
-    margin = limits.same_within
-    inside = ratio.low is not None and ratio.high is not None and 1 - margin <= ratio.low and ratio.high <= 1 + margin
-    return attribution.direction(ratio, bound) or (f"same within ±{percent(margin)}" if inside and not bound else "")
+def _of(ratio: Interval, bound: RatioBound | None, limits: Thresholds) -> Conclusion:
+    """The conclusion of one interval; a bound cannot show equivalence."""
+    found = attribution.direction(ratio, bound)
+    if found in (Conclusion.LOWER, Conclusion.HIGHER):
+        return found
+    equivalent = bound is None and conclusion.within(ratio, limits.same_within)
+    return Conclusion.EQUIVALENT if equivalent else Conclusion.INDISTINCT
 
 
-def moved(speed: Interval) -> bool:
-    """Whether the machines' speed is told apart from unchanged."""
+def changed(speed: Interval) -> bool:
+    """Whether the interval of the machines' speed excludes no change."""
     return speed.low is not None and speed.high is not None and not speed.low <= 1 <= speed.high
 
 

@@ -1,8 +1,9 @@
-"""Gains between cells, with the words they have earned. Pure."""
+"""Gains: throughput ratios of two topologies, with the conclusion that they support. Pure."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,30 +14,63 @@ from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
-from harness.summarise.statistics import block_model, intervals
+from harness.summarise.gains import obstacle, response_times
+from harness.summarise.gains.response_times import ResponseTimeChange
+from harness.summarise.statistics import block_model, conclusion, intervals
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.words import load_name, percent, servers
 
+MOST_BLOCKS = 1000
+
 
 class GainKind(StrEnum):
-    """What a ratio says (rule E18)."""
+    """The statement that a ratio makes (rule E18)."""
 
     GAIN = "gain"  # a statement about servers
-    FLOOR = "floor"  # at least its interval's low end
-    IDLE = "no more load"  # the smaller topology already answers all that the load asks for
+    LOWER_BOUND = "lower bound"  # the servers deliver at least the low end of its interval
+    IDLE = "load-limited"  # the smaller topology already serves the whole load
     NOT_MEASURABLE = "not measurable"  # something else limited the smaller topology
-    LOST = "lost"  # none is told, as servers are stopped in the middle of its trials
-    CARRIED = "carried"  # the smaller topology gave out under this load, the larger one did not
-    NONE = "none"  # there is none
+    SERVER_FAILURE = "server failure"  # none, as servers are stopped in the middle of its trials
+    ONLY_LARGER = "only the larger"  # the smaller topology collapsed under this load, the larger one did not
+    NONE = "none"
 
 
-@dataclass(frozen=True)
+class GainCategory(StrEnum):
+    """What a gain shows; neighbouring steps of one category are reported together."""
+
+    ONLY_LARGER = "only the larger"
+    NONE = "none"
+    IDLE = "load-limited"
+    NOT_MEASURABLE = "not measurable"
+    LOWER = "lower"
+    INDISTINCT = "not distinguishable from 1"
+    BASELINE_SUSPECT = "baseline suspect"
+    LOWER_BOUND = "lower bound"
+    GAIN = "gain"
+
+
+_BY_KIND = {
+    GainKind.ONLY_LARGER: GainCategory.ONLY_LARGER,
+    GainKind.NONE: GainCategory.NONE,
+    GainKind.SERVER_FAILURE: GainCategory.NONE,
+    GainKind.IDLE: GainCategory.IDLE,
+    GainKind.NOT_MEASURABLE: GainCategory.NOT_MEASURABLE,
+}
+_BY_CONCLUSION = {
+    Conclusion.LOWER: GainCategory.LOWER,
+    Conclusion.INDISTINCT: GainCategory.INDISTINCT,
+    Conclusion.SUPER_LINEAR: GainCategory.BASELINE_SUSPECT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gain:
-    """From one topology to the next larger one at the same load. `ratio` is None when there is none.
+    """From one topology to a larger one at the same load; `ratio` is None without a throughput ratio.
 
-    `paired` is the same ratio with the interval of this pair's differences alone, where `ratio` knows the
-    noise of other cells too; `jointly` has the interval that holds together with those of all other gains that
-    say something. `word` is what rule E17 allows to say.
+    `paired` is the same ratio with the interval of this pair's differences alone; the interval of `ratio` may use the
+    noise of other cells too. `simultaneous` has the interval that is simultaneous with those of all other statements.
+    `indicative`: too few blocks support the conclusion. `response_times` is None where the loads of both cells differ.
     """
 
     others: Levels
@@ -46,34 +80,47 @@ class Gain:
     peak_ratio: float | None
     k: int
     kind: GainKind
-    word: str
+    conclusion: Conclusion
+    indicative: bool
     reason: str
     paired: Interval | None = None
-    cells: tuple[Levels, ...] = ()  # the two it is taken between
-    jointly: Interval | None = None
+    cells: tuple[Levels, ...] = ()  # the levels of both cells
+    simultaneous: Interval | None = None
+    response_times: ResponseTimeChange | None = None
 
     @property
     def load(self) -> str:
-        """The load both were under, in words."""
+        """The load of both cells, in words."""
         return load_name(self.others)
 
     @property
-    def detectable(self) -> float | None:
-        """The smallest gain, as a share, that 80 % of studies like this one would find (rule E20)."""
-        return intervals.found_mostly(self.ratio) if self.ratio else None
+    def baseline_suspect(self) -> bool:
+        """Whether throughput grew by more than the ideal: the smaller topology delivered less than it can."""
+        return self.conclusion is Conclusion.SUPER_LINEAR
 
     @property
-    def efficiencies(self) -> tuple[float, float] | None:
-        """The ends of its efficiency's interval; None of a floor, which is one, and without an interval."""
-        ratio = self.ratio
-        if ratio is None or self.kind != GainKind.GAIN or ratio.low is None or ratio.high is None:
-            return None
-        return ratio.low / self.step_ideal, ratio.high / self.step_ideal
+    def conclusion_text(self) -> str:
+        """The conclusion as tables write it, as in "indicative: sub-linear"."""
+        text = conclusion.in_words(self.conclusion, indicative=self.indicative)
+        return f"{text} (baseline suspect)" if self.baseline_suspect else text
+
+    @property
+    def category(self) -> GainCategory:
+        """What it shows."""
+        if self.ratio is None and self.kind is not GainKind.ONLY_LARGER:
+            return GainCategory.NONE
+        of_ratio = GainCategory.LOWER_BOUND if self.kind is GainKind.LOWER_BOUND else GainCategory.GAIN
+        return _BY_KIND.get(self.kind) or _BY_CONCLUSION.get(self.conclusion, of_ratio)
+
+    @property
+    def minimum_detectable_gain(self) -> float | None:
+        """The smallest gain, as a share, that studies like this one find with 80 % power (rule E20)."""
+        return intervals.minimum_detectable_gain(self.ratio) if self.ratio else None
 
     @property
     def speaks(self) -> bool:
-        """Whether it is a statement about servers, be it a floor."""
-        return self.kind in (GainKind.GAIN, GainKind.FLOOR)
+        """Whether it is a statement about servers, also as a lower bound."""
+        return self.kind in (GainKind.GAIN, GainKind.LOWER_BOUND)
 
     @property
     def step_ideal(self) -> float:
@@ -81,11 +128,33 @@ class Gain:
 
     @property
     def efficiency(self) -> float | None:
-        """Gain / step ideal; of a floor its low end."""
+        """Gain / step ideal; of a lower bound that of its low end."""
         if self.ratio is None or not self.speaks:
             return None
-        value = self.ratio.low if self.kind == GainKind.FLOOR and self.ratio.low else self.ratio.value
+        value = self.ratio.low if self.kind is GainKind.LOWER_BOUND and self.ratio.low else self.ratio.value
         return value / self.step_ideal
+
+    @property
+    def efficiency_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the efficiency; None of a lower bound and without an interval."""
+        ratio = self.ratio
+        if ratio is None or self.kind is not GainKind.GAIN or ratio.low is None or ratio.high is None:
+            return None
+        return ratio.low / self.step_ideal, ratio.high / self.step_ideal
+
+    def blocks_for(self, half_width: float) -> int | None:
+        """The number of blocks for an interval within ± `half_width` (a share), by this pair's own differences.
+
+        The smallest k with t(k − 1)·s/√k ≤ ln(1 + half_width); None without an interval, or above 1000 blocks.
+        """
+        paired = self.paired
+        if paired is None or paired.low is None or paired.high is None or paired.freedom is None:
+            return None
+        spread = math.log(paired.high / paired.low) / 2 * math.sqrt(self.k) / intervals.t_quantile(paired.freedom)
+        for k in range(2, MOST_BLOCKS + 1):
+            if intervals.t_quantile(k - 1) * spread / math.sqrt(k) <= math.log1p(half_width):
+                return k
+        return None
 
 
 def all_gains(cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
@@ -99,36 +168,6 @@ def all_gains(cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
         steps = sorted(alike, key=lambda cell: cell.servers)
         found += [between(a, b, limits, table) for a, b in itertools.pairwise(steps)]
     return found
-
-
-def between(
-    smaller: CellSummary, larger: CellSummary, limits: Thresholds, table: block_model.Table | None = None
-) -> Gain:
-    """The gain of one step, and what may be said of it (rules E15, E17, E18).
-
-    With few blocks its interval may learn from the noise of the cells in `table`.
-    """
-    losing = smaller.fail_servers or larger.fail_servers
-    common = [] if losing else sorted(smaller.by_block.keys() & larger.by_block.keys())
-    ratio = paired = None
-    peak = None
-    k = len(common)
-    if common:
-        pairs = [smaller.by_block[b] for b in common], [larger.by_block[b] for b in common]
-        ratio = paired = intervals.gain(*pairs, needs=limits.interval_repeats)
-        if limits.interval_repeats <= k < limits.statement_repeats:
-            rest = block_model.rest_variance(table or {}, smaller.name, larger.name)
-            ratio = ratio if rest is None else intervals.moderated_gain(*pairs, rest)
-        peaks = [b for b in common if b in smaller.peaks and b in larger.peaks]
-        if peaks:
-            peak = max(larger.peaks[b] for b in peaks) / max(smaller.peaks[b] for b in peaks)
-    kind, reason = _attribution(smaller, larger, ratio)
-    if kind == GainKind.NONE:
-        ratio = paired = peak = None  # a ratio of what was not rejected is no gain
-    ideal = larger.servers / smaller.servers
-    word = _word(kind, ratio, k, ideal, limits)
-    ends = (smaller.cell, larger.cell)
-    return Gain(smaller.others, smaller.servers, larger.servers, ratio, peak, k, kind, word, reason, paired, ends)
 
 
 def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], limits: Thresholds) -> list[Gain]:
@@ -146,107 +185,143 @@ def at_saturation(steps: Sequence[CellSummary], cells: Sequence[CellSummary], li
     return found
 
 
-def together(gains: Sequence[Gain]) -> list[Gain]:
-    """The same gains, each statement among them with the interval that holds jointly with the others' (rule E15)."""
-    count = sum(map(_states, gains))
+def between(
+    smaller: CellSummary, larger: CellSummary, limits: Thresholds, table: block_model.Table | None = None
+) -> Gain:
+    """The gain of one step and its conclusion (rules E15, E17, E18).
+
+    With few blocks its interval may use the noise of the cells in `table`.
+    """
+    failure = bool(smaller.fail_servers or larger.fail_servers)
+    common = [] if failure else sorted(smaller.by_block.keys() & larger.by_block.keys())
+    ratio, paired = _ratios(smaller, larger, common, limits, table)
+    kind, reason = _kind(smaller, larger, ratio)
+    if kind is GainKind.NONE:
+        ratio = paired = None  # a ratio of requests that were not rejected is no gain
+    found = _conclusion(kind, ratio, larger.servers / smaller.servers, limits)
+    names = (servers(smaller.servers), servers(larger.servers))
+    times = response_times.between(smaller, larger, names, limits.interval_repeats)
+    return Gain(
+        others=smaller.others,
+        from_servers=smaller.servers,
+        to_servers=larger.servers,
+        ratio=ratio,
+        peak_ratio=None if ratio is None else _peak_ratio(smaller, larger, common),
+        k=len(common),
+        kind=kind,
+        conclusion=found,
+        indicative=_concluded(kind, ratio) and len(common) < limits.statement_repeats,
+        reason=reason,
+        paired=paired,
+        cells=(smaller.cell, larger.cell),
+        response_times=times if response_times.same_load(smaller, larger) and not failure else None,
+    )
+
+
+def _ratios(
+    smaller: CellSummary,
+    larger: CellSummary,
+    common: Sequence[int],
+    limits: Thresholds,
+    table: block_model.Table | None,
+) -> tuple[Interval | None, Interval | None]:
+    """The ratio over these blocks, and the same with the interval of a paired t."""
+    if not common:
+        return None, None
+    pairs = [smaller.by_block[block] for block in common], [larger.by_block[block] for block in common]
+    paired = intervals.paired_ratio(*pairs, least_pairs=limits.interval_repeats)
+    if not limits.interval_repeats <= len(common) < limits.statement_repeats:
+        return paired, paired
+    rest = block_model.rest_variance(table or {}, smaller.name, larger.name)
+    return (paired if rest is None else intervals.moderated_ratio(*pairs, rest)), paired
+
+
+def _peak_ratio(smaller: CellSummary, larger: CellSummary, common: Sequence[int]) -> float | None:
+    blocks = [block for block in common if block in smaller.peaks and block in larger.peaks]
+    if not blocks:
+        return None
+    return max(larger.peaks[block] for block in blocks) / max(smaller.peaks[block] for block in blocks)
+
+
+def _concluded(kind: GainKind, ratio: Interval | None) -> bool:
+    """Whether its interval supports a conclusion."""
+    return kind in (GainKind.GAIN, GainKind.LOWER_BOUND) and ratio is not None and ratio.low is not None
+
+
+def with_simultaneous(gains: Sequence[Gain]) -> list[Gain]:
+    """The same gains, each statement among them with its simultaneous interval (rule E15)."""
+    count = sum(_concluded(gain.kind, gain.ratio) for gain in gains)
     return [
-        replace(gain, jointly=intervals.jointly(gain.ratio, count)) if gain.ratio and _states(gain) else gain
+        replace(gain, simultaneous=intervals.simultaneous(gain.ratio, count))
+        if gain.ratio and _concluded(gain.kind, gain.ratio)
+        else gain
         for gain in gains
     ]
 
 
-def _states(gain: Gain) -> bool:
-    """Whether its interval says something about servers."""
-    return gain.speaks and gain.ratio is not None and gain.ratio.low is not None
-
-
-def _attribution(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
-    """Whether the ratio speaks about servers (rule E18), and why not."""
+def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
+    """Whether the ratio is a statement about servers (rule E18), and the reason where it is none."""
     if smaller.fail_servers or larger.fail_servers:
-        return GainKind.LOST, LOST
-    carried = larger.usable and not larger.failing
-    if smaller.outcome == Outcome.SERVER_DOWN and carried:
-        return GainKind.CARRIED, f"{servers(smaller.servers)} went down, {larger.servers} carried it ({smaller.cause})"
-    if smaller.failed is not None and carried:
-        their = "its" if smaller.servers == 1 else "their"
-        told = f"{servers(smaller.servers)} failed {percent(smaller.failed)} of {their} requests"
-        return GainKind.CARRIED, f"{_rejections([smaller]) or told}, {larger.servers} carried them"
+        return GainKind.SERVER_FAILURE, SERVER_FAILURE
+    if reason := _only_larger(smaller, larger):
+        return GainKind.ONLY_LARGER, reason
     if rejections := _rejections([smaller, larger]):
         return GainKind.NONE, rejections
     for cell in (smaller, larger):
-        if not cell.usable:
-            return GainKind.NONE, f"{servers(cell.servers)}: {cell.outcome.replace('_', ' ')} ({cell.cause})"
+        if found := obstacle.unusable(cell, servers(cell.servers)):
+            return GainKind.NONE, found.text
     if ratio is None:
-        return GainKind.NONE, "no block holds a usable trial of both"
+        return GainKind.NONE, obstacle.NO_COMMON_BLOCK.text
     if smaller.bottleneck.is_load:
-        return GainKind.IDLE, f"no more load: {_answer(smaller)} {smaller.asked}"
+        return GainKind.IDLE, f"load-limited: {_serves(smaller)}"
     if smaller.bottleneck != Component.SERVER:
-        return GainKind.NOT_MEASURABLE, f"{limited(smaller)}: {smaller.bottleneck_reason}"
+        return GainKind.NOT_MEASURABLE, f"{_bottleneck(smaller)}: {smaller.bottleneck_reason}"
     if larger.bottleneck.is_load:
-        return GainKind.FLOOR, f"{_answer(larger)} {larger.asked}"
+        return GainKind.LOWER_BOUND, _serves(larger)
     if larger.bottleneck != Component.SERVER:
-        return GainKind.FLOOR, f"{limited(larger)}: {larger.bottleneck_reason}"
-    uneven = next((f"{cell.slower.words} as the others" for cell in (larger, smaller) if cell.slower), "")
-    following = f"next limit: {larger.next_bottleneck}" if larger.next_bottleneck else ""
-    return GainKind.GAIN, "; ".join(said for said in (uneven, following) if said)
+        return GainKind.LOWER_BOUND, f"{_bottleneck(larger)}: {larger.bottleneck_reason}"
+    slow = next((f"{cell.slow_server.words} as the others" for cell in (larger, smaller) if cell.slow_server), "")
+    following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
+    return GainKind.GAIN, "; ".join(reason for reason in (slow, following) if reason)
 
 
-LOST = "a server is stopped in the middle of each trial, so its throughput over the window is no topology's (rule E24)"
+SERVER_FAILURE = "servers fail in the middle of each trial, so its mean throughput is no topology's (rule E24)"
+
+
+def _only_larger(smaller: CellSummary, larger: CellSummary) -> str:
+    """The reason where only the larger topology served the load; empty for any other pair."""
+    if not larger.usable or larger.failing:
+        return ""
+    served = f"{servers(larger.servers)} served the load"
+    if smaller.outcome == Outcome.SERVER_DOWN:
+        return f"{servers(smaller.servers)} went down, {served} ({smaller.cause})"
+    if smaller.failed_share is None:
+        return ""
+    its = "its" if smaller.servers == 1 else "their"
+    failed = f"{servers(smaller.servers)} failed {percent(smaller.failed_share)} of {its} requests"
+    return f"{_rejections([smaller]) or failed}, {served}"
 
 
 def _rejections(cells: Sequence[CellSummary]) -> str:
-    """Where requests were rejected, as a clause; empty for nowhere."""
+    """The cells that rejected requests, as a clause; empty for none."""
     return ", ".join(f"with {servers(cell.servers)} {cell.rejections}" for cell in cells if cell.rejections)
 
 
-def _answer(cell: CellSummary) -> str:
-    return f"{servers(cell.servers)} {'answers' if cell.servers == 1 else 'answer'}"
+def _serves(cell: CellSummary) -> str:
+    return f"{servers(cell.servers)} {'serves' if cell.servers == 1 else 'serve'} {cell.served}"
 
 
-def limited(cell: CellSummary) -> str:
-    """What limited a cell, as a clause."""
+def _bottleneck(cell: CellSummary) -> str:
+    """The bottleneck of a cell, as a clause."""
     if cell.bottleneck == Component.UNKNOWN:
-        return f"what limited {servers(cell.servers)} is not known"
-    return f"{servers(cell.servers)} {'was' if cell.servers == 1 else 'were'} limited by {cell.bottleneck}"
+        return f"the bottleneck of {servers(cell.servers)} is unknown"
+    return f"the bottleneck of {servers(cell.servers)} was the {cell.bottleneck}"
 
 
-def _word(kind: GainKind, ratio: Interval | None, k: int, ideal: float, limits: Thresholds) -> str:
-    """The word that rule E17 allows; below five repeats it is indicative."""
-    if kind in (GainKind.NONE, GainKind.CARRIED, GainKind.LOST) or ratio is None:
-        return "no gain"
+def _conclusion(kind: GainKind, ratio: Interval | None, ideal: float, limits: Thresholds) -> Conclusion:
+    """The conclusion that rule E17 allows."""
+    if kind in (GainKind.NONE, GainKind.ONLY_LARGER, GainKind.SERVER_FAILURE) or ratio is None:
+        return Conclusion.NONE
     if kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE):
-        return "not measurable at this load"
-    return of_interval(ratio, k, ideal, limits, GAIN_WORDS, floor=kind == GainKind.FLOOR)
-
-
-@dataclass(frozen=True)
-class Words:
-    """What an interval below 1, one above 1, and one above the ideal are called."""
-
-    less: str
-    more: str
-    beyond: str
-
-
-GAIN_WORDS = Words("slower", "faster", "baseline suspect")
-
-
-def of_interval(ratio: Interval, k: int, ideal: float, limits: Thresholds, words: Words, *, floor: bool = False) -> str:
-    """The word that an interval earns by rule E17; below five repeats it is indicative."""
-    if ratio.low is None or ratio.high is None:
-        return "too few repeats"
-    if ratio.high < 1:
-        word = words.less
-    elif ratio.low <= 1:
-        word = "not told apart from 1"
-    elif floor:
-        word = "at least"
-    elif ratio.high < ideal * (1 - limits.ideal_least):
-        word = "sub-linear"
-    elif ratio.low > ideal * (1 + limits.ideal_least):
-        word = words.beyond
-    elif (ratio.high - ratio.low) / 2 <= limits.linear_width * ratio.value:
-        word = "linear"
-    else:
-        word = words.more
-    return f"indicative: {word}" if k < limits.statement_repeats else word
+        return Conclusion.NOT_MEASURABLE
+    return conclusion.of_scaling(ratio, ideal, limits, lower_bound=kind is GainKind.LOWER_BOUND)

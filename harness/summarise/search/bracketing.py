@@ -1,27 +1,48 @@
-"""Which load a search for an objective's crossing probes next: it doubles, then halves the bracket. Pure."""
+"""Brackets around the largest load that meets the objectives, and the next load to probe. Pure.
+
+The load doubles until the objectives are missed, then the bracket is halved. Rates are halved by ratio, as `until` is a
+share of the load; users are halved by difference (`probing`), as their brackets also serve the knee.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from harness.words import readable
 
 
-def ends(met: Mapping[float, bool]) -> tuple[float | None, float | None]:
-    """The largest load that was met below all that were missed, and the smallest missed; None for none."""
+@dataclass(frozen=True)
+class Bracket:
+    """What is searched lies above `low` and is at most `high`; None where the span of the search does not hold it."""
+
+    low: float | None
+    high: float | None
+
+
+def bracket(met: Mapping[float, bool]) -> Bracket:
+    """The largest load that met the objectives below all that missed them, and the smallest that missed them."""
     high = min((load for load, good in met.items() if not good), default=None)
     low = max((load for load, good in met.items() if good and (high is None or load < high)), default=None)
-    return low, high
+    return Bracket(low, high)
+
+
+def doubled(least: int, most: int) -> list[int]:
+    """The loads of the doubling, from `least` to `most`."""
+    loads = [least]
+    while loads[-1] < most:
+        loads.append(min(2 * loads[-1], most))
+    return loads
 
 
 def next_load(least: float, most: float, until: float, met: Mapping[float, bool], *, whole: bool) -> float | None:
-    """The load to probe next, from `least` to `most`; None when the bracket is as narrow as `until` of its high end.
+    """The load to probe next, from `least` to `most`; None when the bracket is within `until` of its high end.
 
-    `met` tells of each probed load whether it met the objectives; `whole` is whether loads are whole numbers. Halving
-    is by ratio, as what is looked for is told by shares of itself.
+    `met` maps each probed load to whether it met the objectives; `whole` asks for whole numbers.
     """
-    low, high = ends(met)
+    found = bracket(met)
+    low, high = found.low, found.high
     if high is None:
         grown = least if low is None else min(2 * low, most)
         return None if grown in met else grown

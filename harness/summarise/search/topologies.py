@@ -1,11 +1,15 @@
-"""A search's topologies: every cell but for its load, which is what is searched. Pure."""
+"""The topologies of a search: cells without their load, and their trials. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from harness.grid.cell import Cell
+from harness.grid.load import LOAD_FACTORS
+from harness.grid.types import Level
 from harness.records.trial import TrialRecord
+
+Topology = tuple[tuple[str, Level], ...]
 
 
 def at(cell: Cell, load: float) -> Cell:
@@ -13,18 +17,22 @@ def at(cell: Cell, load: float) -> Cell:
     return cell.at(int(load) if load == int(load) else load)
 
 
-def trials(cell: Cell, records: Mapping[str, TrialRecord]) -> list[TrialRecord]:
-    """Every trial of a topology under any load, probes among them, but for control trials."""
-    factor = cell.load_factor
-    wanted = dict(cell.topology)
-    return [
-        record
-        for record in records.values()
-        if not record.control and {n: level for n, level in record.cell.items() if n != factor} == wanted
-    ]
+def by_topology(records: Iterable[TrialRecord]) -> dict[Topology, list[TrialRecord]]:
+    """Topology (sorted by name) → its trials under any load, with probes but without control trials."""
+    found: dict[Topology, list[TrialRecord]] = {}
+    for record in records:
+        if not record.control:
+            levels = sorted((name, level) for name, level in record.cell.items() if name not in LOAD_FACTORS)
+            found.setdefault(tuple(levels), []).append(record)
+    return found
 
 
-def probes(cell: Cell, records: Mapping[str, TrialRecord]) -> dict[int, TrialRecord]:
-    """Load → probe of a topology, as far as they are recorded; a search goes in whole numbers."""
+def trials(cell: Cell, known: Mapping[Topology, list[TrialRecord]]) -> list[TrialRecord]:
+    """The trials of a cell's topology under any load."""
+    return known.get(tuple(sorted(cell.topology)), [])
+
+
+def probes(cell: Cell, known: Mapping[Topology, list[TrialRecord]]) -> dict[int, TrialRecord]:
+    """Load → probe of a cell's topology; a search uses whole numbers."""
     factor = cell.load_factor
-    return {int(record.cell[factor]): record for record in trials(cell, records) if record.repeat == 0}
+    return {int(record.cell[factor]): record for record in trials(cell, known) if record.repeat == 0}

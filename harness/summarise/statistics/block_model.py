@@ -1,7 +1,7 @@
-"""Noise of a whole study: the block model's residuals and what they show (rules E15 and E20). Pure.
+"""The noise of a whole study: the block model, its residuals and the findings on them (rules E15 and E20). Pure.
 
-ln X of a trial is modelled as cell + block + noise: a block's drift moves all of its cells alike and
-cancels in every ratio that is taken within it.
+ln X of a trial is modelled as cell + block + noise. A block's drift is the same for all of its cells, so it cancels in
+every ratio within the block.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.grid.thresholds import Thresholds
-from harness.records.findings import Finding, Severity
+from harness.records.findings import Finding, Kind, Severity
 from harness.summarise.statistics.intervals import Array
 from harness.words import percent
 
-MOST_TURNS, CLOSE = 10_000, 1e-12
-MOVED = 1e-6  # squares of places beside cells and blocks, per trial: below, every cell kept its place
+MAX_ITERATIONS, TOLERANCE = 10_000, 1e-12
+LEAST_VARIATION = 1e-6  # sum of squares of position residuals, per trial: below, every cell kept its position
 Table = Mapping[str, Mapping[int, float]]  # cell → block → mean TPS
 
 
 @dataclass(frozen=True)
 class BlockModel:
-    """`residuals` by (cell, block), `effects` by block, both of ln X; `spread` is the noise of one trial."""
+    """`residuals` by (cell, block) and `effects` by block, both of ln X; `spread` is the noise of one trial (SD)."""
 
     residuals: dict[tuple[str, int], float]
     effects: dict[int, float]
@@ -33,9 +33,9 @@ class BlockModel:
 
 
 def fit(table: Table) -> BlockModel | None:
-    """Least squares over whatever trials there are; None when they leave no freedom for noise.
+    """Fit the model by least squares, also to incomplete blocks; None without degrees of freedom for the noise.
 
-    Cells and blocks are fitted in turn until neither changes: in complete blocks after the first turn.
+    Cells and blocks are fitted alternately until neither changes: in complete blocks after the first iteration.
     """
     names = sorted(cell for cell, by in table.items() if by)
     blocks = sorted({block for by in table.values() for block in by})
@@ -44,60 +44,63 @@ def fit(table: Table) -> BlockModel | None:
     if freedom < 1 or len(names) < 2 or len(blocks) < 2:
         return None
     y = np.array([[math.log(table[name][b]) if b in table[name] else math.nan for b in blocks] for name in names])
-    left, effects = _beside_cells_and_blocks(y)
+    residuals, effects = _fit_cells_and_blocks(y)
     effects = effects - effects.mean()
     return BlockModel(
         residuals={
-            (name, block): float(left[row, column])
+            (name, block): float(residuals[row, column])
             for row, name in enumerate(names)
             for column, block in enumerate(blocks)
             if block in table[name]
         },
         effects={block: float(e) for block, e in zip(blocks, effects, strict=True)},
-        spread=float(math.sqrt(np.nansum(left**2) / freedom)),
+        spread=float(math.sqrt(np.nansum(residuals**2) / freedom)),
         freedom=freedom,
     )
 
 
-def _beside_cells_and_blocks(y: Array) -> tuple[Array, Array]:
-    """What cells (rows) and blocks (columns) leave of `y` by least squares, NaN for no trial; the blocks' effects."""
+def _fit_cells_and_blocks(y: Array) -> tuple[Array, Array]:
+    """Residuals of `y` from effects of cells (rows) and blocks (columns), NaN for no trial; and the block effects."""
     effects = np.zeros(y.shape[1])
-    for _ in range(MOST_TURNS):
+    for _ in range(MAX_ITERATIONS):
         before = effects
         cells = np.nanmean(y - effects, axis=1)
         effects = np.nanmean(y - cells[:, None], axis=0)
-        if np.abs(effects - before).max() < CLOSE:
+        if np.abs(effects - before).max() < TOLERANCE:
             break
-    left: Array = y - cells[:, None] - effects
-    return left, effects
+    residuals: Array = y - cells[:, None] - effects
+    return residuals, effects
 
 
 def rest_variance(table: Table, smaller: str, larger: str) -> float | None:
-    """Variance of a log ratio as the cells of `table` tell it, without this pair's own contrast.
+    """Variance of a log ratio by the cells of `table`, without this pair's own contrast.
 
     For complete blocks of at least four cells, the pair among them, else None. The residual sum of
-    squares of c cells in k blocks has (c − 1)(k − 1) degrees of freedom; the pair's difference holds
-    k − 1 of them and is taken out, so what is left is independent of it under equal noise.
+    squares of c cells in k blocks has (c − 1)(k − 1) degrees of freedom. The pair's difference has
+    k − 1 of them and is removed, so the rest is independent of it under equal noise.
     """
     blocks = sorted(set.intersection(*(set(by) for by in table.values()))) if table else []
-    whole = all(len(by) == len(blocks) for by in table.values())
-    if len(table) < 4 or len(blocks) < 2 or not whole or smaller not in table or larger not in table:
+    complete = all(len(by) == len(blocks) for by in table.values())
+    if len(table) < 4 or len(blocks) < 2 or not complete or smaller not in table or larger not in table:
         return None
     y = np.log([[by[block] for block in blocks] for by in table.values()])
-    left = y - y.mean(axis=0) - y.mean(axis=1, keepdims=True) + y.mean()
+    residuals = y - y.mean(axis=0) - y.mean(axis=1, keepdims=True) + y.mean()
     names = list(table)
-    contrast = left[names.index(larger)] - left[names.index(smaller)]
-    squares = float((left**2).sum() - (contrast**2).sum() / 2)
+    contrast = residuals[names.index(larger)] - residuals[names.index(smaller)]
+    squares = float((residuals**2).sum() - (contrast**2).sum() / 2)
     return 2 * squares / ((len(names) - 2) * (len(blocks) - 1))
 
 
-def watch(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: Thresholds) -> list[Finding]:
-    """E20: what the noise of a study shows: a trend in its order, a block unlike the others."""
+def findings(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: Thresholds) -> list[Finding]:
+    """E20: a trend over the positions in a block, and blocks that differ from the others.
+
+    `positions` maps (cell, block) to the trial's position in its block.
+    """
     return [*_trend(model, positions, limits), *_outliers(model, limits)]
 
 
 def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: Thresholds) -> list[Finding]:
-    """A trial's place in its block must not matter: the order is random and blocks take up drift."""
+    """A trial's position in its block must have no effect: the order is random and blocks absorb drift."""
     found = _trend_of(model, positions) if model.residuals.keys() <= positions.keys() else None
     if found is None or not found[1] < limits.trend_p:
         return []
@@ -106,20 +109,21 @@ def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: 
         Finding(
             "E20",
             Severity.NOTE,
-            f"throughput changes by {percent(math.expm1(slope), 1)} with each place in a block: "
-            "what ran before a trial matters",
-            "look for what a trial leaves behind (connections, memory, credits), or wait longer between trials",
+            f"throughput changes by {percent(math.expm1(slope), 1)} with each position in a block: "
+            "a trial depends on the trials before it",
+            "look for effects that outlast a trial (connections, memory, credits), or wait longer between trials",
             p,
             limits.trend_p,
+            Kind.TREND,
         )
     ]
 
 
 def _trend_of(model: BlockModel, positions: Mapping[tuple[str, int], int]) -> tuple[float, float] | None:
-    """Slope of ln X on the place in a block, and the p-value of none, by Student's t; None where it cannot be told.
+    """Slope of ln X over the position in a block, and the p-value of no slope (Student's t); None where it is unknown.
 
-    Of one regression on cells, blocks and place together. By the theorem of Frisch, Waugh and Lovell its slope is that
-    of the residuals beside cells and blocks on the places' own residuals beside them; a degree of freedom goes to it.
+    The slope of one regression on cells, blocks and position. By the theorem of Frisch, Waugh and Lovell it is the
+    slope of the residuals over the positions' own residuals from cells and blocks. It takes one degree of freedom.
     """
     from scipy import special
 
@@ -127,11 +131,13 @@ def _trend_of(model: BlockModel, positions: Mapping[tuple[str, int], int]) -> tu
     blocks = sorted(model.effects)
     keys = [[(name, block) for block in blocks] for name in names]
     measured = [[key in model.residuals for key in row] for row in keys]
-    place = np.array([[float(positions[key]) if key in model.residuals else math.nan for key in row] for row in keys])
-    x = _beside_cells_and_blocks(place)[0][measured]
+    position = np.array(
+        [[float(positions[key]) if key in model.residuals else math.nan for key in row] for row in keys]
+    )
+    x = _fit_cells_and_blocks(position)[0][measured]
     e = np.array([[model.residuals.get(key, math.nan) for key in row] for row in keys])[measured]
     freedom, spread_x = model.freedom - 1, float((x**2).sum())
-    if freedom < 1 or spread_x < MOVED * len(x):
+    if freedom < 1 or spread_x < LEAST_VARIATION * len(x):
         return None
     slope = float((x * e).sum()) / spread_x
     squares = float(((e - slope * x) ** 2).sum())
@@ -142,39 +148,53 @@ def _trend_of(model: BlockModel, positions: Mapping[tuple[str, int], int]) -> tu
 
 
 def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
-    """A block far from the others as a whole, or one in which cells went their own ways (Bonferroni over blocks)."""
-    from scipy import special  # not scipy.stats, which takes a second more to load
-
-    blocks = sorted(model.effects)
-    count = len(blocks)
-    told = []
-    for block in blocks:
-        reasons = []
-        others = np.array([e for b, e in model.effects.items() if b != block])
-        if count >= 4 and others.std(ddof=1) > 0:
-            off = model.effects[block] - float(others.mean())
-            away = off / (others.std(ddof=1) * math.sqrt(1 + 1 / len(others)))
-            p = 2 * float(special.stdtr(len(others) - 1, -abs(away))) * count
-            if p < limits.outlier_p and abs(off) > limits.outlier_least:
-                reasons.append((p, f"ran {percent(abs(math.expm1(off)), 1)} {'slower' if off < 0 else 'faster'} than"))
-        mine = np.array([e for (_, b), e in model.residuals.items() if b == block])
-        rest = np.array([e for (_, b), e in model.residuals.items() if b != block])
-        share = model.freedom / len(model.residuals)  # residuals have fewer degrees of freedom than there are
-        if len(mine) >= 2 and len(rest) * share >= 2 and (rest**2).mean() > 0:
-            ratio = (mine**2).mean() / (rest**2).mean()
-            p = float(special.fdtrc(max(1.0, len(mine) * share), len(rest) * share, ratio)) * count
-            if p < limits.outlier_p and math.sqrt((mine**2).mean() / share) > limits.outlier_least:
-                reasons.append((p, f"was {math.sqrt(ratio):.1f} times as noisy as"))
+    """Blocks that differ from the others in speed or in noise (Bonferroni over blocks)."""
+    found = []
+    for block in sorted(model.effects):
+        reasons = [*_speed_outlier(model, block, limits), *_noise_outlier(model, block, limits)]
         if reasons:
-            p, what = min(reasons)
-            told.append(
+            p, differs = min(reasons)
+            found.append(
                 Finding(
                     "E20",
                     Severity.NOTE,
-                    f"block {block} {what} the others; it is kept, as every block is",
-                    "look at what else ran on these machines then, and repeat the study when they are quiet",
+                    f"block {block} {differs} the others; it counts, as every block does",
+                    "look for other load on these machines at that time, and repeat the study when they are idle",
                     p,
                     limits.outlier_p,
+                    Kind.OUTLIER,
                 )
             )
-    return told
+    return found
+
+
+def _speed_outlier(model: BlockModel, block: int, limits: Thresholds) -> list[tuple[float, str]]:
+    """Whether the block as a whole was slower or faster: its p-value and the difference as a predicate."""
+    from scipy import special  # not scipy.stats, which takes a second more to load
+
+    count = len(model.effects)
+    others = np.array([effect for other, effect in model.effects.items() if other != block])
+    if count < 4 or not others.std(ddof=1) > 0:
+        return []
+    off = model.effects[block] - float(others.mean())
+    t = off / (others.std(ddof=1) * math.sqrt(1 + 1 / len(others)))
+    p = 2 * float(special.stdtr(len(others) - 1, -abs(t))) * count
+    if not (p < limits.outlier_p and abs(off) > limits.outlier_least):
+        return []
+    return [(p, f"ran {percent(abs(math.expm1(off)), 1)} {'slower' if off < 0 else 'faster'} than")]
+
+
+def _noise_outlier(model: BlockModel, block: int, limits: Thresholds) -> list[tuple[float, str]]:
+    """Whether the block was noisier (F test): its p-value and the difference as a predicate."""
+    from scipy import special
+
+    mine = np.array([residual for (_, other), residual in model.residuals.items() if other == block])
+    rest = np.array([residual for (_, other), residual in model.residuals.items() if other != block])
+    share = model.freedom / len(model.residuals)  # residuals have fewer degrees of freedom than there are
+    if len(mine) < 2 or len(rest) * share < 2 or not (rest**2).mean() > 0:
+        return []
+    ratio = (mine**2).mean() / (rest**2).mean()
+    p = float(special.fdtrc(max(1.0, len(mine) * share), len(rest) * share, ratio)) * len(model.effects)
+    if not (p < limits.outlier_p and math.sqrt((mine**2).mean() / share) > limits.outlier_least):
+        return []
+    return [(p, f"was {math.sqrt(ratio):.1f} times as noisy as")]

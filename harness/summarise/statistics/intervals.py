@@ -1,4 +1,4 @@
-"""Estimates with their 95 % intervals over trials (rules E15 and E16). Pure; methods cite their source."""
+"""Estimates with their 95 % confidence intervals over trials (rules E15 and E16). Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its 95 % interval; without `low` and `high` there is none.
+    """An estimate with its 95 % interval; `low` and `high` are None without one.
 
-    `freedom` is the degrees of freedom of the t that gave it, where one did.
+    `freedom` has the degrees of freedom of a t interval on logarithms.
     """
 
     value: float
@@ -33,11 +33,11 @@ class Interval:
 
 
 def t_quantile(freedom: float, statements: int = 1) -> float:
-    """Two-sided quantile of Student's t that keeps `statements` intervals 95 % together; `freedom` need not be whole.
+    """Two-sided quantile of Student's t for `statements` simultaneous 95 % intervals; `freedom` may be fractional.
 
-    Each is then 1 − 0.05 / statements by itself: Bonferroni's inequality, which holds however they
-    depend on each other (gains that share a topology do). Dunn, "Multiple Comparisons Among Means",
-    Journal of the American Statistical Association 56 (1961).
+    Each single interval then has the level 1 − 0.05 / statements: Bonferroni's inequality, which is valid for any
+    dependence (gains that share a topology depend on each other). Dunn, "Multiple Comparisons Among Means", Journal of
+    the American Statistical Association 56 (1961).
     """
     from scipy import special  # here, because loading it takes a second that a start should not
 
@@ -53,56 +53,55 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def log_ratios(smaller: Sequence[float], larger: Sequence[float]) -> Array:
-    """ln(larger / smaller) of every pair, shape (k,); both in the order of the blocks."""
-    if not len(smaller) or len(smaller) != len(larger):
-        raise ValueError(f"a gain needs pairs; got {len(smaller)} and {len(larger)} values")
-    ratios: Array = np.log(np.asarray(larger, dtype=float)) - np.log(np.asarray(smaller, dtype=float))
+def log_ratios(first: Sequence[float], second: Sequence[float]) -> Array:
+    """ln(second / first) of every pair, shape (k,); both in the order of the blocks."""
+    if not len(first) or len(first) != len(second):
+        raise ValueError(f"a ratio needs pairs (got {len(first)} and {len(second)} values)")
+    ratios: Array = np.log(np.asarray(second, dtype=float)) - np.log(np.asarray(first, dtype=float))
     return ratios
 
 
-def gain(smaller: Sequence[float], larger: Sequence[float], needs: int) -> Interval:
-    """Ratio of throughputs over pairs of the same block (rule E15).
+def paired_ratio(first: Sequence[float], second: Sequence[float], least_pairs: int) -> Interval:
+    """Ratio second / first over pairs of the same block (rule E15).
 
-    exp of the mean log ratio, with the 95 % interval of a paired t on the logs, which is what
-    `scipy.stats.ttest_rel(...).confidence_interval()` gives: repeats are the unit, never seconds,
-    which are autocorrelated. Both sequences have shape (k,), in the order of the blocks; below
-    `needs` pairs there is no interval.
+    exp of the mean log ratio, with the 95 % interval of a paired t on the logs, as
+    `scipy.stats.ttest_rel(...).confidence_interval()` returns it. Repeats are the unit; seconds are autocorrelated.
+    Both sequences have shape (k,), in the order of the blocks. Below `least_pairs` pairs there is no interval.
     """
-    ratios = log_ratios(smaller, larger)
+    ratios = log_ratios(first, second)
     value = float(np.exp(ratios.mean()))
-    if len(ratios) < max(needs, 2):
+    if len(ratios) < max(least_pairs, 2):
         return Interval(value)
-    return _around(float(ratios.mean()), float(ratios.var(ddof=1)), len(ratios), len(ratios) - 1)
+    return _exponential(float(ratios.mean()), float(ratios.var(ddof=1)), len(ratios), len(ratios) - 1)
 
 
-# Degrees of freedom that the other cells' noise counts for beside a pair's own k − 1 (rule E15). It is
-# kept small so that cells of unequal noise do no harm; benchmarks/truth/intervals.py measures what it covers.
+# Degrees of freedom that the noise of the other cells adds to a pair's own k − 1 (rule E15). It is small, so that cells
+# of unequal noise do no harm; benchmarks/truth/intervals.py measures the coverage.
 BORROWED = 1.5
 
 
-def moderated_gain(smaller: Sequence[float], larger: Sequence[float], rest: float) -> Interval:
-    """The same ratio; its noise is learnt from the study's other cells too (rule E15, for few blocks).
+def moderated_ratio(first: Sequence[float], second: Sequence[float], rest: float) -> Interval:
+    """The same ratio for few blocks: its noise is estimated from the study's other cells too (rule E15).
 
-    `rest` is the variance of a log ratio as the other cells tell it (`blocks.rest_variance`):
+    `rest` is the variance of a log ratio by the other cells (`block_model.rest_variance`):
     s² = ((k − 1)·s²_pair + 1.5·rest) / (k + 0.5), t with k + 0.5 degrees of freedom. The form is that
     of a moderated t: Smyth, "Linear Models and Empirical Bayes Methods", Statistical Applications in
     Genetics and Molecular Biology 3 (2004), with the prior's weight fixed.
     """
-    ratios = log_ratios(smaller, larger)
+    ratios = log_ratios(first, second)
     k = len(ratios)
     freedom = k - 1 + BORROWED
     variance = ((k - 1) * float(ratios.var(ddof=1)) + BORROWED * rest) / freedom
-    return _around(float(ratios.mean()), variance, k, freedom)
+    return _exponential(float(ratios.mean()), variance, k, freedom)
 
 
-POWER = 0.8  # share of studies, or of comparisons, that would find the change that is told
+POWER = 0.8  # share of studies, or of comparisons, that find the minimum detectable effect
 
 
-def mostly_found(error: float, freedom: float, statements: int = 1) -> float:
-    """The change, as a share, that a t test tells from none in 80 % of the cases with this standard error of its log.
+def minimum_detectable_effect(error: float, freedom: float, statements: int = 1) -> float:
+    """The smallest change, as a share, that a t test finds with 80 % power; `error` is the standard error of its log.
 
-    The shift at which a noncentral t passes the two-sided quantile that `statements` hold together with: Cohen,
+    The shift at which a noncentral t exceeds the two-sided quantile of `statements` simultaneous intervals: Cohen,
     "Statistical Power Analysis for the Behavioral Sciences" (1988), chapter 2.
     """
     from scipy import special  # here, because loading it takes a second that a start should not
@@ -111,24 +110,25 @@ def mostly_found(error: float, freedom: float, statements: int = 1) -> float:
     return math.expm1(shift * error)
 
 
-def found_mostly(ratio: Interval) -> float | None:
-    """The smallest gain, as a share, that 80 % of studies like this one would tell from none (rule E20).
+def minimum_detectable_gain(ratio: Interval) -> float | None:
+    """The smallest gain, as a share, that studies like this one find with 80 % power (rule E20).
 
-    Studies whose log ratios spread as this pair's do, with as many blocks; None without an interval.
+    For the same spread of the log ratios and as many blocks; None without an interval.
     """
     if ratio.low is None or ratio.high is None or ratio.freedom is None:
         return None
     error = math.log(ratio.high / ratio.low) / 2 / t_quantile(ratio.freedom)  # s / √k
-    return mostly_found(error, ratio.freedom)
+    return minimum_detectable_effect(error, ratio.freedom)
 
 
-def _around(mean: float, variance: float, k: int, freedom: float) -> Interval:
+def _exponential(mean: float, variance: float, k: int, freedom: float) -> Interval:
+    """The exponential of a mean of k logarithms, with its t interval."""
     half = t_quantile(freedom) * math.sqrt(variance / k)
     return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), freedom)
 
 
-def jointly(ratio: Interval, statements: int) -> Interval:
-    """A gain's interval made as wide as it takes for `statements` such intervals to hold together in 95 %."""
+def simultaneous(ratio: Interval, statements: int) -> Interval:
+    """The ratio with its simultaneous 95 % interval, as one of `statements` (Bonferroni)."""
     if ratio.low is None or ratio.high is None or ratio.freedom is None:
         return ratio
     wider = t_quantile(ratio.freedom, statements) / t_quantile(ratio.freedom)

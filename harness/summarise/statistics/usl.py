@@ -1,8 +1,8 @@
-"""How throughput grows over topologies (rule E19). Pure; methods cite their source.
+"""Scalability: the growth of throughput with the number of servers (rule E19). Pure.
 
 The Universal Scalability Law X(m) = λ·m / (1 + σ(m − 1) + κ·m(m − 1)) has contention σ and coherency
 κ: Gunther, "Guerrilla Capacity Planning" (2007), chapters 4 to 6. With three parameters it fits any
-three topologies, so below six of them it is not fitted at all.
+three topologies, so it is fitted to six or more only.
 """
 
 from __future__ import annotations
@@ -24,26 +24,25 @@ PINNED = 1e-6
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-@dataclass(frozen=True)
-class Law:
+@dataclass(frozen=True, kw_only=True)
+class UslFit:
     """λ in requests per second, σ and κ without unit, each with its profile interval.
 
-    `pinned` names parameters that lie on a bound and so cannot be identified; `next` predicts the
-    throughput of `next_servers` servers. `peak_servers` is where throughput is largest, None when it
-    never falls.
+    `not_identifiable` names the parameters that lie on a bound. `next` predicts the throughput of `next_servers`
+    servers. Throughput is largest at `peak_servers`; None where it has no peak.
     """
 
     rate: Interval
     sigma: Interval
     kappa: Interval
-    pinned: tuple[str, ...]
+    not_identifiable: tuple[str, ...]
     next_servers: int
     next: Interval
     peak_servers: float | None
 
 
 def efficiency(rate: float, servers: int, smallest_rate: float, smallest: int) -> float:
-    """E(m) = X(m) / (m · X(1)), with the smallest topology for the one server."""
+    """E(m) = X(m) / (m · X(1)), relative to the smallest topology."""
     return rate / servers / (smallest_rate / smallest)
 
 
@@ -51,28 +50,31 @@ def karp_flatt(speedup: float, servers: float) -> float | None:
     """Serial fraction e = (1/S − 1/m) / (1 − 1/m); None for one server.
 
     Karp and Flatt, "Measuring Parallel Processor Performance", CACM 33 (1990). A fraction that grows
-    with m points at overhead, a constant one at something serial.
+    with m indicates overhead, a constant one a serial part.
     """
     return None if servers <= 1 or speedup <= 0 else (1 / speedup - 1 / servers) / (1 - 1 / servers)
 
 
 @dataclass(frozen=True)
-class Shape:
-    """Growth without a law: by servers, E(m) and the serial fraction.
+class EfficiencyProfile:
+    """Scalability without a fit: efficiency E(m) and serial fraction by number of servers.
 
-    `suspect` where the fraction falls: neither contention nor coherency does that, so the smallest
-    topology was read too high, or all is noise.
+    An efficiency has no `low` and `high` where its interval is unknown. `baseline_suspect` is set where the serial
+    fraction falls: neither contention nor coherency explains that, so the smallest topology was measured too high, or
+    all is noise.
     """
 
-    efficiency: dict[int, float]
-    serial: dict[int, float]
-    suspect: bool
+    efficiency: dict[int, Interval]
+    serial_fraction: dict[int, float]
+    baseline_suspect: bool
 
 
-def shape(rates: Mapping[int, float], spans: Mapping[int, tuple[float, float]] | None = None) -> Shape | None:
+def efficiency_profile(
+    rates: Mapping[int, float], intervals: Mapping[int, tuple[float, float]] | None = None
+) -> EfficiencyProfile | None:
     """E(m) and Karp–Flatt of mean rates by number of servers; None below two topologies.
 
-    `spans` are the rates' intervals: then the fraction falls only where it does from end to end of them.
+    With the `intervals` of the rates the fraction falls only if it does so for all rates within them.
     """
     if len(rates) < 2:
         return None
@@ -80,15 +82,16 @@ def shape(rates: Mapping[int, float], spans: Mapping[int, tuple[float, float]] |
     of = {m: efficiency(rate, m, rates[smallest], smallest) for m, rate in sorted(rates.items()) if m > smallest}
     fractions = {m: karp_flatt(e * m / smallest, m / smallest) for m, e in of.items()}
     serial = {m: fraction for m, fraction in fractions.items() if fraction is not None}
-    return Shape(of, serial, _falls(serial) if spans is None else _surely_falls(spans))
+    falls = _falls(serial) if intervals is None else _falls_for_all(intervals)
+    return EfficiencyProfile({m: Interval(e) for m, e in of.items()}, serial, falls)
 
 
 def _falls(serial: Mapping[int, float]) -> bool:
     return any(b < a - 0.01 for a, b in itertools.pairwise(serial.values()))
 
 
-def _surely_falls(spans: Mapping[int, tuple[float, float]]) -> bool:
-    """Whether the serial fraction falls whatever the rates are within their intervals."""
+def _falls_for_all(spans: Mapping[int, tuple[float, float]]) -> bool:
+    """Whether the serial fraction falls for all rates within their intervals."""
     if not spans:
         return False
     smallest = min(spans)
@@ -102,10 +105,10 @@ def _surely_falls(spans: Mapping[int, tuple[float, float]]) -> bool:
     return any(a is not None and b is not None and b < a for (a, _), (_, b) in pairs)
 
 
-def fit(rates: Mapping[int, Sequence[float]]) -> Law | None:
+def fit(rates: Mapping[int, Sequence[float]]) -> UslFit | None:
     """Fit the law to the trials' rates by number of servers, on logarithms.
 
-    None below six distinct topologies or without freedom for noise. Intervals are profile intervals:
+    None below six topologies or without degrees of freedom for the noise. Intervals are profile intervals:
     all values of a parameter for which the best fit of the others is not significantly worse
     (F test, 95 %): Bates and Watts, "Nonlinear Regression Analysis" (1988), chapter 6.
     """
@@ -125,17 +128,17 @@ def fit(rates: Mapping[int, Sequence[float]]) -> Law | None:
     start, _ = one.minimise({})
     rate = one.interval(0, start, allowed)
     bounds = {"σ": (best[1], MOST_SIGMA), "κ": (best[2], MOST_KAPPA)}
-    pinned = tuple(name for name, (value, most) in bounds.items() if value < PINNED or value > most - PINNED)
-    # Only where the data say that it is there: a κ that may be 0 has no peak.
+    not_identifiable = tuple(name for name, (value, most) in bounds.items() if value < PINNED or value > most - PINNED)
+    # Only where κ is significant: a κ that may be 0 has no peak.
     peak = math.sqrt((1 - best[1]) / best[2]) if kappa[0] >= PINNED and best[1] < 1 else None
-    return Law(
-        _exp(rate, start[0]),
-        Interval(best[1], *sigma),
-        Interval(best[2], *kappa),
-        pinned,
-        following,
-        _exp(at_next, best[0]),
-        peak,
+    return UslFit(
+        rate=_exp(rate, start[0]),
+        sigma=Interval(best[1], *sigma),
+        kappa=Interval(best[2], *kappa),
+        not_identifiable=not_identifiable,
+        next_servers=following,
+        next=_exp(at_next, best[0]),
+        peak_servers=peak,
     )
 
 
@@ -151,35 +154,35 @@ class _Profile:
         self._low = np.array([-np.inf, 0.0, 0.0])
         self._high = np.array([np.inf, MOST_SIGMA, MOST_KAPPA])
 
-    def _left(self, parameters: Array) -> Array:
+    def _residuals(self, parameters: Array) -> Array:
         at, sigma, kappa = parameters
         grown = _log_growth(self._m, sigma, kappa) - _log_growth(np.array([self._reference]), sigma, kappa)
-        left: Array = self._y - at - grown
-        return left
+        residuals: Array = self._y - at - grown
+        return residuals
 
     def minimise(self, fixed: Mapping[int, float]) -> tuple[list[float], float]:
-        """The parameters that fit best with some of them fixed, and their sum of squares."""
+        """Return the best parameters with some of them `fixed` (index → value), and their sum of squares."""
         from scipy import optimize
 
         free = [i for i in range(3) if i not in fixed]
 
-        def whole(values: Array) -> Array:
+        def complete(values: Array) -> Array:
             parameters = np.zeros(3)
             parameters[free] = values
             for index, value in fixed.items():
                 parameters[index] = value
             return parameters
 
-        def left(values: Array) -> Array:
-            return self._left(whole(values))
+        def residuals(values: Array) -> Array:
+            return self._residuals(complete(values))
 
         found: tuple[list[float], float] | None = None
-        # Several starts: with κ at 0 the surface is flat in σ and a single one may stay there.
+        # Several starting points: with κ at 0 the surface is flat in σ, and a single one may stay there.
         for sigma, kappa in ((0.02, 0.0005), (0.2, 0.01), (0.0, 0.0)):
-            at = float(np.mean(self._left(np.array([0.0, sigma, kappa]))))
+            at = float(np.mean(self._residuals(np.array([0.0, sigma, kappa]))))
             begin = np.clip(np.array([at, sigma, kappa]), self._low + 1e-12, self._high - 1e-12)[free]
             solved = optimize.least_squares(
-                left,
+                residuals,
                 begin,
                 bounds=(self._low[free], self._high[free]),
                 x_scale=np.array([0.1, 0.05, 0.005])[free],
@@ -187,12 +190,12 @@ class _Profile:
                 ftol=1e-12,
             )
             if found is None or 2 * solved.cost < found[1]:
-                found = [float(v) for v in whole(solved.x)], float(2 * solved.cost)
+                found = [float(v) for v in complete(solved.x)], float(2 * solved.cost)
         assert found is not None  # noqa: S101 - there is always a first start
         return found
 
     def interval(self, index: int, best: Sequence[float], allowed: float) -> tuple[float, float]:
-        """Ends of one parameter's profile interval, cut off at its bounds."""
+        """Ends of one parameter's profile interval, truncated at its bounds."""
 
         def worse(value: float) -> float:
             return self.minimise({index: value})[1] - allowed

@@ -1,7 +1,7 @@
-"""Means of two independent sets of trials, and what their comparison could have found (rule E21). Pure.
+"""Ratio of the means of two independent sets of trials, and its minimum detectable effect (rule E21). Pure.
 
-Blocks of two studies have nothing to do with each other, so nothing is paired: B. L. Welch, "The Generalization of
-'Student's' Problem when Several Different Population Variances are Involved", Biometrika 34 (1947).
+Blocks of two studies are independent, so they are not paired: B. L. Welch, "The Generalization of 'Student's' Problem
+when Several Different Population Variances are Involved", Biometrika 34 (1947).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 from harness.summarise.statistics import intervals
 from harness.summarise.statistics.intervals import Interval
 
-# Of all degrees of freedom, what `visible` counts on at most. Another comparison will have others, by its own noise:
-# with Welch's of this one alone the change it tells would be found in 66 to 77 % of comparisons of 3 to 10 repeats; so
-# it is found in 76 to 81 %.
-COUNTED_ON = 0.6
+# The largest share of all degrees of freedom that the minimum detectable effect relies on. Another comparison has other
+# degrees of freedom, by its own noise. With this comparison's alone 66 to 77 % of comparisons of 3 to 10 repeats find
+# the effect; with this bound 76 to 81 % do.
+RELIABLE_FREEDOM = 0.6
 
 
 @dataclass(frozen=True)
 class Difference:
     """A sum or difference of independent means of logarithms.
 
-    `parts` holds of each mean its variance and its degrees of freedom (trials − 1).
+    `parts` has the variance and the degrees of freedom (trials − 1) of each mean.
     """
 
     value: float
@@ -43,23 +43,19 @@ class Difference:
         return self.error**4 / below if below else float(sum(freedom for _, freedom in self.parts))
 
     def minus(self, other: Difference) -> Difference:
-        """Less another one that is independent of it."""
+        """Subtract an independent difference."""
         return Difference(self.value - other.value, (*self.parts, *other.parts))
 
     def ratio(self, statements: int = 1) -> Interval:
-        """The ratio, with the interval that holds together with `statements` − 1 others in 95 %."""
+        """The ratio with its simultaneous 95 % interval, as one of `statements`."""
         half = intervals.t_quantile(self.freedom, statements) * self.error
         value, low, high = (math.exp(self.value + way * half) for way in (0, -1, 1))
         return Interval(value, low, high, self.freedom)
 
-    def visible(self, statements: int = 1) -> float:
-        """The change, as a share, that 80 % of comparisons like this one tell apart from none.
-
-        That is, with this one's noise: the change at which a noncentral t passes the joint interval's quantile in 80 %
-        of cases.
-        """
-        freedom = min(self.freedom, COUNTED_ON * sum(each for _, each in self.parts))
-        return intervals.mostly_found(self.error, freedom, statements)
+    def minimum_detectable_effect(self, statements: int = 1) -> float:
+        """The smallest change, as a share, that comparisons with this noise find with 80 % power."""
+        freedom = min(self.freedom, RELIABLE_FREEDOM * sum(each for _, each in self.parts))
+        return intervals.minimum_detectable_effect(self.error, freedom, statements)
 
 
 def difference(before: Sequence[float], after: Sequence[float]) -> Difference:

@@ -1,1 +1,1 @@
-"""nGrinder as traffic engine: its REST API, its script, its samples."""
+"""nGrinder as load generator: its REST API, its script, its samples."""

@@ -1,7 +1,7 @@
 """Client of nGrinder's REST API, 3.5.8 and 3.5.9-p1.
 
-Nearly every error of the API has status 500, much that is not done is answered with "success", and a
-test that was cut off can look finished; so every state is read again and judged by what it holds.
+Nearly every error of the API has status 500, some calls report "success" without an effect, and an aborted test can
+look finished. So every state is read again and checked.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Any
 
 import httpx
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.grid.load_generators import BY_NAME
 from harness.records.series import Sample
-from harness.traffic.load_generator import EngineResult, LoadSpec
+from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.ngrinder import csv
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
 from harness.traffic.ngrinder.perftest import SCRIPT, TOGETHER_S, PerfTest, end_left_over
-from harness.traffic.ngrinder.script import render, split, wrong_with_validation
+from harness.traffic.ngrinder.script import render, split, validation_error
 
-# From the order to second 0. Every user says before it that it is there; where some are not, the load is started
-# again with twice the time, and once all were, later loads take what that took and a margin.
+# From the creation of a test to second 0, before which every user reports its start. If some users do not, the load is
+# started again with twice the time. Later loads use the time that the users needed, with a margin.
 FIRST_LEAD_S, LEAST_LEAD_S, LONGEST_LEAD_S = BY_NAME["ngrinder"].lead_s, 8.0, 240.0
-MARGIN = 1.5  # times what the users took
-QUIET_S = 3.0  # without an answer after the end: everybody is done; totals lag up to two seconds
+MARGIN = 1.5  # factor on the time that the users needed
+QUIET_S = 3.0  # without a response after the end, all users are done; totals are up to 2 s late
 
 
-class NgrinderEngine:
-    """Speaks to one nGrinder controller and uses the agents of these names; see `Engine` for the calls."""
+class NgrinderLoadGenerator:
+    """One nGrinder controller and its agents with the given names; see `LoadGenerator` for the calls."""
 
     def __init__(self, client: httpx.Client, password_file: Path, agents: Collection[str]) -> None:
         self._controller = Controller(client, password_file)
@@ -50,15 +50,15 @@ class NgrinderEngine:
         return {"ngrinder": self._package_version()}
 
     def _package_version(self) -> str:
-        """The controller's version, as the name of the agent's package tells it; empty when it does not."""
+        """The controller's version, from the name of the agent's package; empty if that lacks it."""
         if not self._version:
             link = self._controller.call("GET", "/agent/api/download_link").text
             found = re.search(r"ngrinder-agent-(.+)\.tar", link)
             self._version = found[1] if found else ""
         return self._version
 
-    def ask(self, load: LoadSpec) -> str:  # noqa: ARG002 - a call of every engine
-        """Empty: a script is validated with a request of its own before its first load."""
+    def send_one(self, load: LoadSpec) -> str:  # noqa: ARG002 - part of the interface
+        """Return an empty text: nGrinder validates each script with a request before its first load."""
         return ""
 
     def start(self, load: LoadSpec) -> float:
@@ -71,57 +71,63 @@ class NgrinderEngine:
         if script != self._script:
             self._save(script)
             self._script = script
-        there = 0
+        started = 0
         while self._lead_s <= LONGEST_LEAD_S:
             now = time.time()
-            running = PerfTest(self._controller, load, divided, now, math.ceil(now + self._lead_s))
+            running = PerfTest(
+                controller=self._controller,
+                load=load,
+                split=divided,
+                created=now,
+                t0=math.ceil(now + self._lead_s),
+            )
             running.create()
             self._running = running
             if running.come_together():
                 try:
                     self._agents.require_own_load()
-                except EngineFailed:
+                except LoadGeneratorFailed:
                     running.stop()
                     raise
                 self._lead_s = max(LEAST_LEAD_S, MARGIN * (time.time() - now) + TOGETHER_S)
                 return float(running.t0)
-            # Workers that are late on a slow machine, a script that did not reach its agent, a first test after a
-            # restart that ends at once: the next try has more time.
+            # Possible causes: slow worker processes, a script that did not reach its agent, or the first test after a
+            # restart, which ends at once. The next try has more time.
             running.end_early(self.ready)
-            there = running.there
+            started = running.started_users
             self._lead_s *= 2
         self._lead_s = FIRST_LEAD_S
-        raise EngineFailed(
-            f"nGrinder's users were not all there in time, {there} of {divided.users} at last; look at 'journalctl -u "
-            "ngrinder-agent' on the agents' hosts, give them more CPU or memory, add hosts to load_generators, or take "
-            "fewer vusers"
+        raise LoadGeneratorFailed(
+            f"only {started} of {divided.users} users of nGrinder started in time. Fix: look at 'journalctl -u "
+            "ngrinder-agent' on the agents' hosts, give them more CPU or memory, add hosts to load_generators, or use "
+            "fewer vusers."
         )
 
     def _save(self, script: str) -> None:
-        """Store the script and let it make one request; raises EngineFailed when that goes wrong."""
+        """Store the script after a validation with one request; raises LoadGeneratorFailed if that fails."""
         entry = {"path": SCRIPT, "content": script}
         log = self._controller.call(
             "POST", "/script/api/validate", json={"fileEntry": entry, "hostString": ""}, timeout=110.0
         ).text
-        wrong = wrong_with_validation(log)
+        wrong = validation_error(log)
         if wrong:
-            raise EngineFailed(f"nGrinder's trial run of the script failed: {wrong}")
+            raise LoadGeneratorFailed(f"nGrinder's validation of the script failed: {wrong}")
         self._controller.call(
-            "POST", "/script/api/save", json={"fileEntry": {**entry, "description": "made by the study"}}
+            "POST", "/script/api/save", json={"fileEntry": {**entry, "description": "created by the study"}}
         )
 
     def _started(self) -> PerfTest:
         if self._running is None:
-            raise EngineFailed("nGrinder was asked about a test that was not started")
+            raise LoadGeneratorFailed("no test was started at nGrinder")
         return self._running
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
         running, now = self._started(), time.time()
         live = running.live
-        said = running.sample()
-        perf = said.get("perf") or {}
+        state = running.sample()
+        perf = state.get("perf") or {}
         total = perf.get("totalStatistics") or {}
-        # Each user's own word that it is there counted as one success.
+        # The report of each user's start counts as one success.
         tests = int(total["Tests"]) - running.split.users if "Tests" in total else running.total[0]
         new = (max(0, tests), int(total.get("Errors", running.total[1])))
         if new != running.total:
@@ -134,26 +140,26 @@ class NgrinderEngine:
             completed, failed = completed + row[0], failed + row[1]
             users = float(perf.get("thread", 0))
             live.append(Sample(len(live), *row, users, None, None, None, None, None, None))
-        over = bool(said["status"].get("reportable"))
+        over = bool(state["status"].get("reportable"))
         quiet = now > max(running.grew, running.end) + QUIET_S
         late = now > running.end + running.load.timeout_s + QUIET_S
-        if not over and not running.asked_to_stop and now > running.end and (quiet or late):
+        if not over and not running.is_stopping and now > running.end and (quiet or late):
             running.stop()
         if over:
-            self._check_end(running, said["status"], now)
+            self._check_end(running, state["status"], now)
         return live[since:], over
 
     def _check_end(self, running: PerfTest, status: dict[str, Any], now: float) -> None:
-        """Raise EngineFailed unless the test ended because it was over or was told to."""
-        if running.asked_to_stop and status["name"] == "CANCELED":
+        """Raise LoadGeneratorFailed unless the test ended on schedule or was stopped by the study."""
+        if running.is_stopping and status["name"] == "CANCELED":
             return
-        test = running.told()
-        told = test.get("lastProgressMessage") or status["name"]
+        test = running.details()
+        reason = test.get("lastProgressMessage") or status["name"]
         if status["name"] == "FINISHED" and now < running.end:
-            told = "its controller was stopped or started again in the middle"
+            reason = "its controller was stopped or restarted during the test"
         elif status["name"] == "FINISHED" and test.get("tests"):
             return
-        raise EngineFailed(f"nGrinder's test ended as {status['name']}: {told}")
+        raise LoadGeneratorFailed(f"nGrinder's test ended as {status['name']}: {reason}")
 
     def stop(self) -> None:
         if self._running is None:
@@ -161,19 +167,19 @@ class NgrinderEngine:
         else:
             self._running.stop()
 
-    def result(self) -> EngineResult:
+    def result(self) -> LoadResult:
         running = self._started()
-        test = running.told()
+        test = running.details()
         began = float(test.get("startTime") or running.t0 * 1000) / 1000
         rows = csv.parse(running.csv(), began)
         totals = csv.totals(test, rows, running.split.users)
-        there = len(self._agents.usable())
+        usable = len(self._agents.usable())
         running.forget()
-        return EngineResult(
+        return LoadResult(
             started_at=float(running.t0),
             over=bool(test["status"].get("reportable")),
             workers=running.split.agents * running.split.processes,
-            lost_workers=max(0, running.split.agents - there),
+            lost_workers=max(0, running.split.agents - usable),
             latencies="",
             errors={"failed": totals["failed"]} if totals["failed"] else {},
             totals=totals,

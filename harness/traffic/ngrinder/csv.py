@@ -1,8 +1,8 @@
 """nGrinder's CSV of a test → one sample a second. Pure.
 
-Its charts are padded and thinned; the CSV has one row for every interval, stamped at the interval's
-end with whole seconds in the controller's time zone. A row that is late leaves its second out, and one
-written twice would count twice: both are told apart from the harmless jitter of the stamps.
+nGrinder pads and thins its charts. The CSV has one row for each interval, with the interval's end in whole seconds in
+the controller's time zone. A late row leaves its second out, and a row that is written twice would count twice; both
+are distinguished from harmless jitter of the timestamps.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.records.series import Sample
 
 ZONE_STEP_S = 900  # time zones differ by quarters of an hour
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
-    """One interval: the Unix second it ended in, users, successes, failures, mean time of the successes."""
+    """One interval: the Unix second of its end, users, successes, failures, mean response time of the successes."""
 
     ended: int
     users: int
@@ -31,36 +31,41 @@ class Row:
 
 
 def parse(text: str, started_at: float) -> list[Row]:
-    """Rows of a test's CSV; `started_at` is its start in Unix seconds, which tells the time zone.
+    """Rows of a test's CSV. `started_at` is the test's start in Unix seconds, from which the time zone follows.
 
-    Raises EngineFailed when the text is not such a CSV.
+    Raises LoadGeneratorFailed if the text is not such a CSV.
     """
     rows: list[Row] = []
     zone_s: int | None = None
     try:
-        for said in csv.DictReader(io.StringIO(text)):
-            stamp = datetime.strptime(said["DateTime"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+        for fields in csv.DictReader(io.StringIO(text)):
+            ended = datetime.strptime(fields["DateTime"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
             if zone_s is None:
-                zone_s = round((stamp - started_at) / ZONE_STEP_S) * ZONE_STEP_S
-            if None in said:
-                raise EngineFailed(
-                    "nGrinder's CSV has more values than columns: its Java writes decimal commas; it must run with "
-                    "-Duser.language=en, as its unit says"
+                zone_s = round((ended - started_at) / ZONE_STEP_S) * ZONE_STEP_S
+            if None in fields:
+                raise LoadGeneratorFailed(
+                    "nGrinder's CSV has more values than columns, because its Java writes decimal commas. "
+                    "Fix: start it with -Duser.language=en, as its unit does."
                 )
-            mean = said["Mean_Test_Time_(ms)"] or "0"
-            row = Row(int(stamp) - zone_s, int(said["vuser"]), int(said["Tests"]), int(said["Errors"]), float(mean))
+            mean = fields["Mean_Test_Time_(ms)"] or "0"
+            row = Row(
+                ended=int(ended) - zone_s,
+                users=int(fields["vuser"]),
+                completed=int(fields["Tests"]),
+                failed=int(fields["Errors"]),
+                mean_ms=float(mean),
+            )
             rows.append(row)
     except (KeyError, TypeError, ValueError) as error:
-        raise EngineFailed(f"nGrinder's CSV cannot be read: {error!r}") from None
+        raise LoadGeneratorFailed(f"cannot read nGrinder's CSV: {error!r}") from None
     return rows
 
 
 def aligned(rows: list[Row]) -> list[tuple[int, Row]]:
     """(second, row) with each row's own second.
 
-    Stamps are cut to whole seconds, so 05, 05, 07 and 05, 07, 07 are three seconds in a row. A jump
-    that no neighbour makes up for stays a gap. A row that repeats the one before to the last digit is
-    left out: no two seconds of a load are that much alike.
+    Timestamps are truncated to seconds, so 05, 05, 07 and 05, 07, 07 are three consecutive seconds. Any other
+    jump is a gap. A row that is identical to the one before is left out: no two seconds of a load have the same values.
     """
     found: list[tuple[int, Row]] = []
     for index, row in enumerate(rows):
@@ -77,9 +82,9 @@ def aligned(rows: list[Row]) -> list[tuple[int, Row]]:
 
 
 def totals(test: dict[str, Any], rows: list[Row], users: int) -> dict[str, int]:
-    """Successes and failures of a whole load, without the success by which each user said that it was there.
+    """Successes and failures of a whole load, without the success with which each user reports its start.
 
-    The test's own sums, else those of its rows, each row once; the two are equal, however late rows are.
+    They are the test's own sums, else those of its rows, each row once. Both are equal, even if rows are late.
     """
     once = [row for _, row in aligned(rows)]
     completed, failed = sum(row.completed for row in once), sum(row.failed for row in once)
@@ -90,10 +95,10 @@ def totals(test: dict[str, Any], rows: list[Row], users: int) -> dict[str, int]:
 
 
 def samples(rows: list[Row], t0: int, duration_s: float) -> list[Sample]:
-    """One sample for every row from second 0 (Unix time `t0`) until the last answer.
+    """One sample for each row from second 0 (Unix time `t0`) until the last response.
 
-    Rows are up to a second late and span no whole second, so their counts only serve where no balancer's log is there.
-    What nGrinder does not count stays empty: requests in flight, think times, its own delay.
+    Rows are up to a second late and do not match whole seconds, so their counts only serve without a balancer's log.
+    Fields that nGrinder does not count are None: requests in flight, think times, its own delay.
     """
     placed = [(second - t0, row) for second, row in aligned(rows) if second >= t0]
     last = max((t for t, row in placed if row.completed or row.failed), default=-1)

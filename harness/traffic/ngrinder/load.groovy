@@ -1,5 +1,6 @@
-// The users of one trial. Everything that a study varies stands in the settings, base64 of JSON, and in
-// the test's parameter ("trial=...,t0_ms=...,duration_ms=..."); nothing is pasted into the code.
+// The users of one trial. All that a study varies is in the settings (base64 of LoadSpec.wire in
+// harness/traffic/load_generator.py) and in the test's parameter ("trial=...,t0_ms=...,duration_ms=...").
+// Nothing is pasted into the code.
 import static net.grinder.script.Grinder.grinder
 import static org.junit.Assert.assertTrue
 
@@ -22,6 +23,8 @@ class Load {
     static GTest test
     static HTTPRequest request
     static Map settings
+    static Map spec // of the request
+    static String url
     static byte[] body
     static long t0
     static long end
@@ -34,12 +37,14 @@ class Load {
         Map parameters = (System.getProperty("param") ?: "").tokenize(",").collectEntries { it.tokenize("=") }
         t0 = (parameters.t0_ms ?: "0") as long
         end = t0 == 0 ? Long.MAX_VALUE : t0 + (parameters.duration_ms as long)
-        body = ((String) settings.body).getBytes("UTF-8")
+        spec = (Map) settings.request
+        url = settings.url + spec.path
+        body = ((String) spec.body).getBytes("UTF-8")
         int timeout = (int) (settings.timeout_s * 1000)
         HTTPRequestControl.setConnectionTimeout(timeout)
         HTTPRequestControl.setSocketTimeout(timeout)
         request = new HTTPRequest()
-        request.setHeaders(settings.headers + ["X-Study-Trial": parameters.trial ?: "validate"])
+        request.setHeaders(spec.headers + ["X-Study-Trial": parameters.trial ?: "validate"])
         test = new GTest(1, "request")
     }
 
@@ -52,20 +57,20 @@ class Load {
 
     @Test
     void step() {
-        if (t0 > 0 && !here) { // counted and shown before second 0, so that the study sees who is there
+        if (t0 > 0 && !here) { // counted before second 0, so that the study knows which users started
             arrive()
             here = true
             return
         }
-        if (t0 > 0 && !started) { // a place in the ramp-up, uniform so that no two seconds are alike, ...
+        if (t0 > 0 && !started) { // a uniformly drawn start in the ramp-up, then ...
             ThreadLocalRandom random = ThreadLocalRandom.current()
-            // ... then the rest of a think time, as of somebody who is met at any moment: a long one is met more often
-            double met = Math.sqrt(0.25 + 2 * random.nextDouble()) * random.nextDouble()
-            double begin = random.nextDouble() * settings.ramp_up_s + met * settings.think_time_s
+            // ... the residual of a think time in progress: the longer a think time, the likelier it is in progress
+            double current = Math.sqrt(0.25 + 2 * random.nextDouble()) * random.nextDouble()
+            double begin = random.nextDouble() * settings.ramp_up_s + current * settings.think_time_s
             pause(t0 - System.currentTimeMillis() + (long) (begin * 1000))
             started = true
         }
-        if (System.currentTimeMillis() >= end) { // whoever is done waits until the study ends the test
+        if (System.currentTimeMillis() >= end) { // idle until the study ends the test
             pause(1000)
             return
         }
@@ -73,8 +78,8 @@ class Load {
             send()
         } finally {
             if (t0 > 0) {
-                // With delayReports a request is held until this user's next one, and its response would count a
-                // think time late or, at the end, not at all.
+                // delayReports holds a request until this user's next one, so that its response would count one
+                // think time late, or never at the end.
                 grinder.statistics.report()
                 pause((long) ((0.5 + ThreadLocalRandom.current().nextDouble()) * settings.think_time_s * 1000))
             }
@@ -84,25 +89,25 @@ class Load {
     void arrive() {
     }
 
-    // What is measured: what comes before and after it is no part of its time.
+    // The measured part: nothing before or after it counts.
     void send() {
         HTTPResponse response
-        switch (settings.method) {
-            case "GET": response = request.GET(settings.url); break
-            case "POST": response = request.POST(settings.url, body); break
-            case "PUT": response = request.PUT(settings.url, body); break
-            case "PATCH": response = request.PATCH(settings.url, body); break
-            default: response = request.DELETE(settings.url)
+        switch (spec.method) {
+            case "GET": response = request.GET(url); break
+            case "POST": response = request.POST(url, body); break
+            case "PUT": response = request.PUT(url, body); break
+            case "PATCH": response = request.PATCH(url, body); break
+            default: response = request.DELETE(url)
         }
-        assertTrue("status " + response.statusCode, response.statusCode in settings.expect_status)
-        if (settings.expect_body != null) {
-            assertTrue("body", (response.getBodyText(StandardCharsets.UTF_8) =~ settings.expect_body).find())
+        assertTrue("status " + response.statusCode, response.statusCode in spec.expect_status)
+        if (spec.expect_body != null) {
+            assertTrue("body", (response.getBodyText(StandardCharsets.UTF_8) =~ spec.expect_body).find())
         }
     }
 
     private static void pause(long milliseconds) {
         if (milliseconds > 0) {
-            Thread.sleep(milliseconds) // not grinder.sleep, which varies by 20 %
+            Thread.sleep(milliseconds) // grinder.sleep varies by 20 %
         }
     }
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# As the official one: what is in /docker-entrypoint.d runs first where nginx itself is what is asked for.
+# Like the official entrypoint: runs the scripts in /docker-entrypoint.d first if the command is nginx.
 set -e
 if [ "$1" = nginx ] || [ "$1" = nginx-debug ]; then
     for script in /docker-entrypoint.d/*.sh; do

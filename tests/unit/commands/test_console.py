@@ -1,4 +1,4 @@
-"""What a person and a machine are told."""
+"""Console output as text and as JSON."""
 
 import json
 
@@ -7,15 +7,15 @@ import pytest
 from commands import console
 from commands.console import Console
 from harness.records.findings import Finding, Severity
-from harness.study.events import SecondSeen, Step, StudyStarted, TrialEnded, TrialStarted
+from harness.study.events import SampleTaken, Step, StudyStarted, TrialEnded, TrialStarted
 from tests.builders import record, samples
 
 
 def play(shown: Console) -> None:
-    shown(StudyStarted("study", "results/study-1", 2, 1, 90.0))
+    shown(StudyStarted(name="study", directory="results/study-1", planned=2, remaining=1, estimate_s=90.0))
     shown(Step("deployed", 14.0))
-    shown(TrialStarted("servers-1_vusers-100/r1", 2, 2, 18.0, 7.0))
-    shown(SecondSeen(samples(280, 1000)[0]))
+    shown(TrialStarted(trial="servers-1_vusers-100/r1", position=2, planned=2, duration_s=18.0, window_from_s=7.0))
+    shown(SampleTaken(samples(280, 1000)[0]))
     finding = Finding("E8", Severity.WARNING, "1.4 % of the requests failed", "look at the error kinds")
     shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))
     shown.finish()
@@ -24,34 +24,34 @@ def play(shown: Console) -> None:
 def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     play(Console())
     out = capsys.readouterr().out
-    assert "study: 1 trial to measure, 1 measured before, about 1 min 30 s" in out
+    assert "study: 1 trial to measure, 1 measured earlier, about 1 min 30 s" in out
     assert "servers-1_vusers-100/r1" in out
-    assert "281.5/s  limited by server" in out
+    assert "281.5 req/s  bottleneck: server" in out
     assert "E8 1.4 % of the requests failed" in out
     assert "\x1b" not in out
 
 
 @pytest.mark.parametrize("found", [True, False])
-def test_a_degraded_trial_prints_its_reason(found: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whether or not a finding has the same words, once."""
+def test_a_trial_with_a_warning_prints_its_reason_once(found: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, with or without a finding of the same text."""
     reason = "1.4 % of the requests failed"
     marked = record(1, 100, 2, 281.5, outcome="warning", cause=reason)
     findings = (Finding("E8", Severity.WARNING, reason, "look at the error kinds"),) if found else ()
     shown = Console()
     shown(TrialEnded("servers-1_vusers-100/r1", marked, findings, 0.0))
     out = capsys.readouterr().out
-    assert "limited by server" in out
+    assert "bottleneck: server" in out
     assert out.count(reason) == 1
 
 
-def test_one_json_object_a_line_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     play(Console(as_json=True))
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["event"] for event in said] == [
         "study_started",
         "step",
         "trial_started",
-        "second_seen",
+        "sample_taken",
         "trial_ended",
     ]
     assert said[-1]["record"]["tps_mean"] == 281.5
@@ -62,6 +62,6 @@ def test_errors_go_to_standard_error_line_by_line(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "error: grid.yaml:3: wrong\nerror: grid.yaml:9: wrong too [see above]\n"
 
 
-def test_a_sparkline_spans_from_nothing_to_the_largest() -> None:
+def test_a_sparkline_spans_from_zero_to_the_maximum() -> None:
     assert console.sparkline([0, 50, 100]) == "▁▅█"
     assert console.sparkline([0, 0]) == "▁▁"

@@ -1,4 +1,4 @@
-"""What nobody expected is one line, exit code 70 and a file; what has a meaning of its own keeps it."""
+"""An unexpected error is one line, exit code 70 and a file. An expected one keeps its message."""
 
 import errno
 import logging
@@ -15,7 +15,7 @@ from harness.errors import BadInput, CannotRun
 
 
 def ended(patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException) -> tuple[object, str]:
-    """Exit code and standard error of a command in which something is raised."""
+    """Return exit code and standard error of a command that raises this error."""
 
     def command() -> None:
         raise error
@@ -44,7 +44,7 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_in_a_private_file(
     kept.unlink()
 
 
-def test_where_a_study_has_its_log_the_traceback_is_there(
+def test_the_traceback_is_in_the_studys_log_when_one_is_open(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     log = logging.getLogger("harness")
@@ -61,7 +61,7 @@ def test_where_a_study_has_its_log_the_traceback_is_there(
     assert "KeyError: 'status'" in (tmp_path / "log" / "study.log").read_text(encoding="utf-8")
 
 
-def test_a_file_that_cannot_be_made_for_it_is_said(
+def test_a_traceback_that_cannot_be_written_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
@@ -83,16 +83,16 @@ def test_a_file_that_cannot_be_made_for_it_is_said(
         ),
     ],
 )
-def test_what_is_expected_keeps_its_message_and_its_exit_code(
+def test_an_expected_error_keeps_its_message_and_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, told: str
 ) -> None:
-    monkeypatch.setattr(interrupts, "discard", lambda _: None)  # it would close pytest's own output
+    monkeypatch.setattr(interrupts, "discard", lambda _: None)  # it would close pytest's output
     found, said = ended(monkeypatch, capsys, error)
     assert found == code
     assert said.startswith(told)
 
 
-def test_ctrl_c_is_no_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_is_not_an_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def command() -> None:
         raise KeyboardInterrupt
 

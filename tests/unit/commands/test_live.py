@@ -1,4 +1,4 @@
-"""The page of a running study: made once, then its news alone, at times that disturb nothing that is measured."""
+"""The page of a running study is rendered once. Updates are written when they disturb no measurement."""
 
 import shutil
 import time
@@ -12,7 +12,7 @@ import pytest
 from commands.live import Live
 from harness.records.directory import StudyDirectory
 from harness.records.series import Sample
-from harness.study.events import Event, SecondSeen, StudyStarted, TrialEnded, TrialStarted
+from harness.study.events import Event, SampleTaken, StudyStarted, TrialEnded, TrialStarted
 from report.live import Writer
 from report.output import live_data
 from tests.builders import grid, record, study
@@ -22,30 +22,30 @@ WINDOW_S = 3.0
 
 
 def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 150  # below the limit of a test, which would not say for what it waited
+    deadline = time.monotonic() + 150  # below the time limit of a test, whose message would not name the condition
     while not true():
         assert time.monotonic() < deadline, f"not within 150 s: {what}"
         time.sleep(0.02)
 
 
-def second(t_s: int) -> SecondSeen:
-    return SecondSeen(Sample(t_s, 90, 0, 100.0, 1.0, 10.0, 90.0, 90, 0.1, 1.0))
+def second(t_s: int) -> SampleTaken:
+    return SampleTaken(Sample(t_s, 90, 0, 100.0, 1.0, 10.0, 90.0, 90, 0.1, 1.0))
 
 
 def state(directory: Path) -> str:
-    """Of the process that writes the page, by the kernel: T is held, empty is gone."""
+    """Return the kernel's state of the process that writes the page: T is stopped, empty is ended."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if f"commands.live\0{directory}\0".encode() in (process / "cmdline").read_bytes():
                 return (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:  # it ended between two looks
+        except OSError:  # it has just ended
             continue
     return ""
 
 
 @pytest.fixture
 def half(tmp_path: Path) -> tuple[StudyDirectory, Callable[[], None]]:
-    """A study of which one cell is not measured, and what measures it."""
+    """Return a study with one unmeasured cell, and a function that adds its trials."""
     directory = study(StudyDirectory(tmp_path / "study-0123abcd"), RATES)
     last = directory.path / "trials" / "servers-2_vusers-100"
     shutil.move(last, tmp_path / "aside")
@@ -56,7 +56,7 @@ def half(tmp_path: Path) -> tuple[StudyDirectory, Callable[[], None]]:
     return directory, measure
 
 
-def setting(directory: StudyDirectory) -> Any:
+def config(directory: StudyDirectory) -> Any:
     return SimpleNamespace(
         directory=directory,
         grid=grid(factors={"servers": [1, 2], "vusers": [100]}),
@@ -64,16 +64,19 @@ def setting(directory: StudyDirectory) -> Any:
     )
 
 
-def test_the_writer_works_while_users_start_and_is_held_otherwise(
+def test_the_writer_runs_during_the_ramp_up_and_is_stopped_otherwise(
     half: tuple[StudyDirectory, Callable[[], None]],
 ) -> None:
     directory, measure = half
     shown: list[Event] = []
-    started = TrialStarted("servers-2_vusers-100/r1", 4, 6, 12.0, WINDOW_S)
+    started = TrialStarted(
+        trial="servers-2_vusers-100/r1", position=4, planned=6, duration_s=12.0, window_from_s=WINDOW_S
+    )
+    begun = StudyStarted(name="study", directory=str(directory.path), planned=6, remaining=3, estimate_s=60.0)
     ended = TrialEnded("servers-2_vusers-100/r1", record(2, 100, 1, 170.0), (), 0.0)
     path, news = directory.path, directory.path / live_data.FILE
-    with Live(setting(directory), cast("Any", shown.append)) as live:
-        live(StudyStarted("study", str(path), 6, 3, 60.0))
+    with Live(config(directory), cast("Any", shown.append)) as live:
+        live(begun)
         until((path / "report.html").exists, "the page")
         page, first = (path / "report.html").read_bytes(), news.read_bytes()
         live(started)
@@ -91,19 +94,19 @@ def test_the_writer_works_while_users_start_and_is_held_otherwise(
         assert (path / "report.html").read_bytes() == page
     assert state(path) == ""
     assert news.read_bytes() == b'live("over");\n'
-    assert shown[0] == StudyStarted("study", str(path), 6, 3, 60.0)
+    assert shown[0] == begun
 
 
-def test_a_study_without_anything_to_measure_leaves_nothing_beside_its_page(tmp_path: Path) -> None:
-    with Live(setting(StudyDirectory(tmp_path)), cast("Any", lambda _: None)):
+def test_a_study_without_remaining_trials_writes_no_live_data(tmp_path: Path) -> None:
+    with Live(config(StudyDirectory(tmp_path)), cast("Any", lambda _: None)):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_page_costs_no_more_than_its_share_of_a_trial(
+def test_the_page_costs_no_more_cpu_time_than_its_budget(
     half: tuple[StudyDirectory, Callable[[], None]],
 ) -> None:
-    """Where making the news takes longer than a trial may pay for, several trials pay for them together."""
+    """An update that costs more than one trial's budget waits for several trials."""
     directory, _ = half
     budget_s, trials = 0.02, 20
     writer = Writer(directory, budget_s)

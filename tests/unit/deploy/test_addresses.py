@@ -1,4 +1,4 @@
-"""Addresses that a balancer may use, and what hosts say when something is wrong."""
+"""Addresses that a balancer may use, and known error messages of hosts."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def test_private_addresses_are_fine() -> None:
 @pytest.mark.parametrize(
     ("hosts", "words"),
     [
-        ([host("web", "203.0.113.7")], "web: private_ip is 203.0.113.7, a public address and the same as ansible_host"),
-        ([host("web", "8.8.8.8")], "web: private_ip is 8.8.8.8, a public address."),
-        ([host("web", "")], "web: private_ip is missing."),
-        ([host("web", "ten.one")], "web: private_ip is 'ten.one', which is no IPv4 address"),
-        ([host("a", "10.0.0.1"), host("b", "10.0.0.1")], "b: private_ip is 10.0.0.1, which is a's too."),
+        ([host("web", "203.0.113.7")], "web: private_ip: a public address, the same as ansible_host (got 203.0.113.7)"),
+        ([host("web", "8.8.8.8")], "web: private_ip: a public address (got 8.8.8.8)."),
+        ([host("web", "")], "web: private_ip: not set."),
+        ([host("web", "ten.one")], "web: private_ip: not an IPv4 address (got 'ten.one')"),
+        ([host("a", "10.0.0.1"), host("b", "10.0.0.1")], "b: private_ip: 10.0.0.1 is also the address of a,"),
         ([host("web", "172.32.0.1")], "a public address"),
     ],
 )
@@ -36,20 +36,20 @@ def test_what_gets_no_answer_is_named_with_its_host(hosts: list[dict[str, str]],
     ("words", "cause"),
     [
         ("ssh: connect to host 203.0.113.7 port 22: Connection timed out", "cannot be reached through SSH"),
-        ("admin@203.0.113.7: Permission denied (publickey).", "does not accept the key or the user"),
-        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @ Host key verification failed.", "its host key is not"),
-        ("Missing sudo password", "may not use sudo"),
+        ("admin@203.0.113.7: Permission denied (publickey).", "rejects the key or the user"),
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @ Host key verification failed.", "its host key differs"),
+        ("Missing sudo password", "cannot use sudo"),
         ("write /var/lib/docker/tmp/x: no space left on device", "its disk is full"),
-        ("Bind for 0.0.0.0:80 failed: port is already allocated", "a port that the study needs is taken"),
+        ("Bind for 0.0.0.0:80 failed: port is already allocated", "another program uses a port"),
     ],
 )
-def test_trouble_is_told_with_cause_and_mend(words: str, cause: str) -> None:
-    told = known_errors.explain("server-2", "deploying", words)
-    assert told.startswith(f"server-2: {cause}") or cause in told
-    assert words[-20:] in told
+def test_a_known_error_has_its_cause_and_its_fix(words: str, cause: str) -> None:
+    message = known_errors.explain("server-2", "deploying", words)
+    assert message.startswith(f"server-2: {cause}") or cause in message
+    assert words[-20:] in message
 
 
-def test_other_words_are_passed_on() -> None:
+def test_an_unknown_error_is_passed_on() -> None:
     assert known_errors.explain("server-2", "a task", "something new") == "server-2: a task: something new"
 
 
@@ -74,7 +74,7 @@ def test_other_words_are_passed_on() -> None:
         ),
         (
             "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
-            "its user may not use the container engine",
+            "its user has no access to the container engine",
             "group docker",
         ),
         (
@@ -90,21 +90,21 @@ def test_other_words_are_passed_on() -> None:
         ),
         (
             "Request failed: <urlopen error [Errno 111] Connection refused>",
-            "nothing accepts connections at an address",
-            "start what should listen there",
+            "no program accepts connections at an address",
+            "start the program that should listen there",
         ),
     ],
 )
 def test_trouble_of_containers_is_not_blamed_on_ssh(words: str, cause: str, fix: str) -> None:
-    told = known_errors.explain("server-2", "Create the network", words)
-    assert cause in told
-    assert fix in told
-    assert "SSH" not in told
+    message = known_errors.explain("server-2", "Create the network", words)
+    assert cause in message
+    assert fix in message
+    assert "SSH" not in message
 
 
 def test_a_connection_is_about_ssh_whatever_its_words() -> None:
-    told = known_errors.explain("server-2", "connecting", "Connection refused", over_ssh=True)
-    assert "cannot be reached through SSH" in told
+    message = known_errors.explain("server-2", "connecting", "Connection refused", over_ssh=True)
+    assert "cannot be reached through SSH" in message
 
 
 def test_what_a_host_prints_hides_nothing() -> None:

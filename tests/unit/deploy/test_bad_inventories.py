@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.inventory import files, hosts
+from harness.deploy.inventory import files, resolve
 from harness.deploy.inventory.positions import Places, environment
 from harness.deploy.inventory.resolve import known_variables
 from harness.deploy.role_values import RoleValues
@@ -62,12 +62,12 @@ def test_every_problem_of_an_inventory_is_reported_at_once_in_the_order_of_its_l
 def test_a_file_of_variables_next_to_an_inventory_file_is_noticed(tmp_path: Path) -> None:
     """A kept description is of no use once a file has changed that decides about variables."""
     shutil.copy(FOLDER / "private-ip-text.yml", tmp_path / "hosts.yml")
-    before = hosts.sources_hash(ROOT, tmp_path / "hosts.yml")
+    before = resolve.sources_hash(ROOT, tmp_path / "hosts.yml")
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text("ansible_user: me\n")
-    assert hosts.sources_hash(ROOT, tmp_path / "hosts.yml") != before
+    assert resolve.sources_hash(ROOT, tmp_path / "hosts.yml") != before
 
 
 def test_an_inventory_that_is_not_there_is_reported_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="there is no inventory 'inventory/laboratory'; there are: inventory/ec2"):
-        hosts.resolve_path(ROOT, "inventory/laboratory", tmp_path, "--inventory")
+    with pytest.raises(BadInput, match=r"no such path \(got 'inventory/laboratory'\)\. In this project: inventory/ec2"):
+        files.resolve_path(ROOT, "inventory/laboratory", tmp_path, "--inventory")

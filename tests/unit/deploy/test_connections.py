@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy.connections import Reach, Tunnel, ssh_address, ssh_command
+from harness.deploy.connections import Connections, Tunnel, ssh_address, ssh_command
 from harness.deploy.inventory.hosts import Host, Inventory
 
 
 def command(**variables: object) -> list[str]:
-    return ssh_command(Host("server-1", "ml_servers", {f"ansible_{name}": value for name, value in variables.items()}))
+    return ssh_command(
+        Host.parse("server-1", "ml_servers", {f"ansible_{name}": value for name, value in variables.items()})
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -22,23 +24,23 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["private_key_file", "ssh_private_key_file"])
 def test_the_key_goes_by_both_names(name: str) -> None:
-    told = command(**{name: "/keys/mine"})
-    assert told[told.index("-i") + 1] == "/keys/mine"
+    found = command(**{name: "/keys/mine"})
+    assert found[found.index("-i") + 1] == "/keys/mine"
 
 
 def test_of_two_names_the_last_one_wins_as_in_ansible() -> None:
-    told = command(private_key_file="/keys/one", ssh_private_key_file="/keys/two", user="me", ssh_user="you")
-    assert told[told.index("-i") + 1] == "/keys/two"
-    assert told[told.index("-l") + 1] == "you"
+    found = command(private_key_file="/keys/one", ssh_private_key_file="/keys/two", user="me", ssh_user="you")
+    assert found[found.index("-i") + 1] == "/keys/two"
+    assert found[found.index("-l") + 1] == "you"
 
 
 def test_the_arguments_for_all_and_for_ssh_come_last_in_that_order() -> None:
-    told = command(ssh_common_args="-o ProxyJump=me@gate", ssh_extra_args="-o 'ProxyCommand=ssh g -W %h:%p'", port=22)
-    assert told[-4:] == ["-o", "ProxyJump=me@gate", "-o", "ProxyCommand=ssh g -W %h:%p"]
-    assert told[told.index("-p") + 1] == "22"
+    found = command(ssh_common_args="-o ProxyJump=me@gate", ssh_extra_args="-o 'ProxyCommand=ssh g -W %h:%p'", port=22)
+    assert found[-4:] == ["-o", "ProxyJump=me@gate", "-o", "ProxyCommand=ssh g -W %h:%p"]
+    assert found[found.index("-p") + 1] == "22"
 
 
-def test_the_environment_is_asked_where_the_inventory_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_applies_to_options_that_the_inventory_does_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_PRIVATE_KEY_FILE", "/keys/of-the-environment")
     monkeypatch.setenv("ANSIBLE_SSH_COMMON_ARGS", "-J gate")
     assert "/keys/of-the-environment" in command()
@@ -48,9 +50,9 @@ def test_the_environment_is_asked_where_the_inventory_says_nothing(monkeypatch: 
 
 
 def test_the_address_is_the_inventorys_or_the_name() -> None:
-    assert ssh_address(Host("server-1", "ml_servers", {"ansible_host": "203.0.113.7"})) == "203.0.113.7"
-    assert ssh_address(Host("server-1", "ml_servers", {"ansible_ssh_host": "203.0.113.8"})) == "203.0.113.8"
-    assert ssh_address(Host("gate.example", "ml_servers", {})) == "gate.example"
+    assert ssh_address(Host.parse("server-1", "ml_servers", {"ansible_host": "203.0.113.7"})) == "203.0.113.7"
+    assert ssh_address(Host.parse("server-1", "ml_servers", {"ansible_ssh_host": "203.0.113.8"})) == "203.0.113.8"
+    assert ssh_address(Host.parse("gate.example", "ml_servers", {})) == "gate.example"
 
 
 def test_an_address_is_never_taken_for_an_option(tmp_path: Path) -> None:
@@ -58,12 +60,14 @@ def test_an_address_is_never_taken_for_an_option(tmp_path: Path) -> None:
     told, ssh = tmp_path / "told", tmp_path / "ssh"
     ssh.write_text(f'#!/bin/sh\nfor last; do :; done\necho "$*" >>{told}\n')
     ssh.chmod(stat.S_IRWXU)
-    host = Host("server-1", "ml_servers", {"ansible_host": "-oProxyCommand=id", "ansible_ssh_executable": str(ssh)})
-    reach = Reach(Inventory("x", ()))
+    host = Host.parse(
+        "server-1", "ml_servers", {"ansible_host": "-oProxyCommand=id", "ansible_ssh_executable": str(ssh)}
+    )
+    connections = Connections(Inventory("x", ()))
     tunnel = Tunnel(host, tmp_path / "sockets")
     tunnel.start()
-    reach.run(host, ["id"])
-    with reach.stream(host, ["id"]) as stream:
+    connections.run(host, ["id"])
+    with connections.stream(host, ["id"]) as stream:
         stream.wait()
     for _ in range(500):
         if told.exists() and len(told.read_text().splitlines()) == 3:

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from harness.deploy import container_engine
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.container_engine import execute
 from harness.deploy.inventory.hosts import Inventory
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.traffic import registry
 
 
@@ -45,9 +45,11 @@ def client(engine: LossyEngine) -> docker.APIClient:
 
 
 def token(engine: LossyEngine) -> str:
-    generator = SimpleNamespace(need=lambda _name: "locust")
-    reach = SimpleNamespace(docker=lambda _host: SimpleNamespace(api=engine))
-    return registry._locust_token(cast("Inventory", SimpleNamespace(generator=generator)), cast("Reach", reach))
+    generator = SimpleNamespace(container="locust")
+    connections = SimpleNamespace(docker=lambda _host: SimpleNamespace(api=engine))
+    return registry._locust_token(
+        cast("Inventory", SimpleNamespace(generator=generator)), cast("Connections", connections)
+    )
 
 
 def test_an_exit_code_that_comes_late_is_awaited() -> None:
@@ -59,7 +61,7 @@ def test_an_exit_code_that_comes_late_is_awaited() -> None:
 
 def test_an_exit_code_that_never_comes_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_engine, "EXIT_WITHIN_S", 0.0)
-    with pytest.raises(docker.errors.DockerException, match="does not know how work in box ended"):
+    with pytest.raises(docker.errors.DockerException, match="reports no exit code of work in box"):
         execute(client(LossyEngine([b""], [None])), "box", ["work"])
 
 
@@ -71,12 +73,14 @@ def test_a_token_whose_output_was_lost_is_read_again() -> None:
 
 def test_a_token_that_stays_empty_is_refused_with_what_was_tried() -> None:
     tries = registry.TOKEN_TRIES
-    with pytest.raises(EngineFailed, match=f"token of the load generator locust .* printed nothing .* {tries} times"):
+    with pytest.raises(
+        LoadGeneratorFailed, match=f"token of the load generator locust .* returned nothing .* {tries} times"
+    ):
         token(LossyEngine([b""] * tries, [0]))
 
 
 def test_a_token_that_is_not_there_is_refused_with_the_reason() -> None:
-    with pytest.raises(EngineFailed, match=r"cat: no such file"):
+    with pytest.raises(LoadGeneratorFailed, match=r"cat: no such file"):
         token(LossyEngine([b"cat: no such file"], [1]))
 
 

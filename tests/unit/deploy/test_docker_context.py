@@ -138,17 +138,20 @@ def test_a_context_that_cannot_be_used_is_named_with_its_fix(home: Path, monkeyp
         with pytest.raises(CannotRun) as refused:
             container_engine.connect()
         missing = next(check for check in readiness.check_programs() if check.name == "Docker engine")
-        assert (missing.ok, missing.mend) == (False, str(refused.value))
+        assert (missing.ok, missing.fix) == (False, str(refused.value))
         return str(refused.value)
 
     select(home, "gone")
     words = message()
-    assert words.startswith(f"{home}/.docker/config.json: there is no Docker context 'gone' in {home}/.docker. Fix: ")
+    assert words.startswith(f"{home}/.docker/config.json: no such Docker context in {home}/.docker (got 'gone'). Fix: ")
     assert words.endswith("docker context use default.")
     monkeypatch.setenv("DOCKER_CONTEXT", "other")
-    assert "DOCKER_CONTEXT: there is no Docker context 'other'" in message()
+    assert "(got 'other')" in message()
     context(home, "far", "ssh://me@far")
     monkeypatch.setenv("DOCKER_CONTEXT", "far")
-    assert "an engine behind SSH cannot be used (got ssh://me@far). Allowed: unix:// and tcp://. Fix: " in message()
+    assert (
+        "container engines behind SSH are not supported (got ssh://me@far). Allowed: unix:// and tcp://. Fix: "
+        in message()
+    )
     meta_of(home, "far").write_text("{")
-    assert "DOCKER_CONTEXT: the Docker context 'far' cannot be read" in message()
+    assert "DOCKER_CONTEXT: cannot read the Docker context" in message()

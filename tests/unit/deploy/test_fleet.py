@@ -8,13 +8,13 @@ import pytest
 from jinja2 import Environment
 
 from harness.deploy import fleet
-from harness.deploy.connections import Reach
+from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.grid.schema import Grid
 from harness.records.directory import StudyDirectory
 from harness.records.study import Rented, StudyRecord
 from harness.study import identity
-from harness.study.config import Setting
+from harness.study.config import StudyConfig
 from harness.study.new_record import new_record
 from report.sentences import environment, method
 from tests.builders import study_record
@@ -31,7 +31,7 @@ def hosts(**more: Any) -> Inventory:
     return Inventory(
         "inventory/x",
         tuple(
-            Host(
+            Host.parse(
                 name,
                 group,
                 {
@@ -57,11 +57,18 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
         }
     )
     effective = identity.effective(grid, inventory)
-    setting = Setting(grid, inventory, tmp_path, effective, StudyDirectory(tmp_path / "study"), time_scaling=1.0)
-    return new_record(setting, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
+    config = StudyConfig(
+        grid=grid,
+        inventory=inventory,
+        inventory_path=tmp_path,
+        configuration=effective,
+        directory=StudyDirectory(tmp_path / "study"),
+        time_factor=1.0,
+    )
+    return new_record(config, lambda: 1).model_copy(update={"rented": fleet.rented(inventory)})
 
 
-def test_the_report_tells_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
+def test_the_report_has_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
     types = "c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)"
     assert environment.sentences(said) == f"Measured on {types}."
@@ -76,7 +83,7 @@ def test_hosts_that_moved_between_runs_stand_in_the_report() -> None:
     assert told.endswith("since the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
 
 
-def test_a_cost_is_not_told_where_a_price_is_missing(tmp_path: Path) -> None:
+def test_the_report_has_no_cost_if_a_price_is_missing(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
     rented = {**said.rented, "server-2": Rented(instance_type="c7i.large")}
     said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}]).runs, "rented": rented})
@@ -111,7 +118,7 @@ class Machines:
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Machines:
-    """Two hours from 1,000,000 s, by its budget 10,000 s at most. `date` tells the time of the file `now`."""
+    """Two hours from 1,000,000 s, by its budget 10,000 s at most. `date` prints the time in the file `now`."""
     template = (ROOT / "roles" / "ec2_fleet" / "templates" / "user_data.sh.j2").read_text()
     values = {"ec2_fleet_hours": 2, "ec2_fleet_budget_usd": 10, "__ec2_fleet_cost_usd": 7.2}
     shell = Environment(trim_blocks=True, autoescape=False)  # noqa: S701 - a script, which is no HTML
@@ -147,7 +154,7 @@ def off(machines: Machines) -> bool:
 
 def lease(machines: Machines, said: list[str], now: list[float]) -> fleet.Lease:
     inventory = hosts(study_end_command=END)
-    return fleet.Lease(inventory, cast(Reach, machines), said.append, lambda: now[0])
+    return fleet.Lease(inventory, cast(Connections, machines), said.append, lambda: now[0])
 
 
 def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> None:
@@ -176,7 +183,7 @@ def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: 
     now[0] = 700
     keeper.extend(trial_s=100, remaining_s=5000)
     (warning,) = said
-    assert "ends in 47 min by its budget, and the study needs 83" in warning
+    assert "its budget ends in 47 min, but the study needs 83 min" in warning
     at(machines, 9999)
     assert not off(machines)
     at(machines, 10_000)
@@ -195,5 +202,5 @@ def test_a_lease_never_shortens_and_a_machine_that_is_silent_is_named(machines: 
 
 
 def test_hosts_that_do_not_end_are_left_alone(machines: Machines) -> None:
-    fleet.Lease(hosts(), cast(Reach, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
+    fleet.Lease(hosts(), cast(Connections, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
     assert machines.commands == []

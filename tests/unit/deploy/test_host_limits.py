@@ -5,7 +5,7 @@ from harness.deploy import host_limits
 NGINX = "worker_processes auto;\nevents {\n    worker_connections 768;\n}\n"
 
 
-def test_connections_are_what_nginx_says_of_itself() -> None:
+def test_connections_follow_from_nginx_configuration() -> None:
     assert host_limits.connections_of(NGINX, cores=2) == 1536
     assert host_limits.connections_of(NGINX.replace("auto", "1"), cores=4) == 768
     assert host_limits.connections_of("", cores=2) is None
@@ -17,12 +17,12 @@ def test_a_generators_files_and_ports_are_read() -> None:
     assert host_limits.parse("unlimited\n1 2\n") == host_limits.HostLimits(None, None)
 
 
-def test_what_users_do_not_fit_into_is_said() -> None:
+def test_limits_below_the_number_of_users_are_reported() -> None:
     roomy = host_limits.HostLimits(1_000_000, 28_232)
     assert host_limits.warnings(700, 1, 1536, roomy) == []
-    assert "1536 connections, and 1000 users need up to 2000" in host_limits.warnings(1000, 1, 1536, roomy)[0]
-    assert "may open 1024 files" in host_limits.warnings(1000, 1, None, host_limits.HostLimits(1024, None))[0]
-    assert "28232 local ports, and 30000 users" in host_limits.warnings(30_000, 1, None, roomy)[0]
+    assert "1536 connections, but 1000 users need up to 2000" in host_limits.warnings(1000, 1, 1536, roomy)[0]
+    assert "allows 1024 open files" in host_limits.warnings(1000, 1, None, host_limits.HostLimits(1024, None))[0]
+    assert "28232 local ports, but 30000 users" in host_limits.warnings(30_000, 1, None, roomy)[0]
     assert host_limits.warnings(30_000, 2, None, roomy) == []
 
 

@@ -19,12 +19,14 @@ HERE, THERE = Path("/clones/one"), Path("/clones/two")
 
 def lab(*containers: str, path: str = "inventory/lab") -> Inventory:
     variables = [{"study_container_engine": "local", "study_container": name} for name in containers]
-    return Inventory(path, tuple(Host(f"host-{n}", "ml_servers", said) for n, said in enumerate(variables)))
+    return Inventory(path, tuple(Host.parse(f"host-{n}", "ml_servers", said) for n, said in enumerate(variables)))
 
 
 def machines(*addresses: str, private: str = "10.0.1.11", path: str = "inventory/mine", **more: object) -> Inventory:
     said = {"study_container_engine": "ssh", "private_ip": private, **more}
-    hosts = [Host(f"m-{n}", "ml_servers", {**said, "ansible_host": address}) for n, address in enumerate(addresses)]
+    hosts = [
+        Host.parse(f"m-{n}", "ml_servers", {**said, "ansible_host": address}) for n, address in enumerate(addresses)
+    ]
     return Inventory(path, tuple(hosts))
 
 
@@ -159,7 +161,7 @@ def test_a_damaged_lock_file_is_of_a_process_without_a_name(line: bytes, folder:
 def test_a_folder_that_cannot_be_used_is_named_with_its_fix(folder: Path) -> None:
     folder.write_text("")
     with (
-        pytest.raises(CannotRun, match=rf"{folder}/\w+: the lock of .* cannot be opened .*Fix: "),
+        pytest.raises(CannotRun, match=rf"{folder}/\w+: cannot open the lock of .*Fix: "),
         busy(folder, lab("a")),
     ):
         pass

@@ -31,8 +31,10 @@ def inventory(servers: int = 3, **variables: Any) -> Inventory:
         "lab_time_scaling": "auto",
         **variables,
     }
-    hosts = [Host("balancer", "load_balancers", {}), Host("generator", "load_generators", {})]
-    return Inventory("lab", (*hosts, *(Host(f"server-{i}", "ml_servers", of_servers) for i in range(1, servers + 1))))
+    hosts = [Host.parse("balancer", "load_balancers", {}), Host.parse("generator", "load_generators", {})]
+    return Inventory(
+        "lab", (*hosts, *(Host.parse(f"server-{i}", "ml_servers", of_servers) for i in range(1, servers + 1)))
+    )
 
 
 def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 1, **more: Any) -> Observation:
@@ -81,8 +83,8 @@ def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
     [
         ("lab_server_capacity", "140", "as in 280/s"),
         ("lab_service_time", "50", "as in 30s"),
-        ("lab_time_scaling", "slow", "write auto, or a factor from 1 to 100"),
-        ("lab_time_scaling", 0.5, "write auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", "slow", "Allowed: auto, or a factor from 1 to 100"),
+        ("lab_time_scaling", 0.5, "Allowed: auto, or a factor from 1 to 100"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: Any, allowed: str) -> None:
@@ -101,7 +103,7 @@ def test_what_is_not_paced_shares_the_cores_that_generator_and_balancer_leave() 
 
 def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
     found = judged(paced(busy=0.99))
-    assert (found.component, found.reason) == ("server", "server-1's slots were busy to 99 %")
+    assert (found.component, found.reason) == ("server", "the slots of server-1 were busy 99 % of the time")
     assert found.figures["server_slots"] == pytest.approx(0.99)
     assert "slots" not in judged(paced(busy=0.90)).reason
 
@@ -130,7 +132,7 @@ def test_late_answers_mark_a_trial_at_a_rate_from_what_requests_may_be_late(
     assert [f.severity for f in rules.judge(seen, LIMITS) if f.rule == "E23"] == severities
 
 
-def test_a_slow_paced_server_is_told_by_its_slots_not_by_its_cpu() -> None:
+def test_a_slow_paced_server_is_found_by_its_slots_not_by_its_cpu() -> None:
     seen = paced(busy=0.9, servers=2)
     hosts = [replace(row, cpu_cores=0.12 if row.host == "server-1" else 0.04) for row in seen.hosts]
     assert not [f for f in rules.judge(replace(seen, hosts=hosts), LIMITS) if f.rule == "E12"]
@@ -152,13 +154,13 @@ def test_the_least_time_scaling_that_leaves_room_is_chosen(
 
 def test_time_scaling_stretches_every_time_and_nothing_else() -> None:
     written = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, objectives={"p95": "500ms"})
-    played = written.slowed(3)
+    played = written.scaled(3)
     assert (played.load.think_time, played.load.ramp_up, played.load.duration) == (3, 6, 36)
     assert played.load.timeout == 3 * written.load.timeout
     assert played.evidence.peak_seconds == 30
     assert played.objectives.p95 == 1.5
     assert played.factors == written.factors
-    assert written.slowed(1) is written
+    assert written.scaled(1) is written
 
 
 def test_a_study_is_read_at_the_speed_it_was_played() -> None:
@@ -168,12 +170,12 @@ def test_a_study_is_read_at_the_speed_it_was_played() -> None:
     assert slow.written_grid.load.think_time == grid().load.think_time
 
 
-def test_the_servers_are_told_the_factor(tmp_path: Path) -> None:
+def test_the_servers_get_the_factor_of_time_scaling(tmp_path: Path) -> None:
     deployed = deployment.Deployment(Ansible(tmp_path, None, tmp_path), grid(vars={"lab_server_capacity": "70/s"}))
     assert deployed.fixed["lab_server_capacity"] == "70/s"
-    deployed.play(1.0)
+    deployed.scale_time(1.0)
     assert "ml_server_time_scaling" not in deployed.fixed
-    deployed.play(2.0)
+    deployed.scale_time(2.0)
     assert deployed.fixed["ml_server_time_scaling"] == 2.0
     assert deployed.fixed["nginx_lb_response_timeout"] == "120s"
     assert deployment.tags_for({"lab_server_capacity"}) == ["ml_server", "nginx_lb_verify"]
@@ -186,12 +188,12 @@ def test_nginx_waits_longer_for_a_response_than_users_do(tmp_path: Path, timeout
     written, ansible = grid(load=load), Ansible(tmp_path, None, tmp_path)
     deployed = deployment.Deployment(ansible, written)
     assert deployed.fixed["nginx_lb_response_timeout"] == nginx
-    found = deployment.Deployment(ansible, written.slowed(2))
+    found = deployment.Deployment(ansible, written.scaled(2))
     for each in (deployed, found):
-        each.play(2.0)
+        each.scale_time(2.0)
         assert each.fixed["nginx_lb_response_timeout"] == f"{2 * int(nginx[:-1])}s"
     own = deployment.Deployment(ansible, grid(load=load, vars={"nginx_lb_response_timeout": "7s"}))
-    own.play(2.0)
+    own.scale_time(2.0)
     assert own.fixed["nginx_lb_response_timeout"] == "7s"
 
 
@@ -212,7 +214,7 @@ def test_health_checks_name_the_host_that_the_grid_names(tmp_path: Path) -> None
 def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     time_scaling.check_possible(420)
     monkeypatch.setattr(cpu_benchmark, "request_s", lambda: 1.0)
-    with pytest.raises(CannotRun, match="too slow for the lab it was asked for: the planned cells need 420 cores"):
+    with pytest.raises(CannotRun, match="too slow for the lab: the planned cells need 420 cores"):
         time_scaling.check_possible(420)
     assert not readiness._processor().ok
     monkeypatch.undo()

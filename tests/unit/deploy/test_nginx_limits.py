@@ -1,4 +1,4 @@
-"""What nginx would do to a request is known beforehand, and its own answers are told from those of a server."""
+"""nginx's treatment of a request is predicted, and its own responses are distinguished from those of a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def problems(host: dict[str, Any] | None = None, **more: Any) -> list[str]:
 
 
 def test_a_large_request_passes_when_tuned_and_is_refused_when_stock() -> None:
-    """Whichever of a cell, the grid's vars and the inventory says so, in this order."""
+    """The first of the cell, the grid's vars and the inventory that sets the variable."""
     request = {"path": "/", "json": "x" * (2 << 20), "headers": {"X_A": "1", "X.B": "1", "Cookie": "c" * 20_000}}
     stock = {"nginx_lb_settings": "stock", **nginx_limits.DEFAULTS["stock"]}
     tuned = {"nginx_lb_settings": "tuned", **nginx_limits.DEFAULTS["tuned"]}
@@ -39,8 +39,8 @@ def test_a_large_request_passes_when_tuned_and_is_refused_when_stock() -> None:
 def test_headers_count_together_and_a_path_is_one_of_them() -> None:
     stock = {"nginx_lb_settings": "stock"}
     many = {f"X-{i}": "v" * 3000 for i in range(12)}
-    assert "nginx would answer 400 itself" in problems(request={"path": "/", "headers": many}, vars=stock)[0]
-    assert "nginx would answer 414 itself" in problems(request={"path": "/" + "p" * 9000}, vars=stock)[0]
+    assert "nginx would respond with 400" in problems(request={"path": "/", "headers": many}, vars=stock)[0]
+    assert "nginx would respond with 414" in problems(request={"path": "/" + "p" * 9000}, vars=stock)[0]
     assert problems(request={"path": "/" + "p" * 7000}, vars=stock) == []
 
 
@@ -74,7 +74,7 @@ LOG = (
         (413, "10.0.0.1:8080", "too large for this service", "", ""),
         (414, "", PAGE.format("414 Request-URI Too Large"), "", "nginx_lb_large_client_header_buffers"),
         (400, "", PAGE.format("400 Request Header Or Cookie Too Large"), "", "nginx_lb_large_client_header_buffers"),
-        (400, "", PAGE.format("400 Bad Request"), "", "it cannot read the request"),
+        (400, "", PAGE.format("400 Bad Request"), "", "it cannot parse it"),
         (400, "10.0.0.1:8080", "bad", "", ""),
         (502, "10.0.0.1:8080", PAGE.format("502 Bad Gateway"), LOG, "nginx_lb_proxy_buffer_size"),
         (502, "10.0.0.1:8080", "the service's own", LOG, ""),
@@ -83,9 +83,9 @@ LOG = (
             "10.0.0.1:8080",
             PAGE.format("502 Bad Gateway"),
             LOG.replace("upstream sent too big header", "connect() failed (111: Connection refused)"),
-            "nginx answered itself: it logged 'connect() failed (111: Connection refused)",
+            "nginx generated this response; its log: 'connect() failed (111: Connection refused)",
         ),
-        (504, "10.0.0.1:8080", PAGE.format("504 Gateway Time-out"), "", "nginx answered itself"),
+        (504, "10.0.0.1:8080", PAGE.format("504 Gateway Time-out"), "", "nginx generated this response"),
     ],
 )
 def test_what_nginx_answered_itself_names_the_variable_that_raises_the_limit(
@@ -101,6 +101,6 @@ def test_numbers_and_booleans_of_an_environment_arrive_as_written() -> None:
     text = "vars: {ml_server_env: {A: 8, B: 0.5, C: true, D: False, E: text, F: 'on', G: 1.10}}"
     env = {"A": 8, "B": 0.5, "C": True, "D": False, "E": "text", "F": "on", "G": 1.1}
     assert [text for _, text in server_env.problems(grid(vars={"ml_server_env": env}), text)] == [
-        "vars: ml_server_env.G: 1.10 would reach the server as 1.1. Fix: write it in quotes, as in G: '1.10'"
+        "vars: ml_server_env.G: 1.10 would arrive at the server as 1.1. Fix: write it in quotes, as in G: '1.10'"
     ]
     assert [server_env.arrives(value) for value in (8, 0.5, True, False)] == ["8", "0.5", "true", "false"]

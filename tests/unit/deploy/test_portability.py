@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.bootstrap import settle
-from harness.deploy.connections import CARRIED, Reach
+from harness.deploy.connections import ENGINE, FORWARDED, Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 
 
@@ -39,10 +39,10 @@ def test_paths_of_sockets_fit_wherever_the_temporary_folder_is(monkeypatch: pyte
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     name = "a-host-of-a-long-name.in-a-subdomain.of-some-department.example"
-    hosts = tuple(Host(f"{name}-{n}", "ml_servers", {"study_container_engine": "ssh"}) for n in range(12))
-    with Reach(Inventory("x", hosts)) as reach:
-        sockets = [str(t.socket(what)) for t in reach.tunnels.values() for what in ("engine", *CARRIED)]
-    assert len(set(sockets)) == 12 * (1 + len(CARRIED))
+    hosts = tuple(Host.parse(f"{name}-{n}", "ml_servers", {"study_container_engine": "ssh"}) for n in range(12))
+    with Connections(Inventory("x", hosts)) as connections:
+        sockets = [str(t.socket(what)) for t in connections.tunnels.values() for what in (ENGINE, *FORWARDED)]
+    assert len(set(sockets)) == 12 * (1 + len(FORWARDED))
     # While it makes one, ssh writes a dot and 16 letters behind the name.
     assert max(map(len, sockets)) + 17 < 104
     long.rmdir()

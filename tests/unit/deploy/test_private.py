@@ -1,4 +1,4 @@
-"""Folders for what nobody else may read: whose they are, and what becomes of them."""
+"""Private folders: only their user can read them, and the next process removes those of a killed one."""
 
 import fcntl
 import os
@@ -42,15 +42,6 @@ def test_a_process_has_one_and_removes_those_of_dead_ones_alone(tmp_path: Path) 
     assert sorted(path.name for path in base.iterdir() if path != mine) == [private.LOCK, alive.name, "link"]
     assert linked.is_dir()
     assert not (base / dead.name).exists()
-
-
-def test_what_earlier_versions_left_in_results_is_removed(tmp_path: Path) -> None:
-    logs = tmp_path / "results" / "study-1" / "log"
-    (logs / "ansible" / "artifacts" / "site").mkdir(parents=True)
-    (logs / "ansible" / "artifacts" / "site" / "command").write_text("TOKEN=x")
-    (logs / "study.log").write_text("kept")
-    private.sweep_earlier(*tmp_path.glob("results/*/log"), tmp_path / "none")
-    assert [path.name for path in logs.iterdir()] == ["study.log"]
 
 
 def test_a_file_of_variables_marks_every_text() -> None:

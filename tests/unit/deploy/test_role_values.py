@@ -55,17 +55,17 @@ def test_a_template_is_the_roles_matter_in_an_inventory_and_plain_text_in_a_grid
         ("ml_server_workers", 1.5, (), "a whole number"),
         ("ml_server_workers", True, (), "a whole number"),
         ("ml_server_workers", 0, (), "from 1"),
-        ("ml_server_workers", None, (), "it has no value"),
+        ("ml_server_workers", None, (), "Fix: write a value"),
         ("ml_server_cpus", -1, (), "from 0"),
         ("ml_server_port", 65536, (), "from 1 to 65535"),
         ("ml_server_read_only", "maybe", (), "true or false"),
         ("ml_server_app", ["a"], (), "text"),
-        ("ml_server_app", "a\nb", (), "more than one line"),
+        ("ml_server_app", "a\nb", (), "one line of text"),
         ("ml_server_command", ["serve", {"a": 1}], (1,), "text"),
         ("ml_server_labels", [1], (), "a mapping"),
         ("ml_server_networks", ["host"], (0,), "a mapping"),
-        ("ml_server_env", {"A=B": 1}, (), "cannot be the name"),
-        ("ml_server_env", {"A": None}, (), "A is None"),
+        ("ml_server_env", {"A=B": 1}, (), "not a valid name of an environment variable"),
+        ("ml_server_env", {"A": None}, (), "A: got None"),
         ("ml_server_image", "My App", (), "an image's name"),
         ("ml_server_image", "Registry.example/Team/App", (), "an image's name"),
         ("ml_server_image", "app:", (), "an image's name"),
@@ -75,9 +75,9 @@ def test_a_template_is_the_roles_matter_in_an_inventory_and_plain_text_in_a_grid
         ("ml_server_container", "a b", (), "letters, digits"),
         ("ml_server_health", "/a b", (), "%20"),
         ("nginx_lb_method", "fastest", (), "round_robin, least_conn"),
-        ("nginx_lb_read_timeout", "60 seconds", (), "a time as nginx takes it"),
-        ("nginx_lb_read_timeout", "60s; evil", (), "a time as nginx takes it"),
-        ("nginx_lb_next_upstream", "error sometimes", (), "allowed are words of"),
+        ("nginx_lb_read_timeout", "60 seconds", (), "a time in nginx's notation"),
+        ("nginx_lb_read_timeout", "60s; evil", (), "a time in nginx's notation"),
+        ("nginx_lb_next_upstream", "error sometimes", (), "Allowed: words of error"),
         ("ml_server_rate", "140", (), "a rate per second"),
         ("lab_time_scaling", 0.5, (), "from 1 to 100"),
     ],
@@ -117,12 +117,12 @@ def test_usual_names_of_hosts_are_taken() -> None:
 def test_a_range_of_too_many_hosts_is_refused_before_it_is_expanded(kind: str, text: str, line: int) -> None:
     (problem,) = sizes.problems(Path("hosts"), text, kind)
     assert problem.startswith(f"hosts:{line}: x[")
-    assert problem.endswith("hosts. Allowed: 10,000")
+    assert problem.endswith("hosts. Allowed: at most 10,000.")
 
 
 def test_usual_ranges_are_taken() -> None:
     text = "[all]\nserver-[01:20].example\nrack-[a:f]-[1:40]\n[all:vars]\nx={{ names[1:99999999] }}\n"
     assert sizes.problems(Path("hosts"), text, "ini") == []
-    assert sizes.hosts("server-[01:20]") == 20
-    assert sizes.hosts("x[1:10:3]") == 4
-    assert sizes.hosts("[2001:db8::1]") == 1
+    assert sizes.host_count("server-[01:20]") == 20
+    assert sizes.host_count("x[1:10:3]") == 4
+    assert sizes.host_count("[2001:db8::1]") == 1

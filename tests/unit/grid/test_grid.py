@@ -70,7 +70,7 @@ def test_a_duration_without_a_known_unit_is_refused(text: object) -> None:
 
 @pytest.mark.parametrize("path", [ROOT / "grid.yaml", *sorted((ROOT / "grids").glob("*.yaml"))], ids=lambda p: p.stem)
 def test_every_grid_that_comes_along_is_valid(path: Path, tmp_path: Path) -> None:
-    assert resolve(ROOT, tmp_path, path).planned
+    assert resolve(ROOT, tmp_path, path).planned_trials()
 
 
 def test_every_variable_in_grids_and_inventories_exists_in_a_role() -> None:
@@ -106,10 +106,10 @@ def test_cells_that_lose_servers_have_a_place_of_their_own_and_ask_no_role_for_i
     assert expand(grid())[0].fail_servers == 0
 
 
-def test_servers_are_lost_at_a_share_of_the_steady_window_in_time_scaling_too() -> None:
+def test_servers_are_lost_at_a_share_of_the_steady_window_in_slow_motion_too() -> None:
     load = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "13s", "fail_at": "40%"}).load
     assert load.fail_at_s == pytest.approx(3 + 0.4 * 10)
-    assert grid(load=load.model_dump(mode="json", by_alias=True)).slowed(2).load.fail_at_s == pytest.approx(14)
+    assert grid(load=load.model_dump(mode="json", by_alias=True)).scaled(2).load.fail_at_s == pytest.approx(14)
     assert grid().load.fail_at_s == pytest.approx(7.5)
 
 
@@ -158,8 +158,8 @@ def test_an_open_load_begins_its_window_where_its_rate_is_reached() -> None:
 def test_time_scaling_plays_a_lower_rate_under_the_name_that_was_written() -> None:
     """Cells are named before it is known how slow the machine is."""
     written = grid(**OPEN)
-    slow = written.slowed(2)
-    assert (written.played_per_s(100), slow.played_per_s(100), slow.load.ramp_up) == (100, 50, 4)
+    slow = written.scaled(2)
+    assert (written.scaled_per_s(100), slow.scaled_per_s(100), slow.load.ramp_up) == (100, 50, 4)
     assert slow.factors == written.factors
 
 

@@ -104,7 +104,7 @@ def limit(seen: Observation) -> Component:
 def test_a_load_that_is_served_is_what_limits() -> None:
     said = bottleneck.of_trial(trial(), [], LIMITS)
     assert said.component == Component.LOAD
-    assert said.reason == "no more was offered: 100 % of it was served"
+    assert said.reason == "load-limited: 100 % of the offered requests succeeded"
     assert said.figures["of_offered"] == 1
 
 

@@ -42,7 +42,7 @@ def test_percentiles_come_from_merged_histograms_and_p99_needs_its_requests() ->
 
 def test_a_gain_is_the_paired_t_on_log_ratios() -> None:
     smaller, larger = [100.0, 104.0, 98.0, 101.0, 99.0], [190.0, 205.0, 187.0, 199.0, 196.0]
-    found = intervals.gain(smaller, larger, needs=3)
+    found = intervals.paired_ratio(smaller, larger, least_pairs=3)
     difference = np.log(larger) - np.log(smaller)
     half = scipy_stats.t.ppf(0.975, 4) * difference.std(ddof=1) / math.sqrt(5)
     assert found.value == pytest.approx(math.exp(difference.mean()))
@@ -51,7 +51,7 @@ def test_a_gain_is_the_paired_t_on_log_ratios() -> None:
 
 
 def test_below_the_needed_repeats_there_is_no_interval() -> None:
-    assert intervals.gain([100.0, 101.0], [200.0, 203.0], needs=3).low is None
+    assert intervals.paired_ratio([100.0, 101.0], [200.0, 203.0], least_pairs=3).low is None
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
@@ -62,7 +62,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
         noise, drift = random.uniform(0.03, 0.10), random.normal(0, 0.08, 5)
         smaller = 280 * np.exp(drift + random.normal(0, noise, 5))
         larger = 280 * 1.46 * np.exp(drift + random.normal(0, noise, 5))
-        found = intervals.gain(smaller.tolist(), larger.tolist(), needs=3)
+        found = intervals.paired_ratio(smaller.tolist(), larger.tolist(), least_pairs=3)
         assert found.low is not None
         assert found.high is not None
         covered += found.low <= 1.46 <= found.high

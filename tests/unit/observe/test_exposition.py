@@ -67,7 +67,14 @@ THEIRS = (
 def chosen(**said: object) -> Counting:
     metric = Service.model_validate({"requests_metric": {"name": "http_requests_total", **said}}).requests_metric
     assert metric is not None
-    return Counting(metric.name, metric.trial_label, metric.status_label, metric.path, metric.labels, chosen=True)
+    return Counting(
+        name=metric.name,
+        trial=metric.trial_label,
+        status=metric.status_label,
+        path=metric.path,
+        only=metric.labels,
+        chosen=True,
+    )
 
 
 def test_a_counter_without_a_label_for_trials_counts_by_the_difference() -> None:
@@ -90,19 +97,19 @@ def test_a_counter_with_a_label_for_trials_needs_no_difference() -> None:
     [
         (
             {"name": "http_request_total", "status_label": "code"},
-            r"server-1/metrics: no metric 'http_request_total'\. Metrics there: http_requests_total\. Fix: name",
+            r"server-1/metrics: no metric 'http_request_total'\. Existing metrics: http_requests_total\. Fix: set",
         ),
-        ({"name": "nothing_alike"}, r"no metric 'nothing_alike'\. Metrics there: http_requests_total\. Fix"),
-        ({}, r"http_requests_total has no label 'status'\. Labels there: code, handler\. Fix"),
-        ({"status_label": "code", "trial_label": "trial"}, r"has no label 'trial'\. Labels there: code, handler"),
+        ({"name": "nothing_alike"}, r"no metric 'nothing_alike'\. Existing metrics: http_requests_total\. Fix"),
+        ({}, r"http_requests_total has no label 'status'\. Existing labels: code, handler\. Fix"),
+        ({"status_label": "code", "trial_label": "trial"}, r"has no label 'trial'\. Existing labels: code, handler"),
         ({"status_label": "code", "labels": {"handler": "/x"}}, r"no sample of http_requests_total has the labels"),
     ],
 )
-def test_a_counter_that_is_not_there_is_told_with_those_that_are(said: dict[str, object], told: str) -> None:
+def test_a_missing_counter_is_reported_with_the_existing_ones(said: dict[str, object], told: str) -> None:
     counts = OwnCounts(chosen(**said))
     with pytest.raises(BadInput, match=told):
         counts.begin("server-1", THEIRS % (1, 1))
-    with pytest.raises(BadInput, match="There are no metrics at all"):
+    with pytest.raises(BadInput, match="The server has no metrics"):
         OwnCounts(chosen()).begin("server-1", "<html>404</html>")
 
 

@@ -28,7 +28,7 @@ def test_the_kernels_counters_are_read_by_their_names() -> None:
     assert network_counters.parse_network("") == {}
 
 
-def test_this_machine_tells_what_it_does() -> None:
+def test_this_machine_reports_its_usage() -> None:
     """The program that runs on every machine, with nothing but the standard library."""
     process = subprocess.Popen(
         [sys.executable, "-I", str(Path(watch.__file__).parent.joinpath("agents", "machine.py"))],
@@ -73,7 +73,7 @@ class OneMachine:
     def machines(self) -> dict[str, None]:
         return {"m": None}
 
-    def placed(self) -> dict[str, str]:
+    def machine_of(self) -> dict[str, str]:
         return {"generator": "m"}
 
     def machine_usage(self, _machine: str) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The most trials of a study, against what searches really needed."""
+"""The largest plan of a study, compared with simulated searches."""
 
 import random
 
@@ -20,7 +20,7 @@ def rated(least: int, most: int, until: str, repeats: int = 3) -> Grid:
 
 
 def needed(study: Grid, capacity: float, noise: random.Random) -> int:
-    """How many trials a search takes whose servers each carry `capacity` requests per second."""
+    """Simulate a search with servers of this capacity in req/s; return its number of trials."""
     records: dict[str, TrialRecord] = {}
     while True:
         planned, _ = stopping.trials(study, "lab", records)
@@ -48,25 +48,25 @@ def test_no_search_needs_more_trials_than_its_bound(seed: int) -> None:
         rated(20, 2000, "5%", repeats=2),
         grid(factors={"servers": [1, 2], "vusers": {"from": 50, "to": 5000, "until": "5%"}}, repeats=2),
     ):
-        most = len(bound.trials(study, "lab"))
+        most = len(bound.largest_plan(study, "lab"))
         assert needed(study, draw.uniform(10, 700), draw) <= most <= 150
 
 
 def test_probes_over_a_rate_are_counted_exactly() -> None:
-    """100, 200 and 400/s, and 282 and 336/s or 240 and so on between two of them; or 500/s at the end."""
+    """The probes are 100, 200 and 400 req/s, then values between two of them, or 500 req/s at the end."""
     assert bound.probes(rated(100, 500, "20%")) == 5
     assert bound.probes(rated(100, 101, "20%")) == 2
-    assert len(bound.trials(rated(100, 500, "20%"), "lab")) == 2 * 5 + 3 * 2 * 3
-    assert len(bound.trials(rated(100, 500, "20%"), "hosts")) == 2 * 5 + 3 * 2 * 3 + 3  # each block's control trial
+    assert len(bound.largest_plan(rated(100, 500, "20%"), "lab")) == 2 * 5 + 3 * 2 * 3
+    assert len(bound.largest_plan(rated(100, 500, "20%"), "hosts")) == 2 * 5 + 3 * 2 * 3 + 3  # with control trials
 
 
-def test_without_a_search_it_is_every_cell_in_every_block() -> None:
+def test_without_a_search_the_largest_plan_is_every_cell_in_every_block() -> None:
     study = grid(repeats={"min": 3, "max": 7})
-    assert len(bound.trials(study, "lab")) == 7 * len(expand(study))
+    assert len(bound.largest_plan(study, "lab")) == 7 * len(expand(study))
 
 
-def test_a_known_capacity_bounds_the_loads_that_it_counts_on() -> None:
-    """A search stops doubling at the first load that is too much, so no trial waits for 40 times the capacity."""
-    loads = {trial.cell.load for trial in bound.trials(rated(10, 50_000, "5%"), "lab", 100.0)}
+def test_a_known_capacity_limits_the_loads_of_the_largest_plan() -> None:
+    """A search stops doubling at the first load that is too high, so no trial has 40 times the capacity."""
+    loads = {trial.cell.load for trial in bound.largest_plan(rated(10, 50_000, "5%"), "lab", 100.0)}
     assert max(loads) <= 2 * 2 * 100
     assert isinstance(rated(10, 50_000, "5%").search, Search)

@@ -1,4 +1,4 @@
-"""Rule E16: enough is settled before the first trial, and the plan follows from what is recorded."""
+"""Rule E16: the stopping rule is fixed before the first trial, and the plan follows from the records."""
 
 from harness.grid.amount import Repeats
 from harness.plan import stopping
@@ -32,13 +32,13 @@ def trials(noise: tuple[float, ...], blocks: int, **more: object) -> tuple[list[
     return [trial.path for trial in planned], decision
 
 
-def test_nothing_is_decided_before_the_least_blocks_are_whole() -> None:
+def test_there_is_no_decision_before_the_minimum_of_complete_blocks() -> None:
     planned, decision = trials(QUIET, 2)
     assert len(planned) == 3 * 6
     assert decision is None
 
 
-def test_narrow_gains_end_it() -> None:
+def test_precise_gains_end_a_study() -> None:
     planned, decision = trials(QUIET, 3)
     assert len(planned) == 3 * 6
     assert decision is not None
@@ -46,14 +46,14 @@ def test_narrow_gains_end_it() -> None:
     assert decision.why == "every watched gain is within ±5 % after 3 blocks"
 
 
-def test_a_wide_gain_adds_a_whole_block_of_the_watched_cells_only() -> None:
+def test_an_imprecise_gain_adds_a_block_of_the_watched_cells() -> None:
     planned, decision = trials(ROUGH, 3)
     assert decision is None
     added = planned[18:]
     assert sorted(added) == [f"servers-{m}_vusers-900/r4" for m in (1, 2, 3)]
 
 
-def test_an_interrupted_block_goes_on_as_it_was() -> None:
+def test_an_interrupted_block_is_resumed_in_its_order() -> None:
     study = grid(factors=FACTORS, repeats=RULE)
     records = recorded(3, ROUGH, ALL)
     whole = stopping.trials(study, "lab", records)[0]
@@ -62,8 +62,8 @@ def test_an_interrupted_block_goes_on_as_it_was() -> None:
     assert stopping.trials(study, "lab", {**records, first.path: said})[0] == whole
 
 
-def test_what_a_block_added_does_not_change_the_decision_that_added_it() -> None:
-    """Three blocks are too wide and four are not: the plan of the whole study is the one that it followed."""
+def test_an_added_block_does_not_change_the_decision_that_added_it() -> None:
+    """Three blocks are too imprecise, four are sufficient: the plan at the end is the one that was measured."""
     study = grid(factors={"servers": [1, 2], "vusers": [900]}, repeats={**RULE, "max": 9, "until": "±8%"})
     noise = (1.0, 1.06, 0.96, 1.01, 1.0)
     records: dict[str, TrialRecord] = {}
@@ -81,25 +81,25 @@ def test_what_a_block_added_does_not_change_the_decision_that_added_it() -> None
     assert decision.why == f"every watched gain is within ±8 % after {len(planned) // 2} blocks"
 
 
-def test_the_most_blocks_end_it_and_what_stays_imprecise_is_named() -> None:
+def test_the_maximum_of_blocks_ends_a_study_and_names_imprecise_gains() -> None:
     cells = {key: limit for key, limit in ALL.items() if key[1] == 900}
     records = {**recorded(3, ROUGH, ALL), **recorded(5, ROUGH, cells)}
     planned, decision = stopping.trials(grid(factors=FACTORS, repeats=RULE), "lab", records)
     assert len(planned) == 18 + 6
     assert decision is not None
     assert decision.imprecise == ("1 → 2 at 900 users", "2 → 3 at 900 users")
-    assert "the most that were asked for" in decision.why
+    assert "after 5 blocks, the maximum, these are still imprecise" in decision.why
 
 
-def test_gains_without_any_spread_end_it() -> None:
-    """A lab whose servers hold a rate gives the same figure every time, and nothing is narrower than that."""
+def test_gains_without_variance_end_a_study() -> None:
+    """Paced servers give the same figure in every trial, and their intervals have no width."""
     planned, decision = trials((1.0,) * 5, 3)
     assert len(planned) == 18
     assert decision is not None
     assert (decision.go_on, decision.imprecise) == (False, ())
 
 
-def test_a_number_is_that_many_and_the_default_target_is_the_kinds() -> None:
+def test_a_number_of_repeats_is_fixed_and_the_default_target_depends_on_the_hosts() -> None:
     study = grid(repeats=4)
     assert (study.repeats.min, study.repeats.max, study.repeats.fixed) == (4, 4, True)
     assert Repeats(min=3, max=9).target("lab") == 0.10
@@ -109,7 +109,7 @@ def test_a_number_is_that_many_and_the_default_target_is_the_kinds() -> None:
     assert grid(repeats=4).model_dump(mode="json")["repeats"] == 4
 
 
-def test_e20_a_sentinel_is_compared_with_its_blocks_first_trial_and_counts_for_nothing_else() -> None:
+def test_e20_a_control_trial_is_only_compared_with_the_first_trial_of_its_block() -> None:
     study = grid(factors={"servers": [1, 2], "vusers": [900]}, repeats=5, evidence={"control_trial": True})
     records = {}
     for repeat in range(1, 6):

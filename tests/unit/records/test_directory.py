@@ -11,7 +11,7 @@ from harness.grid.schema import Grid
 from harness.judge import window_stats
 from harness.records.directory import StudyDirectory, digest
 from harness.records.series import BalancerSample, HostSample
-from harness.records.study import Configuration, StudyRecord
+from harness.records.study import Configuration
 from harness.records.trial import TrialData
 from harness.study import identity
 from tests.builders import record, samples
@@ -122,28 +122,6 @@ def test_a_key_that_a_later_version_adds_makes_no_other_study() -> None:
     assert named(Later) == named(Grid)
     assert named(Later, warm_up=4) != named(Grid)
     assert named(Grid, seed=5) != named(Grid)
-
-
-def test_a_study_that_began_with_the_default_seed_of_then_keeps_its_name(tmp_path: Path) -> None:
-    """The seed 2024 was a default, so no part of a name; now it is drawn unless the grid gives one."""
-    fields = {"name": "a", "factors": {"servers": [1], "vusers": [10]}, "inventory": "x"}
-    fields |= {"load": {"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, "request": {"path": "/"}}
-    plain, given = Grid.model_validate(fields), Grid.model_validate({**fields, "seed": 2024})
-    configuration = Configuration(grid=given.model_dump(mode="json", by_alias=True))
-    earlier = identity.identify(plain, configuration.model_copy(update={"grid": {}}))
-    assert plain.seed is None
-    assert identity.identify(given, configuration) != earlier
-    assert earlier in identity.names_of(given, configuration)
-    assert earlier not in identity.names_of(given.model_copy(update={"seed": 2025}), configuration)
-    for grid in (plain, given):
-        found = identity.directory_for(tmp_path, grid, Configuration(grid=grid.model_dump(mode="json", by_alias=True)))
-        assert (found.path.name == f"a-{earlier}") == (grid is plain), "while no such study is there"
-    begun = StudyDirectory(tmp_path / f"a-{earlier}")
-    begun.path.mkdir()
-    begun.write_study(StudyRecord(name="a", created_at="2026-01-01", configuration=configuration, seed=2024))
-    for grid in (plain, given):
-        found = identity.directory_for(tmp_path, grid, Configuration(grid=grid.model_dump(mode="json", by_alias=True)))
-        assert found.path == begun.path, "it goes on, whether the grid still gives the seed or not"
 
 
 def test_differences_between_configurations_are_told_by_key() -> None:

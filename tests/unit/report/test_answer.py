@@ -7,7 +7,9 @@ import pytest
 
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
-from harness.summarise.comparison import factors
+from harness.summarise.cells.cell import CellSummary
+from harness.summarise.cost import Prices
+from harness.summarise.gains.gain import all_gains
 from harness.summarise.summary import Summary
 from report.sentences import answer, findings
 from report.tables import gains
@@ -50,16 +52,16 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         ],
     ),
     "no load left": (
-        summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"}),
+        summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"}),
         [
-            "At 1000 users the second server raised throughput 1.820× [1.817, 1.823] to 99 % of what these users can "
-            "ask for: 2 servers deliver at least 1.82×; a higher load is needed to measure more; the third server was "
+            "At 1000 users the second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
+            "rate: 2 servers deliver at least 1.82×; a higher load is needed to measure more; the third server was "
             "idle: the load is too low."
         ],
     ),
     "baseline down": (
         summed({(1, 2000): ONE, (2, 2000): TWO}, down=(1, 2000)),
-        ["At 2000 users 1 server went down, 2 carried it (server-1 died with exit code 137)."],
+        ["At 2000 users 1 server went down, 2 servers served the load (server-1 died with exit code 137)."],
     ),
     "all refused": (
         summed({(1, 100): [None], (2, 100): [None]}),
@@ -147,9 +149,9 @@ OFF = [400.0, 404, 398, 402, 401]
         ),
         (
             {0: OFF, 64: OFF},
-            "users",
+            "load",
             "At 1000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is not measurable "
-            "(1.000× [1.000, 1.000]): the load was served completely either way.",
+            "(1.000× [1.000, 1.000]): both serve the load completely.",
         ),
         (
             {0: OFF},
@@ -169,11 +171,11 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
 @pytest.mark.parametrize(
     ("limits", "rates", "told"),
     [
-        (("server", "users"), (400.0, 500.0), "instead of 0 gave at least 1.250× ["),
-        (("users", "server"), (400.0, 320.0), "instead of 0 gave at most 0.800× ["),
-        (("users", "server"), (400.0, 400.0), "with 2 servers is not measurable"),
-        (("generator", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 0 was the generator"),
-        (("server", "generator"), (400.0, 500.0), "what limited nginx_lb_upstream_keepalive 64 was the generator"),
+        (("server", "load"), (400.0, 500.0), "instead of 0 gave at least 1.250× ["),
+        (("load", "server"), (400.0, 320.0), "instead of 0 gave at most 0.800× ["),
+        (("load", "server"), (400.0, 400.0), "with 2 servers is not measurable"),
+        (("generator", "generator"), (400.0, 500.0), "the bottleneck of nginx_lb_upstream_keepalive 0 was"),
+        (("server", "generator"), (400.0, 500.0), "the bottleneck of nginx_lb_upstream_keepalive 64 was"),
     ],
 )
 def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
@@ -197,12 +199,12 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
         (("server", "server"), 432.0, 5, "At 1000 users image app:2 instead of app:1 gave 1.080× [1.07"),
         (("server", "server"), 432.0, 3, "] the throughput with 2 servers (indicative: 3 repeats only)."),
         (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no measurable difference"),
-        (("server", "users"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
-        (("users", "users"), 400.0, 5, "the load was served completely either way"),
+        (("server", "load"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
+        (("load", "load"), 400.0, 5, "both serve the load completely"),
         (("server", "balancer"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
-        (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the limit."),
-        (("balancer", "balancer"), 400.0, 5, "what limited both was the balancer, not the servers."),
-        (("server", "generator"), 500.0, 5, "what limited ml_server_image app:2 was the generator"),
+        (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the bottleneck."),
+        (("balancer", "balancer"), 400.0, 5, "the balancer was the bottleneck, not the servers."),
+        (("server", "generator"), 500.0, 5, "the bottleneck of ml_server_image app:2 was the generator"),
     ],
 )
 def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float, repeats: int, told: str) -> None:
@@ -218,7 +220,7 @@ def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float
     summary = cells.summarise_records(grid(factors=levels, repeats=repeats), records)
     (sentence,) = answer.answer(summary)
     assert told in sentence
-    table = gains.effect_table(factors.effects(summary.grid, summary.cells))
+    table = gains.effect_table(summary.factor_effects)
     assert table is not None
     assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
 
@@ -230,7 +232,7 @@ def of(summary: Summary, **study: Any) -> list[str]:
 def test_findings_say_what_to_do_and_are_five_at_most() -> None:
     whole: Rates = {(s, v): [None] for s in (1, 2) for v in range(100, 800, 100)}
     assert len(of(summed(whole))) == 1  # all for the same reason
-    assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: refused.")
+    assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: invalid.")
     assert of(PATTERNS["clear gains"][0]) == ["All cells are valid, and each has the expected bottleneck."]
     idle = of(PATTERNS["no load left"][0])
     assert idle[0] == "At 1000 users servers beyond two were idle. Use about 1100 users to load three."
@@ -239,7 +241,7 @@ def test_findings_say_what_to_do_and_are_five_at_most() -> None:
 def test_what_is_missing_comes_before_what_was_refused() -> None:
     found = of(summed({(1, 100): [None], (2, 100): []}))
     assert found[0] == "2 servers at 100 users: not measured yet. Run the same command again to measure them."
-    assert found[1].startswith("1 server at 100 users: refused. The generator counts 9")
+    assert found[1].startswith("1 server at 100 users: invalid. The generator counts 9")
 
 
 def test_trials_that_do_not_count_are_told_beside_those_that_do() -> None:
@@ -272,14 +274,19 @@ def test_one_user_is_one() -> None:
     assert answer.answer(summed({(1, 1): ONE, (2, 1): TWO}))[0].startswith("At 1 user the second server")
 
 
+def recomputed(summary: Summary, changed_cells: list[CellSummary]) -> Summary:
+    gains = all_gains(changed_cells, summary.grid.evidence)
+    return cells.of_cells(summary.grid, changed_cells, gains, {}, [], [], Prices())
+
+
 def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
-    summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "users", (3, 1000): "users"})
+    summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"})
     medians = {1: 900.0, 2: 36.0, 3: 7.0}
     cells_ = [replace(cell, latency_ms={"p50": medians[cell.servers]}) for cell in summary.cells]
-    (sentence,) = answer.answer(replace(summary, cells=cells_))
+    (sentence,) = answer.answer(recomputed(summary, cells_))
     assert sentence.endswith(
         "the third server was idle: the load is too low, and the median response time fell from 36.0 to 7.0 ms."
     )
-    rising = [replace(cell, latency_marked="rose by 9 %") for cell in cells_]
-    (sentence,) = answer.answer(replace(summary, cells=rising))
+    rising = [replace(cell, latency_unsteady="rose by 9 %") for cell in cells_]
+    (sentence,) = answer.answer(recomputed(summary, rising))
     assert sentence.endswith("the third server was idle: the load is too low."), "no steady medians, nothing to tell"

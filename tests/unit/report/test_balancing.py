@@ -6,8 +6,7 @@ import pytest
 
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
-from harness.summarise.comparison import factors
-from harness.summarise.statistics.intervals import gain
+from harness.summarise.statistics.intervals import paired_ratio
 from harness.summarise.summary import Summary
 from report.sentences import answer
 from report.tables import gains
@@ -56,13 +55,13 @@ def studied(
             "1.007]); its median response time was 0.970× [0.963, 0.977] and its p95 was 0.820× [0.814, 0.826].",
         ),
         (
-            studied(rate=1.1, limits=("server", "users")),
+            studied(rate=1.1, limits=("server", "load")),
             "With 3 servers at 2000 users least_conn delivered at least 1.10× [1.09, 1.11] the throughput of "
             "round_robin; median response time (1.000× [0.993, 1.007]) and p95 (1.000× [0.993, 1.007]) did not change "
             "measurably.",
         ),
         (
-            studied(p95=0.5, limits=("users", "users"), repeats=3),
+            studied(p95=0.5, limits=("load", "load"), repeats=3),
             "With 3 servers at 2000 users least_conn served the whole load, as did round_robin "
             "(1.00× [0.98, 1.02]); its median response time was 1.00× [0.98, 1.02] and its p95 was 0.50× [0.49, 0.51] "
             "(indicative: 3 repeats only).",
@@ -81,7 +80,7 @@ def studied(
         (
             studied(p95=0.5, limits=("server", "generator")),
             "With 3 servers at 2000 users least_conn allows no comparison of throughput with round_robin "
-            "(1.000× [0.993, 1.007]: what limited least_conn was the generator), and none of response times.",
+            "(1.000× [0.993, 1.007]: the bottleneck of least_conn was the generator), and none of response times.",
         ),
     ],
     ids=["waits less", "a bound", "no more load", "two repeats", "noise", "the generator"],
@@ -92,22 +91,22 @@ def test_a_method_is_told_by_throughput_and_answer_times(summary: Summary, sente
 
 def test_answer_times_are_paired_by_block_and_have_failures_among_them() -> None:
     summary = studied(p95=0.82)
-    (effect,) = factors.effects(summary.grid, summary.cells)
+    (effect,) = summary.factor_effects
     first, second = ([r.waits_by_block[k]["p95"] or 0 for k in range(1, 6)] for r in summary.cells)
     assert first[0] == 4000  # waits_ms, not latency_ms
-    assert effect.waits.ratios["p95"] == gain(first, second, 3)
-    assert math.isclose(effect.waits.ratios["p95"].value, 0.82, rel_tol=0.01)
-    assert effect.waits.word("p95") == "shorter"
-    assert effect.waits.word("p50") == "not told apart from 1"
+    assert effect.response_times.ratios["p95"] == paired_ratio(first, second, 3)
+    assert math.isclose(effect.response_times.ratios["p95"].value, 0.82, rel_tol=0.01)
+    assert effect.response_times.conclusion("p95") == "lower"
+    assert effect.response_times.conclusion("p50") == "not distinguishable from 1"
 
 
 def test_every_factor_has_its_answer_times_in_the_table() -> None:
     summary = studied(p50=0.97, p95=0.82)
-    table = gains.effect_table(factors.effects(summary.grid, summary.cells))
+    table = gains.effect_table(summary.factor_effects)
     assert table is not None
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert (row["median"], row["p95"]) == ("0.970× [0.963, 0.977]", "0.820× [0.814, 0.826]")
-    assert row["conclusion"] == "not told apart from 1"
+    assert row["conclusion"] == "not distinguishable from 1"
 
 
 def test_a_cell_whose_answer_times_still_rise_does_not_tell_methods_apart() -> None:
@@ -119,4 +118,4 @@ def test_a_cell_whose_answer_times_still_rise_does_not_tell_methods_apart() -> N
             halves = {"drift": 0.0, "latency_drift": math.log(1.3)}
             records[f"servers-3_vusers-2000_{NAME}-{cell.cell[NAME]}/r{repeat}"] = changed(said, figures=halves)
     (sentence,) = answer.answer(cells.summarise_records(summary.grid, records))
-    assert "; response times are not comparable: with round_robin the mean answer time rose by 30 %" in sentence
+    assert "; response times are not comparable: the mean response time of round_robin rose by 30 %" in sentence

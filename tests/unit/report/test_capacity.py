@@ -10,6 +10,7 @@ from altair.vegalite.v6.schema.core import load_schema
 
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
+from harness.summarise.capacity.capacity import whole_ranges
 from harness.summarise.summary import Summary, summarise_records
 from report import build
 from report.charts import capacity_data, drawing
@@ -90,7 +91,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         [
             WITH + "the capacity of one server is 100 users [98, 103], two 210 users [205, 216]: 2.10× [2.08, 2.12], "
             "efficiency 105 % (super-linear).",
-            "A window of 9 s is short for p95 below 500 ms: capacities come out too large by 5 % and more; with 100 "
+            "A window of 9 s is short for p95 below 500 ms: capacities are overestimated by 5 % and more; with 100 "
             "times p95, 50 s, by 1 %.",
         ],
     ),
@@ -115,7 +116,9 @@ def test_beside_capacities_rates_that_tell_nothing_of_throughput_are_not_told() 
 def test_of_many_topologies_the_smallest_and_the_largest_are_told() -> None:
     summary = at_rates()
     more = [replace(summary.capacities[-1], servers=number) for number in (4, 5)]
-    (told,) = capacity.sentences(replace(summary, capacities=[*summary.capacities, *more]))
+    whole = whole_ranges([*summary.capacities, *more], summary.grid.evidence)
+    summary = replace(summary, capacities=[*summary.capacities, *more], whole_range_capacity_gains=whole)
+    (told,) = capacity.sentences(summary)
     assert told.startswith(WITH + "the capacity of one server is 100/s [98, 103], five 321/s [312, 329]: 3.20×")
     assert told.endswith("efficiency 64 %; the table of capacities has the sizes in between.")
 
@@ -134,7 +137,7 @@ def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
 
 
 def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
-    table = capacity_table.table(replace(at_rates(LEVELS[:6]), references=[94.2, None, 330.4]))
+    table = capacity_table.table(with_references(at_rates(LEVELS[:6]), 94.2, None, 330.4))
     assert table is not None
     one, two, three = table.rows
     assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "none", "–"]
@@ -146,6 +149,11 @@ def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
     assert "By formula (M/D/c), for paced servers: 1 server 94/s, 3 servers 330/s." in table.note
 
 
+def with_references(summary: Summary, *references: float | None) -> Summary:
+    known = zip(summary.capacities, references, strict=True)
+    return replace(summary, capacities=[replace(one, reference=reference) for one, reference in known])
+
+
 def drawn(summary: Summary) -> Chart:
     found = capacity_data.chart(summary)
     assert found is not None
@@ -153,7 +161,7 @@ def drawn(summary: Summary) -> Chart:
 
 
 def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> None:
-    summary = replace(at_rates(), references=[101.0, 208.0, None])
+    summary = with_references(at_rates(), 101.0, 208.0, None)
     found = drawn(summary)
     assert [round(row["load"]) for row in found.arguments["rows"]] == [100, 210, 321]
     assert [round(row["load"]) for row in found.arguments["ideals"]] == [100, 301]
@@ -164,7 +172,7 @@ def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> Non
     jsonschema.validate(spec, load_schema())
     svg = drawing.svg(spec)
     assert "requests per second offered" in svg
-    assert ">ideal<" in svg
+    assert ">linear<" in svg
     assert not drawn(at_rates()).arguments["known"]
     assert capacity_data.chart(at_rates((93, 100, 107), (1,))) is None
 

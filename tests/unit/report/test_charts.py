@@ -14,9 +14,9 @@ from altair.vegalite.v6.schema.core import load_schema
 from harness.grid.thresholds import Thresholds
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
-from harness.study.measured import from_directory
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import all_gains
+from harness.summarise.summary import summarise_directory
 from report import elements
 from report.charts import drawing, gain_data, latency_data, series_data
 from report.charts import labels as positions
@@ -64,7 +64,7 @@ def made(tmp_path: Path, topologies: int, loads: tuple[int, ...]) -> tuple[list[
     }
     directory = study(StudyDirectory(tmp_path / f"s-{topologies}-{len(loads)}"), rates)
     trials = {where: directory.trial(where) for where in directory.trials()}
-    return from_directory(directory).cells, trials
+    return summarise_directory(directory).cells, trials
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from harness.summarise import cost
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
 from harness.summarise.capacity.crossing import Bound, Crossing
+from harness.summarise.summary import Summary
+from harness.summarise.sustainable_rate import SustainableRate, sustainable_rates
+from harness.summarise.topology_choice import TopologyCost, fit
 from report import estimates, model
 from report import format as text
 from report.model import CostSection
@@ -33,8 +36,9 @@ def section(
             said = judged(record(servers, 2000, repeat, rate * noise), limit)
             records[f"servers-{servers}_vusers-2000/r{repeat}"] = said
     written = grid(factors={"servers": sorted(rates), "vusers": [2000]}, repeats=repeats, **more)
-    summary = cells.summarise_records(written, records)
     groups = GROUPS | {f"server-{i + 1}": "ml_servers" for i in range(max(rates))}
+    prices = cost.Prices(dict.fromkeys(groups, usd), groups)
+    summary = cells.summarise_records(written.scaled(factor), records, prices=prices)
     study = study_record(
         configuration={
             "grid": written.model_dump(mode="json", by_alias=True),
@@ -43,7 +47,7 @@ def section(
         rented={name: {"usd_per_hour": usd} for name in groups},
         time_scaling={"factor": factor},
     )
-    return model._cost(study, summary, {})
+    return model._cost(study, summary)
 
 
 THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
@@ -85,7 +89,7 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
             "servers.",
         ),
         (
-            section({1: (280, "server"), 2: (500, "users")}, target="520/s"),
+            section({1: (280, "server"), 2: (500, "load")}, target="520/s"),
             "For 520/s, no measured topology was shown to be sufficient: 2 servers deliver at least 500 [495, 505]/s. "
             "Measure a higher load or more servers.",
         ),
@@ -113,7 +117,7 @@ def test_the_answer_says_what_carries_the_target_and_what_it_costs(made: CostSec
 
 
 def test_the_table_has_a_row_for_each_topology() -> None:
-    made = section(THREE | {3: (600.0, "users")}, target="500/s")
+    made = section(THREE | {3: (600.0, "load")}, target="500/s")
     assert made is not None
     assert made.table.columns == [
         "topology",
@@ -125,8 +129,8 @@ def test_the_table_has_a_row_for_each_topology() -> None:
     ]
     assert made.table.rows == [
         ["1 server", "0.20", "280 [277, 283]", "0.20", "limited by the servers at 2000 users", "no"],
-        ["2 servers", "0.30", "540 [535, 545]", "0.15", "limited by the servers at 2000 users", "surely"],
-        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "load-limited at 2000 users", "surely"],
+        ["2 servers", "0.30", "540 [535, 545]", "0.15", "limited by the servers at 2000 users", "yes"],
+        ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "load-limited at 2000 users", "yes"],
     ]
     assert "without the load generator" in made.table.note
     assert "≥ marks a throughput" in made.table.note
@@ -165,10 +169,11 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
 
 def test_topologies_of_another_factor_are_told_by_it() -> None:
     levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
-    found = cost.Option(levels, 0.3, cost.Capacity(levels, 500, 490, 510, {}, Component.SERVER, False))
-    assert sentences.sentence(cost.choose([found], 400)).startswith(
-        "For 400/s, 2 servers with nginx_lb_method least_conn are"
+    rate = SustainableRate(
+        topology=levels, value=500, low=490, high=510, load={}, bottleneck=Component.SERVER, lower_bound=False
     )
+    found = TopologyCost(topology=levels, usd_per_hour=0.3, rate=rate)
+    assert answered([found], 400).startswith("For 400/s, 2 servers with nginx_lb_method least_conn are")
 
 
 @pytest.mark.parametrize(
@@ -195,17 +200,17 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     written = grid(factors=factors, load=load, repeats=5, objectives={"p95": "500ms"}, target="97/s")
     summary = cells.summarise_records(written, records)
     study = study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)})
-    made = model._cost(study, replace(summary, capacities=[carried(1, 100), carried(2, 200)]), {})
+    made = model._cost(study, with_capacities(summary, carried(1, 100), carried(2, 200)))
     assert made is not None
     assert made.answer == (
         "For 97/s, 1 server is sufficient (100 [98, 103]/s). With one server failed (N−1), 2 servers are needed."
     )
-    less = model._cost(study, replace(summary, capacities=[carried(1, 80), carried(2, 200)]), {})
+    less = model._cost(study, with_capacities(summary, carried(1, 80), carried(2, 200)))
     assert less is not None
     assert less.table.columns == ["topology", "throughput, /s", "basis", "sufficient for 97/s"]  # without a price
     assert [row[1:] for row in less.table.rows] == [
         ["less than 93", "objectives missed at all measured loads", "no"],
-        ["≥ 107", "objectives met at all measured loads", "surely"],
+        ["≥ 107", "objectives met at all measured loads", "yes"],
     ]
     assert less.answer.startswith("For 97/s, 2 servers are sufficient (at least 107/s). No measured")
     pieces = [(piece["to"], piece["words"]) for piece in json.loads(less.pieces)]
@@ -218,10 +223,26 @@ def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() ->
     assert made.table.note.startswith("The throughput is the capacity, the largest load that meets the objectives.")
 
 
-def bounded(*bounds: Crossing) -> list[cost.Option]:
+def with_capacities(summary: Summary, *capacities: capacity.Capacity) -> Summary:
+    """The same summary with these capacities, and the costs that follow from them."""
+    costs = cost.summarise(summary.grid, summary.cells, capacities, [], cost.Prices())
+    return replace(summary, capacities=list(capacities), costs=costs)
+
+
+def answered(found: list[TopologyCost], target: float) -> str:
+    """The sentences for a target."""
+    costs = cost.of_topologies(found, target, priced=False)
+    assert costs.target is not None
+    return sentences.answer(costs.target)
+
+
+def bounded(*bounds: Crossing) -> list[TopologyCost]:
     """Topologies of one server, two and so on, whose capacities are these."""
     levels: list[Levels] = [{"servers": servers} for servers in range(1, len(bounds) + 1)]
-    found = [capacity.Capacity({}, servers, "rate", bound, blocks=5) for servers, bound in enumerate(bounds, 1)]
+    found = [
+        capacity.Capacity(others={}, servers=servers, factor="rate", crossing=bound, blocks=5)
+        for servers, bound in enumerate(bounds, 1)
+    ]
     cell = cells.summarise_records(
         grid(
             factors={"servers": [each["servers"] for each in levels], "rate": ["100/s"]},
@@ -236,11 +257,11 @@ def bounded(*bounds: Crossing) -> list[cost.Option]:
         },
     ).cells
     wanted = grid(objectives={"p95": "500ms"}).objectives
-    return cost.options(levels, cost.measured(cell, wanted, 1.0, found), {})
+    return cost.with_costs(levels, sustainable_rates(cell, wanted, 1.0, found), {})
 
 
-BELOW = Crossing("p95", Bound.BELOW, high=93.0)
-BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
+BELOW = Crossing(objective="p95", bound=Bound.BELOW, high=93.0)
+BRACKET = Crossing(objective="p95", bound=Bound.AT_LEAST, low=96.0, high=150.0)
 
 
 @pytest.mark.parametrize(
@@ -249,11 +270,11 @@ BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
         (bounded(BRACKET), 200, ["no"], "no measured topology is sufficient: 1 server delivers 96 to 150/s."),
         (bounded(BRACKET), 150, ["no"], "no measured topology is sufficient"),
         (bounded(BRACKET), 120, ["not shown"], "no measured topology was shown to be sufficient"),
-        (bounded(BRACKET), 90, ["surely"], "1 server is sufficient (96 to 150/s)."),
+        (bounded(BRACKET), 90, ["yes"], "1 server is sufficient (96 to 150/s)."),
         (bounded(BELOW), 93, ["no"], "no measured topology is sufficient: 1 server delivers less than 93/s."),
         (bounded(BELOW), 50, ["not shown"], "less than 93/s. Measure a lower load."),
         (
-            bounded(BELOW, Crossing("p95", Bound.BELOW, high=180.0)),
+            bounded(BELOW, Crossing(objective="p95", bound=Bound.BELOW, high=180.0)),
             300,
             ["no", "no"],
             "is sufficient: 2 servers deliver less than 180/s.",
@@ -261,11 +282,11 @@ BRACKET = Crossing("p95", Bound.AT_LEAST, low=96.0, high=150.0)
     ],
 )
 def test_a_load_beyond_a_bound_is_not_carried_and_between_bounds_not_shown(
-    found: list[cost.Option], target: float, fits: list[str], said: str
+    found: list[TopologyCost], target: float, fits: list[str], said: str
 ) -> None:
-    assert [option.fit(target) for option in found] == fits
-    answer = sentences.sentence(cost.choose(found, target))
+    assert [str(fit(each, target)) for each in found] == fits
+    answer = answered(found, target)
     assert said in answer
-    pieces = json.loads(sentences.pieces(found))
+    pieces = json.loads(sentences.pieces(cost.of_topologies(found, None, priced=False)))
     piece = next(each for each in pieces if each["to"] is None or target <= each["to"])
     assert answer == f"For {estimates.required(target)}, {piece['words']}"  # the field says the same

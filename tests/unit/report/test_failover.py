@@ -11,34 +11,34 @@ from harness.grid.schema import Objectives
 from harness.grid.thresholds import Thresholds
 from harness.records import frames
 from harness.study import check
-from harness.summarise.cells.failover import Losses, Spread
+from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import build
 from report.output import ci_summary
 from report.sentences import failover
 from report.tables import failover as failover_table
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
 
 def same(value: float) -> Spread:
     return Spread(value, value, value)
 
 
-BACK = Losses(
+BACK = CellFailover(
     cell={"servers": 3, "vusers": 1000, "fail_servers": 1},
-    lost=1,
-    of=3,
+    failed_servers=1,
+    servers=3,
     trials=3,
     failed=Spread(41, 38, 44),
     failed_at_balancer=Spread(41, 38, 44),
     failing=3,
     failing_s=same(2),
-    back=3,
+    recovered=3,
     recovery_s=Spread(1.3, 1, 2),
     expected=1.0,
     left=Spread(0.98, 0.97, 0.99),
     still_failing=same(0),
-    latency_back=3,
+    latency_recovered=3,
     latency_recovery_s=same(3),
     before_ms=same(60),
     after_ms=same(70),
@@ -58,14 +58,20 @@ PATTERNS = {
     "nothing failed": (
         replace(
             BACK, failed=same(0), failing=0, failing_s=None, recovery_s=same(0), latency_recovery_s=same(0), trials=1,
-            back=1, latency_back=1,
+            recovered=1, latency_recovered=1,
         ),
         f"{ONE} under load: no request failed; throughput stayed at 98 % [97, 99] of its previous value; the mean "
         "response time stayed near its previous value (from 60.0 to 70.0 ms) (one trial).",
     ),
     "to the end": (
         replace(
-            BACK, failed=same(900), to_the_end=3, still_failing=same(1 / 3), back=0, recovery_s=None, left=same(0.67)
+            BACK,
+            failed=same(900),
+            to_the_end=3,
+            still_failing=same(1 / 3),
+            recovered=0,
+            recovery_s=None,
+            left=same(0.67),
         ),
         f"{ONE} under load: 900 requests failed, and 33 % of them still failed at the end of the load; throughput "
         "did not recover and stayed at 67 % of its previous value; the mean response time recovered within 3.0 s (from "
@@ -75,11 +81,11 @@ PATTERNS = {
         replace(
             BACK,
             cell={"servers": 3, "vusers": 1000, "fail_servers": 2, "nginx_lb_max_fails": 1},
-            lost=2,
+            failed_servers=2,
             expected=1 / 3,
             left=same(0.34),
-            back=2,
-            latency_back=0,
+            recovered=2,
+            latency_recovered=0,
             latency_recovery_s=None,
         ),
         f"{TWO} under load: 41 [38, 44] requests failed within 2.0 s, until the balancer removed them; throughput"
@@ -104,16 +110,16 @@ def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> 
     assert "p95 over the whole window, failures included, is 312 ms" in said
 
 
-SECONDS = replace(BACK, in_p95=3, p95_back=3, p95_recovery_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
+SECONDS = replace(BACK, in_p95=3, p95_recovered=3, p95_recovery_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
 OF_P95 = {
     "p95 met the objective of 500 ms again after 2.0 [1.0, 3.0] s": SECONDS,
-    "p95 met the objective of 500 ms again in 2 of 3 trials after 2.0 [1.0, 3.0] s": replace(SECONDS, p95_back=2),
+    "p95 met the objective of 500 ms again in 2 of 3 trials after 2.0 [1.0, 3.0] s": replace(SECONDS, p95_recovered=2),
     "p95 met the objective of 500 ms throughout": replace(SECONDS, p95_recovery_s=same(0)),
     "p95 did not meet the objective of 500 ms again: 12 % of the later requests took longer or failed": replace(
-        SECONDS, p95_back=0, p95_recovery_s=None, over_p95=same(0.12)
+        SECONDS, p95_recovered=0, p95_recovery_s=None, over_p95=same(0.12)
     ),
     "p95 missed the objective of 500 ms before the failure already, and 12 % of the later requests took longer or "
-    "failed": (replace(SECONDS, in_p95=0, p95_back=0, p95_recovery_s=None, over_p95=same(0.12))),
+    "failed": (replace(SECONDS, in_p95=0, p95_recovered=0, p95_recovery_s=None, over_p95=same(0.12))),
 }
 
 
@@ -125,7 +131,7 @@ def test_when_p95_was_back_is_told_by_the_seconds_where_these_are_counted(says: 
 
 def test_the_table_has_when_p95_was_back() -> None:
     table = failover_table.table(
-        [SECONDS, replace(SECONDS, p95_back=0), replace(SECONDS, in_p95=0, p95_back=0)], Thresholds()
+        [SECONDS, replace(SECONDS, p95_recovered=0), replace(SECONDS, in_p95=0, p95_recovered=0)], Thresholds()
     )
     assert table
     place = table.columns.index("p95 recovered after")
@@ -139,7 +145,7 @@ def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
     assert told[3] == "The failover table has 2 more cells."
     assert failover.sentences([replace(BACK, trials=0)], Objectives()) == []
     assert failover_table.table([], Thresholds()) is None
-    table = failover_table.table([BACK, replace(BACK, back=0, recovery_s=None)], Thresholds())
+    table = failover_table.table([BACK, replace(BACK, recovered=0, recovery_s=None)], Thresholds())
     assert table
     shown = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert [row["throughput recovered after"] for row in shown] == ["1.3 [1.0, 2.0] s", "never"]
@@ -157,7 +163,7 @@ def test_a_load_says_what_is_lost_and_nothing_where_nothing_is() -> None:
 
 
 def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> None:
-    site = Site(servers=3)
+    site = FakeSite(servers=3)
     site.left_out_after_s = 2
     load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
     study = site.study(

@@ -69,7 +69,7 @@ def test_what_a_terminal_would_obey_is_shown() -> None:
 def test_the_console_sends_no_control_character(capsys: pytest.CaptureFixture[str], made: StudyDirectory) -> None:
     text = f"{ESCAPES} [red]markup[/] {MARKUP}"
     console = Console()
-    console.say(text)
+    console.print(text)
     console.warn(text)
     console.error(text)
     console.table(["name", ESCAPES], [[text, text]])
@@ -79,7 +79,7 @@ def test_the_console_sends_no_control_character(capsys: pytest.CaptureFixture[st
     assert printed_.count("\\u{1B}[31mred") >= 5
     assert "[red]markup[/]" in printed_
     machine = Console(as_json=True)
-    machine.say(text)
+    machine.print(text)
     machine.gains(build.model_of(made)[1].gains)
     for line in capsys.readouterr().out.splitlines():
         json.loads(line)

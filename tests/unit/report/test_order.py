@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.records.directory import StudyDirectory
-from harness.records.study import Order, PredictedIdle, StudyRecord
+from harness.records.study import PredictedIdle, StudyRecord
 from report import build
 from report.sentences import answer, order
 from tests.builders import grid, study, study_record
@@ -23,24 +23,23 @@ def test_the_seed_is_told_with_where_it_is_from() -> None:
     drawn = (
         "5 randomised blocks in balanced order (rows of Williams squares), seed 815, drawn at the start of the study"
     )
-    assert order.sentence(record(seed=815, order="balanced"), 5) == drawn
-    given = order.sentence(record(seed=815, order="balanced", grid={"seed": 815}), 5)
+    assert order.sentence(record(seed=815), 5) == drawn
+    given = order.sentence(record(seed=815, grid={"seed": 815}), 5)
     assert given == drawn.removesuffix(", drawn at the start of the study")
-    assert order.sentence(record(seed=2024), 5) == "5 randomised complete blocks, seed 2024", "one that began before"
 
 
 def test_cells_with_few_blocks_are_told_with_prediction_and_outcome() -> None:
     assert order.few_blocks(record()) == ""
     said = order.few_blocks(record(predicted_idle=REST))
     assert said.startswith(
-        "3 servers at 250 users: 2 blocks only, to hold the prediction against: 2 servers can do 118 %"
+        "3 servers at 250 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 118 %"
     )
     assert said.endswith("; fewer than 3 trials have no interval")
     assert order.few_blocks(record(predicted_idle=REST.model_copy(update={"contradicted": ()}))).endswith(
-        "; the prediction held"
+        "; the prediction of idle cells held"
     )
     against = order.few_blocks(record(predicted_idle=REST.model_copy(update={"contradicted": REST.cells})))
-    assert against.endswith("did not hold for 3 servers at 250 users, measured in all blocks therefore")
+    assert against.endswith("did not hold for 3 servers at 250 users: measured in all blocks")
 
 
 def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statements_as_ever(tmp_path: Path) -> None:
@@ -50,7 +49,7 @@ def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statemen
     }
     made = study(StudyDirectory(tmp_path / "s"), rates, limits={(2, 250): "load", (3, 250): "load"})
     begun = made.need_study()
-    made.write_study(begun.model_copy(update={"order": Order.BALANCED, "predicted_idle": REST}))
+    made.write_study(begun.model_copy(update={"predicted_idle": REST}))
     report, summary = build.model_of(made)
     cells = {cell.name: cell for cell in summary.cells}
     rest = cells["servers 3, vusers 250"]

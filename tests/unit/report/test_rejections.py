@@ -11,15 +11,14 @@ from commands.console import Console
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.records.trial import Outcome, TrialData, TrialRecord
-from harness.study import measured
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary, summarise_records
 from report import model
 from report.output import ci_summary
 from tests.builders import grid, study_record, trial_data
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
-NOTHING = "nothing that was measured is exhausted"
+NOTHING = "no measured resource is exhausted"
 BLOCKS = 3
 
 
@@ -126,10 +125,10 @@ def test_rejections_come_first_everywhere_and_make_no_gain(
                 r.record.bottleneck and r.record.bottleneck.reason.startswith(cell.failing.words)
                 for r in _of(trials, cell)
             )
-    setting = Site(2).setting(tmp_path)
-    setting.directory.write_trial("servers-1_vusers-1000/r1", next(iter(trials.values())))
-    monkeypatch.setattr(measured, "from_directory", lambda _directory: summary)
-    closing.closing(Console(), setting, False)
+    config = FakeSite(2).config(tmp_path)
+    config.directory.write_trial("servers-1_vusers-1000/r1", next(iter(trials.values())))
+    monkeypatch.setattr(closing, "summarise_directory", lambda _directory: summary)
+    closing.print_summary(Console(), config, False)
     told["console"] = capsys.readouterr().out
     assert first in told["console"]
 
@@ -152,8 +151,8 @@ def test_rejections_that_end_a_trial_are_its_cause() -> None:
 def test_a_topology_that_rejects_is_carried_by_one_that_does_not() -> None:
     summary, _ = studied({"status 429": 0.75}, {"status 429": 0.02}, evidence={"errors_stop": "50%"})
     (gain,) = summary.gains
-    assert gain.kind == GainKind.CARRIED
-    assert gain.reason == "with 1 server 75 % of the requests were rejected with 429, 2 carried them"
+    assert gain.kind == GainKind.ONLY_LARGER
+    assert gain.reason == "with 1 server 75 % of the requests were rejected with 429, 2 servers served the load"
     summary, _ = studied({"status 429": 0.75}, {"status 429": 0.4}, evidence={"errors_stop": "50%"})
     assert summary.gains[0].kind == GainKind.NONE, "two servers that reject 40 % carry nothing"
 

@@ -28,7 +28,7 @@ RATES: dict[tuple[int, int], list[float | None]] = {
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
     """One healthy study with everything that is rendered from it, for the tests that only look."""
-    directory = made(tmp_path_factory.mktemp("rendered"), limits={(2, 1000): "users"})
+    directory = made(tmp_path_factory.mktemp("rendered"), limits={(2, 1000): "load"})
     build.write(directory)
     return directory
 
@@ -76,20 +76,20 @@ def test_the_tables_have_the_columns_that_others_rely_on(rendered: StudyDirector
     directory = rendered
     cells = (directory.path / "cells.csv").read_text().splitlines()[0]
     assert cells == (
-        "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,verdict,why"
+        "servers,vusers,trials,usable,tps_mean,tps_low,tps_high,tps_peak,p50_ms,p95_ms,p99_ms,error_rate,outcome,bottleneck,reason"
     )
     gains = (directory.path / "gains.csv").read_text().splitlines()[0]
     assert gains == (
-        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,word,reason,joint_low,joint_high,detectable_gain"
+        "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,conclusion,reason,simultaneous_low,simultaneous_high,minimum_detectable_gain"
     )
 
 
 def test_an_instrument_check_tells_what_it_found_on_page_one(tmp_path: Path) -> None:
     exact: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [400.0] * 5}
     report, _ = build.model_of(made(tmp_path / "a", exact, calibration=True))
-    assert report.findings[0].startswith("Calibration: found 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS.")
+    assert report.findings[0].startswith("Calibration: measured 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS.")
     assert dict(report.evidence)["Calibration:"].startswith(
-        "this study is the calibration of these machines: found 2.000"
+        "this study is the calibration of these machines: measured 2.000"
     )
     assert report.article is None
     short: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [380.0] * 5}

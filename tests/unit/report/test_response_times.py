@@ -7,6 +7,7 @@ import pytest
 from harness.judge import window_stats
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
+from harness.summarise.gains.gain import between
 from harness.summarise.summary import Summary
 from report.sentences import answer
 from tests.builders import changed, grid, judged, record
@@ -37,7 +38,7 @@ def stepped(
     ("first", "second", "told"),
     [
         ((280, "server"), (540, "server"), "efficiency 96 %, and the median response time fell from 900 to 36.0 ms."),
-        ((280, "server"), (540, "users"), "to measure more (the median response time fell from 900 to 36.0 ms)."),
+        ((280, "server"), (540, "load"), "to measure more (the median response time fell from 900 to 36.0 ms)."),
         (
             (280, "server"),
             (280, "server"),
@@ -48,7 +49,7 @@ def stepped(
             (200, "server"),
             "lowered throughput to 0.714× [0.714, 0.714], and the median response time fell",
         ),
-        ((280, "users"), (280, "users"), "the load is too low, and the median response time fell from 900 to"),
+        ((280, "load"), (280, "load"), "the load is too low, and the median response time fell from 900 to"),
         ((280, "balancer"), (280, "balancer"), "(the median response time fell from 900 to 36.0 ms)."),
         ((280, "server"), (600, "server"), "topology is suspect (the median response time fell from 900 to 36.0 ms)."),
     ],
@@ -81,13 +82,13 @@ def test_topologies_under_unlike_loads_are_not_compared() -> None:
     summary = stepped({1: (280, "server", 900), 2: (540, "server", 36)})
     one, two = summary.cells
     apart = replace(two, cell={"servers": 2, "vusers": 2000})
-    gain = replace(summary.gains[0], cells=(one.cell, apart.cell), others={"load": "saturation"})
+    gain = replace(between(one, apart, summary.grid.evidence), others={"load": "saturation"})
     (sentence,) = answer.answer(replace(summary, cells=[one, apart], gains=[gain]))
     assert "response time" not in sentence
 
 
 def test_steps_that_are_told_together_tell_it_from_the_first_to_the_last() -> None:
-    rates = {1: (280.0, "server", 900)} | {n: (500.0, "users", 400 // n) for n in range(2, 6)}
+    rates = {1: (280.0, "server", 900)} | {n: (500.0, "load", 400 // n) for n in range(2, 6)}
     (sentence,) = answer.answer(stepped(rates))
     assert " of 5×, and the median response time fell from 900 to 80.1 ms" in sentence
     assert "the load is too low, and the median response time fell from 200 to 80.1 ms" in sentence

@@ -124,5 +124,5 @@ def test_the_report_command_prints_the_warning(tmp_path: Path, capsys: pytest.Ca
 
     directory = StudyDirectory(tmp_path / "study-0123abcd")
     study(directory, {(1, 1000): [280]}, request={"path": f"/{NEVER}"})
-    report(directory.path, quiet=True, form=Format.PDF)
+    report(directory.path, quiet=True, formats=[Format.PDF])
     assert "note: report.pdf: no font on this machine has 2 of its characters" in capsys.readouterr().err

@@ -11,8 +11,8 @@ from harness.judge.rules import RULES
 from harness.records.directory import StudyDirectory
 from harness.records.findings import Finding, Severity
 from harness.records.trial import TrialData
-from harness.study.measured import from_directory
 from harness.summarise.cells.cell import CellSummary, summarise
+from harness.summarise.summary import summarise_directory
 from report.charts import latency_data
 from report.tables import article, rules
 from report.tables import cells as tables
@@ -25,7 +25,7 @@ Rates = dict[tuple[int, int], list[float | None]]
 @pytest.fixture
 def measured(tmp_path: Path) -> Measured:
     directory = measured_study(StudyDirectory(tmp_path / "study"))
-    return from_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
+    return summarise_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
 
 
 def test_a_cells_limit_stands_with_its_figures(measured: Measured) -> None:
@@ -44,7 +44,7 @@ def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Pa
         data = directory.trial(where)
         refusal = changed(data.record, outcome="invalid", cause="half of the requests failed")
         directory.write_trial(where, replace(data, record=judged(refusal, "balancer")))
-    refused = from_directory(directory).cells
+    refused = summarise_directory(directory).cells
     row = tables.bottleneck_table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
     assert row[1:3] == ["balancer", "–"]
     assert row[-1] == "half of the requests failed"
@@ -101,9 +101,9 @@ def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> N
         {row[1]: row[2:] for row in rules.threshold_table(Thresholds(), False, samples).rows}
         for samples in ([], [row for data in uncounted.values() for row in data.samples])
     )
-    assert counted["loop_invalid"] == ["the same, from here on refused", "5 %"]
+    assert counted["loop_invalid"] == ["the same share, for an invalid trial", "5 %"]
     assert not_counted["loop_invalid"] == [
-        "the same, from here on refused (10 % here: thinking users are not counted)",
+        "the same share, for an invalid trial (10 % here: thinking users are not counted)",
         "5 %",
     ]
     assert not_counted["readings"] == counted["readings"]
@@ -115,8 +115,8 @@ def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured)
     assert ["E12", e12.asks] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
     where, first = next(iter(trials.items()))
     assert first.record.context
-    facts = first.record.context.model_copy(update={"balancing": {"method": "least_conn"}})
-    trials = {**trials, where: replace(first, record=first.record.model_copy(update={"facts": facts}))}
+    context = first.record.context.model_copy(update={"balancing": {"method": "least_conn"}})
+    trials = {**trials, where: replace(first, record=first.record.model_copy(update={"context": context}))}
     assert ["E12", e12.where_free] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
 
 
@@ -126,8 +126,9 @@ def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: 
     told = "server-1 died with exit code 137; nginx_lb_max_fails is 0: the balancer went on sending it requests"
     cell = summary[0]
     cause = "server-1 died with exit code 137 during the trial"
+    died = {"component": "server", "basis": {"kind": "server died", "detail": told}, "reason": told}
     records = [
-        changed(data.record, outcome="server_down", cause=cause, bottleneck={"component": "server", "reason": told})
+        changed(data.record, outcome="server_down", cause=cause, bottleneck=died)
         for data in trials.values()
         if data.record.cell == cell.cell
     ]
@@ -144,14 +145,14 @@ def test_the_article_is_compared_by_the_grid_that_reproduces_it_alone(tmp_path: 
         (2, 2000): [550, 555, 548],
         (3, 2000): [810, 820, 805],
     }
-    whole = from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits={(2, 1000): "users"}))
+    whole = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits={(2, 1000): "load"}))
     table = article.table("article", whole.gains, whole.cells)
     assert article.table("another", whole.gains, whole.cells) is None
     assert table is not None
     assert [row[1] for row in table.rows] == ["about 1.8×", "about 1.46×", "no gain", "server failed"]
     assert table.rows[2][3] == "not measurable at this load"
     assert "a manual AWS measurement with FastAPI, nginx and nGrinder" in table.note
-    half = from_directory(study(StudyDirectory(tmp_path / "s-3"), {(1, 2000): [281.0], (2, 2000): [550.0]}))
+    half = summarise_directory(study(StudyDirectory(tmp_path / "s-3"), {(1, 2000): [281.0], (2, 2000): [550.0]}))
     table = article.table("article", half.gains, half.cells)
     assert table is not None
     assert [row[3] for row in table.rows] == ["too few repeats", *[article.MISSING] * 2, "ok"]

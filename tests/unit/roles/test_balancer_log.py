@@ -1,4 +1,4 @@
-"""What the balancer makes of its own log (roles/nginx_lb/files/image), without nginx."""
+"""The summary of the balancer's own log (roles/nginx_lb/files/image), without nginx."""
 
 import importlib.util
 import time
@@ -27,8 +27,8 @@ def line(status: str, ended: float, took: float, upstream: str, trial: str = "t"
 @pytest.mark.parametrize(
     ("tried", "retried"), [("a:1", 0), ("a:1, a:1", 0), ("a:1, ml_servers", 0), ("a:1, b:1", 1), ("a:1, b:1, ml", 1)]
 )
-def test_a_request_counts_as_retried_when_several_servers_had_it(log: ModuleType, tried: str, retried: int) -> None:
-    """Where no server is left nginx writes the upstream's own name."""
+def test_a_request_sent_to_several_servers_counts_as_retried(log: ModuleType, tried: str, retried: int) -> None:
+    """If no server is available nginx logs the upstream's name."""
     assert log.summarise([line("502", 100.5, 0.5, tried)], "t", 100.0, 102.0)["retried"] == retried
 
 
@@ -41,24 +41,24 @@ def test_requests_are_counted_by_status_server_and_second_for_one_trial(log: Mod
         line("200", 101.0, 0.1, "a:1", trial="another"),
         "cut",
     ]
-    said = log.summarise(lines, "t", 100.0, 102.0)
-    assert said["statuses"] == {"200": 2, "499": 1, "502": 1}
-    assert said["upstreams"] == {"a:1": {"200": 2}, "b:1": {"499": 1, "502": 1}}
-    assert said["retried"] == 1
-    assert said["mean_in_flight"] == pytest.approx((0.5 + 1.0 + 1.7 + 0.1) / 2)  # the 499 began before the window
-    assert [100, "a:1", "200", 1] in said["seconds"]
-    # Seconds of a load that began between two seconds of the balancer's clock are its own, and each is a whole one.
+    summary = log.summarise(lines, "t", 100.0, 102.0)
+    assert summary["statuses"] == {"200": 2, "499": 1, "502": 1}
+    assert summary["upstreams"] == {"a:1": {"200": 2}, "b:1": {"499": 1, "502": 1}}
+    assert summary["retried"] == 1
+    assert summary["mean_in_flight"] == pytest.approx((0.5 + 1.0 + 1.7 + 0.1) / 2)  # the 499 began before the window
+    assert [100, "a:1", "200", 1] in summary["seconds"]
+    # With since_s the seconds count from the start of the load, and each one is complete.
     seconds = log.summarise(lines, "t", 100.0, 102.0, since_s=99.6)["seconds"]
     assert seconds == [[0, "a:1", "200", 1], [1, "a:1", "200", 1], [2, "b:1", "499", 1], [2, "b:1", "502", 1]]
     early = log.summarise(lines[:2], "t", 100.0, 102.0, since_s=100.502)["seconds"]
     assert early == [[0, "a:1", "200", 2]]
-    assert said["times_ms"]["200"] == [(500, 1), (1000, 1)]
-    assert said["times_ms"]["499"] == [(2000, 1)]
+    assert summary["times_ms"]["200"] == [(500, 1), (1000, 1)]
+    assert summary["times_ms"]["499"] == [(2000, 1)]
 
 
-def test_events_before_the_trial_are_none_of_its_own(log: ModuleType) -> None:
-    begin, fraction = 1_800_000_000.0, 0.7  # nginx stamps whole seconds, a trial begins in the middle of one
-    told = [
+def test_events_before_the_trial_do_not_count(log: ModuleType) -> None:
+    begin, fraction = 1_800_000_000.0, 0.7  # nginx logs whole seconds; a trial may begin within a second
+    lines = [
         f"{time.strftime(log.STAMP, time.localtime(begin + second))} [error] 7#7: *1 {event}, client: 10.0.0.1"
         for second, event in (
             (-60, "upstream timed out (110: Connection timed out)"),
@@ -69,13 +69,13 @@ def test_events_before_the_trial_are_none_of_its_own(log: ModuleType) -> None:
             (6, "upstream timed out (110: Connection timed out)"),
         )
     ]
-    counts, first = log.happened(told, begin + fraction)
+    counts, first = log.count_events(lines, begin + fraction)
     crowded = "worker_connections are not enough"
     assert counts == {crowded: 1, "no live upstreams": 1, "upstream timed out": 2}
     assert first == {crowded: begin, "no live upstreams": begin + 3, "upstream timed out": begin + 5}
 
 
-def test_what_servers_took_is_the_mean_of_the_window_and_of_all_that_were_tried(log: ModuleType) -> None:
+def test_the_servers_mean_time_covers_the_window_and_all_tried_servers(log: ModuleType) -> None:
     lines = [
         "t\t100.500\t200\t0.900\ta:1\t0.400\n",
         "t\t101.000\t200\t0.900\ta:1, b:1\t0.100, 0.500\n",

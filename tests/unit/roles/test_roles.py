@@ -1,4 +1,4 @@
-"""Roles: defaults and argument specs say the same, and no role knows a group or a grid."""
+"""Roles: defaults equal argument specs, and no role depends on a group or a grid."""
 
 import re
 import subprocess
@@ -23,10 +23,10 @@ def read(path: Path) -> Any:
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
 def test_defaults_and_argument_specs_agree(role: Path) -> None:
-    """Defaults in a spec set nothing, so a difference would be a lie in the documentation."""
+    """A default in a spec only documents, so a difference would make the documentation wrong."""
     options = read(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
-    assert {name: said["default"] for name, said in options.items()} == read(role / "defaults" / "main.yml")
-    assert all(said["description"] for said in options.values())
+    assert {name: option["default"] for name, option in options.items()} == read(role / "defaults" / "main.yml")
+    assert all(option["description"] for option in options.values())
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
@@ -45,34 +45,34 @@ def test_roles_know_no_groups_and_stay_short(role: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ["ml_server", "nginx_lb", "locust"])
-def test_what_a_container_is_made_from_is_compared_before_the_module_is_asked(role: str) -> None:
-    """Every variable of the task that makes it is in the label, or in what `docker inspect` is compared with."""
+def test_the_fast_comparison_covers_every_variable_of_the_container(role: str) -> None:
+    """Every variable of the task that creates the container is in its label or compared with `docker inspect`."""
     tasks = {task["name"]: task for task in read(ROOT / "roles" / role / "tasks" / "service.yml")}
     made = tasks["service | Run the container"]["community.docker.docker_container"]
-    told = (ROOT / "roles" / role / "vars" / "main.yml").read_text(encoding="utf-8")
-    compared = told[told.index(f"__{role}_made_from") :]
+    variables = (ROOT / "roles" / role / "vars" / "main.yml").read_text(encoding="utf-8")
+    compared = variables[variables.index(f"__{role}_made_from") :]
     image = {f"{role}_image", f"__{role}_image"} & set(re.findall(rf"_*{role}_\w+", made["image"]))
     used = set(re.findall(rf"_*{role}_\w+", str(made))) - image - {f"{role}_pull", f"__{role}_made_from"}
     assert {name for name in used if not re.search(rf"\b{name}\b", compared)} == set()
-    assert f"{{{{ {image.pop()} | quote }}}}" in str(tasks["service | Look at the container"])
+    assert f"{{{{ {image.pop()} | quote }}}}" in str(tasks["service | Inspect the container"])
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
-def test_a_readme_has_the_variables_of_the_argument_spec(role: Path) -> None:
+def test_a_readme_lists_the_variables_of_the_argument_spec(role: Path) -> None:
     text = (role / "README.md").read_text(encoding="utf-8")
     assert text == role_readmes.written(role), "run: python -m tests.role_readmes"
     assert text.startswith(f"# {role.name}\n")
 
 
-def test_every_readme_has_a_play_that_ansible_can_read(tmp_path: Path) -> None:
-    """By the short names that this clone knows; those of the collection are played in full by tests/collection."""
+def test_every_readme_has_a_valid_example_play(tmp_path: Path) -> None:
+    """Uses the roles' short names; tests/collection runs the examples of the collection's roles."""
     plays = []
     for role in ROLES:
         text = role_readmes.example(role)
         assert text, f"roles/{role.name}/README.md has no example"
         play = yaml.safe_load(text)
         mine = [named for named in play[0]["roles"] if named["role"].split(".")[-1] == role.name]
-        assert mine, f"roles/{role.name}/README.md: its example plays other roles"
+        assert mine, f"roles/{role.name}/README.md: its example uses other roles"
         assert mine[0].get("vars", {}).keys() <= role_readmes.options(role).keys()
         plays.append(text.replace("scale_out.study.", ""))
     file = tmp_path / "examples.yml"
@@ -83,28 +83,29 @@ def test_every_readme_has_a_play_that_ansible_can_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
-def test_what_is_secret_is_never_logged(role: Path) -> None:
-    """A password itself, not the name of a file or folder that holds it."""
-    for name, said in role_readmes.options(role).items():
+def test_secret_variables_are_never_logged(role: Path) -> None:
+    """A password itself, not the name of a file or folder that contains it."""
+    for name, option in role_readmes.options(role).items():
         if name.endswith(("password", "passwords", "token", "secret")):
-            assert said.get("no_log"), f"{name}: no_log: true"
+            assert option.get("no_log"), f"{name}: no_log: true"
 
 
-def test_the_docker_command_uses_the_engine_that_ansibles_modules_use() -> None:
-    """They read DOCKER_HOST only; the command's own context of a host would make two engines of one."""
+def test_docker_commands_use_the_same_engine_as_ansibles_modules() -> None:
+    """The modules read only DOCKER_HOST; with a host's own Docker context the command could use another engine."""
     files = [*(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "roles").glob("*/vars/*.yml")]
     commands = []
     for file in [*files, *(ROOT / "playbooks").glob("*.yml")]:
         text = file.read_text(encoding="utf-8")
         commands += re.findall(
-            r"(?:raw|_ask): (?:>-\n\s*)?((?:export .*\n?.*)?\bdocker (?:version|exec|container|network|image) )", text
+            r"(?:raw|_command): (?:>-\n\s*)?((?:export .*\n?.*)?\bdocker (?:version|exec|container|network|image) )",
+            text,
         )
     assert len(commands) >= 10
     assert [command for command in commands if not command.startswith("export DOCKER_CONTEXT=default;")] == []
 
 
 def tasks_of(file: Path) -> list[dict[str, Any]]:
-    """Every task of a file of tasks or of a playbook, those in blocks too."""
+    """Return every task of a task file or a playbook, including tasks in blocks."""
 
     def inside(given: Any) -> list[dict[str, Any]]:
         found = []
@@ -122,8 +123,8 @@ WRITES = ("copy", "template", "get_url", "unarchive", "file", "lineinfile", "blo
 KEEPS_MODE = ("absent", "link")
 
 
-def test_whatever_the_umask_is_files_have_the_mode_that_is_written_down() -> None:
-    """A mode that is taken over from the clone or the umask, 0600 under umask 077, keeps users of containers out."""
+def test_every_task_that_writes_files_sets_their_mode() -> None:
+    """A mode from the clone or the umask (0600 under umask 077) would make files unreadable for containers' users."""
     seen, without = 0, []
     for file in FILES_OF_TASKS:
         for task in tasks_of(file):
@@ -154,13 +155,13 @@ def test_every_containers_log_has_a_limit() -> None:
         assert {"max-size", "max-file"} <= defaults[f"{role[1]}_log_options"].keys()
 
 
-def test_the_base_image_is_named_by_date_and_digest() -> None:
+def test_the_base_image_is_pinned_by_date_and_digest() -> None:
     source = read(ROOT / "roles" / "base_image" / "defaults" / "main.yml")["base_image_registry_source"]
     assert re.fullmatch(r"debian:bookworm-20\d{6}-slim@sha256:[0-9a-f]{64}", source)
 
 
 @pytest.mark.parametrize(("cpus", "quota"), [(0.5, ["CPUQuota=50%"]), ("1.5", ["CPUQuota=150%"]), (0, [])])
-def test_an_agent_may_use_a_part_of_a_cpu(cpus: object, quota: list[str]) -> None:
+def test_an_agents_cpu_limit_may_be_a_fraction_of_a_core(cpus: object, quota: list[str]) -> None:
     role = ROOT / "roles" / "ngrinder_agent"
     text = (role / "templates" / "ngrinder-agent.service.j2").read_text(encoding="utf-8")
     known = {**read(role / "defaults" / "main.yml"), "ansible_managed": "", "__ngrinder_agent_program": "/opt/agent"}
@@ -168,7 +169,7 @@ def test_an_agent_may_use_a_part_of_a_cpu(cpus: object, quota: list[str]) -> Non
     assert [line for line in unit.splitlines() if line.startswith("CPUQuota")] == quota
 
 
-def test_no_role_takes_a_user_out_of_other_groups() -> None:
+def test_no_role_removes_a_user_from_other_groups() -> None:
     users = [
         (file, task["ansible.builtin.user"])
         for file in ROOT.glob("roles/*/tasks/*.yml")

@@ -1,4 +1,4 @@
-"""What the role ml_server makes of a container that is not ready (roles/ml_server/files), without a container."""
+"""The role ml_server's report on a container that is not ready (roles/ml_server/files), without a container."""
 
 import importlib.util
 import threading
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-ANY = "0.0.0.0"  # noqa: S104 - an address that is read
+ANY = "0.0.0.0"  # noqa: S104 - the test only parses this address
 FILE = Path(__file__).resolve().parents[3] / "roles" / "ml_server" / "files" / "wait_until_ready.py"
-# As the kernel prints them: 127.0.0.1:8080, 0.0.0.0:9000, an established one, the engine's resolver; ::1 and ::.
+# The kernel's tables: 127.0.0.1:8080, 0.0.0.0:9000, an established connection, the engine's resolver; ::1 and ::.
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1
    1: 00000000:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1
@@ -36,33 +36,33 @@ def ready() -> ModuleType:
     return module
 
 
-def test_the_kernels_table_tells_where_a_container_listens(ready: ModuleType) -> None:
+def test_listening_sockets_are_read_from_the_kernels_tables(ready: ModuleType) -> None:
     found = ready.listening(TCP + TCP6)
     expected = {("127.0.0.1", 8080), (ANY, 9000), ("::1", 8081), ("::", 8082), ("127.0.0.1", 8083)}
     assert found == expected
     assert {address for address, _ in found if ready.is_inside(address)} == {"127.0.0.1", "::1"}
-    assert ready.shown(found).startswith("127.0.0.1:8080, [::1]:8081, [::]:8082")
+    assert ready.format_sockets(found).startswith("127.0.0.1:8080, [::1]:8081, [::]:8082")
 
 
 @pytest.mark.parametrize(
-    ("sockets", "told"),
+    ("sockets", "report"),
     [
         ({(ANY, 8080)}, ""),
         ({("::", 8080), ("127.0.0.1", 9000)}, ""),
         ({("172.17.0.2", 8080)}, ""),
         (set(), ""),
-        ({("127.0.0.1", 8080)}, "listens on 127.0.0.1:8080 only, which nothing outside the container reaches"),
-        ({("::1", 8080), (ANY, 9090)}, "listens on [::1]:8080 only"),
-        ({("127.0.0.1", 5000)}, "listens on 127.0.0.1:5000 only"),
+        ({("127.0.0.1", 8080)}, "listens only on 127.0.0.1:8080, which nothing outside the container reaches"),
+        ({("::1", 8080), (ANY, 9090)}, "listens only on [::1]:8080"),
+        ({("127.0.0.1", 5000)}, "listens only on 127.0.0.1:5000"),
         ({(ANY, 9000)}, "not on port 8080. Fix: set ml_server_port (service.port of a grid) to 9000"),
     ],
 )
-def test_an_address_that_nothing_reaches_is_told_with_what_helps(
-    ready: ModuleType, sockets: set[tuple[str, int]], told: str
+def test_an_unreachable_address_is_reported_with_a_fix(
+    ready: ModuleType, sockets: set[tuple[str, int]], report: str
 ) -> None:
-    found = ready.wrong_address(frozenset(sockets), 8080)
-    assert told in found
-    assert bool(found) == bool(told)
+    found = ready.address_problem(frozenset(sockets), 8080)
+    assert report in found
+    assert bool(found) == bool(report)
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_an_address_that_nothing_reaches_is_told_with_what_helps(
         (["Killed"], 137, "ml_server_memory"),
     ],
 )
-def test_the_variable_that_helps_a_container_that_ended_is_named(
+def test_the_hint_for_an_ended_container_names_a_variable(
     ready: ModuleType, lines: list[str], code: int, variable: str
 ) -> None:
     assert ready.hint({"OOMKilled": False}, code, lines).startswith(variable)
 
 
-def test_where_nothing_tells_what_helps_the_usual_variables_are_named(ready: ModuleType) -> None:
-    assert ready.hint({"OOMKilled": False}, 0, ["bye"]) == ready.OF_ANY
+def test_a_generic_hint_is_used_where_no_pattern_matches(ready: ModuleType) -> None:
+    assert ready.hint({"OOMKilled": False}, 0, ["bye"]) == ready.GENERIC_HINT
     assert ready.hint({"OOMKilled": True}, 0, ["bye"]).startswith("ml_server_memory")
 
 
@@ -96,35 +96,35 @@ def test_where_nothing_tells_what_helps_the_usual_variables_are_named(ready: Mod
         ({}, False),
         ({"Running": False}, True),
         ({"Restarting": True}, True),
-        ({"restarts": 3}, True),  # it runs, and ended since the last look
+        ({"restarts": 3}, True),  # it runs, but has ended since the last check
     ],
 )
-def test_a_restart_policy_hides_no_end(
+def test_a_container_that_restarted_is_reported_as_ended(
     ready: ModuleType, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], has_ended: bool
 ) -> None:
-    said = {"logs": "one\n\x1b[31mtwo\x07\nthree\nfour\nfive\nsix", "events": "1\n3\n"}
-    monkeypatch.setattr(ready, "engine", lambda what, *_: said[what])
+    outputs = {"logs": "one\n\x1b[31mtwo\x07\nthree\nfour\nfive\nsix", "events": "1\n3\n"}
+    monkeypatch.setattr(ready, "run_docker", lambda command, *_: outputs[command])
     state = {"Running": True, "Restarting": False, "ExitCode": 3, **change}
     found = {"State": state, "RestartCount": state.pop("restarts", 2)}
-    told = ready.ended("mine", found, 2)
-    assert bool(told) == has_ended
+    report = ready.exit_report("mine", found, 2)
+    assert bool(report) == has_ended
     if has_ended:
-        assert "ended with exit code 3" in told
-        assert "Its last lines: two / three / four / five / six." in told
-        assert "restarted" in told
+        assert "ended with exit code 3" in report
+        assert "Its last lines: two / three / four / five / six." in report
+        assert "restarted" in report
 
 
-def test_an_end_that_the_engine_has_forgotten_is_told_by_the_next(
+def test_the_next_exit_code_is_used_if_the_engine_has_dropped_the_last_one(
     ready: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine keeps 256 events, which other containers' checks fill within seconds."""
-    said = {"events": [""] * 2, "logs": ["one"] * 2, "container": ["true false 0", "true false 0", "true true 3"]}
-    monkeypatch.setattr(ready, "engine", lambda what, *_: said[what].pop(0))
+    """An engine keeps 256 events, which health checks of other containers fill within seconds."""
+    outputs = {"events": [""] * 2, "logs": ["one"] * 2, "container": ["true false 0", "true false 0", "true true 3"]}
+    monkeypatch.setattr(ready, "run_docker", lambda command, *_: outputs[command].pop(0))
     monkeypatch.setattr(ready.time, "sleep", lambda _: None)
     found = {"State": {"Running": True, "Restarting": False, "ExitCode": 0}, "RestartCount": 3}
-    assert "ended with exit code 3 and was restarted 3 times" in ready.ended("mine", found, 2)
-    said["container"] = ["true false 0"] * ready.LOOKS_FOR_AN_END
-    assert "ended with an unknown exit code" in ready.ended("mine", found, 2)
+    assert "ended with exit code 3 and was restarted 3 times" in ready.exit_report("mine", found, 2)
+    outputs["container"] = ["true false 0"] * ready.EXIT_CHECKS
+    assert "ended with an unknown exit code" in ready.exit_report("mine", found, 2)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def server() -> Iterator[tuple[str, int]]:
             self.wfile.write(b"# HELP requests\n")
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     listening = HTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=listening.serve_forever, daemon=True).start()
@@ -145,25 +145,23 @@ def server() -> Iterator[tuple[str, int]]:
     listening.server_close()
 
 
-def test_a_health_check_names_the_host_that_the_application_allows(ready: ModuleType, server: tuple[str, int]) -> None:
-    assert ready.ask(server, "/readyz", "shop.example", 5)[0] == 200
-    assert ready.ask(server, "/readyz", "", 5)[0] == 400
-    assert "ml_server_health_host" in ready.hopeless("mine", 8080, 400, frozenset(), "now")
+def test_a_health_check_sends_the_configured_host_header(ready: ModuleType, server: tuple[str, int]) -> None:
+    assert ready.get_status(server, "/readyz", "shop.example", 5)[0] == 200
+    assert ready.get_status(server, "/readyz", "", 5)[0] == 400
+    assert "ml_server_health_host" in ready.permanent_problem("mine", 8080, 400, frozenset(), "now")
 
 
-def test_a_port_that_has_metrics_only_is_none_that_a_server_listens_on_by_mistake(
-    ready: ModuleType, server: tuple[str, int]
-) -> None:
-    """Many servers open it before they load their model."""
+def test_a_metrics_port_is_recognised(ready: ModuleType, server: tuple[str, int]) -> None:
+    """Many servers open their metrics port before they load their model, so it is not a wrong port."""
     assert ready.has_metrics(frozenset({(ANY, server[1])}), [("127.0.0.1", 8080)])
 
 
 @pytest.mark.parametrize(("status", "waits"), [(503, True), (429, True), (500, True), (404, False), (401, False)])
-def test_a_status_that_more_time_may_change_is_waited_for(ready: ModuleType, status: int, waits: bool) -> None:
-    assert bool(ready.hopeless("mine", 8080, status, frozenset({(ANY, 8080)}), "now")) != waits
+def test_the_role_waits_on_a_status_that_may_change(ready: ModuleType, status: int, waits: bool) -> None:
+    assert bool(ready.permanent_problem("mine", 8080, status, frozenset({(ANY, 8080)}), "now")) != waits
 
 
-def test_a_published_port_and_the_containers_own_address_are_tried(ready: ModuleType) -> None:
+def test_the_published_port_and_the_containers_own_address_are_tried(ready: ModuleType) -> None:
     published = {
         "8080/tcp": [{"HostIp": ANY, "HostPort": "80"}, {"HostIp": "::", "HostPort": "80"}],
         "1/tcp": None,

@@ -1,4 +1,4 @@
-"""A paced server has exactly the capacity it says, on any machine and beside any neighbour."""
+"""A paced server has exactly its set capacity, on any machine and with any other load."""
 
 import itertools
 import random
@@ -11,7 +11,7 @@ PACE = Pace.of(140, 0.05)
 
 
 def saturated(wakes: list[float], waiting: int = 100) -> tuple[Slots[int], list[int]]:
-    """Slots before which `waiting` requests always stand, and how many had ended by each of `wakes`."""
+    """Keep `waiting` requests queued; return the slots, and how many requests have ended at each of `wakes`."""
     slots: Slots[int] = Slots(PACE, 0.0)
     for number in range(waiting):
         slots.reserve(0.0, number)
@@ -24,19 +24,19 @@ def saturated(wakes: list[float], waiting: int = 100) -> tuple[Slots[int], list[
     return slots, list(itertools.accumulate(ended))
 
 
-def test_whole_slots_give_exactly_the_rate() -> None:
+def test_a_whole_number_of_slots_gives_exactly_the_rate() -> None:
     for rate, service_s in ((140.0, 0.05), (93.333, 0.05), (3.0, 0.05), (200.0, 0.1)):
         assert Pace.of(rate, service_s).rate_per_s == pytest.approx(rate)
 
 
-def test_answers_come_evenly_and_as_many_as_the_capacity() -> None:
+def test_responses_are_evenly_spaced_at_the_capacity() -> None:
     _, ended = saturated([second / 1000 for second in range(1, 60_001)])
     assert ended[-1] == pytest.approx(60 * 140, abs=PACE.count)
     every_second = [b - a for a, b in itertools.pairwise([0, *ended[999::1000]])]
     assert set(every_second[1:]) <= {139, 140, 141}
 
 
-def test_wakes_that_are_late_by_less_than_the_catch_up_lose_nothing() -> None:
+def test_wake_ups_late_by_less_than_the_catch_up_time_lose_no_capacity() -> None:
     chance = random.Random(1)  # noqa: S311 - no secret
     wakes = list(itertools.accumulate(chance.uniform(0.001, CATCH_UP_S) for _ in range(500)))
     slots, ended = saturated(wakes)
@@ -44,7 +44,7 @@ def test_wakes_that_are_late_by_less_than_the_catch_up_lose_nothing() -> None:
     assert ended[-1] == pytest.approx(wakes[-1] * 140, abs=CATCH_UP_S * 140 + PACE.count)
 
 
-def test_a_server_that_slept_for_seconds_does_not_answer_their_backlog_at_once() -> None:
+def test_a_server_that_slept_for_seconds_does_not_serve_its_backlog_at_once() -> None:
     wakes = [*(ms / 1000 for ms in range(1, 5000)), *(7 + ms / 1000 for ms in range(3000))]
     slots, ended = saturated(wakes, waiting=1000)
     at_once = ended[4999] - ended[4998]
@@ -53,7 +53,7 @@ def test_a_server_that_slept_for_seconds_does_not_answer_their_backlog_at_once()
     assert slots.tally.busy + slots.tally.lost == pytest.approx(slots.tally.offered, rel=0.01)
 
 
-def test_idle_slots_give_no_credit() -> None:
+def test_idle_slots_gain_no_capacity() -> None:
     slots: Slots[int] = Slots(PACE, 0.0)
     slots.reserve(0.0, 0)
     assert slots.due(0.1) == [0]
@@ -64,9 +64,9 @@ def test_idle_slots_give_no_credit() -> None:
     assert len(slots.due(60.101)) == 7
 
 
-def test_a_frozen_idle_server_is_late_only_with_what_it_had_begun() -> None:
+def test_a_frozen_idle_server_is_late_only_for_requests_in_progress() -> None:
     slots: Slots[int] = Slots(PACE, 0.0)
     slots.reserve(0.0, 0)
-    slots.reserve(3.0, 1)  # frozen for 3 s, then it reads what came meanwhile before it answers
+    slots.reserve(3.0, 1)  # frozen for 3 s; then it reads new requests before it responds
     assert slots.due(3.0) == [0]
     assert slots.due(3.051) == [1]

@@ -1,4 +1,4 @@
-"""The service: right answers, clear refusals, counters that a study can trust."""
+"""The service: correct predictions, clear error messages and exact counters."""
 
 import asyncio
 import re
@@ -37,7 +37,7 @@ def image(number: int) -> list[float]:
     return [float(v) for v in load_digits().data[number]]
 
 
-def test_it_recognises_digits_one_by_one_and_in_a_batch(client: TestClient) -> None:
+def test_it_classifies_single_images_and_batches(client: TestClient) -> None:
     truth = [int(label) for label in load_digits().target[:80]]
     single = [client.post("/predict", json={"image": image(i)}).json()["predictions"][0] for i in range(80)]
     batch = client.post("/predict", json={"images": [image(i) for i in range(8)]}).json()["predictions"]
@@ -60,15 +60,13 @@ def test_it_recognises_digits_one_by_one_and_in_a_batch(client: TestClient) -> N
         ({"picture": [0.0] * 64}, "Extra inputs are not permitted"),
     ],
 )
-def test_what_cannot_be_classified_is_refused_with_its_reason(
-    client: TestClient, body: dict[str, object], reason: str
-) -> None:
-    answer = client.post("/predict", json=body)
-    assert answer.status_code == 422
-    assert reason in answer.text
+def test_an_invalid_body_is_rejected_with_a_reason(client: TestClient, body: dict[str, object], reason: str) -> None:
+    response = client.post("/predict", json=body)
+    assert response.status_code == 422
+    assert reason in response.text
 
 
-def test_health_readiness_and_documentation_answer(client: TestClient) -> None:
+def test_health_readiness_and_documentation_return_200(client: TestClient) -> None:
     for path in ("/healthz", "/readyz", "/docs"):
         assert client.get(path).status_code == 200, path
 
@@ -88,17 +86,17 @@ def test_requests_are_counted_by_trial_and_status(client: TestClient) -> None:
     ]
 
 
-def test_a_header_cannot_make_the_counters_grow_for_ever(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_counted_trials_is_limited(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "MOST_TRIALS", 0)
     client.post("/predict", json={"image": image(0)}, headers={"X-Study-Trial": "one-too-many"})
     client.post("/predict", json={"image": image(0)}, headers={"X-Study-Trial": 'bad"label'})
     assert counted(client, "one-too-many") == []
 
 
-def test_a_missing_model_and_a_bad_setting_are_named(tmp_path: Path) -> None:
+def test_a_missing_model_and_an_invalid_setting_are_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"train one with python -m service\.train"):
         create_app(Settings(model_path=tmp_path / "none.onnx"))
-    with pytest.raises(ValueError, match="SERVICE_MAX_BATCH is '0'"):
+    with pytest.raises(ValueError, match=r"SERVICE_MAX_BATCH is not a positive whole number \(got '0'\)"):
         Settings.from_environment({"SERVICE_MAX_BATCH": "0"})
 
 
@@ -108,40 +106,40 @@ def test_a_missing_model_and_a_bad_setting_are_named(tmp_path: Path) -> None:
         ("SERVICE_RATE", "140", "140/s"),
         ("SERVICE_RATE", "0/s", "140/s"),
         ("SERVICE_TIME", "50", "50ms"),
-        ("SERVICE_SLOW_MOTION", "fast", "2"),
+        ("SERVICE_TIME_SCALING", "fast", "2"),
     ],
 )
-def test_a_pace_without_its_unit_is_refused_with_an_example(name: str, value: str, example: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is '{value}'.*as in {example}"):
+def test_an_invalid_pace_is_rejected_with_an_example(name: str, value: str, example: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name} is not .*\(got '{value}'\)\. Allowed: for example {example}"):
         Settings.from_environment({"SERVICE_RATE": "1/s", name: value})
 
 
-def test_a_pace_is_that_of_all_processes_and_slows_down_as_a_whole() -> None:
+def test_a_pace_is_shared_by_all_processes_and_scaled_in_time() -> None:
     assert Settings.from_environment({}).pace is None
     pace = Settings.from_environment({"SERVICE_RATE": "140/s", "SERVICE_TIME": "50ms"}).pace
     assert pace == Pace(7, 0.05)
-    environ = {"SERVICE_RATE": "140/s", "SERVICE_TIME": "0.1s", "SERVICE_WORKERS": "2", "SERVICE_SLOW_MOTION": "4"}
-    slow = Settings.from_environment(environ).pace
-    assert slow is not None
-    assert slow.count == 7
-    assert slow.service_s == pytest.approx(0.4)
+    environ = {"SERVICE_RATE": "140/s", "SERVICE_TIME": "0.1s", "SERVICE_WORKERS": "2", "SERVICE_TIME_SCALING": "4"}
+    scaled = Settings.from_environment(environ).pace
+    assert scaled is not None
+    assert scaled.count == 7
+    assert scaled.service_s == pytest.approx(0.4)
 
 
 def total(client: TestClient, name: str) -> float:
-    """A counter of this process, to which other tests may have added; 0 before its first use."""
+    """Return a counter of this process, which other tests may have incremented; 0 before its first use."""
     found = re.search(rf"^{re.escape(name)} (\S+)$", client.get("/metrics").text, re.M)
     return float(found[1]) if found else 0.0
 
 
-def test_a_paced_server_answers_what_its_model_says_when_its_slot_ends(model: Path) -> None:
+def test_a_paced_server_returns_its_prediction_at_the_end_of_the_slot(model: Path) -> None:
     paced = create_app(Settings(model_path=model, pace=Pace(1, 0.2)))
-    answers, busy_s = "ml_paced_answers_total", 'ml_slot_seconds_total{state="busy"}'
+    responses, busy_s = "ml_paced_answers_total", 'ml_slot_seconds_total{state="busy"}'
     with TestClient(paced) as client:
-        before = total(client, answers), total(client, busy_s)
+        before = total(client, responses), total(client, busy_s)
         began = time.monotonic()
         found = client.post("/predict", json={"image": image(0)}).json()["predictions"][0]
         took_s = time.monotonic() - began
-        after = total(client, answers), total(client, busy_s)
+        after = total(client, responses), total(client, busy_s)
         assert total(client, "ml_capacity_per_second") == 5
     assert found["label"] == load_digits().target[0]
     assert took_s >= 0.19
@@ -149,13 +147,13 @@ def test_a_paced_server_answers_what_its_model_says_when_its_slot_ends(model: Pa
     assert after[1] - before[1] == pytest.approx(0.2)
 
 
-def test_the_calibration_service_answers_like_the_real_one() -> None:
+def test_the_calibration_service_responds_like_the_classifier() -> None:
     app = calibration.create_app()
 
-    async def ask() -> httpx.Response:
+    async def request() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://calibration") as client:
             assert (await client.get("/readyz")).status_code == 200
             return await client.post("/predict", json={})
 
-    assert asyncio.run(ask()).json()["predictions"][0]["label"] == 0
+    assert asyncio.run(request()).json()["predictions"][0]["label"] == 0

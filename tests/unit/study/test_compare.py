@@ -1,4 +1,4 @@
-"""Two studies beside each other (rule E21), and what was known before them."""
+"""Comparison of two studies (rule E21), forecasts and calibrations."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from harness.judge import prediction
 from harness.records.directory import StudyDirectory
 from harness.records.study import CalibrationResult
 from harness.study import calibrations, compare, identity
-from harness.study.measured import from_directory
 from harness.summarise import calibration
 from harness.summarise.statistics.welch import difference
+from harness.summarise.summary import summarise_directory
 from report.output import comparison
 from tests.builders import changed, grid, study
 
@@ -26,7 +26,9 @@ ENVIRONMENT = {
 }
 
 
-def written(folder: Path, first: list[float | None], environment: dict[str, object] | None = None) -> compare.Study:
+def written(
+    folder: Path, first: list[float | None], environment: dict[str, object] | None = None
+) -> compare.ComparedStudy:
     directory = study(StudyDirectory(folder), {(1, 100): first, (2, 100): TWO})
     said = directory.read_json("study.json")
     assert said is not None
@@ -34,11 +36,11 @@ def written(folder: Path, first: list[float | None], environment: dict[str, obje
     return compare.load(directory)
 
 
-def test_what_is_surely_within_the_margin_is_the_same(tmp_path: Path) -> None:
+def test_an_interval_within_the_margin_is_the_same(tmp_path: Path) -> None:
     again: list[float | None] = [281, 279, 283, 277, 282]
     found = compare.compare(written(tmp_path / "a", ONE), written(tmp_path / "b", again))
     assert found.reasons == []
-    assert [r.word for r in found.ratios] == ["same within ±5 % (build and machines together)"] * 2
+    assert [r.conclusion_text for r in found.ratios] == ["equivalent within ±5 % (build and machines together)"] * 2
     assert any("neighbours" in text for text in found.unknown)
 
 
@@ -50,10 +52,10 @@ def test_a_change_has_its_interval(tmp_path: Path) -> None:
     assert ratio.low is not None
     assert ratio.high is not None
     assert ratio.low < 1.2 < ratio.high
-    assert found.ratios[0].word == "faster (build and machines together)"
+    assert found.ratios[0].conclusion_text == "higher (build and machines together)"
     page = comparison.html([found])
     assert "1.20×" in page
-    assert "same within ±5\N{NO-BREAK SPACE}%" in page
+    assert "equivalent within ±5\N{NO-BREAK SPACE}%" in page
 
 
 def test_welch_does_not_pair_blocks_of_two_studies() -> None:
@@ -70,7 +72,9 @@ def test_welch_does_not_pair_blocks_of_two_studies() -> None:
         ({"image_digests": {"server-1": ["sha256:bbbb"]}}, "images: "),
     ],
 )
-def test_what_weighs_is_a_reason_not_to_compare(tmp_path: Path, change: dict[str, object], reason: str) -> None:
+def test_a_decisive_difference_is_a_reason_against_a_comparison(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
     other = written(tmp_path / "b", ONE, {**ENVIRONMENT, **change})
     found = compare.compare(written(tmp_path / "a", ONE), other)
     assert any(text.startswith(reason) for text in found.reasons), found.reasons
@@ -81,8 +85,8 @@ COSTS = [0.30, 0.303, 0.298, 0.301, 0.299]
 
 def day(
     folder: Path, speed: float, build: float, limits: dict[tuple[int, int], str] | None = None, **environment: object
-) -> compare.Study:
-    """A study on a day of some speed, of a build that does `build` times as much on the same machine."""
+) -> compare.ComparedStudy:
+    """A study on machines of this relative speed, with a build of this relative throughput."""
     rates = {cell: [v * speed * build for v in of if v] for cell, of in {(1, 100): ONE, (2, 100): TWO}.items()}
     directory = study(StudyDirectory(folder), {cell: [*of] for cell, of in rates.items()}, limits=limits or {})
     for where, record in directory.trials().items():
@@ -106,56 +110,60 @@ def day(
     return compare.load(directory)
 
 
-def test_a_slower_day_is_not_blamed_on_the_build(tmp_path: Path) -> None:
+def test_slower_machines_are_not_attributed_to_the_build(tmp_path: Path) -> None:
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 0.9, 1.0))
     assert all(
-        r.word.startswith("not told apart from the machines’ own speed, which changed by −10.0 %") for r in found.ratios
+        r.conclusion_text.startswith("not distinguishable from the machines’ own speed, which changed by −10.0 %")
+        for r in found.ratios
     )
-    assert "that a request cost generator and balancer, which ran the same builds in both" in found.machines_said
-    assert found.machines is not None
-    assert found.machines.value == pytest.approx(0.9)
+    assert (
+        "the CPU time per request of generator and balancer, the same builds in both studies"
+        in found.machine_speed_text
+    )
+    assert found.machine_speed is not None
+    assert found.machine_speed.value == pytest.approx(0.9)
 
 
-def test_a_slower_build_is_blamed_on_any_day(tmp_path: Path) -> None:
-    """It costs the servers more, which is no sign of a slower machine."""
+def test_a_slower_build_is_found_on_machines_of_any_speed(tmp_path: Path) -> None:
+    """A slower build costs the servers more CPU time, which does not indicate slower machines."""
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), day(tmp_path / "b", 1.0, 0.8))
-    assert [r.word for r in found.ratios] == ["slower", "slower"]
-    assert found.machines is not None
-    assert found.machines.value == pytest.approx(1.0)
+    assert [r.conclusion_text for r in found.ratios] == ["lower", "lower"]
+    assert found.machine_speed is not None
+    assert found.machine_speed.value == pytest.approx(1.0)
     worse = compare.compare(day(tmp_path / "c", 1.0, 1.0), day(tmp_path / "d", 0.95, 0.8))
-    assert [r.word for r in worse.ratios] == ["slower", "slower"]
+    assert [r.conclusion_text for r in worse.ratios] == ["lower", "lower"]
 
 
-def test_another_balancer_is_no_yardstick(tmp_path: Path) -> None:
+def test_another_balancer_does_not_measure_the_machines_speed(tmp_path: Path) -> None:
     later = day(tmp_path / "b", 0.9, 1.0, nginx="nginx/1.29")
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0), later)
-    assert "that a request cost generator, which ran" in found.machines_said
+    assert "the CPU time per request of generator, the same builds" in found.machine_speed_text
     neither = day(tmp_path / "c", 0.9, 1.0, nginx="nginx/1.29", locust="2.5")
     unknown = compare.compare(day(tmp_path / "d", 1.0, 1.0), neither)
-    assert unknown.machines is None
-    assert "not known to be the same builds" in unknown.machines_said
-    assert [r.word for r in unknown.ratios] == ["slower (build and machines together)"] * 2
+    assert unknown.machine_speed is None
+    assert "may be different builds" in unknown.machine_speed_text
+    assert [r.conclusion_text for r in unknown.ratios] == ["lower (build and machines together)"] * 2
 
 
-def test_cells_of_equal_throughput_tell_the_machines_speed_where_there_are_any(tmp_path: Path) -> None:
+def test_load_limited_cells_measure_the_machines_speed(tmp_path: Path) -> None:
     limits = {(2, 100): "load"}
     found = compare.compare(day(tmp_path / "a", 1.0, 1.0, limits), day(tmp_path / "b", 1.0, 1.0, limits))
-    assert "in cells where the load asked for no more either way" in found.machines_said
-    assert found.ratios[1].word == "not measurable at this load"
+    assert "in cells that are load-limited in both studies" in found.machine_speed_text
+    assert found.ratios[1].conclusion_text == "not measurable at this load"
 
 
-def test_how_to_compare_builds_is_always_told(tmp_path: Path) -> None:
+def test_every_comparison_recommends_how_to_compare_builds(tmp_path: Path) -> None:
     first = day(tmp_path / "a", 1.0, 1.0, images={"server-1": "app:1"})
     later = day(tmp_path / "b", 1.0, 1.0, images={"server-1": "app:2"})
     found = compare.compare(first, later)
-    assert "factors: {ml_server_image: [app:1, app:2]}" in found.properly
+    assert "factors: {ml_server_image: [app:1, app:2]}" in found.recommendation
     alike = compare.compare(first, day(tmp_path / "c", 1.0, 1.0, images={"server-1": "app:1"}))
-    assert "factors: {ml_server_image: [OLD, NEW]}" in alike.properly
-    assert found.properly in comparison.remarks(found)
-    assert "measure them in one study" in comparison.html([found])
+    assert "factors: {ml_server_image: [OLD, NEW]}" in alike.recommendation
+    assert found.recommendation in comparison.remarks(found)
+    assert "measure both in the blocks of one study" in comparison.html([found])
 
 
-def test_the_console_tells_words_and_how_to_compare_properly(
+def test_the_console_prints_conclusions_and_the_recommendation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = {(2, 100): "load"}
@@ -163,55 +171,55 @@ def test_the_console_tells_words_and_how_to_compare_properly(
     day(tmp_path / "b", 1.0, 0.8, limits)
     command.compare([tmp_path / "a", tmp_path / "b"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "1 server, 100 users: slower" in told
-    assert "2 servers, 100 users: not measurable at this load: the load was served completely either way" in told
+    assert "1 server, 100 users: lower" in told
+    assert "2 servers, 100 users: not measurable at this load: both serve the load completely" in told
     assert "ml_server_image: [OLD, NEW]" in told
     assert "ml_server_image: [OLD, NEW]" in (tmp_path / "b" / "comparison.html").read_text(encoding="utf-8")
     day(tmp_path / "c", 1.0, 0.8, image_digests={"server-1": ["sha256:bbbb"]})
-    with pytest.raises(BadInput, match="cannot be compared") as refused:
+    with pytest.raises(BadInput, match="not comparable") as refused:
         command.compare([tmp_path / "a", tmp_path / "c"])
     assert any("ml_server_image: [OLD, NEW]" in problem for problem in refused.value.problems)
 
 
-def test_a_threshold_that_came_later_is_no_difference(tmp_path: Path) -> None:
+def test_a_new_threshold_is_not_a_difference(tmp_path: Path) -> None:
     first, later = written(tmp_path / "a", ONE), written(tmp_path / "b", ONE)
-    del first.said.configuration.grid["evidence"]["same_within"]
+    del first.record.configuration.grid["evidence"]["same_within"]
     assert compare.compare(first, later).reasons == []
 
 
-def test_what_a_load_uses_and_what_fills_it_is_told_beforehand() -> None:
+def test_the_forecast_compares_load_and_servers() -> None:
     told = prediction.sentences([1000, 2000], [1, 2, 3], 240.0, 0.0, 2.0)
     assert told[0] == (
-        "1000 users ask for 500/s at most and can use 2.1 servers of 240/s; server 3 will find nothing to do: "
-        "1800 users would fill 3 servers"
+        "1000 users generate at most 500 req/s, enough for 2.1 servers at 240 req/s. Server 3 will be idle; "
+        "1800 users would saturate 3 servers"
     )
-    assert told[1] == "2000 users ask for 1000/s at most and can use 4.2 servers of 240/s"
+    assert told[1] == "2000 users generate at most 1000 req/s, enough for 4.2 servers at 240 req/s"
     assert prediction.sentences([10], [1], 240.0, 0.0, 0.0) == []
 
 
-def test_the_instrument_is_judged_by_its_truth_and_remembered(tmp_path: Path) -> None:
+def test_a_calibration_is_judged_and_stored(tmp_path: Path) -> None:
     exact: list[float | None] = [200.0, 200.1, 199.9, 200.0, 200.05]
     double: list[float | None] = [v * 2 for v in exact if v]
-    gains = from_directory(study(StudyDirectory(tmp_path / "s-1"), {(1, 100): exact, (2, 100): double})).gains
-    passed, text = calibration.judge(gains)
+    gains = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), {(1, 100): exact, (2, 100): double})).gains
+    passed, text = calibration.of_gains(gains)
     assert passed
-    assert text.startswith("found 2.000 [")
+    assert text.startswith("measured 2.000 [")
     short: list[float | None] = [v * 1.95 for v in exact if v]
-    wrong = from_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): exact, (2, 100): short})).gains
-    assert not calibration.judge(wrong)[0]
-    assert not calibration.judge([])[0]
-    assert calibrations.last(tmp_path, "site") is None
-    calibrations.keep(
+    wrong = summarise_directory(study(StudyDirectory(tmp_path / "s-2"), {(1, 100): exact, (2, 100): short})).gains
+    assert not calibration.of_gains(wrong)[0]
+    assert not calibration.of_gains([])[0]
+    assert calibrations.latest(tmp_path, "site") is None
+    calibrations.store(
         tmp_path,
         CalibrationResult(site="site", passed=True, text=text, measured_at="2026-01-01", study="calibration-1"),
     )
-    kept = calibrations.last(tmp_path, "site")
+    kept = calibrations.latest(tmp_path, "site")
     assert kept is not None
     assert kept.passed
 
 
-def test_a_damaged_study_beside_stops_no_other(tmp_path: Path) -> None:
-    """A new study is compared with the newest one that can be read."""
+def test_a_damaged_study_does_not_affect_another_one(tmp_path: Path) -> None:
+    """A new study is compared with the newest readable one."""
     written = grid()
     older = study(StudyDirectory(tmp_path / "study-00000000"), {(1, 100): [280]})
     for number, content in enumerate(("{", "[]", '{"format": 1}', "\x00\xff", "")):
@@ -225,4 +233,4 @@ def test_a_damaged_study_beside_stops_no_other(tmp_path: Path) -> None:
     assert found is not None
     assert found[0].path == older.path
     (tmp_path / calibrations.FILE).write_text('{"a site": {"passed": 7}}')
-    assert calibrations.last(tmp_path, "a site") is None
+    assert calibrations.latest(tmp_path, "a site") is None

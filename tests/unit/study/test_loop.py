@@ -1,4 +1,4 @@
-"""The loop as stories: everything of a study is real but the hosts, and time does not pass."""
+"""The loop of a study on in-memory hosts, without real time. All other code is real."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from harness.records import frames
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check, dependencies
-from harness.study.events import Said, Step, TrialEnded, TrialStarted
-from harness.study.measured import from_directory
+from harness.study.events import Message, Step, TrialEnded, TrialStarted
+from harness.summarise.summary import summarise_directory
 from report import build
 from report.sentences.answer import answer
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
 LOADED: dict[str, Any] = {"factors": {"servers": [1, 2], "vusers": [1000]}}
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
+def site() -> FakeSite:
+    return FakeSite()
 
 
 def measured(results: Path) -> dict[str, TrialRecord]:
@@ -38,7 +38,7 @@ def outcomes(results: Path) -> dict[str, str]:
     return {where: str(record.outcome) for where, record in measured(results).items()}
 
 
-def test_a_study_measures_every_cell_and_records_it(site: Site, tmp_path: Path) -> None:
+def test_a_study_measures_every_cell_and_records_it(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED, repeats=2)
     assert study.run() == 4
     assert set(outcomes(tmp_path).values()) == {"ok"}
@@ -52,7 +52,7 @@ def test_a_study_measures_every_cell_and_records_it(site: Site, tmp_path: Path) 
     assert site.study(tmp_path, **LOADED, repeats=2).run() == 0
 
 
-def test_a_balancer_whose_clock_is_ahead_tells_of_the_same_seconds(site: Site, tmp_path: Path) -> None:
+def test_a_balancer_with_a_fast_clock_has_the_same_seconds(site: FakeSite, tmp_path: Path) -> None:
     site.clocks["balancer"] = 5.0
     study = site.study(tmp_path, **LOADED)
     study.run()
@@ -61,9 +61,7 @@ def test_a_balancer_whose_clock_is_ahead_tells_of_the_same_seconds(site: Site, t
         assert {row.t_s for row in study._directory.trial(where).balancer} == set(range(12))
 
 
-def test_a_playbook_that_fails_in_one_cell_costs_that_cell_and_the_next_call_measures_it(
-    site: Site, tmp_path: Path
-) -> None:
+def test_a_failed_playbook_costs_one_cell_and_the_next_invocation_measures_it(site: FakeSite, tmp_path: Path) -> None:
     site.broken[2] = "nginx: [emerg] host not found"
     site.study(tmp_path, **LOADED).run()
     assert outcomes(tmp_path) == {"servers-1_vusers-1000/r1": "ok", "servers-2_vusers-1000/r1": "failed"}
@@ -75,7 +73,7 @@ def test_a_playbook_that_fails_in_one_cell_costs_that_cell_and_the_next_call_mea
     assert set(outcomes(tmp_path).values()) == {"ok"}
 
 
-def test_an_engine_that_dies_fails_its_trial_and_is_started_again(site: Site, tmp_path: Path) -> None:
+def test_a_load_generator_that_dies_fails_its_trial_and_is_started_again(site: FakeSite, tmp_path: Path) -> None:
     site.happens(1, 5, lambda: site.die("generator"))
     site.study(tmp_path, **LOADED, repeats=2).run()
     said = list(outcomes(tmp_path).values())
@@ -86,9 +84,7 @@ def test_an_engine_that_dies_fails_its_trial_and_is_started_again(site: Site, tm
     assert "does not answer" in failed.cause
 
 
-def test_a_server_that_dies_under_load_is_the_outcome_and_is_repaired_before_the_next_trial(
-    site: Site, tmp_path: Path
-) -> None:
+def test_a_server_that_dies_under_load_is_the_outcome_and_is_started_again(site: FakeSite, tmp_path: Path) -> None:
     site.happens(1, 6, lambda: site.die("server-1"))
     site.study(tmp_path, **LOADED, repeats=2).run()
     records = list(measured(tmp_path).values())
@@ -100,7 +96,7 @@ def test_a_server_that_dies_under_load_is_the_outcome_and_is_repaired_before_the
     assert "repair" in site.journal[died : died + 4]
 
 
-def test_ctrl_c_stops_the_load_writes_nothing_of_it_and_the_same_command_goes_on(site: Site, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_load_and_discards_it_and_the_same_command_resumes(site: FakeSite, tmp_path: Path) -> None:
     site.happens(2, 4, site.interrupt)
     first = site.study(tmp_path, **LOADED, repeats=2)
     with pytest.raises(Interrupted):
@@ -114,8 +110,8 @@ def test_ctrl_c_stops_the_load_writes_nothing_of_it_and_the_same_command_goes_on
     assert [run.measured for run in runs] == [1, 3]
 
 
-def test_a_study_that_goes_on_keeps_order_and_positions(site: Site, tmp_path: Path) -> None:
-    whole = Site()
+def test_a_resumed_study_keeps_order_and_positions(site: FakeSite, tmp_path: Path) -> None:
+    whole = FakeSite()
     whole.study(tmp_path / "whole", **LOADED, repeats=3).run()
     site.happens(4, 1, site.interrupt)
     with pytest.raises(Interrupted):
@@ -126,12 +122,12 @@ def test_a_study_that_goes_on_keeps_order_and_positions(site: Site, tmp_path: Pa
 
 
 def files_are_entered(study: Path) -> bool:
-    """Whether `check` finds the digest of every trial in study.json."""
+    """Return whether `check` finds the digest of every trial in study.json."""
     return all(line.ok for line in check.check(StudyDirectory(study)) if line.rule == "digest")
 
 
-def test_a_trial_that_a_killed_call_had_no_time_to_enter_is_adopted(site: Site, tmp_path: Path) -> None:
-    """The kill falls between the trial's rename and study.json, in a study that goes on and in one that is through."""
+def test_a_trial_that_a_killed_invocation_did_not_record_is_adopted(site: FakeSite, tmp_path: Path) -> None:
+    """The kill is between the trial's rename and study.json, in an unfinished and in a finished study."""
     for repeats, left in ((2, 2), (1, 0)):
         name = tmp_path / str(repeats)
         first = site.study(name, **LOADED, repeats=repeats)
@@ -153,7 +149,7 @@ def test_a_trial_that_a_killed_call_had_no_time_to_enter_is_adopted(site: Site, 
         assert files_are_entered(first._directory.path)
 
 
-def test_a_call_is_entered_while_it_runs_so_that_a_killed_one_is_there_too(site: Site, tmp_path: Path) -> None:
+def test_an_invocation_is_recorded_while_it_runs(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED)
     seen: list[list[int]] = []
     site.happens(2, 3, lambda: seen.append([run.measured for run in study._directory.need_study().runs]))
@@ -169,8 +165,8 @@ AT_A_RATE: dict[str, Any] = {
 }
 
 
-def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: Site, tmp_path: Path) -> None:
-    """280/s a server: 140/s are carried by one, 420/s by two."""
+def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite, tmp_path: Path) -> None:
+    """One server of 280 req/s serves 140 req/s; 420 req/s need two."""
     study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"predicted_idle": False})
     assert study.run() == 12
     records = measured(tmp_path)
@@ -182,23 +178,23 @@ def test_at_a_rate_a_server_is_judged_by_what_it_leaves_unserved(site: Site, tmp
         "servers-1_rate-420": "server",
         "servers-2_rate-420": "load",
     }
-    few, many = from_directory(StudyDirectory(study._directory.path)).gains
-    assert (few.kind, few.load, few.word) == ("no more load", "140/s offered", "not measurable at this load")
-    assert "1 server answers 100 % of what was offered" in few.reason
-    assert (many.kind, many.reason) == ("floor", "2 servers answer 100 % of what was offered")
-    told = answer(from_directory(StudyDirectory(study._directory.path)))
+    few, many = summarise_directory(StudyDirectory(study._directory.path)).gains
+    assert (few.kind, few.load, few.conclusion_text) == ("load-limited", "140/s offered", "not measurable at this load")
+    assert "1 server serves 100 % of the offered load" in few.reason
+    assert (many.kind, many.reason) == ("lower bound", "2 servers serve 100 % of the offered load")
+    told = answer(summarise_directory(StudyDirectory(study._directory.path)))
     assert told[0].startswith("At 420/s offered a second server raised throughput 1.500×")
-    assert "to 100 % of what was offered: it can do at least 1.50×" in told[0]
+    assert "to 100 % of the offered load: it can do at least 1.50×" in told[0]
     assert told[1].startswith("At 140/s offered a second server found no more load to serve")
 
 
-def test_every_topology_of_a_block_meets_the_same_arrivals(site: Site, tmp_path: Path) -> None:
+def test_every_topology_of_a_block_gets_the_same_arrivals(site: FakeSite, tmp_path: Path) -> None:
     site.study(tmp_path, **AT_A_RATE, repeats=2, seed=7).run()
     loads = [said for said in site.journal if said.startswith("load of 420/s")]
     assert sorted(loads) == [f"load of 420/s by 7/arrivals/{block}/420" for block in (1, 1, 2, 2)]
 
 
-def test_every_topology_of_a_block_meets_users_with_the_same_think_times(site: Site, tmp_path: Path) -> None:
+def test_every_topology_of_a_block_gets_the_same_think_times(site: FakeSite, tmp_path: Path) -> None:
     site.study(tmp_path, factors={"servers": [1, 2], "vusers": [400, 1000]}, repeats=2, seed=7).run()
     seeds = [(spec.users, spec.seed) for spec in site.specs if spec.seed]
     assert sorted(seeds) == sorted(
@@ -206,32 +202,32 @@ def test_every_topology_of_a_block_meets_users_with_the_same_think_times(site: S
     )
 
 
-def test_cells_whose_rate_the_smaller_topology_carries_rest(site: Site, tmp_path: Path) -> None:
+def test_cells_are_predicted_idle_when_the_smaller_topology_serves_their_rate(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=5)
     assert study.run() == 14
-    resting = study._directory.need_study().predicted_idle
-    assert resting
-    assert [cell["rate"] for cell in resting.cells] == [140, 140]
-    assert resting.contradicted is None or not resting.contradicted
+    predicted = study._directory.need_study().predicted_idle
+    assert predicted
+    assert [cell["rate"] for cell in predicted.cells] == [140, 140]
+    assert predicted.contradicted is None or not predicted.contradicted
 
 
-def test_a_search_over_rates_probes_whole_rates_and_brackets_the_largest_that_meets_objectives(
-    site: Site, tmp_path: Path
+def test_a_search_over_rates_brackets_the_largest_rate_that_meets_the_objectives(
+    site: FakeSite, tmp_path: Path
 ) -> None:
     searched = {**AT_A_RATE, "factors": {"servers": [1, 2], "rate": {"from": "50/s", "to": "1600/s", "until": "10%"}}}
     study = site.study(tmp_path, **searched, objectives={"p95": "200ms"}, repeats=2)
     study.run()
-    summary = from_directory(StudyDirectory(study._directory.path))
-    for limit, capacity in zip(summary.limits, (280, 560), strict=True):
+    summary = summarise_directory(StudyDirectory(study._directory.path))
+    for limit, capacity in zip(summary.searches, (280, 560), strict=True):
         assert limit.factor == "rate"
-        assert limit.knee is None  # throughput is what is offered, up to the servers' rate
+        assert limit.knee is None  # throughput equals the offered rate up to the servers' capacity
         assert limit.objectives
         assert limit.objectives.low is not None
-        # A queue that hardly grows within a trial meets 200 ms a little beyond what servers can do.
+        # Slightly above the capacity, the queue grows so slowly that a trial still meets 200 ms.
         assert limit.objectives.low <= 1.05 * capacity < 1.05 * (limit.objectives.high or 0)
 
 
-def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: Site, tmp_path: Path) -> None:
+def test_a_search_probes_first_and_measures_blocks_at_the_loads_found(site: FakeSite, tmp_path: Path) -> None:
     searched = {"factors": {"servers": [1, 2], "vusers": {"from": 100, "to": 3200, "until": "10%"}}, "repeats": 2}
     study = site.study(tmp_path, **searched)
     study.run()
@@ -245,30 +241,30 @@ def test_a_search_probes_first_and_measures_blocks_at_what_it_found(site: Site, 
         assert min(map(int, users)) >= 1.25 * knee[servers]
         assert min(map(int, users)) <= 1.6 * knee[servers]
     assert any(isinstance(event, Step) and event.text.startswith("search: ") for event in site.events)
-    assert any(isinstance(event, Said) and "throughput" in event.text for event in site.events)
+    assert any(isinstance(event, Message) and "throughput" in event.text for event in site.events)
 
 
-def test_the_seed_is_drawn_when_a_study_begins_and_kept(site: Site, tmp_path: Path) -> None:
+def test_the_seed_is_drawn_once_when_a_study_starts(site: FakeSite, tmp_path: Path) -> None:
     first = site.study(tmp_path, **LOADED, repeats=3)
-    assert not first._setting.order_known
+    assert not first._config.has_seed()
     site.happens(3, 1, site.interrupt)
     with pytest.raises(Interrupted):
         first.run()
     begun = first._directory.need_study()
     again = site.study(tmp_path, **LOADED, repeats=3)
     assert again._directory.path == first._directory.path
-    assert again._setting.order_known
-    assert again._setting.terms.seed == begun.seed == 1
+    assert again._config.has_seed()
+    assert again._config.terms().seed == begun.seed == 1
     again.run()
     said = again._directory.need_study()
-    assert (said.seed, said.plan, said.order) == (begun.seed, begun.plan, "balanced")
+    assert (said.seed, said.plan) == (begun.seed, begun.plan)
     assert said.written_grid.seed is None
     drawn = [planned.path for k in (1, 2, 3) for planned in order.order(expand(said.grid), k, said.seed)]
     assert list(said.plan) == drawn
     assert next(site.seeds) == 2, "one seed was drawn for the study, not one for each call"
 
 
-def test_another_study_draws_another_seed_and_a_grid_may_give_one(site: Site, tmp_path: Path) -> None:
+def test_another_study_draws_another_seed_and_a_grid_may_set_one(site: FakeSite, tmp_path: Path) -> None:
     seeds = []
     for name, more in (("a", {}), ("b", {}), ("c", {"seed": 77})):
         study = site.study(tmp_path / name, **LOADED, **more)
@@ -277,18 +273,16 @@ def test_another_study_draws_another_seed_and_a_grid_may_give_one(site: Site, tm
     assert seeds == [1, 2, 77]
     assert len({dependencies.draw_seed() for _ in range(20)}) > 10
     assert all(0 <= dependencies.draw_seed() < dependencies.SEEDS for _ in range(20))
-    named = {
-        site.setting(tmp_path, **LOADED, **more).directory.path.name for more in ({}, {"seed": 77}, {"seed": 2024})
-    }
+    named = {site.config(tmp_path, **LOADED, **more).directory.path.name for more in ({}, {"seed": 77}, {"seed": 2024})}
     assert len(named) == 3, "a seed that is given is part of what identifies a study"
 
 
-# 450 users ask for 450/s at most, which 2 servers of 280/s have; 1 has not, and nobody has for 1000.
+# 450 users generate at most 450 req/s. Two servers of 280 req/s serve them, one does not. 1000 users saturate three.
 IDLE: dict[str, Any] = {"factors": {"servers": [1, 2, 3], "vusers": [450, 1000]}, "repeats": 4}
 
 
 def few_blocks(results: Path) -> list[int]:
-    """Blocks in which the cell is measured that the prediction lets rest."""
+    """Return the blocks of the predicted-idle cell."""
     return sorted(record.repeat for where, record in measured(results).items() if "servers-3_vusers-450" in where)
 
 
@@ -301,14 +295,14 @@ def passes_check(results: Path) -> bool:
     ]
 
 
-def test_a_cell_that_can_show_nothing_is_measured_twice_and_the_plan_says_so(tmp_path: Path) -> None:
-    site = Site(servers=3)
+def test_a_predicted_idle_cell_is_measured_twice_and_reported(tmp_path: Path) -> None:
+    site = FakeSite(servers=3)
     study = site.study(tmp_path, **IDLE)
     assert study.run() == 6 * 2 + 5 * 2
     assert few_blocks(tmp_path) == [1, 2]
-    told = [event.text for event in site.events if isinstance(event, Said)]
+    told = [event.text for event in site.events if isinstance(event, Message)]
     assert any(text.startswith("3 servers at 450 users: 2 blocks only") for text in told)
-    assert "the prediction held" in told
+    assert "the prediction of idle cells held" in told
     said = study._directory.need_study()
     assert said.predicted_idle is not None
     assert said.predicted_idle.cells == ({"servers": 3, "vusers": 450},)
@@ -319,9 +313,9 @@ def test_a_cell_that_can_show_nothing_is_measured_twice_and_the_plan_says_so(tmp
 
 
 @pytest.mark.parametrize("servers", [2, 3])
-def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_path: Path, servers: int) -> None:
-    """In block 2 the topology cannot do what was predicted of it; that is known when block 3 begins."""
-    site = Site(servers=3)
+def test_a_contradicted_cell_is_measured_in_all_blocks(tmp_path: Path, servers: int) -> None:
+    """In block 2 the topology serves less than predicted, which the study finds before block 3."""
+    site = FakeSite(servers=3)
     site.noise = lambda count, repeat: 0.5 if (count, repeat) == (servers, 2) else 1.0
     study = site.study(tmp_path, **IDLE)
     assert study.run() == 6 * 4
@@ -334,7 +328,7 @@ def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_pat
     assert said.predicted_idle is not None
     assert said.predicted_idle.contradicted == ({"servers": 3, "vusers": 450},)
     assert any(
-        isinstance(event, Said) and "did not hold for 3 servers at 450 users" in event.text for event in site.events
+        isinstance(event, Message) and "did not hold for 3 servers at 450 users" in event.text for event in site.events
     )
     counts = [event.planned for event in site.events if isinstance(event, TrialStarted)]
     assert counts == [22] * 12 + [24] * 12
@@ -342,8 +336,8 @@ def test_where_its_two_blocks_contradict_the_prediction_it_gets_them_all(tmp_pat
     assert site.study(tmp_path, **IDLE).run() == 0
 
 
-def test_what_was_contradicted_stays_so_for_a_study_that_goes_on(tmp_path: Path) -> None:
-    site = Site(servers=3)
+def test_a_resumed_study_keeps_a_contradiction(tmp_path: Path) -> None:
+    site = FakeSite(servers=3)
     site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 1) else 1.0
     site.happens(14, 3, site.interrupt)
     with pytest.raises(Interrupted):
@@ -354,8 +348,8 @@ def test_what_was_contradicted_stays_so_for_a_study_that_goes_on(tmp_path: Path)
     assert passes_check(tmp_path)
 
 
-def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_path: Path) -> None:
-    site = Site(servers=3)
+def test_the_next_invocation_verifies_a_prediction_that_a_killed_one_did_not(tmp_path: Path) -> None:
+    site = FakeSite(servers=3)
     site.noise = lambda count, repeat: 0.5 if (count, repeat) == (3, 2) else 1.0
     site.happens(13, 1, site.interrupt)
     first = site.study(tmp_path, **IDLE)
@@ -373,9 +367,9 @@ def test_what_a_killed_call_had_no_time_to_decide_is_decided_by_the_next(tmp_pat
     assert passes_check(tmp_path)
 
 
-def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_path: Path) -> None:
-    """The playbook fails for three servers in the first call: nothing was seen to hold, so the cell has all blocks."""
-    site = Site(servers=3)
+def test_a_repeated_trial_of_the_first_blocks_does_not_change_the_plan(tmp_path: Path) -> None:
+    """The playbook fails for three servers in the first invocation: an unverified cell gets all blocks."""
+    site = FakeSite(servers=3)
     site.broken[3] = "nginx: [emerg] host not found"
     site.study(tmp_path, **IDLE).run()
     site.broken.clear()
@@ -385,16 +379,16 @@ def test_a_trial_of_the_first_blocks_that_is_measured_again_changes_no_plan(tmp_
     assert passes_check(tmp_path)
 
 
-def test_every_cell_is_measured_in_every_block_where_that_is_asked_for(tmp_path: Path) -> None:
-    site = Site(servers=3)
+def test_every_cell_is_measured_in_every_block_without_predictions(tmp_path: Path) -> None:
+    site = FakeSite(servers=3)
     study = site.study(tmp_path, **IDLE, evidence={"predicted_idle": False})
     assert study.run() == 6 * 4
     assert study._directory.need_study().predicted_idle is None
 
 
-@pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "leave imprecise")])
-def test_blocks_are_added_until_every_gain_is_narrow_enough_or_there_are_as_many_as_allowed(
-    site: Site, tmp_path: Path, noise: float, blocks: int, why: str
+@pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "imprecise")])
+def test_blocks_are_added_until_every_gain_is_precise_or_the_maximum_is_reached(
+    site: FakeSite, tmp_path: Path, noise: float, blocks: int, why: str
 ) -> None:
     wobble = (1.0, -0.8, 0.5, -0.4, 0.9, -1.0)
     site.noise = lambda servers, repeat: 1 + noise * wobble[(repeat + 2 * servers) % 6]
@@ -415,7 +409,7 @@ IMAGES: dict[str, Any] = {
 }
 
 
-def test_two_images_are_compared_in_the_blocks_of_one_study(site: Site, tmp_path: Path) -> None:
+def test_two_images_are_compared_in_the_blocks_of_one_study(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.08)}
     site.noise = lambda servers, repeat: 1 + 0.004 * ((repeat + servers) % 3)
     study = site.study(tmp_path, **IMAGES, repeats=5)
@@ -431,46 +425,46 @@ def test_two_images_are_compared_in_the_blocks_of_one_study(site: Site, tmp_path
     levels = study._directory.need_study().where.image_levels
     assert levels[NEW] == {"server-1": ["sha256:bbbb"], "server-2": ["sha256:bbbb"]}
     assert {ran[0] for ran in levels[OLD].values()} == {"sha256:aaaa"}
-    sentence = answer(from_directory(study._directory))[-1]
+    sentence = answer(summarise_directory(study._directory))[-1]
     assert sentence.startswith(f"At 1000 users 2 servers of image {NEW} served 1.08")
     assert sentence.endswith(f"] the throughput of {OLD}.")
 
 
-def test_a_trial_that_follows_one_of_its_own_image_makes_no_server_anew(site: Site, tmp_path: Path) -> None:
+def test_servers_are_only_replaced_when_the_image_changes(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
     study = site.study(tmp_path, **IMAGES, repeats=3)
     study.run()
     plan = study._directory.need_study().plan
-    images = [OLD, *(OLD if "old" in where else NEW for where in plan)]  # the first is deployed
+    images = [OLD, *(OLD if "old" in where else NEW for where in plan)]  # the first image is deployed
     changes = sum(before != after for before, after in itertools.pairwise(images))
     assert site.journal.count(f"servers of {NEW}") + site.journal.count(f"servers of {OLD}") - 1 == changes
 
 
-def test_images_that_are_one_build_are_told(site: Site, tmp_path: Path) -> None:
+def test_images_of_the_same_build_give_a_warning(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:aaaa", 1.0)}
     site.study(tmp_path, **IMAGES).run()
-    told = [event.text for event in site.events if isinstance(event, Said) and event.warning]
-    assert f"{OLD} and {NEW} are one build (sha256:aaaa): what is compared is noise alone" in told
+    told = [event.text for event in site.events if isinstance(event, Message) and event.warning]
+    assert f"{OLD} and {NEW} are the same build (sha256:aaaa): differences between them are noise" in told
 
 
-def test_an_image_that_became_another_build_is_not_measured_on(site: Site, tmp_path: Path) -> None:
+def test_a_study_with_a_changed_build_is_not_resumed(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
     site.happens(2, 4, site.interrupt)
     with pytest.raises(Interrupted):
         site.study(tmp_path, **IMAGES).run()
     site.builds[NEW] = ("sha256:cccc", 1.0)
     with pytest.raises(
-        CannotRun, match="service:new is another build than when this study began: sha256:bbbb, now sha"
+        CannotRun, match=r"service:new is another build than at the start of this study \(sha256:bbbb, now sha"
     ):
         site.study(tmp_path, **IMAGES).run()
 
 
-def test_a_study_at_a_rate_passes_its_check_and_its_report_speaks_of_rates(site: Site, tmp_path: Path) -> None:
+def test_a_study_at_a_rate_passes_its_check_and_reports_rates(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **AT_A_RATE, repeats=3, evidence={"predicted_idle": False})
     study.run()
     directory = StudyDirectory(study._directory.path)
     build.write(directory, {"html", "data"})
-    # The stand-in for the balancer has no log by the second.
+    # The fake balancer has no log per second.
     wrong = [line.text for line in check.check(directory) if not line.ok]
     assert [text for text in wrong if "balancer.csv" not in text] == []
     report, _ = build.model_of(directory)
@@ -491,7 +485,7 @@ def test_a_study_at_a_rate_passes_its_check_and_its_report_speaks_of_rates(site:
     assert frame.offered.tolist() == frame.rate.tolist()
 
 
-def test_a_report_of_users_knows_nothing_of_rates(site: Site, tmp_path: Path) -> None:
+def test_a_report_of_users_has_no_rates(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED)
     study.run()
     report, _ = build.model_of(StudyDirectory(study._directory.path))
@@ -500,9 +494,9 @@ def test_a_report_of_users_knows_nothing_of_rates(site: Site, tmp_path: Path) ->
     assert "of users’ bound" in report.bottlenecks.columns
 
 
-def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: Site, tmp_path: Path) -> None:
+def test_a_load_generator_with_late_counts_gets_its_seconds_from_the_balancer(site: FakeSite, tmp_path: Path) -> None:
     site.rows_late_s = 2
-    site.happens(1, 6, lambda: site.cut("server-1"))  # so that no two seconds are alike
+    site.happens(1, 6, lambda: site.cut("server-1"))  # so that all seconds differ
     site.happens(1, 8, lambda: site.cut_off.clear())
     site.study(tmp_path, factors={"servers": [2], "vusers": [400]}).run()
     (folder,) = (path.parent for path in tmp_path.glob("*/study.json"))
@@ -518,15 +512,15 @@ def test_an_engine_that_counts_late_has_its_seconds_from_the_balancer(site: Site
     assert not [finding for finding in data.record.findings if finding.rule in ("E3", "E13")]
 
 
-def test_the_generators_own_client_tries_the_request_once_for_servers_that_are_made_alike(
-    site: Site, tmp_path: Path
+def test_the_load_generators_client_tries_the_request_once_for_identical_servers(
+    site: FakeSite, tmp_path: Path
 ) -> None:
     site.study(tmp_path, **LOADED, repeats=2).run()
     assert site.journal.count("ask") == 1
     assert site.journal.index("ask") < site.journal.index("load of 1000 users")
 
 
-def test_two_images_may_answer_differently_and_both_are_tried(site: Site, tmp_path: Path) -> None:
+def test_the_request_is_tried_with_each_of_two_images(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
     site.study(tmp_path, **IMAGES, repeats=2).run()
     assert site.journal.count("ask") == 2
@@ -537,21 +531,19 @@ def test_two_images_may_answer_differently_and_both_are_tried(site: Site, tmp_pa
     [
         (
             "encoding",
-            "encoding: its body cannot be decoded. Fix: request no Accept-Encoding, or only gzip, deflate and br",
+            "encoding: its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br",
         ),
         (
             "client ValueError",
-            "client ValueError: it cannot send this request, or cannot read the header of the response. Fix: look at "
+            "client ValueError: it cannot send this request, or cannot parse the header of the response. Fix: check "
             "both headers",
         ),
         ("timeout", "timeout: no response came within 10 s. Fix: raise load.timeout"),
         ("status 406", "status 406"),
     ],
 )
-def test_a_response_that_the_generators_client_cannot_use_is_told_before_any_load(
-    site: Site, tmp_path: Path, kind: str, why: str
-) -> None:
-    """The client that verifies decodes other encodings and accepts other headers than the one under load."""
+def test_an_unusable_response_is_reported_before_any_load(site: FakeSite, tmp_path: Path, kind: str, why: str) -> None:
+    """The verifying client decodes other encodings and accepts other headers than the load generator."""
     site.wrong = kind
     site.study(tmp_path, **LOADED, request={"method": "GET", "path": "/x"}).run()
     assert {str(record.cause) for record in measured(tmp_path).values()} == {

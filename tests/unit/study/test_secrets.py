@@ -1,4 +1,4 @@
-"""A study with secrets: they reach the service, stand nowhere else, and are part of what the study is."""
+"""A study's secrets reach the service, appear nowhere else, and are part of the study's identity."""
 
 import json
 import re
@@ -13,11 +13,11 @@ import pytest
 
 from harness.errors import CannotRun
 from harness.records import secret_key
-from harness.records.directory import StudyDirectory, digest
+from harness.records.directory import StudyDirectory
 from harness.study import check, compare, forecast, identity
 from report import build
 from report.output import ci_summary
-from tests.study_stubs import Site
+from tests.study_stubs import FakeSite
 
 TOKEN = {"env": "SERVICE_TOKEN"}
 KEYS: dict[str, Any] = {
@@ -35,7 +35,7 @@ KEYS: dict[str, Any] = {
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Go to a machine, whose user has a key of its own."""
+    """Return a function that switches to a machine with its own key."""
     monkeypatch.setenv("SERVICE_TOKEN", "canary/reference")
 
     def at(name: str) -> None:
@@ -46,9 +46,9 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], 
 
 
 @pytest.fixture
-def site() -> Site:
-    """One whose inventory has a secret, too."""
-    made = Site()
+def site() -> FakeSite:
+    """Hosts with a secret in their inventory."""
+    made = FakeSite()
     env = {"ml_server_env": {"HF_TOKEN": "canary-host"}}
     hosts = tuple(replace(host, variables={**host.variables, **env}) for host in made.inventory.hosts)
     made.inventory = replace(made.inventory, hosts=hosts)
@@ -56,7 +56,7 @@ def site() -> Site:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, what is packed in PDF's streams unpacked."""
+    """Return every file below a folder, with decompressed PDF streams."""
     found = {}
     for file in folder.rglob("*"):
         if file.is_file():
@@ -71,12 +71,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def failing(directory: StudyDirectory) -> list[str]:
-    """What `check` finds, but for the tables that only a report makes."""
-    return [line.text for line in check.check(directory) if not line.ok and "writes it" not in line.text]
+    """Return the differences that `check` finds, without missing tables."""
+    return [line.text for line in check.check(directory) if not line.ok and "is missing. Fix" not in line.text]
 
 
 @pytest.mark.usefixtures("machine")
-def test_no_secret_stands_in_anything_that_a_study_writes_or_prints(site: Site, tmp_path: Path) -> None:
+def test_nothing_that_a_study_writes_or_prints_has_a_secret(site: FakeSite, tmp_path: Path) -> None:
     results = tmp_path / "results"
     site.broken[2] = "docker: env API_KEY=canary-variable is no good"
     study = site.study(results, **KEYS)
@@ -97,18 +97,18 @@ def test_no_secret_stands_in_anything_that_a_study_writes_or_prints(site: Site, 
 
 
 @pytest.mark.usefixtures("machine")
-def test_the_load_and_the_servers_get_the_values_themselves(site: Site, tmp_path: Path) -> None:
-    setting = site.setting(tmp_path, **KEYS)
-    assert setting.grid.request.headers["X-Plain"] == "canary/reference"
-    assert setting.grid.request.path.endswith("&q=canary%2Freference")
-    assert setting.grid.slowed(2).request == setting.grid.request
+def test_the_load_and_the_servers_get_the_unmasked_values(site: FakeSite, tmp_path: Path) -> None:
+    config = site.config(tmp_path, **KEYS)
+    assert config.grid.request.headers["X-Plain"] == "canary/reference"
+    assert config.grid.request.path.endswith("&q=canary%2Freference")
+    assert config.grid.scaled(2).request == config.grid.request
     study = site.study(tmp_path, **KEYS)
     assert study._deployment.fixed["ml_server_env"]["PLAIN"] == "canary/reference"
 
 
 @pytest.mark.usefixtures("machine")
-def test_another_secret_is_another_study_and_the_same_one_goes_on(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_another_secret_is_another_study_and_the_same_one_resumes(
+    site: FakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = site.study(tmp_path, **KEYS)
     first.run()
@@ -117,28 +117,28 @@ def test_another_secret_is_another_study_and_the_same_one_goes_on(
     assert site.study(tmp_path, **KEYS).run() == 0
     names = {directory.path.name}
     monkeypatch.setenv("SERVICE_TOKEN", "canary/changed")
-    names.add(site.setting(tmp_path, **KEYS).directory.path.name)
+    names.add(site.config(tmp_path, **KEYS).directory.path.name)
     monkeypatch.setenv("SERVICE_TOKEN", "canary/reference")
     request = {**KEYS["request"], "headers": {"authorization": "Bearer canary-other"}}
-    names.add(site.setting(tmp_path, **{**KEYS, "request": request}).directory.path.name)
+    names.add(site.config(tmp_path, **{**KEYS, "request": request}).directory.path.name)
     assert len(names) == 3
 
 
-def test_on_another_machine_a_study_goes_on_is_checked_and_compared(
-    site: Site, tmp_path: Path, machine: Callable[[str], None]
+def test_a_study_is_resumed_checked_and_compared_on_another_machine(
+    site: FakeSite, tmp_path: Path, machine: Callable[[str], None]
 ) -> None:
-    """Whose key makes other masks: nothing tells then whether a secret changed, so that is said."""
+    """Another key makes other masks, so the study reports that changed secrets cannot be detected."""
     results = tmp_path / "results"
     first = site.study(results, **KEYS)
     first.run()
     directory = StudyDirectory(first._directory.path)
     machine("second")
-    there = site.setting(results, **KEYS)
+    there = site.config(results, **KEYS)
     assert there.directory.path == directory.path
-    assert not there.left
-    assert "whether they changed since then cannot be told" in forecast.sentences(there)[0]
+    assert not there.remaining_trials()
+    assert "cannot detect whether they have changed" in forecast.sentences(there)[0]
     assert failing(directory) == []
-    assert site.setting(results, **{**KEYS, "seed": 5}).directory.path != directory.path
+    assert site.config(results, **{**KEYS, "seed": 5}).directory.path != directory.path
     other = site.study(results, **{**KEYS, "name": "other"})
     other.run()
     found = compare.compare(*(compare.load(StudyDirectory(s._directory.path)) for s in (first, other)))
@@ -146,7 +146,7 @@ def test_on_another_machine_a_study_goes_on_is_checked_and_compared(
     assert identity.is_foreign(directory.need_study().configuration)
 
 
-def test_the_key_is_one_and_its_users_alone(machine: Callable[[str], None]) -> None:
+def test_each_user_has_one_private_key(machine: Callable[[str], None]) -> None:
     key = secret_key.read()
     assert secret_key.read() == key
     assert len(key) == 32
@@ -160,8 +160,8 @@ def test_the_key_is_one_and_its_users_alone(machine: Callable[[str], None]) -> N
 
 
 @pytest.mark.usefixtures("machine")
-def test_what_an_earlier_version_recorded_is_not_printed(site: Site, tmp_path: Path) -> None:
-    """Whose study.json has the secrets themselves, under their names: still read, but neither shown nor told."""
+def test_unmasked_records_are_not_printed(site: FakeSite, tmp_path: Path) -> None:
+    """A study.json may hold secrets in plain text: it is readable, and the secrets are never shown."""
     keys = {
         **KEYS,
         "request": {**KEYS["request"], "query": {"sig": "canary-sig"}, "headers": {"authorization": "canary-header"}},
@@ -178,9 +178,6 @@ def test_what_an_earlier_version_recorded_is_not_printed(site: Site, tmp_path: P
     }
     earlier = masked.configuration.model_copy(update={"grid": plain, "hosts": hosts})
     directory.write_study(masked.model_copy(update={"configuration": earlier}))
-    own = study._grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    was = digest({**earlier.model_dump(mode="json"), "grid": own})[:8]
-    assert was in identity.names_of(directory.need_study().written_grid, earlier)
     told = identity.differences(earlier, masked.configuration)
     assert told
     assert "canary" not in str(told)

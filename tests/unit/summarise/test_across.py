@@ -1,4 +1,4 @@
-"""Words between two studies (rule E21), held against simulated studies whose truth is known."""
+"""Conclusions about two studies (rule E21), for simulated studies whose truth is known."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.records.trial import Component
 from harness.summarise.cells.cell import CellSummary, summarise
-from harness.summarise.comparison.machine_speed import Days
-from harness.summarise.comparison.studies import Ratio, ratios
+from harness.summarise.comparison.machine_change import MachineChange
+from harness.summarise.comparison.studies import StudyRatio, ratios
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.welch import difference
 from tests.builders import judged, record
 
 CELLS, REPEATS, NOISE = 6, 5, 0.03
 COMPARISONS = 300
 LIMITS = Thresholds()
-UNKNOWN = Days(None, why="nobody looked")
+UNKNOWN = MachineChange(None, reason="not computed")
 
 
 def cell(rates: Sequence[float | None], limit: Component = Component.SERVER, users: int = 1000) -> CellSummary:
@@ -31,24 +32,25 @@ def rates(random: np.random.Generator, mean: float, count: int = REPEATS) -> lis
     return [float(rate) for rate in mean * np.exp(random.normal(0, NOISE, count))]
 
 
-def simulated(seed: int, after: float, day: float = 1.0, known: bool = False) -> list[Ratio]:
+def simulated(seed: int, after: float, day: float = 1.0, known: bool = False) -> list[StudyRatio]:
     """A comparison of six cells: a build of `after` times the throughput, on a day that is `day` times as fast."""
     random = np.random.default_rng(seed)
     speeds = [[day_ * float(np.exp(random.normal(0, 0.02))) for _ in range(REPEATS)] for day_ in (1.0, day)]
     pairs = [(cell(rates(random, 500)), cell(rates(random, 500 * after * day))) for _ in range(CELLS)]
-    return ratios(pairs, Days(difference(*speeds), ("generator", "balancer")) if known else UNKNOWN, LIMITS)
+    return ratios(pairs, MachineChange(difference(*speeds), ("generator", "balancer")) if known else UNKNOWN, LIMITS)
 
 
-def share(of: Callable[[list[Ratio]], bool], **truth: float | bool) -> float:
+def share(of: Callable[[list[StudyRatio]], bool], **truth: float | bool) -> float:
     return sum(of(simulated(seed, **truth)) for seed in range(COMPARISONS)) / COMPARISONS  # type: ignore[arg-type] # keywords of `simulated`
 
 
-def accuses(found: list[Ratio]) -> bool:
-    return any(ratio.word.startswith(("faster", "slower")) for ratio in found)
+def accuses(found: list[StudyRatio]) -> bool:
+    accused = (Conclusion.HIGHER, Conclusion.LOWER)
+    return any(not ratio.indicative and ratio.conclusion in accused for ratio in found)
 
 
-def reassures(found: list[Ratio]) -> bool:
-    return any(ratio.word.startswith("same") for ratio in found)
+def reassures(found: list[StudyRatio]) -> bool:
+    return any(ratio.conclusion is Conclusion.EQUIVALENT for ratio in found)
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -75,7 +77,7 @@ def test_the_change_that_could_be_seen_is_found_in_four_fifths_of_comparisons() 
     random = np.random.default_rng(7)
     found = []
     for _ in range(4 * COMPARISONS):
-        told = difference(rates(random, 100), rates(random, 100)).visible(CELLS)
+        told = difference(rates(random, 100), rates(random, 100)).minimum_detectable_effect(CELLS)
         again = difference(rates(random, 100), rates(random, 100 * (1 + told))).ratio(CELLS)
         found.append(again.low is not None and again.low > 1)
     assert 0.75 <= sum(found) / len(found) <= 0.86
@@ -92,47 +94,52 @@ FEW: list[float | None] = [600.0, 601, 599]
             cell(OLD, Component.LOAD),
             cell(OLD, Component.LOAD),
             "not measurable at this load",
-            "served completely either way",
+            "both serve the load completely",
         ),
-        (cell(NEW), cell(OLD, Component.LOAD), "faster, at least", ""),
+        (cell(NEW), cell(OLD, Component.LOAD), "higher, at least", ""),
         (
             cell(OLD),
             cell(NEW, Component.LOAD),
             "not measurable at this load",
-            "in the later study the load was served",
+            "in the later study no higher load was offered",
         ),
-        (cell(OLD, Component.LOAD), cell(NEW), "slower, at most", ""),
+        (cell(OLD, Component.LOAD), cell(NEW), "lower, at most", ""),
         (
             cell(OLD),
             cell(OLD, Component.LOAD),
             "not measurable at this load",
-            "in the later study the load was served",
+            "in the later study no higher load was offered",
         ),
-        (cell(OLD, Component.GENERATOR), cell(NEW), "not measurable at this load", "the first study was the generator"),
+        (
+            cell(OLD, Component.GENERATOR),
+            cell(NEW),
+            "not measurable at this load",
+            "the bottleneck of the first study was the generator",
+        ),
         (
             cell(OLD),
             cell(NEW, Component.UNKNOWN),
             "not measurable at this load",
-            "limited the later study is not known",
+            "the bottleneck of the later study is unknown",
         ),
         (
             cell(OLD, Component.BALANCER),
             cell(OLD, Component.BALANCER),
             "not measurable at this load",
-            "both was the balancer",
+            "the balancer was the bottleneck, not the servers",
         ),
-        (cell(OLD), cell([None] * 5), "not measured in both", "the later study: invalid"),
-        (cell(OLD), cell(FEW), "indicative: slower", ""),
+        (cell(OLD), cell([None] * 5), "not measured", "the later study: invalid"),
+        (cell(OLD), cell(FEW), "indicative: lower", ""),
         (cell(OLD), cell(FEW[:2]), "too few repeats", ""),
-        (cell(OLD), cell(NEW), "slower", ""),
+        (cell(OLD), cell(NEW), "lower", ""),
     ],
 )
 def test_both_sides_verdicts_decide_what_may_be_said(
     before: CellSummary, after: CellSummary, word: str, why: str
 ) -> None:
     (found,) = ratios([(before, after)], UNKNOWN, LIMITS)
-    assert found.word.removesuffix(" (build and machines together)") == word
-    assert why in found.why
+    assert found.conclusion_text.removesuffix(" (build and machines together)") == word
+    assert why in (found.obstacle.text if found.obstacle else "")
 
 
 def test_a_bound_is_never_the_same() -> None:
@@ -147,24 +154,27 @@ def test_a_bound_is_never_the_same() -> None:
 def test_what_is_not_told_apart_says_what_could_not_be_seen() -> None:
     noisy = [500.0, 560, 450, 520, 480]
     (found,) = ratios([(cell(noisy), cell([rate * 0.97 for rate in noisy]))], UNKNOWN, LIMITS)
-    assert found.visible is not None
-    assert found.word == f"not told apart (a change below {100 * found.visible:.1f} % could not be seen)"
-    assert found.visible > 0.1
+    assert found.minimum_detectable_change is not None
+    change = f"minimum detectable change {100 * found.minimum_detectable_change:.1f} %"
+    assert found.conclusion_text == f"not distinguishable from 1 ({change})"
+    assert found.minimum_detectable_change > 0.1
 
 
 def test_the_margin_of_same_is_the_grids_and_is_printed() -> None:
     (wide,) = ratios([(cell(OLD), cell(OLD))], UNKNOWN, Thresholds.model_validate({"same_within": "10%"}))
-    assert wide.word.startswith("same within ±10 %")
+    assert wide.conclusion_text.startswith("equivalent within ±10 %")
 
 
 def test_the_machines_change_is_named_where_it_may_be_the_reason() -> None:
     speed = difference([1.0, 1.01, 0.99, 1.0, 1.0], [0.7, 0.71, 0.69, 0.7, 0.7])
-    (found,) = ratios([(cell(OLD), cell([0.8 * rate for rate in OLD]))], Days(speed, ("balancer",)), LIMITS)
-    assert found.word.startswith("not told apart from the machines’ own speed, which changed by −30")
-    (slower,) = ratios([(cell(OLD), cell([0.5 * rate for rate in OLD]))], Days(speed, ("balancer",)), LIMITS)
-    assert slower.word == "slower", "by more than the machines could have made it"
-    (hidden,) = ratios([(cell(OLD), cell(OLD))], Days(speed, ("balancer",)), LIMITS)
-    assert hidden.word.startswith("not told apart from the machines’ own speed"), "a slower day may hide a faster build"
+    (found,) = ratios([(cell(OLD), cell([0.8 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), LIMITS)
+    assert found.conclusion_text.startswith("not distinguishable from the machines’ own speed, which changed by −30")
+    (slower,) = ratios([(cell(OLD), cell([0.5 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), LIMITS)
+    assert slower.conclusion_text == "lower", "by more than the machines could have made it"
+    (hidden,) = ratios([(cell(OLD), cell(OLD))], MachineChange(speed, ("balancer",)), LIMITS)
+    assert hidden.conclusion_text.startswith("not distinguishable from the machines’ own speed"), (
+        "a slower day may hide a faster build"
+    )
 
 
 def test_intervals_hold_together_over_the_cells_that_say_something() -> None:
@@ -172,9 +182,9 @@ def test_intervals_hold_together_over_the_cells_that_say_something() -> None:
     idle = (cell(OLD, Component.LOAD), cell(OLD, Component.LOAD))
     (alone, _) = ratios([pair, idle], UNKNOWN, LIMITS)
     (first, *_) = ratios([pair] * CELLS, UNKNOWN, LIMITS)
-    assert alone.jointly
+    assert alone.simultaneous
     assert alone.ratio
-    assert first.jointly
-    assert alone.jointly.low == pytest.approx(alone.ratio.low)
+    assert first.simultaneous
+    assert alone.simultaneous.low == pytest.approx(alone.ratio.low)
     assert math.isclose(first.ratio.low or 0, alone.ratio.low or 1) if first.ratio else False
-    assert (first.jointly.low or 1) < (alone.jointly.low or 0)
+    assert (first.simultaneous.low or 1) < (alone.simultaneous.low or 0)

@@ -13,7 +13,9 @@ from harness.plan import stopping
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.capacity.crossing import Bound
-from harness.summarise.search import loads, probing, search
+from harness.summarise.search import probing
+from harness.summarise.search.result import SearchResult
+from harness.summarise.search.search import SearchState, loads_adapt
 from tests.builders import changed, grid
 from tests.unit.summarise.test_saturation import probe
 
@@ -59,7 +61,7 @@ def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> N
     (gain,) = summary.capacity_gains
     assert gain.ratio is not None
     assert gain.ratio.value == pytest.approx(900 / 420, rel=0.02)
-    for limit in summary.limits:
+    for limit in summary.searches:
         assert len(limit.loads) == 3
         for load in limit.loads:
             where = f"servers-{limit.others['servers']}_vusers-{load:g}/r3"
@@ -70,7 +72,7 @@ def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> N
 def test_the_sentence_tells_what_the_probes_can_tell_and_where_blocks_are() -> None:
     study = searching()
     records, _ = carried_out(study)
-    told = search.sentences(search.limits(study, records))[0]
+    told = SearchState(study, records).results[0].sentence
     assert "throughput grows up to" in told
     assert "of 4000 requests late" in told
     assert "their crossing is measured in blocks at " in told
@@ -83,7 +85,7 @@ def test_a_block_waits_for_the_one_before_as_its_loads_may_move() -> None:
         return trial(servers, users, repeat, off=-0.15 if repeat == 0 else 0.0)
 
     records, planned = carried_out(study, erring)
-    first, second, last = loads.loads(study, expand(study)[0], records, 3)
+    first, second, last = SearchState(study, records)._loads_of(expand(study)[0], 3)
     assert max(first) < 0.95 * CARRIED[1]
     assert max(second) > max(first), "one block is enough to see that it lies wholly below"
     assert min(last) < CARRIED[1] < max(last)
@@ -108,9 +110,9 @@ def test_blocks_go_on_until_capacities_are_as_narrow_as_asked() -> None:
 def test_without_objectives_nothing_is_measured_around_them() -> None:
     study = searching(objectives={})
     records, _ = carried_out(study)
-    assert loads.loads(study, expand(study)[0], records, 2) == [(), ()]
-    assert all(limit.loads == () for limit in search.limits(study, records))
-    assert not search.moves(study)
+    assert SearchState(study, records)._loads_of(expand(study)[0], 2) == [(), ()]
+    assert all(limit.loads == () for limit in SearchState(study, records).results)
+    assert not loads_adapt(study)
 
 
 def test_an_open_load_has_no_knee_only_objectives() -> None:
@@ -123,8 +125,18 @@ def test_an_open_load_has_no_knee_only_objectives() -> None:
     assert met.low is not None
     assert met.high is not None
     assert met.high - met.low <= 0.05 * met.high
-    limit = search.Limit({"servers": 1}, met, None, None, 5000, None, met, "rate", (390.5, 420.0, 449.0))
-    (told,) = search.sentences([limit])
+    result = SearchResult(
+        others={"servers": 1},
+        saturation=met,
+        knee=None,
+        users=None,
+        most=5000,
+        invalid_from=None,
+        objectives=met,
+        factor="rate",
+        loads=(390.5, 420.0, 449.0),
+    )
+    told = result.sentence
     assert told.startswith(
         f"servers 1: objectives are met up to {met.low}/s, missed at {met.high}/s; their crossing is"
     )

@@ -9,6 +9,7 @@ from scipy import stats as scipy_stats
 from harness.grid.cell import Cell
 from harness.grid.thresholds import Thresholds
 from harness.plan import order
+from harness.records.findings import Kind
 from harness.summarise.statistics import block_model, intervals
 
 LIMITS = Thresholds()
@@ -62,8 +63,8 @@ def test_the_rest_is_the_residual_of_the_block_model_without_the_pair() -> None:
 
 def test_a_moderated_interval_is_narrower_and_around_the_same_ratio() -> None:
     smaller, larger = [280.0, 290.0, 275.0], [505.0, 540.0, 480.0]
-    paired = intervals.gain(smaller, larger, 3)
-    moderated = intervals.moderated_gain(smaller, larger, rest=2 * 0.03**2)
+    paired = intervals.paired_ratio(smaller, larger, 3)
+    moderated = intervals.moderated_ratio(smaller, larger, rest=2 * 0.03**2)
     assert moderated.value == pytest.approx(paired.value)
     difference = np.log(larger) - np.log(smaller)
     variance = (2 * difference.var(ddof=1) + 1.5 * 2 * 0.03**2) / 3.5
@@ -78,12 +79,12 @@ def test_a_gain_that_is_mostly_found_is_found_in_four_of_five_studies(k: int) ->
     random = np.random.default_rng(5)
     spread = 0.04
     reference = _interval(spread, k)
-    least = intervals.found_mostly(reference)
+    least = intervals.minimum_detectable_gain(reference)
     assert least is not None
     found = 0
     for _ in range(2000):
         logs = random.normal(math.log1p(least), spread, k)
-        found += (intervals.gain([1.0] * k, np.exp(logs).tolist(), 3).low or 0) > 1
+        found += (intervals.paired_ratio([1.0] * k, np.exp(logs).tolist(), 3).low or 0) > 1
     assert 0.77 < found / 2000 < 0.83
     assert least > (reference.half_width or 0), "half a width is found in far fewer"
 
@@ -102,12 +103,12 @@ def test_e20_an_order_that_matters_is_found_and_a_random_one_is_not() -> None:
             places[str(cell), block] = place
     model = block_model.fit(rows)
     assert model is not None
-    assert block_model.watch(model, places, LIMITS) == []
+    assert block_model.findings(model, places, LIMITS) == []
     for (cell, block), place in places.items():
         rows[cell][block] *= math.exp(-0.02 * place)
     model = block_model.fit(rows)
     assert model is not None
-    assert "each place in a block" in block_model.watch(model, places, LIMITS)[0].cause
+    assert block_model.findings(model, places, LIMITS)[0].kind is Kind.TREND
 
 
 def ordered(blocks_: int, names: list[str], random: np.random.Generator) -> dict[tuple[str, int], int]:
@@ -161,7 +162,7 @@ def trends(slope: float, studies: int) -> float:
                     places[trial.cell.slug, block] = place
         model = block_model.fit(rows)
         assert model is not None
-        told += any("each place in a block" in finding.cause for finding in block_model.watch(model, places, LIMITS))
+        told += any(finding.kind is Kind.TREND for finding in block_model.findings(model, places, LIMITS))
     return told / studies
 
 
@@ -185,7 +186,7 @@ def test_e20_a_block_unlike_the_others_is_named_and_quiet_ones_are_not() -> None
         by[4] *= 0.8
     model = block_model.fit(rows)
     assert model is not None
-    found = block_model.watch(model, {}, LIMITS)
+    found = block_model.findings(model, {}, LIMITS)
     assert [f.rule for f in found] == ["E20"]
     assert found[0].cause.startswith("block 4 ran 19.9 % slower than the others")
 
@@ -194,7 +195,7 @@ def test_e20_a_block_unlike_the_others_is_named_and_quiet_ones_are_not() -> None
         by[2] *= 1.25 if number % 2 else 0.8
     model = block_model.fit(rough)
     assert model is not None
-    assert block_model.watch(model, {}, LIMITS)[0].cause.startswith("block 2 was ")
+    assert block_model.findings(model, {}, LIMITS)[0].cause.startswith("block 2 was ")
 
 
 def test_e20_healthy_studies_are_hardly_ever_flagged() -> None:

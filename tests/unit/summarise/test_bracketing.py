@@ -1,6 +1,7 @@
 """A search for an objective's crossing doubles, then halves."""
 
 from harness.summarise.search import bracketing
+from harness.summarise.search.bracketing import Bracket
 
 
 def searched(crossing: float, least: float = 10.0, most: float = 1000.0, *, whole: bool = False) -> dict[float, bool]:
@@ -12,7 +13,8 @@ def searched(crossing: float, least: float = 10.0, most: float = 1000.0, *, whol
 
 def test_the_bracket_holds_the_crossing_and_is_as_narrow_as_asked() -> None:
     met = searched(237.0)
-    low, high = bracketing.ends(met)
+    found = bracketing.bracket(met)
+    low, high = found.low, found.high
     assert low is not None
     assert high is not None
     assert low <= 237 < high
@@ -24,14 +26,14 @@ def test_the_bracket_holds_the_crossing_and_is_as_narrow_as_asked() -> None:
 def test_users_are_whole_numbers_and_none_is_probed_twice() -> None:
     met = searched(7.5, 1.0, 100.0, whole=True)
     assert all(load == round(load) for load in met)
-    assert bracketing.ends(met) == (7, 8)
+    assert bracketing.bracket(met) == Bracket(7, 8)
 
 
 def test_a_span_that_does_not_hold_the_crossing_ends_at_its_side() -> None:
-    assert bracketing.ends(searched(5.0)) == (None, 10)
-    assert bracketing.ends(searched(5000.0)) == (1000, None)
+    assert bracketing.bracket(searched(5.0)) == Bracket(None, 10)
+    assert bracketing.bracket(searched(5000.0)) == Bracket(1000, None)
     assert list(searched(5000.0))[-1] == 1000
 
 
 def test_a_load_that_met_beyond_one_that_missed_counts_for_nothing() -> None:
-    assert bracketing.ends({10: True, 20: False, 40: True}) == (10, 20)
+    assert bracketing.bracket({10: True, 20: False, 40: True}) == Bracket(10, 20)

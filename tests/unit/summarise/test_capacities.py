@@ -1,4 +1,4 @@
-"""Capacities of a study by its records, as rows of capacity.csv, and what is known of them beforehand."""
+"""Capacities of a study by its records, as rows of capacity.csv, and the references of paced servers."""
 
 import csv
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_every_topology_has_its_capacity_and_the_gain_over_the_next_smaller_one(
     assert one.value == pytest.approx(100, rel=0.01)
     assert two.value == pytest.approx(210, rel=0.01)
     (gain,) = summary.capacity_gains
-    assert (gain.from_servers, gain.to_servers, gain.word) == (1, 2, "super-linear")
+    assert (gain.from_servers, gain.to_servers, gain.conclusion_text) == (1, 2, "super-linear")
 
 
 def test_the_rows_of_capacity_csv_are_one_for_each_topology() -> None:
@@ -116,7 +116,7 @@ def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms:
 
 def test_what_paced_servers_carry_is_told_at_full_speed() -> None:
     """In slow motion all times are twice as long, and the same servers carry the same rate as it is written."""
-    study = grid(factors={"servers": [2], "rate": ["100/s"]}, objectives={"p95": "200ms"}, load=OPEN).slowed(2)
+    study = grid(factors={"servers": [2], "rate": ["100/s"]}, objectives={"p95": "200ms"}, load=OPEN).scaled(2)
     context = trial_data(2, 2000, 1, 540, 1).record.context
     assert context is not None
     slots = {"offered": 7 * 20.0, "busy": 1000 * 0.1, "lost": 0.0, "late": 0.1, "answers": 1000}
@@ -146,6 +146,6 @@ def test_check_recomputes_the_table_of_capacities(tmp_path: Path) -> None:
     assert len(lines) == 1
     assert len(frames.capacity(directory)) == 2
     (directory.path / "capacity.csv").unlink()
-    assert "there is no capacity.csv" in next(
+    assert "capacity.csv is missing" in next(
         line.text for line in check.check(directory) if line.file == "capacity.csv"
     )

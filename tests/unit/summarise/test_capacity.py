@@ -32,8 +32,12 @@ def counts(
     for block, speed in enumerate(speeds, 1):
         for load in loads:
             share = float(special.ndtr(special.ndtri(0.05) + slope * math.log(load / at / speed)))
-            found.append(Count(block, load, 10**7, round(share * 10**7), 0))
+            found.append(Count(block=block, load=load, requests=10**7, late=round(share * 10**7), failed=0))
     return found
+
+
+def counted_late(block: int, load: float, requests: int, late: int) -> Count:
+    return Count(block=block, load=load, requests=requests, late=late, failed=0)
 
 
 def of(found: list[Count], servers: int = 1) -> Capacity:
@@ -43,7 +47,7 @@ def of(found: list[Count], servers: int = 1) -> Capacity:
 def test_each_block_has_its_own_crossing_and_the_mean_of_their_logs_is_the_capacity() -> None:
     found = of(counts())
     assert found.bound == Bound.EXACT
-    assert found.limited_by == "p95"
+    assert found.first_missed == "p95"
     assert found.blocks == 5
     assert found.requests == 15 * 10**7
     assert found.by_block == pytest.approx({b: 100 * speed for b, speed in enumerate(SPEEDS, 1)}, rel=1e-3)
@@ -59,14 +63,14 @@ def test_below_three_blocks_there_is_no_interval_and_that_is_said(blocks: int) -
     found = of(counts(speeds=SPEEDS[:blocks]))
     assert found.value is not None
     assert found.low is None
-    assert "3 make an interval" in found.why
+    assert "an interval needs 3" in found.reason
 
 
 def test_beyond_the_loads_measured_nothing_is_extrapolated() -> None:
     above, below = of(counts(at=130.0)), of(counts(at=80.0))
-    assert (above.bound, above.value, above.high, above.limited_by) == (Bound.AT_LEAST, None, None, "")
+    assert (above.bound, above.value, above.high, above.first_missed) == (Bound.AT_LEAST, None, None, "")
     assert above.low == 107
-    assert above.why == "met at all loads measured"
+    assert above.reason == "met at all loads measured"
     assert (below.bound, below.value, below.low, below.high) == (Bound.BELOW, None, None, 93)
 
 
@@ -79,7 +83,9 @@ def test_a_bound_is_what_the_interval_holds_where_the_estimate_is_just_outside()
 
 def test_loads_far_from_the_crossing_change_nothing() -> None:
     """In overload all is late: a line through that would be flat."""
-    far = [Count(block, load, 10**7, late, 0) for block in range(1, 6) for load, late in ((20.0, 0), (400.0, 10**7))]
+    far = [
+        counted_late(block, load, 10**7, late) for block in range(1, 6) for load, late in ((20.0, 0), (400.0, 10**7))
+    ]
     assert of(counts() + far).value == of(counts()).value
     assert of(counts() + far).requests == of(counts()).requests
 
@@ -87,26 +93,26 @@ def test_loads_far_from_the_crossing_change_nothing() -> None:
 def test_loads_that_are_far_apart_give_a_bound_on_both_sides() -> None:
     found = of(counts((50.0, 200.0)))
     assert (found.bound, found.value, found.low, found.high) == (Bound.AT_LEAST, None, 50.0, 200.0)
-    assert "too far apart" in found.why
+    assert "too far apart" in found.reason
 
 
 def test_the_objective_that_is_missed_first_limits() -> None:
     failing = [replace(count, failed=round(count.late * 0.04)) for count in counts()]
     wanted = {**P95, "error_rate": 0.001}
     found = capacity.of_topology({}, 1, "rate", failing, wanted)
-    assert found.limited_by == "error_rate"
+    assert found.first_missed == "error_rate"
     assert found.value is not None
     assert found.value < (of(counts()).value or 0)
-    assert capacity.of_topology({}, 1, "rate", counts(), wanted).limited_by == "p95"
-    few = [Count(block, load, 300, 5, 0) for block in range(1, 6) for load in LOADS]
+    assert capacity.of_topology({}, 1, "rate", counts(), wanted).first_missed == "p95"
+    few = [counted_late(block, load, 300, 5) for block in range(1, 6) for load in LOADS]
     assert crossing("error_rate", 0.001, few).bound == Bound.AT_LEAST  # none failed, though half of one is too many
 
 
 def test_without_any_trial_or_objective_there_is_none_and_why() -> None:
-    assert of([]).why == "no trial counts"
+    assert of([]).reason == "no usable trial"
     assert capacity.of_topology({}, 1, "rate", counts(), {}).bound == Bound.NONE
-    falling = [Count(c.block, 200 - c.load, c.requests, c.late, 0) for c in counts()]
-    assert of(falling).why == "what is over does not grow with the load"
+    falling = [counted_late(c.block, 200 - c.load, c.requests, c.late) for c in counts()]
+    assert of(falling).reason == "the share over the objective does not grow with the load"
 
 
 def gain(at: float = 200.0, of_two: tuple[float, ...] = SPEEDS, loads: tuple[float, ...] = (186.0, 200.0, 214.0)):  # type: ignore[no-untyped-def]
@@ -116,28 +122,29 @@ def gain(at: float = 200.0, of_two: tuple[float, ...] = SPEEDS, loads: tuple[flo
 
 def test_a_gain_is_paired_so_that_what_blocks_share_cancels() -> None:
     found = gain()
-    assert (found.kind, found.word, found.k) == (GainKind.GAIN, "linear", 5)
+    assert (found.kind, found.conclusion_text, found.k) == (GainKind.GAIN, "linear", 5)
     assert found.ratio.value == pytest.approx(2, rel=1e-3)
     assert found.efficiency == pytest.approx(1, rel=1e-3)
     assert math.log(found.ratio.high / found.ratio.low) / 2 == pytest.approx(0.01, rel=0.02)  # by the line alone
 
 
 @pytest.mark.parametrize(
-    ("at", "word"), [(220.0, "super-linear"), (180.0, "sub-linear"), (100.0, "not told apart from 1"), (80.0, "less")]
+    ("at", "word"),
+    [(220.0, "super-linear"), (180.0, "sub-linear"), (100.0, "not distinguishable from 1"), (80.0, "lower")],
 )
 def test_more_than_the_ideal_is_no_suspect_of_a_capacity(at: float, word: str) -> None:
     loads = (0.93 * at, at, 1.07 * at)
-    assert gain(at, (0.99, 1.04, 0.98, 1.02, 0.98), loads).word == word
+    assert gain(at, (0.99, 1.04, 0.98, 1.02, 0.98), loads).conclusion_text == word
 
 
 def test_few_blocks_are_indicative_and_fewer_too_few() -> None:
-    assert gain(of_two=SPEEDS[:3]).word == "indicative: linear"
-    assert gain(of_two=SPEEDS[:2]).word == "too few repeats"
+    assert gain(of_two=SPEEDS[:3]).conclusion_text == "indicative: linear"
+    assert gain(of_two=SPEEDS[:2]).conclusion_text == "too few repeats"
 
 
 def test_a_bound_of_one_side_makes_a_floor_or_nothing() -> None:
     beyond = gain(400.0)
-    assert (beyond.kind, beyond.word) == (GainKind.FLOOR, "at least")
+    assert (beyond.kind, beyond.conclusion_text) == (GainKind.LOWER_BOUND, "at least")
     assert beyond.ratio.value < 2.14
     assert "met at all loads measured" in beyond.reason
     assert gain(100.0).kind == GainKind.NOT_MEASURABLE  # two servers miss at all their loads
@@ -180,8 +187,8 @@ def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeyp
     tally = counted(next(scenario for scenario in SCENARIOS if scenario.name == name), 25)
     truth.cache_clear()
     assert tally.exact >= 0.75 * tally.capacities
-    assert tally.held >= 0.88 * tally.exact
-    assert tally.gains_held >= 0.85 * tally.gains_exact
+    assert tally.covered >= 0.88 * tally.exact
+    assert tally.gains_covered >= 0.85 * tally.gains_exact
     assert np.median(np.abs(tally.errors)) <= 0.03
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.judge import window_stats
 from harness.records.trial import TrialRecord
-from harness.summarise import objectives
 from harness.summarise.cells.cell import CellSummary, summarise
-from harness.summarise.gains.gain import GainKind, between
-from harness.summarise.summary import Summary
+from harness.summarise.cost import Prices
+from harness.summarise.gains.gain import Gain, GainKind, between
+from harness.summarise.summary import Summary, of_cells
 from report.sentences import answer, findings
 from tests.builders import changed, grid, judged, record, study_record
 
@@ -34,6 +35,10 @@ def collapsed(servers: int, repeat: int, share: float) -> TrialRecord:
     return changed(said, findings=[COLLAPSE], cause=COLLAPSE["cause"], error_rate=share)
 
 
+def summed(study: Grid, cells: list[CellSummary], gains: list[Gain]) -> Summary:
+    return of_cells(study, cells, gains, {}, [], [], Prices())
+
+
 def cell(records: Sequence[TrialRecord], **more: Any) -> CellSummary:
     return summarise(records[0].cell, records, [], LIMITS, **more)
 
@@ -45,11 +50,11 @@ def two() -> CellSummary:
 def test_a_topology_that_failed_its_requests_is_the_finding_as_a_death_is() -> None:
     one = cell([collapsed(1, k, 0.56) for k in range(1, 6)])
     gain = between(one, two(), LIMITS)
-    assert (gain.kind, gain.word) == (GainKind.CARRIED, "no gain")
-    assert gain.reason == "1 server failed 56 % of its requests, 2 carried them"
+    assert (gain.kind, gain.conclusion_text) == (GainKind.ONLY_LARGER, "no gain")
+    assert gain.reason == "1 server failed 56 % of its requests, 2 servers served the load"
     factors = {"servers": [1, 2], "vusers": [2000]}
-    summary = Summary(grid(factors=factors), [one, two()], [gain])
-    assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 carried them."]
+    summary = summed(grid(factors=factors), [one, two()], [gain])
+    assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 servers served the load."]
     told = findings.sentences(summary, study_record())
     assert told[0].startswith("1 server at 2000 users: invalid. More than 50 % of the requests failed for 10 s")
 
@@ -58,7 +63,7 @@ def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
     lucky = [record(1, 2000, k, 150.0) for k in (1, 2)]
     one = cell([*lucky, *(collapsed(1, k, 0.6) for k in (3, 4, 5))])
     assert one.usable == 0
-    assert between(one, two(), LIMITS).kind == GainKind.CARRIED
+    assert between(one, two(), LIMITS).kind == GainKind.ONLY_LARGER
     mostly_fine = cell([*(record(1, 2000, k, 150.0) for k in (1, 2, 3)), collapsed(1, 4, 0.6), collapsed(1, 5, 0.6)])
     assert mostly_fine.usable == 3
     assert between(mostly_fine, two(), LIMITS).kind == GainKind.GAIN
@@ -68,7 +73,7 @@ def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
 def test_requests_that_failed_on_the_way_are_not_told_of_the_servers(limit: str) -> None:
     one = cell([judged(collapsed(1, k, 0.82), limit) for k in range(1, 6)])
     gain = between(one, two(), LIMITS)
-    assert (gain.kind, one.failed) == (GainKind.NONE, None)
+    assert (gain.kind, one.failed_share) == (GainKind.NONE, None)
     assert gain.reason.startswith("1 server: invalid (more than 50 % of the requests failed")
 
 
@@ -90,10 +95,10 @@ def test_a_slower_server_is_named_over_trials_that_do_not_show_it_alone(cost: fl
         return {name: each_s * x * random.gauss(1, 0.015) for name, x in speeds}
 
     found = cell(trials_with(server_cost=costs))
-    assert (found.slower is not None) == named
-    if named and found.slower:
-        assert found.slower.server == "server-2"
-        assert found.slower.cost.value == pytest.approx(cost, abs=0.03)
+    assert (found.slow_server is not None) == named
+    if named and found.slow_server:
+        assert found.slow_server.server == "server-2"
+        assert found.slow_server.cost.value == pytest.approx(cost, abs=0.03)
         assert found.bottleneck_reason.startswith("server-2 is slower: a request costs it 1.")
         gain = between(cell([record(2, 2000, k, 280.0) for k in range(1, 6)]), found, LIMITS)
         assert gain.reason.startswith("server-2 is slower")
@@ -102,8 +107,8 @@ def test_a_slower_server_is_named_over_trials_that_do_not_show_it_alone(cost: fl
 def test_latencies_that_still_rise_are_marked_though_throughput_is_steady() -> None:
     rising = cell(trials_with(latency_drift=lambda k: 0.2 + k / 1000, drift=lambda k: k / 1000))
     assert rising.usable == 5
-    assert rising.latency_marked == "rose by 23 % from the first to the second half of the window"
-    assert cell(trials_with(latency_drift=lambda k: 0.06 * (-1) ** k)).latency_marked == ""
+    assert rising.latency_unsteady == "rose by 23 % from the first to the second half of the window"
+    assert cell(trials_with(latency_drift=lambda k: 0.06 * (-1) ** k)).latency_unsteady == ""
 
 
 def test_a_p95_objective_is_missed_by_who_fails_every_twelfth_request() -> None:
@@ -114,21 +119,20 @@ def test_a_p95_objective_is_missed_by_who_fails_every_twelfth_request() -> None:
     assert one.latency_ms["p95"] == pytest.approx(100, abs=1)
     assert one.latency_with_failures_ms["p95"] == pytest.approx(3000, abs=2)
     study = grid(factors={"servers": [2], "vusers": [2000]}, objectives={"p95": "500ms"})
-    (judged,) = objectives.judge(Summary(study, [one], []))
+    (judged,) = summed(study, [one], []).objectives
     assert not judged.met
     fine = summarise(trials[0].cell, trials, [good] * 5, LIMITS)
-    assert objectives.judge(Summary(study, [fine], []))[0].met
+    assert summed(study, [fine], []).objectives[0].met
 
 
 def test_a_cells_figures_are_those_of_all_its_trials() -> None:
-    words = "server-1 used {server_cpu} of its CPU"
     trials = [
         changed(
             record(1, 2000, k, 140.0),
             bottleneck={
                 "component": "server",
                 "reason": "one trial's",
-                "words": words,
+                "basis": {"kind": "server CPU", "subject": "server-1"},
                 "figures": {"server_cpu": 0.90 + k / 100, "of_users_bound": 0.80 + k / 100},
             },
         )
@@ -137,7 +141,7 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
     found = cell(trials)
     assert found.bottleneck_reason == "server-1 used 93 % of its CPU"
     assert found.next_bottleneck == "users (83 % of what they can ask for)"
-    noted = findings.sentences(Summary(grid(), [found], []), study_record())
+    noted = findings.sentences(summed(grid(), [found], []), study_record())
     assert noted[0].startswith("At 2000 users servers beyond 1 add at most 20 % of throughput")
 
 
@@ -148,7 +152,7 @@ def test_what_marks_a_cell_is_told_where_it_is_worst_and_how_often() -> None:
         return changed(record(1, 2000, k, 140.0), outcome="warning", cause=cause, findings=[found])
 
     found = cell([*(marked(k) for k in (1, 2, 3)), record(1, 2000, 4, 141.0), record(1, 2000, 5, 140.0)])
-    assert found.cause.endswith("used 18 % of its CPU (in 3 of 5 trials, here the worst)")
+    assert found.cause.endswith("used 18 % of its CPU (in 3 of 5 trials, the worst shown)")
     other = cell([changed(t, cell={"servers": 2, "vusers": 2000}) for t in [marked(1), marked(2), marked(3)]])
-    told = findings.sentences(Summary(grid(), [found, other], []), study_record())
+    told = findings.sentences(summed(grid(), [found, other], []), study_record())
     assert [line for line in told if "warning" in line] == [told[0]], json.dumps(told)

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.records.directory import StudyDirectory
-from harness.study import measured
-from harness.summarise import objectives
 from harness.summarise.gains.gain import Gain, GainKind
+from harness.summarise.summary import summarise_directory
 from tests.builders import changed, record, study
 
 Rates = dict[tuple[int, int], list[float | None]]
@@ -20,81 +19,84 @@ IDEAL: list[float | None] = [560, 568, 554, 562, 558]
 
 
 def only(tmp_path: Path, rates: Rates, **more: object) -> Gain:
-    return measured.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, **more)).gains[0]
+    return summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, **more)).gains[0]
 
 
 def test_a_gain_below_the_ideal_is_sub_linear(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): ONE, (2, 100): TWO})
-    assert (gain.word, gain.kind, gain.k) == ("sub-linear", "gain", 5)
+    assert (gain.conclusion_text, gain.kind, gain.k) == ("sub-linear", "gain", 5)
     assert gain.efficiency == pytest.approx(0.91, abs=0.005)
 
 
 def test_linear_needs_an_interval_that_is_narrow_and_holds_the_ideal(tmp_path: Path) -> None:
-    assert only(tmp_path, {(1, 100): ONE, (2, 100): [561, 566, 555, 561, 559]}).word == "linear"
+    assert only(tmp_path, {(1, 100): ONE, (2, 100): [561, 566, 555, 561, 559]}).conclusion_text == "linear"
 
 
 def test_exactly_the_ideal_is_linear_whatever_the_last_digit_says(tmp_path: Path) -> None:
     gain = only(tmp_path, {(2, 100): [400.0] * 5, (3, 100): [600.0] * 5})
     assert gain.ratio is not None
     assert gain.ratio.low == pytest.approx(1.5)
-    assert gain.word == "linear"
+    assert gain.conclusion_text == "linear"
 
 
 def test_a_wide_interval_that_holds_the_ideal_is_only_faster(tmp_path: Path) -> None:
-    assert only(tmp_path, {(1, 100): ONE, (2, 100): [480, 620, 520, 640, 560]}).word == "faster"
+    assert only(tmp_path, {(1, 100): ONE, (2, 100): [480, 620, 520, 640, 560]}).conclusion_text == "higher"
 
 
 def test_more_than_ideal_makes_the_baseline_suspect(tmp_path: Path) -> None:
-    assert only(tmp_path, {(1, 100): ONE, (2, 100): [650, 655, 645, 652, 648]}).word == "baseline suspect"
+    assert (
+        only(tmp_path, {(1, 100): ONE, (2, 100): [650, 655, 645, 652, 648]}).conclusion_text
+        == "super-linear (baseline suspect)"
+    )
 
 
 def test_no_difference_and_a_loss_are_said(tmp_path: Path) -> None:
     same = only(tmp_path / "a", {(1, 100): ONE, (2, 100): [275, 290, 270, 288, 281]})
-    assert same.word == "not told apart from 1"
-    assert only(tmp_path / "b", {(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}).word == "slower"
+    assert same.conclusion_text == "not distinguishable from 1"
+    assert only(tmp_path / "b", {(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}).conclusion_text == "lower"
 
 
 def test_few_repeats_are_indicative_and_fewer_have_no_interval(tmp_path: Path) -> None:
-    assert only(tmp_path / "a", {(1, 100): ONE[:3], (2, 100): TWO[:3]}).word == "indicative: sub-linear"
+    assert only(tmp_path / "a", {(1, 100): ONE[:3], (2, 100): TWO[:3]}).conclusion_text == "indicative: sub-linear"
     two = only(tmp_path / "b", {(1, 100): ONE[:2], (2, 100): TWO[:2]})
-    assert two.word == "too few repeats"
+    assert two.conclusion_text == "too few repeats"
     assert two.ratio is not None
     assert two.ratio.low is None
 
 
 def test_a_baseline_that_users_limited_says_nothing_about_servers(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): ONE, (2, 100): ONE}, limits={(1, 100): "load", (2, 100): "load"})
-    assert (gain.kind, gain.word) == (GainKind.IDLE, "not measurable at this load")
+    assert (gain.kind, gain.conclusion_text) == (GainKind.IDLE, "not measurable at this load")
     assert gain.ratio is not None  # the measured ratio stays in the table
     assert gain.efficiency is None
 
 
 def test_a_larger_topology_that_users_limited_makes_the_gain_a_floor(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): ONE, (2, 100): TWO}, limits={(2, 100): "load"})
-    assert (gain.kind, gain.word) == ("floor", "at least")
+    assert (gain.kind, gain.conclusion_text) == ("lower bound", "at least")
     assert gain.ratio is not None
     assert gain.ratio.low is not None
     assert gain.efficiency == pytest.approx(gain.ratio.low / 2)
 
 
-def test_gains_are_paired_by_block_and_refused_trials_leave_their_block_out(tmp_path: Path) -> None:
+def test_gains_are_paired_by_block_and_invalid_trials_leave_their_block_out(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): [280, None, 277, 281, 279], (2, 100): TWO})
     assert gain.k == 4
 
 
 def test_joint_intervals_hold_together_and_a_single_gain_needs_none_wider(tmp_path: Path) -> None:
     alone = only(tmp_path / "a", {(1, 100): ONE, (2, 100): TWO})
-    assert alone.jointly == alone.ratio
+    assert alone.simultaneous == alone.ratio
     three: list[float | None] = [700, 716, 705, 699, 711]
     rates = {(1, 100): ONE, (2, 100): TWO, (3, 100): three, (1, 50): ONE, (2, 50): ONE, (3, 50): ONE}
     limits = {(servers, 50): "load" for servers in (1, 2, 3)}
-    found = measured.from_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
-    assert sorted(gain.kind for gain in found) == ["gain", "gain", "no more load", "no more load"]
-    assert all(gain.jointly is None for gain in found if gain.kind != "gain")  # says nothing, so it is not counted
+    found = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
+    assert sorted(gain.kind for gain in found) == ["gain", "gain", "load-limited", "load-limited"]
+    assert all(gain.simultaneous is None for gain in found if gain.kind != "gain")  # says nothing, so it is not counted
     for gain in [gain for gain in found if gain.kind == "gain"]:
         assert gain.ratio is not None
-        assert gain.jointly is not None
-        for end, wider in ((gain.ratio.low, gain.jointly.low), (gain.ratio.high, gain.jointly.high)):
+        assert gain.simultaneous is not None
+        for end, wider in ((gain.ratio.low, gain.simultaneous.low), (gain.ratio.high, gain.simultaneous.high)):
             half, joint = (math.log((limit or 0) / gain.ratio.value) for limit in (end, wider))
             assert joint / half == pytest.approx(3.4954 / 2.7764, rel=1e-4)  # t(4) at 97.5 % and 95 %, by a table
 
@@ -105,9 +107,9 @@ def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
     data = directory.trial(where)
     died = changed(data.record, outcome="server_down", cause="server-1 died with exit code 137")
     directory.write_trial(where, replace(data, record=died))
-    gain = measured.from_directory(directory).gains[0]
-    assert gain.kind == "carried"
-    assert gain.reason.startswith("1 server went down, 2 carried it")
+    gain = summarise_directory(directory).gains[0]
+    assert gain.kind == "only the larger"
+    assert gain.reason.startswith("1 server went down, 2 servers served the load")
 
 
 def test_objectives_that_are_missed_are_listed(tmp_path: Path) -> None:
@@ -115,9 +117,9 @@ def test_objectives_that_are_missed_are_listed(tmp_path: Path) -> None:
     data = directory.trial("servers-1_vusers-100/r1")
     failing = changed(data.record, error_rate=0.02)
     directory.write_trial("servers-1_vusers-100/r1", replace(data, record=failing))
-    summary = measured.from_directory(directory)
-    missed = [judged.text for judged in objectives.judge(summary) if not judged.met]
-    assert missed == ["servers 1, vusers 100: error rate 2.00 %, wanted at most 1.00 %"]
+    summary = summarise_directory(directory)
+    missed = [judged.text for judged in summary.objectives if not judged.met]
+    assert missed == ["servers 1, vusers 100: error rate 2.00 %, objective at most 1.00 %"]
 
 
 def test_a_record_without_a_rate_is_not_usable() -> None:
@@ -130,10 +132,10 @@ def drifting(tmp_path: Path, change: list[float]) -> Gain:
         said = json.loads(file.read_text())
         said["figures"] = {"drift": change[said["repeat"] - 1]}
         file.write_text(json.dumps(said))
-    return measured.from_directory(directory).gains[0]
+    return summarise_directory(directory).gains[0]
 
 
-def test_e10_a_cell_that_drifts_in_all_its_trials_is_refused(tmp_path: Path) -> None:
+def test_e10_a_cell_that_drifts_in_all_its_trials_is_invalid(tmp_path: Path) -> None:
     gain = drifting(tmp_path, [0.11, 0.12, 0.10, 0.13, 0.11])
     assert gain.kind == "none"
     assert gain.reason.startswith("2 servers: invalid (not steady: from the first to the second half")
@@ -155,7 +157,7 @@ def test_e15_with_few_blocks_the_interval_learns_from_other_cells_and_says_so(tm
     assert gain.paired is not None
     assert gain.ratio != gain.paired
     assert (gain.ratio.half_width or 1) < (gain.paired.half_width or 0)
-    assert gain.word.startswith("indicative")
+    assert gain.conclusion_text.startswith("indicative")
 
 
 def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_servers_do(tmp_path: Path) -> None:
@@ -168,7 +170,7 @@ def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_se
     whole: Rates = {**rates, **{key: [19.0, 19.1, 18.9, 19.0] for key in idle}}
     few: Rates = {**rates, **{key: [19.0, 19.1] for key in idle}}
     one, other = (
-        measured.from_directory(study(StudyDirectory(tmp_path / name), said, limits=idle))
+        summarise_directory(study(StudyDirectory(tmp_path / name), said, limits=idle))
         for name, said in (("whole", whole), ("few", few))
     )
     assert one.noise == other.noise

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records.trial import Outcome, TrialRecord
+from harness.records.trial import TrialRecord
 from harness.summarise import calibration
 from harness.summarise.capacity import capacity
 from harness.summarise.capacity.capacity import Capacity
@@ -12,6 +12,7 @@ from harness.summarise.summary import Summary, summarise_records
 from tests.builders import changed, grid, record
 from tests.unit.summarise.test_capacity import counts
 
+LOAD = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
 LOADS = (93.0, 100.0, 107.0)
 NARROW = (1.001, 0.999, 1.0, 1.0005, 0.9995)
 
@@ -38,16 +39,21 @@ WIDE = (1.05, 0.96, 1.0, 1.03, 0.97)
     ],
 )
 def test_a_capacity_is_held_against_what_is_known_by_formula(said: Capacity, truth: float | None, passes: bool) -> None:
-    assert calibration.judge_capacities([said], [truth])[0] is passes
-    assert calibration.judge_capacities([found(100), said], [100.0, truth])[0] is passes
+    judged = replace(said, reference=truth)
+    assert calibration.of_capacities([judged])[0] is passes
+    assert calibration.of_capacities([replace(found(100), reference=100.0), judged])[0] is passes
 
 
 def test_what_was_found_is_told_in_words() -> None:
-    passed, told = calibration.judge_capacities([found(100), found(200)], [99.0, 200.0])
+    passed, told = calibration.of_capacities(
+        [replace(found(100), reference=99.0), replace(found(200), reference=200.0)]
+    )
     assert not passed
-    assert told.startswith("found 100.0/s [99.0, 101.0] for 99.0 (error 1.0 %), 1 server: no capacity with an interval")
+    assert told.startswith(
+        "measured 100.0/s [99.0, 101.0] for 99.0 (error 1.0 %), 1 server: no capacity with an interval"
+    )
     assert told.endswith("(met at all loads measured)")
-    assert calibration.judge_capacities([], []) == (False, "no capacity was measured")
+    assert calibration.of_capacities([]) == (False, "no capacity was measured")
 
 
 def at_rates(**more: object) -> Summary:
@@ -59,14 +65,25 @@ def at_rates(**more: object) -> Summary:
             cell = {"servers": servers, "rate": count.load}
             said = changed(record(servers, 0, count.block, count.load), cell=cell, objective_counts=against)
             records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = said
-    load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     rates = {"servers": [1, 2], "rate": [f"{level:g}/s" for level in LOADS]}
-    return summarise_records(grid(factors=rates, load=load, repeats=5, calibration=True, **more), records)
+    return summarise_records(grid(factors=rates, load=LOAD, repeats=5, calibration=True, **more), records)
 
 
 def test_at_rates_with_objectives_gains_of_throughput_are_not_judged() -> None:
-    with_objectives = replace(at_rates(objectives={"p95": "500ms"}), references=[100.0, 100.0])
-    assert calibration.told(with_objectives).endswith("for 100.0 (error 0.0 %): PASS")
-    assert calibration.told(at_rates()).endswith(": FAIL")
-    missing = [replace(with_objectives.cells[0], outcome=Outcome.MISSING), *with_objectives.cells[1:]]
-    assert calibration.told(replace(with_objectives, cells=missing)) == ""
+    summary = at_rates(objectives={"p95": "500ms"})
+    capacities = [replace(one, reference=100.0) for one in summary.capacities]
+    result = calibration.of_study(summary.grid, summary.cells, summary.gains, capacities)
+    assert result is not None
+    assert result.complete
+    assert result.text_with_result.endswith("for 100.0 (error 0.0 %): PASS")
+    without = at_rates().calibration
+    assert without is not None
+    assert without.text_with_result.endswith(": FAIL")
+
+
+def test_a_missing_cell_makes_a_calibration_incomplete_and_other_grids_have_none() -> None:
+    study = grid(factors={"servers": [1, 2], "rate": ["93/s"]}, load=LOAD, calibration=True)
+    found = summarise_records(study, {}).calibration
+    assert found is not None
+    assert not found.complete
+    assert summarise_records(grid(), {}).calibration is None

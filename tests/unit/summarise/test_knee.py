@@ -87,14 +87,14 @@ def searched(loop: Loop, probe: Callable[[int], TrialRecord] | None = None) -> d
 
 
 def beyond_the_knee(seen: Mapping[int, TrialRecord]) -> int:
-    found = knee.fit(probing.counting(seen))
+    found = knee.fit(probing.rates(seen))
     assert found
-    return knee.saturating(found)
+    return found.saturating_users
 
 
 def at_nearly_the_largest_rate(seen: Mapping[int, TrialRecord]) -> int:
     """The rule that was: the smallest load that reaches 95 % of the largest rate."""
-    rates = probing.counting(seen)
+    rates = probing.rates(seen)
     return min(load for load, rate in rates.items() if rate >= 0.95 * max(rates.values()))
 
 
@@ -132,9 +132,9 @@ def held(noise: float, kind: str, seeds: range) -> tuple[float, float]:
     knees = rates = 0
     for seed in seeds:
         loop = Loop(1, seeded(seed).uniform(150, 900), noise, f"{seed}", kind)
-        found = knee.fit(probing.counting(searched(loop)))
+        found = knee.fit(probing.rates(searched(loop)))
         assert found
-        users, rate = knee.users(found), knee.rate(found)
+        users, rate = found.users_estimate, found.rate_estimate
         assert users.low is not None
         assert users.high is not None
         assert rate.low is not None
@@ -156,12 +156,12 @@ def test_the_intervals_hold_the_truth(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_without_noise_the_knee_is_exact(kind: str) -> None:
     loop = Loop(2, 280, 0.0, "0", kind)
-    found = knee.fit(probing.counting(searched(loop)))
+    found = knee.fit(probing.rates(searched(loop)))
     assert found
-    users, rate = knee.users(found), knee.rate(found)
+    users, rate = found.users_estimate, found.rate_estimate
     assert (users.low, users.value, users.high) == pytest.approx((loop.knee,) * 3, rel=1e-6)
     assert (rate.low, rate.value, rate.high) == pytest.approx((loop.capacity,) * 3, rel=1e-6)
-    assert knee.saturating(found) == math.ceil(1.3 * users.value * (users.high or 0) / users.value)
+    assert found.saturating_users == math.ceil(1.3 * users.value * (users.high or 0) / users.value)
 
 
 def test_the_fit_has_the_least_squares_of_all() -> None:
@@ -191,10 +191,10 @@ def test_with_too_few_probes_on_one_side_there_is_no_interval(rates: dict[int, f
     found = knee.fit(rates)
     assert found
     assert (len(found.rising), len(found.level)) == (rising, level)
-    assert knee.users(found).low is None
-    assert (knee.rate(found).low is None) == (len(found.flat) < 3)
+    assert found.users_estimate.low is None
+    assert (found.rate_estimate.low is None) == (len(found.flat) < 3)
     if level:
-        assert knee.saturating(found) == math.ceil(1.5 * found.users)
+        assert found.saturating_users == math.ceil(1.5 * found.users)
 
 
 def test_no_probe_that_counts_has_no_knee() -> None:
@@ -204,9 +204,9 @@ def test_no_probe_that_counts_has_no_knee() -> None:
 def test_users_at_saturation_follow_the_intervals_high_end_within_bounds() -> None:
     factors = {}
     for noise in (0.0, 0.01, 0.04, 0.09):
-        found = knee.fit(probing.counting(searched(Loop(1, 400, noise, "7"))))
+        found = knee.fit(probing.rates(searched(Loop(1, 400, noise, "7"))))
         assert found
-        factors[noise] = knee.saturating(found) / found.users
+        factors[noise] = found.saturating_users / found.users
     assert factors[0.0] == pytest.approx(1.3, abs=0.002)
     assert 1.3 < factors[0.01] < factors[0.04] <= 1.502
     assert factors[0.09] == pytest.approx(1.5, abs=0.002)
@@ -215,16 +215,16 @@ def test_users_at_saturation_follow_the_intervals_high_end_within_bounds() -> No
 def test_where_the_service_breaks_the_search_asks_how_much_of_the_level_holds() -> None:
     loop = Loop(1, 280, 0.0, "0")
     seen = searched(loop, lambda users: record(1, users, 0, loop.rate(users) if users < 650 else None))
-    assert probing.broke(seen) in range(650, 683)
-    assert max(probing.counting(seen)) in range(617, 650)
-    found = knee.fit(probing.counting(seen))
+    assert probing.first_invalid(seen) in range(650, 683)
+    assert max(probing.rates(seen)) in range(617, 650)
+    found = knee.fit(probing.rates(seen))
     assert found
     assert found.users == pytest.approx(loop.knee, rel=1e-6)
 
 
 def test_fitting_needs_no_numpy() -> None:
     code = (
-        "import sys; from harness.summarise.search import search, knee; knee.fit({1: 1.0, 2: 1.5}); "
+        "import sys; from harness.summarise.search import knee, search; knee.fit({1: 1.0, 2: 1.5}); "
         "print('numpy' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Losses over the trials of a cell, and what a cell that loses servers is kept out of (rule E24)."""
+"""CellFailover over the trials of a cell, and what a cell that loses servers is kept out of (rule E24)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from harness.records.trial import TrialRecord
-from harness.summarise import objectives, tables
-from harness.summarise.cells.failover import Losses, Spread
-from harness.summarise.comparison import factors
-from harness.summarise.gains.gain import LOST, GainKind
+from harness.summarise import tables
+from harness.summarise.cells.failover import CellFailover, Spread
+from harness.summarise.gains.gain import SERVER_FAILURE, GainKind
 from harness.summarise.summary import Summary, summarise_records
 from tests.builders import grid, judged, record
 
@@ -46,22 +45,22 @@ def summed(
     return summarise_records(grid(factors=factors, repeats=len(losses), **more), records)
 
 
-def only(summary: Summary) -> Losses:
-    (found,) = summary.losses
+def only(summary: Summary) -> CellFailover:
+    (found,) = summary.failovers
     return found
 
 
 def test_a_cells_losses_are_means_with_their_ends() -> None:
     slow = loss(failed=46, failed_at_balancer=45, recovery_s=4.0, after={**AFTER, "tps": 190.0})
     found = only(summed([loss(), slow, loss(failed=37)]))
-    assert (found.lost, found.of, found.trials) == (1, 3, 3)
+    assert (found.failed_servers, found.servers, found.trials) == (1, 3, 3)
     assert found.failed == Spread(41, 37, 46)
     assert found.failed_at_balancer == Spread(125 / 3, 40, 45)
     assert found.recovery_s == Spread(8 / 3, 2, 4)
     assert found.left
     assert (found.left.least, found.left.most) == (0.95, 0.98)
     assert found.left.mean == pytest.approx(0.97)
-    assert found.back == found.failing == found.latency_back == 3
+    assert found.recovered == found.failing == found.latency_recovered == 3
     assert found.to_the_end == 0
     assert found.others == {"vusers": 400}
 
@@ -69,7 +68,7 @@ def test_a_cells_losses_are_means_with_their_ends() -> None:
 def test_trials_in_which_nothing_came_back_or_nothing_failed_are_counted_beside_the_others() -> None:
     never = loss(recovery_s=None, latency_recovery_s=None, failing_s=10.0)
     found = only(summed([loss(), never, loss(failed=0, failing_s=None)]))
-    assert (found.trials, found.back, found.latency_back, found.failing, found.to_the_end) == (3, 2, 2, 2, 1)
+    assert (found.trials, found.recovered, found.latency_recovered, found.failing, found.to_the_end) == (3, 2, 2, 2, 1)
     assert found.recovery_s == Spread(2, 2, 2)
 
 
@@ -78,7 +77,7 @@ def test_p95_is_told_over_the_trials_that_had_it_before() -> None:
         return loss(p95_recovery_s=recovery_s, before={**BEFORE, "over_p95": before}, after={**AFTER, "over_p95": 0.02})
 
     found = only(summed([over(0.05, 2.0), over(0.01, None), over(0.06, None)]))
-    assert (found.in_p95, found.p95_back, found.p95_recovery_s) == (2, 1, Spread(2, 2, 2))
+    assert (found.in_p95, found.p95_recovered, found.p95_recovery_s) == (2, 1, Spread(2, 2, 2))
     assert found.over_p95 == Spread(0.02, 0.02, 0.02)
     assert only(summed([loss()])).over_p95 is None
 
@@ -94,18 +93,18 @@ def test_a_cell_that_loses_servers_has_no_gain_and_says_why() -> None:
     summary = summed([loss(), loss(), loss()], servers=(2, 3))
     whole, lost = summary.gains
     assert whole.kind == GainKind.GAIN
-    assert (lost.kind, lost.word, lost.reason) == (GainKind.LOST, "no gain", LOST)
+    assert (lost.kind, lost.conclusion_text, lost.reason) == (GainKind.SERVER_FAILURE, "no gain", SERVER_FAILURE)
     assert lost.ratio is None
     assert lost.k == 0
     rows = tables.gains(summary)
     assert [row["gain"] is None for row in rows] == [False, True]
     wanted = summed([loss(), loss(), loss()], servers=(2, 3), objectives={"gain": {3: 1.2}})
-    assert [one.name for one in objectives.judge(wanted)] == ["400 users: gain of 2 → 3 servers"]
+    assert [one.name for one in wanted.objectives] == ["400 users: gain of 2 → 3 servers"]
 
 
 def test_a_loss_is_no_factor_whose_effect_on_throughput_is_told() -> None:
     summary = summed([loss(), loss(), loss()])
-    assert factors.effects(summary.grid, summary.cells) == []
+    assert summary.factor_effects == []
 
 
 def test_the_table_has_a_row_for_each_cell_that_loses_servers() -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from harness.records.directory import StudyDirectory
-from harness.study import measured
-from harness.summarise import objectives
+from harness.summarise.summary import summarise_directory
 from report import build
 from report.output import ci_summary
 from tests.builders import study
@@ -25,24 +24,24 @@ def made(tmp_path: Path, wanted: dict[str, Any], **more: Any) -> StudyDirectory:
     ("least", "met", "words"),
     [
         (1.7, True, "1.82× [1.8"),
-        (1.82, False, "which the interval does not show"),
-        (1.95, False, "wanted at least 1.95×"),
+        (1.82, False, "within the interval"),
+        (1.95, False, "objective at least 1.95×"),
     ],
 )
 def test_a_gain_is_reached_when_its_whole_interval_is(tmp_path: Path, least: float, met: bool, words: str) -> None:
-    (judged,) = objectives.judge(measured.from_directory(made(tmp_path, {"gain": {2: least}})))
+    (judged,) = summarise_directory(made(tmp_path, {"gain": {2: least}})).objectives
     assert judged.met is met
     assert words in judged.text
 
 
 def test_a_load_that_cannot_show_a_gain_does_not_judge_it(tmp_path: Path) -> None:
     limits = {(1, 100): "load", (2, 100): "load"}
-    assert objectives.judge(measured.from_directory(made(tmp_path, {"gain": {2: 1.7}}, limits=limits))) == []
+    assert summarise_directory(made(tmp_path, {"gain": {2: 1.7}}, limits=limits)).objectives == []
 
 
 def test_cells_that_were_not_measured_reach_nothing(tmp_path: Path) -> None:
     directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): [None]}, objectives={"error_rate": "1%"})
-    (judged,) = objectives.judge(measured.from_directory(directory))
+    (judged,) = summarise_directory(directory).objectives
     assert not judged.met
     assert "not measured" in judged.text
 
@@ -50,7 +49,7 @@ def test_cells_that_were_not_measured_reach_nothing(tmp_path: Path) -> None:
 def test_a_search_has_cells_on_both_sides_of_its_objectives(tmp_path: Path) -> None:
     span = {"search": {"from": 100, "to": 200}}
     directory = made(tmp_path, {"p95": "1ms", "error_rate": "1%"}, **span)
-    assert objectives.judge(measured.from_directory(directory)) == []
+    assert summarise_directory(directory).objectives == []
 
 
 def test_markdown_holds_the_answer_the_gains_and_the_objectives(tmp_path: Path) -> None:

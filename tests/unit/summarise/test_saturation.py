@@ -13,8 +13,9 @@ from harness.records import frames
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise import tables
-from harness.summarise.search import knee as knees
-from harness.summarise.search import probing, search, topologies
+from harness.summarise.search import probing
+from harness.summarise.search.bracketing import Bracket
+from harness.summarise.search.search import SearchState
 from tests.builders import changed, grid, record
 
 SPAN = {"from": 100, "to": 5000, "until": "5%"}
@@ -50,7 +51,7 @@ def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], l
 def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit in search.limits(study, records):
+    for limit in SearchState(study, records).results:
         low, high = limit.saturation.low, limit.saturation.high
         assert low is not None
         assert high is not None
@@ -62,14 +63,14 @@ def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
         assert limit.users is not None
         assert low <= limit.knee.users <= high
         assert 1.28 * knee <= limit.users <= 1.53 * knee
-        assert knees.rate(limit.knee).value == pytest.approx(int(limit.others["servers"]) * CAPACITY, rel=0.02)
+        assert limit.knee.rate_estimate.value == pytest.approx(int(limit.others["servers"]) * CAPACITY, rel=0.02)
 
 
 def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_measured() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit, told in zip(search.limits(study, records), search.sentences(search.limits(study, records)), strict=True):
-        number = r"(\d+) users \[(\d+), (\d+)\] and stays at (\d+)/s \[(\d+), (\d+)\] from there on \((\d+) probes"
+    for limit, told in ((each, each.sentence) for each in SearchState(study, records).results):
+        number = r"(\d+) users \[(\d+), (\d+)\] and stays at (\d+)/s \[(\d+), (\d+)\] above \((\d+) probes"
         found = re.search(number, told)
         assert found, told
         users, low, high, rate, least, most, count = map(int, found.groups())
@@ -78,20 +79,20 @@ def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_meas
         assert low < users < high
         assert least <= servers * CAPACITY <= most
         assert least <= rate <= most
-        assert count == len(topologies.probes(expand(study)[servers - 1], records))
+        assert count == len(SearchState(study, records)._known[expand(study)[servers - 1]])
         assert f"blocks are measured at {limit.users} users, 1." in told
-        assert "too few" not in told
+        assert "below saturation" not in told
 
 
-@pytest.mark.parametrize(("most", "told"), [(700, "too few to be sure of saturation"), (5000, "")])
+@pytest.mark.parametrize(("most", "told"), [(700, "perhaps below saturation"), (5000, "")])
 def test_blocks_are_measured_at_no_more_users_than_the_search_may_ask_for(most: int, told: str) -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 100, "to": most, "until": "5%"}}, repeats=3)
     records, planned = carried_out(study)
-    limit = search.limits(study, records)[0]
-    assert limit.users == (most if told else knees.saturating(limit.knee)) if limit.knee else False
+    limit = SearchState(study, records).results[0]
+    assert limit.users == (most if told else limit.knee.saturating_users) if limit.knee else False
     assert max(int(record.cell["vusers"]) for record in records.values()) <= most
-    assert told in search.sentences([limit])[0]
-    assert ("too few" in search.sentences([limit])[0]) == bool(told)
+    assert told in limit.sentence
+    assert ("below saturation" in limit.sentence) == bool(told)
     assert f"servers-1_vusers-{limit.users}/r3" in planned
 
 
@@ -141,41 +142,41 @@ def test_before_the_search_is_over_nothing_is_said_of_the_limits() -> None:
     study = searching()
     records, planned = carried_out(study)
     last = max(number for number, path in enumerate(planned) if path.endswith("/r0"))
-    assert search.limits(study, {path: records[path] for path in planned[:last]}) == []
-    assert cells.summarise_records(study, {path: records[path] for path in planned[:last]}).limits == []
-    assert len(search.limits(study, {path: records[path] for path in planned[: last + 1]})) == 2
+    assert SearchState(study, {path: records[path] for path in planned[:last]}).results == []
+    assert cells.summarise_records(study, {path: records[path] for path in planned[:last]}).searches == []
+    assert len(SearchState(study, {path: records[path] for path in planned[: last + 1]}).results) == 2
 
 
 def test_objectives_have_a_largest_load_that_meets_them() -> None:
     study = searching(objectives={"p95": "1s"})
     records, _ = carried_out(study)
-    for limit in search.limits(study, records):
+    for limit in SearchState(study, records).results:
         assert limit.objectives is not None
         assert limit.objectives.low is not None
         assert limit.objectives.high is not None
         truth = int(limit.others["servers"]) * CAPACITY * 3  # p95 is N / (m·µ) − Z
         assert limit.objectives.low <= truth <= limit.objectives.high
         assert limit.objectives.high - limit.objectives.low <= 0.05 * limit.objectives.high + 1
-    told = search.sentences(search.limits(study, records))
+    told = [each.sentence for each in SearchState(study, records).results]
     assert "objectives are met up to" in told[0]
 
 
 def test_throughput_that_still_grows_at_the_end_of_the_span_is_said() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 50, "to": 300, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
-    limit = search.limits(study, records)[0]
+    limit = SearchState(study, records).results[0]
     assert limit.saturation.high is None
     assert limit.users == 300
-    assert "still grows at 300 users" in search.sentences([limit])[0]
+    assert "still grows at 300 users" in limit.sentence
 
 
 def test_throughput_that_does_not_grow_from_the_begin_on_is_said() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 1000, "to": 5000, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
-    limit = search.limits(study, records)[0]
+    limit = SearchState(study, records).results[0]
     assert limit.saturation.low is None
     assert limit.users == 1500
-    assert "does not grow from 1000 users on" in search.sentences([limit])[0]
+    assert "does not grow from 1000 users on" in limit.sentence
 
 
 def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
@@ -183,7 +184,7 @@ def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
     seen = {users: probe(1, users) for users in (100, 200, 400)}
     seen[800] = record(1, 800, 0, None, outcome="server_down")
     assert probing.next_load(span, Objectives(), seen) == 600  # the limit is between what held and what broke
-    assert probing.around_knee(seen) == probing.Bracket(400, 800)
+    assert probing.around_knee(seen) == Bracket(400, 800)
 
 
 def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_where_it_holds() -> None:
@@ -194,12 +195,12 @@ def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_w
             users = trial.cell.vusers
             records[trial.path] = probe(1, users) if users < 500 else record(1, users, 0, None, outcome="server_down")
             records[trial.path] = changed(records[trial.path], repeat=trial.repeat)
-    limit = search.limits(study, records)[0]
+    limit = SearchState(study, records).results[0]
     assert limit.users is not None
     assert 475 <= limit.users < 500
-    told = search.sentences([limit])[0]
+    told = limit.sentence
     assert f"still grows at {limit.users} users" in told
-    assert f"none does from {limit.broke} users on" in told
+    assert f"none is usable from {limit.invalid_from} users on" in told
 
 
 def test_a_searching_grid_reads_back_from_json() -> None:

@@ -35,14 +35,14 @@ def test_the_law_is_found_with_intervals_that_hold_the_truth() -> None:
     assert law.next.low is not None
     assert law.next.high is not None
     assert law.next.low < at_nine < law.next.high
-    assert law.pinned == ()
+    assert law.not_identifiable == ()
     assert law.peak_servers == pytest.approx(np.sqrt(0.94 / 0.004), rel=0.25)
 
 
 def test_linear_growth_pins_both_parameters() -> None:
     law = usl.fit({m: [280.0 * m * (1.001 if k else 0.999) for k in range(2)] for m in range(1, 7)})
     assert law is not None
-    assert "κ" in law.pinned
+    assert "κ" in law.not_identifiable
     assert law.peak_servers is None
 
 
@@ -67,15 +67,15 @@ def test_efficiency_and_serial_fraction() -> None:
 
 def test_the_articles_readings_get_no_law_and_a_suspect_baseline() -> None:
     """1.8 and then 1.46: the second step is nearer to its ideal than the first."""
-    article = usl.shape({1: 280.0, 2: 280 * 1.8, 3: 280 * 1.8 * 1.46})
+    article = usl.efficiency_profile({1: 280.0, 2: 280 * 1.8, 3: 280 * 1.8 * 1.46})
     assert article is not None
-    assert article.suspect
-    assert article.efficiency[3] == pytest.approx(0.876)
-    contended = usl.shape({m: 280 * m / (1 + 0.05 * (m - 1)) for m in (1, 2, 3)})
+    assert article.baseline_suspect
+    assert article.efficiency[3].value == pytest.approx(0.876)
+    contended = usl.efficiency_profile({m: 280 * m / (1 + 0.05 * (m - 1)) for m in (1, 2, 3)})
     assert contended is not None
-    assert not contended.suspect
-    assert contended.serial[2] == pytest.approx(0.05, abs=0.001)
-    assert usl.shape({2: 500.0}) is None
+    assert not contended.baseline_suspect
+    assert contended.serial_fraction[2] == pytest.approx(0.05, abs=0.001)
+    assert usl.efficiency_profile({2: 500.0}) is None
 
 
 def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
@@ -83,9 +83,9 @@ def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
     wide = {m: (0.97 * rate, 1.03 * rate) for m, rate in rates.items()}
     narrow = {m: (0.9999 * rate, 1.0001 * rate) for m, rate in rates.items()}
     for spans, told in ((wide, False), (narrow, True), ({}, False)):
-        found = usl.shape(rates, spans)
+        found = usl.efficiency_profile(rates, spans)
         assert found is not None
-        assert found.suspect == told
+        assert found.baseline_suspect == told
 
 
 @pytest.mark.parametrize(("studies", "most"), [(5, 1), pytest.param(20, 2, marks=pytest.mark.long)])

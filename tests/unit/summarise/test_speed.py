@@ -9,8 +9,9 @@ import pytest
 from harness.judge import figures
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
-from harness.summarise.gains import machine_speed, precision
+from harness.summarise.gains import machine_speed
 from harness.summarise.gains.gain import Gain, GainKind
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval, t_quantile
 from harness.summarise.summary import Summary
 from report.sentences import evidence, findings
@@ -86,17 +87,17 @@ def test_what_was_not_told_is_left_out() -> None:
 def test_wide_intervals_have_the_machine_as_their_reason_on_page_one() -> None:
     summary = summed(trials(noisy()))
     told = next(finding for finding in summary.findings if finding.rule == "E22")
-    assert told.figure == pytest.approx(summary.speed.span if summary.speed else 0)
+    assert told.figure == pytest.approx(summary.machine_speed.span if summary.machine_speed else 0)
     assert told.threshold == 1.25
     page = findings.sentences(summary, study_record())
     assert any(f"cost {told.figure:.2f} times as much CPU time" in sentence for sentence in page)
-    assert any("r = −1.00" in sentence for sentence in page)
+    assert any("correlation with throughput −1.00" in sentence for sentence in page)
 
 
 def test_a_steady_machine_is_no_finding() -> None:
     summary = summed(trials(1 + (noisy() - 1) / 10))
-    assert summary.speed is not None
-    assert summary.speed.span < 1.25
+    assert summary.machine_speed is not None
+    assert summary.machine_speed.span < 1.25
     assert [finding for finding in summary.findings if finding.rule == "E22"] == []
 
 
@@ -127,7 +128,7 @@ def test_the_share_between_trials_is_the_truth(between: float, within: float) ->
             records[where] = drifting(said, float(drift))
         summary = summed(records)
         assert summary.noise is not None
-        shares.append((1 - (summary.between or 0)) * summary.noise.spread**2)
+        shares.append((1 - (summary.between_share or 0)) * summary.noise.spread**2)
     assert math.sqrt(np.mean(shares)) == pytest.approx(within, rel=0.1)
 
 
@@ -135,18 +136,30 @@ def gain(logs: list[float]) -> Gain:
     k, mean, s = len(logs), float(np.mean(logs)), float(np.std(logs, ddof=1))
     half = t_quantile(k - 1) * s / math.sqrt(k)
     ratio = Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)
-    return Gain({"vusers": 1}, 1, 2, ratio, None, k, GainKind.GAIN, "faster", "", ratio)
+    return Gain(
+        others={"vusers": 1},
+        from_servers=1,
+        to_servers=2,
+        ratio=ratio,
+        peak_ratio=None,
+        k=k,
+        kind=GainKind.GAIN,
+        conclusion=Conclusion.HIGHER,
+        indicative=False,
+        reason="",
+        paired=ratio,
+    )
 
 
 def test_blocks_are_counted_by_the_pairs_own_spread() -> None:
     logs = [0.55, 0.70, 0.62, 0.80, 0.58]
-    needed = precision.blocks_for(gain(logs), 0.05)
+    needed = gain(logs).blocks_for(0.05)
     assert needed is not None
     s = float(np.std(logs, ddof=1))
     assert t_quantile(needed - 1) * s / math.sqrt(needed) <= math.log(1.05)
     assert t_quantile(needed - 2) * s / math.sqrt(needed - 1) > math.log(1.05)
     assert 15 < needed < 25
-    assert precision.blocks_for(gain([0.0, 5.0, -5.0]), 0.05) is None
+    assert gain([0.0, 5.0, -5.0]).blocks_for(0.05) is None
 
 
 def test_what_would_narrow_the_intervals_is_told_by_the_data() -> None:

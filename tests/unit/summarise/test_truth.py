@@ -29,7 +29,9 @@ def named(name: str) -> Scenario:
 
 def covers(count: Tally, least: float = 0.8) -> bool:
     """Whether every step has its gain in all studies, and intervals hold the truth in so many."""
-    return all(count.told[step] == count.studies and count.held[step] >= least * count.studies for step in (0, 1))
+    return all(
+        count.with_interval[step] == count.studies and count.covered[step] >= least * count.studies for step in (0, 1)
+    )
 
 
 def under_one_load(name: str) -> Scenario:
@@ -43,18 +45,18 @@ def test_quiet_studies_find_the_truth_and_name_the_limits() -> None:
     assert covers(count)
     count.add(counted(named("quiet, 3 %"), 2, None))
     assert (count.trials, count.judged, count.users) == (360, 360, 20)
-    assert not count.refused
-    assert not count.marked
-    assert not +count.false  # `server` and `users` in all cells, whichever is true
+    assert not count.invalid
+    assert not count.warnings
+    assert not +count.false_bottlenecks  # `server` and `users` in all cells, whichever is true
     assert count.of_truth / count.users == pytest.approx(1, abs=0.02)
-    assert count.named["slow server, falsely"] == count.named["E22"] == 0
-    assert count.named["trend"] + count.named["outlier"] <= 2
+    assert count.findings["slow server, falsely"] == count.findings["E22"] == 0
+    assert count.findings["trend"] + count.findings["outlier"] <= 2
 
 
 def test_intervals_do_not_hold_what_is_not_true() -> None:
     """Counting can fail: 15 % beside the truth hardly any interval holds."""
     count = counted(replace(under_one_load("quiet, 3 %"), truth=(1.7, 1.28)), 4, None)
-    assert count.held[0] + count.held[1] <= 2
+    assert count.covered[0] + count.covered[1] <= 2
 
 
 @pytest.mark.parametrize("studies", [2, pytest.param(5, marks=pytest.mark.long)])
@@ -63,28 +65,28 @@ def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks(studie
     total = Tally()
     for name in DISTURBED:
         count = counted(under_one_load(name), studies, None)
-        assert not {"E3", "E5", "E6", "E7", "E13"} & {*count.refused}, name
-        assert not {"E5", "E6"} & {*count.marked}, name
-        assert sum(count.false.values()) <= 0.02 * count.judged, name
+        assert not {"E3", "E5", "E6", "E7", "E13"} & {*count.invalid}, name
+        assert not {"E5", "E6"} & {*count.warnings}, name
+        assert sum(count.false_bottlenecks.values()) <= 0.02 * count.judged, name
         total.add(count)
     assert covers(total)
 
 
 def test_a_stall_beside_the_window_is_not_blamed_on_the_generator() -> None:
     count = counted(named("stalls at the window's edges in all trials"), 4, None)
-    assert not {"E5", "E6"} & {*count.refused, *count.marked}
-    assert not +count.false
+    assert not {"E5", "E6"} & {*count.invalid, *count.warnings}
+    assert not +count.false_bottlenecks
 
 
 def test_a_speed_that_comes_and_goes_is_named_and_does_not_deceive() -> None:
     count = counted(named("speed ±25 % in phases of 20 to 40 s"), 8, None)
     assert covers(count, 0.7)
-    assert count.named["E22"] == count.studies
+    assert count.findings["E22"] == count.studies
 
 
 def test_a_drift_within_blocks_is_named() -> None:
     count = counted(named("−30 % drift in every block"), 4, None)
-    assert count.named["trend"] >= 3
+    assert count.findings["trend"] >= 3
 
 
 @pytest.mark.parametrize("long_s", [1, 2])
@@ -93,15 +95,15 @@ def test_a_frozen_generator_is_noticed_whenever_it_is_and_alone_blamed(long_s: i
     count = counted(scenario, 1, None)
     assert count.frozen == count.trials == 15
     assert count.noticed >= 14  # one may end with the window, and be told of in the second after it
-    assert {*count.refused, *count.marked} <= {"E5", "E6"}
-    assert not +count.false
+    assert {*count.invalid, *count.warnings} <= {"E5", "E6"}
+    assert not +count.false_bottlenecks
 
 
 def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
     count = counted(named("timeout 3 s: one server collapses"), 2, None)
-    assert count.instead["1 → 2 carried"] == count.studies
-    assert count.told[1] == count.studies
-    assert {*count.refused} == {"E8"}
+    assert count.other_kinds["1 → 2 only the larger"] == count.studies
+    assert count.with_interval[1] == count.studies
+    assert {*count.invalid} == {"E8"}
 
 
 @pytest.mark.parametrize(
@@ -109,14 +111,14 @@ def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
 )
 def test_what_explains_nothing_refuses_nothing(name: str) -> None:
     count = counted(named(name), 1, None)
-    assert not count.refused
-    assert not {"balancer", "generator", "network"} & {*+count.false}
+    assert not count.invalid
+    assert not {"balancer", "generator", "network"} & {*+count.false_bottlenecks}
 
 
 def test_a_full_link_is_not_taken_for_servers() -> None:
     count = counted(named("the way to the balancer is full"), 1, None)
-    assert not +count.false
-    assert not count.told
+    assert not +count.false_bottlenecks
+    assert not count.with_interval
 
 
 def test_users_who_think_long_ask_for_what_they_ask_for_later_too() -> None:
@@ -130,8 +132,8 @@ def test_tables_tell_what_was_counted() -> None:
     scenario = named("one stall of 2 s a study")
     count = one(scenario, 0)[2]
     row = tables.covered(scenario, count)
-    assert row.startswith(f"| {scenario.name} | 1 | {count.held[0]:.1%} | {count.held[1]:.1%} |")
+    assert row.startswith(f"| {scenario.name} | 1 | {count.covered[0]:.1%} | {count.covered[1]:.1%} |")
     assert len(row.split(" | ")) == len(tables.COVERED)
-    both = tables.false_verdicts([scenario], {scenario.name: count})
+    both = tables.false_bottlenecks([scenario], {scenario.name: count})
     assert f"| {scenario.name} | 15 | 0.0% |" in both
     assert "| **all clean scenarios** | 15 |" in both

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks.truth import parts
-from benchmarks.truth.loop import Setup, play
+from benchmarks.truth.loop import Setup, run
 from benchmarks.truth.pace import Pace, Server, combined
-from benchmarks.truth.study import one, true_limit
+from benchmarks.truth.study import one, true_bottleneck
 from benchmarks.truth.world import Scenario, works
 from harness.records.trial import Component
 
@@ -63,8 +63,8 @@ def test_rates_are_those_of_the_formula_for_machines_that_are_repaired() -> None
     recorder = parts.recorder(20.0, 600.0, 40.0)
     work = works("exponential", service_s, 20_000, np.random.default_rng(1)).tolist()
     server = Server(STEADY, workers)
-    seen = play(setup, users, [server], itertools.cycle(work), random.Random(1), [], recorder)  # noqa: S311 - a reproducible load, no secret
-    rows = parts.engine_result(recorder, seen.over_at).samples or []
+    seen = run(setup, users, [server], itertools.cycle(work), random.Random(1), [], recorder)  # noqa: S311 - a reproducible load, no secret
+    rows = parts.load_result(recorder, seen.over_at).samples or []
     found = sum(row.completed for row in rows if 20 <= row.t_s < 600) / 580
     assert found == pytest.approx(rate, rel=0.015)
     assert rate < 0.93 * min(workers / service_s, users / (think_s + service_s))
@@ -74,8 +74,8 @@ def test_nothing_is_sent_or_stamped_while_the_generator_is_frozen() -> None:
     setup = Setup(users=(100,))
     recorder = parts.recorder(7.0, 17.0, 40.0)
     servers = [Server(STEADY, 2) for _ in range(3)]
-    seen = play(setup, 100, servers, itertools.repeat(0.1), random.Random(2), [(9.0, 11.0)], recorder)  # noqa: S311 - a reproducible load, no secret
-    rows = parts.engine_result(recorder, seen.over_at).samples or []
+    seen = run(setup, 100, servers, itertools.repeat(0.1), random.Random(2), [(9.0, 11.0)], recorder)  # noqa: S311 - a reproducible load, no secret
+    rows = parts.load_result(recorder, seen.over_at).samples or []
     assert not [at for at in seen.processed if 9.0 < at < 11.0]
     assert [row.completed for row in rows[9:11]] == [0, 0]
     assert len([at for at in seen.processed if at == 11.0]) > 50  # everybody who should have woken meanwhile
@@ -94,7 +94,7 @@ def test_a_study_is_the_same_one_whenever_it_is_simulated() -> None:
 
 def test_what_truly_limits_is_told_only_where_it_is_clear() -> None:
     scenario = Scenario("", setup=Setup(users=(60, 180)))
-    limits = [true_limit(scenario, servers, users) for users in (60, 180) for servers in (1, 2, 3)]
+    limits = [true_bottleneck(scenario, servers, users) for users in (60, 180) for servers in (1, 2, 3)]
     assert limits == [
         Component.SERVER,
         Component.LOAD,
@@ -103,4 +103,4 @@ def test_what_truly_limits_is_told_only_where_it_is_clear() -> None:
         Component.SERVER,
         Component.SERVER,
     ]
-    assert true_limit(scenario, 3, 125) == Component.UNKNOWN
+    assert true_bottleneck(scenario, 3, 125) == Component.UNKNOWN

@@ -12,7 +12,8 @@ def at(duration: str, p95: str | None = "100ms", slower: float = 1) -> str:
     more: dict[str, Any] = {"objectives": {"p95": p95}} if p95 else {}
     load = {"think_time": "1s", "ramp_up": "2s", "duration": duration, "timeout": "10s"}
     made = grid(load=load, **more)
-    return window.too_short(made.slowed(slower))
+    found = window.too_short(made.scaled(slower))
+    return found.sentence if found else ""
 
 
 @pytest.mark.parametrize(("duration", "short"), [("14s", False), ("11s", True)])
@@ -25,9 +26,9 @@ def test_a_window_holds_p95_a_hundred_times(duration: str, short: bool) -> None:
 def test_what_a_short_window_does_is_said_at_the_speed_of_the_grid() -> None:
     said = at("12s", "150ms")
     assert said == at("12s", "150ms", slower=2)
-    assert "short for p95 below 150 ms: capacities come out too large by up to 2 %" in said
+    assert "short for p95 below 150 ms: capacities are overestimated by up to 2 %" in said
     assert "with 100 times p95, 15 s, by 1 %" in said
 
 
 def test_where_a_window_holds_p95_a_few_times_no_share_is_told() -> None:
-    assert "too large by 5 % and more; with 100 times p95, 500 s, by 1 %" in at("19s", "5s")
+    assert "overestimated by 5 % and more; with 100 times p95, 500 s, by 1 %" in at("19s", "5s")

@@ -1,4 +1,4 @@
-"""Who may start load on a generator (roles/locust/files/image/gate.py): nobody but the study, against the balancer."""
+"""Only the study may start load, and only against the balancer (roles/locust/files/image/gate.py)."""
 
 import stat
 from pathlib import Path
@@ -7,8 +7,8 @@ import flask
 import httpx
 import pytest
 
-from harness.errors import EngineFailed
-from harness.traffic.locust import LocustEngine
+from harness.errors import LoadGeneratorFailed
+from harness.traffic.locust import LocustLoadGenerator
 from tests.locust_image import gate
 
 TOKEN = "the-token"  # noqa: S105 - of this test
@@ -63,7 +63,7 @@ def test_locusts_own_pages_are_not_served(app: flask.Flask) -> None:
 def test_load_goes_to_the_balancer_alone(url: str) -> None:
     gate.check_target("http://10.0.0.1/predict?a=http://b/", "http://10.0.0.1")
     gate.check_target("http://10.0.0.1/", "http://10.0.0.1/")
-    with pytest.raises(ValueError, match=r"the only target"):
+    with pytest.raises(ValueError, match="not the target of this load generator"):
         gate.check_target(url, "http://10.0.0.1")
     with pytest.raises(ValueError, match="set locust_target_url"):
         gate.check_target(url, "")
@@ -90,15 +90,15 @@ def test_the_study_reads_the_token_once_and_again_after_a_restart(app: flask.Fla
     sent: list[str | None] = []
     hooks = {"request": [lambda request: sent.append(request.headers.get("Authorization"))]}
     with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://generator", event_hooks=hooks) as client:
-        engine = LocustEngine(client, token)
-        assert engine.ready()
-        engine.stop()
+        load_generator = LocustLoadGenerator(client, token)
+        assert load_generator.ready()
+        load_generator.stop()
         assert len(read) == 1
         assert sent == [None, *[f"Bearer {TOKEN}"] * 2], "a header without a value cannot be sent"
-        engine._token = "of an engine that was restarted"  # noqa: S105 - no secret
-        assert engine.ready()
+        load_generator._token = "of an engine that was restarted"  # noqa: S105 - no secret
+        assert load_generator.ready()
         assert len(read) == 2
         tokens.append("wrong")
-        engine._token = ""
-        with pytest.raises(EngineFailed, match="token of this load generator is missing or wrong"):
-            engine.ready()
+        load_generator._token = ""
+        with pytest.raises(LoadGeneratorFailed, match="token of this load generator is missing or wrong"):
+            load_generator.ready()

@@ -1,4 +1,4 @@
-"""What the traffic engine's master makes of its workers' reports (roles/locust/files/image), without Locust."""
+"""What the load generator's master makes of its workers' reports (roles/locust/files/image), without Locust."""
 
 import pytest
 
@@ -9,8 +9,8 @@ def test_the_master_adds_up_what_workers_offered() -> None:
     trial = merging.Trial("t", 0.0, {"a", "b"}, open_load=True)
     for worker, delay in (("a", 0.001), ("b", 0.004)):
         seen = recorder.Recorder(0, 10, open_load=True)
-        offer = arrivals.Offer(iter([0.5, 1.5]), 10, seen)
-        offer.settle(2.0)
+        offer = arrivals.ArrivalQueue(iter([0.5, 1.5]), 10, seen)
+        offer.add_due(2.0)
         offer.answered(0.9, offer.send(0.5 + delay), "")
         trial.add(worker, seen.take(2.0, last=False))
     first, second = trial.samples(0)
@@ -37,7 +37,7 @@ def test_the_master_adds_its_workers_and_waits_for_the_slowest() -> None:
     assert trial.result()["latencies"] == {"99968": 7}
 
 
-def test_a_lost_worker_is_told_and_does_not_hold_the_trial_up() -> None:
+def test_a_lost_worker_is_reported_and_does_not_delay_the_trial() -> None:
     trial = merging.Trial("t", 0.0, {"a", "b"})
     trial.add("a", report(0, 3, upto=1, done=True))
     assert not trial.over

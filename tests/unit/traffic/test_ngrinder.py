@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
@@ -18,6 +19,17 @@ from tests.builders import grid
 
 HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"
 T0 = 1_795_425_840  # 2026-11-23 09:24:00 UTC
+LOAD = LoadSpec(
+    trial="t",
+    url="http://10.0.0.1",
+    users=20,
+    think_time_s=1.0,
+    ramp_up_s=1.0,
+    duration_s=9.0,
+    timeout_s=5.0,
+    window_from_s=2.0,
+    request=grid(request={"path": "/"}).request,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +49,7 @@ def test_users_are_divided_exactly(users: int, agents: int, expected: tuple[int,
     assert found.users == users
 
 
-def test_a_number_that_cannot_be_divided_is_told() -> None:
+def test_an_indivisible_number_of_users_is_reduced() -> None:
     found = script.split(1009, 2, 3000)  # 504 each, and one is left over
     assert found.users == 1008
     prime = script.split(2003, 1, 3000)
@@ -45,7 +57,9 @@ def test_a_number_that_cannot_be_divided_is_told() -> None:
 
 
 def test_more_users_than_an_agent_may_have() -> None:
-    with pytest.raises(EngineFailed, match="7000 users are 3500 for each of 2 agents, and nGrinder allows 3000"):
+    with pytest.raises(
+        LoadGeneratorFailed, match="7000 users on 2 agents: 3500 users per agent exceed nGrinder's limit of 3000"
+    ):
         script.split(7000, 2, 3000)
 
 
@@ -53,15 +67,20 @@ def test_nothing_of_the_request_is_pasted_into_the_script() -> None:
     """A body with Groovy's own signs must not become code."""
     body = {"text": "''' + \"${System.exit(1)}\" \\ é"}
     request = grid(request={"method": "POST", "path": "/x", "json": body, "expect_body": "a|b"}).request
-    text = script.render(LoadSpec("t", "http://10.0.0.1", 1, 1.0, 1.0, 9.0, 5.0, 2.0, request))
+    text = script.render(replace(LOAD, request=request))
     assert "System.exit" not in text
     assert "@SETTINGS@" not in text
     found = re.search(r'SETTINGS = "([A-Za-z0-9+/=]+)"', text)
     assert found
     settings = json.loads(base64.b64decode(found[1]))
-    assert json.loads(settings["body"]) == body
-    assert settings["url"] == "http://10.0.0.1/x"
-    assert settings["headers"]["Content-Type"] == "application/json"
+    assert json.loads(settings["request"]["body"]) == body
+    assert settings["url"] + settings["request"]["path"] == "http://10.0.0.1/x"
+    assert settings["request"]["headers"]["Content-Type"] == "application/json"
+
+
+def test_trials_of_a_load_have_one_script() -> None:
+    """A new script is validated with a request of its own before its first load."""
+    assert script.render(LOAD) == script.render(replace(LOAD, trial="other", users=40, seed="7"))
 
 
 @pytest.mark.parametrize(
@@ -70,15 +89,19 @@ def test_nothing_of_the_request_is_pasted_into_the_script() -> None:
         ("Totals       1            0            66.00  1.2", ""),
         ("ERROR java.lang.AssertionError: status 500\nTotals  0  1  NaN", "AssertionError"),
         ("ERROR Script error - MultipleCompilationErrorsException get.groovy: 33: Unexpected input", "Unexpected"),
-        ("2026 INFO nothing happened", "it made no request"),
+        ("2026 INFO nothing happened", "it sent no request"),
     ],
 )
 def test_the_validation_is_judged_by_its_text(log: str, wrong: str) -> None:
-    assert (wrong in script.wrong_with_validation(log)) if wrong else script.wrong_with_validation(log) == ""
+    assert (wrong in script.validation_error(log)) if wrong else script.validation_error(log) == ""
+
+
+def row(ended: int, users: int, completed: int, failed: int, mean_ms: float) -> Row:
+    return Row(ended=ended, users=users, completed=completed, failed=failed, mean_ms=mean_ms)
 
 
 def rows(*stamps: int, completed: int = 10) -> list[Row]:
-    return [Row(T0 + stamp, 5, completed + n, 0, 3.0 + n) for n, stamp in enumerate(stamps)]
+    return [row(T0 + stamp, 5, completed + n, 0, 3.0 + n) for n, stamp in enumerate(stamps)]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +128,7 @@ def test_the_time_zone_of_the_controller_does_not_matter(hour: int) -> None:
     text = HEADER + f"2026-11-23 {hour:02}:24:03,10,229,0,62.69,229\n2026-11-23 {hour:02}:24:04,10,0,2,0,0\n"
     found = csv.parse(text, T0)
     assert [row.ended - T0 for row in found] == [3, 4]
-    assert found[0] == Row(T0 + 3, 10, 229, 0, 62.69)
+    assert found[0] == row(T0 + 3, 10, 229, 0, 62.69)
 
 
 def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
@@ -119,13 +142,13 @@ def test_samples_begin_with_the_load_and_what_is_not_counted_is_empty() -> None:
     assert found[2].mean_ms is None
 
 
-def test_something_else_than_its_csv_is_said_to_be_so() -> None:
-    with pytest.raises(EngineFailed, match="CSV cannot be read"):
+def test_text_other_than_the_csv_is_rejected() -> None:
+    with pytest.raises(LoadGeneratorFailed, match="cannot read nGrinder's CSV"):
         csv.parse("DateTime,vuser\nnever,1\n", T0)
 
 
-def test_decimal_commas_are_said_to_be_so() -> None:
-    with pytest.raises(EngineFailed, match="its Java writes decimal commas"):
+def test_decimal_commas_are_reported_with_a_fix() -> None:
+    with pytest.raises(LoadGeneratorFailed, match="its Java writes decimal commas"):
         csv.parse(HEADER + "2026-11-23 09:24:03,10,229,0,62,69,229\n", T0)
 
 
@@ -142,9 +165,9 @@ def test_a_csv_that_is_not_there_has_no_rows() -> None:
         ({"tests": 3}, {"completed": 0, "failed": 3}),  # stopped before every user was counted
     ],
 )
-def test_totals_leave_out_that_users_said_they_were_there(test: dict[str, object], expected: dict[str, int]) -> None:
-    row = Row(T0, 10, 15, 3, 3.0)
-    assert csv.totals(test, [row, row, Row(T0 + 1, 10, 16, 0, 3.0)], users=10) == expected
+def test_totals_exclude_the_reports_of_users_starts(test: dict[str, object], expected: dict[str, int]) -> None:
+    first = row(T0, 10, 15, 3, 3.0)
+    assert csv.totals(test, [first, first, row(T0 + 1, 10, 16, 0, 3.0)], users=10) == expected
 
 
 class Console:
@@ -159,7 +182,7 @@ class Console:
         monkeypatch.setattr(perftest, "time", clock)
         (folder / "admin").write_text("secret", encoding="utf-8")
         http = httpx.Client(base_url="http://controller", transport=httpx.MockTransport(self.answer))
-        self.engine = client.NgrinderEngine(http, folder / "admin", ["agent-1"])
+        self.load_generator = client.NgrinderLoadGenerator(http, folder / "admin", ["agent-1"])
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if (request.method, request.url.path) == ("POST", "/perftest/api"):
@@ -183,18 +206,15 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
     return Console(tmp_path, monkeypatch)
 
 
-LOAD = LoadSpec("t", "http://10.0.0.1", 20, 1.0, 1.0, 9.0, 5.0, 2.0, grid(request={"path": "/"}).request)
-
-
 def test_a_test_is_ordered_for_as_long_as_its_users_take_to_come_and_its_load_may_take(console: Console) -> None:
-    t0 = console.engine.start(LOAD)
+    t0 = console.load_generator.start(LOAD)
     assert t0 > T0, "users come before second 0"
     assert console.ordered["duration"] / 1000 == pytest.approx(t0 - T0 + LOAD.longest_s)
 
 
 def test_a_load_is_ended_once_no_answer_comes_any_more_and_not_while_they_do(console: Console) -> None:
-    end = console.engine.start(LOAD) + LOAD.duration_s
+    end = console.load_generator.start(LOAD) + LOAD.duration_s
     for since_end_s, answers, stops in ((0, 100, 0), (2, 101, 0), (4, 101, 0), (5.5, 101, 1)):
         console.now, console.tests = end + since_end_s, answers
-        console.engine.samples(0)
+        console.load_generator.samples(0)
         assert console.stops == stops, since_end_s

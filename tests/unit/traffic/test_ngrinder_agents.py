@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.errors import EngineFailed
+from harness.errors import LoadGeneratorFailed
 from harness.traffic.ngrinder import agents
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
@@ -97,7 +97,8 @@ def test_one_that_still_rests_from_a_load_is_waited_for(listed: Listed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "keeps", "why"), [(BUSY, False, "busy with another test"), (READY, True, "its approval stays")]
+    ("state", "keeps", "why"),
+    [(BUSY, False, "busy with another test"), (READY, True, "its approval cannot be withdrawn")],
 )
 def test_one_that_may_take_part_all_the_same_is_refused(
     listed: Listed, monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], keeps: bool, why: str
@@ -105,18 +106,18 @@ def test_one_that_may_take_part_all_the_same_is_refused(
     monkeypatch.setattr(agents, "REST_WITHIN_S", 0.0)
     listed.add("old", state=state)
     listed.keeps = keeps
-    with pytest.raises(EngineFailed) as refused:
+    with pytest.raises(LoadGeneratorFailed) as refused:
         listed.only("generator").exclude_others()
     assert str(refused.value) == (
-        "nGrinder's agent old (10.0.0.9) is approved at nGrinder's controller and not among this inventory's "
-        f"load_generators (generator): {why}. Fix: stop the unit ngrinder-agent on its host"
+        "nGrinder's agent old (10.0.0.9) is approved at nGrinder's controller, but not in this inventory's "
+        f"load_generators (generator): {why}. Fix: stop the unit ngrinder-agent on its host."
     )
 
 
 def test_a_load_that_another_agent_has_is_refused(listed: Listed) -> None:
     listed.add("generator")
     listed.add("old", state=BUSY)
-    with pytest.raises(EngineFailed, match=r"agent old \(10\.0\.0\.9\) is running the load, not among this"):
+    with pytest.raises(LoadGeneratorFailed, match=r"agent old \(10\.0\.0\.9\) is running the load, but not in this"):
         listed.only("generator").require_own_load()
 
 
@@ -124,7 +125,7 @@ def test_an_agent_of_another_version_is_named_unless_it_takes_no_part(listed: Li
     listed.add("old", version="3.5.8")
     assert listed.only("generator").usable() == []
     listed.add("generator", version="3.5.8")
-    with pytest.raises(EngineFailed, match=r"agent generator has version 3\.5\.8, the controller 3\.5\.9-p1"):
+    with pytest.raises(LoadGeneratorFailed, match=r"agent generator has version 3\.5\.8, the controller 3\.5\.9-p1"):
         listed.only("generator").usable()
 
 

@@ -12,20 +12,20 @@ from tests.locust_image import arrivals, recorder
 def due(
     rate: float = 200.0, ramp_up_s: float = 2.0, process: str = "poisson", seed: str = "7/arrivals/1"
 ) -> list[float]:
-    return list(arrivals.moments(rate, ramp_up_s, 22.0, process, seed))
+    return list(arrivals.due_times(rate, ramp_up_s, 22.0, process, seed))
 
 
 def test_the_moments_of_an_open_load_are_its_seeds_whoever_asks() -> None:
     """Every topology of a block meets the same, and another rate the same draws on another scale."""
     assert due() == due()
     assert due() != due(seed="7/arrivals/2")
-    slow = list(arrivals.moments(100.0, 4.0, 44.0, "poisson", "7/arrivals/1"))
+    slow = list(arrivals.due_times(100.0, 4.0, 44.0, "poisson", "7/arrivals/1"))
     assert slow == pytest.approx([2 * at for at in due()])
 
 
 def test_poisson_arrivals_are_as_many_as_asked_for_and_as_irregular() -> None:
     """Counts of a second have a variance as large as their mean; during the ramp-up there are half as many."""
-    moments = list(arrivals.moments(200.0, 10.0, 1010.0, "poisson", "1"))
+    moments = list(arrivals.due_times(200.0, 10.0, 1010.0, "poisson", "1"))
     counts = [0] * 1010
     for at in moments:
         counts[int(at)] += 1
@@ -46,15 +46,15 @@ def test_constant_arrivals_come_at_equal_distances_once_the_rate_is_reached() ->
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_the_parts_of_all_workers_are_the_process(workers: int) -> None:
-    parts = [list(arrivals.of_worker(iter(due()), worker, workers)) for worker in range(workers)]
+    parts = [list(arrivals.share_of_worker(iter(due()), worker, workers)) for worker in range(workers)]
     assert sorted(itertools.chain(*parts)) == due()
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_what_cannot_be_sent_yet_waits_and_its_wait_is_part_of_its_latency() -> None:
     seen = recorder.Recorder(0, 10, 2.0, open_load=True)
-    offer = arrivals.Offer(iter([0.5, 0.6, 0.7, 5.0]), 1, seen)
-    assert offer.settle(0.8) == 3
+    offer = arrivals.ArrivalQueue(iter([0.5, 0.6, 0.7, 5.0]), 1, seen)
+    assert offer.add_due(0.8) == 3
     first = offer.send(0.8)
     offer.answered(1.8, first, "")
     second = offer.send(1.8)
@@ -68,7 +68,7 @@ def test_what_cannot_be_sent_yet_waits_and_its_wait_is_part_of_its_latency() -> 
     assert rows["1"]["latency_s"] == pytest.approx(1.3), "from the moment at which it was due"
     assert rows["2"]["latency_s"] == pytest.approx(2.0)
     assert report["errors"] == {"not sent": 1}
-    assert list(report["failures"]) == [str(recorder.told_apart(2_300_000))]
+    assert list(report["failures"]) == [str(recorder.bucket_us(2_300_000))]
     assert sum(report["delays"].values()) == 2
     assert offer.next_s is None
 
@@ -77,7 +77,7 @@ def test_delays_are_of_the_requests_that_were_due_in_the_window() -> None:
     seen = recorder.Recorder(2, 10, 2.0, open_load=True)
     for due_s, sent_s in ((1.9, 2.1), (9.9, 10.2)):
         seen.sent_late(sent_s, due_s)
-    assert seen.take(11, last=False)["delays"] == {str(recorder.told_apart(300_000, recorder.DELAY_BITS)): 1}
+    assert seen.take(11, last=False)["delays"] == {str(recorder.bucket_us(300_000, recorder.DELAY_BITS)): 1}
 
 
 def stalled(stall_s: float) -> tuple[float, float]:

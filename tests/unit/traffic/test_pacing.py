@@ -1,4 +1,4 @@
-"""When users act (roles/locust/files/image), without Locust: by the load's seed and a clock that nobody sets."""
+"""When users act (roles/locust/files/image), without Locust: by the load's seed and a monotonic clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.locust_image import pacing
 
 def drawn(seed: str, user: int, thinks: int = 5) -> list[float]:
     draws = pacing.Draws(seed, user)
-    return [draws.begin_s(10.0), draws.rest_s(2.0), *(draws.think_s(2.0) for _ in range(thinks))]
+    return [draws.start_s(10.0), draws.residual_s(2.0), *(draws.think_s(2.0) for _ in range(thinks))]
 
 
 def test_a_users_draws_are_its_seeds_and_its_own() -> None:

@@ -1,8 +1,8 @@
-"""Who may start and stop load: only a client that read this process's token, and only against the balancer.
+"""Access control: only a client with this process's token may start load, and only against the balancer.
 
-The token is random, made when the master starts, and lies in a file that its own user alone can read. A client with
-access to the container engine reads it there, so it stands on no command line and in no variable of the environment.
-No Locust in here.
+The token is random, created when the master starts, and stored in a file that only its user can read. A client with
+access to the container engine reads it there, so it is on no command line and in no environment variable. No Locust
+here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PATHS = "/study/"
 
 
 def new_token(file: Path) -> str:
-    """Write a new token into a file that only this user can read, and return it."""
+    """Write a new token into a file that only this user can read; return it."""
     token = secrets.token_urlsafe(32)
     aside = file.with_name(f".{file.name}-{os.getpid()}")
     aside.unlink(missing_ok=True)
@@ -32,9 +32,9 @@ def new_token(file: Path) -> str:
 
 
 def guard(app: Flask, token: str) -> None:
-    """Refuse every request that has not the token, is not JSON where it has a body, or is not for the study.
+    """Reject requests without the token, outside of /study/, or with a body that is not JSON.
 
-    Locust's own pages can start load as well, and allow every other website to use them.
+    Locust's own pages can start load as well, and allow requests from any website.
     """
     expected = f"Bearer {token}".encode()
 
@@ -43,15 +43,15 @@ def guard(app: Flask, token: str) -> None:
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
             return jsonify({"error": "the token of this load generator is missing or wrong"}), 401
         if not request.path.startswith(PATHS):
-            return jsonify({"error": f"there is nothing here but {PATHS}"}), 404
+            return jsonify({"error": f"not found. Allowed: paths below {PATHS}"}), 404
         if request.method not in ("GET", "HEAD") and request.mimetype != "application/json":
             return jsonify({"error": "the content type must be application/json"}), 415
         return None
 
 
 def check_target(url: str, target: str) -> None:
-    """Raise ValueError for a URL that is not the balancer's."""
+    """Raise ValueError for a URL outside of the balancer."""
     if not target:
-        raise ValueError("this load generator was given no target: set locust_target_url")
+        raise ValueError("this load generator has no target. Fix: set locust_target_url.")
     if not url.startswith(f"{target.rstrip('/')}/"):
-        raise ValueError(f"{url} is not below {target}, the only target of this load generator")
+        raise ValueError(f"url: not the target of this load generator (got {url}). Allowed: URLs below {target}.")

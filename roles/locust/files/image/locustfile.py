@@ -1,7 +1,7 @@
-"""The traffic engine's side of the study: Locust plays the users, this counts and bounds them.
+"""The study's load generator: Locust runs the users, this module counts and limits them.
 
-The master answers under /study/ what harness/traffic/locust.py asks, and a client without its token nothing
-(gate.py). Locust's own statistics are not used: its requests/s is a mean of ten seconds that counts failures.
+The master serves harness/traffic/locust.py under /study/, and rejects clients without its token (gate.py). Locust's own
+statistics are not used: its requests/s is a mean over ten seconds that includes failures.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from typing import Any
 import gate
 import gevent
 from flask import jsonify, request
+from load_spec import LoadSpec
 from locust import __version__, events
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
-from users import LONGEST_S, StudyUser, ask_once
+from users import LONGEST_S, StudyUser, send_one
 from worker import serve_worker
 
-__all__ = ["StudyUser"]  # Locust takes the users that it finds in this file
+__all__ = ["StudyUser"]  # Locust runs the user classes that it finds in this module
 
-LEAD_S = 0.05  # from the order to the first request: the message and the first users need it
+LEAD_S = 0.05  # from the call to second 0: time for the message and the first users
 MOST = 50_000  # users, or requests per second
 
 
 class Master:
-    """Holds the trial in progress and answers about it."""
+    """Runs one trial at a time and reports its samples."""
 
     def __init__(self, runner: MasterRunner, expected: int, target: str) -> None:
         self.runner = runner
@@ -44,32 +45,34 @@ class Master:
             self.trial.add(msg.node_id, msg.data)
 
     def ready(self) -> dict[str, Any]:
-        """Ready when every expected worker is, and no load runs."""
+        """Ready if every expected worker is, and no load runs."""
         workers = len(self.runner.clients.ready)
         idle = self.runner.state in (STATE_INIT, STATE_STOPPED) and (self.trial is None or self.trial.over)
         return {"ready": idle and workers >= self.expected, "workers": workers, "idle": idle, "version": __version__}
 
-    def start(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Start a load, of users or with a `rate_per_s` of requests; raises ValueError when it may not start."""
-        users, rate = int(spec["users"]), spec.get("rate_per_s")
-        asked = f"{users} users" if rate is None else f"{rate:g} requests per second"
-        if not 0 < (users if rate is None else rate) <= MOST or spec["duration_s"] > LONGEST_S:
-            raise ValueError(f"{asked} for {spec['duration_s']} s is outside the engine's limits")
-        gate.check_target(str(spec["url"]), self.target)
+    def start(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Start a load; raises ValueError if it may not start, TypeError or KeyError for a malformed message."""
+        spec = LoadSpec.read(message)
+        rate = spec.rate_per_s
+        amount = f"{spec.users} users" if rate is None else f"{rate:g} requests/s"
+        if not 0 < (spec.users if rate is None else rate) <= MOST or spec.duration_s > LONGEST_S:
+            raise ValueError(
+                f"load: outside the load generator's limits (got {amount} for {spec.duration_s:g} s). "
+                f"Allowed: 1 to {MOST} users or requests/s, for at most {LONGEST_S:g} s."
+            )
+        gate.check_target(spec.request_url, self.target)
         if not self.ready()["ready"]:
-            raise ValueError(f"the engine is not ready: {self.ready()}")
-        spec["t0"] = time.time() + LEAD_S
-        spec["workers"] = sorted(self.runner.clients.keys())
-        knows_slow = spec.get("slow_after_s") is not None
-        self.trial = Trial(spec["trial"], spec["t0"], set(spec["workers"]), rate is not None, knows_slow)
-        self.runner.send_message("study_load", spec)
+            raise ValueError(f"the load generator is not ready: {self.ready()}")
+        t0, workers = time.time() + LEAD_S, sorted(self.runner.clients.keys())
+        self.trial = Trial(spec.trial, t0, set(workers), rate is not None, spec.slow_after_s is not None)
+        self.runner.send_message("study_load", {"load": message, "t0": t0, "workers": workers})
         if rate is None:
-            gevent.spawn(self.runner.start, users, users)
-        gevent.spawn(self.supervise, self.trial, spec["duration_s"] + 2 * spec["timeout_s"] + 15)
-        return {"t0": spec["t0"], "workers": len(self.trial.workers)}
+            gevent.spawn(self.runner.start, spec.users, spec.users)
+        gevent.spawn(self.supervise, self.trial, spec.longest_s)
+        return {"t0": t0, "workers": len(workers)}
 
     def supervise(self, trial: Trial, longest_s: float) -> None:
-        """Note lost workers, and bring Locust to rest when the trial is over."""
+        """Record lost workers, and stop Locust when the trial is over."""
         deadline = time.monotonic() + longest_s
         while not trial.over and time.monotonic() < deadline:
             gevent.sleep(0.05)
@@ -79,20 +82,20 @@ class Master:
         self.runner.stop()
 
     def end(self) -> None:
-        """End the load early; what is in flight may finish."""
+        """End the load early; requests in flight may finish."""
         self.runner.send_message("study_end")
 
 
-def answer_at_once(web_ui: Any) -> None:
-    """Have the master's answers leave in one go: by itself their second half waits 40 ms for the client's word."""
+def disable_delay(web_ui: Any) -> None:
+    """Set TCP_NODELAY on the master's connections; without it each response is delayed by 40 ms."""
     while not getattr(getattr(web_ui, "server", None), "started", False):
         gevent.sleep(0.05)
-    web_ui.server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what it accepts inherits this
+    web_ui.server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
 
 
 @events.init.add_listener
 def on_init(environment: Environment, **_: Any) -> None:
-    """Wire the process up, as a master or as a worker."""
+    """Set up this process as a master or as a worker."""
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
         serve_worker(runner)
@@ -100,7 +103,7 @@ def on_init(environment: Environment, **_: Any) -> None:
         return
     environment.stop_timeout = 0
     master = Master(runner, environment.parsed_options.expect_workers or 1, os.environ.get("STUDY_TARGET", ""))
-    gevent.spawn(answer_at_once, environment.web_ui)
+    gevent.spawn(disable_delay, environment.web_ui)
     app = environment.web_ui.app
     gate.guard(app, gate.new_token(Path(os.environ.get("STUDY_TOKEN_FILE", gate.TOKEN_FILE))))
     logging.getLogger("geventwebsocket").setLevel(logging.WARNING)
@@ -116,12 +119,12 @@ def on_init(environment: Environment, **_: Any) -> None:
         except (ValueError, KeyError, TypeError) as error:
             return jsonify({"error": str(error)}), 409
 
-    @app.post("/study/ask")
-    def ask() -> Any:
+    @app.post("/study/send-one")
+    def send_one_request() -> Any:
         try:
-            spec = request.get_json()
-            gate.check_target(str(spec["url"]), master.target)
-            return jsonify({"error": ask_once(spec)})
+            spec = LoadSpec.read(request.get_json())
+            gate.check_target(spec.request_url, master.target)
+            return jsonify({"error": send_one(spec)})
         except (ValueError, KeyError, TypeError) as error:
             return jsonify({"error": str(error)}), 409
 

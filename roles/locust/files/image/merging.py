@@ -1,4 +1,4 @@
-"""What the master makes of its workers' reports. No Locust in here."""
+"""Merge the reports of all workers on the master. No Locust here."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SLOW = ("slow",)
 class Trial:
     """One trial over all workers: rows and latencies are summed, never averaged.
 
-    What only an open load tells is told of one alone, and slow requests only where it `knows_slow` ones.
+    Columns of an open load exist only for one, and slow requests only with `counts_slow`.
     """
 
     def __init__(
-        self, trial: str, t0: float, workers: set[str], open_load: bool = False, knows_slow: bool = False
+        self, trial: str, t0: float, workers: set[str], open_load: bool = False, counts_slow: bool = False
     ) -> None:
-        self._summed = (*SUMMED, *(SUMMED_OPEN if open_load else ()), *(SLOW if knows_slow else ()))
+        self._summed = (*SUMMED, *(SUMMED_OPEN if open_load else ()), *(SLOW if counts_slow else ()))
         self._largest = (*LARGEST, *(LARGEST_OPEN if open_load else ()))
         self.id = trial
         self.t0 = t0
@@ -37,11 +37,11 @@ class Trial:
 
     @property
     def over(self) -> bool:
-        """True once no worker will report any more."""
+        """Whether no worker will report any more."""
         return self.done | self.lost >= self.workers
 
     def add(self, worker: str, report: dict) -> None:
-        """Take one worker's report in."""
+        """Add one worker's report."""
         for key, theirs in report["rows"].items():
             second = int(key)
             row = self._rows.setdefault(second, self._empty())
@@ -59,7 +59,7 @@ class Trial:
             self.done.add(worker)
 
     def samples(self, since: int) -> list[dict[str, float]]:
-        """Every second from `since` on that all workers have completed, gaps filled with zeros."""
+        """Seconds from `since` on that all workers have completed, with zeros in gaps."""
         if self.over:
             upto = max(self._rows, default=-1) + 1
         else:
@@ -78,7 +78,7 @@ class Trial:
         return {**dict.fromkeys(self._summed, 0), **dict.fromkeys(self._largest, 0.0)}
 
     def result(self) -> dict[str, object]:
-        """Totals that are not per second."""
+        """Totals of the trial."""
         errors: Counter[str] = Counter()
         for counts in self._errors.values():
             errors.update(counts)

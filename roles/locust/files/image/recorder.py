@@ -1,6 +1,6 @@
-"""What one worker process records: one row a second and how many requests took how long.
+"""Counts of one worker process: one row a second, and histograms of latencies. No Locust here.
 
-No Locust in here. Times are Unix seconds; second k of a trial is [t0 + k, t0 + k + 1).
+Second k of a trial is [t0 + k, t0 + k + 1).
 """
 
 from __future__ import annotations
@@ -9,65 +9,65 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SMALLEST_BITS = 11  # 2048 values, as many as three digits need
-DELAY_BITS = 6  # delays are told apart by 3 %
+LATENCY_BITS = 11  # 2048 values, enough for three digits
+DELAY_BITS = 6  # a resolution of 3 %
 
 
-def told_apart(latency_us: int, bits: int = SMALLEST_BITS) -> int:
-    """The smallest latency that is not told apart from this one, to three digits: as an HDR histogram counts them."""
+def bucket_us(latency_us: int, bits: int = LATENCY_BITS) -> int:
+    """The lower bound of a latency's bucket, to three digits, as in an HDR histogram."""
     coarse = max(0, latency_us.bit_length() - bits)
     return latency_us >> coarse << coarse
 
 
-SHORTEST, LONGEST = 0.5, 1.5  # think times are drawn uniformly between these, of their mean
+SHORTEST, LONGEST = 0.5, 1.5  # of a think time, as shares of the mean; uniformly distributed between them
 
 
 def residual_s(think_time_s: float, which: float, where: float) -> float:
-    """What is left of the think time that somebody is in who is met at any moment; two draws from 0 to 1 choose it.
+    """The residual of a think time that is in progress at a random time; `which` and `where` are draws from 0 to 1.
 
-    A long one is met more often, in proportion to its length, and at any place in it alike: Feller, "An Introduction
-    to Probability Theory and Its Applications" II (1971), chapter XI.4.
+    The probability of a think time to be in progress is proportional to its length, and the random time is uniformly
+    distributed in it: Feller, "An Introduction to Probability Theory and Its Applications" II (1971), chapter XI.4.
     """
-    met = (SHORTEST**2 + which * (LONGEST**2 - SHORTEST**2)) ** 0.5
-    return think_time_s * met * where
+    current = (SHORTEST**2 + which * (LONGEST**2 - SHORTEST**2)) ** 0.5
+    return think_time_s * current * where
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Row:
-    """Sums of one second; a master adds those of its workers."""
+    """Sums over one second; the master adds those of its workers."""
 
     completed: int = 0  # successes that ended in this second
     failed: int = 0
-    slow: int = 0  # of the successes, that took longer than an objective allows
+    slow: int = 0  # successes that took longer than the objective
     latency_s: float = 0.0  # summed over the successes
     in_flight_s: float = 0.0  # request-seconds: the mean number in flight
     users_s: float = 0.0  # user-seconds: the mean number of users
     think_s: float = 0.0  # think times drawn in this second, summed
     thinks: int = 0
-    thinking_s: float = 0.0  # user-seconds until the wake-ups that were drawn: the mean number of users that think
-    cpu_s: float = 0.0  # processor time of this process
+    thinking_s: float = 0.0  # user-seconds until the drawn ends of think times: the mean number of users in one
+    cpu_s: float = 0.0  # CPU time of this process
     lag_s: float = 0.0  # largest delay of the event loop
 
 
 @dataclass
 class OpenRow(Row):
-    """The same of an open load, whose requests are due at set moments."""
+    """The same for an open load, whose requests are due at set times."""
 
-    offered: int = 0  # that were due in this second
-    sent: int = 0  # in this second, whenever they were due
-    late: int = 0  # of those due in it, that had to wait as too many were in flight
-    delay_s: float = 0.0  # of those sent in it, by how much the latest was late
+    offered: int = 0  # requests due in this second
+    sent: int = 0  # requests sent in this second, whenever they were due
+    late: int = 0  # requests due in it that had to wait because too many were in flight
+    delay_s: float = 0.0  # largest delay of a request sent in it
 
 
 class Level:
-    """A number that goes up and down, integrated over each second exactly."""
+    """A count that changes over time, integrated exactly over each second."""
 
     def __init__(self) -> None:
         self.value = 0
         self._since = 0.0
 
     def settle(self, now: float, rows: dict[int, Any], column: str) -> None:
-        """Add value × time since the last call to the rows it fell into; `now` counts from t0."""
+        """Add value × time since the last call to the rows of the seconds in between."""
         start, self._since = self._since, now
         while self.value and start < now:
             second = int(start)
@@ -78,7 +78,7 @@ class Level:
 
 
 class Recorder:
-    """Collects one trial's events of one process. Every time is given in seconds since t0."""
+    """Counts one trial's events in one process. Times are seconds since t0."""
 
     def __init__(
         self,
@@ -112,16 +112,16 @@ class Recorder:
         self.in_flight.value += 1
 
     def answered(self, now: float, latency_s: float, error: str) -> None:
-        """Count an answer; `error` is empty for a success, else what went wrong.
+        """Count a response; `error` is the kind of failure, empty for a success.
 
-        Whoever was given a failure is not served, however quickly: it counts as having waited as long as anybody may.
+        A failure counts at the timeout if it took less: a server that fails quickly must not look fast.
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
         self._count(now, latency_s, error)
 
     def unsent(self, now: float, waited_s: float, error: str) -> None:
-        """Count a request that was due and never sent: a failure as any other."""
+        """Count a request that was due and never sent, as a failure."""
         self._count(now, waited_s, error)
 
     def _count(self, now: float, latency_s: float, error: str) -> None:
@@ -136,31 +136,31 @@ class Recorder:
             row.latency_s += latency_s
             row.slow += latency_s > self._slow_after_s
         if self._window[0] <= now < self._window[1]:
-            counted[told_apart(max(1, round(latency_s * 1e6)))] += 1
+            counted[bucket_us(max(1, round(latency_s * 1e6)))] += 1
 
     def offered(self, due: float, late: bool) -> None:
-        """A request is due; `late` tells that it has to wait as too many are in flight."""
+        """Count a request that is due; `late` if it has to wait because too many are in flight."""
         row = self.rows[int(due)]
         row.offered += 1
         row.late += late
 
     def sent_late(self, now: float, due: float) -> None:
-        """A request that was due at a moment is sent now."""
+        """Count a request that was due at `due` and is sent now."""
         row, delay_s = self.rows[int(now)], max(0.0, now - due)
         row.sent += 1
         row.delay_s = max(row.delay_s, delay_s)
         if self._window[0] <= due < self._window[1]:
-            self._delays[told_apart(max(1, round(delay_s * 1e6)), DELAY_BITS)] += 1
+            self._delays[bucket_us(max(1, round(delay_s * 1e6)), DELAY_BITS)] += 1
 
     def thinks(self, now: float, duration_s: float) -> None:
-        """A user thinks from now on, for the time that was drawn."""
+        """Count a think time that starts now, with its drawn duration."""
         row = self.rows[int(now)]
         row.think_s += duration_s
         row.thinks += 1
-        self.rests(now, duration_s)
+        self.thinking(now, duration_s)
 
-    def rests(self, now: float, duration_s: float) -> None:
-        """A user is thinking until the time that was drawn, however late it then wakes."""
+    def thinking(self, now: float, duration_s: float) -> None:
+        """Count a user as thinking until the drawn end, however late it wakes up."""
         start, until = now, min(now + duration_s, max(now, self._window[1]))
         while start < until:
             end = min(until, int(start) + 1.0)
@@ -173,30 +173,31 @@ class Recorder:
         row.lag_s = max(row.lag_s, lag_s)
 
     def abort_rest(self, now: float) -> None:
-        """What is still in flight ends here, as failures."""
+        """Count requests that are still in flight as failures."""
         while self.in_flight.value:
             self.answered(now, 0.0, "aborted")
 
     def take(self, now: float, last: bool) -> dict[str, object]:
-        """Hand over the seconds that are complete (all of them when `last`), and how long what took so far.
+        """Complete seconds since the last call (all of them when `last`), with histograms.
 
-        Latencies, failures' waits and delays are microseconds → count, since the last call; a sum of them is exact.
+        Histograms of latencies, failures and delays are microseconds → count since the last call, so that their sum
+        over all calls is exact.
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.users.settle(now, self.rows, "users_s")
-        # Users that think reach into seconds to come, which are none when the load ends before.
+        # Think times extend into future seconds, which do not exist if the load ends before.
         complete = sorted(k for k in self.rows if k < int(now) + last)
         rows = {str(k): asdict(self.rows.pop(k)) for k in complete}
-        waits = []
+        histograms = []
         for counts in (self._latencies, self._failures, self._delays):
-            waits.append({str(us): count for us, count in counts.items()})
+            histograms.append({str(us): count for us, count in counts.items()})
             counts.clear()
         return {
             "rows": rows,
             "upto": max(int(now) + last, 0),
             "errors": dict(self.errors),
-            "latencies": waits[0],
-            "failures": waits[1],
-            "delays": waits[2],
+            "latencies": histograms[0],
+            "failures": histograms[1],
+            "delays": histograms[2],
             "done": last,
         }

@@ -1,4 +1,4 @@
-"""The users that a Locust worker plays: a closed loop whose every second is counted."""
+"""Users of a Locust worker: a closed loop that is counted in every second."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import gevent.event
 import gevent.monkey
 import geventhttpclient.client
 from geventhttpclient.connectionpool import ConnectionPool
+from load_spec import LoadSpec
 from locust import FastHttpUser, constant, task
 from locust.env import Environment
 from locust.exception import StopUser
@@ -21,125 +22,124 @@ from pacing import Clock, Draws, numbers
 from recorder import Recorder
 
 LONGEST_S = 3600.0
-EVERY_STATUS = frozenset(range(100, 600))
-UNDECODABLE = (ValueError, zlib.error, brotli.error)  # what the client raises for a body that arrived
+_EVERY_STATUS = frozenset(range(100, 600))
+_UNDECODABLE = (ValueError, zlib.error, brotli.error)  # raised for a complete body that it cannot decode
 
-poll = gevent.monkey.get_original("select", "poll")
+_poll = gevent.monkey.get_original("select", "poll")
 
 
-def is_alive(_pool: ConnectionPool, connection: Any) -> bool:
-    """Whether a kept connection may be used again: nothing is to be read from an idle one, not even its end."""
+def _is_alive(_pool: ConnectionPool, connection: Any) -> bool:
+    """Whether a kept connection can be reused: an idle connection has no data and no end to read."""
     if connection is None or connection.fileno() < 0:
         return False
-    asked = poll()
-    asked.register(connection.fileno(), select.POLLIN)
-    return not asked.poll(0)
+    poller = _poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return not poller.poll(0)
 
 
-# geventhttpclient 2.6 asks select(), which knows no file above 1023: of more than about a thousand users the
+# geventhttpclient 2.6 calls select(), which supports no file descriptor above 1023: from about a thousand users on, the
 # others would open a new connection for every request.
-ConnectionPool._is_socket_alive = is_alive  # type: ignore[method-assign] # its own is what has to go
-# It sends a GET up to three times where the connection ends without a response, and counts one: a failure would be
-# hidden, and the server would get more requests than the load has.
+ConnectionPool._is_socket_alive = _is_alive  # type: ignore[method-assign] # it replaces the library's method
+# It sends a GET up to three times if the connection ends without a response, and counts one request. That would hide
+# failures, and the server would get more requests than the load has.
 geventhttpclient.client._may_retry_after_send_error = lambda _method: False
 
 
 class Load:
-    """The load of one trial as a worker plays it: the one at this place among those that take part."""
+    """One worker's part of a load, whose second 0 is at the Unix time `t0`.
 
-    def __init__(self, spec: dict[str, Any], worker: int = 0) -> None:
-        self._clock = Clock(spec["t0"])
-        self._seed: str = spec.get("seed", "")
-        self._numbers = numbers(worker, len(spec.get("workers", [worker])))
-        self.ramp_up_s: float = spec["ramp_up_s"]
-        self.think_time_s: float = spec["think_time_s"]
-        self.timeout_s: float = spec["timeout_s"]
+    `worker` is the worker's index among all `workers` that take part.
+    """
+
+    def __init__(self, spec: LoadSpec, t0: float, worker: int = 0, workers: int = 1) -> None:
+        self.spec = spec
+        self._clock = Clock(t0)
+        self._numbers = numbers(worker, workers)
         self.end = gevent.event.Event()  # set: no user sends again
-        self.end_s = min(spec["duration_s"], LONGEST_S)
-        self.method: str = spec["request"]["method"]
-        self.url: str = spec["url"]
-        self.body: bytes | None = spec["request"]["body"].encode() or None
-        self.headers = {**spec["request"]["headers"], "X-Study-Trial": spec["trial"]}
-        if not spec.get("keep_alive", True):
+        self.end_s = min(spec.duration_s, LONGEST_S)
+        self.body = spec.request.body.encode() or None
+        self.headers = {**spec.request.headers, "X-Study-Trial": spec.trial}
+        if not spec.keep_alive:
             self.headers["Connection"] = "close"
-        self.statuses = frozenset(spec["request"]["expect_status"])
-        pattern = spec["request"]["expect_body"]
+        self.statuses = frozenset(spec.request.expect_status)
+        pattern = spec.request.expect_body
         self.pattern = re.compile(pattern.encode()) if pattern else None
-        self.recorder = self.recorder_of(spec)
-
-    def recorder_of(self, spec: dict[str, Any]) -> Recorder:
-        """What counts this load."""
-        return Recorder(
-            spec["window_from_s"], spec["window_to_s"], self.timeout_s, slow_after_s=spec.get("slow_after_s")
-        )
+        window = spec.window_from_s, spec.duration_s
+        is_open = spec.rate_per_s is not None
+        self.recorder = Recorder(*window, spec.timeout_s, open_load=is_open, slow_after_s=spec.slow_after_s)
 
     def now(self) -> float:
         """Seconds since t0."""
         return self._clock.now()
 
     def draws(self) -> Draws:
-        """What the next user that starts here draws."""
-        return Draws(self._seed, next(self._numbers))
+        """The random draws of the next user that starts on this worker."""
+        return Draws(self.spec.seed, next(self._numbers))
 
     def settle(self) -> None:
-        """Count what belongs to the seconds that are over, before they are handed over."""
+        """Count everything that belongs to past seconds, before they are reported."""
 
     def close(self) -> None:
-        """Let nothing more be sent: the load has ended."""
+        """Send no more requests: the load has ended."""
 
     def leave(self) -> None:
-        """Give back what was used: all is answered, or given up."""
+        """Release resources: every request is answered or aborted."""
 
 
 current: Load | None = None
 
 
-def ask(load: Load, client: Any) -> str:
-    """Send the load's request and wait for the whole response; returns the kind of failure, empty for a success.
+def send(load: Load, client: Any) -> str:
+    """Send the load's request and read the whole response; return the kind of failure, empty for a success.
 
-    Nothing that goes wrong with one request escapes: a user whose exception did would skip its think time, and
-    thousands of such users would flood the servers.
+    It never raises. A user that raises skips its think time, and thousands of such users would flood the servers.
     """
     try:
         response = client.request(
-            load.method, load.url, data=load.body, headers=load.headers, catch_response=True, name="load", stream=True
+            load.spec.request.method,
+            load.spec.request_url,
+            data=load.body,
+            headers=load.headers,
+            catch_response=True,
+            name="load",
+            stream=True,
         )
     except Exception as failure:
-        part(failure)
+        _detach(failure)
         return f"client {type(failure).__name__}"
-    unread = read(response)
-    error = error_of(response, load, unread)
-    part(getattr(response, "error", None))
+    unread = _read(response)
+    error = _error_of(response, load, unread)
+    _detach(getattr(response, "error", None))
     return error
 
 
-def ask_once(spec: dict[str, Any]) -> str:
-    """Send one request of a load as its users will, where none of them is; returns what `ask` does."""
+def send_one(spec: LoadSpec) -> str:
+    """Send one request of a load as its users do, while no load runs; return the same as `send`."""
     global current
-    current = Load({**spec, "t0": time.time()})
+    current = Load(spec, time.time())
     user = StudyUser(Environment())
     try:
-        return ask(current, user.client)
+        return send(current, user.client)
     finally:
         user.client.client.close()
         current = None
 
 
-def read(response: Any) -> str:
-    """Read the whole body; returns why it cannot be read, empty if it can.
+def _read(response: Any) -> str:
+    """Read the whole body; return why it cannot be read, empty if it can.
 
-    `incomplete`: it ended before its announced length or its last chunk, the connection was reset, or nothing arrived
-    for the timeout. `encoding`: it arrived, and its content encoding is unknown or its bytes are damaged.
+    `incomplete`: the body ended before its announced length or its last chunk, the connection was reset, or no data
+    arrived within the timeout. `encoding`: the content encoding is unknown, or its data are damaged.
     """
     if not response.status_code:
         return ""
     try:
         response.content  # noqa: B018 - reading it keeps it
-    except UNDECODABLE as failure:
-        part(failure)
+    except _UNDECODABLE as failure:
+        _detach(failure)
         unread = "encoding"
     except Exception as failure:
-        part(failure)
+        _detach(failure)
         unread = "incomplete"
     else:
         return ""
@@ -147,8 +147,8 @@ def read(response: Any) -> str:
     return unread
 
 
-def error_of(response: Any, load: Load, unread: str) -> str:
-    """Empty when the response is right, else the kind of failure; `unread` is why its body cannot be read."""
+def _error_of(response: Any, load: Load, unread: str) -> str:
+    """The kind of failure, empty for a success; `unread` is why the body cannot be read."""
     if not response.status_code:
         failure = getattr(response, "error", None)
         text = f"{type(failure).__name__} {failure}".lower()
@@ -164,60 +164,59 @@ def error_of(response: Any, load: Load, unread: str) -> str:
     return ""
 
 
-def part(failure: BaseException | None) -> None:
-    """Part a failure from the frames it passed, which hold it in turn.
+def _detach(failure: BaseException | None) -> None:
+    """Remove the reference cycles between an exception and the frames it passed.
 
-    Some thousand of them take the garbage collector 0.1 s to find and to free.
+    The garbage collector needs 0.1 s to find and free some thousand of them.
     """
     while failure is not None:
         failure.__traceback__, failure = None, failure.__context__
 
 
 class StudyUser(FastHttpUser):
-    """Sends its next request after the last answer and a think time: a closed loop.
+    """A user of a closed loop: sends its next request after the last response and a think time.
 
-    One connection per user, kept alive between requests unless the load says otherwise.
+    Each user has one connection, which is kept alive between requests unless the load disables that.
     """
 
     host = "http://set-by-the-load"
     wait_time = constant(0)
     concurrency = 1
-    max_redirects = 0  # a redirect is a response as any other: following it would measure another request
+    max_redirects = 0  # following a redirect would measure another request
     max_retries = 0
 
     def __init__(self, environment: Environment) -> None:
         if current is not None:
-            self.connection_timeout = self.network_timeout = current.timeout_s
+            self.connection_timeout = self.network_timeout = current.spec.timeout_s
         super().__init__(environment)
-        # No status is an exception: they are judged here, and exceptions cost the more the more requests fail.
-        self.client.client.valid_response_codes = EVERY_STATUS
+        # No status raises: statuses are checked here, and exceptions would cost more CPU the more requests fail.
+        self.client.client.valid_response_codes = _EVERY_STATUS
 
     def on_start(self) -> None:
-        """Wait for this user's place in the ramp-up.
+        """Wait for this user's start in the ramp-up, then for the residual of a think time in progress.
 
-        Then it has the rest of a think time left, as somebody who is met at any moment: users who all began with a
-        request would ask for more than they do later, until a few think times have passed.
+        If all users began with a request, their rate would be too high until a few think times have passed.
         """
         if current is None:
             raise StopUser
         self.load = current
         self.draws = self.load.draws()
-        begin = self.draws.begin_s(self.load.ramp_up_s)
+        begin = self.draws.start_s(self.load.spec.ramp_up_s)
         self.started = False
         if self.load.end.wait(max(0.0, begin - self.load.now())):
             raise StopUser
         now = self.load.now()
         self.load.recorder.user_started(now)
         self.started = True
-        rest_s = self.draws.rest_s(self.load.think_time_s)
-        self.load.recorder.rests(now, rest_s)
-        if self.load.end.wait(rest_s):
+        residual_s = self.draws.residual_s(self.load.spec.think_time_s)
+        self.load.recorder.thinking(now, residual_s)
+        if self.load.end.wait(residual_s):
             raise StopUser
 
     def on_stop(self) -> None:
         if self.started:
             self.load.recorder.user_ended(self.load.now())
-        # Left to the garbage collector it stays open for a minute: the next load then pays for its events.
+        # The garbage collector would close it only after a minute, and the next load would pay for its events.
         self.client.client.close()
 
     @task
@@ -228,11 +227,11 @@ class StudyUser(FastHttpUser):
             raise StopUser
         load.recorder.sent(load.now())
         began = time.perf_counter()
-        error = ask(load, self.client)
+        error = send(load, self.client)
         latency_s = time.perf_counter() - began
         now = load.now()
         load.recorder.answered(now, latency_s, error)
-        think_s = self.draws.think_s(load.think_time_s)
+        think_s = self.draws.think_s(load.spec.think_time_s)
         load.recorder.thinks(now, think_s)
         if load.end.wait(think_s):
             raise StopUser

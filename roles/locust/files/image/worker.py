@@ -1,7 +1,4 @@
-"""One load on a Locust worker: every second is reported, and it ends by itself.
-
-Every worker knows when the load ends, whether anybody still listens or not.
-"""
+"""One load on a Locust worker: it reports every second and ends on its own, even if the master is gone."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any
 
 import gevent
 import users
+from load_spec import LoadSpec
 from locust.runners import WorkerRunner
 from open_load import OpenLoad
 from users import Load
@@ -18,8 +16,8 @@ from users import Load
 LAG_EVERY_S = 0.05
 
 
-def play(runner: WorkerRunner, load: Load) -> None:
-    """Watch one load on a worker: report every second, end it in time, hand over the rest."""
+def run(runner: WorkerRunner, load: Load) -> None:
+    """Watch one load on a worker: report every second, end it in time, report the rest."""
     gevent.spawn(watch_loop, load)
     cpu_s = time.process_time()
     while True:
@@ -32,19 +30,19 @@ def play(runner: WorkerRunner, load: Load) -> None:
             load.end.set()
         if load.end.is_set():
             break
-        if now <= load.ramp_up_s + 1:
-            # Users and connections stay: a full collection over them takes 0.1 s, in which nobody is served.
+        if now <= load.spec.ramp_up_s + 1:
+            # Users and connections stay: a full garbage collection over them would block all users for 0.1 s.
             gc.freeze()
         load.settle()
         runner.send_message("study_report", load.recorder.take(now, last=False))
     load.close()
     load.end_s = min(load.end_s, load.now())
-    while load.recorder.in_flight.value and load.now() < load.end_s + load.timeout_s + 1:
+    while load.recorder.in_flight.value and load.now() < load.end_s + load.spec.timeout_s + 1:
         gevent.sleep(0.05)
         if int(load.now()) != int(load.now() - 0.05):
             runner.send_message("study_report", load.recorder.take(load.now(), last=False))
     load.recorder.abort_rest(load.now())
-    gevent.sleep(0.05)  # users that were thinking leave
+    gevent.sleep(0.05)  # users in a think time stop
     load.leave()
     runner.send_message("study_report", load.recorder.take(load.now(), last=True))
     gc.unfreeze()
@@ -52,7 +50,7 @@ def play(runner: WorkerRunner, load: Load) -> None:
 
 
 def watch_loop(load: Load) -> None:
-    """Measure how late the event loop wakes a sleeper."""
+    """Measure the delay with which the event loop wakes a sleeping greenlet."""
     while not load.end.is_set():
         began = time.perf_counter()
         gevent.sleep(LAG_EVERY_S)
@@ -62,13 +60,14 @@ def watch_loop(load: Load) -> None:
 
 
 def serve_worker(runner: WorkerRunner) -> None:
-    """Make a worker understand the master's orders."""
+    """Handle the master's messages on a worker."""
 
     def on_load(msg: Any, **_: Any) -> None:
-        place = msg.data["workers"].index(runner.client_id)
-        load = OpenLoad(msg.data, runner) if msg.data.get("rate_per_s") else Load(msg.data, place)
+        spec, workers = LoadSpec.read(msg.data["load"]), msg.data["workers"]
+        place = msg.data["t0"], workers.index(runner.client_id), len(workers)
+        load = Load(spec, *place) if spec.rate_per_s is None else OpenLoad(spec, *place, runner)
         users.current = load
-        gevent.spawn(play, runner, load)
+        gevent.spawn(run, runner, load)
 
     def on_end(**_: Any) -> None:
         load = users.current

@@ -1,11 +1,11 @@
 #!/usr/bin/python3 -IS
-"""Summarise the balancer's log of one trial on the balancer itself, so that no raw log travels.
+"""Summarise the balancer's log of one trial on the balancer, so that no raw log is transferred.
 
     summarise-trial TRIAL SINCE_S FROM_S TO_S
 
-reads the logs, empties them and says "read"; then it prints one JSON object. The trial began at SINCE_S, and
-FROM_S and TO_S bound the window in which requests in flight are averaged (Unix seconds). Each log holds one
-trial at most (nginx appends, so truncating is safe). Its columns are those of `log_format trial` in nginx.conf.
+reads the logs, truncates them and prints "read"; then it prints one JSON object. The trial began at SINCE_S. FROM_S and
+TO_S are the window in which requests in flight are averaged (Unix seconds). Each log has at most one trial (nginx
+appends, so truncating is safe). Its columns are those of `log_format trial` in nginx.conf.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LOGS = Path("/var/log/balancer")
-PID = Path("/run/nginx.pid")
-WRITTEN_WITHIN_S = 5.0
+PID_FILE = Path("/run/nginx.pid")
+_FLUSH_WITHIN_S = 5.0
 STAMP = "%Y/%m/%d %H:%M:%S"
 
-# Events that explain a bad trial, by the words nginx uses.
+# Messages of nginx that explain an invalid trial.
 EVENTS = (
     "worker_connections are not enough",
     "no live upstreams",
@@ -48,7 +48,7 @@ def quantiles(values: list[float]) -> dict[str, float]:
 
 
 def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s: float = 0.0) -> dict[str, object]:
-    """Count one trial's requests by status and upstream, and per whole second since `since_s`."""
+    """Counts of one trial's requests by status and upstream, and per whole second since `since_s`."""
     statuses: Counter[str] = Counter()
     upstreams: dict[str, Counter[str]] = defaultdict(Counter)
     seconds: Counter[tuple[int, str, str]] = Counter()
@@ -63,22 +63,22 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
             continue
         _, ended, status, request_s, upstream, served_s = fields
         statuses[status] += 1
-        # "a, b" names every server that was tried; the last one answered.
+        # "a, b" are all servers that nginx tried; the last one answered.
         tried = [part.strip() for part in re.split("[,:] ", upstream)]
-        # A server may be tried twice, and the upstream's own name stands where none was left.
+        # A server can occur twice; the name of the upstream itself means that no server was left.
         retried += len({server for server in tried if ":" in server}) > 1
         upstreams[tried[-1]][status] += 1
         end, took = float(ended), float(request_s)
-        # What clocks that differ by milliseconds put before the begin was in the first second.
+        # Clocks differ by milliseconds, so a request before the start belongs to the first second.
         seconds[max(0, math.floor(end - since_s)), tried[-1], status] += 1
         in_flight_s += max(0.0, min(end, to_s) - max(end - took, from_s))
         if from_s <= end < to_s:
             times_s.append(took)
             times_ms[status][round(took * 1000)] += 1
-            # One time for every server that was tried; "-" where none answered.
-            asked = [float(part) for part in re.split("[,:] ", served_s) if part.strip() not in ("", "-")]
-            if asked:
-                upstream_s.append(sum(asked))
+            # One time for each server that was tried; "-" for no answer.
+            answered = [float(part) for part in re.split("[,:] ", served_s) if part.strip() not in ("", "-")]
+            if answered:
+                upstream_s.append(sum(answered))
     return {
         "statuses": statuses,
         "upstreams": upstreams,
@@ -91,10 +91,10 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
     }
 
 
-def happened(lines: Iterable[str], since_s: float) -> tuple[dict[str, int], dict[str, float]]:
-    """Events of the error log from a Unix time on: how often each is told, and when first.
+def count_events(lines: Iterable[str], since_s: float) -> tuple[dict[str, int], dict[str, float]]:
+    """Events of the error log since a Unix time: (event → number of lines, event → Unix time of the first one).
 
-    nginx stamps whole seconds of local time; what it told before the trial is none of the trial's.
+    nginx writes timestamps in whole seconds of local time.
     """
     counts: Counter[str] = Counter()
     first: dict[str, float] = {}
@@ -104,16 +104,16 @@ def happened(lines: Iterable[str], since_s: float) -> tuple[dict[str, int], dict
             if event in line and line[:19] >= since:
                 counts[event] += 1
                 if event not in first:
-                    with contextlib.suppress(ValueError):  # a line that was cut
+                    with contextlib.suppress(ValueError):  # a truncated line
                         first[event] = time.mktime(time.strptime(line[:19], STAMP))
     return counts, first
 
 
 def workers() -> list[Path]:
-    """The directory in /proc of every nginx worker that serves."""
+    """The directory in /proc of every active nginx worker."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended between two looks
+        with contextlib.suppress(OSError):  # the process has ended
             title = (entry / "cmdline").read_bytes()
             if title.startswith(b"nginx: worker process") and b"shutting down" not in title:
                 found.append(entry)
@@ -132,31 +132,31 @@ def worker_cpu_s() -> list[float]:
 
 
 def write_out(errors: Path) -> None:
-    """Have nginx write what it still holds of the log; exits with a message when a worker does not.
+    """Let nginx flush its log buffers; exit with a message if a worker does not.
 
-    nginx writes in blocks. Told to reopen its logs each worker says so in the error log, and only then
-    writes out its block; so it is told twice: who says it again has written.
+    On a signal to reopen its logs, each worker first logs that it does, and then flushes its buffer. So the signal is
+    sent twice: a worker that logs it again has flushed its buffer.
     """
-    deadline = time.monotonic() + WRITTEN_WITHIN_S
+    deadline = time.monotonic() + _FLUSH_WITHIN_S
     for _ in range(2):
         begin = errors.stat().st_size
-        asked, looked = workers(), time.monotonic()
-        os.kill(int(PID.read_text()), signal.SIGUSR1)
+        pending, listed_at = workers(), time.monotonic()
+        os.kill(int(PID_FILE.read_text()), signal.SIGUSR1)
         while True:
             with errors.open("rb") as lines:
                 lines.seek(begin)
-                said = set(re.findall(rb" \[notice\] (\d+)#\d+: reopening logs", lines.read()))
-            if {entry.name.encode() for entry in asked} <= said:
+                reopened = set(re.findall(rb" \[notice\] (\d+)#\d+: reopening logs", lines.read()))
+            if {entry.name.encode() for entry in pending} <= reopened:
                 break
             if time.monotonic() > deadline:
-                sys.exit(f"an nginx worker did not write out its log within {WRITTEN_WITHIN_S:.0f} s")
+                sys.exit(f"an nginx worker did not flush its log within {_FLUSH_WITHIN_S:.0f} s")
             time.sleep(0.005)
-            if time.monotonic() > looked + 0.2:
-                asked, looked = workers(), time.monotonic()  # one may have ended
+            if time.monotonic() > listed_at + 0.2:
+                pending, listed_at = workers(), time.monotonic()  # a worker may have ended
 
 
 def main() -> None:
-    """Read, print, empty."""
+    """Read the logs, truncate them, print the summary."""
     trial, (since_s, from_s, to_s) = sys.argv[1], map(float, sys.argv[2:5])
     access, errors = LOGS / "trial.log", LOGS / "error.log"
     write_out(errors)
@@ -168,7 +168,7 @@ def main() -> None:
     sys.stdout.write("read\n")  # from here on nginx may be reloaded
     sys.stdout.flush()
     summary = summarise(requests, trial, from_s, to_s, since_s)
-    summary["events"], summary["events_at"] = happened(events, since_s)
+    summary["events"], summary["events_at"] = count_events(events, since_s)
     json.dump({**summary, "worker_cpu_s": cpu_s}, sys.stdout)
 
 

@@ -1,0 +1,70 @@
+"""The sentence of each reason for a bottleneck. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from harness.records.reasons import Reason, ReasonKind
+from harness.words import percent
+
+Figures = Mapping[str, float | None]
+
+
+def sentence(reason: Reason, figures: Figures) -> str:
+    """A reason with its figures: of one trial, or means over many. A figure that is not known is "–"."""
+    return SENTENCES[reason.kind](reason, figures)
+
+
+def _share(figures: Figures, name: str) -> str:
+    value = figures.get(name)
+    return "–" if value is None else percent(min(value, 1.0))
+
+
+def _times(figures: Figures) -> str:
+    value = figures.get("times")
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _detail(reason: Reason, _figures: Figures) -> str:
+    return reason.detail
+
+
+SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
+    ReasonKind.NO_SUCCESS: lambda _, __: "no request succeeded in the steady window",
+    ReasonKind.SERVER_DIED: _detail,
+    ReasonKind.GENERATOR_LATE: lambda r, _: f"the generator did not keep up: {r.detail}",
+    ReasonKind.SERVERS_STOPPED: lambda r, _: (
+        f"{r.subject} was stopped in the middle of it, so no one thing limited all of it"
+    ),
+    ReasonKind.USERS_SERVED: lambda r, f: (
+        f"load-limited: {r.users} users generated {_share(f, 'of_users_bound')} of their maximum rate"
+    ),
+    ReasonKind.RATE_SERVED: lambda _, f: f"load-limited: {_share(f, 'of_offered')} of the offered requests succeeded",
+    ReasonKind.NO_CONNECTIONS: lambda r, _: f'the balancer had no connection left: it logged "{r.detail}"',
+    ReasonKind.BALANCER_CPU: lambda _, f: f"the balancer's busiest worker used {_share(f, 'balancer_cpu')} of its CPU",
+    ReasonKind.UNEVEN_SHARES: _detail,
+    ReasonKind.OVER_ALLOWANCE: lambda r, f: (
+        f"{_share(f, 'over_allowance')} of {r.subject}'s segments exceeded its instance's allowance ({r.detail})"
+    ),
+    ReasonKind.RETRANSMITS: lambda _, f: f"{_share(f, 'retransmitted')} of the TCP segments were sent again",
+    ReasonKind.SLOW_SERVER: _detail,
+    ReasonKind.SLOTS_BUSY: lambda r, f: (
+        f"the slots of {r.subject or 'all servers'} were busy {_share(f, 'server_slots')} of the time"
+    ),
+    ReasonKind.SERVER_CPU: lambda r, f: (
+        f"{r.subject} used {_share(f, 'server_cpu')} of its CPU"
+        if r.subject
+        else f"the servers together used {_share(f, 'server_cpu')} of their CPU"
+    ),
+    ReasonKind.SLOW_ELSEWHERE: lambda _, f: (
+        f"responses took {_times(f)} times the unloaded time, of which servers took {_share(f, 'served')}: "
+        "the rest is lost elsewhere"
+    ),
+    ReasonKind.CONCURRENCY: lambda _, f: (
+        f"responses took {_times(f)} times the unloaded time with the CPU at {_share(f, 'server_cpu')}: "
+        "requests wait for a slot, not for the CPU"
+    ),
+    ReasonKind.REJECTING: lambda _, __: "the component that rejects them is the bottleneck; no measured resource is",
+    ReasonKind.FAILING: lambda _, __: "no measured resource is exhausted: look at what failed",
+    ReasonKind.NOTHING_EXHAUSTED: lambda _, __: "no measured resource is exhausted",
+}

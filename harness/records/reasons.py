@@ -1,0 +1,40 @@
+"""Why a component is a trial's bottleneck, as facts; harness/judge/reasons.py makes the sentence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from harness.records.part import Part
+
+
+class ReasonKind(StrEnum):
+    """What was seen."""
+
+    NO_SUCCESS = "no success"  # no request succeeded in the steady window
+    SERVER_DIED = "server died"  # `detail`: which, how, and what the balancer did
+    GENERATOR_LATE = "generator late"  # `detail`: the finding
+    SERVERS_STOPPED = "servers stopped"  # `subject`: those that were stopped on purpose
+    USERS_SERVED = "users served"  # `users` sent nearly all that they can
+    RATE_SERVED = "rate served"  # nearly all due requests succeeded
+    NO_CONNECTIONS = "no connections"  # `detail`: the event in the balancer's log
+    BALANCER_CPU = "balancer CPU"
+    UNEVEN_SHARES = "uneven shares"  # `detail`: the finding
+    OVER_ALLOWANCE = "over allowance"  # `subject`: the host, `detail`: the counter
+    RETRANSMITS = "retransmits"
+    SLOW_SERVER = "slow server"  # `detail`: the finding
+    SLOTS_BUSY = "slots busy"  # `subject`: the server, empty for all together
+    SERVER_CPU = "server CPU"  # the same
+    SLOW_ELSEWHERE = "slow elsewhere"  # responses are slow, and not at the servers
+    CONCURRENCY = "concurrency"  # responses are slow at the servers, whose CPU is idle
+    REJECTING = "rejecting"  # a large share of the requests was rejected
+    FAILING = "failing"  # a large share of the requests failed
+    NOTHING_EXHAUSTED = "nothing exhausted"
+
+
+class Reason(Part):
+    """One reason; its figures stand in the bottleneck's `figures`."""
+
+    kind: ReasonKind
+    subject: str = ""
+    detail: str = ""
+    users: int | None = None

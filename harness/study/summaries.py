@@ -1,0 +1,31 @@
+"""The summary of a study's recorded trials, and the tables that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.records.directory import StudyDirectory
+from harness.records.study import StudyRecord
+from harness.records.trial import TrialRecord
+from harness.summarise import tables
+from harness.summarise.summary import Summary, prices_of, summarise_records
+
+
+def summarise_study(directory: StudyDirectory, study: StudyRecord, records: Mapping[str, TrialRecord]) -> Summary:
+    """Summarise these records of a study, with the histograms of its directory and the prices of its hosts."""
+    return summarise_records(study.grid, records, directory.latencies, directory.failures, prices_of(study))
+
+
+def csv_files(summary: Summary) -> dict[str, str]:
+    """Return the content of the tables next to the report, by file name."""
+    from harness.records import frames  # imports pandas, which the page of a running study does not need
+
+    files = {
+        "cells.csv": frames.cells_csv(tables.cells(summary)),
+        "gains.csv": frames.gains_csv(tables.gains(summary), summary.grid),
+    }
+    if summary.failovers:
+        files["failover.csv"] = frames.failover_csv(tables.failover(summary))
+    if any(capacity.requests for capacity in summary.capacities):
+        files["capacity.csv"] = frames.capacity_csv(tables.capacity(summary), summary.grid)
+    return files

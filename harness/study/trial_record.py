@@ -1,0 +1,195 @@
+"""Build a trial's record from what the load generator, the watcher and the hosts have reported."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from harness.deploy.inventory.hosts import Host
+from harness.grid.schema import Grid
+from harness.judge import balancing, observation, window_stats
+from harness.observe.systemd import ContainerState
+from harness.observe.watch import Watcher
+from harness.plan.order import PlannedTrial
+from harness.records.failover import ServerFailure
+from harness.records.series import BalancerSample, Sample
+from harness.records.trial import (
+    BalancerCounters,
+    Context,
+    Counters,
+    GeneratorCounters,
+    HostState,
+    HostStates,
+    Outcome,
+    TrialData,
+    TrialRecord,
+)
+from harness.study.collect import HostReport
+from harness.study.trial_context import TrialContext
+from harness.traffic.load_generator import LoadResult, LoadSpec
+from harness.traffic.run_load import Collected
+
+Latencies = list[tuple[int, int]]  # (ms, requests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A trial before its load. `unloaded_s` is the response time R0; `id` is sent in every request."""
+
+    id: str
+    planned: PlannedTrial
+    position: int
+    servers: list[Host]
+    spec: LoadSpec
+    unloaded_s: float
+    states_before: dict[str, ContainerState]
+
+    @property
+    def to_kill(self) -> list[Host]:
+        """Servers that the cell kills in the middle of the load: the last ones."""
+        return self.servers[len(self.servers) - self.planned.cell.fail_servers :]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRun:
+    """A load that has ended. Second 0 is by the clock of the host `generator`."""
+
+    began: datetime
+    collected: Collected
+    result: LoadResult
+    watcher: Watcher
+    generator: str
+    balancer: str
+    failure: ServerFailure | None = None
+
+    @property
+    def started_at(self) -> float:
+        """Unix time of second 0 by this machine's clock."""
+        return self.collected.started_at
+
+    def started_at_by_clock_of(self, host: str) -> float:
+        """Return the Unix time of second 0 by a host's clock."""
+        return self.started_at + (self.watcher.offset_s(host) - self.watcher.offset_s(self.generator))
+
+    def balancer_bounds(self, trial: Trial) -> tuple[float, float, float]:
+        """Return second 0, the start and the end of the steady window, in Unix seconds of the balancer's clock."""
+        spec, start_at = trial.spec, self.started_at_by_clock_of(self.balancer)
+        to_s = observation.window_end_s(spec.duration_s, self.seconds(spec), self.collected.stopped_s)
+        return start_at, start_at + spec.window_from_s, start_at + max(to_s, spec.window_from_s + 1)
+
+    def seconds(self, spec: LoadSpec) -> int:
+        """Return the number of seconds of the load. The balancer's log has all of them, samples may lack some."""
+        return math.ceil(spec.duration_s) if self.result.totals else len(self.collected.samples)
+
+    def countable_successes(self) -> int | None:
+        """Return how many successes the servers should have counted; None after a failure, which loses counts."""
+        if self.failure and self.failure.stopped_s:
+            return None
+        return self.result.totals.get("completed", sum(sample.completed for sample in self.collected.samples))
+
+    def surviving_servers(self, trial: Trial) -> list[Host]:
+        """Return the servers that were not killed."""
+        killed = self.failure.stopped_s if self.failure else {}
+        return [server for server in trial.servers if server.name not in killed]
+
+
+def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport, start_at: float) -> TrialData:
+    """Return everything recorded of a trial; its outcome is not judged yet.
+
+    `start_at` is second 0 by the balancer's clock, in Unix seconds.
+    """
+    result, watcher = load.result, load.watcher
+    balancer = dict(report.balancer)
+    by_second = [BalancerSample(*row) for row in balancer.pop("seconds", [])]
+    successes, failures = _latencies_by_balancer(balancer.pop("times_ms", {}), context.grid)
+    users = result.users or trial.spec.users
+    planned = trial.planned
+    record = TrialRecord(
+        id=trial.id,
+        cell=planned.cell.by_name,
+        repeat=planned.repeat,
+        block_position=trial.position,
+        started_at=load.began.isoformat(timespec="seconds"),
+        outcome=Outcome.NONE,
+        latency_source="generator" if result.latencies else "balancer",
+        unloaded_ms=round(trial.unloaded_s * 1000, 3),
+        load_s=round(load.collected.ended_at - load.started_at, 3),
+        counters=_counters(trial, load, report, balancer, start_at),
+        hosts={
+            name: HostStates(before=HostState(**asdict(before)), after=HostState(**asdict(report.states[name])))
+            for name, before in trial.states_before.items()
+        },
+        context=_recorded_context(context, trial, load, report),
+        control=planned.control,
+    )
+    return TrialData(
+        record=record,
+        samples=_samples(context.grid, trial, load, by_second, users),
+        hosts=watcher.samples(load.generator),
+        balancer=by_second,
+        latencies=result.latencies or window_stats.histogram_of_ms(successes),
+        failures=result.failures if result.latencies else window_stats.histogram_of_ms(failures),
+        machines=watcher.machines(load.generator),
+        ended_at=load.collected.ended_at,
+    )
+
+
+def _samples(grid: Grid, trial: Trial, load: LoadRun, by_second: list[BalancerSample], users: int) -> list[Sample]:
+    """Return the samples. A generator with totals has inexact seconds, so the balancer's counts replace them."""
+    if not load.result.totals:
+        return load.collected.samples
+    stopped_s = load.collected.stopped_s
+    seconds = load.seconds(trial.spec) if stopped_s is None else stopped_s
+    return window_stats.by_log(load.collected.samples, by_second, grid.request.expect_status, users, seconds)
+
+
+def _counters(trial: Trial, load: LoadRun, report: HostReport, balancer: dict[str, Any], start_at: float) -> Counters:
+    # The log has whole seconds; the middle of one is the best estimate.
+    events_at = balancer.pop("events_at", {})
+    first_s = {event: round(at + 0.5 - start_at, 1) or 0.0 for event, at in events_at.items()}
+    result = load.result
+    return Counters(
+        generator=GeneratorCounters(
+            errors=result.errors, workers=result.workers, delays=result.delays, totals=result.totals
+        ),
+        balancer=BalancerCounters(**balancer, events_first_s=first_s),
+        servers={server.name: report.server_counts.get(server.name) for server in trial.servers},
+    )
+
+
+def _recorded_context(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport) -> Context:
+    """Return the conditions of the trial that evidence rules need."""
+    inventory, cell = context.inventory, trial.planned.cell
+    return Context(
+        users=load.result.users or trial.spec.users,
+        lost_workers=load.result.lost_workers,
+        stopped_s=load.collected.stopped_s,
+        generators=[host.name for host in inventory.generators],
+        balancer=load.balancer,
+        balancing=asdict(balancing.of(cell.variables, context.grid.vars, inventory.balancer.variables)),
+        expected_servers={server.name: server.address for server in trial.servers},
+        health=report.health,
+        kind=inventory.kind,
+        ceiling=context.ceiling_per_s,
+        machine_of=context.probes.machine_of(),
+        network=report.network,
+        logged=report.log_events,
+        cpu_models=context.cpu_models,
+        pacing=load.watcher.slots(),
+        server_failure=load.failure,
+    )
+
+
+def _latencies_by_balancer(times_ms: dict[str, list[list[int]]], grid: Grid) -> tuple[Latencies, Latencies]:
+    """Return the latencies of successes and failures by the balancer's log; a failure takes the timeout at least."""
+    successes: Latencies = []
+    failures: Latencies = []
+    timeout_ms = round(grid.load.timeout * 1000)
+    for status, counts in times_ms.items():
+        if int(status) in grid.request.expect_status:
+            successes += [(ms, count) for ms, count in counts]
+        else:
+            failures += [(max(ms, timeout_ms), count) for ms, count in counts]
+    return successes, failures

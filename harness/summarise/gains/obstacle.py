@@ -1,0 +1,48 @@
+"""Reasons why a ratio between two cells is no statement. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from harness.records.trial import Component
+from harness.summarise.cells.cell import CellSummary
+
+
+class ObstacleKind(Enum):
+    """What keeps a ratio from being a statement."""
+
+    REJECTIONS = auto()  # a side rejected so many requests that its throughput shows no capacity
+    UNUSABLE = auto()  # a side has no usable trial
+    UNKNOWN_BOTTLENECK = auto()
+    GENERATOR = auto()  # the load generator limited a side
+    UNSTEADY_LATENCY = auto()  # the latency of a side was not steady
+    LOAD_LIMITED = auto()  # the load limited both sides
+    OTHER_BOTTLENECK = auto()  # both sides were limited by something else than servers
+    HIDDEN = auto()  # a bound whose interval lies on the wrong side of 1
+    NO_COMMON_BLOCK = auto()
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What keeps a ratio from being a statement; `text` is a clause with the side's name."""
+
+    kind: ObstacleKind
+    text: str
+
+
+NO_COMMON_BLOCK = Obstacle(ObstacleKind.NO_COMMON_BLOCK, "no block has a usable trial of both")
+
+
+def unusable(cell: CellSummary, name: str) -> Obstacle | None:
+    """The obstacle of a side without usable trials; `name` starts the clause. None where it has some."""
+    if cell.usable:
+        return None
+    return Obstacle(ObstacleKind.UNUSABLE, f"{name}: {cell.outcome.replace('_', ' ')} ({cell.cause})")
+
+
+def generator(cell: CellSummary, name: str) -> Obstacle | None:
+    """The obstacle of a side that the load generator limited; None for another one."""
+    if cell.bottleneck != Component.GENERATOR:
+        return None
+    return Obstacle(ObstacleKind.GENERATOR, f"the bottleneck of {name} was the generator")

@@ -1,0 +1,107 @@
+"""The result of a search for one topology, and the sentence that reports it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.grid.load import RATE, VUSERS
+from harness.grid.types import Levels
+from harness.summarise.search.bracketing import Bracket
+from harness.summarise.search.knee import LEAST, Estimate, Knee
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """One topology's saturation, and the largest load that meets the objectives; a `rate` has no knee.
+
+    `saturation` are the probed loads around the knee. Blocks are measured at `users`, at most `most`. No probe from
+    `invalid_from` on is usable. `knee` and `users` are None without a usable probe. `objectives.low` is the largest
+    load that met the objectives, `objectives.high` the smallest that missed them; `evidence` is that of the requests of
+    these two probes. `loads` are those of blocks around the crossing of the objectives, as far as they are settled.
+    """
+
+    others: Levels
+    saturation: Bracket
+    knee: Knee | None
+    users: int | None
+    most: int
+    invalid_from: int | None
+    objectives: Bracket | None
+    factor: str = VUSERS
+    loads: tuple[float, ...] = ()
+    evidence: tuple[str, str] = ("", "")
+
+    @property
+    def sentence(self) -> str:
+        """What was found, without a full stop."""
+        who = ", ".join(f"{name} {level}" for name, level in self.others.items())
+        clauses = [_knee(self)] if self.factor == VUSERS else []
+        if self.objectives is not None and (self.knee is not None or self.factor == RATE):
+            clauses.append(_objectives(self, self.objectives))
+        return f"{who}: {'; '.join(clauses)}"
+
+
+def _objectives(result: SearchResult, bracket: Bracket) -> str:
+    """The loads at which single probes met and missed the objectives, their evidence, and the loads of blocks."""
+    met, missed = bracket.low, bracket.high
+    evidence = [f" ({text})" if text else "" for text in result.evidence]
+    text = f"objectives are met up to {_load(result, met)}{evidence[0]}" if met is not None else _NEVER_MET
+    text += f", missed at {_load(result, missed)}{evidence[1]}" if missed is not None else ""
+    if result.loads:
+        text += f"; their crossing is measured in blocks at {', '.join(_load(result, load) for load in result.loads)}"
+    return text
+
+
+_NEVER_MET = "no probed load meets the objectives"
+
+
+def _load(result: SearchResult, load: float) -> str:
+    return f"{load:.10g}/s" if result.factor == RATE else f"{load:.0f} users"
+
+
+def _knee(result: SearchResult) -> str:
+    """The knee of throughput, and the load of the blocks."""
+    knee = result.knee
+    if knee is None or result.users is None:
+        return "no probe is usable"
+    limit = (
+        "the largest load of the search"
+        if result.invalid_from is None
+        else f"the largest load with a usable probe, as none is usable from {_load(result, result.invalid_from)} on"
+    )
+    if not knee.level:
+        return (
+            f"throughput still grows at {_load(result, result.users)} ({_per_s(knee.rate)}/s), {limit}; "
+            "blocks are measured there, perhaps below saturation"
+        )
+    rate = knee.rate_estimate
+    level = f"{_per_s(rate.value)}/s{_interval(rate, _per_s)}"
+    if not knee.rising:
+        text = f"throughput does not grow from {_load(result, knee.users)} on, where the search began ({level})"
+        bounded = f", {limit}" if result.users == result.most else ""
+        return f"{text}; blocks are measured at {_load(result, result.users)}{bounded}"
+    return _bracketed(result, knee, result.users, level, limit)
+
+
+def _bracketed(result: SearchResult, knee: Knee, block_users: int, level: str, limit: str) -> str:
+    """The sentence for a knee with probes on both sides."""
+    users, times = knee.users_estimate, block_users / knee.users
+    text = (
+        f"throughput grows up to {_load(result, users.value)}{_interval(users, '{:.0f}'.format)} and stays at {level} "
+        f"above ({knee.probes} probes"
+    )
+    if users.low is None:
+        text += f", {len(knee.rising)} of them below and {len(knee.level)} above: too few for an interval"
+    text += f"); blocks are measured at {_load(result, block_users)}, {times:.2f} times as many"
+    if block_users < knee.saturating_users and times < LEAST:
+        text += f" and {limit}: perhaps below saturation"
+    return text
+
+
+def _interval(found: Estimate, written: Callable[[float], str]) -> str:
+    return "" if found.low is None or found.high is None else f" [{written(found.low)}, {written(found.high)}]"
+
+
+def _per_s(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.3g}"
