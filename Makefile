@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The fleet takes longest, so everything next to it has a lower priority.
 NICE := nice -n 10
 
-.PHONY: test readmes reference site quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample
+.PHONY: test readmes reference site quick images machines fleet lab processes measured test-ngrinder test-long setup lint unit integration lock benchmarks sample golden
 
 # Tests without measurements run in parallel. Tests that measure run alone afterwards.
 test: setup
@@ -71,10 +71,13 @@ test-long: setup
 benchmarks: setup
 	$(BIN)/python -m benchmarks.speed
 
-# The sample report in docs/, its pictures and the approved pages, rendered by the current code. STUDY=results/NAME-HASH
-# uses another study.
+# The sample report in docs/ and its pictures, for a release. STUDY=results/NAME-HASH uses another study.
 sample: setup
 	$(BIN)/python -m benchmarks.sample $(STUDY)
+
+# The approved pages in tests/golden/. Look at every page before a commit.
+golden: setup
+	$(BIN)/python -m tests.golden_study
 
 # The tables of variables in the roles' READMEs, from the argument specs.
 readmes: setup

@@ -1,9 +1,9 @@
-"""The sample in docs/: a real study's report as this code renders it.
+"""Render the sample report in docs/ from a real study; done at a release.
 
     python -m benchmarks.sample [STUDY]
 
-With a study's directory its records become the sample's (docs/sample-study.tar.xz). Then report and
-pictures are rendered from them again, and the pages that tests compare with (tests/golden/).
+With the directory of a study, its records replace those of the sample (docs/sample-study.tar.xz). Then the report and
+the pictures of the README are rendered from them. Tests compare other pages, of tests/golden_study.py.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from report.output import html, pdf
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHIVE = ROOT / "docs" / "sample-study.tar.xz"
-GOLDEN = ROOT / "tests" / "golden"
-SCALE = 0.5  # of the pages that tests compare with: 298 × 421 pixels
 SHOWN = (1, 2)  # pages that the README shows
 
 
@@ -54,11 +52,7 @@ def main() -> None:
     (ROOT / "docs" / "sample-report.html").write_text(html.html(report), encoding="utf-8")
     pages = pdf.pdf(report)
     (ROOT / "docs" / "sample-report.pdf").write_bytes(pages)
-    for old in GOLDEN.glob("page-*.png"):
-        old.unlink()
-    GOLDEN.mkdir(exist_ok=True)
     for number, page in enumerate(pypdfium2.PdfDocument(pages), 1):
-        page.render(scale=SCALE, grayscale=True).to_pil().save(GOLDEN / f"page-{number}.png", optimize=True)
         if number in SHOWN:
             page.render(scale=1.6).to_pil().save(ROOT / "docs" / f"report-page-{number}.png", optimize=True)
 

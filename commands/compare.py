@@ -25,7 +25,7 @@ def compare(
     from harness.records.directory import StudyDirectory
     from harness.records.files import replace
     from harness.study import compare as comparing
-    from report.tables import comparison
+    from report.output import comparison
 
     if len(directories) < 2:
         count = f"{len(directories)} director{'y' if len(directories) == 1 else 'ies'}"
@@ -47,9 +47,9 @@ def compare(
         console.json([asdict(one) for one in found])
         return
     for one in found:
-        for line in comparison.lines(one):
+        for line in comparison.remarks(one):
             console.print(line)
         console.table(comparison.SHORT, comparison.short_rows(one))
-        for sentence in comparison.sentences(one):
+        for sentence in comparison.conclusions(one):
             console.print(sentence)
     console.print(str(page))

@@ -107,7 +107,7 @@ def main() -> None:
     writer = Writer(StudyDirectory(Path(sys.argv[1])))
     writer.begin()
     while requests := os.read(0, 4096):
-        writer.tell(len(requests))
+        writer.trials_recorded(len(requests))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write a study's report and tables into its directory."""
+"""Write the report and the tables of a study into its directory."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.study.summaries import csv_files, summarise_study
 from harness.summarise.summary import Summary
 from report import model
-from report.charts import gain_data
-from report.elements import anchor, anchor_of
+from report.elements import anchor, anchor_of, drawn
 from report.model import Report
 from report.output import html, live_data
 
 
 def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     """Read a study and make its view model; raises BadInput when there is none."""
-    said = study.need_study()
+    record = study.need_study()
     records = study.trials(attempts=True)
-    current = {where: record for where, record in records.items() if "-attempt" not in where}
-    summary = summarise_study(study, said, current)
-    drawn = {anchor(cell.cell) for cell in gain_data.drawn(summary.cells)}
-    trials = {where: _shown(study, where, record, anchor_of(where) in drawn) for where, record in records.items()}
-    return model.build(said, summary, trials, study.path.name), summary
+    current = {path: trial for path, trial in records.items() if "-attempt" not in path}
+    summary = summarise_study(study, record, current)
+    shown = {anchor(cell.cell) for cell in drawn(summary.cells)}
+    trials = {path: _trial(study, path, trial, drawn=anchor_of(path) in shown) for path, trial in records.items()}
+    return model.build(record, summary, trials, study.path.name), summary
 
 
-def _shown(study: StudyDirectory, where: str, record: TrialRecord, drawn: bool) -> TrialData:
-    """A trial as far as it is shown: its series and latencies only where a chart draws them."""
+def _trial(study: StudyDirectory, path: str, record: TrialRecord, *, drawn: bool) -> TrialData:
+    """A trial with its series and latencies where a chart draws them."""
     if not drawn:
         return TrialData(record, [], [], [])
-    return TrialData(record, study.samples(where), [], [], study.latencies(where))
+    return TrialData(record, study.samples(path), [], [], study.latencies(path))
 
 
 def write(
@@ -43,9 +42,9 @@ def write(
 ) -> list[Path]:
     """Render "html", "pdf" and "data" (results.parquet), and the tables; returns the files, each replaced whole.
 
-    `warn` is told of what could not be drawn.
+    `warn` is called with a message for characters that could not be drawn.
     """
-    from harness.records import frames  # pandas, which the page of a running study should not wait for
+    from harness.records import frames  # pandas, which the page of a running study does not need
 
     report, summary = model_of(study)
     files = {name: content.encode() for name, content in csv_files(summary).items()}
@@ -54,7 +53,7 @@ def write(
     if "html" in kinds:
         files["report.html"] = html.html(report).encode()
     if "pdf" in kinds:
-        from report.output import pdf  # its libraries take a second that a page alone should not wait for
+        from report.output import pdf  # its libraries take a second to import
 
         files["report.pdf"] = pdf.pdf(report, paper, warn)
     for name, content in files.items():
@@ -62,3 +61,13 @@ def write(
     if "html" in kinds:
         live_data.remove(study.path)
     return [study.path / name for name in files]
+
+
+def page(study: StudyDirectory, script: str = "") -> str:
+    """The HTML page of a study; `script` is the name of the file with updates while it runs."""
+    return html.html(model_of(study)[0], script)
+
+
+def update(study: StudyDirectory) -> str:
+    """The current contents of the page, as a script for a page that is open."""
+    return html.update(model_of(study)[0])

@@ -1,40 +1,40 @@
-"""The page of a running study, which stays, and its news, which it takes in every few seconds."""
+"""The page of a running study and its updates, within a budget of CPU time."""
 
 from __future__ import annotations
 
 import time
 
-import scipy.special  # noqa: F401 - now, and not with the first interval, while users start
+import scipy.special  # noqa: F401 - imported now, not with the first interval, while users start
 
 from harness.errors import BadInput
 from harness.records.directory import StudyDirectory
 from report import build
-from report.output import html, live_data
+from report.output import live_data
 
-BUDGET_S = 0.3  # of CPU that the page may cost a trial
+BUDGET_S = 0.3  # of CPU time for each trial
 
 
 class Writer:
-    """Renders the page once and its news from then on, for no more CPU time than a study can spare."""
+    """Writes the page once and then its updates, for at most `budget_s` of CPU time for each trial."""
 
     def __init__(self, study: StudyDirectory, budget_s: float = BUDGET_S) -> None:
         self._study = study
         self._budget_s = budget_s
         self._begun = False
-        self._saved_s = self._cost_s = 0.0  # of trials that were told, and of the last time
+        self._saved_s = self._cost_s = 0.0  # saved by recorded trials, and used by the last update
 
     def begin(self) -> None:
-        """The page with what there is, and a place for news; nothing while there is no study yet."""
+        """Write the page with the trials so far; does nothing while there is no study yet."""
         try:
-            report, _ = build.model_of(self._study)
+            update = build.update(self._study)
         except BadInput:
             return
-        live_data.write(self._study.path, live_data.FILE, html.news(report))
-        live_data.write(self._study.path, "report.html", html.html(report, live_data.FILE))
+        live_data.write(self._study.path, live_data.FILE, update)
+        live_data.write(self._study.path, "report.html", build.page(self._study, live_data.FILE))
         self._begun = True
 
-    def tell(self, trials: int) -> None:
-        """What so many more trials brought; where that costs more than their share, together with the next ones'."""
+    def trials_recorded(self, trials: int) -> None:
+        """Write an update after `trials` more trials; later, with the next ones, where that exceeds the budget."""
         self._saved_s += self._budget_s * trials
         if self._saved_s < self._cost_s:
             return
@@ -42,6 +42,6 @@ class Writer:
             self.begin()
             return
         began = time.process_time()
-        live_data.write(self._study.path, live_data.FILE, html.news(build.model_of(self._study)[0]))
+        live_data.write(self._study.path, live_data.FILE, build.update(self._study))
         self._cost_s = time.process_time() - began
         self._saved_s -= self._cost_s

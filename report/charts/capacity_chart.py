@@ -1,11 +1,11 @@
-"""The Altair specification of capacities by number of servers: one for both outputs."""
+"""The Altair specification of capacities by number of servers."""
 
 from __future__ import annotations
 
 import altair as alt
 
 from report.charts import theme
-from report.charts.gain_charts import NUMBERS, PAPER_WIDTH, Rows, Spec, finish, named
+from report.charts.theme import NUMBERS, PAPER_WIDTH, Rows, Spec, finish, named
 
 HEIGHT = 150  # pixels
 
@@ -13,19 +13,15 @@ HEIGHT = 150  # pixels
 def capacity_by_servers(rows: Rows, ideals: Rows, known: Rows, labels: Rows, title: str) -> Spec:
     """Capacities with their intervals, a line for each setting of the other factors.
 
-    Rows: line, servers, load (requests per second or users, as `title` says), low, high; of `ideals` and `known`
-    (by formula) line, servers, load; of `labels` line, servers, at (where it stands), label.
+    Rows: line, servers, load (in the unit of `title`), low, high; of `ideals` and `known` (by formula): line, servers,
+    load; of `labels`: line, servers, at (the height), label.
     """
     lines = list(dict.fromkeys(row["line"] for row in rows))
     servers = sorted({row["servers"] for row in rows})
-    # Room on the right for the labels on the lines.
-    domain = [servers[0] - 0.15, servers[-1] + max(0.45, 0.2 * (servers[-1] - servers[0]))]
-    axis = alt.Axis(values=servers, format="d", grid=False, title="servers")
-    x = alt.X("servers:Q", scale=alt.Scale(domain=domain), axis=axis)
+    x = theme.servers_axis(servers)
     scale = alt.Scale(zero=True, nice=True)
     y = alt.Y("load:Q", scale=scale, axis=alt.Axis(title=title, tickCount=5, labelExpr=NUMBERS))
-    colours = [theme.ACCENTS[i % len(theme.ACCENTS)] for i in range(len(lines))]
-    colour = alt.Color("line:N", scale=alt.Scale(domain=[*lines, "ideal"], range=[*colours, theme.QUIET]), legend=None)
+    colour = theme.colours(lines, "line")
     data = named("rows")
     tips = ["line:N", "servers:Q", *(alt.Tooltip(f"{name}:Q", format=".1f") for name in ("load", "low", "high"))]
     ideal = alt.Chart(named("ideals")).mark_line(strokeWidth=0.8, color=theme.QUIET)
@@ -41,7 +37,7 @@ def capacity_by_servers(rows: Rows, ideals: Rows, known: Rows, labels: Rows, tit
     if known:  # a layer without data makes Vega complain
         hollow = alt.Chart(named("known")).mark_point(filled=False, size=90, strokeWidth=1.2, opacity=1)
         layers.append(hollow.encode(x=x, y=y, color=colour, tooltip=["servers:Q", "load:Q"]))
-    words = alt.Chart(named("labels")).mark_text(align="left", dx=8, fontWeight=600)
-    layers.append(words.encode(x=x, y=alt.Y("at:Q", title=title), text="label:N", color=colour))
+    names = alt.Chart(named("labels")).mark_text(align="left", dx=8, fontWeight=600)
+    layers.append(names.encode(x=x, y=alt.Y("at:Q", title=title), text="label:N", color=colour))
     chart = alt.layer(*layers).properties(width=PAPER_WIDTH, height=HEIGHT)
     return finish(chart, rows=rows, ideals=ideals, labels=labels, **({"known": known} if known else {}))

@@ -7,17 +7,17 @@ from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.summary import Summary
 from harness.words import load_name
-from report.charts.gain_data import Rows, spread
+from report import estimates
+from report.charts.labels import Rows, spread
 from report.elements import Chart
-from report.sentences import capacity
 
 LABEL_HEIGHT = 0.1  # of the chart's height
 TITLES = {"vusers": "users", "rate": "requests per second offered"}
-ONLY = "capacity"  # a line's name where there is one
+ONLY = "capacity"  # the name of a single line
 
 
 def chart(summary: Summary) -> Chart | None:
-    """Capacities with their intervals, the ideal and what is known by formula; None below two estimates of one line."""
+    """Capacities with intervals, linear speedup and values by formula; None below two estimates of one line."""
     exact = [(one, one.reference) for one in summary.capacities if _drawn(one)]
     lines = [line for line in dict.fromkeys(map(_line, (one for one, _ in exact))) if _several(line, exact)]
     rows: Rows = [
@@ -37,7 +37,7 @@ def chart(summary: Summary) -> Chart | None:
     labels = [
         {"servers": end["servers"], "load": end["load"], "line": end["line"], "label": end["line"]} for end in ends
     ]
-    labels.append({**ideals[-1], "label": "ideal", "line": "ideal"})
+    labels.append({**ideals[-1], "label": "linear", "line": "ideal"})
     top = max(max(row["high"] or row["load"] for row in rows), *(point["load"] for point in ideals))
     heights = spread([label["load"] for label in labels], LABEL_HEIGHT * top)
     factor = exact[0][0].factor
@@ -50,10 +50,10 @@ def chart(summary: Summary) -> Chart | None:
             "labels": [{**label, "at": at} for label, at in zip(labels, heights, strict=True)],
             "title": TITLES[factor],
         },
-        "Capacity by number of servers: " + "; ".join(_told(one, ref) for one, ref in exact if _line(one) in lines),
+        "Capacity by number of servers: " + "; ".join(_text(one, ref) for one, ref in exact if _line(one) in lines),
         f"The largest {'rate' if factor == RATE else 'number of users'} that meets the objectives. Bars are 95 % "
-        "intervals over blocks; the thin line is the ideal, as much for each server as in the smallest "
-        "topology." + (" Hollow: what servers of known speed carry by formula." if known else ""),
+        "intervals over blocks. The thin line is linear speedup from the smallest topology."
+        + (" Hollow: by formula, for paced servers." if known else ""),
     )
 
 
@@ -62,7 +62,7 @@ def _drawn(one: Capacity) -> bool:
 
 
 def _line(one: Capacity) -> str:
-    """What distinguishes a line: the levels of the other factors."""
+    """The name of a line: the levels of the other factors."""
     return load_name(one.others) or ONLY
 
 
@@ -71,12 +71,12 @@ def _several(line: str, exact: list[tuple[Capacity, float | None]]) -> bool:
 
 
 def _ideal(rows: Rows) -> Rows:
-    """From a line's smallest topology to its largest."""
+    """Linear speedup from a line's smallest topology to its largest."""
     least, most = (edge(rows, key=lambda row: row["servers"]) for edge in (min, max))
     each = least["load"] / least["servers"]
     return [{"line": least["line"], "servers": row["servers"], "load": each * row["servers"]} for row in (least, most)]
 
 
-def _told(one: Capacity, reference: float | None) -> str:
-    known = "" if reference is None else f", by formula {capacity.load(reference, one.factor)}"
-    return f"{one.name} {capacity.amount(one)} {capacity.interval(one)}".rstrip() + known
+def _text(one: Capacity, reference: float | None) -> str:
+    known = "" if reference is None else f", by formula {estimates.load(reference, one.factor)}"
+    return f"{one.name} {estimates.with_interval(one)}{known}"

@@ -1,4 +1,4 @@
-"""The Altair specification of answer times by load: one for both outputs."""
+"""The Altair specification of response times by load."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Literal
 import altair as alt
 
 from report.charts import theme
-from report.charts.gain_charts import NUMBERS, PAPER_WIDTH, SIDES, SMALL, Rows, Spec, finish, named
+from report.charts.theme import NUMBERS, PAPER_WIDTH, SIDES, SMALL, Rows, Spec, finish, named
 
 COLOURS = {"p50": theme.ACCENTS[0], "p95": theme.ACCENTS[1], "p99": theme.ACCENTS[2]}
-WIDE = 12  # times the smallest load, from where on loads stand on a logarithmic axis
-SEVERAL, FEW = 130, 90  # height of a panel, pixels; with two loads there is little to see
-TICKS = 8  # loads that the axis may name one by one
+WIDE = 12  # times the smallest load, from which on the axis of loads is logarithmic
+SEVERAL, FEW = 130, 90  # height of a panel, pixels: with several loads, and with two
+TICKS = 8  # loads with a tick each
 LABELS = 0.16  # of a panel's width, for the lines' labels
-ROOM = 26  # pixels for them, where each panel has its own axis
+ROOM = 26  # pixels for them in a panel with its own axis
 
 
 def latency_by_load(
@@ -28,66 +28,82 @@ def latency_by_load(
     small: bool,
     own: bool = False,
 ) -> Spec:
-    """Percentiles by load, a panel for each topology on shared axes; the loads' axis is each panel's `own` where asked.
+    """Percentiles by load, a panel for each topology on shared axes; with `own` each panel has its own axis of loads.
 
-    Rows: kind (cell, trial or probe), topology, load, percentile, ms, of trials and probes `trial`; of `labels`
-    topology, load, percentile and ms, where it stands; of `knees` topology, load,
-    what, align (on which side of it). `objective` is in ms, `span`
-    what the axis shows, ms; `title` that of the loads' axis.
+    Rows: kind (cell, trial or probe), topology, load, percentile, ms, of trials and probes `trial`; of `labels`:
+    topology, load, percentile and ms, the height; of `knees`: topology, load, what, align (the side of its label).
+    `objective` and `span`, the range of the axis, are in ms; `title` is that of the axis of loads.
     """
     topologies = list(dict.fromkeys(row["topology"] for row in rows))
     columns = 2 if len(topologies) == 4 else min(3, len(topologies))
     width = min(PAPER_WIDTH // columns - 45, 170 if small else PAPER_WIDTH)
-    x = _across(rows, title, own)
+    x = _loads_axis(rows, title, own)
     scale = alt.Scale(type="log", domain=list(span), nice=False)
     y = alt.Y("ms:Q", scale=scale, axis=alt.Axis(title="milliseconds", values=_ticks(span), labelExpr=NUMBERS))
-    colour = alt.Color("percentile:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]), legend=None)
-    tips = ["topology:N", "load:Q", "percentile:N", alt.Tooltip("ms:Q", format=".1f")]
-
-    def of(*kinds: str) -> Any:
-        return alt.Chart().transform_filter(alt.FieldOneOfPredicate(field="kind", oneOf=list(kinds)))
-
-    kinds = {row["kind"] for row in rows}
-    layers = [of("cell", "probe").mark_line(strokeWidth=1.4).encode(x=x, y=y, color=colour)]
-    if "trial" in kinds:  # a layer without data makes Vega complain
-        dots = of("trial").mark_point(filled=True, size=12, opacity=0.35)
-        layers.append(dots.encode(x=x, y=y, color=colour, tooltip=["trial:N", *tips]))
-    if "probe" in kinds:
-        hollow = of("probe").mark_point(filled=False, fill="white", size=22, strokeWidth=1, opacity=1)
-        layers.append(hollow.encode(x=x, y=y, color=colour, tooltip=["trial:N", *tips]))
-    if "cell" in kinds:
-        layers.append(
-            of("cell").mark_point(filled=True, size=30, opacity=1).encode(x=x, y=y, color=colour, tooltip=tips)
-        )
-    layers.append(of("label").mark_text(align="left", dx=6).encode(x=x, y=y, text="percentile:N", color=colour))
+    layers = _percentiles(rows, x, y)
     marks = [{**row, "kind": "label"} for row in labels]
     if objective is not None:
-        # Of a panel with its own axis what is left of a knee is as free as what is right of it: away from the knee.
+        # In a panel with its own axis both sides of a knee are free: the label goes to the other side.
         early = {knee["topology"] for knee in knees if own and knee["align"] == "left"}
+        sides = {name: "right" if name in early else "left" for name in topologies}
         marks += [
-            {"kind": "objective", "topology": name, "ms": objective, "align": "right" if name in early else "left"}
-            for name in topologies
+            {"kind": "objective", "topology": name, "ms": objective, "align": side} for name, side in sides.items()
         ]
-        layers.append(of("objective").mark_rule(strokeWidth=0.8, color=theme.INK).encode(y=y))
-        for side, at in (("left", 2), ("right", width - 2)):
-            if side in (mark["align"] for mark in marks if mark["kind"] == "objective"):
-                words = of("objective").transform_filter(f"datum.align == '{side}'")
-                words = words.mark_text(align=side, dy=-5, fontSize=SMALL, text="p95 objective")
-                layers.append(words.encode(x=alt.value(at), y=y))
+        layers += _objective(set(sides.values()), y, width)
     if knees:
-        # Before a knee answers are fast, from it on slow: what is written stands above the lines, or below them.
+        # Responses are fast before a knee and slow after it: labels are above the lines, or below them.
         marks += [{**knee, "kind": "knee", "ms": span[knee["align"] == "right"]} for knee in knees]
-        layers.append(of("knee").mark_rule(strokeDash=[3, 3], strokeWidth=1, color=theme.QUIET).encode(x=x))
-        for side, dx in SIDES:
-            if side in (knee["align"] for knee in knees):
-                words = of("knee").transform_filter(f"datum.align == '{side}'")
-                words = words.mark_text(align=side, dx=dx, dy=5 if side == "right" else -6, fontSize=SMALL)
-                layers.append(words.encode(x=x, y=y, text="what:N"))
+        layers += _knees({knee["align"] for knee in knees}, x, y)
     panel = alt.layer(*layers, data=named("rows")).properties(width=width, height=FEW if small else SEVERAL)
     faceted = panel.facet(facet=alt.Facet("topology:N", sort=topologies, title=None), columns=columns)
     if own:
         faceted = faceted.resolve_scale(x="independent")
     return finish(faceted, rows=[*rows, *marks])
+
+
+def _of(*kinds: str) -> Any:
+    return alt.Chart().transform_filter(alt.FieldOneOfPredicate(field="kind", oneOf=list(kinds)))
+
+
+def _percentiles(rows: Rows, x: alt.X, y: alt.Y) -> list[Any]:
+    """A line for each percentile with its label, and the points of cells, trials and probes."""
+    colour = alt.Color("percentile:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]), legend=None)
+    tips = ["topology:N", "load:Q", "percentile:N", alt.Tooltip("ms:Q", format=".1f")]
+    kinds = {row["kind"] for row in rows}
+    layers = [_of("cell", "probe").mark_line(strokeWidth=1.4).encode(x=x, y=y, color=colour)]
+    if "trial" in kinds:  # Vega warns of a layer without data
+        dots = _of("trial").mark_point(filled=True, size=12, opacity=0.35)
+        layers.append(dots.encode(x=x, y=y, color=colour, tooltip=["trial:N", *tips]))
+    if "probe" in kinds:
+        hollow = _of("probe").mark_point(filled=False, fill="white", size=22, strokeWidth=1, opacity=1)
+        layers.append(hollow.encode(x=x, y=y, color=colour, tooltip=["trial:N", *tips]))
+    if "cell" in kinds:
+        dots = _of("cell").mark_point(filled=True, size=30, opacity=1)
+        layers.append(dots.encode(x=x, y=y, color=colour, tooltip=tips))
+    names = _of("label").mark_text(align="left", dx=6)
+    return [*layers, names.encode(x=x, y=y, text="percentile:N", color=colour)]
+
+
+def _objective(sides: set[str], y: alt.Y, width: float) -> list[Any]:
+    """The line of the p95 objective, with its label on these sides."""
+    layers = [_of("objective").mark_rule(strokeWidth=0.8, color=theme.INK).encode(y=y)]
+    for side, at in (("left", 2), ("right", width - 2)):
+        if side in sides:
+            labels = _of("objective").transform_filter(f"datum.align == '{side}'")
+            labels = labels.mark_text(align=side, dy=-5, fontSize=SMALL, text="p95 objective")
+            layers.append(labels.encode(x=alt.value(at), y=y))
+    return layers
+
+
+def _knees(sides: set[str], x: alt.X, y: alt.Y) -> list[Any]:
+    """A dashed rule for each knee or capacity, with its label on these sides."""
+    layers = [_of("knee").mark_rule(strokeDash=[3, 3], strokeWidth=1, color=theme.QUIET).encode(x=x)]
+    for side, dx in SIDES:
+        if side in sides:
+            labels = _of("knee").transform_filter(f"datum.align == '{side}'")
+            labels = labels.mark_text(align=side, dx=dx, dy=5 if side == "right" else -6, fontSize=SMALL)
+            layers.append(labels.encode(x=x, y=y, text="what:N"))
+    return layers
 
 
 def _ticks(span: tuple[float, float]) -> list[float]:
@@ -102,14 +118,14 @@ def _ticks(span: tuple[float, float]) -> list[float]:
     return ticks
 
 
-def _across(rows: Rows, title: str, own: bool) -> alt.X:
+def _loads_axis(rows: Rows, title: str, own: bool) -> alt.X:
     """The axis of the loads with room for labels at its end."""
     levels = sorted({row["load"] for row in rows})
     least, most = levels[0], levels[-1]
     few = {"values": levels} if len(levels) <= TICKS and not own else {"tickCount": 4}
     axis = alt.Axis(title=title, grid=False, labelExpr=NUMBERS, labelOverlap=True, **few)
     if own:
-        # Of panels with ends of their own Vega knows no room at one side alone.
+        # Vega cannot pad one side alone of panels with their own axes.
         shape: Literal["log", "linear"] = "log" if most > WIDE * least else "linear"
         return alt.X("load:Q", scale=alt.Scale(type=shape, zero=False, nice=False, padding=ROOM), axis=axis)
     if most > WIDE * least:

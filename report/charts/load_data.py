@@ -1,4 +1,4 @@
-"""Data of the chart of answer times by load. Pure."""
+"""Data of the chart of response times by load. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from harness.summarise.cells.cell import CellSummary
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
-from report.charts.gain_data import MOST_TOPOLOGIES, Rows, evenly, spread
-from report.elements import Chart
+from report import phrases
+from report.charts.labels import Rows, spread
+from report.elements import MOST_TOPOLOGIES, Chart, evenly
 
 PERCENTILES = ("p50", "p95", "p99")
 TITLES = {"vusers": "users", "rate": "requests per second offered"}
 MOST_LOADS, MOST_DOTS = 40, 1500  # of a topology, and in all
 LABEL_HEIGHT = 0.13  # of a panel's height
-CAPACITY = "capacity"
+CAPACITY, SATURATION = "capacity", "saturation"
 MARKS = {
     CAPACITY: "the capacity, the largest load that meets the objectives",
-    "knee": "the knee, from where on throughput grows no more",
-    "servers’ limit": "the first load at which servers were the limit",
+    "knee": "the knee, from which on throughput no longer grows",
+    SATURATION: "the first load at which servers are the bottleneck",
 }
 Point = dict[str, Any]
 
@@ -33,7 +34,7 @@ Point = dict[str, Any]
 def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
     """Percentiles by load, a panel for each topology; None where no topology has two loads.
 
-    Failures are among them, as an objective counts them: at the timeout or more.
+    Failures are included as an objective counts them: at the timeout or more.
     """
     points = _cells(summary.cells) + _trials(trials)
     several = [name for name in dict.fromkeys(p["topology"] for p in points) if len(_loads_of(name, points)) > 1]
@@ -43,7 +44,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
     if not rows:
         return None
     wanted = summary.grid.objectives.p95
-    # A search loads each topology around its own crossing.
+    # A search loads each topology around its own capacity.
     own = summary.grid.search is not None and any(one.value is not None for one in summary.capacities)
     knees = [
         {**mark, "align": "right" if mark["load"] > _middle(mark["topology"] if own else "", rows) else "left"}
@@ -72,9 +73,9 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
 
 
 def _topology(levels: Levels) -> str:
-    """A topology in words, as on the panels: "2 servers", and other factors' levels behind it."""
+    """The name of a topology: "2 servers", and the levels of other factors."""
     rest = {name: level for name, level in without_load(levels).items() if name != "servers"}
-    return text.count(int(levels["servers"]), "server") + (f", {load_name(rest)}" if rest else "")
+    return ", ".join(filter(None, (phrases.count(int(levels["servers"]), "server"), load_name(rest))))
 
 
 def _loads_of(topology: str, points: Rows) -> set[float]:
@@ -82,13 +83,13 @@ def _loads_of(topology: str, points: Rows) -> set[float]:
 
 
 def _middle(topology: str, points: Rows) -> float:
-    """Of the axis of a topology's panel, or where none is named of all."""
+    """The middle of the axis of a topology's panel, or of all panels without a topology."""
     loads = [p["load"] for p in points if not topology or p["topology"] == topology]
     return float(min(loads) + max(loads)) / 2
 
 
 def _some(points: Rows) -> Rows:
-    """Of very many loads and trials as many as a reader can tell apart, at even distances."""
+    """As many loads and trials as a reader can tell apart, at even distances."""
     kept = {
         (name, load)
         for name in dict.fromkeys(p["topology"] for p in points)
@@ -99,9 +100,9 @@ def _some(points: Rows) -> Rows:
     return [*lines, *evenly(dots, MOST_DOTS)]
 
 
-def _points(kind: str, levels: Levels, waits: Mapping[str, float | None], **more: str) -> Rows:
+def _points(kind: str, levels: Levels, milliseconds: Mapping[str, float | None], **more: str) -> Rows:
     place = {"kind": kind, "topology": _topology(levels), "load": level_of(levels), **more}
-    return [{**place, "percentile": p, "ms": max(0.001, ms)} for p in PERCENTILES if (ms := waits.get(p))]
+    return [{**place, "percentile": p, "ms": max(0.001, ms)} for p in PERCENTILES if (ms := milliseconds.get(p))]
 
 
 def _cells(cells: list[CellSummary]) -> Rows:
@@ -115,7 +116,7 @@ def _cells(cells: list[CellSummary]) -> Rows:
 
 
 def _trials(trials: Mapping[str, TrialData]) -> Rows:
-    """Single trials, and probes of a search, which are all that is known of their loads."""
+    """Single trials, and probes of a search, whose loads have no cell."""
     found: Rows = []
     for where, data in trials.items():
         record = data.record
@@ -126,9 +127,9 @@ def _trials(trials: Mapping[str, TrialData]) -> Rows:
 
 
 def _knees(summary: Summary) -> Rows:
-    """Of each topology its capacity under objectives, else the load from which servers are the limit.
+    """The capacity of each topology, else the load from which on servers are the bottleneck.
 
-    That is a search's knee, else the first with that bottleneck. `what` says which of them it is.
+    That is the knee of a search, else the first load with that bottleneck. `what` names it.
     """
     found: dict[str, Point] = {}
     for one in summary.capacities:
@@ -142,12 +143,12 @@ def _knees(summary: Summary) -> Rows:
     for cell in sorted(summary.cells, key=lambda cell: level_of(cell.cell)):
         name = _topology(cell.cell)
         if cell.bottleneck == Component.SERVER and name not in found:
-            found[name] = {"topology": name, "load": level_of(cell.cell), "what": "servers’ limit"}
+            found[name] = {"topology": name, "load": level_of(cell.cell), "what": SATURATION}
     return list(found.values())
 
 
 def _labels(rows: Rows, span: tuple[float, float]) -> Rows:
-    """A label for each line at its end, none on another."""
+    """A label at the end of each line, apart from the others."""
     gap = LABEL_HEIGHT * math.log(span[1] / span[0])
     found: Rows = []
     for name in dict.fromkeys(row["topology"] for row in rows):
@@ -157,9 +158,8 @@ def _labels(rows: Rows, span: tuple[float, float]) -> Rows:
         ]
         known = [end for end in ends if end is not None]
         heights = spread([math.log(end["ms"]) for end in known], gap)
-        over = max(
-            0.0, heights[-1] - math.log(span[1]) + gap / 2
-        )  # down again where the last one would leave the panel
+        # Down again where the last label would leave the panel.
+        over = max(0.0, heights[-1] - math.log(span[1]) + gap / 2)
         found += [
             {"topology": name, "load": end["load"], "percentile": end["percentile"], "ms": math.exp(height - over)}
             for end, height in zip(known, heights, strict=True)
@@ -168,8 +168,8 @@ def _labels(rows: Rows, span: tuple[float, float]) -> Rows:
 
 
 def _alternative(rows: Rows, knees: Rows, wanted: float | None) -> str:
-    """The p95 of every topology by load, in words."""
-    told = []
+    """The p95 of every topology by load, as text."""
+    clauses = []
     for name in dict.fromkeys(row["topology"] for row in rows):
         by_load = {
             r["load"]: r["ms"]
@@ -177,22 +177,22 @@ def _alternative(rows: Rows, knees: Rows, wanted: float | None) -> str:
             if r["topology"] == name and r["percentile"] == "p95" and r["kind"] != "trial"
         }
         line = ", ".join(f"{load:g}: {text.milliseconds(by_load[load])} ms" for load in sorted(by_load))
-        told.append(
+        clauses.append(
             f"{name} {line}" + "".join(f", {k['what']} at {k['load']:.0f}" for k in knees if k["topology"] == name)
         )
     objective = "" if wanted is None else f"; the objective is {text.milliseconds(wanted * 1000)} ms"
-    return f"Answer times by load on a logarithmic axis; p95: {'; '.join(told)}{objective}"
+    return f"Response times by load on a logarithmic axis; p95: {'; '.join(clauses)}{objective}"
 
 
 def _caption(cells: list[CellSummary], rows: Rows, knees: Rows, wanted: float | None) -> str:
-    said = ["Answer times by load, failures among them at the timeout or more; dots are single trials"]
+    sentences = ["Response times by load, failures included at the timeout or more. Dots are single trials"]
     if any(row["kind"] == "probe" for row in rows):
-        said.append(", hollow ones probes of the search")
-    said.append(".")
+        sentences.append(", hollow dots are probes of the search")
+    sentences.append(".")
     marks = [words for what, words in MARKS.items() if any(knee["what"] == what for knee in knees)]
-    said += [f" Dashed: {'; '.join(marks)}."] if marks else []
+    sentences += [f" Dashed: {'; '.join(marks)}."] if marks else []
     if wanted is not None:
-        said.append(" The thin line is the objective for p95.")
+        sentences.append(" The thin line is the p95 objective.")
     if any(cell.latency_unsteady for cell in cells):
-        said.append(" What the table marks is not steady.")
-    return "".join(said)
+        sentences.append(" Latencies with a mark in the table are not steady.")
+    return "".join(sentences)

@@ -1,4 +1,4 @@
-"""The answer in short, for places that show no page: Markdown for a pull request, JUnit for a CI server. Pure."""
+"""The answer in short: Markdown for a pull request, JUnit for a CI server. Pure."""
 
 from __future__ import annotations
 
@@ -7,55 +7,50 @@ import xml.etree.ElementTree as ElementTree
 
 from harness.summarise.summary import Summary
 from harness.words import visible
-from report import format as text
-from report.elements import anchor, cell_name
-from report.model import Report
-from report.sentences import rejections
-from report.sentences.failover import sentence as loss_sentence
+from report.model import QUESTION, Report
 
 
 def markdown(report: Report, summary: Summary) -> str:
-    """Answer, capacities, gains and objectives."""
-    lines = [f"### {_plain(report.title)}: how much more do more servers bring?", ""]
+    """Answer, capacities, gains, key findings and objectives as Markdown."""
+    lines = [f"### {_plain(report.title)}: {QUESTION}", ""]
     lines += [*(f"**{_plain(sentence)}**" for sentence in report.answer), ""]
     for table in (report.capacity, report.gains):
         if table is not None:
             lines += [_row(table.columns), _row(["---"] * len(table.columns)), *(_row(row) for row in table.rows), ""]
+            lines += [line for footnote in table.footnotes for line in (_plain(footnote), "")]
     lines += [*(f"- {_plain(finding)}" for finding in report.findings), ""]
     judged = summary.objectives
     lines += [f"- {'met' if one.met else '**not met**'}: {_plain(one.text)}" for one in judged]
     lines += [""] if judged else []
-    return "\n".join([*lines, f"{_plain(f'{report.where} Configuration {report.hash}, {report.state}.')}", ""])
+    return "\n".join([*lines, f"{_plain(f'{report.environment} Configuration {report.hash}, {report.state}.')}", ""])
 
 
 def _row(fields: list[str]) -> str:
     return "| " + " | ".join(_plain(field).replace("|", "\\|") for field in fields) + " |"
 
 
-def _plain(said: str) -> str:
-    """Text as one line in which Markdown finds no markup: no tags, links, pictures, code, emphasis or mentions."""
-    line = " ".join(visible(said).split("\n")).replace("\t", " ")
+def _plain(sentence: str) -> str:
+    """Text as one line without Markdown markup: tags, links, pictures, code, emphasis and mentions are escaped."""
+    line = " ".join(visible(sentence).split("\n")).replace("\t", " ")
     line = re.sub(r"\\(?!u\{)|[`*~]|(?<!\w)_|_(?!\w)|!(?=\[)|(?<=\])\(", lambda found: f"\\{found[0]}", line)
     line = re.sub(r"(?<!\w)@(?=\w)", "&#64;", line.replace("&", "&amp;").replace("<", "&lt;"))
     return re.sub(r"\b(https?|ftp)://", r"\1&#58;//", line)
 
 
 def junit(report: Report, summary: Summary) -> str:
-    """One test case for each cell (was it measured?) and each objective."""
+    """A JUnit test case for each cell (whether it has a valid trial) and each objective."""
     judged = summary.objectives
-    bad = [one for one in judged if not one.met]
-    lost = [cell for cell in summary.cells if not cell.usable]
+    failures = sum(not one.met for one in judged) + sum(cell.failure is not None for cell in report.cells)
     suite = ElementTree.Element(
-        "testsuite", name=report.title, tests=str(len(judged) + len(summary.cells)), failures=str(len(bad) + len(lost))
+        "testsuite", name=report.title, tests=str(len(judged) + len(report.cells)), failures=str(failures)
     )
-    losses = {anchor(one.cell): loss_sentence(one, summary.grid.objectives) for one in summary.failovers if one.trials}
-    for cell in summary.cells:
-        case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell_name(cell))
-        if not cell.usable:
-            ElementTree.SubElement(case, "failure", message=cell.cause).text = cell.outcome
+    for cell in report.cells:
+        case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=cell.name)
+        if cell.failure is not None:
+            outcome, cause = cell.failure
+            ElementTree.SubElement(case, "failure", message=cause).text = outcome
         else:
-            told = f"{rejections.of_cell(cell)}{text.rate_interval(cell.tps)} requests per second"
-            ElementTree.SubElement(case, "system-out").text = losses.get(anchor(cell.cell), told)
+            ElementTree.SubElement(case, "system-out").text = cell.text
     for one in judged:
         case = ElementTree.SubElement(suite, "testcase", classname=report.title, name=one.name)
         if not one.met:

@@ -1,6 +1,6 @@
-"""The file beside a page that is open while its study runs: the page's news, as a script.
+"""The file next to the page of a running study: the updates of the page, as a script.
 
-A page that was opened from a disk may fetch nothing, but it may load a script.
+A page that was opened from a disk may not fetch anything, but it may load a script.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ FILE = "report-data.js"
 
 
 def write(directory: Path, name: str, content: str) -> None:
-    """A file, whole or not at all, but not synced: the next one comes soon."""
-    # A name that nobody can know beforehand, opened only where nothing is: not through a link that somebody laid.
+    """Write a file whole or not at all, without a sync: the next one follows soon."""
+    # An unpredictable name, opened only if it does not exist: never through a link of somebody else.
     aside = directory / f".{name}-{uuid.uuid4().hex}-live"
     with aside.open("xb") as file:
         file.write(content.encode())
@@ -21,12 +21,12 @@ def write(directory: Path, name: str, content: str) -> None:
 
 
 def end(directory: Path) -> None:
-    """Tell pages that are open that no more comes: they wait for the one that holds everything."""
+    """Announce the end to open pages, which then load the final page."""
     if (directory / FILE).exists():
         write(directory, FILE, 'live("over");\n')
 
 
 def remove(directory: Path) -> None:
-    """Leave nothing beside a page that holds everything, nor what a writer that was killed had begun."""
+    """Remove the file next to a final page, and the temporary files of a killed writer."""
     for file in (directory / FILE, *directory.glob(".*-live")):
         file.unlink(missing_ok=True)

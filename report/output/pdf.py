@@ -1,4 +1,4 @@
-"""The view model as one PDF, complete on its own, offline."""
+"""The view model as one PDF that needs no network."""
 
 from __future__ import annotations
 
@@ -12,43 +12,41 @@ from markupsafe import Markup
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
-from report.charts import svg
-from report.charts.gain_data import evenly
-from report.elements import Chart, Table
+from report.charts import drawing
+from report.elements import Chart, Table, evenly
 from report.model import Report
 from report.output import glyphs, html
 
-MOST_ROWS = 100  # of a table on paper; nobody reads more of them there
-MOST_LOADS = 12
+MOST_ROWS, MOST_LOADS = 100, 12  # of a table on paper
 
 
 def shortened(report: Report) -> Report:
-    """What is printed of a very large study: of long tables some rows at even distances, which each one says."""
+    """The printed form of a large study: long tables have some rows at even distances, with a remark."""
     return replace(
         report,
         gains=report.gains and _some_loads(report.gains),
-        limits=_short(report.limits, "report.html holds all"),
-        cells=_short(report.cells, "cells.csv and report.html hold all"),
-        latency=_short(report.latency, "cells.csv and report.html hold all"),
-        trials=_short(report.trials, "report.html holds all", first=OUTCOME),
+        bottlenecks=_short(report.bottlenecks, "report.html has all"),
+        throughput=_short(report.throughput, "cells.csv and report.html have all"),
+        latency=_short(report.latency, "cells.csv and report.html have all"),
+        trials=_short(report.trials, "report.html has all", first=OUTCOME),
     )
 
 
 def _some_loads(gains: Table) -> Table:
-    """Of very many loads some, each with all of its steps."""
+    """Some loads of many, each with all of its steps."""
     loads = list(dict.fromkeys(row[0] for row in gains.rows))
     shown = evenly(loads, MOST_LOADS)
     if len(shown) == len(loads):
         return gains
-    told = f"{len(shown)} of {len(loads)} loads, at even distances; gains.csv and report.html hold all."
-    return gains.of([i for i, row in enumerate(gains.rows) if row[0] in shown], f"{told} {gains.note}".strip())
+    remark = f"{len(shown)} of {len(loads)} loads, at even distances; gains.csv and report.html have all."
+    return gains.only([i for i, row in enumerate(gains.rows) if row[0] in shown], f"{remark} {gains.note}".strip())
 
 
-OUTCOME = ("outcome", "ok")  # the column, and what needs no room in it
+OUTCOME = ("outcome", "ok")  # the column, and its value that a reader can miss
 
 
 def _short(table: Table, rest: str, first: tuple[str, str] | None = None) -> Table:
-    """At most so many rows, in their order; rows that are not `first` in its column are kept before others."""
+    """At most `MOST_ROWS` rows; of a column `first[0]` rows with another value than `first[1]` are kept first."""
     if len(table.rows) <= MOST_ROWS:
         return table
     every = range(len(table.rows))
@@ -59,32 +57,32 @@ def _short(table: Table, rest: str, first: tuple[str, str] | None = None) -> Tab
     others = [i for i in every if i not in set(chosen)]
     if room := MOST_ROWS - len(chosen):
         chosen += evenly(others, room)
-    told = f"{len(chosen)} of {len(table.rows)} rows, at even distances; {rest}."
-    return table.of(sorted(chosen), f"{told} {table.note}".strip())
+    remark = f"{len(chosen)} of {len(table.rows)} rows, at even distances; {rest}."
+    return table.only(sorted(chosen), f"{remark} {table.note}".strip())
 
 
 def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda _: None) -> bytes:
     """The report for paper (A4 or Letter): vectors, embedded fonts, bookmarks; the same bytes for the same model.
 
-    `warn` is told of characters that no font here has.
+    `warn` is called with a message for characters that no installed font has.
     """
     report = shortened(report)
 
     faces = FontConfiguration()
-    # Only what the document itself carries; anything else is a mistake, and stops the rendering.
+    # The document embeds all it needs; anything else is a mistake and stops the rendering.
     fetcher = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
     fonts = weasyprint.CSS(string=html.fonts(), font_config=faces, url_fetcher=fetcher)
     unknown: set[str] = set()
 
     def figure(chart: Chart) -> Markup:
-        spec, strange = glyphs.drawable(html.specification(chart), faces)
+        spec, strange = glyphs.drawable(drawing.specification(chart), faces)
         unknown.update(strange)
         if glyphs.joined(spec):
-            picture = base64.b64encode(svg.png(spec)).decode("ascii")
+            picture = base64.b64encode(drawing.png(spec)).decode("ascii")
             image = Markup('<img alt="{}" src="data:image/png;base64,{}">')
             return html.figure_of(chart, image.format(html.unbroken(chart.alternative), picture))
-        # The drawing is our own and its texts were escaped when it was drawn. Its title becomes the alternative.
-        head, end, rest = svg.svg(spec).partition(">")
+        # The drawing is our own, with escaped texts. Its title becomes the text alternative.
+        head, end, rest = drawing.svg(spec).partition(">")
         title = Markup("<title>{}</title>").format(html.unbroken(chart.alternative))
         return html.figure_of(chart, html.own(head + end) + title + html.own(rest))
 
@@ -106,5 +104,5 @@ def pdf(report: Report, paper: str = "A4", warn: Callable[[str], None] = lambda 
 
 
 def _css_text(text: str) -> str:
-    """Text inside a string of a style sheet: its other characters by code points."""
+    """Text inside a string of a style sheet, with special characters as code points."""
     return re.sub(r"[^\w.-]", lambda found: f"\\{ord(found[0]):06x}", text)

@@ -1,4 +1,4 @@
-"""What another way of choosing a server did, to throughput and to those who wait, in a sentence. Pure."""
+"""The effect of a balancing method on throughput and response times. Pure."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ from harness.summarise.gains.obstacle import ObstacleKind
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.words import load_name
 from report import format as text
+from report import phrases
 
-NAMES = {"p50": "median answer time", "p95": "p95"}
+NAMES = {"p50": "median response time", "p95": "p95"}
 
 
 def sentence(effect: FactorEffect, limits: Thresholds) -> str:
-    """The method beside the first one, at the same servers and load; both are told by their names."""
+    """A method compared with the first one, at the same servers and load."""
     load = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
-    where = f"With {text.count(int(effect.rest['servers']), 'server')} at {load}"
+    where = f"With {phrases.count(int(effect.rest['servers']), 'server')} at {load}"
     if effect.ratio is None:
-        return f"{where} what {effect.level} does beside {effect.base} could not be judged: {_obstacle(effect)}."
-    few = effect.k < limits.statement_repeats
-    note = f" (indicative: {text.count(effect.k, 'repeat')} only)" if few else ""
-    return f"{where} {effect.level} {_throughput(effect)}{_waits(effect)}{note}."
+        return f"{where} the effect of {effect.level} instead of {effect.base} is unknown: {obstacle(effect)}."
+    note = phrases.indicative(effect.k, "repeat", limits.statement_repeats)
+    return f"{where} {effect.level} {_throughput(effect)}{_response_times(effect)}{note}."
 
 
 def _throughput(effect: FactorEffect) -> str:
-    shown, base = text.ratio_with_interval(effect.ratio), effect.base
+    ratio, base = text.ratio_with_interval(effect.ratio), effect.base
     if effect.obstacle and effect.obstacle.kind is ObstacleKind.LOAD_LIMITED:
-        return f"answered, as {base} did, all of the load ({shown})"
+        return f"served the whole load, as did {base} ({ratio})"
     if effect.obstacle:
-        return f"cannot show what it does to throughput beside {base} ({shown}: {effect.obstacle.text})"
+        return f"allows no comparison of throughput with {base} ({ratio}: {effect.obstacle.text})"
     if effect.conclusion is Conclusion.NOT_MEASURABLE:
-        held = effect.hidden_by_text
-        return f"cannot show what it does to throughput beside {base} ({shown}: with {effect.hidden_level} {held})"
+        hidden = f"with {effect.hidden_level} {effect.hidden_by_text}"
+        return f"allows no comparison of throughput with {base} ({ratio}: {hidden})"
     if effect.conclusion is Conclusion.INDISTINCT:
         if effect.equivalent:
-            return f"answered as many requests as {base} ({shown})"
-        return f"made no difference to throughput that could be told beside {base} ({shown})"
-    least = f"{effect.bound} " if effect.bound else ""
-    return f"answered {least}{shown} the requests that {base} did"
+            return f"delivered the same throughput as {base} ({ratio})"
+        return f"made no measurable difference to throughput compared with {base} ({ratio})"
+    bound = f"{effect.bound} " if effect.bound else ""
+    return f"delivered {bound}{ratio} the throughput of {base}"
 
 
-def _waits(effect: FactorEffect) -> str:
-    """What became of answer times, as the sentence's end."""
-    waits = effect.response_times
-    if not waits.ratios:
-        return ""
-    if waits.obstacle and waits.obstacle == effect.obstacle:
-        return ", nor to answer times"
-    if waits.obstacle:
-        return f"; its answer times say nothing, as {waits.obstacle.text}"
-    shown = {name: text.ratio_with_interval(ratio) for name, ratio in waits.ratios.items()}
-    if all(waits.conclusion(name) is Conclusion.INDISTINCT for name in waits.ratios):
-        told = " and ".join(f"{NAMES[name]} ({ratio})" for name, ratio in shown.items())
-        return f"; its {told} made no difference that could be told"
-    (first, ratio), *rest = shown.items()
-    return f"; its {NAMES[first]} was {ratio}" + "".join(f" and its {NAMES[name]} {ratio}" for name, ratio in rest)
-
-
-def _obstacle(effect: FactorEffect) -> str:
+def obstacle(effect: FactorEffect) -> str:
+    """What keeps an effect from being a statement; empty for nothing."""
     return effect.obstacle.text if effect.obstacle else ""
+
+
+def _response_times(effect: FactorEffect) -> str:
+    """The change of response times, as the end of the sentence."""
+    change = effect.response_times
+    if not change.ratios:
+        return ""
+    if change.obstacle and change.obstacle == effect.obstacle:
+        return ", and none of response times"
+    if change.obstacle:
+        return f"; response times are not comparable: {change.obstacle.text}"
+    ratios = {name: text.ratio_with_interval(ratio) for name, ratio in change.ratios.items()}
+    if all(change.conclusion(name) is Conclusion.INDISTINCT for name in change.ratios):
+        listed = " and ".join(f"{NAMES[name]} ({ratio})" for name, ratio in ratios.items())
+        return f"; {listed} did not change measurably"
+    return "; " + " and ".join(f"its {NAMES[name]} was {ratio}" for name, ratio in ratios.items())

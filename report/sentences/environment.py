@@ -1,93 +1,86 @@
-"""Where a study was measured, and what that is worth. Pure."""
+"""Where a study was measured, and how far its results carry over. Pure."""
 
 from __future__ import annotations
 
 from harness.records.study import StudyRecord
 from report import format as text
+from report import phrases
 
 
-def told(study: StudyRecord, noise: float | None = None) -> str:
-    """Some sentences for page 1; `noise` is the spread of a trial's throughput (0–1), None where it is not known."""
+def sentences(study: StudyRecord, noise: float | None = None) -> str:
+    """Some sentences for page 1; `noise` is the spread of a trial's throughput (0–1), None where it is unknown."""
     machine = study.where.machine
     if study.kind in ("lab", "rehearsal"):
         on = f"one {machine.cores}-core machine ({machine.cpu})" if machine else "one machine"
         where = "in a Docker lab" if study.kind == "lab" else "on rehearsal machines, which are containers,"
-        return " ".join(
-            [
-                f"Measured {where} on {on}: it shows that the method works and how the topology behaves, "
-                "not what a rented host would deliver.",
-                *_servers(study, noise),
-                *_motion(study),
-            ]
-        )
+        scope = "The results show the method and the behaviour of the topology. They do not predict rented hosts."
+        return " ".join([f"Measured {where} on {on}. {scope}", *_servers(study, noise), *_scaling(study)])
     types = _types(study)
     return f"Measured on {types}." if types else "Measured on the hosts of the inventory."
 
 
-def pace(study: StudyRecord) -> str:
-    """What each server of a lab is held to, as in "140/s"; empty where it is not."""
+def paced_rate(study: StudyRecord) -> str:
+    """The rate to which each server of a lab is paced, as "140/s"; empty where servers are not paced."""
     if study.shares or study.time_scaling is None:
         return ""
     configured = study.configuration
-    servers = [said for said in configured.hosts.values() if said.get("group") == "ml_servers"]
-    asked = [servers[0].get("lab_server_capacity") if servers else None]
-    asked = [configured.grid.get("vars", {}).get("lab_server_capacity", asked[0])]
-    return str(configured.grid["factors"].get("lab_server_capacity") or asked[0] or "")
+    servers = [host for host in configured.hosts.values() if host.get("group") == "ml_servers"]
+    default = servers[0].get("lab_server_capacity") if servers else None
+    rate = configured.grid.get("vars", {}).get("lab_server_capacity", default)
+    return str(configured.grid["factors"].get("lab_server_capacity") or rate or "")
 
 
 def lab(study: StudyRecord) -> str:
-    """What the servers of one machine were held to, or what they could use of it."""
-    said = []
-    rate = pace(study)
-    if rate:
-        said.append(f"every server holds itself to {rate}; method, queueing and balancer are real, its speed is chosen")
+    """How a lab's servers are paced, or how they share the machine's cores."""
+    parts = []
+    if rate := paced_rate(study):
+        parts.append(f"each server is paced to {rate}; method, queueing and balancer are real, the server speed is set")
     if study.shares:
         each = ", ".join(f"{name} {cpus:g}" for name, cpus in study.shares.items())
-        said.append(f"the machine’s cores are shared out: {each}")
-    motion = study.time_scaling
-    if motion and motion.needed_cores and motion.available_cores:
-        costs = ", ".join(f"{host} {cost:.2f}" for host, cost in motion.cpu_ms.items())
-        said.append(
-            f"at full speed the planned cells need {motion.needed_cores:.2f} of the {motion.available_cores:.2f} "
-            f"cores that containers got here (CPU ms a request: {costs})"
+        parts.append(f"shares of the machine’s cores: {each}")
+    scaling = study.time_scaling
+    if scaling and scaling.needed_cores and scaling.available_cores:
+        costs = ", ".join(f"{host} {cost:.2f}" for host, cost in scaling.cpu_ms.items())
+        parts.append(
+            f"at nominal speed the planned cells need {scaling.needed_cores:.2f} of {scaling.available_cores:.2f} "
+            f"available cores (CPU ms per request: {costs})"
         )
     if study.factor != 1:
-        said.append(f"played {study.factor:g} times slower")
-    return "; ".join(said)
+        parts.append(f"time scaling: {study.factor:g} times slower")
+    return "; ".join(parts)
 
 
 def _servers(study: StudyRecord, noise: float | None) -> list[str]:
-    """What makes its servers comparable, and how well."""
-    rate = pace(study)
-    if rate:
+    """How the servers are made comparable, and how well."""
+    if rate := paced_rate(study):
         return [
-            f"Its servers are paced to {rate} each: the method, the queueing and the balancer are real, the speed of a "
-            "server is chosen."
+            f"Each server is paced to {rate}: the method, the queueing and the balancer are real, the server speed is "
+            "set."
         ]
     if study.shares:
-        known = f": a trial’s throughput varied by ±{text.percent(noise, 1)} beside its block" if noise else ""
-        return [f"Its servers share the machine’s cores, so its gains carry the machine’s own noise{known}."]
+        known = f": a trial’s throughput varied by ±{text.percent(noise, 1)} within its block" if noise else ""
+        return [f"The servers share the machine’s cores, so its noise is in the gains{known}."]
     return []
 
 
-def _motion(study: StudyRecord) -> list[str]:
+def _scaling(study: StudyRecord) -> list[str]:
     factor = study.factor
     if factor == 1:
         return []
     return [
-        f"Played in slow motion, {factor:g} times slower than the grid says: times are that much longer, "
+        f"Time scaling: the study ran {factor:g} times slower than the grid states. Times are that much longer and "
         "rates that much lower; gains do not depend on it."
     ]
 
 
 def _types(study: StudyRecord) -> str:
-    """Hosts by what they are: their instance type where the inventory tells it, else their processor."""
+    """Hosts by instance type where the inventory has it, else by processor."""
     known = study.where.hosts
     alike: dict[str, list[str]] = {}
     for name in study.configuration.hosts:
         machine, rented = known.get(name), study.rented.get(name)
-        cores = f"{text.count(machine.cores, 'core')} of {machine.cpu}" if machine else ""
+        cores = f"{phrases.count(machine.cores, 'core')} of {machine.cpu}" if machine else ""
         kind = (rented and rented.instance_type) or cores
         if kind:
             alike.setdefault(kind, []).append(name)
-    return text.joined([f"{kind} ({', '.join(names)})" for kind, names in alike.items()])
+    return phrases.joined([f"{kind} ({', '.join(names)})" for kind, names in alike.items()])

@@ -1,4 +1,4 @@
-"""What the loss of servers cost, in sentences and as a table; made of facts. Pure."""
+"""What a server failure in mid-trial cost, and how fast throughput and response times recovered. Pure."""
 
 from __future__ import annotations
 
@@ -6,204 +6,115 @@ from collections.abc import Sequence
 
 from harness.grid.load import level_of
 from harness.grid.schema import Objectives
-from harness.grid.thresholds import Thresholds
 from harness.summarise.cells.failover import CellFailover, Spread
 from harness.words import load_name
 from report import format as text
-from report.elements import Table, link
+from report import phrases
+from report.spreads import mean_count, mean_seconds, mean_share
 
-MOST = 3  # told one by one
-SAME = 0.005  # a spread below this share is none that is worth telling
+MOST = 3  # cells with a sentence each
+SAME = 0.005  # a share nearer to 1 than this is printed as all of it
 
 
-def sentences(losses: Sequence[CellFailover], wanted: Objectives) -> list[str]:
-    """One for each cell that lost servers, those of the largest loads and topologies first; of many only some."""
-    told = sorted(
-        (one for one in losses if one.trials), key=lambda one: (-level_of(one.cell), -one.servers, -one.failed_servers)
-    )
-    found = [sentence(one, wanted) for one in told[:MOST]]
-    if len(told) > MOST:
-        found.append(f"The table holds {text.count(len(told) - MOST, 'more cell')} that lost servers.")
+def sentences(failovers: Sequence[CellFailover], objectives: Objectives) -> list[str]:
+    """A sentence for each cell with failed servers, from the largest load and topology on; at most three of them."""
+    measured = [one for one in failovers if one.trials]
+    ordered = sorted(measured, key=lambda one: (-level_of(one.cell), -one.servers, -one.failed_servers))
+    found = [sentence(one, objectives) for one in ordered[:MOST]]
+    if len(ordered) > MOST:
+        found.append(f"The failover table has {phrases.count(len(ordered) - MOST, 'more cell')}.")
     return found
 
 
-def sentence(one: CellFailover, wanted: Objectives) -> str:
-    """A cell's loss: what failed, when throughput and answer times were back, what was left, and whether that does."""
+def sentence(one: CellFailover, objectives: Objectives) -> str:
+    """The failover of one cell: failed requests, recovery of throughput and response times, what was left."""
     clauses = [_failed(one), _throughput(one)]
-    if wanted.p95 is None or one.over_p95 is None:
-        clauses.append(_latency(one))
-    clauses += [_held(one, wanted.p95)] if wanted.p95 is not None else []
-    said = "; ".join(clause for clause in clauses if clause)
-    trials = "one trial" if one.trials == 1 else f"means over {one.trials} trials"
+    if objectives.p95 is None or one.over_p95 is None:
+        clauses.append(_response_time(one))
+    if objectives.p95 is not None:
+        clauses.append(_objective(one, objectives.p95))
+    trials = "one trial" if one.trials == 1 else f"means of {one.trials} trials"
     load = load_name(one.others) + ("," if len(one.others) > 1 else "")
-    return f"At {load} {_who(one)} stopped under the load: {said} ({trials})."
+    return f"At {load} {_subject(one)} under load: {'; '.join(filter(None, clauses))} ({trials})."
 
 
-def _who(one: CellFailover) -> str:
-    return (
-        f"{one.failed_servers} of {one.servers} servers were"
-        if one.failed_servers > 1
-        else f"one of {one.servers} servers was"
-    )
+def _subject(one: CellFailover) -> str:
+    failed = str(one.failed_servers) if one.failed_servers > 1 else "one"
+    return f"{failed} of {one.servers} servers failed"
 
 
 def _failed(one: CellFailover) -> str:
     if one.failed is None or not one.failed.most:
         return "no request failed"
-    many = f"{_count(one.failed)} requests failed"
+    requests = f"{mean_count(one.failed)} requests failed"
     if one.to_the_end == one.trials and one.still_failing:
-        return f"{many}, on to the end of the load, when {_share(one.still_failing)} of them did"
-    until = f"{many} within {_seconds(one.failing_s)} until the balancer left {_gone(one)} alone"
-    return until + (f", but in {one.to_the_end} of {one.trials} on to the end" if one.to_the_end else "")
-
-
-def _gone(one: CellFailover) -> str:
-    return "it" if one.failed_servers == 1 else "them"
+        return f"{requests}, and {mean_share(one.still_failing)} of them still failed at the end of the load"
+    removed = "removed it" if one.failed_servers == 1 else "removed them"
+    until = f"{requests} within {mean_seconds(one.failing_s)}, until the balancer {removed}"
+    return until + (f", but in {one.to_the_end} of {one.trials} trials to the end" if one.to_the_end else "")
 
 
 def _throughput(one: CellFailover) -> str:
     if one.left is None:
         return ""
-    left = f"{_share(one.left)} of what it was before"
+    left = f"{mean_share(one.left)} of its previous value"
     if not one.recovered:
-        return f"throughput did not come back, {left} was left{_part(one)}"
+        return f"throughput did not recover and stayed at {left}{_expected(one)}"
     some = _in_some(one.recovered, one.trials)
-    if _stayed(one.recovery_s):
-        return f"throughput stayed at {left}{some}{_part(one)}"
-    return f"throughput was back{some} within {_seconds(one.recovery_s)}, at {left}{_part(one)}"
+    if _never_gone(one.recovery_s):
+        return f"throughput stayed at {left}{some}{_expected(one)}"
+    return f"throughput recovered{some} within {mean_seconds(one.recovery_s)}, to {left}{_expected(one)}"
 
 
-def _stayed(recovery_s: Spread | None) -> bool:
-    """Whether what came back was never gone, by whole seconds."""
+def _never_gone(recovery_s: Spread | None) -> bool:
+    """Whether a value never changed, by whole seconds."""
     return recovery_s is None or recovery_s.most == 0
 
 
 def _in_some(count: int, trials: int) -> str:
-    """In how many of the trials, where not in all."""
+    """The number of trials, where it is not all of them."""
     return "" if count == trials else f" in {count} of {trials} trials"
 
 
-def _part(one: CellFailover) -> str:
-    """Why less than before may be all that can be had."""
+def _expected(one: CellFailover) -> str:
+    """The share that the remaining servers can deliver, where that is less than all."""
     if one.expected is None or one.expected > 1 - SAME:
         return ""
-    return f", where {text.percent(one.expected)} is the part of who was left"
+    return f" ({text.percent(one.expected)} is expected of the remaining servers)"
 
 
-def _latency(one: CellFailover) -> str:
+def _response_time(one: CellFailover) -> str:
     if one.before_ms is None or one.after_ms is None:
         return ""
     change = f"from {text.milliseconds(one.before_ms.mean)} to {text.milliseconds(one.after_ms.mean)} ms"
     if not one.latency_recovered:
-        return f"the mean answer time went {change} and did not come back"
+        return f"the mean response time rose {change} and did not recover"
     some = _in_some(one.latency_recovered, one.trials)
-    if _stayed(one.latency_recovery_s):
-        return f"the mean answer time stayed near what it was{some} ({change})"
-    return f"the mean answer time was back{some} within {_seconds(one.latency_recovery_s)} ({change})"
+    if _never_gone(one.latency_recovery_s):
+        return f"the mean response time stayed near its previous value{some} ({change})"
+    return f"the mean response time recovered{some} within {mean_seconds(one.latency_recovery_s)} ({change})"
 
 
-def _held(one: CellFailover, p95_s: float) -> str:
-    """When p95 was back within what the grid wants, by the seconds; else whether the whole window meets that.
-
-    The whole window has the loss in it, and failures at the timeout.
-    """
+def _objective(one: CellFailover, p95_s: float) -> str:
+    """When p95 met its objective again, by the seconds; without these whether the whole window met it."""
+    objective = f"objective of {p95_s * 1000:.0f} ms"
     if one.over_p95 is not None:
-        return _back_within(one, f"{p95_s * 1000:.0f} ms", one.over_p95)
+        return _recovered(one, objective, one.over_p95)
     if one.p95_ms is None:
         return ""
-    within = "within" if one.p95_ms <= p95_s * 1000 else "beyond"
-    shown = f"p95 over the whole window, failures in it, is {text.milliseconds(one.p95_ms)} ms"
-    return f"{shown}, {within} the {p95_s * 1000:.0f} ms that are wanted"
-
-
-def _back_within(one: CellFailover, wanted: str, after: Spread) -> str:
-    over = f"{_share(after)} of what followed took longer or failed"
-    if not one.in_p95:
-        return f"p95 was beyond the {wanted} that are wanted before it already, and {over}"
-    if not one.p95_recovered:
-        return f"p95 did not come back within the {wanted} that are wanted: {over}"
-    some = _in_some(one.p95_recovered, one.in_p95)
-    if _stayed(one.p95_recovery_s):
-        return f"p95 stayed within the {wanted} that are wanted{some}"
-    return f"p95 was back within the {wanted} that are wanted{some} after {_seconds(one.p95_recovery_s)}"
-
-
-def _count(spread: Spread) -> str:
-    return _with_ends(f"{spread.mean:.0f}", f"{spread.least:.0f}", f"{spread.most:.0f}")
-
-
-def _share(spread: Spread) -> str:
-    return _with_ends(*(text.percent(value) for value in (spread.mean, spread.least, spread.most)))
-
-
-def _seconds(spread: Spread | None) -> str:
-    if spread is None:
-        return text.NOTHING
-    shown = _with_ends(*(f"{value:.1f}" for value in (spread.mean, spread.least, spread.most)))
-    return f"{shown} s"
-
-
-def _with_ends(mean: str, least: str, most: str) -> str:
-    """A mean, and the least and the most where these are not printed alike."""
-    return mean if least == most == mean else f"{mean} [{least.removesuffix(' %')}, {most.removesuffix(' %')}]"
-
-
-COLUMNS = [
-    "cell",
-    "lost",
-    "trials",
-    "failed",
-    "by the balancer",
-    "failing for",
-    "throughput back after",
-    "of before",
-    "failing after",
-    "answers before → after",
-    "answers back after",
-    "p95 back after",
-    "p95 ms",
-]
-
-
-def table(losses: Sequence[CellFailover], limits: Thresholds) -> Table | None:
-    """One row for each cell that loses servers; None where there is none."""
-    if not losses:
-        return None
-    rows = [
-        [
-            f"{text.count(one.servers, 'server')}, {load_name(one.others)}",
-            str(one.failed_servers),
-            str(one.trials),
-            _count(one.failed) if one.failed else text.NOTHING,
-            _count(one.failed_at_balancer) if one.failed_at_balancer else text.NOTHING,
-            _of(_seconds(one.failing_s), one.failing, one.trials),
-            _of(_seconds(one.recovery_s), one.recovered, one.trials),
-            _share(one.left) if one.left else text.NOTHING,
-            _share(one.still_failing) if one.still_failing else text.NOTHING,
-            f"{_ms(one.before_ms)} → {_ms(one.after_ms)} ms",
-            _of(_seconds(one.latency_recovery_s), one.latency_recovered, one.trials),
-            _of(_seconds(one.p95_recovery_s), one.p95_recovered, one.in_p95),
-            text.milliseconds(one.p95_ms),
-        ]
-        for one in losses
-    ]
-    note = (
-        "Means over trials, in brackets the least and the most. Seconds count from when the engine ended the servers, "
-        "and are whole ones by the generator, so each is up to one too long. Throughput is back when it stays at "
-        f"{text.percent(limits.recovered_throughput)} of what was to be expected: what it was where users asked for no "
-        f"more, else the part of who is left; answers are when their mean stays within {limits.recovered_latency:g} "
-        "times what it was, and p95 when of the requests from then on at most 5 % fail or take longer than its "
-        "objective. p95 in ms is over the whole window, with failures at the timeout."
+    met = "meets" if one.p95_ms <= p95_s * 1000 else "misses"
+    return (
+        f"p95 over the whole window, failures included, is {text.milliseconds(one.p95_ms)} ms and {met} the {objective}"
     )
-    return Table(COLUMNS, rows, tuple(range(1, len(COLUMNS))), links=tuple(link(one.cell) for one in losses), note=note)
 
 
-def _ms(spread: Spread | None) -> str:
-    return text.milliseconds(spread.mean if spread else None)
-
-
-def _of(shown: str, some: int, trials: int) -> str:
-    """A figure of some of the trials, with how many these are."""
-    if not some:
-        return "never" if trials else text.NOTHING
-    return shown if some == trials else f"{shown} in {some}"
+def _recovered(one: CellFailover, objective: str, after: Spread) -> str:
+    late = f"{mean_share(after)} of the later requests took longer or failed"
+    if not one.in_p95:
+        return f"p95 missed the {objective} before the failure already, and {late}"
+    if not one.p95_recovered:
+        return f"p95 did not meet the {objective} again: {late}"
+    some = _in_some(one.p95_recovered, one.in_p95)
+    if _never_gone(one.p95_recovery_s):
+        return f"p95 met the {objective} throughout{some}"
+    return f"p95 met the {objective} again{some} after {mean_seconds(one.p95_recovery_s)}"

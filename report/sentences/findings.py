@@ -1,8 +1,6 @@
-"""What a reader of page 1 must know besides the answer: at most five findings, each with what to do. Pure."""
+"""Key findings of page 1: at most five, each with the action to take. Pure."""
 
 from __future__ import annotations
-
-import re
 
 from harness.grid.schema import Grid
 from harness.records.study import StudyRecord
@@ -12,84 +10,82 @@ from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.summary import Summary
 from harness.words import load_name
 from report import format as text
+from report import phrases
 from report.elements import cell_name
 
 MOST = 5
-WIDE, AIM = 0.10, 0.05  # half widths: from where on an interval is called wide, and what would be narrow
+WIDE, TARGET = 0.10, 0.05  # half widths: of a wide interval, and of a narrow one
+HEADROOM = 1.2  # of a load above saturation
+ROUND_USERS = 100
 
 
-def findings(summary: Summary, study: StudyRecord) -> list[str]:
-    """At most five findings, ordered by weight, each with what to do; `study` is study.json."""
+def sentences(summary: Summary, study: StudyRecord) -> list[str]:
+    """At most five findings, the most important first; `study` is study.json."""
     gains, cells = summary.gains, summary.cells
     imprecise = _imprecise(summary, study)
     found = [
-        *_checked(summary),
-        *_lost_cells(cells),
-        *_lost_trials(cells),
-        *(_told(finding.cause, finding.next_step) for finding in summary.findings),
+        *_calibration(summary),
+        *_affected_cells(cells),
+        *_invalid_trials(cells),
+        *(_sentence(finding.cause, finding.next_step) for finding in summary.findings),
         *imprecise,
         *_too_little_load(gains, cells, summary.grid),
-        *_next_limits(cells),
+        *_next_bottlenecks(cells),
         *([] if imprecise else _wide(summary)),
     ]
-    return found[:MOST] or ["Every cell was measured and limited by what it should be."]
+    return found[:MOST] or ["All cells are valid, and each has the expected bottleneck."]
 
 
-def _told(cause: str, next_step: str) -> str:
-    return " ".join(f"{_capital(sentence)}." for sentence in (cause, next_step) if sentence)
+def _sentence(cause: str, next_step: str) -> str:
+    return " ".join(f"{phrases.capitalised(sentence)}." for sentence in (cause, next_step) if sentence)
 
 
-def _checked(summary: Summary) -> list[str]:
-    """What the instrument check found, once all of it is measured."""
+def _calibration(summary: Summary) -> list[str]:
+    """The result of a calibration, once all of it is measured."""
     found = summary.calibration
-    return [f"Instrument check: {found.text_with_result}."] if found and found.complete else []
+    return [f"Calibration: {found.text_with_result}."] if found and found.complete else []
 
 
-def _lost_cells(cells: list[CellSummary]) -> list[str]:
-    """What is missing, then what was lost, then what counts with a mark; cells of one cause together."""
-    alike: dict[tuple[int, str, str, str], list[CellSummary]] = {}
+def _affected_cells(cells: list[CellSummary]) -> list[str]:
+    """Missing cells, then invalid ones, then those with a warning; cells with one rule and fix share a finding."""
+    groups: dict[tuple[int, str, str, str], list[CellSummary]] = {}
     for cell in cells:
         rank = 2 if cell.outcome == Outcome.WARNING else 3
         if not cell.usable:
             rank = 0 if cell.outcome == Outcome.MISSING else 1
         if rank < 3:
-            alike.setdefault((rank, cell.outcome, _without_figures(cell.cause), cell.next_step), []).append(cell)
+            groups.setdefault((rank, cell.outcome, cell.rule or cell.cause, cell.next_step), []).append(cell)
     found = []
-    for (rank, outcome, _, next_step), members in sorted(alike.items(), key=lambda one: one[0]):
-        who, cause = _listed([cell_name(cell) for cell in members]), members[0].cause
+    for (rank, outcome, _, next_step), members in sorted(groups.items(), key=lambda group: group[0]):
+        names, cause = _listed([cell_name(cell) for cell in members]), members[0].cause
         cause = f"for example {cause}" if len({cell.cause for cell in members}) > 1 else cause
         if rank == 0:
-            found.append(f"{who}: not measured yet. Run the same command again.")
-        elif rank == 1:
-            found.append(f"{who}: {outcome.replace('_', ' ')}. {_told(cause, next_step)}")
+            found.append(f"{names}: not measured yet. Run the same command again to measure them.")
         else:
-            found.append(f"{who}: marked. {_told(cause, next_step)}")
+            state = outcome.replace("_", " ") if rank == 1 else "warning"
+            found.append(f"{names}: {state}. {_sentence(cause, next_step)}")
     return found
 
 
-def _lost_trials(cells: list[CellSummary]) -> list[str]:
-    """Trials that count for nothing in cells that have others, those of one reason together."""
-    alike: dict[tuple[str, str], list[CellSummary]] = {}
+def _invalid_trials(cells: list[CellSummary]) -> list[str]:
+    """Invalid trials of valid cells; those with one rule and fix share a finding."""
+    groups: dict[tuple[str, str], list[CellSummary]] = {}
     for cell in cells:
         if cell.usable and cell.invalid_cause:
-            alike.setdefault((_without_figures(cell.invalid_cause), cell.invalid_next_step), []).append(cell)
+            groups.setdefault((cell.invalid_rule or cell.invalid_cause, cell.invalid_next_step), []).append(cell)
     found = []
-    for (_, next_step), members in alike.items():
+    for (_, next_step), members in groups.items():
         cause = members[0].invalid_cause
         cause = f"for example {cause}" if len({cell.invalid_cause for cell in members}) > 1 else cause
-        lost = sum(cell.trials - cell.usable for cell in members)
-        of = f"{lost} of {sum(cell.trials for cell in members)} trials {'counts' if lost == 1 else 'count'} for nothing"
-        found.append(f"{_listed([cell_name(cell) for cell in members])}: {of}. {_told(cause, next_step)}")
+        invalid = sum(cell.trials - cell.usable for cell in members)
+        verb = "is" if invalid == 1 else "are"
+        share = f"{invalid} of {sum(cell.trials for cell in members)} trials {verb} invalid"
+        found.append(f"{_listed([cell_name(cell) for cell in members])}: {share}. {_sentence(cause, next_step)}")
     return found
-
-
-def _without_figures(cause: str) -> str:
-    """What tells causes apart: the same one has other figures in every cell."""
-    return re.sub(r"\d[\d.,]*", "#", cause)
 
 
 def _listed(names: list[str]) -> str:
-    return text.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
+    return phrases.joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more cells"
 
 
 def _widest(gains: list[Gain]) -> Gain | None:
@@ -98,41 +94,40 @@ def _widest(gains: list[Gain]) -> Gain | None:
 
 
 def _imprecise(summary: Summary, study: StudyRecord) -> list[str]:
-    """Gains that stayed wider than asked for when the most blocks were measured (rule E16)."""
+    """Gains that are less precise than required after the last block (rule E16)."""
     rule = study.stopping
     if rule is None or rule.decision is None or not rule.decision.imprecise:
         return []
-    narrower = _narrower(summary, _widest(summary.gains), rule.until or AIM)
-    return [_told(f"imprecise: {rule.decision.why}", narrower)]
+    narrower = _narrower(summary, _widest(summary.gains), rule.until or TARGET)
+    return [_sentence(f"imprecise: {rule.decision.why}", narrower)]
 
 
 def _wide(summary: Summary) -> list[str]:
-    """Gains that are wide without any rule that bounds them."""
-    worst = _widest(summary.gains)
-    half = worst.ratio.half_width if worst and worst.ratio else None
+    """Wide intervals in a study without a required precision."""
+    widest = _widest(summary.gains)
+    half = widest.ratio.half_width if widest and widest.ratio else None
     if half is None or half < WIDE:
         return []
-    return [_told(f"the intervals are up to ±{text.percent(half)} wide", _narrower(summary, worst, AIM))]
+    return [_sentence(f"the widest interval is ±{text.percent(half)}", _narrower(summary, widest, TARGET))]
 
 
-def _narrower(summary: Summary, worst: Gain | None, aim: float) -> str:
-    """What would make them narrower, by what the trials say."""
-    told = []
+def _narrower(summary: Summary, widest: Gain | None, target: float) -> str:
+    """What would narrow the intervals, by the variance of the trials."""
+    clauses = []
     if summary.between_share is not None:
-        share, help_ = summary.between_share, "does not help"
-        where = "between trials"
+        share, where, effect = summary.between_share, "between trials", "longer trials do not reduce it"
         if share < 1 / 2:
-            share, where, help_ = 1 - share, "within trials", "helps"
-        told.append(f"{text.percent(share)} of the variance lies {where}, where making them longer {help_}")
-    if worst is not None:
-        needed = worst.blocks_for(aim)
-        blocks = "more blocks than anybody measures" if needed is None else f"about {text.count(needed, 'block')}"
-        told.append(f"±{text.percent(aim)} would take {blocks}")
-    return "; ".join(told)
+            share, where, effect = 1 - share, "within trials", "longer trials reduce it"
+        clauses.append(f"{text.percent(share)} of the variance lies {where}; {effect}")
+    if widest is not None:
+        needed = widest.blocks_for(target)
+        blocks = "an impractical number of blocks" if needed is None else f"about {phrases.count(needed, 'block')}"
+        clauses.append(f"±{text.percent(target)} requires {blocks}")
+    return "; ".join(clauses)
 
 
 def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) -> list[str]:
-    """How much load it would take where servers found no load (asymptotic bound, 20 % above saturation)."""
+    """The load that idle servers need: the asymptotic bound, 20 % above saturation."""
     saturated = [c.tps.value / c.servers for c in cells if c.tps and c.usable and c.bottleneck == Component.SERVER]
     idle: dict[str, list[Gain]] = {}
     for gain in gains:
@@ -141,27 +136,21 @@ def _too_little_load(gains: list[Gain], cells: list[CellSummary], grid: Grid) ->
     found = []
     for load, steps in idle.items():
         few, many = steps[0].from_servers, steps[-1].to_servers
-        advice = "offer more to load them" if grid.is_open else "use more users or less think time to load them"
+        advice = "Use a higher rate to load them" if grid.is_open else "Use more users or a shorter think time"
         if saturated:
-            asked = grid.nominal_per_s(1.2 * many * max(saturated)) if grid.is_open else 0.0
-            users = text.round_up(1.2 * many * max(saturated) * grid.load.think_time, 100)
-            more = f"{asked:.0f}/s" if grid.is_open else f"{users} users"
-            advice = f"from about {more} on {many} would be loaded"
-        found.append(f"At {load} more than {text.count(few, 'server')} had nothing to do; {advice}.")
+            needed = HEADROOM * many * max(saturated)
+            rounded = -(-needed * grid.load.think_time // ROUND_USERS) * ROUND_USERS
+            more = f"{grid.nominal_per_s(needed):.0f}/s" if grid.is_open else f"{rounded:.0f} users"
+            advice = f"Use about {more} to load {phrases.cardinal(many)}"
+        found.append(f"At {load} servers beyond {phrases.cardinal(few)} were idle. {advice}.")
     return found
 
 
-def _next_limits(cells: list[CellSummary]) -> list[str]:
-    """How much more users would ask for where that is little; what is offered at a rate is known."""
+def _next_bottlenecks(cells: list[CellSummary]) -> list[str]:
+    """The most that further servers can add where users limit it soon."""
     return [
-        f"At {load_name(cell.others)} servers beyond {cell.servers} could raise throughput by "
-        f"{text.percent(1 / cell.of_users_bound - 1)} at most: the next limit is {cell.next_bottleneck}."
+        f"At {load_name(cell.others)} servers beyond {cell.servers} add at most "
+        f"{text.percent(1 / cell.of_users_bound - 1)} of throughput; the next bottleneck is {cell.next_bottleneck}."
         for cell in cells
         if cell.usable and cell.next_bottleneck and cell.of_users_bound and not cell.fail_servers
     ]
-
-
-def _capital(sentence: str) -> str:
-    """Begin with a capital letter, but leave the names of hosts as they are."""
-    first = sentence.split(" ", 1)[0]
-    return sentence if any(c.isdigit() for c in first) else sentence[:1].upper() + sentence[1:]

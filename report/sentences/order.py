@@ -1,25 +1,25 @@
-"""In which order trials were measured, and which cells in few blocks, in words. Pure."""
+"""The order of the trials, and cells measured in few blocks. Pure."""
 
 from __future__ import annotations
 
 from harness.plan import predicted_idle
 from harness.records.study import StudyRecord
-from report import format as text
+from report import phrases
 
 
-def told(study: StudyRecord, blocks: int) -> str:
-    """How the blocks were put in order, and where the seed is from."""
-    drawn = "" if study.written_grid.seed is not None else ", drawn when the study began"
+def sentence(study: StudyRecord, blocks: int) -> str:
+    """How the blocks were ordered, and the source of the seed."""
+    drawn = "" if study.written_grid.seed is not None else ", drawn at the start of the study"
     return (
-        f"{text.count(blocks, 'randomised block')} in balanced order (rows of Williams squares), "
+        f"{phrases.count(blocks, 'randomised block')} in balanced order (rows of Williams squares), "
         f"seed {study.seed}{drawn}"
     )
 
 
 def few_blocks(study: StudyRecord) -> str:
-    """What was settled beforehand of cells that take part in no statement, by which prediction, and what came of it."""
-    said = predicted_idle.sentences(study.predicted_idle, study.written_grid, study.written_grid.load.think_time)
-    needs = study.grid.evidence.interval_repeats
-    if study.predicted_idle is not None and study.predicted_idle.blocks < needs:
-        said.append(f"fewer than {needs} trials have no interval")
-    return "; ".join([*said, *filter(None, [predicted_idle.outcome(study.predicted_idle)])])
+    """The predicted-idle cells, their prediction and its outcome."""
+    clauses = predicted_idle.sentences(study.predicted_idle, study.written_grid, study.written_grid.load.think_time)
+    needed = study.grid.evidence.interval_repeats
+    if study.predicted_idle is not None and study.predicted_idle.blocks < needed:
+        clauses.append(f"fewer than {needed} trials have no interval")
+    return "; ".join([*clauses, *filter(None, [predicted_idle.outcome(study.predicted_idle)])])

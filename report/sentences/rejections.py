@@ -1,4 +1,4 @@
-"""That a large share of the requests was rejected or failed: the first sentence of every report. Pure."""
+"""A large share of rejected or failed requests, which comes first in every report. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from harness.judge.failure_share import Failing
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.summary import Summary
+from report import estimates, phrases
 from report import format as text
 from report.elements import cell_name
 
@@ -13,34 +14,36 @@ MOST_CELLS = 3  # named one by one
 
 
 def sentences(summary: Summary) -> list[str]:
-    """One sentence for the worst cell and the others like it; empty where nearly everything succeeded.
+    """One sentence for the worst cell and those like it; empty where nearly everything succeeded.
 
-    Requests that only failed are left to the sentences about capacities and about topologies that carried no load.
+    The sentences on capacities and gains cover requests that failed without a rejection.
     """
-    told = {tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.ONLY_LARGER and gain.cells}
-    known = any(one.requests for one in summary.capacities)
+    covered = {
+        tuple(gain.cells[0].items()) for gain in summary.gains if gain.kind == GainKind.ONLY_LARGER and gain.cells
+    }
+    known = estimates.has_capacities(summary)
     found = [
         (cell.failing, cell_name(cell))
         for cell in summary.cells
-        if cell.failing and (cell.rejections or not (known or tuple(cell.cell.items()) in told))
+        if cell.failing and (cell.rejections or not (known or tuple(cell.cell.items()) in covered))
     ]
     found.sort(key=lambda one: -one[0].share)
     return [_sentence(found, len(summary.cells))] if found else []
 
 
 def of_cell(cell: CellSummary) -> str:
-    """The same of one cell, as the beginning of a line about it; empty where nearly everything succeeded."""
+    """The share of one cell, as the beginning of a line; empty where nearly everything succeeded."""
     return f"{cell.failing.words}; " if cell.failing else ""
 
 
 def _sentence(cells: list[tuple[Failing, str]], of: int) -> str:
-    """`cells` are the worst first, with their names; `of` is how many cells there are."""
+    """`cells` are the worst first, with their names; `of` is the number of all cells."""
     (worst, name), *others = cells
     begin = f"{worst.words} ({name})"
     if not others:
         return f"{begin}."
     if len(cells) <= MOST_CELLS:
         rest = [f"{text.percent(failing.share)} ({name})" for failing, name in others]
-        return f"{begin}; also rejected or failed: {text.joined(rest)}."
+        return f"{begin}; also rejected or failed: {phrases.joined(rest)}."
     where = "in every cell" if len(cells) == of else f"in {len(cells)} of {of} cells"
     return f"{begin}; {text.percent(cells[-1][0].share)} or more were rejected or failed {where}."

@@ -218,7 +218,7 @@ def running(tmp_path: Path) -> tuple[StudyDirectory, Writer, Callable[[], None]]
 
     def measure() -> None:
         shutil.move(aside, last)
-        writer.tell(1)
+        writer.trials_recorded(1)
 
     return directory, writer, measure
 
@@ -260,7 +260,7 @@ def test_a_page_fills_from_nothing(page: Page, running: tuple[StudyDirectory, Wr
     assert "Nothing is measured yet." in page.locator("#answer").inner_text()
     assert page.locator(".chart").count() == 0
     aside.rename(trials)
-    writer.tell(15)
+    writer.trials_recorded(15)
     page.clock.fast_forward(5_100)
     for name in ("headline", "gains", "series"):
         page.wait_for_selector(f"#chart-{name} svg")

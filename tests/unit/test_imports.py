@@ -40,7 +40,9 @@ ROOMS: dict[str, set[str]] = {
 }
 # What neither does I/O nor reads a clock, with all that it imports of ours.
 PURE = ["grid", "judge", "summarise", "plan"]
-PURE_PAGES = ["model.py", "format.py", "elements.py", "sentences", "tables/sections.py"]  # of report/
+# Of report/, beside the data of charts.
+PURE_FILES = ("model", "format", "phrases", "estimates", "spreads", "elements")
+PURE_PAGES = [*(f"{name}.py" for name in PURE_FILES), "sentences", "tables"]
 IMPURE = {"time", "datetime", "os", "pathlib", "subprocess", "socket", "httpx", "docker", "sys", "shutil"}
 # A grid is a file, which two modules read; their callers get frozen types.
 READERS = {"grid/yamlfile.py", "grid/reading.py"}
@@ -165,3 +167,51 @@ def test_tests_stand_where_what_they_test_does_and_builders_import_none_of_them(
     }
     assert folders <= {*PACKAGES, "commands", "report", "roles", "service"}
     assert not any(name.startswith("tests") for name in imported(ROOT / "tests" / "builders.py"))
+
+
+# Room of report/ → the rooms it may import. The modules directly in report/ are rooms of their own.
+FOUNDATION = {"format", "phrases", "estimates", "spreads", "elements"}
+REPORT = {
+    **dict.fromkeys(FOUNDATION, FOUNDATION),
+    **dict.fromkeys(("sentences", "tables", "charts"), FOUNDATION),
+    "model": {*FOUNDATION, "sentences", "tables", "charts"},
+    "output": {*FOUNDATION, "charts", "model"},
+    "build": {*FOUNDATION, "model", "output"},
+    "live": {"build", "output"},
+}
+MOST_ARROWS = 27  # imports of one module of report/ by a module of another room, without the foundation
+MOST_LINES_OF_A_FUNCTION, MOST_PUBLIC_NAMES = 60, 10
+
+
+def modules_of_the_report() -> dict[str, Path]:
+    paths = [path for path in (ROOT / "report").rglob("*.py") if path.name != "__init__.py"]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+
+
+def test_rooms_of_the_report_import_only_those_before_them() -> None:
+    modules = modules_of_the_report()
+    arrows = set()
+    for name, path in modules.items():
+        room = name.split(".")[1]
+        for other in imported(path) & modules.keys():
+            target = other.split(".")[1]
+            assert target == room or target in REPORT[room], f"{name} imports {other}"
+            if target != room and target not in FOUNDATION:
+                arrows.add((name, other))
+    assert {name.split(".")[1] for name in modules} == REPORT.keys()
+    assert len(arrows) <= MOST_ARROWS, sorted(arrows)
+
+
+def test_functions_of_the_report_are_short_and_its_modules_have_few_public_names() -> None:
+    for name, path in modules_of_the_report().items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= MOST_LINES_OF_A_FUNCTION, f"{name}.{node.name} has {lines} lines"
+        public = [
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        ]
+        assert len(public) <= MOST_PUBLIC_NAMES, f"{name} has {len(public)} public names: {public}"

@@ -45,6 +45,7 @@ class CellSummary:
     unsteady: bool = False  # throughput was not steady, so no trial counts (rule E10)
     invalid_cause: str = ""  # the cause of its invalid trials, where others are usable
     invalid_next_step: str = ""
+    invalid_rule: str = ""
     latency_with_failures_ms: dict[str, float | None] = field(default_factory=dict)  # failures at the timeout or more
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
     latency_unsteady: str = ""  # how its latencies changed within the window, as a predicate (rule E10)
@@ -143,6 +144,7 @@ def summarise(
         unsteady=bool(unsteady) and not collapsed,
         invalid_cause=invalid.text,
         invalid_next_step=invalid.next_step,
+        invalid_rule=invalid.rule,
         latency_with_failures_ms=latencies[1],
         waits_by_block={record.repeat: record.latency_with_failures_ms or record.latency_ms for record in usable},
         latency_unsteady=steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),

@@ -1,10 +1,10 @@
 "use strict";
-// What the page does: draws charts, sorts tables, shows a cell's trials, and while the study runs takes in what is
-// new where it is read.
+// The behaviour of the page: draws charts, sorts tables, filters the trials of a cell, and takes updates while the
+// study runs.
 const SPECS = {{SPECS}}, LIVE = {{LIVE}};
 
-{  // names of its own: Vega’s bundle has short ones too
-  // "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number; without any by the words; undefined for none.
+{  // a scope of its own: Vega’s bundle has short global names
+  // "1 234 [1 200, 1 250]", "≥ 83 %", "−2.1 %": by the first number, else by the text; undefined for none.
   function value(row, column) {
     const text = row.cells[column].textContent.trim();
     const found = text.replaceAll("−", "-").replace(/(\d)[ \u00a0\u202f](?=\d{3}\b)/g, "$1").match(/^[≥<> ±]*(-?\d+(\.\d+)?)/);
@@ -36,7 +36,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     });
   }
 
-  // #cell-… marks a cell's row and leaves only its trials in the table of all of them.
+  // #cell-… marks the row of a cell and filters the table of all trials.
   function select() {
     const cell = decodeURIComponent(location.hash.slice(1));
     const rows = [...document.querySelectorAll("tr[data-cell]")];
@@ -47,7 +47,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     const note = document.createElement("p"), all = document.createElement("a");
     note.className = "chosen";
     all.href = "#trials";
-    all.textContent = "Show every trial";
+    all.textContent = "Show all trials";
     note.append("Only the trials of " + cell.slice(5).replaceAll("_", ", ").replaceAll("-", " ") + ". ", all);
     document.querySelector("#trials").after(note);
   }
@@ -55,7 +55,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
   const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   const drawn = {};
 
-  // Drawn aside and put in its place when it is ready, so that nothing below it moves.
+  // Drawn off the page and inserted when ready, so that nothing below it moves.
   function draw(name, spec) {
     const text = JSON.stringify(spec), old = document.querySelector("#chart-" + name);
     if (!old || (drawn[name] === text && old.firstChild)) return;
@@ -74,7 +74,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
   select();
   Object.entries(SPECS).forEach(([name, spec]) => draw(name, spec));
 
-  // A section that is new takes the place of the old one, with the charts that it had and its tables sorted as they were.
+  // Replaces a section, with its charts and the order of its tables.
   function renew(old, fresh) {
     fresh.querySelectorAll(".chart").forEach((place) => {
       const before = document.getElementById(place.id);
@@ -93,7 +93,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     });
   }
 
-  // The whole of the page's text as it would be now; only what changed is touched, and what is read stays where it is.
+  // Updates the page to this text; unchanged sections are left alone, and the scroll position is kept.
   function take(text, specs) {
     const parts = [...new DOMParser().parseFromString("<main>" + text + "</main>", "text/html").querySelector("main").children];
     const sources = parts.map((part) => [of(part), part.outerHTML]);
@@ -120,7 +120,7 @@ const SPECS = {{SPECS}}, LIVE = {{LIVE}};
     Object.entries(specs).forEach(([name, spec]) => draw(name, spec));
   }
 
-  // Comes back to where it was read: to a page that holds everything, or knows more.
+  // Reloads the page and keeps the scroll position.
   function again(ms) {
     setTimeout(() => { sessionStorage.setItem(key, String(scrollY)); location.reload(); }, ms);
   }

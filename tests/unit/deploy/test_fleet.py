@@ -70,16 +70,17 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
 
 def test_the_report_has_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
     said = record(tmp_path, hosts())
-    assert environment.told(said) == "Measured on c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)."
+    types = "c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)"
+    assert environment.sentences(said) == f"Measured on {types}."
     said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}, {"duration_s": 1800}]).runs})
-    assert method._cost(said) == "; 0.90 USD by the inventory’s prices"
+    assert method._cost(said) == "; 0.90 USD at the inventory’s prices"
 
 
 def test_hosts_that_moved_between_runs_stand_in_the_report() -> None:
     run = {"duration_s": 60.0}
     assert method._time(study_record(runs=[run, run]), {}) == "2 min 00 s in 2 runs"
     told = method._time(study_record(runs=[run, {**run, "moved": ["server-1: 10.0.1.11 → 10.0.1.99"]}]), {})
-    assert told.endswith("than in the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
+    assert told.endswith("since the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
 
 
 def test_the_report_has_no_cost_if_a_price_is_missing(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_the_report_has_no_cost_if_a_price_is_missing(tmp_path: Path) -> None:
     assert method._cost(said) == ""
     said = said.model_copy(update={"rented": {}})  # of a study from before
     assert method._cost(said) == ""
-    assert environment.told(said) == "Measured on the hosts of the inventory."
+    assert environment.sentences(said) == "Measured on the hosts of the inventory."
 
 
 def test_another_price_is_no_other_study(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from harness.summarise.cost import Prices
 from harness.summarise.gains.gain import all_gains
 from harness.summarise.summary import Summary
 from report.sentences import answer, findings
-from report.tables import sections
+from report.tables import gains
 from tests.builders import changed, grid, judged, record, study_record
 
 Rates = dict[tuple[int, int], list[float | None]]
@@ -26,7 +26,7 @@ def times(factor: float) -> list[float | None]:
 
 
 def summed(rates: Rates, limits: dict[tuple[int, int], str] | None = None, down: tuple[int, int] = (0, 0)) -> Summary:
-    """A study's summary from its cells' rates; `limits` are bottlenecks, `down` is a cell whose server died."""
+    """A study's summary from its cells' rates; `limits` are verdicts, `down` is a cell whose server died."""
     records: dict[str, TrialRecord] = {}
     for (servers, vusers), values in rates.items():
         for repeat, rate in enumerate(values, 1):
@@ -47,16 +47,16 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "clear gains": (
         summed({(1, 2000): ONE, (2, 2000): TWO, (3, 2000): [745, 752, 738, 747, 744]}),
         [
-            "At 2000 users a second server gave 1.820× [1.817, 1.823] the throughput, 91 % of "
-            "ideal; a third server gave 1.461× [1.455, 1.467] more, 97.4 % [97.0, 97.8] of its ideal 1.5×."
+            "At 2000 users the second server gave 1.820× [1.817, 1.823] the throughput, efficiency 91 %; "
+            "the third server gave 1.461× [1.455, 1.467] the throughput, efficiency 97.4 % [97.0, 97.8] of 1.5×."
         ],
     ),
     "no load left": (
         summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"}),
         [
-            "At 1000 users a second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
-            "rate: it can do at least 1.82×, and this load cannot show more; a third server found no more load to "
-            "serve."
+            "At 1000 users the second server raised throughput 1.820× [1.817, 1.823] to 99 % of the users’ maximum "
+            "rate: 2 servers deliver at least 1.82×; a higher load is needed to measure more; the third server was "
+            "idle: the load is too low."
         ],
     ),
     "baseline down": (
@@ -65,51 +65,48 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     ),
     "all refused": (
         summed({(1, 100): [None], (2, 100): [None]}),
-        ["Nothing that was measured may be counted; the findings below say why."],
+        ["No trial is valid; the key findings have the reasons."],
     ),
-    "nothing yet": (summed({(1, 100): [], (2, 100): []}), ["Nothing is measured yet."]),
+    "nothing yet": (summed({(1, 100): [], (2, 100): []}), ["No trial has been measured yet."]),
     "nothing counts, one cell": (
         summed({(1, 100): [None]}),
-        ["Nothing that was measured may be counted; the findings below say why."],
+        ["No trial is valid; the key findings have the reasons."],
     ),
     "imprecise": (
         summed({(1, 100): ONE, (2, 100): [275, 290, 270, 288, 281]}),
-        ["At 100 users a second server made no difference that could be told (1.00× [0.97, 1.03])."],
+        ["At 100 users the second server made no measurable difference (1.00× [0.97, 1.03])."],
     ),
     "negative gain": (
         summed({(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}),
-        ["At 100 users a second server lowered throughput to 0.719× [0.713, 0.726]."],
+        ["At 100 users the second server lowered throughput to 0.719× [0.713, 0.726]."],
     ),
     "one topology": (
         summed({(2, 100): ONE}),
-        [
-            "2 servers answered 280 [277, 283] requests per second at 100 users; "
-            "with one topology there is no gain to tell."
-        ],
+        ["2 servers delivered 280 [277, 283] req/s at 100 users; a gain needs two topologies."],
     ),
     "one load, a step of three servers": (
         summed({(1, 100): ONE, (4, 100): IDEAL}),
-        ["At 100 users going from 1 to 4 servers gave 2.000× [2.000, 2.000] the throughput, 50 % of ideal."],
+        ["At 100 users going from 1 to 4 servers gave 2.000× [2.000, 2.000] the throughput, efficiency 50 %."],
     ),
     "few repeats": (
         summed({(1, 100): ONE[:2], (2, 100): TWO[:2]}),
-        ["At 100 users a second server gave 1.82× the throughput, 91 % of ideal (indicative: 2 repeats only)."],
+        ["At 100 users the second server gave 1.82× the throughput, efficiency 91 % (indicative: 2 repeats only)."],
     ),
     "many loads": (
         summed({(s, v): times(s * v / 1000) for s in (1, 2) for v in (100, 200, 400, 800, 1600)}),
         [
-            "At 1600 users a second server gave 2.000× [2.000, 2.000] the throughput, 100 % of ideal.",
-            "At the 3 loads in between (200 to 800 users) a second server gave 2.00×; the tables hold every step.",
-            "At 100 users a second server gave 2.000× [2.000, 2.000] the throughput, 100 % of ideal.",
+            "At 1600 users the second server gave 2.000× [2.000, 2.000] the throughput, efficiency 100 %.",
+            "At the 3 loads in between (200 to 800 users) the second server gave 2.00×; the table of gains has "
+            "every step.",
+            "At 100 users the second server gave 2.000× [2.000, 2.000] the throughput, efficiency 100 %.",
         ],
     ),
     "ten topologies": (
         summed({(m, 4000): times(growth) for m, growth in enumerate(GROWTH, 1)}),
         [
-            "At 4000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10, 52 % of the "
-            "ideal 10×; "
+            "At 4000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10, efficiency 52 % of 10×; "
             "each step from 1 to 7 servers gave more (1.08× to 1.95×); "
-            "each step from 7 to 10 servers made no difference that could be told (1.00×)."
+            "each step from 7 to 10 servers made no measurable difference (1.00×)."
         ],
     ),
 }
@@ -141,25 +138,25 @@ OFF = [400.0, 404, 398, 402, 401]
         (
             {0: OFF, 64: [500.0, 506, 497, 503, 500]},
             "server",
-            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 gave 2 servers 1.250× [1.247, 1.253] the "
-            "throughput.",
+            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 gave 1.250× [1.247, 1.253] the "
+            "throughput with 2 servers.",
         ),
         (
             {0: OFF, 64: [401.0, 399, 405, 400, 396]},
             "server",
-            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 made no difference that could be told with "
+            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 made no measurable difference with "
             "2 servers (1.00× [0.98, 1.01]).",
         ),
         (
             {0: OFF, 64: OFF},
             "load",
-            "At 1000 users nginx_lb_upstream_keepalive 64 instead of 0 cannot show what it does with 2 servers "
+            "At 1000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is not measurable "
             "(1.000× [1.000, 1.000]): both serve the load completely.",
         ),
         (
             {0: OFF},
             "server",
-            "At 1000 users what nginx_lb_upstream_keepalive 64 instead of 0 does with 2 servers could not be judged: "
+            "At 1000 users the effect of nginx_lb_upstream_keepalive 64 instead of 0 with 2 servers is unknown: "
             "nginx_lb_upstream_keepalive 64: missing (no trial yet).",
         ),
     ],
@@ -174,15 +171,11 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
 @pytest.mark.parametrize(
     ("limits", "rates", "told"),
     [
-        (("server", "load"), (400.0, 500.0), "gave 2 servers at least 1.250× ["),
-        (("load", "server"), (400.0, 320.0), "gave 2 servers at most 0.800× ["),
-        (("load", "server"), (400.0, 400.0), "cannot show what it does with 2 servers"),
-        (
-            ("generator", "generator"),
-            (400.0, 500.0),
-            "the bottleneck of nginx_lb_upstream_keepalive 0 was the generator",
-        ),
-        (("server", "generator"), (400.0, 500.0), "the bottleneck of nginx_lb_upstream_keepalive 64 was the generator"),
+        (("server", "load"), (400.0, 500.0), "instead of 0 gave at least 1.250× ["),
+        (("load", "server"), (400.0, 320.0), "instead of 0 gave at most 0.800× ["),
+        (("load", "server"), (400.0, 400.0), "with 2 servers is not measurable"),
+        (("generator", "generator"), (400.0, 500.0), "the bottleneck of nginx_lb_upstream_keepalive 0 was"),
+        (("server", "generator"), (400.0, 500.0), "the bottleneck of nginx_lb_upstream_keepalive 64 was"),
     ],
 )
 def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
@@ -203,12 +196,12 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
 @pytest.mark.parametrize(
     ("limits", "rate", "repeats", "told"),
     [
-        (("server", "server"), 432.0, 5, "At 1000 users 2 servers of image app:2 served 1.080× [1.07"),
-        (("server", "server"), 432.0, 3, "] the throughput of app:1 (indicative: 3 repeats only)."),
-        (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no difference that could be"),
-        (("server", "load"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
+        (("server", "server"), 432.0, 5, "At 1000 users image app:2 instead of app:1 gave 1.080× [1.07"),
+        (("server", "server"), 432.0, 3, "] the throughput with 2 servers (indicative: 3 repeats only)."),
+        (("server", "server"), 401.0, 5, "At 1000 users image app:2 instead of app:1 made no measurable difference"),
+        (("server", "load"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
         (("load", "load"), 400.0, 5, "both serve the load completely"),
-        (("server", "balancer"), 500.0, 5, "At 1000 users 2 servers of image app:2 served at least 1.25"),
+        (("server", "balancer"), 500.0, 5, "At 1000 users image app:2 instead of app:1 gave at least 1.25"),
         (("server", "balancer"), 380.0, 5, "with image app:2 the balancer was the bottleneck."),
         (("balancer", "balancer"), 400.0, 5, "the balancer was the bottleneck, not the servers."),
         (("server", "generator"), 500.0, 5, "the bottleneck of ml_server_image app:2 was the generator"),
@@ -227,39 +220,39 @@ def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float
     summary = cells.summarise_records(grid(factors=levels, repeats=repeats), records)
     (sentence,) = answer.answer(summary)
     assert told in sentence
-    table = sections.effect_table(summary.factor_effects)
+    table = gains.effect_table(summary.factor_effects)
     assert table is not None
     assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
 
 
 def of(summary: Summary, **study: Any) -> list[str]:
-    return findings.findings(summary, study_record(**study))
+    return findings.sentences(summary, study_record(**study))
 
 
 def test_findings_say_what_to_do_and_are_five_at_most() -> None:
     whole: Rates = {(s, v): [None] for s in (1, 2) for v in range(100, 800, 100)}
     assert len(of(summed(whole))) == 1  # all for the same reason
     assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: invalid.")
-    assert of(PATTERNS["clear gains"][0]) == ["Every cell was measured and limited by what it should be."]
+    assert of(PATTERNS["clear gains"][0]) == ["All cells are valid, and each has the expected bottleneck."]
     idle = of(PATTERNS["no load left"][0])
-    assert idle[0] == "At 1000 users more than 2 servers had nothing to do; from about 1100 users on 3 would be loaded."
+    assert idle[0] == "At 1000 users servers beyond two were idle. Use about 1100 users to load three."
 
 
 def test_what_is_missing_comes_before_what_was_refused() -> None:
     found = of(summed({(1, 100): [None], (2, 100): []}))
-    assert found[0] == "2 servers at 100 users: not measured yet. Run the same command again."
+    assert found[0] == "2 servers at 100 users: not measured yet. Run the same command again to measure them."
     assert found[1].startswith("1 server at 100 users: invalid. The generator counts 9")
 
 
 def test_trials_that_do_not_count_are_told_beside_those_that_do() -> None:
     found = of(summed({(1, 100): [280, None, 277, 281, 279], (2, 100): TWO}))
-    assert found[0].startswith("1 server at 100 users: 1 of 5 trials counts for nothing. The generator counts 9")
+    assert found[0].startswith("1 server at 100 users: 1 of 5 trials is invalid. The generator counts 9")
 
 
 def test_trials_lost_for_one_reason_are_told_once() -> None:
     lost: list[float | None] = [280, None, 277, 281, 279]
     found = of(summed({(1, 100): lost, (2, 100): lost}))
-    assert found[0].startswith("1 server at 100 users and 2 servers at 100 users: 2 of 10 trials count for nothing.")
+    assert found[0].startswith("1 server at 100 users and 2 servers at 100 users: 2 of 10 trials are invalid.")
 
 
 def test_gains_that_stayed_imprecise_are_told() -> None:
@@ -278,7 +271,7 @@ def test_from_how_many_repeats_a_gain_is_no_indication_is_the_grids_to_say() -> 
 
 
 def test_one_user_is_one() -> None:
-    assert answer.answer(summed({(1, 1): ONE, (2, 1): TWO}))[0].startswith("At 1 user a second server")
+    assert answer.answer(summed({(1, 1): ONE, (2, 1): TWO}))[0].startswith("At 1 user the second server")
 
 
 def recomputed(summary: Summary, changed_cells: list[CellSummary]) -> Summary:
@@ -292,8 +285,8 @@ def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
     cells_ = [replace(cell, latency_ms={"p50": medians[cell.servers]}) for cell in summary.cells]
     (sentence,) = answer.answer(recomputed(summary, cells_))
     assert sentence.endswith(
-        "a third server found no more load to serve, and the median answer time fell from 36.0 to 7.0 ms."
+        "the third server was idle: the load is too low, and the median response time fell from 36.0 to 7.0 ms."
     )
     rising = [replace(cell, latency_unsteady="rose by 9 %") for cell in cells_]
     (sentence,) = answer.answer(recomputed(summary, rising))
-    assert sentence.endswith("a third server found no more load to serve."), "no steady medians, nothing to tell"
+    assert sentence.endswith("the third server was idle: the load is too low."), "no steady medians, nothing to tell"

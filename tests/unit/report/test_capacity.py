@@ -13,10 +13,11 @@ from harness.records.trial import TrialRecord
 from harness.summarise.capacity.capacity import whole_ranges
 from harness.summarise.summary import Summary, summarise_records
 from report import build
-from report.charts import capacity_data, svg
+from report.charts import capacity_data, drawing
 from report.elements import Chart
 from report.output import ci_summary, html
 from report.sentences import answer, capacity
+from report.tables import capacity as capacity_table
 from tests.builders import changed, grid, judged, record, study, study_record, trial_data
 from tests.unit.summarise.test_capacities import studied
 from tests.unit.summarise.test_capacity import counts
@@ -57,39 +58,39 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
     "rates": (
         at_rates(),
         [
-            WITH + "one server carries 100/s [98, 103], two 210/s [205, 216]: 2.10× [2.08, 2.12], 105 % of ideal, "
-            "more than twice, as requests that share more slots wait less by chance; three 321/s [312, 329]: "
-            "1.52× [1.51, 1.54], 102 % of the ideal 1.5×, more than 1.5 times, for the same reason."
+            WITH + "the capacity of one server is 100/s [98, 103], two 210/s [205, 216]: 2.10× [2.08, 2.12], "
+            "efficiency 105 % (super-linear); three 321/s [312, 329]: 1.52× [1.51, 1.54], efficiency 102 % "
+            "(super-linear)."
         ],
     ),
     "a bound": (
         at_rates(LEVELS[:6]),
         [
-            WITH + "one server carries 100/s [98, 103], two 210/s [205, 216]: 2.10× [2.08, 2.12], 105 % of ideal, "
-            "more than twice, as requests that share more slots wait less by chance; three at least 225/s (met at all "
+            WITH + "the capacity of one server is 100/s [98, 103], two 210/s [205, 216]: 2.10× [2.08, 2.12], "
+            "efficiency 105 % (super-linear); three at least 225/s (met at all "
             "loads measured): at least 1.04×."
         ],
     ),
     "a bound below": (
         at_rates((195, 210, 225), (1, 2)),
         [
-            WITH
-            + "one server carries less than 195/s (missed at all loads measured), two 210/s [205, 216]: at least 1.05×."
+            WITH + "the capacity of one server is less than 195/s (missed at all loads measured), two 210/s [205, "
+            "216]: at least 1.05×."
         ],
     ),
     "few blocks": (
         at_rates(LEVELS[:6], (1, 2), repeats=2),
-        [WITH + "one server carries 101/s, two 213/s: 2.10×, 105 % of ideal (indicative: 2 blocks only)."],
+        [WITH + "the capacity of one server is 101/s, two 213/s: 2.10×, efficiency 105 % (indicative: 2 blocks only)."],
     ),
     "less": (
         at_rates((93, 100, 107), (1, 2), at={1: 103.0, 2: 96.0}),
-        [WITH + "one server carries 103/s [101, 106], two 96/s [94, 99]: less, 0.93× [0.92, 0.94]."],
+        [WITH + "the capacity of one server is 103/s [101, 106], two 96/s [94, 99]: less, 0.93× [0.92, 0.94]."],
     ),
     "users": (
         summarise_records(*studied()),
         [
-            WITH + "one server carries 100 users [98, 103], two 210 users [205, 216]: 2.10× [2.08, 2.12], 105 % of "
-            "ideal, more than twice, as requests that share more slots wait less by chance.",
+            WITH + "the capacity of one server is 100 users [98, 103], two 210 users [205, 216]: 2.10× [2.08, 2.12], "
+            "efficiency 105 % (super-linear).",
             "A window of 9 s is short for p95 below 500 ms: capacities are overestimated by 5 % and more; with 100 "
             "times p95, 50 s, by 1 %.",
         ],
@@ -107,7 +108,7 @@ def test_the_first_sentence_of_page_one_tells_what_each_topology_carries(name: s
 def test_beside_capacities_rates_that_tell_nothing_of_throughput_are_not_told() -> None:
     told = answer.answer(at_rates())
     assert len(told) == 2
-    assert told[1].startswith("At 330/s offered a second server gave 2.000×")
+    assert told[1].startswith("At 330/s offered the second server gave 2.000×")
     assert len(answer.answer(replace(at_rates(), capacities=[]))) == 3
     assert len(answer.answer(at_rates((93, 100, 107), (2, 3)))) == 1
 
@@ -118,13 +119,13 @@ def test_of_many_topologies_the_smallest_and_the_largest_are_told() -> None:
     whole = whole_ranges([*summary.capacities, *more], summary.grid.evidence)
     summary = replace(summary, capacities=[*summary.capacities, *more], whole_range_capacity_gains=whole)
     (told,) = capacity.sentences(summary)
-    assert told.startswith(WITH + "one server carries 100/s [98, 103], five 321/s [312, 329]: 3.20×")
-    assert told.endswith("64 % of ideal; the table holds the sizes in between.")
+    assert told.startswith(WITH + "the capacity of one server is 100/s [98, 103], five 321/s [312, 329]: 3.20×")
+    assert told.endswith("efficiency 64 %; the table of capacities has the sizes in between.")
 
 
 def test_what_cannot_be_told_has_its_reason() -> None:
     (told,) = capacity.sentences(at_rates((100,), (1,), repeats=5))
-    assert told == WITH + "one server carries a load that cannot be told (measured at one load)."
+    assert told == WITH + "the capacity of one server is unknown (measured at one load)."
 
 
 def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
@@ -136,16 +137,16 @@ def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
 
 
 def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
-    table = capacity.table(with_references(at_rates(LEVELS[:6]), 94.2, None, 330.4))
+    table = capacity_table.table(with_references(at_rates(LEVELS[:6]), 94.2, None, 330.4))
     assert table is not None
     one, two, three = table.rows
-    assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "nothing", "–"]
+    assert one == ["1\u00a0server", "100/s", "[98, 103]", "p95", *["–"] * 3, "5", "150 000 000", "94/s", "none", "–"]
     assert two[:8] == ["2\u00a0servers", "210/s", "[205, 216]", "p95", "2.10×", "[2.08, 2.12]", "105 %", "5"]
     assert two[9:] == ["–", "100/s [98, 103]", "super-linear"]
     assert three[1:7] == ["at least 225/s", "–", "–", "≥ 1.04×", "–", "≥ 69 %"]
     assert three[10] == "210/s [205, 216]"
     assert three[-1] == "at least: 3 servers: met at all loads measured"
-    assert "by formula (M/D/c): one server 94/s, three servers 330/s." in table.note
+    assert "By formula (M/D/c), for paced servers: 1 server 94/s, 3 servers 330/s." in table.note
 
 
 def with_references(summary: Summary, *references: float | None) -> Summary:
@@ -167,11 +168,11 @@ def test_the_chart_has_intervals_the_ideal_and_what_is_known_by_formula() -> Non
     assert [row["load"] for row in found.arguments["known"]] == [101.0, 208.0]
     assert "2 servers 210/s [205, 216], by formula 208/s" in found.alternative
     assert "Hollow" in found.caption
-    spec = html.specification(found)
+    spec = drawing.specification(found)
     jsonschema.validate(spec, load_schema())
-    drawing = svg.svg(spec)
-    assert "requests per second offered" in drawing
-    assert ">ideal<" in drawing
+    svg = drawing.svg(spec)
+    assert "requests per second offered" in svg
+    assert ">linear<" in svg
     assert not drawn(at_rates()).arguments["known"]
     assert capacity_data.chart(at_rates((93, 100, 107), (1,))) is None
 
@@ -194,4 +195,4 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
     assert not [name for name in ('id="gains"', "chart-headline", "chart-latency-") if name in page]
     assert not {"headline", "latency"} & report.charts.keys()
     assert "| 2\u00a0servers | 210 users | [205, 216] |" in short
-    assert report.answer[0].startswith(WITH + "one server carries 100 users")
+    assert report.answer[0].startswith(WITH + "the capacity of one server is 100 users")

@@ -17,10 +17,10 @@ from harness.records.trial import TrialData
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import all_gains
 from harness.summarise.summary import summarise_directory
-from report.charts import gain_data, svg
+from report import elements
+from report.charts import drawing, gain_data, latency_data, series_data
+from report.charts import labels as positions
 from report.elements import Chart
-from report.output import html
-from report.tables import latency
 from tests.builders import changed, measured_study, samples, study
 
 Box = tuple[str, float, float, float, float]
@@ -44,8 +44,8 @@ def texts(element: ElementTree.Element, x: float = 0.0, y: float = 0.0) -> Itera
 
 def labels(chart: Chart | None, wanted: set[str]) -> list[Box]:
     assert chart is not None
-    drawing = ElementTree.fromstring(svg.svg(html.specification(chart)))  # noqa: S314 - our own drawing
-    return [box for box in texts(drawing) if box[0] in wanted]
+    svg = ElementTree.fromstring(drawing.svg(drawing.specification(chart)))  # noqa: S314 - our own drawing
+    return [box for box in texts(svg) if box[0] in wanted]
 
 
 def collisions(boxes: list[Box]) -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ def test_labels_of_latencies_never_collide(tmp_path: Path, topologies: int) -> N
     found, trials = made(tmp_path, topologies, (1000, 2000))
     trials = {where: replace(data, latencies=histogram) for where, data in trials.items()}
     names = {f"{m} server{'s' if m > 1 else ''}" for m in range(1, topologies + 1)}
-    boxes = labels(latency.chart(found, trials, 662), names)
+    boxes = labels(latency_data.chart(found, trials, 662), names)
     assert len(boxes) == 2 * topologies
     assert collisions(boxes) == []
 
@@ -97,7 +97,7 @@ def test_labels_of_latencies_never_collide(tmp_path: Path, topologies: int) -> N
 def test_headers_of_the_panels_never_collide(tmp_path: Path, topologies: int) -> None:
     found, trials = made(tmp_path, topologies, (1000, 2000))
     boxes = labels(
-        gain_data.series(found, trials, 7, 17), {*(f"{m} servers" for m in range(2, 11)), "1 server", "1000 users"}
+        series_data.series(found, trials, 7, 17), {*(f"{m} servers" for m in range(2, 11)), "1 server", "1000 users"}
     )
     assert len(boxes) >= topologies
     assert collisions(boxes) == []
@@ -109,7 +109,7 @@ def test_what_happened_is_marked_where_it_happened(tmp_path: Path) -> None:
     moments = [[6.0, "server-1 was killed for want of memory"]]
     died = changed(trials[where].record, outcome="server_down", figures={"timeline": moments})
     trials[where] = replace(trials[where], record=died, samples=samples(280, 1000)[:12])
-    chart = gain_data.series(found, trials, 7, 17)
+    chart = series_data.series(found, trials, 7, 17)
     assert chart is not None
     assert [(mark["t"], mark["what"]) for mark in chart.arguments["marks"]] == [
         (6.0, "server-1 was killed for want of memory"),
@@ -122,11 +122,11 @@ def test_what_happened_is_marked_where_it_happened(tmp_path: Path) -> None:
 
 def test_of_very_many_cells_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
     found, trials = made(tmp_path, 3, tuple(range(100, 2100, 100)))
-    drawn = gain_data.drawn(found)
+    drawn = elements.drawn(found)
     assert {cell.cell["vusers"] for cell in drawn} == {100, 500, 900, 1200, 1600, 2000}
-    chart = gain_data.series(found, trials, 7, 17)
+    chart = series_data.series(found, trials, 7, 17)
     assert chart is not None
-    assert chart.caption.endswith("18 of 60 cells are drawn, at even distances; the tables hold all.")
+    assert chart.caption.endswith("18 of 60 cells are drawn, at even distances; the tables have all.")
 
 
 def test_specifications_follow_their_schema(tmp_path: Path) -> None:
@@ -136,17 +136,17 @@ def test_specifications_follow_their_schema(tmp_path: Path) -> None:
     trials = {where: replace(data, latencies=histogram) for where, data in trials.items()}
     shown = (
         gain_data.headline(found, trials, 900.0),
-        gain_data.series(found, trials, 7, 17),
-        latency.chart(found, trials, 662),
+        series_data.series(found, trials, 7, 17),
+        latency_data.chart(found, trials, 662),
         gain_data.gain_plot(all_gains(found, Thresholds())),
     )
     validator = jsonschema.Draft7Validator(load_schema())
     for chart in shown:
         assert chart is not None
-        assert next(validator.iter_errors(html.specification(chart)), None) is None, chart.name
+        assert next(validator.iter_errors(drawing.specification(chart)), None) is None, chart.name
 
 
 def test_labels_are_spread_as_little_as_they_must() -> None:
-    placed = gain_data.spread([10.0, 1.0, 10.5, 30.0], 2.0)
+    placed = positions.spread([10.0, 1.0, 10.5, 30.0], 2.0)
     assert placed == [10.0, 1.0, 12.0, 30.0]
     assert all(b - a >= 2 for a, b in pairwise(sorted(placed)))

@@ -1,4 +1,4 @@
-"""Answer times by load: every load that is known, the objective, and where servers become the limit."""
+"""Response times by load: every load that is known, the objective, and where servers become the limit."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -14,9 +14,8 @@ from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.capacity import capacity
 from harness.summarise.summary import Summary
-from report.charts import load_data, svg
+from report.charts import drawing, load_data
 from report.elements import Chart
-from report.output import html
 from tests.builders import changed, grid, judged, record
 from tests.unit.summarise.test_capacity import counts
 
@@ -79,17 +78,17 @@ def test_a_panel_for_each_topology_with_every_load_and_trial() -> None:
     dots = [r["ms"] for r in rows if r["kind"] == "trial" and r["trial"] == "servers-1_vusers-100/r2"]
     assert dots == [32, 64, 96]  # with failures among them: waits, not the times of what succeeded
     assert chart.arguments["title"] == "users"
-    assert chart.alternative.startswith("Answer times by load on a logarithmic axis; p95: 1 server 100: 6")
-    assert "servers’ limit at 800; 2 servers 100: 6" in chart.alternative
+    assert chart.alternative.startswith("Response times by load on a logarithmic axis; p95: 1 server 100: 6")
+    assert "saturation at 800; 2 servers 100: 6" in chart.alternative
     assert chart.arguments["knees"] == [
-        {"topology": "1 server", "load": 800, "what": "servers’ limit", "align": "right"}
+        {"topology": "1 server", "load": 800, "what": "saturation", "align": "right"}
     ]  # two servers never were
 
 
 def test_one_load_makes_no_chart_and_two_a_small_one() -> None:
     assert load_data.chart(*lists((1, 2), (100,))) is None
     assert load_data.chart(*measured({}, factors={"servers": [1], "vusers": [100, 200]})) is None
-    small, large = (html.specification(made(lists((1, 2), loads))) for loads in ((100, 800), (100, 400, 800)))
+    small, large = (drawing.specification(made(lists((1, 2), loads))) for loads in ((100, 800), (100, 400, 800)))
     assert small["spec"]["height"] < large["spec"]["height"]
     assert small["spec"]["width"] < large["spec"]["width"]
 
@@ -98,9 +97,9 @@ def test_the_objective_is_a_line_in_every_panel() -> None:
     chart = made(lists((1, 2), (100, 800), objectives={"p95": "20s"}))
     assert chart.arguments["objective"] == 20_000
     assert chart.arguments["span"][1] > 20_000
-    assert svg.svg(html.specification(chart)).count("p95 objective") >= 2
+    assert drawing.svg(drawing.specification(chart)).count("p95 objective") >= 2
     assert chart.alternative.endswith("; the objective is 20 000 ms")
-    assert "objective" not in svg.svg(html.specification(made(lists((1, 2), (100, 800)))))
+    assert "objective" not in drawing.svg(drawing.specification(made(lists((1, 2), (100, 800)))))
 
 
 def test_probes_of_a_search_are_hollow_and_its_knee_is_drawn() -> None:
@@ -112,7 +111,7 @@ def test_probes_of_a_search_are_hollow_and_its_knee_is_drawn() -> None:
     knees = {mark["topology"]: mark for mark in chart.arguments["knees"]}
     assert knees["1 server"]["load"] == pytest.approx(2.03 * 280, rel=0.03)
     assert {mark["what"] for mark in knees.values()} == {"knee"}
-    assert "hollow ones probes of the search. Dashed: the knee" in chart.caption
+    assert "hollow dots are probes of the search. Dashed: the knee" in chart.caption
 
 
 def test_where_each_topology_was_loaded_around_its_own_crossing_each_panel_has_its_own_axis() -> None:
@@ -120,11 +119,11 @@ def test_where_each_topology_was_loaded_around_its_own_crossing_each_panel_has_i
     assert not made((summary, trials)).arguments["own"]
     ends = [capacity.of_topology({}, n, "vusers", counts((93.0, 100.0, 107.0)), {"p95": 0.05}) for n in (1, 2)]
     chart = made((replace(summary, capacities=ends), trials))
-    spec = html.specification(chart)
+    spec = drawing.specification(chart)
     jsonschema.validate(spec, load_schema())
     assert spec["resolve"] == {"scale": {"x": "independent"}}
     assert {mark["align"] for mark in chart.arguments["knees"] if mark["what"] == "capacity"} == {"left"}
-    assert ">capacity<" in svg.svg(spec)
+    assert ">capacity<" in drawing.svg(spec)
 
 
 def at_rates() -> tuple[Summary, Trials]:
@@ -150,16 +149,16 @@ def test_at_rates_the_capacity_is_the_mark() -> None:
     assert marks == {"1 server": (100, "capacity"), "2 servers": (210, "capacity")}
     assert "Dashed: the capacity, the largest load that meets the objectives." in chart.caption
     assert "capacity at 210" in chart.alternative
-    spec = html.specification(chart)
+    spec = drawing.specification(chart)
     jsonschema.validate(spec, load_schema())
-    assert svg.svg(spec).count(">capacity<") == 2
+    assert drawing.svg(spec).count(">capacity<") == 2
 
 
 def test_what_is_drawn_is_valid_and_lines_are_labelled_apart() -> None:
     schema = load_schema()
     for studied in (lists((1, 2, 3), (1000, 2000)), lists((1, 2, 3, 4), (100, 400, 3200)), searched()):
         chart = made(studied)
-        jsonschema.validate(html.specification(chart), schema)
+        jsonschema.validate(drawing.specification(chart), schema)
         for name in {label["topology"] for label in chart.arguments["labels"]}:
             heights = [label["ms"] for label in chart.arguments["labels"] if label["topology"] == name]
             assert len(heights) == 3

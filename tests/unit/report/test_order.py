@@ -20,10 +20,12 @@ def record(**more: Any) -> StudyRecord:
 
 
 def test_the_seed_is_told_with_where_it_is_from() -> None:
-    drawn = "5 randomised blocks in balanced order (rows of Williams squares), seed 815, drawn when the study began"
-    assert order.told(record(seed=815), 5) == drawn
-    given = order.told(record(seed=815, grid={"seed": 815}), 5)
-    assert given == drawn.removesuffix(", drawn when the study began")
+    drawn = (
+        "5 randomised blocks in balanced order (rows of Williams squares), seed 815, drawn at the start of the study"
+    )
+    assert order.sentence(record(seed=815), 5) == drawn
+    given = order.sentence(record(seed=815, grid={"seed": 815}), 5)
+    assert given == drawn.removesuffix(", drawn at the start of the study")
 
 
 def test_cells_with_few_blocks_are_told_with_prediction_and_outcome() -> None:

@@ -14,10 +14,13 @@ import pytest
 from benchmarks.sample import unpack
 from harness.records.directory import StudyDirectory
 from report import build
+from report.elements import MOST_WORDS
 from report.model import Report
 from report.output import pdf
 from tests import pages
 from tests.builders import study
+from tests.golden_study import CEILING, ENVIRONMENT
+from tests.unit.report.test_golden import tables
 
 Rates = dict[tuple[int, int], list[float | None]]
 
@@ -39,20 +42,20 @@ def ordinary(directory: StudyDirectory) -> None:
     study(directory, rates(3, (500, 1000, 2000), 5), limits=limits)
 
 
-CAUSES = (
-    "5.4 % fewer users were waiting or thinking than there are, so the generator itself kept them from asking",
-    "the generator’s event loop was late by 210 ms, which is more than 5 % of response and think time",
-    "server-2 died with exit code 137 and was started again 3.5 s later, while the others went on",
-)
+CAUSES = {
+    "E5": "5.4 % fewer users were waiting or thinking than there are, so the generator itself kept them from asking",
+    "E6": "the generator’s event loop was late by 210 ms, which is more than 5 % of response and think time",
+    "E8": "server-2 died with exit code 137 and was started again 3.5 s later, while the others went on",
+}
 
 
 def crowded(directory: StudyDirectory) -> None:
-    """The same with as much to say as page 1 can hold: lost trials for several reasons, and a next limit."""
+    """The same with as much to say as page 1 can hold: invalid trials for several reasons, and a next bottleneck."""
     ordinary(directory)
-    for number, cause in enumerate(CAUSES, 1):
+    for number, (rule, cause) in enumerate(CAUSES.items(), 1):
         file = directory.path / "trials" / f"servers-{number}_vusers-1000" / "r2" / "trial.json"
         step = "give the generator more CPU, or the study more hosts that generate load"
-        lost = {"rule": "E5", "severity": "invalid", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
+        lost = {"rule": rule, "severity": "invalid", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
         said = json.loads(file.read_text())
         said.update(outcome="invalid", cause=cause, tps_mean=None, findings=[lost])
         file.write_text(json.dumps(said))
@@ -104,17 +107,16 @@ class Rendered:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Rendered]:
-    """A study's report and its PDF, by its name; all were measured where the sample was."""
-    sample = unpack(tmp_path_factory.mktemp("sample"))
+    """The report of a study, by its name."""
 
     @cache
     def get(name: str) -> Rendered:
-        directory = sample
-        if name != "sample":
-            directory = StudyDirectory(tmp_path_factory.mktemp("pages") / "study-0123abcd")
-            STUDIES[name](directory)
-            place = {key: (sample.read_json("study.json") or {})[key] for key in ("environment", "ceiling")}
-            directory.write_json("study.json", {**(directory.read_json("study.json") or {}), **place})
+        if name == "sample":
+            return Rendered(build.model_of(unpack(tmp_path_factory.mktemp("sample")))[0])
+        directory = StudyDirectory(tmp_path_factory.mktemp("pages") / "study-0123abcd")
+        STUDIES[name](directory)
+        record = directory.need_study()
+        directory.write_study(record.model_copy(update={"environment": ENVIRONMENT, "ceiling": CEILING}))
         return Rendered(build.model_of(directory)[0])
 
     return get
@@ -137,7 +139,7 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
     report = made(name).report
     first = dense(pypdf.PdfReader(io.BytesIO(made(name).content)).pages[0].extract_text())
     blocks = made(name).pages[0].blocks
-    for sentence in [*report.answer, *report.findings, report.where, *report.progress]:
+    for sentence in [*report.answer, *report.findings, report.environment, *report.progress]:
         assert dense(sentence) in first
     assert blocks[0][0] in ("/P", "/H1")
     if "headline" in report.charts:
@@ -146,6 +148,13 @@ def test_page_one_holds_what_a_decision_takes(made: Callable[[str], Rendered], n
         for row in report.gains.rows:
             assert dense("".join(row[:3])) in first
         assert dense(report.gains.note) in first
+
+
+@pytest.mark.parametrize("name", ["sample", *STUDIES])
+def test_a_table_cell_has_at_most_20_words(made: Callable[[str], Rendered], name: str) -> None:
+    for table in tables(made(name).report):
+        for row in table.rows:
+            assert all(len(field.split()) <= MOST_WORDS for field in row), row
 
 
 def test_the_load_that_is_answered_first_has_the_first_gains(made: Callable[[str], Rendered]) -> None:

@@ -75,7 +75,7 @@ def everywhere(summary: Summary, trials: dict[str, TrialData]) -> dict[str, str]
     """The report's sentences by output."""
     study = study_record(configuration={"grid": summary.grid.model_dump(mode="json", by_alias=True)}, plan=list(trials))
     report = model.build(study, summary, trials, "study-0123abcd")
-    limits = "\n".join(" ".join(row) for row in report.limits.rows)
+    limits = "\n".join(" ".join(row) for row in report.bottlenecks.rows)
     return {
         "page": "\n".join(report.answer) + "\n" + limits,
         "markdown": ci_summary.markdown(report, summary),

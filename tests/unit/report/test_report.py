@@ -87,8 +87,10 @@ def test_the_tables_have_the_columns_that_others_rely_on(rendered: StudyDirector
 def test_an_instrument_check_tells_what_it_found_on_page_one(tmp_path: Path) -> None:
     exact: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [400.0] * 5}
     report, _ = build.model_of(made(tmp_path / "a", exact, calibration=True))
-    assert report.findings[0].startswith("Instrument check: measured 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS.")
-    assert dict(report.checks)["Instrument:"].startswith("this study is the check of this site: measured 2.000")
+    assert report.findings[0].startswith("Calibration: measured 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS.")
+    assert dict(report.evidence)["Calibration:"].startswith(
+        "this study is the calibration of these machines: measured 2.000"
+    )
     assert report.article is None
     short: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [380.0] * 5}
     wrong, _ = build.model_of(made(tmp_path / "b", short, calibration=True))
@@ -152,7 +154,7 @@ def test_an_incomplete_study_still_says_what_is_known(
     directory = made(tmp_path, rates)
     build.write(directory)
     text = pdf_text((directory.path / "report.pdf").read_bytes())
-    assert "How it was measured" in text
+    assert "Method" in text
     assert "nan" not in text.lower().replace("finance", "")
     assert "None" not in text
 

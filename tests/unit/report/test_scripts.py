@@ -11,7 +11,7 @@ from weasyprint.text.fonts import FontConfiguration
 from harness.records.directory import StudyDirectory
 from harness.words import code_point
 from report import build
-from report.charts import svg
+from report.charts import drawing
 from report.model import Report
 from report.output import glyphs, html, pdf
 from tests.builders import study
@@ -47,7 +47,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Report:
     for number, row in enumerate(arguments["labels"]):
         row["label"] = f"chart{number}: {''.join(of for name, of in TEXTS.items() if name not in JOINED)}"
     charts = {**report.charts, "headline": replace(headline, arguments=arguments)}
-    return replace(report, charts=charts, where=f"where: {' '.join(TEXTS.values())}")
+    return replace(report, charts=charts, environment=f"where: {' '.join(TEXTS.values())}")
 
 
 def on_paper(text: str, character: str) -> bool:
@@ -75,11 +75,11 @@ def test_no_character_vanishes_from_paper(written: Report) -> None:
 @pytest.mark.parametrize("of", [TEXTS[name] for name in JOINED], ids=JOINED)
 def test_a_chart_with_letters_that_are_shaped_together_is_a_picture(written: Report, of: str) -> None:
     """WeasyPrint would draw them one by one, from left to right."""
-    spec = html.specification(written.charts["headline"])
+    spec = drawing.specification(written.charts["headline"])
     assert not glyphs.joined(spec)
     spec["datasets"]["labels"][0]["label"] = f"500 users, {of}"
     assert glyphs.joined(spec)
-    assert svg.png(spec).startswith(b"\x89PNG")
+    assert drawing.png(spec).startswith(b"\x89PNG")
 
 
 def test_what_has_no_font_is_what_pango_would_leave_out() -> None:

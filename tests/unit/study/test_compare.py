@@ -13,7 +13,7 @@ from harness.study import calibrations, compare, identity
 from harness.summarise import calibration
 from harness.summarise.statistics.welch import difference
 from harness.summarise.summary import summarise_directory
-from report.tables import comparison
+from report.output import comparison
 from tests.builders import changed, grid, study
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
@@ -159,7 +159,7 @@ def test_every_comparison_recommends_how_to_compare_builds(tmp_path: Path) -> No
     assert "factors: {ml_server_image: [app:1, app:2]}" in found.recommendation
     alike = compare.compare(first, day(tmp_path / "c", 1.0, 1.0, images={"server-1": "app:1"}))
     assert "factors: {ml_server_image: [OLD, NEW]}" in alike.recommendation
-    assert found.recommendation in comparison.lines(found)
+    assert found.recommendation in comparison.remarks(found)
     assert "measure both in the blocks of one study" in comparison.html([found])
 
 

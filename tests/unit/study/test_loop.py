@@ -474,7 +474,7 @@ def test_a_study_at_a_rate_passes_its_check_and_reports_rates(site: FakeSite, tm
     assert "latencies from merged HDR histograms (open model)" in dict(report.facts)["Engine"]
     assert "late ms" in report.trials.columns
     assert {row[6] for row in report.trials.rows} == {"1.0"}
-    assert "of offered" in report.limits.columns
+    assert "of offered" in report.bottlenecks.columns
     assert "open model" in report.charts["latency"].caption
     assert "E5 at a rate" in {row[0] for row in report.thresholds.rows}
     rows = (directory.path / "cells.csv").read_text(encoding="utf-8").splitlines()
@@ -489,9 +489,9 @@ def test_a_report_of_users_has_no_rates(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED)
     study.run()
     report, _ = build.model_of(StudyDirectory(study._directory.path))
-    assert "at a rate" not in str(report.thresholds) + str(report.validity)
+    assert "at a rate" not in str(report.thresholds) + str(report.rules)
     assert "h" in report.trials.columns
-    assert "of users’ bound" in report.limits.columns
+    assert "of users’ bound" in report.bottlenecks.columns
 
 
 def test_a_load_generator_with_late_counts_gets_its_seconds_from_the_balancer(site: FakeSite, tmp_path: Path) -> None:

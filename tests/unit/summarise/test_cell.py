@@ -55,7 +55,7 @@ def test_a_topology_that_failed_its_requests_is_the_finding_as_a_death_is() -> N
     factors = {"servers": [1, 2], "vusers": [2000]}
     summary = summed(grid(factors=factors), [one, two()], [gain])
     assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 servers served the load."]
-    told = findings.findings(summary, study_record())
+    told = findings.sentences(summary, study_record())
     assert told[0].startswith("1 server at 2000 users: invalid. More than 50 % of the requests failed for 10 s")
 
 
@@ -141,8 +141,8 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
     found = cell(trials)
     assert found.bottleneck_reason == "server-1 used 93 % of its CPU"
     assert found.next_bottleneck == "users (83 % of what they can ask for)"
-    noted = findings.findings(summed(grid(), [found], []), study_record())
-    assert noted[0].startswith("At 2000 users servers beyond 1 could raise throughput by 20 % at most")
+    noted = findings.sentences(summed(grid(), [found], []), study_record())
+    assert noted[0].startswith("At 2000 users servers beyond 1 add at most 20 % of throughput")
 
 
 def test_what_marks_a_cell_is_told_where_it_is_worst_and_how_often() -> None:
@@ -154,5 +154,5 @@ def test_what_marks_a_cell_is_told_where_it_is_worst_and_how_often() -> None:
     found = cell([*(marked(k) for k in (1, 2, 3)), record(1, 2000, 4, 141.0), record(1, 2000, 5, 140.0)])
     assert found.cause.endswith("used 18 % of its CPU (in 3 of 5 trials, the worst shown)")
     other = cell([changed(t, cell={"servers": 2, "vusers": 2000}) for t in [marked(1), marked(2), marked(3)]])
-    told = findings.findings(summed(grid(), [found, other], []), study_record())
-    assert [line for line in told if "marked" in line] == [told[0]], json.dumps(told)
+    told = findings.sentences(summed(grid(), [found, other], []), study_record())
+    assert [line for line in told if "warning" in line] == [told[0]], json.dumps(told)

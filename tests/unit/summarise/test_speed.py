@@ -14,7 +14,7 @@ from harness.summarise.gains.gain import Gain, GainKind
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval, t_quantile
 from harness.summarise.summary import Summary
-from report.sentences import findings, method
+from report.sentences import evidence, findings
 from tests.builders import changed, grid, observation, record, study_record
 
 CELLS = {(1, 2000): 280.0, (2, 2000): 540.0, (3, 2000): 800.0}
@@ -89,7 +89,7 @@ def test_wide_intervals_have_the_machine_as_their_reason_on_page_one() -> None:
     told = next(finding for finding in summary.findings if finding.rule == "E22")
     assert told.figure == pytest.approx(summary.machine_speed.span if summary.machine_speed else 0)
     assert told.threshold == 1.25
-    page = findings.findings(summary, study_record())
+    page = findings.sentences(summary, study_record())
     assert any(f"cost {told.figure:.2f} times as much CPU time" in sentence for sentence in page)
     assert any("correlation with throughput −1.00" in sentence for sentence in page)
 
@@ -105,9 +105,9 @@ def test_paced_servers_do_not_care_and_that_is_told_with_the_validity_alone() ->
     records = trials(noisy(), paced=True)
     summary = summed(records)
     assert [finding for finding in summary.findings if finding.rule == "E22"] == []
-    assert not any("CPU time" in sentence for sentence in findings.findings(summary, study_record()))
-    checks = dict(method.evidence(study_record(), summary))
-    assert "it did not matter to the intervals" in checks["Machines’ own speed:"]
+    assert not any("CPU time" in sentence for sentence in findings.sentences(summary, study_record()))
+    checks = dict(evidence.sentences(study_record(), summary))
+    assert "are not affected" in checks["Machine speed:"]
 
 
 def drifting(said: TrialRecord, drift: float) -> TrialRecord:
@@ -164,11 +164,11 @@ def test_blocks_are_counted_by_the_pairs_own_spread() -> None:
 
 def test_what_would_narrow_the_intervals_is_told_by_the_data() -> None:
     """Nearly all of the variance lies between trials here, so longer trials are not advised."""
-    page = findings.findings(summed(trials(noisy(), drift=0.01)), study_record())
-    wide = next(sentence for sentence in page if sentence.startswith("The intervals are up to ±"))
-    assert "of the variance lies between trials, where making them longer does not help; ±5 % would take" in wide
+    page = findings.sentences(summed(trials(noisy(), drift=0.01)), study_record())
+    wide = next(sentence for sentence in page if sentence.startswith("The widest interval is ±"))
+    assert "of the variance lies between trials; longer trials do not reduce it; ±5 % requires" in wide
     uneven = trials(noisy(), drift=0.4)
     for number, (where, said) in enumerate(list(uneven.items())):
         uneven[where] = drifting(said, 0.4 * (-1) ** number)
-    page = findings.findings(summed(uneven), study_record())
-    assert any("100 % of the variance lies within trials, where making them longer helps" in said for said in page)
+    page = findings.sentences(summed(uneven), study_record())
+    assert any("100 % of the variance lies within trials; longer trials reduce it" in said for said in page)

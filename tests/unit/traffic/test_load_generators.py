@@ -77,5 +77,6 @@ def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
 def test_every_engine_has_a_client_and_a_name_in_the_report() -> None:
     assert registry.CLIENTS.keys() == BY_NAME.keys()
     for kind in LOAD_GENERATORS:
-        assert method._engine(Environment.model_validate({kind.name: "1.2"}), grid()).startswith(f"{kind.shown} 1.2; ")
-    assert "Locust" not in method._engine(Environment.model_validate({"k6": "1.0"}), grid())
+        told = method._load_generator(Environment.model_validate({kind.name: "1.2"}), grid())
+        assert told.startswith(f"{kind.shown} 1.2; ")
+    assert "Locust" not in method._load_generator(Environment.model_validate({"k6": "1.0"}), grid())

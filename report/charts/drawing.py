@@ -1,0 +1,51 @@
+"""Charts of the report as specifications for a browser, and as drawings for paper by Vega on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+from harness.words import visible
+from report.charts import capacity_chart, gain_charts, load_chart, series_chart
+from report.charts.theme import Spec
+from report.elements import Chart
+
+FONTS = Path(__file__).resolve().parents[1] / "fonts"
+MODULES = (gain_charts, series_chart, load_chart, capacity_chart)
+
+
+def specification(chart: Chart) -> Spec:
+    """The Altair specification of a chart, by the function of its name in one of `MODULES`."""
+    module = next(module for module in MODULES if hasattr(module, chart.name))
+    draw: Callable[..., Spec] = getattr(module, chart.name)
+    return {key: _visible(part) for key, part in draw(**chart.arguments).items()}
+
+
+def _visible(part: Any) -> Any:
+    """A part of a specification with all hidden characters made visible."""
+    if isinstance(part, dict):
+        return {key: _visible(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_visible(value) for value in part]
+    return visible(part) if isinstance(part, str) else part
+
+
+def svg(spec: Spec) -> str:
+    """A specification drawn as SVG, with the bundled fonts and without links."""
+    vl_convert.register_font_directory(str(FONTS))
+    return str(vl_convert.vegalite_to_svg(_without_links(spec)))
+
+
+def png(spec: Spec) -> bytes:
+    """A specification drawn as PNG, with three times the density of a screen."""
+    vl_convert.register_font_directory(str(FONTS))
+    return bytes(vl_convert.vegalite_to_png(_without_links(spec), scale=3))
+
+
+def _without_links(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _without_links(value) for key, value in part.items() if key != "href"}
+    return [_without_links(value) for value in part] if isinstance(part, list) else part

@@ -1,0 +1,106 @@
+"""The comparison of studies: a row for each cell, remarks on their comparability, and an HTML page."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.study.compare import Comparison
+from harness.summarise.comparison.studies import StudyRatio
+from harness.words import load_name, servers
+from report import format as text
+from report.elements import Table
+from report.output.html import TEMPLATES, stylesheet, unbroken
+
+COLUMNS = [
+    "cell",
+    "before",
+    "after",
+    "ratio",
+    "95 % interval",
+    "simultaneous",
+    "machine speed removed",
+    "k",
+    "bottleneck",
+    "conclusion",
+    "reason",
+]
+SHORT = (
+    "cell",
+    "before",
+    "after",
+    "ratio",
+    "simultaneous",
+    "k",
+    "bottleneck",
+)  # on a terminal, with `conclusions` below
+
+
+def cell_name(ratio: StudyRatio) -> str:
+    """The name of the cell, as in the report."""
+    others = {name: level for name, level in ratio.cell.items() if name != "servers"}
+    return f"{servers(int(ratio.cell['servers']))}, {load_name(others)}"
+
+
+def short_rows(one: Comparison) -> list[list[str]]:
+    """A row for each cell without the intervals of the single studies and without the conclusion."""
+    return [
+        [
+            cell_name(ratio),
+            text.rate(ratio.before.tps.value if ratio.before.tps else None),
+            text.rate(ratio.after.tps.value if ratio.after.tps else None),
+            text.ratio(ratio.ratio),
+            text.ratio_interval(ratio.simultaneous),
+            f"{ratio.before.usable}, {ratio.after.usable}",
+            f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
+        ]
+        for ratio in one.ratios
+    ]
+
+
+def conclusions(one: Comparison) -> list[str]:
+    """The conclusion for each cell; cells with the same conclusion share a line."""
+    found: dict[str, list[str]] = {}
+    for ratio in one.ratios:
+        conclusion = ratio.conclusion_text + (f": {ratio.obstacle.text}" if ratio.obstacle else "")
+        found.setdefault(conclusion, []).append(cell_name(ratio))
+    return [f"{'; '.join(cells)}: {conclusion}" for conclusion, cells in found.items()]
+
+
+def table(one: Comparison) -> Table:
+    """A row for each cell that both studies have."""
+    rows = [
+        [
+            cell_name(ratio),
+            text.rate_interval(ratio.before.tps),
+            text.rate_interval(ratio.after.tps),
+            text.ratio(ratio.ratio),
+            text.ratio_interval(ratio.ratio),
+            text.ratio_interval(ratio.simultaneous),
+            text.ratio_interval(ratio.corrected),
+            f"{ratio.before.usable}, {ratio.after.usable}",
+            f"{ratio.before.bottleneck} → {ratio.after.bottleneck}",
+            ratio.conclusion_text,
+            ratio.obstacle.text if ratio.obstacle else text.NOTHING,
+        ]
+        for ratio in one.ratios
+    ]
+    return Table(columns=COLUMNS, rows=rows)
+
+
+def remarks(one: Comparison) -> list[str]:
+    """The remarks before the figures: comparability, differences, and the machines' own speed."""
+    found = [f"{one.before} → {one.after}"]
+    if one.reasons:
+        found += ["these studies are not comparable:", *(f"  {reason}" for reason in one.reasons)]
+    found += [f"differs: {difference}" for difference in one.differences]
+    found += [f"unknown: {unknown}" for unknown in one.unknown]
+    return [*found, *one.only_one, one.machine_speed_text, one.recommendation]
+
+
+def html(found: list[Comparison]) -> str:
+    """One page that needs no network."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, finalize=unbroken
+    )
+    page = environment.get_template("comparison.html.j2")
+    return page.render(sections=[{"one": one, "table": table(one)} for one in found], style=stylesheet())

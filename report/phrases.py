@@ -1,0 +1,58 @@
+"""Counts, ordinals, lists, times of day and durations as text. Pure."""
+
+from __future__ import annotations
+
+import re
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+CARDINALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 server" or "3 servers"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def cardinal(number: int) -> str:
+    """A number as a word: "two"; digits above ten."""
+    return CARDINALS[number - 1] if 1 <= number <= len(CARDINALS) else str(number)
+
+
+def ordinal(number: int) -> str:
+    """An ordinal as a word: "second"; digits above ten."""
+    return ORDINALS[number - 1] if 1 <= number <= len(ORDINALS) else f"{number}th"
+
+
+def joined(parts: list[str]) -> str:
+    """A list in words: "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def moment(iso: str) -> str:
+    """A recorded time of day to the minute: 2026-01-02 03:04 UTC."""
+    return f"{iso[:16].replace('T', ' ')} {'UTC' if iso.endswith('+00:00') else iso[19:]}"
+
+
+def duration(seconds: float) -> str:
+    """A duration: 12 min 05 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def threshold(written: object) -> str:
+    """A threshold as a grid has it, with its unit: 5 %, 10 s, 1.5."""
+    return re.sub(r"(?<=\d)(%|s)$", r" \1", str(written))
+
+
+def capitalised(sentence: str) -> str:
+    """A sentence with a capital first letter; names of hosts stay as they are."""
+    first = sentence.split(" ", 1)[0]
+    return sentence if any(c.isdigit() for c in first) else sentence[:1].upper() + sentence[1:]
+
+
+def indicative(number: int, noun: str, needed: int) -> str:
+    """The remark behind a statement of too few repeats: " (indicative: 3 repeats only)"; empty with enough of them."""
+    return f" (indicative: {count(number, noun)} only)" if number < needed else ""

@@ -1,0 +1,87 @@
+"""The table of capacities, with the gain over the next smaller topology. Pure."""
+
+from __future__ import annotations
+
+from harness.summarise.capacity.capacity import Capacity, CapacityGain
+from harness.summarise.gains.gain import GainKind
+from harness.summarise.statistics.conclusion import Conclusion
+from harness.summarise.summary import Summary
+from report import estimates, phrases
+from report import format as text
+from report.elements import Table
+
+OBJECTIVES = {"p95": "p95", "error_rate": "errors"}
+COLUMNS = [
+    "topology",
+    "capacity",
+    "95 % interval",
+    "missed first",
+    "gain",
+    "95 % interval",
+    "efficiency",
+    "blocks",
+    "requests",
+    "by formula",
+    "N−1 capacity",
+    "conclusion",
+]
+
+
+def table(summary: Summary) -> Table | None:
+    """A row for each topology; None without capacities."""
+    if not estimates.has_capacities(summary):
+        return None
+    steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
+    rows = [_row(one, steps.get((tuple(one.others.items()), one.servers))) for one in summary.capacities]
+    return Table(columns=COLUMNS, rows=rows, right=tuple(range(1, 11)), note=_note(summary))
+
+
+def _row(one: Capacity, gain: CapacityGain | None) -> list[str]:
+    reference, n_minus_1 = one.reference, one.n_minus_1
+    ratio = gain.ratio if gain else None
+    floor = gain is not None and gain.kind == GainKind.LOWER_BOUND
+    return [
+        one.name.replace(" ", "\u00a0", 1),
+        estimates.amount(one),
+        estimates.interval(one) or text.NOTHING,
+        OBJECTIVES.get(one.first_missed, one.first_missed) or text.NOTHING,
+        f"≥ {text.ratio(ratio.value)}" if floor and ratio else text.ratio(ratio),
+        text.NOTHING if floor else text.ratio_interval(ratio),
+        estimates.efficiency(gain) if gain and ratio else text.NOTHING,
+        str(one.blocks),
+        text.rate(one.requests),
+        text.NOTHING if reference is None else estimates.load(reference, one.factor),
+        "none" if one.servers == 1 else estimates.with_interval(n_minus_1) if n_minus_1 else text.NOTHING,
+        ": ".join(filter(None, (gain.conclusion_text if gain else "", (gain.reason if gain else "") or one.reason)))
+        or text.NOTHING,
+    ]
+
+
+def _conclusion(one: Capacity, gain: CapacityGain | None) -> str:
+    """The conclusion on the gain with its reason, else the reason of the capacity."""
+    found = gain.conclusion_text if gain else ""
+    reason = (gain.reason if gain else "") or one.reason
+    return ": ".join(filter(None, (found, reason))) or text.NOTHING
+
+
+def _note(summary: Summary) -> str:
+    unit = "offered requests per second" if summary.grid.is_open else "users"
+    sentences = [
+        f"Capacity: the largest load with {estimates.objectives(summary.grid)}, in {unit}; a failed request counts as "
+        "late. Nothing is extrapolated beyond the measured loads. The gain is relative to the next smaller topology. "
+        "N−1 capacity: the capacity with one server fewer, after the balancer has removed a failed server; a grid with "
+        "fail_servers measures the requests lost until then."
+    ]
+    exact = [
+        f"{phrases.count(one.servers, 'server')} {estimates.load(one.reference, one.factor)}"
+        for one in summary.capacities
+        if one.reference is not None
+    ]
+    if exact:
+        sentences.append(f"By formula (M/D/c), for paced servers: {', '.join(exact)}.")
+    if any(gain.conclusion is Conclusion.SUPER_LINEAR for gain in summary.capacity_gains):
+        sentences.append(
+            "Super-linear gains are expected: requests that share more servers wait less by chance, so capacity grows "
+            "by more than the number of servers."
+        )
+    return " ".join(sentences)

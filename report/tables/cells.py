@@ -1,0 +1,126 @@
+"""The tables with a row for each cell: bottleneck, throughput, latency and errors. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.grid.load import RATE
+from harness.records.trial import Component, TrialData
+from harness.summarise.cells.cell import CellSummary
+from report import format as text
+from report.elements import Table, anchor, by_cell, cell_name, link
+
+UNSTEADY = "*"  # marks a latency that is not steady
+
+
+def throughput_table(cells: Sequence[CellSummary]) -> Table:
+    """Throughput, errors and outcome of each cell."""
+    rows = [
+        [
+            cell_name(cell),
+            text.rate_interval(cell.tps),
+            text.rate(cell.tps_peak),
+            text.rate(cell.tps.value / cell.servers if cell.tps else None),
+            text.percent(cell.error_rate, 1),
+            f"{cell.usable} of {cell.trials}",
+            cell.outcome.replace("_", " "),
+        ]
+        for cell in cells
+    ]
+    columns = ["cell", "TPS", "peak TPS", "TPS per server", "errors", "valid trials", "outcome"]
+    return Table(columns=columns, rows=rows, right=(1, 2, 3, 4, 5), links=tuple(link(cell.cell) for cell in cells))
+
+
+def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialData]) -> Table:
+    """The bottleneck of each cell, with the means of the figures that it is decided by, over the valid trials."""
+    is_open = any(RATE in cell.cell for cell in cells)
+    mine = by_cell(trials)
+    return Table(
+        columns=[
+            "cell",
+            "bottleneck",
+            "server CPU",
+            "throttled",
+            "balancer CPU",
+            "generator CPU",
+            "of offered load" if is_open else "of users’ maximum",
+            "R / R0",
+            "reason",
+        ],
+        rows=[_bottleneck_row(cell, mine.get(anchor(cell.cell), []), is_open=is_open) for cell in cells],
+        right=(2, 3, 4, 5, 6, 7),
+        ids=tuple(anchor(cell.cell) for cell in cells),
+    )
+
+
+def _bottleneck_row(cell: CellSummary, trials: Sequence[TrialData], *, is_open: bool) -> list[str]:
+    valid = [data for data in trials if data.record.usable]
+
+    def mean(name: str) -> float | None:
+        found = [data.record.bottleneck.figures.get(name) for data in valid if data.record.bottleneck]
+        known = [value for value in found if value is not None]
+        return sum(known) / len(known) if known else None
+
+    return [
+        cell_name(cell),
+        cell.bottleneck if cell.usable else _suspected(trials),
+        text.percent(mean("server_cpu")),
+        text.percent(mean("server_throttled")),
+        text.percent(mean("balancer_cpu")),
+        text.percent(mean("generator_cpu")),
+        text.percent(mean("of_offered" if is_open else "of_users_bound")),
+        _ratio(mean("response_s"), mean("unloaded_s")),
+        cell.reason,
+    ]
+
+
+def _suspected(trials: Sequence[TrialData]) -> str:
+    """The bottleneck of trials of which none is valid, where they agree."""
+    found = {data.record.component for data in trials}
+    return found.pop() if len(found) == 1 and Component.UNKNOWN not in found else text.NOTHING
+
+
+def _ratio(response_s: float | None, unloaded_s: float | None) -> str:
+    return text.NOTHING if response_s is None or not unloaded_s else text.times(response_s / unloaded_s)
+
+
+def latency_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialData]) -> Table:
+    """Percentiles of the successes in the steady window, and failures by kind over the whole trials."""
+    mine = by_cell(trials)
+    rows = [
+        [
+            cell_name(cell),
+            *(_milliseconds(cell, percentile) for percentile in ("p50", "p95", "p99")),
+            text.percent(cell.error_rate, 1),
+            _failures(mine.get(anchor(cell.cell), [])) or ("none" if cell.trials else text.NOTHING),
+        ]
+        for cell in cells
+    ]
+    return Table(
+        columns=["cell", "p50 ms", "p95 ms", "p99 ms", "errors", "failures"],
+        rows=rows,
+        right=(1, 2, 3, 4),
+        links=tuple(link(cell.cell) for cell in cells),
+        note=_unsteady(cells),
+    )
+
+
+def _failures(trials: Sequence[TrialData]) -> str:
+    kinds: dict[str, int] = {}
+    for data in trials:
+        for kind, count in (data.record.counters.generator.errors if data.record.counters else {}).items():
+            kinds[kind] = kinds.get(kind, 0) + count
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+
+
+def _milliseconds(cell: CellSummary, percentile: str) -> str:
+    shown = text.milliseconds(cell.latency_ms.get(percentile))
+    return f"{shown}{UNSTEADY}" if cell.latency_unsteady and shown != text.NOTHING else shown
+
+
+def _unsteady(cells: Sequence[CellSummary]) -> str:
+    """Rule E10: the latencies that are not steady, and why; empty for none."""
+    found = [f"{cell_name(cell)} (the mean {cell.latency_unsteady})" for cell in cells if cell.latency_unsteady]
+    if not found:
+        return ""
+    return f"{UNSTEADY} Not steady, unlike throughput: {'; '.join(found)}. Fix: a longer ramp_up and duration."

@@ -1,0 +1,117 @@
+"""The tables of gains: another server at the same load, and other levels of other factors. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.summarise.cells.cell import CellSummary
+from harness.summarise.comparison.factors import FactorEffect
+from harness.summarise.gains.gain import Gain, GainKind
+from harness.words import load_name
+from report import format as text
+from report import phrases
+from report.elements import MOST_LISTED, Table, listed
+
+COLUMNS = [
+    "load",
+    "servers",
+    "gain",
+    "95 % interval",
+    "linear",
+    "efficiency",
+    "peak gain",
+    "k",
+    "bottleneck",
+    "conclusion",
+]
+EFFECT_COLUMNS = [
+    "factor",
+    "levels",
+    "cell",
+    "throughput",
+    "95 % interval",
+    "median",
+    "p95",
+    "k",
+    "conclusion",
+    "reason",
+]
+
+
+def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | None:
+    """A row for each step at each load, in the order of `gains`; simultaneous intervals below; None without any."""
+    if not gains:
+        return None
+    bottlenecks = {(c.servers, load_name(c.others)): c.bottleneck for c in cells if c.usable}
+    rows = []
+    for gain in gains:
+        load = load_name(gain.others)
+        sides = [bottlenecks.get((n, load), text.NOTHING) for n in (gain.from_servers, gain.to_servers)]
+        efficiency = text.share_with_interval(gain.efficiency, gain.efficiency_interval)
+        rows.append(
+            [
+                load,
+                f"{gain.from_servers} → {gain.to_servers}",
+                text.ratio(gain.ratio),
+                text.ratio_interval(gain.ratio),
+                text.ratio(gain.step_ideal),
+                f"≥ {efficiency}" if gain.kind == GainKind.LOWER_BOUND and gain.efficiency is not None else efficiency,
+                text.ratio(gain.peak_ratio),
+                str(gain.k),
+                " → ".join(sides),
+                gain.conclusion_text + (f": {gain.reason}" if gain.reason else ""),
+            ]
+        )
+    note = " ".join(sentence for sentence in (_simultaneous(gains), _paired(gains)) if sentence)
+    return Table(columns=COLUMNS, rows=rows, right=(2, 3, 4, 5, 6, 7), note=note)
+
+
+def _simultaneous(gains: Sequence[Gain]) -> str:
+    """The simultaneous intervals; empty with a single interval, which needs none."""
+    found = [gain for gain in gains if gain.simultaneous is not None]
+    if len(found) < 2:
+        return ""
+    intervals = listed([(gain, text.ratio_interval(gain.simultaneous)) for gain in found])
+    where = f": {intervals}" if len(found) <= MOST_LISTED else " are in gains.csv"
+    return (
+        f"Each interval covers 95 % on its own. Simultaneous 95 % intervals of all {len(found)} gains (Bonferroni)"
+        f"{where}."
+    )
+
+
+def _paired(gains: Sequence[Gain]) -> str:
+    """With few blocks, the intervals of the pairs alone."""
+    moderated = [(gain, text.ratio_interval(gain.paired)) for gain in gains if gain.ratio != gain.paired]
+    if not moderated:
+        return ""
+    if len(moderated) > MOST_LISTED:
+        return "The intervals also use the noise of the other cells."
+    return f"Intervals of a paired t on these pairs alone: {listed(moderated)}."
+
+
+def effect_table(effects: Sequence[FactorEffect]) -> Table | None:
+    """A row for each level of each other factor, compared with the first level; None without any."""
+    if not effects:
+        return None
+    times = [effect.response_times for effect in effects if effect.response_times.ratios]
+    not_comparable = {change.obstacle.text: None for change in times if change.obstacle}
+    note = "Median and p95: ratios of response times, failures included at the timeout or more, with their intervals."
+    note += f" They are not comparable where {'; '.join(not_comparable)}." if not_comparable else ""
+    rows = [_effect_row(effect) for effect in effects]
+    return Table(columns=EFFECT_COLUMNS, rows=rows, right=(3, 4, 5, 6, 7), note=note)
+
+
+def _effect_row(effect: FactorEffect) -> list[str]:
+    others = {name: level for name, level in effect.rest.items() if name != "servers"}
+    return [
+        effect.factor,
+        f"{effect.base} → {effect.level}",
+        f"{phrases.count(int(effect.rest['servers']), 'server')} at {load_name(others)}",
+        text.ratio(effect.ratio),
+        text.ratio_interval(effect.ratio),
+        text.ratio_with_interval(effect.response_times.ratios.get("p50")),
+        text.ratio_with_interval(effect.response_times.ratios.get("p95")),
+        str(effect.k),
+        f"{effect.conclusion}, {effect.bound}" if effect.bound and not effect.obstacle else str(effect.conclusion),
+        effect.obstacle.text if effect.obstacle else text.NOTHING,
+    ]
