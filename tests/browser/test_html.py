@@ -257,7 +257,7 @@ def test_a_page_fills_from_nothing(page: Page, running: tuple[StudyDirectory, Wr
     writer.begin()
     page.clock.install()
     page.goto((directory.path / "report.html").as_uri())
-    assert "Nothing is measured yet." in page.locator("#answer").inner_text()
+    assert "No trial has been measured yet." in page.locator("#answer").inner_text()
     assert page.locator(".chart").count() == 0
     aside.rename(trials)
     writer.trials_recorded(15)
