@@ -25,7 +25,7 @@ SECONDS, REPEATS, TOPOLOGIES = 60, 5, 10
 
 def enlarged(study: StudyDirectory, cells: int, into: Path) -> StudyDirectory:
     """A study of `cells` cells, five repeats of 60 s each, made of the trials of `study`."""
-    said = study.read_json("study.json") or {}
+    study_json = study.read_json("study.json") or {}
     templates = [study.trial(where) for where, record in study.trials().items() if record.usable]
     servers = list(range(1, min(TOPOLOGIES, cells) + 1))
     vusers = [100 * (i + 1) for i in range(cells // len(servers))]
@@ -37,11 +37,11 @@ def enlarged(study: StudyDirectory, cells: int, into: Path) -> StudyDirectory:
                 where = f"servers-{m}_vusers-{users}/r{repeat}"
                 planned.append(where)
                 made.write_trial(where, _long(like, {"servers": m, "vusers": users}, repeat, len(planned)))
-    said["plan"], said["name"] = planned, "large"
-    grid = said["configuration"]["grid"]
+    study_json["plan"], study_json["name"] = planned, "large"
+    grid = study_json["configuration"]["grid"]
     grid.update(factors={"servers": servers, "vusers": vusers}, repeats=REPEATS)
     grid["load"]["duration"] = f"{SECONDS}s"
-    made.write_json("study.json", said)
+    made.write_json("study.json", study_json)
     return made
 
 

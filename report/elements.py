@@ -19,7 +19,7 @@ Row = list[str]
 Item = TypeVar("Item")
 MOST_LISTED = 8  # figures of steps in a sentence; more of them are in gains.csv alone
 MOST_WORDS = 20  # of a table cell; the rest of a longer one becomes a footnote
-MOST_LOADS, MOST_TOPOLOGIES = 6, 10  # that a chart can show and a reader can tell apart
+MOST_LOADS, MOST_TOPOLOGIES = 6, 10  # of a chart
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 DIGITS = str.maketrans("0123456789", SUPERSCRIPTS)
 

@@ -13,7 +13,7 @@ from report import phrases
 from report.charts.labels import Rows, left_out, load_of, spread
 from report.elements import Chart, drawn, evenly, link
 
-MOST_STEPS = 30  # that a reader can tell apart
+MOST_STEPS = 30  # of a chart
 LABEL_HEIGHT = 0.085  # of the chart's height
 HIGHEST_CEILING = 2.5  # times the largest throughput: a higher line would press the others together
 

@@ -89,7 +89,7 @@ def _middle(topology: str, points: Rows) -> float:
 
 
 def _some(points: Rows) -> Rows:
-    """As many loads and trials as a reader can tell apart, at even distances."""
+    """Some loads and trials at even distances, where there are many."""
     kept = {
         (name, load)
         for name in dict.fromkeys(p["topology"] for p in points)

@@ -1,6 +1,6 @@
-"""Characters that no font here can draw: Pango leaves them out, so paper shows their code points instead.
+"""Characters without an installed font: Pango omits them, so the PDF shows their code points instead.
 
-Pages for a screen need none of this: a browser draws a box for a character that it has no font for.
+Pages for a screen do not need this: a browser draws a box for a character without a font.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MOST_SCRIPTS = 8
 
 @cache
 def _declared() -> None:
-    """WeasyPrint draws with Pango and declares what it calls of it; it does not call this."""
+    """Declare a function of Pango that WeasyPrint does not call and so does not declare."""
     ffi.cdef("int pango_layout_get_unknown_glyphs_count(PangoLayout *layout);")
 
 
 def missing(text: str, faces: FontConfiguration) -> set[str]:
-    """The characters of a text that neither the fonts of `faces` nor those installed here can draw."""
+    """The characters of a text that neither the fonts of `faces` nor the installed ones can draw."""
     found = {character for character in NOT_ASCII.findall(text) if character not in JOINERS}
     if not found:
         return set()
@@ -52,9 +52,9 @@ def _drawn(layout: object, character: str) -> bool:
 
 
 def drawable(spec: dict[str, Any], faces: FontConfiguration) -> tuple[dict[str, Any], set[str]]:
-    """A chart's specification with code points for what cannot be drawn, which is returned beside it.
+    """A chart's specification with code points for characters without a font, and these characters.
 
-    Before it is drawn, so that there is room for them.
+    Called before the chart is drawn, so that it has room for the code points.
     """
     written = json.dumps(spec, ensure_ascii=False)
     unknown = missing(written, faces)
@@ -68,7 +68,7 @@ def drawable(spec: dict[str, Any], faces: FontConfiguration) -> tuple[dict[str, 
 def joined(spec: dict[str, Any]) -> bool:
     """Whether a chart has letters that are shaped together or run from right to left.
 
-    WeasyPrint draws the text of an SVG letter by letter: such a chart has to be a picture.
+    WeasyPrint draws the text of an SVG letter by letter, so such a chart has to be an image.
     """
     written = json.dumps(spec, ensure_ascii=False)
     return any(
@@ -80,26 +80,26 @@ def joined(spec: dict[str, Any]) -> bool:
 
 
 def replaced(text: str, characters: Collection[str]) -> str:
-    """The text with the code points of these characters in their place."""
+    """The text with these characters replaced by their code points."""
     return text.translate({ord(character): code_point(character) for character in characters}) if characters else text
 
 
 def warning(characters: Collection[str]) -> str:
-    """That characters have no font here, of which scripts they are, and what to install; empty for none."""
+    """A warning about characters without a font, with their scripts and the packages to install; empty for none."""
     if not characters:
         return ""
     named = {script(character): package(character) for character in sorted(characters)}
     scripts = ", ".join(sorted(named)[:MOST_SCRIPTS]) + (" and others" if len(named) > MOST_SCRIPTS else "")
     packages = " ".join(sorted(filter(None, set(named.values()))))
     shown = code_point(min(characters))
-    told = f"report.pdf: no font on this machine has {len(characters)} of its characters ({scripts}): the PDF shows "
-    told += f"their code points, as in {shown}; report.html is complete."
+    cause = f"report.pdf: no font on this machine has {len(characters)} of its characters ({scripts}): the PDF shows "
+    cause += f"their code points, such as {shown}; report.html is complete."
     where = f" (Debian and Ubuntu: apt-get install {packages})" if packages else ""
-    return f"{told} Fix: install a font that has them{where}, then run 'study.py report' again."
+    return f"{cause} Fix: install a font for them{where}, then run 'study.py report' again."
 
 
 def script(character: str) -> str:
-    """The script that a character is of, as in Hangul."""
+    """The script of a character: Hangul."""
     word = unicodedata.name(character, "unassigned").split()[0].split("-")[0]
     if _is_symbol(character):
         return "emoji and symbols"
@@ -107,7 +107,7 @@ def script(character: str) -> str:
 
 
 def package(character: str) -> str:
-    """Debian's package of fonts for a character; empty where none is known."""
+    """Debian's package of fonts for a character; empty if unknown."""
     word = unicodedata.name(character, "").split("-")[0].split(" ")[0]
     if not word:
         return ""

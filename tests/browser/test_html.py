@@ -53,7 +53,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study with prices and a load to carry, and with answer times."""
+    """A study with prices and a load to carry, and with response times."""
     directory = StudyDirectory(tmp_path_factory.mktemp("priced") / "study-0123abcd")
     study(directory, RATES, target="300/s", objectives={"p95": "2s", "error_rate": "1%"})
     for where, record in directory.trials().items():
@@ -61,38 +61,38 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timed = changed(record, latency_with_failures_ms={"p50": float(median), "p95": 3.0 * median})
         latencies = histogram_of_ms([(median, 900), (3 * median, 100)])
         directory.write_trial(where, TrialData(timed, directory.samples(where), [], [], latencies))
-    said = directory.need_study()
+    record_ = directory.need_study()
     groups = {"balancer": "load_balancers"} | {f"server-{i}": "ml_servers" for i in (1, 2, 3)}
     hosts = {name: {"group": group} for name, group in groups.items()}
     rented = {name: Rented(usd_per_hour=0.1) for name in groups}
-    configuration = said.configuration.model_copy(update={"hosts": hosts})
-    directory.write_study(said.model_copy(update={"configuration": configuration, "rented": rented}))
+    configuration = record_.configuration.model_copy(update={"hosts": hosts})
+    directory.write_study(record_.model_copy(update={"configuration": configuration, "rented": rented}))
     build.write(directory, {"html"})
     return directory.path / "report.html"
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that must say and ask nothing."""
-    said: list[str] = []
-    asked: list[str] = []
+    """A page that must log nothing and request nothing."""
+    logged: list[str] = []
+    requested: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
-        said.append(message.text)
+        logged.append(message.text)
 
     def on_request(request: Request) -> None:
         if not request.url.startswith(("file:", "data:", "blob:")):
-            asked.append(request.url)
+            requested.append(request.url)
 
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     opened = context.new_page()
     opened.on("console", on_console)
-    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("pageerror", lambda error: logged.append(str(error)))
     opened.on("request", on_request)
     yield opened
     context.close()
-    assert said == []
-    assert asked == []
+    assert logged == []
+    assert requested == []
 
 
 def open_(page: Page, report: Path, fragment: str = "") -> None:
@@ -156,31 +156,31 @@ def test_a_dark_screen_is_dark_and_paper_is_not(page: Page, report: Path) -> Non
     assert page.evaluate("getComputedStyle(document.querySelector('.chart svg')).filter") == "none"
 
 
-def test_answer_times_by_load_are_drawn(page: Page, priced: Path) -> None:
+def test_response_times_by_load_are_drawn(page: Page, priced: Path) -> None:
     open_(page, priced)
     assert page.locator("#chart-latency_by_load svg path").count() > 20
     assert page.locator("#chart-latency_by_load").get_attribute("aria-label", timeout=1000)
 
 
-def test_a_reader_asks_for_a_load_and_gets_the_cheapest_topology(page: Page, priced: Path) -> None:
+def test_the_field_shows_the_cheapest_topology_for_any_load(page: Page, priced: Path) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     open_(page, priced)
-    field, said = page.get_by_label("Requests per second to carry"), page.locator("#money output")
-    told = page.locator("#answer .answer").last.inner_text().replace("\u00a0", " ")
-    assert told.startswith("For 300/s 2 servers are the cheapest that carry it: 0.30 USD an hour, ")
-    expect(said).to_have_text(told)
+    field, output = page.get_by_label("Required requests per second"), page.locator("#cost output")
+    answer = page.locator("#answer .answer").last.inner_text().replace("\u00a0", " ")
+    assert answer.startswith("For 300/s, 2 servers are the cheapest sufficient topology: 0.30 USD per hour, ")
+    expect(output).to_have_text(answer)
     field.fill("150")
-    expect(said).to_have_text(
-        "For 150/s 1 server is the cheapest that carries it: 0.20 USD an hour, 0.37 USD per million requests. To carry "
-        "it with one server lost, too, takes 2 servers: 0.30 USD an hour."
+    expect(output).to_have_text(
+        "For 150/s, 1 server is the cheapest sufficient topology: 0.20 USD per hour, 0.37 USD per million requests. "
+        "With one server failed (N−1), 2 servers are needed: 0.30 USD per hour."
     )
     field.fill("5000")
-    expect(said).to_contain_text(
-        "For 5 000/s nothing that was measured was seen to be enough: 3 servers carry at least 484 "
+    expect(output).to_contain_text(
+        "For 5 000/s, no measured topology was shown to be sufficient: 3 servers deliver at least 484 "
     )
-    field.press("Enter")  # asks nobody
+    field.press("Enter")  # sends no request
     field.fill("")
-    expect(said).to_have_text("")
+    expect(output).to_have_text("")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -193,12 +193,12 @@ def test_axe_finds_nothing_serious(page: Page, report: Path, half: Path, priced:
         assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
 
 
-def test_while_the_study_runs_the_page_tells_its_progress_and_comes_back_to_its_place(page: Page, half: Path) -> None:
+def test_while_the_study_runs_the_page_shows_progress_and_keeps_its_place(page: Page, half: Path) -> None:
     page.clock.install()
     open_(page, half)
-    told = page.locator("#progress").inner_text()
-    assert "15 of 18 trials measured" in told
-    assert "To come: servers-3_vusers-200/r1, servers-3_vusers-200/r2, servers-3_vusers-200/r3." in told
+    progress = page.locator("#progress").inner_text()
+    assert "15 of 18 trials measured" in progress
+    assert "Next: servers-3_vusers-200/r1, servers-3_vusers-200/r2, servers-3_vusers-200/r3." in progress
     page.evaluate("scrollTo(0, 700)")
     with page.expect_navigation():
         page.clock.fast_forward(20_500)
@@ -257,7 +257,7 @@ def test_a_page_fills_from_nothing(page: Page, running: tuple[StudyDirectory, Wr
     writer.begin()
     page.clock.install()
     page.goto((directory.path / "report.html").as_uri())
-    assert "Nothing is measured yet." in page.locator("#answer").inner_text()
+    assert "No trial has been measured yet." in page.locator("#answer").inner_text()
     assert page.locator(".chart").count() == 0
     aside.rename(trials)
     writer.trials_recorded(15)

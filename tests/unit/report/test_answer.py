@@ -26,17 +26,17 @@ def times(factor: float) -> list[float | None]:
 
 
 def summed(rates: Rates, limits: dict[tuple[int, int], str] | None = None, down: tuple[int, int] = (0, 0)) -> Summary:
-    """A study's summary from its cells' rates; `limits` are verdicts, `down` is a cell whose server died."""
+    """A study's summary from its cells' rates; `limits` are bottlenecks, `down` is a cell whose server died."""
     records: dict[str, TrialRecord] = {}
     for (servers, vusers), values in rates.items():
         for repeat, rate in enumerate(values, 1):
-            said = record(servers, vusers, repeat, rate)
+            recorded = record(servers, vusers, repeat, rate)
             if limit := (limits or {}).get((servers, vusers)):
-                said = judged(said, limit, of_users_bound=0.99)
+                recorded = judged(recorded, limit, of_users_bound=0.99)
             if down == (servers, vusers):
                 cause = "server-1 died with exit code 137"
-                said = changed(said, outcome="server_down", cause=cause, tps_mean=None)
-            records[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = said
+                recorded = changed(recorded, outcome="server_down", cause=cause, tps_mean=None)
+            records[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = recorded
     factors = {"servers": sorted({s for s, _ in rates}), "vusers": sorted({v for _, v in rates})}
     return cells.summarise_records(grid(factors=factors, repeats=max(1, *map(len, rates.values()))), records)
 
@@ -63,7 +63,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         summed({(1, 2000): ONE, (2, 2000): TWO}, down=(1, 2000)),
         ["At 2000 users 1 server went down, 2 servers served the load (server-1 died with exit code 137)."],
     ),
-    "all refused": (
+    "all invalid": (
         summed({(1, 100): [None], (2, 100): [None]}),
         ["No trial is valid; the key findings have the reasons."],
     ),
@@ -113,7 +113,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_the_answer_is_what_a_good_engineer_would_write(name: str) -> None:
+def test_the_answer_has_a_sentence_for_every_pattern(name: str) -> None:
     summary, sentences = PATTERNS[name]
     assert answer.answer(summary) == sentences
 
@@ -124,8 +124,8 @@ def with_factor(levels: list[int], rates: dict[int, list[float]], limit: str = "
     records = {}
     for level, values in rates.items():
         for repeat, rate in enumerate(values, 1):
-            said = judged(record(2, 1000, repeat, rate, cell={"servers": 2, "vusers": 1000, name: level}), limit)
-            records[f"servers-2_vusers-1000_{name}-{level}/r{repeat}"] = said
+            recorded = judged(record(2, 1000, repeat, rate, cell={"servers": 2, "vusers": 1000, name: level}), limit)
+            records[f"servers-2_vusers-1000_{name}-{level}/r{repeat}"] = recorded
     return cells.summarise_records(grid(factors={"servers": [2], "vusers": [1000], name: levels}, repeats=5), records)
 
 
@@ -169,7 +169,7 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
 
 
 @pytest.mark.parametrize(
-    ("limits", "rates", "told"),
+    ("limits", "rates", "expected"),
     [
         (("server", "load"), (400.0, 500.0), "instead of 0 gave at least 1.250× ["),
         (("load", "server"), (400.0, 320.0), "instead of 0 gave at most 0.800× ["),
@@ -179,22 +179,22 @@ def test_a_factor_other_than_servers_has_its_own_sentence(
     ],
 )
 def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
-    limits: tuple[str, str], rates: tuple[float, float], told: str
+    limits: tuple[str, str], rates: tuple[float, float], expected: str
 ) -> None:
     name = "nginx_lb_upstream_keepalive"
     records = {}
     for level, limit, rate in zip((0, 64), limits, rates, strict=True):
         for repeat, noise in enumerate((1.0, 0.998, 1.002, 1.001, 0.999), 1):
             cell = {"servers": 2, "vusers": 1000, name: level}
-            said = record(2, 1000, repeat, rate * (noise if level else 1.0), cell=cell)
-            records[f"servers-2_vusers-1000_{name}-{level}/r{repeat}"] = judged(said, limit)
+            recorded = record(2, 1000, repeat, rate * (noise if level else 1.0), cell=cell)
+            records[f"servers-2_vusers-1000_{name}-{level}/r{repeat}"] = judged(recorded, limit)
     factors = {"servers": [2], "vusers": [1000], name: [0, 64]}
     (sentence,) = answer.answer(cells.summarise_records(grid(factors=factors, repeats=5), records))
-    assert told in sentence
+    assert expected in sentence
 
 
 @pytest.mark.parametrize(
-    ("limits", "rate", "repeats", "told"),
+    ("limits", "rate", "repeats", "expected"),
     [
         (("server", "server"), 432.0, 5, "At 1000 users image app:2 instead of app:1 gave 1.080× [1.07"),
         (("server", "server"), 432.0, 3, "] the throughput with 2 servers (indicative: 3 repeats only)."),
@@ -207,19 +207,19 @@ def test_an_effect_is_a_statement_only_where_the_factor_could_have_made_it(
         (("server", "generator"), 500.0, 5, "the bottleneck of ml_server_image app:2 was the generator"),
     ],
 )
-def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float, repeats: int, told: str) -> None:
+def test_an_image_has_a_sentence_of_its_own(limits: tuple[str, str], rate: float, repeats: int, expected: str) -> None:
     name, images = "ml_server_image", ("app:1", "app:2")
     noise = (1.0, 0.994, 1.006, 1.003, 0.997)[:repeats]
     records = {}
     for image, limit, mean in zip(images, limits, (400.0, rate), strict=True):
         for repeat, factor in enumerate(noise, 1):
             cell = {"servers": 2, "vusers": 1000, name: image}
-            said = record(2, 1000, repeat, mean * (factor if image == "app:2" else 1.0), cell=cell)
-            records[f"servers-2_vusers-1000_{name}-{image.replace(':', '-')}/r{repeat}"] = judged(said, limit)
+            recorded = record(2, 1000, repeat, mean * (factor if image == "app:2" else 1.0), cell=cell)
+            records[f"servers-2_vusers-1000_{name}-{image.replace(':', '-')}/r{repeat}"] = judged(recorded, limit)
     levels = {"servers": [2], "vusers": [1000], name: list(images)}
     summary = cells.summarise_records(grid(factors=levels, repeats=repeats), records)
     (sentence,) = answer.answer(summary)
-    assert told in sentence
+    assert expected in sentence
     table = gains.effect_table(summary.factor_effects)
     assert table is not None
     assert table.rows[0][:3] == ["ml_server_image", "app:1 → app:2", "2 servers at 1000 users"]
@@ -229,7 +229,7 @@ def of(summary: Summary, **study: Any) -> list[str]:
     return findings.sentences(summary, study_record(**study))
 
 
-def test_findings_say_what_to_do_and_are_five_at_most() -> None:
+def test_findings_have_an_action_and_are_five_at_most() -> None:
     whole: Rates = {(s, v): [None] for s in (1, 2) for v in range(100, 800, 100)}
     assert len(of(summed(whole))) == 1  # all for the same reason
     assert of(summed(whole))[0].startswith("1 server at 100 users, 1 server at 200 users and 12 more cells: invalid.")
@@ -238,30 +238,30 @@ def test_findings_say_what_to_do_and_are_five_at_most() -> None:
     assert idle[0] == "At 1000 users servers beyond two were idle. Use about 1100 users to load three."
 
 
-def test_what_is_missing_comes_before_what_was_refused() -> None:
+def test_missing_cells_come_before_invalid_ones() -> None:
     found = of(summed({(1, 100): [None], (2, 100): []}))
     assert found[0] == "2 servers at 100 users: not measured yet. Run the same command again to measure them."
     assert found[1].startswith("1 server at 100 users: invalid. The generator counts 9")
 
 
-def test_trials_that_do_not_count_are_told_beside_those_that_do() -> None:
+def test_invalid_trials_of_valid_cells_are_a_finding() -> None:
     found = of(summed({(1, 100): [280, None, 277, 281, 279], (2, 100): TWO}))
     assert found[0].startswith("1 server at 100 users: 1 of 5 trials is invalid. The generator counts 9")
 
 
-def test_trials_lost_for_one_reason_are_told_once() -> None:
+def test_invalid_trials_of_one_rule_share_a_finding() -> None:
     lost: list[float | None] = [280, None, 277, 281, 279]
     found = of(summed({(1, 100): lost, (2, 100): lost}))
     assert found[0].startswith("1 server at 100 users and 2 servers at 100 users: 2 of 10 trials are invalid.")
 
 
-def test_gains_that_stayed_imprecise_are_told() -> None:
+def test_imprecise_gains_are_a_finding() -> None:
     decision = {"go_on": False, "why": "12 blocks, the most that were asked for, leave imprecise: 1 → 2 at 100 users"}
-    told = of(PATTERNS["clear gains"][0], stopping={"decision": {**decision, "imprecise": ["1 → 2 at 100 users"]}})
-    assert told[0].startswith("Imprecise: 12 blocks, the most that were asked for")
+    page = of(PATTERNS["clear gains"][0], stopping={"decision": {**decision, "imprecise": ["1 → 2 at 100 users"]}})
+    assert page[0].startswith("Imprecise: 12 blocks, the most that were asked for")
 
 
-def test_from_how_many_repeats_a_gain_is_no_indication_is_the_grids_to_say() -> None:
+def test_the_grid_sets_the_repeats_of_a_statement() -> None:
     rates: Rates = {(1, 1000): [280.0, 281.0, 279.5], (2, 1000): [560.0, 561.0, 559.0]}
     summary = summed(rates)
     assert "(indicative: 3 repeats only)" in answer.answer(summary)[0]
@@ -279,7 +279,7 @@ def recomputed(summary: Summary, changed_cells: list[CellSummary]) -> Summary:
     return cells.of_cells(summary.grid, changed_cells, gains, {}, [], [], Prices())
 
 
-def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
+def test_an_idle_server_has_its_change_of_response_times() -> None:
     summary = summed({(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO}, {(2, 1000): "load", (3, 1000): "load"})
     medians = {1: 900.0, 2: 36.0, 3: 7.0}
     cells_ = [replace(cell, latency_ms={"p50": medians[cell.servers]}) for cell in summary.cells]
@@ -289,4 +289,4 @@ def test_what_an_idle_server_does_for_those_who_wait_is_told() -> None:
     )
     rising = [replace(cell, latency_unsteady="rose by 9 %") for cell in cells_]
     (sentence,) = answer.answer(recomputed(summary, rising))
-    assert sentence.endswith("the third server was idle: the load is too low."), "no steady medians, nothing to tell"
+    assert sentence.endswith("the third server was idle: the load is too low."), "without steady medians"

@@ -32,7 +32,7 @@ def studied(
         for repeat in range(1, repeats + 1):
             noise = (WIGGLE if other else NOISE)[repeat - 1] ** (wild if other else 1.0)
             waits = {"p50": 800 * (p50 if other else 1) * noise, "p95": 2000 * (p95 if other else 1) * noise}
-            said = record(
+            recorded = record(
                 3,
                 2000,
                 repeat,
@@ -41,7 +41,7 @@ def studied(
                 latency_ms=waits,
                 latency_with_failures_ms={name: value * 2 for name, value in waits.items()},
             )
-            records[f"servers-3_vusers-2000_{NAME}-{method}/r{repeat}"] = judged(said, limit)
+            records[f"servers-3_vusers-2000_{NAME}-{method}/r{repeat}"] = judged(recorded, limit)
     factors = {"servers": [3], "vusers": [2000], NAME: ["round_robin", "least_conn"]}
     return cells.summarise_records(grid(factors=factors, repeats=repeats), records)
 
@@ -85,22 +85,22 @@ def studied(
     ],
     ids=["waits less", "a bound", "no more load", "two repeats", "noise", "the generator"],
 )
-def test_a_method_is_told_by_throughput_and_answer_times(summary: Summary, sentence: str) -> None:
+def test_a_method_is_compared_by_throughput_and_response_times(summary: Summary, sentence: str) -> None:
     assert answer.answer(summary) == [sentence]
 
 
-def test_answer_times_are_paired_by_block_and_have_failures_among_them() -> None:
+def test_response_times_are_paired_by_block_and_include_failures() -> None:
     summary = studied(p95=0.82)
     (effect,) = summary.factor_effects
     first, second = ([r.waits_by_block[k]["p95"] or 0 for k in range(1, 6)] for r in summary.cells)
-    assert first[0] == 4000  # waits_ms, not latency_ms
+    assert first[0] == 4000  # with failures
     assert effect.response_times.ratios["p95"] == paired_ratio(first, second, 3)
     assert math.isclose(effect.response_times.ratios["p95"].value, 0.82, rel_tol=0.01)
     assert effect.response_times.conclusion("p95") == "lower"
     assert effect.response_times.conclusion("p50") == "not distinguishable from 1"
 
 
-def test_every_factor_has_its_answer_times_in_the_table() -> None:
+def test_every_factor_has_its_response_times_in_the_table() -> None:
     summary = studied(p50=0.97, p95=0.82)
     table = gains.effect_table(summary.factor_effects)
     assert table is not None
@@ -109,13 +109,13 @@ def test_every_factor_has_its_answer_times_in_the_table() -> None:
     assert row["conclusion"] == "not distinguishable from 1"
 
 
-def test_a_cell_whose_answer_times_still_rise_does_not_tell_methods_apart() -> None:
+def test_a_cell_whose_response_times_still_rise_allows_no_comparison_of_methods() -> None:
     summary = studied(p95=0.82)
     records = {}
     for cell in summary.cells:
         for repeat, rate in cell.by_block.items():
-            said = record(3, 2000, repeat, rate, cell=cell.cell, latency_with_failures_ms={"p95": 100.0 * repeat})
+            recorded = record(3, 2000, repeat, rate, cell=cell.cell, latency_with_failures_ms={"p95": 100.0 * repeat})
             halves = {"drift": 0.0, "latency_drift": math.log(1.3)}
-            records[f"servers-3_vusers-2000_{NAME}-{cell.cell[NAME]}/r{repeat}"] = changed(said, figures=halves)
+            records[f"servers-3_vusers-2000_{NAME}-{cell.cell[NAME]}/r{repeat}"] = changed(recorded, figures=halves)
     (sentence,) = answer.answer(cells.summarise_records(summary.grid, records))
     assert "; response times are not comparable: the mean response time of round_robin rose by 30 %" in sentence

@@ -1,4 +1,4 @@
-"""What is said of capacities: page 1's first sentence, the table and the chart."""
+"""Capacities on the page: the first sentence, the table and the chart."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,14 +37,14 @@ def at_rates(
             if count.block > repeats:
                 continue
             tps = min(count.load, 110 * number * (1 + 0.002 * count.block))
-            said = changed(
+            recorded = changed(
                 record(number, 0, count.block, tps),
                 cell={"servers": number, "rate": count.load},
                 objective_counts={"requests": count.requests, "late": count.late, "failed": 0},
             )
             limit = "load" if tps == count.load else "server"
             where = f"servers-{number}_rate-{count.load:g}/r{count.block}"
-            records[where] = judged(said, limit, of_offered=tps / count.load)
+            records[where] = judged(recorded, limit, of_offered=tps / count.load)
     written = grid(
         factors={"servers": list(servers), "rate": [f"{level}/s" for level in levels]},
         load={"ramp_up": "3s", "duration": "60s", "timeout": "20s"},
@@ -99,36 +99,36 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_the_first_sentence_of_page_one_tells_what_each_topology_carries(name: str) -> None:
+def test_the_first_sentence_of_page_one_has_the_capacities(name: str) -> None:
     summary, sentences = PATTERNS[name]
     assert capacity.sentences(summary) == sentences
     assert answer.answer(summary)[0] == sentences[0]
 
 
-def test_beside_capacities_rates_that_tell_nothing_of_throughput_are_not_told() -> None:
-    told = answer.answer(at_rates())
-    assert len(told) == 2
-    assert told[1].startswith("At 330/s offered the second server gave 2.000×")
+def test_with_capacities_rates_without_a_gain_are_left_out() -> None:
+    page = answer.answer(at_rates())
+    assert len(page) == 2
+    assert page[1].startswith("At 330/s offered the second server gave 2.000×")
     assert len(answer.answer(replace(at_rates(), capacities=[]))) == 3
     assert len(answer.answer(at_rates((93, 100, 107), (2, 3)))) == 1
 
 
-def test_of_many_topologies_the_smallest_and_the_largest_are_told() -> None:
+def test_of_many_topologies_the_smallest_and_the_largest_have_a_clause() -> None:
     summary = at_rates()
     more = [replace(summary.capacities[-1], servers=number) for number in (4, 5)]
     whole = whole_ranges([*summary.capacities, *more], summary.grid.evidence)
     summary = replace(summary, capacities=[*summary.capacities, *more], whole_range_capacity_gains=whole)
-    (told,) = capacity.sentences(summary)
-    assert told.startswith(WITH + "the capacity of one server is 100/s [98, 103], five 321/s [312, 329]: 3.20×")
-    assert told.endswith("efficiency 64 %; the table of capacities has the sizes in between.")
+    (sentence,) = capacity.sentences(summary)
+    assert sentence.startswith(WITH + "the capacity of one server is 100/s [98, 103], five 321/s [312, 329]: 3.20×")
+    assert sentence.endswith("efficiency 64 %; the table of capacities has the sizes in between.")
 
 
-def test_what_cannot_be_told_has_its_reason() -> None:
-    (told,) = capacity.sentences(at_rates((100,), (1,), repeats=5))
-    assert told == WITH + "the capacity of one server is unknown (measured at one load)."
+def test_an_unknown_capacity_has_its_reason() -> None:
+    (sentence,) = capacity.sentences(at_rates((100,), (1,), repeats=5))
+    assert sentence == WITH + "the capacity of one server is unknown (measured at one load)."
 
 
-def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
+def test_without_counts_there_are_no_capacities(tmp_path: Path) -> None:
     old = study(StudyDirectory(tmp_path / "study-1"), {(1, 100): [50.0] * 5}, objectives={"p95": "500ms"})
     report, summary = build.model_of(old)
     assert capacity.sentences(summary) == []
@@ -136,7 +136,7 @@ def test_without_counts_nothing_is_said_of_capacities(tmp_path: Path) -> None:
     assert "capacity_by_servers" not in report.charts
 
 
-def test_the_table_has_the_gain_the_formula_and_what_may_be_said() -> None:
+def test_the_table_has_the_gain_the_formula_and_the_conclusion() -> None:
     table = capacity_table.table(with_references(at_rates(LEVELS[:6]), 94.2, None, 330.4))
     assert table is not None
     one, two, three = table.rows

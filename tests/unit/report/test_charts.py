@@ -120,7 +120,7 @@ def test_what_happened_is_marked_where_it_happened(tmp_path: Path) -> None:
     assert len(boxes) == 1
 
 
-def test_of_very_many_cells_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+def test_of_very_many_cells_some_are_drawn_with_a_remark(tmp_path: Path) -> None:
     found, trials = made(tmp_path, 3, tuple(range(100, 2100, 100)))
     drawn = elements.drawn(found)
     assert {cell.cell["vusers"] for cell in drawn} == {100, 500, 900, 1200, 1600, 2000}

@@ -29,12 +29,12 @@ GROUPS = {"balancer": "load_balancers", "generator": "load_generators"}
 def section(
     rates: dict[int, tuple[float, str]], usd: float | None = 0.1, repeats: int = 5, factor: float = 1, **more: Any
 ) -> CostSection | None:
-    """The section of a study of (servers) → (mean TPS, what limited it) at 2000 users."""
+    """The section of a study of (servers) → (mean TPS, its bottleneck) at 2000 users."""
     records: dict[str, TrialRecord] = {}
     for servers, (rate, limit) in rates.items():
         for repeat, noise in enumerate(ROUND[:repeats], 1):
-            said = judged(record(servers, 2000, repeat, rate * noise), limit)
-            records[f"servers-{servers}_vusers-2000/r{repeat}"] = said
+            recorded = judged(record(servers, 2000, repeat, rate * noise), limit)
+            records[f"servers-{servers}_vusers-2000/r{repeat}"] = recorded
     written = grid(factors={"servers": sorted(rates), "vusers": [2000]}, repeats=repeats, **more)
     groups = GROUPS | {f"server-{i + 1}": "ml_servers" for i in range(max(rates))}
     prices = cost.Prices(dict.fromkeys(groups, usd), groups)
@@ -111,7 +111,7 @@ THREE = {1: (280.0, "server"), 2: (540.0, "server"), 3: (800.0, "server")}
         "no interval",
     ],
 )
-def test_the_answer_says_what_carries_the_target_and_what_it_costs(made: CostSection | None, sentence: str) -> None:
+def test_the_answer_has_the_cheapest_topology_for_the_target(made: CostSection | None, sentence: str) -> None:
     assert made is not None
     assert made.answer == sentence
 
@@ -146,7 +146,7 @@ def test_without_a_price_and_a_target_there_is_no_section_and_with_a_price_no_se
     assert "USD" not in free.table.note
 
 
-def test_a_study_in_slow_motion_tells_rates_of_full_speed() -> None:
+def test_with_time_scaling_rates_are_nominal() -> None:
     made = section(THREE, factor=2, target="1000/s")
     assert made is not None
     assert made.answer.startswith("For 1 000/s, 2 servers are the cheapest")
@@ -162,12 +162,12 @@ def test_the_pieces_hold_the_sentence_of_every_load() -> None:
     for load in (1, 276, 279, 281, 500, 538, 541, 700, 799, 801, 5000):
         piece = next(p for p in pieces if p["to"] is None or load <= p["to"])
         million = text.usd(None if piece["usd"] is None else piece["usd"] / (load * 3600) * 1e6)
-        told = section(THREE, target=f"{load}/s")
-        assert told is not None
-        assert told.answer == f"For {estimates.required(load)}, {piece['words'].replace('{million}', million)}"
+        at_load = section(THREE, target=f"{load}/s")
+        assert at_load is not None
+        assert at_load.answer == f"For {estimates.required(load)}, {piece['words'].replace('{million}', million)}"
 
 
-def test_topologies_of_another_factor_are_told_by_it() -> None:
+def test_topologies_are_named_by_other_factors() -> None:
     levels: Levels = {"servers": 2, "nginx_lb_method": "least_conn"}
     rate = SustainableRate(
         topology=levels, value=500, low=490, high=510, load={}, bottleneck=Component.SERVER, lower_bound=False
@@ -177,11 +177,11 @@ def test_topologies_of_another_factor_are_told_by_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [(None, "–"), (0.0, "0.00"), (0.0043, "0.0043"), (0.0996, "0.100"), (0.31, "0.31"), (1234.5, "1 234")],
 )
-def test_money_has_as_many_digits_as_it_needs(value: float | None, said: str) -> None:
-    assert text.usd(value) == said
+def test_money_has_as_many_digits_as_it_needs(value: float | None, expected: str) -> None:
+    assert text.usd(value) == expected
 
 
 def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() -> None:
@@ -265,7 +265,7 @@ BRACKET = Crossing(objective="p95", bound=Bound.AT_LEAST, low=96.0, high=150.0)
 
 
 @pytest.mark.parametrize(
-    ("found", "target", "fits", "said"),
+    ("found", "target", "fits", "expected"),
     [
         (bounded(BRACKET), 200, ["no"], "no measured topology is sufficient: 1 server delivers 96 to 150/s."),
         (bounded(BRACKET), 150, ["no"], "no measured topology is sufficient"),
@@ -282,11 +282,11 @@ BRACKET = Crossing(objective="p95", bound=Bound.AT_LEAST, low=96.0, high=150.0)
     ],
 )
 def test_a_load_beyond_a_bound_is_not_carried_and_between_bounds_not_shown(
-    found: list[TopologyCost], target: float, fits: list[str], said: str
+    found: list[TopologyCost], target: float, fits: list[str], expected: str
 ) -> None:
     assert [str(fit(each, target)) for each in found] == fits
     answer = answered(found, target)
-    assert said in answer
+    assert expected in answer
     pieces = json.loads(sentences.pieces(cost.of_topologies(found, None, priced=False)))
     piece = next(each for each in pieces if each["to"] is None or target <= each["to"])
-    assert answer == f"For {estimates.required(target)}, {piece['words']}"  # the field says the same
+    assert answer == f"For {estimates.required(target)}, {piece['words']}"  # the same in the field

@@ -25,10 +25,10 @@ RATES: dict[tuple[int, int], list[float | None]] = {
 @pytest.fixture
 def directory(tmp_path: Path) -> StudyDirectory:
     made = study(StudyDirectory(tmp_path / "study-0123abcd"), RATES)
-    for where, said in made.trials().items():
-        if said.usable:
+    for where, recorded in made.trials().items():
+        if recorded.usable:
             trial = made.trial(where)
-            windowed = changed(said, window={"from_s": 7.0, "to_s": 17.0})
+            windowed = changed(recorded, window={"from_s": 7.0, "to_s": 17.0})
             made.write_trial(where, TrialData(windowed, trial.samples, [], []))
     for old in made.path.rglob("*-attempt*"):
         for file in old.iterdir():
@@ -55,9 +55,9 @@ def test_every_second_of_every_trial_is_there_with_its_levels(directory: StudyDi
 
 def test_levels_that_have_nothing_in_common_are_text(tmp_path: Path) -> None:
     made = study(StudyDirectory(tmp_path / "study-1"), {(1, 100): [95.0]})
-    said = made.read_json("study.json") or {}
-    said["configuration"]["grid"]["factors"]["nginx_lb_settings"] = ["stock", 1]
-    made.write_json("study.json", said)
+    study_json = made.read_json("study.json") or {}
+    study_json["configuration"]["grid"]["factors"]["nginx_lb_settings"] = ["stock", 1]
+    made.write_json("study.json", study_json)
     where = "servers-1_vusers-100/r1"
     levels = {"servers": 1, "vusers": 100, "nginx_lb_settings": 1}
     made.write_trial(where, TrialData(record(1, 100, 1, 95.0, cell=levels), made.trial(where).samples, [], []))

@@ -97,17 +97,17 @@ PATTERNS = {
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_sentence_for_every_pattern(name: str) -> None:
-    losses, said = PATTERNS[name]
-    assert failover.sentence(losses, Objectives()) == said
+    failed, expected = PATTERNS[name]
+    assert failover.sentence(failed, Objectives()) == expected
 
 
 @pytest.mark.parametrize(
     ("wanted", "holds"), [("500ms", "meets the objective of 500 ms"), ("200ms", "misses the objective of 200 ms")]
 )
 def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> None:
-    said = failover.sentence(BACK, Objectives.model_validate({"p95": wanted}))
-    assert holds in said
-    assert "p95 over the whole window, failures included, is 312 ms" in said
+    sentence = failover.sentence(BACK, Objectives.model_validate({"p95": wanted}))
+    assert holds in sentence
+    assert "p95 over the whole window, failures included, is 312 ms" in sentence
 
 
 SECONDS = replace(BACK, in_p95=3, p95_recovered=3, p95_recovery_s=Spread(2, 1, 3), over_p95=Spread(0.02, 0.01, 0.03))
@@ -123,10 +123,10 @@ OF_P95 = {
 }
 
 
-@pytest.mark.parametrize("says", OF_P95)
-def test_when_p95_was_back_is_told_by_the_seconds_where_these_are_counted(says: str) -> None:
-    said = failover.sentence(OF_P95[says], Objectives.model_validate({"p95": "500ms"}))
-    assert f"to 98 % [97, 99] of its previous value; {says} (means of 3 trials)." in said
+@pytest.mark.parametrize("expected", OF_P95)
+def test_the_recovery_of_p95_is_reported_by_the_seconds(expected: str) -> None:
+    sentence = failover.sentence(OF_P95[expected], Objectives.model_validate({"p95": "500ms"}))
+    assert f"to 98 % [97, 99] of its previous value; {expected} (means of 3 trials)." in sentence
 
 
 def test_the_table_has_when_p95_was_back() -> None:
@@ -138,11 +138,11 @@ def test_the_table_has_when_p95_was_back() -> None:
     assert [row[place] for row in table.rows] == ["2.0 [1.0, 3.0] s", "never", "–"]
 
 
-def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
+def test_the_largest_loads_have_a_sentence_and_the_table_has_the_rest() -> None:
     many = [replace(BACK, cell={**BACK.cell, "vusers": users}) for users in (100, 400, 200, 300, 500)]
-    told = failover.sentences(many, Objectives())
-    assert [sentence.split()[1] for sentence in told[:3]] == ["500", "400", "300"]
-    assert told[3] == "The failover table has 2 more cells."
+    sentences = failover.sentences(many, Objectives())
+    assert [sentence.split()[1] for sentence in sentences[:3]] == ["500", "400", "300"]
+    assert sentences[3] == "The failover table has 2 more cells."
     assert failover.sentences([replace(BACK, trials=0)], Objectives()) == []
     assert failover_table.table([], Thresholds()) is None
     table = failover_table.table([BACK, replace(BACK, recovered=0, recovery_s=None)], Thresholds())
@@ -154,7 +154,7 @@ def test_the_largest_loads_are_told_and_the_table_holds_the_rest() -> None:
     assert "90 % of the expected value" in table.note
 
 
-def test_a_load_says_what_is_lost_and_nothing_where_nothing_is() -> None:
+def test_a_load_names_its_failed_servers() -> None:
     assert load_name({"vusers": 400, "fail_servers": 0}) == "400 users"
     assert load_name({"vusers": 400, "fail_servers": 1}) == "400 users, 1 server lost"
     assert load_name({"vusers": 400, "fail_servers": 2}) == "400 users, 2 servers lost"
@@ -162,7 +162,7 @@ def test_a_load_says_what_is_lost_and_nothing_where_nothing_is() -> None:
     assert load_name(as_on_disk) == "400 users, 1 server lost, nginx_lb_max_fails 1"
 
 
-def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> None:
+def test_every_output_has_the_failover(tmp_path: Path) -> None:
     site = FakeSite(servers=3)
     site.left_out_after_s = 2
     load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
@@ -172,9 +172,9 @@ def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> Non
     study.run()
     directory = study._directory
     report, summary = build.model_of(directory)
-    said = [sentence for sentence in report.answer if "failed under load" in sentence]
-    assert len(said) == 2
-    assert "266 requests failed within 2.0 s, until the balancer removed it" in said[0]
+    sentences = [sentence for sentence in report.answer if "failed under load" in sentence]
+    assert len(sentences) == 2
+    assert "266 requests failed within 2.0 s, until the balancer removed it" in sentences[0]
     assert report.failover
     assert len(report.failover.rows) == 2
     assert {row["load"] for row in report.charts["headline"].arguments["cells"]} == {"400 users"}
@@ -187,7 +187,7 @@ def test_every_form_of_the_report_tells_a_study_of_losses(tmp_path: Path) -> Non
         ("400 users, 1 server lost", "server-2 stopped (3 trials)"),
         ("400 users, 1 server lost", "server-3 stopped (3 trials)"),
     }
-    assert said[0] in ci_summary.markdown(report, summary)
+    assert sentences[0] in ci_summary.markdown(report, summary)
     assert "failed under load" in ci_summary.junit(report, summary)
     build.write(directory, ("html", "data"))
     assert "Server failure and failover" in (directory.path / "report.html").read_text(encoding="utf-8")

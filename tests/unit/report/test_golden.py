@@ -75,7 +75,7 @@ def test_the_studies_show_every_part_of_a_report(report: Callable[[str], Report]
 
 def test_a_long_field_is_cut_at_a_clause_and_becomes_a_footnote() -> None:
     long = (
-        "the first clause has these words; the second clause has so many words that it does not fit into a cell at all"
+        "the first clause has these words; the second one has many more so that both together do not fit into one cell"
     )
     table = Table(columns=["a", "b"], rows=[["1", long], ["2", "short"], ["3", long], ["4", f"{long} either"]])
     assert table.rows[0] == ["1", "the first clause has these words\u00a0…¹"]

@@ -33,7 +33,7 @@ FACTOR = "a_factor"
 
 
 def hostile(directory: StudyDirectory, levels: list[str], cause: str = "") -> StudyDirectory:
-    """A study with these levels of a factor; the trials of the last one are refused because of `cause`."""
+    """A study with these levels of a factor; the trials of the last one are invalid because of `cause`."""
     factors: dict[str, list[Any]] = {"servers": [1, 2], "vusers": [1000], FACTOR: levels}
     written = grid(factors=factors, repeats=3)
     plan = []
@@ -41,11 +41,11 @@ def hostile(directory: StudyDirectory, levels: list[str], cause: str = "") -> St
         for servers, tps in ((1, 280), (2, 500)):
             levels_of: dict[str, Any] = {"servers": servers, "vusers": 1000, FACTOR: level}
             for repeat in (1, 2, 3):
-                refused = bool(cause) and number == len(levels) - 1
-                said = record(servers, 1000, repeat, None if refused else tps + repeat)
-                said = changed(said, cell=levels_of, **({"cause": cause} if refused else {}))
+                invalid = bool(cause) and number == len(levels) - 1
+                recorded = record(servers, 1000, repeat, None if invalid else tps + repeat)
+                recorded = changed(recorded, cell=levels_of, **({"cause": cause} if invalid else {}))
                 where = f"{Cell(tuple(levels_of.items())).slug}/r{repeat}"
-                directory.write_trial(where, TrialData(said, samples(tps, 1000, think_s=0.1), [], []))
+                directory.write_trial(where, TrialData(recorded, samples(tps, 1000, think_s=0.1), [], []))
                 plan.append(where)
     configuration = {"grid": written.model_dump(mode="json", by_alias=True)}
     nginx = f"log_format x '{ESCAPES}{MARKUP}';"
@@ -146,8 +146,8 @@ def test_the_log_hides_nothing(tmp_path: Path) -> None:
 
 
 def test_a_negative_number_stays_a_number() -> None:
-    told = frames.cells_csv([{"a_factor": -1, "servers": 1, "tps_mean": -0.5, "reason": "-x"}])
-    assert told.splitlines()[1] == "-1,1,-0.5,'-x"
+    csv_text = frames.cells_csv([{"a_factor": -1, "servers": 1, "tps_mean": -0.5, "reason": "-x"}])
+    assert csv_text.splitlines()[1] == "-1,1,-0.5,'-x"
 
 
 def test_the_pages_script_stays_whole(made: StudyDirectory) -> None:

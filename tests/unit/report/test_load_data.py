@@ -31,7 +31,7 @@ def measured(records: dict[str, TrialRecord], **more: Any) -> tuple[Summary, Tri
         return window_stats.histogram_of_ms([(int(waits["p50"] or 0), 900), (int(waits["p95"] or 0), 100)])
 
     return cells.summarise_records(grid(repeats=3, **more), records, histogram), {
-        where: TrialData(said, [], [], []) for where, said in records.items()
+        where: TrialData(recorded, [], [], []) for where, recorded in records.items()
     }
 
 
@@ -39,8 +39,8 @@ def loop(servers: int, users: int, repeat: int) -> TrialRecord:
     rate = min(users / 2.03, 280 * servers)
     median = max(30.0, (users / rate - 2) * 1000) + repeat
     waits = {"p50": median, "p95": 2 * median, "p99": 3 * median}
-    said = judged(record(servers, users, repeat, rate), "server" if rate == 280 * servers else "load")
-    return changed(said, latency_ms={"p50": 1.0}, latency_with_failures_ms=waits)
+    recorded = judged(record(servers, users, repeat, rate), "server" if rate == 280 * servers else "load")
+    return changed(recorded, latency_ms={"p50": 1.0}, latency_with_failures_ms=waits)
 
 
 def lists(servers: tuple[int, ...], loads: tuple[int, ...], **more: Any) -> tuple[Summary, Trials]:
@@ -134,9 +134,11 @@ def at_rates() -> tuple[Summary, Trials]:
             ms = 100.0 + count.load
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             cell, waits = {"servers": servers, "rate": count.load}, {"p50": ms, "p95": 2 * ms, "p99": 3 * ms}
-            said = judged(record(servers, 0, count.block, count.load), "load")
-            said = changed(said, cell=cell, objective_counts=against, latency_with_failures_ms=waits, latency_ms=waits)
-            records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = said
+            recorded = judged(record(servers, 0, count.block, count.load), "load")
+            recorded = changed(
+                recorded, cell=cell, objective_counts=against, latency_with_failures_ms=waits, latency_ms=waits
+            )
+            records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = recorded
     load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     factors = {"servers": [1, 2], "rate": [f"{level}/s" for level in levels]}
     return measured(records, factors=factors, load=load, objectives={"p95": "500ms"})

@@ -1,4 +1,4 @@
-"""What the report says of the order of trials, and of cells that were measured in few blocks."""
+"""The order of trials in the report, and cells that were measured in few blocks."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def record(**more: Any) -> StudyRecord:
     return study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)}, **more)
 
 
-def test_the_seed_is_told_with_where_it_is_from() -> None:
+def test_the_seed_has_its_source() -> None:
     drawn = (
         "5 randomised blocks in balanced order (rows of Williams squares), seed 815, drawn at the start of the study"
     )
@@ -28,13 +28,13 @@ def test_the_seed_is_told_with_where_it_is_from() -> None:
     assert given == drawn.removesuffix(", drawn at the start of the study")
 
 
-def test_cells_with_few_blocks_are_told_with_prediction_and_outcome() -> None:
+def test_cells_with_few_blocks_have_prediction_and_outcome() -> None:
     assert order.few_blocks(record()) == ""
-    said = order.few_blocks(record(predicted_idle=REST))
-    assert said.startswith(
+    sentence = order.few_blocks(record(predicted_idle=REST))
+    assert sentence.startswith(
         "3 servers at 250 users: 2 blocks only, to verify the prediction of idle servers (2 servers can serve 118 %"
     )
-    assert said.endswith("; fewer than 3 trials have no interval")
+    assert sentence.endswith("; fewer than 3 trials have no interval")
     assert order.few_blocks(record(predicted_idle=REST.model_copy(update={"contradicted": ()}))).endswith(
         "; the prediction of idle cells held"
     )
@@ -56,7 +56,7 @@ def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statemen
     assert (rest.trials, rest.tps and rest.tps.low) == (2, None)
     assert all(cell.tps and cell.tps.low for cell in cells.values() if cell is not rest)
     assert "Few blocks" in dict(report.facts)
-    (floor,) = (said for said in answer.answer(summary) if said.startswith("At 250 users"))
+    (floor,) = (sentence for sentence in answer.answer(summary) if sentence.startswith("At 250 users"))
     assert "indicative" not in floor, "its floor has five blocks; the step that shows nothing needs none"
     assert "at least" in floor
     others = [gain for gain in summary.gains if gain.speaks]

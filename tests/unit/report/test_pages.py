@@ -26,11 +26,11 @@ Rates = dict[tuple[int, int], list[float | None]]
 
 
 def rates(
-    servers: int, loads: tuple[int, ...], repeats: int, refused: Callable[[int], bool] = lambda _: False
+    servers: int, loads: tuple[int, ...], repeats: int, invalid: Callable[[int], bool] = lambda _: False
 ) -> Rates:
-    """Throughput that grows as it does, with a little noise; some repeats refused."""
+    """Throughput that grows as it does, with a little noise; some repeats invalid."""
     return {
-        (m, users): [None if refused(k) else 280 * m**0.93 * (1 + 0.01 * ((k * m) % 5 - 2)) for k in range(repeats)]
+        (m, users): [None if invalid(k) else 280 * m**0.93 * (1 + 0.01 * ((k * m) % 5 - 2)) for k in range(repeats)]
         for users in loads
         for m in range(1, servers + 1)
     }
@@ -50,19 +50,19 @@ CAUSES = {
 
 
 def crowded(directory: StudyDirectory) -> None:
-    """The same with as much to say as page 1 can hold: invalid trials for several reasons, and a next bottleneck."""
+    """The same with as many findings as page 1 can hold: invalid trials for several reasons, and a next bottleneck."""
     ordinary(directory)
     for number, (rule, cause) in enumerate(CAUSES.items(), 1):
         file = directory.path / "trials" / f"servers-{number}_vusers-1000" / "r2" / "trial.json"
         step = "give the generator more CPU, or the study more hosts that generate load"
         lost = {"rule": rule, "severity": "invalid", "cause": cause, "next_step": step, "figure": 1, "threshold": 0}
-        said = json.loads(file.read_text())
-        said.update(outcome="invalid", cause=cause, tps_mean=None, findings=[lost])
-        file.write_text(json.dumps(said))
+        trial = json.loads(file.read_text())
+        trial.update(outcome="invalid", cause=cause, tps_mean=None, findings=[lost])
+        file.write_text(json.dumps(trial))
     for file in directory.path.glob("trials/servers-3_vusers-2000/*/trial.json"):
-        said = json.loads(file.read_text())
-        said["bottleneck"]["figures"] = {"of_users_bound": 0.89}
-        file.write_text(json.dumps(said))
+        trial = json.loads(file.read_text())
+        trial["bottleneck"]["figures"] = {"of_users_bound": 0.89}
+        file.write_text(json.dumps(trial))
 
 
 def half(directory: StudyDirectory) -> None:
@@ -79,14 +79,14 @@ STUDIES: dict[str, Callable[[StudyDirectory], object]] = {
     "six topologies": lambda d: study(d, rates(6, (1000, 2000), 5)),
     "few blocks": lambda d: study(d, rates(3, (1000, 2000), 3)),
     "half finished": half,
-    "all refused": lambda d: study(d, rates(2, (1000, 2000), 4, refused=lambda _: True)),
-    "some refused": lambda d: study(d, rates(3, (1000, 2000), 7, refused=lambda k: k in (1, 4))),
+    "all invalid": lambda d: study(d, rates(2, (1000, 2000), 4, invalid=lambda _: True)),
+    "some invalid": lambda d: study(d, rates(3, (1000, 2000), 7, invalid=lambda k: k in (1, 4))),
     "many panels": lambda d: study(d, rates(7, (100, 200, 500, 1000, 2000), 3)),
     "long tables": lambda d: study(d, rates(4, (500, 1000, 1500, 2000), 11)),
 }
 
 # The others have breaks of these shapes too; a PDF takes seconds.
-IN_EVERY_RUN = ("sample", "crowded", "half finished", "all refused", "long tables")
+IN_EVERY_RUN = ("sample", "crowded", "half finished", "all invalid", "long tables")
 NAMES = [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.long) for name in ("sample", *STUDIES)]
 
 
@@ -129,7 +129,7 @@ def dense(text: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_page_break_leaves_anything_alone(made: Callable[[str], Rendered], name: str) -> None:
-    """Headings, rows, terms: each has its own beside it, and only the last page may be nearly empty."""
+    """Headings, rows, terms: each is next to its own, and only the last page may be nearly empty."""
     assert pages.faults(made(name).pages) == []
 
 

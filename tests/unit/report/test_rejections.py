@@ -112,15 +112,15 @@ def test_rejections_come_first_everywhere_and_make_no_gain(
     summary, trials = studied(one, two, rate=rate)
     (gain,) = summary.gains
     assert (gain.kind, gain.ratio, gain.peak_ratio) == (GainKind.NONE, None, None)
-    told = everywhere(summary, trials)
-    assert told["page"].startswith(first)
-    assert told["markdown"].split("\n")[2].startswith(f"**{first}")
-    assert f"<system-out>{first}" in told["junit"]
+    shown = everywhere(summary, trials)
+    assert shown["page"].startswith(first)
+    assert shown["markdown"].split("\n")[2].startswith(f"**{first}")
+    assert f"<system-out>{first}" in shown["junit"]
     for cell in summary.cells:
         if cell.failing:
             assert cell.reason.startswith(cell.failing.words)
             assert NOTHING not in cell.reason
-            assert f"<system-out>{cell.failing.words}; " in told["junit"]
+            assert f"<system-out>{cell.failing.words}; " in shown["junit"]
             assert all(
                 r.record.bottleneck and r.record.bottleneck.reason.startswith(cell.failing.words)
                 for r in _of(trials, cell)
@@ -129,8 +129,8 @@ def test_rejections_come_first_everywhere_and_make_no_gain(
     config.directory.write_trial("servers-1_vusers-1000/r1", next(iter(trials.values())))
     monkeypatch.setattr(closing, "summarise_directory", lambda _directory: summary)
     closing.print_summary(Console(), config, False)
-    told["console"] = capsys.readouterr().out
-    assert first in told["console"]
+    shown["console"] = capsys.readouterr().out
+    assert first in shown["console"]
 
 
 def _of(trials: dict[str, TrialData], cell: Any) -> list[TrialData]:
@@ -138,13 +138,13 @@ def _of(trials: dict[str, TrialData], cell: Any) -> list[TrialData]:
 
 
 def test_rejections_that_end_a_trial_are_its_cause() -> None:
-    """Every cell is refused by E8: the first sentence is still what happened."""
+    """Every cell is invalid by E8: the first sentence still reports the rejections."""
     summary, trials = studied({"status 429": 0.75}, {"status 429": 0.6}, evidence={"errors_stop": "50%"})
     assert {cell.outcome for cell in summary.cells} == {Outcome.INVALID}
-    told = everywhere(summary, trials)
+    shown = everywhere(summary, trials)
     first = "75 % of the requests were rejected with 429"
-    assert told["page"].startswith(f"{first} (1 server at 2000 users); also rejected or failed: 60 % (2")
-    assert f'message="{first}: more than 50 % of the requests failed for 10 s' in told["junit"]
+    assert shown["page"].startswith(f"{first} (1 server at 2000 users); also rejected or failed: 60 % (2")
+    assert f'message="{first}: more than 50 % of the requests failed for 10 s' in shown["junit"]
     assert summary.cells[0].next_step.startswith("raise or remove the limit that rejects them")
 
 

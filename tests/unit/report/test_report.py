@@ -84,7 +84,7 @@ def test_the_tables_have_the_columns_that_others_rely_on(rendered: StudyDirector
     )
 
 
-def test_an_instrument_check_tells_what_it_found_on_page_one(tmp_path: Path) -> None:
+def test_a_calibration_reports_its_result_on_page_one(tmp_path: Path) -> None:
     exact: dict[tuple[int, int], list[float | None]] = {(1, 2000): [200.0] * 5, (2, 2000): [400.0] * 5}
     report, _ = build.model_of(made(tmp_path / "a", exact, calibration=True))
     assert report.findings[0].startswith("Calibration: measured 2.000 [2.000, 2.000] for 2 (error 0.00 %): PASS.")
@@ -114,7 +114,7 @@ def test_the_same_results_give_the_same_bytes_and_rendering_logs_nothing(
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
-def test_the_html_is_one_file_that_asks_nobody(rendered: StudyDirectory) -> None:
+def test_the_html_is_one_file_without_requests(rendered: StudyDirectory) -> None:
     page = (rendered.path / "report.html").read_text()
     head = page.split("<script>")[0]
     assert not re.search(r"""(src|href)=["']https?:""", head)
@@ -146,11 +146,9 @@ def test_fonts_are_embedded_and_the_pdf_is_tagged(rendered: StudyDirectory) -> N
         {(2, 100): [250.0, 251.0], (2, 200): [250.0, None]},
         {(1, 100): [100.0], (2, 100): []},
     ],
-    ids=["all refused", "one cell", "one topology", "half missing"],
+    ids=["all invalid", "one cell", "one topology", "half missing"],
 )
-def test_an_incomplete_study_still_says_what_is_known(
-    rates: dict[tuple[int, int], list[float | None]], tmp_path: Path
-) -> None:
+def test_an_incomplete_study_has_a_report(rates: dict[tuple[int, int], list[float | None]], tmp_path: Path) -> None:
     directory = made(tmp_path, rates)
     build.write(directory)
     text = pdf_text((directory.path / "report.pdf").read_bytes())

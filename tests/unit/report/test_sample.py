@@ -55,9 +55,9 @@ def test_page_one_can_be_recomputed_by_anybody(sample: StudyDirectory) -> None:
     command = [sys.executable, str(ROOT / "docs" / "recompute.py"), str(sample.path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    told = re.findall(r"\S+× \[[^]]+\]", " ".join(build.model_of(sample)[0].answer))
-    assert len(told) >= 3
-    assert set(told) <= set(re.findall(r"report\.html prints (\S+ \[[^]]+\])", done.stdout))
+    ratios = re.findall(r"\S+× \[[^]]+\]", " ".join(build.model_of(sample)[0].answer))
+    assert len(ratios) >= 3
+    assert set(ratios) <= set(re.findall(r"report\.html prints (\S+ \[[^]]+\])", done.stdout))
 
 
 def test_the_sample_passes_its_own_check(sample: StudyDirectory) -> None:

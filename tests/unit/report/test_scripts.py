@@ -106,10 +106,10 @@ def test_what_has_no_font_is_what_pango_would_leave_out() -> None:
     ],
 )
 def test_the_warning_names_the_script_and_what_to_install(characters: str, script: str, package: str) -> None:
-    told = glyphs.warning(set(characters))
-    assert f"({script})" in told
-    assert f"apt-get install {package})" in told
-    assert code_point(min(characters)) in told
+    message = glyphs.warning(set(characters))
+    assert f"({script})" in message
+    assert f"apt-get install {package})" in message
+    assert code_point(min(characters)) in message
 
 
 def test_the_page_for_a_screen_keeps_every_character(written: Report) -> None:

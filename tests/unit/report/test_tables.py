@@ -28,24 +28,24 @@ def measured(tmp_path: Path) -> Measured:
     return summarise_directory(directory).cells, {w: directory.trial(w) for w in directory.trials()}
 
 
-def test_a_cells_limit_stands_with_its_figures(measured: Measured) -> None:
+def test_a_cells_bottleneck_has_its_figures(measured: Measured) -> None:
     table = tables.bottleneck_table(*measured)
-    told = dict(zip(table.columns, table.rows[0], strict=True))
-    assert told["bottleneck"] == "server"
-    assert told["server CPU"] == "95 %"
-    assert told["throttled"] == "90 %"
-    assert told["generator CPU"] == "25 %"
-    assert "used 95 % of its CPU" in told["reason"]
+    shown = dict(zip(table.columns, table.rows[0], strict=True))
+    assert shown["bottleneck"] == "server"
+    assert shown["server CPU"] == "95 %"
+    assert shown["throttled"] == "90 %"
+    assert shown["generator CPU"] == "25 %"
+    assert "used 95 % of its CPU" in shown["reason"]
 
 
-def test_what_limited_trials_that_do_not_count_is_told_all_the_same(tmp_path: Path) -> None:
+def test_invalid_trials_have_a_bottleneck_too(tmp_path: Path) -> None:
     directory = measured_study(StudyDirectory(tmp_path / "study"))
     for where in [where for where in directory.trials() if where.startswith("servers-1")]:
         data = directory.trial(where)
         refusal = changed(data.record, outcome="invalid", cause="half of the requests failed")
         directory.write_trial(where, replace(data, record=judged(refusal, "balancer")))
-    refused = summarise_directory(directory).cells
-    row = tables.bottleneck_table(refused, {w: directory.trial(w) for w in directory.trials()}).rows[0]
+    invalid = summarise_directory(directory).cells
+    row = tables.bottleneck_table(invalid, {w: directory.trial(w) for w in directory.trials()}).rows[0]
     assert row[1:3] == ["balancer", "–"]
     assert row[-1] == "half of the requests failed"
 
@@ -64,7 +64,7 @@ def test_latencies_have_a_row_a_cell_and_a_curve(measured: Measured) -> None:
     assert latency_data.chart(measured[0], {}, 662) is None
 
 
-def test_every_rule_has_its_row_and_says_what_it_found(
+def test_every_rule_has_a_row_with_its_findings(
     measured: Measured,
 ) -> None:
     _, trials = measured
@@ -109,7 +109,7 @@ def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> N
     assert not_counted["readings"] == counted["readings"]
 
 
-def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured) -> None:
+def test_equal_shares_are_required_of_round_robin_alone(measured: Measured) -> None:
     _, trials = measured
     e12 = next(rule for rule in RULES if rule.id == "E12")
     assert ["E12", e12.asks] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
@@ -120,20 +120,20 @@ def test_equal_shares_are_asked_for_where_servers_take_turns(measured: Measured)
     assert ["E12", e12.where_free] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
 
 
-def test_a_cell_whose_server_died_says_what_the_balancer_did_about_it(measured: Measured) -> None:
-    """In the table of what limited it, although none of its trials counts."""
+def test_a_cell_whose_server_died_has_the_reaction_of_the_balancer_as_its_reason(measured: Measured) -> None:
+    """In the table of bottlenecks, although none of its trials is valid."""
     summary, trials = measured
-    told = "server-1 died with exit code 137; nginx_lb_max_fails is 0: the balancer went on sending it requests"
+    reason = "server-1 died with exit code 137; nginx_lb_max_fails is 0: the balancer went on sending it requests"
     cell = summary[0]
     cause = "server-1 died with exit code 137 during the trial"
-    died = {"component": "server", "basis": {"kind": "server died", "detail": told}, "reason": told}
+    died = {"component": "server", "basis": {"kind": "server died", "detail": reason}, "reason": reason}
     records = [
         changed(data.record, outcome="server_down", cause=cause, bottleneck=died)
         for data in trials.values()
         if data.record.cell == cell.cell
     ]
     down = summarise(cell.cell, records, [], Thresholds())
-    assert tables.bottleneck_table([down], trials).rows[0][1::7] == ["server", told]
+    assert tables.bottleneck_table([down], trials).rows[0][1::7] == ["server", reason]
 
 
 def test_the_article_is_compared_by_the_grid_that_reproduces_it_alone(tmp_path: Path) -> None:

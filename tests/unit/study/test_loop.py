@@ -182,10 +182,10 @@ def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite,
     assert (few.kind, few.load, few.conclusion_text) == ("load-limited", "140/s offered", "not measurable at this load")
     assert "1 server serves 100 % of the offered load" in few.reason
     assert (many.kind, many.reason) == ("lower bound", "2 servers serve 100 % of the offered load")
-    texts = answer(summarise_directory(StudyDirectory(study._directory.path)))
-    assert texts[0].startswith("At 420/s offered a second server raised throughput 1.500×")
-    assert "to 100 % of the offered load: it can do at least 1.50×" in texts[0]
-    assert texts[1].startswith("At 140/s offered a second server found no more load to serve")
+    told = answer(summarise_directory(StudyDirectory(study._directory.path)))
+    assert told[0].startswith("At 420/s offered the second server raised throughput 1.500×")
+    assert "to 100 % of the offered load: 2 servers deliver at least 1.50×" in told[0]
+    assert told[1].startswith("At 140/s offered the second server was idle: the load is too low")
 
 
 def test_every_topology_of_a_block_gets_the_same_arrivals(site: FakeSite, tmp_path: Path) -> None:
@@ -426,8 +426,8 @@ def test_two_images_are_compared_in_the_blocks_of_one_study(site: FakeSite, tmp_
     assert levels[NEW] == {"server-1": ["sha256:bbbb"], "server-2": ["sha256:bbbb"]}
     assert {ran[0] for ran in levels[OLD].values()} == {"sha256:aaaa"}
     sentence = answer(summarise_directory(study._directory))[-1]
-    assert sentence.startswith(f"At 1000 users 2 servers of image {NEW} served 1.08")
-    assert sentence.endswith(f"] the throughput of {OLD}.")
+    assert sentence.startswith(f"At 1000 users image {NEW} instead of {OLD} gave 1.08")
+    assert sentence.endswith("] the throughput with 2 servers.")
 
 
 def test_servers_are_only_replaced_when_the_image_changes(site: FakeSite, tmp_path: Path) -> None:
@@ -469,12 +469,14 @@ def test_a_study_at_a_rate_passes_its_check_and_reports_rates(site: FakeSite, tm
     assert [text for text in wrong if "balancer.csv" not in text] == []
     report, _ = build.model_of(directory)
     assert "100/s offered" not in str(report)
-    assert dict(report.facts)["Load"].startswith("open load: requests leave at moments of a Poisson process")
+    assert dict(report.facts)["Load"].startswith(
+        "open loop: requests are sent on schedule at the times of a Poisson process"
+    )
     assert "(open model)" not in dict(report.facts)["Load"]
-    assert "latencies from merged HDR histograms (open model)" in dict(report.facts)["Engine"]
+    assert "latencies from merged HDR histograms (open model)" in dict(report.facts)["Load generator"]
     assert "late ms" in report.trials.columns
     assert {row[6] for row in report.trials.rows} == {"1.0"}
-    assert "of offered" in report.bottlenecks.columns
+    assert "of offered load" in report.bottlenecks.columns
     assert "open model" in report.charts["latency"].caption
     assert "E5 at a rate" in {row[0] for row in report.thresholds.rows}
     rows = (directory.path / "cells.csv").read_text(encoding="utf-8").splitlines()
@@ -491,7 +493,7 @@ def test_a_report_of_users_has_no_rates(site: FakeSite, tmp_path: Path) -> None:
     report, _ = build.model_of(StudyDirectory(study._directory.path))
     assert "at a rate" not in str(report.thresholds) + str(report.rules)
     assert "h" in report.trials.columns
-    assert "of users’ bound" in report.bottlenecks.columns
+    assert "of users’ maximum" in report.bottlenecks.columns
 
 
 def test_a_load_generator_with_late_counts_gets_its_seconds_from_the_balancer(site: FakeSite, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_search_has_cells_on_both_sides_of_its_objectives(tmp_path: Path) -> N
 
 def test_markdown_holds_the_answer_the_gains_and_the_objectives(tmp_path: Path) -> None:
     text = ci_summary.markdown(*build.model_of(made(tmp_path, {"gain": {2: 1.9}})))
-    assert "**At 100 users a second server gave 1.820× [1.817, 1.823]" in text
+    assert "**At 100 users the second server gave 1.820× [1.817, 1.823]" in text
     assert "| 1 → 2 | 1.820× |" in text
     assert "- **not met**: 100 users: gain of 1 → 2 servers 1.82×" in text
 
