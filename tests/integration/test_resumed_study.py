@@ -155,7 +155,7 @@ def test_the_record_of_a_server_failure_matches_the_balancers_log(
     state = engine.containers.get(lab.servers[1].container).status
     assert state == "running", "the study must restart the server"
     page = (resumed.directory.path / "report.html").read_text(encoding="utf-8")
-    assert "one of 2 servers was stopped under the load" in page
+    assert "one of 2 servers failed under load" in page
     rows = (resumed.directory.path / "failover.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0].startswith("servers,rate,fail_servers,failed_servers,trials,")
     assert len(rows) == 2
