@@ -63,7 +63,7 @@ def test_a_study_writes_every_file_of_its_report(smoke: Path) -> None:
     for name in ("study.json", "report.html", "report.pdf", "cells.csv", "gains.csv", "log/study.log"):
         assert (smoke / name).stat().st_size > 0, name
     text = " ".join(page.extract_text() for page in pypdf.PdfReader(smoke / "report.pdf").pages)
-    assert "Gains and linear speedup" in text
+    assert "How much does each additional server add?" in text
 
 
 def test_the_records_are_complete_and_consistent(smoke: Path) -> None:

@@ -26,7 +26,7 @@ logging.basicConfig(filename=folder / "log")
 console = Console()
 interrupts = Interrupts()
 (folder / "ready").touch()
-while not interrupts.asked:
+while not interrupts.requested:
     console.print("a second of a trial")
     time.sleep(0.05)
 (folder / "interrupted").touch()
