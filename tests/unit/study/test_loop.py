@@ -182,10 +182,10 @@ def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite,
     assert (few.kind, few.load, few.conclusion_text) == ("load-limited", "140/s offered", "not measurable at this load")
     assert "1 server serves 100 % of the offered load" in few.reason
     assert (many.kind, many.reason) == ("lower bound", "2 servers serve 100 % of the offered load")
-    told = answer(summarise_directory(StudyDirectory(study._directory.path)))
-    assert told[0].startswith("At 420/s offered the second server raised throughput 1.500×")
-    assert "to 100 % of the offered load: 2 servers deliver at least 1.50×" in told[0]
-    assert told[1].startswith("At 140/s offered the second server was idle: the load is too low")
+    texts = answer(summarise_directory(StudyDirectory(study._directory.path)))
+    assert texts[0].startswith("At 420/s offered the second server raised throughput 1.500×")
+    assert "to 100 % of the offered load: 2 servers deliver at least 1.50×" in texts[0]
+    assert texts[1].startswith("At 140/s offered the second server was idle: the load is too low")
 
 
 def test_every_topology_of_a_block_gets_the_same_arrivals(site: FakeSite, tmp_path: Path) -> None:
