@@ -32,7 +32,7 @@ LOAD_GENERATORS = (
     LoadGeneratorKind(
         name="locust",
         shown="Locust",
-        counts="latencies from merged HDR histograms (closed model)",
+        counts="latencies from merged HDR histograms",
         roles=("locust",),
         prefix="locust_",
         tags=("locust",),
@@ -43,8 +43,7 @@ LOAD_GENERATORS = (
         name="ngrinder",
         shown="nGrinder",
         counts=(
-            "it keeps no percentiles and no requests in flight: both come from the balancer's log, to the millisecond "
-            "(closed model)"
+            "it keeps no percentiles and no requests in flight: both come from the balancer's log, to the millisecond"
         ),
         roles=("ngrinder_controller", "ngrinder_agent"),
         prefix="ngrinder_",

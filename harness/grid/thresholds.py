@@ -36,8 +36,8 @@ class Threshold:
 
 def _threshold(rule: str, default: object, meaning: str, *, component: str = "", rates_only: bool = False) -> Any:
     """Declare a field with its rule."""
-    told: dict[str, Any] = {"rule": rule, "component": component, "rates_only": rates_only}
-    return Field(default, description=meaning, json_schema_extra={"threshold": told})
+    declared: dict[str, Any] = {"rule": rule, "component": component, "rates_only": rates_only}
+    return Field(default, description=meaning, json_schema_extra={"threshold": declared})
 
 
 def _bottleneck(component: str, default: object, meaning: str, *, rates_only: bool = False) -> Any:
@@ -147,7 +147,7 @@ DECLARED: Mapping[str, Threshold] = _declared()
 
 def of_rule(rule: str, *, rates_only: bool = False) -> list[str]:
     """Names of a rule's thresholds: those of any load, or those of open loads alone."""
-    return [name for name, told in DECLARED.items() if told.rule == rule and told.rates_only == rates_only]
+    return [name for name, declared in DECLARED.items() if declared.rule == rule and declared.rates_only == rates_only]
 
 
 def overridden(thresholds: Thresholds) -> dict[str, tuple[float, float]]:

@@ -123,8 +123,8 @@ def _open_load(grid: Grid) -> str:
 def _load_generator(environment: Environment, grid: Grid) -> str:
     for kind in LOAD_GENERATORS:
         if version := environment.version_of(kind.name):
-            counts = kind.counts.replace("closed model", "open model") if grid.is_open else kind.counts
-            return f"{kind.shown} {version}; {counts}".replace("'", "’")
+            model = "open" if grid.is_open else "closed"
+            return f"{kind.shown} {version}; {kind.counts} ({model} model)".replace("'", "’")
     return "one that this version does not know"
 
 
