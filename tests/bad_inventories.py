@@ -1,4 +1,4 @@
-"""The bad inventories in tests/data, and the message that each must get."""
+"""Bad inventories in tests/data, and the error message that each must cause."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 FOLDER = Path(__file__).parent / "data" / "bad_inventories"
 CASES = sorted(path for path in FOLDER.iterdir() if path.name != "group_vars")
-# Problems that only the whole way finds: a name that this machine cannot resolve, and what a program printed.
-WHOLE_WAY_ONLY = ("ansible-host-missing.yml", "script-loopback")
+# Errors that only the complete resolution finds: an address that cannot be resolved, and the output of a program.
+FULL_RESOLUTION_ONLY = ("ansible-host-missing.yml", "script-loopback")
 
 
 def expected(case: Path) -> str:
-    """The message that a case must get: file, line and words."""
+    """Return the expected message of a case: file, line and text."""
     if case.is_dir():
         message = (case / "expect.txt").read_text(encoding="utf-8").strip()
         return f"{case}/{message}" if re.match(r"\S+:\d+: ", message) else f"{case}: {message}"
@@ -25,7 +25,7 @@ def expected(case: Path) -> str:
 
 
 def without_accounts(patch: pytest.MonkeyPatch, nowhere: Path) -> None:
-    """Remove accounts of clouds and settings of Ansible from the environment."""
+    """Remove cloud accounts and Ansible settings from the environment."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "ANSIBLE_"))]:
         patch.delenv(name)
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")

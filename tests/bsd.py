@@ -1,7 +1,7 @@
-"""A controller's programs as a Mac has them: no GNU programs, and none of GNU's options in those of the same name.
+"""Programs of a controller with macOS: no GNU programs, and no GNU options in programs of the same name.
 
-Only what stands here is on the PATH. What is refused ends with 64 and is written down, so that a test can tell that
-nothing asked for it, also where somebody would not mind.
+The PATH has only the programs listed here. A rejected call exits with 64 (an illegal option) or 127 (no such program) and
+is logged, so a test also finds calls whose failure their caller ignores.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-# The same everywhere, as far as this project may use them.
+# Programs that are equal on all systems, as far as this project may use them.
 PORTABLE = [
     "awk",
     "basename",
@@ -63,8 +63,8 @@ PORTABLE = [
     "python3",
     "sudo",
 ]
-# Patterns of the shell for arguments that BSD's program refuses, or takes for something else.
-REFUSED = {
+# Shell patterns of arguments that BSD's program rejects, or in which it sees another meaning.
+ILLEGAL = {
     "date": ("+*%N*", "-d", "--*", "-I*"),
     "sed": ("-i", "-r", "--*", "-s", "-z"),
     "stat": ("-c*", "--*"),
@@ -92,13 +92,13 @@ REFUSED = {
 WRAPPER = """#!/bin/sh
 for argument; do
   case "$argument" in
-    {patterns}) echo "$0 $*" >>'{refusals}'; echo "{name}: illegal option -- $argument" >&2; exit 64 ;;
+    {patterns}) echo "$0 $*" >>'{rejected}'; echo "{name}: illegal option -- $argument" >&2; exit 64 ;;
   esac
 done
 exec '{real}' "$@"
 """
-# What a Mac does not have at all: called, it is written down, as if it were not there. Package managers are left out,
-# as the study looks for them to know where it is.
+# Programs that macOS does not have: a call is logged and fails as if the program were absent. Package managers are left
+# out, because the study looks for them to detect its system.
 ABSENT = [
     "sha256sum",
     "sha1sum",
@@ -128,30 +128,30 @@ ABSENT = [
     "watch",
 ]
 MISSING = """#!/bin/sh
-echo "$0 $*" >>'{refusals}'
+echo "$0 $*" >>'{rejected}'
 echo "{name}: command not found" >&2
 exit 127
 """
 
 
 def programs(folder: Path) -> tuple[str, Path]:
-    """A PATH with such programs alone, and the file in which everything that was refused is written down."""
+    """Return a PATH with only these programs, and the log file of all rejected calls."""
     folder.mkdir()
-    refusals = folder / "refusals.log"
-    refusals.touch()
-    for name in dict.fromkeys([*PORTABLE, *REFUSED]):
+    rejected = folder / "rejected.log"
+    rejected.touch()
+    for name in dict.fromkeys([*PORTABLE, *ILLEGAL]):
         real = shutil.which(name)
-        if real and name in REFUSED:
-            patterns = "|".join(REFUSED[name])
-            write(folder / name, WRAPPER.format(patterns=patterns, refusals=refusals, name=name, real=real))
+        if real and name in ILLEGAL:
+            patterns = "|".join(ILLEGAL[name])
+            write(folder / name, WRAPPER.format(patterns=patterns, rejected=rejected, name=name, real=real))
         elif real:
             (folder / name).symlink_to(os.path.realpath(real))
     for name in ABSENT:
-        write(folder / name, MISSING.format(refusals=refusals, name=name))
-    return str(folder), refusals
+        write(folder / name, MISSING.format(rejected=rejected, name=name))
+    return str(folder), rejected
 
 
 def write(file: Path, text: str) -> None:
-    """Write a program."""
+    """Write an executable file."""
     file.write_text(text, encoding="utf-8")
     file.chmod(0o755)

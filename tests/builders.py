@@ -1,4 +1,4 @@
-"""Small real records for tests: what a healthy trial looks like, to be bent by each test."""
+"""Small healthy records for tests to modify."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.grid import references
 from harness.grid.cell import expand
+from harness.grid.request import Request
 from harness.grid.schema import Grid
 from harness.judge import window_stats as stats
 from harness.judge.assess import assess
@@ -20,6 +21,7 @@ from harness.records.trial import BalancerCounters, TrialData, TrialRecord
 from harness.study.identity import identify
 from harness.summarise import tables
 from harness.summarise.summary import summarise_directory
+from harness.traffic.load_generator import LoadSpec
 
 WINDOW = (7.0, 17.0)
 BASE = {
@@ -31,20 +33,36 @@ BASE = {
 
 
 def grid(**more: object) -> Grid:
-    """A small valid grid; keyword arguments replace keys of it."""
+    """Return a small valid grid; keyword arguments replace its keys."""
     filled = references.fill({**BASE, **more}, os.environ)
     return Grid.model_validate(filled.data).with_secrets(filled.secrets)
 
 
+def load(**more: Any) -> LoadSpec:
+    """Return the load of a small closed loop; keyword arguments replace its fields."""
+    fields: dict[str, Any] = {
+        "trial": "t",
+        "url": "http://10.0.0.1",
+        "users": 20,
+        "think_time_s": 1.0,
+        "ramp_up_s": 1.0,
+        "duration_s": 9.0,
+        "timeout_s": 5.0,
+        "window_from_s": 2.0,
+        "request": Request(path="/"),
+    }
+    return LoadSpec(**{**fields, **more})
+
+
 def samples(rate: int, users: int, think_s: float = 2.0, seconds: int = 18, **more: Any) -> list[Sample]:
-    """A closed loop that closes: everybody who does not think waits for an answer."""
+    """Return seconds of a closed loop in which each user either thinks or waits for a response."""
     in_flight = users - rate * think_s
     row = Sample(0, rate, 0, users, in_flight, 1000 * in_flight / rate, rate * think_s, rate, 0.2, 1.0, rate * think_s)
     return [replace(row, t_s=t, **more) for t in range(seconds)]
 
 
 def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: Any) -> Observation:
-    """A healthy trial of `servers` servers; keyword arguments replace what a test is about."""
+    """Return a healthy trial of `servers` servers; keyword arguments replace its fields."""
     rows = more.pop("samples", None) or samples(rate, users)
     done = sum(s.completed for s in rows)
     names = [f"server-{i + 1}" for i in range(servers)]
@@ -76,7 +94,7 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
 
 
 def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: Any) -> TrialRecord:
-    """A trial's record; without a rate it is a refused one."""
+    """Return a trial's record; it is invalid if `tps` is None."""
     base: dict[str, Any] = {
         "id": f"{servers}-{vusers}-{repeat}",
         "cell": {"servers": servers, "vusers": vusers},
@@ -100,25 +118,25 @@ def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: An
 
 
 def changed(what: TrialRecord, **more: Any) -> TrialRecord:
-    """The same record with other values, checked."""
+    """Return the record with other values, validated."""
     return TrialRecord.model_validate({**what.model_dump(mode="json"), **more})
 
 
 def judged(what: TrialRecord, limit: str, **figures: float) -> TrialRecord:
-    """The same record with another bottleneck."""
+    """Return the record with another bottleneck."""
     bottleneck = what.bottleneck.model_dump() if what.bottleneck else {}
     return changed(what, bottleneck={**bottleneck, "component": limit, "figures": figures})
 
 
 def logged(seen: Observation, **more: Any) -> Observation:
-    """The same observation, of which the balancer's log says something else."""
+    """Return the observation with other counters of the balancer."""
     return replace(seen, balancer=seen.balancer.model_copy(update=more))
 
 
 def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | None]], **more: Any) -> StudyDirectory:
-    """A study on disk: (servers, vusers) → mean TPS of each repeat, None for a refused trial.
+    """Write a study: (servers, vusers) → mean TPS of each repeat, None for an invalid trial.
 
-    `limits` maps cells to bottlenecks; other keywords go into the grid.
+    `limits` maps cells to bottlenecks; other keyword arguments are keys of the grid.
     """
     limits = more.pop("limits", {})
     repeats = max(len(values) for values in rates.values())
@@ -127,20 +145,20 @@ def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | N
     plan = []
     for (servers, vusers), values in rates.items():
         for repeat, tps in enumerate(values, 1):
-            said = record(servers, vusers, repeat, tps)
+            made = record(servers, vusers, repeat, tps)
             if (servers, vusers) in limits:
-                said = judged(said, limits[servers, vusers])
+                made = judged(made, limits[servers, vusers])
             where = f"servers-{servers}_vusers-{vusers}/r{repeat}"
             rows = samples(round(tps), vusers, think_s=0.1) if tps else []
-            directory.write_trial(where, TrialData(said, rows, [], []))
+            directory.write_trial(where, TrialData(made, rows, [], []))
             plan.append(where)
-    made = study_record(configuration={"grid": configuration}, plan=plan)
-    directory.write_study(made)
+    written = study_record(configuration={"grid": configuration}, plan=plan)
+    directory.write_study(written)
     return directory
 
 
 def study_record(**more: Any) -> StudyRecord:
-    """study.json of a study in a lab; keyword arguments replace keys of it."""
+    """Return the record of a study in a lab; keyword arguments replace its keys."""
     base: dict[str, Any] = {
         "name": "study",
         "created_at": "2026-01-01T00:00:00+00:00",
@@ -152,7 +170,7 @@ def study_record(**more: Any) -> StudyRecord:
 
 
 def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int, **more: Any) -> TrialData:
-    """A trial as it is recorded, from its raw data on: everything else follows by `assess`."""
+    """Return a trial as `assess` judges its raw data; `more` are keys of the grid."""
     seen = observation(rate=rate, users=vusers, servers=servers)
     names = [*seen.expected_servers, "generator", "balancer"]
     state = {
@@ -167,7 +185,7 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
     rows = list(seen.samples)
     hosts = [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in names for t in range(18)]
     each = sum(s.completed for s in rows) // servers
-    said = TrialRecord.model_validate(
+    unjudged = TrialRecord.model_validate(
         {
             "id": f"{position:04d}-r{repeat}",
             "cell": {"servers": servers, "vusers": vusers},
@@ -200,12 +218,12 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
     )
     balancer = [BalancerSample(0, address, "200", each) for address in seen.expected_servers.values()]
     latencies = stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])
-    data = TrialData(said, rows, hosts, balancer, latencies)
+    data = TrialData(unjudged, rows, hosts, balancer, latencies)
     return replace(data, record=assess(data, grid(**more)))
 
 
 def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
-    """A study of 2 topologies with 3 repeats, recorded in its order with digests and tables: `check` passes it."""
+    """Write a study of two topologies with three repeats, with digests and tables, that passes `check`."""
     factors = {"servers": [1, 2], "vusers": [2000]}
     written = grid(factors=factors, repeats=3, **more)
     configuration = Configuration(grid=written.model_dump(mode="json", by_alias=True))
@@ -228,7 +246,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
         stopping={"min": 3, "max": 3},
     )
     directory.write_study(made)
-    from harness.records import frames  # pandas: half a second for every file of tests
+    from harness.records import frames  # pandas takes half a second to import
 
     summary = summarise_directory(directory)
     (directory.path / "cells.csv").write_text(frames.cells_csv(tables.cells(summary)))

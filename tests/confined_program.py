@@ -1,4 +1,7 @@
-"""`python -m tests.confined_program memory` wants more memory than it may have, `waits FILE` starts what waits."""
+"""`python -m tests.confined_program`: `memory` exceeds the memory limit, `waits FILE` starts processes that wait.
+
+FILE gets their process IDs: of a child, of an orphan, and of a child in its own session.
+"""
 
 import subprocess
 import sys
@@ -14,7 +17,7 @@ def main() -> None:
         bytearray(confined_process.MEMORY + 1)
     waiting = [sys.executable, "-c", "import time; time.sleep(3600)"]
     own = subprocess.Popen(waiting)
-    # Started by a program that has ended, so it is nobody's child; one of a session of its own is a child's.
+    # An orphan: the shell that started it has ended.
     orphan = subprocess.run(["sh", "-c", f"'{sys.executable}' -c 'import time; time.sleep(3600)' >&2 & echo $!"],
                             capture_output=False, stdout=subprocess.PIPE, text=True, check=True).stdout  # fmt: skip
     session = subprocess.Popen(waiting, start_new_session=True)

@@ -19,7 +19,7 @@ SHARED_HOSTS = ("tests/integration/", "tests/collection/", "tests/rehearsal/")
 
 
 class OneProcessForHosts(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """With `-n`: one worker gets a whole file, and one gets all tests that share hosts."""
+    """With `-n`, assign each file to one worker, and all tests that share hosts to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "hosts" if nodeid.startswith(SHARED_HOSTS) else nodeid.split("::", 1)[0]
@@ -27,18 +27,18 @@ class OneProcessForHosts(LoadScopeScheduling):  # type: ignore[misc] # xdist has
 
 @pytest.fixture(autouse=True)
 def no_secrets_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process removes the secrets it has met from all that it prints."""
+    """Clear the secrets that this process masks in its output."""
     monkeypatch.setattr(secrecy, "_known", set())
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneProcessForHosts:
-    """Have the number of workers change no result."""
+    """Return a scheduler with which the number of workers changes no result."""
     return OneProcessForHosts(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Set limits; put tests marked `last` behind the others, whatever the random order."""
+    """Set time limits; sort tests marked `last` behind the others, in any random order."""
     for item in items:
         if item.get_closest_marker("timeout") is None:
             quick = item.path.relative_to(TESTS).parts[0] in ("unit", "browser")
@@ -49,6 +49,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
 
 
 def _turn(item: pytest.Item) -> int:
-    """0 for most tests; for those marked `last` their number, which is 1 if they give none."""
+    """Return 0 for most tests; for a test marked `last` its number, by default 1."""
     mark = item.get_closest_marker("last")
     return 0 if mark is None else mark.args[0] if mark.args else 1

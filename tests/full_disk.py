@@ -1,6 +1,6 @@
-"""`python -m tests.full_disk FOLDER`: a study whose disk fills up, is mounted read-only, and has room again.
+"""`python -m tests.full_disk FOLDER`: a study whose disk fills up, is mounted read-only, and then has free space again.
 
-To be run in a mount namespace of its own (`unshare --mount`). Prints what each call said as a JSON list.
+Run it in its own mount namespace (`unshare --mount`). It prints the result or error of each call as a JSON list.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +25,33 @@ def mount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], check=True)
 
 
-def told(what: Any) -> str:
+def outcome(action: Callable[[], object]) -> str:
+    """Return the result of an action, or its error, as text."""
     try:
-        return str(what())
+        return str(action())
     except StudyError as error:
         return f"{type(error).__name__}: {error}"
 
 
 def main() -> None:
-    folder, said = Path(sys.argv[1]), []
+    folder, outcomes = Path(sys.argv[1]), []
     mount(folder, "size=160k")
-    said.append(told(FakeSite().study(folder, **LOADED).run))
+    outcomes.append(outcome(FakeSite().study(folder, **LOADED).run))
     (study,) = (StudyDirectory(file.parent) for file in folder.glob("*/study.json"))
     before = study.trials()
-    said.append(f"{len(before)} trials, left: {[p.name for p in study.path.rglob('.*') if p.name != '.lock']}")
-    said.append(told(lambda: build.write(study, ("html",))))
+    outcomes.append(f"{len(before)} trials, left: {[p.name for p in study.path.rglob('.*') if p.name != '.lock']}")
+    outcomes.append(outcome(lambda: build.write(study, ("html",))))
     mount(folder, "remount,ro")
-    said.append(told(FakeSite().study(folder, **LOADED).run))
-    said.append(told(lambda: build.write(study, ("html",))))
+    outcomes.append(outcome(FakeSite().study(folder, **LOADED).run))
+    outcomes.append(outcome(lambda: build.write(study, ("html",))))
     mount(folder, "remount,rw,size=64m")
-    said.append(told(FakeSite().study(folder, **LOADED).run))
+    outcomes.append(outcome(FakeSite().study(folder, **LOADED).run))
     after = study.trials()
-    said.append(f"the first are as they were: {all(after[where] == record for where, record in before.items())}")
-    said.append(
+    outcomes.append(f"the first trials are unchanged: {all(after[where] == record for where, record in before.items())}")
+    outcomes.append(
         f"{len(after)} trials; {[line.text for line in check.check(study) if not line.ok and line.rule == 'digest']}"
     )
-    sys.stdout.write(json.dumps(said))
+    sys.stdout.write(json.dumps(outcomes))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A server that answers as real ones do when something is wrong with them: each path is one way."""
+"""A server with faulty responses of real servers: each path has one fault."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
 STALL_S = 2.5
 
 
-def _closed(connection: socket.socket) -> None:
-    """Reset the connection instead of ending it."""
+def _reset(connection: socket.socket) -> None:
+    """Send a reset when the connection is closed, instead of ending it regularly."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -24,8 +24,8 @@ def _encoded(encoding: bytes, body: bytes) -> bytes:
     return OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding, len(body)) + body
 
 
-# Path → the bytes that are sent; the connection is closed afterwards unless the path is in STAYS.
-ANSWERS: dict[str, bytes] = {
+# Path → bytes of the response; the connection is closed afterwards unless the path is in KEPT_ALIVE.
+RESPONSES: dict[str, bytes] = {
     "/good": OK + b"Content-Length: 12\r\n\r\nright answer",
     "/gzip": _encoded(b"gzip", gzip.compress(b"right answer")),
     "/short": OK + b"Content-Length: 100\r\n\r\nright answer",
@@ -43,14 +43,14 @@ ANSWERS: dict[str, bytes] = {
     "/garbage": b"right answer\r\n\r\n",
     "/nothing": b"",
 }
-STAYS = {"/good", "/gzip", "/zstd", "/x-gzip", "/empty-gzip", "/damaged-gzip", "/damaged-br", "/307", "/302"}
+KEPT_ALIVE = {"/good", "/gzip", "/zstd", "/x-gzip", "/empty-gzip", "/damaged-gzip", "/damaged-br", "/307", "/302"}
 
 
 class Hostile:
-    """Counts by path what it was asked."""
+    """The server; `requests` counts by path."""
 
     def __init__(self) -> None:
-        self.asked = Counter[str]()
+        self.requests = Counter[str]()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
@@ -71,14 +71,14 @@ class Hostile:
         with connection, contextlib.suppress(OSError):
             while head := self._head(connection):
                 path = head.split(b" ", 2)[1].decode()
-                self.asked[path] += 1
-                connection.sendall(ANSWERS[path])
+                self.requests[path] += 1
+                connection.sendall(RESPONSES[path])
                 if path == "/stall":
                     time.sleep(STALL_S)
                 if path == "/reset":
-                    time.sleep(0.05)  # the answer arrives, and then the reset
-                    _closed(connection)
-                if path not in STAYS:
+                    time.sleep(0.05)  # the response arrives before the reset
+                    _reset(connection)
+                if path not in KEPT_ALIVE:
                     return
 
     @staticmethod
@@ -94,7 +94,7 @@ class Hostile:
 
 @contextlib.contextmanager
 def hostile() -> Iterator[Hostile]:
-    """The server, on a port of this machine."""
+    """Run the server on a port of this machine."""
     server = Hostile()
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ def _load(name: str) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # they import each other by these names, as in the image
+    sys.modules[name] = module  # the modules import each other by these names
     spec.loader.exec_module(module)
     return module
 

@@ -1,4 +1,4 @@
-"""What stands on each page of a report's PDF, by its tags and its ink; and what stands there badly."""
+"""Content of each page of a report's PDF, by its tags and its ink, and faults of its layout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pypdf
 import pypdfium2
 
-TOP, BOTTOM = 17 / 297, 1 - 16 / 297  # of an A4 page: where its text begins and ends
+TOP, BOTTOM = 17 / 297, 1 - 16 / 297  # of an A4 page's height: begin and end of its text
 LEAST_FULL = 1 / 3
 MILLIMETRES = 297
 HEADINGS = ("/H1", "/H2", "/H3")
@@ -20,14 +20,17 @@ BLOCKS = (*HEADINGS, "/P", "/Figure", "/Caption", "/Table", "/L", "/NonStruct")
 
 @dataclass(frozen=True)
 class Page:
-    """Its blocks in their order, as (tag, parts): a table's parts are its rows, a list's how much each item has."""
+    """Blocks of a page in order, as (tag, parts), and the filled share of its height.
+
+    Parts are the numbers of cells in each row of a table, or of elements in each item of a list.
+    """
 
     blocks: list[tuple[str, list[int]]]
     full: float
 
 
 def read(content: bytes) -> list[Page]:
-    """The pages of an A4 report."""
+    """Read the pages of an A4 report."""
     reader = pypdf.PdfReader(io.BytesIO(content))
     root = reader.trailer["/Root"]["/StructTreeRoot"]  # type: ignore[index] # a PDF dictionary
     by_page: dict[int, list[tuple[str, list[int]]]] = {}
@@ -44,7 +47,7 @@ def _kids(element: Any) -> list[Any]:
 
 
 def _blocks(element: Any) -> Iterator[Any]:
-    """Elements that stand below one another: a block is not looked into."""
+    """Yield the elements that follow one another on the page, without the elements inside a block."""
     for kid in _kids(element):
         if kid["/S"] in BLOCKS and (kid["/S"] != "/NonStruct" or "/Pg" in kid) and not _holds(kid):
             yield kid
@@ -53,7 +56,7 @@ def _blocks(element: Any) -> Iterator[Any]:
 
 
 def _holds(element: Any) -> bool:
-    """Whether it only wraps blocks (a figure of HTML is none of the PDF's)."""
+    """Return whether an element only wraps blocks, as HTML's `figure` does."""
     return element["/S"] == "/NonStruct" and any(kid["/S"] in BLOCKS[:-1] for kid in _kids(element))
 
 
@@ -72,7 +75,7 @@ def _full(page: Any) -> float:
 
 
 def faults(pages: list[Page]) -> list[str]:
-    """Orphans: headings, rows and terms that a page break left alone, and pages with little on them."""
+    """Return headings, rows and terms that a page break separated from their content, and nearly empty pages."""
     found = []
     for number, page in enumerate(pages, 1):
         at, last = f"page {number}", number == len(pages)

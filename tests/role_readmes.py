@@ -1,6 +1,6 @@
-"""Tables of variables in the roles' READMEs, made from their argument specs by `python -m tests.role_readmes`.
+"""`python -m tests.role_readmes`: writes the table of variables in each role's README from its argument spec.
 
-A README is prose, an example play and, from its last heading on, the table.
+A README has prose, an example play and, below its last heading, the table.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ HEADING = "## Variables\n"
 
 
 def options(role: Path) -> dict[str, dict[str, Any]]:
-    """The options of a role's argument spec by name."""
+    """Return name → option of a role's argument spec."""
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     return dict(specs["argument_specs"]["main"]["options"])
 
 
 def table(role: Path) -> str:
-    """The role's variables as a table in Markdown, in the order of its spec."""
+    """Return the role's variables as a Markdown table, in the order of its spec."""
     rows = ["| variable | meaning | type | default |", "|---|---|---|---|"]
-    for name, said in options(role).items():
-        meaning = " ".join(str(said["description"]).split())
-        if "choices" in said:
-            meaning += f" One of {', '.join(f'`{choice}`' for choice in said['choices'])}."
-        if said.get("no_log"):
+    for name, option in options(role).items():
+        meaning = " ".join(str(option["description"]).split())
+        if "choices" in option:
+            meaning += f" One of {', '.join(f'`{choice}`' for choice in option['choices'])}."
+        if option.get("no_log"):
             meaning += " Never logged."
-        kind = f"list of {said['elements']}" if "elements" in said else said["type"]
-        rows.append(f"| `{name}` | {_cell(meaning)} | {kind} | {_default(said.get('default'))} |")
+        kind = f"list of {option['elements']}" if "elements" in option else option["type"]
+        rows.append(f"| `{name}` | {_cell(meaning)} | {kind} | {_default(option.get('default'))} |")
     return "\n".join(rows) + "\n"
 
 
 def _cell(text: str) -> str:
-    """Text in which nothing ends a cell or begins markup of its own."""
+    """Escape characters that would end a table cell or begin markup."""
     return re.sub(r"([|<>*])", r"\\\1", text)
 
 
@@ -50,13 +50,13 @@ def _default(value: object) -> str:
 
 
 def written(role: Path) -> str:
-    """The README as it should be."""
+    """Return the README with its current table."""
     prose = (role / "README.md").read_text(encoding="utf-8").split(HEADING)[0]
     return f"{prose.rstrip()}\n\n{HEADING}\n{table(role)}"
 
 
 def example(role: Path) -> str:
-    """The play in a role's README; empty where there is none."""
+    """Return the example play in a role's README; empty if there is none."""
     found = re.search(r"^```yaml\n(- name: .*?)^```$", (role / "README.md").read_text(encoding="utf-8"), re.S | re.M)
     return found[1] if found else ""
 

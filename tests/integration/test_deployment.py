@@ -11,14 +11,13 @@ import pytest
 
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.grid.request import Request
-from harness.traffic.load_generator import LoadSpec
+from tests.builders import load
 from tests.integration.conftest import ROOT, changed, playbook, wait_until_ready
 
 IMAGE = [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0] * 8
 
 pytestmark = pytest.mark.concurrent
-LOAD = LoadSpec(
-    trial="t",
+LOAD = load(
     url="http://203.0.113.1",
     users=1,
     think_time_s=3.0,
@@ -210,7 +209,7 @@ def test_every_user_keeps_its_connection_until_the_load_ends(
 ) -> None:
     """Also above file descriptor 1023: a new connection per request would slow the generator down by a factor of 20."""
     # The test stops the load when all users have started, which takes longer on a busy machine.
-    load = replace(LOAD, trial="left-behind", url=pristine.balancer.url(Url.TARGET), users=1200, duration_s=60.0)
+    spec = replace(LOAD, trial="left-behind", url=pristine.balancer.url(Url.TARGET), users=1200, duration_s=60.0)
     container = engine.containers.get(pristine.generator.container)
 
     def connections(state: str) -> int:
@@ -221,7 +220,7 @@ def test_every_user_keeps_its_connection_until_the_load_ends(
     established, time_wait = "01", "06"
 
     with httpx.Client(base_url=pristine.generator.url(Url.LOAD_GENERATOR), trust_env=False, headers=token) as client:
-        assert client.post("/study/start", json=load.wire()).status_code == httpx.codes.OK
+        assert client.post("/study/start", json=spec.wire()).status_code == httpx.codes.OK
         before = connections(time_wait)
         for _ in range(50):
             if connections(established) >= 1190:

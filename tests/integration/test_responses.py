@@ -10,8 +10,8 @@ import pytest
 
 from harness.deploy.inventory.hosts import Inventory
 from harness.grid.request import Request
-from harness.traffic.load_generator import LoadSpec
-from tests.hostile import ANSWERS, Hostile, hostile
+from tests.builders import load
+from tests.hostile import RESPONSES, Hostile, hostile
 from tests.integration.conftest import playbook
 
 pytestmark = pytest.mark.concurrent
@@ -46,19 +46,10 @@ EXPECTED = {
 
 def kinds(lab: Inventory, engine: docker.DockerClient, server: Hostile, *paths: str, **more: Any) -> dict[str, str]:
     """Return the kind of failure of each path, which must be the same each time, with one request to the server."""
-    server.asked.clear()
-    load = LoadSpec(
-        trial="t",
-        url=server.url,
-        users=1,
-        think_time_s=1.0,
-        ramp_up_s=0.0,
-        duration_s=60.0,
-        timeout_s=1.0,
-        window_from_s=0.0,
-        request=Request(path="/", expect_body="right", **more),
-    )
-    driver_input = {"paths": paths, "load": load.wire()}
+    server.requests.clear()
+    request = Request(path="/", expect_body="right", **more)
+    spec = load(url=server.url, users=1, ramp_up_s=0.0, duration_s=60.0, timeout_s=1.0, window_from_s=0.0, request=request)
+    driver_input = {"paths": paths, "load": spec.wire()}
     command = ["python3", "-c", DRIVER, json.dumps(driver_input)]
     image = str(lab.generator.variables["locust_image"])
     output = engine.containers.run(image, command, network_mode="host", remove=True)
@@ -79,14 +70,14 @@ def test_an_incomplete_or_unreadable_response_is_a_named_failure(
 ) -> None:
     """Also if the received part matches `expect_body`. The client must not retry a request."""
     with hostile() as server:
-        assert kinds(image, engine, server, *ANSWERS, method=method) == EXPECTED
-        assert server.asked == dict.fromkeys(ANSWERS, EACH)
+        assert kinds(image, engine, server, *RESPONSES, method=method) == EXPECTED
+        assert server.requests == dict.fromkeys(RESPONSES, EACH)
 
 
 def test_an_expected_redirect_is_a_success_and_is_not_followed(image: Inventory, engine: docker.DockerClient) -> None:
     with hostile() as server:
         assert set(kinds(image, engine, server, "/307", "/302", expect_status=(200, 302, 307)).values()) == {""}
-        assert server.asked == {"/307": EACH, "/302": EACH}
+        assert server.requests == {"/307": EACH, "/302": EACH}
 
 
 def test_a_request_that_the_client_cannot_send_is_a_named_failure(
@@ -94,4 +85,4 @@ def test_a_request_that_the_client_cannot_send_is_a_named_failure(
 ) -> None:
     with hostile() as server:
         assert kinds(image, engine, server, "/good", headers={"X-Name": "예측"}) == {"/good": "client ValueError"}
-        assert not server.asked
+        assert not server.requests

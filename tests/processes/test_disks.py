@@ -39,7 +39,7 @@ def test_a_study_survives_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
     for message in (read_only, still_none):
         assert re.match(r"CannotRun: \S+: cannot be written: Read-only file system\. Fix: mount that", message), message
     assert int(went_on) == 8 - int(kept.split()[0])
-    assert same == "the first are as they were: True"
+    assert same == "the first trials are unchanged: True"
     assert whole == "8 trials; []"
 
 

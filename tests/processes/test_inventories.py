@@ -11,11 +11,11 @@ from harness.deploy.inventory import checks
 from harness.deploy.inventory.resolve import describe, known_variables
 from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput
-from tests.bad_inventories import CASES, FOLDER, WHOLE_WAY_ONLY, expected, without_accounts
+from tests.bad_inventories import CASES, FOLDER, FULL_RESOLUTION_ONLY, expected, without_accounts
 
 ROOT = Path(__file__).resolve().parents[2]
 # One for each source of messages: Ansible's reader, its variables, its plugins, a program, and the study's own checks.
-IN_EVERY_RUN = (*WHOLE_WAY_ONLY, "ini-variable-undefined.ini", "aws-without-region", "several-problems.yml")
+IN_EVERY_RUN = (*FULL_RESOLUTION_ONLY, "ini-variable-undefined.ini", "aws-without-region", "several-problems.yml")
 
 
 @pytest.fixture(autouse=True)

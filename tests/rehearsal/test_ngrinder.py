@@ -6,7 +6,6 @@ import re
 import subprocess
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,13 @@ import pytest
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Url
 from harness.errors import LoadGeneratorFailed
+from harness.grid.request import Request
 from harness.records.directory import StudyDirectory
 from harness.traffic import registry
 from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.ngrinder import client, perftest
 from harness.traffic.ngrinder.client import NgrinderLoadGenerator
+from tests import builders
 from tests.builders import grid
 from tests.integration.conftest import HOSTS, ROOT, changed, command, events, study, wait_for
 from tests.rehearsal.conftest import HERE, Fleet, deployment_changed, play, small_grid
@@ -63,20 +64,10 @@ def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(fleet: Fleet, **more: object) -> LoadSpec:
-    request = grid(request={"path": "/readyz"}).request
+    request = Request(path="/readyz")
     url = fleet.host("balancer").url(Url.TARGET)
-    spec = LoadSpec(
-        trial="trap",
-        url=url,
-        users=20,
-        think_time_s=0.2,
-        ramp_up_s=1.0,
-        duration_s=6.0,
-        timeout_s=3.0,
-        window_from_s=2.0,
-        request=request,
-    )
-    return replace(spec, **more)  # type: ignore[arg-type] # the tests name fields of LoadSpec
+    times = {"think_time_s": 0.2, "duration_s": 6.0, "timeout_s": 3.0}
+    return builders.load(**{"trial": "trap", "url": url, "request": request, **times, **more})
 
 
 def finish(load_generator: NgrinderLoadGenerator) -> LoadResult:

@@ -17,7 +17,7 @@ from harness.deploy.inventory.positions import Places, environment
 from harness.deploy.inventory.resolve import known_variables
 from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput
-from tests.bad_inventories import CASES, FOLDER, WHOLE_WAY_ONLY, expected, without_accounts
+from tests.bad_inventories import CASES, FOLDER, FULL_RESOLUTION_ONLY, expected, without_accounts
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,7 +38,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if case.name not in WHOLE_WAY_ONLY], ids=lambda case: case.name
+    "case", [case for case in CASES if case.name not in FULL_RESOLUTION_ONLY], ids=lambda case: case.name
 )
 def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path, places: dict[str, Places]) -> None:
     problems = files.unreadable(case) or places[case.name].unusable(known_variables(ROOT), RoleValues.read(ROOT))
@@ -48,7 +48,7 @@ def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path
 def test_there_are_enough_bad_inventories() -> None:
     assert len(CASES) >= 25
     assert sum(case.name.startswith(("script", "aws", "plugin")) for case in CASES) >= 8
-    assert {case.name for case in CASES} > set(WHOLE_WAY_ONLY)
+    assert {case.name for case in CASES} > set(FULL_RESOLUTION_ONLY)
 
 
 def test_every_problem_of_an_inventory_is_reported_at_once_in_the_order_of_its_lines(

@@ -1,4 +1,4 @@
-"""The load's one wire format: what the study sends is what the load generator's image reads."""
+"""The wire format of a load: the load generator's image reads exactly the fields that the study sends."""
 
 import dataclasses
 import json
@@ -6,18 +6,11 @@ import json
 import pytest
 
 from harness.grid.request import Request
-from harness.traffic.load_generator import LoadSpec
+from tests.builders import load
 from tests.locust_image import load_spec
 
-LOAD = LoadSpec(
-    trial="t",
-    url="http://10.0.0.1",
-    users=5,
-    think_time_s=1.0,
-    ramp_up_s=2.0,
+LOAD = load(
     duration_s=12.0,
-    timeout_s=5.0,
-    window_from_s=4.0,
     request=Request(method="POST", path="/x?a=1", json={"a": [1]}, headers={"A": "b"}, expect_body="right"),
     rate_per_s=7.5,
     seed="1/arrivals/2",

@@ -12,24 +12,13 @@ import httpx
 import pytest
 
 from harness.errors import LoadGeneratorFailed
-from harness.traffic.load_generator import LoadSpec
 from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
-from tests.builders import grid
+from tests.builders import grid, load
 
 HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"
 T0 = 1_795_425_840  # 2026-11-23 09:24:00 UTC
-LOAD = LoadSpec(
-    trial="t",
-    url="http://10.0.0.1",
-    users=20,
-    think_time_s=1.0,
-    ramp_up_s=1.0,
-    duration_s=9.0,
-    timeout_s=5.0,
-    window_from_s=2.0,
-    request=grid(request={"path": "/"}).request,
-)
+LOAD = load()
 
 
 @pytest.mark.parametrize(
