@@ -18,7 +18,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 
-/** The agent: dials the controller, plays users when told, reports what they counted, up to a second late. */
+/** The agent: connects to the controller, runs users on its orders, and reports their counts up to a second late. */
 public final class AgentMain {
     private static final String VERSION = System.getProperty("standin.version", "3.5.9-p1");
     private static final List<String> BODIES = List.of("POST", "PUT", "PATCH");
@@ -95,20 +95,20 @@ public final class AgentMain {
             while (!out.checkError()) {
                 Thread.sleep(100);
                 Load now = load;
-                Map<String, Object> said = Json.of("type", "state");
+                Map<String, Object> message = Json.of("type", "state");
                 if (now != null) {
-                    now.report(said);
+                    now.report(message);
                 }
-                out.println(Json.print(said));
+                out.println(Json.print(message));
             }
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
         }
     }
 
-    /** The users of one test on this agent. */
+    /** Users of one test on this agent. */
     private static final class Load {
-        /** What was counted and not yet reported: when, whether right, microseconds. */
+        /** Requests that are counted but not reported yet: time in ms, 1 for a success, microseconds. */
         final Queue<long[]> counted = new ConcurrentLinkedQueue<>();
         final AtomicInteger threads = new AtomicInteger();
         volatile boolean over;
@@ -136,8 +136,8 @@ public final class AgentMain {
         }
 
         /**
-         * With delayReports a request is held until report() is called, the next recorded method, or the end of the run:
-         * a pause in the same run delays it by that pause, and one that is stopped in it is never counted.
+         * Whether a pause delays the count of a request. With delayReports a request counts at report(), at the next
+         * recorded method, or at the end of the run. If the run is stopped in its pause, the request never counts.
          */
         private static boolean isDelayed(String script) {
             boolean holds = script.contains("grinder.statistics.delayReports = true");
@@ -148,13 +148,13 @@ public final class AgentMain {
             counted.add(new long[] {System.currentTimeMillis(), right ? 1 : 0, us});
         }
 
-        /** By how much reports are late: it grows in the middle of a load and stays so, and seconds are uneven. */
+        /** Delay of reports in ms. It grows in mid-load, and each fifth second has a longer one. */
         private long lagMs(long now) {
             long second = Math.max(0, now - beginMs) / 1000;
             return 400 + (second >= 6 ? 300 : 0) + (second % 5 == 2 ? 300 : 0);
         }
 
-        private void report(Map<String, Object> said) {
+        private void report(Map<String, Object> message) {
             long now = System.currentTimeMillis();
             long[] sums = new long[3];
             for (long[] one = counted.peek(); one != null && one[0] <= now - lagMs(now); one = counted.peek()) {
@@ -162,17 +162,17 @@ public final class AgentMain {
                 sums[one[1] == 1 ? 0 : 1]++;
                 sums[2] += one[1] == 1 ? one[2] : 0;
             }
-            said.put("tests", sums[0]);
-            said.put("errors", sums[1]);
-            said.put("time_us", sums[2]);
-            said.put("threads", threads.get());
+            message.put("tests", sums[0]);
+            message.put("errors", sums[1]);
+            message.put("time_us", sums[2]);
+            message.put("threads", threads.get());
         }
 
         void start() {
             Thread starter = new Thread(() -> {
-                pause(2500 + lateMs); // worker processes of the real one take their time to start
+                pause(2500 + lateMs); // real worker processes take seconds to start
                 for (int i = 0; i < users && !over; i++) {
-                    Thread user = new Thread(null, this::play, "user", 256 * 1024);
+                    Thread user = new Thread(null, this::runUser, "user", 256 * 1024);
                     user.setDaemon(true);
                     user.start();
                 }
@@ -181,9 +181,9 @@ public final class AgentMain {
             starter.start();
         }
 
-        private void play() {
+        private void runUser() {
             threads.incrementAndGet();
-            if (arrives) { // a recorded method that does nothing
+            if (arrives) { // an empty recorded method
                 count(true, 0);
             }
             ThreadLocalRandom random = ThreadLocalRandom.current();
@@ -224,7 +224,7 @@ public final class AgentMain {
         }
     }
 
-    /** One request; true when the answer is the expected one. */
+    /** Sends one request; true if the response is the expected one. */
     static boolean send(Settings settings, String trial, boolean reset) {
         try {
             HttpURLConnection connection = (HttpURLConnection) new URL(settings.url).openConnection();
@@ -237,7 +237,7 @@ public final class AgentMain {
             if (reset) {
                 connection.setRequestProperty("Connection", "close");
             }
-            if (BODIES.contains(settings.method)) { // the others carry none, whatever the script gives them
+            if (BODIES.contains(settings.method)) { // other methods have no body, even if the script has one
                 byte[] body = settings.body.getBytes(StandardCharsets.UTF_8);
                 connection.setDoOutput(true);
                 connection.setRequestProperty("Expect", "100-continue");

@@ -13,55 +13,55 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Agents that dialled in on the control port. */
+/** Agents that connected to the control port. */
 final class Agents {
-    /** One connection. */
+    /** One connected agent. */
     static final class Agent {
         final String ip;
         final String name;
         final String version;
         private final PrintWriter out;
         volatile boolean busy;
-        private volatile long restsAt;
+        private volatile long freeAt;
         private long tests;
         private long errors;
         private long timeUs;
         private long threads;
 
-        Agent(Map<String, Object> said, PrintWriter out) {
-            this.ip = (String) said.get("ip");
-            this.name = (String) said.get("name");
-            this.version = (String) said.get("version");
+        Agent(Map<String, Object> message, PrintWriter out) {
+            this.ip = (String) message.get("ip");
+            this.name = (String) message.get("name");
+            this.version = (String) message.get("version");
             this.out = out;
         }
 
-        synchronized void add(Map<String, Object> said) {
-            if (said.containsKey("tests")) {
-                tests += ((Number) said.get("tests")).longValue();
-                errors += ((Number) said.get("errors")).longValue();
-                timeUs += ((Number) said.get("time_us")).longValue();
-                threads = ((Number) said.get("threads")).longValue();
+        synchronized void add(Map<String, Object> message) {
+            if (message.containsKey("tests")) {
+                tests += ((Number) message.get("tests")).longValue();
+                errors += ((Number) message.get("errors")).longValue();
+                timeUs += ((Number) message.get("time_us")).longValue();
+                threads = ((Number) message.get("threads")).longValue();
             }
         }
 
-        /** tests, errors, time_us since the last call, threads now. */
+        /** Tests, errors and time_us since the last call, and the current number of threads. */
         synchronized long[] take() {
             long[] taken = {tests, errors, timeUs, threads};
             tests = errors = timeUs = 0;
             return taken;
         }
 
-        /** Its worker processes take some time to end. */
-        void restsAt(long ms) {
+        /** Marks the agent as free from a time on, when its worker processes have ended. */
+        void freeAt(long ms) {
             busy = false;
-            restsAt = ms;
+            freeAt = ms;
         }
 
         boolean works() {
-            return busy || System.currentTimeMillis() < restsAt;
+            return busy || System.currentTimeMillis() < freeAt;
         }
 
-        void tell(Map<String, Object> order) {
+        void send(Map<String, Object> order) {
             out.println(Json.print(order));
         }
     }
@@ -100,12 +100,12 @@ final class Agents {
             PrintWriter out = new PrintWriter(socket.getOutputStream(), true, StandardCharsets.UTF_8);
             String line;
             while ((line = in.readLine()) != null) {
-                Map<String, Object> said = Json.object(line);
+                Map<String, Object> message = Json.object(line);
                 if (agent == null) {
-                    agent = new Agent(said, out);
+                    agent = new Agent(message, out);
                     all.add(agent);
                 } else {
-                    agent.add(said);
+                    agent.add(message);
                 }
             }
         } catch (IOException error) {
@@ -159,15 +159,15 @@ final class Agents {
     }
 
     List<Object> list() {
-        List<Object> told = new ArrayList<>();
+        List<Object> listed = new ArrayList<>();
         for (Agent agent : all) {
             boolean busy = agent.works();
             String state = busy ? "BUSY" : "READY";
-            told.add(Json.of(
+            listed.add(Json.of(
                 "ip", agent.ip, "port", busy ? 12000 : 0, "name", agent.name, "hostName", agent.name, "region", "NONE",
                 "subregion", "", "owner", "", "approved", isApproved(agent), "version", agent.version,
                 "state", Json.of("name", state, "category", busy ? "PROGRESSING" : "READY", "ready", !busy, "active", true)));
         }
-        return told;
+        return listed;
     }
 }

@@ -3,7 +3,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Just enough JSON: objects, lists, strings, numbers, true, false, null. */
+/** A small JSON parser and printer: objects, lists, strings, numbers, true, false, null. */
 final class Json {
     private final String text;
     private int at;
@@ -12,7 +12,7 @@ final class Json {
         this.text = text;
     }
 
-    /** Parse one value; IllegalArgumentException for anything else. */
+    /** Parses one value. Throws IllegalArgumentException for invalid JSON. */
     static Object parse(String text) {
         Json json = new Json(text);
         Object value = json.value();
@@ -28,7 +28,7 @@ final class Json {
         return (Map<String, Object>) parse(text);
     }
 
-    /** Keys and values in turn; null values are left out, as the real controller does. */
+    /** An object from alternating keys and values. Null values are left out, as in the real controller. */
     static Map<String, Object> of(Object... pairs) {
         Map<String, Object> map = new LinkedHashMap<>();
         for (int i = 0; i < pairs.length; i += 2) {

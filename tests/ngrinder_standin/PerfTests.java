@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 
-/** Performance tests: their states, their samples, their CSV files. A loop ticks once a second. */
+/** Performance tests with states, samples and CSV files. tick() is called once a second. */
 final class PerfTests {
     private static final String HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),Test_Time_Standard_Deviation_(ms),TPS,"
         + "Mean_response_length,Response_bytes_per_second,Response_errors,Mean_time_to_resolve_host,"
@@ -23,7 +23,7 @@ final class PerfTests {
         entry("DISTRIBUTE_FILES", "PROGRESSING"), entry("DISTRIBUTE_FILES_FINISHED", "PROGRESSING"),
         entry("TESTING", "TESTING"), entry("ABNORMAL_TESTING", "ABNORMAL_TESTING"), entry("FINISHED", "FINISHED"),
         entry("FINISHED_WITH_WARNING", "WARNED"), entry("STOP_BY_ERROR", "ERROR"), entry("CANCELED", "STOP"));
-    private static final int LAG_TICKS = 1; // by which totals are late, beside what agents are
+    private static final int LAG_TICKS = 1; // delay of totals, in addition to that of the agents
     private static final long BUSY_AFTER_CANCEL_MS = 7500;
 
     private final Path home;
@@ -33,7 +33,7 @@ final class PerfTests {
     private final int mostUsers;
     private Run run;
 
-    /** What is in progress; one at a time is enough here. */
+    /** The running test. At most one test runs at a time. */
     private static final class Run {
         final long id;
         final List<Agents.Agent> agents = new ArrayList<>();
@@ -47,11 +47,11 @@ final class PerfTests {
         long[] last = new long[4];
         int failingFor;
         long rows;
-        long loaded; // rows since the first request was answered
+        long loaded; // rows since the first response
         long arrivals;
         boolean withoutScript;
         boolean skip;
-        long[] held = new long[3]; // of a row that was left out: the next one has it too, as sums are exact
+        long[] held = new long[3]; // counts of a skipped row, which the next row adds, so that sums stay exact
         boolean repeat;
         boolean endsAtOnce;
         long lateMs;
@@ -72,7 +72,7 @@ final class PerfTests {
         try (var files = Files.newDirectoryStream(home.resolve("perftest"), "*.json")) {
             for (Path file : files) {
                 Map<String, Object> test = Json.object(Files.readString(file));
-                if (CATEGORIES.get(name(test)).equals("TESTING")) { // as seen: all its results are gone
+                if (CATEGORIES.get(name(test)).equals("TESTING")) { // a restarted nGrinder loses all results of a running test
                     test.put("tests", 0L);
                     test.put("errors", 0L);
                     test.put("tps", 0.0);
@@ -83,25 +83,25 @@ final class PerfTests {
         }
     }
 
-    synchronized Map<String, Object> create(Map<String, Object> said) {
-        check(text(said, "testName").length() > 0, "testName should be provided");
-        String status = text(said, "status").isEmpty() ? "SAVED" : text(said, "status");
+    synchronized Map<String, Object> create(Map<String, Object> requested) {
+        check(text(requested, "testName").length() > 0, "testName should be provided");
+        String status = text(requested, "status").isEmpty() ? "SAVED" : text(requested, "status");
         check(status.equals("SAVED") || status.equals("READY"), "status only allows SAVE or READY");
-        long wanted = number(said, "agentCount", 0);
+        long wanted = number(requested, "agentCount", 0);
         check(wanted <= agents.approved().size(), "test agent should be equal to or less than " + agents.approved().size());
         check(wanted <= mostAgents, "test agent should be equal to or less than " + mostAgents);
-        long users = number(said, "processes", 1) * number(said, "threads", 1);
-        check(number(said, "vuserPerAgent", users) == users, "vuserPerAgent should be equal to (processes * threads)");
+        long users = number(requested, "processes", 1) * number(requested, "threads", 1);
+        check(number(requested, "vuserPerAgent", users) == users, "vuserPerAgent should be equal to (processes * threads)");
         check(users <= mostUsers, "vuserPerAgent should be equal to or less than " + mostUsers);
-        check(!status.equals("READY") || text(said, "scriptName").length() > 0, "scriptName should be provided.");
-        check(number(said, "duration", 60000) <= 8 * 3600000L, "duration should be equal to or less than 8");
+        check(!status.equals("READY") || text(requested, "scriptName").length() > 0, "scriptName should be provided.");
+        check(number(requested, "duration", 60000) <= 8 * 3600000L, "duration should be equal to or less than 8");
         long id = tests.isEmpty() ? 1 : tests.lastKey() + 1;
         Map<String, Object> test = Json.of("id", id, "createdAt", System.currentTimeMillis(), "progressMessage", "");
-        test.putAll(said);
-        test.put("param", text(said, "param").replace(" ", ""));
+        test.putAll(requested);
+        test.put("param", text(requested, "param").replace(" ", ""));
         tests.put(id, test);
         move(test, status, "");
-        return told(test);
+        return view(test);
     }
 
     synchronized Map<String, Object> limits() {
@@ -110,9 +110,9 @@ final class PerfTests {
 
     /** Newest first. */
     synchronized List<Object> list() {
-        List<Object> told = new ArrayList<>();
-        tests.descendingMap().values().forEach(test -> told.add(told(test)));
-        return told.subList(0, Math.min(10, told.size()));
+        List<Object> listed = new ArrayList<>();
+        tests.descendingMap().values().forEach(test -> listed.add(view(test)));
+        return listed.subList(0, Math.min(10, listed.size()));
     }
 
     synchronized Map<String, Object> get(long id) {
@@ -120,7 +120,7 @@ final class PerfTests {
         return tests.get(id);
     }
 
-    synchronized Map<String, Object> told(Map<String, Object> test) {
+    synchronized Map<String, Object> view(Map<String, Object> test) {
         Map<String, Object> copy = Json.of();
         copy.putAll(test);
         copy.put("status", status(test));
@@ -136,7 +136,7 @@ final class PerfTests {
             "deletable", over || category.equals("PREPARE"), "iconName", "blue.png");
     }
 
-    /** Asynchronous, and silently without effect on what does not run. */
+    /** Requests a stop, asynchronously. No effect and no error if the test does not run. */
     synchronized void stop(long id) {
         if (run != null && run.id == id) {
             get(id).put("stopRequest", true);
@@ -149,24 +149,24 @@ final class PerfTests {
         Files.deleteIfExists(home.resolve("perftest/" + id + ".json"));
         if (Files.deleteIfExists(csv(id))) {
             Files.delete(csv(id).getParent());
-        } // the logs beside it stay, as those of the real one do
+        } // its logs remain, as in the real nGrinder
     }
 
-    /** There is none before the first sample. */
+    /** The CSV file of a test. It does not exist before the first sample. */
     Path csv(long id) {
         return home.resolve("perftest/0_999/" + id + "/report/output.csv");
     }
 
     synchronized Map<String, Object> sample(long id) {
-        Map<String, Object> told = Json.of("status", status(get(id)));
+        Map<String, Object> answer = Json.of("status", status(get(id)));
         if (run != null && run.id == id && run.testingSince > 0 && run.last[3] > 0) {
             double seconds = Math.max(1, (System.currentTimeMillis() - run.testingSince) / 1000.0);
             long[] late = run.totals.peekFirst();
-            told.put("perf", Json.of("success", true, "testTime", (long) seconds, "process", (long) run.agents.size(), "thread", run.last[3],
+            answer.put("perf", Json.of("success", true, "testTime", (long) seconds, "process", (long) run.agents.size(), "thread", run.last[3],
                 "tpsChartData", (double) run.last[0],
                 "totalStatistics", Json.of("Tests", (double) late[0], "Errors", (double) late[1], "TPS", late[0] / seconds)));
         }
-        return told;
+        return answer;
     }
 
     /** Called once a second. */
@@ -185,10 +185,10 @@ final class PerfTests {
         }
         Map<String, Object> test = tests.get(run.id);
         if (test == null) {
-            return; // deleted while running: the agents stay busy, as those of the real one do
+            return; // deleted while running: its agents remain busy, as in the real nGrinder
         }
         String state = name(test);
-        if (run.flaps > 0) { // a stop while files are distributed is told, taken back, and carried out
+        if (run.flaps > 0) { // a stop in this state is reported, withdrawn, and then carried out
             if (--run.flaps == 1) {
                 move(test, "DISTRIBUTE_FILES_FINISHED", "");
             } else {
@@ -211,7 +211,7 @@ final class PerfTests {
             run.repeat = fault.contains("repeat-second");
             run.endsAtOnce = fault.contains("ends-at-once");
             run.lateMs = fault.contains("late-workers") ? 20000 : 0;
-            if (!run.skip && !run.repeat) { // these are for the load that is measured, however often it was begun before
+            if (!run.skip && !run.repeat) { // these two apply to the measured load, after any number of restarts
                 Files.deleteIfExists(faults);
             }
             move(test, "DISTRIBUTE_FILES", "files are distributed");
@@ -240,7 +240,7 @@ final class PerfTests {
         for (Agents.Agent agent : run.agents) {
             agent.take();
             if (!run.withoutScript) {
-                agent.tell(Json.of("type", "start", "script", Files.readString(script(test)), "param", text(test, "param"),
+                agent.send(Json.of("type", "start", "script", Files.readString(script(test)), "param", text(test, "param"),
                     "users", users, "late_ms", run.lateMs,
                     "reset", !Boolean.FALSE.equals(test.get("connectionReset"))));
             }
@@ -248,7 +248,7 @@ final class PerfTests {
     }
 
     private void measure(Map<String, Object> test) throws IOException {
-        if (run.endsAtOnce) { // as seen once, by the first test after a restart
+        if (run.endsAtOnce) { // the real nGrinder did so in the first test after a restart
             finish(test, "FINISHED_WITH_WARNING", "[WARNING] The test is finished but has no TPS.");
             return;
         }
@@ -276,7 +276,7 @@ final class PerfTests {
         if (run.totals.size() > LAG_TICKS + 1) {
             run.totals.removeFirst();
         }
-        long second = ++run.rows; // counted, as two ticks may fall into one second of the clock
+        long second = ++run.rows; // a counter, because two ticks may be in one second of the clock
         run.loaded += run.tests > run.arrivals ? 1 : 0;
         if (run.loaded == 5) {
             Files.deleteIfExists(home.resolve("faults"));
@@ -314,8 +314,8 @@ final class PerfTests {
 
     private void finish(Map<String, Object> test, String state, String message) {
         for (Agents.Agent agent : run.agents) {
-            agent.tell(Json.of("type", "stop"));
-            agent.restsAt(System.currentTimeMillis() + (state.equals("CANCELED") ? BUSY_AFTER_CANCEL_MS : 1000));
+            agent.send(Json.of("type", "stop"));
+            agent.freeAt(System.currentTimeMillis() + (state.equals("CANCELED") ? BUSY_AFTER_CANCEL_MS : 1000));
         }
         try {
             Path logs = Files.createDirectories(csv(run.id).getParent().resolveSibling("logs"));
@@ -346,13 +346,13 @@ final class PerfTests {
         return (String) test.get("state");
     }
 
-    static String text(Map<String, Object> said, String key) {
-        Object value = said.get(key);
+    static String text(Map<String, Object> fields, String key) {
+        Object value = fields.get(key);
         return value == null ? "" : value.toString();
     }
 
-    static long number(Map<String, Object> said, String key, long otherwise) {
-        Object value = said.get(key);
+    static long number(Map<String, Object> fields, String key, long otherwise) {
+        Object value = fields.get(key);
         return value == null ? otherwise : Double.valueOf(value.toString()).longValue();
     }
 

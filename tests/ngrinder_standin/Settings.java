@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The settings in a load script, and the parameter of its test. */
+/** Settings in a load script, and the parameter of its test. */
 final class Settings {
     private static final Pattern LINE = Pattern.compile("SETTINGS = \"([A-Za-z0-9+/=]+)\"");
 
@@ -39,7 +39,7 @@ final class Settings {
         timeoutMs = (int) (((Number) load.get("timeout_s")).doubleValue() * 1000);
     }
 
-    /** "trial=a,t0_ms=1,duration_ms=2" */
+    /** The value of one name in a parameter such as "trial=a,t0_ms=1,duration_ms=2". */
     static String parameter(String all, String name, String otherwise) {
         for (String part : all.split(",")) {
             if (part.startsWith(name + "=")) {

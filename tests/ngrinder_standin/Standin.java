@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
 
 /** The controller: `java -jar this.war --port 8080`. */
 public final class Standin {
-    // Its own file's name tells, as the role writes it: ngrinder-controller-3.5.9-p1.war.
+    // The role names the file after its version: ngrinder-controller-3.5.9-p1.war.
     private static final String VERSION = System.getProperty("standin.version",
         System.getProperty("java.class.path").replaceFirst("^.*ngrinder-controller-(.+)\\.war$", "$1"));
     private static final Pattern TEST = Pattern.compile("/perftest/api/(\\d+)(/\\w+)?");
@@ -35,7 +35,7 @@ public final class Standin {
     private final Map<String, String> sessions = new ConcurrentHashMap<>();
     private final Map<String, Long> lastLogin = new ConcurrentHashMap<>();
 
-    /** An answer other than 200 with JSON. */
+    /** A response other than status 200 with JSON. */
     private static final class Answer {
         final int status;
         final String type;
@@ -65,7 +65,7 @@ public final class Standin {
 
     public static void main(String[] arguments) throws Exception {
         int port = 8080;
-        int controlPort = 16001; // the real one sets this as a property, so controller.controller_port has no effect
+        int controlPort = 16001; // nGrinder sets this as a property, so controller.controller_port has no effect
         for (int i = 0; i + 1 < arguments.length; i++) {
             if (arguments[i].equals("--port")) {
                 port = Integer.parseInt(arguments[i + 1]);
@@ -85,10 +85,10 @@ public final class Standin {
             server = HttpServer.create(new InetSocketAddress(address, port), 100);
         } catch (BindException error) {
             System.out.println("Usage: ngrinder-controller [options]\n  Port " + port + " is already in use.");
-            System.exit(0); // as seen: not an error to it
+            System.exit(0); // nGrinder does not report an error
             return;
         }
-        if (Files.exists(home.resolve("fail-start"))) { // as Spring does: it says so, and its threads stay
+        if (Files.exists(home.resolve("fail-start"))) { // Spring prints the error and does not exit
             System.out.println("ERROR SpringApplication: Application run failed\n\tat org.springframework.boot.SpringApplication.run");
             System.out.println("Caused by: java.lang.IllegalStateException: a database of another version\n\tat Standin.main");
             Thread.sleep(Long.MAX_VALUE);
@@ -101,7 +101,7 @@ public final class Standin {
         System.out.println("stand-in for nGrinder " + VERSION + " answers at " + address + ":" + port);
         long next = System.currentTimeMillis() / 1000 * 1000;
         while (true) {
-            next += 1000; // a tick that came late is made up for
+            next += 1000; // the next ticks catch up on a late one
             Thread.sleep(Math.max(0, next - System.currentTimeMillis()));
             standin.tests.tick();
         }
@@ -110,13 +110,13 @@ public final class Standin {
     private void serve(HttpExchange exchange) throws IOException {
         Answer answer;
         try {
-            Object said = route(exchange, exchange.getRequestURI().getPath());
-            answer = said instanceof Answer ? (Answer) said : json(200, said);
+            Object result = route(exchange, exchange.getRequestURI().getPath());
+            answer = result instanceof Answer ? (Answer) result : json(200, result);
         } catch (IllegalArgumentException | IllegalStateException | ClassCastException | NullPointerException error) {
             answer = json(500, Json.of("message", error.getMessage(), "success", false, "stackTrace", error.toString()));
         }
         exchange.getResponseHeaders().set("Content-Type", answer.type);
-        if (answer.status == CUT_OFF) { // in chunks, the last of which never comes
+        if (answer.status == CUT_OFF) { // chunked, without the last chunk
             exchange.sendResponseHeaders(200, 0);
             exchange.getResponseBody().write(answer.body);
             exchange.getResponseBody().flush();
@@ -187,8 +187,8 @@ public final class Standin {
             return tests.create(Json.object(body));
         }
         if (path.equals("/perftest/api/list")) {
-            List<Object> told = tests.list();
-            return Json.of("tests", told, "totalElements", (long) told.size());
+            List<Object> listed = tests.list();
+            return Json.of("tests", listed, "totalElements", (long) listed.size());
         }
         Matcher csv = Pattern.compile("/perftest/(\\d+)/download_csv").matcher(path);
         if (csv.matches()) {
@@ -215,38 +215,38 @@ public final class Standin {
             Map<String, Object> test = tests.get(id);
             return Json.of("id", id, "message", test.get("progressMessage"), "status", tests.status(test));
         }
-        return "/sample".equals(what) ? tests.sample(id) : tests.told(tests.get(id));
+        return "/sample".equals(what) ? tests.sample(id) : tests.view(tests.get(id));
     }
 
     private Object account(String path, String body, String user, boolean admin) throws IOException {
         if (path.equals("/user/api/save")) {
-            Map<String, Object> said = Json.object(body);
-            String id = (String) said.get("userId");
+            Map<String, Object> fields = Json.object(body);
+            String id = (String) fields.get("userId");
             PerfTests.check(admin || id.equals(user), "Access is denied");
             Map<String, Object> known = cast(users.getOrDefault(id, Json.of("id", (long) users.size() + 1)));
-            known.putAll(said);
-            if (said.get("role") instanceof Map) {
-                known.put("role", Standin.<Map<String, Object>>cast(said.get("role")).get("name"));
+            known.putAll(fields);
+            if (fields.get("role") instanceof Map) {
+                known.put("role", Standin.<Map<String, Object>>cast(fields.get("role")).get("name"));
             }
             users.put(id, known);
             Files.writeString(home.resolve("users.json"), Json.print(users));
             return Json.of("success", true);
         }
         String id = path.equals("/user/api/profile") ? user : path.replaceFirst("^/user/api/([^/]+)(/detail)?$", "$1");
-        Map<String, Object> told = Json.of();
-        told.putAll(cast(users.get(id)));
-        String role = (String) told.get("role");
-        told.put("role", Json.of("shortName", role.substring(0, 1), "fullName", role, "name", role));
+        Map<String, Object> shown = Json.of();
+        shown.putAll(cast(users.get(id)));
+        String role = (String) shown.get("role");
+        shown.put("role", Json.of("shortName", role.substring(0, 1), "fullName", role, "name", role));
         if (path.equals("/user/api/" + id)) {
-            // Whoever logged in lately lies in a cache, from which it cannot be printed to the end.
+            // A user who logged in recently comes from a cache, and nGrinder sends an incomplete response.
             boolean cached = System.currentTimeMillis() - lastLogin.getOrDefault(id, 0L) < 30000;
-            byte[] whole = Json.print(told).getBytes(StandardCharsets.UTF_8);
-            return cached ? new Answer(CUT_OFF, "application/json", Arrays.copyOf(whole, Math.min(200, whole.length))) : told;
+            byte[] whole = Json.print(shown).getBytes(StandardCharsets.UTF_8);
+            return cached ? new Answer(CUT_OFF, "application/json", Arrays.copyOf(whole, Math.min(200, whole.length))) : shown;
         }
-        return Json.of("user", told, "config", Json.of("allowPasswordChange", true, "userSecurityEnabled", false));
+        return Json.of("user", shown, "config", Json.of("allowPasswordChange", true, "userSecurityEnabled", false));
     }
 
-    /** The account's name; null for a wrong password. Without credentials an error, not a 401. */
+    /** The account's name; null for a wrong password. Missing credentials are an error, without status 401. */
     private String login(HttpExchange exchange) {
         String cookie = exchange.getRequestHeaders().getFirst("Cookie");
         if (cookie != null && cookie.contains("JSESSIONID=")) {
@@ -283,7 +283,7 @@ public final class Standin {
         return new Answer(200, "application/octet-stream", tar.end());
     }
 
-    /** The log of one real iteration, always status 200. */
+    /** The log of one iteration. The status is always 200. */
     private static String validate(Map<String, Object> entry) {
         try {
             Settings settings = new Settings((String) entry.get("content"));

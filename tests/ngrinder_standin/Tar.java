@@ -1,7 +1,7 @@
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 
-/** A plain tar file, as the agent's package is one. */
+/** Writes a tar file, the format of the agent's package. */
 final class Tar {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
