@@ -60,9 +60,9 @@ def test_the_example_is_idempotent_and_is_removed(there: Elsewhere, plain: Plain
     less = {**variables, "nginx_lb_servers": plain.servers[:1]}
     assert changed(there.play(play, "--tags", "nginx_lb_configure", **less).stdout) == 1
     assert answered_by(URL) == {f"{plain.servers[0]['address']}:80"}
-    refused = there.play(play, check=False, **{**less, "nginx_lb_fail_timeout": "never"})
-    assert refused.returncode != 0
-    assert "nginx rejects the configuration and keeps the previous one" in refused.stdout
+    rejected = there.play(play, check=False, **{**less, "nginx_lb_fail_timeout": "never"})
+    assert rejected.returncode != 0
+    assert "nginx rejects the configuration and keeps the previous one" in rejected.stdout
     assert answered_by(URL) == {f"{plain.servers[0]['address']}:80"}
 
     container.restart(timeout=2)

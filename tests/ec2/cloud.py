@@ -58,7 +58,7 @@ def add_images() -> None:
         )  # fmt: skip
 
 
-class Refused(EC2ClientError):
+class CloudError(EC2ClientError):
     """An error of EC2 with its code."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -76,7 +76,7 @@ class PlacementGroups:
         """CreatePlacementGroup."""
         name = response._get_param("GroupName")
         if name in self.groups:
-            raise Refused("InvalidPlacementGroup.Duplicate", f"The placement group '{name}' already exists.")
+            raise CloudError("InvalidPlacementGroup.Duplicate", f"The placement group '{name}' already exists.")
         tags = response._parse_tag_specification().get("placement-group", {})
         self.groups[name] = {
             "GroupName": name, "GroupId": f"pg-{len(self.groups)}", "State": "available",
@@ -97,7 +97,7 @@ class PlacementGroups:
         name = response._get_param("GroupName")
         inside = [i for i in self.members.get(name, []) if response.ec2_backend.get_instance(i).state != "terminated"]
         if inside:
-            raise Refused("InvalidPlacementGroup.InUse", f"The placement group '{name}' is in use.")
+            raise CloudError("InvalidPlacementGroup.InUse", f"The placement group '{name}' is in use.")
         del self.groups[name]
         return ActionResult({})
 
@@ -105,9 +105,9 @@ class PlacementGroups:
         """RunInstances, which fails for a missing group and for types without placement groups."""
         name = response._get_param("Placement.GroupName")
         if name and name not in self.groups:
-            raise Refused("InvalidPlacementGroup.Unknown", f"The placement group '{name}' is unknown.")
+            raise CloudError("InvalidPlacementGroup.Unknown", f"The placement group '{name}' is unknown.")
         if name and str(response._get_param("InstanceType")).startswith("t"):
-            raise Refused("InvalidParameterCombination", "Cluster placement groups are not supported by this type.")
+            raise CloudError("InvalidParameterCombination", "Cluster placement groups are not supported by this type.")
         done: Any = real(response)
         launched.append(int(response._get_param("MaxCount")))
         if name:

@@ -24,7 +24,7 @@ CHOSEN = {
 
 
 @pytest.mark.parametrize(
-    "asked_for",
+    "requested",
     [
         [("debian-12", "x86_64"), ("ubuntu-24.04", "arm64")],
         pytest.param(list(CHOSEN), marks=pytest.mark.long),
@@ -32,11 +32,11 @@ CHOSEN = {
     ids=["two", "all"],
 )
 def test_each_distribution_gives_its_publishers_newest_image(
-    cloud: dict[str, Any], tmp_path: Path, asked_for: list[tuple[str, str]]
+    cloud: dict[str, Any], tmp_path: Path, requested: list[tuple[str, str]]
 ) -> None:
     """Not another owner's image of that name, a minimal image or one for another purpose."""
     plays = []
-    for number, (distribution, architecture) in enumerate(asked_for):
+    for number, (distribution, architecture) in enumerate(requested):
         variables: dict[str, Any] = {"ec2_fleet_distribution": distribution, "ec2_fleet_architecture": architecture}
         if architecture == "arm64":
             variables["ec2_fleet_types"] = ARM
@@ -54,7 +54,7 @@ def test_each_distribution_gives_its_publishers_newest_image(
     command = [PLAYBOOK, "-i", "localhost,", str(tmp_path / "images.json")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stdout[-3000:]
-    for number, (image, user) in enumerate(CHOSEN[key] for key in asked_for):
+    for number, (image, user) in enumerate(CHOSEN[key] for key in requested):
         facts = json.loads((tmp_path / f"{number}.json").read_text())
         assert (facts["id"], facts["user"], facts["root"]) == (image, user, ROOTS[image])
 

@@ -36,8 +36,8 @@ def test_a_study_varies_the_balancing_method(tmp_path: Path) -> None:
         assert record.context.balancing["method"] == method
         assert len(record.counters.balancer.upstreams) == 2
         assert not [finding for finding in record.findings if finding.rule == "E14"]
-        marked = [f.cause for f in record.findings if f.rule == "E12" and f.severity == "warning"]
-        assert not any("shares" in cause for cause in marked), marked
+        warnings = [f.cause for f in record.findings if f.rule == "E12" and f.severity == "warning"]
+        assert not any("shares" in cause for cause in warnings), warnings
     assert study("check", directory.path).returncode == 0
 
 
@@ -102,5 +102,5 @@ def test_a_server_failure_is_reported_with_the_balancers_reaction(
     assert record["bottleneck"]["component"] == "server"
     assert f"server-2 died with exit code 137; nginx_lb_max_fails is {fails}" in record["bottleneck"]["reason"]
     page = (next((tmp_path / "results").iterdir()) / "report.html").read_text(encoding="utf-8")
-    limits = page.split("of users’ bound")[1]
-    assert reaction in limits, "the table of limits must contain it"
+    table = page.split("of users’ maximum")[1]
+    assert reaction in table, "the table of bottlenecks must contain it"

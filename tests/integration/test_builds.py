@@ -37,7 +37,7 @@ def test_a_study_measures_two_builds_in_the_same_blocks(
     grid = small_grid(tmp_path / "grid.yaml", name="builds", factors=factors, vars=slow, repeats=2)
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     assert done.returncode in (0, 3), done.stdout[-2000:] + done.stderr
-    assert "are one build" not in done.stdout
+    assert "are the same build" not in done.stdout
     directory = StudyDirectory(next((tmp_path / "results").iterdir()))
     records = directory.trials()
     assert len(records) == 4

@@ -29,13 +29,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
     return StudyDirectory(next(results.glob("open-*")))
 
 
-def played(directory: StudyDirectory) -> dict[tuple[int, int], TrialRecord]:
+def trials_of(directory: StudyDirectory) -> dict[tuple[int, int], TrialRecord]:
     return {(int(r.cell["servers"]), int(r.cell["rate"])): r for r in directory.trials().values()}
 
 
 def test_every_due_request_is_sent_on_time(measured: StudyDirectory) -> None:
     slower = measured.need_study().factor
-    for (_, rate), record in played(measured).items():
+    for (_, rate), record in trials_of(measured).items():
         assert record.usable, record.cause
         assert record.figures
         assert record.figures.offered_per_s == pytest.approx(rate / slower, rel=0.15)  # Poisson, in 12 s and more
@@ -53,7 +53,7 @@ def test_every_topology_gets_the_same_arrivals(measured: StudyDirectory) -> None
 
 
 def test_enough_servers_serve_the_offered_rate(measured: StudyDirectory) -> None:
-    limits = {cell: str(record.component) for cell, record in played(measured).items()}
+    limits = {cell: str(record.component) for cell, record in trials_of(measured).items()}
     enough = {100: 1, 220: 2, 340: 3}
     assert limits == {
         (servers, rate): "load" if servers >= enough[rate] else "server" for servers in (1, 2, 3) for rate in enough

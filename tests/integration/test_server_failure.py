@@ -41,19 +41,19 @@ def measured(tmp_path: Path, name: str, **more: Any) -> list[TrialData]:
 def test_the_record_of_a_server_failure_matches_the_balancers_log(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient
 ) -> None:
-    data, again = measured(tmp_path, "lost", repeats=2, vars=MAX_FAILS_1, objectives={"p95": "5s"})
+    data, again = measured(tmp_path, "failure", repeats=2, vars=MAX_FAILS_1, objectives={"p95": "5s"})
     for trial in (data, again):
         balancer_log.agrees(trial, "server-3")
-        lost = trial.record.failover
-        assert lost
-        assert lost.after.tps == pytest.approx(lost.before.tps, rel=0.1)
+        failover = trial.record.failover
+        assert failover
+        assert failover.after.tps == pytest.approx(failover.before.tps, rel=0.1)
         # No response takes 5 s, so only failures exceed the objective.
-        assert lost.before.over_p95 == 0
-        assert lost.p95_recovery_s is not None
-        assert lost.p95_recovery_s <= (lost.failing_s or 0)
+        assert failover.before.over_p95 == 0
+        assert failover.p95_recovery_s is not None
+        assert failover.p95_recovery_s <= (failover.failing_s or 0)
     state = engine.containers.get(lab.servers[2].container).status
     assert state == "running", "the study must restart the server"
-    folder = next((tmp_path / "results").glob("lost-*"))
+    folder = next((tmp_path / "results").glob("failure-*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "one of 3 servers failed under load" in page
     assert "objective of 5000 ms" in page
@@ -76,9 +76,9 @@ def test_retried_requests_survive_a_server_failure(tmp_path: Path) -> None:
 def test_a_balancer_without_max_fails_keeps_sending_to_a_failed_server(tmp_path: Path) -> None:
     vars_ = {**MAX_FAILS_1, "nginx_lb_max_fails": 0, "nginx_lb_next_upstream": "off"}
     (data,) = measured(tmp_path, "no-max-fails", vars=vars_)
-    lost = data.record.failover
-    assert lost
+    failover = data.record.failover
+    assert failover
     # Requests fail until the end, where generator and balancer may count a different last second.
-    assert lost.failed == pytest.approx(lost.failed_at_balancer, abs=2)
-    assert lost.after.error_rate == pytest.approx(1 / 3, abs=0.1)
-    assert lost.recovery_s is None
+    assert failover.failed == pytest.approx(failover.failed_at_balancer, abs=2)
+    assert failover.after.error_rate == pytest.approx(1 / 3, abs=0.1)
+    assert failover.recovery_s is None

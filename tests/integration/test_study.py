@@ -180,7 +180,7 @@ def test_a_failed_server_or_load_generator_is_recorded_and_repaired(
 @pytest.mark.long
 def test_a_topology_that_cannot_be_deployed_fails_only_its_own_cells(tmp_path: Path) -> None:
     factors = {"servers": [1], "vusers": [100], "nginx_lb_fail_timeout": ["10s", "never"]}
-    grid = small_grid(tmp_path / "grid.yaml", name="refused", factors=factors)
+    grid = small_grid(tmp_path / "grid.yaml", name="rejected", factors=factors)
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     assert done.returncode == 3, done.stdout[-2000:] + done.stderr
     records = [event["record"] for event in events(done.stdout) if event["event"] == "trial_ended"]
@@ -202,7 +202,7 @@ def test_time_scaling_by_2_halves_a_paced_servers_rate_and_doubles_every_time(tm
     assert record.tps_mean == pytest.approx(70, rel=0.01)
     assert record.component == "server"
     text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
-    assert "Played in slow motion, 2 times slower" in " ".join(text.split())
+    assert "Time scaling: the study ran 2 times slower than the grid states" in " ".join(text.split())
 
 
 @pytest.mark.long
@@ -224,19 +224,19 @@ def test_a_users_own_image_shares_the_machines_cores(
         assert record.context
         assert record.context.pacing == {}
         text = pypdf.PdfReader(directory.path / "report.pdf").pages[0].extract_text()
-        assert "carry the machine" in " ".join(text.split())
+        assert "The servers share the machine’s cores" in " ".join(text.split())
     finally:
         engine.images.remove("somebody/else:1.0", force=True)
 
 
 @pytest.mark.concurrent
-def test_locked_hosts_are_refused_to_other_commands(tmp_path: Path, lab: Inventory) -> None:
-    """Neither another study (with its own directory and another name of the inventory) nor `down` may use them."""
+def test_other_commands_reject_locked_hosts(tmp_path: Path, lab: Inventory) -> None:
+    """Another study, with its own directory and another name of the inventory, and `down`."""
     (tmp_path / "other").symlink_to(ROOT / "inventory" / "lab")
     grid = small_grid(tmp_path / "grid.yaml", name="busy", inventory=str(tmp_path / "other"))
     with host_locks.held(lab, "the study results/first-0123abcd", ROOT):
-        refused = [study("--grid", grid, "--results", tmp_path / "results"), study("down", "--keep-images")]
-    for done in refused:
+        attempts = [study("--grid", grid, "--results", tmp_path / "results"), study("down", "--keep-images")]
+    for done in attempts:
         assert done.returncode == 4, done.stdout
         words = " ".join(done.stderr.split())
         assert "in use by the study results/first-0123abcd on inventory/lab (since " in words

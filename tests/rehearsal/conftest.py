@@ -150,9 +150,9 @@ def inventory_with(folder: Path, changes: dict[str, dict[str, Any]], everybody: 
     return folder
 
 
-def refusal(tmp_path: Path, inventory: Path = INVENTORY, code: int = 4, **more: Any) -> str:
+def startup_error(tmp_path: Path, inventory: Path = INVENTORY, code: int = 4, **more: Any) -> str:
     """Start a study that cannot start; return its error message."""
-    grid = small_grid(tmp_path / "refused.yaml", name="refused", **more)
+    grid = small_grid(tmp_path / "rejected.yaml", name="rejected", **more)
     done = study("--grid", grid, "--inventory", inventory, "--results", tmp_path / "results")
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -100,8 +100,8 @@ def test_a_running_engine_is_kept(prepared: Fleet) -> None:
     stopped = engine("--limit", "podman", check=False)
     assert "the command docker is Podman's, and no engine answers at /var/run/docker.sock" in flat(stopped)
     prepared.on("podman", "systemctl start podman.socket")
-    refused = engine("--limit", "podman", check=False)
-    assert "/var/run/docker.sock belongs to root alone, so admin cannot use the engine" in flat(refused)
+    without_access = engine("--limit", "podman", check=False)
+    assert "/var/run/docker.sock belongs to root alone, so admin cannot use the engine" in flat(without_access)
     engine("--limit", "docker-ce")
     engine("--limit", "podman", "-e", '{"docker_engine_users": []}')
     for name in MACHINES:

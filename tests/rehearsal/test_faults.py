@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.deploy.connections import Connections
-from tests.rehearsal.conftest import Fleet, inventory_with, refusal
+from tests.rehearsal.conftest import Fleet, inventory_with, startup_error
 
 NO_MULTIPLEXING = "-o ControlPath=none"  # otherwise an existing connection would hide the failure
 
@@ -51,7 +51,7 @@ def test_all_unusable_hosts_are_reported_at_once_with_a_fix(deployed_fleet: Flee
     with deployed_fleet.broken(
         "generator", "mv /etc/sudoers.d/admin /root/admin", "mv /root/admin /etc/sudoers.d/admin"
     ):
-        message = refusal(tmp_path, inventory_with(tmp_path / "four", changes))
+        message = startup_error(tmp_path, inventory_with(tmp_path / "four", changes))
     assert "server-1: it cannot be reached through SSH" in message
     assert "server-2: it rejects the key or the user" in message
     assert "server-3: its host key differs from the known one, so no data was sent" in message
@@ -65,7 +65,7 @@ def test_an_unreachable_host_is_reported_at_once(deployed_fleet: Fleet, tmp_path
     assert deployed_fleet
     inventory = inventory_with(tmp_path / "gone", {"server-2": {"ansible_host": "{{ rehearsal_public }}.99"}})
     began = time.monotonic()
-    message = refusal(tmp_path, inventory)
+    message = startup_error(tmp_path, inventory)
     assert time.monotonic() - began < 60  # Ansible's timeout is 10 s; other tests slow its start down
     assert "server-2: it cannot be reached through SSH" in message
     assert "check that it runs, its ansible_host" in message
@@ -76,7 +76,7 @@ def test_an_unreachable_host_is_reported_at_once(deployed_fleet: Fleet, tmp_path
 def test_a_rejected_key_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> None:
     assert deployed_fleet
     changes = {"server-2": another_key(tmp_path)}
-    message = refusal(tmp_path, inventory_with(tmp_path / "key", changes))
+    message = startup_error(tmp_path, inventory_with(tmp_path / "key", changes))
     assert "server-2: it rejects the key or the user" in message
     assert "ansible_ssh_private_key_file" in message
 
@@ -85,7 +85,7 @@ def test_a_rejected_key_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> No
 def test_a_host_key_that_changed_is_never_accepted(deployed_fleet: Fleet, tmp_path: Path) -> None:
     known = known_hosts_with_another_key(deployed_fleet, "server-2", tmp_path)
     before = deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true")
-    message = refusal(tmp_path, inventory_with(tmp_path / "changed", {"server-2": own_arguments(str(known))}))
+    message = startup_error(tmp_path, inventory_with(tmp_path / "changed", {"server-2": own_arguments(str(known))}))
     assert "server-2: its host key differs from the known one, so no data was sent" in message
     assert "ssh-keygen -R" in message
     assert deployed_fleet.on("server-2", "journalctl -u ssh | grep -c Accepted || true") == before
@@ -96,7 +96,7 @@ def test_a_user_without_sudo_is_reported(deployed_fleet: Fleet, tmp_path: Path) 
     with deployed_fleet.broken(
         "server-2", "mv /etc/sudoers.d/admin /root/admin", "mv /root/admin /etc/sudoers.d/admin"
     ):
-        message = refusal(tmp_path)
+        message = startup_error(tmp_path)
     assert "server-2: its user cannot use sudo without a password" in message
     assert "NOPASSWD" in message
 
@@ -107,7 +107,7 @@ def test_a_full_disk_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> None:
         "server-2", "mkdir -p /mnt/small && mount -t tmpfs -o size=40m tmpfs /mnt/small", "umount /mnt/small"
     ):
         inventory = inventory_with(tmp_path / "small", {"server-2": {"host_check_folder": "/mnt/small"}})
-        message = refusal(tmp_path, inventory)
+        message = startup_error(tmp_path, inventory)
     assert "server-2: /mnt/small has too little free disk space (got 40 MB). Allowed: at least 2000 MB" in message
 
 
@@ -120,7 +120,7 @@ def test_a_wrong_clock_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> Non
         f"cat >/usr/local/bin/date <<'END'\n{lie}END\nchmod 755 /usr/local/bin/date",
         "rm /usr/local/bin/date",
     ):
-        message = refusal(tmp_path)
+        message = startup_error(tmp_path)
     assert "server-2: its clock differs from the controller's clock" in message
     assert "timedatectl set-ntp true" in message
 
@@ -128,14 +128,14 @@ def test_a_wrong_clock_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> Non
 def test_two_hosts_with_one_address_are_reported(deployed_fleet: Fleet, tmp_path: Path) -> None:
     address = deployed_fleet.host("server-1").variables["private_ip"]
     inventory = inventory_with(tmp_path / "twins", {"server-2": {"private_ip": address}})
-    message = refusal(tmp_path, inventory, code=2)
+    message = startup_error(tmp_path, inventory, code=2)
     assert f"server-2: private_ip: {address} is also the address of server-1" in message
 
 
 @pytest.mark.long
 def test_a_private_address_that_the_host_lacks_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> None:
     assert deployed_fleet
-    message = refusal(tmp_path, inventory_with(tmp_path / "else", {"server-2": {"private_ip": "10.255.255.7"}}))
+    message = startup_error(tmp_path, inventory_with(tmp_path / "else", {"server-2": {"private_ip": "10.255.255.7"}}))
     assert "server-2: private_ip is not an address of this host (got 10.255.255.7)" in message
 
 
@@ -146,7 +146,7 @@ def test_an_engine_that_does_not_start_is_reported(deployed_fleet: Fleet, tmp_pa
         "systemctl stop docker docker.socket; mkdir -p /etc/docker; echo '{x' >/etc/docker/daemon.json",
         "rm /etc/docker/daemon.json; systemctl reset-failed docker; systemctl start docker",
     ):
-        message = refusal(tmp_path)
+        message = startup_error(tmp_path)
     assert "The Docker engine does not start on server-2" in message
     assert "unable to configure the Docker daemon" in message
 
@@ -158,7 +158,7 @@ def test_a_port_in_use_is_reported(deployed_fleet: Fleet, tmp_path: Path) -> Non
         connections.reconnect()
         connections.docker(deployed_fleet.host("balancer")).containers.get("nginx-lb").stop()
     with deployed_fleet.broken("balancer", f"{serve}; sleep 1", "systemctl stop squatter"):
-        message = refusal(tmp_path)
+        message = startup_error(tmp_path)
     deployed_fleet.on("balancer", "docker start nginx-lb")
-    assert "balancer: a port that the study needs is taken by another program there" in message
+    assert "balancer: another program uses a port that the study needs" in message
     assert "ss -ltnp" in message

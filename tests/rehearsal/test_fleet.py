@@ -11,7 +11,7 @@ from harness.deploy.connections import Connections
 from harness.records.directory import StudyDirectory
 from tests.containment import freedoms
 from tests.integration.conftest import study
-from tests.rehearsal.conftest import Fleet, deployment_changed, inventory_with, loads, play, refusal, small_grid
+from tests.rehearsal.conftest import Fleet, deployment_changed, inventory_with, loads, play, startup_error, small_grid
 
 TRY = (
     "import sys, urllib.request, urllib.error\n"
@@ -73,7 +73,7 @@ def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, t
     finally:
         play("playbooks/deploy-balancer.yml")
     assert ask(deployed_fleet, "balancer", "http://127.0.0.1:8081/servers/server-1/readyz") == "200"
-    message = refusal(tmp_path, mistaken, code=2)
+    message = startup_error(tmp_path, mistaken, code=2)
     assert "server-1: private_ip: a public address, the same as ansible_host (got 198.18." in message
     assert "the firewall closes every port of the public ones except SSH" in message
     done = play("site.yml", inventory=mistaken, check=False)

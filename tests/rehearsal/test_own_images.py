@@ -62,7 +62,7 @@ def published(registry: Registry, repository: str, recipe: str) -> Own:
     return Own(registry, repository, Own(registry, repository).publish(recipe))
 
 
-def saying(registry: Registry, words: str) -> str:
+def responding(registry: Registry, words: str) -> str:
     """Return the Dockerfile of a service that responds with this text."""
     return f"FROM {base_image(registry.engine)}\nCMD {json.dumps(['python3', '-c', PROGRAM, words])}\n"
 
@@ -84,7 +84,7 @@ def small(registry: Registry) -> Own:
 @pytest.fixture(scope="module")
 def app(registry: Registry) -> Own:
     """A user's own service."""
-    return published(registry, "team/app", saying(registry, "it answers"))
+    return published(registry, "team/app", responding(registry, "it answers"))
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +163,10 @@ def test_a_users_image_runs_on_its_own_port_behind_the_balancer(app: Own, accoun
 
 @pytest.mark.long
 def test_a_moved_tag_is_the_same_image_on_every_host(registry: Registry, account: Path, deployed_fleet: Fleet) -> None:
-    moving = published(registry, "team/moving", saying(registry, "it answers"))
+    moving = published(registry, "team/moving", responding(registry, "it answers"))
     arguments = [*variables(moving.name, "pull"), "-e", f"@{account}"]
     play(DISTRIBUTE, *arguments)
-    digest = moving.publish(saying(registry, "it answers anew"))
+    digest = moving.publish(responding(registry, "it answers anew"))
     assert digest != moving.digest
     done = play(DISTRIBUTE, *arguments)
     assert all(f"changed: [{name}]" in done.stdout for name in SERVERS)
@@ -218,7 +218,7 @@ FAKE_DOCKER = '#!/bin/sh\n[ "$1" != version ] || { echo linux/arm64; exit; }\nex
 @pytest.mark.usefixtures("logged_in")
 def test_every_host_gets_the_image_of_its_own_architecture(app: Own, account: Path, deployed_fleet: Fleet) -> None:
     """All machines have one architecture, so a fake `docker version` prints another one on one machine."""
-    digest = app.publish(saying(app.registry, "for each its own"))
+    digest = app.publish(responding(app.registry, "for each its own"))
     fake = f"cat >/usr/local/bin/docker <<'END'\n{FAKE_DOCKER}END\nchmod 755 /usr/local/bin/docker"
     architecture = f"docker image inspect --format '{{{{.Architecture}}}}' {app.name}"
     with deployed_fleet.broken("server-3", fake, "rm /usr/local/bin/docker"):
@@ -288,5 +288,5 @@ def test_an_image_that_cannot_be_pulled_is_reported(
         in output
     )
     assert words in output
-    assert "no-such-one" not in done.stdout + done.stderr
+    assert "no-such-secret" not in done.stdout + done.stderr
     assert PASSWORD not in done.stdout + done.stderr
