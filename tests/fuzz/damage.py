@@ -1,4 +1,4 @@
-"""Damage to a study's directory, drawn from a seed: what disks, editors, copies and other versions do to files."""
+"""Damage to a study's directory, drawn from a seed, as disks, editors, copies and other versions cause it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ODD: tuple[Any, ...] = (
 
 
 def draw(random_: random.Random, study: Path) -> str:
-    """Damage one file of a study, or the folder around it; returns what was done."""
+    """Damage one file of a study, or its folder; return a description of the damage."""
     name = random_.choice((*TRIAL_FILES, "study.json", "study.json", "trial.json"))
     if name == "study.json":
         file = study / name
@@ -148,34 +148,34 @@ def extended(random_: random.Random, file: Path) -> str:
 
 
 def key_damaged(random_: random.Random, file: Path) -> str:
-    """One value of a JSON file becomes another type, its key is removed, renamed, or one is added."""
+    """Change a value of a JSON file or its type, remove its key, or add a key."""
     whole = json.loads(file.read_text(encoding="utf-8") or "{}")
     place: list[str | int] = []
     holder: Any = whole
     while True:
         keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
         if not keys:
-            return "as it was"
+            return "unchanged"
         key = random_.choice(keys)
         place.append(key)
         if not isinstance(holder[key], dict | list) or not holder[key] or random_.random() < 0.2:
             break
         holder = holder[key]
-    said, kind = holder[key], random_.choice(("value", "value", "value", "gone", "added", "scaled"))
+    old, kind = holder[key], random_.choice(("value", "value", "value", "gone", "added", "scaled"))
     if kind == "gone":
         del holder[key]
     elif kind == "added" and isinstance(holder, dict):
         holder["of_the_future"] = random_.choice(ODD)
-    elif kind == "scaled" and isinstance(said, int | float) and not isinstance(said, bool):
-        holder[key] = said * random_.choice((-1, 0, 1e6, 1e-9, 10**9))
+    elif kind == "scaled" and isinstance(old, int | float) and not isinstance(old, bool):
+        holder[key] = old * random_.choice((-1, 0, 1e6, 1e-9, 10**9))
     else:
-        holder[key] = random_.choice((*ODD, f"{said}x", [said], {"a": said}))
+        holder[key] = random_.choice((*ODD, f"{old}x", [old], {"a": old}))
     file.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return f"{kind} at {'.'.join(map(str, place))}"
 
 
 def field_damaged(random_: random.Random, file: Path) -> str:
-    """One field of a table becomes something else."""
+    """Replace one field of a table."""
     lines = [line.split(",") for line in file.read_text(encoding="utf-8").splitlines()] or [[""]]
     row = random_.randrange(len(lines))
     column = random_.randrange(len(lines[row]))

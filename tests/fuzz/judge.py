@@ -1,4 +1,4 @@
-"""What no answer of the program may be, whatever it is given."""
+"""Faults that no call of the program may have, for any input: hangs, tracebacks, too much memory, missing messages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tests.fuzz.warm import Answer, Warm
 
-CODES = {0, 1, 2, 3, 4}  # 70 is documented, and always a bug
-SLOWER = 30  # times as long as the undamaged call: far above what a busy machine adds, far below a hang
-LARGER = 3  # times as much memory
+CODES = {0, 1, 2, 3, 4}  # 70 is documented, but is always a bug
+SLOWER = 30  # times the duration of the undamaged call: more than on a busy machine, less than a hang
+LARGER = 3  # times the memory of the undamaged call
 
 
 class Limits:
-    """What an undamaged call takes, and how much more any other may."""
+    """Limits of time and memory for a call, from an undamaged call."""
 
     def __init__(self, warm: Warm, undamaged: list[str]) -> None:
         self._warm = warm
@@ -27,8 +27,8 @@ class Limits:
         self.seconds = SLOWER * max(answer.seconds for answer in answers)
         self.memory_kb = LARGER * max(answer.memory_kb for answer in answers)
 
-    def ask(self, arguments: list[str]) -> Answer:
-        """The answer to a command line; one that hangs has a second try, by what an undamaged call takes just now."""
+    def run(self, arguments: list[str]) -> Answer:
+        """Run a command line; if it hangs, measure the undamaged call again and run it once more."""
         answer = self._warm.run(arguments, self.seconds)
         if answer.code is None:
             self._measure()
@@ -37,7 +37,7 @@ class Limits:
 
 
 def faults(answer: Answer, limits: Limits, names: Path, line: bool = False) -> list[str]:
-    """Everything that is wrong with an answer; `names` must be named by its message, with a line where there is one."""
+    """Return the faults of an answer. Its message must contain the path `names`, with `line` also a line number."""
     found = []
     if answer.code is None:
         return [f"hung for more than {limits.seconds:.0f} s"]
@@ -57,6 +57,6 @@ def faults(answer: Answer, limits: Limits, names: Path, line: bool = False) -> l
     return found
 
 
-def told(failed: list[str], tried: int) -> str:
-    """The failures of a run, for an assertion."""
+def summary(failed: list[str], tried: int) -> str:
+    """Format the failures of a run for an assertion."""
     return f"{len(failed)} of {tried}:\n" + "\n".join(failed[:20])

@@ -1,4 +1,4 @@
-"""Mutations of a YAML or INI text, drawn from a seed: characters, tokens, lines, and the structure as it is parsed."""
+"""Mutations of a YAML or INI text, drawn from a seed: of characters, tokens, lines, and the parsed structure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKENS = (
 
 
 def text(random_: random.Random, original: str) -> str:
-    """A text with one to four mutations."""
+    """Return a text with one to four mutations."""
     changed = original
     for _ in range(random_.choice((1, 1, 1, 2, 4))):
         kind = random_.choice((_character, _character, _token, _token, _token, _line, _structure, _structure))
@@ -29,27 +29,27 @@ def text(random_: random.Random, original: str) -> str:
     return changed
 
 
-def _character(random_: random.Random, said: str) -> str:
-    at = random_.randrange(len(said) + 1)
+def _character(random_: random.Random, content: str) -> str:
+    at = random_.randrange(len(content) + 1)
     letter = random_.choice(CHARACTERS)
     return random_.choice(
-        (said[:at] + letter + said[at:], said[:at] + said[at + 1 :], said[:at] + letter + said[at + 1 :])
+        (content[:at] + letter + content[at:], content[:at] + content[at + 1 :], content[:at] + letter + content[at + 1 :])
     )
 
 
-def _token(random_: random.Random, said: str) -> str:
-    places = list(re.finditer(r"[\w./%-]+", said))
+def _token(random_: random.Random, content: str) -> str:
+    places = list(re.finditer(r"[\w./%-]+", content))
     if not places:
-        return said + random_.choice(TOKENS)
+        return content + random_.choice(TOKENS)
     place = random_.choice(places)
     other = random_.choice((*TOKENS, random_.choice(places)[0]))
-    return said[: place.start()] + other + said[place.end() :]
+    return content[: place.start()] + other + content[place.end() :]
 
 
-def _line(random_: random.Random, said: str) -> str:
-    lines = said.splitlines() or [""]
+def _line(random_: random.Random, content: str) -> str:
+    lines = content.splitlines() or [""]
     at, other = random_.randrange(len(lines)), random_.randrange(len(lines))
-    kind = random_.choice(("gone", "twice", "moved", "indented", "cut", "glued"))
+    kind = random_.choice(("gone", "twice", "moved", "indented", "cut", "joined"))
     line = lines.pop(at)
     if kind == "twice":
         lines[at:at] = [line, line]
@@ -59,20 +59,20 @@ def _line(random_: random.Random, said: str) -> str:
         lines.insert(at, random_.choice((" ", "  ", "    ", "\t", "- ")) + line)
     elif kind == "cut":
         lines = lines[:at]
-    elif kind == "glued":
+    elif kind == "joined":
         lines[at:at] = [line + (lines.pop(at) if at < len(lines) else "")]
     return "\n".join(lines) + "\n"
 
 
-def _structure(random_: random.Random, said: str) -> str:
-    """One node of the parsed document becomes another, moves, is doubled or nested; other texts stay as they are."""
+def _structure(random_: random.Random, content: str) -> str:
+    """Change, move, double or nest one node of the parsed document; return other texts unchanged."""
     try:
-        whole = yaml.safe_load(said)
+        whole = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return said
+        return content
     holders = list(_holders(whole))
     if not holders:
-        return said
+        return content
     holder = random_.choice(holders)
     key = random_.choice(list(holder) if isinstance(holder, dict) else list(range(len(holder))))
     other = random_.choice(holders)
@@ -100,7 +100,7 @@ def _structure(random_: random.Random, said: str) -> str:
     try:
         return yaml.safe_dump(whole, allow_unicode=True, sort_keys=False)
     except (yaml.YAMLError, RecursionError, TypeError):
-        return said
+        return content
 
 
 def _holders(node: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Damaged study directories: one message with its file, and the other files as they were."""
+"""Damaged study directories: each command ends with a message that names the file, and without a traceback or a hang."""
 
 import json
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import damage
-from tests.fuzz.judge import Limits, faults, told
+from tests.fuzz.judge import Limits, faults, summary
 from tests.fuzz.warm import ROOT, Warm
 
 EACH = 75
@@ -28,7 +28,7 @@ def test_a_damaged_directory_is_one_message_with_its_file(tmp_path: Path, seed: 
     failed, results = [], tmp_path / "results"
     with Warm() as warm:
         planned = json.loads(warm.run(["plan", "--grid", str(grid), "--results", str(results), "--json"], 600).out)
-        study = results / Path(planned["directory"]).name  # where the same command goes on
+        study = results / Path(planned["directory"]).name  # where the same command resumes
         shutil.copytree(whole, study)
 
         def commands(study: Path) -> dict[str, list[str]]:
@@ -45,11 +45,11 @@ def test_a_damaged_directory_is_one_message_with_its_file(tmp_path: Path, seed: 
         for number in range(EACH):
             shutil.rmtree(results)
             shutil.copytree(whole, study)
-            what = damage.draw(random.Random(1000 * seed + number), study)  # noqa: S311 - the same again with its seed
+            what = damage.draw(random.Random(1000 * seed + number), study)  # noqa: S311 - repeatable with its seed
             for name in ("check", ("page", "junit")[number % 2], ("compare", "plan")[number // 2 % 2]):
-                answer = limits[name].ask(commands(study)[name])
+                answer = limits[name].run(commands(study)[name])
                 wrong = faults(answer, limits[name], study)
                 failed += [
                     f"seed {1000 * seed + number} ({what:.100}), {name}: {it}: {answer.err:.300}" for it in wrong
                 ]
-    assert not failed, told(failed, EACH)
+    assert not failed, summary(failed, EACH)

@@ -1,4 +1,4 @@
-"""Mutated grids and inventories: accepted, or refused with file and line; never a traceback, never a hang."""
+"""Mutated grids and inventories: accepted, or rejected with file and line, without a traceback or a hang."""
 
 import random
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import mutate
-from tests.fuzz.judge import Limits, faults, told
+from tests.fuzz.judge import Limits, faults, summary
 from tests.fuzz.warm import ROOT, Warm
 
 GRIDS = [ROOT / "grid.yaml", *sorted((ROOT / "grids").glob("*.yaml"))]
@@ -45,7 +45,7 @@ ansible_user=root
 
 
 def is_text(file: Path) -> bool:
-    """Whether a message can have a line: an empty file and one that is no text have none."""
+    """Return whether a message can have a line number: not for an empty file and for one that is not text."""
     try:
         return bool(file.read_text(encoding="utf-8").strip())
     except UnicodeDecodeError:
@@ -55,25 +55,25 @@ def is_text(file: Path) -> bool:
 @pytest.mark.long
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("seed", GRID_SEEDS)
-def test_a_mutated_grid_is_planned_or_refused_with_file_and_line(tmp_path: Path, seed: int) -> None:
+def test_a_mutated_grid_is_planned_or_rejected_with_file_and_line(tmp_path: Path, seed: int) -> None:
     failed, grid = [], tmp_path / "grid.yaml"
     results = str(tmp_path / "results")
     with Warm() as warm:
         limits = Limits(warm, ["plan", "--grid", str(GRIDS[0]), "--results", results])
         for number in range(1000 * seed, 1000 * seed + EACH_GRID):
-            random_ = random.Random(number)  # noqa: S311 - the same again with its seed
-            said = mutate.text(random_, random_.choice(GRIDS).read_text(encoding="utf-8"))
-            grid.write_text(said, encoding="utf-8", errors="surrogatepass", newline="")
-            answer = limits.ask(["plan", "--grid", str(grid), "--results", results])
+            random_ = random.Random(number)  # noqa: S311 - repeatable with its seed
+            mutated = mutate.text(random_, random_.choice(GRIDS).read_text(encoding="utf-8"))
+            grid.write_text(mutated, encoding="utf-8", errors="surrogatepass", newline="")
+            answer = limits.run(["plan", "--grid", str(grid), "--results", results])
             wrong = faults(answer, limits, grid, line=is_text(grid))
             failed += [f"seed {number}: {it}: {answer.err:.400}" for it in wrong]
-    assert not failed, told(failed, EACH_GRID)
+    assert not failed, summary(failed, EACH_GRID)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("seed", INVENTORY_SEEDS)
-def test_a_mutated_inventory_is_planned_or_refused_with_its_file(tmp_path: Path, seed: int) -> None:
+def test_a_mutated_inventory_is_planned_or_rejected_with_its_file(tmp_path: Path, seed: int) -> None:
     failed, results = [], str(tmp_path / "results")
     with Warm() as warm:
         shutil.copytree(ROOT / "inventory" / "ec2" / "group_vars", tmp_path / "group_vars")
@@ -82,10 +82,10 @@ def test_a_mutated_inventory_is_planned_or_refused_with_its_file(tmp_path: Path,
         grid = str(ROOT / "grids" / "smoke.yaml")
         limits = Limits(warm, ["plan", "--grid", grid, "--results", results, "--inventory", str(hosts)])
         for number in range(1000 * seed, 1000 * seed + EACH_INVENTORY):
-            random_ = random.Random(number)  # noqa: S311 - the same again with its seed
+            random_ = random.Random(number)  # noqa: S311 - repeatable with its seed
             kind, original = random_.choice((("yml", HOSTS), ("yml", HOSTS), ("ini", INI)))
             file = tmp_path / f"hosts-{number}.{kind}"
             file.write_text(mutate.text(random_, original), encoding="utf-8", errors="surrogatepass", newline="")
-            answer = limits.ask(["plan", "--grid", grid, "--results", results, "--inventory", str(file)])
+            answer = limits.run(["plan", "--grid", grid, "--results", results, "--inventory", str(file)])
             failed += [f"seed {number}: {it}: {answer.err:.400}" for it in faults(answer, limits, file)]
-    assert not failed, told(failed, EACH_INVENTORY)
+    assert not failed, summary(failed, EACH_INVENTORY)

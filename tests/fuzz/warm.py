@@ -1,7 +1,7 @@
 """`python -m tests.fuzz.warm`: each JSON list on standard input is a command line of `study.py`, run in a fork.
 
-All modules are loaded once, so that thousands of command lines take minutes. The answer to each is a JSON line: exit
-code (negative for a signal, null where it took longer than the limit that the line names), output and wall time.
+All modules are loaded once, so thousands of command lines take minutes. The answer to each is a JSON line: exit code
+(negative for a signal, null if it exceeded the time limit in its line), output, wall time and memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Answer(NamedTuple):
-    """What became of one command line; `code` is None where it hung."""
+    """The outcome of one command line; `code` is None if it hung."""
 
     code: int | None
     out: str
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
 
 class Warm:
-    """The process that has everything loaded."""
+    """The process with all modules loaded."""
 
     def __enter__(self) -> Warm:
         self._process = subprocess.Popen(
@@ -85,7 +85,7 @@ def in_a_fork(arguments: list[str], limit_s: float) -> dict[str, Any]:
 
 
 def _child(arguments: list[str], out: int, err: int) -> None:
-    code = 99  # of an exception that nothing turned into an exit code
+    code = 99  # of an exception without an exit code
     try:
         os.setpgid(0, 0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
