@@ -47,7 +47,8 @@ def main() -> None:
     mount(folder, "remount,rw,size=64m")
     outcomes.append(outcome(FakeSite().study(folder, **LOADED).run))
     after = study.trials()
-    outcomes.append(f"the first trials are unchanged: {all(after[where] == record for where, record in before.items())}")
+    unchanged = all(after[where] == record for where, record in before.items())
+    outcomes.append(f"the first trials are unchanged: {unchanged}")
     outcomes.append(
         f"{len(after)} trials; {[line.text for line in check.check(study) if not line.ok and line.rule == 'digest']}"
     )

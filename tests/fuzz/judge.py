@@ -48,11 +48,11 @@ def faults(answer: Answer, limits: Limits, names: Path, line: bool = False) -> l
     if answer.memory_kb > limits.memory_kb:
         found.append(f"{answer.memory_kb // 1024} MB of memory")
     if answer.code in (2, 4):
-        said = [text.removeprefix("error: ") for text in answer.err.splitlines() if text.startswith("error: ")]
+        errors = [text.removeprefix("error: ") for text in answer.err.splitlines() if text.startswith("error: ")]
         place = rf"{re.escape(str(names))}\S*" + (r":\d+: " if line else r"")
-        if not said:
+        if not errors:
             found.append("no message")
-        elif not any(re.search(place, text) for text in said):
+        elif not any(re.search(place, text) for text in errors):
             found.append("a message without its file" + (" and line" if line else ""))
     return found
 

@@ -1,4 +1,4 @@
-"""Damaged study directories: each command ends with a message that names the file, and without a traceback or a hang."""
+"""Damaged study directories: a message names the file, without a traceback or a hang."""
 
 import json
 import random

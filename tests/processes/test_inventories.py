@@ -32,9 +32,9 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", _cases())
 def test_an_invalid_inventory_is_reported_with_file_line_and_fix(case: Path) -> None:
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInput) as error:
         describe(ROOT, case, case.name)
-    assert any(problem.startswith(expected(case)) for problem in refused.value.problems), str(refused.value)
+    assert any(problem.startswith(expected(case)) for problem in error.value.problems), str(error.value)
 
 
 @pytest.mark.parametrize("name", ["inventory/lab", "inventory/ec2", "inventory/rehearsal"])

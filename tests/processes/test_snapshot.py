@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """#!/usr/bin/env python3
 import json, pathlib
 calls = pathlib.Path(__file__).with_name("calls.log")
-calls.open("a").write("asked\\n")
+calls.open("a").write("called\\n")
 hosts = json.loads(pathlib.Path(__file__).with_name("hosts.cfg").read_text())
 groups = {group: {"hosts": [h for h in hosts if hosts[h]["group"] == group]} for group in (
     "load_balancers", "ml_servers", "load_generators")}
@@ -68,7 +68,7 @@ def answer(folder: Path, server: str) -> None:
 
 
 def times(folder: Path) -> int:
-    return (folder / "calls.log").read_text().count("asked")
+    return (folder / "calls.log").read_text().count("called")
 
 
 def resolved(folder: Path) -> dict[str, dict[str, object]]:
@@ -130,8 +130,8 @@ def test_changed_addresses_are_reported(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, tmp_path: Path) -> None:
-    said: list[object] = []
-    for server, told in (("10.0.1.11", []), ("10.0.1.99", ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"])):
+    messages: list[object] = []
+    for server, moved in (("10.0.1.11", []), ("10.0.1.99", ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"])):
         answer(source, server)
         folder = snapshot.take(ROOT, source)
         hosts = resolve.describe(ROOT, folder, "x")
@@ -145,11 +145,11 @@ def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, t
             time_factor=1.0,
             inventory_snapshot=folder,
         )
-        study = Study(ROOT, begun, said.append, lambda: False)
-        assert study._keep_inventory_snapshot() == told
+        study = Study(ROOT, begun, messages.append, lambda: False)
+        assert study._keep_inventory_snapshot() == moved
         assert study._ansible.inventory == directory.path / "inventory"
         assert resolved(directory.path / "inventory")["server-1"]["private_ip"] == server
-    (warning,) = said
+    (warning,) = messages
     assert isinstance(warning, Message)
     assert warning.warning
     assert "server-1: 10.0.1.11" in warning.text

@@ -26,7 +26,7 @@ def test_private_addresses_are_fine() -> None:
         ([host("web", "172.32.0.1")], "a public address"),
     ],
 )
-def test_what_gets_no_answer_is_named_with_its_host(hosts: list[dict[str, str]], words: str) -> None:
+def test_an_unusable_private_address_is_reported_with_its_host(hosts: list[dict[str, str]], words: str) -> None:
     (problem,) = addresses.problems(hosts)
     assert words in problem
     assert problem.endswith(".")
@@ -49,7 +49,7 @@ def test_a_known_error_has_its_cause_and_its_fix(words: str, cause: str) -> None
     assert words[-20:] in message
 
 
-def test_an_unknown_error_is_passed_on() -> None:
+def test_an_unknown_error_is_printed_unchanged() -> None:
     assert known_errors.explain("server-2", "a task", "something new") == "server-2: a task: something new"
 
 
@@ -95,17 +95,17 @@ def test_an_unknown_error_is_passed_on() -> None:
         ),
     ],
 )
-def test_trouble_of_containers_is_not_blamed_on_ssh(words: str, cause: str, fix: str) -> None:
+def test_an_error_of_a_container_engine_does_not_name_ssh(words: str, cause: str, fix: str) -> None:
     message = known_errors.explain("server-2", "Create the network", words)
     assert cause in message
     assert fix in message
     assert "SSH" not in message
 
 
-def test_a_connection_is_about_ssh_whatever_its_words() -> None:
+def test_an_error_of_a_connection_names_ssh() -> None:
     message = known_errors.explain("server-2", "connecting", "Connection refused", over_ssh=True)
     assert "cannot be reached through SSH" in message
 
 
-def test_what_a_host_prints_hides_nothing() -> None:
+def test_control_characters_of_a_host_are_removed() -> None:
     assert "\x1b" not in known_errors.explain("server-2", "a task", "\x1b[31mred")

@@ -1,4 +1,4 @@
-"""The study's own SSH connections are those of Ansible: same key, same user, same way."""
+"""The study connects as Ansible does: with the same key, user and proxy."""
 
 import stat
 import time
@@ -56,9 +56,9 @@ def test_the_address_is_the_inventorys_or_the_name() -> None:
 
 
 def test_an_address_is_never_taken_for_an_option(tmp_path: Path) -> None:
-    """All three ways to ssh: the connection that stays, a command, and a stream."""
-    told, ssh = tmp_path / "told", tmp_path / "ssh"
-    ssh.write_text(f'#!/bin/sh\nfor last; do :; done\necho "$*" >>{told}\n')
+    """In all three calls of ssh: the tunnel, a command, and a stream."""
+    calls, ssh = tmp_path / "calls", tmp_path / "ssh"
+    ssh.write_text(f'#!/bin/sh\nfor last; do :; done\necho "$*" >>{calls}\n')
     ssh.chmod(stat.S_IRWXU)
     host = Host.parse(
         "server-1", "ml_servers", {"ansible_host": "-oProxyCommand=id", "ansible_ssh_executable": str(ssh)}
@@ -70,8 +70,8 @@ def test_an_address_is_never_taken_for_an_option(tmp_path: Path) -> None:
     with connections.stream(host, ["id"]) as stream:
         stream.wait()
     for _ in range(500):
-        if told.exists() and len(told.read_text().splitlines()) == 3:
+        if calls.exists() and len(calls.read_text().splitlines()) == 3:
             break
         time.sleep(0.01)
     tunnel.close()
-    assert [line.split()[-3:-1] for line in told.read_text().splitlines()] == [["--", "-oProxyCommand=id"]] * 3
+    assert [line.split()[-3:-1] for line in calls.read_text().splitlines()] == [["--", "-oProxyCommand=id"]] * 3

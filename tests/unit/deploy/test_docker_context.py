@@ -18,11 +18,11 @@ from harness.errors import CannotRun
 
 
 def context(home: Path, name: str, host: str = "", tls: bool = False, **endpoint: object) -> None:
-    """What `docker context create` writes."""
+    """Write a context as `docker context create` does."""
     meta = meta_of(home, name)
     meta.parent.mkdir(parents=True)
-    said = {"Host": host or f"unix:///{name}.sock", "SkipTLSVerify": False, **endpoint}
-    meta.write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": {"docker": said}}))
+    fields = {"Host": host or f"unix:///{name}.sock", "SkipTLSVerify": False, **endpoint}
+    meta.write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": {"docker": fields}}))
     if tls:
         (home / ".docker" / "contexts" / "tls" / meta.parent.name / "docker").mkdir(parents=True)
 
@@ -71,16 +71,16 @@ def test_the_configuration_may_be_elsewhere_and_may_be_damaged(tmp_path: Path) -
     assert docker_context.variables(config, tmp_path / "nobody") == {}
 
 
-def test_certificates_of_a_context_come_with_it(tmp_path: Path) -> None:
-    context(tmp_path, "sure", "tcp://a:2376", tls=True)
-    context(tmp_path, "unsure", "tcp://b:2376", tls=True, SkipTLSVerify=True)
-    sure = docker_context.variables({"DOCKER_CONTEXT": "sure"}, tmp_path)
-    assert sure["DOCKER_TLS_VERIFY"] == "1"
-    assert Path(sure["DOCKER_CERT_PATH"]).is_dir()
-    assert "DOCKER_TLS_VERIFY" not in docker_context.variables({"DOCKER_CONTEXT": "unsure"}, tmp_path)
+def test_a_context_sets_its_certificates(tmp_path: Path) -> None:
+    context(tmp_path, "verified", "tcp://a:2376", tls=True)
+    context(tmp_path, "unverified", "tcp://b:2376", tls=True, SkipTLSVerify=True)
+    verified = docker_context.variables({"DOCKER_CONTEXT": "verified"}, tmp_path)
+    assert verified["DOCKER_TLS_VERIFY"] == "1"
+    assert Path(verified["DOCKER_CERT_PATH"]).is_dir()
+    assert "DOCKER_TLS_VERIFY" not in docker_context.variables({"DOCKER_CONTEXT": "unverified"}, tmp_path)
 
 
-def test_on_a_mac_a_selected_context_counts_more_than_a_socket_that_is_there(tmp_path: Path) -> None:
+def test_on_a_mac_a_selected_context_takes_precedence_over_an_existing_socket(tmp_path: Path) -> None:
     context(tmp_path, "colima")
     select(tmp_path, "colima")
     (tmp_path / ".docker" / "run").mkdir()
@@ -91,16 +91,16 @@ def test_on_a_mac_a_selected_context_counts_more_than_a_socket_that_is_there(tmp
 
 
 class Engine(BaseHTTPRequestHandler):
-    """As much of an engine as a client asks first."""
+    """A container engine that responds to a client's first request."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        said = json.dumps({"Version": "1.2.3-behind-a-context", "ApiVersion": "1.41", "NCPU": 7}).encode()
+        body = json.dumps({"Version": "1.2.3-behind-a-context", "ApiVersion": "1.41", "NCPU": 7}).encode()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(body)
 
     def address_string(self) -> str:
         return "unix"
@@ -111,7 +111,7 @@ class Engine(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home with an engine behind the context "proxy"; nothing else selects one."""
+    """A home folder with an engine in the context "proxy", which is not selected."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
         monkeypatch.delenv(name, raising=False)
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path must be short
@@ -133,13 +133,13 @@ def test_the_study_and_doctor_use_the_selected_context(home: Path) -> None:
     assert found.startswith("1.2.3-behind-a-context, 7 cores")
 
 
-def test_a_context_that_cannot_be_used_is_named_with_its_fix(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_context_is_reported_with_its_fix(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def message() -> str:
-        with pytest.raises(CannotRun) as refused:
+        with pytest.raises(CannotRun) as error:
             container_engine.connect()
         missing = next(check for check in readiness.check_programs() if check.name == "Docker engine")
-        assert (missing.ok, missing.fix) == (False, str(refused.value))
-        return str(refused.value)
+        assert (missing.ok, missing.fix) == (False, str(error.value))
+        return str(error.value)
 
     select(home, "gone")
     words = message()

@@ -1,4 +1,4 @@
-"""Rented machines: what they cost stands in the report, and they stay while a study runs."""
+"""Rented machines: their cost is in the report, and a running study extends their time."""
 
 import subprocess
 from pathlib import Path
@@ -47,7 +47,7 @@ def hosts(**more: Any) -> Inventory:
 
 
 def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
-    """study.json as a study on these hosts begins it."""
+    """Return the first record of a study on these hosts."""
     grid = Grid.model_validate(
         {
             "name": "x",
@@ -69,37 +69,37 @@ def record(tmp_path: Path, inventory: Inventory) -> StudyRecord:
 
 
 def test_the_report_has_types_and_cost_of_rented_machines(tmp_path: Path) -> None:
-    said = record(tmp_path, hosts())
+    study = record(tmp_path, hosts())
     types = "c7i.large (balancer, server-1, server-2) and c7i.xlarge (generator)"
-    assert environment.sentences(said) == f"Measured on {types}."
-    said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}, {"duration_s": 1800}]).runs})
-    assert method._cost(said) == "; 0.90 USD at the inventory’s prices"
+    assert environment.sentences(study) == f"Measured on {types}."
+    study = study.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}, {"duration_s": 1800}]).runs})
+    assert method._cost(study) == "; 0.90 USD at the inventory’s prices"
 
 
-def test_hosts_that_moved_between_runs_stand_in_the_report() -> None:
+def test_the_report_lists_hosts_that_moved_between_runs() -> None:
     run = {"duration_s": 60.0}
     assert method._time(study_record(runs=[run, run]), {}) == "2 min 00 s in 2 runs"
-    told = method._time(study_record(runs=[run, {**run, "moved": ["server-1: 10.0.1.11 → 10.0.1.99"]}]), {})
-    assert told.endswith("since the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
+    duration = method._time(study_record(runs=[run, {**run, "moved": ["server-1: 10.0.1.11 → 10.0.1.99"]}]), {})
+    assert duration.endswith("since the run before, perhaps other machines: server-1: 10.0.1.11 → 10.0.1.99")
 
 
 def test_the_report_has_no_cost_if_a_price_is_missing(tmp_path: Path) -> None:
-    said = record(tmp_path, hosts())
-    rented = {**said.rented, "server-2": Rented(instance_type="c7i.large")}
-    said = said.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}]).runs, "rented": rented})
-    assert method._cost(said) == ""
-    said = said.model_copy(update={"rented": {}})  # of a study from before
-    assert method._cost(said) == ""
-    assert environment.sentences(said) == "Measured on the hosts of the inventory."
+    study = record(tmp_path, hosts())
+    rented = {**study.rented, "server-2": Rented(instance_type="c7i.large")}
+    study = study.model_copy(update={"runs": study_record(runs=[{"duration_s": 3600}]).runs, "rented": rented})
+    assert method._cost(study) == ""
+    study = study.model_copy(update={"rented": {}})  # as in a record without prices
+    assert method._cost(study) == ""
+    assert environment.sentences(study) == "Measured on the hosts of the inventory."
 
 
-def test_another_price_is_no_other_study(tmp_path: Path) -> None:
+def test_another_price_does_not_start_another_study(tmp_path: Path) -> None:
     dearer = record(tmp_path, hosts(study_usd_per_hour=9))
     assert record(tmp_path, hosts()).configuration == dearer.configuration
 
 
 class Machines:
-    """Hosts whose `scale-out-end` is the real one, each in a folder of its own, reached without SSH."""
+    """Hosts with the real `scale-out-end`, each in its own folder, without SSH."""
 
     def __init__(self, folder: Path, clock: str) -> None:
         self.folder = folder
@@ -118,7 +118,7 @@ class Machines:
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Machines:
-    """Two hours from 1,000,000 s, by its budget 10,000 s at most. `date` prints the time in the file `now`."""
+    """Machines rented at 1,000,000 s for two hours, with a budget for 10,000 s. `date` prints the time in the file `now`."""
     template = (ROOT / "roles" / "ec2_fleet" / "templates" / "user_data.sh.j2").read_text()
     values = {"ec2_fleet_hours": 2, "ec2_fleet_budget_usd": 10, "__ec2_fleet_cost_usd": 7.2}
     shell = Environment(trim_blocks=True, autoescape=False)  # noqa: S701 - a script, which is no HTML
@@ -142,7 +142,7 @@ def at(machines: Machines, seconds: int) -> None:
 
 
 def off(machines: Machines) -> bool:
-    """Whether the balancer's timer, run now, powers it off."""
+    """Return whether a run of the balancer's timer powers the machine off."""
     log = machines.folder / "systemctl.log"
     log.write_text("")
     subprocess.run(
@@ -152,9 +152,9 @@ def off(machines: Machines) -> bool:
     return "poweroff" in log.read_text()
 
 
-def lease(machines: Machines, said: list[str], now: list[float]) -> fleet.Lease:
+def lease(machines: Machines, messages: list[str], now: list[float]) -> fleet.Lease:
     inventory = hosts(study_end_command=END)
-    return fleet.Lease(inventory, cast(Connections, machines), said.append, lambda: now[0])
+    return fleet.Lease(inventory, cast(Connections, machines), messages.append, lambda: now[0])
 
 
 def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> None:
@@ -164,25 +164,25 @@ def test_a_machine_powers_off_when_its_hours_are_over(machines: Machines) -> Non
     assert off(machines)
     (machines.folder / "balancer" / "ends_at").unlink()
     at(machines, 0)
-    assert off(machines)  # what cannot be read costs nothing
+    assert off(machines)  # an unreadable time counts as over
 
 
-def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: Machines) -> None:
-    said: list[str] = []
+def test_a_running_study_extends_its_machines_within_the_budget(machines: Machines) -> None:
+    messages: list[str] = []
     now = [0.0]
-    keeper = lease(machines, said, now)
+    keeper = lease(machines, messages, now)
     at(machines, 7000)
     keeper.extend(trial_s=100, remaining_s=60)
     assert len(machines.commands) == 4
     at(machines, 7200)
     assert not off(machines)
-    now[0] = 599  # not asked again so soon
+    now[0] = 599  # too early for another request
     keeper.extend(trial_s=100, remaining_s=60)
     assert len(machines.commands) == 4
-    assert said == []  # it ends at its budget, before the lease is over, but the study is done by then
+    assert messages == []  # the budget ends before the lease, but after the study
     now[0] = 700
     keeper.extend(trial_s=100, remaining_s=5000)
-    (warning,) = said
+    (warning,) = messages
     assert "its budget ends in 47 min, but the study needs 83 min" in warning
     at(machines, 9999)
     assert not off(machines)
@@ -190,17 +190,17 @@ def test_a_running_study_keeps_its_machines_as_far_as_the_budget_goes(machines: 
     assert off(machines)
 
 
-def test_a_lease_never_shortens_and_a_machine_that_is_silent_is_named(machines: Machines) -> None:
-    said: list[str] = []
+def test_a_lease_never_becomes_shorter_and_a_machine_without_response_is_reported(machines: Machines) -> None:
+    messages: list[str] = []
     at(machines, 0)
-    lease(machines, said, [0.0]).extend(trial_s=0, remaining_s=60)
+    lease(machines, messages, [0.0]).extend(trial_s=0, remaining_s=60)
     at(machines, 7199)
     assert not off(machines)
     (machines.folder / "server-1" / "end").unlink()
-    lease(machines, said, [0.0]).extend(trial_s=0, remaining_s=60)
-    assert [words.split(":")[0] for words in said] == ["server-1"]
+    lease(machines, messages, [0.0]).extend(trial_s=0, remaining_s=60)
+    assert [words.split(":")[0] for words in messages] == ["server-1"]
 
 
-def test_hosts_that_do_not_end_are_left_alone(machines: Machines) -> None:
+def test_hosts_without_an_end_command_are_not_extended(machines: Machines) -> None:
     fleet.Lease(hosts(), cast(Connections, machines), lambda _: None).extend(trial_s=1, remaining_s=1)
     assert machines.commands == []
