@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Places]]:
-    """What Ansible reads in each case, by its name."""
+    """Name of a case → what Ansible reads in it."""
     with pytest.MonkeyPatch.context() as patch:
         without_accounts(patch, tmp_path_factory.mktemp("home") / "none")
-        # What is refused by its text alone would take Ansible all memory and time.
+        # Some cases are rejected by their text, because reading them would take Ansible all memory and time.
         read = [case for case in CASES if not files.unreadable(case)]
         paths = "".join(f"{case}\n" for case in read)
         command = [sys.executable, "-m", "tests.inventory_reader", str(ROOT)]
@@ -40,7 +40,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.name not in FULL_RESOLUTION_ONLY], ids=lambda case: case.name
 )
-def test_a_bad_inventory_is_refused_with_file_and_line_and_what_to_do(case: Path, places: dict[str, Places]) -> None:
+def test_a_bad_inventory_is_rejected_with_file_line_and_fix(case: Path, places: dict[str, Places]) -> None:
     problems = files.unreadable(case) or places[case.name].unusable(known_variables(ROOT), RoleValues.read(ROOT))
     assert any(problem.startswith(expected(case)) for problem in problems), problems
 

@@ -1,4 +1,4 @@
-"""Limits of hosts against the number of users, before anybody waits."""
+"""Limits of hosts are compared with the number of users before a study starts."""
 
 from harness.deploy import host_limits
 
@@ -27,8 +27,8 @@ def test_limits_below_the_number_of_users_are_reported() -> None:
 
 
 def test_e11_burstable_hosts_need_unlimited_credits() -> None:
-    told = host_limits.burstable(
+    messages = host_limits.burstable(
         [("a", "t3.small", ""), ("b", "t3.small", "unlimited"), ("c", "c6i.large", ""), ("d", "", "")]
     )
-    assert len(told) == 1
-    assert told[0].startswith("a: t3.small is burstable")
+    assert len(messages) == 1
+    assert messages[0].startswith("a: t3.small is burstable")

@@ -1,4 +1,4 @@
-"""One study at a time on a host, whatever inventories and clones call it."""
+"""A host runs one study at a time, for all inventories and clones that contain it."""
 
 import multiprocessing
 import os
@@ -19,13 +19,13 @@ HERE, THERE = Path("/clones/one"), Path("/clones/two")
 
 def lab(*containers: str, path: str = "inventory/lab") -> Inventory:
     variables = [{"study_container_engine": "local", "study_container": name} for name in containers]
-    return Inventory(path, tuple(Host.parse(f"host-{n}", "ml_servers", said) for n, said in enumerate(variables)))
+    return Inventory(path, tuple(Host.parse(f"host-{n}", "ml_servers", own) for n, own in enumerate(variables)))
 
 
 def machines(*addresses: str, private: str = "10.0.1.11", path: str = "inventory/mine", **more: object) -> Inventory:
-    said = {"study_container_engine": "ssh", "private_ip": private, **more}
+    common = {"study_container_engine": "ssh", "private_ip": private, **more}
     hosts = [
-        Host.parse(f"m-{n}", "ml_servers", {**said, "ansible_host": address}) for n, address in enumerate(addresses)
+        Host.parse(f"m-{n}", "ml_servers", {**common, "ansible_host": address}) for n, address in enumerate(addresses)
     ]
     return Inventory(path, tuple(hosts))
 
@@ -49,12 +49,12 @@ def busy(folder: Path, hosts: Inventory, clone: Path = HERE) -> Iterator[None]:
         yield
 
 
-def test_the_second_study_learns_which_one_holds_the_host_and_exits_with_4(folder: Path) -> None:
+def test_a_second_study_reports_the_first_one_and_exits_with_4(folder: Path) -> None:
     second = host_locks.held(lab("b", "c", path="other/hosts.yml"), "another", THERE, folder=folder)
-    with busy(folder, lab("a", "b")), pytest.raises(CannotRun) as refused, second:
+    with busy(folder, lab("a", "b")), pytest.raises(CannotRun) as error, second:
         pass
-    text = str(refused.value)
-    assert refused.value.exit_code == 4
+    text = str(error.value)
+    assert error.value.exit_code == 4
     assert text.startswith(
         "other/hosts.yml: container b is in use by the study results/first-0123abcd on inventory/lab"
     )
@@ -87,7 +87,7 @@ def test_the_second_study_learns_which_one_holds_the_host_and_exits_with_4(folde
         ),
     ],
 )
-def test_hosts_are_compared_by_what_they_are(first: Inventory, second: Inventory, both: bool, folder: Path) -> None:
+def test_hosts_are_compared_by_address_port_and_proxy(first: Inventory, second: Inventory, both: bool, folder: Path) -> None:
     with busy(folder, first):
         assert free(folder, second, THERE) == both
     assert free(folder, second, THERE)
@@ -112,7 +112,7 @@ def hold(folder: Path, ready: object, end: object) -> None:
         end.wait(20)  # type: ignore[attr-defined] # as above
 
 
-def test_a_killed_study_holds_nothing(folder: Path) -> None:
+def test_a_killed_study_holds_no_lock(folder: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready, end = context.Event(), context.Event()
     other = context.Process(target=hold, args=(folder, ready, end))
@@ -149,7 +149,7 @@ def test_every_user_of_the_machine_can_lock(folder: Path, umask: int) -> None:
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[1]\n", b'{"what": "x"}\n', b"\xff\n", b"9" * 100_000])
-def test_a_damaged_lock_file_is_of_a_process_without_a_name(line: bytes, folder: Path) -> None:
+def test_a_damaged_lock_file_names_no_process(line: bytes, folder: Path) -> None:
     with busy(folder, lab("a")):
         for file in folder.iterdir():
             file.write_bytes(line)
@@ -158,7 +158,7 @@ def test_a_damaged_lock_file_is_of_a_process_without_a_name(line: bytes, folder:
             pass
 
 
-def test_a_folder_that_cannot_be_used_is_named_with_its_fix(folder: Path) -> None:
+def test_an_unusable_folder_is_reported_with_its_fix(folder: Path) -> None:
     folder.write_text("")
     with (
         pytest.raises(CannotRun, match=rf"{folder}/\w+: cannot open the lock of .*Fix: "),

@@ -1,4 +1,4 @@
-"""Servers that share one machine: held to a rate, or to a share of it; played slower where it has not the CPU."""
+"""Servers that share one machine: paced, or limited to a share of its CPU, with time scaling on a slow machine."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,9 +38,9 @@ def inventory(servers: int = 3, **variables: Any) -> Inventory:
 
 
 def paced(busy: float, lost: float = 0.0, late_s: float = 0.001, servers: int = 1, **more: Any) -> Observation:
-    """A trial of servers of 7 slots over a window of 10 s."""
-    said = {"offered": 70.0, "busy": 70.0 * busy, "lost": 70.0 * lost, "answers": 1400.0 * busy}
-    slots = {f"server-{i + 1}": Pacing(**said, late=late_s * said["answers"]) for i in range(servers)}
+    """Return a trial of servers with 7 slots each and a window of 10 s."""
+    counts = {"offered": 70.0, "busy": 70.0 * busy, "lost": 70.0 * lost, "answers": 1400.0 * busy}
+    slots = {f"server-{i + 1}": Pacing(**counts, late=late_s * counts["answers"]) for i in range(servers)}
     idle = [replace(row, cpu_cores=0.05) for row in observation(servers=servers).hosts]
     return observation(servers=servers, pacing=slots, hosts=idle, unloaded_s=0.05, **more)
 
@@ -49,18 +49,18 @@ def judged(seen: Observation) -> Bottleneck:
     return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
 
 
-def refusals(seen: Observation) -> list[str]:
+def invalid_causes(seen: Observation) -> list[str]:
     return [f.cause for f in rules.judge(seen, LIMITS) if f.rule == "E23" and f.severity == Severity.INVALID]
 
 
-def test_a_lab_is_what_grid_and_inventory_ask_for() -> None:
+def test_a_lab_follows_from_grid_and_inventory() -> None:
     assert lab_resources.of(grid(), inventory()) == lab_resources.Lab(140.0, 0.05, None)
-    asked = grid(vars={"lab_server_capacity": "70/s", "lab_time_scaling": 2})
-    assert lab_resources.of(asked, inventory()) == lab_resources.Lab(70.0, 0.05, 2.0)
+    own = grid(vars={"lab_server_capacity": "70/s", "lab_time_scaling": 2})
+    assert lab_resources.of(own, inventory()) == lab_resources.Lab(70.0, 0.05, 2.0)
     assert lab_resources.of(grid(), inventory(study_kind="hosts")) is None
 
 
-def test_our_own_image_is_paced_wherever_it_was_pulled_from() -> None:
+def test_the_projects_image_is_paced_from_any_registry() -> None:
     for name in ("hub.example:5000/me/scale-out-service:1f", "me/scale-out-service@sha256:1f", IMAGE):
         found = lab_resources.of(grid(service={"image": name}), inventory())
         assert found is not None
@@ -87,12 +87,12 @@ def test_servers_of_another_image_or_without_a_rate_are_not_paced() -> None:
         ("lab_time_scaling", 0.5, "Allowed: auto, or a factor from 1 to 100"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: Any, allowed: str) -> None:
+def test_an_invalid_value_is_rejected_by_name(name: str, value: Any, allowed: str) -> None:
     with pytest.raises(BadInput, match=f"{name}: .*{allowed}"):
         lab_resources.of(grid(vars={name: value}), inventory())
 
 
-def test_what_is_not_paced_shares_the_cores_that_generator_and_balancer_leave() -> None:
+def test_servers_without_pacing_share_the_cores_that_generator_and_balancer_leave() -> None:
     cores = lab_resources.shares(grid(), inventory(), 4)
     assert cores["ml_server_cpus"] == pytest.approx(0.45 * 0.9 * 4 / 3, abs=0.001)
     lab_resources.check_caps({"generator": cores["locust_cpus"], "balancer": cores["nginx_lb_cpus"]}, 4)
@@ -101,33 +101,33 @@ def test_what_is_not_paced_shares_the_cores_that_generator_and_balancer_leave() 
         lab_resources.check_caps({"generator": 1.0, "server-1": 1.0}, 2)
 
 
-def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
+def test_busy_slots_make_the_server_the_bottleneck_at_any_cpu_utilization() -> None:
     found = judged(paced(busy=0.99))
     assert (found.component, found.reason) == ("server", "the slots of server-1 were busy 99 % of the time")
     assert found.figures["server_slots"] == pytest.approx(0.99)
     assert "slots" not in judged(paced(busy=0.90)).reason
 
 
-def test_a_lab_that_lost_its_slots_time_is_refused_and_named() -> None:
-    assert refusals(paced(busy=0.98, lost=0.005)) == []
-    found = refusals(paced(busy=0.95, lost=0.05))
+def test_e23_lost_slot_time_makes_a_trial_invalid() -> None:
+    assert invalid_causes(paced(busy=0.98, lost=0.005)) == []
+    found = invalid_causes(paced(busy=0.95, lost=0.05))
     assert found == [
         "this machine is too slow for the lab it was asked for: server-1 had no CPU for 5.0 % of its slots' time"
     ]
 
 
-def test_answers_that_are_late_although_slots_are_free_are_refused() -> None:
-    assert refusals(paced(busy=0.6, late_s=0.03)) == []
-    found = refusals(paced(busy=0.6, late_s=0.09))
+def test_e23_late_responses_with_free_slots_make_a_trial_invalid() -> None:
+    assert invalid_causes(paced(busy=0.6, late_s=0.03)) == []
+    found = invalid_causes(paced(busy=0.6, late_s=0.09))
     assert "server-1 answered 90 ms after the end of a slot although others were free" in found[0]
-    assert refusals(paced(busy=0.99, late_s=0.09)) == []  # who waits for a slot does not wait longer for that
+    assert invalid_causes(paced(busy=0.99, late_s=0.09)) == []  # a request that waits for a slot is not delayed further
 
 
 @pytest.mark.parametrize(("late_s", "severities"), [(0.003, []), (0.008, [Severity.WARNING])])
-def test_late_answers_mark_a_trial_at_a_rate_from_what_requests_may_be_late(
+def test_e23_late_responses_of_an_open_load_are_a_warning(
     late_s: float, severities: list[Severity]
 ) -> None:
-    """Nobody waits for them: 2 % of the 50 ms without load, 1 ms, is less than requests are sent late."""
+    """The allowance for late requests exceeds 1 ms, which is 2 % of the unloaded response time of 50 ms."""
     seen = paced(busy=0.6, late_s=late_s, rate_per_s=84.0, think_time_s=0.0)
     assert [f.severity for f in rules.judge(seen, LIMITS) if f.rule == "E23"] == severities
 
@@ -146,7 +146,7 @@ def test_a_slow_paced_server_is_found_by_its_slots_not_by_its_cpu() -> None:
     ("needed", "available", "factor"),
     [(0.5, 2.0, 1.0), (1.2, 2.0, 1.0), (1.3, 2.0, 1.5), (1.0, 0.66, 3.0), (9.0, 2.0, 8.0), (10.0, 2.0, None)],
 )
-def test_the_least_time_scaling_that_leaves_room_is_chosen(
+def test_the_smallest_sufficient_time_scaling_is_chosen(
     needed: float, available: float, factor: float | None
 ) -> None:
     assert time_scaling.choose(needed, available) == factor
@@ -154,16 +154,16 @@ def test_the_least_time_scaling_that_leaves_room_is_chosen(
 
 def test_time_scaling_stretches_every_time_and_nothing_else() -> None:
     written = grid(load={"think_time": "1s", "ramp_up": "2s", "duration": "12s"}, objectives={"p95": "500ms"})
-    played = written.scaled(3)
-    assert (played.load.think_time, played.load.ramp_up, played.load.duration) == (3, 6, 36)
-    assert played.load.timeout == 3 * written.load.timeout
-    assert played.evidence.peak_seconds == 30
-    assert played.objectives.p95 == 1.5
-    assert played.factors == written.factors
+    scaled = written.scaled(3)
+    assert (scaled.load.think_time, scaled.load.ramp_up, scaled.load.duration) == (3, 6, 36)
+    assert scaled.load.timeout == 3 * written.load.timeout
+    assert scaled.evidence.peak_seconds == 30
+    assert scaled.objectives.p95 == 1.5
+    assert scaled.factors == written.factors
     assert written.scaled(1) is written
 
 
-def test_a_study_is_read_at_the_speed_it_was_played() -> None:
+def test_a_record_has_the_times_of_its_time_scaling() -> None:
     assert study_record().grid.load.think_time == grid().load.think_time
     slow = study_record(time_scaling={"factor": 2.0})
     assert slow.grid.load.think_time == 2 * grid().load.think_time
@@ -183,7 +183,7 @@ def test_the_servers_get_the_factor_of_time_scaling(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("timeout", "nginx"), [("5s", "60s"), ("60s", "65s"), ("120s", "125s")])
 def test_nginx_waits_longer_for_a_response_than_users_do(tmp_path: Path, timeout: str, nginx: str) -> None:
-    """In slow motion too, and whether its factor was known beforehand; what the grid sets itself stays."""
+    """Also with time scaling, for a factor known before or after the deployment. A value of the grid stays unchanged."""
     load = {"think_time": "1s", "duration": "20s", "timeout": timeout}
     written, ansible = grid(load=load), Ansible(tmp_path, None, tmp_path)
     deployed = deployment.Deployment(ansible, written)
@@ -204,14 +204,14 @@ def test_health_checks_wait_as_long_as_users_do(tmp_path: Path) -> None:
     assert fixed["nginx_lb_health_timeout_s"] == 12
 
 
-def test_health_checks_name_the_host_that_the_grid_names(tmp_path: Path) -> None:
+def test_health_checks_send_the_grids_host_header(tmp_path: Path) -> None:
     ansible = Ansible(tmp_path, None, tmp_path)
     fixed = deployment.Deployment(ansible, grid(request={"path": "/", "headers": {"host": "shop.example"}})).fixed
     assert (fixed["nginx_lb_health_host"], fixed["ml_server_health_host"]) == ("shop.example", "shop.example")
     assert "nginx_lb_health_host" not in deployment.Deployment(ansible, grid()).fixed
 
 
-def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_is_far_too_slow_is_rejected_before_the_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     time_scaling.check_possible(420)
     monkeypatch.setattr(cpu_benchmark, "request_s", lambda: 1.0)
     with pytest.raises(CannotRun, match="too slow for the lab: the planned cells need 420 cores"):
@@ -221,7 +221,7 @@ def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monk
     assert readiness._processor().ok
 
 
-def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
+def test_an_invalid_trial_names_the_machine_as_its_cause() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
     assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
     foreign = Finding(

@@ -14,29 +14,29 @@ def problems(host: dict[str, Any] | None = None, **more: Any) -> list[str]:
     return [text for _, text in nginx_limits.problems(grid(**more), host or {})]
 
 
-def test_a_large_request_passes_when_tuned_and_is_refused_when_stock() -> None:
-    """The first of the cell, the grid's vars and the inventory that sets the variable."""
+def test_a_large_request_passes_with_tuned_settings_and_is_rejected_with_stock_ones() -> None:
+    """The cell's variable takes precedence over the grid's vars, and these over the inventory."""
     request = {"path": "/", "json": "x" * (2 << 20), "headers": {"X_A": "1", "X.B": "1", "Cookie": "c" * 20_000}}
     stock = {"nginx_lb_settings": "stock", **nginx_limits.DEFAULTS["stock"]}
     tuned = {"nginx_lb_settings": "tuned", **nginx_limits.DEFAULTS["tuned"]}
     assert problems(request=request) == problems(tuned, request=request) == []
-    told = problems(stock, request=request)
-    assert [text.partition(":")[0] for text in told] == [
+    rejected = problems(stock, request=request)
+    assert [text.partition(":")[0] for text in rejected] == [
         "request.json",
         "request.headers.Cookie",
         "request.headers.X_A",
         "request.headers.X.B",
     ]
-    assert problems(tuned, request=request, vars={"nginx_lb_settings": "stock"}) == told
+    assert problems(tuned, request=request, vars={"nginx_lb_settings": "stock"}) == rejected
     assert problems(stock, request=request, vars={"nginx_lb_settings": "tuned"}) == []
     factors = {"servers": [1], "vusers": [1], "nginx_lb_settings": ["tuned", "stock"]}
-    assert problems(tuned, request=request, factors=factors) == told
+    assert problems(tuned, request=request, factors=factors) == rejected
     own = {**stock, "nginx_lb_client_max_body_size": "0"}
     assert len(problems(own, request=request)) == 3
     assert len(problems(own, request=request, vars={"nginx_lb_settings": "stock"})) == 3
 
 
-def test_headers_count_together_and_a_path_is_one_of_them() -> None:
+def test_the_size_of_all_headers_is_limited_and_includes_the_path() -> None:
     stock = {"nginx_lb_settings": "stock"}
     many = {f"X-{i}": "v" * 3000 for i in range(12)}
     assert "nginx would respond with 400" in problems(request={"path": "/", "headers": many}, vars=stock)[0]
@@ -51,7 +51,7 @@ def test_sizes_are_read_as_nginx_does(text: str, count: int | None) -> None:
     assert nginx_limits.size_of(text) == count
 
 
-def test_a_size_that_is_proposed_is_large_enough() -> None:
+def test_a_proposed_size_is_large_enough() -> None:
     for count in (1, 1024, 1025, 3_000_000):
         size = nginx_limits.size_of(nginx_limits.written_size(count))
         assert size is not None
@@ -68,7 +68,7 @@ LOG = (
 
 
 @pytest.mark.parametrize(
-    ("status", "server", "text", "logged", "told"),
+    ("status", "server", "text", "logged", "expected"),
     [
         (413, "", PAGE.format("413 Request Entity Too Large"), "", "nginx_lb_client_max_body_size"),
         (413, "10.0.0.1:8080", "too large for this service", "", ""),
@@ -88,16 +88,16 @@ LOG = (
         (504, "10.0.0.1:8080", PAGE.format("504 Gateway Time-out"), "", "nginx generated this response"),
     ],
 )
-def test_what_nginx_answered_itself_names_the_variable_that_raises_the_limit(
-    status: int, server: str, text: str, logged: str, told: str
+def test_a_response_of_nginx_itself_is_explained_with_the_variable_of_its_limit(
+    status: int, server: str, text: str, logged: str, expected: str
 ) -> None:
     found = nginx_limits.of_response(status, server, text, logged)
-    assert told in found
-    assert bool(found) == bool(told)
+    assert expected in found
+    assert bool(found) == bool(expected)
 
 
 def test_numbers_and_booleans_of_an_environment_arrive_as_written() -> None:
-    """Where YAML reads another value than stands there, the author has to say which is meant."""
+    """A number that YAML reads differently than it is written is an error."""
     text = "vars: {ml_server_env: {A: 8, B: 0.5, C: true, D: False, E: text, F: 'on', G: 1.10}}"
     env = {"A": 8, "B": 0.5, "C": True, "D": False, "E": "text", "F": "on", "G": 1.1}
     assert [text for _, text in server_env.problems(grid(vars={"ml_server_env": env}), text)] == [

@@ -1,4 +1,4 @@
-"""Values of role variables: what Ansible and the roles take is accepted, anything else refused before a deployment."""
+"""Values of role variables: those that Ansible and the roles accept are valid, others are rejected before a deployment."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ DEFAULTS = [
 ]
 
 
-def test_every_default_of_a_role_is_right() -> None:
+def test_every_default_of_a_role_is_valid() -> None:
     assert [(name, wrong) for name, value in DEFAULTS if (wrong := VALUES.wrong(name, value, templates=True))] == []
 
 
@@ -37,11 +37,11 @@ def test_every_default_of_a_role_is_right() -> None:
         ("lab_time_scaling", "auto"), ("lab_time_scaling", 2.5), ("ml_server_rate", ""), ("ml_server_port", "8080"),
     ],
 )  # fmt: skip
-def test_what_ansible_and_the_role_take_is_accepted(name: str, value: Any) -> None:
+def test_a_value_that_ansible_and_the_role_accept_is_valid(name: str, value: Any) -> None:
     assert VALUES.wrong(name, value) == []
 
 
-def test_a_template_is_the_roles_matter_in_an_inventory_and_plain_text_in_a_grid() -> None:
+def test_a_template_is_valid_in_an_inventory_and_plain_text_in_a_grid() -> None:
     assert VALUES.wrong("ml_server_workers", "{{ cores }}", templates=True) == []
     ((place, words),) = VALUES.wrong("ml_server_workers", "{{ cores }}")
     assert place == ()
@@ -82,24 +82,24 @@ def test_a_template_is_the_roles_matter_in_an_inventory_and_plain_text_in_a_grid
         ("lab_time_scaling", 0.5, (), "from 1 to 100"),
     ],
 )
-def test_what_they_do_not_is_refused_with_its_place(name: str, value: Any, place: tuple[Any, ...], words: str) -> None:
-    ((where, told),) = VALUES.wrong(name, value)
+def test_an_invalid_value_is_rejected_with_its_place(name: str, value: Any, place: tuple[Any, ...], words: str) -> None:
+    ((where, message),) = VALUES.wrong(name, value)
     assert where == place
-    assert words in told
+    assert words in message
 
 
-def test_words_for_booleans_are_passed_on_as_booleans() -> None:
-    assert VALUES.as_typed("ml_server_read_only", "no") is False  # a template would take the text for true
+def test_words_for_booleans_become_booleans() -> None:
+    assert VALUES.as_typed("ml_server_read_only", "no") is False  # as text it would be true in a template
     assert VALUES.as_typed("nginx_lb_restart_policy", "no") == "no"
     assert VALUES.as_typed("ml_server_workers", "1_000") == 1000
 
 
 @pytest.mark.parametrize("name", ["web server 1", "", "-a", "web/1", "서버", "a" * 300, "x;y"])
-def test_a_host_needs_a_name_that_nginx_and_file_systems_take(name: str) -> None:
+def test_a_host_needs_a_name_that_nginx_and_file_systems_accept(name: str) -> None:
     assert "Allowed: letters, digits, dot, dash and underscore" in wrong_host(name)
 
 
-def test_usual_names_of_hosts_are_taken() -> None:
+def test_usual_names_of_hosts_are_valid() -> None:
     assert not any(map(wrong_host, ["server-1", "ip-10-0-1-11.eu-central-1.compute.internal", "10.0.1.11", "web_1"]))
 
 
@@ -114,13 +114,13 @@ def test_usual_names_of_hosts_are_taken() -> None:
         ("ini", "[all]\nx[a:z][a:z][a:z]\n", 2),
     ],
 )
-def test_a_range_of_too_many_hosts_is_refused_before_it_is_expanded(kind: str, text: str, line: int) -> None:
+def test_a_range_of_too_many_hosts_is_rejected_before_it_is_expanded(kind: str, text: str, line: int) -> None:
     (problem,) = sizes.problems(Path("hosts"), text, kind)
     assert problem.startswith(f"hosts:{line}: x[")
     assert problem.endswith("hosts. Allowed: at most 10,000.")
 
 
-def test_usual_ranges_are_taken() -> None:
+def test_usual_ranges_are_valid() -> None:
     text = "[all]\nserver-[01:20].example\nrack-[a:f]-[1:40]\n[all:vars]\nx={{ names[1:99999999] }}\n"
     assert sizes.problems(Path("hosts"), text, "ini") == []
     assert sizes.host_count("server-[01:20]") == 20

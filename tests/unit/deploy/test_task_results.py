@@ -1,21 +1,21 @@
-"""Messages from tasks: why they failed, and what they wait for."""
+"""Messages from tasks: the cause of a failure, and progress while a task waits."""
 
 from harness.deploy import task_results
 
 
-def test_what_a_role_reports_in_full_is_not_explained_again() -> None:
-    """It may quote any log; "Connection refused" in one is nothing that SSH said."""
+def test_a_complete_report_of_a_role_is_not_explained_again() -> None:
+    """A quoted log with "Connection refused" is not an error of SSH."""
     report = "server-1: container mine ended with exit code 1. Its last lines: Connection refused."
     assert (
         task_results.failure("server-1", "ready", {"res": {"msg": f"Task failed: Action failed: {report}"}}) == report
     )
-    told = task_results.failure("server-1", "look", {"res": {"msg": "ssh: Connection refused"}})
-    assert told.startswith("server-1: it cannot be reached through SSH")
+    message = task_results.failure("server-1", "look", {"res": {"msg": "ssh: Connection refused"}})
+    assert message.startswith("server-1: it cannot be reached through SSH")
 
 
 def test_a_command_that_cannot_be_started_names_the_variables() -> None:
-    told = 'OCI runtime create failed: runc create failed: exec: "serve": executable file not found in $PATH: unknown'
-    words = task_results.failure("server-1", "service | Run the container", {"res": {"msg": f"Error starting: {told}"}})
+    reason = 'OCI runtime create failed: runc create failed: exec: "serve": executable file not found in $PATH: unknown'
+    words = task_results.failure("server-1", "service | Run the container", {"res": {"msg": f"Error starting: {reason}"}})
     assert "ml_server_command" in words
     assert "ml_server_entrypoint" in words
 
