@@ -1,4 +1,4 @@
-"""Bad input gets one clear message: what is wrong, at which line, what is allowed."""
+"""An invalid grid is rejected with one message for each error: its line, the value, and the allowed values."""
 
 import json
 import re
@@ -17,13 +17,13 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", [f for f in FILES if f.name != "empty.yaml"], ids=lambda p: p.stem)
-def test_a_bad_grid_is_refused_with_its_line_and_what_to_do(path: Path, tmp_path: Path) -> None:
-    """The first comment of each file names the line and the words that must be said."""
+def test_a_bad_grid_is_rejected_with_its_line_and_a_fix(path: Path, tmp_path: Path) -> None:
+    """The first comment of each file has the expected line and text."""
     expected = re.match(r"# expect (\d+): (.*)", path.read_text(encoding="utf-8"))
     assert expected, f"{path} must begin with '# expect LINE: MESSAGE'"
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInput) as caught:
         resolve(ROOT, tmp_path, path)
-    problems = refused.value.problems
+    problems = caught.value.problems
     assert any(f"{path}:{expected[1]}: " in p and expected[2] in p for p in problems), "\n".join(problems)
 
 
@@ -31,15 +31,15 @@ def test_there_are_enough_bad_grids() -> None:
     assert len(FILES) >= 25
 
 
-def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as refused:
+def test_all_problems_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
         resolve(ROOT, tmp_path, FOLDER / "several-problems.yaml")
-    lines = [int(problem.split(":")[1]) for problem in refused.value.problems]
+    lines = [int(problem.split(":")[1]) for problem in caught.value.problems]
     assert lines == [6, 7, 8]
 
 
-def test_problems_of_keys_factors_values_and_load_are_told_together(tmp_path: Path) -> None:
-    """What is wrong with one key hides nothing that is wrong with another."""
+def test_problems_of_keys_factors_values_and_load_are_reported_together(tmp_path: Path) -> None:
+    """An error in one key hides no error in another."""
     grid = tmp_path / "grid.yaml"
     grid.write_text(
         "name: study\n"
@@ -62,10 +62,10 @@ def test_problems_of_keys_factors_values_and_load_are_told_together(tmp_path: Pa
         "colour: red\n",
         "utf-8",
     )
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInput) as caught:
         resolve(ROOT, tmp_path, grid)
-    lines = {int(problem.split(":")[1]) for problem in refused.value.problems}
-    assert lines == {3, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18}, str(refused.value)
+    lines = {int(problem.split(":")[1]) for problem in caught.value.problems}
+    assert lines == {3, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18}, str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_problems_of_keys_factors_values_and_load_are_told_together(tmp_path: Pa
     ],
     ids=lambda grid: str(grid)[:40],
 )  # fmt: skip
-def test_wrong_shapes_and_huge_values_are_refused_in_one_short_line_each(
+def test_wrong_types_and_huge_values_are_rejected_with_one_short_line_each(
     grid: dict[str, object], tmp_path: Path
 ) -> None:
     whole = {
@@ -96,9 +96,9 @@ def test_wrong_shapes_and_huge_values_are_refused_in_one_short_line_each(
     }
     file = tmp_path / "grid.yaml"
     file.write_text(json.dumps({**whole, **grid}), "utf-8")
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(BadInput) as caught:
         resolve(ROOT, tmp_path, file)
-    for problem in refused.value.problems:
+    for problem in caught.value.problems:
         assert problem.startswith(f"{file}:1: ")
         assert len(problem) < 700 + len(str(file))
 
@@ -112,7 +112,7 @@ def test_wrong_shapes_and_huge_values_are_refused_in_one_short_line_each(
         (FOLDER, "this is a directory"),
     ],
 )
-def test_what_is_no_grid_at_all_is_said_in_words(path: Path, words: str, tmp_path: Path) -> None:
+def test_a_path_without_a_grid_is_reported(path: Path, words: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=words):
         resolve(ROOT, tmp_path, path)
 

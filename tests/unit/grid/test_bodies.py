@@ -62,11 +62,11 @@ def test_a_value_is_sent_as_it_is_written(written: str, body: object, tmp_path: 
         "{true: a}", "{~: a}", "{<<: {a: 1}}", "{a: 1, a: 2}", "{? [a] : 1}", '"\\ud83d"', "9" * 101,
     ],
 )  # fmt: skip
-def test_what_is_ambiguous_or_no_json_is_refused_with_its_line(written: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as refused:
+def test_an_ambiguous_or_invalid_body_is_rejected_with_its_line(written: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as error:
         sent(tmp_path, written)
-    assert all(problem.startswith(f"{tmp_path / 'grid.yaml'}:7: ") for problem in refused.value.problems)
-    assert max(map(len, refused.value.problems)) < 400
+    assert all(problem.startswith(f"{tmp_path / 'grid.yaml'}:7: ") for problem in error.value.problems)
+    assert max(map(len, error.value.problems)) < 400
 
 
 def test_outside_of_a_body_merge_keys_and_words_for_booleans_hold(tmp_path: Path) -> None:

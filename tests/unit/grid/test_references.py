@@ -1,4 +1,4 @@
-"""Secrets that a grid names instead of holding them."""
+"""References to secrets: a grid names variables of the environment and does not contain the values."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def test_a_reference_is_the_value_of_a_variable_of_the_environment(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "expected"),
     [
         (
             {"headers": {"Authorization": {"env": "MISSING"}}},
@@ -56,12 +56,12 @@ def test_a_reference_is_the_value_of_a_variable_of_the_environment(tmp_path: Pat
         ({"headers": {"A": "masked:0123abcd:0123456789abcdef"}}, "request.headers.A: this is a mask, not the value"),
     ],
 )
-def test_what_cannot_be_resolved_is_told_with_its_line(tmp_path: Path, more: Any, told: str) -> None:
-    with pytest.raises(BadInput) as refused:
+def test_an_unresolvable_reference_is_rejected_with_its_line(tmp_path: Path, more: Any, expected: str) -> None:
+    with pytest.raises(BadInput) as error:
         read(tmp_path, request={"path": "/", **more})
-    (problem,) = refused.value.problems
+    (problem,) = error.value.problems
     where, _, words = problem.partition(": ")
-    assert words.startswith(told)
-    key = told.split(":", maxsplit=1)[0].split(".")[-1]
+    assert words.startswith(expected)
+    key = expected.split(":", maxsplit=1)[0].split(".")[-1]
     line = (tmp_path / "grid.yaml").read_text().splitlines()[int(where.rpartition(":")[2]) - 1]
     assert key in line or "env" in line

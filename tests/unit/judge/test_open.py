@@ -1,4 +1,4 @@
-"""Open loads: what was offered, whether it was offered in time, and what limited a trial of them."""
+"""Open loads: the offered rate, late requests, and the bottleneck."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ LIMITS = Thresholds()
 
 
 def rows(per_s: int, served: int, mean_ms: float, rise: float = 0.0, **more: Any) -> list[Sample]:
-    """An open load of 18 s whose mean latency rises by so many ms in each second of the window."""
+    """Return 18 s of an open load whose mean latency rises by `rise` ms in each second of the window."""
     found = []
     for t in range(18):
         latency_ms = mean_ms + rise * max(0, t - 6)
@@ -36,15 +36,15 @@ def of(seen: Observation, rule: str) -> list[Finding]:
     return [finding for finding in rules.judge(seen, LIMITS) if finding.rule == rule]
 
 
-def test_what_was_offered_is_counted_in_the_window() -> None:
-    asked = open_load.of_trial(trial())
-    assert asked
-    assert (asked.per_s, asked.due, asked.sent, asked.served, asked.late) == (200, 2000, 1, 1, 0)
-    assert asked.delay_p99_s == 0.0005
+def test_offered_requests_are_counted_in_the_window() -> None:
+    offered = open_load.of_trial(trial())
+    assert offered
+    assert (offered.per_s, offered.due, offered.sent, offered.served, offered.late) == (200, 2000, 1, 1, 0)
+    assert offered.delay_p99_s == 0.0005
     assert open_load.of_trial(observation()) is None
 
 
-def test_a_load_that_was_offered_in_time_breaks_no_rule() -> None:
+def test_a_load_that_was_sent_in_time_passes_every_rule() -> None:
     assert [f for f in rules.judge(trial(), LIMITS) if f.severity != Severity.NOTE] == []
 
 
@@ -61,13 +61,13 @@ def test_e5_a_request_at_the_windows_edge_is_no_shortfall() -> None:
 
 
 @pytest.mark.parametrize(
-    ("late_us", "mean_ms", "told"),
+    ("late_us", "mean_ms", "uncertain"),
     [(4000, 50.0, False), (8000, 50.0, True), (8000, 400.0, False), (30000, 400.0, True)],
 )
-def test_e5_requests_that_are_sent_late_make_latencies_uncertain(late_us: int, mean_ms: float, told: bool) -> None:
+def test_e5_requests_that_are_sent_late_make_latencies_uncertain(late_us: int, mean_ms: float, uncertain: bool) -> None:
     seen = trial(mean_ms=mean_ms, delays={"500": 1900, str(late_us): 100})
     found = of(seen, "E5")
-    assert [f.severity for f in found] == [Severity.WARNING] * told
+    assert [f.severity for f in found] == [Severity.WARNING] * uncertain
     assert all("uncertain" in f.cause for f in found)
 
 
@@ -85,46 +85,46 @@ def test_e5_requests_that_queue_before_the_balancer_are_found() -> None:
     assert "30 ms more than the balancer" in found.cause
 
 
-def test_e6_a_late_loop_refuses_users_and_only_marks_requests_at_a_rate() -> None:
-    """Users who are late ask for less; at a rate the moment counts, whatever the generator does."""
+def test_e6_a_late_loop_is_only_a_warning_in_an_open_load() -> None:
+    """Late users send fewer requests. An open load measures from the scheduled time, even if the generator is late."""
     slow = trial(samples=[replace(row, lag_ms=120.0) for row in rows(200, 200, 50.0)])
     assert [f.severity for f in of(slow, "E6")] == [Severity.WARNING]
 
 
-def test_what_mends_a_collapse_speaks_of_the_rate() -> None:
+def test_e8_the_fix_of_a_collapse_names_the_rate() -> None:
     failing = [replace(row, completed=0, failed=200) for row in rows(200, 200, 50.0)]
     (found,) = (f for f in of(trial(samples=failing), "E8") if f.severity == Severity.INVALID)
     assert found.next_step == "a lower rate, or more servers"
 
 
-def limit(seen: Observation) -> Component:
+def bottleneck_of(seen: Observation) -> Component:
     return bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS).component
 
 
-def test_a_load_that_is_served_is_what_limits() -> None:
-    said = bottleneck.of_trial(trial(), [], LIMITS)
-    assert said.component == Component.LOAD
-    assert said.reason == "load-limited: 100 % of the offered requests succeeded"
-    assert said.figures["of_offered"] == 1
+def test_a_served_load_is_the_bottleneck() -> None:
+    judged = bottleneck.of_trial(trial(), [], LIMITS)
+    assert judged.component == Component.LOAD
+    assert judged.reason == "load-limited: 100 % of the offered requests succeeded"
+    assert judged.figures["of_offered"] == 1
 
 
-def test_a_queue_that_grows_is_no_served_load() -> None:
-    """Just above what a server can do nearly all is answered, later and later."""
+def test_a_growing_queue_is_not_a_served_load() -> None:
+    """Slightly above a server's capacity nearly all requests succeed, with growing latency."""
     slots = {"server-1": Pacing(offered=140.0, busy=139.9, lost=0.0, late=0.0, answers=1980)}
-    assert limit(trial(served=198, samples=rows(200, 198, 60.0, rise=40.0, sent=200), pacing=slots)) == Component.SERVER
-    assert limit(trial(served=198, samples=rows(200, 198, 60.0))) == Component.LOAD
+    assert bottleneck_of(trial(served=198, samples=rows(200, 198, 60.0, rise=40.0, sent=200), pacing=slots)) == Component.SERVER
+    assert bottleneck_of(trial(served=198, samples=rows(200, 198, 60.0))) == Component.LOAD
 
 
-def test_a_server_that_serves_less_than_is_offered_is_the_limit() -> None:
+def test_a_server_below_the_offered_rate_is_the_bottleneck() -> None:
     slots = {"server-1": Pacing(offered=140.0, busy=139.0, lost=0.0, late=0.0, answers=1400)}
     seen = trial(samples=rows(200, 140, 500.0, rise=300.0, sent=200), pacing=slots)
-    said = bottleneck.of_trial(seen, [], LIMITS)
-    assert said.component == Component.SERVER
-    assert said.next_bottleneck == ""
+    judged = bottleneck.of_trial(seen, [], LIMITS)
+    assert judged.component == Component.SERVER
+    assert judged.next_bottleneck == ""
     near = bottleneck.of_trial(trial(samples=rows(200, 180, 500.0, rise=300.0, sent=200), pacing=slots), [], LIMITS)
     assert near.next_bottleneck == "load (90 % of what was offered)"
 
 
-def test_closed_loops_keep_no_figures_of_rates() -> None:
-    """Records of users stay as they are."""
+def test_a_closed_loop_has_no_figures_of_an_open_load() -> None:
+    """Records of closed loops stay unchanged."""
     assert not bottleneck.of_trial(observation(), [], LIMITS).figures.keys() & {"of_offered", "latency_rise"}

@@ -26,8 +26,8 @@ def test_a_healthy_trial_passes_every_rule(servers: int) -> None:
     assert rules.outcome_of([], {}) == ("ok", "")
 
 
-def test_the_drain_is_no_part_of_the_peak() -> None:
-    """Answers that queued up may all end in the seconds after the load."""
+def test_the_peak_excludes_the_drain() -> None:
+    """Queued requests may all end in the seconds after the load."""
     data = trial_data(1, 2000, 1, 280, 1)
     rows = [replace(row, completed=900) if row.t_s >= 12 else row for row in data.samples]
     assert assess(replace(data, samples=rows), grid()).tps_peak == 280
@@ -40,8 +40,8 @@ def test_e3_a_missing_second_is_named() -> None:
     assert "[9]" in finding.cause
 
 
-def test_e3_a_load_without_a_single_second_is_refused() -> None:
-    """As nGrinder's are whose users had not yet sent a request when they were stopped."""
+def test_e3_a_load_without_a_single_second_is_invalid() -> None:
+    """nGrinder reports such a load if it is stopped before its users have sent a request."""
     data = trial_data(1, 1000, 1, 280, 1)
     counters: dict[str, dict[str, Any]] = {"generator": {}, "balancer": {}, "servers": {"server-1": {}}}
     judged = assess(replace(data, samples=[], balancer=[], record=changed(data.record, counters=counters)), grid())
@@ -50,30 +50,30 @@ def test_e3_a_load_without_a_single_second_is_refused() -> None:
     assert judged.tps_mean is None
 
 
-def test_e3_a_repeated_second_and_a_lost_worker_are_refused() -> None:
+def test_e3_a_repeated_second_and_a_lost_worker_are_invalid() -> None:
     rows = samples(280, 1000)
     assert found(observation(samples=[*rows, rows[5]]))["E3"] == "invalid"
     assert found(observation(lost_workers=1))["E3"] == "invalid"
 
 
-def test_e8_names_the_event_that_explains_the_failures_and_what_mends_it() -> None:
+def test_e8_names_the_event_that_explains_the_failures_and_its_fix() -> None:
     rows = samples(50, 1000, failed=100)
     base = observation(samples=rows, generator_errors={"status 500": 1800})
-    events = {"worker_connections are not enough": 1800, "Connection refused": 2}
+    events = {"worker_connections are not enough": 1800, "Connection finding": 2}
     seen = logged(base, events=events)
-    refused = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
-    assert refused.cause.endswith('failed for 10 s: the balancer logged "worker_connections are not enough" 1800 times')
-    assert "nginx_lb_worker_connections" in refused.next_step
+    finding = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
+    assert finding.cause.endswith('failed for 10 s: the balancer logged "worker_connections are not enough" 1800 times')
+    assert "nginx_lb_worker_connections" in finding.next_step
     dead = replace(seen, died={"server-1": Death("was killed for want of memory", out_of_memory=True)})
-    refused = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
-    assert refused.cause.startswith("server-1 was killed for want of memory: more than 50 %")
-    assert "logged" not in refused.cause  # what the balancer says of a dead server only follows
-    assert "ml_server_memory" in refused.next_step
+    finding = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
+    assert finding.cause.startswith("server-1 was killed for want of memory: more than 50 %")
+    assert "logged" not in finding.cause  # the balancer's log only shows the consequence
+    assert "ml_server_memory" in finding.next_step
     quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
     assert quiet.next_step == "fewer users, or more servers"
 
 
-def test_the_second_in_which_a_load_was_stopped_is_in_no_window() -> None:
+def test_the_window_excludes_the_second_in_which_a_load_was_stopped() -> None:
     data = trial_data(1, 2000, 1, 280, 1)
     rows = list(data.samples[:9])
     part = replace(rows[-1], t_s=9, completed=50, users=300.0, in_flight=250.0, think_s=100.0, thinks=50)
@@ -93,22 +93,22 @@ def test_e3_a_host_whose_cpu_was_not_read_is_named() -> None:
 
 
 @pytest.mark.parametrize(("missing", "severity"), [(0.015, None), (0.03, "warning"), (0.08, "invalid")])
-def test_e5_users_who_are_nowhere_are_the_generators_fault(missing: float, severity: str | None) -> None:
-    """Sick generators were seen to lose 6–14 % of their users."""
+def test_e5_users_who_neither_wait_nor_think_are_a_fault_of_the_generator(missing: float, severity: str | None) -> None:
+    """Overloaded generators lost 6–14 % of their users."""
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing) for s in samples(280, 1000)]
     assert found(observation(samples=rows)).get("E5") == severity
 
 
 @pytest.mark.parametrize(("missing", "severity"), [(0.03, None), (0.08, "warning"), (0.12, "invalid")])
-def test_e5_where_nobody_counts_who_thinks_the_windows_edges_are_no_late_users(
+def test_e5_without_a_count_of_thinking_users_the_threshold_is_wider(
     missing: float, severity: str | None
 ) -> None:
-    """By X·Z a server's stall of a second near them moved h by up to 9 %."""
+    """Computed as X·Z, h changed by up to 9 % when a server stalled for a second near the window's edges."""
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing, thinking=None) for s in samples(280, 1000)]
     assert found(observation(samples=rows)).get("E5") == severity
 
 
-def test_e5_more_users_than_there_are_is_a_fault_of_counting_and_no_late_generator() -> None:
+def test_e5_a_surplus_of_users_is_invalid_and_not_a_late_generator() -> None:
     rows = [replace(s, in_flight=(s.in_flight or 0.0) + 80) for s in samples(280, 1000)]
     seen = observation(samples=rows)
     assert found(seen)["E5"] == "invalid"
@@ -118,25 +118,25 @@ def test_e5_more_users_than_there_are_is_a_fault_of_counting_and_no_late_generat
 
 def test_e5_requests_that_never_reach_the_balancer_are_found() -> None:
     seen = observation()
-    shy = logged(seen, mean_in_flight=300.0)
-    assert found(shy)["E5"] == "invalid"
+    hidden = logged(seen, mean_in_flight=300.0)
+    assert found(hidden)["E5"] == "invalid"
 
 
-def test_e6_a_busy_generator_is_refused() -> None:
+def test_e6_a_busy_generator_is_invalid() -> None:
     assert found(observation(samples=samples(280, 1000, busiest_cpu_s=0.7)))["E6"] == "invalid"
 
 
-def test_e8_some_errors_degrade_and_a_collapse_stops() -> None:
+def test_e8_some_errors_are_a_warning_and_a_collapse_stops_the_load() -> None:
     rows = samples(280, 1000, failed=6)
     assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "warning"
     assert rules.collapse(samples(100, 1000, failed=200), 7, 10, LIMITS)
     assert rules.collapse(samples(280, 1000, failed=100), 7, 10, LIMITS) == ""
 
 
-def test_e8_no_success_for_ten_seconds_after_ramp_up_stops() -> None:
+def test_e8_ten_seconds_without_a_success_after_the_ramp_up_stop_the_load() -> None:
     rows = [replace(s, completed=0 if s.t_s >= 7 else 280) for s in samples(280, 1000)]
     assert "no request succeeded for 10 s" in rules.collapse(rows, 7, 10, LIMITS)
-    assert rules.collapse(rows, 7, 15, LIMITS) == ""  # they may wait for longer
+    assert rules.collapse(rows, 7, 15, LIMITS) == ""  # the limit is longer
     longer = [replace(s, completed=0 if s.t_s >= 7 else 280) for s in samples(280, 1000, seconds=30)]
     assert "no request succeeded for 15 s" in rules.collapse(longer, 7, 15, LIMITS)
     slow_start = [replace(s, completed=0 if s.t_s < 7 else 280) for s in samples(280, 1000)]
@@ -151,7 +151,7 @@ def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
     assert "server-1 was killed for want of memory" in cause
 
 
-def test_e8_a_death_is_the_cause_whatever_else_it_broke() -> None:
+def test_e8_a_death_is_the_cause_before_all_its_consequences() -> None:
     died = {"server-1": Death("died with exit code 137")}
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 90) for s in samples(280, 1000)]
     findings = rules.judge(observation(samples=rows, died=died), LIMITS)
@@ -167,46 +167,42 @@ def test_e9_events_of_the_balancer_are_named() -> None:
     assert "nginx_lb_settings: tuned" in finding.next_step
 
 
-def bent(seen: Observation, **more: Any) -> Observation:
-    return logged(seen, **more)
-
-
-def test_e13_and_e14_take_the_statuses_that_the_grid_expects() -> None:
+def test_e13_and_e14_use_the_statuses_that_the_grid_expects() -> None:
     seen = observation()
     done = sum(s.completed for s in seen.samples)
     address = seen.expected_servers["server-1"]
     moved = {"statuses": {"302": done}, "upstreams": {address: {"302": done}}}
-    asked = replace(bent(seen, **moved), served={"server-1": {"302": done}}, expect_status=(302,))
-    assert not {"E13", "E14"} & found(asked).keys()
-    assert {"E13", "E14"} <= found(replace(asked, expect_status=(200,))).keys()
+    expected = replace(logged(seen, **moved), served={"server-1": {"302": done}}, expect_status=(302,))
+    assert not {"E13", "E14"} & found(expected).keys()
+    assert {"E13", "E14"} <= found(replace(expected, expect_status=(200,))).keys()
 
 
 def test_e13_lost_requests_are_found_wherever_they_went() -> None:
     seen = observation()
     done = sum(s.completed for s in seen.samples)
-    assert found(bent(seen, statuses={"200": done - 200}))["E13"] == "invalid"
+    assert found(logged(seen, statuses={"200": done - 200}))["E13"] == "invalid"
     assert found(replace(seen, served={"server-1": {"200": done + 200}}))["E13"] == "invalid"
     assert found(replace(seen, generator_errors={"timeout": 200}))["E13"] == "invalid"
-    assert "E13" not in found(bent(seen, statuses={"200": done - 15}))
+    assert "E13" not in found(logged(seen, statuses={"200": done - 15}))
 
 
-def test_e13_requests_given_up_stand_as_499() -> None:
+def test_e13_abandoned_requests_are_logged_as_499() -> None:
     seen = observation()
     done = sum(s.completed for s in seen.samples)
-    given_up = replace(
-        bent(seen, statuses={"200": done, "499": 150}),
+    abandoned = replace(
+        logged(seen, statuses={"200": done, "499": 150}),
         generator_errors={"timeout": 150},
         served={"server-1": {"200": done + 150}},
     )
-    assert "E13" not in found(given_up)
+    assert "E13" not in found(abandoned)
 
 
 def test_e13_servers_without_counters_are_a_note() -> None:
     assert found(observation(served={"server-1": None}))["E13"] == "note"
 
 
-def test_e13_one_server_without_a_count_where_the_others_have_one_invalidates_the_trial() -> None:
-    """As one whose network was cut under the load: nobody says how many requests it left unanswered."""
+def test_e13_one_server_without_a_count_makes_the_trial_invalid_if_the_others_have_one() -> None:
+    """A server that lost its network under load has an unknown number of unanswered requests."""
     seen = observation(servers=2)
     assert "E13" not in found(seen)
     assert found(replace(seen, served={**seen.served, "server-2": None}))["E13"] == "invalid"
@@ -215,12 +211,12 @@ def test_e13_one_server_without_a_count_where_the_others_have_one_invalidates_th
 def test_e14_exactly_the_cells_servers_answer() -> None:
     seen = observation(rate=560, users=2000, servers=2)
     stranger = {**seen.balancer.upstreams, "10.0.0.9:8080": {"200": 5}}
-    assert found(bent(seen, upstreams=stranger))["E14"] == "invalid"
+    assert found(logged(seen, upstreams=stranger))["E14"] == "invalid"
     silent = {"10.0.0.1:8080": {"200": 10080}}
-    assert found(bent(seen, upstreams=silent))["E14"] == "invalid"
+    assert found(logged(seen, upstreams=silent))["E14"] == "invalid"
 
 
-def test_a_threshold_of_the_grid_is_obeyed() -> None:
+def test_a_threshold_of_the_grid_applies() -> None:
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 80) for s in samples(280, 1000)]
     lenient = Thresholds.model_validate({"loop_invalid": "20%", "loop_warning": "15%", "in_flight_gap": "20%"})
     assert rules.judge(observation(samples=rows), lenient) == []
@@ -234,8 +230,8 @@ def test_a_threshold_of_the_grid_is_obeyed() -> None:
         ({"completed": 5040, "failed": 60}, "the generator counts 60 failures, the balancer 0"),
     ],
 )
-def test_e13_an_engines_own_totals_are_held_against_the_balancers(totals: dict[str, int], cause: str) -> None:
-    """Its seconds are the balancer's own, and would always agree."""
+def test_e13_a_load_generators_totals_are_compared_with_the_balancers(totals: dict[str, int], cause: str) -> None:
+    """Its samples come from the balancer's log, so they always agree."""
     seen = replace(observation(rate=280), totals=totals)
     assert sum(sample.completed for sample in seen.samples) == 5040
     found = [finding.cause for finding in rules.judge(seen, LIMITS) if finding.rule == "E13"]

@@ -1,4 +1,4 @@
-"""Rule E24 and what the other rules make of a server that was stopped on purpose."""
+"""Rule E24, and the effect of an intended server failure on the other rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.builders import observation as healthy
 
 LIMITS = Thresholds()
 AT_S, RATE = 12.0, 280
-GONE, LEFT = "10.0.0.3:8080", ("10.0.0.1:8080", "10.0.0.2:8080")
+STOPPED, LEFT = "10.0.0.3:8080", ("10.0.0.1:8080", "10.0.0.2:8080")
 
 
 def of(rule: str, seen: Observation) -> list[Finding]:
@@ -28,28 +28,28 @@ def of(rule: str, seen: Observation) -> list[Finding]:
 
 
 def series(after: Callable[[int, Sample], Sample] = lambda _second, row: row) -> list[Sample]:
-    """Eighteen seconds, of which those from the loss on are changed by the number of seconds since then."""
+    """Return 18 seconds; `after` changes those from the failure on, by the seconds since the failure."""
     rows = samples(RATE, 600)
     return [row if row.t_s < AT_S else after(row.t_s - int(AT_S), row) for row in rows]
 
 
-def losing(rows: list[Sample] | None = None, **more: Any) -> Observation:
-    """Three servers, the third of which is stopped at second 12 of a window from 7 to 17."""
+def with_failure(rows: list[Sample] | None = None, **more: Any) -> Observation:
+    """Return a trial of three servers; the third one is stopped at second 12 of a window from 7 to 17."""
     rows = rows or series()
     seen = healthy(samples=rows, rate=RATE, users=600, servers=3)
     log = []
     for row in rows:
-        alive = [*LEFT, GONE] if row.t_s < AT_S else LEFT
+        alive = [*LEFT, STOPPED] if row.t_s < AT_S else LEFT
         log += [BalancerSample(row.t_s, address, "200", row.completed // len(alive)) for address in alive]
-        log += [BalancerSample(row.t_s, GONE, "502", row.failed)] if row.failed else []
+        log += [BalancerSample(row.t_s, STOPPED, "502", row.failed)] if row.failed else []
     counts: dict[str, dict[str, int]] = {}
     for line in log:
         by = counts.setdefault(line.server, {})
         by[line.status] = by.get(line.status, 0) + line.requests
     served: dict[str, dict[str, int] | None] = {
-        name: {"200": counts[address]["200"]} for name, address in seen.expected_servers.items() if address != GONE
+        name: {"200": counts[address]["200"]} for name, address in seen.expected_servers.items() if address != STOPPED
     }
-    told = logged(seen, upstreams=counts)
+    with_log = logged(seen, upstreams=counts)
     hosts = [h for h in seen.hosts if h.host != "server-3" or h.t_s < AT_S]
     base: dict[str, Any] = {
         "answered": log,
@@ -58,28 +58,28 @@ def losing(rows: list[Sample] | None = None, **more: Any) -> Observation:
         "server_failure": ServerFailure(servers=["server-3"], at_s=12.0, stopped_s={"server-3": AT_S}),
         "unloaded_s": 0.01,
     }
-    return replace(told, **{**base, **more})
+    return replace(with_log, **{**base, **more})
 
 
-def lost(seen: Observation) -> Failover:
+def failover_of(seen: Observation) -> Failover:
     found = failover.of_trial(seen, LIMITS)
     assert found
     return found
 
 
 def failing(seconds: int, count: int) -> list[Sample]:
-    """So many requests fail in each of the first seconds after the loss, in place of successes."""
+    """Return a series in which `count` requests fail instead of succeeding in each of the first seconds after the failure."""
 
-    def bent(since: int, row: Sample) -> Sample:
+    def changed(since: int, row: Sample) -> Sample:
         return replace(row, completed=row.completed - count, failed=count) if since < seconds else row
 
-    return series(bent)
+    return series(changed)
 
 
-def test_a_loss_that_happens_as_planned_is_no_fault_of_the_trial() -> None:
-    found = rules.judge(losing(failing(2, 93)), LIMITS)
+def test_e24_a_planned_server_failure_is_not_a_fault_of_the_trial() -> None:
+    found = rules.judge(with_failure(failing(2, 93)), LIMITS)
     assert [(f.rule, f.severity) for f in found] == [("E13", Severity.NOTE)]
-    assert found[0].cause == "the own count of server-3 was lost with it; the other servers' were compared"
+    assert found[0].cause == "the own count of server-3 was failover_of with it; the other servers' were compared"
 
 
 @pytest.mark.parametrize(
@@ -93,110 +93,110 @@ def test_a_loss_that_happens_as_planned_is_no_fault_of_the_trial() -> None:
         ({"stopped_s": {"server-3": 14.5}}, "server-3 was stopped at second 14.5, not at 12.0 as the grid asks"),
     ],
 )
-def test_e24_one_that_does_not_happen_or_at_another_time_refuses_it(loss: dict[str, Any], words: str) -> None:
-    seen = losing(server_failure=ServerFailure(**{"servers": ["server-3"], "at_s": 12.0, **loss}))
+def test_e24_a_missing_or_late_server_failure_makes_the_trial_invalid(loss: dict[str, Any], words: str) -> None:
+    seen = with_failure(server_failure=ServerFailure(**{"servers": ["server-3"], "at_s": 12.0, **loss}))
     assert [(f.severity, f.cause) for f in of("E24", seen)] == [(Severity.INVALID, words)]
 
 
-def test_what_failed_is_counted_from_the_loss_on_to_the_end_of_the_load() -> None:
+def test_failures_are_counted_from_the_server_failure_to_the_end_of_the_load() -> None:
     rows = [replace(row, failed=3) if row.t_s == 9 else row for row in failing(2, 93)]
-    rows[17] = replace(rows[17], failed=5)  # a user who had waited, in the drain
-    found = lost(losing(rows))
+    rows[17] = replace(rows[17], failed=5)  # a request of a waiting user, in the drain
+    found = failover_of(with_failure(rows))
     assert found.failed == found.failed_at_balancer == 2 * 93 + 5
     assert found.failing_s == 6.0
     assert found.before.error_rate == pytest.approx(3 / (5 * RATE + 3))
     assert (found.before.from_s, found.before.to_s) == (7, 12)
 
 
-def test_throughput_is_back_once_it_stays_at_what_was_to_be_expected() -> None:
-    found = lost(losing(failing(2, 93)))
+def test_throughput_has_recovered_when_it_stays_at_the_expected_value() -> None:
+    found = failover_of(with_failure(failing(2, 93)))
     assert found.expected == pytest.approx(2 / 3)
     assert (found.recovery_s, found.failing_s) == (0.0, 2.0)
-    # Users who asked for no more are expected to get as much as before.
+    # With a load-limited trial the previous throughput is expected.
     rows = [replace(row, in_flight=3.0, thinking=597.0) for row in failing(2, 93)]
-    found = lost(losing(rows))
+    found = failover_of(with_failure(rows))
     assert (found.expected, found.recovery_s) == (1.0, 2.0)
     assert (found.after.from_s, found.after.to_s) == (14, 17)
     assert found.after.tps == found.before.tps == RATE
 
 
-def test_one_good_second_is_no_recovery_and_none_at_all_is_said() -> None:
-    def bent(since: int, row: Sample) -> Sample:
+def test_one_good_second_is_not_a_recovery() -> None:
+    def changed(since: int, row: Sample) -> Sample:
         return replace(row, completed=RATE if since == 1 else 190, in_flight=3.0, thinking=597.0)
 
-    rows = [replace(row, in_flight=3.0, thinking=597.0) for row in series(bent)]
-    found = lost(losing(rows))
+    rows = [replace(row, in_flight=3.0, thinking=597.0) for row in series(changed)]
+    found = failover_of(with_failure(rows))
     assert found.recovery_s is None
-    assert found.after.tps == pytest.approx(190)  # the later half of what follows
+    assert found.after.tps == pytest.approx(190)  # the second half of the rest
     assert found.failing_s is None
     assert found.failed == 0
 
 
-def test_latency_is_back_once_it_stays_near_what_it_was() -> None:
+def test_latency_has_recovered_when_it_stays_near_its_previous_value() -> None:
     slow = series(lambda since, row: replace(row, mean_ms=400.0 if since < 2 else 160.0))
     rows = [replace(row, mean_ms=140.0) if row.t_s < AT_S else row for row in slow]
-    assert lost(losing(rows)).latency_recovery_s == 2.0
+    assert failover_of(with_failure(rows)).latency_recovery_s == 2.0
     worse = [row if row.t_s < AT_S else replace(row, mean_ms=200.0) for row in rows]
-    assert lost(losing(worse)).latency_recovery_s is None
+    assert failover_of(with_failure(worse)).latency_recovery_s is None
 
 
-def test_p95_is_back_once_at_most_5_in_100_are_over_it() -> None:
+def test_p95_has_recovered_when_at_most_5_percent_exceed_it() -> None:
     def over(second: int, row: Sample) -> Sample:
         return replace(row, completed=200, failed=0 if second else 20, slow=0 if second > 1 else 11)
 
     rows = [replace(row, slow=10, completed=200) if row.t_s < AT_S else over(row.t_s - 12, row) for row in series()]
-    found = lost(losing(rows))
+    found = failover_of(with_failure(rows))
     assert found.p95_recovery_s == 2.0
     assert found.before.over_p95 == pytest.approx(0.05)
-    assert lost(losing([replace(row, slow=11) for row in rows])).p95_recovery_s is None  # beyond it before already
-    assert lost(losing([replace(row, slow=None) for row in rows])).before.over_p95 is None
+    assert failover_of(with_failure([replace(row, slow=11) for row in rows])).p95_recovery_s is None  # missed before the failure already
+    assert failover_of(with_failure([replace(row, slow=None) for row in rows])).before.over_p95 is None
 
 
-def test_nothing_is_told_where_nothing_was_lost() -> None:
+def test_a_trial_without_a_server_failure_has_no_failover() -> None:
     assert failover.of_trial(healthy(), LIMITS) is None
-    assert failover.of_trial(losing(server_failure=ServerFailure(servers=["server-3"], at_s=12.0)), LIMITS) is None
+    assert failover.of_trial(with_failure(server_failure=ServerFailure(servers=["server-3"], at_s=12.0)), LIMITS) is None
 
 
-def test_failures_before_a_loss_are_faults_as_ever_and_those_after_it_are_not() -> None:
-    assert not of("E8", losing(failing(6, 93)))
+def test_e8_counts_only_failures_before_a_server_failure() -> None:
+    assert not of("E8", with_failure(failing(6, 93)))
     rows = [replace(row, failed=20) if 7 <= row.t_s < 12 else row for row in series()]
-    assert [f.severity for f in of("E8", losing(rows))] == [Severity.WARNING]
+    assert [f.severity for f in of("E8", with_failure(rows))] == [Severity.WARNING]
 
 
-def test_a_load_that_gives_out_after_a_loss_says_that_it_was_without_a_server() -> None:
+def test_e8_a_collapse_after_a_server_failure_names_the_missing_server() -> None:
     rows = series(lambda _since, row: replace(row, completed=0, failed=RATE))
     rows += [replace(rows[-1], t_s=18 + more) for more in range(6)]
-    found = of("E8", losing(rows, window_to_s=24.0))
+    found = of("E8", with_failure(rows, window_to_s=24.0))
     assert found[0].severity == Severity.INVALID
     assert found[0].cause.startswith("more than 50 % of the requests failed for 10 s, from 12 s on without server-3")
 
 
-@pytest.mark.parametrize(("first_s", "told"), [(12.5, 0), (8.5, 1)])
-def test_e9_what_the_balancer_tells_of_a_lost_server_only_follows(first_s: float, told: int) -> None:
+@pytest.mark.parametrize(("first_s", "findings"), [(12.5, 0), (8.5, 1)])
+def test_e9_an_event_that_follows_a_server_failure_is_no_finding(first_s: float, findings: int) -> None:
     event = "upstream prematurely closed connection"
-    assert len(of("E9", logged(losing(), events={event: 4}, events_first_s={event: first_s}))) == told
+    assert len(of("E9", logged(with_failure(), events={event: 4}, events_first_s={event: first_s}))) == findings
     other = "worker_connections are not enough"
-    assert of("E9", logged(losing(), events={other: 4}, events_first_s={other: 12.5}))
+    assert of("E9", logged(with_failure(), events={other: 4}, events_first_s={other: 12.5}))
 
 
-def test_e10_nothing_is_said_of_drift_across_a_loss() -> None:
-    seen = losing(series(lambda _since, row: replace(row, completed=100)))
+def test_e10_no_drift_is_measured_across_a_server_failure() -> None:
+    seen = with_failure(series(lambda _since, row: replace(row, completed=100)))
     assert figures.drift(seen) is None
     assert figures.latency_drift(seen) is None
     assert not of("E10", seen)
     assert of("E10", replace(seen, server_failure=None))
 
 
-def test_e12_shares_are_those_before_the_loss_and_retries_are_expected() -> None:
-    assert not of("E12", logged(losing(), retried=7))
-    assert figures.shares(losing())["server-3"] == pytest.approx(1 / 3, abs=0.001)
-    seen = losing()
-    uneven = [replace(row, requests=20) if row.server == GONE and row.t_s < AT_S else row for row in seen.answered]
+def test_e12_shares_are_those_before_the_server_failure_and_retries_are_expected() -> None:
+    assert not of("E12", logged(with_failure(), retried=7))
+    assert figures.shares(with_failure())["server-3"] == pytest.approx(1 / 3, abs=0.001)
+    seen = with_failure()
+    uneven = [replace(row, requests=20) if row.server == STOPPED and row.t_s < AT_S else row for row in seen.answered]
     assert of("E12", replace(seen, answered=uneven))[0].cause.startswith("the balancer's shares differ from 33.3 %")
 
 
-def test_what_a_lost_server_used_is_that_of_its_life_over_the_whole_window() -> None:
-    seen = losing()
+def test_cpu_usage_of_a_stopped_server_is_its_mean_over_the_whole_window() -> None:
+    seen = with_failure()
     assert figures.cores_used(seen, "server-1") == pytest.approx(0.19)
     assert figures.cores_used(seen, "server-3") == pytest.approx(0.19 / 2)
     assert not of("E3", seen), "it is read until it is stopped"
@@ -205,33 +205,33 @@ def test_what_a_lost_server_used_is_that_of_its_life_over_the_whole_window() -> 
 
 
 def test_e3_a_server_that_is_stopped_early_needs_readings_until_then_only() -> None:
-    early = losing(server_failure=ServerFailure(servers=["server-3"], at_s=9.0, stopped_s={"server-3": 9.0}))
+    early = with_failure(server_failure=ServerFailure(servers=["server-3"], at_s=9.0, stopped_s={"server-3": 9.0}))
     read = [row for row in early.hosts if row.host != "server-3" or row.t_s < 9]
-    assert not of("E3", replace(early, hosts=read)), "2 of the window's 10 seconds, and all that there were"
+    assert not of("E3", replace(early, hosts=read)), "it ran for 2 of the window's 10 seconds"
 
 
-def test_a_second_that_may_reach_beyond_the_loss_is_no_part_of_the_shares_before_it() -> None:
-    """A row of the log is of what ended within two seconds: row 11 holds what was answered after second 12."""
-    seen = losing()
-    late = [replace(row, requests=0) if (row.t_s, row.server) == (11, GONE) else row for row in seen.answered]
+def test_shares_exclude_a_second_that_may_include_responses_after_the_server_failure() -> None:
+    """A row of the log has requests that ended within two seconds, so row 11 has responses after second 12."""
+    seen = with_failure()
+    late = [replace(row, requests=0) if (row.t_s, row.server) == (11, STOPPED) else row for row in seen.answered]
     shares = figures.shares(replace(seen, answered=late))
     assert shares == pytest.approx(dict.fromkeys(seen.expected_servers, 1 / 3))
 
 
-def test_e13_the_others_counts_are_compared_all_the_same() -> None:
-    seen = losing()
+def test_e13_counts_of_the_other_servers_are_still_compared() -> None:
+    seen = with_failure()
     wrong = {**seen.served, "server-1": {"200": 9}}
     assert [f.severity for f in of("E13", replace(seen, served=wrong))] == [Severity.NOTE, Severity.INVALID]
 
 
-def test_e14_asks_for_all_servers_before_and_for_the_rest_after_a_loss() -> None:
-    seen = losing()
+def test_e14_requires_all_servers_before_and_the_remaining_ones_after_a_server_failure() -> None:
+    seen = with_failure()
     assert not of("E14", seen)
-    never = [row for row in seen.answered if row.server != GONE]
-    assert of("E14", replace(seen, answered=never))[0].cause == f"servers of the cell never answered: {GONE}"
-    undead = [*seen.answered, BalancerSample(15, GONE, "200", 4)]
-    assert of("E14", replace(seen, answered=undead))[0].cause == (
-        f"servers outside the cell answered after the loss: {GONE}"
+    never = [row for row in seen.answered if row.server != STOPPED]
+    assert of("E14", replace(seen, answered=never))[0].cause == f"servers of the cell never answered: {STOPPED}"
+    returned = [*seen.answered, BalancerSample(15, STOPPED, "200", 4)]
+    assert of("E14", replace(seen, answered=returned))[0].cause == (
+        f"servers outside the cell answered after the loss: {STOPPED}"
     )
     less = [row for row in seen.answered if row.server != LEFT[0] or row.t_s < AT_S]
     assert of("E14", replace(seen, answered=less))[0].cause == (
@@ -244,27 +244,27 @@ def state(running: bool, started_at: str = "1") -> HostStates:
     return HostStates(before=before, after=HostState(running=running, started_at=started_at, exit_code=137))
 
 
-def test_only_deaths_that_were_asked_for_are_no_deaths() -> None:
+def test_only_a_planned_death_is_not_a_fault() -> None:
     loss = ServerFailure(servers=["server-3"], at_s=12.0, stopped_s={"server-3": 12.0})
     died = {"server-1": Death("died with exit code 137"), "server-3": Death("died with exit code 137")}
     states = {"server-1": state(False), "server-3": state(False)}
     assert set(observation.unplanned(died, loss, states)) == {"server-1"}
     again = {**states, "server-3": state(True, "2")}
-    assert set(observation.unplanned(died, loss, again)) == {"server-1", "server-3"}, "it may not come back by itself"
+    assert set(observation.unplanned(died, loss, again)) == {"server-1", "server-3"}, "a restarted server is a fault"
     assert set(observation.unplanned(died, None, states)) == {"server-1", "server-3"}
 
 
-def test_a_trial_with_a_loss_has_no_verdict_and_its_picture_a_mark() -> None:
-    seen = losing()
+def test_a_trial_with_a_server_failure_has_no_bottleneck_and_a_mark_in_its_chart() -> None:
+    seen = with_failure()
     judged = bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
     assert judged.component == "unknown"
     assert judged.reason.startswith("server-3 was stopped in the middle of it")
     assert timing.of_trial(seen) == [(12.0, "server-3 stopped")]
 
 
-def test_what_requests_cost_servers_is_compared_before_the_loss() -> None:
-    """A server that is gone would seem dear by answering no more."""
-    cost = cpu_cost.of_servers(losing())
+def test_costs_of_requests_are_compared_before_the_server_failure() -> None:
+    """Otherwise a stopped server would have a high cost, because it answers no more requests."""
+    cost = cpu_cost.of_servers(with_failure())
     assert cost["server-3"] == pytest.approx(cost["server-1"])
-    unaware = cpu_cost.of_servers(replace(losing(), server_failure=None))
+    unaware = cpu_cost.of_servers(replace(with_failure(), server_failure=None))
     assert unaware["server-3"] > 1.5 * unaware["server-1"]
