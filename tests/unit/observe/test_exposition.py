@@ -1,4 +1,4 @@
-"""Servers' own counts, in every form that Prometheus' text formats allow, from a counter of the grid's choice."""
+"""Servers' own counts, from any counter of the grid, in every form that Prometheus' text formats allow."""
 
 import pytest
 
@@ -20,10 +20,10 @@ OPEN = "# HELP ml_requests Requests.\n# TYPE ml_requests counter\n"
         HEAD + 'ml_requests_total {trial="t",status="200"}\t5\n',
         HEAD
         + 'ml_requests_total{trial="t",status="200",path="/{id}"} 5\nml_requests_total{trial="}t",status="200"} 1\n',
-        HEAD + 'ml_requests_total{trial="t",status="200",said="a \\"quoted\\\\ \\n word"} 5\n',
+        HEAD + 'ml_requests_total{trial="t",status="200",note="a \\"quoted\\\\ \\n word"} 5\n',
         HEAD + 'ml_requests_total{trial="t",status="200",p="a"} 2\nml_requests_total{trial="t",status="200",p="b"} 3\n',
         OPEN + 'ml_requests_total{trial="t",status="200"} 5.0 # {trace_id="a b"} 0.67 1520879607.789\n# EOF\n',
-        OPEN + 'ml_requests_total{trial="t",status="200"} 5.0 # {trace_id="a"} 0.67\n',  # without the end that it needs
+        OPEN + 'ml_requests_total{trial="t",status="200"} 5.0 # {trace_id="a"} 0.67\n',  # without its required end
         OPEN + 'ml_requests_total{trial="t",status="200"} 5.0 1520879607.789\n# EOF\n',
         'somebody else\'s {{ line\nml_requests_total{trial="t",status="200"} 5\n',
         'ml_requests_total{trial="t",status="200"} 5\r\nml_requests_total{trial="u",status="200"} 9\r\n',
@@ -36,15 +36,15 @@ def test_a_count_is_read_in_every_form_that_the_formats_allow(text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["", "<html>no</html>", "up 1\n", "\x00\xff{", "ml_requests_total_of_old 5\n"])
-def test_without_the_counter_nothing_is_counted(text: str) -> None:
+def test_a_missing_counter_has_no_count(text: str) -> None:
     assert OURS.counted(text, "t") is None
 
 
-def test_a_counter_without_a_sample_yet_counts_nothing_and_is_there() -> None:
+def test_a_counter_without_samples_counts_no_request() -> None:
     assert OURS.counted(HEAD, "t") == {}
 
 
-def test_a_counter_whose_samples_lack_a_label_is_no_count() -> None:
+def test_a_counter_whose_samples_lack_a_label_has_no_count() -> None:
     assert OURS.counted('ml_requests_total{trial="t"} 5\n', "t") is None
 
 
@@ -64,8 +64,8 @@ THEIRS = (
 )
 
 
-def chosen(**said: object) -> Counting:
-    metric = Service.model_validate({"requests_metric": {"name": "http_requests_total", **said}}).requests_metric
+def chosen(**keys: object) -> Counting:
+    metric = Service.model_validate({"requests_metric": {"name": "http_requests_total", **keys}}).requests_metric
     assert metric is not None
     return Counting(
         name=metric.name,
@@ -81,8 +81,8 @@ def test_a_counter_without_a_label_for_trials_counts_by_the_difference() -> None
     counts = OwnCounts(chosen(status_label="code", labels={"handler": "/score"}))
     counts.begin("server-1", THEIRS % (40, 7))
     assert counts.of("server-1", THEIRS % (140, 90), "t") == {"2xx": 100}
-    assert counts.of("server-1", THEIRS % (3, 1), "t") is None, "it was started anew"
-    assert counts.of("server-2", THEIRS % (140, 90), "t") is None, "nobody knows what it had counted before"
+    assert counts.of("server-1", THEIRS % (3, 1), "t") is None, "it was restarted"
+    assert counts.of("server-2", THEIRS % (140, 90), "t") is None, "its earlier count is unknown"
 
 
 def test_a_counter_with_a_label_for_trials_needs_no_difference() -> None:
@@ -93,7 +93,7 @@ def test_a_counter_with_a_label_for_trials_needs_no_difference() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("keys", "message"),
     [
         (
             {"name": "http_request_total", "status_label": "code"},
@@ -105,15 +105,15 @@ def test_a_counter_with_a_label_for_trials_needs_no_difference() -> None:
         ({"status_label": "code", "labels": {"handler": "/x"}}, r"no sample of http_requests_total has the labels"),
     ],
 )
-def test_a_missing_counter_is_reported_with_the_existing_ones(said: dict[str, object], told: str) -> None:
-    counts = OwnCounts(chosen(**said))
-    with pytest.raises(BadInput, match=told):
+def test_a_missing_counter_is_reported_with_the_existing_ones(keys: dict[str, object], message: str) -> None:
+    counts = OwnCounts(chosen(**keys))
+    with pytest.raises(BadInput, match=message):
         counts.begin("server-1", THEIRS % (1, 1))
     with pytest.raises(BadInput, match="The server has no metrics"):
         OwnCounts(chosen()).begin("server-1", "<html>404</html>")
 
 
-def test_a_server_that_stops_telling_after_its_first_load_is_the_rules_matter() -> None:
+def test_metrics_that_disappear_later_have_no_count_and_raise_no_error() -> None:
     counts = OwnCounts(chosen(status_label="code"))
     counts.begin("server-1", THEIRS % (1, 1))
     counts.begin("server-1", "")

@@ -1,4 +1,4 @@
-"""What the kernel, a machine and its clock tell."""
+"""Readings of the kernel, a machine and its clock."""
 
 import json
 import subprocess
@@ -78,8 +78,8 @@ class OneMachine:
 
     def machine_usage(self, _machine: str) -> Iterator[dict[str, Any]]:
         for number in range(4):
-            told = {"busy_s": 0.1 * number, "steal_s": 0.0, "total_s": 0.5 * number, "load": 0.1, "conntrack": None}
-            yield {**told, "cores": 2, "now": time.time() + 0.7, "allowances": {}}
+            values = {"busy_s": 0.1 * number, "steal_s": 0.0, "total_s": 0.5 * number, "load": 0.1, "conntrack": None}
+            yield {**values, "cores": 2, "now": time.time() + 0.7, "allowances": {}}
             time.sleep(0.05)
 
 

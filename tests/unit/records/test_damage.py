@@ -1,4 +1,4 @@
-"""Whatever becomes of a study's files: one message with file, line and fix, never a wrong value or a traceback."""
+"""Each damage to a study's files is one message with file, line and fix, without a wrong value or a traceback."""
 
 import base64
 import errno
@@ -88,7 +88,7 @@ def bomb(_: Path) -> bytes:
     return base64.b64encode(histogram.OUTER.pack(histogram.COMPRESSED | histogram.WIDTH, len(packed)) + packed) + b"\n"
 
 
-ANY = [  # file of any kind: what becomes of it, and what is said
+ANY = [  # damage to a file of any kind, and the expected message
     (put(b""), r":1: is empty\."),
     (put(b"\xff\xfea\n"), r":1: is not UTF-8 text \(byte 0xff\)\."),
     (other(Path.mkdir), r": is a directory\."),
@@ -146,9 +146,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("folder", "name", "damage", "told"), CASES)
-def test_a_damaged_file_is_told_with_file_line_and_fix(
-    study: StudyDirectory, folder: str, name: str, damage: Callable[[Path], object], told: str
+@pytest.mark.parametrize(("folder", "name", "damage", "expected"), CASES)
+def test_a_damaged_file_is_reported_with_file_line_and_fix(
+    study: StudyDirectory, folder: str, name: str, damage: Callable[[Path], object], expected: str
 ) -> None:
     file = study.path / folder / name
     damage(file)
@@ -159,12 +159,12 @@ def test_a_damaged_file_is_told_with_file_line_and_fix(
 
     with pytest.raises(BadInput) as raised:
         read_all()
-    said = str(raised.value)
-    assert re.match(rf"{re.escape(str(file))}{told}", said), said
-    assert len(said.splitlines()) == 1
-    if "newer version" not in said:
+    message = str(raised.value)
+    assert re.match(rf"{re.escape(str(file))}{expected}", message), message
+    assert len(message.splitlines()) == 1
+    if "newer version" not in message:
         away = file.parent if folder == TRIAL else "its directory"
-        assert f" Fix: restore the file from a copy, or move {away} away;" in said
+        assert f" Fix: restore the file from a copy, or move {away} away;" in message
 
 
 def test_a_line_of_a_record_is_that_of_the_key(study: StudyDirectory) -> None:
@@ -191,27 +191,27 @@ def test_every_command_names_a_damaged_record(study: StudyDirectory, read: Calla
         read(study)
 
 
-def test_check_goes_on_with_the_other_trials(study: StudyDirectory) -> None:
+def test_check_reads_the_other_trials(study: StudyDirectory) -> None:
     field(3, 0, "x")(study.path / TRIAL / "samples.csv")
     failed = {line.rule: line.text for line in check.check(study) if not line.ok}
     assert "samples.csv:3: is not as it was written" in failed["files"]
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "expected"),
     [(put(b"\xff\n"), r"cells\.csv:1: is not UTF-8 text"), (other(Path.mkdir), r"cells\.csv: is a directory")],
 )
 def test_a_damaged_table_is_a_difference_and_is_written_again(
-    study: StudyDirectory, damage: Callable[[Path], object], told: str
+    study: StudyDirectory, damage: Callable[[Path], object], expected: str
 ) -> None:
     damage(study.path / "cells.csv")
     (failed,) = [line.text for line in check.check(study) if not line.ok]
-    assert re.search(rf"{told}.*\. Fix: move it away; 'study\.py report \S+' writes it again\.$", failed)
-    with pytest.raises(BadInput, match=told):
+    assert re.search(rf"{expected}.*\. Fix: move it away; 'study\.py report \S+' writes it again\.$", failed)
+    with pytest.raises(BadInput, match=expected):
         frames.cells(study)
 
 
-def test_keys_of_a_later_version_are_kept_and_say_nothing(study: StudyDirectory) -> None:
+def test_keys_of_a_later_version_are_kept_and_ignored(study: StudyDirectory) -> None:
     file = study.path / "study.json"
     before = study.need_study()
     name = [line for line in check.check(study) if line.rule == "grid"]
@@ -225,7 +225,7 @@ def test_keys_of_a_later_version_are_kept_and_say_nothing(study: StudyDirectory)
     assert kept["of_the_future"] == kept["evidence"]["of_the_future"] == kept["load"]["of_the_future"] == {"a": 1}
 
 
-def test_what_cannot_be_written_leaves_nothing_half_written(study: StudyDirectory) -> None:
+def test_a_failed_write_leaves_no_partial_file(study: StudyDirectory) -> None:
     before = sorted(study.path.rglob("*"))
     taken = study.path / "trials"
     with pytest.raises(CannotRun, match=r"/trials: cannot be written: Is a directory\. Fix: "):
@@ -242,8 +242,8 @@ def test_what_cannot_be_written_leaves_nothing_half_written(study: StudyDirector
         ("EACCES", "give this user the right to write there"),
     ],
 )
-def test_a_disk_that_takes_nothing_is_told_with_its_fix(number: str, fix: str) -> None:
+def test_a_disk_without_room_or_permission_is_reported_with_its_fix(number: str, fix: str) -> None:
     code = getattr(errno, number)
-    said = cannot_write("results/a-1/study.json", OSError(code, os.strerror(code)))
-    assert said.startswith(f"results/a-1/study.json: cannot be written: {os.strerror(code)}. Fix: {fix}")
-    assert said.endswith("what was recorded before is kept.")
+    message = cannot_write("results/a-1/study.json", OSError(code, os.strerror(code)))
+    assert message.startswith(f"results/a-1/study.json: cannot be written: {os.strerror(code)}. Fix: {fix}")
+    assert message.endswith("what was recorded before is kept.")

@@ -1,4 +1,4 @@
-"""Records on disk survive crashes, refuse what they cannot read, and let one process in."""
+"""Records on disk survive crashes, reject unreadable files, and are open to one process at a time."""
 
 import json
 import multiprocessing

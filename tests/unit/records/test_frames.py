@@ -1,4 +1,4 @@
-"""The data as frames: types, units, what is missing, several studies; and the tables that are written through them."""
+"""The data as frames: types, units, missing values, several studies, and the tables that are written from them."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from tests.builders import changed, grid, measured_study, record, samples, study
 
 RATES: dict[tuple[int, int], list[float | None]] = {(1, 1000): [280, 284, 277], (2, 1000): [490, None, 488]}
 FACTORS = {"servers": "Int64", "vusers": "Int64"}
-DOORS: dict[str, Callable[[Studies], pd.DataFrame]] = {
+READERS: dict[str, Callable[[Studies], pd.DataFrame]] = {
     "samples": frames.samples,
     "hosts": frames.hosts,
     "trials": frames.trials,
@@ -36,18 +36,18 @@ def measured(tmp_path: Path) -> StudyDirectory:
 
 
 @pytest.fixture
-def refused(tmp_path: Path) -> StudyDirectory:
-    """One trial of six was refused; no trial has latencies."""
-    made = study(StudyDirectory(tmp_path / "refused-1"), RATES)
+def with_invalid(tmp_path: Path) -> StudyDirectory:
+    """A study with one invalid trial of six, and without latencies."""
+    made = study(StudyDirectory(tmp_path / "invalid-1"), RATES)
     build.write(made, {"data"})
     return made
 
 
 def with_factor(directory: StudyDirectory, name: str, levels: list[object]) -> StudyDirectory:
-    """Every trial again with a third factor, whose levels take turns."""
-    said = directory.read_json("study.json") or {}
-    said["configuration"]["grid"]["factors"][name] = levels
-    directory.write_json("study.json", said)
+    """Write every trial again with a third factor, whose levels alternate."""
+    written = directory.read_json("study.json") or {}
+    written["configuration"]["grid"]["factors"][name] = levels
+    directory.write_json("study.json", written)
     for number, where in enumerate(directory.trials()):
         old = directory.trial(where)
         cell = {**old.record.cell, name: levels[number % len(levels)]}
@@ -93,13 +93,13 @@ def test_columns_and_units_are_those_of_the_files(measured: StudyDirectory) -> N
         assert header == list(table.columns)[-len(header) :]
 
 
-def test_what_a_row_says_is_what_was_measured(measured: StudyDirectory) -> None:
+def test_rows_equal_the_recorded_samples(measured: StudyDirectory) -> None:
     seconds, containers = frames.samples(measured), frames.hosts(measured)
-    for where, said in measured.trials().items():
+    for where, trial in measured.trials().items():
         data = measured.trial(where)
         rows = seconds[seconds.trial == where]
-        told = rows.astype(object).where(rows.notna(), None)
-        assert list(zip(*(told[f.name] for f in fields(Sample)), strict=True)) == [
+        values = rows.astype(object).where(rows.notna(), None)
+        assert list(zip(*(values[f.name] for f in fields(Sample)), strict=True)) == [
             tuple(getattr(row, f.name) for f in fields(Sample)) for row in data.samples
         ]
         hosts = containers[containers.trial == where]
@@ -108,47 +108,47 @@ def test_what_a_row_says_is_what_was_measured(measured: StudyDirectory) -> None:
         ]
         for table in (rows, hosts):
             assert set(zip(table.servers, table.repeat, table.outcome, strict=True)) == {
-                (said.cell["servers"], said.repeat, said.outcome)
+                (trial.cell["servers"], trial.repeat, trial.outcome)
             }
 
 
 def test_the_seconds_of_the_window_give_the_throughput_of_the_cells(measured: StudyDirectory) -> None:
     seconds = frames.samples(measured)
     counted = seconds[seconds.usable & seconds.in_window & ~seconds.control]
-    told = frames.cells(measured).set_index(["servers", "vusers"]).tps_mean
-    assert counted.groupby(["servers", "vusers"]).completed.mean().to_dict() == pytest.approx(told.to_dict(), rel=1e-5)
+    expected = frames.cells(measured).set_index(["servers", "vusers"]).tps_mean
+    assert counted.groupby(["servers", "vusers"]).completed.mean().to_dict() == pytest.approx(expected.to_dict(), rel=1e-5)
     assert set(seconds[seconds.in_window].t_s) == set(range(3, 12))  # a window from 3 s to 12 s
     hosts = frames.hosts(measured)
     assert set(hosts[hosts.in_window].t_s) == {t + 0.5 for t in range(4, 12)}  # began at 3 s or later, ended by 12 s
 
 
-def test_a_value_that_does_not_exist_is_missing_and_not_0(refused: StudyDirectory) -> None:
+def test_a_value_that_does_not_exist_is_missing_and_not_0(with_invalid: StudyDirectory) -> None:
     where = "servers-1_vusers-1000/r1"
     uncounted = [replace(row, in_flight=None, thinks=None) for row in samples(280, 1000)]
     used = [HostSample(0.5, "server-1", 0.0, None, 90.0)]
-    refused.write_trial(where, TrialData(refused.record(where), uncounted, used, []))
-    rows = frames.samples(refused)
+    with_invalid.write_trial(where, TrialData(with_invalid.record(where), uncounted, used, []))
+    rows = frames.samples(with_invalid)
     assert rows[rows.trial == where][["in_flight", "thinks"]].isna().all(axis=None)
     assert not rows[rows.trial != where][["in_flight", "thinks"]].isna().any(axis=None)
-    hosts = frames.hosts(refused)
+    hosts = frames.hosts(with_invalid)
     assert (hosts.cpu_cores.iloc[0], hosts.throttled_share.isna().iloc[0]) == (0.0, True)
 
-    told = frames.trials(refused).set_index("trial")
-    assert told.tps_mean.isna().to_dict() == {w: r.tps_mean is None for w, r in refused.trials().items()}
-    assert told.loc[where, "error_rate"] == 0.0  # there is one
-    assert told[["p99_ms", "window_from_s"]].isna().all(axis=None)
-    assert told.cause.isna().sum() == 5  # only a refused trial has one
-    assert frames.cells(refused).p95_ms.isna().all()
-    parquet = pyarrow.parquet.read_table(io.BytesIO(frames.parquet(refused)))
+    by_trial = frames.trials(with_invalid).set_index("trial")
+    assert by_trial.tps_mean.isna().to_dict() == {w: r.tps_mean is None for w, r in with_invalid.trials().items()}
+    assert by_trial.loc[where, "error_rate"] == 0.0  # a measured value of 0
+    assert by_trial[["p99_ms", "window_from_s"]].isna().all(axis=None)
+    assert by_trial.cause.isna().sum() == 5  # only an invalid trial has one
+    assert frames.cells(with_invalid).p95_ms.isna().all()
+    parquet = pyarrow.parquet.read_table(io.BytesIO(frames.parquet(with_invalid)))
     assert parquet["in_flight"].null_count == len(uncounted)
 
 
-def test_a_gain_that_cannot_be_told_is_missing(tmp_path: Path) -> None:
+def test_an_unknown_gain_is_missing(tmp_path: Path) -> None:
     made = study(StudyDirectory(tmp_path / "study-1"), {(1, 1000): [280, 281, 282], (2, 1000): [None, None, None]})
     build.write(made, {"data"})
-    told = frames.gains(made)
-    assert list(told.k) == [0]
-    assert told[["gain", "low", "high", "peak_gain", "efficiency", "simultaneous_low"]].isna().all(axis=None)
+    gains = frames.gains(made)
+    assert list(gains.k) == [0]
+    assert gains[["gain", "low", "high", "peak_gain", "efficiency", "simultaneous_low"]].isna().all(axis=None)
 
 
 def test_a_study_without_gains_has_a_table_without_rows(tmp_path: Path) -> None:
@@ -159,44 +159,44 @@ def test_a_study_without_gains_has_a_table_without_rows(tmp_path: Path) -> None:
     assert len(frames.cells(made)) == 1
 
 
-def test_a_study_without_trials_has_every_column(tmp_path: Path, refused: StudyDirectory) -> None:
+def test_a_study_without_trials_has_every_column(tmp_path: Path, with_invalid: StudyDirectory) -> None:
     empty = StudyDirectory(tmp_path / "empty-1")
     empty.path.mkdir()
-    empty.write_json("study.json", refused.read_json("study.json"))
+    empty.write_json("study.json", with_invalid.read_json("study.json"))
     for door in (frames.samples, frames.hosts, frames.trials):
         assert door(empty).empty
-        assert kinds(door(empty)) == kinds(door(refused))
-    (nothing, something) = (pyarrow.parquet.read_schema(io.BytesIO(frames.parquet(made))) for made in (empty, refused))
+        assert kinds(door(empty)) == kinds(door(with_invalid))
+    (nothing, something) = (pyarrow.parquet.read_schema(io.BytesIO(frames.parquet(made))) for made in (empty, with_invalid))
     assert nothing.equals(something)
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_several_studies_stand_below_each_other(name: str, measured: StudyDirectory, refused: StudyDirectory) -> None:
-    one, other = DOORS[name](measured), DOORS[name](refused)
-    both = DOORS[name]([measured, refused])
+@pytest.mark.parametrize("name", READERS)
+def test_several_studies_are_concatenated(name: str, measured: StudyDirectory, with_invalid: StudyDirectory) -> None:
+    one, other = READERS[name](measured), READERS[name](with_invalid)
+    both = READERS[name]([measured, with_invalid])
     assert kinds(both) == {"study": "string", **kinds(one)}
-    assert list(both.study) == [measured.path.name] * len(one) + ["refused-1"] * len(other)
+    assert list(both.study) == [measured.path.name] * len(one) + ["invalid-1"] * len(other)
     pd.testing.assert_frame_equal(both.drop(columns="study"), pd.concat([one, other], ignore_index=True))
-    assert list(DOORS[name]([measured]).columns) == list(both.columns)
+    assert list(READERS[name]([measured]).columns) == list(both.columns)
 
 
 def test_a_factor_that_another_study_does_not_have_is_missing_there(
-    tmp_path: Path, measured: StudyDirectory, refused: StudyDirectory
+    tmp_path: Path, measured: StudyDirectory, with_invalid: StudyDirectory
 ) -> None:
-    stock = with_factor(refused, "nginx_lb_settings", ["stock", "tuned"])
+    stock = with_factor(with_invalid, "nginx_lb_settings", ["stock", "tuned"])
     build.write(stock, {"data"})
-    for door in DOORS.values():
+    for door in READERS.values():
         table = door([measured, stock])
         assert kinds(table)["nginx_lb_settings"] == "string"
         assert table[table.study == measured.path.name].nginx_lb_settings.isna().all()
-        assert set(table[table.study == "refused-1"].nginx_lb_settings) <= {"stock", "tuned"}
+        assert set(table[table.study == "invalid-1"].nginx_lb_settings) <= {"stock", "tuned"}
     again = study(StudyDirectory(tmp_path / "numbers-1"), RATES)
     numbers = with_factor(again, "nginx_lb_settings", [1, 2])
     assert kinds(frames.trials(numbers))["nginx_lb_settings"] == "Int64"
     assert set(frames.trials([stock, numbers]).nginx_lb_settings) == {"stock", "tuned", "1", "2"}
 
 
-def test_studies_of_the_same_name_are_told_apart_and_the_same_study_counts_once(tmp_path: Path) -> None:
+def test_studies_of_the_same_name_have_their_paths_and_a_repeated_study_is_rejected(tmp_path: Path) -> None:
     here, there = (study(StudyDirectory(tmp_path / place / "study-1"), RATES) for place in ("here", "there"))
     assert list(frames.trials([here, there]).study.unique()) == [str(here.path), str(there.path)]
     with pytest.raises(BadInput, match="is given twice"):
@@ -216,12 +216,12 @@ def test_studies_of_the_same_name_are_told_apart_and_the_same_study_counts_once(
     ],
 )
 def test_levels_are_the_same_in_every_table(
-    refused: StudyDirectory, levels: list[object], kind: str, found: set[object]
+    with_invalid: StudyDirectory, levels: list[object], kind: str, found: set[object]
 ) -> None:
-    """Though cells.csv and gains.csv have six digits of a float."""
-    made = with_factor(refused, "lab_server_capacity", levels)
+    """Although cells.csv and gains.csv have six digits of a float."""
+    made = with_factor(with_invalid, "lab_server_capacity", levels)
     build.write(made, {"data"})
-    for door in DOORS.values():
+    for door in READERS.values():
         table = door(made)
         assert kinds(table)["lab_server_capacity"] == kind
         assert set(table.lab_server_capacity) == (set() if door is frames.hosts else found)
@@ -243,11 +243,11 @@ def test_gains_at_saturation_have_no_users() -> None:
 
 def test_a_search_and_another_study_have_their_gains_in_one_table(tmp_path: Path, measured: StudyDirectory) -> None:
     made = study(StudyDirectory(tmp_path / "search-1"), RATES)
-    said = made.read_json("study.json") or {}
-    said["configuration"]["grid"]["factors"]["vusers"] = {"from": 100, "to": 5000, "until": "5%"}
-    made.write_json("study.json", said)
+    written = made.read_json("study.json") or {}
+    written["configuration"]["grid"]["factors"]["vusers"] = {"from": 100, "to": 5000, "until": "5%"}
+    made.write_json("study.json", written)
     assert frames.cells_csv([]) == "\n"
-    (made.path / "cells.csv").write_text(frames.cells_csv([]))  # as long as no cell is known
+    (made.path / "cells.csv").write_text(frames.cells_csv([]))  # the file without a known cell
     rows = [{"load": "saturation", "from_servers": 1, "to_servers": 2, "k": 3, "gain": 2.0}]
     (made.path / "gains.csv").write_text(
         frames.gains_csv(rows, grid(factors={"servers": [1], "vusers": {"from": 1, "to": 9}}))
@@ -288,7 +288,7 @@ def test_a_table_is_written_as_csv_readers_expect() -> None:
     ]
 
 
-def test_results_parquet_leaves_out_what_only_the_rules_need(measured: StudyDirectory) -> None:
+def test_results_parquet_leaves_out_columns_that_only_the_rules_need(measured: StudyDirectory) -> None:
     written = frames.parquet(measured)
     assert frames.parquet(measured) == written
     schema = pyarrow.parquet.read_schema(io.BytesIO(written))
@@ -301,12 +301,12 @@ def test_results_parquet_leaves_out_what_only_the_rules_need(measured: StudyDire
     }
 
 
-def test_attempts_that_were_repeated_do_not_count(refused: StudyDirectory) -> None:
+def test_attempts_that_were_repeated_do_not_count(with_invalid: StudyDirectory) -> None:
     where = "servers-1_vusers-1000/r1"
-    refused.write_trial(where, TrialData(record(1, 1000, 1, 281.0), samples(281, 1000), [], []))
-    assert len(refused.trials(attempts=True)) == 7
-    assert len(frames.trials(refused)) == 6
-    seconds = frames.samples(refused)
+    with_invalid.write_trial(where, TrialData(record(1, 1000, 1, 281.0), samples(281, 1000), [], []))
+    assert len(with_invalid.trials(attempts=True)) == 7
+    assert len(frames.trials(with_invalid)) == 6
+    seconds = frames.samples(with_invalid)
     assert set(seconds[seconds.trial == where].completed) == {281}
 
 
@@ -333,16 +333,16 @@ def test_attempts_that_were_repeated_do_not_count(refused: StudyDirectory) -> No
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_one_message(
-    spoil: Callable[[Path], object], door: Callable[[Studies], pd.DataFrame], message: str, refused: StudyDirectory
+def test_an_unreadable_file_is_one_message(
+    spoil: Callable[[Path], object], door: Callable[[Studies], pd.DataFrame], message: str, with_invalid: StudyDirectory
 ) -> None:
-    spoil(refused.path)
+    spoil(with_invalid.path)
     with pytest.raises(BadInput, match=message):
-        door(refused)
+        door(with_invalid)
 
 
-def test_a_rate_that_is_searched_need_not_be_whole_where_the_grid_names_whole_ones() -> None:
-    """A search settles on three digits: 99.4/s between 100/s and 500/s."""
+def test_a_searched_rate_is_a_float_even_if_the_grids_rates_are_whole() -> None:
+    """A search measures rates with three digits, for example 99.4/s between 100/s and 500/s."""
     aims = {"objectives": {"p95": "80ms"}, "repeats": 3, "load": {"ramp_up": "2s", "duration": "12s"}}
     searched = grid(factors={"servers": [1, 2], "rate": {"from": "100/s", "to": "500/s", "until": "20%"}}, **aims)
     assert columns.of_factors([searched]) == {"servers": "Int64", "rate": "Float64"}

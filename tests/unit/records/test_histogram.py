@@ -87,7 +87,7 @@ def altered(position: int, byte: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("encoded", "told"),
+    ("encoded", "message"),
     [
         ("no base64!", "no compressed HdrHistogram"),
         ("", "no compressed HdrHistogram"),
@@ -100,8 +100,8 @@ def altered(position: int, byte: int) -> str:
         (altered(-1, 0x80), "cut off"),
     ],
 )
-def test_anything_else_is_refused(encoded: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_an_invalid_histogram_is_rejected(encoded: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Histogram().add(encoded)
 
 
