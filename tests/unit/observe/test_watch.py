@@ -29,7 +29,7 @@ def test_the_kernels_counters_are_read_by_their_names() -> None:
 
 
 def test_this_machine_reports_its_usage() -> None:
-    """The program that runs on every machine, with nothing but the standard library."""
+    """The program runs on every machine and uses only the standard library."""
     process = subprocess.Popen(
         [sys.executable, "-I", str(Path(watch.__file__).parent.joinpath("agents", "machine.py"))],
         stdout=subprocess.PIPE,
@@ -66,7 +66,7 @@ def test_a_containers_reading_without_figures_is_left_out(missing: str) -> None:
 
 
 class OneMachine:
-    """Probes of one machine whose clock is 0.7 s ahead, read a few times."""
+    """Probes of one machine with a clock 0.7 s ahead."""
 
     hosts: tuple[()] = ()
 

@@ -40,7 +40,7 @@ def test_a_value_that_does_not_exist_is_an_empty_field(tmp_path: Path) -> None:
     assert (directory.path / "trials/a/r1/hosts.csv").read_text().splitlines()[1] == "0.5,server-1,0.19,,80.0"
 
 
-def test_what_was_being_written_when_all_ended_is_no_trial(tmp_path: Path) -> None:
+def test_a_partially_written_trial_does_not_count(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
     half = directory.path / "trials" / ".writing-123"
     half.mkdir(parents=True)
@@ -50,7 +50,7 @@ def test_what_was_being_written_when_all_ended_is_no_trial(tmp_path: Path) -> No
         assert not half.exists()
 
 
-def test_a_trial_measured_again_keeps_the_earlier_attempt_beside_it(tmp_path: Path) -> None:
+def test_a_trial_measured_again_keeps_the_earlier_attempt(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
     directory.write_trial("a/r1", TrialData(record(1, 100, 1, None, outcome="failed"), [], [], []))
     directory.write_trial("a/r1", trial())
@@ -58,14 +58,14 @@ def test_a_trial_measured_again_keeps_the_earlier_attempt_beside_it(tmp_path: Pa
     assert list(directory.trials(attempts=True)) == ["a/r1", "a/r1-attempt1"]
 
 
-def test_a_record_of_a_newer_version_is_refused_and_an_unknown_key_is_not(tmp_path: Path) -> None:
+def test_a_record_of_a_newer_version_is_rejected_and_an_unknown_key_is_not(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
     directory.write_trial("a/r1", trial())
     file = directory.path / "trials/a/r1/trial.json"
-    said = json.loads(file.read_text())
-    file.write_text(json.dumps({**said, "of_the_future": 1}))
+    written = json.loads(file.read_text())
+    file.write_text(json.dumps({**written, "of_the_future": 1}))
     assert directory.trials()["a/r1"].tps_mean == 99.5
-    file.write_text(json.dumps({**said, "format": 99}))
+    file.write_text(json.dumps({**written, "format": 99}))
     with pytest.raises(BadInput, match="newer version"):
         directory.trials()
 
@@ -94,7 +94,7 @@ def hold(path: Path, ready: object, end: object) -> None:
         end.wait(20)  # type: ignore[attr-defined] # as above
 
 
-def test_a_second_process_is_kept_out_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
+def test_a_second_process_is_rejected_and_a_dead_one_holds_no_lock(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready, end = context.Event(), context.Event()
     other = context.Process(target=hold, args=(tmp_path / "s", ready, end))
@@ -108,7 +108,7 @@ def test_a_second_process_is_kept_out_and_a_dead_one_holds_nothing(tmp_path: Pat
         pass
 
 
-def test_a_key_that_a_later_version_adds_makes_no_other_study() -> None:
+def test_a_new_key_with_a_default_does_not_start_another_study() -> None:
     class Later(Grid):
         warm_up: int = 3
 
@@ -124,7 +124,7 @@ def test_a_key_that_a_later_version_adds_makes_no_other_study() -> None:
     assert named(Grid, seed=5) != named(Grid)
 
 
-def test_differences_between_configurations_are_told_by_key() -> None:
+def test_differences_between_configurations_are_listed_by_key() -> None:
     before, after = {"repeats": 3, "name": "a"}, {"repeats": 5, "name": "a"}
     assert identity.differences(Configuration(grid=before), Configuration(grid=after)) == ["grid.repeats: 3 → 5"]
     assert digest(before) != digest(after)

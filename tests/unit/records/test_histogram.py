@@ -1,4 +1,4 @@
-"""Histograms of latencies, against what HdrHistogram for Java (2.2.2) and Python (0.10.8) wrote of the same values."""
+"""Histograms of latencies, compared with those of HdrHistogram for Java (2.2.2) and Python (0.10.8)."""
 
 import base64
 import json
@@ -32,13 +32,13 @@ def read(*encoded: str) -> Histogram:
 
 
 def counts(encoded: str) -> bytes:
-    """What is compressed in it: headers and counts."""
+    """Return the uncompressed headers and counts."""
     return zlib.decompress(base64.b64decode(encoded)[8:])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_what_others_wrote_is_read(case: dict[str, Any], library: str) -> None:
+def test_histograms_of_other_libraries_are_read(case: dict[str, Any], library: str) -> None:
     found = read(case[library])
     assert found.total == sum(count for _, count in case["values"])
     assert found.values_us(map(float, case["values_us"])) == {float(q): us for q, us in case["values_us"].items()}
@@ -48,8 +48,8 @@ def test_what_others_wrote_is_read(case: dict[str, Any], library: str) -> None:
 @pytest.mark.parametrize(
     "case", [c for c in CASES if c["name"] not in ("empty", "shorter range")], ids=lambda c: c["name"]
 )
-def test_what_is_written_is_what_java_writes(case: dict[str, Any]) -> None:
-    """Of the same range and with anything in it: Java gives an empty one a count of zero."""
+def test_a_written_histogram_equals_javas(case: dict[str, Any]) -> None:
+    """For the same range and at least one value; Java writes a count of zero into an empty histogram."""
     assert counts(recorded(case["values"]).encode()) == counts(case["java-2.2.2"])
 
 
@@ -59,7 +59,7 @@ def test_a_sum_is_exact() -> None:
     assert both.encode() == recorded([*first["values"], *second["values"]]).encode()
 
 
-def test_values_are_told_apart_to_three_digits_over_the_whole_range() -> None:
+def test_values_have_three_digits_over_the_whole_range() -> None:
     values = np.unique(np.geomspace(1, HIGHEST_US, 5000).astype(int)).tolist()
     for value in values:
         top = highest_of(index_of(value))
@@ -79,7 +79,7 @@ def test_a_value_outside_the_range_is_counted_as_the_nearest_inside() -> None:
 
 
 def altered(position: int, byte: int) -> str:
-    """A histogram with one byte of what is compressed changed."""
+    """Return a histogram with one changed byte in its compressed part."""
     plain = bytearray(counts(CASES[4]["java-2.2.2"]))
     plain[position] = byte
     packed = zlib.compress(bytes(plain))
@@ -105,16 +105,16 @@ def test_an_invalid_histogram_is_rejected(encoded: str, message: str) -> None:
         Histogram().add(encoded)
 
 
-def test_one_that_unpacks_to_far_more_than_any_histogram_is_refused_unread() -> None:
-    """A megabyte that would be a gigabyte."""
+def test_a_histogram_that_unpacks_to_far_too_much_is_rejected_before() -> None:
+    """One megabyte would become a gigabyte."""
     packed = zlib.compress(bytes(10 * MOST_PLAIN), 9)
     bomb = base64.b64encode(b"\x1c\x84\x93\x14" + len(packed).to_bytes(4, "big") + packed).decode()
     with pytest.raises(ValueError, match="holds more than any histogram"):
         Histogram().add(bomb)
 
 
-def test_values_beyond_the_range_are_refused() -> None:
-    """Of a histogram with a longer one, where it used it: nothing is dropped unseen."""
+def test_values_beyond_the_range_are_rejected() -> None:
+    """A histogram with a longer range loses no value silently."""
     plain = counts(CASES[4]["java-2.2.2"])[:40]
     many = plain[:4] + (5).to_bytes(4, "big") + plain[8:] + b"\xff\xff\x7f\x02\x02"  # a million zeros, then two ones
     packed = zlib.compress(many)

@@ -33,7 +33,7 @@ def rates(random: np.random.Generator, mean: float, count: int = REPEATS) -> lis
 
 
 def simulated(seed: int, after: float, day: float = 1.0, known: bool = False) -> list[StudyRatio]:
-    """A comparison of six cells: a build of `after` times the throughput, on a day that is `day` times as fast."""
+    """Return a comparison of six cells: the later build has `after` times the throughput, its machines `day` times the speed."""
     random = np.random.default_rng(seed)
     speeds = [[day_ * float(np.exp(random.normal(0, 0.02))) for _ in range(REPEATS)] for day_ in (1.0, day)]
     pairs = [(cell(rates(random, 500)), cell(rates(random, 500 * after * day))) for _ in range(CELLS)]
@@ -44,41 +44,41 @@ def share(of: Callable[[list[StudyRatio]], bool], **truth: float | bool) -> floa
     return sum(of(simulated(seed, **truth)) for seed in range(COMPARISONS)) / COMPARISONS  # type: ignore[arg-type] # keywords of `simulated`
 
 
-def accuses(found: list[StudyRatio]) -> bool:
+def finds_a_change(found: list[StudyRatio]) -> bool:
     accused = (Conclusion.HIGHER, Conclusion.LOWER)
     return any(not ratio.indicative and ratio.conclusion in accused for ratio in found)
 
 
-def reassures(found: list[StudyRatio]) -> bool:
+def finds_equivalence(found: list[StudyRatio]) -> bool:
     return any(ratio.conclusion is Conclusion.EQUIVALENT for ratio in found)
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_identical_builds_on_equal_days_are_hardly_ever_called_faster_or_slower(known: bool) -> None:
-    assert share(accuses, after=1.0, known=known) <= 0.05
+def test_identical_builds_on_equal_days_are_rarely_reported_as_different(known: bool) -> None:
+    assert share(finds_a_change, after=1.0, known=known) <= 0.05
 
 
-def test_what_is_ten_percent_slower_is_hardly_ever_called_the_same() -> None:
-    assert share(reassures, after=0.9) <= 0.05
+def test_a_build_that_is_ten_percent_slower_is_rarely_reported_as_equivalent() -> None:
+    assert share(finds_equivalence, after=0.9) <= 0.05
 
 
 @pytest.mark.parametrize("day", [0.95, 1.1])
-def test_identical_builds_on_unlike_days_are_not_accused_where_the_machines_speed_is_known(day: float) -> None:
-    assert share(accuses, after=1.0, day=day, known=True) <= 0.05
-    assert share(accuses, after=1.0, day=day) > 0.3, "the test must be able to fail"
+def test_identical_builds_on_unequal_days_are_not_different_if_the_machines_speed_is_known(day: float) -> None:
+    assert share(finds_a_change, after=1.0, day=day, known=True) <= 0.05
+    assert share(finds_a_change, after=1.0, day=day) > 0.3, "the test must be able to fail"
 
 
 def test_a_build_that_is_a_fifth_slower_is_found_on_equal_days() -> None:
-    assert share(accuses, after=0.8, known=True) >= 0.95
+    assert share(finds_a_change, after=0.8, known=True) >= 0.95
 
 
-def test_the_change_that_could_be_seen_is_found_in_four_fifths_of_comparisons() -> None:
-    """On the average over what comparisons tell of themselves: each has its own idea of the noise."""
+def test_the_minimum_detectable_change_is_found_in_four_fifths_of_comparisons() -> None:
+    """On average, because each comparison estimates the noise itself."""
     random = np.random.default_rng(7)
     found = []
     for _ in range(4 * COMPARISONS):
-        told = difference(rates(random, 100), rates(random, 100)).minimum_detectable_effect(CELLS)
-        again = difference(rates(random, 100), rates(random, 100 * (1 + told))).ratio(CELLS)
+        least = difference(rates(random, 100), rates(random, 100)).minimum_detectable_effect(CELLS)
+        again = difference(rates(random, 100), rates(random, 100 * (1 + least))).ratio(CELLS)
         found.append(again.low is not None and again.low > 1)
     assert 0.75 <= sum(found) / len(found) <= 0.86
 
@@ -134,7 +134,7 @@ FEW: list[float | None] = [600.0, 601, 599]
         (cell(OLD), cell(NEW), "lower", ""),
     ],
 )
-def test_both_sides_verdicts_decide_what_may_be_said(
+def test_the_conclusion_follows_from_the_bottlenecks_of_both_studies(
     before: CellSummary, after: CellSummary, word: str, why: str
 ) -> None:
     (found,) = ratios([(before, after)], UNKNOWN, LIMITS)
@@ -142,16 +142,16 @@ def test_both_sides_verdicts_decide_what_may_be_said(
     assert why in (found.obstacle.text if found.obstacle else "")
 
 
-def test_a_bound_is_never_the_same() -> None:
+def test_a_bound_is_never_equivalent() -> None:
     assert not any(
-        reassures(ratios([(cell(OLD, first), cell(OLD, second))], UNKNOWN, LIMITS))
+        finds_equivalence(ratios([(cell(OLD, first), cell(OLD, second))], UNKNOWN, LIMITS))
         for first in Component
         for second in Component
         if (first, second) != (Component.SERVER, Component.SERVER)
     )
 
 
-def test_what_is_not_told_apart_says_what_could_not_be_seen() -> None:
+def test_a_missing_difference_has_its_minimum_detectable_change() -> None:
     noisy = [500.0, 560, 450, 520, 480]
     (found,) = ratios([(cell(noisy), cell([rate * 0.97 for rate in noisy]))], UNKNOWN, LIMITS)
     assert found.minimum_detectable_change is not None
@@ -160,24 +160,24 @@ def test_what_is_not_told_apart_says_what_could_not_be_seen() -> None:
     assert found.minimum_detectable_change > 0.1
 
 
-def test_the_margin_of_same_is_the_grids_and_is_printed() -> None:
+def test_the_margin_of_equivalence_is_the_grids_and_is_printed() -> None:
     (wide,) = ratios([(cell(OLD), cell(OLD))], UNKNOWN, Thresholds.model_validate({"same_within": "10%"}))
     assert wide.conclusion_text.startswith("equivalent within ±10 %")
 
 
-def test_the_machines_change_is_named_where_it_may_be_the_reason() -> None:
+def test_a_change_of_the_machines_is_named_as_a_possible_reason() -> None:
     speed = difference([1.0, 1.01, 0.99, 1.0, 1.0], [0.7, 0.71, 0.69, 0.7, 0.7])
     (found,) = ratios([(cell(OLD), cell([0.8 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), LIMITS)
     assert found.conclusion_text.startswith("not distinguishable from the machines’ own speed, which changed by −30")
     (slower,) = ratios([(cell(OLD), cell([0.5 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), LIMITS)
-    assert slower.conclusion_text == "lower", "by more than the machines could have made it"
+    assert slower.conclusion_text == "lower", "the machines explain only a part of it"
     (hidden,) = ratios([(cell(OLD), cell(OLD))], MachineChange(speed, ("balancer",)), LIMITS)
     assert hidden.conclusion_text.startswith("not distinguishable from the machines’ own speed"), (
         "a slower day may hide a faster build"
     )
 
 
-def test_intervals_hold_together_over_the_cells_that_say_something() -> None:
+def test_simultaneous_intervals_cover_only_cells_with_a_conclusion() -> None:
     pair = (cell(OLD), cell(NEW))
     idle = (cell(OLD, Component.LOAD), cell(OLD, Component.LOAD))
     (alone, _) = ratios([pair, idle], UNKNOWN, LIMITS)

@@ -1,4 +1,4 @@
-"""The noise of a study (E20) and intervals that learn from it (E15), against closed forms and known truth."""
+"""The noise of a study (E20) and moderated intervals (E15), compared with closed forms and simulated studies."""
 
 import math
 
@@ -23,7 +23,7 @@ def table(cells: int, repeats: int, noise: float, seed: int, drift: float = 0.0)
     }
 
 
-def test_drift_that_blocks_share_is_no_noise() -> None:
+def test_common_drift_of_blocks_is_not_noise() -> None:
     still, drifting = (block_model.fit(table(4, 5, 0.03, 1, drift)) for drift in (0.0, 0.08))
     assert still is not None
     assert drifting is not None
@@ -43,7 +43,7 @@ def test_a_missing_trial_leaves_a_model() -> None:
     assert model is not None
     assert model.freedom == 11
     assert ("c2", 3) not in model.residuals
-    assert block_model.rest_variance(rows, "c0", "c1") is None  # not complete any more
+    assert block_model.rest_variance(rows, "c0", "c1") is None  # incomplete blocks
 
 
 def test_without_freedom_there_is_no_model() -> None:
@@ -74,8 +74,8 @@ def test_a_moderated_interval_is_narrower_and_around_the_same_ratio() -> None:
 
 
 @pytest.mark.parametrize("k", [5, 8])
-def test_a_gain_that_is_mostly_found_is_found_in_four_of_five_studies(k: int) -> None:
-    """Studies with a pair's own noise whose true gain is what the figure says, each judged by its interval."""
+def test_the_minimum_detectable_gain_is_found_in_four_of_five_studies(k: int) -> None:
+    """In simulated studies whose true gain equals the minimum detectable gain."""
     random = np.random.default_rng(5)
     spread = 0.04
     reference = _interval(spread, k)
@@ -86,7 +86,7 @@ def test_a_gain_that_is_mostly_found_is_found_in_four_of_five_studies(k: int) ->
         logs = random.normal(math.log1p(least), spread, k)
         found += (intervals.paired_ratio([1.0] * k, np.exp(logs).tolist(), 3).low or 0) > 1
     assert 0.77 < found / 2000 < 0.83
-    assert least > (reference.half_width or 0), "half a width is found in far fewer"
+    assert least > (reference.half_width or 0), "a gain of half the interval's width is found in far fewer studies"
 
 
 def _interval(spread: float, k: int) -> intervals.Interval:
@@ -112,7 +112,7 @@ def test_e20_an_order_that_matters_is_found_and_a_random_one_is_not() -> None:
 
 
 def ordered(blocks_: int, names: list[str], random: np.random.Generator) -> dict[tuple[str, int], int]:
-    """Places of cells in shuffled blocks."""
+    """Return the places of cells in shuffled blocks."""
     return {
         (name, block): place
         for block in range(1, blocks_ + 1)
@@ -121,7 +121,7 @@ def ordered(blocks_: int, names: list[str], random: np.random.Generator) -> dict
 
 
 def test_e20_the_slope_is_that_of_one_regression_on_cells_blocks_and_place() -> None:
-    """Against least squares with a column for every cell, every block and the place, with trials missing."""
+    """Compared with least squares with a column for each cell, each block and the place, without some trials."""
     rows = table(5, 6, 0.03, 11)
     places = ordered(6, list(rows), np.random.default_rng(12))
     for cell, block in (("c1", 3), ("c4", 3), ("c2", 6)):
@@ -144,12 +144,12 @@ def test_e20_the_slope_is_that_of_one_regression_on_cells_blocks_and_place() -> 
 
 
 def trends(slope: float, studies: int) -> float:
-    """Share of studies of 6 cells in 5 blocks that are told of a trend; servers limit 4 cells, noise 5 %.
+    """Return the share of simulated studies with a trend finding; `slope` is the change of ln X per place in a block.
 
-    `slope` is of ln X for each place in a block.
+    A study has 6 cells in 5 blocks and 5 % noise. Servers are the bottleneck of 4 cells.
     """
     cells = [Cell((("servers", n), ("vusers", 1))) for n in range(6)]
-    told = 0
+    flagged_studies = 0
     for seed in range(studies):
         random = np.random.default_rng(seed)
         rows: dict[str, dict[int, float]] = {cell.slug: {} for cell in cells[:4]}
@@ -162,17 +162,17 @@ def trends(slope: float, studies: int) -> float:
                     places[trial.cell.slug, block] = place
         model = block_model.fit(rows)
         assert model is not None
-        told += any(finding.kind is Kind.TREND for finding in block_model.findings(model, places, LIMITS))
-    return told / studies
+        flagged_studies += any(finding.kind is Kind.TREND for finding in block_model.findings(model, places, LIMITS))
+    return flagged_studies / studies
 
 
-def test_e20_a_trend_is_told_of_one_in_a_hundred_studies_without_and_of_most_with_one() -> None:
-    """3 % a place was found in 38 % of them while the place was not adjusted for cells and all had one order."""
+def test_e20_a_trend_is_found_in_most_studies_with_one_and_in_1_of_100_without() -> None:
+    """Without adjusting places for cells, and with one order for all blocks, 3 % per place was found in only 38 %."""
     assert 0.003 <= trends(0.0, 1500) <= 0.02
     assert trends(-0.03, 300) >= 0.75
 
 
-def test_e20_without_any_change_of_places_no_trend_can_be_told() -> None:
+def test_e20_without_different_places_a_trend_is_unknown() -> None:
     rows = table(4, 5, 0.03, 13)
     fixed = {(cell, block): place for place, cell in enumerate(rows, 1) for block in range(1, 6)}
     model = block_model.fit(rows)
@@ -180,7 +180,7 @@ def test_e20_without_any_change_of_places_no_trend_can_be_told() -> None:
     assert block_model._trend_of(model, fixed) is None
 
 
-def test_e20_a_block_unlike_the_others_is_named_and_quiet_ones_are_not() -> None:
+def test_e20_a_block_that_differs_from_the_others_is_named() -> None:
     rows = table(6, 5, 0.01, 8)
     for by in rows.values():
         by[4] *= 0.8
@@ -198,7 +198,7 @@ def test_e20_a_block_unlike_the_others_is_named_and_quiet_ones_are_not() -> None
     assert block_model.findings(model, {}, LIMITS)[0].cause.startswith("block 2 was ")
 
 
-def test_e20_healthy_studies_are_hardly_ever_flagged() -> None:
+def test_e20_healthy_studies_are_rarely_flagged() -> None:
     flagged = 0
     for seed in range(200):
         model = block_model.fit(table(6, 5, 0.04, 1000 + seed, drift=0.02))

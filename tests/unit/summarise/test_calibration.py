@@ -1,4 +1,4 @@
-"""A study whose truth is known: at rates with objectives it is judged by capacities."""
+"""Calibration: a study of known capacity, which is judged by capacities if it has rates and objectives."""
 
 from dataclasses import replace
 
@@ -25,46 +25,46 @@ WIDE = (1.05, 0.96, 1.0, 1.03, 0.97)
 
 
 @pytest.mark.parametrize(
-    ("said", "truth", "passes"),
+    ("measured", "truth", "passes"),
     [
         (found(100), 100.0, True),
-        (found(100), 102.0, True),  # the interval does not hold it, but is within 3 % of it
+        (found(100), 102.0, True),  # outside the interval, but within 3 %
         (found(100), 104.0, False),
         (found(100), 96.0, False),
-        (found(100, WIDE), 100.5, True),  # wider than 3 %, but holds it
-        (found(100, WIDE), 104.0, False),  # holds it, but the estimate is too far
+        (found(100, WIDE), 100.5, True),  # wider than 3 %, but inside the interval
+        (found(100, WIDE), 104.0, False),  # inside the interval, but the estimate is too far away
         (found(100), None, False),
         (found(100, NARROW[:2]), 100.0, False),  # no interval
         (found(200), 200.0, False),  # a bound
     ],
 )
-def test_a_capacity_is_held_against_what_is_known_by_formula(said: Capacity, truth: float | None, passes: bool) -> None:
-    judged = replace(said, reference=truth)
+def test_a_capacity_is_compared_with_its_reference(measured: Capacity, truth: float | None, passes: bool) -> None:
+    judged = replace(measured, reference=truth)
     assert calibration.of_capacities([judged])[0] is passes
     assert calibration.of_capacities([replace(found(100), reference=100.0), judged])[0] is passes
 
 
-def test_what_was_found_is_told_in_words() -> None:
-    passed, told = calibration.of_capacities(
+def test_the_result_is_reported_in_words() -> None:
+    passed, text = calibration.of_capacities(
         [replace(found(100), reference=99.0), replace(found(200), reference=200.0)]
     )
     assert not passed
-    assert told.startswith(
+    assert text.startswith(
         "measured 100.0/s [99.0, 101.0] for 99.0 (error 1.0 %), 1 server: no capacity with an interval"
     )
-    assert told.endswith("(met at all loads measured)")
+    assert text.endswith("(met at all loads measured)")
     assert calibration.of_capacities([]) == (False, "no capacity was measured")
 
 
 def at_rates(**more: object) -> Summary:
-    """Two servers that carry as much as one: a wrong gain of throughput, and capacities as the formula says."""
+    """Return a summary of two servers with the capacity of one: the gain is wrong, both capacities equal the formula's."""
     records: dict[str, TrialRecord] = {}
     for servers in (1, 2):
         for count in counts(LOADS, NARROW):
             against = {"requests": count.requests, "late": count.late, "failed": 0}
             cell = {"servers": servers, "rate": count.load}
-            said = changed(record(servers, 0, count.block, count.load), cell=cell, objective_counts=against)
-            records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = said
+            trial = changed(record(servers, 0, count.block, count.load), cell=cell, objective_counts=against)
+            records[f"servers-{servers}_rate-{count.load:g}/r{count.block}"] = trial
     rates = {"servers": [1, 2], "rate": [f"{level:g}/s" for level in LOADS]}
     return summarise_records(grid(factors=rates, load=LOAD, repeats=5, calibration=True, **more), records)
 

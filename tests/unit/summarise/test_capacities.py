@@ -24,7 +24,7 @@ LOADS = {1: (93, 100, 107), 2: (195, 210, 225)}
 
 
 def studied(**more: object) -> tuple[Grid, dict[str, TrialRecord]]:
-    """Two topologies whose users at 5 % are 100 and 210, each measured around its own."""
+    """Return a study of two topologies with capacities of 100 and 210 users, each measured near its own capacity."""
     study = grid(
         factors={"servers": [1, 2], "vusers": [93, 100, 107, 195, 210, 225]},
         exclude=[{"servers": s, "vusers": v} for s in (1, 2) for v in LOADS[3 - s]],
@@ -61,7 +61,7 @@ def test_the_rows_of_capacity_csv_are_one_for_each_topology() -> None:
     assert int(one["requests"]) == 15 * 10**7
     assert float(two["efficiency"]) == pytest.approx(1.05, rel=0.01)
     assert two["conclusion"] == "super-linear"
-    # With one server lost nothing is left of one, and of two what one carries.
+    # N−1 capacity: 0 for one server, and the capacity of one server for two.
     assert (one["n_minus_1"], one["n_minus_1_low"]) == ("0", "")
     assert [two[f"n_minus_1{end}"] for end in ("", "_low", "_high")] == [
         one[end] for end in ("capacity", "low", "high")
@@ -76,7 +76,7 @@ def test_without_an_objective_for_a_load_there_is_no_capacity() -> None:
     assert tables.capacity(summary) == []
 
 
-def test_probes_and_sentinels_count_for_no_capacity() -> None:
+def test_a_capacity_excludes_probes_and_control_trials() -> None:
     study, records = studied()
     probe = changed(next(iter(records.values())), repeat=0)
     control = changed(next(iter(records.values())), control=True)
@@ -84,7 +84,7 @@ def test_probes_and_sentinels_count_for_no_capacity() -> None:
     assert by_topology.of_records(study, more) == by_topology.of_records(study, records)
 
 
-def test_a_load_whose_trials_collapse_is_missed_not_left_out() -> None:
+def test_a_load_whose_trials_collapse_misses_its_objectives() -> None:
     study, records = studied()
     for where in [where for where in records if "vusers-107" in where]:
         records[where] = record(1, 107, records[where].repeat, None, outcome="server_down")
@@ -95,40 +95,40 @@ def test_a_load_whose_trials_collapse_is_missed_not_left_out() -> None:
 
 
 @pytest.mark.parametrize(("unloaded_ms", "within_s"), [(50.0, 0.2), (60.0, 0.19), (None, 0.2)])
-def test_what_paced_servers_carry_is_known_by_what_their_slots_told(unloaded_ms: float | None, within_s: float) -> None:
+def test_the_reference_of_paced_servers_follows_from_their_slots(unloaded_ms: float | None, within_s: float) -> None:
     study = grid(objectives={"p95": "200ms"})
     context = trial_data(2, 2000, 1, 540, 1).record.context
     assert context is not None
     slots = {"offered": 7 * 10.0, "busy": 1000 * 0.05, "lost": 0.0, "late": 0.1, "answers": 1000}
-    told = changed(
+    paced = changed(
         record(2, 100, 1, 200.0),
         unloaded_ms=unloaded_ms,
         window={"from_s": 7, "to_s": 17},
         context={**context.model_dump(), "pacing": {"server-1": slots, "server-2": slots}},
     )
-    said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
-    found = by_topology.reference(study, said, {"a/r1": told})
+    rated = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
+    found = by_topology.reference(study, rated, {"a/r1": paced})
     assert found == pytest.approx(queueing.paced_capacity(2, 7, 0.05, within_s))
     users = capacity.of_topology({}, 2, "vusers", [], {"p95": 0.05})
-    assert by_topology.reference(study, users, {"a/r1": told}) is None
-    assert by_topology.reference(study, said, {"a/r1": record(2, 100, 1, 200.0)}) is None
+    assert by_topology.reference(study, users, {"a/r1": paced}) is None
+    assert by_topology.reference(study, rated, {"a/r1": record(2, 100, 1, 200.0)}) is None
 
 
-def test_what_paced_servers_carry_is_told_at_full_speed() -> None:
-    """In slow motion all times are twice as long, and the same servers carry the same rate as it is written."""
+def test_the_reference_of_paced_servers_is_nominal_with_time_scaling() -> None:
+    """With factor 2 all times are twice as long, and the servers have the same nominal capacity."""
     study = grid(factors={"servers": [2], "rate": ["100/s"]}, objectives={"p95": "200ms"}, load=OPEN).scaled(2)
     context = trial_data(2, 2000, 1, 540, 1).record.context
     assert context is not None
     slots = {"offered": 7 * 20.0, "busy": 1000 * 0.1, "lost": 0.0, "late": 0.1, "answers": 1000}
-    told = changed(
+    paced = changed(
         record(2, 100, 1, 200.0),
         cell={"servers": 2, "rate": 100},
         unloaded_ms=100.0,
         window={"from_s": 14, "to_s": 34},
         context={**context.model_dump(), "pacing": {"server-1": slots, "server-2": slots}},
     )
-    said = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
-    found = by_topology.reference(study, said, {"a/r1": told})
+    rated = capacity.of_topology({}, 2, "rate", [], {"p95": 0.05})
+    found = by_topology.reference(study, rated, {"a/r1": paced})
     assert found == pytest.approx(queueing.paced_capacity(2, 7, 0.05, 0.2))
 
 

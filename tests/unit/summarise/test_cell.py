@@ -1,4 +1,4 @@
-"""A cell over its trials: what gave out, who is slower, what is steady, and figures of all trials."""
+"""A cell over its trials: failed topologies, a slower server, steadiness, and figures of all trials."""
 
 import json
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ COLLAPSE = {
 
 
 def collapsed(servers: int, repeat: int, share: float) -> TrialRecord:
-    said = record(servers, 2000, repeat, None)
-    return changed(said, findings=[COLLAPSE], cause=COLLAPSE["cause"], error_rate=share)
+    failed = record(servers, 2000, repeat, None)
+    return changed(failed, findings=[COLLAPSE], cause=COLLAPSE["cause"], error_rate=share)
 
 
 def summed(study: Grid, cells: list[CellSummary], gains: list[Gain]) -> Summary:
@@ -47,7 +47,7 @@ def two() -> CellSummary:
     return cell([record(2, 2000, k, 280.0) for k in range(1, 6)])
 
 
-def test_a_topology_that_failed_its_requests_is_the_finding_as_a_death_is() -> None:
+def test_a_topology_that_failed_its_requests_is_reported_like_a_dead_server() -> None:
     one = cell([collapsed(1, k, 0.56) for k in range(1, 6)])
     gain = between(one, two(), LIMITS)
     assert (gain.kind, gain.conclusion_text) == (GainKind.ONLY_LARGER, "no gain")
@@ -55,13 +55,13 @@ def test_a_topology_that_failed_its_requests_is_the_finding_as_a_death_is() -> N
     factors = {"servers": [1, 2], "vusers": [2000]}
     summary = summed(grid(factors=factors), [one, two()], [gain])
     assert answer.answer(summary) == ["At 2000 users 1 server failed 56 % of its requests, 2 servers served the load."]
-    told = findings.sentences(summary, study_record())
-    assert told[0].startswith("1 server at 2000 users: invalid. More than 50 % of the requests failed for 10 s")
+    noted = findings.sentences(summary, study_record())
+    assert noted[0].startswith("1 server at 2000 users: invalid. More than 50 % of the requests failed for 10 s")
 
 
-def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
-    lucky = [record(1, 2000, k, 150.0) for k in (1, 2)]
-    one = cell([*lucky, *(collapsed(1, k, 0.6) for k in (3, 4, 5))])
+def test_few_valid_trials_of_a_collapsing_topology_are_no_baseline() -> None:
+    valid = [record(1, 2000, k, 150.0) for k in (1, 2)]
+    one = cell([*valid, *(collapsed(1, k, 0.6) for k in (3, 4, 5))])
     assert one.usable == 0
     assert between(one, two(), LIMITS).kind == GainKind.ONLY_LARGER
     mostly_fine = cell([*(record(1, 2000, k, 150.0) for k in (1, 2, 3)), collapsed(1, 4, 0.6), collapsed(1, 5, 0.6)])
@@ -70,7 +70,7 @@ def test_survivors_of_a_topology_that_mostly_gave_out_are_no_baseline() -> None:
 
 
 @pytest.mark.parametrize("limit", ["generator", "balancer", "network"])
-def test_requests_that_failed_on_the_way_are_not_told_of_the_servers(limit: str) -> None:
+def test_failures_outside_the_servers_are_not_attributed_to_them(limit: str) -> None:
     one = cell([judged(collapsed(1, k, 0.82), limit) for k in range(1, 6)])
     gain = between(one, two(), LIMITS)
     assert (gain.kind, one.failed_share) == (GainKind.NONE, None)
@@ -78,7 +78,7 @@ def test_requests_that_failed_on_the_way_are_not_told_of_the_servers(limit: str)
 
 
 def trials_with(**figures: Any) -> list[TrialRecord]:
-    """Five trials of three servers; a figure is the same in each, or drawn for each."""
+    """Return five trials of three servers; a figure is a constant, or a function of the repeat."""
     return [
         changed(record(3, 2000, k, 400.0), figures={n: v(k) if callable(v) else v for n, v in figures.items()})
         for k in range(1, 6)
@@ -86,11 +86,11 @@ def trials_with(**figures: Any) -> list[TrialRecord]:
 
 
 @pytest.mark.parametrize(("cost", "named"), [(1.20, True), (1.10, True), (1.03, False), (1.0, False)])
-def test_a_slower_server_is_named_over_trials_that_do_not_show_it_alone(cost: float, named: bool) -> None:
+def test_a_slower_server_is_found_over_all_trials(cost: float, named: bool) -> None:
     random = Random(11)  # noqa: S311 - no secret
 
     def costs(_repeat: int) -> dict[str, float]:
-        each_s = 0.0036  # of its cap, for a request
+        each_s = 0.0036  # CPU time of a request, as a share of its limit
         speeds = (("server-1", 1), ("server-2", cost), ("server-3", 1))
         return {name: each_s * x * random.gauss(1, 0.015) for name, x in speeds}
 
@@ -104,15 +104,15 @@ def test_a_slower_server_is_named_over_trials_that_do_not_show_it_alone(cost: fl
         assert gain.reason.startswith("server-2 is slower")
 
 
-def test_latencies_that_still_rise_are_marked_though_throughput_is_steady() -> None:
+def test_rising_latencies_are_marked_with_steady_throughput() -> None:
     rising = cell(trials_with(latency_drift=lambda k: 0.2 + k / 1000, drift=lambda k: k / 1000))
     assert rising.usable == 5
     assert rising.latency_unsteady == "rose by 23 % from the first to the second half of the window"
     assert cell(trials_with(latency_drift=lambda k: 0.06 * (-1) ** k)).latency_unsteady == ""
 
 
-def test_a_p95_objective_is_missed_by_who_fails_every_twelfth_request() -> None:
-    """Timeouts are in no percentile of the successes; who waits for them was not served."""
+def test_a_p95_objective_is_missed_if_every_twelfth_request_fails() -> None:
+    """Percentiles of successes exclude timeouts, so the objective uses those with failures."""
     good, bad = window_stats.histogram_of_ms([(100, 920)]), window_stats.histogram_of_ms([(3000, 80)])
     trials = [record(2, 2000, k, 280.0) for k in range(1, 6)]
     one = summarise(trials[0].cell, trials, [good] * 5, LIMITS, [bad] * 5)
@@ -145,7 +145,7 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
     assert noted[0].startswith("At 2000 users servers beyond 1 add at most 20 % of throughput")
 
 
-def test_what_marks_a_cell_is_told_where_it_is_worst_and_how_often() -> None:
+def test_a_warning_of_a_cell_has_its_worst_case_and_its_frequency() -> None:
     def marked(k: int) -> TrialRecord:
         cause = f"this machine: processes that are not the study's used {15 + k} % of its CPU"
         found = {"rule": "E11", "severity": "warning", "cause": cause, "figure": 0.15 + k / 100, "threshold": 0.15}
@@ -154,5 +154,5 @@ def test_what_marks_a_cell_is_told_where_it_is_worst_and_how_often() -> None:
     found = cell([*(marked(k) for k in (1, 2, 3)), record(1, 2000, 4, 141.0), record(1, 2000, 5, 140.0)])
     assert found.cause.endswith("used 18 % of its CPU (in 3 of 5 trials, the worst shown)")
     other = cell([changed(t, cell={"servers": 2, "vusers": 2000}) for t in [marked(1), marked(2), marked(3)]])
-    told = findings.sentences(summed(grid(), [found, other], []), study_record())
-    assert [line for line in told if "warning" in line] == [told[0]], json.dumps(told)
+    noted = findings.sentences(summed(grid(), [found, other], []), study_record())
+    assert [line for line in noted if "warning" in line] == [noted[0]], json.dumps(noted)

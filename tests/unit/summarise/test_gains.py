@@ -1,4 +1,4 @@
-"""What may be said of a gain (rules E15, E17, E18), and the sentences made of it."""
+"""Conclusions about a gain (rules E15, E17, E18)."""
 
 import json
 import math
@@ -28,18 +28,18 @@ def test_a_gain_below_the_ideal_is_sub_linear(tmp_path: Path) -> None:
     assert gain.efficiency == pytest.approx(0.91, abs=0.005)
 
 
-def test_linear_needs_an_interval_that_is_narrow_and_holds_the_ideal(tmp_path: Path) -> None:
+def test_linear_needs_a_narrow_interval_that_includes_the_ideal(tmp_path: Path) -> None:
     assert only(tmp_path, {(1, 100): ONE, (2, 100): [561, 566, 555, 561, 559]}).conclusion_text == "linear"
 
 
-def test_exactly_the_ideal_is_linear_whatever_the_last_digit_says(tmp_path: Path) -> None:
+def test_exactly_the_ideal_is_linear_despite_rounding(tmp_path: Path) -> None:
     gain = only(tmp_path, {(2, 100): [400.0] * 5, (3, 100): [600.0] * 5})
     assert gain.ratio is not None
     assert gain.ratio.low == pytest.approx(1.5)
     assert gain.conclusion_text == "linear"
 
 
-def test_a_wide_interval_that_holds_the_ideal_is_only_faster(tmp_path: Path) -> None:
+def test_a_wide_interval_that_includes_the_ideal_is_only_higher(tmp_path: Path) -> None:
     assert only(tmp_path, {(1, 100): ONE, (2, 100): [480, 620, 520, 640, 560]}).conclusion_text == "higher"
 
 
@@ -50,7 +50,7 @@ def test_more_than_ideal_makes_the_baseline_suspect(tmp_path: Path) -> None:
     )
 
 
-def test_no_difference_and_a_loss_are_said(tmp_path: Path) -> None:
+def test_no_difference_and_a_lower_throughput_are_reported(tmp_path: Path) -> None:
     same = only(tmp_path / "a", {(1, 100): ONE, (2, 100): [275, 290, 270, 288, 281]})
     assert same.conclusion_text == "not distinguishable from 1"
     assert only(tmp_path / "b", {(1, 100): ONE, (2, 100): [200, 205, 198, 204, 201]}).conclusion_text == "lower"
@@ -64,14 +64,14 @@ def test_few_repeats_are_indicative_and_fewer_have_no_interval(tmp_path: Path) -
     assert two.ratio.low is None
 
 
-def test_a_baseline_that_users_limited_says_nothing_about_servers(tmp_path: Path) -> None:
+def test_a_load_limited_baseline_has_no_measurable_gain(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): ONE, (2, 100): ONE}, limits={(1, 100): "load", (2, 100): "load"})
     assert (gain.kind, gain.conclusion_text) == (GainKind.IDLE, "not measurable at this load")
     assert gain.ratio is not None  # the measured ratio stays in the table
     assert gain.efficiency is None
 
 
-def test_a_larger_topology_that_users_limited_makes_the_gain_a_floor(tmp_path: Path) -> None:
+def test_a_load_limited_larger_topology_makes_the_gain_a_lower_bound(tmp_path: Path) -> None:
     gain = only(tmp_path, {(1, 100): ONE, (2, 100): TWO}, limits={(2, 100): "load"})
     assert (gain.kind, gain.conclusion_text) == ("lower bound", "at least")
     assert gain.ratio is not None
@@ -84,7 +84,7 @@ def test_gains_are_paired_by_block_and_invalid_trials_leave_their_block_out(tmp_
     assert gain.k == 4
 
 
-def test_joint_intervals_hold_together_and_a_single_gain_needs_none_wider(tmp_path: Path) -> None:
+def test_simultaneous_intervals_are_wider_only_for_several_gains(tmp_path: Path) -> None:
     alone = only(tmp_path / "a", {(1, 100): ONE, (2, 100): TWO})
     assert alone.simultaneous == alone.ratio
     three: list[float | None] = [700, 716, 705, 699, 711]
@@ -92,13 +92,13 @@ def test_joint_intervals_hold_together_and_a_single_gain_needs_none_wider(tmp_pa
     limits = {(servers, 50): "load" for servers in (1, 2, 3)}
     found = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
     assert sorted(gain.kind for gain in found) == ["gain", "gain", "load-limited", "load-limited"]
-    assert all(gain.simultaneous is None for gain in found if gain.kind != "gain")  # says nothing, so it is not counted
+    assert all(gain.simultaneous is None for gain in found if gain.kind != "gain")  # without a conclusion, so it does not count
     for gain in [gain for gain in found if gain.kind == "gain"]:
         assert gain.ratio is not None
         assert gain.simultaneous is not None
         for end, wider in ((gain.ratio.low, gain.simultaneous.low), (gain.ratio.high, gain.simultaneous.high)):
-            half, joint = (math.log((limit or 0) / gain.ratio.value) for limit in (end, wider))
-            assert joint / half == pytest.approx(3.4954 / 2.7764, rel=1e-4)  # t(4) at 97.5 % and 95 %, by a table
+            half, wide = (math.log((limit or 0) / gain.ratio.value) for limit in (end, wider))
+            assert wide / half == pytest.approx(3.4954 / 2.7764, rel=1e-4)  # t(4) at 97.5 % and 95 %, by a table
 
 
 def test_a_baseline_that_went_down_is_the_finding(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_a_record_without_a_rate_is_not_usable() -> None:
 def drifting(tmp_path: Path, change: list[float]) -> Gain:
     directory = study(StudyDirectory(tmp_path / "s-1"), {(1, 100): ONE, (2, 100): TWO})
     for file in sorted(directory.path.glob("trials/servers-2*/r*/trial.json")):
-        said = json.loads(file.read_text())
-        said["figures"] = {"drift": change[said["repeat"] - 1]}
-        file.write_text(json.dumps(said))
+        written = json.loads(file.read_text())
+        written["figures"] = {"drift": change[written["repeat"] - 1]}
+        file.write_text(json.dumps(written))
     return summarise_directory(directory).gains[0]
 
 
@@ -145,7 +145,7 @@ def test_e10_a_cell_whose_trials_drift_by_chance_counts(tmp_path: Path) -> None:
     assert drifting(tmp_path, [0.11, -0.08, 0.02, 0.09, -0.06]).kind == "gain"
 
 
-def test_e15_with_few_blocks_the_interval_learns_from_other_cells_and_says_so(tmp_path: Path) -> None:
+def test_e15_with_few_blocks_the_interval_uses_the_noise_of_other_cells(tmp_path: Path) -> None:
     rates: Rates = {
         (1, 100): [280, 284, 277],
         (2, 100): [510, 530, 490],
@@ -160,8 +160,8 @@ def test_e15_with_few_blocks_the_interval_learns_from_other_cells_and_says_so(tm
     assert gain.conclusion_text.startswith("indicative")
 
 
-def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_servers_do(tmp_path: Path) -> None:
-    """What E15 and E20 learn of noise is learnt from cells limited by servers, and these are complete."""
+def test_load_limited_cells_with_few_blocks_do_not_affect_server_limited_ones(tmp_path: Path) -> None:
+    """E15 and E20 estimate the noise from cells whose bottleneck is the servers, and these are complete."""
     wobble = (1.0, 1.03, 0.98, 1.01)
     rates: Rates = {
         (n, u): [140.0 * n * wobble[(k + n * (u == 2000)) % 4] for k in range(4)] for n in (1, 2) for u in (900, 2000)
@@ -170,11 +170,11 @@ def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_se
     whole: Rates = {**rates, **{key: [19.0, 19.1, 18.9, 19.0] for key in idle}}
     few: Rates = {**rates, **{key: [19.0, 19.1] for key in idle}}
     one, other = (
-        summarise_directory(study(StudyDirectory(tmp_path / name), said, limits=idle))
-        for name, said in (("whole", whole), ("few", few))
+        summarise_directory(study(StudyDirectory(tmp_path / name), rates_, limits=idle))
+        for name, rates_ in (("whole", whole), ("few", few))
     )
     assert one.noise == other.noise
     spoken = [[gain for gain in summary.gains if gain.speaks] for summary in (one, other)]
     assert spoken[0] == spoken[1]
     assert [gain.k for gain in spoken[0]] == [4, 4]
-    assert all(gain.ratio != gain.paired for gain in spoken[0]), "they learn from each other"
+    assert all(gain.ratio != gain.paired for gain in spoken[0]), "they use each other's noise"

@@ -20,14 +20,14 @@ from tests.builders import changed, grid
 from tests.unit.summarise.test_saturation import probe
 
 SPAN = {"from": 100, "to": 5000, "until": "5%"}
-CARRIED = {1: 420.0, 2: 900.0}  # users at which 5 % are late
+CAPACITIES = {1: 420.0, 2: 900.0}  # users at which 5 % of the requests are late
 WOBBLE = (0.0, 0.01, -0.01, 0.012, -0.008, 0.004, -0.012)
 
 
 def trial(servers: int, users: int, repeat: int, off: float = 0.0) -> TrialRecord:
-    """Throughput as of a closed loop, and 5 % late at the users that are carried, or `off` beside that."""
+    """Return a trial of a closed loop in which 5 % are late at the capacity, shifted by `off` in logarithms."""
     speed = math.exp(off + WOBBLE[(repeat + users) % len(WOBBLE)])
-    share = float(special.ndtr(special.ndtri(0.05) + 15 * math.log(users / CARRIED[servers] / speed)))
+    share = float(special.ndtr(special.ndtri(0.05) + 15 * math.log(users / CAPACITIES[servers] / speed)))
     p95 = 1000.0 if share > 0.05 else 400.0
     against = {"requests": 4000, "late": round(4000 * share), "failed": 0}
     return changed(probe(servers, users, repeat), objective_counts=against, latency_ms={"p95": p95})
@@ -55,9 +55,9 @@ def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> N
     study = searching()
     records, planned = carried_out(study)
     summary = cells.summarise_records(study, records)
-    for said in summary.capacities:
-        assert said.bound == Bound.EXACT
-        assert said.value == pytest.approx(CARRIED[said.servers], rel=0.02)
+    for capacity in summary.capacities:
+        assert capacity.bound == Bound.EXACT
+        assert capacity.value == pytest.approx(CAPACITIES[capacity.servers], rel=0.02)
     (gain,) = summary.capacity_gains
     assert gain.ratio is not None
     assert gain.ratio.value == pytest.approx(900 / 420, rel=0.02)
@@ -69,16 +69,16 @@ def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> N
     assert len(set(planned)) == len(planned)
 
 
-def test_the_sentence_tells_what_the_probes_can_tell_and_where_blocks_are() -> None:
+def test_the_sentence_has_the_results_of_the_probes_and_the_loads_of_the_blocks() -> None:
     study = searching()
     records, _ = carried_out(study)
-    told = SearchState(study, records).results[0].sentence
-    assert "throughput grows up to" in told
-    assert "of 4000 requests late" in told
-    assert "their crossing is measured in blocks at " in told
+    sentence = SearchState(study, records).results[0].sentence
+    assert "throughput grows up to" in sentence
+    assert "of 4000 requests late" in sentence
+    assert "their crossing is measured in blocks at " in sentence
 
 
-def test_a_block_waits_for_the_one_before_as_its_loads_may_move() -> None:
+def test_a_block_is_planned_after_the_previous_one_because_its_loads_may_change() -> None:
     study = searching()
 
     def erring(servers: int, users: int, repeat: int) -> TrialRecord:
@@ -86,28 +86,28 @@ def test_a_block_waits_for_the_one_before_as_its_loads_may_move() -> None:
 
     records, planned = carried_out(study, erring)
     first, second, last = SearchState(study, records)._loads_of(expand(study)[0], 3)
-    assert max(first) < 0.95 * CARRIED[1]
-    assert max(second) > max(first), "one block is enough to see that it lies wholly below"
-    assert min(last) < CARRIED[1] < max(last)
-    assert cells.summarise_records(study, records).capacities[0].value == pytest.approx(CARRIED[1], rel=0.03)
+    assert max(first) < 0.95 * CAPACITIES[1]
+    assert max(second) > max(first), "after one block all loads are known to be too low"
+    assert min(last) < CAPACITIES[1] < max(last)
+    assert cells.summarise_records(study, records).capacities[0].value == pytest.approx(CAPACITIES[1], rel=0.03)
     half = dict(list(records.items())[: len(records) * 3 // 4])
     again = [each.path for each in stopping.trials(study, "lab", half)[0]]
-    assert again == planned[: len(again)]  # an interrupted study goes on as it would have
+    assert again == planned[: len(again)]  # an interrupted study has the same plan
 
 
-def test_blocks_go_on_until_capacities_are_as_narrow_as_asked() -> None:
+def test_blocks_are_added_until_capacities_are_narrow_enough() -> None:
     study = searching(repeats={"min": 3, "max": 7, "until": "0.5%"})
     records, _ = carried_out(study)
     blocks = max(record.repeat for record in records.values())
     assert blocks > 3
     wide = cells.summarise_records(study, {w: r for w, r in records.items() if r.repeat <= 3})
     rule = Repeats.model_validate({"min": 3, "max": 7, "until": "1%"})
-    asked = stopping.decide(rule, 0.001, 3, [], wide.capacities)
-    assert asked.go_on
-    assert "capacity of 1 server" in asked.why
+    decision = stopping.decide(rule, 0.001, 3, [], wide.capacities)
+    assert decision.go_on
+    assert "capacity of 1 server" in decision.why
 
 
-def test_without_objectives_nothing_is_measured_around_them() -> None:
+def test_without_objectives_no_extra_load_is_measured() -> None:
     study = searching(objectives={})
     records, _ = carried_out(study)
     assert SearchState(study, records)._loads_of(expand(study)[0], 2) == [(), ()]
@@ -136,8 +136,8 @@ def test_an_open_load_has_no_knee_only_objectives() -> None:
         factor="rate",
         loads=(390.5, 420.0, 449.0),
     )
-    told = result.sentence
-    assert told.startswith(
+    sentence = result.sentence
+    assert sentence.startswith(
         f"servers 1: objectives are met up to {met.low}/s, missed at {met.high}/s; their crossing is"
     )
-    assert told.endswith("at 390.5/s, 420/s, 449/s")
+    assert sentence.endswith("at 390.5/s, 420/s, 449/s")
