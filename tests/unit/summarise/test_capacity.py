@@ -59,7 +59,7 @@ def test_each_block_has_its_own_crossing_and_the_mean_of_their_logs_is_the_capac
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_below_three_blocks_there_is_no_interval_and_that_is_said(blocks: int) -> None:
+def test_below_three_blocks_there_is_no_interval_and_a_reason(blocks: int) -> None:
     found = of(counts(speeds=SPEEDS[:blocks]))
     assert found.value is not None
     assert found.low is None
@@ -96,7 +96,7 @@ def test_loads_that_are_far_apart_give_a_bound_on_both_sides() -> None:
     assert "too far apart" in found.reason
 
 
-def test_the_objective_that_is_missed_first_limits() -> None:
+def test_the_objective_that_is_missed_first_is_the_bottleneck() -> None:
     failing = [replace(count, failed=round(count.late * 0.04)) for count in counts()]
     wanted = {**P95, "error_rate": 0.001}
     found = capacity.of_topology({}, 1, "rate", failing, wanted)
@@ -108,7 +108,7 @@ def test_the_objective_that_is_missed_first_limits() -> None:
     assert crossing("error_rate", 0.001, few).bound == Bound.AT_LEAST  # none failed, though half of one is too many
 
 
-def test_without_any_trial_or_objective_there_is_none_and_why() -> None:
+def test_without_trials_or_objectives_there_is_no_capacity_and_a_reason() -> None:
     assert of([]).reason == "no usable trial"
     assert capacity.of_topology({}, 1, "rate", counts(), {}).bound == Bound.NONE
     falling = [counted_late(c.block, 200 - c.load, c.requests, c.late) for c in counts()]
@@ -132,7 +132,7 @@ def test_a_gain_is_paired_so_that_what_blocks_share_cancels() -> None:
     ("at", "word"),
     [(220.0, "super-linear"), (180.0, "sub-linear"), (100.0, "not distinguishable from 1"), (80.0, "lower")],
 )
-def test_more_than_the_ideal_is_no_suspect_of_a_capacity(at: float, word: str) -> None:
+def test_a_capacity_gain_above_the_ideal_is_not_suspect(at: float, word: str) -> None:
     loads = (0.93 * at, at, 1.07 * at)
     assert gain(at, (0.99, 1.04, 0.98, 1.02, 0.98), loads).conclusion_text == word
 
@@ -142,7 +142,7 @@ def test_few_blocks_are_indicative_and_fewer_too_few() -> None:
     assert gain(of_two=SPEEDS[:2]).conclusion_text == "too few repeats"
 
 
-def test_a_bound_of_one_side_makes_a_floor_or_nothing() -> None:
+def test_a_bound_of_one_side_makes_a_lower_bound_or_nothing() -> None:
     beyond = gain(400.0)
     assert (beyond.kind, beyond.conclusion_text) == (GainKind.LOWER_BOUND, "at least")
     assert beyond.ratio.value < 2.14
@@ -158,7 +158,7 @@ def test_blocks_are_measured_around_the_crossing_that_fits_the_probes() -> None:
     assert capacity.loads_around(counts((50.0,), (1.0,)), P95) == (46.5, 50.0, 53.5)
 
 
-def test_loads_are_moved_once_the_blocks_say_that_the_probes_erred() -> None:
+def test_loads_change_when_the_blocks_contradict_the_probes() -> None:
     probes = counts((50.0, 100.0, 75.0, 87.0), (1.0,), at=90.0)
     current = capacity.loads_around(probes, P95)
     assert capacity.loads_next(current, [], probes, P95) == current
@@ -169,7 +169,7 @@ def test_loads_are_moved_once_the_blocks_say_that_the_probes_erred() -> None:
 
 
 def test_the_simulated_queue_is_that_of_the_formula() -> None:
-    """One slot or many, the share that is late is the one that the closed form tells."""
+    """For one slot and for many the late share equals the closed form's."""
     arrivals = np.cumsum(np.random.default_rng(3).exponential(1 / 130, 400_000))
     late = float((ends(arrivals, 7, 0.05) - arrivals > 0.15).mean())
     assert late == pytest.approx(queueing.paced_over(130, 7, 0.05, 0.15), rel=0.1)

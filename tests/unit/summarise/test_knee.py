@@ -197,7 +197,7 @@ def test_with_too_few_probes_on_one_side_there_is_no_interval(rates: dict[int, f
         assert found.saturating_users == math.ceil(1.5 * found.users)
 
 
-def test_no_probe_that_counts_has_no_knee() -> None:
+def test_without_usable_probes_there_is_no_knee() -> None:
     assert knee.fit({}) is None
 
 
@@ -212,7 +212,7 @@ def test_users_at_saturation_follow_the_intervals_high_end_within_bounds() -> No
     assert factors[0.09] == pytest.approx(1.5, abs=0.002)
 
 
-def test_where_the_service_breaks_the_search_asks_how_much_of_the_level_holds() -> None:
+def test_where_the_service_collapses_the_search_measures_how_far_the_level_extends() -> None:
     loop = Loop(1, 280, 0.0, "0")
     seen = searched(loop, lambda users: record(1, users, 0, loop.rate(users) if users < 650 else None))
     assert probing.first_invalid(seen) in range(650, 683)
@@ -227,8 +227,8 @@ def test_fitting_needs_no_numpy() -> None:
         "import sys; from harness.summarise.search import knee, search; knee.fit({1: 1.0, 2: 1.5}); "
         "print('numpy' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "False"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(("users", "capacity"), [(1, 1.0), (10, 3.0), (40, 20.0)])

@@ -1,4 +1,4 @@
-"""The machines' own speed (E22) and what would narrow intervals, on synthetic trials of known truth."""
+"""The machines' speed (E22) and advice for narrower intervals, on synthetic trials of known speed."""
 
 import math
 from typing import Any
@@ -18,18 +18,21 @@ from report.sentences import evidence, findings
 from tests.builders import changed, grid, observation, record, study_record
 
 CELLS = {(1, 2000): 280.0, (2, 2000): 540.0, (3, 2000): 800.0}
-PRICE = {1: (0.6, 0.17, 0.45), 2: (0.5, 0.16, 0.42), 3: (0.4, 0.14, 0.41)}  # by servers: what a request costs
+PRICE = {1: (0.6, 0.17, 0.45), 2: (0.5, 0.16, 0.42), 3: (0.4, 0.14, 0.41)}  # servers → CPU time of a request at generator, balancer and servers, in ms
 
 
 def trials(slow: np.ndarray, paced: bool = False, **more: Any) -> dict[str, TrialRecord]:
-    """`slow`, shape (cells, blocks): how much dearer each trial's requests were; throughput follows unless paced."""
+    """Return trials by path; `slow`, of shape (cells, blocks), is the factor of each trial's CPU time per request.
+
+    Throughput falls by the same factor, unless servers are paced.
+    """
     found = {}
     for (servers, vusers), of in zip(CELLS, slow, strict=True):
         for repeat, factor in enumerate(of, 1):
             rate = CELLS[servers, vusers] / (1 if paced else factor)
             costs = dict(zip(("generator", "balancer", "servers"), np.array(PRICE[servers]) * factor, strict=True))
-            said = record(servers, vusers, repeat, rate, figures={"cpu_ms_per_request": costs, **more})
-            found[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = said
+            trial = record(servers, vusers, repeat, rate, figures={"cpu_ms_per_request": costs, **more})
+            found[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = trial
     return found
 
 
@@ -38,13 +41,13 @@ def summed(records: dict[str, TrialRecord]) -> Summary:
 
 
 def noisy(seed: int = 7) -> np.ndarray:
-    """Three cells in five blocks; the dearest trial 1.6 times the cheapest of its cell."""
+    """Return factors of three cells in five blocks; one cell has trials with 1.0 and 1.6."""
     slow = np.exp(np.random.default_rng(seed).uniform(-0.2, 0.2, (3, 5)))
     slow[0, 0], slow[0, 1] = 1.6, 1.0
     return slow
 
 
-def test_a_request_costs_what_its_roles_used_for_it() -> None:
+def test_the_cost_of_a_request_is_by_role() -> None:
     seen = observation(rate=280, servers=2)  # every container uses 0.19 cores; the balancer was not read
     assert figures.cpu_ms_per_request(seen) == {
         "generator": pytest.approx(190 / 280),
@@ -54,7 +57,7 @@ def test_a_request_costs_what_its_roles_used_for_it() -> None:
 
 
 def test_the_index_is_the_truth_within_each_cell() -> None:
-    """Cells of other throughput have other costs; only their trials' own ratios count."""
+    """Costs differ between cells, so only ratios within a cell count."""
     slow = noisy()
     found = machine_speed.of_trials(trials(slow))
     assert found is not None
@@ -71,26 +74,26 @@ def test_costs_that_differ_between_cells_alone_are_no_change_of_speed() -> None:
     assert found.follows is None
 
 
-def test_what_was_not_told_is_left_out() -> None:
+def test_trials_without_costs_are_left_out() -> None:
     records = trials(noisy())
-    for where, said in list(records.items()):
-        assert said.figures
-        costs = {**said.figures.cpu_ms_per_request, "balancer": None}
-        records[where] = changed(said, figures={} if where.endswith("/r3") else {"cpu_ms_per_request": costs})
+    for where, trial in list(records.items()):
+        assert trial.figures
+        costs = {**trial.figures.cpu_ms_per_request, "balancer": None}
+        records[where] = changed(trial, figures={} if where.endswith("/r3") else {"cpu_ms_per_request": costs})
     found = machine_speed.of_trials(records)
     assert found is not None
     assert len(found.costs) == 12
-    assert machine_speed.of_trials({where: said for where, said in records.items() if where.endswith("/r1")}) is None
+    assert machine_speed.of_trials({where: trial for where, trial in records.items() if where.endswith("/r1")}) is None
     assert machine_speed.of_trials({}) is None
 
 
 def test_wide_intervals_have_the_machine_as_their_reason_on_page_one() -> None:
     summary = summed(trials(noisy()))
-    told = next(finding for finding in summary.findings if finding.rule == "E22")
-    assert told.figure == pytest.approx(summary.machine_speed.span if summary.machine_speed else 0)
-    assert told.threshold == 1.25
+    found = next(finding for finding in summary.findings if finding.rule == "E22")
+    assert found.figure == pytest.approx(summary.machine_speed.span if summary.machine_speed else 0)
+    assert found.threshold == 1.25
     page = findings.sentences(summary, study_record())
-    assert any(f"cost {told.figure:.2f} times as much CPU time" in sentence for sentence in page)
+    assert any(f"cost {found.figure:.2f} times as much CPU time" in sentence for sentence in page)
     assert any("correlation with throughput −1.00" in sentence for sentence in page)
 
 
@@ -101,7 +104,7 @@ def test_a_steady_machine_is_no_finding() -> None:
     assert [finding for finding in summary.findings if finding.rule == "E22"] == []
 
 
-def test_paced_servers_do_not_care_and_that_is_told_with_the_validity_alone() -> None:
+def test_paced_servers_are_not_affected_which_only_the_validity_section_states() -> None:
     records = trials(noisy(), paced=True)
     summary = summed(records)
     assert [finding for finding in summary.findings if finding.rule == "E22"] == []
@@ -110,22 +113,22 @@ def test_paced_servers_do_not_care_and_that_is_told_with_the_validity_alone() ->
     assert "are not affected" in checks["Machine speed:"]
 
 
-def drifting(said: TrialRecord, drift: float) -> TrialRecord:
-    assert said.figures
-    return said.model_copy(update={"figures": said.figures.model_copy(update={"drift": drift})})
+def drifting(trial: TrialRecord, drift: float) -> TrialRecord:
+    assert trial.figures
+    return trial.model_copy(update={"figures": trial.figures.model_copy(update={"drift": drift})})
 
 
 @pytest.mark.parametrize(("between", "within"), [(0.08, 0.03), (0.06, 0.06), (0.08, 0.05)])
 def test_the_share_between_trials_is_the_truth(between: float, within: float) -> None:
-    """Noise of halves is twice the whole window's, and ln of their ratio has four times its variance."""
+    """Each half has twice the variance of the window, so ln of their ratio has four times its variance."""
     random, shares = np.random.default_rng(3), []
     for _ in range(200):
         halves = random.normal(0, within * math.sqrt(2), (3, 5, 2))
         slow = np.exp(random.normal(0, between, (3, 5)) - halves.mean(axis=2))
         records = trials(slow)
         drifts = (halves[..., 1] - halves[..., 0]).ravel()
-        for (where, said), drift in zip(list(records.items()), drifts, strict=True):
-            records[where] = drifting(said, float(drift))
+        for (where, trial), drift in zip(list(records.items()), drifts, strict=True):
+            records[where] = drifting(trial, float(drift))
         summary = summed(records)
         assert summary.noise is not None
         shares.append((1 - (summary.between_share or 0)) * summary.noise.spread**2)
@@ -162,13 +165,13 @@ def test_blocks_are_counted_by_the_pairs_own_spread() -> None:
     assert gain([0.0, 5.0, -5.0]).blocks_for(0.05) is None
 
 
-def test_what_would_narrow_the_intervals_is_told_by_the_data() -> None:
-    """Nearly all of the variance lies between trials here, so longer trials are not advised."""
+def test_advice_for_narrower_intervals_follows_from_the_data() -> None:
+    """Longer trials are not advised if nearly all of the variance lies between trials."""
     page = findings.sentences(summed(trials(noisy(), drift=0.01)), study_record())
     wide = next(sentence for sentence in page if sentence.startswith("The widest interval is ±"))
     assert "of the variance lies between trials; longer trials do not reduce it; ±5 % requires" in wide
     uneven = trials(noisy(), drift=0.4)
-    for number, (where, said) in enumerate(list(uneven.items())):
-        uneven[where] = drifting(said, 0.4 * (-1) ** number)
+    for number, (where, trial) in enumerate(list(uneven.items())):
+        uneven[where] = drifting(trial, 0.4 * (-1) ** number)
     page = findings.sentences(summed(uneven), study_record())
-    assert any("100 % of the variance lies within trials; longer trials reduce it" in said for said in page)
+    assert any("100 % of the variance lies within trials; longer trials reduce it" in sentence for sentence in page)

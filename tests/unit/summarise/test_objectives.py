@@ -1,4 +1,4 @@
-"""What an author wants, and whether it was reached; the short forms that tell it to a CI server."""
+"""Objectives of a grid, and their results as Markdown and JUnit for a CI server."""
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The search for each topology's limit, on closed loops whose limit is known."""
+"""The search for each topology's saturation, on closed loops with known saturation."""
 
 import csv
 import re
@@ -35,7 +35,7 @@ def probe(servers: int, users: int, repeat: int = 0) -> TrialRecord:
 
 
 def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], list[str]]:
-    """Measure what is planned until nothing more is."""
+    """Measure all planned trials until no more are planned."""
     records: dict[str, TrialRecord] = {}
     for _ in range(most):
         planned, decision = stopping.trials(study, "lab", records)
@@ -66,13 +66,13 @@ def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
         assert limit.knee.rate_estimate.value == pytest.approx(int(limit.others["servers"]) * CAPACITY, rel=0.02)
 
 
-def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_measured() -> None:
+def test_the_sentence_has_the_knee_with_its_interval_and_the_load_of_the_blocks() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit, told in ((each, each.sentence) for each in SearchState(study, records).results):
+    for limit in SearchState(study, records).results:
         number = r"(\d+) users \[(\d+), (\d+)\] and stays at (\d+)/s \[(\d+), (\d+)\] above \((\d+) probes"
-        found = re.search(number, told)
-        assert found, told
+        found = re.search(number, limit.sentence)
+        assert found, limit.sentence
         users, low, high, rate, least, most, count = map(int, found.groups())
         servers = int(limit.others["servers"])
         assert low <= servers * CAPACITY * THINK_S <= high
@@ -80,19 +80,19 @@ def test_the_sentence_tells_the_knee_with_its_interval_and_where_blocks_are_meas
         assert least <= servers * CAPACITY <= most
         assert least <= rate <= most
         assert count == len(SearchState(study, records)._known[expand(study)[servers - 1]])
-        assert f"blocks are measured at {limit.users} users, 1." in told
-        assert "below saturation" not in told
+        assert f"blocks are measured at {limit.users} users, 1." in limit.sentence
+        assert "below saturation" not in limit.sentence
 
 
-@pytest.mark.parametrize(("most", "told"), [(700, "perhaps below saturation"), (5000, "")])
-def test_blocks_are_measured_at_no_more_users_than_the_search_may_ask_for(most: int, told: str) -> None:
+@pytest.mark.parametrize(("most", "note"), [(700, "perhaps below saturation"), (5000, "")])
+def test_blocks_are_measured_at_no_more_users_than_the_searchs_maximum(most: int, note: str) -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 100, "to": most, "until": "5%"}}, repeats=3)
     records, planned = carried_out(study)
     limit = SearchState(study, records).results[0]
-    assert limit.users == (most if told else limit.knee.saturating_users) if limit.knee else False
+    assert limit.users == (most if note else limit.knee.saturating_users) if limit.knee else False
     assert max(int(record.cell["vusers"]) for record in records.values()) <= most
-    assert told in limit.sentence
-    assert ("below saturation" in limit.sentence) == bool(told)
+    assert note in limit.sentence
+    assert ("below saturation" in limit.sentence) == bool(note)
     assert f"servers-1_vusers-{limit.users}/r3" in planned
 
 
@@ -112,7 +112,7 @@ def test_gains_are_taken_at_saturation_and_at_equal_users() -> None:
         assert gain.ratio.value == pytest.approx(2.0, rel=0.03)
 
 
-def test_the_tables_tell_gains_at_saturation_and_at_equal_users() -> None:
+def test_the_tables_have_gains_at_saturation_and_at_equal_users() -> None:
     study = searching()
     records, _ = carried_out(study)
     written = frames.gains_csv(tables.gains(cells.summarise_records(study, records)), study)
@@ -129,7 +129,7 @@ def test_the_blocks_measure_each_topology_at_its_limit_and_all_at_the_last_ones(
     assert stopping.trials(study, "lab", records)[0] == stopping.trials(study, "lab", dict(sorted(records.items())))[0]
 
 
-def test_an_interrupted_search_goes_on_where_it_was() -> None:
+def test_an_interrupted_search_resumes() -> None:
     study = searching()
     records, planned = carried_out(study)
     half = {path: records[path] for path in planned[:5]}
@@ -138,7 +138,7 @@ def test_an_interrupted_search_goes_on_where_it_was() -> None:
     ]
 
 
-def test_before_the_search_is_over_nothing_is_said_of_the_limits() -> None:
+def test_an_unfinished_search_has_no_results() -> None:
     study = searching()
     records, planned = carried_out(study)
     last = max(number for number, path in enumerate(planned) if path.endswith("/r0"))
@@ -157,11 +157,10 @@ def test_objectives_have_a_largest_load_that_meets_them() -> None:
         truth = int(limit.others["servers"]) * CAPACITY * 3  # p95 is N / (m·µ) − Z
         assert limit.objectives.low <= truth <= limit.objectives.high
         assert limit.objectives.high - limit.objectives.low <= 0.05 * limit.objectives.high + 1
-    told = [each.sentence for each in SearchState(study, records).results]
-    assert "objectives are met up to" in told[0]
+    assert "objectives are met up to" in SearchState(study, records).results[0].sentence
 
 
-def test_throughput_that_still_grows_at_the_end_of_the_span_is_said() -> None:
+def test_throughput_that_still_grows_at_the_end_of_the_span_is_reported() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 50, "to": 300, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
     limit = SearchState(study, records).results[0]
@@ -170,7 +169,7 @@ def test_throughput_that_still_grows_at_the_end_of_the_span_is_said() -> None:
     assert "still grows at 300 users" in limit.sentence
 
 
-def test_throughput_that_does_not_grow_from_the_begin_on_is_said() -> None:
+def test_throughput_that_never_grows_is_reported() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 1000, "to": 5000, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
     limit = SearchState(study, records).results[0]
@@ -183,11 +182,11 @@ def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
     span = Search.model_validate(SPAN)
     seen = {users: probe(1, users) for users in (100, 200, 400)}
     seen[800] = record(1, 800, 0, None, outcome="server_down")
-    assert probing.next_load(span, Objectives(), seen) == 600  # the limit is between what held and what broke
+    assert probing.next_load(span, Objectives(), seen) == 600  # between the last success and the collapse
     assert probing.around_knee(seen) == Bracket(400, 800)
 
 
-def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_where_it_holds() -> None:
+def test_a_service_that_collapses_before_saturation_is_measured_below_the_collapse() -> None:
     study = grid(factors={"servers": [1], "vusers": SPAN}, repeats=3)
     records: dict[str, TrialRecord] = {}
     while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
@@ -198,9 +197,8 @@ def test_a_service_that_breaks_before_its_throughput_stops_growing_is_measured_w
     limit = SearchState(study, records).results[0]
     assert limit.users is not None
     assert 475 <= limit.users < 500
-    told = limit.sentence
-    assert f"still grows at {limit.users} users" in told
-    assert f"none is usable from {limit.invalid_from} users on" in told
+    assert f"still grows at {limit.users} users" in limit.sentence
+    assert f"none is usable from {limit.invalid_from} users on" in limit.sentence
 
 
 def test_a_searching_grid_reads_back_from_json() -> None:

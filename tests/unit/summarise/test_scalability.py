@@ -1,4 +1,4 @@
-"""Rule E19: a law only where it can be told, with what remains unknown."""
+"""Rule E19: a scalability law only with enough data, and with its uncertainty."""
 
 import numpy as np
 import pytest
@@ -78,18 +78,18 @@ def test_the_articles_readings_get_no_law_and_a_suspect_baseline() -> None:
     assert usl.efficiency_profile({2: 500.0}) is None
 
 
-def test_a_fraction_falls_only_where_the_intervals_say_so() -> None:
+def test_a_serial_fraction_falls_only_with_separate_intervals() -> None:
     rates = {1: 280.0, 2: 504.0, 3: 736.0}
     wide = {m: (0.97 * rate, 1.03 * rate) for m, rate in rates.items()}
     narrow = {m: (0.9999 * rate, 1.0001 * rate) for m, rate in rates.items()}
-    for spans, told in ((wide, False), (narrow, True), ({}, False)):
+    for spans, suspect in ((wide, False), (narrow, True), ({}, False)):
         found = usl.efficiency_profile(rates, spans)
         assert found is not None
-        assert found.baseline_suspect == told
+        assert found.baseline_suspect == suspect
 
 
 @pytest.mark.parametrize(("studies", "most"), [(5, 1), pytest.param(20, 2, marks=pytest.mark.long)])
-def test_linear_growth_has_no_peak_however_noisy_it_is(studies: int, most: int) -> None:
+def test_linear_growth_has_no_peak_at_any_noise(studies: int, most: int) -> None:
     peaks = 0
     for seed in range(studies):
         law = usl.fit(trials(280, 0.0, 0.0, 7, 0.03, seed))

@@ -21,7 +21,7 @@ def test_failures_are_late_however_fast_they_were() -> None:
     assert counts.of_record(counted, 50.0) == Count(block=2, load=50.0, requests=100, late=10, failed=4)
 
 
-def test_a_trial_that_collapsed_missed_and_one_that_does_not_count_says_nothing() -> None:
+def test_a_collapsed_trial_misses_its_objectives_and_an_unusable_one_does_not_count() -> None:
     assert counts.of_record(record(1, 50, 2, None, outcome="server_down"), 50.0) == Count(
         block=2, load=50.0, requests=1, late=1, failed=1
     )
@@ -46,7 +46,7 @@ def test_the_fewest_requests_of_which_none_may_be_over_are_those_of_early_stoppi
     assert counts.evidence(requests - 1, 0, percentile) == Evidence.TOO_FEW
 
 
-def test_a_probe_near_the_objective_tells_nothing_and_one_far_from_it_does() -> None:
+def test_a_probe_near_the_objective_is_undecided_and_one_far_from_it_is_not() -> None:
     assert counts.evidence(2000, 100, 0.05) == Evidence.TOO_FEW
     assert counts.evidence(2000, 60, 0.05) == Evidence.MEETS
     assert counts.evidence(2000, 140, 0.05) == Evidence.MISSES
@@ -57,16 +57,16 @@ def test_a_probe_near_the_objective_tells_nothing_and_one_far_from_it_does() -> 
     assert counts.evidence(needed - 1, 100, 0.05) != Evidence.MEETS
 
 
-def test_that_nothing_ever_fails_can_never_be_shown() -> None:
+def test_an_objective_of_zero_failures_can_never_be_shown() -> None:
     assert counts.requests_needed(0, 0.0) is None
     assert counts.evidence(10**6, 0, 0.0) == Evidence.TOO_FEW
     assert counts.evidence(10, 1, 0.0) == Evidence.MISSES
 
 
-def test_a_probe_that_tells_too_little_says_how_many_requests_it_takes() -> None:
+def test_a_probe_with_too_few_requests_has_the_required_number() -> None:
     probe = changed(record(1, 50, 0, 9.0), objective_counts={"requests": 2000, "late": 90, "failed": 0})
-    told = counts.sentence(probe, {"p95": 0.05, "error_rate": 0.01})
-    assert told.startswith("90 of 2000 requests late: too few requests, 2")
-    assert told.endswith("with no more over are enough; 0 of 2000 requests failed: meets")
+    sentence = counts.sentence(probe, {"p95": 0.05, "error_rate": 0.01})
+    assert sentence.startswith("90 of 2000 requests late: too few requests, 2")
+    assert sentence.endswith("with no more over are enough; 0 of 2000 requests failed: meets")
     assert counts.sentence(record(1, 50, 0, None, outcome="server_down"), {"p95": 0.05}) == ""
     assert counts.sentence(None, {"p95": 0.05}) == ""

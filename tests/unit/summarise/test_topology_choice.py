@@ -1,4 +1,4 @@
-"""Which topology is the cheapest for a load: never by a guess, and never without the interval."""
+"""The cheapest topology for a load, by measured rates and their intervals."""
 
 import pytest
 
@@ -23,13 +23,12 @@ LOADS = (93.0, 100.0, 107.0)
 def found(
     rates: dict[tuple[int, int], tuple[float, str]], objectives: dict[str, str] | None = None, factor: float = 1.0
 ) -> list[SustainableRate]:
-    """What topologies carry, of (servers, vusers) → (mean TPS, what limited it)."""
+    """Return the sustainable rates of topologies from (servers, vusers) → (mean TPS, bottleneck)."""
     records: dict[str, TrialRecord] = {}
     for (servers, vusers), (rate, limit) in rates.items():
         for repeat, noise in enumerate(ROUND, 1):
-            said = judged(record(servers, vusers, repeat, rate * noise), limit)
-            said = changed(said, error_rate=0.002)
-            records[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = said
+            trial = changed(judged(record(servers, vusers, repeat, rate * noise), limit), error_rate=0.002)
+            records[f"servers-{servers}_vusers-{vusers}/r{repeat}"] = trial
     factors = {"servers": sorted({s for s, _ in rates}), "vusers": sorted({v for _, v in rates})}
     summary = cells.summarise_records(
         grid(factors=factors, repeats=5),
@@ -61,11 +60,11 @@ def of(levels: Levels, rate: SustainableRate | None, usd: float | None = None) -
     return TopologyCost(topology=levels, usd_per_hour=usd, rate=rate)
 
 
-def test_a_topology_carries_what_it_answered_where_it_was_the_limit_itself() -> None:
+def test_the_sustainable_rate_is_the_throughput_of_a_saturated_topology() -> None:
     (one, two) = found(
         {
             (1, 1000): (290, "server"),
-            (1, 2000): (280, "server"),  # past it: under the largest load, not the best of several
+            (1, 2000): (280, "server"),  # the largest load counts, not the highest throughput
             (2, 1000): (480, "load"),
             (2, 2000): (400, "balancer"),
         }
@@ -77,12 +76,12 @@ def test_a_topology_carries_what_it_answered_where_it_was_the_limit_itself() -> 
     assert (round(two.value), two.bottleneck, two.lower_bound) == (400, "balancer", False)
 
 
-def test_what_users_or_generator_limited_is_a_floor() -> None:
+def test_a_load_or_generator_limited_rate_is_a_lower_bound() -> None:
     (one,) = found({(1, 1000): (250, "load"), (1, 2000): (240, "generator")})
     assert (round(one.value), one.load, one.lower_bound) == (250, {"vusers": 1000}, True)
 
 
-def test_with_objectives_only_cells_that_meet_them_count_and_more_may_be_carried() -> None:
+def test_with_objectives_only_cells_that_meet_them_count_and_are_lower_bounds() -> None:
     rates = {(1, 400): (200.0, "load"), (1, 1000): (280.0, "server")}
     (one,) = found(rates, {"p95": "500ms"})
     assert (round(one.value), one.lower_bound) == (200, True)
@@ -90,7 +89,7 @@ def test_with_objectives_only_cells_that_meet_them_count_and_more_may_be_carried
     assert found(rates, {"error_rate": "0.1%"}) == []
 
 
-def test_rates_are_those_of_full_speed() -> None:
+def test_rates_are_nominal_with_time_scaling() -> None:
     (one,) = found({(1, 1000): (140, "server")}, factor=2)
     assert round(one.value) == 280
     assert one.low is not None
@@ -102,23 +101,23 @@ def test_rates_are_those_of_full_speed() -> None:
     [
         (option(1, None, 300), 290, Fit.YES),
         (option(1, None, 300), 291, Fit.UNCERTAIN),
-        (option(1, None, 300, None), 100, Fit.UNCERTAIN),  # no interval, nothing sure
-        (option(1, None, 300), 301, Fit.NO),  # though the interval reaches further
+        (option(1, None, 300, None), 100, Fit.UNCERTAIN),  # without an interval
+        (option(1, None, 300), 301, Fit.NO),  # although the interval extends beyond it
         (option(1, None, 300, limit="load"), 290, Fit.YES),
         (option(1, None, 300, limit="load"), 400, Fit.NOT_SHOWN),
         (of({"servers": 1}, None), 1, Fit.NOT_SHOWN),
     ],
 )
-def test_a_load_is_carried_surely_only_by_the_whole_interval(one: TopologyCost, per_s: float, shown: Fit) -> None:
+def test_a_topology_fits_a_load_only_with_its_whole_interval(one: TopologyCost, per_s: float, shown: Fit) -> None:
     assert fit(one, per_s) == shown
 
 
-def test_a_million_requests_cost_what_the_hours_do_that_they_take() -> None:
+def test_a_million_requests_cost_the_hours_that_they_take() -> None:
     assert usd_per_million(0.3, 300) == pytest.approx(0.3 * 1e6 / 300 / 3600)
     assert usd_per_million(None, 300) is None
 
 
-def test_the_cheapest_is_by_price_where_all_have_one_and_else_by_servers() -> None:
+def test_the_cheapest_is_by_price_if_all_have_one_and_by_servers_otherwise() -> None:
     dear, cheap = option(2, 0.9, 600), option(3, 0.4, 500)
     assert choose([dear, cheap], 400).best == cheap
     unpriced = option(3, None, 500)
@@ -126,13 +125,13 @@ def test_the_cheapest_is_by_price_where_all_have_one_and_else_by_servers() -> No
     assert (chosen.best, chosen.priced) == (dear, False)
 
 
-def test_a_cheaper_one_that_might_do_is_told_beside_what_surely_does() -> None:
+def test_a_cheaper_uncertain_topology_is_listed_next_to_the_sufficient_one() -> None:
     one, two, three = option(1, 0.2, 305), option(2, 0.3, 600), option(3, 0.4, 605)
     chosen = choose([one, two, three], 300)
     assert (chosen.best, chosen.fit, chosen.uncertain) == (two, Fit.YES, (one,))
     assert choose([one], 300).best == one
     assert choose([one], 300).fit == Fit.UNCERTAIN
-    assert choose([one, two, three], 598).uncertain == ()  # two and three: neither surely
+    assert choose([one, two, three], 598).uncertain == ()  # two and three: both are uncertain
 
 
 def test_nothing_is_extrapolated() -> None:
@@ -154,7 +153,7 @@ def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> Non
     usd: dict[str, float | None] = {**dict.fromkeys(groups, 0.1), "generator": 5}
     prices = Prices(usd, groups)
     assert cost.hourly(prices, []) == {1: pytest.approx(0.2), 2: pytest.approx(0.3)}
-    # Of unlike prices it takes those that took part, and a price that is missing is not 0.
+    # Only servers of the trials count, and a missing price is not 0.
     usd["server-2"] = 0.7
     context = {"users": 1, "generators": [], "balancer": "balancer", "kind": "hosts", "machine_of": {}}
     part = changed(record(1, 100, 1, 280), context={**context, "expected_servers": {"server-2": "10.0.0.2:80"}})
@@ -171,7 +170,7 @@ def carried(at: float, servers: int = 1, speeds: tuple[float, ...] = ROUND) -> C
 
 
 def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[SustainableRate]:
-    """What one and two servers carry, which met the objective at 93 requests per second, with these capacities."""
+    """Return the sustainable rates of one and two servers that met the objective at 93 req/s, with these capacities."""
     records = {
         f"servers-{servers}_rate-93/r{k}": changed(
             judged(record(servers, 0, k, 93.0 * noise / factor), "load"), cell={"servers": servers, "rate": 93.0}
@@ -185,15 +184,15 @@ def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[SustainableRate
     return sustainable_rates(summary.cells, Objectives.model_validate({"p95": "500ms"}), factor, capacities)
 
 
-def test_the_capacity_between_rates_comes_before_what_was_seen_and_is_at_full_speed_already() -> None:
-    said = carried(100)
-    one, two = at_rates(said, factor=2)
-    assert (one.value, one.low, one.high) == (said.value, said.low, said.high)
+def test_a_capacity_takes_precedence_over_measured_rates_and_is_already_nominal() -> None:
+    measured = carried(100)
+    one, two = at_rates(measured, factor=2)
+    assert (one.value, one.low, one.high) == (measured.value, measured.low, measured.high)
     assert (one.lower_bound, one.by_objectives) == (False, True)
     assert (round(two.value), two.lower_bound, two.by_objectives) == (93, True, False)
 
 
-def test_a_bound_from_below_is_a_floor_and_one_from_above_a_ceiling() -> None:
+def test_bounds_of_a_capacity_are_bounds_of_the_rate() -> None:
     one, two = at_rates(carried(200), carried(100, 2))
     assert (one.value, one.low, one.high, one.lower_bound) == (107, 107, None, True)
     assert not two.lower_bound
@@ -206,7 +205,7 @@ def test_a_bound_from_below_is_a_floor_and_one_from_above_a_ceiling() -> None:
     assert fit(of({"servers": 1}, unsure), 50) == Fit.UNCERTAIN
 
 
-def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> None:
+def test_n_minus_1_of_a_topology_is_the_rate_of_the_next_smaller_one() -> None:
     sizes = [
         of({"servers": servers, "size": size}, None if servers == 4 else one, float(servers))
         for size, one in (("s", at_rates(carried(100))[0]), ("l", at_rates(carried(105))[0]))
@@ -220,8 +219,8 @@ def test_with_one_lost_a_topology_has_what_the_next_smaller_one_carries() -> Non
     assert [option.rate for option in left] == [sizes[0].rate, sizes[3].rate]
 
 
-def test_what_loses_a_server_already_is_not_told_with_another_one_lost() -> None:
-    sizes = [of({"servers": n, "fail_servers": lose}, at_rates(carried(100))[0]) for n in (2, 3) for lose in (0, 1)]
+def test_cells_with_failed_servers_have_no_n_minus_1() -> None:
+    sizes = [of({"servers": n, "fail_servers": failed}, at_rates(carried(100))[0]) for n in (2, 3) for failed in (0, 1)]
     assert [option.topology for option in with_n_minus_1(sizes)] == [{"servers": 3, "fail_servers": 0}]
 
 

@@ -1,6 +1,6 @@
-"""What studies say of simulated ones whose truth is known: the short form of `python -m benchmarks.truth`.
+"""Conclusions about simulated studies with known gains: the short form of `python -m benchmarks.truth`.
 
-Seeds are fixed and bounds wide, as there are few studies; the benchmark has the shares.
+Seeds are fixed and bounds are wide, because there are few studies; the benchmark has the exact shares.
 """
 
 from dataclasses import replace
@@ -28,40 +28,40 @@ def named(name: str) -> Scenario:
 
 
 def covers(count: Tally, least: float = 0.8) -> bool:
-    """Whether every step has its gain in all studies, and intervals hold the truth in so many."""
+    """Return whether all steps have a gain in all studies, with intervals that include the truth in a share `least`."""
     return all(
         count.with_interval[step] == count.studies and count.covered[step] >= least * count.studies for step in (0, 1)
     )
 
 
 def under_one_load(name: str) -> Scenario:
-    """The scenario with the load alone under which servers are the limit."""
+    """Return the scenario with only the load at which the servers are the bottleneck."""
     scenario = named(name)
     return replace(scenario, setup=scenario.setup.changed(users=scenario.setup.users[-1:]))
 
 
-def test_quiet_studies_find_the_truth_and_name_the_limits() -> None:
+def test_quiet_studies_find_the_true_gains_and_bottlenecks() -> None:
     count = counted(under_one_load("quiet, 3 %"), 20, None)
     assert covers(count)
     count.add(counted(named("quiet, 3 %"), 2, None))
     assert (count.trials, count.judged, count.users) == (360, 360, 20)
     assert not count.invalid
     assert not count.warnings
-    assert not +count.false_bottlenecks  # `server` and `users` in all cells, whichever is true
+    assert not +count.false_bottlenecks  # `server` and `load` in all cells
     assert count.of_truth / count.users == pytest.approx(1, abs=0.02)
     assert count.findings["slow server, falsely"] == count.findings["E22"] == 0
     assert count.findings["trend"] + count.findings["outlier"] <= 2
 
 
-def test_intervals_do_not_hold_what_is_not_true() -> None:
-    """Counting can fail: 15 % beside the truth hardly any interval holds."""
+def test_intervals_exclude_a_wrong_gain() -> None:
+    """The count can fail: few intervals include a value 15 % away from the truth."""
     count = counted(replace(under_one_load("quiet, 3 %"), truth=(1.7, 1.28)), 4, None)
     assert count.covered[0] + count.covered[1] <= 2
 
 
 @pytest.mark.parametrize("studies", [2, pytest.param(5, marks=pytest.mark.long)])
-def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks(studies: int) -> None:
-    """And the gains are found all the same; coverage is that of all these studies together."""
+def test_disturbed_servers_are_not_attributed_to_generator_or_network(studies: int) -> None:
+    """The gains are still found; the coverage is that of all these studies together."""
     total = Tally()
     for name in DISTURBED:
         count = counted(under_one_load(name), studies, None)
@@ -72,13 +72,13 @@ def test_what_disturbs_servers_is_neither_the_generators_nor_the_networks(studie
     assert covers(total)
 
 
-def test_a_stall_beside_the_window_is_not_blamed_on_the_generator() -> None:
+def test_a_stall_near_the_window_is_not_attributed_to_the_generator() -> None:
     count = counted(named("stalls at the window's edges in all trials"), 4, None)
     assert not {"E5", "E6"} & {*count.invalid, *count.warnings}
     assert not +count.false_bottlenecks
 
 
-def test_a_speed_that_comes_and_goes_is_named_and_does_not_deceive() -> None:
+def test_a_varying_speed_is_named_and_gains_are_still_covered() -> None:
     count = counted(named("speed ±25 % in phases of 20 to 40 s"), 8, None)
     assert covers(count, 0.7)
     assert count.findings["E22"] == count.studies
@@ -90,16 +90,16 @@ def test_a_drift_within_blocks_is_named() -> None:
 
 
 @pytest.mark.parametrize("long_s", [1, 2])
-def test_a_frozen_generator_is_noticed_whenever_it_is_and_alone_blamed(long_s: int) -> None:
+def test_a_frozen_generator_is_found_at_any_time_and_is_the_only_finding(long_s: int) -> None:
     scenario = replace(named(f"generator frozen for {long_s} s in 30 % of trials"), frozen=1.0)
     count = counted(scenario, 1, None)
     assert count.frozen == count.trials == 15
-    assert count.noticed >= 14  # one may end with the window, and be told of in the second after it
+    assert count.noticed >= 14  # a freeze at the end of the window may be reported one second later
     assert {*count.invalid, *count.warnings} <= {"E5", "E6"}
     assert not +count.false_bottlenecks
 
 
-def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
+def test_a_collapsed_server_is_reported_with_the_larger_topology() -> None:
     count = counted(named("timeout 3 s: one server collapses"), 2, None)
     assert count.other_kinds["1 → 2 only the larger"] == count.studies
     assert count.with_interval[1] == count.studies
@@ -109,26 +109,26 @@ def test_of_one_server_that_collapses_it_is_said_that_two_carried_it() -> None:
 @pytest.mark.parametrize(
     "name", ["generator at 85 % for one second", "one line of worker_connections", "long think times"]
 )
-def test_what_explains_nothing_refuses_nothing(name: str) -> None:
+def test_harmless_events_make_no_trial_invalid(name: str) -> None:
     count = counted(named(name), 1, None)
     assert not count.invalid
     assert not {"balancer", "generator", "network"} & {*+count.false_bottlenecks}
 
 
-def test_a_full_link_is_not_taken_for_servers() -> None:
+def test_a_saturated_link_is_not_attributed_to_servers() -> None:
     count = counted(named("the way to the balancer is full"), 1, None)
     assert not +count.false_bottlenecks
     assert not count.with_interval
 
 
-def test_users_who_think_long_ask_for_what_they_ask_for_later_too() -> None:
+def test_users_with_long_think_times_are_in_steady_state_from_the_beginning() -> None:
     begun = counted(named("long think times, users begin with a request"), 1, None)
-    assert begun.of_truth / begun.users > 1.1  # in the window they have all thought but once
+    assert begun.of_truth / begun.users > 1.1  # each user has had only one think time in the window
     count = counted(named("long think times"), 1, None)
     assert count.of_truth / count.users == pytest.approx(1, abs=0.02)
 
 
-def test_tables_tell_what_was_counted() -> None:
+def test_tables_contain_the_counts() -> None:
     scenario = named("one stall of 2 s a study")
     count = one(scenario, 0)[2]
     row = tables.covered(scenario, count)

@@ -1,4 +1,4 @@
-"""Windows that are short for what they shall tell."""
+"""Windows that are too short for an objective."""
 
 from typing import Any
 
@@ -17,18 +17,18 @@ def at(duration: str, p95: str | None = "100ms", slower: float = 1) -> str:
 
 
 @pytest.mark.parametrize(("duration", "short"), [("14s", False), ("11s", True)])
-def test_a_window_holds_p95_a_hundred_times(duration: str, short: bool) -> None:
-    """It begins at second 3, after the ramp-up and a think time."""
+def test_a_window_is_long_enough_with_a_hundred_times_p95(duration: str, short: bool) -> None:
+    """The window begins at second 3, after the ramp-up and a think time."""
     assert bool(at(duration)) is short
     assert not at(duration, None)
 
 
-def test_what_a_short_window_does_is_said_at_the_speed_of_the_grid() -> None:
-    said = at("12s", "150ms")
-    assert said == at("12s", "150ms", slower=2)
-    assert "short for p95 below 150 ms: capacities are overestimated by up to 2 %" in said
-    assert "with 100 times p95, 15 s, by 1 %" in said
+def test_the_effect_of_a_short_window_is_reported_in_nominal_times() -> None:
+    message = at("12s", "150ms")
+    assert message == at("12s", "150ms", slower=2)
+    assert "short for p95 below 150 ms: capacities are overestimated by up to 2 %" in message
+    assert "with 100 times p95, 15 s, by 1 %" in message
 
 
-def test_where_a_window_holds_p95_a_few_times_no_share_is_told() -> None:
+def test_a_very_short_window_has_no_exact_share() -> None:
     assert "overestimated by 5 % and more; with 100 times p95, 500 s, by 1 %" in at("19s", "5s")
