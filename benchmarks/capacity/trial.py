@@ -37,7 +37,7 @@ def ends(arrivals_s: Array, slots: int, service_s: float) -> Array:
 
     The recursion of Kiefer and Wolfowitz, "On the Theory of Queues with Many Servers", Transactions of the American
     Mathematical Society 78 (1955), for a constant service time: the slot that is free first is that of the
-    request `slots` before. Each slot by itself is Lindley's recursion: end(j) = (j + 1)·s + max of arrival(i) − i·s.
+    request `slots` before. Each slot alone is Lindley's recursion: end(j) = (j + 1)·s + max of arrival(i) − i·s.
     """
     count = len(arrivals_s)
     rows = -(-count // slots)

@@ -108,12 +108,12 @@ class Stopped:
     saved: float
 
 
-def sequential(y: Array, until: float, least: int, resting: int) -> Stopped:
-    """Stop each study when all its gains are within ±`until`; y holds the most blocks there may be.
+def sequential(y: Array, until: float, least: int, idle: int) -> Stopped:
+    """Stop each study when all its gains are within ±`until`; y has the shape (studies, cells, most blocks).
 
-    The cells of y are topologies at one or two loads, three each, all limited by servers, so that all
-    gains are watched; `resting` more cells take part in the least blocks only. `fixed` is the smallest
-    number of whole blocks with which 90 % of studies get all gains that narrow.
+    The cells of y are topologies at one or two loads, three each. Servers are the bottleneck of all, so all gains are
+    watched. Another `idle` cells, predicted idle, are measured in the least blocks only. `fixed` is the smallest number
+    of whole blocks with which 90 % of studies get all gains that narrow.
     """
     studies, cells, most = y.shape
     pairs = [(start + c, start + c + 1) for start in range(0, cells, 3) for c in (0, 1)]
@@ -133,14 +133,14 @@ def sequential(y: Array, until: float, least: int, resting: int) -> Stopped:
         joint[stop == k] = (np.abs(means[k]) <= halves[k] * wider[k])[stop == k]
     fixed = next((k for k in halves if narrow[k].mean() >= 0.9), most)
     mean = float(stop.mean())
-    load = least * (cells + resting) + (mean - least) * cells
+    load = least * (cells + idle) + (mean - least) * cells
     return Stopped(
         float(covered.mean(axis=0).min()),
         float(covered.all(axis=1).mean()),
         float(joint.all(axis=1).mean()),
         mean,
         fixed,
-        1 - load / (fixed * (cells + resting)),
+        1 - load / (fixed * (cells + idle)),
     )
 
 
@@ -167,9 +167,9 @@ def main() -> None:
     out("Load saved is against the fixed number of blocks that gives ±5 % in 90 % of studies.\n\n")
     out("| cells, watched gains | noise | each gain | all at once | simultaneous | mean blocks | fixed | saved |\n")
     out("|---|---|---|---|---|---|---|---|\n")
-    for name, watched, resting in (("3, 2", 3, 0), ("6, 2 (default study)", 3, 3), ("6, 4", 6, 0)):
+    for name, watched, idle in (("3, 2", 3, 0), ("6, 2 (default study)", 3, 3), ("6, 4", 6, 0)):
         for noise in (0.03, 0.04):
-            f = sequential(logs(random, studies, [noise] * watched, 40), 0.05, 5, resting)
+            f = sequential(logs(random, studies, [noise] * watched, 40), 0.05, 5, idle)
             shares = (f"{f.each:.1%}", f"{f.all_at_once:.1%}", f"{f.simultaneous:.1%}")
             columns = (*shares, f"{f.blocks:.1f}", str(f.fixed), f"{f.saved:.0%}")
             out(f"| {name} | {noise:.0%} | {' | '.join(columns)} |\n")

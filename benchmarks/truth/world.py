@@ -36,11 +36,11 @@ class Scenario:
     stall_at: tuple[float, ...] = ()  # ... at one of these seconds, else anywhere
     frozen: float = 0.0  # share of trials in which the generator freezes once in the window
     frozen_s: float = 1.0
-    second_slower: float = 0.0  # by so much longer a request takes on server-2
+    second_slower: float = 0.0  # by which share a request takes longer on server-2
     service: str = "constant"
     warm_up_s: float = 0.0  # from half the speed of servers to their full speed
     fixed_order: bool = False  # every study in the order of one seed
-    cold_s: float = 0.0  # by so much longer the requests for R0 take
+    cold_s: float = 0.0  # additional time of the requests for R0
     events: dict[str, int] | None = None
     busy_second: float | None = None  # cores that another process uses on the generator in one second
     clean: bool = True  # counts in the total of wrong bottlenecks

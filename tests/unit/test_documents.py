@@ -29,8 +29,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
 
 
 def notebook() -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    return said
+    parsed: dict[str, Any] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    return parsed
 
 
 def shown(sources: Sequence[str], names: dict[str, Any]) -> list[Any]:
@@ -49,7 +49,7 @@ def shown(sources: Sequence[str], names: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "docs"])
-def test_the_notebook_runs_where_anybody_may_start_it(
+def test_the_notebook_runs_in_every_usual_folder(
     folder: Path, sample: StudyDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
@@ -79,14 +79,14 @@ def test_the_notebook_reads_a_folder_of_ones_own(sample: StudyDirectory, monkeyp
     assert names["study"].path == sample.path
 
 
-def test_the_notebook_keeps_nothing_of_where_it_ran() -> None:
-    said = notebook()
-    assert (said["nbformat"], said["nbformat_minor"]) == (4, 5)
-    assert len({cell["id"] for cell in said["cells"]}) == len(said["cells"])
-    for cell in said["cells"]:
+def test_the_notebook_contains_no_output_and_no_path() -> None:
+    content = notebook()
+    assert (content["nbformat"], content["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in content["cells"]}) == len(content["cells"])
+    for cell in content["cells"]:
         if cell["cell_type"] == "code":
             assert (cell["outputs"], cell["execution_count"]) == ([], None)
-    assert set(said["metadata"]) == {"kernelspec", "language_info"}
+    assert set(content["metadata"]) == {"kernelspec", "language_info"}
     assert not re.search(r"/(home|root|tmp|Users)/", NOTEBOOK.read_text(encoding="utf-8"))
 
 
@@ -101,5 +101,5 @@ def test_the_example_of_the_data_gives_the_throughput_of_every_cell(
         place.symlink_to(sample.path)
     monkeypatch.chdir(sample.path.parent)
     (rates,) = shown([example], {})
-    told = frames.cells(sample).set_index(["servers", "vusers"]).tps_mean
-    assert rates.to_dict() == pytest.approx(told.to_dict(), rel=1e-5)
+    expected = frames.cells(sample).set_index(["servers", "vusers"]).tps_mean
+    assert rates.to_dict() == pytest.approx(expected.to_dict(), rel=1e-5)

@@ -16,7 +16,7 @@ ALLOWED = {
     "service": {"service"},
     "commands": {"commands", "harness", "report"},
 }
-# Package of harness/ → what of the others it may import; beside them all may import errors and words.
+# Package of harness/ → packages that it may import. All packages may also import errors and words.
 PACKAGES: dict[str, set[str]] = {
     "grid": set(),
     "records": {"grid"},
@@ -29,7 +29,7 @@ PACKAGES: dict[str, set[str]] = {
     "study": {"grid", "records", "deploy", "observe", "judge", "traffic", "summarise", "plan"},
 }
 ROOT_MODULES = {"errors", "words", "secrecy", "bootstrap", "docker_context"}
-# Room of harness/summarise/ → the rooms it may import; the modules beside the rooms may import all of them.
+# Folder of harness/summarise/ → folders that it may import. The modules outside the folders may import all of them.
 ROOMS: dict[str, set[str]] = {
     "statistics": set(),
     "cells": {"statistics"},
@@ -38,9 +38,9 @@ ROOMS: dict[str, set[str]] = {
     "capacity": {"statistics", "cells", "gains"},
     "search": {"statistics", "cells", "gains", "capacity"},
 }
-# What neither does I/O nor reads a clock, with all that it imports of ours.
+# Packages without I/O and without a clock, including all imports of this project.
 PURE = ["grid", "judge", "summarise", "plan"]
-# Of report/, beside the data of charts.
+# Files and folders of report/, in addition to the data of charts.
 PURE_FILES = ("model", "format", "phrases", "estimates", "spreads", "elements")
 PURE_PAGES = [*(f"{name}.py" for name in PURE_FILES), "sentences", "tables"]
 IMPURE = {"time", "datetime", "os", "pathlib", "subprocess", "socket", "httpx", "docker", "sys", "shutil"}
@@ -131,7 +131,7 @@ def test_the_report_imports_types_of_the_summary_and_no_functions() -> None:
 
 @cache
 def reached(file: Path) -> frozenset[str]:
-    """Everything that is not ours and that a module imports, by itself or by what it imports of ours."""
+    """Return all foreign packages that a module imports, directly or through modules of this project."""
     found: set[str] = set()
     for name in imported(file):
         ours = ROOT.joinpath(*name.split(".")).with_suffix(".py")

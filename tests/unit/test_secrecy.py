@@ -44,7 +44,7 @@ def test_names_of_other_things(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("value", "kept"),
     [
         ({"Authorization": "Bearer canary"}, ""),
         ({"a": [{"Password": "canary"}]}, ""),
@@ -56,8 +56,8 @@ def test_names_of_other_things(name: str) -> None:
         ({"env": ["TOKEN=canary", "LEVEL=debug"]}, "LEVEL=debug"),
     ],
 )
-def test_what_is_below_a_secret_name_is_masked(said: Any, kept: str) -> None:
-    found = masks().tree(said)
+def test_values_below_a_secret_name_are_masked(value: Any, kept: str) -> None:
+    found = masks().tree(value)
     assert "canary" not in str(found)
     assert "123456" not in str(found)
     assert MASK.search(str(found))
@@ -66,7 +66,7 @@ def test_what_is_below_a_secret_name_is_masked(said: Any, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "value",
     [
         {"max_tokens": 100},
         {"n_tokens": "12"},
@@ -77,8 +77,8 @@ def test_what_is_below_a_secret_name_is_masked(said: Any, kept: str) -> None:
         {"n": 1},
     ],
 )
-def test_counts_and_switches_stay(said: Any) -> None:
-    assert masks().tree(said) == said
+def test_counts_and_switches_stay_unmasked(value: Any) -> None:
+    assert masks().tree(value) == value
 
 
 def test_a_path_keeps_its_form() -> None:
@@ -88,7 +88,7 @@ def test_a_path_keeps_its_form() -> None:
     assert masks().path(found) == found
 
 
-def test_a_mask_tells_of_the_same_key_whether_values_are_the_same_and_nothing_else() -> None:
+def test_masks_of_one_key_show_only_whether_values_are_equal() -> None:
     one, same, other = masks().of("canary"), masks().of("canary"), masks().of("canarx")
     elsewhere = masks(key=OTHER).of("canary")
     assert one == same != other

@@ -67,7 +67,7 @@ WAYS: list[Callable[[Path], None]] = [lambda root: bootstrap.enter(root, root / 
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["study.py", "make"])
-def test_an_old_python_is_told_what_to_do(
+def test_an_old_python_is_reported_with_a_fix(
     way: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bootstrap, "_OLDEST", (99, 0))
@@ -78,7 +78,7 @@ def test_an_old_python_is_told_what_to_do(
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["study.py", "make"])
-def test_a_clone_in_a_folder_that_ansible_takes_for_a_pattern_is_refused_at_once(
+def test_a_clone_in_a_folder_that_ansible_reads_as_a_pattern_is_rejected(
     way: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
@@ -90,7 +90,7 @@ def test_a_clone_in_a_folder_that_ansible_takes_for_a_pattern_is_refused_at_once
 FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
 
 
-def test_what_fails_is_done_another_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_command_has_an_alternative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = fake_root(tmp_path)
     ways = [["no-such-program"], FAILS, [sys.executable, "-c", "open('made', 'w')"]]
     monkeypatch.setattr(bootstrap, "_commands", lambda *_: [ways])
@@ -98,8 +98,8 @@ def test_what_fails_is_done_another_way(tmp_path: Path, monkeypatch: pytest.Monk
     assert (root / "made").exists()
 
 
-def test_what_was_installed_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the machine's Pythons are told to keep no bytecode; Ansible takes twice as long without."""
+def test_installed_packages_are_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the machine's Pythons keep no bytecode, because Ansible takes twice as long without it."""
     root = fake_root(tmp_path)
     packages = root / ".venv" / "lib" / "python3" / "site-packages"
     for name in ("used", "ansible_collections"):
@@ -137,7 +137,7 @@ def test_the_locked_uv_is_installed_with_its_hashes(tmp_path: Path) -> None:
     assert not lines[-1].endswith("\\")
 
 
-def test_an_environment_that_cannot_be_made_says_which_command_failed(
+def test_a_failed_setup_names_the_command_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = fake_root(tmp_path)
@@ -145,13 +145,13 @@ def test_an_environment_that_cannot_be_made_says_which_command_failed(
     with pytest.raises(SystemExit) as left:
         bootstrap.make(root, dev=False)
     assert left.value.code == 4
-    said = capsys.readouterr().err
-    assert "this command failed" in said
-    assert "apt-get install python3-venv" in said
+    printed = capsys.readouterr().err
+    assert "this command failed" in printed
+    assert "apt-get install python3-venv" in printed
 
 
-def test_a_living_hierarchy_that_is_mounted_nowhere_is_named() -> None:
-    """An engine reads no CPU usage then; /proc/self/cgroup tells what lives, mountinfo what is mounted."""
+def test_an_active_hierarchy_that_is_not_mounted_is_named() -> None:
+    """A container engine reads no CPU usage then. /proc/self/cgroup has active hierarchies, mountinfo mounted ones."""
     mounts = [
         "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct",
         "40 31 0:39 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw",
@@ -162,7 +162,7 @@ def test_a_living_hierarchy_that_is_mounted_nowhere_is_named() -> None:
     assert readiness.unmounted(["0::/"], []) == []
 
 
-def test_what_runs_before_the_environment_has_no_syntax_newer_than_python_3_8() -> None:
-    """An older Python must get as far as the message that says so."""
+def test_programs_outside_the_environment_have_the_syntax_of_python_3_8() -> None:
+    """An older Python must reach the message about its version."""
     for name in ("study.py", "harness/bootstrap.py", "harness/docker_context.py", "harness/__init__.py"):
         ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 8))

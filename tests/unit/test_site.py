@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = ("Tutorial", "How-to", "Reference", "Explanation", "Glossary")
-# What a browser loads by itself: not links that a reader follows.
+# Resources that a browser loads automatically, without links.
 LOADED = re.compile(r"""<(?:script|img|iframe)\b[^>]*\bsrc=["']?([^"'\s>]+)|<link\b[^>]*\bhref=["']?([^"'\s>]+)""")
 
 

@@ -61,7 +61,7 @@ def priced(tmp_path: Path, cost: str, **variables: Any) -> StudyConfig:
     )
 
 
-def test_a_plan_that_is_too_dear_is_refused(tmp_path: Path) -> None:
+def test_a_plan_above_its_budget_is_rejected(tmp_path: Path) -> None:
     budget.check("grid.yaml:9", priced(tmp_path, "100 USD", study_usd_per_hour=0.1))
     with pytest.raises(
         BadInput, match=r"grid.yaml:9: budget: cost: a plan of \d+ trials costs .* USD\. Allowed: 1.00 USD"
@@ -74,9 +74,9 @@ def test_a_cost_without_prices_is_not_guessed(tmp_path: Path) -> None:
         budget.check("grid.yaml:9", priced(tmp_path, "1 USD"))
 
 
-def test_every_engine_has_a_client_and_a_name_in_the_report() -> None:
+def test_every_load_generator_has_a_client_and_a_name_in_the_report() -> None:
     assert registry.CLIENTS.keys() == BY_NAME.keys()
     for kind in LOAD_GENERATORS:
-        told = method._load_generator(Environment.model_validate({kind.name: "1.2"}), grid())
-        assert told.startswith(f"{kind.shown} 1.2; ")
+        sentence = method._load_generator(Environment.model_validate({kind.name: "1.2"}), grid())
+        assert sentence.startswith(f"{kind.shown} 1.2; ")
     assert "Locust" not in method._load_generator(Environment.model_validate({"k6": "1.0"}), grid())

@@ -5,7 +5,7 @@ import pytest
 from tests.locust_image import arrivals, merging, recorder
 
 
-def test_the_master_adds_up_what_workers_offered() -> None:
+def test_the_master_adds_the_offered_requests_of_its_workers() -> None:
     trial = merging.Trial("t", 0.0, {"a", "b"}, open_load=True)
     for worker, delay in (("a", 0.001), ("b", 0.004)):
         seen = recorder.Recorder(0, 10, open_load=True)
@@ -24,8 +24,8 @@ def report(second: int, completed: int, upto: int, done: bool = False) -> dict[s
     for _ in range(completed):
         seen.sent(second + 0.1)
         seen.answered(second + 0.2, 0.1, "")
-    said: dict[str, object] = seen.take(upto, last=done)
-    return said
+    taken: dict[str, object] = seen.take(upto, last=done)
+    return taken
 
 
 def test_the_master_adds_its_workers_and_waits_for_the_slowest() -> None:
@@ -46,8 +46,8 @@ def test_a_lost_worker_is_reported_and_does_not_delay_the_trial() -> None:
     assert trial.result()["lost_workers"] == 1
 
 
-def test_seconds_go_on_while_others_play_without_a_lost_worker() -> None:
-    """The study stops a load whose seconds no longer come."""
+def test_seconds_of_the_other_workers_continue_after_a_lost_worker() -> None:
+    """Otherwise the study would stop the load."""
     trial = merging.Trial("t", 0.0, {"a", "b"})
     trial.add("a", report(0, 3, upto=2))
     assert trial.samples(0) == []
@@ -63,10 +63,10 @@ def test_a_second_without_any_event_is_a_row_of_zeros() -> None:
 
 
 @pytest.mark.parametrize(("open_load", "wanted_s", "slow"), [(False, 0.5, 1), (True, 0.5, 1), (True, None, None)])
-def test_what_took_longer_than_an_objective_is_counted_by_the_second(
+def test_successes_slower_than_an_objective_are_counted_by_the_second(
     open_load: bool, wanted_s: float | None, slow: int | None
 ) -> None:
-    """A failure is none of them: it is counted already. Without an objective nothing is said, not 0."""
+    """Failures are counted separately. Without an objective the count is None and not 0."""
     trial = merging.Trial("t", 0.0, {"a"}, open_load, wanted_s is not None)
     seen = recorder.Recorder(0, 9, open_load=open_load, slow_after_s=wanted_s)
     for took_s, error in ((0.5, ""), (0.51, ""), (0.9, "status 502")):

@@ -1,4 +1,4 @@
-"""nGrinder's side of a load: how users are divided, the script, its CSV as seconds."""
+"""A load with nGrinder: division of users, script, and seconds from its CSV."""
 
 import base64
 import json
@@ -179,7 +179,7 @@ class Console:
         self.stops += request.method == "PUT"
         users = self.ordered.get("vuserPerAgent", 0)
         perf = {"thread": users, "totalStatistics": {"Tests": users + self.tests, "Errors": 0}}
-        said: dict[str, Any] = {
+        answers: dict[str, Any] = {
             "/perftest/api": {"id": 7},
             "/perftest/api/list": {"tests": []},
             "/agent/api/list": [{"name": "agent-1", "ip": "10.0.0.1", "approved": True, "state": {"ready": True}}],
@@ -187,7 +187,7 @@ class Console:
         }
         if request.url.path == "/script/api/validate":
             return httpx.Response(200, text="Totals       1            0            66.00  1.2")
-        return httpx.Response(200, json=said.get(request.url.path, {}))
+        return httpx.Response(200, json=answers.get(request.url.path, {}))
 
 
 @pytest.fixture
@@ -195,13 +195,13 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
     return Console(tmp_path, monkeypatch)
 
 
-def test_a_test_is_ordered_for_as_long_as_its_users_take_to_come_and_its_load_may_take(console: Console) -> None:
+def test_a_tests_duration_covers_the_start_of_its_users_and_the_longest_load(console: Console) -> None:
     t0 = console.load_generator.start(LOAD)
-    assert t0 > T0, "users come before second 0"
+    assert t0 > T0, "users start before second 0"
     assert console.ordered["duration"] / 1000 == pytest.approx(t0 - T0 + LOAD.longest_s)
 
 
-def test_a_load_is_ended_once_no_answer_comes_any_more_and_not_while_they_do(console: Console) -> None:
+def test_a_load_ends_after_its_last_response(console: Console) -> None:
     end = console.load_generator.start(LOAD) + LOAD.duration_s
     for since_end_s, answers, stops in ((0, 100, 0), (2, 101, 0), (4, 101, 0), (5.5, 101, 1)):
         console.now, console.tests = end + since_end_s, answers

@@ -32,8 +32,8 @@ class Listed:
         self.controller = Controller(client, password)
 
     def add(self, name: str, *, approved: bool = True, state: dict[str, Any] | None = None, **more: Any) -> None:
-        said = {"ip": "10.0.0.9", "name": name, "version": "3.5.9-p1", "approved": approved, "state": state or READY}
-        self.agents.append({**said, **more})
+        agent = {"ip": "10.0.0.9", "name": name, "version": "3.5.9-p1", "approved": approved, "state": state or READY}
+        self.agents.append({**agent, **more})
 
     def only(self, *expected: str) -> Agents:
         return Agents(self.controller, expected, lambda: "3.5.9-p1")
@@ -59,7 +59,7 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Listed:
     return Listed(tmp_path)
 
 
-def test_an_agent_that_left_the_inventory_takes_part_no_more(listed: Listed) -> None:
+def test_an_agent_outside_the_inventory_takes_no_part(listed: Listed) -> None:
     """The real one gave it three of four loads. Its own address, which may be a public one, names it."""
     listed.add("old", ip="203.0.113.7")
     listed.add("generator")
@@ -89,7 +89,7 @@ def test_readiness_counts_the_inventorys_agents_alone(listed: Listed) -> None:
     assert not listed.only("generator", "generator-2").are_ready()
 
 
-def test_one_that_still_rests_from_a_load_is_waited_for(listed: Listed) -> None:
+def test_an_agent_that_is_busy_after_a_load_is_waited_for(listed: Listed) -> None:
     listed.add("old", state=BUSY)
     listed.rests_after = 3
     listed.only("generator").exclude_others()
@@ -100,21 +100,21 @@ def test_one_that_still_rests_from_a_load_is_waited_for(listed: Listed) -> None:
     ("state", "keeps", "why"),
     [(BUSY, False, "busy with another test"), (READY, True, "its approval cannot be withdrawn")],
 )
-def test_one_that_may_take_part_all_the_same_is_refused(
+def test_an_agent_that_cannot_be_excluded_is_rejected(
     listed: Listed, monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], keeps: bool, why: str
 ) -> None:
     monkeypatch.setattr(agents, "REST_WITHIN_S", 0.0)
     listed.add("old", state=state)
     listed.keeps = keeps
-    with pytest.raises(LoadGeneratorFailed) as refused:
+    with pytest.raises(LoadGeneratorFailed) as error:
         listed.only("generator").exclude_others()
-    assert str(refused.value) == (
+    assert str(error.value) == (
         "nGrinder's agent old (10.0.0.9) is approved at nGrinder's controller, but not in this inventory's "
         f"load_generators (generator): {why}. Fix: stop the unit ngrinder-agent on its host."
     )
 
 
-def test_a_load_that_another_agent_has_is_refused(listed: Listed) -> None:
+def test_a_load_on_another_agent_is_rejected(listed: Listed) -> None:
     listed.add("generator")
     listed.add("old", state=BUSY)
     with pytest.raises(LoadGeneratorFailed, match=r"agent old \(10\.0\.0\.9\) is running the load, but not in this"):

@@ -15,7 +15,7 @@ def due(
     return list(arrivals.due_times(rate, ramp_up_s, 22.0, process, seed))
 
 
-def test_the_moments_of_an_open_load_are_its_seeds_whoever_asks() -> None:
+def test_the_arrivals_of_an_open_load_follow_from_its_seed() -> None:
     """Every topology of a block meets the same, and another rate the same draws on another scale."""
     assert due() == due()
     assert due() != due(seed="7/arrivals/2")
@@ -23,7 +23,7 @@ def test_the_moments_of_an_open_load_are_its_seeds_whoever_asks() -> None:
     assert slow == pytest.approx([2 * at for at in due()])
 
 
-def test_poisson_arrivals_are_as_many_as_asked_for_and_as_irregular() -> None:
+def test_poisson_arrivals_have_the_mean_and_variance_of_their_rate() -> None:
     """Counts of a second have a variance as large as their mean; during the ramp-up there are half as many."""
     moments = list(arrivals.due_times(200.0, 10.0, 1010.0, "poisson", "1"))
     counts = [0] * 1010
@@ -51,7 +51,7 @@ def test_the_parts_of_all_workers_are_the_process(workers: int) -> None:
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_what_cannot_be_sent_yet_waits_and_its_wait_is_part_of_its_latency() -> None:
+def test_a_delayed_request_includes_its_delay_in_its_latency() -> None:
     seen = recorder.Recorder(0, 10, 2.0, open_load=True)
     offer = arrivals.ArrivalQueue(iter([0.5, 0.6, 0.7, 5.0]), 1, seen)
     assert offer.add_due(0.8) == 3
@@ -107,7 +107,7 @@ def stalled(stall_s: float) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def test_a_server_that_stops_is_seen_at_a_rate_and_hardly_by_users() -> None:
+def test_a_stalled_server_shows_in_an_open_load_and_hardly_in_a_closed_one() -> None:
     """Users who wait ask nothing meanwhile: 30 of 1800 requests see it; at a rate it is 200 and more of 2000."""
     closed, at_a_rate = stalled(2.0)
     assert closed < 0.1

@@ -34,8 +34,8 @@ def test_failures_have_no_latency_and_no_throughput() -> None:
     assert report["latencies"] == {"99968": 1}  # 0.1 s to three digits
 
 
-def test_a_failure_counts_as_having_waited_as_long_as_anybody_may() -> None:
-    """Whether it came at once or took longer than the timeout: else a service that refuses would look fast."""
+def test_a_failure_counts_with_at_least_the_timeout() -> None:
+    """Otherwise a service that rejects requests at once would look fast."""
     seen = recorder.Recorder(0, 10, 2.0)
     for took_s, error in ((0.1, ""), (0.1, "status 503"), (2.5, "timeout")):
         seen.sent(0.1)
@@ -45,8 +45,8 @@ def test_a_failure_counts_as_having_waited_as_long_as_anybody_may() -> None:
     assert report["failures"] == {str(recorder.bucket_us(2_000_000)): 1, str(recorder.bucket_us(2_500_000)): 1}
 
 
-def test_the_rest_of_a_think_time_is_that_of_somebody_who_is_met_at_any_moment() -> None:
-    """Against draws of the renewal process itself: its moments, and no residual above the longest think time."""
+def test_the_residual_of_a_think_time_has_the_distribution_of_a_random_moment() -> None:
+    """Compared with draws of the renewal process: equal moments, and no residual above the longest think time."""
     random = Random(3)  # noqa: S311 - no secret
     mine = [recorder.residual_s(4.0, random.random(), random.random()) for _ in range(20_000)]
     met = []
@@ -62,8 +62,8 @@ def test_the_rest_of_a_think_time_is_that_of_somebody_who_is_met_at_any_moment()
 
 
 @pytest.mark.parametrize("residual", [True, False])
-def test_long_think_times_ask_for_what_they_should_from_the_first_window_on(residual: bool) -> None:
-    """Z = 20 s, ramp-up 5 s, 35 s: users who all begin with a request ask for 15 % too much in the window."""
+def test_users_with_long_think_times_are_in_steady_state_in_the_first_window(residual: bool) -> None:
+    """With Z = 20 s, a ramp-up of 5 s and 35 s, users who begin with a request send 15 % too much in the window."""
     random = Random(5)  # noqa: S311 - no secret
     sent = 0
     for _ in range(20_000):
@@ -72,16 +72,16 @@ def test_long_think_times_ask_for_what_they_should_from_the_first_window_on(resi
         while at < 35:
             sent += at >= 25
             at += 0.05 + random.uniform(10, 30)
-    asked = sent / 10 / (20_000 / 20.05)
-    assert (0.98 < asked < 1.02) if residual else abs(asked - 1) > 0.10
+    share = sent / 10 / (20_000 / 20.05)
+    assert (0.98 < share < 1.02) if residual else abs(share - 1) > 0.10
 
 
 def test_latencies_are_counted_as_the_histogram_counts_them() -> None:
-    """The image and latency.hgrm have the same buckets, so that no resolution is lost."""
+    """The image and latency.hgrm have equal buckets, so no resolution is lost."""
     for value in {int(1.01**k) for k in range(2000)} | set(range(1, 5000)):
-        told = recorder.bucket_us(value)
-        assert index_of(told) == index_of(value)
-        assert told == 1 or highest_of(index_of(told) - 1) == told - 1
+        bucket = recorder.bucket_us(value)
+        assert index_of(bucket) == index_of(value)
+        assert bucket == 1 or highest_of(index_of(bucket) - 1) == bucket - 1
 
 
 def test_only_the_steady_window_goes_into_the_latencies() -> None:
@@ -100,7 +100,7 @@ def test_a_second_is_handed_over_once_and_only_when_it_is_complete() -> None:
     assert list(seen.take(2.7, last=False)["rows"]) == ["1"]
 
 
-def test_users_think_until_the_time_that_was_drawn_and_not_beyond_the_load() -> None:
+def test_think_times_end_as_drawn_or_with_the_load() -> None:
     seen = recorder.Recorder(0, 4)
     seen.thinks(0.5, 2.0)
     seen.thinks(3.5, 9.0)
@@ -141,14 +141,14 @@ def closed_loop(users: int, capacity: float, stall: tuple[float, float], late_s:
 
 
 @pytest.mark.parametrize("stall", [(99.0, 99.0), (3.8, 5.0), (4.5, 6.0), (9.0, 10.5), (13.5, 15.0), (14.2, 15.7)])
-def test_a_server_that_stops_makes_no_user_late(stall: tuple[float, float]) -> None:
+def test_a_server_that_stalls_makes_no_user_late(stall: tuple[float, float]) -> None:
     counted, little = closed_loop(400, 250.0, stall)
     assert abs(counted) < 0.001
     if stall in ((3.8, 5.0), (13.5, 15.0)):
         assert abs(little) > 0.05, "Little's law over the window blames the generator for this"
 
 
-def test_users_that_wake_late_are_found_whatever_the_server_does() -> None:
+def test_users_that_wake_late_are_found_with_any_server() -> None:
     for stall in ((99.0, 99.0), (4.5, 6.0)):
         counted, _ = closed_loop(400, 250.0, stall, late_s=0.2)
         assert counted == pytest.approx(0.07, abs=0.03)

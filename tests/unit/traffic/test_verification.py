@@ -45,7 +45,7 @@ def balancer(
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     hosts = [
         Host.parse("balancer", "load_balancers", {"nginx_lb_method": method}),
@@ -75,7 +75,7 @@ def balancer(
 CELL = Cell((("servers", 3), ("vusers", 100)))
 
 
-def test_requests_that_verify_a_topology_are_none_of_the_trials() -> None:
+def test_requests_that_verify_a_topology_do_not_count_in_the_trial() -> None:
     """The balancer's log is summed up by this name."""
     servers, trials = itertools.cycle(ADDRESSES), list[str | None]()
     with balancer(lambda: next(servers), "round_robin", asked=trials.append) as context:
@@ -99,7 +99,7 @@ def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.Monke
     assert str(failed.value).endswith("Got: 10.0.0.1:8080, 10.0.0.2:8080")
 
 
-def test_a_stranger_is_named_however_servers_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_server_is_named_with_every_method(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
     for method in ("round_robin", "random_two"):
@@ -125,7 +125,7 @@ def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("status", "server", "servers", "told"),
+    ("status", "server", "servers", "fix"),
     [
         (401, ADDRESSES[0], 2, "keeps sessions in its memory"),
         (403, ADDRESSES[0], 2, "nginx_lb_method: cookie"),
@@ -135,19 +135,19 @@ def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: py
     ],
 )
 def test_an_unexpected_response_is_reported_with_its_fix(
-    monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, told: str
+    monkeypatch: pytest.MonkeyPatch, status: int, server: str, servers: int, fix: str
 ) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     with balancer(lambda: server, "round_robin", status=status) as context, pytest.raises(TrialFailed) as failed:
         verification.verify(context, Cell((("servers", servers), ("vusers", 1))), "trial")
     before, _, after = str(failed.value).partition(f"GET / returned status {status}")
     assert before
-    assert told in after
-    assert bool(after) == bool(told)
+    assert fix in after
+    assert bool(after) == bool(fix)
 
 
 def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same rounds as above, with no time but what the responses themselves take."""
+    """The same rounds as above, without time in addition to that of the responses."""
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     monkeypatch.setattr(verification, "_MORE_ROUNDS", 1000)
     first = itertools.chain([ADDRESSES[0]] * 6, itertools.cycle(ADDRESSES))
@@ -177,13 +177,13 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
 
 
 @pytest.mark.parametrize(
-    ("answer", "asked", "problem"),
+    ("answer", "request_keys", "problem"),
     [
         (httpx.Response(200, text="label 0"), {"expect_body": "label"}, ""),
         (httpx.Response(307, headers={"Location": "/items/"}), {}, "a redirect to /items/. Fix: use that path"),
         (httpx.Response(307, headers={"Location": "/items/"}), {"expect_status": 307}, ""),
         (httpx.Response(302), {}, "status 302"),
-        # What only the generator's client can tell.
+        # Only the load generator's client can decide.
         (httpx.Response(200, headers={"Content-Encoding": "identity"}, text="?"), {"expect_body": "label"}, ""),
         (httpx.Response(429), {}, "status 429"),
         (
@@ -193,14 +193,14 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
         ),
     ],
 )
-def test_an_answer_that_is_not_expected_is_reported_before_the_load(
-    answer: httpx.Response, asked: dict[str, Any], problem: str
+def test_an_unexpected_answer_is_explained(
+    answer: httpx.Response, request_keys: dict[str, Any], problem: str
 ) -> None:
-    found = verification._unexpected(grid(request={"path": "/", **asked}).request, answer, answer.content)
+    found = verification._unexpected(grid(request={"path": "/", **request_keys}).request, answer, answer.content)
     assert found == problem or (problem and problem in found)
 
 
-def test_a_rate_is_played_as_many_times_lower_as_its_times_are_longer() -> None:
+def test_time_scaling_divides_a_rate_by_its_factor() -> None:
     hosts = (Host.parse("balancer", "load_balancers", {"study_target_url": "http://balancer"}),)
     written = grid(
         factors={"servers": [1], "rate": ["100/s"]},

@@ -39,7 +39,7 @@ def guard(app: Flask, token: str) -> None:
     expected = f"Bearer {token}".encode()
 
     @app.before_request
-    def refuse() -> Any:
+    def reject() -> Any:
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
             return jsonify({"error": "the token of this load generator is missing or wrong"}), 401
         if not request.path.startswith(PATHS):
