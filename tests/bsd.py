@@ -1,7 +1,7 @@
 """Programs of a controller with macOS: no GNU programs, and no GNU options in programs of the same name.
 
-The PATH has only the programs listed here. A rejected call exits with 64 (an illegal option) or 127 (no such program). It
-is also logged, so a test finds calls whose failure their caller ignores.
+The PATH has only the programs listed here. A rejected call exits with 64 (an illegal option) or 127 (no such program).
+It is also logged, so a test finds calls whose failure their caller ignores.
 """
 
 from __future__ import annotations

@@ -33,7 +33,11 @@ def _character(random_: random.Random, content: str) -> str:
     at = random_.randrange(len(content) + 1)
     letter = random_.choice(CHARACTERS)
     return random_.choice(
-        (content[:at] + letter + content[at:], content[:at] + content[at + 1 :], content[:at] + letter + content[at + 1 :])
+        (
+            content[:at] + letter + content[at:],
+            content[:at] + content[at + 1 :],
+            content[:at] + letter + content[at + 1 :],
+        )
     )
 
 

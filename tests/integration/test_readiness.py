@@ -88,7 +88,7 @@ LONG: dict[str, Case] = {
 
 
 @pytest.fixture
-def played(lab: Inventory, engine: docker.DockerClient, tmp_path: Path) -> Iterator[tuple[Ansible, Path]]:
+def prepared(lab: Inventory, engine: docker.DockerClient, tmp_path: Path) -> Iterator[tuple[Ansible, Path]]:
     """A playbook of the role, and an inventory of hosts with faults, all on this machine."""
     playbook("playbooks/build-images.yml")
     image = str(lab.servers[0].variables["ml_server_image"])
@@ -112,10 +112,10 @@ def played(lab: Inventory, engine: docker.DockerClient, tmp_path: Path) -> Itera
 
 
 def test_a_failed_server_is_reported_at_once_while_the_role_waits_for_a_slow_one(
-    played: tuple[Ansible, Path],
+    prepared: tuple[Ansible, Path],
 ) -> None:
     """The role does not wait for the limit, which is ten minutes here."""
-    ansible, play = played
+    ansible, play = prepared
     waited: list[str] = []
     ansible.waiting = waited.append
     with pytest.raises(DeployFailed) as failed:

@@ -48,7 +48,9 @@ def kinds(lab: Inventory, engine: docker.DockerClient, server: Hostile, *paths: 
     """Return the kind of failure of each path, which must be the same each time, with one request to the server."""
     server.requests.clear()
     request = Request(path="/", expect_body="right", **more)
-    spec = load(url=server.url, users=1, ramp_up_s=0.0, duration_s=60.0, timeout_s=1.0, window_from_s=0.0, request=request)
+    spec = load(
+        url=server.url, users=1, ramp_up_s=0.0, duration_s=60.0, timeout_s=1.0, window_from_s=0.0, request=request
+    )
     driver_input = {"paths": paths, "load": spec.wire()}
     command = ["python3", "-c", DRIVER, json.dumps(driver_input)]
     image = str(lab.generator.variables["locust_image"])

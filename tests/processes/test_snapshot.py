@@ -131,7 +131,10 @@ def test_changed_addresses_are_reported(source: Path, tmp_path: Path) -> None:
 
 def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, tmp_path: Path) -> None:
     messages: list[object] = []
-    for server, moved in (("10.0.1.11", []), ("10.0.1.99", ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"])):
+    for server, moved in (
+        ("10.0.1.11", []),
+        ("10.0.1.99", ["server-1: 10.0.1.11 / 10.0.1.11 → 10.0.1.99 / 10.0.1.99"]),
+    ):
         answer(source, server)
         folder = snapshot.take(ROOT, source)
         hosts = resolve.describe(ROOT, folder, "x")

@@ -11,7 +11,7 @@ from harness.deploy.connections import Connections
 from harness.records.directory import StudyDirectory
 from tests.containment import freedoms
 from tests.integration.conftest import study
-from tests.rehearsal.conftest import Fleet, deployment_changed, inventory_with, loads, play, startup_error, small_grid
+from tests.rehearsal.conftest import Fleet, deployment_changed, inventory_with, loads, play, small_grid, startup_error
 
 TRY = (
     "import sys, urllib.request, urllib.error\n"

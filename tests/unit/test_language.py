@@ -134,7 +134,9 @@ def test_the_list_of_exceptions_is_short_and_used() -> None:
     for pattern, text, why in ALLOWED:
         assert why
         matching = [path for path in texts() if fnmatch(str(path.relative_to(ROOT)), pattern)]
-        assert any(text in path.read_text(encoding="utf-8", errors="replace") for path in matching), f"{pattern}: {text!r} is not there"
+        assert any(text in path.read_text(encoding="utf-8", errors="replace") for path in matching), (
+            f"{pattern}: {text!r} is not there"
+        )
 
 
 @pytest.mark.parametrize("line", ["He told me.", "The study says so", "a SENTINEL", "so many requests", "to mend it"])

@@ -71,7 +71,7 @@ def test_a_token_whose_output_was_lost_is_read_again() -> None:
     assert len(engine.commands) == 3
 
 
-def test_a_token_that_stays_empty_is_refused_with_what_was_tried() -> None:
+def test_an_empty_token_is_rejected_after_retries() -> None:
     tries = registry.TOKEN_TRIES
     with pytest.raises(
         LoadGeneratorFailed, match=f"token of the load generator locust .* returned nothing .* {tries} times"
@@ -79,7 +79,7 @@ def test_a_token_that_stays_empty_is_refused_with_what_was_tried() -> None:
         token(LossyEngine([b""] * tries, [0]))
 
 
-def test_a_token_that_is_not_there_is_refused_with_the_reason() -> None:
+def test_a_missing_token_is_rejected_with_the_reason() -> None:
     with pytest.raises(LoadGeneratorFailed, match=r"cat: no such file"):
         token(LossyEngine([b"cat: no such file"], [1]))
 

@@ -118,7 +118,7 @@ class Machines:
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Machines:
-    """Machines rented at 1,000,000 s for two hours, with a budget for 10,000 s. `date` prints the time in the file `now`."""
+    """Machines rented at 1,000,000 s for two hours, with a budget for 10,000 s. `date` prints the file `now`."""
     template = (ROOT / "roles" / "ec2_fleet" / "templates" / "user_data.sh.j2").read_text()
     values = {"ec2_fleet_hours": 2, "ec2_fleet_budget_usd": 10, "__ec2_fleet_cost_usd": 7.2}
     shell = Environment(trim_blocks=True, autoescape=False)  # noqa: S701 - a script, which is no HTML

@@ -87,7 +87,9 @@ def test_a_second_study_reports_the_first_one_and_exits_with_4(folder: Path) -> 
         ),
     ],
 )
-def test_hosts_are_compared_by_address_port_and_proxy(first: Inventory, second: Inventory, both: bool, folder: Path) -> None:
+def test_hosts_are_compared_by_address_port_and_proxy(
+    first: Inventory, second: Inventory, both: bool, folder: Path
+) -> None:
     with busy(folder, first):
         assert free(folder, second, THERE) == both
     assert free(folder, second, THERE)

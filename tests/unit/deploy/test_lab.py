@@ -124,9 +124,7 @@ def test_e23_late_responses_with_free_slots_make_a_trial_invalid() -> None:
 
 
 @pytest.mark.parametrize(("late_s", "severities"), [(0.003, []), (0.008, [Severity.WARNING])])
-def test_e23_late_responses_of_an_open_load_are_a_warning(
-    late_s: float, severities: list[Severity]
-) -> None:
+def test_e23_late_responses_of_an_open_load_are_a_warning(late_s: float, severities: list[Severity]) -> None:
     """The allowance for late requests exceeds 1 ms, which is 2 % of the unloaded response time of 50 ms."""
     seen = paced(busy=0.6, late_s=late_s, rate_per_s=84.0, think_time_s=0.0)
     assert [f.severity for f in rules.judge(seen, LIMITS) if f.rule == "E23"] == severities
@@ -146,9 +144,7 @@ def test_a_slow_paced_server_is_found_by_its_slots_not_by_its_cpu() -> None:
     ("needed", "available", "factor"),
     [(0.5, 2.0, 1.0), (1.2, 2.0, 1.0), (1.3, 2.0, 1.5), (1.0, 0.66, 3.0), (9.0, 2.0, 8.0), (10.0, 2.0, None)],
 )
-def test_the_smallest_sufficient_time_scaling_is_chosen(
-    needed: float, available: float, factor: float | None
-) -> None:
+def test_the_smallest_sufficient_time_scaling_is_chosen(needed: float, available: float, factor: float | None) -> None:
     assert time_scaling.choose(needed, available) == factor
 
 
@@ -183,7 +179,7 @@ def test_the_servers_get_the_factor_of_time_scaling(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("timeout", "nginx"), [("5s", "60s"), ("60s", "65s"), ("120s", "125s")])
 def test_nginx_waits_longer_for_a_response_than_users_do(tmp_path: Path, timeout: str, nginx: str) -> None:
-    """Also with time scaling, for a factor known before or after the deployment. A value of the grid stays unchanged."""
+    """Also with time scaling, known before or after the deployment. A value of the grid stays unchanged."""
     load = {"think_time": "1s", "duration": "20s", "timeout": timeout}
     written, ansible = grid(load=load), Ansible(tmp_path, None, tmp_path)
     deployed = deployment.Deployment(ansible, written)

@@ -1,4 +1,4 @@
-"""Values of role variables: those that Ansible and the roles accept are valid, others are rejected before a deployment."""
+"""Values of role variables: invalid ones for Ansible or the roles are rejected before a deployment."""
 
 from pathlib import Path
 from typing import Any

@@ -15,7 +15,9 @@ def test_a_complete_report_of_a_role_is_not_explained_again() -> None:
 
 def test_a_command_that_cannot_be_started_names_the_variables() -> None:
     reason = 'OCI runtime create failed: runc create failed: exec: "serve": executable file not found in $PATH: unknown'
-    words = task_results.failure("server-1", "service | Run the container", {"res": {"msg": f"Error starting: {reason}"}})
+    words = task_results.failure(
+        "server-1", "service | Run the container", {"res": {"msg": f"Error starting: {reason}"}}
+    )
     assert "ml_server_command" in words
     assert "ml_server_entrypoint" in words
 

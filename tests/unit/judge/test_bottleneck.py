@@ -51,7 +51,9 @@ def test_slow_responses_with_an_idle_cpu_are_limited_by_concurrency() -> None:
 def test_an_idle_server_with_fast_responses_is_unknown() -> None:
     idle = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]
     rows = samples(280, 1000, think_s=3.0)
-    assert bottleneck_of(observation(samples=rows, hosts=idle, think_time_s=3.0), unloaded_s=0.25).component == "unknown"
+    assert (
+        bottleneck_of(observation(samples=rows, hosts=idle, think_time_s=3.0), unloaded_s=0.25).component == "unknown"
+    )
 
 
 def test_the_busiest_server_decides() -> None:
@@ -92,7 +94,10 @@ def test_the_servers_share_is_of_the_increase_in_response_time() -> None:
 
 def test_free_slots_are_not_a_bottleneck() -> None:
     free = {"server-1": Pacing(offered=70.0, busy=40.0, lost=0.0, late=0.0, answers=2800)}
-    assert bottleneck_of(observation(rate=280, users=1000, hosts=IDLE, pacing=free), unloaded_s=0.05).component == "unknown"
+    assert (
+        bottleneck_of(observation(rate=280, users=1000, hosts=IDLE, pacing=free), unloaded_s=0.05).component
+        == "unknown"
+    )
 
 
 @pytest.mark.parametrize(("fastest_s", "limited"), [(None, "server"), (0.2, "load")])

@@ -111,7 +111,10 @@ def test_a_served_load_is_the_bottleneck() -> None:
 def test_a_growing_queue_is_not_a_served_load() -> None:
     """Slightly above a server's capacity nearly all requests succeed, with growing latency."""
     slots = {"server-1": Pacing(offered=140.0, busy=139.9, lost=0.0, late=0.0, answers=1980)}
-    assert bottleneck_of(trial(served=198, samples=rows(200, 198, 60.0, rise=40.0, sent=200), pacing=slots)) == Component.SERVER
+    assert (
+        bottleneck_of(trial(served=198, samples=rows(200, 198, 60.0, rise=40.0, sent=200), pacing=slots))
+        == Component.SERVER
+    )
     assert bottleneck_of(trial(served=198, samples=rows(200, 198, 60.0))) == Component.LOAD
 
 

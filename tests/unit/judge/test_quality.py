@@ -100,9 +100,7 @@ def test_e5_users_who_neither_wait_nor_think_are_a_fault_of_the_generator(missin
 
 
 @pytest.mark.parametrize(("missing", "severity"), [(0.03, None), (0.08, "warning"), (0.12, "invalid")])
-def test_e5_without_a_count_of_thinking_users_the_threshold_is_wider(
-    missing: float, severity: str | None
-) -> None:
+def test_e5_without_a_count_of_thinking_users_the_threshold_is_wider(missing: float, severity: str | None) -> None:
     """Computed as X·Z, h changed by up to 9 % when a server stalled for a second near the window's edges."""
     rows = [replace(s, in_flight=(s.in_flight or 0.0) - 1000 * missing, thinking=None) for s in samples(280, 1000)]
     assert found(observation(samples=rows)).get("E5") == severity

@@ -283,7 +283,9 @@ def test_e12_finds_a_slow_server_that_round_robin_hides() -> None:
         for name, cores in (("server-1", 0.1), ("server-2", 0.1), ("generator", 0.2))
         for t in range(18)
     ]
-    slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})  # half the CPU bottleneck_of, completely used
+    slow = replace(
+        seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1}
+    )  # half the CPU bottleneck_of, completely used
     found = of("E12", slow)
     assert found[0].cause.startswith("server-2 spent 2.0 times as much of its CPU on a request")
     judged = bottleneck_of(slow)

@@ -54,7 +54,7 @@ def test_below_the_needed_repeats_there_is_no_interval() -> None:
     assert intervals.paired_ratio([100.0, 101.0], [200.0, 203.0], least_pairs=3).low is None
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_has_its_nominal_coverage() -> None:
     """True ratio 1.46, noise between runs of 3–10 %, drift of 8 % that a block shares."""
     random = np.random.default_rng(2024)
     covered = 0

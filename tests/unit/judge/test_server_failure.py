@@ -68,7 +68,7 @@ def failover_of(seen: Observation) -> Failover:
 
 
 def failing(seconds: int, count: int) -> list[Sample]:
-    """Return a series in which `count` requests fail instead of succeeding in each of the first seconds after the failure."""
+    """Return a series in which `count` requests fail in each of the first `seconds` after the server failure."""
 
     def changed(since: int, row: Sample) -> Sample:
         return replace(row, completed=row.completed - count, failed=count) if since < seconds else row
@@ -148,13 +148,17 @@ def test_p95_has_recovered_when_at_most_5_percent_exceed_it() -> None:
     found = failover_of(with_failure(rows))
     assert found.p95_recovery_s == 2.0
     assert found.before.over_p95 == pytest.approx(0.05)
-    assert failover_of(with_failure([replace(row, slow=11) for row in rows])).p95_recovery_s is None  # missed before the failure already
+    assert (
+        failover_of(with_failure([replace(row, slow=11) for row in rows])).p95_recovery_s is None
+    )  # missed before the failure already
     assert failover_of(with_failure([replace(row, slow=None) for row in rows])).before.over_p95 is None
 
 
 def test_a_trial_without_a_server_failure_has_no_failover() -> None:
     assert failover.of_trial(healthy(), LIMITS) is None
-    assert failover.of_trial(with_failure(server_failure=ServerFailure(servers=["server-3"], at_s=12.0)), LIMITS) is None
+    assert (
+        failover.of_trial(with_failure(server_failure=ServerFailure(servers=["server-3"], at_s=12.0)), LIMITS) is None
+    )
 
 
 def test_e8_counts_only_failures_before_a_server_failure() -> None:

@@ -116,7 +116,9 @@ def test_the_seconds_of_the_window_give_the_throughput_of_the_cells(measured: St
     seconds = frames.samples(measured)
     counted = seconds[seconds.usable & seconds.in_window & ~seconds.control]
     expected = frames.cells(measured).set_index(["servers", "vusers"]).tps_mean
-    assert counted.groupby(["servers", "vusers"]).completed.mean().to_dict() == pytest.approx(expected.to_dict(), rel=1e-5)
+    assert counted.groupby(["servers", "vusers"]).completed.mean().to_dict() == pytest.approx(
+        expected.to_dict(), rel=1e-5
+    )
     assert set(seconds[seconds.in_window].t_s) == set(range(3, 12))  # a window from 3 s to 12 s
     hosts = frames.hosts(measured)
     assert set(hosts[hosts.in_window].t_s) == {t + 0.5 for t in range(4, 12)}  # began at 3 s or later, ended by 12 s
@@ -166,7 +168,9 @@ def test_a_study_without_trials_has_every_column(tmp_path: Path, with_invalid: S
     for door in (frames.samples, frames.hosts, frames.trials):
         assert door(empty).empty
         assert kinds(door(empty)) == kinds(door(with_invalid))
-    (nothing, something) = (pyarrow.parquet.read_schema(io.BytesIO(frames.parquet(made))) for made in (empty, with_invalid))
+    (nothing, something) = (
+        pyarrow.parquet.read_schema(io.BytesIO(frames.parquet(made))) for made in (empty, with_invalid)
+    )
     assert nothing.equals(something)
 
 

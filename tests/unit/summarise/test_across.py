@@ -33,7 +33,7 @@ def rates(random: np.random.Generator, mean: float, count: int = REPEATS) -> lis
 
 
 def simulated(seed: int, after: float, day: float = 1.0, known: bool = False) -> list[StudyRatio]:
-    """Return a comparison of six cells: the later build has `after` times the throughput, its machines `day` times the speed."""
+    """Compare six cells: the later build has `after` times the throughput, its machines `day` times the speed."""
     random = np.random.default_rng(seed)
     speeds = [[day_ * float(np.exp(random.normal(0, 0.02))) for _ in range(REPEATS)] for day_ in (1.0, day)]
     pairs = [(cell(rates(random, 500)), cell(rates(random, 500 * after * day))) for _ in range(CELLS)]

@@ -57,7 +57,7 @@ def test_the_result_is_reported_in_words() -> None:
 
 
 def at_rates(**more: object) -> Summary:
-    """Return a summary of two servers with the capacity of one: the gain is wrong, both capacities equal the formula's."""
+    """Summarise two servers with the capacity of one: the gain is wrong, both capacities equal the formula's."""
     records: dict[str, TrialRecord] = {}
     for servers in (1, 2):
         for count in counts(LOADS, NARROW):

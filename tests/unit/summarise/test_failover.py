@@ -77,7 +77,9 @@ def test_trials_without_recovery_or_without_failures_are_counted_separately() ->
 
 def test_p95_is_summarised_over_the_trials_that_met_it_before() -> None:
     def over(before: float, recovery_s: float | None) -> dict[str, Any]:
-        return failover_keys(p95_recovery_s=recovery_s, before={**BEFORE, "over_p95": before}, after={**AFTER, "over_p95": 0.02})
+        return failover_keys(
+            p95_recovery_s=recovery_s, before={**BEFORE, "over_p95": before}, after={**AFTER, "over_p95": 0.02}
+        )
 
     found = only(summed([over(0.05, 2.0), over(0.01, None), over(0.06, None)]))
     assert (found.in_p95, found.p95_recovered, found.p95_recovery_s) == (2, 1, Spread(2, 2, 2))

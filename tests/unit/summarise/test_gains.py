@@ -92,7 +92,9 @@ def test_simultaneous_intervals_are_wider_only_for_several_gains(tmp_path: Path)
     limits = {(servers, 50): "load" for servers in (1, 2, 3)}
     found = summarise_directory(study(StudyDirectory(tmp_path / "s-1"), rates, limits=limits)).gains
     assert sorted(gain.kind for gain in found) == ["gain", "gain", "load-limited", "load-limited"]
-    assert all(gain.simultaneous is None for gain in found if gain.kind != "gain")  # without a conclusion, so it does not count
+    assert all(
+        gain.simultaneous is None for gain in found if gain.kind != "gain"
+    )  # without a conclusion, so it does not count
     for gain in [gain for gain in found if gain.kind == "gain"]:
         assert gain.ratio is not None
         assert gain.simultaneous is not None

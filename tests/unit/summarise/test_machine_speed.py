@@ -18,7 +18,11 @@ from report.sentences import evidence, findings
 from tests.builders import changed, grid, observation, record, study_record
 
 CELLS = {(1, 2000): 280.0, (2, 2000): 540.0, (3, 2000): 800.0}
-PRICE = {1: (0.6, 0.17, 0.45), 2: (0.5, 0.16, 0.42), 3: (0.4, 0.14, 0.41)}  # servers → CPU time of a request at generator, balancer and servers, in ms
+PRICE = {
+    1: (0.6, 0.17, 0.45),
+    2: (0.5, 0.16, 0.42),
+    3: (0.4, 0.14, 0.41),
+}  # servers → CPU time of a request at generator, balancer and servers, in ms
 
 
 def trials(slow: np.ndarray, paced: bool = False, **more: Any) -> dict[str, TrialRecord]:

@@ -92,7 +92,7 @@ def test_a_study_is_the_same_one_whenever_it_is_simulated() -> None:
     assert one(scenario, 4)[1] != first[1]
 
 
-def test_what_truly_limits_is_told_only_where_it_is_clear() -> None:
+def test_the_true_bottleneck_is_defined_only_if_it_is_clear() -> None:
     scenario = Scenario("", setup=Setup(users=(60, 180)))
     limits = [true_bottleneck(scenario, servers, users) for users in (60, 180) for servers in (1, 2, 3)]
     assert limits == [

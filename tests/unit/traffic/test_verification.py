@@ -193,9 +193,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
         ),
     ],
 )
-def test_an_unexpected_answer_is_explained(
-    answer: httpx.Response, request_keys: dict[str, Any], problem: str
-) -> None:
+def test_an_unexpected_answer_is_explained(answer: httpx.Response, request_keys: dict[str, Any], problem: str) -> None:
     found = verification._unexpected(grid(request={"path": "/", **request_keys}).request, answer, answer.content)
     assert found == problem or (problem and problem in found)
 
