@@ -59,7 +59,7 @@ def test_e3_a_repeated_second_and_a_lost_worker_are_invalid() -> None:
 def test_e8_names_the_event_that_explains_the_failures_and_its_fix() -> None:
     rows = samples(50, 1000, failed=100)
     base = observation(samples=rows, generator_errors={"status 500": 1800})
-    events = {"worker_connections are not enough": 1800, "Connection finding": 2}
+    events = {"worker_connections are not enough": 1800, "Connection refused": 2}
     seen = logged(base, events=events)
     finding = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
     assert finding.cause.endswith('failed for 10 s: the balancer logged "worker_connections are not enough" 1800 times')

@@ -99,8 +99,8 @@ def test_e9_names_events_of_logs_and_counters() -> None:
 
 
 def test_e9_replaced_workers_have_their_own_fix() -> None:
-    recycled = {"Child process died": 2, "Worker reached its request bottleneck_of": 2}
-    for logged_, words in (({"Child process died": 2}, "5 s"), (recycled, "--bottleneck_of-max-requests")):
+    recycled = {"Child process died": 2, "Worker reached its request limit": 2}
+    for logged_, words in (({"Child process died": 2}, "5 s"), (recycled, "--limit-max-requests")):
         found = of("E9", replace(observation(), logged={"server-1": logged_}))
         assert all(words in finding.next_step for finding in found)
 
@@ -285,7 +285,7 @@ def test_e12_finds_a_slow_server_that_round_robin_hides() -> None:
     ]
     slow = replace(
         seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1}
-    )  # half the CPU bottleneck_of, completely used
+    )  # half the CPU limit, completely used
     found = of("E12", slow)
     assert found[0].cause.startswith("server-2 spent 2.0 times as much of its CPU on a request")
     judged = bottleneck_of(slow)

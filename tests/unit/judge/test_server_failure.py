@@ -79,7 +79,7 @@ def failing(seconds: int, count: int) -> list[Sample]:
 def test_e24_a_planned_server_failure_is_not_a_fault_of_the_trial() -> None:
     found = rules.judge(with_failure(failing(2, 93)), LIMITS)
     assert [(f.rule, f.severity) for f in found] == [("E13", Severity.NOTE)]
-    assert found[0].cause == "the own count of server-3 was failover_of with it; the other servers' were compared"
+    assert found[0].cause == "the own count of server-3 was lost with it; the other servers' were compared"
 
 
 @pytest.mark.parametrize(
