@@ -1,4 +1,4 @@
-"""How long a report takes, for a study as it is and for large ones made of its trials.
+"""Duration of a report, for a study and for large ones made of its trials.
 
     python -m benchmarks.reports STUDY [CELLS ...]
 
@@ -69,7 +69,7 @@ def _long(like: TrialData, cell: dict[str, int], repeat: int, position: int) -> 
 
 
 def row(name: str, directory: Path, times: int) -> str:
-    """What rendering one study takes."""
+    """Time and memory of rendering one study."""
     seconds, memory = timed([*PROGRAM, "report", str(directory), "--quiet"], times)
     page, _ = timed([*PROGRAM, "report", str(directory), "--format=html", "--quiet"], times)
     sizes = [f"{(directory / f'report.{kind}').stat().st_size / 1e6:.1f} MB" for kind in ("html", "pdf")]

@@ -1,4 +1,4 @@
-"""Two small synthetic studies and the pages that were approved of them: `python -m tests.golden_study` renders them.
+"""Two small synthetic studies and their approved pages: `python -m tests.golden_study` renders them.
 
 `closed` has virtual users, a server failure and prices; `open` has rates, objectives and capacities. Their records are
 made of formulas, so they are the same on every machine, and a changed word needs no measurement.
@@ -98,12 +98,12 @@ STUDIES: dict[str, Callable[[StudyDirectory], StudyDirectory]] = {"closed": clos
 
 
 def made(name: str, into: Path) -> StudyDirectory:
-    """One of the studies on disk, by its name."""
+    """Write the study of a name."""
     return STUDIES[name](StudyDirectory(into / f"golden-{name}-0123abcd"))
 
 
 def page(report: Report) -> str:
-    """The text of the HTML page, without style, scripts and charts' data."""
+    """Return the HTML page without style, scripts and charts' data."""
     return str(html.main(report))
 
 

@@ -95,7 +95,7 @@ def pairs_of(noise: Sequence[float]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Stopped:
-    """What stopping did: coverage of each gain and of all, mean blocks, load saved against `fixed` blocks.
+    """Result of stopping: coverage of each gain and of all, mean blocks, load saved against `fixed` blocks.
 
     `all_at_once` is the coverage of all their intervals at once, `simultaneous` that of all simultaneous ones.
     """

@@ -42,7 +42,7 @@ Path_ = tuple[str, ...]
 
 
 def links(page: Path) -> Iterator[str]:
-    """Where a page's links lead, relative to the repository; links to other sites are left out."""
+    """Return the targets of a page's links, relative to the repository and without other sites."""
     for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if "://" not in link:
             yield str((page.parent / link).resolve().relative_to(ROOT))
@@ -94,7 +94,7 @@ def paths(described: dict[str, Key]) -> list[Path_]:
 
 
 def leaves(data: object, at: Path_ = ()) -> Iterator[tuple[Path_, bool]]:
-    """Where each value of a JSON document is, and whether there might be more below it (nothing, or empty)."""
+    """Yield the place of each value of a JSON document, and whether it may have children (null or empty)."""
     if isinstance(data, dict) and data:
         for key, value in data.items():
             yield from leaves(value, (*at, key))

@@ -34,7 +34,7 @@ def notebook() -> dict[str, Any]:
 
 
 def shown(sources: Sequence[str], names: dict[str, Any]) -> list[Any]:
-    """What cells show when they run in order, each in the names of those before: the value of its last expression.
+    """Run cells in order with shared names; return the value of each cell's last expression.
 
     As a kernel does it, whose two dozen packages nothing else here needs.
     """

@@ -139,7 +139,7 @@ def reached(file: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def test_what_computes_does_no_io_and_reads_no_clock() -> None:
+def test_pure_packages_do_no_io_and_read_no_clock() -> None:
     modules = [file for package in PURE for file in (ROOT / "harness" / package).rglob("*.py")]
     for name in PURE_PAGES:
         place = ROOT / "report" / name

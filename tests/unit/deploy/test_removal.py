@@ -1,4 +1,4 @@
-"""What `down` takes away of this clone's state, and what it leaves."""
+"""State of this clone that `down` removes, and state that it keeps."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ def troubled(servers: int) -> TrialData:
 
 @pytest.mark.parametrize("servers", [2, 11])
 def test_a_trial_is_judged_alike_before_and_after_it_was_written(servers: int) -> None:
-    """With names as server-10, which JSON sorts before server-2, and two kinds of events."""
+    """Includes server-10, which JSON sorts before server-2, and two kinds of events."""
     data, written = troubled(servers), grid()
     first = assess(data, written)
     assert len(first.findings) >= 2

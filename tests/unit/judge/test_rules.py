@@ -77,7 +77,7 @@ def test_e7_makes_the_generator_the_bottleneck() -> None:
 
 @pytest.mark.parametrize("cores", [0.5, 1.0, 4.0])
 def test_e6_a_saturated_process_is_busy_with_any_number_of_cores(cores: float) -> None:
-    """One process uses one core at most; below one core the container's bottleneck_of counts."""
+    """One process uses one core at most; below one core the container's limit counts."""
     seen = observation(samples=[replace(s, busiest_cpu_s=0.95 * min(1.0, cores)) for s in samples(280, 1000)])
     found = of("E6", replace(seen, caps={**seen.caps, "generator": cores}))
     assert [f.severity for f in found] == ["invalid"]
@@ -283,9 +283,7 @@ def test_e12_finds_a_slow_server_that_round_robin_hides() -> None:
         for name, cores in (("server-1", 0.1), ("server-2", 0.1), ("generator", 0.2))
         for t in range(18)
     ]
-    slow = replace(
-        seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1}
-    )  # half the CPU limit, completely used
+    slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})  # half the CPU limit, completely used
     found = of("E12", slow)
     assert found[0].cause.startswith("server-2 spent 2.0 times as much of its CPU on a request")
     judged = bottleneck_of(slow)

@@ -103,7 +103,7 @@ def test_headers_of_the_panels_never_collide(tmp_path: Path, topologies: int) ->
     assert collisions(boxes) == []
 
 
-def test_what_happened_is_marked_where_it_happened(tmp_path: Path) -> None:
+def test_events_of_a_trial_are_marked_at_their_time(tmp_path: Path) -> None:
     found, trials = made(tmp_path, 2, (1000,))
     where = "servers-1_vusers-1000/r2"
     moments = [[6.0, "server-1 was killed for want of memory"]]

@@ -184,7 +184,7 @@ def test_money_has_as_many_digits_as_it_needs(value: float | None, expected: str
     assert text.usd(value) == expected
 
 
-def test_what_is_carried_under_objectives_is_the_capacity_with_its_interval() -> None:
+def test_the_sustainable_rate_under_objectives_is_the_capacity_with_its_interval() -> None:
     def carried(servers: int, at: float) -> capacity.Capacity:
         return capacity.of_topology({}, servers, "rate", counts((93.0, 100.0, 107.0), at=at), {"p95": 0.05})
 

@@ -104,7 +104,7 @@ def test_a_sentence_for_every_pattern(name: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "holds"), [("500ms", "meets the objective of 500 ms"), ("200ms", "misses the objective of 200 ms")]
 )
-def test_what_is_left_is_held_against_the_objective(wanted: str, holds: str) -> None:
+def test_throughput_after_a_failure_is_compared_with_the_objective(wanted: str, holds: str) -> None:
     sentence = failover.sentence(BACK, Objectives.model_validate({"p95": wanted}))
     assert holds in sentence
     assert "p95 over the whole window, failures included, is 312 ms" in sentence

@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> StudyDirectory:
     return hostile(directory, [ESCAPES, MARKUP, MARKDOWN, *FORMULAS], f"server-1 logged {ESCAPES}{MARKUP}{MARKDOWN}")
 
 
-def test_what_a_terminal_would_obey_is_shown() -> None:
+def test_control_characters_are_shown() -> None:
     assert visible("\x1b[31mred\x07\u202e\ud800") == "\\u{1B}[31mred\\u{7}\\u{202E}\\u{D800}"
     assert visible("a\tb\nc예é🚀 \u00a0") == "a\tb\nc예é🚀 \u00a0"
 

@@ -114,7 +114,7 @@ def test_probes_of_a_search_are_hollow_and_its_knee_is_drawn() -> None:
     assert "hollow dots are probes of the search. Dashed: the knee" in chart.caption
 
 
-def test_where_each_topology_was_loaded_around_its_own_crossing_each_panel_has_its_own_axis() -> None:
+def test_panels_of_topologies_with_different_loads_have_their_own_axes() -> None:
     summary, trials = searched()
     assert not made((summary, trials)).arguments["own"]
     ends = [capacity.of_topology({}, n, "vusers", counts((93.0, 100.0, 107.0)), {"p95": 0.05}) for n in (1, 2)]
@@ -156,7 +156,7 @@ def test_at_rates_the_capacity_is_the_mark() -> None:
     assert drawing.svg(spec).count(">capacity<") == 2
 
 
-def test_what_is_drawn_is_valid_and_lines_are_labelled_apart() -> None:
+def test_the_chart_is_valid_and_labels_do_not_overlap() -> None:
     schema = load_schema()
     for studied in (lists((1, 2, 3), (1000, 2000)), lists((1, 2, 3, 4), (100, 400, 3200)), searched()):
         chart = made(studied)

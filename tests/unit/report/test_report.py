@@ -157,7 +157,7 @@ def test_an_incomplete_study_has_a_report(rates: dict[tuple[int, int], list[floa
     assert "None" not in text
 
 
-def test_what_a_user_wrote_is_escaped(tmp_path: Path) -> None:
+def test_text_of_a_user_is_escaped(tmp_path: Path) -> None:
     directory = made(tmp_path, request={"path": "/", "expect_body": "<script>alert(1)</script>"})
     build.write(directory, {"html"})
     assert "<script>alert" not in (directory.path / "report.html").read_text()

@@ -82,7 +82,7 @@ def test_a_chart_with_letters_that_are_shaped_together_is_a_picture(written: Rep
     assert drawing.png(spec).startswith(b"\x89PNG")
 
 
-def test_what_has_no_font_is_what_pango_would_leave_out() -> None:
+def test_characters_without_a_font_are_those_that_pango_leaves_out() -> None:
     """After the replacement nothing is left that it would."""
     faces = FontConfiguration()
     page = "".join(TEXTS.values())

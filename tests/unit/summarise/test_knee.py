@@ -55,7 +55,7 @@ class Loop:
         return record(self.servers, users, 0, self.rate(users))
 
     def trial(self, users: int, block: int) -> TrialRecord:
-        """With the bottleneck that the rules give it."""
+        """Return the record with the bottleneck that the rules derive."""
         rate = self.rate(users)
         cores = 0.2 * min(1.0, rate / self.capacity)
         names = [f"server-{i + 1}" for i in range(self.servers)]
@@ -99,7 +99,7 @@ def at_nearly_the_largest_rate(seen: Mapping[int, TrialRecord]) -> int:
 
 
 def gain_at_saturation(noise: float, seed: int, rule: Callable[[Mapping[int, TrialRecord]], int]) -> GainKind:
-    """Of the step from one server to two, each at its own load, in five blocks."""
+    """The gain from one server to two, each at its own load, in five blocks."""
 
     def cell(servers: int) -> CellSummary:
         loop = Loop(servers, seeded(seed).uniform(150, 450), noise, f"{seed}/{servers}")

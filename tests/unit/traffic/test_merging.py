@@ -1,4 +1,4 @@
-"""What the load generator's master makes of its workers' reports (roles/locust/files/image), without Locust."""
+"""The load generator's master merges its workers' reports (roles/locust/files/image), without Locust."""
 
 import pytest
 

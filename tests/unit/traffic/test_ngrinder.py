@@ -160,7 +160,7 @@ def test_totals_exclude_the_reports_of_users_starts(test: dict[str, object], exp
 
 
 class Console:
-    """As much of the controller's REST API as one load uses, and a clock that only moves by hand."""
+    """The part of the controller's REST API that one load uses, and a clock that the test moves."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = float(T0)

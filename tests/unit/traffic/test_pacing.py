@@ -33,7 +33,7 @@ def test_think_times_are_uniform_about_their_mean_and_users_are_met_in_the_long_
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_every_user_of_all_workers_has_its_own_number(workers: int) -> None:
-    """Whatever each of them has: the first users of a larger load are those of a smaller one."""
+    """For any division among workers, the first users of a larger load equal those of a smaller one."""
     parts = [list(itertools.islice(pacing.numbers(worker, workers), 4)) for worker in range(workers)]
     assert sorted(itertools.chain(*parts)) == list(range(4 * workers))
 
