@@ -69,7 +69,7 @@ def _long(like: TrialData, cell: dict[str, int], repeat: int, position: int) -> 
 
 
 def row(name: str, directory: Path, times: int) -> str:
-    """Time and memory of rendering one study."""
+    """Return a table row with the time and memory of rendering one study."""
     seconds, memory = timed([*PROGRAM, "report", str(directory), "--quiet"], times)
     page, _ = timed([*PROGRAM, "report", str(directory), "--format=html", "--quiet"], times)
     sizes = [f"{(directory / f'report.{kind}').stat().st_size / 1e6:.1f} MB" for kind in ("html", "pdf")]

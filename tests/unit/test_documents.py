@@ -36,7 +36,7 @@ def notebook() -> dict[str, Any]:
 def shown(sources: Sequence[str], names: dict[str, Any]) -> list[Any]:
     """Run cells in order with shared names; return the value of each cell's last expression.
 
-    As a kernel does it, whose two dozen packages nothing else here needs.
+    A Jupyter kernel does the same, but needs two dozen more packages.
     """
     values = []
     for number, source in enumerate(sources, 1):

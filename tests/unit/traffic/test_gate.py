@@ -37,7 +37,7 @@ def test_nothing_is_answered_without_the_token(app: flask.Flask, header: str, pa
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_an_order_is_json(app: flask.Flask, kind: str) -> None:
-    """A web page can send other content types to another site without a preflight request."""
+    """A web page can send these content types to another site without a preflight request."""
     client = app.test_client()
     assert client.post("/study/stop", data="{}", content_type=kind, headers=BEARER).status_code == 415
     assert client.post("/study/stop", json={}, headers=BEARER).status_code == 200
