@@ -47,7 +47,7 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
     values = {name: grid.vars.get(name, inventory.servers[0].variables.get(name)) for name in VARIABLES}
     capacities = [
         _read("lab_server_capacity", units.per_second, value)
-        for value in grid.factors.get("lab_server_capacity", [values["lab_server_capacity"]])
+        for value in grid.levels.get("lab_server_capacity", [values["lab_server_capacity"]])
         if value
     ]
     capacity = max(capacities, default=None)
@@ -68,7 +68,7 @@ def _has_own_image(grid: Grid, inventory: Inventory) -> bool:
     images = [
         grid.service.image,
         grid.vars.get("ml_server_image"),
-        *grid.factors.get("ml_server_image", ()),
+        *grid.levels.get("ml_server_image", ()),
         inventory.servers[0].variables.get("ml_server_image"),
     ]
     return any(image and not _OWN_IMAGES.match(str(image)) for image in images)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.grid import http, server_failure
-from harness.grid.cell import OWN_FACTORS, Cell, combinations, expand
+from harness.grid.amount import Search
+from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
 from harness.grid.types import Level
@@ -71,7 +72,7 @@ class Checker:
         grid = self.grid
         said: list[tuple[Path_, str, object]] = [
             (("factors", name, place), name, level)
-            for name, levels in grid.factors.items()
+            for name, levels in grid.levels.items()
             for place, level in enumerate(levels)
         ]
         said += [(("vars", name), name, value) for name, value in grid.vars.items()]
@@ -112,9 +113,9 @@ class Checker:
 
     def sizes(self) -> Iterator[Problem]:
         """More cells or trials than anybody waits for, or none at all."""
-        count = combinations(self.grid)
+        count = self.grid.cells.combinations
         if count > MOST_CELLS:
-            product = " × ".join(str(len(levels)) for levels in self.grid.factors.values())
+            product = " × ".join(str(len(levels)) for levels in self.grid.levels.values())
             yield (
                 ("factors",),
                 (
@@ -123,7 +124,7 @@ class Checker:
                 ),
             )
             return
-        cells = len(expand(self.grid))
+        cells = len(self.grid.cells.known)
         if not cells:
             yield ("exclude",), "exclude leaves no cell; exclude less"
         elif cells > MOST_CELLS:
@@ -135,7 +136,7 @@ class Checker:
     def folders(self) -> Iterator[Problem]:
         """Each cell has a folder of its own, named by its levels."""
         found: dict[str, Cell] = {}
-        for cell in expand(self.grid):
+        for cell in self.grid.cells.known:
             slug = cell.slug
             other = found.setdefault(slug, cell)
             if other != cell:
@@ -164,14 +165,19 @@ class Checker:
         if name not in self.grid.factors:
             hint = nearest(name, list(self.grid.factors))
             yield where, f"{section}: {short(name)} is no factor of this grid{hint}"
-        elif section == "exclude" and level not in self.grid.factors[name]:
-            levels = short(", ".join(str(written(name, one)) for one in self.grid.factors[name]), bare=True)
+        elif section == "exclude" and level not in (known := self.known_levels(name)):
+            levels = short(", ".join(str(written(name, one)) for one in known), bare=True)
             yield where, f"exclude: {name} has no level {short(written(name, level))}; its levels are {levels}"
         elif section == "include" and name in OWN_FACTORS:
             try:
                 check_level(name, level)
             except ValueError as error:
                 yield where, f"include: {error}"
+
+    def known_levels(self, name: str) -> tuple[Level, ...]:
+        """Levels of a factor that `exclude` may name: of a searched load its smallest one."""
+        levels = self.grid.factors[name]
+        return (levels.least,) if isinstance(levels, Search) else levels
 
 
 def _at(value: Any, inside: Path_) -> Any:

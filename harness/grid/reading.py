@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.errors import BadInput
 from harness.grid import references
-from harness.grid.cell import expand
 from harness.grid.checks import Checker, RoleValues
 from harness.grid.schema import Grid
 from harness.grid.validation import validate
@@ -57,7 +56,7 @@ def _typed(data: dict[str, Any], values: RoleValues) -> dict[str, Any]:
 
 def check_servers(path: Path, grid: Grid, document: Document, available: int) -> None:
     """Raise BadInput when a cell asks for more servers than the inventory has."""
-    most = max(cell.servers for cell in expand(grid))
+    most = max(topology.servers for topology in grid.cells.topologies)
     if most > available:
         line = document.line(("factors", "servers"))
         raise BadInput(

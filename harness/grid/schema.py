@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
+    Discriminator,
     Field,
     PlainSerializer,
     PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    Tag,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
-from harness.grid.load import LOAD_FACTORS, RATE, Load
+from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import (
@@ -42,10 +48,32 @@ SomeLevels = Annotated[
     BeforeValidator(lambda said: load.with_rates(load.read, said)),
     PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
 ]
+# harness/grid/validation.py leaves the tags out of paths.
+LevelsOrSearch = Annotated[
+    Annotated[tuple[Level, ...], Tag("levels")] | Annotated[Search, Tag("search")],
+    Discriminator(lambda said: "search" if isinstance(said, dict | Search) else "levels"),
+]
+
+
+def _read_factors(said: object) -> object:
+    """Levels of `rate` as numbers, and a search with its factor."""
+    if not isinstance(said, dict):
+        return said
+    if not isinstance(said.get(RATE), dict | Search):
+        said = load.with_rates(load.read, said)
+    return {name: {**each, "factor": name} if isinstance(each, dict) else each for name, each in said.items()}
+
+
+def _stored_factors(factors: Mapping[str, tuple[Level, ...] | Search]) -> object:
+    """Factors as they are stored. The level of a searched load is its smallest one, and the search has its own key."""
+    stored = {name: [said.least] if isinstance(said, Search) else said for name, said in factors.items()}
+    return load.with_rates(load.written, stored)
+
+
 Factors = Annotated[
-    dict[str, tuple[Level, ...]],
-    BeforeValidator(lambda said: load.with_rates(load.read, said)),
-    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+    dict[str, LevelsOrSearch],
+    BeforeValidator(_read_factors),
+    PlainSerializer(_stored_factors, when_used="json"),
 ]
 MOST_CELLS = 10_000
 
@@ -142,32 +170,41 @@ class Grid(Part):
         default=None, description="load, at full speed, for which the report names the cheapest topology"
     )
     evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
-    search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
     _time_factor: float = PrivateAttr(1.0)
     _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
 
     @model_validator(mode="before")
     @classmethod
-    def _load_may_be_a_search(cls, data: object) -> object:
-        """`vusers: {from, to, until}` is a search; its cells begin with the smallest load."""
-        factors = data.get("factors") if isinstance(data, dict) else None
-        if not isinstance(data, dict) or not isinstance(factors, dict):
+    def _stored_search_is_a_factor(cls, data: object) -> object:
+        """A stored grid has its search under a key of its own; a grid file has it in place of the load's levels."""
+        if not isinstance(data, dict) or "search" not in data:
             return data
-        for name in LOAD_FACTORS:
-            span = factors.get(name)
-            if isinstance(span, dict):
-                first = span.get("from")
-                try:
-                    load.check_level(name, load.read(name, first))  # type: ignore[arg-type] # it refuses other types
-                except ValueError:
-                    first = "1/s" if name == RATE else 1  # Search refuses what is written
-                return {**data, "search": {**span, "factor": name}, "factors": {**factors, name: [first]}}
-        return data
+        factors, search = data.get("factors"), data["search"]
+        own = {name: value for name, value in data.items() if name != "search"}
+        if search is None:
+            return own
+        factor = search.get("factor", VUSERS) if isinstance(search, dict) else None
+        if factor not in LOAD_FACTORS or not isinstance(factors, dict):
+            return data
+        return {**own, "factors": {**factors, factor: search}}
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _with_stored_search(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """The stored form of a grid, with its search under a key of its own."""
+        stored: dict[str, Any] = handler(self)
+        if isinstance(self.cells, SearchedCells):
+            stored["search"] = self.cells.search.model_dump(
+                mode="json", by_alias=info.by_alias, exclude_defaults=info.exclude_defaults
+            )
+        elif not info.exclude_defaults:
+            stored["search"] = None
+        return stored
 
     @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
         aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
-        found = load.mismatches(self.load_factor, self.load, self.load_generator, self.search is not None, aims)
+        searched = isinstance(self.cells, SearchedCells)
+        found = load.mismatches(self.load_factor, self.load, self.load_generator, searched, aims)
         if found:
             raise several(found)
         return self
@@ -182,6 +219,19 @@ class Grid(Part):
         found = self.model_copy()
         found._secrets = frozenset(values)
         return found
+
+    @property
+    def levels(self) -> dict[str, tuple[Level, ...]]:
+        """Factor → its levels, without a load that is searched."""
+        return {name: said for name, said in self.factors.items() if not isinstance(said, Search)}
+
+    @property
+    def cells(self) -> FixedCells | SearchedCells:
+        """The cells, or the topologies and the range in which a search finds their loads."""
+        search = self.factors[self.load_factor]
+        if isinstance(search, Search):
+            return SearchedCells(search, self.levels, self.exclude, self.include)
+        return FixedCells(self.levels, self.exclude, self.include)
 
     @property
     def load_factor(self) -> str:
@@ -220,9 +270,12 @@ class Grid(Part):
     @field_validator("factors", mode="before")
     @classmethod
     def _levels_are_lists(cls, factors: object) -> object:
+        """Each factor has a list of levels; a load may have a search, `vusers: {from, to, until}`."""
         found: list[tuple[tuple[str | int, ...], str]] = []
         for name, levels in factors.items() if isinstance(factors, dict) else ():
             shown = short(name, bare=True)
+            if name in LOAD_FACTORS and isinstance(levels, dict | Search):
+                continue
             if not isinstance(levels, list | tuple):
                 found.append(((name,), f"factor {shown!r} needs a list of levels, as in {shown}: [1, 2]"))
             elif not levels:
@@ -233,7 +286,7 @@ class Grid(Part):
 
     @field_validator("factors")
     @classmethod
-    def _whole_and_distinct(cls, factors: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
+    def _whole_and_distinct(cls, factors: dict[str, tuple[Level, ...] | Search]) -> dict[str, tuple[Level, ...] | Search]:
         found: list[tuple[tuple[str | int, ...], str]] = []
         own = ["servers"]
         if "servers" not in factors:
@@ -242,11 +295,12 @@ class Grid(Part):
             own.append(load.factor_of(factors))
         except ValueError as error:
             found.append(((), str(error)))
-        for name, levels in factors.items():
+        fixed = {name: levels for name, levels in factors.items() if not isinstance(levels, Search)}
+        for name, levels in fixed.items():
             if len(set(levels)) < len(levels):
                 found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
         for name in ("servers", *LOAD_FACTORS, "fail_servers"):
-            for place, level in enumerate(factors.get(name, ())):
+            for place, level in enumerate(fixed.get(name, ())):
                 try:
                     load.check_level(name, level)
                 except ValueError as error:

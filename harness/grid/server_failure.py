@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.grid.cell import expand
+from harness.grid.cells import SearchedCells
 from harness.grid.schema import Grid
 
 LEAST_BEFORE_S, LEAST_AFTER_S = 3.0, 5.0  # of the steady window, to tell what was before a loss and what is after it
@@ -12,11 +12,11 @@ LEAST_BEFORE_S, LEAST_AFTER_S = 3.0, 5.0  # of the steady window, to tell what w
 
 def problems(grid: Grid) -> Iterator[tuple[tuple[str, ...], str]]:
     """(place in the grid, what is wrong with it, in words) of everything about factor `fail_servers` that cannot be."""
-    losing = [cell for cell in expand(grid) if cell.fail_servers]
+    losing = [topology for topology in grid.cells.topologies if topology.fail_servers]
     if not losing:
         return
     empty = list(
-        dict.fromkeys((cell.servers, cell.fail_servers) for cell in losing if cell.fail_servers >= cell.servers)
+        dict.fromkeys((each.servers, each.fail_servers) for each in losing if each.fail_servers >= each.servers)
     )
     if empty:
         told = ", ".join(f"{{servers: {servers}, fail_servers: {failing}}}" for servers, failing in empty)
@@ -25,7 +25,7 @@ def problems(grid: Grid) -> Iterator[tuple[tuple[str, ...], str]]:
             ("factors", "fail_servers"),
             f"factors: fail_servers must be smaller than servers, or nobody is left; {mend}",
         )
-    if grid.search is not None:
+    if isinstance(grid.cells, SearchedCells):
         yield (
             ("factors", "fail_servers"),
             "factors: fail_servers cannot be varied while vusers is a search; name the users, as in vusers: [1000]",

@@ -30,7 +30,7 @@ _STAND_INS: dict[Path_, Any] = {
     ("request", "path"): "/",
 }
 _MARKS = ("function-", "tuple[", "dict[", "constrained-", "[key]")
-_MEMBERS = ("bool", "int", "float", "str")  # of a union of types
+_MEMBERS = ("bool", "int", "float", "str", "levels", "search")  # of a union of types
 
 
 @dataclass
@@ -104,12 +104,7 @@ def _written(loc: tuple[str | int, ...], data: dict[Any, Any]) -> Path_:
         here = here[part] if there else None
         if there or not isinstance(part, str) or not (part.startswith(_MARKS) or part in _MEMBERS):
             found.append(part)
-    path = tuple(found)
-    if path[:1] != ("search",) or "search" in data:
-        return path
-    factors = data.get("factors")
-    searched = RATE if isinstance(factors, dict) and isinstance(factors.get(RATE), dict) else VUSERS
-    return ("factors", searched, *path[1:])
+    return tuple(found)
 
 
 def _in_words(where: Path_, item: Any) -> str:

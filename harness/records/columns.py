@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from harness.grid.load import RATE
+from harness.grid.cells import SearchedCells
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 from harness.records.series import HostSample, Sample
@@ -81,7 +81,7 @@ AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid 
 def of_gains(grid: Grid, factors: Kinds) -> dict[str, str]:
     """The columns of a grid's gains.csv: a step is between numbers of servers, so these are no factor of it."""
     others = {name: factors[name] for name in grid.factors if name != "servers"}
-    return {**others, **GAINS, **(AT_SATURATION if grid.search is not None else {})}
+    return {**others, **GAINS, **(AT_SATURATION if isinstance(grid.cells, SearchedCells) else {})}
 
 
 def of_capacity(grid: Grid, factors: Kinds) -> dict[str, str]:
@@ -90,18 +90,19 @@ def of_capacity(grid: Grid, factors: Kinds) -> dict[str, str]:
 
 
 def levels(grid: Grid) -> dict[str, list[Level]]:
-    """Every level that the grid names, by factor."""
-    return {name: [*named, *(part[name] for part in grid.include)] for name, named in grid.factors.items()}
+    """Every level that the grid names, by factor, without a load that is searched."""
+    return {name: [*named, *(part[name] for part in grid.include)] for name, named in grid.levels.items()}
 
 
 def of_factors(grids: Iterable[Grid]) -> dict[str, str]:
     """Each factor of some grids with the type that holds all its levels; text where they have nothing in common."""
     types: dict[str, set[type]] = {}
     for grid in grids:
-        for name, named in levels(grid).items():
-            types.setdefault(name, set()).update(type(level) for level in named)
-        if grid.search is not None and grid.is_open:
-            types[RATE].add(float)  # what a search settles on has three digits
+        named = levels(grid)
+        for name in grid.factors:
+            types.setdefault(name, set()).update(type(level) for level in named.get(name, ()))
+        if isinstance(grid.cells, SearchedCells):  # rates that it settles on have three digits
+            types[grid.load_factor].update({int, float} if grid.is_open else {int})
     return {name: _kind(found) for name, found in types.items()}
 
 

@@ -22,7 +22,7 @@ from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import recheck_plan
 from harness.study.identity import identify
 from harness.study.summaries import csv_files
-from harness.summarise.search.search import SearchState
+from harness.summarise.search.search import state_of
 from harness.summarise.summary import Summary, summarise_records
 
 MAX_VALUE_LENGTH = 160
@@ -120,8 +120,8 @@ def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckRe
 def _placement(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iterator[CheckResult]:
     """Check that every trial has the folder and the position that the plan gives it (rule E15)."""
     found, planned = directory.trials(), study.plan
-    search = SearchState(grid, found)
-    cells = {cell.slug: cell.by_name for cell in [*search.cells, *search.probes]}
+    state = state_of(grid, found)
+    cells = {cell.slug: cell.by_name for cell in [*state.cells, *state.probes]}
     wrong = []
     for where, record in found.items():
         slug, _, name = where.partition("/")

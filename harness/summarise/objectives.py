@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.grid.cells import FixedCells
 from harness.grid.schema import Grid, Objectives
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
@@ -25,7 +26,8 @@ def judge(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> li
 
     A search looks for the largest load that meets those of a cell: it has cells on both sides, and none must meet them.
     """
-    of_cells = [found for cell in cells if grid.search is None for found in _cell(grid.objectives, cell)]
+    judged = cells if isinstance(grid.cells, FixedCells) else ()
+    of_cells = [found for cell in judged for found in _cell(grid.objectives, cell)]
     return of_cells + [found for gain in gains for found in _step(grid.objectives, gain)]
 
 

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from harness.deploy.inventory.hosts import Inventory
-from harness.grid.cell import expand
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
@@ -88,7 +87,7 @@ def test_a_variable_of_the_balancer_sets_the_health_check(site: FakeSite) -> Non
     )
     inventory = Inventory("own", hosts)
     written = grid()
-    assert liveness.health_path(written, expand(written)[0], inventory) == "/own"
+    assert liveness.health_path(written, written.cells.known[0], inventory) == "/own"
 
 
 def test_the_check_of_a_busy_server_is_repeated(
