@@ -1,7 +1,7 @@
 """The cells of a grid: fixed by its levels, or found by a search. Frozen types.
 
-`Grid.cells` is one of the two types. A fixed grid names all cells. A searched grid names topologies and a range of loads,
-and the trials decide which cells it has (harness/summarise/search/search.py).
+`Grid.cells` has one of the two types. With a search, a grid has topologies and a range of loads, and the recorded
+trials determine its cells (harness/summarise/search/search.py).
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class FixedCells:
 class SearchedCells:
     """Topologies, each of which is measured at loads that `search` finds. `factors` have no load.
 
-    `include` adds topologies, whatever load it names. `exclude` removes topologies, unless it names another load than the
-    smallest one of the search.
+    `include` adds topologies; the loads it names have no effect. An entry of `exclude` with a load only has an effect
+    if that is the smallest load of the search.
     """
 
     search: Search

@@ -57,11 +57,11 @@ LevelsOrSearch = Annotated[
 
 def _read_factors(said: object) -> object:
     """Levels of `rate` as numbers, and a search with its factor."""
-    if not isinstance(said, dict):
-        return said
-    if not isinstance(said.get(RATE), dict | Search):
-        said = load.with_rates(load.read, said)
-    return {name: {**each, "factor": name} if isinstance(each, dict) else each for name, each in said.items()}
+    searched = isinstance(said, dict) and isinstance(said.get(RATE), dict | Search)
+    read = said if searched else load.with_rates(load.read, said)
+    if not isinstance(read, dict):
+        return read
+    return {name: {**each, "factor": name} if isinstance(each, dict) else each for name, each in read.items()}
 
 
 def _stored_factors(factors: Mapping[str, tuple[Level, ...] | Search]) -> object:
@@ -286,7 +286,7 @@ class Grid(Part):
 
     @field_validator("factors")
     @classmethod
-    def _whole_and_distinct(cls, factors: dict[str, tuple[Level, ...] | Search]) -> dict[str, tuple[Level, ...] | Search]:
+    def _whole_and_distinct(cls, factors: dict[str, LevelsOrSearch]) -> dict[str, LevelsOrSearch]:
         found: list[tuple[tuple[str | int, ...], str]] = []
         own = ["servers"]
         if "servers" not in factors:

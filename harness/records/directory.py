@@ -201,7 +201,7 @@ def _write_files(folder: Path, data: TrialData) -> None:
 def _study(file: Path, said: dict[str, Any]) -> StudyRecord:
     study = read_part(StudyRecord, "a study's record", file, said)
     try:
-        study.grid  # noqa: B018 - it is read whenever it is asked for
+        study.scaled_grid  # noqa: B018 - it is read whenever it is asked for
     except ValidationError as error:
         raise not_a_part(file, "a grid", error, ("configuration", "grid")) from None
     return study

@@ -136,7 +136,7 @@ def _names(studies: Sequence[StudyDirectory]) -> list[str]:
 
 
 def _grid(study: StudyDirectory) -> Grid:
-    return study.need_study().grid
+    return study.need_study().scaled_grid
 
 
 def _frame(values: Mapping[str, Iterable[object]], kinds: Kinds) -> pd.DataFrame:

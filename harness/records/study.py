@@ -19,7 +19,7 @@ class Configuration(Part):
     """What identifies the study: the grid as it is written, and the variables of the hosts that take part."""
 
     format: int = FORMAT
-    grid: dict[str, Any]  # a grid file again, with its units; `written_grid` reads it
+    grid: dict[str, Any]  # a grid file again, with its units; `nominal_grid` reads it
     hosts: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
@@ -167,11 +167,11 @@ class StudyRecord(Part):
         return self.environment or Environment()
 
     @property
-    def written_grid(self) -> Grid:
+    def nominal_grid(self) -> Grid:
         """The grid as it was written; keys that a later version added say nothing to this one."""
         return Grid.model_validate(self.configuration.grid, extra="ignore")
 
     @property
-    def grid(self) -> Grid:
-        """The grid as the study plays it: in slow motion where that was chosen."""
-        return self.written_grid.scaled(self.factor)
+    def scaled_grid(self) -> Grid:
+        """The grid as the study runs it: all durations multiplied by `factor`."""
+        return self.nominal_grid.scaled(self.factor)

@@ -41,7 +41,7 @@ class CheckResult:
 def check(directory: StudyDirectory) -> list[CheckResult]:
     """Run every comparison; raises BadInput when the directory has no study."""
     study = directory.need_study()
-    grid = study.grid
+    grid = study.scaled_grid
     results = [*_identity(directory, study), *_placement(directory, study, grid)]
     trials, unreadable = _read_trials(directory)
     results.append(_result("files", unreadable, f"{len(trials)} trials are readable", "trials/*/*"))
@@ -99,7 +99,7 @@ def _judge_again(measured: Mapping[str, TrialData], grid: Grid) -> tuple[dict[st
 def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckResult]:
     """Compare the directory's name, the seed and the trials' digests with study.json."""
     named = directory.path.name.rpartition("-")[2]
-    grid = study.written_grid
+    grid = study.nominal_grid
     wrong = []
     if named != (computed := identify(grid, study.configuration)):
         wrong.append(f"the configuration has the hash {computed}, the directory's name has {named}")

@@ -29,7 +29,7 @@ def predicted_idle_cells(
 
     `attempts` are the paths of all trials, with attempts that were repeated.
     """
-    recorded, grid = study.predicted_idle, study.written_grid
+    recorded, grid = study.predicted_idle, study.nominal_grid
     if recorded is None:
         return []
     problems = []

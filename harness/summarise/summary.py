@@ -90,7 +90,9 @@ class RecordedStudy(Protocol):
 def summarise_directory(directory: RecordedStudy) -> Summary:
     """Summarise the trials that a study has recorded; raises BadInput when there is no study."""
     study = directory.need_study()
-    return summarise_records(study.grid, directory.trials(), directory.latencies, directory.failures, prices_of(study))
+    return summarise_records(
+        study.scaled_grid, directory.trials(), directory.latencies, directory.failures, prices_of(study)
+    )
 
 
 def prices_of(study: StudyRecord) -> Prices:

@@ -103,7 +103,7 @@ class SearchState:
     @cached_property
     def at_saturation(self) -> list[Cell]:
         """The cells at their own saturation, in the order of the topologies."""
-        return [self._at(topology, result.users) for topology, result in self._with_brackets if result.users is not None]
+        return [self._at(each, result.users) for each, result in self._with_brackets if result.users is not None]
 
     def _at(self, topology: Topology, load: float) -> Cell:
         return topology.at(self.searched.search.factor, load)

@@ -164,10 +164,10 @@ def test_time_scaling_stretches_every_time_and_nothing_else() -> None:
 
 
 def test_a_study_is_read_at_the_speed_it_was_played() -> None:
-    assert study_record().grid.load.think_time == grid().load.think_time
+    assert study_record().scaled_grid.load.think_time == grid().load.think_time
     slow = study_record(time_scaling={"factor": 2.0})
-    assert slow.grid.load.think_time == 2 * grid().load.think_time
-    assert slow.written_grid.load.think_time == grid().load.think_time
+    assert slow.scaled_grid.load.think_time == 2 * grid().load.think_time
+    assert slow.nominal_grid.load.think_time == grid().load.think_time
 
 
 def test_the_servers_get_the_factor_of_time_scaling(tmp_path: Path) -> None:

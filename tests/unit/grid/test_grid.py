@@ -117,7 +117,9 @@ OPEN = {"factors": {"servers": [1, 2], "rate": ["100/s", "90/min"]}, "load": {"r
 
 
 def test_rates_are_numbers_of_requests_per_second_and_name_cells() -> None:
-    cells = grid(**OPEN, exclude=[{"servers": 1, "rate": "6000/min"}], include=[{"servers": 3, "rate": "7/s"}]).cells.known
+    cells = grid(
+        **OPEN, exclude=[{"servers": 1, "rate": "6000/min"}], include=[{"servers": 3, "rate": "7/s"}]
+    ).cells.known
     assert [(cell.servers, cell.rate, cell.load_factor) for cell in cells] == [
         (1, 1.5, "rate"),
         (2, 100, "rate"),
@@ -140,7 +142,9 @@ def test_an_open_grid_reads_back_from_what_is_stored_of_it(factors: dict[str, ob
     written = grid(**{**OPEN, "factors": factors}, objectives={"p95": "1s"}, exclude=[{"servers": 1, "rate": "100/s"}])
     stored = json.loads(json.dumps(written.model_dump(mode="json", by_alias=True), sort_keys=True))
     assert Grid.model_validate(stored) == written
-    assert [cell.slug for cell in Grid.model_validate(stored).cells.known] == [cell.slug for cell in written.cells.known]
+    assert [cell.slug for cell in Grid.model_validate(stored).cells.known] == [
+        cell.slug for cell in written.cells.known
+    ]
 
 
 def test_a_search_over_rates_names_its_factor() -> None:
@@ -196,7 +200,7 @@ def test_a_searched_grid_has_topologies_and_no_level_of_the_load() -> None:
     assert searched.levels == {"servers": (1, 2, 3), "nginx_lb_max_fails": (0, 1)}
     assert isinstance(searched.cells, SearchedCells)
     assert [tuple(each.by_name.values()) for each in searched.cells.topologies] == [(2, 0), (2, 1), (3, 1), (4, 0)]
-    assert [cell.slug for cell in searched.cells.known][0] == "servers-2_vusers-10_nginx_lb_max_fails-0"
+    assert searched.cells.known[0].slug == "servers-2_vusers-10_nginx_lb_max_fails-0"
     assert {cell.vusers for cell in searched.cells.known} == {10}
 
 

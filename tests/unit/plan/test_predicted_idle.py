@@ -27,7 +27,9 @@ def settled(**more: Any) -> list[str]:
     asked = study(**more)
     found = predicted_idle.predict(asked, CAPACITY, R0, THINK)
     return [
-        cell.slug for cell in asked.cells.known if found and cell in predicted_idle.predicted_cells(found, asked.cells.known)
+        cell.slug
+        for cell in asked.cells.known
+        if found and cell in predicted_idle.predicted_cells(found, asked.cells.known)
     ]
 
 

@@ -218,7 +218,7 @@ def test_keys_of_a_later_version_are_kept_and_say_nothing(study: StudyDirectory)
     for place in ("of_the_future", "load.of_the_future", "evidence.of_the_future", "request.of_the_future"):
         key(f"configuration.grid.{place}", {"a": 1})(file)
     later = study.need_study()
-    assert later.grid == before.grid
+    assert later.scaled_grid == before.scaled_grid
     assert [line for line in check.check(study) if line.rule == "grid"] == name
     study.write_study(later.model_copy(update={"runs": ()}))
     kept = json.loads(file.read_text(encoding="utf-8"))["configuration"]["grid"]
