@@ -40,7 +40,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E12",
             Severity.WARNING,
             f"{retried} requests were retried at another server",
-            "check the servers' logs for refused or broken connections",
+            "check the servers' logs for failed connections",
             retried,
             0,
         )
