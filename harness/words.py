@@ -56,9 +56,9 @@ FIRST = ("load", "vusers", "rate")  # these factors come first in a load's name
 
 
 def load_name(others: Mapping[str, Any]) -> str:
-    """Name a load, as in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, 1 server failed".
+    """Name a load and all other factors except `servers`.
 
-    All factors except `servers` are part of the load here.
+    As in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, 1 server failed".
     """
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
     named["fail_servers"] = "1 server failed" if others.get("fail_servers") == 1 else "{} servers failed"

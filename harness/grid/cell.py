@@ -1,4 +1,4 @@
-"""One combination of a grid's levels, and all of them."""
+"""One combination of a grid's levels, and the list of all cells."""
 
 from __future__ import annotations
 
@@ -27,43 +27,43 @@ class Cell:
 
     @property
     def servers(self) -> int:
-        """How many servers take part."""
+        """Number of servers."""
         return int(self.by_name["servers"])
 
     @property
     def fail_servers(self) -> int:
-        """How many of them, the last ones, are stopped in the middle of each trial."""
+        """Number of servers, the last ones, that are killed in mid-trial."""
         return int(self.by_name.get("fail_servers", 0))
 
     @property
     def load_factor(self) -> str:
-        """Which factor is the load: `vusers` or `rate`."""
+        """The load factor: `vusers` or `rate`."""
         return load.factor_of(self.by_name)
 
     @property
     def load(self) -> int | float:
-        """The level of the load: users, or requests per second as they are written, in slow motion too."""
+        """Level of the load: users, or nominal requests per second, without time scaling."""
         level = self.by_name[self.load_factor]
         return level if isinstance(level, int) else float(level)
 
     @property
     def vusers(self) -> int:
-        """How many virtual users send requests; raises KeyError where they leave at a rate."""
+        """Number of virtual users; raises KeyError for an open load."""
         return int(self.by_name[VUSERS])
 
     @property
     def rate(self) -> int | float:
-        """How many requests per second are offered, as written; raises KeyError where users send them."""
+        """Nominal offered requests per second; raises KeyError for a closed loop."""
         level = self.by_name[RATE]
         return level if isinstance(level, int) else float(level)
 
     def at(self, level: Level) -> Cell:
-        """The same cell under another load."""
+        """Return the cell with another load."""
         return Cell(tuple((name, level if name in LOAD_FACTORS else kept) for name, kept in self.levels))
 
     @property
     def topology(self) -> tuple[tuple[str, Level], ...]:
-        """Its levels but for the load."""
+        """Levels without the load."""
         return tuple((name, level) for name, level in self.levels if name not in LOAD_FACTORS)
 
     @property
@@ -73,21 +73,21 @@ class Cell:
 
     @property
     def slug(self) -> str:
-        """A name for files and links: letters, digits, dot, dash and underscore."""
+        """Name for files and links: letters, digits, dot, dash and underscore."""
         text = "_".join(f"{name}-{level}" for name, level in self.levels)
         return "".join(c if c.isalnum() or c in ".-_" else "-" for c in text)
 
 
 def combinations(grid: Grid) -> int:
-    """How many cells the factors have, before `exclude` and `include`; without making them."""
+    """Return the number of combinations of all levels, before `exclude` and `include`."""
     return math.prod(len(levels) for levels in grid.factors.values())
 
 
 def expand(grid: Grid) -> list[Cell]:
-    """Product of the factors, minus `exclude`, plus `include`; each cell once, in a stable order."""
+    """Return the product of the factors, minus `exclude`, plus `include`; each cell once, in a stable order."""
     names = list(grid.factors)
     product = (Cell(tuple(zip(names, levels, strict=True))) for levels in itertools.product(*grid.factors.values()))
-    excluded: dict[tuple[str, ...], set[tuple[Level, ...]]] = {}  # by the factors that a partial cell names
+    excluded: dict[tuple[str, ...], set[tuple[Level, ...]]] = {}  # factors of a partial cell → their levels
     for partial in filter(None, grid.exclude):
         excluded.setdefault(tuple(partial), set()).add(tuple(partial.values()))
     kept = [cell for cell in product if not _matches(cell.by_name, excluded)]

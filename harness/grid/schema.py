@@ -1,4 +1,4 @@
-"""The grid as frozen types. Parsed once, at the edge; nothing behind it checks again."""
+"""The grid as frozen types: parsed and checked once."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ from harness.grid.types import (
 from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
-# Levels of `rate` are numbers, and have their unit where they are written.
+# Levels of `rate` are numbers here, and have a unit in files.
 SomeLevels = Annotated[
     dict[str, Level],
-    BeforeValidator(lambda said: load.with_rates(load.read, said)),
-    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+    BeforeValidator(lambda factors: load.with_rates(load.read, factors)),
+    PlainSerializer(lambda factors: load.with_rates(load.written, factors), when_used="json"),
 ]
 Factors = Annotated[
     dict[str, tuple[Level, ...]],
-    BeforeValidator(lambda said: load.with_rates(load.read, said)),
-    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+    BeforeValidator(lambda factors: load.with_rates(load.read, factors)),
+    PlainSerializer(lambda factors: load.with_rates(load.written, factors), when_used="json"),
 ]
 MOST_CELLS = 10_000
 
 
 class Service(Part):
-    """The server under study; without an image it is the one in service/."""
+    """The service under test; without an image the one in service/."""
 
     image: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="image of the service; the one in `service/` if unset"
@@ -66,15 +66,15 @@ class Service(Part):
     @classmethod
     def _begins_with_slash(cls, path: str) -> str:
         if not path.startswith("/"):
-            raise ValueError(f"got {short(path)}; write a path that begins with a slash, as in /readyz")
+            raise ValueError(f"got {short(path)}. Allowed: a path that begins with a slash, as in /readyz")
         return path
 
 
-P95 = 0.05  # the share of requests that may be over where the objective is a 95th percentile
+P95 = 0.05  # share of requests that may exceed an objective for the 95th percentile
 
 
 class Objectives(Part):
-    """What every cell should reach; missing one makes the exit code 1."""
+    """Objectives of every cell; a missed one makes the exit code 1."""
 
     error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
     p95: Duration | None = Field(default=None, description="largest 95th percentile of the latency of any cell")
@@ -102,7 +102,7 @@ class Objectives(Part):
 
 
 class Budget(Part):
-    """What a study may use; a plan over it is refused before anything is deployed."""
+    """Limits of a study; a plan beyond them is rejected before anything is deployed."""
 
     time: WallClockDuration | None = Field(
         default=None, description="longest duration; of a search that of its most trials"
@@ -111,7 +111,7 @@ class Budget(Part):
 
 
 class Grid(Part):
-    """One study as its author wrote it."""
+    """One study as described by its grid file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
         description="name of the results directory"
@@ -144,7 +144,7 @@ class Grid(Part):
     evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
     search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
     _time_factor: float = PrivateAttr(1.0)
-    _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
+    _secrets: frozenset[str] = PrivateAttr(frozenset())  # values of references, which are masked everywhere
 
     @model_validator(mode="before")
     @classmethod
@@ -158,39 +158,40 @@ class Grid(Part):
             if isinstance(span, dict):
                 first = span.get("from")
                 try:
-                    load.check_level(name, load.read(name, first))  # type: ignore[arg-type] # it refuses other types
+                    load.check_level(name, load.read(name, first))  # type: ignore[arg-type] # it rejects other types
                 except ValueError:
-                    first = "1/s" if name == RATE else 1  # Search refuses what is written
+                    first = "1/s" if name == RATE else 1  # Search rejects the written value
                 return {**data, "search": {**span, "factor": name}, "factors": {**factors, name: [first]}}
         return data
 
     @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
-        aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
-        found = load.mismatches(self.load_factor, self.load, self.load_generator, self.search is not None, aims)
+        has_objective = self.objectives.for_a_load
+        is_searched = self.search is not None
+        found = load.mismatches(self.load_factor, self.load, self.load_generator, is_searched, has_objective)
         if found:
             raise several(found)
         return self
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Values that the author referenced rather than wrote."""
+        """Values of references in the grid file."""
         return self._secrets
 
     def with_secrets(self, values: Iterable[str]) -> Grid:
-        """The same grid, in which these values are secret."""
+        """Return the grid with these values as secrets."""
         found = self.model_copy()
         found._secrets = frozenset(values)
         return found
 
     @property
     def load_factor(self) -> str:
-        """Which factor is the load: `vusers`, a closed loop, or `rate`, an open load."""
+        """The load factor: `vusers` for a closed loop, or `rate` for an open load."""
         return load.factor_of(self.factors)
 
     @property
     def is_open(self) -> bool:
-        """Whether requests leave at a rate, whatever becomes of those before."""
+        """Whether the load is open: requests are sent on schedule."""
         return self.load_factor == RATE
 
     @property
@@ -226,7 +227,7 @@ class Grid(Part):
             if not isinstance(levels, list | tuple):
                 found.append(((name,), f"factor {shown!r} needs a list of levels, as in {shown}: [1, 2]"))
             elif not levels:
-                found.append(((name,), f"factor {shown!r} has no levels; give at least one"))
+                found.append(((name,), f"factor {shown!r} has no levels. Fix: give at least one"))
         if found:
             raise several(found)
         return factors
@@ -237,14 +238,14 @@ class Grid(Part):
         found: list[tuple[tuple[str | int, ...], str]] = []
         own = ["servers"]
         if "servers" not in factors:
-            found.append(((), "factor 'servers' is missing; give its levels, as in servers: [1, 2]"))
+            found.append(((), "factor 'servers' is missing. Fix: give its levels, as in servers: [1, 2]"))
         try:
             own.append(load.factor_of(factors))
         except ValueError as error:
             found.append(((), str(error)))
         for name, levels in factors.items():
             if len(set(levels)) < len(levels):
-                found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
+                found.append(((name,), f"factor {short(name)} has a level twice. Fix: keep one of them"))
         for name in ("servers", *LOAD_FACTORS, "fail_servers"):
             for place, level in enumerate(factors.get(name, ())):
                 try:
@@ -253,6 +254,6 @@ class Grid(Part):
                     found.append(((name, place), str(error)))
         if found:
             raise several(found)
-        # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
+        # A fixed order: a stored grid has its keys sorted, and folders are named in this order.
         rest = sorted(factors.keys() - set(own))
         return {name: factors[name] for name in (*own, *rest)}

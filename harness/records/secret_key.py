@@ -45,5 +45,5 @@ def read() -> bytes:
     except OSError as error:
         raise CannotRun(f"{file}: the key that masks secrets cannot be read: {error.strerror}") from None
     if len(key) < BYTES:
-        raise CannotRun(f"{file}: not a key of {BYTES} bytes (got {len(key)}). Fix: remove the file; it is created again")
+        raise CannotRun(f"{file}: not a key of {BYTES} bytes (got {len(key)}). Fix: remove it; it is created again")
     return key

@@ -107,8 +107,8 @@ def test_wrong_shapes_and_huge_values_are_refused_in_one_short_line_each(
     ("path", "words"),
     [
         (FOLDER / "empty.yaml", "the file is empty"),
-        (FOLDER / "binary.bin", "this is not text"),
-        (FOLDER / "missing.yaml", "there is no such file"),
+        (FOLDER / "binary.bin", "is not text"),
+        (FOLDER / "missing.yaml", "no such file"),
         (FOLDER, "this is a directory"),
     ],
 )
