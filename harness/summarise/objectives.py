@@ -13,7 +13,7 @@ from harness.words import load_name, percent
 
 @dataclass(frozen=True)
 class ObjectiveResult:
-    """One objective of one cell or step; `text` has what was measured and what the objective is."""
+    """One objective of one cell or step; `text` has the measured value and the objective."""
 
     name: str
     met: bool
