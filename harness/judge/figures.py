@@ -192,7 +192,7 @@ def shares(seen: Observation) -> dict[str, float]:
 def foreign_share(seen: Observation, machine: str) -> float | None:
     """Mean share of a machine's CPU used by processes outside the study in the window; None without readings.
 
-    The study's processes are the containers and the agent on that machine. The kernel's interrupts count as foreign.
+    The study's processes are the containers and the agent on that machine. The kernel's interrupts are not counted.
     """
     rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
     used = [cores_used(seen, host) for host, where in seen.machine_of.items() if where == machine]
@@ -206,7 +206,7 @@ def foreign_share(seen: Observation, machine: str) -> float | None:
 def balancer_use(seen: Observation) -> float | None:
     """Utilization of the busiest nginx worker, of a core or of the balancer's cap; None without readings.
 
-    The container's CPU is divided by the CPU time of each worker since its start.
+    The container's CPU is apportioned to the workers by their CPU time since the start.
     """
     workers = seen.balancer.worker_cpu_s
     used, cap = cores_used(seen, seen.balancer_host), seen.caps.get(seen.balancer_host)
