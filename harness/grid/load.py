@@ -97,8 +97,7 @@ def factor_of(factors: Iterable[str]) -> str:
         raise ValueError("vusers and rate are both factors. Allowed: one of them")
     if not found:
         raise ValueError(
-            "factor 'vusers' or 'rate' is missing. Fix: give its levels, as in vusers: [1, 2] or "
-            "rate: [100/s, 200/s]"
+            "factor 'vusers' or 'rate' is missing. Fix: give its levels, as in vusers: [1, 2] or rate: [100/s, 200/s]"
         )
     return found[0]
 

@@ -33,9 +33,7 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
     ReasonKind.NO_SUCCESS: lambda _, __: "no request succeeded in the steady window",
     ReasonKind.SERVER_DIED: _detail,
     ReasonKind.GENERATOR_LATE: lambda r, _: f"the load generator did not keep up: {r.detail}",
-    ReasonKind.SERVERS_STOPPED: lambda r, _: (
-        f"{r.subject} failed in mid-trial, so the window has no single bottleneck"
-    ),
+    ReasonKind.SERVERS_STOPPED: lambda r, _: f"{r.subject} failed in mid-trial, so the window has no single bottleneck",
     ReasonKind.USERS_SERVED: lambda r, f: (
         f"load-limited: {r.users} users generated {_share(f, 'of_users_bound')} of their maximum rate"
     ),

@@ -27,9 +27,7 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 f"the balancer's shares differ from {percent(even, 1)}: {shown}"
                 if seen.balancing.even
                 else f"{method} gave the servers different shares, as expected: {shown}",
-                "check for removed servers (max_fails), weights, or sticky connections"
-                if seen.balancing.even
-                else "",
+                "check for removed servers (max_fails), weights, or sticky connections" if seen.balancing.even else "",
                 abs(shares[worst] - even),
                 limits.balance,
                 Kind.UNEVEN_SHARES,

@@ -49,7 +49,10 @@ def test_a_reference_is_the_value_of_a_variable_of_the_environment(tmp_path: Pat
             "request.headers.Authorization: the environment variable MISSING is not set. Fix: export MISSING with the",
         ),
         ({"headers": {"A": {"env": "EMPTY"}}}, "request.headers.A: the environment variable EMPTY is empty"),
-        ({"headers": {"A": {"env": "a b"}}}, "request.headers.A: env: got 'a b'. Allowed: the name of an environment variable"),
+        (
+            {"headers": {"A": {"env": "a b"}}},
+            "request.headers.A: env: got 'a b'. Allowed: the name of an environment variable",
+        ),
         ({"json": {"a": [{"env": "MISSING"}]}}, "request.json.a.0: the environment variable MISSING is not set"),
         ({"query": {"a": {"env": "MISSING"}}}, "request.query.a: the environment variable MISSING is not set"),
         ({"query": {"a": [1]}}, "request.query: Allowed: a mapping of names to texts or numbers"),
