@@ -221,7 +221,7 @@ def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monk
 
 def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
-    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
+    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the requested lab")
     foreign = Finding("E11", Severity.WARNING, "this machine: processes outside the study used 80 % of its CPU", "")
     late = Finding("E6", Severity.INVALID, "the generator's event loop was late by 300 ms", "")
     assert rules.outcome_of([late, foreign], {}) == ("invalid", f"{foreign.cause}: {late.cause}")
