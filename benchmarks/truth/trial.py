@@ -83,7 +83,7 @@ def simulate(
         load_s=round(result.over_at, 3),
         counters=Counters(
             generator=GeneratorCounters(errors=dict(got.errors), workers=got.workers),
-            balancer=replace(balancer, events=conditions.events or {}),
+            balancer=balancer.model_copy(update={"events": conditions.events or {}}),
             servers={name: {"200": server.answered} for name, server in zip(_names(servers), servers, strict=True)},
         ),
         hosts={name: _unchanged(cap) for name, cap in _caps(setup, servers).items()},

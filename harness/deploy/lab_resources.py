@@ -11,6 +11,7 @@ from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput, CannotRun
 from harness.grid import units
 from harness.grid.schema import Grid
+from harness.words import short
 
 # Variables of an inventory's servers that a grid may also set.
 VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_time_scaling")
@@ -105,11 +106,11 @@ def check_caps(caps: dict[str, float | None], cores: int) -> None:
 def _read(name: str, parse: Callable[[Any], float], value: Any) -> float:
     try:
         return parse(value)
-    except ValueError as error:
-        raise BadInput(f"{name}: {error}") from None
+    except units.BadQuantity as error:
+        raise BadInput(f"{name}: not a valid quantity (got {short(value)}). Allowed: {error.allowed}.") from None
 
 
 def _factor(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 100:
-        raise ValueError(f"got {value!r}. Allowed: auto, or a factor from 1 to 100.")
+        raise units.BadQuantity(value, "auto, or a factor from 1 to 100")
     return float(value)

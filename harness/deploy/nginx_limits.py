@@ -36,7 +36,7 @@ def problems(grid: Grid, balancer: Mapping[str, Any]) -> list[tuple[Where, str]]
         def value(name: str, mine: Mapping[str, Any] = variables) -> Any:
             return _in_force(name, mine, grid.vars, balancer)
 
-        found |= dict.fromkeys(_refused(grid.request, value))
+        found |= dict.fromkeys(_rejected(grid.request, value))
         found |= dict.fromkeys(_dropped(grid.request, value))
     return list(found)
 
@@ -70,7 +70,7 @@ def written_size(count: int) -> str:
     return f"{-(-count // _UNITS[unit])}{unit}"
 
 
-def _refused(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:
+def _rejected(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:
     body, most = len(request.body.encode()), size_of(value(BODY))
     if most and body > most:
         yield (

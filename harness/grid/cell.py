@@ -24,12 +24,12 @@ class Combination:
 
     @property
     def servers(self) -> int:
-        """How many servers take part."""
+        """Number of servers."""
         return int(self.by_name["servers"])
 
     @property
     def fail_servers(self) -> int:
-        """How many of them, the last ones, are stopped in the middle of each trial."""
+        """Number of servers, the last ones, that are killed in mid-trial."""
         return int(self.by_name.get("fail_servers", 0))
 
     @property
@@ -59,28 +59,28 @@ class Cell(Combination):
 
     @property
     def load_factor(self) -> str:
-        """Which factor is the load: `vusers` or `rate`."""
+        """The load factor: `vusers` or `rate`."""
         return load.factor_of(self.by_name)
 
     @property
     def load(self) -> int | float:
-        """The level of the load: users, or requests per second as they are written, in slow motion too."""
+        """Level of the load: users, or nominal requests per second, without time scaling."""
         level = self.by_name[self.load_factor]
         return level if isinstance(level, int) else float(level)
 
     @property
     def vusers(self) -> int:
-        """How many virtual users send requests; raises KeyError where they leave at a rate."""
+        """Number of virtual users; raises KeyError for an open load."""
         return int(self.by_name[VUSERS])
 
     @property
     def rate(self) -> int | float:
-        """How many requests per second are offered, as written; raises KeyError where users send them."""
+        """Nominal offered requests per second; raises KeyError for a closed loop."""
         level = self.by_name[RATE]
         return level if isinstance(level, int) else float(level)
 
     @property
     def slug(self) -> str:
-        """A name for files and links: letters, digits, dot, dash and underscore."""
+        """Name for files and links: letters, digits, dot, dash and underscore."""
         text = "_".join(f"{name}-{level}" for name, level in self.levels)
         return "".join(c if c.isalnum() or c in ".-_" else "-" for c in text)

@@ -1,4 +1,4 @@
-"""The grid as frozen types. Parsed once, at the edge; nothing behind it checks again."""
+"""The grid as frozen types: parsed and checked once."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ from harness.grid.types import (
 from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
-# Levels of `rate` are numbers, and have their unit where they are written.
+# Levels of `rate` are numbers here, and have a unit in files.
 SomeLevels = Annotated[
     dict[str, Level],
-    BeforeValidator(lambda said: load.with_rates(load.read, said)),
-    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+    BeforeValidator(lambda factors: load.with_rates(load.read, factors)),
+    PlainSerializer(lambda factors: load.with_rates(load.written, factors), when_used="json"),
 ]
 # harness/grid/validation.py leaves the tags out of paths.
 LevelsOrSearch = Annotated[
     Annotated[tuple[Level, ...], Tag("levels")] | Annotated[Search, Tag("search")],
-    Discriminator(lambda said: "search" if isinstance(said, dict | Search) else "levels"),
+    Discriminator(lambda levels: "search" if isinstance(levels, dict | Search) else "levels"),
 ]
 
 
-def _read_factors(said: object) -> object:
+def _read_factors(factors: object) -> object:
     """Levels of `rate` as numbers, and a search with its factor."""
-    searched = isinstance(said, dict) and isinstance(said.get(RATE), dict | Search)
-    read = said if searched else load.with_rates(load.read, said)
+    is_searched = isinstance(factors, dict) and isinstance(factors.get(RATE), dict | Search)
+    read = factors if is_searched else load.with_rates(load.read, factors)
     if not isinstance(read, dict):
         return read
     return {name: {**each, "factor": name} if isinstance(each, dict) else each for name, each in read.items()}
@@ -66,7 +66,7 @@ def _read_factors(said: object) -> object:
 
 def _stored_factors(factors: Mapping[str, tuple[Level, ...] | Search]) -> object:
     """Factors as they are stored. The level of a searched load is its smallest one, and the search has its own key."""
-    stored = {name: [said.least] if isinstance(said, Search) else said for name, said in factors.items()}
+    stored = {name: [each.least] if isinstance(each, Search) else each for name, each in factors.items()}
     return load.with_rates(load.written, stored)
 
 
@@ -79,7 +79,7 @@ MOST_CELLS = 10_000
 
 
 class Service(Part):
-    """The server under study; without an image it is the one in service/."""
+    """The service under test; without an image the one in service/."""
 
     image: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="image of the service; the one in `service/` if unset"
@@ -94,15 +94,15 @@ class Service(Part):
     @classmethod
     def _begins_with_slash(cls, path: str) -> str:
         if not path.startswith("/"):
-            raise ValueError(f"got {short(path)}; write a path that begins with a slash, as in /readyz")
+            raise ValueError(f"got {short(path)}. Allowed: a path that begins with a slash, as in /readyz")
         return path
 
 
-P95 = 0.05  # the share of requests that may be over where the objective is a 95th percentile
+P95 = 0.05  # share of requests that may exceed an objective for the 95th percentile
 
 
 class Objectives(Part):
-    """What every cell should reach; missing one makes the exit code 1."""
+    """Objectives of every cell; a missed one makes the exit code 1."""
 
     error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
     p95: Duration | None = Field(default=None, description="largest 95th percentile of the latency of any cell")
@@ -130,7 +130,7 @@ class Objectives(Part):
 
 
 class Budget(Part):
-    """What a study may use; a plan over it is refused before anything is deployed."""
+    """Limits of a study; a plan beyond them is rejected before anything is deployed."""
 
     time: WallClockDuration | None = Field(
         default=None, description="longest duration; of a search that of its most trials"
@@ -139,7 +139,7 @@ class Budget(Part):
 
 
 class Grid(Part):
-    """One study as its author wrote it."""
+    """One study as described by its grid file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
         description="name of the results directory"
@@ -171,7 +171,7 @@ class Grid(Part):
     )
     evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
     _time_factor: float = PrivateAttr(1.0)
-    _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
+    _secrets: frozenset[str] = PrivateAttr(frozenset())  # values of references, which are masked everywhere
 
     @model_validator(mode="before")
     @classmethod
@@ -202,20 +202,21 @@ class Grid(Part):
 
     @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
-        aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
-        searched = isinstance(self.cells, SearchedCells)
-        found = load.mismatches(self.load_factor, self.load, self.load_generator, searched, aims)
+        is_searched = isinstance(self.cells, SearchedCells)
+        found = load.mismatches(
+            self.load_factor, self.load, self.load_generator, is_searched, self.objectives.for_a_load
+        )
         if found:
             raise several(found)
         return self
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Values that the author referenced rather than wrote."""
+        """Values of references in the grid file."""
         return self._secrets
 
     def with_secrets(self, values: Iterable[str]) -> Grid:
-        """The same grid, in which these values are secret."""
+        """Return the grid with these values as secrets."""
         found = self.model_copy()
         found._secrets = frozenset(values)
         return found
@@ -223,7 +224,7 @@ class Grid(Part):
     @property
     def levels(self) -> dict[str, tuple[Level, ...]]:
         """Factor → its levels, without a load that is searched."""
-        return {name: said for name, said in self.factors.items() if not isinstance(said, Search)}
+        return {name: each for name, each in self.factors.items() if not isinstance(each, Search)}
 
     @property
     def cells(self) -> FixedCells | SearchedCells:
@@ -235,12 +236,12 @@ class Grid(Part):
 
     @property
     def load_factor(self) -> str:
-        """Which factor is the load: `vusers`, a closed loop, or `rate`, an open load."""
+        """The load factor: `vusers` for a closed loop, or `rate` for an open load."""
         return load.factor_of(self.factors)
 
     @property
     def is_open(self) -> bool:
-        """Whether requests leave at a rate, whatever becomes of those before."""
+        """Whether the load is open: requests are sent on schedule."""
         return self.load_factor == RATE
 
     @property
@@ -279,7 +280,7 @@ class Grid(Part):
             if not isinstance(levels, list | tuple):
                 found.append(((name,), f"factor {shown!r} needs a list of levels, as in {shown}: [1, 2]"))
             elif not levels:
-                found.append(((name,), f"factor {shown!r} has no levels; give at least one"))
+                found.append(((name,), f"factor {shown!r} has no levels. Fix: give at least one"))
         if found:
             raise several(found)
         return factors
@@ -290,7 +291,7 @@ class Grid(Part):
         found: list[tuple[tuple[str | int, ...], str]] = []
         own = ["servers"]
         if "servers" not in factors:
-            found.append(((), "factor 'servers' is missing; give its levels, as in servers: [1, 2]"))
+            found.append(((), "factor 'servers' is missing. Fix: give its levels, as in servers: [1, 2]"))
         try:
             own.append(load.factor_of(factors))
         except ValueError as error:
@@ -298,7 +299,7 @@ class Grid(Part):
         fixed = {name: levels for name, levels in factors.items() if not isinstance(levels, Search)}
         for name, levels in fixed.items():
             if len(set(levels)) < len(levels):
-                found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
+                found.append(((name,), f"factor {short(name)} has a level twice. Fix: keep one of them"))
         for name in ("servers", *LOAD_FACTORS, "fail_servers"):
             for place, level in enumerate(fixed.get(name, ())):
                 try:
@@ -307,6 +308,6 @@ class Grid(Part):
                     found.append(((name, place), str(error)))
         if found:
             raise several(found)
-        # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
+        # A fixed order: a stored grid has its keys sorted, and folders are named in this order.
         rest = sorted(factors.keys() - set(own))
         return {name: factors[name] for name in (*own, *rest)}

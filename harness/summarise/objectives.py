@@ -14,7 +14,7 @@ from harness.words import load_name, percent
 
 @dataclass(frozen=True)
 class ObjectiveResult:
-    """One objective of one cell or step; `text` has what was measured and what the objective is."""
+    """One objective of one cell or step; `text` has the measured value and the objective."""
 
     name: str
     met: bool
@@ -53,7 +53,7 @@ def _step(objectives: Objectives, gain: Gain) -> list[ObjectiveResult]:
     if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE, GainKind.SERVER_FAILURE):
         return []  # this load cannot show it
     name = f"{load_name(gain.others)}: gain of {gain.from_servers} → {gain.to_servers} servers"
-    ratio, objective = gain.ratio if gain.speaks else None, f"objective at least {least:g}×"
+    ratio, objective = gain.ratio if gain.is_statement else None, f"objective at least {least:g}×"
     if ratio is None:
         return [ObjectiveResult(name, False, f"{name} not measured ({gain.reason}), {objective}")]
     if ratio.low is None or ratio.high is None:

@@ -56,7 +56,7 @@ class CellSummary:
 
     @property
     def rejections(self) -> str:
-        """The rejected requests as a clause, where they are so many that throughput shows no capacity; else empty."""
+        """The rejected requests as a clause, if throughput shows no capacity because of them; else empty."""
         return self.failing.words if self.failing is not None and self.failing.rejects else ""
 
     @property

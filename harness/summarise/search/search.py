@@ -1,4 +1,4 @@
-"""The search: which loads are probed, what was found for each topology, and the cells that blocks measure. Pure.
+"""The search: the loads to probe, the result for each topology, and the cells that blocks measure. Pure.
 
 `vusers: {from: 100, to: 5000, until: 5%}` doubles the users until throughput grows by less than `until`, then halves
 the bracket around the fitted knee until it is within `until`. The knee with its interval is the result
@@ -152,7 +152,7 @@ class SearchState:
 
     @cached_property
     def _blocks(self) -> int:
-        """Blocks whose loads are settled: those with a record, and the first one."""
+        """Number of blocks with fixed loads: those with a record, and the first one."""
         return max((record.repeat for record in self.records.values()), default=0) or 1
 
     @cached_property

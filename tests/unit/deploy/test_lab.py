@@ -111,15 +111,13 @@ def test_busy_slots_are_the_servers_limit_whatever_its_cpu_does() -> None:
 def test_a_lab_that_lost_its_slots_time_is_refused_and_named() -> None:
     assert refusals(paced(busy=0.98, lost=0.005)) == []
     found = refusals(paced(busy=0.95, lost=0.05))
-    assert found == [
-        "this machine is too slow for the lab it was asked for: server-1 had no CPU for 5.0 % of its slots' time"
-    ]
+    assert found == ["this machine is too slow for the requested lab: server-1 had no CPU for 5.0 % of its slot time"]
 
 
 def test_answers_that_are_late_although_slots_are_free_are_refused() -> None:
     assert refusals(paced(busy=0.6, late_s=0.03)) == []
     found = refusals(paced(busy=0.6, late_s=0.09))
-    assert "server-1 answered 90 ms after the end of a slot although others were free" in found[0]
+    assert "server-1 responded 90 ms after a slot's end although others were idle" in found[0]
     assert refusals(paced(busy=0.99, late_s=0.09)) == []  # who waits for a slot does not wait longer for that
 
 
@@ -223,10 +221,8 @@ def test_a_machine_that_is_far_too_slow_is_refused_before_anything_is_built(monk
 
 def test_a_refusal_names_the_machine_where_the_machine_is_the_reason() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
-    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
-    foreign = Finding(
-        "E11", Severity.WARNING, "this machine: processes that are not the study's used 80 % of its CPU", ""
-    )
+    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the requested lab")
+    foreign = Finding("E11", Severity.WARNING, "this machine: processes outside the study used 80 % of its CPU", "")
     late = Finding("E6", Severity.INVALID, "the generator's event loop was late by 300 ms", "")
     assert rules.outcome_of([late, foreign], {}) == ("invalid", f"{foreign.cause}: {late.cause}")
     assert rules.outcome_of([late], {}) == ("invalid", late.cause)

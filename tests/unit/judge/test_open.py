@@ -122,7 +122,7 @@ def test_a_server_that_serves_less_than_is_offered_is_the_limit() -> None:
     assert said.component == Component.SERVER
     assert said.next_bottleneck == ""
     near = bottleneck.of_trial(trial(samples=rows(200, 180, 500.0, rise=300.0, sent=200), pacing=slots), [], LIMITS)
-    assert near.next_bottleneck == "load (90 % of what was offered)"
+    assert near.next_bottleneck == "load (90 % of the offered load)"
 
 
 def test_closed_loops_keep_no_figures_of_rates() -> None:

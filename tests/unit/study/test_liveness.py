@@ -17,7 +17,7 @@ from harness.study import liveness
 from tests.builders import grid
 from tests.study_stubs import FakeSite
 
-DOWN = "did not answer its health check after the load (status {status})"
+DOWN = "failed its health check after the load (status {status})"
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_server_without_network_is_down_even_without_failures_in_the_window(
     }
     assert assess(data, grid(factors={"servers": [servers], "vusers": [200]})) == data.record
     causes = [finding.cause for finding in data.record.findings if finding.rule == "E13"]
-    assert causes == ([f"{name} reported no count; the servers' were not compared"] if servers > 1 else causes)
+    assert causes == ([f"{name} reported no count; the servers' counts were not compared"] if servers > 1 else causes)
     assert "repair" in site.journal[site.journal.index("load of 200 users") :]
 
 

@@ -155,7 +155,7 @@ def test_each_user_has_one_private_key(machine: Callable[[str], None]) -> None:
     machine("second")
     assert secret_key.read() != key
     secret_key.place().write_bytes(b"short")
-    with pytest.raises(CannotRun, match="no key of 32 bytes"):
+    with pytest.raises(CannotRun, match="not a key of 32 bytes"):
         secret_key.read()
 
 

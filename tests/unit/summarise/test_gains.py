@@ -174,7 +174,7 @@ def test_cells_with_few_blocks_that_users_limit_change_nothing_for_those_that_se
         for name, said in (("whole", whole), ("few", few))
     )
     assert one.noise == other.noise
-    spoken = [[gain for gain in summary.gains if gain.speaks] for summary in (one, other)]
+    spoken = [[gain for gain in summary.gains if gain.is_statement] for summary in (one, other)]
     assert spoken[0] == spoken[1]
     assert [gain.k for gain in spoken[0]] == [4, 4]
     assert all(gain.ratio != gain.paired for gain in spoken[0]), "they learn from each other"
