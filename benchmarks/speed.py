@@ -81,7 +81,7 @@ def reading_a_container(seconds: float) -> float | None:
 def judging(study: Path, times: int) -> float:
     """Return the seconds that reading and judging `times` trials takes; repeats the study's trials."""
     directory = StudyDirectory(study)
-    grid = directory.need_study().grid
+    grid = directory.need_study().scaled_grid
     trials = [where for where, record in directory.trials().items() if record.context]
     began = time.perf_counter()
     for number in range(times):

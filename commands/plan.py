@@ -52,9 +52,7 @@ class Plan:
     @classmethod
     def of(cls, config: StudyConfig) -> Plan:
         """Return the plan of a study that may have started."""
-        from harness.grid.cell import expand
-
-        cells, trials, order_known = expand(config.grid), config.planned_trials(), config.has_seed()
+        cells, trials, order_known = list(config.grid.cells.known), config.planned_trials(), config.has_seed()
         if not order_known:
             position = {cell: number for number, cell in enumerate(cells)}
             trials.sort(key=lambda trial: (trial.repeat, trial.control, position[trial.cell]))

@@ -44,7 +44,6 @@ NO_TYPE = {"factors", "exclude", "include", "vars", "from", "to"}  # their meani
 
 def grid() -> str:
     """The keys of a grid."""
-    top = {name: field for name, field in Grid.model_fields.items() if name != "search"}
     parts: list[tuple[str, str, type[BaseModel] | None]] = [
         ("load", "The load of a trial.", load.Load),
         ("request", REQUEST, Request),
@@ -65,7 +64,7 @@ def grid() -> str:
         "- Values of role variables must match the roles' argument specifications, in grid and inventory.",
         "- Values are plain text, also `{{ … }}`. A template in an inventory is checked when it is deployed.\n",
         "## Keys\n",
-        *_fields(top),
+        *_fields(Grid.model_fields),
         FACTORS,
     ]
     for name, about, model in parts:

@@ -8,7 +8,7 @@ cell            one combination of levels
 trial           one execution of a cell; a cell has `repeats` trials
 block           one pass over the cells in a random order; block k contains repeat k of each cell
 sample          one second of one trial: completed, failed, latency, active users
-topology        what is behind the balancer: the number of servers and their settings
+topology        the servers behind the balancer: their number and settings
 vusers          virtual users of a closed loop: each sends its next request after the last response and a think
                 time, uniformly distributed within its mean ± 50 %
 rate            requests per second of an open loop, sent at times drawn beforehand, whatever happens to earlier
@@ -35,6 +35,6 @@ observe    measurements of the hosts
 judge      one trial: evidence rules and bottleneck
 traffic    load generation
 summarise  many trials: cells, gains, capacity, conclusions
-plan       what is measured next
+plan       order of the trials, and the stopping rule
 study      one study, carried out
 """

@@ -27,13 +27,13 @@ def visible(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a CSV file, with an apostrophe before a formula."""
+    """Return text for a cell of a CSV file, with an apostrophe before a formula."""
     shown = visible(text)
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def of_cell(text: str) -> str:
-    """The inverse of `cell`, except for hidden characters."""
+    """Return the inverse of `cell`, except for hidden characters."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
@@ -48,26 +48,29 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def servers(count: int) -> str:
-    """A number of servers, as in "1 server" or "3 servers"."""
+    """Format a number of servers, as in "1 server" or "3 servers"."""
     return "1 server" if count == 1 else f"{count} servers"
 
 
-FIRST = ("load", "vusers", "rate")  # what a load is named by, before all that is set beside it
+FIRST = ("load", "vusers", "rate")  # these factors come first in a load's name
 
 
 def load_name(others: Mapping[str, Any]) -> str:
-    """A load, as in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, 1 server lost"."""
+    """Name a load and all other factors except `servers`.
+
+    As in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, 1 server failed".
+    """
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
-    named["fail_servers"] = "1 server lost" if others.get("fail_servers") == 1 else "{} servers lost"
-    # One order for all of them: a record has its keys by name.
-    told = [(name, others[name]) for name in sorted(others, key=lambda name: (name not in FIRST, name))]
+    named["fail_servers"] = "1 server failed" if others.get("fail_servers") == 1 else "{} servers failed"
+    # A fixed order, because records have their keys sorted by name.
+    levels = [(name, others[name]) for name in sorted(others, key=lambda name: (name not in FIRST, name))]
     return ", ".join(
-        named.get(name, name + " {}").format(level) for name, level in told if (name, level) != ("fail_servers", 0)
+        named.get(name, name + " {}").format(level) for name, level in levels if (name, level) != ("fail_servers", 0)
     )
 
 
 def readable(load: float, *, whole: bool) -> float:
-    """A load as a study asks for it: a whole number of users, or a rate of three digits, which are enough."""
+    """Round a load that a study chooses: a whole number of users, or a rate with three digits."""
     return max(1, round(load)) if whole else float(f"{load:.3g}")
 
 
@@ -75,22 +78,22 @@ SESSION_STATUSES = (401, 403)
 
 
 def sessions_hint(servers: int) -> str:
-    """What helps where several servers refuse a user that one would know."""
+    """Return a hint for several servers that deny users with a session at another server."""
     return (
         f"if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
-        "have. Fix: keep sessions outside the servers or in a signed token; nginx_lb_method: cookie keeps a user at "
-        "the server that had its first request"
+        "have. Fix: keep sessions outside the servers or in a signed token, or set nginx_lb_method: cookie, which "
+        "keeps a user at the server of its first request"
     )
 
 
 def short(value: object, most: int = 80, bare: bool = False) -> str:
-    """A value as a message shows it: its representation (or with `bare` its text), cut where it is long."""
+    """Return a value for a message: its representation, or with `bare` its text, cut after `most` characters."""
     text = str(value) if bare else repr(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def nearest(name: str, allowed: Sequence[str]) -> str:
-    """A hint at the allowed name that looks most like `name`, or a short list of them."""
+    """Return a hint at the allowed name most similar to `name`, or a short list of allowed names."""
     close = difflib.get_close_matches(name[:100], allowed, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"

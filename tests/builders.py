@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from harness.grid import references
-from harness.grid.cell import expand
 from harness.grid.request import Request
 from harness.grid.schema import Grid
 from harness.judge import window_stats as stats
@@ -229,7 +228,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
     configuration = Configuration(grid=written.model_dump(mode="json", by_alias=True))
     directory = StudyDirectory(directory.path.with_name(f"study-{identify(written, configuration)}"))
     seed = 2024 if written.seed is None else written.seed
-    planned = [trial for block in (1, 2, 3) for trial in plan.order(expand(written), block, seed)]
+    planned = [trial for block in (1, 2, 3) for trial in plan.order(written.cells.known, block, seed)]
     digests = {}
     for position, trial in enumerate(planned, 1):
         rate = {1: 280, 2: 540}[trial.cell.servers] + 3 * trial.repeat * trial.cell.servers - position

@@ -11,7 +11,6 @@ import numpy as np
 from benchmarks.truth.loop import Setup
 from benchmarks.truth.trial import simulate
 from benchmarks.truth.world import Scenario, World, works
-from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.judge.prediction import users_bound
 from harness.plan import order
@@ -81,7 +80,7 @@ def one(scenario: Scenario, number: int) -> tuple[Summary, dict[str, TrialRecord
     setup = scenario.setup
     seed = FIXED_SEED if scenario.fixed_order else int(random_of.integers(2**31))
     grid = grid_of(setup, seed)
-    cells = expand(grid)
+    cells = grid.cells.known
     world = World(scenario, BLOCKS * len(cells), BLOCKS, random_of)
     records: dict[str, TrialRecord] = {}
     latencies: dict[str, str] = {}

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.truth import parts
 from benchmarks.truth.loop import Setup, SimulatedLoad, run
 from benchmarks.truth.pace import Array, Pace, Server
+from harness.grid.load import Load
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.plan.order import PlannedTrial
@@ -70,20 +71,7 @@ def simulate(
     for second, cores in enumerate(busiest):
         recorder.process(second + 0.5, float(cores), 0.0)
     got = parts.load_result(recorder, result.over_at)
-    names = [f"server-{i + 1}" for i in range(cell.servers)]
-    addresses = {name: f"10.0.0.{i + 1}:8080" for i, name in enumerate(names)}
-    lines = [
-        f"t\t{row.ended:.3f}\t{row.status}\t{row.took:.3f}\t10.0.0.{row.server + 1}:8080\t{row.upstream:.3f}\n"
-        for row in result.log
-    ]
-    summary = parts.balancer_summary(lines, load.window_from_s, load.duration)
-    rows = summary.pop("seconds")
-    summary.pop("times_ms", None)
-    caps = {
-        **dict.fromkeys(names, setup.server_cap),
-        "generator": setup.generator_cap,
-        "balancer": setup.balancer_cap,
-    }
+    balancer, rows = _balancer(result, load.window_from_s, load.duration)
     record = TrialRecord(
         id=planned.path,
         cell=cell.by_name,
@@ -95,33 +83,65 @@ def simulate(
         load_s=round(result.over_at, 3),
         counters=Counters(
             generator=GeneratorCounters(errors=dict(got.errors), workers=got.workers),
-            balancer=BalancerCounters(**summary, events=conditions.events or {}, worker_cpu_s=[1.0]),
-            servers={name: {"200": server.answered} for name, server in zip(names, servers, strict=True)},
+            balancer=balancer.model_copy(update={"events": conditions.events or {}}),
+            servers={name: {"200": server.answered} for name, server in zip(_names(servers), servers, strict=True)},
         ),
-        hosts={name: _unchanged(cap) for name, cap in caps.items()},
-        context=Context(
-            users=cell.vusers,
-            generators=["generator"],
-            balancer="balancer",
-            balancing={"max_fails": 0},
-            expected_servers=addresses,
-            kind="lab",
-            ceiling=CEILING * 3 * setup.rate,
-            machine_of=dict.fromkeys(caps, MACHINE),
-            network=_network(len(result.log), random_of),
-            pacing=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
-        ),
+        hosts={name: _unchanged(cap) for name, cap in _caps(setup, servers).items()},
+        context=_context(setup, cell.vusers, servers, _network(len(result.log), random_of), load),
         control=planned.control,
     )
     data = TrialData(
         record=record,
         samples=got.samples or [],
         hosts=hosts,
-        balancer=[BalancerSample(*row) for row in rows],
+        balancer=rows,
         machines=_machine(hosts, random_of),
         **_histograms(got),
     )
     return replace(data, record=assess(data, grid)), result.over_at
+
+
+def _names(servers: Sequence[Server]) -> list[str]:
+    return [f"server-{i + 1}" for i in range(len(servers))]
+
+
+def _caps(setup: Setup, servers: Sequence[Server]) -> dict[str, float]:
+    """CPU allowance of every container, in cores."""
+    return {
+        **dict.fromkeys(_names(servers), setup.server_cap),
+        "generator": setup.generator_cap,
+        "balancer": setup.balancer_cap,
+    }
+
+
+def _balancer(result: SimulatedLoad, from_s: float, to_s: float) -> tuple[BalancerCounters, list[BalancerSample]]:
+    """Counters and seconds of the balancer, by the reader of its real log."""
+    lines = [
+        f"t\t{row.ended:.3f}\t{row.status}\t{row.took:.3f}\t10.0.0.{row.server + 1}:8080\t{row.upstream:.3f}\n"
+        for row in result.log
+    ]
+    summary = parts.balancer_summary(lines, from_s, to_s)
+    rows = summary.pop("seconds")
+    summary.pop("times_ms", None)
+    return BalancerCounters(**summary, worker_cpu_s=[1.0]), [BalancerSample(*row) for row in rows]
+
+
+def _context(
+    setup: Setup, users: int, servers: Sequence[Server], network: dict[str, dict[str, int]], load: Load
+) -> Context:
+    names = _names(servers)
+    return Context(
+        users=users,
+        generators=["generator"],
+        balancer="balancer",
+        balancing={"max_fails": 0},
+        expected_servers={name: f"10.0.0.{i + 1}:8080" for i, name in enumerate(names)},
+        kind="lab",
+        ceiling=CEILING * 3 * setup.rate,
+        machine_of=dict.fromkeys(_caps(setup, servers), MACHINE),
+        network=network,
+        pacing=_slots(names, servers, load.window_from_s, load.duration) if setup.paced else {},
+    )
 
 
 def _histograms(got: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
-from harness.grid.cell import Cell, expand
+from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
 
@@ -143,7 +143,7 @@ class Deployment:
 
 def _images(grid: Grid) -> tuple[str, ...]:
     """Images of the service that cells run, in the order of levels; empty if all run the same image."""
-    images = (cell.variables.get("ml_server_image") for cell in expand(grid))
+    images = (topology.variables.get("ml_server_image") for topology in grid.cells.topologies)
     return tuple(dict.fromkeys(str(image) for image in images if image))
 
 

@@ -11,6 +11,7 @@ from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput, CannotRun
 from harness.grid import units
 from harness.grid.schema import Grid
+from harness.words import short
 
 # Variables of an inventory's servers that a grid may also set.
 VARIABLES = ("lab_server_capacity", "lab_service_time", "lab_time_scaling")
@@ -47,7 +48,7 @@ def of(grid: Grid, inventory: Inventory) -> Lab | None:
     values = {name: grid.vars.get(name, inventory.servers[0].variables.get(name)) for name in VARIABLES}
     capacities = [
         _read("lab_server_capacity", units.per_second, value)
-        for value in grid.factors.get("lab_server_capacity", [values["lab_server_capacity"]])
+        for value in grid.levels.get("lab_server_capacity", [values["lab_server_capacity"]])
         if value
     ]
     capacity = max(capacities, default=None)
@@ -68,7 +69,7 @@ def _has_own_image(grid: Grid, inventory: Inventory) -> bool:
     images = [
         grid.service.image,
         grid.vars.get("ml_server_image"),
-        *grid.factors.get("ml_server_image", ()),
+        *grid.levels.get("ml_server_image", ()),
         inventory.servers[0].variables.get("ml_server_image"),
     ]
     return any(image and not _OWN_IMAGES.match(str(image)) for image in images)
@@ -105,11 +106,11 @@ def check_caps(caps: dict[str, float | None], cores: int) -> None:
 def _read(name: str, parse: Callable[[Any], float], value: Any) -> float:
     try:
         return parse(value)
-    except ValueError as error:
-        raise BadInput(f"{name}: {error}") from None
+    except units.BadQuantity as error:
+        raise BadInput(f"{name}: not a valid quantity (got {short(value)}). Allowed: {error.allowed}.") from None
 
 
 def _factor(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 100:
-        raise ValueError(f"got {value!r}. Allowed: auto, or a factor from 1 to 100.")
+        raise units.BadQuantity(value, "auto, or a factor from 1 to 100")
     return float(value)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from harness.grid.cell import expand
 from harness.grid.request import Request
 from harness.grid.schema import Grid
 
@@ -32,12 +31,12 @@ def problems(grid: Grid, balancer: Mapping[str, Any]) -> list[tuple[Where, str]]
     `balancer` are the variables of the balancer's host.
     """
     found: dict[tuple[Where, str], None] = dict.fromkeys(_host(grid.request))
-    for variables in {repr(cell.variables): cell.variables for cell in expand(grid)}.values():
+    for variables in {repr(each.variables): each.variables for each in grid.cells.topologies}.values():
 
         def value(name: str, mine: Mapping[str, Any] = variables) -> Any:
             return _in_force(name, mine, grid.vars, balancer)
 
-        found |= dict.fromkeys(_refused(grid.request, value))
+        found |= dict.fromkeys(_rejected(grid.request, value))
         found |= dict.fromkeys(_dropped(grid.request, value))
     return list(found)
 
@@ -71,7 +70,7 @@ def written_size(count: int) -> str:
     return f"{-(-count // _UNITS[unit])}{unit}"
 
 
-def _refused(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:
+def _rejected(request: Request, value: Callable[[str], Any]) -> Iterator[tuple[Where, str]]:
     body, most = len(request.body.encode()), size_of(value(BODY))
     if most and body > most:
         yield (

@@ -170,8 +170,8 @@ def may_install() -> bool:
     return bool(sudo) and subprocess.run([str(sudo), "-n", "true"], capture_output=True, check=False).returncode == 0
 
 
-def prepare(root: Path, tell: Callable[[str], None]) -> None:
-    """Install and start what is missing; return at once if nothing is.
+def prepare(root: Path, notify: Callable[[str], None]) -> None:
+    """Install and start missing programs; return at once if there are none. `notify` gets a line for each step.
 
     Raises CannotRun with the commands to run if this program may not install packages.
     """
@@ -182,19 +182,19 @@ def prepare(root: Path, tell: Callable[[str], None]) -> None:
     if not may_install():
         commands = "\n".join(f"  {check.fix}    # {check.name}" for check in missing)
         raise CannotRun(f"missing on this machine: {what}. Fix: run these commands and start again:\n{commands}")
-    tell(f"preparing this machine: {what}")
+    notify(f"preparing this machine: {what}")
     began = time.monotonic()
     try:
         Ansible(root, None).run("playbooks/prepare-controller.yml", timeout_s=600)
     except StudyError as error:
         raise CannotRun(f"cannot prepare this machine: {error}") from None
-    tell(f"this machine is ready after {time.monotonic() - began:.0f} s")
+    notify(f"this machine is ready after {time.monotonic() - began:.0f} s")
     still = [check for check in check_programs() if not check.ok]
     if still:
         raise CannotRun("still missing:\n" + "\n".join(f"  {check.fix}    # {check.name}" for check in still))
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
@@ -202,7 +202,7 @@ def main() -> None:
     """`python -m harness.deploy.readiness`: prepare this machine. Used by `make`."""
     bootstrap.settle(os.environ, sys.platform, Path.home(), Path("/var/run/docker.sock"))
     try:
-        prepare(Path(__file__).resolve().parents[2], _tell)
+        prepare(Path(__file__).resolve().parents[2], _print)
     except StudyError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from None

@@ -1,1 +1,1 @@
-"""What a grid file says: read and checked whole, as frozen types, expanded to cells."""
+"""The grid file: parsed and checked completely, as frozen types, expanded to cells."""

@@ -1,4 +1,4 @@
-"""How much a grid asks to measure: blocks, and loads to search. Frozen types."""
+"""Extent of a study: number of blocks, and loads to search. Frozen types."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MOST_REPEATS = 100
 
 
 def _searched(value: object, info: ValidationInfo) -> object:
-    """A load that is searched: a number of users, or a rate, which goes in whole requests per second."""
+    """Parse a limit of a search: a number of users, or a rate in whole requests per second."""
     if info.data.get("factor") != RATE:
         return value
     found = load.read(RATE, value)
     if not isinstance(found, int):
-        raise ValueError(f"got {short(value)}; a search goes in whole requests per second, as in 20/s")
+        raise ValueError(f"got {short(value)}. Allowed: whole requests per second, as in 20/s")
     return found
 
 
@@ -35,9 +35,9 @@ Searched = Annotated[int, BeforeValidator(_searched), Field(ge=1, le=MOST_USERS,
 
 
 class Search(Part):
-    """Loads to search for each topology's limit: from `from` to `to`, to `until` of itself.
+    """Range of the search for each topology's limit: `from`, `to`, and the relative width of the final bracket.
 
-    They are levels of `factor`: users, or whole requests per second.
+    The loads are levels of `factor`: users, or whole requests per second.
     """
 
     factor: Literal["vusers", "rate"] = "vusers"
@@ -48,9 +48,9 @@ class Search(Part):
     @model_validator(mode="after")
     def _is_a_span(self) -> Search:
         if self.most <= self.least:
-            raise ValueError(f"to is {self.most}, not above from {self.least}; write them the other way round")
+            raise ValueError(f"to ({self.most}) must be greater than from ({self.least})")
         if not 0.01 <= self.until <= 0.5:
-            raise ValueError(f"until is {self.until:.0%}; from 1% to 50%")
+            raise ValueError(f"until: got {self.until:.0%}. Allowed: from 1% to 50%")
         return self
 
     @field_serializer("least", "most", when_used="json")
@@ -59,9 +59,9 @@ class Search(Part):
 
 
 class Repeats(Part):
-    """How many blocks (rule E16): from `min` to `max`, and no more once every watched gain is within `until`.
+    """Number of blocks (rule E16): at least `min`, then until every watched gain is within `until`, at most `max`.
 
-    Without `until` it is ±10 % in a lab, whose neighbours nobody knows, and ±5 % on hosts.
+    The default of `until` is ±10 % in a lab, which may share its machine, and ±5 % on hosts.
     """
 
     min: Annotated[int, Field(ge=1, le=MOST_REPEATS, strict=True)] = Field(description="fewest blocks")
@@ -73,35 +73,35 @@ class Repeats(Part):
     @model_validator(mode="after")
     def _is_a_span(self) -> Repeats:
         if self.max < self.min:
-            raise ValueError(f"max is {self.max}, below min {self.min}; write them the other way round")
+            raise ValueError(f"max ({self.max}) must be at least min ({self.min})")
         if self.max > self.min and self.min < 3:
-            raise ValueError(f"min is {self.min}; to stop by the interval it takes 3 blocks at least")
+            raise ValueError(f"min: got {self.min}. Allowed with a stopping rule: at least 3 blocks")
         if self.until is not None and not self.until:
-            raise ValueError("until is 0%; write how narrow a gain should be, as in ±5%")
+            raise ValueError("until: got 0%. Allowed: above 0%, as in ±5%")
         return self
 
     @property
     def fixed(self) -> bool:
-        """Whether the number is settled beforehand."""
+        """Whether the number of blocks is fixed."""
         return self.min == self.max
 
     def target(self, kind: str) -> float:
-        """The half width that is asked for, as a share; `kind` is the inventory's."""
+        """Return the target half width as a share; `kind` is the inventory's."""
         return self.until if self.until is not None else 0.05 if kind == "hosts" else 0.10
 
 
 def as_repeats(value: object) -> object:
-    """A bare number is that many; `min`, `max` and `until` are a rule."""
+    """Parse a fixed number of blocks, or a stopping rule with `min`, `max` and `until`."""
     if isinstance(value, int) and not isinstance(value, bool):
         if not 1 <= value <= MOST_REPEATS:
-            raise ValueError(f"got {value}; whole numbers from 1 to {MOST_REPEATS} are allowed")
+            raise ValueError(f"got {value}. Allowed: a whole number from 1 to {MOST_REPEATS}")
         return {"min": value, "max": value}
     if not isinstance(value, dict | Repeats):
-        raise ValueError(f"got {short(value)}; write a whole number, or {{min: 5, max: 12, until: ±5%}}")
+        raise ValueError(f"got {short(value)}. Allowed: a whole number, or {{min: 5, max: 12, until: ±5%}}")
     return value
 
 
 def plain_repeats(value: Repeats) -> object:
-    """As it is written in a grid."""
-    told = value.model_dump(mode="json", exclude_none=True)
-    return value.min if value.fixed else told
+    """Return the notation of a grid file."""
+    rule = value.model_dump(mode="json", exclude_none=True)
+    return value.min if value.fixed else rule

@@ -1,4 +1,4 @@
-"""What only the whole grid shows: names of variables, levels, cells, folders, what can be sent. Pure."""
+"""Check a whole grid: names of variables, levels, cells, folders and requests. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.grid import http, server_failure
-from harness.grid.cell import OWN_FACTORS, Cell, combinations, expand
+from harness.grid.amount import Search
+from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
 from harness.grid.types import Level
@@ -21,25 +22,25 @@ Problem = tuple[Path_, str]
 
 
 class RoleValues(Protocol):
-    """What roles take for their variables."""
+    """Values that the roles accept for their variables."""
 
     def wrong(self, name: str, value: object) -> list[Problem]:
-        """(place in the value, what is wrong with it)."""
+        """Return (path inside the value, message) for each problem."""
 
     def as_typed(self, name: str, value: Any) -> Any:
-        """A value as its role takes it."""
+        """Convert a value to the type of its role variable."""
 
 
 @dataclass(frozen=True)
 class Checker:
-    """`role_variables` are the names a factor may have beside its own."""
+    """Checks of one grid. `role_variables` are the allowed names of factors next to the grid's own."""
 
     grid: Grid
     role_variables: frozenset[str]
     values: RoleValues | None = None
 
     def all(self) -> Iterator[Problem]:
-        """Everything that is wrong, in no order."""
+        """Yield all problems, in no order."""
         yield from self.names("factors", self.grid.factors)
         yield from self.names("vars", self.grid.vars)
         yield from self.levels(self.values) if self.values else ()
@@ -60,47 +61,46 @@ class Checker:
             if name not in self.role_variables:
                 own = OWN_FACTORS if section == "factors" else ()
                 hint = nearest(name, [*own, *sorted(self.role_variables)])
-                yield (section, name), f"{section}: {short(name)} is no variable of a role{hint}"
+                yield (section, name), f"{section}: {short(name)} is not a role variable{hint}"
             if section == "factors" and name == "lab_time_scaling":
-                yield (section, name), f"factors: {name}: one study is played at one speed; write it under vars"
+                yield (section, name), f"factors: {name}: a study has one time scaling. Fix: write it under vars"
             if section == "vars" and name in self.grid.factors:
-                yield (section, name), f"vars: {short(name)} is a factor too; keep one of them"
+                yield (section, name), f"vars: {short(name)} is also a factor. Fix: keep one of them"
 
     def levels(self, values: RoleValues) -> Iterator[Problem]:
-        """Values of role variables, each held against its role's specification."""
+        """Check values of role variables against their role's specification."""
         grid = self.grid
-        said: list[tuple[Path_, str, object]] = [
+        values_at: list[tuple[Path_, str, object]] = [
             (("factors", name, place), name, level)
-            for name, levels in grid.factors.items()
+            for name, levels in grid.levels.items()
             for place, level in enumerate(levels)
         ]
-        said += [(("vars", name), name, value) for name, value in grid.vars.items()]
-        said += [
+        values_at += [(("vars", name), name, value) for name, value in grid.vars.items()]
+        values_at += [
             (("include", place, name), name, level)
             for place, cell in enumerate(grid.include)
             for name, level in cell.items()
         ]
-        for where, name, value in said:
+        for where, name, value in values_at:
             if name in OWN_FACTORS:
                 continue
             for inside, words in values.wrong(name, value):
                 place = "".join(f".{part}" for part in inside)
-                has = f" has the level {short(value)}" if where[0] != "vars" else f" is {short(_at(value, inside))}"
-                # A mapping may hold what is nobody's business, such as a password.
-                shown = "" if isinstance(_at(value, inside), dict) else has
-                yield (*where, *inside), f"{where[0]}: {name}{place}{shown}{'.' if shown else ':'} {words}"
+                got = value if where[0] != "vars" else _at(value, inside)
+                # A mapping is not printed, because it may contain a password.
+                shown = "" if isinstance(_at(value, inside), dict) else f" got {short(got)}."
+                yield (*where, *inside), f"{where[0]}: {name}{place}:{shown} {words}"
 
     def images(self) -> Iterator[Problem]:
-        """Builds of the service that are compared: names of images, said in one place."""
+        """Check images of the service: names, and only one of factor and `service.image`."""
         if self.grid.factors.get("ml_server_image") and self.grid.service.image:
-            said = "ml_server_image is a factor, which names the images; leave out one"
-            yield ("service", "image"), f"service.image: {said}"
+            yield ("service", "image"), "service.image: ml_server_image is also a factor. Fix: keep one of them"
         if self.grid.service.image and self.values:
             for _, words in self.values.wrong("ml_server_image", self.grid.service.image):
                 yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
 
     def requests(self) -> Iterator[Problem]:
-        """What cannot be sent as it is written."""
+        """Check that paths and headers can be sent as written."""
         for where, path in (
             (("request", "path"), self.grid.request.path),
             (("service", "health"), self.grid.service.health),
@@ -111,10 +111,10 @@ class Checker:
             yield ("request", "headers", name), f"request.headers: {words}"
 
     def sizes(self) -> Iterator[Problem]:
-        """More cells or trials than anybody waits for, or none at all."""
-        count = combinations(self.grid)
+        """Check the number of cells and trials."""
+        count = self.grid.cells.combinations
         if count > MOST_CELLS:
-            product = " × ".join(str(len(levels)) for levels in self.grid.factors.values())
+            product = " × ".join(str(len(levels)) for levels in self.grid.levels.values())
             yield (
                 ("factors",),
                 (
@@ -123,19 +123,19 @@ class Checker:
                 ),
             )
             return
-        cells = len(expand(self.grid))
+        cells = len(self.grid.cells.known)
         if not cells:
-            yield ("exclude",), "exclude leaves no cell; exclude less"
+            yield ("exclude",), "exclude: no cell remains. Fix: exclude fewer levels"
         elif cells > MOST_CELLS:
             yield ("include",), f"the grid has {cells:,} cells. Allowed: {MOST_CELLS:,}"
         elif cells * self.grid.repeats.max > MOST_TRIALS:
             trials = f"{cells:,} cells × {self.grid.repeats.max} repeats = {cells * self.grid.repeats.max:,} trials"
-            yield ("factors",), f"factors: {trials}. Allowed: {MOST_TRIALS:,}. Fix: take fewer levels or repeats"
+            yield ("factors",), f"factors: {trials}. Allowed: {MOST_TRIALS:,}. Fix: use fewer levels or repeats"
 
     def folders(self) -> Iterator[Problem]:
-        """Each cell has a folder of its own, named by its levels."""
+        """Check that each cell has its own folder name."""
         found: dict[str, Cell] = {}
-        for cell in expand(self.grid):
+        for cell in self.grid.cells.known:
             slug = cell.slug
             other = found.setdefault(slug, cell)
             if other != cell:
@@ -143,11 +143,11 @@ class Checker:
                 both = f"{short(other.by_name[name])} and {short(cell.by_name[name])}"
                 yield (
                     ("factors", name),
-                    f"factors: {name}: {both} would share a folder; let them differ in letters or digits",
+                    f"factors: {name}: {both} would share a folder. Fix: let them differ in letters or digits",
                 )
             if (size := len(slug.encode())) > LONGEST_FOLDER:
-                told = f"a cell's folder would have a name of {size} letters, at most {LONGEST_FOLDER}"
-                yield ("factors",), f"factors: {told}; give images a short tag, or vary fewer things"
+                text = f"factors: a cell's folder name is too long (got {size} bytes). Allowed: {LONGEST_FOLDER}. "
+                yield ("factors",), f"{text}Fix: shorten the images' tags, or vary fewer factors"
 
     def partial_cells(self) -> Iterator[Problem]:
         for section, cells in (("exclude", self.grid.exclude), ("include", self.grid.include)):
@@ -156,22 +156,27 @@ class Checker:
                     yield from self.one_level(section, index, name, level)
                 missing = set(self.grid.factors) - set(partial)
                 if section == "include" and missing:
-                    told = ", ".join(sorted(missing))
-                    yield (section, index), f"include: a cell needs every factor; missing: {told}"
+                    names = ", ".join(sorted(missing))
+                    yield (section, index), f"include: a cell needs a level of every factor (missing: {names})"
 
     def one_level(self, section: str, index: int, name: str, level: Level) -> Iterator[Problem]:
         where: Path_ = (section, index, name)
         if name not in self.grid.factors:
             hint = nearest(name, list(self.grid.factors))
-            yield where, f"{section}: {short(name)} is no factor of this grid{hint}"
-        elif section == "exclude" and level not in self.grid.factors[name]:
-            levels = short(", ".join(str(written(name, one)) for one in self.grid.factors[name]), bare=True)
-            yield where, f"exclude: {name} has no level {short(written(name, level))}; its levels are {levels}"
+            yield where, f"{section}: {short(name)} is not a factor of this grid{hint}"
+        elif section == "exclude" and level not in (known := self.known_levels(name)):
+            levels = short(", ".join(str(written(name, one)) for one in known), bare=True)
+            yield where, f"exclude: {name}: unknown level (got {short(written(name, level))}). Allowed: {levels}"
         elif section == "include" and name in OWN_FACTORS:
             try:
                 check_level(name, level)
             except ValueError as error:
                 yield where, f"include: {error}"
+
+    def known_levels(self, name: str) -> tuple[Level, ...]:
+        """Levels of a factor that `exclude` may name: of a searched load its smallest one."""
+        levels = self.grid.factors[name]
+        return (levels.least,) if isinstance(levels, Search) else levels
 
 
 def _at(value: Any, inside: Path_) -> Any:

@@ -1,4 +1,4 @@
-"""The counter by which a service of one's own counts its requests. Frozen types."""
+"""The request counter of a user's own service. Frozen types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class RequestsMetric(Part):
-    """A counter in Prometheus' text format; without `trial_label` the difference over each load counts."""
+    """A counter in Prometheus' text format; without `trial_label`, the difference over each load counts."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$")] = Field(description="name of the sample")
     trial_label: Label | None = Field(
@@ -26,5 +26,5 @@ class RequestsMetric(Part):
     @classmethod
     def _begins_with_slash(cls, path: str) -> str:
         if not path.startswith("/") or any(c.isspace() for c in path):
-            raise ValueError(f"got {path!r}; write a path that begins with a slash, as in /metrics")
+            raise ValueError(f"got {path!r}. Allowed: a path that begins with a slash, as in /metrics")
         return path

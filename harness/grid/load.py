@@ -1,6 +1,6 @@
-"""The load of a trial: users in a closed loop, or requests that leave at a rate whatever becomes of them. Frozen types.
+"""The load of a trial: a closed loop of users, or an open loop with a rate. Frozen types.
 
-A grid varies one of the two, its *load factor*: `vusers`, or `rate`, whose levels are kept as requests per second.
+A grid varies one of the two, its *load factor*: `vusers`, or `rate`, whose levels are stored as requests per second.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ MOST_USERS = 50_000
 MOST_PER_S = 50_000
 MOST_SERVERS = 1000
 LONGEST_TRIAL_S = 3600.0
-# An overloaded topology holds rate × timeout of them, 500/s × 10 s say, with room; and one address has 28,000 ports.
+# Above rate × timeout in overload, for example 500/s × 10 s, and below the 28,000 ports of one address.
 IN_FLIGHT = 10_000
-LEAST_RAMP_UP_S = 2.0  # the window begins where it ends: queues have to fill
+LEAST_RAMP_UP_S = 2.0  # the window begins at its end, when queues have filled
 
 Arrivals = Literal["poisson", "constant"]
 
 
 class Load(Part):
-    """How a load goes, in seconds. `duration` is the whole trial from its first request on.
+    """The course of a load, in seconds. `duration` is that of the whole trial from its first request on.
 
-    `think_time` is of users only, `arrivals` and `in_flight` are of rates only.
+    `think_time` is only valid with users, `arrivals` and `in_flight` only with a rate.
     """
 
     think: Duration | None = Field(
@@ -51,22 +51,22 @@ class Load(Part):
     @model_validator(mode="after")
     def _leaves_a_window(self) -> Load:
         if self.duration > LONGEST_TRIAL_S:
-            raise ValueError(f"duration is {self.duration:g}s; at most {LONGEST_TRIAL_S:g}s")
+            raise ValueError(f"duration: got {self.duration:g}s. Allowed: at most {LONGEST_TRIAL_S:g}s")
         if not 0 < self.timeout <= 120:
-            raise ValueError(f"timeout is {self.timeout:g}s; from 1ms to 120s")
+            raise ValueError(f"timeout: got {self.timeout:g}s. Allowed: from 1ms to 120s")
         if self.duration - self.window_from_s < 5:
             thinks = f" and one think_time {self.think:g}s" if self.think is not None else ""
             raise ValueError(
                 f"duration {self.duration:g}s leaves less than 5s of steady window after ramp_up "
-                f"{self.ramp_up:g}s{thinks}; make it longer"
+                f"{self.ramp_up:g}s{thinks}. Fix: make it longer"
             )
         if not 0.1 <= self.fail_at <= 0.9:
-            raise ValueError(f"fail_at is {self.fail_at:.0%}; from 10% to 90% of the steady window")
+            raise ValueError(f"fail_at: got {self.fail_at:.0%}. Allowed: from 10% to 90% of the steady window")
         return self
 
     @property
     def think_time(self) -> float:
-        """Mean of the users' think times; 0 where requests leave at a rate."""
+        """Mean think time of the users; 0 for an open load."""
         return self.think or 0.0
 
     @property
@@ -76,40 +76,39 @@ class Load(Part):
 
     @property
     def fail_at_s(self) -> float:
-        """Second of the load at which servers are stopped, where a cell asks for that (rule E24)."""
+        """Second of the load at which servers are killed, in cells with a server failure (rule E24)."""
         return self.window_from_s + self.fail_at * (self.duration - self.window_from_s)
 
     @property
     def process(self) -> Arrivals:
-        """How the moments of an open load's requests are drawn."""
+        """Distribution of the send times of an open load."""
         return self.arrivals or "poisson"
 
     @property
     def most_in_flight(self) -> int:
-        """Most requests of an open load that are in flight at once."""
+        """Largest number of an open load's requests in flight."""
         return self.in_flight or IN_FLIGHT
 
 
 def factor_of(factors: Iterable[str]) -> str:
-    """Which of them is the load factor; raises ValueError unless it is exactly one."""
+    """Return the load factor; raises ValueError unless exactly one is among the factors."""
     found = [name for name in LOAD_FACTORS if name in factors]
     if len(found) == 2:
-        raise ValueError("vusers and rate are both factors; a grid has users (vusers) or requests at a rate, not both")
+        raise ValueError("vusers and rate are both factors. Allowed: one of them")
     if not found:
         raise ValueError(
-            "factor 'vusers' is missing; give its levels, as in vusers: [1, 2], or requests at a rate, as in "
-            "rate: [100/s, 200/s]"
+            "factor 'vusers' or 'rate' is missing. Fix: give its levels, as in vusers: [1, 2] or rate: [100/s, 200/s]"
         )
     return found[0]
 
 
 def level_of(levels: Mapping[str, Level]) -> float:
-    """The load as a number: users, or requests per second; 0 of levels without one, as at saturation."""
+    """Return the load as a number: users, or requests per second; 0 for levels without a load."""
     return next((float(levels[name]) for name in LOAD_FACTORS if name in levels), 0.0)
 
 
 def without_load(levels: Mapping[str, Level]) -> dict[str, Level]:
-    """A topology: levels without the load."""
+    """Return the levels without the load, which identify a topology."""
     return {name: level for name, level in levels.items() if name not in LOAD_FACTORS}
 
 
@@ -117,60 +116,60 @@ def check_level(name: str, level: Level) -> None:
     """Raise ValueError for a level that `servers`, `fail_servers`, `vusers` or `rate` (as a number) cannot have."""
     if name == RATE:
         if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= MOST_PER_S:
-            raise ValueError(f"rate has the level {short(written(name, level))}; above 0/s and at most {MOST_PER_S}/s")
+            raise ValueError(f"rate: got {short(written(name, level))}. Allowed: above 0/s and at most {MOST_PER_S}/s")
         return
     least, most = 0 if name == "fail_servers" else 1, MOST_USERS if name == VUSERS else MOST_SERVERS
     if isinstance(level, bool) or not isinstance(level, int) or not least <= level <= most:
-        raise ValueError(f"{name} has the level {short(level)}; whole numbers from {least} to {most} are allowed")
+        raise ValueError(f"{name}: got {short(level)}. Allowed: a whole number from {least} to {most}")
 
 
 def read(name: str, level: object) -> object:
-    """A level as it is kept: of a rate its requests per second; raises ValueError where it has no unit."""
+    """Parse a level: a rate becomes requests per second; raises ValueError for a rate without a unit."""
     if name != RATE:
         return level
     try:
         return units.rate_per_s(level)
     except units.BadQuantity as error:
-        raise ValueError(f"{name} has the level {short(level)}; {error.allowed}") from None
+        raise ValueError(f"{name}: got {short(level)}. Allowed: {error.allowed}") from None
 
 
 def written(name: str, level: Level) -> Level:
-    """A level as it stands in a grid."""
+    """Format a level as in a grid file."""
     return f"{level:.10g}/s" if name == RATE and isinstance(level, int | float) else level
 
 
-def with_rates(change: Callable[[str, Any], object], said: object) -> object:
-    """A mapping from factors to a level or to levels, with `change` (`read` or `written`) made to those of `rate`."""
-    if not isinstance(said, dict) or RATE not in said:
-        return said
-    if not isinstance(said[RATE], list | tuple):
-        return {**said, RATE: change(RATE, said[RATE])}
+def with_rates(change: Callable[[str, Any], object], factors: object) -> object:
+    """Apply `change` (`read` or `written`) to the levels of `rate` in a mapping of factors to a level or to levels."""
+    if not isinstance(factors, dict) or RATE not in factors:
+        return factors
+    if not isinstance(factors[RATE], list | tuple):
+        return {**factors, RATE: change(RATE, factors[RATE])}
     rates, wrong = [], []
-    for place, rate in enumerate(said[RATE]):
+    for place, rate in enumerate(factors[RATE]):
         try:
             rates.append(change(RATE, rate))
         except ValueError as error:
             wrong.append(((RATE, place), str(error)))
     if wrong:
         raise several(wrong)
-    return {**said, RATE: rates}
+    return {**factors, RATE: rates}
 
 
 def mismatches(
-    factor: str, load: Load, load_generator: str, searched: bool, aims: bool
+    factor: str, load: Load, load_generator: str, is_searched: bool, has_objective: bool
 ) -> list[tuple[tuple[str | int, ...], str]]:
-    """What of a grid does not go with its load factor: where in it, and what to do.
+    """Return (path in the grid, message) for each key that does not fit the load factor.
 
-    `searched` tells whether the load is searched, `aims` whether an objective of each cell is given.
+    `has_objective` is true for a grid with an objective for a load.
     """
     if factor == VUSERS:
         found: list[tuple[tuple[str | int, ...], str]] = [
-            (("load", key), f"{key} is of requests at a rate; leave it out, or give rate instead of vusers")
+            (("load", key), "only valid with rate. Fix: remove it, or use rate instead of vusers")
             for key in ("arrivals", "in_flight")
             if getattr(load, key) is not None
         ]
         if load.think is None:
-            found.append((("load",), "think_time is missing: users think between requests, as in think_time: 2s"))
+            found.append((("load",), "think_time is missing. Fix: give its mean, as in think_time: 2s"))
         return found
     found = []
     if not load_generators.BY_NAME[load_generator].open_loads:
@@ -179,16 +178,15 @@ def mismatches(
         found.append(
             (
                 ("load_generator",),
-                f"{shown} plays users, whose next request waits for the last answer, and cannot send at a rate; take "
-                f"load_generator: {others}, or vusers instead of rate",
+                f"{shown} cannot generate an open load. Fix: use load_generator: {others}, or vusers instead of rate",
             )
         )
     if load.think is not None:
-        found.append((("load", "think_time"), "think_time is of users; with rate nobody thinks: leave it out"))
+        found.append((("load", "think_time"), "only valid with vusers. Fix: remove it"))
     if load.ramp_up < LEAST_RAMP_UP_S:
-        told = f"ramp_up is {load.ramp_up:g}s; with rate at least {LEAST_RAMP_UP_S:g}s, as the window begins at its end"
-        found.append((("load", "ramp_up"), told))
-    if searched and not aims:
-        told = "a search over rate looks for the largest that meets objectives; give p95 or error_rate of objectives"
-        found.append((("factors", RATE), told))
+        words = f"got {load.ramp_up:g}s. Allowed with rate: at least {LEAST_RAMP_UP_S:g}s, as the window follows it"
+        found.append((("load", "ramp_up"), words))
+    if is_searched and not has_objective:
+        words = "a search over rate needs an objective. Fix: set p95 or error_rate under objectives"
+        found.append((("factors", RATE), words))
     return found

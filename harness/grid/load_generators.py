@@ -1,4 +1,4 @@
-"""The traffic engines there are, and what each declares; their clients stand in harness/traffic/registry.py. Pure."""
+"""The supported load generators and their properties; harness/traffic/registry.py has their clients. Pure."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from harness.words import short
 
 @dataclass(frozen=True)
 class LoadGeneratorKind:
-    """One traffic engine.
+    """One load generator.
 
-    `name` stands in grids, and with the engine's version in study.json's environment. `roles` deploy it; a change of
-    their variables, which begin with `prefix`, is applied by `tags`, and what died is started again by `repair`.
-    `open_loads` tells whether it can send requests at a rate, whatever becomes of those before.
+    `name` is its name in grids, and in study.json's environment, with its version. `roles` deploy it, `tags` apply a
+    change of their variables, which begin with `prefix`, and `repair` restarts dead processes. `open_loads` is true if
+    it can generate an open load.
     """
 
     name: str
-    shown: str  # as people write it
-    counts: str  # what it does not count itself and where latencies come from, for the report
+    shown: str  # its name in texts
+    counts: str  # for the report: the source of latencies, and values that it does not count
     roles: tuple[str, ...]
     prefix: str
     tags: tuple[str, ...]
     repair: tuple[str, ...]
     open_loads: bool = False
-    lead_s: float = 0.0  # from the order of a load to its second 0
-    variables: tuple[str, ...] = ()  # that its roles need and have no default for
+    lead_s: float = 0.0  # from the start of a load to its second 0
+    variables: tuple[str, ...] = ()  # required variables of its roles without a default
 
 
 LOAD_GENERATORS = (
@@ -49,7 +49,7 @@ LOAD_GENERATORS = (
         prefix="ngrinder_",
         tags=("jdk_verify", "ngrinder_controller", "ngrinder_agent"),
         lead_s=15.0,
-        # Both units again, the agents joined and approved; nothing is installed.
+        # Restarts both units, joins and approves the agents; installs nothing.
         repair=("ngrinder_controller_service", "ngrinder_agent_service", "ngrinder_agent_join"),
         variables=("ngrinder_version", "ngrinder_war_url", "ngrinder_war_file", "ngrinder_war_sha256"),
     ),
@@ -58,7 +58,7 @@ BY_NAME = {kind.name: kind for kind in LOAD_GENERATORS}
 
 
 def known(name: object) -> str:
-    """An engine's name; raises ValueError with those that there are."""
+    """Return the name of a load generator; raises ValueError for an unknown one."""
     if not isinstance(name, str) or name not in BY_NAME:
-        raise ValueError(f"got {short(name)}; allowed: {' or '.join(repr(each) for each in BY_NAME)}")
+        raise ValueError(f"got {short(name)}. Allowed: {' or '.join(repr(each) for each in BY_NAME)}")
     return name

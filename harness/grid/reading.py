@@ -1,4 +1,4 @@
-"""Load a grid and check it whole."""
+"""Load a grid and check it completely."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.errors import BadInput
 from harness.grid import references
-from harness.grid.cell import expand
 from harness.grid.checks import Checker, RoleValues
 from harness.grid.schema import Grid
 from harness.grid.validation import validate
@@ -16,9 +15,9 @@ from harness.grid.yamlfile import Document, load
 
 
 def load_grid(path: Path, role_variables: frozenset[str], values: RoleValues | None = None) -> tuple[Grid, Document]:
-    """Read and check a grid; `role_variables` are the names a factor may have beside its own.
+    """Read and check a grid; `role_variables` are the allowed names of factors next to the grid's own.
 
-    `values` has what is wrong with a value of one of them. Raises BadInput with every problem, each as file:line.
+    `values` checks values of role variables. Raises BadInput with every problem, each with path:line.
     """
     document = load(path)
     filled = references.fill(document.data, os.environ)
@@ -28,25 +27,23 @@ def load_grid(path: Path, role_variables: frozenset[str], values: RoleValues | N
         checked = Checker(found.grid, role_variables, values).all()
         problems += [(where, words) for where, words in checked if not found.touched(where)]
     if problems or found.grid is None:
-        told = sorted({(document.line(where), words) for where, words in problems})
-        raise BadInput(*(f"{path}:{line}: {words}" for line, words in told))
+        lines = sorted({(document.line(where), words) for where, words in problems})
+        raise BadInput(*(f"{path}:{line}: {words}" for line, words in lines))
     return found.grid.with_secrets(filled.secrets), document
 
 
 def _typed(data: dict[str, Any], values: RoleValues) -> dict[str, Any]:
-    """A grid's data with values of role variables as the roles take them."""
+    """Return a grid's data with the values of role variables in the types of the roles."""
 
-    def one(said: Any) -> Any:
-        return (
-            {name: values.as_typed(str(name), value) for name, value in said.items()}
-            if isinstance(said, dict)
-            else said
-        )
+    def typed(variables: Any) -> Any:
+        if not isinstance(variables, dict):
+            return variables
+        return {name: values.as_typed(str(name), value) for name, value in variables.items()}
 
-    found = {name: one(said) if name == "vars" else said for name, said in data.items()}
+    found = {name: typed(section) if name == "vars" else section for name, section in data.items()}
     for name in ("exclude", "include"):
-        if isinstance(said := data.get(name), list):
-            found[name] = [one(cell) for cell in said]
+        if isinstance(cells := data.get(name), list):
+            found[name] = [typed(cell) for cell in cells]
     if isinstance(factors := data.get("factors"), dict):
         found["factors"] = {
             name: [values.as_typed(str(name), level) for level in levels] if isinstance(levels, list) else levels
@@ -56,11 +53,11 @@ def _typed(data: dict[str, Any], values: RoleValues) -> dict[str, Any]:
 
 
 def check_servers(path: Path, grid: Grid, document: Document, available: int) -> None:
-    """Raise BadInput when a cell asks for more servers than the inventory has."""
-    most = max(cell.servers for cell in expand(grid))
+    """Raise BadInput if a cell needs more servers than the inventory has."""
+    most = max(topology.servers for topology in grid.cells.topologies)
     if most > available:
         line = document.line(("factors", "servers"))
         raise BadInput(
-            f"{path}:{line}: servers asks for {most}, but group ml_servers of {grid.inventory} has "
-            f"{available}; ask for fewer or add hosts there"
+            f"{path}:{line}: factors: servers: got {most}. Allowed: at most {available}, the hosts of group ml_servers "
+            f"in {grid.inventory}. Fix: use fewer servers, or add hosts there"
         )

@@ -1,4 +1,4 @@
-"""Secrets that a grid names instead of holding them: `{env: TOKEN}` is the value of a variable of the environment."""
+"""References to secrets in a grid: `{env: TOKEN}` is the value of an environment variable."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness import secrecy
 
 Path_ = tuple[str | int, ...]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_UPPER = re.compile(r"[A-Z_][A-Z0-9_]*")  # in a body, where {"env": "prod"} is just data
+_UPPER = re.compile(r"[A-Z_][A-Z0-9_]*")  # in a body, where {"env": "prod"} is data
 PLACES = (("request", "headers"), ("request", "query"), ("request", "json"), ("vars",))
 
 
 @dataclass
 class Filled:
-    """A grid's data with the values in place, which values are secret, and what is wrong, each with its place."""
+    """A grid's data with all references resolved, the secret values, and the problems as (path, message)."""
 
     data: Any
     secrets: set[str] = field(default_factory=set)
@@ -26,7 +26,7 @@ class Filled:
 
 
 def fill(data: Any, environment: Mapping[str, str]) -> Filled:
-    """Put in the value of every reference; `request.query` becomes part of the path."""
+    """Resolve every reference; `request.query` becomes part of the path."""
     filled = Filled(data)
     filled.data = _walk(data, (), filled, environment)
     request = filled.data.get("request") if isinstance(filled.data, dict) else None
@@ -44,8 +44,8 @@ def _walk(value: Any, where: Path_, filled: Filled, environment: Mapping[str, st
     if isinstance(value, list):
         return [_walk(inner, (*where, place), filled, environment) for place, inner in enumerate(value)]
     if isinstance(value, str) and secrecy.MASK.search(value):
-        told = "this is a mask, not the value itself. Fix: write the value, or where it is found, as in {env: TOKEN}"
-        filled.problems.append((where, f"{_named(where)}: {told}"))
+        words = "a mask instead of a value. Fix: write the value, or a reference, as in {env: TOKEN}"
+        filled.problems.append((where, f"{_named(where)}: {words}"))
     return value
 
 
@@ -58,16 +58,16 @@ def _is_reference(value: dict[Any, Any], where: Path_) -> bool:
     return place[-1] in ("headers", "query") or bool(_UPPER.fullmatch(value["env"]))
 
 
-def _value(said: dict[str, Any], where: Path_, filled: Filled, environment: Mapping[str, str]) -> str:
-    name, prefix = said["env"], str(said.get("prefix", ""))
+def _value(reference: dict[str, Any], where: Path_, filled: Filled, environment: Mapping[str, str]) -> str:
+    name, prefix = reference["env"], str(reference.get("prefix", ""))
     value = environment.get(name, "")
     if not _NAME.fullmatch(name):
-        told = f"env: got {name!r}. Allowed: the name of a variable of the environment, as in {{env: TOKEN}}"
-        filled.problems.append((where, f"{_named(where)}: {told}"))
+        words = f"env: got {name!r}. Allowed: the name of an environment variable, as in {{env: TOKEN}}"
+        filled.problems.append((where, f"{_named(where)}: {words}"))
     elif not value:
         state = "is empty" if name in environment else "is not set"
-        told = f"the environment variable {name} {state}. Fix: export {name} with the secret, then run this again"
-        filled.problems.append((where, f"{_named(where)}: {told}"))
+        words = f"the environment variable {name} {state}. Fix: export {name} with the secret, then run this again"
+        filled.problems.append((where, f"{_named(where)}: {words}"))
     else:
         filled.secrets.add(value)
     return prefix + value
@@ -78,11 +78,11 @@ def _with_query(request: dict[str, Any], filled: Filled) -> dict[str, Any]:
     rest = {key: value for key, value in request.items() if key != "query"}
     pairs = list(query.items()) if isinstance(query, dict) else []
     if not pairs or any(isinstance(value, dict | list) or value is None for _, value in pairs):
-        told = "query: write a mapping of names to texts or numbers, as in query: {lang: ko, token: {env: TOKEN}}"
-        filled.problems.append((("request", "query"), f"request.{told}"))
+        words = "Allowed: a mapping of names to texts or numbers, as in query: {lang: ko, token: {env: TOKEN}}"
+        filled.problems.append((("request", "query"), f"request.query: {words}"))
         return rest
-    told = "&".join(f"{quote(str(name), safe='')}={quote(_plain(value), safe='')}" for name, value in pairs)
-    return {**rest, "path": f"{path}{'&' if '?' in path else '?'}{told}"}
+    encoded = "&".join(f"{quote(str(name), safe='')}={quote(_plain(value), safe='')}" for name, value in pairs)
+    return {**rest, "path": f"{path}{'&' if '?' in path else '?'}{encoded}"}
 
 
 def _plain(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What every user and every arrival sends, and what a right answer is. Frozen types."""
+"""The request of a grid and its expected response. Frozen types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.words import short
 
 
 class Request(Part):
-    """The request that is sent, and what a right answer is."""
+    """The request that is sent, and the expected response."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="GET", description="HTTP method")
     path: str = Field(description="path, with a slash in front")
@@ -26,7 +26,7 @@ class Request(Part):
     @classmethod
     def _begins_with_slash(cls, path: str) -> str:
         if not path.startswith("/"):
-            raise ValueError(f"got {short(path)}; write a path that begins with a slash, as in /predict")
+            raise ValueError(f"got {short(path)}. Allowed: a path that begins with a slash, as in /predict")
         return path
 
     @field_validator("expect_status", mode="before")
@@ -38,7 +38,7 @@ class Request(Part):
     @classmethod
     def _is_status(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or not all(100 <= status <= 599 for status in value):
-            raise ValueError(f"got {short(list(value))}; HTTP status codes are 100 to 599")
+            raise ValueError(f"got {short(list(value))}. Allowed: HTTP status codes from 100 to 599")
         return value
 
     @field_validator("expect_body")
@@ -47,7 +47,7 @@ class Request(Part):
         try:
             re.compile(value or "")
         except (re.error, RecursionError, OverflowError) as error:
-            raise ValueError(f"got {short(value)}, which is no regular expression: {error}") from None
+            raise ValueError(f"got {short(value)}: not a regular expression: {error}") from None
         return value
 
     @property

@@ -1,23 +1,29 @@
-"""The grid as frozen types. Parsed once, at the edge; nothing behind it checks again."""
+"""The grid as frozen types: parsed and checked once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
+    Discriminator,
     Field,
     PlainSerializer,
     PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    Tag,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
-from harness.grid.load import LOAD_FACTORS, RATE, Load
+from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import (
@@ -36,22 +42,44 @@ from harness.grid.types import (
 from harness.words import short
 
 Money = Annotated[float, BeforeValidator(units.money_usd), PlainSerializer(lambda v: f"{v:.10g} USD", when_used="json")]
-# Levels of `rate` are numbers, and have their unit where they are written.
+# Levels of `rate` are numbers here, and have a unit in files.
 SomeLevels = Annotated[
     dict[str, Level],
-    BeforeValidator(lambda said: load.with_rates(load.read, said)),
-    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+    BeforeValidator(lambda factors: load.with_rates(load.read, factors)),
+    PlainSerializer(lambda factors: load.with_rates(load.written, factors), when_used="json"),
 ]
+# harness/grid/validation.py leaves the tags out of paths.
+LevelsOrSearch = Annotated[
+    Annotated[tuple[Level, ...], Tag("levels")] | Annotated[Search, Tag("search")],
+    Discriminator(lambda levels: "search" if isinstance(levels, dict | Search) else "levels"),
+]
+
+
+def _read_factors(factors: object) -> object:
+    """Levels of `rate` as numbers, and a search with its factor."""
+    is_searched = isinstance(factors, dict) and isinstance(factors.get(RATE), dict | Search)
+    read = factors if is_searched else load.with_rates(load.read, factors)
+    if not isinstance(read, dict):
+        return read
+    return {name: {**each, "factor": name} if isinstance(each, dict) else each for name, each in read.items()}
+
+
+def _stored_factors(factors: Mapping[str, tuple[Level, ...] | Search]) -> object:
+    """Factors as they are stored. The level of a searched load is its smallest one, and the search has its own key."""
+    stored = {name: [each.least] if isinstance(each, Search) else each for name, each in factors.items()}
+    return load.with_rates(load.written, stored)
+
+
 Factors = Annotated[
-    dict[str, tuple[Level, ...]],
-    BeforeValidator(lambda said: load.with_rates(load.read, said)),
-    PlainSerializer(lambda said: load.with_rates(load.written, said), when_used="json"),
+    dict[str, LevelsOrSearch],
+    BeforeValidator(_read_factors),
+    PlainSerializer(_stored_factors, when_used="json"),
 ]
 MOST_CELLS = 10_000
 
 
 class Service(Part):
-    """The server under study; without an image it is the one in service/."""
+    """The service under test; without an image the one in service/."""
 
     image: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="image of the service; the one in `service/` if unset"
@@ -66,15 +94,15 @@ class Service(Part):
     @classmethod
     def _begins_with_slash(cls, path: str) -> str:
         if not path.startswith("/"):
-            raise ValueError(f"got {short(path)}; write a path that begins with a slash, as in /readyz")
+            raise ValueError(f"got {short(path)}. Allowed: a path that begins with a slash, as in /readyz")
         return path
 
 
-P95 = 0.05  # the share of requests that may be over where the objective is a 95th percentile
+P95 = 0.05  # share of requests that may exceed an objective for the 95th percentile
 
 
 class Objectives(Part):
-    """What every cell should reach; missing one makes the exit code 1."""
+    """Objectives of every cell; a missed one makes the exit code 1."""
 
     error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
     p95: Duration | None = Field(default=None, description="largest 95th percentile of the latency of any cell")
@@ -102,7 +130,7 @@ class Objectives(Part):
 
 
 class Budget(Part):
-    """What a study may use; a plan over it is refused before anything is deployed."""
+    """Limits of a study; a plan beyond them is rejected before anything is deployed."""
 
     time: WallClockDuration | None = Field(
         default=None, description="longest duration; of a search that of its most trials"
@@ -111,7 +139,7 @@ class Budget(Part):
 
 
 class Grid(Part):
-    """One study as its author wrote it."""
+    """One study as described by its grid file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
         description="name of the results directory"
@@ -142,55 +170,78 @@ class Grid(Part):
         default=None, description="load, at full speed, for which the report names the cheapest topology"
     )
     evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
-    search: Search | None = Field(default=None, description="written as the levels of vusers or rate")
     _time_factor: float = PrivateAttr(1.0)
-    _secrets: frozenset[str] = PrivateAttr(frozenset())  # values that were referenced, to be masked wherever they stand
+    _secrets: frozenset[str] = PrivateAttr(frozenset())  # values of references, which are masked everywhere
 
     @model_validator(mode="before")
     @classmethod
-    def _load_may_be_a_search(cls, data: object) -> object:
-        """`vusers: {from, to, until}` is a search; its cells begin with the smallest load."""
-        factors = data.get("factors") if isinstance(data, dict) else None
-        if not isinstance(data, dict) or not isinstance(factors, dict):
+    def _stored_search_is_a_factor(cls, data: object) -> object:
+        """A stored grid has its search under a key of its own; a grid file has it in place of the load's levels."""
+        if not isinstance(data, dict) or "search" not in data:
             return data
-        for name in LOAD_FACTORS:
-            span = factors.get(name)
-            if isinstance(span, dict):
-                first = span.get("from")
-                try:
-                    load.check_level(name, load.read(name, first))  # type: ignore[arg-type] # it refuses other types
-                except ValueError:
-                    first = "1/s" if name == RATE else 1  # Search refuses what is written
-                return {**data, "search": {**span, "factor": name}, "factors": {**factors, name: [first]}}
-        return data
+        factors, search = data.get("factors"), data["search"]
+        own = {name: value for name, value in data.items() if name != "search"}
+        if search is None:
+            return own
+        factor = search.get("factor", VUSERS) if isinstance(search, dict) else None
+        if factor not in LOAD_FACTORS or not isinstance(factors, dict):
+            return data
+        return {**own, "factors": {**factors, factor: search}}
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _with_stored_search(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """The stored form of a grid, with its search under a key of its own."""
+        stored: dict[str, Any] = handler(self)
+        if isinstance(self.cells, SearchedCells):
+            stored["search"] = self.cells.search.model_dump(
+                mode="json", by_alias=info.by_alias, exclude_defaults=info.exclude_defaults
+            )
+        elif not info.exclude_defaults:
+            stored["search"] = None
+        return stored
 
     @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
-        aims = self.objectives.p95 is not None or self.objectives.error_rate is not None
-        found = load.mismatches(self.load_factor, self.load, self.load_generator, self.search is not None, aims)
+        is_searched = isinstance(self.cells, SearchedCells)
+        found = load.mismatches(
+            self.load_factor, self.load, self.load_generator, is_searched, self.objectives.for_a_load
+        )
         if found:
             raise several(found)
         return self
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Values that the author referenced rather than wrote."""
+        """Values of references in the grid file."""
         return self._secrets
 
     def with_secrets(self, values: Iterable[str]) -> Grid:
-        """The same grid, in which these values are secret."""
+        """Return the grid with these values as secrets."""
         found = self.model_copy()
         found._secrets = frozenset(values)
         return found
 
     @property
+    def levels(self) -> dict[str, tuple[Level, ...]]:
+        """Factor → its levels, without a load that is searched."""
+        return {name: each for name, each in self.factors.items() if not isinstance(each, Search)}
+
+    @property
+    def cells(self) -> FixedCells | SearchedCells:
+        """The cells, or the topologies and the range in which a search finds their loads."""
+        search = self.factors[self.load_factor]
+        if isinstance(search, Search):
+            return SearchedCells(search, self.levels, self.exclude, self.include)
+        return FixedCells(self.levels, self.exclude, self.include)
+
+    @property
     def load_factor(self) -> str:
-        """Which factor is the load: `vusers`, a closed loop, or `rate`, an open load."""
+        """The load factor: `vusers` for a closed loop, or `rate` for an open load."""
         return load.factor_of(self.factors)
 
     @property
     def is_open(self) -> bool:
-        """Whether requests leave at a rate, whatever becomes of those before."""
+        """Whether the load is open: requests are sent on schedule."""
         return self.load_factor == RATE
 
     @property
@@ -220,39 +271,43 @@ class Grid(Part):
     @field_validator("factors", mode="before")
     @classmethod
     def _levels_are_lists(cls, factors: object) -> object:
+        """Each factor has a list of levels; a load may have a search, `vusers: {from, to, until}`."""
         found: list[tuple[tuple[str | int, ...], str]] = []
         for name, levels in factors.items() if isinstance(factors, dict) else ():
             shown = short(name, bare=True)
+            if name in LOAD_FACTORS and isinstance(levels, dict | Search):
+                continue
             if not isinstance(levels, list | tuple):
                 found.append(((name,), f"factor {shown!r} needs a list of levels, as in {shown}: [1, 2]"))
             elif not levels:
-                found.append(((name,), f"factor {shown!r} has no levels; give at least one"))
+                found.append(((name,), f"factor {shown!r} has no levels. Fix: give at least one"))
         if found:
             raise several(found)
         return factors
 
     @field_validator("factors")
     @classmethod
-    def _whole_and_distinct(cls, factors: dict[str, tuple[Level, ...]]) -> dict[str, tuple[Level, ...]]:
+    def _whole_and_distinct(cls, factors: dict[str, LevelsOrSearch]) -> dict[str, LevelsOrSearch]:
         found: list[tuple[tuple[str | int, ...], str]] = []
         own = ["servers"]
         if "servers" not in factors:
-            found.append(((), "factor 'servers' is missing; give its levels, as in servers: [1, 2]"))
+            found.append(((), "factor 'servers' is missing. Fix: give its levels, as in servers: [1, 2]"))
         try:
             own.append(load.factor_of(factors))
         except ValueError as error:
             found.append(((), str(error)))
-        for name, levels in factors.items():
+        fixed = {name: levels for name, levels in factors.items() if not isinstance(levels, Search)}
+        for name, levels in fixed.items():
             if len(set(levels)) < len(levels):
-                found.append(((name,), f"factor {short(name)} names a level twice; every level once"))
+                found.append(((name,), f"factor {short(name)} has a level twice. Fix: keep one of them"))
         for name in ("servers", *LOAD_FACTORS, "fail_servers"):
-            for place, level in enumerate(factors.get(name, ())):
+            for place, level in enumerate(fixed.get(name, ())):
                 try:
                     load.check_level(name, level)
                 except ValueError as error:
                     found.append(((name, place), str(error)))
         if found:
             raise several(found)
-        # One order, whatever the author's: a stored grid has its keys sorted, and folders are named in this order.
+        # A fixed order: a stored grid has its keys sorted, and folders are named in this order.
         rest = sorted(factors.keys() - set(own))
         return {name: factors[name] for name in (*own, *rest)}

@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.grid.types import Count, Duration, Ratio, Share, Switch, WallClockDuration, WholeSeconds
 
-BOTTLENECK = "bottleneck"  # in the place of a rule: a threshold by which a trial's bottleneck is found
+BOTTLENECK = "bottleneck"  # instead of a rule: the threshold identifies a bottleneck
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """What a threshold is about.
+    """Description of a threshold.
 
-    `rule` is the evidence rule that applies it, or `BOTTLENECK`, then with the `component`. `rates_only` is true where
-    only an open load has what it bounds.
+    `rule` is the evidence rule that applies it, or `BOTTLENECK` with a `component`. `rates_only` is true if it only
+    applies to an open load.
     """
 
     rule: str
@@ -28,7 +28,7 @@ class Threshold:
 
     @property
     def shown_rule(self) -> str:
-        """The rule as reports print it."""
+        """The rule as printed in the report."""
         if self.rule == BOTTLENECK:
             return f"{BOTTLENECK} {self.component}".rstrip()
         return f"{self.rule} at a rate" if self.rates_only else self.rule
@@ -41,12 +41,12 @@ def _threshold(rule: str, default: object, meaning: str, *, component: str = "",
 
 
 def _bottleneck(component: str, default: object, meaning: str, *, rates_only: bool = False) -> Any:
-    """Declare a field by which a bottleneck is found."""
+    """Declare a field that identifies a bottleneck."""
     return _threshold(BOTTLENECK, default, meaning, component=component, rates_only=rates_only)
 
 
 class Thresholds(BaseModel):
-    """Shares are 0–1, durations seconds. `DECLARED` has the rule of each."""
+    """All thresholds. Shares are 0–1, durations in seconds. `DECLARED` has the rule of each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,7 +89,7 @@ class Thresholds(BaseModel):
     counters_count: Count = _threshold("E13", 20, "allowed difference in requests, if that is more")
     percentile_p99_samples: Count = _threshold("E4", 662, "requests that a p99 needs")
     balancer_cpu: Share = _bottleneck("balancer", 0.85, "utilization of the busiest worker, of a core or its cap")
-    retransmits: Share = _bottleneck("network", 0.01, "share of segments sent again")
+    retransmits: Share = _bottleneck("network", 0.01, "share of retransmitted segments")
     allowance: Share = _bottleneck("network", 0.01, "share of segments beyond an instance's allowance")
     users_bound: Share = _bottleneck("load", 0.95, "throughput as a share of the users' maximum rate")
     load_served: Share = _bottleneck("load", 0.98, "successful share of the due requests", rates_only=True)
@@ -129,7 +129,7 @@ class Thresholds(BaseModel):
     speed_span: Ratio = _threshold("E22", 1.25, "CPU time of a request, slowest over fastest of equal trials")
     linear_width: Share = _threshold("E17", 0.05, "half width up to which a gain may be called linear")
     ideal_least: Share = _threshold(
-        "E17", 0.001, "distance from the ideal at which an interval holds it, as requests are whole"
+        "E17", 0.001, "distance from linear speedup that counts as equal, as requests are whole"
     )
     peak_seconds: WholeSeconds = _threshold("E2", 10, "consecutive seconds of the peak")
 
@@ -146,12 +146,12 @@ DECLARED: Mapping[str, Threshold] = _declared()
 
 
 def of_rule(rule: str, *, rates_only: bool = False) -> list[str]:
-    """Names of a rule's thresholds: those of any load, or those of open loads alone."""
+    """Return the names of a rule's thresholds, for any load or with `rates_only` for open loads only."""
     return [name for name, declared in DECLARED.items() if declared.rule == rule and declared.rates_only == rates_only]
 
 
 def overridden(thresholds: Thresholds) -> dict[str, tuple[float, float]]:
-    """Name → (value, default) of every threshold that the grid changed."""
+    """Return name → (value, default) for every threshold that the grid overrides."""
     return {
         name: (getattr(thresholds, name), field.default)
         for name, field in Thresholds.model_fields.items()

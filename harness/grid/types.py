@@ -1,4 +1,4 @@
-"""Quantities and parts of a grid as frozen types, which read what people write and write it again."""
+"""Quantities and parts of a grid as frozen types, parsed from a grid file and formatted like one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from harness.grid import units
 from harness.words import short
 
-# As JSON they carry their unit again, so that a stored grid reads back like a grid file.
+# JSON has them with their unit, so that a stored grid is parsed like a grid file.
 Share = Annotated[float, BeforeValidator(units.share), PlainSerializer(lambda v: f"{v * 100:.10g}%", when_used="json")]
 WallClockDuration = Annotated[
     float, BeforeValidator(units.duration_s), PlainSerializer(lambda v: f"{v:.10g}s", when_used="json")
@@ -20,18 +20,18 @@ WallClockDuration = Annotated[
 TIME_SCALED = "scaled"  # mark of the types whose values grow with the factor of time scaling
 Duration = Annotated[WallClockDuration, TIME_SCALED]
 Rate = Annotated[float, BeforeValidator(units.rate_per_s), PlainSerializer(lambda v: f"{v:.10g}/s", when_used="json")]
-LARGEST = 2**53  # what every reader of JSON keeps exactly
+LARGEST = 2**53  # the largest whole number that every JSON reader keeps exactly
 Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 WholeSeconds = Annotated[Count, TIME_SCALED]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _switched(value: object) -> object:
-    """A boolean, by the words of YAML 1.1 too."""
+    """Parse a boolean, also as a word of YAML 1.1."""
     if isinstance(value, str) and value.lower() in ("yes", "on", "no", "off"):
         return value.lower() in ("yes", "on")
     if not isinstance(value, bool):
-        raise ValueError(f"got {short(value)}; write true or false")
+        raise ValueError(f"got {short(value)}. Allowed: true or false")
     return value
 
 
@@ -43,7 +43,7 @@ Levels = dict[str, Level]  # factor → level
 
 
 class Part(BaseModel):
-    """Frozen, and unknown keys are refused."""
+    """Base of all parts: frozen, and unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +80,7 @@ def _is_time_scaled(field: FieldInfo) -> bool:
 
 
 def several(found: Iterable[tuple[tuple[str | int, ...], str]]) -> ValidationError:
-    """Several problems at once, each (place in the whole grid, words), so that each is reported with its line."""
+    """Return one error for several problems, each (path in the grid, message) with its own line."""
     kinds = [(where, PydanticCustomError("value_error", "{error}", {"error": text})) for where, text in found]
     details = [InitErrorDetails(type=kind, loc=where, input=None) for where, kind in kinds]
     return ValidationError.from_exception_data("Grid", details)

@@ -1,4 +1,4 @@
-"""Quantities with their units, as people write them in a grid."""
+"""Parse quantities with units, as in a grid file."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from harness.words import short
 
 SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "min": Decimal(60), "h": Decimal(3600)}
 
-LONGEST = 15  # letters of a number; more digits than a float keeps
+LONGEST = 15  # characters of a number; a float has no more digits
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 
 
 class BadQuantity(ValueError):
-    """A quantity that cannot be read; `allowed` is how to write one."""
+    """A quantity that cannot be parsed; `allowed` describes valid ones."""
 
     def __init__(self, got: object, allowed: str) -> None:
-        super().__init__(f"got {short(got)}; {allowed}")
+        super().__init__(f"got {short(got)}. Allowed: {allowed}")
         self.allowed = allowed
 
 
 def _parse(text: object, pattern: str, allowed: str) -> re.Match[str]:
     found = re.fullmatch(pattern, str(text).strip()) if isinstance(text, str | int | float) else None
     if isinstance(text, bool) or found is None or len(found[1]) > LONGEST:
-        raise BadQuantity(text, f"write {allowed}")
+        raise BadQuantity(text, allowed)
     return found
 
 
 def duration_s(text: object) -> float:
-    """Seconds of "500ms", "30s", "5m", "2h"; a bare number has no unit and raises BadQuantity."""
+    """Return the seconds of "500ms", "30s", "5m" or "2h"; raises BadQuantity, also for a number without a unit."""
     found = _parse(text, _NUMBER + r"\s*(ms|s|min|m|h)", "a number with ms, s, m or h, as in 30s")
     return float(Decimal(found[1]) * SECONDS[found[2]])
 
 
 def share(text: object) -> float:
-    """A share between 0 and 1 of "1%", "0.5 %" or "±5%"; raises BadQuantity."""
+    """Return the share (0–1) of "1%", "0.5 %" or "±5%"; raises BadQuantity."""
     found = _parse(text, r"±?\s*" + _NUMBER + r"\s*%", "a percentage, as in 5%")
     value = float(Decimal(found[1]) / 100)
     if value > 1:
@@ -44,19 +44,19 @@ def share(text: object) -> float:
 
 
 def money_usd(text: object) -> float:
-    """Dollars of "5 USD"; raises BadQuantity."""
+    """Return the dollars of "5 USD"; raises BadQuantity."""
     return float(Decimal(_parse(text, _NUMBER + r"\s*USD", "an amount with USD, as in 5 USD")[1]))
 
 
 def per_second(text: object) -> float:
-    """Requests per second of "280/s"; raises BadQuantity."""
+    """Return the requests per second of "280/s"; raises BadQuantity."""
     return float(Decimal(_parse(text, _NUMBER + r"\s*/\s*s", "a rate per second, as in 280/s")[1]))
 
 
 def rate_per_s(text: object) -> int | float:
-    """Requests per second of "100/s" or "6000/min", whole where they are; raises BadQuantity.
+    """Return the requests per second of "100/s" or "6000/min", an int if whole; raises BadQuantity.
 
-    Ten digits are kept, as many as are written again.
+    The result has ten digits, as many as a stored grid.
     """
     found = _parse(text, _NUMBER + r"\s*/\s*(s|min|m|h)", "a rate with its unit, as in 100/s or 6000/min")
     exact = Decimal(found[1]) / SECONDS[found[2]]

@@ -1,4 +1,4 @@
-"""A document → a grid, with every problem at once: what is wrong is replaced, and the rest is looked at again. Pure."""
+"""Validate a document as a grid and find all problems: invalid values are replaced until none remains. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.grid.yamldata import Path_
 from harness.words import nearest, short
 
 _ROUNDS = 8
-# Values that are right in any grid, in place of wrong or missing ones.
+# Values that are valid in any grid, in place of invalid or missing ones.
 _STAND_INS: dict[Path_, Any] = {
     ("name",): "name",
     ("factors",): {"servers": [1], VUSERS: [1]},
@@ -30,24 +30,24 @@ _STAND_INS: dict[Path_, Any] = {
     ("request", "path"): "/",
 }
 _MARKS = ("function-", "tuple[", "dict[", "constrained-", "[key]")
-_MEMBERS = ("bool", "int", "float", "str")  # of a union of types
+_MEMBERS = ("bool", "int", "float", "str", "levels", "search")  # of a union of types
 
 
 @dataclass
 class Validated:
-    """`grid` is None where too little of it is right; what was replaced in it is in `replaced`."""
+    """Result of a validation. `grid` is None if too much is invalid; `replaced` has the paths of replaced values."""
 
     grid: Grid | None = None
     problems: list[tuple[Path_, str]] = field(default_factory=list)
     replaced: set[Path_] = field(default_factory=set)
 
     def touched(self, path: Path_) -> bool:
-        """Whether a path, or something around it, was replaced."""
+        """Whether a path or one of its parents was replaced."""
         return any(path[: len(each)] == each for each in self.replaced)
 
 
 def validate(data: dict[Any, Any]) -> Validated:
-    """Look at a grid's data until all that is wrong was found."""
+    """Validate a grid's data until all problems are found."""
     found = Validated()
     for _ in range(_ROUNDS):
         try:
@@ -59,17 +59,17 @@ def validate(data: dict[Any, Any]) -> Validated:
         new = [(where, item) for where, item in places if not found.touched(where)]
         found.problems += [(where, _in_words(where, item)) for where, item in new]
         for where, item in places:
-            data = _mended(data, where, found, again=(where, item) not in new)
+            data = _repaired(data, where, found, again=(where, item) not in new)
     return found
 
 
-def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -> dict[Any, Any]:
-    """The data without what stands at a path, or with a stand-in for it."""
+def _repaired(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -> dict[Any, Any]:
+    """Return the data without the value at a path, or with a valid value in its place."""
     if not where:
         return data
     factors = data.get("factors")
     stand_ins = dict(_STAND_INS)
-    if isinstance(factors, dict) and RATE in factors:  # nobody thinks there
+    if isinstance(factors, dict) and RATE in factors:  # no think time there
         del stand_ins["load", "think_time"]
     else:
         stand_ins["load",] = {**stand_ins["load",], "think_time": "1s"}
@@ -77,13 +77,13 @@ def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -
     top, section = where[0], data.get(where[0])
     found.replaced.add(where)
     if top == "factors":
-        # Cells that name levels would be wrong by what is replaced here.
+        # Cells could name levels that are replaced here.
         data = {name: value for name, value in data.items() if name not in ("exclude", "include")}
     if where == ("factors",) and isinstance(section, dict) and not again:
         factor = next((name for name in LOAD_FACTORS if name in section), VUSERS)
         kept = {name: levels for name, levels in section.items() if name not in LOAD_FACTORS}
         found.replaced |= {("factors", name) for name in ("servers", *LOAD_FACTORS)}
-        if sum(name in section for name in LOAD_FACTORS) != 1:  # what goes with the load is not known then
+        if sum(name in section for name in LOAD_FACTORS) != 1:  # keys that depend on it are not checked then
             found.replaced |= {("load",), ("load_generator",)}
         return {**data, "factors": {"servers": [1], **kept, factor: section.get(factor, [1])}}
     if where == ("load",) and isinstance(section, dict) and not again:
@@ -96,7 +96,7 @@ def _mended(data: dict[Any, Any], where: Path_, found: Validated, again: bool) -
 
 
 def _written(loc: tuple[str | int, ...], data: dict[Any, Any]) -> Path_:
-    """Turn pydantic's location into the path as written: no marks of validators or union members."""
+    """Return the path as written for pydantic's location: without marks of validators or union members."""
     found: list[str | int] = []
     here: Any = data
     for part in loc:
@@ -104,35 +104,30 @@ def _written(loc: tuple[str | int, ...], data: dict[Any, Any]) -> Path_:
         here = here[part] if there else None
         if there or not isinstance(part, str) or not (part.startswith(_MARKS) or part in _MEMBERS):
             found.append(part)
-    path = tuple(found)
-    if path[:1] != ("search",) or "search" in data:
-        return path
-    factors = data.get("factors")
-    searched = RATE if isinstance(factors, dict) and isinstance(factors.get(RATE), dict) else VUSERS
-    return ("factors", searched, *path[1:])
+    return tuple(found)
 
 
 def _in_words(where: Path_, item: Any) -> str:
     name = short(".".join(map(str, where)), bare=True) or "grid"
     kind, got = item["type"], short(item.get("input"))
     if kind == "extra_forbidden":
-        return f"{name!r} is not known here" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
+        return f"{name!r} is an unknown key" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
     if kind == "missing":
-        return f"{name!r} is missing; grid.yaml shows how it is written"
+        return f"{name!r} is missing. Fix: add it; grid.yaml has an example"
     if kind == "value_error":
-        words = item["ctx"]["error"]  # text where it names the factor itself
+        words = item["ctx"]["error"]  # text if the message names the factor
         return f"{'factors' if where[:1] == ('factors',) and isinstance(words, str) else name}: {words}"
     if kind == "literal_error":
-        return f"{name}: got {got}; allowed: {item['ctx']['expected']}"
+        return f"{name}: got {got}. Allowed: {item['ctx']['expected']}"
     if kind == "string_pattern_mismatch":
-        return f"{name}: got {got}; letters, digits, dot, dash and underscore are allowed, 64 at most"
+        return f"{name}: got {got}. Allowed: at most 64 letters, digits, dots, dashes and underscores"
     if kind == "string_type" and isinstance(item.get("input"), int | float):
-        return f"{name}: got {got}, which is no text. Fix: write it in quotes"
-    return f"{name}: got {got}; {item['msg'][0].lower()}{item['msg'][1:]}"
+        return f"{name}: got {got}. Allowed: text. Fix: write it in quotes"
+    return f"{name}: {item['msg'][0].lower()}{item['msg'][1:]} (got {got})"
 
 
 def _fields_at(path: Path_) -> list[str]:
-    """Keys that are known at `path`."""
+    """Return the allowed keys at `path`."""
     model: type[BaseModel] = Grid
     for part in path:
         field_ = model.model_fields.get(str(part))

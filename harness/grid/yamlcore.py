@@ -1,4 +1,4 @@
-"""Text → a tree of YAML nodes, tagged by the core schema of YAML 1.2, and within bounds. Pure.
+"""Parse text to a tree of YAML nodes, tagged by the core schema of YAML 1.2, and bounded in size. Pure.
 
 PyYAML's own loaders read YAML 1.1, in which `NO` is a boolean, `12:30:00` a number and `2024-01-01` a date. The
 patterns here are those of https://yaml.org/spec/1.2.2/#103-core-schema.
@@ -13,8 +13,8 @@ import yaml
 from yaml.resolver import BaseResolver
 
 DEEPEST = 64  # lists and mappings inside each other
-MOST_VALUES = 200_000  # aliases counted each time they are used; a picture of 224 × 224 × 3 numbers fits
-_LARGE = 1_000_000  # letters of text that PyYAML's slower parser is not tried on
+MOST_VALUES = 200_000  # with each use of an alias; an image of 224 × 224 × 3 numbers fits
+_LARGE = 1_000_000  # characters, above which PyYAML's slower parser is not used
 
 TAG = "tag:yaml.org,2002:"
 CORE = {
@@ -59,7 +59,7 @@ if yaml.__with_libyaml__:
 
 
 class NotYaml(ValueError):
-    """Text that is not YAML, or exceeds the bounds: `line`, and why in words."""
+    """Text that is not YAML, or exceeds the bounds: the message, and its `line`."""
 
     def __init__(self, line: int, words: str) -> None:
         self.line = line
@@ -67,7 +67,7 @@ class NotYaml(ValueError):
 
 
 def compose(text: str) -> yaml.Node | None:
-    """The tree of a text, None of an empty one; raises NotYaml for bad syntax, too deep nesting and too many values."""
+    """Return the tree of a text, None for an empty one; raises NotYaml for bad syntax and exceeded bounds."""
     if found := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, found.start()) + 1
         raise NotYaml(line, f"not valid YAML: a character that cannot be printed (got {found[0]!r})")
@@ -75,18 +75,18 @@ def compose(text: str) -> yaml.Node | None:
         node = _tree(_FastParser, text)
     except yaml.YAMLError as error:
         if len(text) > _LARGE or _FastParser is _PureParser:
-            raise NotYaml(*_told(error)) from None
-        try:  # it names more of what is wrong, and takes surrogate pairs as JSON has them
+            raise NotYaml(*_line_and_words(error)) from None
+        try:  # its messages are more precise, and it accepts JSON's surrogate pairs
             node = _tree(_PureParser, text)
         except yaml.YAMLError as exact:
-            raise NotYaml(*_told(exact)) from None
+            raise NotYaml(*_line_and_words(exact)) from None
     if node is not None:
         measure(node)
     return node
 
 
 def _tree(parser: Any, text: str) -> yaml.Node | None:
-    """Composed only once its nesting is known to be bounded, as composing recurses."""
+    """Compose a tree after its nesting is known to be bounded, because composing recurses."""
     loader, depth, values = parser(text), 0, 0
     try:
         while loader.check_event():
@@ -113,22 +113,22 @@ def _too_many() -> str:
     return f"too many values, counting those behind each alias. Allowed: {MOST_VALUES:,}"
 
 
-def _told(error: yaml.YAMLError) -> tuple[int, str]:
+def _line_and_words(error: yaml.YAMLError) -> tuple[int, str]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     words = getattr(error, "problem", None) or " ".join(str(error).split())
     return (mark.line + 1 if mark else 1), f"not valid YAML: {words}"
 
 
 def measure(node: yaml.Node) -> None:
-    """Raise NotYaml where aliases make a tree larger or deeper than is allowed, or endless."""
+    """Raise NotYaml if aliases make a tree too large, too deep, or endless."""
     known: dict[int, tuple[int, int]] = {}
     above: set[int] = set()
 
     def size(node: yaml.Node, depth: int) -> tuple[int, int]:
-        """(values, levels) of a node."""
+        """Return (values, levels) of a node."""
         line = node.start_mark.line + 1
         if id(node) in above:
-            raise NotYaml(line, "an anchor contains its own alias; write the value out")
+            raise NotYaml(line, "an anchor contains its own alias. Fix: write the value out")
         if id(node) not in known:
             if depth > DEEPEST:
                 raise NotYaml(line, _too_deep())

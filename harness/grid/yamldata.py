@@ -1,6 +1,6 @@
-"""A tree of YAML nodes → plain data with its lines, and every problem with its line. Pure.
+"""Convert a tree of YAML nodes to plain data with lines, and find every problem with its line. Pure.
 
-Below `BODY` the rules of JSON hold too: keys are text, and there are no merge keys.
+Below `BODY` the rules of JSON apply too: keys are text, and there are no merge keys.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from harness.words import short
 
 Path_ = tuple[str | int, ...]
 BODY = ("request", "json")
-LONGEST_NUMBER = 100  # letters
+LONGEST_NUMBER = 100  # characters
 _KINDS = {"null": "null", "bool": "a boolean", "int": "a whole number", "float": "a number"}
 
 
 @dataclass
 class Reading:
-    """Turns a tree into plain data; takes down the line of every path, and each problem with its line."""
+    """Converts a tree to plain data, and records the line of every path and each problem."""
 
     lines: dict[Path_, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
 
     def value(self, node: yaml.Node, path: Path_ = ()) -> Any:
-        """Plain data: text, numbers, booleans, None, lists and mappings."""
+        """Return plain data: text, numbers, booleans, None, lists and mappings."""
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag in (TAG + "map", "!"):
             return self._mapping(node, path)
@@ -40,14 +40,14 @@ class Reading:
         return self._tag(node, path)
 
     def _note(self, node: yaml.Node, path: Path_, words: str) -> Any:
-        """Take down a problem; what stands there becomes None."""
+        """Record a problem; the value becomes None."""
         name = ".".join(str(part) for part in path)
         self.problems.append((node.start_mark.line + 1, f"{short(name, bare=True)}: {words}" if name else words))
         return None
 
     def _tag(self, node: yaml.Node, path: Path_) -> Any:
         tag = node.tag.replace(TAG, "!!")
-        return self._note(node, path, f"the tag {short(tag, bare=True)} is not read here. Fix: write a plain value")
+        return self._note(node, path, f"the tag {short(tag, bare=True)} is not supported. Fix: write a plain value")
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -55,7 +55,7 @@ class Reading:
         seen: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._note(key, path, "a key has to be text, not a list or a mapping")
+                self._note(key, path, "a key must be text, not a list or a mapping")
                 continue
             name, line = key.value, key.start_mark.line + 1
             if name in seen:
@@ -70,14 +70,14 @@ class Reading:
         return {**merged, **found}
 
     def _merged(self, node: yaml.Node, path: Path_) -> dict[Any, Any]:
-        """What a merge key brings: of several mappings the first counts."""
+        """Return the entries of a merge key; of several mappings the first wins."""
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
         found: dict[Any, Any] = {}
         for part in parts:
             if isinstance(part, yaml.MappingNode):
                 found = {**self._mapping(part, path), **found}
             else:
-                self._note(part, path, "'<<' takes a mapping, as in '<<: *name'")
+                self._note(part, path, "'<<' needs a mapping, as in '<<: *name'")
         return found
 
     def _key(self, key: yaml.ScalarNode, path: Path_) -> Any:
@@ -111,7 +111,7 @@ class Reading:
             return self._note(node, path, words)
         value = (int(text, 0) if text[1:2] in "ox" else int(text)) if kind == "int" else _float(text)
         if not math.isfinite(value):
-            return self._note(node, path, f"a number has to be finite {got}. Fix: write a number, or quote it as text")
+            return self._note(node, path, f"a number must be finite {got}. Fix: write a number, or quote it as text")
         return value
 
     def _text(self, node: yaml.ScalarNode, path: Path_) -> Any:
@@ -123,12 +123,12 @@ class Reading:
 
 
 def _float(text: str) -> float:
-    """A number; infinite for what YAML has no finite one for."""
+    """Return a number; infinite for YAML's infinities and NaN."""
     return math.inf if text.lower().endswith(("f", "n")) else float(text)
 
 
 def doubled(node: yaml.Node) -> list[tuple[int, str]]:
-    """Keys that stand twice in a mapping, each with its line."""
+    """Return the duplicate keys of all mappings, each with its line."""
     found: list[tuple[int, str]] = []
     seen: set[int] = set()
     waiting = [node]
@@ -151,5 +151,5 @@ def doubled(node: yaml.Node) -> list[tuple[int, str]]:
 
 
 def again(name: str, first: int) -> str:
-    """Words about a key that stands twice."""
-    return f"{short(name)} stands here again (first on line {first}); keep one of them"
+    """Return the message about a duplicate key."""
+    return f"duplicate key {short(name)} (first on line {first}). Fix: keep one of them"

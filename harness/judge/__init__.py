@@ -1,1 +1,1 @@
-"""One trial: may its figures be used, and what limited it? No I/O, no clock."""
+"""Judge one trial: whether its figures are valid, and its bottleneck. No I/O, no clock."""

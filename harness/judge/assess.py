@@ -1,6 +1,6 @@
-"""From a recorded trial's raw data to its figures, findings, bottleneck and outcome. Pure.
+"""Derive figures, findings, bottleneck and outcome of a trial from its raw data. Pure.
 
-The study judges a trial with this before it is written, and `study.py check` again from what is on disk.
+The study judges a trial before it is written; `study.py check` judges it again from its files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRe
 
 
 def assess(data: TrialData, grid: Grid) -> TrialRecord:
-    """The trial's record with everything that follows from its raw data."""
+    """Return the trial's record with all values that are derived from its raw data."""
     limits = grid.evidence
     data = replace(data, record=canonical(data.record))
     seen = observation.of_trial(data, grid)
@@ -32,7 +32,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
     }
     needed = limits.percentile_p99_samples
     latency_ms, latency_with_failures_ms = window_stats.latencies_ms([data.latencies], [data.failures], needed)
-    asked = open_load.of_trial(seen)
+    offered = open_load.of_trial(seen)
     judged = bottleneck.of_trial(seen, findings, limits)
     return data.record.model_copy(
         update={
@@ -60,10 +60,10 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
                 cpu_ms_per_request=figures.cpu_ms_per_request(seen),
                 retransmitted=figures.retransmitted(seen),
                 timeline=timing.of_trial(seen),
-                offered_per_s=asked and round(asked.per_s, 4),
-                offered_sent=asked and asked.sent,
-                offered_late=asked and asked.late,
-                send_delay_p99_ms=asked and asked.delay_p99_s and asked.delay_p99_s * 1000,
+                offered_per_s=offered and round(offered.per_s, 4),
+                offered_sent=offered and offered.sent,
+                offered_late=offered and offered.late,
+                send_delay_p99_ms=offered and offered.delay_p99_s and offered.delay_p99_s * 1000,
                 of_ceiling=rate / seen.ceiling if rate is not None and seen.ceiling else None,
             ),
             "failover": failover.of_trial(seen, limits),

@@ -1,4 +1,4 @@
-"""How the balancer chooses a server for a request, and what it does about one that fails. Pure."""
+"""How the balancer selects a server for a request, and how it handles a failing server. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STICKY = ("cookie", "ip_hash")
 
 @dataclass(frozen=True)
 class Balancing:
-    """The variables of role nginx_lb that say so; None and empty are what a record does not tell."""
+    """Variables of role nginx_lb that control this. None or empty: not in the record."""
 
     method: str = EVEN
     max_fails: int | None = None
@@ -24,44 +24,45 @@ class Balancing:
 
     @property
     def even(self) -> bool:
-        """Whether servers take turns, so that each gets the same share, however fast it is."""
+        """Whether each server gets the same share of the requests, at any speed (round robin)."""
         return self.method == EVEN
 
     @property
     def sticky(self) -> bool:
-        """Whether users stay at a server, so that one that is busy holds up its users though others are free."""
+        """Whether a user stays at one server, and waits for it even if others are idle."""
         return self.method in STICKY
 
     @property
     def by_address(self) -> bool:
-        """Whether all that one address sends goes to one server."""
+        """Whether all requests of one address go to one server."""
         return self.method == "ip_hash"
 
     @property
     def by_load(self) -> bool:
-        """Whether a server that is free gets more, so that one that is busy holds nobody up."""
+        """Whether less busy servers get more requests, so that a busy one delays no user."""
         return not self.even and not self.sticky
 
-    def after_a_death(self, servers: int) -> str:
-        """What became of the requests for a dead server, one of `servers`; empty where that is not known."""
+    def after_server_death(self, servers: int) -> str:
+        """Describe the handling of requests for a dead server, one of `servers`; empty if unknown."""
         if self.max_fails is None:
             return ""
         if self.max_fails == 0:
-            return "nginx_lb_max_fails is 0: the balancer went on sending it requests"
-        told = f"nginx_lb_max_fails is {self.max_fails}"
+            return "nginx_lb_max_fails is 0: the balancer keeps sending requests to it"
+        count = "1 failure" if self.max_fails == 1 else f"{self.max_fails} failures"
+        setting = f"nginx_lb_max_fails is {self.max_fails}"
         if servers == 1:
-            return f"{told}, but nginx never takes out the only server of a group"
+            return f"{setting}, but nginx never removes the only server of a group"
         return (
-            f"{told}: after so many failures within {self.fail_timeout} the balancer leaves a server out for as long, "
-            "then tries it again"
+            f"{setting}: after {count} within {self.fail_timeout} the balancer removes a server for "
+            f"{self.fail_timeout}, then tries it again"
         )
 
 
-def of(*said: Mapping[str, Any]) -> Balancing:
-    """What is in force, of variables by name: the first that says so counts."""
+def of(*variables: Mapping[str, Any]) -> Balancing:
+    """Return the settings in force. Of several mappings (variable → value) the first that has a variable wins."""
 
     def named(name: str) -> Any:
-        return next((by[f"nginx_lb_{name}"] for by in said if f"nginx_lb_{name}" in by), None)
+        return next((by[f"nginx_lb_{name}"] for by in variables if f"nginx_lb_{name}" in by), None)
 
     return Balancing(
         method=str(named("method") or EVEN),
@@ -69,8 +70,8 @@ def of(*said: Mapping[str, Any]) -> Balancing:
         fail_timeout=str(named("fail_timeout") or "10s"),
         next_upstream=str(named("next_upstream") or ""),
         next_upstream_tries=_whole(named("next_upstream_tries")),
-        next_upstream_timeout=_said(named("next_upstream_timeout")),
-        connect_timeout=_said(named("connect_timeout")),
+        next_upstream_timeout=_text(named("next_upstream_timeout")),
+        connect_timeout=_text(named("connect_timeout")),
     )
 
 
@@ -78,5 +79,5 @@ def _whole(value: object) -> int | None:
     return int(str(value)) if str(value).isdecimal() else None
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     return "" if value is None else str(value)

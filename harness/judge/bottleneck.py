@@ -1,4 +1,4 @@
-"""What limited a trial, and a cell: what would raise throughput. Pure."""
+"""Find the bottleneck of a trial and of a cell: the component that limits throughput. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from harness.words import percent
 def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds) -> Bottleneck:
     """Find the bottleneck of one trial: the component that would have to change for more throughput.
 
-    Tried in this order: a dead server, generator, servers stopped on purpose, load, balancer, network, server by its
-    slots, by CPU, by concurrency.
+    The order of the tests: a dead server, generator, a server failure by plan, load, balancer, network, then a server
+    by its slots, by CPU, by concurrency.
     """
     rows, much = seen.window, failure_share.of_observation(seen, limits)
     first = f"{much.words}; " if much else ""
@@ -41,11 +41,11 @@ def of_trial(seen: Observation, findings: Sequence[Finding], limits: Thresholds)
 
 
 def next_bottleneck(of_bound: float | None, of_offered: float | None, limits: Thresholds) -> str:
-    """That the load is what limits next, by what share of all that it asks for is answered; empty where it is not."""
+    """Describe the load as the next bottleneck, with the served share of its maximum; empty if it is not."""
     if of_bound is not None and limits.users_next <= of_bound < limits.users_bound:
-        return f"users ({percent(of_bound)} of what they can ask for)"
+        return f"users ({percent(of_bound)} of their maximum rate)"
     if of_offered is not None and limits.users_next <= of_offered < limits.load_served:
-        return f"load ({percent(of_offered)} of what was offered)"
+        return f"load ({percent(of_offered)} of the offered load)"
     return ""
 
 
@@ -94,25 +94,28 @@ def _figures(seen: Observation) -> dict[str, float | None]:
 
 
 def _offered(seen: Observation) -> dict[str, float | None]:
-    """What is told of an open load alone."""
-    asked, rise = open_load.of_trial(seen), derived.latency_drift(seen)
-    if asked is None:
+    """Return the figures that only an open load has."""
+    offered, rise = open_load.of_trial(seen), derived.latency_drift(seen)
+    if offered is None:
         return {}
-    told = {"offered_per_s": asked.per_s, "of_offered": asked.served}
-    return {**told, "latency_rise": None if rise is None else math.exp(rise)}
+    return {
+        "offered_per_s": offered.per_s,
+        "of_offered": offered.served,
+        "latency_rise": None if rise is None else math.exp(rise),
+    }
 
 
 def _died(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _limits: Thresholds) -> Found | None:
     if not seen.died:
         return None
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
-    after = seen.balancing.after_a_death(len(seen.expected_servers))
+    after = seen.balancing.after_server_death(len(seen.expected_servers))
     detail = f"{dead}; {after}" if after else dead
     return Component.SERVER, Reason(kind=ReasonKind.SERVER_DIED, detail=detail)
 
 
 def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Found | None:
-    # More users than there are make a fault of counting, and no late generator.
+    # A negative residual is a counting error, not a late generator.
     late = [
         f
         for f in findings
@@ -122,7 +125,7 @@ def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged
 
 
 def _stopped(seen: Observation, _findings: Sequence[Finding], _figures: Judged, _: Thresholds) -> Found | None:
-    """A window in which servers were stopped has no single bottleneck."""
+    """A window with a server failure has no single bottleneck."""
     if not seen.stopped:
         return None
     return Component.UNKNOWN, Reason(kind=ReasonKind.SERVERS_STOPPED, subject=" and ".join(sorted(seen.stopped)))
@@ -136,7 +139,7 @@ def _users(seen: Observation, _findings: Sequence[Finding], figures: Judged, lim
 
 
 def _rate(_seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
-    """All due requests succeed, and not only by letting a queue grow."""
+    """Find load-limited trials: all due requests succeed, and the queue does not grow."""
     served, rise = figures.get("of_offered"), figures.get("latency_rise")
     if served is None or served < limits.load_served or (rise is not None and rise > limits.load_rise):
         return None
@@ -146,7 +149,7 @@ def _rate(_seen: Observation, _findings: Sequence[Finding], figures: Judged, lim
 def _balancer(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
     failed = window_stats.error_rate(seen.window) or 0.0
     for event in LIMITS_OF_CONNECTIONS:
-        # One line in the log, or those of the ramp-up, explain nothing that is missing in the window.
+        # A single line, or lines of the ramp-up, do not explain failures in the window.
         if event in seen.balancer.events and failed > limits.errors_warning:
             return Component.BALANCER, Reason(kind=ReasonKind.NO_CONNECTIONS, detail=event)
     used = figures["balancer_cpu"]
@@ -170,7 +173,7 @@ def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, l
 
 
 def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
-    # Only where each gets its share all the same do the others wait for the slowest.
+    # Only with equal shares does the slowest server limit the others.
     slow = next((f for f in findings if f.kind == Kind.SLOW_SERVER), None)
     if slow is not None and seen.balancing.even:
         return Component.SERVER, Reason(kind=ReasonKind.SLOW_SERVER, detail=slow.cause)
@@ -180,7 +183,7 @@ def _server(seen: Observation, findings: Sequence[Finding], figures: Judged, lim
     if cpu is not None and cpu >= limits.server_cpu:
         return Component.SERVER, Reason(kind=ReasonKind.SERVER_CPU, subject=utilization.server(seen)[0])
     if busy is not None:
-        return None  # its slots are known, and were free
+        return None  # the slots are measured, and were idle
     return _waiting(figures, cpu, limits)
 
 
@@ -195,12 +198,12 @@ def _waiting(figures: Judged, cpu: float | None, limits: Thresholds) -> Found | 
 
 
 def of_cell(limits: Sequence[Component]) -> tuple[Component, str]:
-    """A cell's bottleneck is that of at least two thirds of its trials, else unknown with the counts."""
+    """Return the bottleneck of at least two thirds of a cell's trials, else unknown with the counts."""
     counts = Counter(limits)
     if not counts:
         return Component.UNKNOWN, "no usable trial"
     limit, count = counts.most_common(1)[0]
     if 3 * count >= 2 * len(limits):
         return limit, ""
-    told = " and ".join(f"{n} by {name}" for name, n in counts.most_common())
-    return Component.UNKNOWN, f"its trials disagree, {told}"
+    shown = ", ".join(f"{name} in {n}" for name, n in counts.most_common())
+    return Component.UNKNOWN, f"its trials disagree ({shown})"

@@ -1,4 +1,4 @@
-"""What a request costs each server: round robin hides a slow one behind equal shares (rule E12). Pure."""
+"""Cost of a request at each server, to find a slow one behind equal shares (rule E12). Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from harness.judge import figures
 from harness.judge.observation import Observation
 
-PARTS = 4  # of a window, to see whether one of them alone makes the difference
+PARTS = 4  # of a window: the difference must show in every part
 
 
 def of_servers(seen: Observation) -> dict[str, float]:
-    """Server → what a request cost it; what one cost another server is to be compared with it.
+    """Return server → cost of a request, to compare the servers with each other.
 
-    Cores of its cap for each answer in the window, or seconds of its slots where it is held to a rate, as its CPU then
-    limits nothing. Answers, not what the balancer gave it: while queues grow a slow server is given as much as others.
+    The cost is the used share of its CPU cap for each response in the window. For a paced server, whose CPU limits
+    nothing, it is the slot time for each response. Responses count, not received requests: while queues grow, a slow
+    server receives as many requests as the others.
     """
     if seen.pacing:
-        return {name: said.busy / said.answers for name, said in seen.pacing.items() if said.answers}
+        return {name: slots.busy / slots.answers for name, slots in seen.pacing.items() if slots.answers}
     return _by_cpu(seen, seen.window_from_s, seen.calm_to_s)
 
 
@@ -34,7 +35,7 @@ def _by_cpu(seen: Observation, from_s: float, to_s: float) -> dict[str, float]:
 
 
 def _answers(seen: Observation, from_s: float, to_s: float) -> Mapping[str, float]:
-    """Server → answers in a part of the window by the balancer's log; where it has no seconds, by the whole trial's."""
+    """Return server → responses in a part of the window, by the balancer's log; shares of the trial without seconds."""
     if not seen.answered:
         return figures.shares(seen)
     found = dict.fromkeys(seen.expected_servers, 0)
@@ -46,32 +47,33 @@ def _answers(seen: Observation, from_s: float, to_s: float) -> Mapping[str, floa
 
 
 @dataclass(frozen=True)
-class Dearest:
-    """A server whose requests cost it `times` as much as those of the cheapest."""
+class MostExpensive:
+    """The server with the highest cost of a request: `times` the cost of the cheapest server."""
 
     server: str
     times: float
 
 
-def dearest(seen: Observation) -> Dearest | None:
-    """Of one trial; None below two servers, or where chance can have made it.
+def most_expensive(seen: Observation) -> MostExpensive | None:
+    """Return the most expensive server of a trial; None with fewer than two servers, or if chance explains it.
 
-    Where service times vary much the costs of one trial do, too: the server must be dearer in all parts of the window
-    alike, so that the 95 % t interval over these lies above 1.
+    Costs vary with the service times. The difference therefore has to show in all parts of the window: the 95 % t
+    interval over the parts must lie above 1.
     """
     costs = of_servers(seen)
     if len(costs) < 2:
         return None
     most, least = max(costs, key=lambda name: costs[name]), min(costs, key=lambda name: costs[name])
-    if not seen.pacing and not _surely(seen, most, least):
+    if not seen.pacing and not _is_significant(seen, most, least):
         return None
-    return Dearest(most, costs[most] / costs[least])
+    return MostExpensive(most, costs[most] / costs[least])
 
 
 T_OF_PARTS = 3.182  # two-sided 95 % quantile of Student's t for PARTS − 1 degrees of freedom
 
 
-def _surely(seen: Observation, dear: str, cheap: str) -> bool:
+def _is_significant(seen: Observation, dear: str, cheap: str) -> bool:
+    """Whether the cost ratio of two servers is above 1, by a 95 % t interval over the parts of the window."""
     length_s = (seen.calm_to_s - seen.window_from_s) / PARTS
     logs = []
     for part in range(PARTS):

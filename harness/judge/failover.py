@@ -1,4 +1,4 @@
-"""What a planned loss of servers cost, and what was left of throughput and latency after it (rule E24). Pure."""
+"""Effect of a planned server failure on requests, throughput and latency (rule E24). Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.judge.observation import Observation
 from harness.records.failover import Failover, Span
 from harness.records.series import Sample
 
-SETTLED = 3  # seconds that must be good together, as well as all that follow
-LOG_EARLY_S = 1  # the balancer's log has whole seconds of its own clock: a row is at most so much too early
+SETTLED = 3  # consecutive seconds that must be good, as must all later ones
+LOG_EARLY_S = 1  # the balancer's log has whole seconds of its own clock: a row is at most this much too early
 
 
 def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
-    """What the loss did in this trial; None where there was none, or nothing to compare before it or after it."""
+    """Return the effect of the failure in this trial; None without one, or without seconds before or after it."""
     if seen.server_failure is None or not seen.stopped:
         return None
     at_s = min(seen.stopped.values())
@@ -27,15 +27,15 @@ def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
     rest = [s for s in seen.window if s.t_s >= second]
     if not before or not rest:
         return None
-    was = _span(before)
+    previous = _span(before)
     expected = _expected(seen, second, limits)
-    rate, latency_s = was.tps or 0.0, (was.mean_ms or 0.0) / 1000
+    rate, latency_s = previous.tps or 0.0, (previous.mean_ms or 0.0) / 1000
     recovery_s = _settled(
         rest, at_s, lambda rows: (window_stats.mean_rate(rows) or 0.0) >= limits.recovered_throughput * expected * rate
     )
     slow_s = limits.recovered_latency * latency_s
     latency_recovery_s = _settled(rest, at_s, lambda rows: (window_stats.mean_latency_s(rows) or math.inf) <= slow_s)
-    left = [s for s in rest if recovery_s is not None and s.t_s >= at_s + recovery_s] or rest[len(rest) // 2 :]
+    recovered = [s for s in rest if recovery_s is not None and s.t_s >= at_s + recovery_s] or rest[len(rest) // 2 :]
     failing = [s.t_s for s in seen.samples if s.t_s >= second and s.failed]
     return Failover(
         servers=sorted(seen.stopped),
@@ -48,31 +48,31 @@ def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
         recovery_s=recovery_s,
         latency_recovery_s=latency_recovery_s,
         p95_recovery_s=_settled(rest, at_s, lambda rows: _within(window_stats.over_p95(rows)))
-        if _within(was.over_p95)
+        if _within(previous.over_p95)
         else None,
-        before=was,
-        after=_span(left),
+        before=previous,
+        after=_span(recovered),
     )
 
 
 def _expected(seen: Observation, second: int, limits: Thresholds) -> float:
-    """Share of the throughput before that may be expected after: all of it where users asked for no more.
+    """Return the expected share of the previous throughput: all of it if the trial was load-limited before.
 
-    Else the servers were busy, and those that are left have their part of it.
+    Otherwise the servers were saturated, and the share of the remaining servers is expected.
     """
-    asked = figures.of_users_bound(replace(seen, window_to_s=float(second)))
-    if asked is not None and asked >= limits.users_bound:
+    of_bound = figures.of_users_bound(replace(seen, window_to_s=float(second)))
+    if of_bound is not None and of_bound >= limits.users_bound:
         return 1.0
     return (len(seen.expected_servers) - len(seen.stopped)) / len(seen.expected_servers)
 
 
 def _within(over: float | None) -> bool:
-    """Whether at most so many requests are over as a 95th percentile lets be; not where it is not known."""
+    """Whether at most 5 % of the requests exceed the p95 objective; false if unknown."""
     return over is not None and over <= P95
 
 
 def _settled(rows: Sequence[Sample], at_s: float, good: Callable[[Sequence[Sample]], bool]) -> float | None:
-    """Seconds from `at_s` to the first second that is good, with those after it and all that follow; None for none."""
+    """Return the seconds from `at_s` to the first second from which all are good; None if there is none."""
     for place in range(len(rows) - SETTLED + 1):
         rest = rows[place:]
         if all(good(part) for part in (rest[:1], rest[:SETTLED], rest)):

@@ -1,6 +1,6 @@
-"""How a large share of the requests ended that did not succeed: rejected with a status, or failed. Pure.
+"""A large share of rejected or failed requests, by kind of failure. Pure.
 
-Such a share is reported before every other figure: what succeeds beside it does not show what servers can do.
+The report states such a share first: the throughput of the other requests does not show the servers' capacity.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from harness.judge.observation import Observation
 from harness.records.trial import TrialRecord
 from harness.words import percent
 
-STATUS, COUNTED = "status ", "counted "  # how kinds of failure by status begin; and of successes that reject
-OVERLOADED = (429, 503)  # reject a request whatever it asks for
+STATUS, COUNTED = "status ", "counted "  # prefixes: failures by status; rejections that count as successes
+OVERLOADED = (429, 503)  # statuses that reject any request
 MOST_KINDS = 3
-NEARLY_ALL = 0.9  # of what failed: one kind that stands for all
-LIMITED = "raise or remove the limit that rejects them (the service's log or its gateway's names it), or use less load"
-DENIED = "send what the service asks for (request.headers), or let it accept the generator's addresses"
+NEARLY_ALL = 0.9  # share of the failures from which one kind is named for all
+LIMITED = "raise or remove the limit that rejects them (see the log of the service or its gateway), or use less load"
+DENIED = "send the headers that the service requires (request.headers), or allow the generator's addresses"
 HELP = {"429": LIMITED, "503": LIMITED, "401": DENIED, "403": DENIED}
 KINDS = {
     "timeout": "timed out",
-    "refused": "found no open port",
+    "refused": "had their connection refused",
     "connection": "lost their connection",
     "incomplete": "had an incomplete response",
     "encoding": "had a response that could not be decoded",
@@ -36,7 +36,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Failing:
-    """Shares (0–1) of all requests: of those that did not succeed, and the same by kind of failure."""
+    """Share (0–1) of all requests that did not succeed, in total and by kind of failure."""
 
     share: float
     kinds: Mapping[str, float] = field(default_factory=dict)
@@ -48,38 +48,38 @@ class Failing:
 
     @property
     def rejects(self) -> bool:
-        """Whether most of it was rejected with a status, so that somebody decided it."""
+        """Whether most of the failures are rejections: a component returned a status."""
         return self.rejected > self.share / 2
 
     @property
     def words(self) -> str:
-        """As in "75 % of the requests were rejected with 429"."""
+        """The share in words, as in "75 % of the requests were rejected with 429"."""
         ordered = sorted(self.kinds.items(), key=lambda kind: (-kind[1], kind[0]))
         if ordered and ordered[0][1] >= NEARLY_ALL * self.share:
-            return f"{percent(self.share)} of the requests {ended(ordered[0][0])}"
-        told = ", ".join(f"{percent(share)} {ended(kind)}" for kind, share in ordered[:MOST_KINDS])
-        return f"{percent(self.share)} of the requests failed" + (f" ({told})" if told else "")
+            return f"{percent(self.share)} of the requests {predicate(ordered[0][0])}"
+        kinds = ", ".join(f"{percent(share)} {predicate(kind)}" for kind, share in ordered[:MOST_KINDS])
+        return f"{percent(self.share)} of the requests failed" + (f" ({kinds})" if kinds else "")
 
     @property
     def next_step(self) -> str:
-        """What to do about rejections; empty where other failures prevail."""
+        """The next step for rejections; empty if other failures are more frequent."""
         worst = max(self.kinds, key=lambda kind: self.kinds[kind], default="")
         return HELP.get(worst.partition(" ")[2], "") if self.rejects else ""
 
 
-def ended(kind: str) -> str:
-    """How requests with this kind of failure ended, as a predicate."""
+def predicate(kind: str) -> str:
+    """Return a predicate for requests with this kind of failure, as in "timed out"."""
     word, _, status = kind.partition(" ")
     if kind.startswith(COUNTED):
         return f"were rejected with {status}, which request.expect_status counts as a success"
     if kind.startswith(STATUS):
-        refusal = status.startswith("4") or status in map(str, OVERLOADED)
-        return f"{'were rejected' if refusal else 'failed' if status >= '5' else 'were answered'} with {status}"
+        rejection = status.startswith("4") or status in map(str, OVERLOADED)
+        return f"{'were rejected' if rejection else 'failed' if status >= '5' else 'were answered'} with {status}"
     return KINDS.get(kind, f"failed ({kind})" if word else "failed")
 
 
 def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:
-    """What failed in a trial; None below the threshold, and where servers died or were stopped on purpose."""
+    """Return the failures of a trial; None below the threshold, and if servers died or were stopped by plan."""
     if any(death.ended for death in seen.died.values()) or seen.stopped:
         return None
     rows = window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s))
@@ -90,16 +90,16 @@ def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:
 
 
 def of_records(records: Sequence[TrialRecord], expected: Sequence[int], limits: Thresholds) -> Failing | None:
-    """The same of a cell's trials: means over them."""
+    """Return the failures of a cell, as means over its trials; None as `of_observation`."""
     shares, kinds = [], dict[str, list[float]]()
     for record in records:
         if record.counters is None or _disturbed(record):
             continue
         generator, balancer = record.counters.generator, record.counters.balancer
-        asked = generator.completed + generator.failed
+        requests = generator.completed + generator.failed
         share = record.error_rate
         if share is None:
-            share = generator.failed / asked if asked else 0.0
+            share = generator.failed / requests if requests else 0.0
         shares.append(share)
         for kind, part in _kinds(share, generator.errors, balancer.statuses, expected).items():
             kinds.setdefault(kind, []).append(part)
@@ -110,7 +110,7 @@ def of_records(records: Sequence[TrialRecord], expected: Sequence[int], limits: 
 
 
 def _disturbed(record: TrialRecord) -> bool:
-    """Whether a server ended in it, by itself or on purpose: what failed then is reported as that."""
+    """Whether a server died or was stopped by plan: its failures are reported with that event."""
     if record.context is not None and record.context.server_failure is not None:
         return True
     return any(
@@ -127,7 +127,7 @@ def _of(
 
 
 def _large(share: float, kinds: Mapping[str, float], limits: Thresholds) -> Failing | None:
-    """Nothing below the threshold; rejections that the grid counts as successes come on top of what failed."""
+    """Return the failures, with rejections that the grid counts as successes; None below the threshold."""
     whole = share + sum(part for kind, part in kinds.items() if kind.startswith(COUNTED))
     return Failing(min(1.0, whole), kinds) if whole >= limits.errors_first else None
 
@@ -135,10 +135,10 @@ def _large(share: float, kinds: Mapping[str, float], limits: Thresholds) -> Fail
 def _kinds(
     share: float, errors: Mapping[str, int], statuses: Mapping[str, int], expected: Sequence[int]
 ) -> dict[str, float]:
-    """Kind of failure → share of all requests; counts are of the whole load, and divide the window's share."""
+    """Return kind of failure → share of all requests. The counts of the whole load divide the window's share."""
     answered = sum(statuses.values())
     named = errors
-    if set(errors) <= {"failed"}:  # a generator that counts failures without their kinds
+    if set(errors) <= {"failed"}:  # the load generator does not count kinds of failure
         named = {
             "timeout" if status == "499" else f"{STATUS}{status}": count
             for status, count in statuses.items()

@@ -1,4 +1,4 @@
-"""Figures that rules, bottlenecks and the report derive from one trial's observation. Pure."""
+"""Figures of one trial for rules, bottlenecks and the report, derived from its observation. Pure."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from harness.records.series import Sample
 
 
 def littles_law_residual(seen: Observation) -> float | None:
-    """H of rule E5, as a share of the users; None when nobody was thinking."""
+    """Residual h of rule E5, as a share of the users; None without think times."""
     rows = seen.window
     thinking_s, waiting = think_s(seen), in_flight(seen)
     if thinking_s is None or waiting is None:
         return None
     thinking = [s.thinking for s in rows if s.thinking is not None]
     if len(thinking) == len(rows):
-        # Counted until the wake-ups that were drawn: what is left is users who are late, whatever the window holds.
+        # Counted until the drawn wake-up times: the rest are late users, at any edge of the window.
         return (seen.users - waiting - sum(thinking) / len(rows)) / seen.users
     rate = sum(s.completed + s.failed for s in rows) / len(rows)
     return (seen.users - waiting - rate * thinking_s) / seen.users
 
 
 def think_s(seen: Observation) -> float | None:
-    """Mean think time drawn in the window; the mean it is drawn around where the engine does not count."""
+    """Mean think time drawn in the window; the configured mean if the load generator does not count it."""
     rows = seen.window
     if rows and all(s.thinks is None for s in rows):
         return seen.think_time_s
@@ -33,22 +33,22 @@ def think_s(seen: Observation) -> float | None:
 
 
 def in_flight(seen: Observation) -> float | None:
-    """Mean number of requests in flight in the window, by the generator or else by the balancer."""
+    """Mean number of requests in flight in the window, counted by the load generator, else by the balancer."""
     counted = window_stats.mean_in_flight(seen.window)
     at_balancer = seen.balancer.mean_in_flight
     return counted if counted is not None or at_balancer is None else float(at_balancer)
 
 
 def drift(seen: Observation) -> float | None:
-    """Ln of the window's second half against its first (rule E10); None where one has no success.
+    """Ln of throughput in the window's second half over its first half (rule E10).
 
-    It is not told of a trial in which servers were stopped on purpose: that is what changed there.
+    None if a half has no success, and in a trial with a server failure, which changes throughput.
     """
     return None if seen.stopped else _change(seen.window, window_stats.mean_rate)
 
 
 def latency_drift(seen: Observation) -> float | None:
-    """Ln of the mean latency of the window's second half against its first's; None as `drift`."""
+    """Ln of the mean latency in the window's second half over its first half; None as `drift`."""
     return None if seen.stopped else _change(seen.window, window_stats.mean_latency_s)
 
 
@@ -59,11 +59,11 @@ def _change(rows: Sequence[Sample], mean: Callable[[Sequence[Sample]], float | N
 
 
 def of_users_bound(seen: Observation) -> float | None:
-    """The rate as a share of N / (R0 + Z), the most that these users can ask for; None where that is not known.
+    """Throughput as a share of N / (R0 + Z), the users' maximum rate; None if unknown.
 
-    R0 is no longer than what 1 % of the answers under load took at most: a cold first request is none. Where users that
-    think are counted it is (T + X·R0) / N, which is the same by Little's law and knows no edges of the window. A bound
-    that is exceeded is wrong, and says nothing.
+    R0 is at most the 1st percentile of the latency under load, because the first request may be cold. If thinking users
+    are counted, the share is (T + X·R0) / N, which is the same by Little's law and independent of the window's edges.
+    A bound that is exceeded by more than 2 % is wrong, so the result is None.
     """
     if seen.rate_per_s is not None:
         return None
@@ -73,8 +73,8 @@ def of_users_bound(seen: Observation) -> float | None:
         return None
     answers = sum(s.completed + s.failed for s in rows) / len(rows)
     thinking = [s.thinking for s in rows if s.thinking is not None]
-    asked = sum(thinking) / len(rows) if len(thinking) == len(rows) else answers * think
-    share = rate / answers * (asked + answers * unloaded_s) / seen.users
+    thinkers = sum(thinking) / len(rows) if len(thinking) == len(rows) else answers * think
+    share = rate / answers * (thinkers + answers * unloaded_s) / seen.users
     return share if share <= BOUND_WRONG else None
 
 
@@ -82,14 +82,14 @@ BOUND_WRONG = 1.02
 
 
 def warm_s(seen: Observation) -> float | None:
-    """R0 in seconds: without load, but no longer than what 1 % of the answers under load took at most."""
+    """R0 in seconds: measured without load, at most the 1st percentile under load."""
     return min(seen.unloaded_s, seen.fastest_s or seen.unloaded_s) if seen.unloaded_s else None
 
 
 def cores_used(seen: Observation, host: str) -> float | None:
-    """Mean cores that a host's container used in the window; None when none was read.
+    """Mean cores that a host's container used in the window; None without readings.
 
-    One that was stopped on purpose used none from then on.
+    After a planned failure it used none.
     """
     rows = [h.cpu_cores for h in seen.hosts if h.host == host and in_window(seen, h.t_s)]
     if not rows:
@@ -101,16 +101,16 @@ def cores_used(seen: Observation, host: str) -> float | None:
 
 
 def cpu_ms_per_request(seen: Observation) -> dict[str, float | None]:
-    """What a request, answered well or not, cost each role in CPU time in the window (rule E22); None if not read."""
-    asked = sum(s.completed + s.failed for s in seen.window)
+    """CPU time of a request in ms by role, over successes and failures in the window (rule E22); None if not read."""
+    requests = sum(s.completed + s.failed for s in seen.window)
     roles = {"generator": seen.generators, "balancer": [seen.balancer_host], "servers": list(seen.expected_servers)}
     found: dict[str, float | None] = {}
     for role, hosts in roles.items():
         used = [cores_used(seen, host) for host in hosts]
         known = [cores for cores in used if cores is not None]
-        # fsum, because hosts stand in another order once they were written and read again.
-        whole = asked > 0 and len(known) == len(used)
-        found[role] = math.fsum(known) * 1000 * len(seen.window) / asked if whole else None
+        # fsum, because the order of hosts changes when they are written and read.
+        whole = requests > 0 and len(known) == len(used)
+        found[role] = math.fsum(known) * 1000 * len(seen.window) / requests if whole else None
     return found
 
 
@@ -120,9 +120,9 @@ def in_window(seen: Observation, t_s: float) -> bool:
 
 
 def generator_use(seen: Observation) -> float | None:
-    """What the busiest generator process used, of a core or of its cap, mean over the window; None when not seen.
+    """Mean utilization of the busiest generator process, of a core or of its cap; None without readings.
 
-    An engine whose processes use many cores each is judged by its busiest host, of all it may use.
+    For a load generator with multi-core processes it is the utilization of the busiest host.
     """
     busiest = [s.busiest_cpu_s for s in seen.window if s.busiest_cpu_s is not None]
     if busiest:
@@ -137,7 +137,7 @@ def generator_use(seen: Observation) -> float | None:
 
 
 def generator_host_use(seen: Observation) -> float | None:
-    """How busy the generators' machines were in the mean, where no server or balancer shares them; else None."""
+    """Mean utilization of the busiest generator machine without server or balancer; None if there is none."""
     alone = [
         machine
         for name, machine in seen.machine_of.items()
@@ -153,7 +153,7 @@ def generator_host_use(seen: Observation) -> float | None:
 
 
 def throttled(seen: Observation) -> float | None:
-    """Share of periods in which servers were held back at their cap, mean over the window; None when not read."""
+    """Share of periods in which servers were throttled at their cap, mean over the window; None without readings."""
     found = [
         h.throttled_share
         for h in seen.hosts
@@ -163,25 +163,25 @@ def throttled(seen: Observation) -> float | None:
 
 
 def generator_lag_s(seen: Observation) -> float | None:
-    """p99 of how late the generator's event loop is for who wants it at any moment of the window; None when not seen.
+    """p99 of the event loop's delay in seconds, at a random moment of the window; None without readings.
 
-    In seconds. A reading counts for as long as it lasted: one that was 2 s late is a freeze of 2 s, though it is one of
-    many, and who wants the loop during it waits for the rest of it. Of each second the longest one is known.
+    A reading is weighted by its duration: a delay of 2 s blocks the loop for 2 s, and a task that arrives meanwhile
+    waits for the rest of it. The largest delay of each second is known.
     """
     freezes_s = sorted((s.lag_ms / 1000 for s in seen.window if s.lag_ms is not None), reverse=True)
     share_s, whole_s = 0.01 * len(freezes_s), 0.0
     for count, (lag_s, following_s) in enumerate(zip(freezes_s, [*freezes_s[1:], 0.0], strict=False), 1):
         whole_s += lag_s
-        late_s = (whole_s - share_s) / count  # of these freezes so much time lies beyond it as is 1 % of the window
+        late_s = (whole_s - share_s) / count  # delay that these freezes exceed for 1 % of the window
         if late_s >= following_s:
             return max(0.0, late_s)
     return None
 
 
 def shares(seen: Observation) -> dict[str, float]:
-    """Server → its share of the answers of the cell's servers, by the balancer's log; empty without any.
+    """Return server → share of the responses, by the balancer's log; empty without any.
 
-    Where servers were stopped on purpose, of the answers before that.
+    With a server failure, only responses before it count.
     """
     upstreams = seen.answers_in(0.0, seen.calm_to_s) if seen.stopped else seen.balancer.upstreams
     counts = {name: sum(upstreams.get(address, {}).values()) for name, address in seen.expected_servers.items()}
@@ -190,23 +190,23 @@ def shares(seen: Observation) -> dict[str, float]:
 
 
 def foreign_share(seen: Observation, machine: str) -> float | None:
-    """Share of a machine's CPU that was used by what is not the study's, mean over the window.
+    """Mean share of a machine's CPU used by processes outside the study in the window; None without readings.
 
-    The study's are all containers (and the agent) that were read there; the kernel's interrupts are nobody's.
+    The study's processes are the containers and the agent on that machine. The kernel's interrupts are not counted.
     """
     rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
     used = [cores_used(seen, host) for host, where in seen.machine_of.items() if where == machine]
     if not rows or not used or any(cores is None for cores in used):
         return None
     busy = sum(m.busy_cores for m in rows) / len(rows)
-    # fsum, because hosts stand in another order once they were written and read again.
+    # fsum, because the order of hosts changes when they are written and read.
     return max(0.0, busy - math.fsum(cores for cores in used if cores)) / rows[0].cores
 
 
 def balancer_use(seen: Observation) -> float | None:
-    """What the busiest nginx worker used of a core or of the balancer's cap; None when not seen.
+    """Utilization of the busiest nginx worker, of a core or of the balancer's cap; None without readings.
 
-    The container's CPU over its workers in proportion to what each used since it started.
+    The container's CPU is apportioned to the workers by their CPU time since the start.
     """
     workers = seen.balancer.worker_cpu_s
     used, cap = cores_used(seen, seen.balancer_host), seen.caps.get(seen.balancer_host)
@@ -217,7 +217,7 @@ def balancer_use(seen: Observation) -> float | None:
 
 
 def over_allowance(seen: Observation) -> tuple[str, str, float] | None:
-    """Host, counter and share of its segments that went beyond an instance's allowance, the largest; None for none."""
+    """Host, counter and largest share of segments beyond an instance's allowance; None without any."""
     found = [
         (host, name, count / counted["segments"])
         for host, counted in seen.network.items()
@@ -228,7 +228,7 @@ def over_allowance(seen: Observation) -> tuple[str, str, float] | None:
 
 
 def retransmitted(seen: Observation) -> float | None:
-    """Largest share of TCP segments that a host sent again; None when not read."""
+    """Largest share of TCP segments that a host retransmitted; None without readings."""
     found = [
         counted["retransmits"] / counted["segments"]
         for counted in seen.network.values()

@@ -1,4 +1,4 @@
-"""What a trial showed: everything the evidence rules look at. Pure."""
+"""The observation of one trial: input of the evidence rules. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.records.trial import BalancerCounters, Context, HostStates, Pacing,
 
 @dataclass(frozen=True)
 class Death:
-    """What became of a server, as a clause; `ended` unless it only stopped answering."""
+    """A server's death as a clause; `ended` is false if the server runs but does not respond."""
 
     words: str
     out_of_memory: bool = False
@@ -29,9 +29,9 @@ class Death:
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything the rules look at. `samples` are the whole trial's; the window bounds are seconds."""
+    """Input of the evidence rules. `samples` cover the whole trial; the window's bounds are in seconds."""
 
-    users: int  # 0 where requests leave at a rate
+    users: int  # 0 with an open load
     think_time_s: float
     window_from_s: float
     window_to_s: float
@@ -43,26 +43,26 @@ class Observation:
     lost_workers: int
     balancer: BalancerCounters
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
-    expected_servers: Mapping[str, str]  # server → address that the cell asks for
-    died: Mapping[str, Death]  # server → what became of it
-    timeout_s: float = 10.0  # how long a request may wait for its answer
-    expect_status: Sequence[int] = (200,)  # of an answer that is a success
+    expected_servers: Mapping[str, str]  # server → address, those of the cell
+    died: Mapping[str, Death]  # server → its death
+    timeout_s: float = 10.0  # longest wait for a response
+    expect_status: Sequence[int] = (200,)  # statuses of a success
     kind: str = "lab"
     balancer_host: str = "balancer"
     balancing: Balancing = field(default_factory=Balancing)
     unloaded_s: float | None = None  # response time R0 without load
-    fastest_s: float | None = None  # 1 % of the answers under load took no longer
-    ceiling: float | None = None  # requests per second that generator and balancer reach alone
+    fastest_s: float | None = None  # 1st percentile of the latency under load
+    ceiling: float | None = None  # maximum of generator and balancer without servers, in req/s
     machines: Sequence[MachineSample] = ()
-    machine_of: Mapping[str, str] = field(default_factory=dict)  # host → the machine it is on
+    machine_of: Mapping[str, str] = field(default_factory=dict)  # host → its machine
     network: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # host → kernel counter → increase
     logged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # server → event in its log → count
     cpu_models: Mapping[str, str] = field(default_factory=dict)
     pacing: Mapping[str, Pacing] = field(default_factory=dict)  # of paced servers
     answered: Sequence[BalancerSample] = ()  # by the balancer's log, second by second
-    server_failure: ServerFailure | None = None  # of that the cell asks for
-    rate_per_s: float | None = None  # of an open load, as it is played; None for users
-    totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, where samples have the balancer's
+    server_failure: ServerFailure | None = None  # the planned one, with its result
+    rate_per_s: float | None = None  # of an open load, time scaling included; None for users
+    totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, if samples hold the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
 
     @property
@@ -72,18 +72,18 @@ class Observation:
 
     @property
     def stopped(self) -> Mapping[str, float]:
-        """Server → second at which it was stopped on purpose (rule E24)."""
+        """Server → second at which the study stopped it (rule E24)."""
         return self.server_failure.stopped_s if self.server_failure else {}
 
     @property
     def calm_to_s(self) -> float:
-        """Up to where the window is undisturbed: its end, or when servers were stopped on purpose."""
+        """End of the undisturbed part of the window: its end, or the server failure."""
         return max(self.window_from_s, min([self.window_to_s, *self.stopped.values()]))
 
     def answers_in(self, from_s: float, to_s: float) -> dict[str, dict[str, int]]:
-        """Address → status → requests that were over in a span, by the balancer's log second by second.
+        """Return address → status → requests that ended in a span, by the balancer's log.
 
-        Its seconds are whole ones by its own clock, so a row is of what ended within two seconds from `t_s` on.
+        The log has whole seconds of its own clock: the requests of a row ended within two seconds from `t_s`.
         """
         found: dict[str, dict[str, int]] = {}
         for row in self.answered:
@@ -93,13 +93,13 @@ class Observation:
         return found
 
     def succeeded(self, statuses: Mapping[str, int]) -> int:
-        """Requests that had a status which the grid expects, of status → requests; also of classes, as in 2xx."""
+        """Count the requests with an expected status, from status → requests; a status may be a class, as in 2xx."""
         expected = {name for status in self.expect_status for name in (str(status), f"{status // 100}xx")}
         return sum(count for status, count in statuses.items() if status.lower() in expected)
 
     @property
     def conntrack(self) -> dict[str, float]:
-        """How full each machine's table of connections was at most."""
+        """Largest utilization of each machine's connection table (0–1)."""
         found: dict[str, float] = {}
         for row in self.machines:
             if row.conntrack_share is not None:
@@ -108,13 +108,13 @@ class Observation:
 
 
 def of_trial(data: TrialData, grid: Grid) -> Observation:
-    """The observation that a recorded trial holds: the study judges by the same that is on disk."""
+    """Return the observation of a recorded trial; raises ValueError for a trial that could not be run."""
     record = data.record
     context, counters, states = record.context, record.counters, record.hosts
     if context is None or counters is None:
-        raise ValueError(f"trial {record.id}: it could not be carried out, so there is nothing to judge")
+        raise ValueError(f"trial {record.id}: it could not be run and has no data to judge")
     machine_of, machines = context.machine_of, data.machines
-    if context.kind == "rehearsal":  # its machines are containers: each tells what the one below them does
+    if context.kind == "rehearsal":  # its machines are containers: each reports the machine below
         below = min(machine_of.values())
         machine_of, machines = dict.fromkeys(machine_of, below), [row for row in machines if row.machine == below]
     return Observation(
@@ -155,40 +155,40 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
 
 
 def window_end_s(duration_s: float, seconds: int, stopped_s: int | None) -> float:
-    """Where the steady window ends: the second in which a load was stopped early is not a whole one."""
+    """End of the steady window in seconds; without the partial second in which a load was stopped early."""
     return min(duration_s, float(seconds), math.inf if stopped_s is None else float(stopped_s))
 
 
 def deaths(servers: Iterable[str], states: Mapping[str, HostStates]) -> dict[str, Death]:
-    """Server → what became of it, for those that died or started again."""
+    """Return server → death, for servers that ended or restarted during the trial."""
     found = {}
     for name in servers:
         old, new = states[name].before, states[name].after
         if not new.running:
-            words = "was killed for want of memory" if new.oom_killed else f"died with exit code {new.exit_code}"
+            words = "was killed for lack of memory" if new.oom_killed else f"died with exit code {new.exit_code}"
             found[name] = Death(words, out_of_memory=new.oom_killed)
         elif new.started_at != old.started_at:
-            found[name] = Death("died and was started again")
+            found[name] = Death("died and was restarted")
     return found
 
 
-def is_well(status: int) -> bool:
-    """Whether a server that answers its health check with this status can work."""
+def is_healthy(status: int) -> bool:
+    """Whether this status of a health check means that the server works."""
     return 200 <= status < 400
 
 
 def silent(context: Context) -> dict[str, Death]:
-    """Server → what is known of it, for those that run and did not answer their health check after the load."""
+    """Return server → death, for running servers whose health check failed after the load."""
     return {
-        name: Death(f"did not answer its health check after the load (status {status})", ended=False)
+        name: Death(f"failed its health check after the load (status {status})", ended=False)
         for name, status in context.health.items()
-        if not is_well(status)
+        if not is_healthy(status)
     }
 
 
 def unplanned(
-    died: Mapping[str, Death], loss: ServerFailure | None, states: Mapping[str, HostStates]
+    died: Mapping[str, Death], failure: ServerFailure | None, states: Mapping[str, HostStates]
 ) -> dict[str, Death]:
-    """Those of the deaths that nobody asked for: a server that was stopped on purpose may not run again by itself."""
-    stopped = loss.stopped_s if loss else {}
+    """Return the deaths that were not planned. A server that the study stopped must not run again."""
+    stopped = failure.stopped_s if failure else {}
     return {name: death for name, death in died.items() if name not in stopped or states[name].after.running}

@@ -1,4 +1,4 @@
-"""What an open load offered, and what became of it. Pure; of users, who ask by themselves, there is none of this."""
+"""Offered, sent and served requests of an open load. Pure; a closed loop has none of these figures."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from harness.judge.observation import Observation
 
 @dataclass(frozen=True)
 class Offered:
-    """Of the steady window. Shares are of the requests that were due in it."""
+    """Offered requests in the steady window. Shares are relative to the requests due in it."""
 
-    per_s: float  # requests that were due
+    per_s: float  # requests due
     due: int
     sent: float
-    missing: int  # requests that were due and not sent; below 0 where some of before were sent in it
+    missing: int  # due requests that were not sent; below 0 if earlier ones were sent in the window
     served: float  # successes
-    late: int  # requests that had to wait as too many were in flight
-    delay_p99_s: float | None  # by how much requests were sent late
+    late: int  # requests that waited because too many were in flight
+    delay_p99_s: float | None  # p99 of the send delay
 
 
 def of_trial(seen: Observation) -> Offered | None:
-    """What was offered; None of users, and where nothing was due in the window."""
+    """Return the offered requests of a trial; None for users, and if no request was due in the window."""
     rows = seen.window
     due = sum(s.offered or 0 for s in rows)
     if seen.rate_per_s is None or not due:
@@ -41,9 +41,9 @@ def of_trial(seen: Observation) -> Offered | None:
 
 
 def outside_s(seen: Observation) -> float | None:
-    """How long a request is under way outside the balancer, in seconds, by what both count in flight.
+    """Mean time of a request outside the balancer in seconds, from the in-flight counts of generator and balancer.
 
-    Little's law of either: L = λW. None where one of them does not count.
+    Little's law for both counts: L = λW. None if one of them does not count.
     """
     counted, at_balancer = window_stats.mean_in_flight(seen.window), seen.balancer.mean_in_flight
     answers = sum(s.completed + s.failed for s in seen.window)

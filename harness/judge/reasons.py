@@ -1,4 +1,4 @@
-"""The sentence of each reason for a bottleneck. Pure."""
+"""Render the reason for a bottleneck as a sentence. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Figures = Mapping[str, float | None]
 
 
 def sentence(reason: Reason, figures: Figures) -> str:
-    """A reason with its figures: of one trial, or means over many. A figure that is not known is "–"."""
+    """Render a reason with its figures, of one trial or means over many. An unknown figure is "–"."""
     return SENTENCES[reason.kind](reason, figures)
 
 
@@ -32,21 +32,19 @@ def _detail(reason: Reason, _figures: Figures) -> str:
 SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
     ReasonKind.NO_SUCCESS: lambda _, __: "no request succeeded in the steady window",
     ReasonKind.SERVER_DIED: _detail,
-    ReasonKind.GENERATOR_LATE: lambda r, _: f"the generator did not keep up: {r.detail}",
-    ReasonKind.SERVERS_STOPPED: lambda r, _: (
-        f"{r.subject} was stopped in the middle of it, so no one thing limited all of it"
-    ),
+    ReasonKind.GENERATOR_LATE: lambda r, _: f"the load generator did not keep up: {r.detail}",
+    ReasonKind.SERVERS_STOPPED: lambda r, _: f"{r.subject} failed in mid-trial, so the window has no single bottleneck",
     ReasonKind.USERS_SERVED: lambda r, f: (
         f"load-limited: {r.users} users generated {_share(f, 'of_users_bound')} of their maximum rate"
     ),
     ReasonKind.RATE_SERVED: lambda _, f: f"load-limited: {_share(f, 'of_offered')} of the offered requests succeeded",
-    ReasonKind.NO_CONNECTIONS: lambda r, _: f'the balancer had no connection left: it logged "{r.detail}"',
+    ReasonKind.NO_CONNECTIONS: lambda r, _: f'the balancer had no free connection: it logged "{r.detail}"',
     ReasonKind.BALANCER_CPU: lambda _, f: f"the balancer's busiest worker used {_share(f, 'balancer_cpu')} of its CPU",
     ReasonKind.UNEVEN_SHARES: _detail,
     ReasonKind.OVER_ALLOWANCE: lambda r, f: (
         f"{_share(f, 'over_allowance')} of {r.subject}'s segments exceeded its instance's allowance ({r.detail})"
     ),
-    ReasonKind.RETRANSMITS: lambda _, f: f"{_share(f, 'retransmitted')} of the TCP segments were sent again",
+    ReasonKind.RETRANSMITS: lambda _, f: f"{_share(f, 'retransmitted')} of the TCP segments were retransmitted",
     ReasonKind.SLOW_SERVER: _detail,
     ReasonKind.SLOTS_BUSY: lambda r, f: (
         f"the slots of {r.subject or 'all servers'} were busy {_share(f, 'server_slots')} of the time"
@@ -57,14 +55,14 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
         else f"the servers together used {_share(f, 'server_cpu')} of their CPU"
     ),
     ReasonKind.SLOW_ELSEWHERE: lambda _, f: (
-        f"responses took {_times(f)} times the unloaded time, of which servers took {_share(f, 'served')}: "
-        "the rest is lost elsewhere"
+        f"responses took {_times(f)} times the unloaded time, {_share(f, 'served')} of it at the servers: "
+        "the rest is spent elsewhere"
     ),
     ReasonKind.CONCURRENCY: lambda _, f: (
         f"responses took {_times(f)} times the unloaded time with the CPU at {_share(f, 'server_cpu')}: "
         "requests wait for a slot, not for the CPU"
     ),
     ReasonKind.REJECTING: lambda _, __: "the component that rejects them is the bottleneck; no measured resource is",
-    ReasonKind.FAILING: lambda _, __: "no measured resource is exhausted: look at what failed",
+    ReasonKind.FAILING: lambda _, __: "no measured resource is exhausted; check the failed requests",
     ReasonKind.NOTHING_EXHAUSTED: lambda _, __: "no measured resource is exhausted",
 }

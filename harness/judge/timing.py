@@ -1,4 +1,4 @@
-"""When something happened in a trial, for the picture of it. Pure."""
+"""Times of events in a trial, for its chart. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from harness.judge.observation import Observation
 
 
 def of_trial(seen: Observation) -> list[tuple[float, str]]:
-    """(second, what happened) of events, losses and deaths whose time is known, in the order of time.
+    """Return (second, event) for log events, server failures and deaths with a known time, in the order of time.
 
-    A server's death is at its last reading, which is at most a second early.
+    A death has the time of the server's last reading, at most one second early.
     """
     found = [(at, event) for event, at in seen.balancer.events_first_s.items()]
     found += [(round(at, 1), f"{server} stopped") for server, at in seen.stopped.items()]

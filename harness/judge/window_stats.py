@@ -21,9 +21,9 @@ def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample
 def by_log(
     samples: Sequence[Sample], answered: Iterable[BalancerSample], expected: Iterable[int], users: int, seconds: int
 ) -> list[Sample]:
-    """One row for each of `seconds` and for every later one with an answer, counted by the balancer's log.
+    """Return one row for each of `seconds` and every later one with a response, counted by the balancer's log.
 
-    `expected` are the statuses of a success. Users and latencies stay the engine's own, where it has that second.
+    `expected` are the statuses of a success. Users and latencies are the load generator's, if it has that second.
     """
     good, own = {str(status) for status in expected}, {row.t_s: row for row in samples}
     completed, failed = Counter[int](), Counter[int]()
@@ -51,13 +51,13 @@ def peak_rate(samples: Sequence[Sample], seconds: int) -> float | None:
 
 
 def error_rate(samples: Sequence[Sample]) -> float | None:
-    """Failed share of all answers (0–1); None without answers."""
+    """Failed share of all requests (0–1); None without any."""
     answers = sum(s.completed + s.failed for s in samples)
     return sum(s.failed for s in samples) / answers if answers else None
 
 
 def over_p95(samples: Sequence[Sample]) -> float | None:
-    """Share of all answers (0–1) that failed or took longer than the objective p95; None where that is not counted."""
+    """Share of all requests (0–1) that failed or exceeded the objective p95; None if it is not counted."""
     answers = sum(s.completed + s.failed for s in samples)
     if not answers or any(s.slow is None for s in samples):
         return None
@@ -65,18 +65,18 @@ def over_p95(samples: Sequence[Sample]) -> float | None:
 
 
 def mean_think_s(samples: Sequence[Sample]) -> float | None:
-    """Mean of the think times drawn; None when none was."""
+    """Mean of the drawn think times in seconds; None without any."""
     drawn = sum(s.thinks or 0 for s in samples)
     return sum(s.think_s or 0.0 for s in samples) / drawn if drawn else None
 
 
 def nearest_rank(ordered: Sequence[float], share: float) -> float:
-    """The value below which `share` of ascending values lie, one of them."""
+    """Return the element below which `share` of the ascending values lie."""
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
 def rank_ms(counts_us: Mapping[str, int], share: float) -> float | None:
-    """The value in milliseconds that `share` of counted microseconds do not exceed; None without any."""
+    """Return the quantile `share` of µs → count, in milliseconds; None without any."""
     total, so_far = sum(counts_us.values()), 0
     for value, count in sorted((int(us), count) for us, count in counts_us.items()):
         so_far += count
@@ -86,7 +86,7 @@ def rank_ms(counts_us: Mapping[str, int], share: float) -> float | None:
 
 
 def mean_in_flight(samples: Sequence[Sample]) -> float | None:
-    """Mean number of requests in flight; None where the engine does not count them."""
+    """Mean number of requests in flight; None if the load generator does not count them."""
     counted = [s.in_flight for s in samples if s.in_flight is not None]
     return sum(counted) / len(counted) if counted else None
 
@@ -100,7 +100,7 @@ def histogram_of_ms(counts: Sequence[tuple[int, int]]) -> str:
 
 
 def histogram_of_us(counts: Mapping[int, int]) -> str:
-    """Encode microseconds → count as a histogram, which may hold nothing."""
+    """Encode microseconds → count as a histogram, which may be empty."""
     histogram = Histogram()
     histogram.record(counts)
     return histogram.encode()
@@ -116,7 +116,7 @@ def merged(histograms: Iterable[str]) -> Histogram:
 
 
 def percentiles_ms(histogram: Histogram, p99_needs: int) -> dict[str, float | None]:
-    """p50, p95 and p99 in milliseconds; None where there are too few requests (rule E4)."""
+    """Return p50, p95 and p99 in milliseconds; None if there are too few requests (rule E4)."""
     count = histogram.total
     needed = {50: 1, 95: 100, 99: p99_needs}
     found = values_ms(histogram, needed)
@@ -126,7 +126,7 @@ def percentiles_ms(histogram: Histogram, p99_needs: int) -> dict[str, float | No
 def latencies_ms(
     latencies: Iterable[str], failures: Iterable[str], p99_needs: int
 ) -> tuple[dict[str, float | None], dict[str, float | None]]:
-    """Percentiles of encoded histograms of successes, and with those of what failed added to them."""
+    """Return the percentiles of the successes, and of successes and failures, from encoded histograms."""
     total = merged(latencies)
     served = percentiles_ms(total, p99_needs)
     failed = [encoded for encoded in failures if encoded]
@@ -138,35 +138,35 @@ def latencies_ms(
 
 
 def objective_counts(latencies: str, failures: str, p95_s: float | None) -> ObjectiveCounts:
-    """A window's requests by its encoded histograms; without `p95_s` only failures are late. Raises ValueError."""
+    """Count a window's requests by its histograms; without `p95_s` only failures are late. Raises ValueError."""
     served, failed = merged([latencies]), merged([failures]).total
     late = 0 if p95_s is None else served.above(round(p95_s * 1_000_000))
     return ObjectiveCounts(requests=served.total + failed, late=late + failed, failed=failed)
 
 
 def fastest_s(encoded: str) -> float | None:
-    """The lowest percentile of an encoded histogram, in seconds; None of an empty one."""
+    """Return the 1st percentile of an encoded histogram in seconds; None for an empty one."""
     lowest = merged([encoded]).values_us([1])
     return lowest[1] / 1_000_000 if lowest else None
 
 
 def mean_latency_s(samples: Sequence[Sample]) -> float | None:
-    """Mean latency of the successes in seconds; None where the engine does not tell or nothing succeeded."""
-    told = [(s.mean_ms, s.completed) for s in samples if s.mean_ms is not None and s.completed]
-    answers = sum(count for _, count in told)
-    return sum(mean * count for mean, count in told) / answers / 1000 if answers else None
+    """Mean latency of the successes in seconds; None without a success, or if the load generator does not count it."""
+    rows = [(s.mean_ms, s.completed) for s in samples if s.mean_ms is not None and s.completed]
+    answers = sum(count for _, count in rows)
+    return sum(mean * count for mean, count in rows) / answers / 1000 if answers else None
 
 
 def values_ms(histogram: Histogram, percentiles: Iterable[float]) -> dict[float, float]:
-    """Percentile → milliseconds; nothing of an empty histogram."""
+    """Return percentile → milliseconds; empty for an empty histogram."""
     return {q: value / 1000 for q, value in histogram.values_us(percentiles).items()}
 
 
 def mser_cut_s(samples: Sequence[Sample]) -> int | None:
-    """Second from which the rate is steady by MSER-5; None for a series too short to tell.
+    """Second from which the rate is steady by MSER-5; None for a series of less than 20 s.
 
-    The cut that minimises the standard error of the mean of what is left, over batches of 5 s and at
-    most half of the series: White, "An Effective Truncation Heuristic for Bias Reduction in Simulation
+    The cut minimises the standard error of the mean of the rest, over batches of 5 s and at most half of
+    the series: White, "An Effective Truncation Heuristic for Bias Reduction in Simulation
     Output", Simulation 69 (1997). A note only: on healthy short trials it cuts in up to half of them.
     """
     batches = [sum(s.completed for s in samples[i : i + 5]) / 5 for i in range(0, len(samples) - 4, 5)]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.grid.cell import Cell, expand
+from harness.grid.cell import Cell
+from harness.grid.cells import SearchedCells
 from harness.grid.load import LOAD_FACTORS, RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level
@@ -25,13 +26,15 @@ def predict(grid: Grid, capacity_per_s: float | None, unloaded_s: float, think_s
     study with a search, another factor, a server failure or an objective for every cell has no predicted-idle cells:
     each cell has another purpose there. The same holds when all cells would be idle.
     """
-    thresholds, cells = grid.evidence, expand(grid)
+    if isinstance(grid.cells, SearchedCells):
+        return None
+    thresholds, cells = grid.evidence, grid.cells.known
     has_bound = grid.is_open or unloaded_s + think_s > 0
     other_factors = len({tuple(sorted(cell.variables.items())) for cell in cells}) > 1 or any(
         cell.fail_servers for cell in cells
     )
     every_cell = grid.objectives.p95 is not None or grid.objectives.error_rate is not None
-    if not thresholds.predicted_idle or not capacity_per_s or grid.search is not None or other_factors or every_cell:
+    if not thresholds.predicted_idle or not capacity_per_s or other_factors or every_cell:
         return None
     if thresholds.predicted_idle_blocks >= grid.repeats.min or not thresholds.predicted_idle_blocks or not has_bound:
         return None
@@ -116,7 +119,7 @@ def sentences(predicted: PredictedIdle | None, grid: Grid, nominal_think_s: floa
     """Return one sentence per load with predicted-idle cells: which cells, how many blocks, which prediction."""
     if predicted is None:
         return []
-    found, cells = [], expand(grid)
+    found, cells = [], grid.cells.known
     idle = predicted_cells(predicted, cells)
     for steps in _by_load(cells):
         positions = [position for position, cell in enumerate(steps) if cell in idle]

@@ -18,7 +18,7 @@ from harness.plan.order import PlannedTrial
 from harness.plan.terms import Terms
 from harness.records.study import Decision
 from harness.records.trial import TrialRecord
-from harness.summarise.search.search import SearchState, loads_adapt
+from harness.summarise.search.search import loads_adapt, state_of
 from harness.words import percent
 
 if TYPE_CHECKING:
@@ -64,16 +64,16 @@ def trials(
     The decision is None before the first one. `kind` is the inventory's; `records` are the study's by path.
     """
     planned: list[PlannedTrial] = []
-    search = SearchState(grid, records)
-    planned += [PlannedTrial(cell, 0) for cell in search.probes]
-    if not search.complete:
+    state = state_of(grid, records)
+    planned += [PlannedTrial(cell, 0) for cell in state.probes]
+    if not state.complete:
         return planned, None
-    cells, rule = search.cells, grid.repeats
+    cells, rule = state.cells, grid.repeats
     idle = predicted_idle.verified(terms.predicted_idle, cells, records)
     for block in range(1, rule.min + 1):
         if loads_adapt(grid) and any(trial.path not in records for trial in planned):
             return planned, None  # the loads of this block depend on the block before
-        in_block = search.in_block(block)
+        in_block = state.in_block(block)
         planned += order.block(predicted_idle.in_block(idle, in_block, block), block, grid, kind, terms)
     for blocks in range(rule.min, rule.max + 1):
         if any(trial.path not in records for trial in planned):
@@ -88,7 +88,7 @@ def trials(
             break
         more = _cells_of(cells, watched(summary.gains))
         if capacities:
-            around = SearchState(grid, so_far).in_block(blocks + 1)
+            around = state_of(grid, so_far).in_block(blocks + 1)
             more += [cell for cell in around if cell not in more and any(_measures(cell, each) for each in capacities)]
         planned += order.block(more, blocks + 1, grid, kind, terms)
     return planned, decision

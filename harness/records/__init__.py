@@ -1,1 +1,1 @@
-"""What is on disk: trials, their series, studies; written whole or not at all, read tolerantly."""
+"""Trials, their series and studies on disk: written atomically, read tolerantly."""

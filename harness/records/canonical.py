@@ -1,4 +1,4 @@
-"""One order for what is read in any."""
+"""One order of keys for records in memory and on disk."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from harness.records.trial import TrialRecord
 
 
 def canonical(record: TrialRecord) -> TrialRecord:
-    """The record as it is read from its file, where the keys of every mapping are sorted.
+    """Return the record with the keys of every mapping sorted, as in its file.
 
-    What walks through a mapping then gives the same before and after the trial is written.
+    Loops over a mapping then give the same result before and after the trial is written.
     """
     text = json.dumps(record.model_dump(mode="json"), sort_keys=True)
     return TrialRecord.model_validate_json(text)

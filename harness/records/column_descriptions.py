@@ -124,7 +124,7 @@ CAPACITY: dict[str, Key] = {
     "conclusion": Key("conclusion in words"),
     "reason": Key("reason for a bound"),
     "reference": Key("capacity by formula for paced servers (M/D/c)", "req/s or users"),
-    "n_minus_1": Key("capacity with one server lost", "req/s or users"),
+    "n_minus_1": Key("capacity with one server failed", "req/s or users"),
     "n_minus_1_low": Key("low end of its 95 % interval", "req/s or users"),
     "n_minus_1_high": Key("high end of its 95 % interval", "req/s or users"),
 }

@@ -1,6 +1,6 @@
-"""Columns of the data as frames: in their order, each with pandas' name of its type. Pure.
+"""Columns of all data frames in their order, each with its pandas type. Pure.
 
-In a nullable type (Int64, Float64, string, boolean) a value may be missing; int64, float64 and bool always have one.
+Nullable types (Int64, Float64, string, boolean) may have missing values; int64, float64 and bool have none.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from harness.grid.load import RATE
+from harness.grid.cells import SearchedCells
 from harness.grid.schema import Grid
 from harness.grid.types import Level
 from harness.records.series import HostSample, Sample
 
-Kinds = Mapping[str, str]  # column → pandas' name of its type
+Kinds = Mapping[str, str]  # column → pandas type
 
 _PLAIN = {"int": "int64", "float": "float64", "str": "string", "float | None": "Float64", "int | None": "Int64"}
 SAMPLES, HOSTS = ({f.name: _PLAIN[str(f.type)] for f in dataclasses.fields(row)} for row in (Sample, HostSample))
 SHARED = ("t_s", "completed", "failed", "users", "in_flight", "mean_ms")  # of samples.csv, in results.parquet
 
-OF_TRIAL = {  # what tells a trial's rows from another's
-    "trial": "string",  # <cell>/r<repeat>, its folder below trials/
+OF_TRIAL = {  # identify a trial's rows
+    "trial": "string",  # <cell>/r<repeat>, the folder below trials/
     "repeat": "int64",
     "block_position": "int64",
     "control": "bool",
@@ -50,7 +50,7 @@ GAINS = {
     **dict.fromkeys(("conclusion", "reason"), "string"),
     **dict.fromkeys(("simultaneous_low", "simultaneous_high", "minimum_detectable_gain"), "Float64"),
 }
-FAILOVER = {  # means over trials, of some with the least and the most
+FAILOVER = {  # means over trials, some with minimum and maximum
     **dict.fromkeys(("failed_servers", "trials"), "int64"),
     **dict.fromkeys(("failed", "failed_least", "failed_most", "failed_at_balancer"), "Float64"),
     **dict.fromkeys(("failing", "to_the_end"), "int64"),
@@ -75,33 +75,34 @@ CAPACITY = {
     **dict.fromkeys(("conclusion", "reason"), "string"),
     **dict.fromkeys(("reference", "n_minus_1", "n_minus_1_low", "n_minus_1_high"), "Float64"),
 }
-AT_SATURATION = {"load": "string"}  # the last column of gains.csv where a grid searches for limits
+AT_SATURATION = {"load": "string"}  # the last column of gains.csv in a grid with a search
 
 
 def of_gains(grid: Grid, factors: Kinds) -> dict[str, str]:
-    """The columns of a grid's gains.csv: a step is between numbers of servers, so these are no factor of it."""
+    """Columns of a grid's gains.csv. A step is between numbers of servers, so `servers` is not a factor column."""
     others = {name: factors[name] for name in grid.factors if name != "servers"}
-    return {**others, **GAINS, **(AT_SATURATION if grid.search is not None else {})}
+    return {**others, **GAINS, **(AT_SATURATION if isinstance(grid.cells, SearchedCells) else {})}
 
 
 def of_capacity(grid: Grid, factors: Kinds) -> dict[str, str]:
-    """The columns of a grid's capacity.csv: what is looked for is a load, so that is no factor of it."""
+    """Columns of a grid's capacity.csv. A capacity is a load, so the load is not a factor column."""
     return {**{name: factors[name] for name in grid.factors if name not in ("vusers", "rate")}, **CAPACITY}
 
 
 def levels(grid: Grid) -> dict[str, list[Level]]:
-    """Every level that the grid names, by factor."""
-    return {name: [*named, *(part[name] for part in grid.include)] for name, named in grid.factors.items()}
+    """All levels in the grid, by factor, without a load that is searched."""
+    return {name: [*named, *(part[name] for part in grid.include)] for name, named in grid.levels.items()}
 
 
 def of_factors(grids: Iterable[Grid]) -> dict[str, str]:
-    """Each factor of some grids with the type that holds all its levels; text where they have nothing in common."""
+    """Return factor → type that holds all its levels; text if the levels have different types."""
     types: dict[str, set[type]] = {}
     for grid in grids:
-        for name, named in levels(grid).items():
-            types.setdefault(name, set()).update(type(level) for level in named)
-        if grid.search is not None and grid.is_open:
-            types[RATE].add(float)  # what a search settles on has three digits
+        named = levels(grid)
+        for name in grid.factors:
+            types.setdefault(name, set()).update(type(level) for level in named.get(name, ()))
+        if isinstance(grid.cells, SearchedCells):  # rates that it settles on have three digits
+            types[grid.load_factor].update({int, float} if grid.is_open else {int})
     return {name: _kind(found) for name, found in types.items()}
 
 
@@ -112,7 +113,7 @@ def _kind(types: set[type]) -> str:
 
 
 def printed(level: object) -> str | None:
-    """A level as cells.csv and gains.csv have it: floats with six digits."""
+    """Format a level as in cells.csv and gains.csv: floats with six digits."""
     if level is None:
         return None
     return f"{level:.6g}" if isinstance(level, float) else str(level)

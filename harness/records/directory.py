@@ -1,4 +1,4 @@
-"""A study's directory: written whole or not at all, locked, and read tolerantly."""
+"""A study's directory: written atomically, locked, and read tolerantly."""
 
 from __future__ import annotations
 
@@ -26,60 +26,60 @@ LATENCY, FAILURES = "latency.hgrm", "failures.hgrm"
 
 
 class StudyDirectory:
-    """results/<name>-<hash>/: everything one study knows."""
+    """Reads and writes results/<name>-<hash>/, the data of one study."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the kernel's lock; raises CannotRun when another process has it, or it cannot be written."""
-        from filelock import FileLock, Timeout  # most who read a directory lock nothing
+        """Hold the kernel's lock; raises CannotRun if another process holds it, or the directory is not writable."""
+        from filelock import FileLock, Timeout  # readers do not need it
 
         lock = FileLock(str(self.path / ".lock"))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
-            raise CannotRun(f"{self.path}: another process runs this study; wait for it or stop it") from None
+            raise CannotRun(f"{self.path}: another process runs this study. Fix: wait for it, or stop it") from None
         except OSError as error:
             raise CannotRun(cannot_write(self.path, error)) from None
         try:
-            for left in self.path.glob("trials/.writing-*"):
-                shutil.rmtree(left, ignore_errors=True)  # a trial that was being written when all ended
+            for partial in self.path.glob("trials/.writing-*"):
+                shutil.rmtree(partial, ignore_errors=True)  # a trial that was being written when the process was killed
             yield
         finally:
             lock.release()
 
     def write_json(self, name: str, data: object) -> None:
-        """Replace a file whole: readers see the old or the new one, also after a power loss."""
+        """Replace a file atomically: readers see the old or the new one, even after a power loss."""
         text = json.dumps(data, indent=1, sort_keys=True, default=_plain) + "\n"
         replace(self.path / name, text.encode())
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """A JSON object; None when it is missing, BadInput when it is damaged or from a newer version."""
+        """Return a JSON object; None if it is missing. Raises BadInput if it is damaged or from a newer version."""
         return _read_json(self.path / name)
 
     def study(self) -> StudyRecord | None:
-        """study.json; None when it is missing, BadInput when it is damaged."""
-        said = self.read_json(STUDY)
-        return None if said is None else _study(self.path / STUDY, said)
+        """Return study.json; None if it is missing. Raises BadInput if it is damaged."""
+        content = self.read_json(STUDY)
+        return None if content is None else _study(self.path / STUDY, content)
 
     def need_study(self) -> StudyRecord:
-        """The same; BadInput when it is missing, too."""
+        """Return study.json; raises BadInput if it is damaged or missing."""
         found = self.study()
         if found is None:
-            raise BadInput(f"{self.path}: there is no {STUDY}; give a directory below results/")
+            raise BadInput(f"{self.path}: {STUDY} is missing. Fix: give a directory below results/")
         return found
 
     def write_study(self, study: StudyRecord) -> None:
-        """Replace study.json whole."""
+        """Replace study.json atomically."""
         self.write_json(STUDY, study.model_dump(mode="json"))
 
     def write_trial(self, where: str, data: TrialData) -> None:
-        """Record a trial: written aside, synced, renamed. An earlier attempt is kept beside it.
+        """Write a trial to a temporary folder, sync and rename it. An earlier attempt is kept next to it.
 
-        Raises CannotRun where the disk does not take it; then nothing of it is left, and an earlier attempt stays.
+        Raises CannotRun if it cannot be written; then no part of it remains, and an earlier attempt stays.
         """
         final = self.path / TRIALS / where
         aside = self.path / TRIALS / f".writing-{uuid.uuid4().hex}"
@@ -93,10 +93,10 @@ class StudyDirectory:
                 aside.rename(final)
                 sync(final.parent)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)  # there only where something failed
+            shutil.rmtree(aside, ignore_errors=True)  # exists only after an error
 
     def digest_of(self, where: str) -> str:
-        """SHA-256 over the names and contents of a trial's files; raises BadInput where one cannot be read."""
+        """Return the SHA-256 over names and contents of a trial's files; raises BadInput if one is unreadable."""
         summed = hashlib.sha256()
         for file in sorted((self.path / TRIALS / where).iterdir()):
             content = bytes_of(file)
@@ -104,18 +104,18 @@ class StudyDirectory:
         return summed.hexdigest()
 
     def trials(self, attempts: bool = False) -> dict[str, TrialRecord]:
-        """Recorded trials by "<cell>/r<k>"; with `attempts` also failed ones that were repeated."""
+        """Return "<cell>/r<k>" → trial; with `attempts` also failed ones that were repeated."""
         found = {}
         for file in sorted(self.path.glob("trials/*/r*/trial.json")):
             where = f"{file.parent.parent.name}/{file.parent.name}"
             if attempts or "-attempt" not in where:
-                said = _read_json(file)
-                if said is not None:
-                    found[where] = read_part(TrialRecord, "a trial's record", file, said)
+                content = _read_json(file)
+                if content is not None:
+                    found[where] = read_part(TrialRecord, "a trial's record", file, content)
         return found
 
     def trial(self, where: str) -> TrialData:
-        """One trial with its series; raises BadInput when a file is damaged."""
+        """Return one trial with its series; raises BadInput if a file is damaged."""
         folder = self.path / TRIALS / where
         return TrialData(
             record=self.record(where),
@@ -128,31 +128,31 @@ class StudyDirectory:
         )
 
     def record(self, where: str) -> TrialRecord:
-        """One trial's record."""
+        """Return one trial's record; raises BadInput if it is missing or damaged."""
         file = self.path / TRIALS / where / "trial.json"
-        said = _read_json(file)
-        if said is None:
-            raise BadInput(f"{file.parent}: there is no trial.json")
-        return read_part(TrialRecord, "a trial's record", file, said)
+        content = _read_json(file)
+        if content is None:
+            raise BadInput(f"{file.parent}: trial.json is missing")
+        return read_part(TrialRecord, "a trial's record", file, content)
 
     def samples(self, where: str) -> list[Sample]:
-        """One trial's seconds."""
+        """Return one trial's samples, one for each second."""
         return read_csv(self.path / TRIALS / where / "samples.csv", Sample)
 
     def hosts(self, where: str) -> list[HostSample]:
-        """What one trial's containers used, second by second."""
+        """Return the resource usage of one trial's containers, by second."""
         return read_csv(self.path / TRIALS / where / "hosts.csv", HostSample)
 
     def latencies(self, where: str) -> str:
-        """One trial's encoded histogram; empty without any."""
+        """Return the encoded latency histogram of one trial's successes; empty without any."""
         return self._histogram(where, LATENCY)
 
     def failures(self, where: str) -> str:
-        """The same of what failed."""
+        """Return the encoded latency histogram of one trial's failures; empty without any."""
         return self._histogram(where, FAILURES)
 
     def _histogram(self, where: str, name: str) -> str:
-        from harness.records import histogram  # numpy, which most who read a directory do without
+        from harness.records import histogram  # loads numpy, which most readers do not need
 
         file = self.path / TRIALS / where / name
         try:
@@ -164,12 +164,12 @@ class StudyDirectory:
         try:
             histogram.Histogram().add(text.strip())
         except ValueError as error:
-            raise damaged(file, f"is not as it was written: {error}", 1) from None
+            raise damaged(file, f"is damaged: {error}", 1) from None
         return text.strip()
 
 
 def digest(data: object) -> str:
-    """Twelve hex digits that identify plain data."""
+    """Return twelve hex digits that identify plain data."""
     text = json.dumps(data, sort_keys=True, default=_plain, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -181,7 +181,7 @@ def _plain(value: object) -> object:
 
 
 def _write_files(folder: Path, data: TrialData) -> None:
-    """All files of a trial, each synced."""
+    """Write all files of a trial, each synced."""
     folder.mkdir(parents=True)
     record = json.dumps(data.record.model_dump(mode="json"), indent=1, sort_keys=True, default=_plain)
     write_synced(folder / "trial.json", record.encode() + b"\n")
@@ -198,10 +198,10 @@ def _write_files(folder: Path, data: TrialData) -> None:
     sync(folder)
 
 
-def _study(file: Path, said: dict[str, Any]) -> StudyRecord:
-    study = read_part(StudyRecord, "a study's record", file, said)
+def _study(file: Path, content: dict[str, Any]) -> StudyRecord:
+    study = read_part(StudyRecord, "a study's record", file, content)
     try:
-        study.grid  # noqa: B018 - it is read whenever it is asked for
+        study.scaled_grid  # noqa: B018 - the property parses the grid
     except ValidationError as error:
         raise not_a_part(file, "a grid", error, ("configuration", "grid")) from None
     return study
@@ -209,12 +209,13 @@ def _study(file: Path, said: dict[str, Any]) -> StudyRecord:
 
 def _read_json(file: Path) -> dict[str, Any] | None:
     try:
-        said = json_of(file)
+        content = json_of(file)
     except FileNotFoundError:
         return None
-    version = said.get("format", FORMAT)
+    version = content.get("format", FORMAT)
     if not isinstance(version, int) or version < 1:
-        raise damaged(file, f"format: got {version!r:.40}; allowed: {FORMAT}", line_of(file, ("format",)))
+        what = f"format: unknown version (got {version!r:.40}). Allowed: {FORMAT}"
+        raise damaged(file, what, line_of(file, ("format",)))
     if version > FORMAT:
-        raise BadInput(f"{file}: written by a newer version than this one; update this program")
-    return said
+        raise BadInput(f"{file}: written by a newer version of this program. Fix: update this program")
+    return content

@@ -1,4 +1,4 @@
-"""What is recorded of servers that were stopped in the middle of a trial (rule E24)."""
+"""Records of a planned server failure in a trial (rule E24)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from harness.records.part import Part
 
 
 class ServerFailure(Part):
-    """What the study did. All times are seconds since second 0, by the generator's clock.
+    """The planned failure and its execution. Times are seconds since second 0, by the generator's clock.
 
-    `stopped_s` is when each server ended, as its engine says; `problems` tells why one was not stopped.
+    `stopped_s` is the end of each server by its container engine or systemd; `problems` has the reason for a server
+    that was not killed.
     """
 
-    servers: list[str]  # those that the cell asks for
-    at_s: float  # when it asks for it
+    servers: list[str]  # the planned ones
+    at_s: float  # the planned time
     stopped_s: dict[str, float] = Field(default_factory=dict)
     problems: dict[str, str] = Field(default_factory=dict)
 
 
 class Span(Part):
-    """Some seconds of a trial: successes per second, failed share of the requests, mean latency of the successes.
+    """A span of a trial: successes per second, failed share of the requests, mean latency of the successes.
 
-    `over_p95` is the share that failed or took longer than the objective p95; None without one.
+    `over_p95` is the share of requests that failed or exceeded the objective p95; None without one.
     """
 
     from_s: float
@@ -34,17 +35,17 @@ class Span(Part):
 
 
 class Failover(Part):
-    """What a loss cost, and what was left.
+    """The effect of a server failure.
 
-    `failed` are the requests that failed from it on by the generator, `failed_at_balancer` those by the balancer's
-    log. `failing_s`, `recovery_s`, `latency_recovery_s` and `p95_recovery_s` are seconds since the loss: until the
-    last of them failed (`None` where none did), and until throughput and mean latency were back, and p95 within its
-    objective (`None` where they never were, or no p95 was wanted or reached before). Seconds are counted whole, so
-    each is up to one too long. `expected` is the share of the throughput before that may be expected of who is left.
+    `failed` counts the requests that failed after it by the generator, `failed_at_balancer` those in the balancer's
+    log. `failing_s`, `recovery_s`, `latency_recovery_s` and `p95_recovery_s` are seconds since the failure: to the last
+    failed request (None without any), and to the recovery of throughput, mean latency and p95 (None without recovery;
+    for p95 also without an objective, or if it was exceeded before). Seconds are whole, so each is up to one too long.
+    `expected` is the expected throughput of the remaining servers, relative to before.
     """
 
     servers: list[str]
-    of: int  # how many servers there were
+    of: int  # servers before the failure
     at_s: float
     failed: int
     failed_at_balancer: int

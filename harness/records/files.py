@@ -1,6 +1,6 @@
-"""Files that survive a crash: written aside, synced, renamed. And tables of dataclasses as CSV.
+"""Atomic file writes (temporary file, sync, rename), and tables of dataclasses as CSV.
 
-A file that cannot be written raises CannotRun, which names it; what was there before stays.
+A file that cannot be written raises CannotRun with its name; the previous content stays.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from harness.words import cell, of_cell
 Row = TypeVar("Row")
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-NOT_OURS = {*FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # the machine's doing, wherever it happens
+NOT_OURS = {*FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # the machine's fault, for any file
 LARGEST = 2**63 - 1
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into CannotRun, which names the file and the fix."""
+    """Turn an OSError into CannotRun with file and fix."""
     try:
         yield
     except OSError as error:
@@ -38,18 +38,18 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def cannot_write(path: object, error: OSError) -> str:
-    """The message for a file that cannot be written."""
+    """Return the message for a file that cannot be written."""
     if error.errno in FULL:
         fix = "Fix: free space on that disk, then run the same command again"
     elif error.errno == errno.EROFS:
-        fix = "Fix: mount that file system writable, or name another one with --results, then run the command again"
+        fix = "Fix: mount that file system writable, or choose another one with --results, then run the command again"
     else:
-        fix = "Fix: give this user the right to write there, then run the same command again"
-    return f"{path}: cannot be written: {error.strerror or error}. {fix}; what was recorded before is kept."
+        fix = "Fix: give this user write permission there, then run the same command again"
+    return f"{path}: cannot be written: {error.strerror or error}. {fix}; earlier records are kept."
 
 
 def replace(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write a file aside, sync it and rename it over `path`; with a mode nobody else can read it meanwhile either."""
+    """Write a temporary file, sync it and rename it to `path`; with a `mode`, it has that mode from its creation on."""
     aside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
         with writing(path):
@@ -60,11 +60,11 @@ def replace(path: Path, content: bytes, mode: int | None = None) -> None:
             sync(path.parent)
     finally:
         with contextlib.suppress(OSError):
-            aside.unlink()  # there only where something failed
+            aside.unlink()  # exists only after an error
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file that is on the disk when this returns."""
+    """Write a file and sync it to the disk."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -72,7 +72,7 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Make renames in a folder last."""
+    """Sync a folder, so that renames in it survive a crash."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -81,7 +81,7 @@ def sync(folder: Path) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Any], columns: list[str]) -> None:
-    """Write a table; None becomes an empty field."""
+    """Write a table as CSV; None becomes an empty field."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -116,9 +116,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 def read_csv(path: Path, kind: type[Row]) -> list[Row]:
-    """Rows of a table as the dataclass they were written from; none when there is no such file.
+    """Read a table as rows of a dataclass; empty if the file is missing.
 
-    Columns of a later version are left out. Raises BadInput, with file and line, for anything else.
+    Columns of a later version are ignored. Raises BadInput, with file and line, for a damaged file.
     """
     try:
         text = text_of(path)
@@ -137,16 +137,16 @@ def read_csv(path: Path, kind: type[Row]) -> list[Row]:
             found.append(kind(*[read(line[at]) for at, read in columns]))
         return found
     except (ValueError, csv.Error) as error:
-        raise damaged(path, f"is not as it was written: {error}", number) from None
+        raise damaged(path, f"is damaged: {error}", number) from None
 
 
 def _columns(header: list[str], kind: type[Any]) -> tuple[list[tuple[int, Callable[[str], Any]]], int]:
-    """Where each field stands and how it is read, and how many columns there are; raises ValueError."""
+    """Return index and parser of each field, and the number of columns; raises ValueError for a missing column."""
     found = []
     for field in dataclasses.fields(kind):
-        # A column that was added later is the last, and earlier files do not have it.
+        # Later versions append columns; earlier files do not have them.
         if field.name in header:
             found.append((header.index(field.name), _READERS[str(field.type)]))
         elif field.default is dataclasses.MISSING:
-            raise ValueError(f"there is no column {field.name!r}")
+            raise ValueError(f"column {field.name!r} is missing")
     return found, len(header)

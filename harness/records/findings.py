@@ -1,4 +1,4 @@
-"""What an evidence rule says."""
+"""Findings of the evidence rules."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """What a finding does to its trial."""
+    """Effect of a finding on its trial."""
 
-    INVALID = "invalid"  # it counts for nothing
-    WARNING = "warning"  # it counts and is marked
-    NOTE = "note"  # it is said
+    INVALID = "invalid"  # the trial does not count
+    WARNING = "warning"  # the trial counts with a caveat
+    NOTE = "note"  # for information only
 
 
 class Kind(StrEnum):
-    """What a finding is about, where somebody must know more than its rule."""
+    """Topic of a finding, for code that needs more than its rule."""
 
     OTHER = ""
-    UNEVEN_SHARES = "uneven shares"  # E12: the balancer gave its servers unlike numbers of requests
-    COLLAPSE = "collapse"  # E8: so many requests failed that the load was stopped, though no server died
-    SLOW_SERVER = "slow server"  # E12: a request costs one server more than another
+    UNEVEN_SHARES = "uneven shares"  # E12: the servers' shares of the requests differ
+    COLLAPSE = "collapse"  # E8: the load was stopped because of failed requests, and no server died
+    SLOW_SERVER = "slow server"  # E12: a request costs one server more CPU than another
     TREND = "trend"  # E20: throughput depends on the position in a block
     OUTLIER = "outlier"  # E20: a block differs from the others
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule that spoke. `figure` and `threshold` are in the rule's own unit, told by `cause`."""
+    """A rule that fired. `figure` and `threshold` are in the rule's own unit, which `cause` names."""
 
     rule: str
     severity: Severity

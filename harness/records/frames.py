@@ -1,11 +1,10 @@
-"""The door to the data: pandas DataFrames of one or several studies, and the tables that are written from them.
+"""Data of one or several studies as pandas DataFrames, and the tables that are written from them.
 
     frames.samples(StudyDirectory(Path("results/...")))
 
-Each takes one study, or a list of them; then a column `study` tells whose a row is. Columns are named, units
-included, as in the files, and have the types of columns.py; the factors' come first. A value that does not exist is
-<NA>, never 0. Loading pandas takes longer than many a command does, so this is the only module that loads it, and
-who needs it imports it where it is needed.
+Each function takes one study, or a list of studies; then a column `study` names the study of each row. Columns have
+the names (with units) of the files and the types of columns.py, factors first. A missing value is <NA>, never 0.
+Loading pandas takes longer than many commands, so only this module loads it, and others import it where they need it.
 """
 
 from __future__ import annotations
@@ -33,68 +32,71 @@ _ARROW = {"boolean": pa.bool_(), "bool": pa.bool_(), "Int64": pa.int64(), "int64
 
 
 def samples(studies: Studies) -> pd.DataFrame:
-    """Every second of every trial; raises BadInput for a study that is missing or damaged.
+    """Return every second of every trial; raises BadInput for a missing or damaged study.
 
-    `in_window` is true for seconds of the steady window. For throughput count those of `usable` trials that are
-    neither `control` trials nor of repeat 0, which is a search's.
+    `in_window` is true for seconds of the steady window. For throughput, use `usable` trials without `control` trials
+    and without repeat 0, which a search measures.
     """
     return _all(studies, lambda study, factors: _series(study, factors, columns.SAMPLES, study.samples, 0.0))
 
 
 def hosts(studies: Studies) -> pd.DataFrame:
-    """Every container in every second of every trial; `t_s` is when that second ended. Raises BadInput."""
+    """Return every container in every second of every trial; `t_s` is the end of the second. Raises BadInput."""
     return _all(studies, lambda study, factors: _series(study, factors, columns.HOSTS, study.hosts, 1.0))
 
 
 def trials(studies: Studies) -> pd.DataFrame:
-    """One row a trial, from trial.json, without attempts that were repeated; raises BadInput."""
+    """Return one row for each trial, from trial.json, without repeated attempts; raises BadInput."""
     return _all(studies, _trials)
 
 
 def cells(studies: Studies) -> pd.DataFrame:
-    """One row a cell, from cells.csv; raises BadInput where there is none."""
+    """Return one row for each cell, from cells.csv; raises BadInput if it is missing."""
     return _all(studies, lambda study, factors: _table(study, "cells.csv", {**factors, **columns.CELLS}))
 
 
 def gains(studies: Studies) -> pd.DataFrame:
-    """One row a step between neighbouring topologies, from gains.csv; raises BadInput where there is none."""
+    """Return one row for each step between topologies, from gains.csv; raises BadInput if it is missing."""
     return _all(studies, lambda study, factors: _table(study, "gains.csv", columns.of_gains(_grid(study), factors)))
 
 
 def capacity(studies: Studies) -> pd.DataFrame:
-    """One row a topology, from capacity.csv, which is there where objectives hold for a load; raises BadInput."""
+    """Return one row for each topology, from capacity.csv; raises BadInput if it is missing.
+
+    The file exists if a load meets the objectives.
+    """
     return _all(
         studies, lambda study, factors: _table(study, "capacity.csv", columns.of_capacity(_grid(study), factors))
     )
 
 
 def cells_csv(rows: Sequence[Row]) -> str:
-    """The text of cells.csv; floats have six digits, what is missing is empty."""
+    """Return the text of cells.csv; floats have six digits, missing values are empty."""
     return _text(rows, {name: columns.CELLS.get(name, "") for name in (rows[0] if rows else ())})
 
 
 def failover(studies: Studies) -> pd.DataFrame:
-    """One row a cell that loses servers, from failover.csv; raises BadInput where there is none."""
+    """Return one row for each cell with a server failure, from failover.csv; raises BadInput if it is missing."""
     return _all(studies, lambda study, factors: _table(study, "failover.csv", {**factors, **columns.FAILOVER}))
 
 
 def failover_csv(rows: Sequence[Row]) -> str:
-    """The text of failover.csv; floats have six digits, what is missing is empty."""
+    """Return the text of failover.csv; floats have six digits, missing values are empty."""
     return _text(rows, {name: columns.FAILOVER.get(name, "") for name in (rows[0] if rows else ())})
 
 
 def gains_csv(rows: Sequence[Row], grid: Grid) -> str:
-    """The text of gains.csv; floats have six digits, what is missing is empty."""
+    """Return the text of gains.csv; floats have six digits, missing values are empty."""
     return _text(rows, columns.of_gains(grid, dict.fromkeys(grid.factors, "")))
 
 
 def capacity_csv(rows: Sequence[Row], grid: Grid) -> str:
-    """The text of capacity.csv; floats have six digits, what is missing is empty."""
+    """Return the text of capacity.csv; floats have six digits, missing values are empty."""
     return _text(rows, columns.of_capacity(grid, dict.fromkeys(grid.factors, "")))
 
 
 def parquet(study: StudyDirectory) -> bytes:
-    """results.parquet: `samples` without what the rules alone need. The same results give the same bytes."""
+    """Return results.parquet: `samples` without columns that only rules use. Equal results give equal bytes."""
     table = samples(study)
     table = table[[name for name in table if name not in columns.SAMPLES or name in columns.SHARED]]
     kinds = {name: _ARROW.get(str(kind), pa.float64()) for name, kind in table.dtypes.items()}
@@ -106,10 +108,10 @@ def parquet(study: StudyDirectory) -> bytes:
 
 
 def _all(studies: Studies, of_one: Callable[[StudyDirectory, Kinds], pd.DataFrame]) -> pd.DataFrame:
-    """One study's rows, or those of several below each other with the same types; <NA> for another's factor."""
+    """Return the rows of one study, or of several in one frame; <NA> for factors that a study does not have."""
     several = [studies] if isinstance(studies, StudyDirectory) else list(studies)
     if not several:
-        raise BadInput("no study is given; give at least one directory below results/")
+        raise BadInput("no study is given. Fix: give at least one directory below results/")
     grids = [_grid(study) for study in several]
     factors = columns.of_factors(grids)
     parts = [
@@ -126,17 +128,17 @@ def _all(studies: Studies, of_one: Callable[[StudyDirectory, Kinds], pd.DataFram
 
 
 def _names(studies: Sequence[StudyDirectory]) -> list[str]:
-    """Folders' names; paths where two are alike, as after the same was measured in two places."""
+    """Return the names of the folders; their paths if two names are equal."""
     paths = [study.path.resolve() for study in studies]
     twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
     if twice is not None:
-        raise BadInput(f"{twice} is given twice; give every study once, or its rows would count twice")
+        raise BadInput(f"{twice}: the study is given twice, so its rows would count twice. Fix: give it once")
     names = [path.name for path in paths]
     return names if len(set(names)) == len(names) else [str(study.path) for study in studies]
 
 
 def _grid(study: StudyDirectory) -> Grid:
-    return study.need_study().grid
+    return study.need_study().scaled_grid
 
 
 def _frame(values: Mapping[str, Iterable[object]], kinds: Kinds) -> pd.DataFrame:
@@ -148,15 +150,15 @@ def _level(level: object, kind: str) -> object:
 
 
 def _of_trials(found: Mapping[str, TrialRecord], factors: Kinds, own: Kinds) -> pd.DataFrame:
-    """One row a trial: its levels and columns of its record."""
+    """Return one row for each trial: its levels and columns of its record."""
     records = found.values()
     levels = {name: [_level(record.cell.get(name), kind) for record in records] for name, kind in factors.items()}
-    told = {name: list(found) if name == "trial" else [_value(record, name) for record in records] for name in own}
-    return _frame({**levels, **told}, {**factors, **own})
+    values = {name: list(found) if name == "trial" else [_value(record, name) for record in records] for name in own}
+    return _frame({**levels, **values}, {**factors, **own})
 
 
 def _value(record: TrialRecord, column: str) -> object:
-    """What a trial's record says; text that is empty says nothing."""
+    """Return a column's value from a trial's record; None for empty text."""
     if column.startswith("window_"):
         return getattr(record.window, column.removeprefix("window_")) if record.window else None
     if column in ("p50_ms", "p95_ms", "p99_ms"):
@@ -174,7 +176,7 @@ def _trials(study: StudyDirectory, factors: Kinds) -> pd.DataFrame:
 def _series(
     study: StudyDirectory, factors: Kinds, kinds: Kinds, read: Callable[[str], Sequence[object]], began_s: float
 ) -> pd.DataFrame:
-    """The rows of one file of every trial; a row is of the second that began so long before its `t_s`."""
+    """Return the rows of one file of every trial; a row's second began `began_s` before its `t_s`."""
     found = study.trials()
     values: dict[str, list[object]] = {name: [] for name in kinds}
     lengths = []
@@ -196,19 +198,19 @@ def _series(
 
 
 def _table(study: StudyDirectory, name: str, kinds: Kinds) -> pd.DataFrame:
-    """cells.csv or gains.csv; columns of a later version are left out."""
-    file, mend = study.path / name, f"'study.py report {study.path}' writes it"
+    """Read a table such as cells.csv; columns of a later version are ignored."""
+    file, fix = study.path / name, f"Fix: run 'study.py report {study.path}', which writes it"
     try:
         text = text_of(file)
-        if not text.strip():  # a search that has no cell yet
+        if not text.strip():  # a search without cells yet
             return _frame(dict.fromkeys(kinds, ()), kinds)
         table = pd.read_csv(
             io.StringIO(text), usecols=list(kinds), dtype=dict(kinds), keep_default_na=False, na_values=[""]
         )
     except FileNotFoundError:
-        raise BadInput(f"{study.path}: there is no {name}; {mend}") from None
+        raise BadInput(f"{study.path}: {name} is missing. {fix}") from None
     except ValueError as error:
-        raise BadInput(f"{file}: not as it was written ({error}); {mend} again") from None
+        raise BadInput(f"{file}: is damaged ({error}). {fix} again") from None
     for factor, levels in columns.levels(_grid(study)).items():
         if factor in table:
             table[factor] = table[factor].replace(_exact(levels, kinds[factor]))
@@ -218,7 +220,7 @@ def _table(study: StudyDirectory, name: str, kinds: Kinds) -> pd.DataFrame:
 
 
 def _exact(levels: Sequence[object], kind: str) -> dict[object, object]:
-    """What a table has of levels with more than six digits → what the trials have of them."""
+    """Return level as printed in a table → exact level, for levels with more than six digits."""
     long = [level for level in levels if isinstance(level, float) and float(columns.printed(level) or 0) != level]
     if kind == "string":
         return {columns.printed(level): str(level) for level in long}
@@ -226,14 +228,14 @@ def _exact(levels: Sequence[object], kind: str) -> dict[object, object]:
 
 
 def _written(value: object, kind: str) -> object:
-    """A value as a file has it: text is no formula there."""
+    """Return a value for a CSV file: text is made safe for spreadsheets."""
     if isinstance(value, str):
         return cell(value)
     return value if kind else columns.printed(value)
 
 
 def _text(rows: Sequence[Row], kinds: Kinds) -> str:
-    """A table as its file has it; what has no type yet is a factor's level."""
+    """Return a table as CSV; a column without a type holds a factor's levels."""
     values = {name: [_written(row.get(name), kind) for row in rows] for name, kind in kinds.items()}
     frame = _frame(values, {name: kind or "string" for name, kind in kinds.items()})
     return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

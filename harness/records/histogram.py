@@ -1,9 +1,10 @@
-"""Latencies as a histogram of high dynamic range, kept in HdrHistogram's own format, which its many readers know.
+"""High dynamic range histograms of latencies, stored in the format of HdrHistogram.
 
-Values are whole microseconds from 1 to HIGHEST_US, told apart to three digits. The layout of the counts is that of
-`AbstractHistogram`, the format its `encodeIntoCompressedByteBuffer` (V2) of Java's HdrHistogram 2.2, in base64 as in
-that project's histogram logs: https://hdrhistogram.github.io/HdrHistogram/JavaDoc/org/HdrHistogram/AbstractHistogram.html
-The library for Python has wheels for one processor family alone, and this needs none.
+Values are whole microseconds from 1 to HIGHEST_US with a resolution of three digits. The layout of the counts is that
+of `AbstractHistogram`. The format is that of `encodeIntoCompressedByteBuffer` (V2) in Java's HdrHistogram 2.2, in
+base64 as in that project's histogram logs:
+https://hdrhistogram.github.io/HdrHistogram/JavaDoc/org/HdrHistogram/AbstractHistogram.html
+The library for Python has wheels for one processor family only, so this module implements the format.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-HIGHEST_US = 960_000_000  # the longest timeout of a grid, two minutes, in the slowest motion
+HIGHEST_US = 960_000_000  # the longest timeout of a grid, two minutes, at the largest time scaling
 DIGITS = 3
 # The smallest power of two that holds 2 × 10^DIGITS values: below it each value has a count of its own, above it each
-# doubling of the value halves how finely values are told apart.
+# doubling of the value halves the resolution.
 FINEST = 2048
 HALF = FINEST // 2
 
-COMPRESSED, PLAIN = 0x1C849304, 0x1C849303  # what the two headers begin with ...
-WIDTH = 0x10  # ... in which these bits tell nothing in version 2
+COMPRESSED, PLAIN = 0x1C849304, 0x1C849303  # first bytes of the two headers
+WIDTH = 0x10  # bits of a header that version 2 does not use
 MOST_COUNTS = 64 * HALF  # of values up to 2^63
 MOST_PLAIN = 64 + 9 * MOST_COUNTS  # bytes: a header, and nine for each count
 OUTER = struct.Struct(">II")  # kind, bytes that follow
@@ -32,14 +33,14 @@ INNER = struct.Struct(">IIiIQQd")  # kind, bytes of counts, index offset, digits
 
 
 class Histogram:
-    """Counts of values in microseconds; sums of histograms are exact, percentiles are never averaged."""
+    """Counts of values in microseconds. Sums of histograms are exact; percentiles are never averaged."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(index_of(HIGHEST_US) + 1, dtype=np.int64)
 
     @property
     def total(self) -> int:
-        """How many values it holds."""
+        """Number of values."""
         return int(self._counts.sum())
 
     def record(self, values_us: Mapping[int, int]) -> None:
@@ -48,18 +49,18 @@ class Histogram:
             self._counts[index_of(max(1, min(HIGHEST_US, value)))] += count
 
     def add(self, encoded: str) -> None:
-        """Add an encoded histogram; raises ValueError with what is wrong for anything else."""
+        """Add an encoded histogram; raises ValueError if it cannot be decoded."""
         counts = _counts_of(encoded)
         if len(counts) > len(self._counts):
             raise ValueError(f"it holds values above {HIGHEST_US / 1e6:g} s")
         self._counts[: len(counts)] += counts
 
     def above(self, value_us: int) -> int:
-        """How many values are larger than this one, as far as they are told apart from it."""
+        """Count the values above this one, within the histogram's resolution."""
         return int(self._counts[index_of(max(1, min(HIGHEST_US, value_us))) + 1 :].sum())
 
     def values_us(self, percentiles: Iterable[float]) -> dict[float, int]:
-        """Percentile (0–100) → the largest value that is not told apart from it; nothing without any count."""
+        """Return percentile (0–100) → largest value of its bucket in µs; empty without values."""
         total = self.total
         if not total:
             return {}
@@ -68,7 +69,7 @@ class Histogram:
         return {q: highest_of(int(np.searchsorted(upto, rank))) for q, rank in wanted.items()}
 
     def encode(self) -> str:
-        """The whole histogram as text; an empty one too."""
+        """Return the histogram as text; an empty one has a text too."""
         used = np.flatnonzero(self._counts)
         counts = _packed(self._counts[: used[-1] + 1].tolist() if len(used) else [])
         header = INNER.pack(PLAIN | WIDTH, len(counts), 0, DIGITS, 1, HIGHEST_US, 1.0)
@@ -77,19 +78,19 @@ class Histogram:
 
 
 def index_of(value: int) -> int:
-    """Which count a value belongs to."""
+    """Return the index of a value's bucket."""
     coarse = max(value, FINEST - 1).bit_length() - FINEST.bit_length() + 1
     return coarse * HALF + (value >> coarse)
 
 
 def highest_of(index: int) -> int:
-    """The largest value of a count."""
+    """Return the largest value of a bucket."""
     coarse = max(0, index // HALF - 1)
     return ((index - coarse * HALF + 1) << coarse) - 1
 
 
 def _packed(counts: Sequence[int]) -> bytes:
-    """Counts as ZigZag LEB128 integers of at most nine bytes; a run of zeros is its length, negative."""
+    """Encode counts as ZigZag LEB128 integers of at most nine bytes; a run of zeros is its negative length."""
     found = bytearray()
     zeros = 0
     for count in [*counts, None]:
@@ -115,7 +116,7 @@ def _append(to: bytearray, number: int) -> None:
 
 
 def _numbers(packed: bytes) -> Iterator[int]:
-    """What `_packed` wrote, one integer after the other."""
+    """Decode the integers of `_packed`; raises ValueError if the last one is cut off."""
     number = shift = 0
     for byte in packed:
         last = shift == 56  # the ninth byte has eight bits of the number
@@ -129,7 +130,7 @@ def _numbers(packed: bytes) -> Iterator[int]:
 
 
 def _counts_of(encoded: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The counts of an encoded histogram, up to the last one that is not zero; raises ValueError."""
+    """Return the counts of an encoded histogram up to the last nonzero one; raises ValueError."""
     counts = np.zeros(MOST_COUNTS, dtype=np.int64)
     at = end = 0
     for number in _numbers(_unpacked(encoded)):
@@ -143,7 +144,7 @@ def _counts_of(encoded: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def _inflated(packed: bytes) -> bytes:
-    """What zlib packed, no more of it than the largest histogram has; raises zlib.error."""
+    """Decompress at most the size of the largest histogram; raises zlib.error for more, or for damaged data."""
     reader = zlib.decompressobj()
     plain = reader.decompress(packed, MOST_PLAIN)
     if not reader.eof:
@@ -152,19 +153,19 @@ def _inflated(packed: bytes) -> bytes:
 
 
 def _unpacked(encoded: str) -> bytes:
-    """The counts as they are packed; raises ValueError unless they are laid out as ours."""
+    """Return the packed counts of an encoded histogram; raises ValueError for another layout."""
     try:
         raw = base64.b64decode(encoded, validate=True)
         kind, length = OUTER.unpack_from(raw)
         plain = _inflated(raw[OUTER.size :]) if kind & ~0xF0 == COMPRESSED else b""
         inner, size, offset, digits, lowest, _, _ = INNER.unpack_from(plain)
     except (binascii.Error, struct.error, zlib.error) as error:
-        raise ValueError(f"no compressed HdrHistogram of version 2: {error}") from None
+        raise ValueError(f"not a compressed HdrHistogram of version 2: {error}") from None
     if inner & ~0xF0 != PLAIN or length != len(raw) - OUTER.size or size != len(plain) - INNER.size:
-        raise ValueError("no compressed HdrHistogram of version 2: its headers do not fit")
+        raise ValueError("not a compressed HdrHistogram of version 2: its headers are inconsistent")
     if (offset, digits, lowest) != (0, DIGITS, 1):
         raise ValueError(
-            f"a histogram of values from {lowest} on, to {digits} digits, moved by {offset}; only one from 1 on, to "
-            f"{DIGITS} digits and not moved can be added"
+            f"unsupported histogram (got lowest value {lowest}, {digits} digits, offset {offset}). "
+            f"Allowed: lowest value 1, {DIGITS} digits, offset 0"
         )
     return plain[INNER.size :]

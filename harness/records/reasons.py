@@ -1,4 +1,4 @@
-"""Why a component is a trial's bottleneck, as facts; harness/judge/reasons.py makes the sentence."""
+"""The reason for a trial's bottleneck, as facts; harness/judge/reasons.py renders the sentence."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from harness.records.part import Part
 
 
 class ReasonKind(StrEnum):
-    """What was seen."""
+    """Observed fact behind a bottleneck."""
 
     NO_SUCCESS = "no success"  # no request succeeded in the steady window
     SERVER_DIED = "server died"  # `detail`: which, how, and what the balancer did
     GENERATOR_LATE = "generator late"  # `detail`: the finding
-    SERVERS_STOPPED = "servers stopped"  # `subject`: those that were stopped on purpose
-    USERS_SERVED = "users served"  # `users` sent nearly all that they can
+    SERVERS_STOPPED = "servers stopped"  # `subject`: the servers of the planned failure
+    USERS_SERVED = "users served"  # `users` generated nearly their maximum rate
     RATE_SERVED = "rate served"  # nearly all due requests succeeded
     NO_CONNECTIONS = "no connections"  # `detail`: the event in the balancer's log
     BALANCER_CPU = "balancer CPU"
@@ -32,7 +32,7 @@ class ReasonKind(StrEnum):
 
 
 class Reason(Part):
-    """One reason; its figures stand in the bottleneck's `figures`."""
+    """One reason; its figures are in the bottleneck's `figures`."""
 
     kind: ReasonKind
     subject: str = ""

@@ -1,7 +1,7 @@
-"""The key by which secrets are masked: this user's on this machine, in a file that nobody else can read.
+"""The key that masks secrets: one for each user and machine, in a file that only the user can read.
 
-It is no part of a study. Where it is another one, as on another machine, a study goes on all the same: only whether a
-masked value changed cannot be told then.
+It is not part of a study. With another key, as on another machine, a study resumes; only a change of a masked value is
+not detected then.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ BYTES = 32
 
 
 def place() -> Path:
-    """Where the key lies."""
+    """Return the path of the key."""
     home = os.environ.get("XDG_STATE_HOME", "")
     base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
     return base / "scale-out" / "identity.key"
 
 
 def read() -> bytes:
-    """The key, made at the first call; raises CannotRun where it can be neither read nor made."""
+    """Return the key, created at the first call; raises CannotRun if it cannot be read or created."""
     file = place()
     try:
         if not file.exists():
@@ -35,7 +35,7 @@ def read() -> bytes:
                 written.flush()
                 os.fsync(written.fileno())
             try:
-                os.link(aside, file)  # of two that begin at once the first one's counts
+                os.link(aside, file)  # of two simultaneous processes the first one wins
             except FileExistsError:
                 pass
             finally:
@@ -43,7 +43,7 @@ def read() -> bytes:
         file.chmod(0o600)
         key = file.read_bytes()
     except OSError as error:
-        raise CannotRun(f"{file}: the key that secrets are masked with cannot be read: {error.strerror}") from None
+        raise CannotRun(f"{file}: the key that masks secrets cannot be read: {error.strerror}") from None
     if len(key) < BYTES:
-        raise CannotRun(f"{file}: this is no key of {BYTES} bytes. Fix: remove the file; another one is made")
+        raise CannotRun(f"{file}: not a key of {BYTES} bytes (got {len(key)}). Fix: remove it; it is created again")
     return key

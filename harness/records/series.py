@@ -1,7 +1,7 @@
-"""What a trial leaves second by second: one row a second, and a host, a machine or a status.
+"""Series of a trial: one row for each second, and for each host, machine or status.
 
-Column names are a contract within a format version: more may follow, none is renamed. A value that
-does not exist is an empty field, never 0.
+Column names are a contract within a format version: columns may be added, none is renamed. A missing
+value is an empty field, never 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Sample:
     """One second of one trial. `completed` are successes; `users` and `in_flight` are means over it.
 
-    What an engine does not count is None: nGrinder knows neither requests in flight nor think times.
+    Values that a load generator does not count are None: nGrinder counts neither requests in flight nor think times.
     """
 
     t_s: int
@@ -26,13 +26,13 @@ class Sample:
     thinks: int | None
     busiest_cpu_s: float | None  # processor seconds of the busiest generator process
     lag_ms: float | None  # largest delay of the generator's event loop
-    thinking: float | None = None  # users that think, mean over it: until the wake-up that was drawn
-    # Of an open load, whose requests are due at set moments:
-    offered: int | None = None  # requests that were due in this second
-    sent: int | None = None  # requests sent in it, whenever they were due
-    late: int | None = None  # of those due in it, that waited as too many were in flight
-    delay_ms: float | None = None  # of those sent in it, by how much the latest was late
-    slow: int | None = None  # of the successes, that took longer than the objective p95; None without it
+    thinking: float | None = None  # thinking users until their drawn wake-up, mean over the second
+    # Of an open load:
+    offered: int | None = None  # requests due in this second
+    sent: int | None = None  # requests sent in this second, whenever they were due
+    late: int | None = None  # requests due in it that waited because too many were in flight
+    delay_ms: float | None = None  # largest send delay of the requests sent in it
+    slow: int | None = None  # successes slower than the objective p95; None without one
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class HostSample:
 
 @dataclass(frozen=True)
 class MachineSample:
-    """One machine in one second: cores it has, cores busy with anything, share that the hypervisor took.
+    """One machine in one second: its cores, busy cores, share of CPU that the hypervisor took.
 
-    `offset_s` is how far its clock is ahead of the study's; `conntrack_share` how full its table of
-    connections is, None where it keeps none.
+    `offset_s` is its clock minus the study's; `conntrack_share` the utilization of its connection table,
+    None without one.
     """
 
     t_s: float
@@ -66,7 +66,7 @@ class MachineSample:
 
 @dataclass(frozen=True)
 class BalancerSample:
-    """Requests that one server answered with one status in one second, by the balancer's log."""
+    """Responses of one server with one status in one second, by the balancer's log."""
 
     t_s: int
     server: str

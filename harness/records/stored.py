@@ -1,4 +1,4 @@
-"""Reading files of a study: what cannot be read raises BadInput with file, line and fix."""
+"""Read files of a study; unreadable or damaged ones raise BadInput with file, line and fix."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ TRIALS = "trials"
 
 
 def damaged(path: Path, what: str, line: int | None = None) -> BadInput:
-    """The error for a file that is not as it was written."""
+    """Return the error for a damaged file."""
     return BadInput(f"{path}:{line}: {what}. {remedy(path)}" if line else f"{path}: {what}. {remedy(path)}")
 
 
 def remedy(path: Path) -> str:
-    """How to repair a study one of whose files is damaged."""
+    """Return the fix for a damaged file of a study."""
     parts = path.parts
     if TRIALS in parts[:-3]:
         folder = Path(*parts[: len(parts) - parts[::-1].index(TRIALS) + 2])
@@ -38,9 +38,9 @@ def remedy(path: Path) -> str:
 
 
 def bytes_of(path: Path) -> bytes:
-    """The content of a regular file; raises FileNotFoundError, and BadInput where it cannot be read."""
+    """Return the content of a regular file; raises FileNotFoundError, and BadInput if it cannot be read."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe in its place would wait for its writer
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would block
             raise damaged(path, "is a directory" if path.is_dir() else "is not a regular file")
         return path.read_bytes()
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def text_of(path: Path) -> str:
-    """The same as text in UTF-8."""
+    """Return the content of a UTF-8 text file; raises as `bytes_of`."""
     content = bytes_of(path)
     try:
         return content.decode("utf-8")
@@ -60,26 +60,26 @@ def text_of(path: Path) -> str:
 
 
 def json_of(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; raises FileNotFoundError, and BadInput for anything else."""
+    """Return the JSON object in a file; raises FileNotFoundError, and BadInput for a damaged file."""
     text = text_of(path)
     try:
-        said = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        content = json.loads(text, parse_constant=_reject, parse_float=_finite)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         what = "is empty" if not text.strip() else "is cut off" if cut else f"is not JSON: {error.msg}"
         raise damaged(path, what, error.lineno) from None
     except RecursionError:
-        raise damaged(path, "is not JSON of this program: nested too deeply") from None
+        raise damaged(path, "is not JSON of this program: it is nested too deeply") from None
     except ValueError as error:
         found = re.search(rf"(?<![\w.]){re.escape(str(error))}", text)
         line = text.count("\n", 0, found.start()) + 1 if found else None
         raise damaged(path, f"is not JSON: {str(error)[:40]} is not a finite number", line) from None
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         raise damaged(path, "is not a JSON object", 1)
-    return said
+    return content
 
 
-def _refuse(word: str) -> float:
+def _reject(word: str) -> float:
     raise ValueError(word)
 
 
@@ -91,7 +91,7 @@ def _finite(digits: str) -> float:
 
 
 def line_of(path: Path, place: Place) -> int | None:
-    """The line of a key (names and indices) in a JSON file, or of the nearest thing around it that is there."""
+    """Return the line of a key (names and indices) in a JSON file, or of its nearest parent; None if unknown."""
     try:
         node = yaml.compose(text_of(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, BadInput, yaml.YAMLError, RecursionError):
@@ -106,20 +106,20 @@ def line_of(path: Path, place: Place) -> int | None:
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             line = node.start_mark.line + 1
-        # Else a mark of a validator: it is no key.
+        # Other parts come from pydantic's validators and are no keys.
     return line
 
 
-def read_part(kind: type[P], what: str, file: Path, said: dict[str, Any]) -> P:
-    """A part as it is on disk; raises BadInput with file and line where a key is missing or of another type."""
+def read_part(kind: type[P], what: str, file: Path, content: dict[str, Any]) -> P:
+    """Return a part from JSON; raises BadInput with file and line for a missing key or a wrong type."""
     try:
-        return kind.model_validate(said)
+        return kind.model_validate(content)
     except ValidationError as error:
         raise not_a_part(file, what, error) from None
 
 
 def not_a_part(file: Path, what: str, error: ValidationError, above: Place = ()) -> BadInput:
-    """The error for the first thing that is wrong in a file; `above` is where it stands."""
+    """Return the error for the first invalid key of a file; `above` is the path of the validated part."""
     first = error.errors()[0]
     place = (*above, *first["loc"])
     words = first["msg"][0].lower() + first["msg"][1:]

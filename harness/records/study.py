@@ -1,6 +1,6 @@
-"""study.json: what a study is of, what was found before its first trial, and how it went on.
+"""The types of study.json: configuration, preparation, and runs of a study.
 
-Every key is explained in docs/reference/files.md.
+docs/reference/files.md describes every key.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from harness.records.trial import FORMAT
 
 
 class Configuration(Part):
-    """What identifies the study: the grid as it is written, and the variables of the hosts that take part."""
+    """The identity of a study: its grid file, and the variables of the participating hosts."""
 
     format: int = FORMAT
-    grid: dict[str, Any]  # a grid file again, with its units; `written_grid` reads it
+    grid: dict[str, Any]  # as in a grid file, with units; `nominal_grid` parses it
     hosts: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Machine(Part):
-    """A machine as it tells of itself."""
+    """Hardware and software of a machine."""
 
     cpu: str = ""
     cores: int = 0
     memory_gb: float = 0.0
     kernel: str = ""
     system: str = ""
-    docker: str = ""  # version of its engine; of this machine it stands in the environment
+    docker: str = ""  # version of its container engine; for the controlling machine see Environment
 
 
 class Environment(Part):
-    """Where it was measured, and with what. A traffic engine's version stands under the engine's name."""
+    """Machines and versions of the measurement. The load generator's version is under its name."""
 
-    machine: Maybe[Machine] = None  # that the study ran on
-    hosts: dict[str, Machine] = Field(default_factory=dict)  # of the inventory, where they are others
+    machine: Maybe[Machine] = None  # the controlling machine
+    hosts: dict[str, Machine] = Field(default_factory=dict)  # of the inventory, if they are other machines
     docker: str = ""
     python: str = ""
     packages: dict[str, str] = Field(default_factory=dict)
@@ -50,25 +50,25 @@ class Environment(Part):
     image_levels: dict[str, dict[str, list[str]]] = Field(default_factory=dict)  # compared images → server → digests
     git: str = ""
 
-    def version_of(self, engine: str) -> str:
-        """A traffic engine's version; empty where it was another one."""
-        return str((self.model_extra or {}).get(engine) or "")
+    def version_of(self, load_generator: str) -> str:
+        """Return the version of a load generator; empty if the study used another one."""
+        return str((self.model_extra or {}).get(load_generator) or "")
 
 
 class TimeScaling(Part):
-    """By how much slower than real it is played, and the cores that this rests on where a probe chose it."""
+    """The factor of time scaling, and the cores that it is based on if a probe chose it."""
 
     factor: float = Field(default=1.0, gt=0)
     measured_at: str = ""
     needed_cores: float | None = None
     available_cores: float | None = None
-    cpu_ms: dict[str, float] = Field(default_factory=dict)  # of one request, by host
+    cpu_ms: dict[str, float] = Field(default_factory=dict)  # CPU time of a request, by host
 
 
 class Ceiling(Part):
-    """Requests per second that generator and balancer reach alone (E7); None where they cannot be told, with `why`.
+    """Maximum of generator and balancer without servers in req/s (E7); None if it is unknown, with the reason `why`.
 
-    `tries` are the rates of all attempts, of which the largest counts.
+    `tries` are the rates of all attempts; the largest counts.
     """
 
     per_s: float | None = None
@@ -79,7 +79,7 @@ class Ceiling(Part):
 
 
 class Decision(Part):
-    """Whether another block is needed (E16), and why in words; `imprecise` names gains that stayed too wide."""
+    """Whether another block is needed (E16), with the reason; `imprecise` names gains with too wide intervals."""
 
     go_on: bool
     why: str = ""
@@ -87,19 +87,19 @@ class Decision(Part):
 
 
 class Stopping(Part):
-    """The rule that was settled before the first trial, and the last decision."""
+    """The stopping rule, fixed before the first trial, and the last decision."""
 
     min: int = 0
     max: int = 0
-    until: float | None = None  # half width asked for, 0–1; None where the number of blocks is fixed
+    until: float | None = None  # target half width, 0–1; None for a fixed number of blocks
     decision: Decision | None = None
 
 
 class PredictedIdle(Part):
-    """Cells that are measured in the first few blocks only, and the prediction that settled it beforehand (E16).
+    """Cells that are measured in the first few blocks only, and the basis of their prediction (E16).
 
-    In real time: requests per second that a server is held to, and seconds that it takes for a request. `contradicted`
-    are those of `cells` that get all blocks, as their first ones did not show what was predicted; None until then.
+    In real time: the rate of a paced server, and its time for a request. `contradicted` are those of `cells` that get
+    all blocks because the first ones contradict the prediction; None until then.
     """
 
     blocks: int
@@ -110,7 +110,7 @@ class PredictedIdle(Part):
 
 
 class CalibrationResult(Part):
-    """The site's last calibration."""
+    """Result of the site's last calibration."""
 
     site: str = ""
     passed: bool
@@ -120,7 +120,7 @@ class CalibrationResult(Part):
 
 
 class Run(Part):
-    """One call of the command: when, for how many seconds, how many trials; hosts whose addresses had changed."""
+    """One call of the command: its start, duration and number of trials; `moved` are hosts with changed addresses."""
 
     started_at: str
     duration_s: float
@@ -129,25 +129,25 @@ class Run(Part):
 
 
 class Rented(Part):
-    """What a host is, and its price in USD an hour, as far as the inventory tells."""
+    """Type and price of a host, if the inventory has them."""
 
     instance_type: str | None = None
     usd_per_hour: float | None = None
 
 
 class StudyRecord(Part):
-    """study.json, frozen: `model_copy(update=...)` makes another."""
+    """The content of study.json, frozen: `model_copy(update=...)` returns a changed copy."""
 
     name: str
     created_at: str
     configuration: Configuration
-    plan: tuple[str, ...] = ()  # the trials' places below trials/, in their order
-    seed: int = 0  # given by the grid, or drawn when the study began
+    plan: tuple[str, ...] = ()  # folders of the trials below trials/, in their order
+    seed: int = 0  # from the grid, or drawn at the study's start
     predicted_idle: PredictedIdle | None = None
     kind: str = "lab"
     environment: Maybe[Environment] = None
     time_scaling: TimeScaling | None = None
-    shares: dict[str, float] | None = None  # of this machine's cores, where its servers are not held to a rate
+    shares: dict[str, float] | None = None  # of this machine's cores, if its servers are not paced
     ceiling: Ceiling | None = None
     digests: dict[str, str] = Field(default_factory=dict)  # of a trial's files
     stopping: Stopping | None = None
@@ -158,20 +158,20 @@ class StudyRecord(Part):
 
     @property
     def factor(self) -> float:
-        """By how much slower than real it is played."""
+        """Factor of time scaling; 1 in real time."""
         return self.time_scaling.factor if self.time_scaling else 1.0
 
     @property
     def where(self) -> Environment:
-        """The environment; one that knows nothing before the first trial."""
+        """The environment; an empty one before the first trial."""
         return self.environment or Environment()
 
     @property
-    def written_grid(self) -> Grid:
-        """The grid as it was written; keys that a later version added say nothing to this one."""
+    def nominal_grid(self) -> Grid:
+        """The grid as written; keys of a later version are ignored."""
         return Grid.model_validate(self.configuration.grid, extra="ignore")
 
     @property
-    def grid(self) -> Grid:
-        """The grid as the study plays it: in slow motion where that was chosen."""
-        return self.written_grid.scaled(self.factor)
+    def scaled_grid(self) -> Grid:
+        """The grid as the study runs it: all durations multiplied by `factor`."""
+        return self.nominal_grid.scaled(self.factor)

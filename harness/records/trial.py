@@ -1,4 +1,4 @@
-"""trial.json: what is recorded of one trial, and its series. Every key is explained in docs/reference/files.md."""
+"""The types of trial.json, and a trial with its series. docs/reference/files.md describes every key."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ FORMAT = 1
 
 
 class Outcome(StrEnum):
-    """What became of a trial, or of a cell."""
+    """Outcome of a trial, or of a cell."""
 
     OK = "ok"
-    WARNING = "warning"  # it counts and is marked
-    SERVER_DOWN = "server_down"  # a server died or stopped answering
-    INVALID = "invalid"  # an evidence rule is broken
-    FAILED = "failed"  # it could not be carried out
+    WARNING = "warning"  # it counts with a caveat
+    SERVER_DOWN = "server_down"  # a server died or stopped responding
+    INVALID = "invalid"  # it violates an evidence rule
+    FAILED = "failed"  # it could not be run
     NONE = ""  # not judged yet
-    MISSING = "missing"  # of a cell: there is no trial yet
+    MISSING = "missing"  # of a cell: no trial yet
 
 
 class Component(StrEnum):
-    """What limited a trial: what would have to change for more throughput."""
+    """The bottleneck: the component that would have to change for more throughput."""
 
     GENERATOR = "generator"
     LOAD = "load"  # the offered load was served completely
@@ -42,7 +42,7 @@ class Component(StrEnum):
 
     @property
     def is_load(self) -> bool:
-        """Whether the load was what limited it, so that nothing is said of servers."""
+        """Whether the trial was load-limited, so that it shows nothing about servers."""
         return self == Component.LOAD
 
 
@@ -54,24 +54,24 @@ class Window(Part):
 
 
 class Bottleneck(Part):
-    """`basis` is why, with `figures`; `reason` is the sentence made of both, after what failed if that is much."""
+    """A trial's bottleneck: `reason` renders `basis` with `figures`, after a large share of failed requests."""
 
     component: Component
     basis: Reason
     reason: str = ""
-    next_bottleneck: str = ""  # what would limit next, in words
+    next_bottleneck: str = ""  # in words
     figures: dict[str, float | None] = Field(default_factory=dict)
 
 
 class GeneratorCounters(Part):
-    """What the traffic engine counted over the whole load."""
+    """Counts of the load generator over the whole load."""
 
     errors: Counts = Field(default_factory=dict)  # kind of failure → requests
     workers: int = 0
     completed: int = 0
     failed: int = 0
-    totals: Counts = Field(default_factory=dict)  # own count where samples have the balancer's: completed, failed
-    delays: Counts = Field(default_factory=dict)  # of an open load: µs by which requests of the window were sent late
+    totals: Counts = Field(default_factory=dict)  # own counts if samples have the balancer's: completed, failed
+    delays: Counts = Field(default_factory=dict)  # of an open load: send delay in µs → requests of the window
 
 
 class BalancerCounters(Part):
@@ -79,17 +79,17 @@ class BalancerCounters(Part):
 
     statuses: Counts = Field(default_factory=dict)
     upstreams: dict[str, Counts] = Field(default_factory=dict)  # address → status → requests
-    retried: int = 0  # requests that were tried on more than one server
+    retried: int = 0  # requests that were tried at more than one server
     request_s: dict[str, float] = Field(default_factory=dict)  # p50, p95 and p99 in the window
-    upstream_mean_s: float | None = None  # how long a server took for an answer in the window
+    upstream_mean_s: float | None = None  # mean time of the servers for a response in the window
     mean_in_flight: float | None = None
-    events: Counts = Field(default_factory=dict)  # by nginx's own words
+    events: Counts = Field(default_factory=dict)  # event as nginx logs it → lines
     events_first_s: dict[str, float] = Field(default_factory=dict)
-    worker_cpu_s: list[float] = Field(default_factory=list)  # of each worker process, since it started
+    worker_cpu_s: list[float] = Field(default_factory=list)  # of each worker process since its start
 
 
 class Counters(Part):
-    """The same requests, counted thrice; a server's are None where it keeps no count."""
+    """The requests as counted by generator, balancer and servers; None for a server without counts."""
 
     generator: GeneratorCounters = GeneratorCounters()
     balancer: BalancerCounters = BalancerCounters()
@@ -97,7 +97,7 @@ class Counters(Part):
 
 
 class Figures(Part):
-    """What follows from the series; shares are 0–1."""
+    """Figures derived from the series; shares are 0–1."""
 
     littles_law_residual: float | None = None
     users: int | None = None
@@ -105,22 +105,22 @@ class Figures(Part):
     mean_think_s: float | None = None
     generator_lag_ms: float | None = None
     drift: float | None = None
-    latency_drift: float | None = None  # ln of the mean latency, as drift is of the rate
-    server_cost: dict[str, float] = Field(default_factory=dict)  # server → what a request cost it, to compare them
+    latency_drift: float | None = None  # as `drift`, for the mean latency
+    server_cost: dict[str, float] = Field(default_factory=dict)  # server → cost of a request, relative
     steady_from_s: float | None = None
     foreign_cpu: dict[str, float | None] = Field(default_factory=dict)  # by machine
     cpu_ms_per_request: dict[str, float | None] = Field(default_factory=dict)  # by role
     retransmitted: float | None = None
-    timeline: list[tuple[float, str]] = Field(default_factory=list)  # second, what happened
+    timeline: list[tuple[float, str]] = Field(default_factory=list)  # second, event
     of_ceiling: float | None = None
-    offered_per_s: float | None = None  # of an open load: requests that were due in the window
-    offered_sent: float | None = None  # share of them that was sent in it
-    offered_late: int | None = None  # how many had to wait as too many were in flight
+    offered_per_s: float | None = None  # of an open load: requests due in the window
+    offered_sent: float | None = None  # share of them sent in it
+    offered_late: int | None = None  # requests that waited because too many were in flight
     send_delay_p99_ms: float | None = None
 
 
 class ObjectiveCounts(Part):
-    """The window's requests against the objectives: `late` took longer than p95 may be or failed (0–`requests`)."""
+    """The window's requests against the objectives: `late` ones failed or exceeded the objective p95."""
 
     requests: int
     late: int
@@ -140,14 +140,14 @@ class HostState(Part):
 
 
 class HostStates(Part):
-    """Before the load and after it."""
+    """State of a host's container before and after the load."""
 
     before: HostState
     after: HostState
 
 
 class Pacing(Part):
-    """A paced server's slots in the window: seconds offered, busy and lost; seconds answers were late; answers."""
+    """A paced server's slots in the window: seconds offered, busy and lost; delay of responses in s; responses."""
 
     offered: float
     busy: float
@@ -157,28 +157,28 @@ class Pacing(Part):
 
 
 class Context(Part):
-    """What the judgement needs beside series and counters; everything about hosts is by their names."""
+    """Inputs of the judgement next to series and counters, by names of hosts."""
 
     users: int
     lost_workers: int = 0
-    stopped_s: int | None = None  # whole seconds there were when rule E8 stopped the load
+    stopped_s: int | None = None  # whole seconds until rule E8 stopped the load
     generators: list[str]
     balancer: str
-    balancing: dict[str, Any] = Field(default_factory=dict)  # how the balancer chose servers
-    expected_servers: dict[str, str]  # server → address that the cell asks for
+    balancing: dict[str, Any] = Field(default_factory=dict)  # settings of the balancer
+    expected_servers: dict[str, str]  # server → address, those of the cell
     health: Counts = Field(default_factory=dict)  # server → status of its health check after the load
     kind: str
-    ceiling: float | None = None  # requests per second that generator and balancer reach alone
+    ceiling: float | None = None  # maximum of generator and balancer without servers, in req/s
     machine_of: dict[str, str]  # host → machine
     network: dict[str, Counts] = Field(default_factory=dict)  # host → kernel counter → increase
     logged: dict[str, Counts] = Field(default_factory=dict)  # server → event in its log → count
     cpu_models: dict[str, str] = Field(default_factory=dict)
     pacing: dict[str, Pacing] = Field(default_factory=dict)
-    server_failure: Maybe[ServerFailure] = None  # of servers that the cell asks to lose
+    server_failure: Maybe[ServerFailure] = None  # the planned one, with its result
 
 
 class TrialRecord(Part):
-    """trial.json, frozen: `model_copy(update=...)` makes another."""
+    """The content of trial.json, frozen: `model_copy(update=...)` returns a changed copy."""
 
     id: str
     cell: Levels
@@ -194,7 +194,7 @@ class TrialRecord(Part):
     latency_ms: dict[str, float | None] = Field(default_factory=dict)
     latency_with_failures_ms: dict[str, float | None] = Field(
         default_factory=dict
-    )  # failures among them, at the timeout or more
+    )  # with each failure at the timeout or more
     objective_counts: Maybe[ObjectiveCounts] = None
     latency_source: str = "generator"
     unloaded_ms: float | None = None
@@ -202,7 +202,7 @@ class TrialRecord(Part):
     overhead_s: float | None = None
     counters: Maybe[Counters] = None
     figures: Maybe[Figures] = None
-    failover: Maybe[Failover] = None  # what servers that were stopped on purpose cost
+    failover: Maybe[Failover] = None  # effect of a planned server failure
     findings: tuple[Finding, ...] = ()
     bottleneck: Maybe[Bottleneck] = None
     hosts: dict[str, HostStates] = Field(default_factory=dict)
@@ -217,17 +217,17 @@ class TrialRecord(Part):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the servers gave out under the load: one died, or so much failed that the load was stopped.
+        """Whether the servers collapsed under load: one died, or failed requests stopped the load.
 
-        Requests that failed on the way to them are none of their doing.
+        Requests that failed before they reached the servers do not count.
         """
-        theirs = self.component not in (Component.GENERATOR, Component.BALANCER, Component.NETWORK)
+        at_servers = self.component not in (Component.GENERATOR, Component.BALANCER, Component.NETWORK)
         stopped = self.outcome == Outcome.INVALID and any(f.kind == Kind.COLLAPSE for f in self.findings)
-        return self.outcome == Outcome.SERVER_DOWN or (stopped and theirs)
+        return self.outcome == Outcome.SERVER_DOWN or (stopped and at_servers)
 
     @property
     def component(self) -> Component:
-        """What limited it; unknown where it was not judged."""
+        """The bottleneck's component; unknown if the trial was not judged."""
         return self.bottleneck.component if self.bottleneck else Component.UNKNOWN
 
 
@@ -240,6 +240,6 @@ class TrialData:
     hosts: list[HostSample]
     balancer: list[BalancerSample]
     latencies: str = ""  # histogram of the window's successes
-    failures: str = ""  # of what failed in it, each at the timeout or what it took, if that is more
+    failures: str = ""  # of the window's failures, each at the timeout or its time, if that is longer
     machines: list[MachineSample] = field(default_factory=list)
-    ended_at: float | None = None  # Unix time at which the load was over, not recorded
+    ended_at: float | None = None  # Unix time of the load's end, not recorded

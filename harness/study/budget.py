@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import BadInput
+from harness.grid.cells import SearchedCells
 
 if TYPE_CHECKING:
     from harness.study.config import StudyConfig
@@ -39,9 +40,11 @@ def check(where: str, config: StudyConfig) -> None:
 
 
 def _name(config: StudyConfig, trials: int) -> str:
-    return f"a search of at most {trials} trials" if config.grid.search is not None else f"a plan of {trials} trials"
+    searched = isinstance(config.grid.cells, SearchedCells)
+    return f"a search of at most {trials} trials" if searched else f"a plan of {trials} trials"
 
 
 def _fix(config: StudyConfig) -> str:
-    cells = "narrow from..to, raise until" if config.grid.search is not None else "use fewer cells"
+    searched = isinstance(config.grid.cells, SearchedCells)
+    cells = "narrow from..to, raise until" if searched else "use fewer cells"
     return f"{cells}, use fewer repeats, shorten the trials, or raise the budget"

@@ -22,7 +22,7 @@ from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study import recheck_plan
 from harness.study.identity import identify
 from harness.study.summaries import csv_files
-from harness.summarise.search.search import SearchState
+from harness.summarise.search.search import state_of
 from harness.summarise.summary import Summary, summarise_records
 
 MAX_VALUE_LENGTH = 160
@@ -41,7 +41,7 @@ class CheckResult:
 def check(directory: StudyDirectory) -> list[CheckResult]:
     """Run every comparison; raises BadInput when the directory has no study."""
     study = directory.need_study()
-    grid = study.grid
+    grid = study.scaled_grid
     results = [*_identity(directory, study), *_placement(directory, study, grid)]
     trials, unreadable = _read_trials(directory)
     results.append(_result("files", unreadable, f"{len(trials)} trials are readable", "trials/*/*"))
@@ -99,7 +99,7 @@ def _judge_again(measured: Mapping[str, TrialData], grid: Grid) -> tuple[dict[st
 def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckResult]:
     """Compare the directory's name, the seed and the trials' digests with study.json."""
     named = directory.path.name.rpartition("-")[2]
-    grid = study.written_grid
+    grid = study.nominal_grid
     wrong = []
     if named != (computed := identify(grid, study.configuration)):
         wrong.append(f"the configuration has the hash {computed}, the directory's name has {named}")
@@ -120,8 +120,8 @@ def _identity(directory: StudyDirectory, study: StudyRecord) -> Iterator[CheckRe
 def _placement(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Iterator[CheckResult]:
     """Check that every trial has the folder and the position that the plan gives it (rule E15)."""
     found, planned = directory.trials(), study.plan
-    search = SearchState(grid, found)
-    cells = {cell.slug: cell.by_name for cell in [*search.cells, *search.probes]}
+    state = state_of(grid, found)
+    cells = {cell.slug: cell.by_name for cell in [*state.cells, *state.probes]}
     wrong = []
     for where, record in found.items():
         slug, _, name = where.partition("/")

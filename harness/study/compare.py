@@ -122,7 +122,7 @@ def _configuration(first: StudyRecord, later: StudyRecord) -> tuple[list[str], l
 
 def _with_defaults(record: StudyRecord) -> Configuration:
     """Return the configuration with every key of a grid, so that a new default is no difference."""
-    return record.configuration.model_copy(update={"grid": record.written_grid.model_dump(mode="json", by_alias=True)})
+    return record.configuration.model_copy(update={"grid": record.nominal_grid.model_dump(mode="json", by_alias=True)})
 
 
 def _machines(ratio: Interval | None, found: machine_change.MachineChange) -> str:

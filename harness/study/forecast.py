@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.grid.cell import expand
+from harness.grid.cells import SearchedCells
 from harness.judge import prediction
 from harness.plan import predicted_idle
 from harness.study import identity
@@ -30,7 +30,7 @@ def load_bounds(config: StudyConfig) -> list[str]:
     """Compare what the load requests with what paced servers can serve; empty without pacing."""
     if not config.scaled_capacity_per_s:
         return []
-    cells = expand(config.grid)
+    cells = config.grid.cells.known
     servers = sorted({cell.servers for cell in cells})
     if config.grid.is_open:
         rates = [(cell.rate, config.grid.scaled_per_s(cell.rate)) for cell in cells]
@@ -65,7 +65,7 @@ def time_scaling(config: StudyConfig) -> list[str]:
 
 def server_failures(config: StudyConfig) -> list[str]:
     """Report when servers are killed; empty when no cell has a server failure."""
-    most = max(cell.fail_servers for cell in expand(config.grid))
+    most = max(topology.fail_servers for topology in config.grid.cells.topologies)
     if not most:
         return []
     servers = "the last server is" if most == 1 else f"up to {most} of the last servers are"
@@ -77,8 +77,9 @@ def server_failures(config: StudyConfig) -> list[str]:
 
 def number_of_blocks(config: StudyConfig) -> list[str]:
     """Report the rules that decide the number of trials when it is not fixed in advance."""
-    found, repeats, search = [], config.grid.repeats, config.grid.search
-    if search is not None:
+    found, repeats, cells = [], config.grid.repeats, config.grid.cells
+    if isinstance(cells, SearchedCells):
+        search = cells.search
         found.append(
             f"Searches the limit of each topology from {load_name({search.factor: search.least})} to "
             f"{load_name({search.factor: search.most})}; later trials depend on what the search finds"

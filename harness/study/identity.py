@@ -9,7 +9,6 @@ from typing import Any
 from harness import secrecy
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput
-from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.records import secret_key
 from harness.records.directory import StudyDirectory, digest
@@ -22,7 +21,7 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
 
     Images are among the variables. The tag of an image that is built here is the hash of its build context.
     """
-    most = max(cell.servers for cell in expand(grid))
+    most = max(topology.servers for topology in grid.cells.topologies)
     participating = [inventory.balancer, *inventory.servers[:most], *inventory.generators]
     masks = Masks(secret_key.read, grid.secrets)
     return Configuration(

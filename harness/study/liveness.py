@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
-from harness.judge.observation import is_well
+from harness.judge.observation import is_healthy
 from harness.study.trial_context import TrialContext
 
 PATIENCE_S = 5.0
@@ -43,6 +43,6 @@ def _status(context: TrialContext, server: Host, path: str) -> int:
         began = time.monotonic()
         status = context.probes.health(server, path)
         remaining_s -= time.monotonic() - began + INTERVAL_S
-        if is_well(status) or remaining_s <= 0:
+        if is_healthy(status) or remaining_s <= 0:
             return status
         context.wait(INTERVAL_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.plan import predicted_idle, stopping, terms
 from harness.records.study import StudyRecord
@@ -30,7 +29,7 @@ def predicted_idle_cells(
 
     `attempts` are the paths of all trials, with attempts that were repeated.
     """
-    recorded, grid = study.predicted_idle, study.written_grid
+    recorded, grid = study.predicted_idle, study.nominal_grid
     if recorded is None:
         return []
     problems = []
@@ -38,7 +37,7 @@ def predicted_idle_cells(
     if again is None or (again.blocks, again.cells) != (recorded.blocks, recorded.cells):
         problems.append("the predicted-idle cells do not follow from the recorded prediction")
     undecided = recorded.model_copy(update={"contradicted": None})
-    found = predicted_idle.verified(undecided, expand(grid), records)
+    found = predicted_idle.verified(undecided, grid.cells.known, records)
     # A decision that used a later repeated attempt cannot be recomputed. A killed study may lack its last decision.
     repeated = {where.partition("-attempt")[0] for where in attempts if "-attempt" in where} & records.keys()
     if found and recorded.contradicted not in (None, found.contradicted) and not repeated:

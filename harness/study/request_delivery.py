@@ -7,7 +7,6 @@ from pathlib import Path
 from harness.deploy import nginx_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput
-from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.grid.yamldata import Path_
 from harness.grid.yamlfile import Document
@@ -29,15 +28,15 @@ def check(file: Path, grid: Grid, document: Document, inventory: Inventory) -> N
 def _ip_hash_problems(grid: Grid, inventory: Inventory) -> list[tuple[Path_, str]]:
     """ip_hash sends a whole network to one server; more servers than networks leaves the others idle."""
     networks = {host.private_ip.rpartition(".")[0] for host in inventory.generators}
-    for cell in expand(grid):
-        method = balancing.of(cell.variables, grid.vars, inventory.balancer.variables).method
-        if method == "ip_hash" and cell.servers > len(networks):
+    for topology in grid.cells.topologies:
+        method = balancing.of(topology.variables, grid.vars, inventory.balancer.variables).method
+        if method == "ip_hash" and topology.servers > len(networks):
             section = "factors" if "nginx_lb_method" in grid.factors else "vars"
             return [
                 (
                     (section, "nginx_lb_method"),
                     f"{section}: nginx_lb_method: ip_hash sends all users of one network to one server. The load "
-                    f"generators are in {len(networks)}, so some of {cell.servers} servers stay idle. "
+                    f"generators are in {len(networks)}, so some of {topology.servers} servers stay idle. "
                     "Fix: use cookie, which keeps each user at one server.",
                 )
             ]

@@ -16,7 +16,6 @@ from harness.deploy.deployment import Deployment
 from harness.deploy.inventory import snapshot
 from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
-from harness.grid.cell import expand
 from harness.plan import order, predicted_idle
 from harness.plan.order import PlannedTrial
 from harness.records.study import Decision, StudyRecord
@@ -30,7 +29,7 @@ from harness.study.new_record import new_record
 from harness.study.prefetch import SwitchPrefetch
 from harness.study.preparation import Preparation
 from harness.study.trial_context import TrialContext
-from harness.summarise.search.search import SearchState
+from harness.summarise.search.search import state_of
 
 log = logging.getLogger(__name__)
 
@@ -238,7 +237,7 @@ class Study:
         elif added and not added[0].repeat:
             self._listener(Step(f"search: {', '.join(planned.cell.slug for planned in added)}"))
         elif added and added[0].repeat == 1:
-            for sentence in [each.sentence for each in SearchState(self._grid, self._directory.trials()).results]:
+            for sentence in [each.sentence for each in state_of(self._grid, self._directory.trials()).results]:
                 self._listener(Message(sentence))
         elif added and added[0].repeat > self._grid.repeats.min:
             self._listener(Step(f"block {added[0].repeat} is added: the watched gains are not precise enough yet"))
@@ -248,7 +247,7 @@ class Study:
         predicted = self._record.predicted_idle
         if predicted is None or predicted.contradicted is not None:
             return
-        found = predicted_idle.verified(predicted, expand(self._grid), self._directory.trials())
+        found = predicted_idle.verified(predicted, self._grid.cells.known, self._directory.trials())
         if found is None or found.contradicted is None:
             return
         self._update(predicted_idle=found)

@@ -1,1 +1,1 @@
-"""Many trials in one summary: cells, gains, capacities and everything else that is reported. No I/O, no clock."""
+"""Summary of a study's trials: cells, gains, capacities and all other results of the report. No I/O, no clock."""

@@ -66,7 +66,7 @@ def summarise(
     records: Iterable[TrialRecord],
     prices: Prices,
 ) -> CostSummary | None:
-    """The costs of a study; None where neither a price nor a target asks for them."""
+    """The costs of a study; None without any price and target."""
     found: list[Levels] = [without_load(cell.cell) for cell in cells]
     topologies = list({tuple(sorted(levels.items())): levels for levels in found}.values())
     if not topologies or (grid.target is None and not prices.any_known):

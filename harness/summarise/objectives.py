@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.grid.cells import FixedCells
 from harness.grid.schema import Grid, Objectives
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
@@ -13,7 +14,7 @@ from harness.words import load_name, percent
 
 @dataclass(frozen=True)
 class ObjectiveResult:
-    """One objective of one cell or step; `text` has what was measured and what the objective is."""
+    """One objective of one cell or step; `text` has the measured value and the objective."""
 
     name: str
     met: bool
@@ -25,7 +26,8 @@ def judge(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> li
 
     A search looks for the largest load that meets those of a cell: it has cells on both sides, and none must meet them.
     """
-    of_cells = [found for cell in cells if grid.search is None for found in _cell(grid.objectives, cell)]
+    judged = cells if isinstance(grid.cells, FixedCells) else ()
+    of_cells = [found for cell in judged for found in _cell(grid.objectives, cell)]
     return of_cells + [found for gain in gains for found in _step(grid.objectives, gain)]
 
 
@@ -51,7 +53,7 @@ def _step(objectives: Objectives, gain: Gain) -> list[ObjectiveResult]:
     if least is None or gain.kind in (GainKind.IDLE, GainKind.NOT_MEASURABLE, GainKind.SERVER_FAILURE):
         return []  # this load cannot show it
     name = f"{load_name(gain.others)}: gain of {gain.from_servers} → {gain.to_servers} servers"
-    ratio, objective = gain.ratio if gain.speaks else None, f"objective at least {least:g}×"
+    ratio, objective = gain.ratio if gain.is_statement else None, f"objective at least {least:g}×"
     if ratio is None:
         return [ObjectiveResult(name, False, f"{name} not measured ({gain.reason}), {objective}")]
     if ratio.low is None or ratio.high is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
@@ -28,7 +29,7 @@ from harness.summarise.gains.machine_speed import MachineSpeed
 from harness.summarise.gains.ranges import GainRun
 from harness.summarise.objectives import ObjectiveResult
 from harness.summarise.search.result import SearchResult
-from harness.summarise.search.search import SearchState
+from harness.summarise.search.search import state_of
 from harness.summarise.statistics import block_model, intervals
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.statistics.usl import EfficiencyProfile, UslFit
@@ -89,7 +90,9 @@ class RecordedStudy(Protocol):
 def summarise_directory(directory: RecordedStudy) -> Summary:
     """Summarise the trials that a study has recorded; raises BadInput when there is no study."""
     study = directory.need_study()
-    return summarise_records(study.grid, directory.trials(), directory.latencies, directory.failures, prices_of(study))
+    return summarise_records(
+        study.scaled_grid, directory.trials(), directory.latencies, directory.failures, prices_of(study)
+    )
 
 
 def prices_of(study: StudyRecord) -> Prices:
@@ -106,12 +109,12 @@ def summarise_records(
     prices: Prices = Prices(),  # noqa: B008 - frozen, no host
 ) -> Summary:
     """Summarise records by path; `latencies` and `failures` return a trial's histograms."""
-    search = SearchState(grid, records)
-    cells, failovers = _cells(search, latencies, failures)
-    own = [cell.by_name for cell in search.at_saturation]
+    state = state_of(grid, records)
+    cells, failovers = _cells(grid, state.cells, records, latencies, failures)
+    own = [cell.by_name for cell in state.at_saturation]
     gains = gain.all_gains(cells, grid.evidence)
     gains += gain.at_saturation([cell for cell in cells if cell.cell in own], cells, grid.evidence)
-    return of_cells(grid, cells, gain.with_simultaneous(gains), records, failovers, search.results, prices)
+    return of_cells(grid, cells, gain.with_simultaneous(gains), records, failovers, state.results, prices)
 
 
 def of_cells(
@@ -120,7 +123,7 @@ def of_cells(
     gains: list[Gain],
     records: Mapping[str, TrialRecord],
     failovers: list[CellFailover],
-    searches: list[SearchResult],
+    searches: Sequence[SearchResult],
     prices: Prices,
 ) -> Summary:
     """Everything that follows from the cells, their gains and the records."""
@@ -151,7 +154,7 @@ def of_cells(
         capacity_gains=capacity.all_gains(capacities, limits),
         whole_range_capacity_gains=capacity.whole_ranges(capacities, limits),
         short_window=window.too_short(grid),
-        searches=searches,
+        searches=list(searches),
         factor_effects=factors.effects(grid, cells),
         costs=cost.summarise(grid, cells, capacities, records.values(), prices),
         objectives=objectives.judge(grid, cells, gains),
@@ -160,16 +163,19 @@ def of_cells(
 
 
 def _cells(
-    search: SearchState, latencies: Histograms, failures: Histograms
+    grid: Grid,
+    cells: Sequence[Cell],
+    records: Mapping[str, TrialRecord],
+    latencies: Histograms,
+    failures: Histograms,
 ) -> tuple[list[CellSummary], list[CellFailover]]:
     """All cells, and the failover of those with a server failure."""
-    grid, records = search.grid, search.records
     by_cell: dict[str, list[str]] = {}
     for path, record in records.items():
         if not record.control and record.repeat:
             by_cell.setdefault(path.split("/")[0], []).append(path)
     found, failovers = [], []
-    for cell in search.cells:
+    for cell in cells:
         paths = by_cell.get(cell.slug, [])
         usable = [path for path in paths if records[path].usable]
         good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))

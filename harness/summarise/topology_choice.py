@@ -44,7 +44,7 @@ class TopologyCost:
 
 
 def usd_per_million(usd_per_hour: float | None, per_s: float) -> float | None:
-    """USD per million requests at so many per second; None without a price or a rate."""
+    """USD per million requests at `per_s` requests per second; None without a price or a rate."""
     return None if usd_per_hour is None or not per_s else usd_per_hour / (per_s * 3600) * 1e6
 
 
@@ -81,7 +81,7 @@ def with_n_minus_1(found: Sequence[TopologyCost]) -> list[TopologyCost]:
 
 
 def fit(each: TopologyCost, per_s: float) -> Fit:
-    """Whether a topology sustains so many requests per second."""
+    """Whether a topology sustains `per_s` requests per second."""
     rate = each.rate
     if rate is None:
         return Fit.NOT_SHOWN
@@ -102,7 +102,7 @@ def _value(each: TopologyCost) -> float:
 
 
 def choose(found: Sequence[TopologyCost], per_s: float) -> Choice:
-    """The cheapest topology for so many requests per second."""
+    """Return the cheapest topology for `per_s` requests per second."""
     priced = bool(found) and all(each.usd_per_hour is not None for each in found)
 
     def cost(each: TopologyCost) -> tuple[float, int, float]:

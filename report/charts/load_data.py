@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from harness.grid.cells import SearchedCells
 from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.grid.types import Levels
 from harness.records.trial import Component, TrialData
@@ -45,7 +46,7 @@ def chart(summary: Summary, trials: Mapping[str, TrialData]) -> Chart | None:
         return None
     wanted = summary.grid.objectives.p95
     # A search loads each topology around its own capacity.
-    own = summary.grid.search is not None and any(one.value is not None for one in summary.capacities)
+    own = isinstance(summary.grid.cells, SearchedCells) and any(one.value is not None for one in summary.capacities)
     knees = [
         {**mark, "align": "right" if mark["load"] > _middle(mark["topology"] if own else "", rows) else "left"}
         for mark in _knees(summary)

@@ -123,7 +123,7 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
             _clause(step, cells, summary.grid, first=not place, same_reason=bool(reason) and reason == before)
             for place, (step, before, reason) in enumerate(zip(steps, reasons[:-1], reasons[1:], strict=True))
         ]
-    few = min((step.k for step in steps if step.speaks), default=summary.grid.evidence.statement_repeats)
+    few = min((step.k for step in steps if step.is_statement), default=summary.grid.evidence.statement_repeats)
     note = phrases.indicative(few, "repeat", summary.grid.evidence.statement_repeats)
     return f"At {load_name(steps[0].others)} {'; '.join(clauses)}{note}."
 

@@ -9,7 +9,7 @@ from report import phrases
 
 def sentence(study: StudyRecord, blocks: int) -> str:
     """How the blocks were ordered, and the source of the seed."""
-    drawn = "" if study.written_grid.seed is not None else ", drawn at the start of the study"
+    drawn = "" if study.nominal_grid.seed is not None else ", drawn at the start of the study"
     return (
         f"{phrases.count(blocks, 'randomised block')} in balanced order (rows of Williams squares), "
         f"seed {study.seed}{drawn}"
@@ -18,8 +18,8 @@ def sentence(study: StudyRecord, blocks: int) -> str:
 
 def few_blocks(study: StudyRecord) -> str:
     """The predicted-idle cells, their prediction and its outcome."""
-    clauses = predicted_idle.sentences(study.predicted_idle, study.written_grid, study.written_grid.load.think_time)
-    needed = study.grid.evidence.interval_repeats
+    clauses = predicted_idle.sentences(study.predicted_idle, study.nominal_grid, study.nominal_grid.load.think_time)
+    needed = study.scaled_grid.evidence.interval_repeats
     if study.predicted_idle is not None and study.predicted_idle.blocks < needed:
         clauses.append(f"fewer than {needed} trials have no interval")
     return "; ".join([*clauses, *filter(None, [predicted_idle.outcome(study.predicted_idle)])])

@@ -45,7 +45,7 @@ def _rule_row(rule: Rule, judged: Sequence[TrialRecord], limits: Thresholds, *, 
     findings = [f"{state}: {phrases.count(counts[s], 'trial')}" for s, state in STATES.items() if counts[s]]
     return [
         rule.id,
-        rule.asks if round_robin else rule.where_free or rule.asks,
+        rule.requirement if round_robin else rule.where_free or rule.requirement,
         _thresholds(rule, limits),
         f"{len(judged) - violated} of {len(judged)}",
         _largest(rule, judged),

@@ -12,7 +12,7 @@ from report.elements import Table, anchor, link
 
 def trial_table(study: StudyRecord, trials: Mapping[str, TrialData]) -> Table:
     """A row for each attempted trial, in the order of the plan."""
-    is_open = study.written_grid.is_open
+    is_open = study.nominal_grid.is_open
     planned = [path for path in study.plan if path in trials]
     known = set(planned)
     shown = [*planned, *(path for path in trials if path not in known)]

@@ -84,7 +84,7 @@ def test_method_cookie_keeps_a_user_on_its_first_server(pristine: Inventory, eng
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("fails", "reaction"), [(0, "the balancer went on sending it requests"), (1, "leaves a server out")]
+    ("fails", "reaction"), [(0, "the balancer keeps sending requests to it"), (1, "removes a server for")]
 )
 def test_a_server_failure_is_reported_with_the_balancers_reaction(
     fails: int, reaction: str, tmp_path: Path, deployed: Inventory, engine: docker.DockerClient

@@ -223,7 +223,7 @@ def too_large(path: Path) -> str:
     )
 
 
-def refuse(root: Path, path: Path, problems: Iterable[Problem]) -> None:
+def reject(root: Path, path: Path, problems: Iterable[Problem]) -> None:
     """Raise BadInput with every problem, each with file and line; return if there is none."""
     if found := list(problems):
         raise BadInput(*Places.read(root, path).all(found))

@@ -61,7 +61,7 @@ def find(
         found = _resolved(root, source, path, name)
         if usable:
             problems = checks.of(found, known_variables(root), RoleValues.read(root))
-            positions.refuse(root, path, [*problems, *_without_address(found)])
+            positions.reject(root, path, [*problems, *_without_address(found)])
             _keep(kept, found)
     return found, answer
 

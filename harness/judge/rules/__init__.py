@@ -1,7 +1,7 @@
-"""Evidence rules over recorded data. Pure: the same functions serve the study, its report and its checker.
+"""Evidence rules over recorded data. Pure: study, report and `check` use the same functions.
 
-Each rule gives findings: what was seen, against which threshold, and what to do. Severities: an
-*invalid* trial counts for nothing, one with a *warning* counts and is marked, a *note* is said.
+Each rule returns findings with figure, threshold, cause and next step. Severities: an *invalid* trial does not count,
+a trial with a *warning* counts with a caveat, a *note* is for information only.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ from harness.records.trial import Outcome
 __all__ = ["RULES", "Rule", "collapse", "judge", "outcome_of"]
 
 RULES = (
-    Rule("E3", "one row for every second, CPU read on every host", (series.whole, series.readings)),
+    Rule("E3", "one row per second, CPU readings of every host", (series.whole, series.readings)),
     Rule(
         "E5",
-        "users are waiting or thinking, and nowhere else",
+        "each user waits for a response or thinks",
         (generator.closed_loop,),
         ("figures.littles_law_residual", "h"),
         load=VUSERS,
     ),
-    Rule("E5", "requests leave when they are due, and go straight to the balancer", (arrivals.on_time,), load=RATE),
+    Rule("E5", "requests are sent on schedule and reach the balancer without queueing", (arrivals.on_time,), load=RATE),
     Rule(
         "E6",
-        "the generator has CPU to spare and is not late",
+        "the load generator has spare CPU and is on time",
         (generator.busy,),
         ("bottleneck.generator_cpu", "generator CPU"),
     ),
     Rule(
         "E7",
-        "far below what generator and balancer reach alone",
+        "throughput is far below the ceiling of generator and balancer",
         (generator.ceiling,),
         ("figures.of_ceiling", "of the ceiling"),
     ),
-    Rule("E8", "requests succeed and servers live", (failures.errors,), ("error_rate", "errors")),
-    Rule("E9", "no event in logs and counters that has a name", (failures.events,)),
+    Rule("E8", "requests succeed and no server dies", (failures.errors,), ("error_rate", "errors")),
+    Rule("E9", "logs and kernel counters have no named event", (failures.events,)),
     Rule(
         "E10",
-        "steady in the window (a cell is judged over its trials)",
+        "throughput is steady in the window (a cell is judged over its trials)",
         (series.steady,),
         ("figures.drift", "drift"),
     ),
-    Rule("E11", "machines quiet, processors alike", (machines.noise,), ("figures.foreign_cpu", "foreign CPU")),
+    Rule("E11", "machines are quiet, processors identical", (machines.noise,), ("figures.foreign_cpu", "foreign CPU")),
     Rule(
         "E12",
-        "equal shares, no retries, equal cost of a request",
+        "servers have equal shares, no retries, equal cost of a request",
         (servers.balance,),
-        where_free="equal shares where servers take turns, no retries, equal cost of a request",
+        where_free="servers have equal shares with round robin, no retries, equal cost of a request",
     ),
-    Rule("E13", "generator, balancer and servers counted the same requests", (servers.counters_agree,)),
-    Rule("E14", "exactly the cell's servers answered", (servers.served_by,)),
-    Rule("E23", "paced servers had the CPU to keep their rate", (pace.kept,)),
-    Rule("E24", "what was to be lost was lost when it should be", (failover.happened,)),
+    Rule("E13", "generator, balancer and servers count the same requests", (servers.counters_agree,)),
+    Rule("E14", "exactly the cell's servers responded", (servers.served_by,)),
+    Rule("E23", "paced servers have the CPU for their rate", (pace.kept_rate,)),
+    Rule("E24", "exactly the planned servers fail, at the planned time", (failover.as_planned,)),
 )
 
 
@@ -69,20 +69,20 @@ def judge(seen: Observation, limits: Thresholds) -> list[Finding]:
 
 
 def outcome_of(findings: Sequence[Finding], died: Mapping[str, object]) -> tuple[Outcome, str]:
-    """The trial's outcome and, unless it is ok, its cause in words."""
+    """Return the trial's outcome and, unless it is ok, its cause in words."""
     machine = next((f.cause for f in findings if f.rule == "E11" and f.severity == Severity.WARNING), "")
     for severity, outcome in ((Severity.INVALID, Outcome.INVALID), (Severity.WARNING, Outcome.WARNING)):
         if (finding := deciding(findings, severity, died=bool(died))) is not None:
-            blamed = machine if severity == Severity.INVALID and finding.rule in ("E5", "E6") else ""
-            cause = f"{blamed}: {finding.cause}" if blamed else finding.cause
+            noise = machine if severity == Severity.INVALID and finding.rule in ("E5", "E6") else ""
+            cause = f"{noise}: {finding.cause}" if noise else finding.cause
             return (Outcome.SERVER_DOWN if died and severity == Severity.INVALID else outcome), cause
     return Outcome.OK, ""
 
 
 def deciding(findings: Sequence[Finding], severity: Severity, *, died: bool) -> Finding | None:
-    """The finding of this severity that is the trial's cause; None without any.
+    """Return the finding of this severity that is the trial's cause; None without any.
 
-    A death of a server breaks other rules too, and so does a machine without CPU: these two come first.
+    A server's death and a machine without spare CPU also violate other rules, so these two come first.
     """
     causes = ("E8", "E23") if died else ("E23",)
     ordered = sorted(findings, key=lambda finding: finding.rule not in causes)

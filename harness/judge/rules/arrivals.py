@@ -1,4 +1,4 @@
-"""Did requests at a rate leave when they were due? Rule E5 for open loads."""
+"""Verify that an open load is sent on schedule: rule E5 for open loads."""
 
 from __future__ import annotations
 
@@ -11,67 +11,67 @@ from harness.judge.open_load import Offered
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
-MEND = "give the load generator more CPU or more processes, or add a host to load_generators"
+FIX = "give the load generator more CPU or more processes, or add a host to load_generators"
 
 
 def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E5: all requests that were due in the window were sent, hardly late, and went straight to the balancer.
+    """E5: all due requests of the window were sent on time, and did not queue before the balancer.
 
-    Where as many were in flight as may be, requests waited for that and not for the generator: their latencies hold the
-    wait, so the trial counts and is marked.
+    At the limit of requests in flight, requests wait for a free slot, not for the generator. Their latencies include
+    this wait, so the trial counts with a warning.
     """
-    asked = open_load.of_trial(seen)
-    if asked is None:
+    offered = open_load.of_trial(seen)
+    if offered is None:
         return
-    if asked.late:
+    if offered.late:
         yield Finding(
             "E5",
             Severity.WARNING,
-            f"{percent(asked.late / asked.due, 1)} of the requests had to wait before they were sent, as too many were "
-            "in flight: their latencies hold the wait",
-            "more servers or a lower rate; or more requests in flight (load.in_flight)",
-            asked.late / asked.due,
+            f"{percent(offered.late / offered.due, 1)} of the requests waited before they were sent, because "
+            "too many were in flight; their latencies include this wait",
+            "use more servers or a lower rate, or allow more requests in flight (load.in_flight)",
+            offered.late / offered.due,
             0,
         )
     else:
-        yield from _sent(asked, limits)
-        yield from _late(seen, asked, limits)
-    yield from _straight(seen, limits)
+        yield from _sent(offered, limits)
+        yield from _late(seen, offered, limits)
+    yield from _direct(seen, limits)
 
 
-def _sent(asked: Offered, limits: Thresholds) -> Iterator[Finding]:
-    share = asked.missing / asked.due
+def _sent(offered: Offered, limits: Thresholds) -> Iterator[Finding]:
+    share = offered.missing / offered.due
     for severity, bound in ((Severity.INVALID, limits.offered_invalid), (Severity.WARNING, limits.offered_warning)):
-        if share > bound and asked.missing > limits.offered_count:
+        if share > bound and offered.missing > limits.offered_count:
             yield Finding(
                 "E5",
                 severity,
-                f"{percent(share, 1)} of the requests that were due were not sent in time",
-                MEND,
+                f"{percent(share, 1)} of the due requests were not sent in the window",
+                FIX,
                 share,
                 bound,
             )
             return
 
 
-def _late(seen: Observation, asked: Offered, limits: Thresholds) -> Iterator[Finding]:
-    """How late requests leave is how much too long their latencies may be."""
-    mean_s, late_s = window_stats.mean_latency_s(seen.window), asked.delay_p99_s
+def _late(seen: Observation, offered: Offered, limits: Thresholds) -> Iterator[Finding]:
+    """A send delay is part of the measured latency: it must be short."""
+    mean_s, late_s = window_stats.mean_latency_s(seen.window), offered.delay_p99_s
     allowed_s = max(limits.send_delay, limits.send_delay_share * (mean_s or 0.0))
     if late_s is not None and late_s > allowed_s:
         yield Finding(
             "E5",
             Severity.WARNING,
             f"1 % of the requests were sent {late_s * 1000:.1f} ms late or more, above {allowed_s * 1000:.1f} ms: "
-            "latencies are that uncertain",
-            MEND,
+            "latencies are uncertain by this delay",
+            FIX,
             late_s,
             allowed_s,
         )
 
 
-def _straight(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """Both count the same requests in flight, but for what a connection takes."""
+def _direct(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """Generator and balancer count the same requests in flight, except for connection times."""
     outside_s, mean_s = open_load.outside_s(seen), window_stats.mean_latency_s(seen.window)
     if outside_s is None:
         return
@@ -81,7 +81,7 @@ def _straight(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E5",
             Severity.INVALID,
             f"the generator counts requests in flight for {outside_s * 1000:.0f} ms more than the balancer does",
-            "requests queue before they reach the balancer: look at its connection limits and the generator's CPU",
+            "requests queue before they reach the balancer; check its connection limits and the generator's CPU",
             outside_s,
             allowed_s,
         )

@@ -1,4 +1,4 @@
-"""Was what should be lost, and nothing else, lost when it should be? Rule E24."""
+"""Verify that exactly the planned servers fail, at the planned time: rule E24."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from harness.judge.observation import Observation
 from harness.records.findings import Finding, Severity
 
 
-def happened(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E24: exactly the servers that the cell asks for were stopped, and when it asks for it.
+def as_planned(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E24: the servers of the cell's plan were killed at the planned second.
 
-    Who else died is told by E8, which knows of those that were to be stopped.
+    Other deaths are findings of E8, which knows the plan.
     """
-    loss = seen.server_failure
-    if loss is None:
+    failure = seen.server_failure
+    if failure is None:
         return
-    for server in loss.servers:
+    for server in failure.servers:
         at_s = seen.stopped.get(server)
         if at_s is None:
-            why = loss.problems.get(server, "the load was over before")
+            why = failure.problems.get(server, "the load ended earlier")
             yield Finding(
                 "E24",
                 Severity.INVALID,
-                f"{server} should have been stopped at second {loss.at_s:.1f}: {why}",
-                "repeat the trial; where it happens again, look at the engine that runs this server",
+                f"{server} was not killed at second {failure.at_s:.1f} as planned: {why}",
+                "repeat the trial; if this recurs, check the container engine or systemd of this server",
             )
-        elif abs(at_s - loss.at_s) > limits.failure_late:
+        elif abs(at_s - failure.at_s) > limits.failure_late:
             yield Finding(
                 "E24",
                 Severity.INVALID,
-                f"{server} was stopped at second {at_s:.1f}, not at {loss.at_s:.1f} as the grid asks",
-                "look at what keeps this server's engine from stopping it at once, and at the hosts' clocks",
-                abs(at_s - loss.at_s),
+                f"{server} was killed at second {at_s:.1f}, planned: {failure.at_s:.1f}",
+                "check the container engine or systemd of this server for delays, and the hosts' clocks",
+                abs(at_s - failure.at_s),
                 limits.failure_late,
             )

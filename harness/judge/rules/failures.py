@@ -1,4 +1,4 @@
-"""What failed, and what is named as its cause: rules E8 and E9."""
+"""Failed requests, deaths and their causes: rules E8 and E9."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from harness.words import SESSION_STATUSES, percent, sessions_hint
 
 
 def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E8: failed requests, and the spans in which hardly anything succeeded.
+    """E8: failed requests, and spans in which hardly any request succeeded.
 
-    What fails from the second on in which a server is stopped on purpose is what was to be seen, and told apart.
+    Failures from the second of a planned server failure on are its effect, and are reported separately.
     """
     rate = window_stats.error_rate(window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
     kinds = ", ".join(
         f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
     )
-    event, mend = _explained(seen)
+    event, fix = _explained(seen)
     much = failure_share.of_observation(seen, limits)
-    mend = mend or _sessions(seen) or (much.next_step if much else "")
+    fix = fix or _sessions(seen) or (much.next_step if much else "")
     if rate is not None and rate > limits.errors_warning:
         yield Finding(
             "E8",
             Severity.WARNING,
             f"{much.words if much else f'{percent(rate, 1)} of the requests failed ({kinds})'}{event}",
-            mend or "look at the error kinds and the servers' logs",
+            fix or "check the kinds of failure and the servers' logs",
             rate,
             limits.errors_warning,
         )
-    # Without the drain, in which hardly anything is left to succeed.
-    played = window_stats.window(seen.samples, 0.0, seen.window_to_s)
-    why = collapse(played, seen.window_from_s, seen.timeout_s, limits)
+    # Without the drain, in which few requests remain.
+    rows = window_stats.window(seen.samples, 0.0, seen.window_to_s)
+    why = collapse(rows, seen.window_from_s, seen.timeout_s, limits)
     dead = "; ".join(f"{host} {what}" for host, what in seen.died.items())
     if why and seen.stopped:
-        why = f"{why}, from {min(seen.stopped.values()):.0f} s on without {' and '.join(sorted(seen.stopped))}"
+        why = f"{why}, without {' and '.join(sorted(seen.stopped))} from {min(seen.stopped.values()):.0f} s on"
     if why:
-        told = f"{much.words}: {why}" if much else f"{why} ({kinds})" if kinds else why
+        what = f"{much.words}: {why}" if much else f"{why} ({kinds})" if kinds else why
         yield Finding(
             "E8",
             Severity.INVALID,
-            f"{dead + ': ' if dead else ''}{told}{event}",
-            _and_after(seen, _revive(seen) or mend or f"{less_load(seen)}, or more servers"),
+            f"{dead + ': ' if dead else ''}{what}{event}",
+            _with_balancing(seen, _server_fix(seen) or fix or f"{less_load(seen)}, or more servers"),
             rate,
             limits.errors_stop,
             Kind.OTHER if dead else Kind.COLLAPSE,
@@ -57,51 +57,51 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E8",
             Severity.INVALID,
             f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
-            _and_after(seen, _revive(seen) or "look at that server's log, and at its network"),
+            _with_balancing(seen, _server_fix(seen) or "check that server's log and network"),
         )
 
 
 def _explained(seen: Observation) -> tuple[str, str]:
-    """The event in the balancer's log that tells why requests failed, in words, and what mends it; empty for none.
+    """Return the most frequent known event in the balancer's log and its fix; empty without one.
 
-    Where a server died that is the reason, and what the balancer says of it only follows.
+    After a server's death the death is the cause, and the balancer's messages follow from it.
     """
-    told = {event: count for event, count in seen.balancer.events.items() if event in EVENT_HELP}
-    if seen.died or not told:
+    known = {event: count for event, count in seen.balancer.events.items() if event in EVENT_HELP}
+    if seen.died or not known:
         return "", ""
-    event = max(told, key=lambda event: told[event])
-    return f": {_logged('the balancer', event, told[event])}", _help(event, seen)
+    event = max(known, key=lambda event: known[event])
+    return f": {_logged('the balancer', event, known[event])}", _help(event, seen)
 
 
 def _sessions(seen: Observation) -> str:
-    """What helps where sessions that one server keeps are unknown to the others; empty where nothing points at that."""
-    refused = any(seen.generator_errors.get(f"status {status}") for status in SESSION_STATUSES)
+    """Return a hint for sessions that only one server has; empty unless requests were denied and servers change."""
+    denied = any(seen.generator_errors.get(f"status {status}") for status in SESSION_STATUSES)
     several = len(seen.expected_servers) > 1 and not seen.balancing.sticky
-    return sessions_hint(len(seen.expected_servers)) if refused and several else ""
+    return sessions_hint(len(seen.expected_servers)) if denied and several else ""
 
 
 def _logged(who: str, event: str, count: int) -> str:
     return f'{who} logged "{event}" {count} times'
 
 
-def _revive(seen: Observation) -> str:
-    """What mends servers that died; empty where a smaller load does."""
+def _server_fix(seen: Observation) -> str:
+    """Return the fix for a server's death; empty if a smaller load is the fix."""
     if any(death.out_of_memory for death in seen.died.values()):
         less = "fewer users need" if seen.rate_per_s is None else "a lower rate needs"
-        return f"more memory for a server (ml_server_memory), or find what keeps it; {less} less"
-    return "look at that server's log" if any(death.ended for death in seen.died.values()) else ""
+        return f"give the servers more memory (ml_server_memory), or find a leak; {less} less"
+    return "check that server's log" if any(death.ended for death in seen.died.values()) else ""
 
 
-def _and_after(seen: Observation, mend: str) -> str:
-    """What mends it, and what the balancer did about a server that died."""
-    told = seen.balancing.after_a_death(len(seen.expected_servers)) if seen.died else ""
-    return f"{mend}; {told}" if told else mend
+def _with_balancing(seen: Observation, fix: str) -> str:
+    """Return a fix with the balancer's handling of a dead server, if one died."""
+    handling = seen.balancing.after_server_death(len(seen.expected_servers)) if seen.died else ""
+    return f"{fix}; {handling}" if handling else fix
 
 
 def collapse(samples: Sequence[Sample], ramped_up_s: float, timeout_s: float, limits: Thresholds) -> str:
-    """Why a trial must stop now (rule E8), in words; empty while it may go on.
+    """Return why a trial must be stopped now (rule E8); empty while it may continue.
 
-    A service whose answers take long has had none for as long as a request may wait.
+    A slow service may have no success for one request timeout.
     """
     span = round(limits.errors_stop_for)
     patience = max(span, math.ceil(timeout_s))
@@ -117,15 +117,15 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, timeout_s: float, li
 
 
 def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E9: events that have a name: in the balancer's log, in the servers' logs, in the kernel's counters.
+    """E9: named events in the balancer's log, the servers' logs and the kernel's counters.
 
-    Those that the balancer first tells after servers were stopped on purpose only follow from that.
+    Events that the balancer first logs after a planned server failure are its effect, and are left out.
     """
     first_s = seen.balancer.events_first_s
     for event, count in seen.balancer.events.items():
         if seen.stopped and event in OF_SERVERS and first_s.get(event, 0.0) >= min(seen.stopped.values()) - STAMPED_S:
             continue
-        # A response that ended early may have reached a user as if it were whole.
+        # A response that ended early may look complete to a user.
         severity = Severity.WARNING if event == CLOSED_EARLY else Severity.NOTE
         yield Finding("E9", severity, _logged("the balancer", event, count), _help(event, seen), count, 0)
     for host, by in seen.logged.items():
@@ -138,7 +138,7 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 "E9",
                 Severity.NOTE,
                 f"{host}: {overflows} connections were dropped because its listen queue was full",
-                "a longer backlog (nginx_lb_backlog, net.core.somaxconn), or more processes that accept",
+                "use a longer backlog (nginx_lb_backlog, net.core.somaxconn) or more accepting processes",
                 overflows,
                 0,
             )
@@ -148,7 +148,7 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                     "E9",
                     Severity.NOTE,
                     f"{host}: the instance's network allowance was exceeded ({name}: {count})",
-                    "a larger instance type",
+                    "use a larger instance type",
                     count,
                     0,
                 )
@@ -157,8 +157,8 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "E9",
                 Severity.NOTE,
-                f"{name}: the kernel's table of connections was {percent(full)} full",
-                "raise net.netfilter.nf_conntrack_max there",
+                f"{name}: the kernel's connection table was {percent(full)} full",
+                "raise net.netfilter.nf_conntrack_max on that machine",
                 full,
                 limits.conntrack,
             )
@@ -166,7 +166,7 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 STAMPED_S = 1.0  # the balancer's error log has whole seconds
 CLOSED_EARLY = "upstream prematurely closed connection"
-# What a balancer tells of a server that is gone.
+# Messages of nginx about a server that is gone.
 OF_SERVERS = (
     "no live upstreams",
     CLOSED_EARLY,
@@ -177,7 +177,7 @@ OF_SERVERS = (
 
 
 def _help(event: str, seen: Observation) -> str:
-    """How to fix what caused an event; empty where nothing is known."""
+    """Return the fix for the cause of an event; empty if unknown."""
     if event == "Child process died" and any(RECYCLED in logged for logged in seen.logged.values()):
         event = RECYCLED
     return EVENT_HELP.get(event, "").format(less=less_load(seen))
@@ -188,12 +188,12 @@ EVENT_HELP = {  # {less}: as `less_load`
     "worker_connections are not enough": "raise nginx_lb_worker_connections or use nginx_lb_settings: tuned",
     "Too many open files": "raise nginx_lb_nofile",
     "Cannot assign requested address": "keep upstream connections: nginx_lb_upstream_keepalive",
-    "no live upstreams": "look at the servers' health",
-    CLOSED_EARLY: "look at the servers' logs: one ended while it answered",
-    "upstream timed out": "{less} or more servers: one did not answer within nginx's timeout",
-    "Connection refused": "look at the servers: on one nobody listened",
-    "Child process died": "a worker of uvicorn ended: its program failed (look at the server's log), or it did not "
-    "answer its parent within 5 s ({less} or more CPU)",
-    RECYCLED: "raise or remove the service's own limit while you measure: --limit-max-requests of uvicorn, "
+    "no live upstreams": "check the servers' health",
+    CLOSED_EARLY: "check the servers' logs: one ended during a response",
+    "upstream timed out": "{less} or more servers: one did not respond within nginx's timeout",
+    "Connection refused": "check the servers: one did not listen on its port",
+    "Child process died": "a worker of uvicorn ended: its program failed (check the server's log), or it did not "
+    "respond to its parent within 5 s ({less} or more CPU)",
+    RECYCLED: "raise or remove the service's own limit for measurements: --limit-max-requests of uvicorn, "
     "max_requests of gunicorn",
 }

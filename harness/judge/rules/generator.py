@@ -1,4 +1,4 @@
-"""Did the generator do what it was asked for? Rules E5, E6 and E7."""
+"""Verify that the load generator did not limit the trial: rules E5, E6 and E7."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from harness.words import percent
 
 
 def applied(limits: Thresholds, rows: Iterable[Sample]) -> Thresholds:
-    """The thresholds as E5 applies them: twice as large where an engine does not count the users that think."""
+    """Return the thresholds of E5: doubled if the load generator does not count thinking users."""
     edges = 1 if all(row.thinking is not None for row in rows) else 2
     larger = {"loop_warning": edges * limits.loop_warning, "loop_invalid": edges * limits.loop_invalid}
     return limits if edges == 1 else limits.model_copy(update=larger)
 
 
 def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E5: h = (N − L − T) / N, users that neither wait nor think, so are late; and both in-flight counts agree.
+    """E5: h = (N − L − T) / N, the share of late users, is small; and both in-flight counts agree.
 
-    T is the number of users that think, counted until the wake-ups that were drawn. Where an engine does not count
-    them it is X·Z: X is the rate of all answers, Z the mean think time drawn. Source: Little, "A Proof for the Queuing
-    Formula L = λW", Operations Research 9 (1961), for the thinking users. That has edges: a server that stops for a
-    second just before the window, or in its last seconds, moves h by up to 9 %; so it takes twice as much to say so.
+    T is the number of thinking users, counted until their drawn wake-up times. A load generator may not count them:
+    then T is X·Z, with the rate X of all responses and the mean drawn think time Z. Source: Little, "A Proof for the
+    Queuing Formula L = λW", Operations Research 9 (1961), for the thinking users. X·Z depends on the window's edges: a
+    server that stops for a second there moves h by up to 9 %, so the thresholds are doubled.
     """
     rows = seen.window
     if not rows or seen.rate_per_s is not None or think_s(seen) is None:
@@ -40,40 +40,40 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "E5",
                 severity,
-                f"{percent(h, 1)} of the users were neither waiting for an answer nor thinking"
+                f"{percent(h, 1)} of the users neither waited for a response nor thought"
                 if h > 0
-                else f"{percent(-h, 1)} more users were waiting or thinking than there are",
-                "the generator lags behind its users: give it more CPU or more processes"
+                else f"{percent(-h, 1)} more users waited or thought than exist",
+                "the load generator is late: give it more CPU or more processes"
                 if h > 0
-                else "this is a fault of counting: the generator's log and both clocks tell more"
+                else "this is a counting error: check the generator's log and both clocks"
                 if all(row.thinking is not None for row in rows)
-                else "throughput or queue changed in the window: longer trials level that out",
+                else "throughput or queue changed in the window: use longer trials",
                 h,
                 limit,
             )
             break
     at_balancer = seen.balancer.mean_in_flight
     if in_flight is None or at_balancer is None:
-        return  # only one of the two counts: there is nothing to compare
+        return  # only one of the two counts requests in flight
     if abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
         yield Finding(
             "E5",
             Severity.INVALID,
             f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
-            "requests queue before they reach the balancer: look at its connection limits and the generator's CPU",
+            "requests queue before they reach the balancer; check its connection limits and the generator's CPU",
             abs(in_flight - at_balancer) / seen.users,
             limits.in_flight_gap,
         )
 
 
 def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E6: a generator that is busy measures itself."""
+    """E6: the load generator has spare CPU and is not late, so that it does not limit the trial."""
     use = generator_use(seen)
     if use is not None and use > limits.generator_cpu:
         yield Finding(
             "E6",
             Severity.INVALID,
-            f"the busiest generator process used {percent(use)} of the CPU it may use",
+            f"the busiest generator process used {percent(use)} of its CPU",
             "give the load generator more CPU or more processes, add a host to load_generators, or use "
             f"{less_load(seen)}",
             use,
@@ -84,8 +84,8 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E6",
             Severity.INVALID,
-            f"the generator's machine was busy to {percent(host)}",
-            "take other work off that machine, give it more cores, or add a host to load_generators",
+            f"the CPU utilization of the generator's machine was {percent(host)}",
+            "stop other programs on that machine, give it more cores, or add a host to load_generators",
             host,
             limits.generator_cpu,
         )
@@ -93,18 +93,18 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 
 def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """A late event loop sends late and stamps late."""
+    """A late event loop sends requests late and measures latencies late."""
     lag_s = figures.generator_lag_s(seen)
     if lag_s is None or seen.unloaded_s is None:
         return
     allowed_s = limits.lag_invalid * (seen.unloaded_s + seen.think_time_s)
-    # Users who are late ask for less; requests at a rate do not, and by how much they are late is known (E5).
+    # Late users reduce the load. An open load stays the same, and E5 has its send delay.
     if lag_s > allowed_s and seen.rate_per_s is None:
         yield Finding(
             "E6",
             Severity.INVALID,
             f"the generator's event loop was late by {lag_s * 1000:.0f} ms, more than {allowed_s * 1000:.0f} ms",
-            "give the load generator more CPU, or look at what else runs on its machine",
+            "give the load generator more CPU, or stop other programs on its machine",
             lag_s,
             allowed_s,
         )
@@ -112,15 +112,15 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E6",
             Severity.WARNING,
-            f"the generator's event loop was late by {lag_s * 1000:.0f} ms: latencies are that uncertain",
-            "give the load generator more CPU where latencies matter",
+            f"the generator's event loop was late by {lag_s * 1000:.0f} ms: latencies are uncertain by this delay",
+            "give the load generator more CPU if latencies matter",
             lag_s,
             limits.lag_warning,
         )
 
 
 def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E7: how near a trial came to what this generator can do on this path with no server behind it."""
+    """E7: throughput is far below the ceiling of generator and balancer without servers."""
     rate = window_stats.mean_rate(seen.window)
     if not seen.ceiling or rate is None:
         return
@@ -129,19 +129,19 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E7",
             Severity.NOTE,
-            f"{rate:.0f} requests per second are more than the ceiling of {seen.ceiling:.0f} that was measured: "
-            "something disturbed that measurement, and it bounds nothing",
-            "start the study in a new directory (--results) when the machines are quiet, which measures it again",
+            f"{rate:.0f} req/s exceed the measured ceiling of {seen.ceiling:.0f} req/s: its measurement was disturbed, "
+            "and it is no bound",
+            "start the study in a new directory (--results) when the machines are quiet; it measures the ceiling again",
             share,
             limits.ceiling_wrong,
         )
     elif share > limits.ceiling_note:
-        refused = share > limits.ceiling_invalid
+        is_invalid = share > limits.ceiling_invalid
         yield Finding(
             "E7",
-            Severity.INVALID if refused else Severity.NOTE,
-            f"{percent(share)} of the {seen.ceiling:.0f} requests per second that generator and balancer reach alone",
+            Severity.INVALID if is_invalid else Severity.NOTE,
+            f"throughput is {percent(share)} of the ceiling of generator and balancer, {seen.ceiling:.0f} req/s",
             "give generator and balancer more CPU, or add a host to load_generators",
             share,
-            limits.ceiling_invalid if refused else limits.ceiling_note,
+            limits.ceiling_invalid if is_invalid else limits.ceiling_note,
         )

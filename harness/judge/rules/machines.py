@@ -1,4 +1,4 @@
-"""Were the machines quiet? Rule E11."""
+"""Verify that the machines were quiet and identical: rule E11."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.words import percent
 
 
 def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E11: CPU that others took: the hypervisor (steal), and processes that are not the study's."""
+    """E11: the hypervisor (steal) and processes outside the study used little CPU; processors are identical."""
     severe = Severity.WARNING if seen.kind == "hosts" else Severity.NOTE
     for machine in dict.fromkeys(m.machine for m in seen.machines):
         rows = [m for m in seen.machines if m.machine == machine and in_window(seen, m.t_s)]
@@ -25,8 +25,8 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "E11",
                 severe,
-                f"{machine}: the hypervisor took {percent(mean, 1)} of the CPU, at most {percent(high, 1)} in a second",
-                "another instance type or host, or unlimited credits where instances are burstable",
+                f"{machine}: the hypervisor took {percent(mean, 1)} of the CPU on average, {percent(high, 1)} at p99",
+                "use another instance type or host, or unlimited credits for burstable instances",
                 mean,
                 limits.steal_mean,
             )
@@ -35,17 +35,17 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "E11",
                 Severity.WARNING,
-                f"{machine}: processes that are not the study's used {percent(foreign)} of its CPU",
-                "look at what else runs there (top), and repeat the study when it is quiet",
+                f"{machine}: processes outside the study used {percent(foreign)} of its CPU",
+                "find these processes (top), and repeat the study when the machine is quiet",
                 foreign,
                 limits.foreign_cpu,
             )
     models = {host: model for host, model in seen.cpu_models.items() if host in seen.expected_servers}
     if len(set(models.values())) > 1:
-        told = "; ".join(f"{host}: {model}" for host, model in models.items())
+        shown = "; ".join(f"{host}: {model}" for host, model in models.items())
         yield Finding(
             "E11",
             Severity.WARNING,
-            f"the servers' processors differ: {told}",
-            "take machines of one type for the servers",
+            f"the servers' processors differ: {shown}",
+            "use machines of one type for the servers",
         )

@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""The type of an evidence rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Apply = Callable[[Observation, Thresholds], Iterator[Finding]]
 
 
 def less_load(seen: Observation) -> str:
-    """What would ask less of everything, in words."""
+    """Return the way to a smaller load, in words."""
     return "fewer users" if seen.rate_per_s is None else "a lower rate"
 
 
@@ -22,15 +22,15 @@ def less_load(seen: Observation) -> str:
 class Rule:
     """One rule of docs/explanation/evidence.md over a trial.
 
-    Its thresholds are those that name it in harness/grid/thresholds.py.
+    Its thresholds name it in harness/grid/thresholds.py.
 
-    `asks` is what must hold, `where_free` the same where the balancer need not give every server the same. `figure` is
-    where in trial.json the figure stands that comes nearest to the threshold (section.name), and its name in words.
-    `load` is the load factor that it is about; empty where it is about any.
+    `requirement` is the valid state in words, `where_free` the same for a balancer without equal shares. `figure` is
+    the compared figure in trial.json (section.name) and its name in words. `load` is the load factor that the rule
+    applies to; empty for any.
     """
 
     id: str
-    asks: str
+    requirement: str
     apply: tuple[Apply, ...]
     figure: tuple[str, str] | None = None
     where_free: str = ""
@@ -38,5 +38,5 @@ class Rule:
 
     @property
     def thresholds(self) -> list[str]:
-        """Names of the thresholds it has."""
+        """Names of the rule's thresholds."""
         return of_rule(self.id, rates_only=self.load == RATE)

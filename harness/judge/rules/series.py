@@ -1,4 +1,4 @@
-"""Are the series whole, and is the window steady? Rules E3 and E10."""
+"""Verify that the series are complete and the window is steady: rules E3 and E10."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from harness.words import percent
 
 
 def whole(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
-    """E3: one row for every second, each once."""
+    """E3: the series has each second exactly once, and no generator process was lost."""
     seconds = [s.t_s for s in seen.samples]
     last = max(seconds, default=-1)
     gaps = sorted(set(range(last + 1)) - set(seconds))
     if not seconds or gaps or len(set(seconds)) < len(seconds) or last + 1 < seen.window_to_s - 1:
         what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
         if not seconds:
-            what = "there is not one second"
-        yield Finding("E3", Severity.INVALID, f"the series is not whole: {what}", "repeat the trial", len(gaps), 0)
+            what = "it is empty"
+        yield Finding("E3", Severity.INVALID, f"the series is incomplete: {what}", "repeat the trial", len(gaps), 0)
     if seen.lost_workers:
         yield Finding(
             "E3",
             Severity.INVALID,
             f"{seen.lost_workers} generator processes were lost",
-            "look at the generator's log",
+            "check the generator's log",
             seen.lost_workers,
             0,
         )
 
 
 def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E3 for hosts: without CPU readings nothing can be said of what limited the trial."""
+    """E3 for hosts: without CPU readings the bottleneck is unknown."""
     begin, end = seen.window_from_s, seen.window_to_s
     counts = Counter(h.host for h in seen.hosts if begin <= h.t_s <= end)
-    # Who was stopped on purpose is read until then; its last second may have no reading.
+    # A server that fails by plan is read until then; its last second may have no reading.
     spans = {host: (seen.calm_to_s - 1 if host in seen.stopped else end) - begin for host in seen.caps}
     poorest = min((counts[host] / max(spans[host], 1) for host in seen.caps), default=1.0)
     silent = [host for host in seen.caps if counts[host] < limits.readings * spans[host]]
@@ -47,14 +47,14 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E3",
             Severity.WARNING,
             f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the seconds",
-            "see `docker stats` there; study.py doctor tells what keeps an engine from reading CPU usage",
+            "check `docker stats` on that host; study.py doctor finds problems of the container engine",
             poorest,
             limits.readings,
         )
 
 
 def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
-    """E10 for one trial: a note only, as healthy short trials drift too; cells are judged over their trials."""
+    """E10 for one trial: a note only, because healthy short trials drift too. Cells are judged over their trials."""
     drift = figures.drift(seen)
     change = None if drift is None else math.expm1(drift)  # a share, as a cell's is
     if change is not None and abs(change) > limits.drift:
@@ -62,7 +62,7 @@ def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             "E10",
             Severity.NOTE,
             f"throughput changed by {percent(change, 1)} from the first to the second half of the window",
-            "nothing, unless the cell's other trials change the same way; then a longer ramp_up or duration",
+            "none, unless the cell's other trials change the same way; then use a longer ramp_up or duration",
             change,
             limits.drift,
         )

@@ -2,11 +2,11 @@
 
 "p95 ≤ P" means "at most 5 % take longer than P", so a percentile objective is a share as an error rate is. Among n
 independent requests of which a share p is over, the number over is binomial. A trial is evidence that the objective is
-met if so few requests over would occur in at most 1 − c of cases for a share just above the allowed one. It is evidence
-that the objective is missed if so many would for a share just allowed. MLPerf Inference's early stopping uses the same
-counts (mlcommons/inference, loadgen/early_stopping.cc: the same binomial, as an incomplete beta function). Requests
-that wait in one queue depend on each other, so a single trial is weaker evidence than its count suggests: c is high,
-and every printed interval is based on blocks instead.
+met if this number or fewer would occur in at most 1 − c of cases for a share just above the allowed one. It is evidence
+that the objective is missed if this number or more would occur for a share just allowed. MLPerf Inference's early
+stopping uses the same counts (mlcommons/inference, loadgen/early_stopping.cc: the same binomial, as an incomplete beta
+function). Requests that wait in one queue depend on each other, so a single trial is weaker evidence than its count
+suggests: c is high, and every printed interval is based on blocks instead.
 """
 
 from __future__ import annotations

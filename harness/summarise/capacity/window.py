@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from harness.grid.schema import Grid
 from harness.words import percent
 
-ENOUGH = 100  # windows of so many p95
-LEAST = 20  # below so many the error is larger than its share
+ENOUGH = 100  # multiples of p95: the window is long enough
+LEAST = 20  # multiples of p95: below, the error is larger than p95 / window
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class CellSummary:
 
     @property
     def rejections(self) -> str:
-        """The rejected requests as a clause, where they are so many that throughput shows no capacity; else empty."""
+        """The rejected requests as a clause, if throughput shows no capacity because of them; else empty."""
         return self.failing.words if self.failing is not None and self.failing.rejects else ""
 
     @property
@@ -110,16 +110,15 @@ def summarise(
     collapsed = _collapsed(records, usable)
     if unsteady or collapsed:
         usable, histograms, failures = [], [], []
-    by_block = {r.repeat: float(r.tps_mean) for r in usable if r.tps_mean}
-    limit, why = bottleneck.of_cell([record.component for record in usable])
+    by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
     outcome, cause = _outcome(records, usable)
     if unsteady and not collapsed:
         outcome, cause = Outcome.INVALID, _Cause(unsteady, "", "E10")
+    limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
-    why = why or _why([r for r in usable if r.component == limit], slow if limit == Component.SERVER else None)
     latencies = window_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
@@ -152,6 +151,13 @@ def summarise(
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
     )
+
+
+def _bottleneck(usable: Sequence[TrialRecord], slow: SlowServer | None) -> tuple[Component, str]:
+    """The bottleneck of the usable trials and its reason; where they differ in it, the reason is that."""
+    limit, why = bottleneck.of_cell([record.component for record in usable])
+    alike = [record for record in usable if record.component == limit]
+    return limit, why or _why(alike, slow if limit == Component.SERVER else None)
 
 
 def _of_death(records: Sequence[TrialRecord], cause: _Cause) -> str:

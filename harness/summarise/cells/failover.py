@@ -30,7 +30,7 @@ class CellFailover:
 
     `trials` are those that count. Seconds are counted from the failure. `failing_s`, `recovery_s` and
     `latency_recovery_s` are over the trials in which requests failed, throughput recovered and latency did, counted as
-    `failing`, `recovered` and `latency_recovered`; in `to_the_end` requests failed until the load was over. `left` is
+    `failing`, `recovered` and `latency_recovered`; in `to_the_end` requests failed until the load's end. `left` is
     throughput after the failure as a share of that before, `expected` the share that may be expected, `still_failing`
     the share of failed requests afterwards. `p95_ms` is over the whole window, with failures. `in_p95` counts the
     trials whose p95 met its objective before the failure, to which `p95_recovered` and `p95_recovery_s` refer;

@@ -74,7 +74,7 @@ class FactorEffect:
 def effects(grid: Grid, cells: Sequence[CellSummary]) -> list[FactorEffect]:
     """Every such comparison, by factor, then in the cells' order; paired by block as gains are (rule E15)."""
     found = []
-    for factor, levels in grid.factors.items():
+    for factor, levels in grid.levels.items():
         if factor in OWN_FACTORS or len(levels) < 2:
             continue
         base = levels[0]

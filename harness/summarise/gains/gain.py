@@ -118,7 +118,7 @@ class Gain:
         return intervals.minimum_detectable_gain(self.ratio) if self.ratio else None
 
     @property
-    def speaks(self) -> bool:
+    def is_statement(self) -> bool:
         """Whether it is a statement about servers, also as a lower bound."""
         return self.kind in (GainKind.GAIN, GainKind.LOWER_BOUND)
 
@@ -129,7 +129,7 @@ class Gain:
     @property
     def efficiency(self) -> float | None:
         """Gain / step ideal; of a lower bound that of its low end."""
-        if self.ratio is None or not self.speaks:
+        if self.ratio is None or not self.is_statement:
             return None
         value = self.ratio.low if self.kind is GainKind.LOWER_BOUND and self.ratio.low else self.ratio.value
         return value / self.step_ideal

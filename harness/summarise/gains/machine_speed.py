@@ -86,7 +86,7 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
 
 def widest(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> float | None:
     """The largest half width of the intervals of gains, as a share; without a statement, of the cells' throughput."""
-    ratios = [gain.ratio for gain in gains if gain.speaks] or [cell.tps for cell in cells]
+    ratios = [gain.ratio for gain in gains if gain.is_statement] or [cell.tps for cell in cells]
     halves = [interval.half_width for interval in ratios if interval is not None]
     return max((half for half in halves if half is not None), default=None)
 

@@ -12,7 +12,7 @@ from harness.summarise.cells.cell import CellSummary
 class ObstacleKind(Enum):
     """What keeps a ratio from being a statement."""
 
-    REJECTIONS = auto()  # a side rejected so many requests that its throughput shows no capacity
+    REJECTIONS = auto()  # a side rejected too many requests to show its capacity
     UNUSABLE = auto()  # a side has no usable trial
     UNKNOWN_BOTTLENECK = auto()
     GENERATOR = auto()  # the load generator limited a side

@@ -15,7 +15,7 @@ from harness.words import readable
 
 @dataclass(frozen=True)
 class Bracket:
-    """What is searched lies above `low` and is at most `high`; None where the span of the search does not hold it."""
+    """Bounds of the searched load: above `low`, at most `high`; None if it lies beyond the range of the search."""
 
     low: float | None
     high: float | None
@@ -39,7 +39,7 @@ def doubled(least: int, most: int) -> list[int]:
 def next_load(least: float, most: float, until: float, met: Mapping[float, bool], *, whole: bool) -> float | None:
     """The load to probe next, from `least` to `most`; None when the bracket is within `until` of its high end.
 
-    `met` maps each probed load to whether it met the objectives; `whole` asks for whole numbers.
+    `met` maps each probed load to whether it met the objectives; `whole` rounds to whole numbers.
     """
     found = bracket(met)
     low, high = found.low, found.high

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.grid.amount import Search
 from harness.grid.load import VUSERS
 from harness.grid.schema import Grid
 from harness.records.trial import TrialRecord
@@ -15,15 +16,15 @@ from harness.summarise.capacity import capacity, counts
 from harness.summarise.capacity.by_topology import counted
 
 
-def loads(grid: Grid, trials: Sequence[TrialRecord], blocks: int) -> list[tuple[float, ...]]:
+def loads(grid: Grid, search: Search, trials: Sequence[TrialRecord], blocks: int) -> list[tuple[float, ...]]:
     """The loads of one topology in each of the first blocks, by its `trials`.
 
-    None without objectives for a load, without a search, or without usable probes.
+    None without objectives for a load, or without usable probes.
     """
     allowed = counts.allowed_shares(grid.objectives)
-    if not allowed or grid.search is None:
+    if not allowed:
         return [()] * blocks
-    whole, most = grid.load_factor == VUSERS, grid.search.most
+    whole, most = search.factor == VUSERS, search.most
     known = counted(trials, grid)
     probes = [count for count in known if not count.block]
     found = [capacity.loads_around(probes, allowed, whole=whole)]

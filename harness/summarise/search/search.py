@@ -1,4 +1,4 @@
-"""The search: which loads are probed, what was found for each topology, and the cells that blocks measure. Pure.
+"""The search: the loads to probe, the result for each topology, and the cells that blocks measure. Pure.
 
 `vusers: {from: 100, to: 5000, until: 5%}` doubles the users until throughput grows by less than `until`, then halves
 the bracket around the fitted knee until it is within `until`. The knee with its interval is the result
@@ -9,12 +9,13 @@ measured around it (harness/summarise/search/loads.py). A search over `rate` doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.grid.amount import Search
-from harness.grid.cell import Cell, expand
+from harness.grid.cell import Cell, Topology
+from harness.grid.cells import SearchedCells
 from harness.grid.load import VUSERS
 from harness.grid.schema import Grid, Objectives
 from harness.grid.types import Levels
@@ -28,16 +29,38 @@ from harness.summarise.search.result import SearchResult
 
 def loads_adapt(grid: Grid) -> bool:
     """Whether the loads of a block may depend on the blocks before it: when a search measures capacities."""
-    return grid.search is not None and grid.objectives.for_a_load
+    return isinstance(grid.cells, SearchedCells) and grid.objectives.for_a_load
+
+
+def state_of(grid: Grid, records: Mapping[str, TrialRecord]) -> FixedState | SearchState:
+    """The state of a study by its records: the cells to measure, and the results of a search."""
+    cells = grid.cells
+    return SearchState(grid, cells, records) if isinstance(cells, SearchedCells) else FixedState(cells.known)
+
+
+@dataclass(frozen=True)
+class FixedState:
+    """The state of a study without a search: the same cells in every block, no probes and no results."""
+
+    cells: Sequence[Cell]
+    probes: Sequence[Cell] = field(default=(), init=False)
+    complete: bool = field(default=True, init=False)
+    results: Sequence[SearchResult] = field(default=(), init=False)
+    at_saturation: Sequence[Cell] = field(default=(), init=False)
+
+    def in_block(self, _block: int) -> Sequence[Cell]:
+        """The cells of one block: all of them."""
+        return self.cells
 
 
 @dataclass(frozen=True)
 class SearchState:
-    """The state of a study's search by its records, each part computed once; of a grid without search its own cells."""
+    """The state of a study's search by its records, each part computed once."""
 
     grid: Grid
+    searched: SearchedCells
     records: Mapping[str, TrialRecord]
-    _loads: dict[Cell, list[tuple[float, ...]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _loads: dict[Topology, list[tuple[float, ...]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def probes(self) -> list[Cell]:
@@ -46,7 +69,7 @@ class SearchState:
 
     @property
     def complete(self) -> bool:
-        """Whether all probes are measured; without a search there are none."""
+        """Whether all probes are measured."""
         return self._planned[1]
 
     @cached_property
@@ -55,95 +78,88 @@ class SearchState:
         if not loads_adapt(self.grid):
             return self._brackets
         allowed, found = counts.allowed_shares(self.grid.objectives), []
-        for cell, result in zip(self._topologies, self._brackets, strict=False):  # none before the search is complete
-            probes, ends = self._known[cell], result.objectives or Bracket(None, None)
+        for topology, result in self._with_brackets:
+            probes, ends = self._known[topology], result.objectives or Bracket(None, None)
             low, high = (counts.sentence(probes.get(int(load or 0)), allowed) for load in (ends.low, ends.high))
-            around = {load for block in self._loads_of(cell, self._blocks) for load in block}
+            around = {load for block in self._loads_of(topology, self._blocks) for load in block}
             found.append(replace(result, loads=tuple(sorted(around)), evidence=(low, high)))
         return found
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """The cells that are measured in blocks: the grid's own, or those of the search.
+        """The cells that are measured in blocks.
 
-        With a search each topology at its own saturation, all of them at the users that saturate the last one, and the
-        loads around the crossing of the objectives in every block so far; by topology, then by load.
+        Each topology at its own saturation, all of them at the users that saturate the last one, and the loads around
+        the crossing of the objectives in every block so far; by topology, then by load.
         """
-        if self.grid.search is None:
-            return self._topologies
         found = [*self._saturated, *self._around(range(1, self._blocks + 1))]
-        order = {cell.topology: place for place, cell in enumerate(self._topologies)}
+        order = {topology: place for place, topology in enumerate(self.searched.topologies)}
         return sorted(dict.fromkeys(found), key=lambda cell: (order[cell.topology], cell.load))
 
     def in_block(self, block: int) -> list[Cell]:
         """The cells of one block, which are settled when the blocks before it are measured."""
-        if self.grid.search is None:
-            return self._topologies
         return [*self._saturated, *self._around([block])]
 
     @cached_property
     def at_saturation(self) -> list[Cell]:
-        """The cells at their own saturation, in the order of the topologies; none without a search."""
-        found = zip(self._topologies, self._brackets, strict=False)  # none before the search is complete
-        return [topologies.at(cell, result.users) for cell, result in found if result.users is not None]
+        """The cells at their own saturation, in the order of the topologies."""
+        return [self._at(each, result.users) for each, result in self._with_brackets if result.users is not None]
+
+    def _at(self, topology: Topology, load: float) -> Cell:
+        return topology.at(self.searched.search.factor, load)
 
     @cached_property
-    def _topologies(self) -> list[Cell]:
-        """The grid's cells: with a search one for each topology, at the smallest load."""
-        return expand(self.grid)
-
-    @cached_property
-    def _trials(self) -> dict[topologies.Topology, list[TrialRecord]]:
+    def _trials(self) -> dict[topologies.Levels, list[TrialRecord]]:
         return topologies.by_topology(self.records.values())
 
     @cached_property
-    def _known(self) -> dict[Cell, dict[int, TrialRecord]]:
+    def _known(self) -> dict[Topology, dict[int, TrialRecord]]:
         """The recorded probes of each topology."""
-        return {cell: topologies.probes(cell, self._trials) for cell in self._topologies}
+        factor = self.searched.search.factor
+        return {each: topologies.probes(each, factor, self._trials) for each in self.searched.topologies}
 
     @cached_property
     def _planned(self) -> tuple[list[Cell], bool]:
-        span, found = self.grid.search, list[Cell]()
-        if span is None:
-            return found, True
-        probed: dict[Cell, dict[int, TrialRecord]] = {cell: {} for cell in self._topologies}
+        span, found = self.searched.search, list[Cell]()
+        probed: dict[Topology, dict[int, TrialRecord]] = {topology: {} for topology in self.searched.topologies}
         while True:
             following = {
-                cell: probing.next_load(span, self.grid.objectives, so_far, self.grid.load_factor)
-                for cell, so_far in probed.items()
+                topology: probing.next_load(span, self.grid.objectives, so_far, span.factor)
+                for topology, so_far in probed.items()
             }
-            round_ = [(cell, load) for cell, load in following.items() if load is not None]
+            round_ = [(topology, load) for topology, load in following.items() if load is not None]
             if not round_:
                 return found, True
-            found += [topologies.at(cell, load) for cell, load in round_]
-            if any(load not in self._known[cell] for cell, load in round_):
+            found += [self._at(topology, load) for topology, load in round_]
+            if any(load not in self._known[topology] for topology, load in round_):
                 return found, False
-            for cell, load in round_:
-                probed[cell][load] = self._known[cell][load]
+            for topology, load in round_:
+                probed[topology][load] = self._known[topology][load]
 
     @cached_property
     def _brackets(self) -> list[SearchResult]:
         """The results by the probes alone."""
-        span, factor = self.grid.search, self.grid.load_factor
-        if span is None or not self.complete:
+        if not self.complete:
             return []
-        of = _of_users if factor == VUSERS else _of_rate
-        found = []
-        for cell in self._topologies:
-            others = {name: level for name, level in cell.levels if name != factor}
-            found.append(of(span, self.grid.objectives, others, self._known[cell]))
-        return found
+        span, known = self.searched.search, self._known
+        of = _of_users if span.factor == VUSERS else _of_rate
+        return [of(span, self.grid.objectives, each.by_name, known[each]) for each in self.searched.topologies]
+
+    @property
+    def _with_brackets(self) -> Iterable[tuple[Topology, SearchResult]]:
+        """The topologies with their results by the probes alone; none before the search is complete."""
+        return zip(self.searched.topologies, self._brackets, strict=False)
 
     @cached_property
     def _blocks(self) -> int:
-        """Blocks whose loads are settled: those with a record, and the first one."""
+        """Number of blocks with fixed loads: those with a record, and the first one."""
         return max((record.repeat for record in self.records.values()), default=0) or 1
 
     @cached_property
     def _saturated(self) -> list[Cell]:
         own = self.at_saturation
         most = max((cell.vusers for cell in own), default=0)
-        return list(dict.fromkeys([*own, *(topologies.at(cell, most) for cell in own)]))
+        return list(dict.fromkeys([*own, *(self._at(cell.topology, most) for cell in own)]))
 
     def _around(self, blocks: Iterable[int]) -> list[Cell]:
         """The cells around crossings in these blocks, without those that are measured at saturation."""
@@ -151,18 +167,19 @@ class SearchState:
             return []
         wanted = list(blocks)
         found = []
-        for cell in self._topologies:
-            by_block = self._loads_of(cell, max(wanted))
-            found += [topologies.at(cell, load) for block in wanted for load in by_block[block - 1]]
+        for topology in self.searched.topologies:
+            by_block = self._loads_of(topology, max(wanted))
+            found += [self._at(topology, load) for block in wanted for load in by_block[block - 1]]
         return [cell for cell in dict.fromkeys(found) if cell not in self._saturated]
 
-    def _loads_of(self, cell: Cell, blocks: int) -> list[tuple[float, ...]]:
+    def _loads_of(self, topology: Topology, blocks: int) -> list[tuple[float, ...]]:
         """The loads of a topology in each of the first blocks; those of a block follow from the blocks before it."""
         from harness.summarise.search import loads  # here, because a plan mostly needs no numpy
 
-        if len(self._loads.get(cell, ())) < blocks:
-            self._loads[cell] = loads.loads(self.grid, topologies.trials(cell, self._trials), blocks)
-        return self._loads[cell][:blocks]
+        if len(self._loads.get(topology, ())) < blocks:
+            trials = topologies.trials(topology, self._trials)
+            self._loads[topology] = loads.loads(self.grid, self.searched.search, trials, blocks)
+        return self._loads[topology][:blocks]
 
 
 def _of_users(span: Search, objectives: Objectives, others: Levels, probes: Probes) -> SearchResult:

@@ -1,25 +1,20 @@
-"""The topologies of a search: cells without their load, and their trials. Pure."""
+"""The trials of a search by topology, whatever their load. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from harness.grid.cell import Cell
+from harness.grid.cell import Topology
 from harness.grid.load import LOAD_FACTORS
 from harness.grid.types import Level
 from harness.records.trial import TrialRecord
 
-Topology = tuple[tuple[str, Level], ...]
+Levels = tuple[tuple[str, Level], ...]  # of a topology, sorted by name
 
 
-def at(cell: Cell, load: float) -> Cell:
-    """The same cell under another load."""
-    return cell.at(int(load) if load == int(load) else load)
-
-
-def by_topology(records: Iterable[TrialRecord]) -> dict[Topology, list[TrialRecord]]:
+def by_topology(records: Iterable[TrialRecord]) -> dict[Levels, list[TrialRecord]]:
     """Topology (sorted by name) → its trials under any load, with probes but without control trials."""
-    found: dict[Topology, list[TrialRecord]] = {}
+    found: dict[Levels, list[TrialRecord]] = {}
     for record in records:
         if not record.control:
             levels = sorted((name, level) for name, level in record.cell.items() if name not in LOAD_FACTORS)
@@ -27,12 +22,11 @@ def by_topology(records: Iterable[TrialRecord]) -> dict[Topology, list[TrialReco
     return found
 
 
-def trials(cell: Cell, known: Mapping[Topology, list[TrialRecord]]) -> list[TrialRecord]:
-    """The trials of a cell's topology under any load."""
-    return known.get(tuple(sorted(cell.topology)), [])
+def trials(topology: Topology, known: Mapping[Levels, list[TrialRecord]]) -> list[TrialRecord]:
+    """The trials of a topology under any load."""
+    return known.get(tuple(sorted(topology.levels)), [])
 
 
-def probes(cell: Cell, known: Mapping[Topology, list[TrialRecord]]) -> dict[int, TrialRecord]:
-    """Load → probe of a cell's topology; a search uses whole numbers."""
-    factor = cell.load_factor
-    return {int(record.cell[factor]): record for record in trials(cell, known) if record.repeat == 0}
+def probes(topology: Topology, factor: str, known: Mapping[Levels, list[TrialRecord]]) -> dict[int, TrialRecord]:
+    """Load → probe of a topology; a search uses whole numbers."""
+    return {int(record.cell[factor]): record for record in trials(topology, known) if record.repeat == 0}

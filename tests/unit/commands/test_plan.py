@@ -9,6 +9,7 @@ import pytest
 from commands import options
 from commands.plan import plan
 from harness.errors import BadInput
+from harness.grid.cells import SearchedCells
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from harness.study import forecast
@@ -103,7 +104,7 @@ def test_a_budget_limits_a_search(tmp_path: Path) -> None:
         r"Fix: narrow from\.\.to, raise until, use fewer repeats",
         problem,
     )
-    assert resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="1h")).grid.search
+    assert isinstance(resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="1h")).grid.cells, SearchedCells)
 
 
 def test_a_finished_study_has_no_remaining_trials(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,15 +111,13 @@ def test_busy_slots_make_the_server_the_bottleneck_at_any_cpu_utilization() -> N
 def test_e23_lost_slot_time_makes_a_trial_invalid() -> None:
     assert invalid_causes(paced(busy=0.98, lost=0.005)) == []
     found = invalid_causes(paced(busy=0.95, lost=0.05))
-    assert found == [
-        "this machine is too slow for the lab it was asked for: server-1 had no CPU for 5.0 % of its slots' time"
-    ]
+    assert found == ["this machine is too slow for the requested lab: server-1 had no CPU for 5.0 % of its slot time"]
 
 
 def test_e23_late_responses_with_free_slots_make_a_trial_invalid() -> None:
     assert invalid_causes(paced(busy=0.6, late_s=0.03)) == []
     found = invalid_causes(paced(busy=0.6, late_s=0.09))
-    assert "server-1 answered 90 ms after the end of a slot although others were free" in found[0]
+    assert "server-1 responded 90 ms after a slot's end although others were idle" in found[0]
     assert invalid_causes(paced(busy=0.99, late_s=0.09)) == []  # a request that waits for a slot is not delayed further
 
 
@@ -160,10 +158,10 @@ def test_time_scaling_stretches_every_time_and_nothing_else() -> None:
 
 
 def test_a_record_has_the_times_of_its_time_scaling() -> None:
-    assert study_record().grid.load.think_time == grid().load.think_time
+    assert study_record().scaled_grid.load.think_time == grid().load.think_time
     slow = study_record(time_scaling={"factor": 2.0})
-    assert slow.grid.load.think_time == 2 * grid().load.think_time
-    assert slow.written_grid.load.think_time == grid().load.think_time
+    assert slow.scaled_grid.load.think_time == 2 * grid().load.think_time
+    assert slow.nominal_grid.load.think_time == grid().load.think_time
 
 
 def test_the_servers_get_the_factor_of_time_scaling(tmp_path: Path) -> None:
@@ -219,10 +217,8 @@ def test_a_machine_that_is_far_too_slow_is_rejected_before_the_deployment(monkey
 
 def test_an_invalid_trial_names_the_machine_as_its_cause() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
-    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the lab")
-    foreign = Finding(
-        "E11", Severity.WARNING, "this machine: processes that are not the study's used 80 % of its CPU", ""
-    )
+    assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the requested lab")
+    foreign = Finding("E11", Severity.WARNING, "this machine: processes outside the study used 80 % of its CPU", "")
     late = Finding("E6", Severity.INVALID, "the generator's event loop was late by 300 ms", "")
     assert rules.outcome_of([late, foreign], {}) == ("invalid", f"{foreign.cause}: {late.cause}")
     assert rules.outcome_of([late], {}) == ("invalid", late.cause)

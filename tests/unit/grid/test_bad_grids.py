@@ -107,9 +107,9 @@ def test_wrong_types_and_huge_values_are_rejected_with_one_short_line_each(
     ("path", "words"),
     [
         (FOLDER / "empty.yaml", "the file is empty"),
-        (FOLDER / "binary.bin", "this is not text"),
-        (FOLDER / "missing.yaml", "there is no such file"),
-        (FOLDER, "this is a directory"),
+        (FOLDER / "binary.bin", "is not text"),
+        (FOLDER / "missing.yaml", "no such file"),
+        (FOLDER, "is a directory"),
     ],
 )
 def test_a_path_without_a_grid_is_reported(path: Path, words: str, tmp_path: Path) -> None:

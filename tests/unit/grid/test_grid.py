@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.grid import units
-from harness.grid.cell import expand
+from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.schema import Grid
 from harness.study.config import resolve, role_variables
 from tests.builders import BASE, grid
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_grid_is_the_product_of_its_factors() -> None:
-    assert [cell.slug for cell in expand(grid())] == [
+    assert [cell.slug for cell in grid().cells.known] == [
         "servers-1_vusers-100",
         "servers-1_vusers-200",
         "servers-2_vusers-100",
@@ -25,16 +25,16 @@ def test_a_grid_is_the_product_of_its_factors() -> None:
 
 
 def test_exclude_takes_partial_matches_away_and_include_adds_cells() -> None:
-    cells = expand(grid(exclude=[{"servers": 1, "vusers": 200}], include=[{"servers": 3, "vusers": 100}]))
+    cells = grid(exclude=[{"servers": 1, "vusers": 200}], include=[{"servers": 3, "vusers": 100}]).cells.known
     assert [(cell.servers, cell.vusers) for cell in cells] == [(1, 100), (2, 100), (2, 200), (3, 100)]
 
 
 def test_a_cell_that_is_included_twice_is_there_once() -> None:
-    assert len(expand(grid(include=[{"servers": 1, "vusers": 100}]))) == 4
+    assert len(grid(include=[{"servers": 1, "vusers": 100}]).cells.known) == 4
 
 
 def test_levels_keep_their_type_so_that_0_and_false_are_two_things() -> None:
-    levels = expand(grid(factors={**BASE["factors"], "nginx_lb_upstream_keepalive": [0, 64]}))  # type: ignore[dict-item] # a plain dict
+    levels = grid(factors={**BASE["factors"], "nginx_lb_upstream_keepalive": [0, 64]}).cells.known  # type: ignore[dict-item] # a plain dict
     assert levels[0].variables == {"nginx_lb_upstream_keepalive": 0}
 
 
@@ -64,7 +64,7 @@ def test_quantities_carry_their_unit(read: object, text: str, value: float) -> N
 
 @pytest.mark.parametrize("text", ["5", 5, True, "5 parsec", "", "-1s", "1s2"])
 def test_a_duration_without_a_known_unit_is_rejected(text: object) -> None:
-    with pytest.raises(ValueError, match="write a number with ms, s, m or h"):
+    with pytest.raises(ValueError, match="Allowed: a number with ms, s, m or h"):
         units.duration_s(text)
 
 
@@ -93,17 +93,17 @@ def test_a_stored_grid_names_its_cells_as_the_written_one_did() -> None:
     written = grid(factors=factors)
     stored = json.loads(json.dumps(written.model_dump(mode="json", by_alias=True), sort_keys=True))
     again = Grid.model_validate(stored)
-    assert [cell.slug for cell in expand(again)] == [cell.slug for cell in expand(written)]
-    assert expand(written)[0].slug == "servers-1_vusers-100_ml_server_image-a_nginx_lb_method-round_robin"
+    assert [cell.slug for cell in again.cells.known] == [cell.slug for cell in written.cells.known]
+    assert written.cells.known[0].slug == "servers-1_vusers-100_ml_server_image-a_nginx_lb_method-round_robin"
 
 
 def test_cells_that_lose_servers_have_a_place_of_their_own_and_ask_no_role_for_it() -> None:
     factors = {"servers": [2, 3], "vusers": [100], "fail_servers": [0, 1], "nginx_lb_max_fails": [0, 1]}
-    cells = expand(grid(factors=factors, exclude=[{"servers": 2, "fail_servers": 1}]))
+    cells = grid(factors=factors, exclude=[{"servers": 2, "fail_servers": 1}]).cells.known
     assert [(cell.servers, cell.fail_servers) for cell in cells] == [(2, 0)] * 2 + [(3, 0)] * 2 + [(3, 1)] * 2
     assert cells[-1].slug == "servers-3_vusers-100_fail_servers-1_nginx_lb_max_fails-1"
     assert cells[-1].variables == {"nginx_lb_max_fails": 1}
-    assert expand(grid())[0].fail_servers == 0
+    assert grid().cells.known[0].fail_servers == 0
 
 
 def test_servers_are_lost_at_a_share_of_the_steady_window_in_slow_motion_too() -> None:
@@ -117,7 +117,9 @@ OPEN = {"factors": {"servers": [1, 2], "rate": ["100/s", "90/min"]}, "load": {"r
 
 
 def test_rates_are_numbers_of_requests_per_second_and_name_cells() -> None:
-    cells = expand(grid(**OPEN, exclude=[{"servers": 1, "rate": "6000/min"}], include=[{"servers": 3, "rate": "7/s"}]))
+    cells = grid(
+        **OPEN, exclude=[{"servers": 1, "rate": "6000/min"}], include=[{"servers": 3, "rate": "7/s"}]
+    ).cells.known
     assert [(cell.servers, cell.rate, cell.load_factor) for cell in cells] == [
         (1, 1.5, "rate"),
         (2, 100, "rate"),
@@ -126,7 +128,7 @@ def test_rates_are_numbers_of_requests_per_second_and_name_cells() -> None:
     ]
     assert cells[1].slug == "servers-2_rate-100"
     assert cells[1].variables == {}
-    assert cells[1].at(5).load == 5
+    assert cells[1].topology.at("rate", 5.0).load == 5
 
 
 @pytest.mark.parametrize(
@@ -140,14 +142,16 @@ def test_an_open_grid_reads_back_from_what_is_stored_of_it(factors: dict[str, ob
     written = grid(**{**OPEN, "factors": factors}, objectives={"p95": "1s"}, exclude=[{"servers": 1, "rate": "100/s"}])
     stored = json.loads(json.dumps(written.model_dump(mode="json", by_alias=True), sort_keys=True))
     assert Grid.model_validate(stored) == written
-    assert [cell.slug for cell in expand(Grid.model_validate(stored))] == [cell.slug for cell in expand(written)]
+    assert [cell.slug for cell in Grid.model_validate(stored).cells.known] == [
+        cell.slug for cell in written.cells.known
+    ]
 
 
 def test_a_search_over_rates_names_its_factor() -> None:
     span = {"from": "20/s", "to": "2000/s"}
-    found = grid(**{**OPEN, "factors": {"servers": [1], "rate": span}}, objectives={"p95": "1s"}).search
-    assert found is not None
-    assert (found.factor, found.least, found.most) == ("rate", 20, 2000)
+    cells = grid(**{**OPEN, "factors": {"servers": [1], "rate": span}}, objectives={"p95": "1s"}).cells
+    assert isinstance(cells, SearchedCells)
+    assert (cells.search.factor, cells.search.least, cells.search.most) == ("rate", 20, 2000)
 
 
 def test_an_open_load_begins_its_window_where_its_rate_is_reached() -> None:
@@ -172,5 +176,36 @@ def test_a_default_is_not_part_of_a_grids_identity() -> None:
         "load": {"think_time": "1s", "ramp_up": "2s", "duration": "12s"},
         "request": {"path": "/"},
     }
+
+
+def test_a_search_is_stored_under_a_key_of_its_own_next_to_its_smallest_load() -> None:
+    """Studies of users that are there already have this form: it is part of their identity."""
     searched = grid(factors={"servers": [1], "vusers": {"from": 10, "to": 100}})
-    assert searched.model_dump(mode="json", by_alias=True, exclude_defaults=True)["search"] == {"from": 10, "to": 100}
+    own = searched.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    assert (own["factors"], own["search"]) == ({"servers": [1], "vusers": [10]}, {"from": 10, "to": 100})
+    whole = searched.model_dump(mode="json", by_alias=True)
+    assert whole["search"] == {"factor": "vusers", "from": 10, "to": 100, "until": "5%"}
+    assert grid().model_dump(mode="json", by_alias=True)["search"] is None
+    for stored in (own, whole):
+        assert Grid.model_validate(stored) == searched
+
+
+def test_a_searched_grid_has_topologies_and_no_level_of_the_load() -> None:
+    factors = {"servers": [1, 2, 3], "nginx_lb_max_fails": [0, 1], "vusers": {"from": 10, "to": 100}}
+    searched = grid(
+        factors=factors,
+        exclude=[{"servers": 1, "vusers": 10}, {"servers": 2, "vusers": 20}, {"servers": 3, "nginx_lb_max_fails": 0}],
+        include=[{"servers": 4, "vusers": 50, "nginx_lb_max_fails": 0}],
+    )
+    assert searched.levels == {"servers": (1, 2, 3), "nginx_lb_max_fails": (0, 1)}
+    assert isinstance(searched.cells, SearchedCells)
+    assert [tuple(each.by_name.values()) for each in searched.cells.topologies] == [(2, 0), (2, 1), (3, 1), (4, 0)]
+    assert searched.cells.known[0].slug == "servers-2_vusers-10_nginx_lb_max_fails-0"
+    assert {cell.vusers for cell in searched.cells.known} == {10}
+
+
+def test_a_topology_is_named_once_whatever_the_loads_of_its_cells() -> None:
+    cells = grid().cells
+    assert isinstance(cells, FixedCells)
+    assert [each.by_name for each in cells.topologies] == [{"servers": 1}, {"servers": 2}]
+    assert [each.at("vusers", 200) for each in cells.topologies] == [cells.known[1], cells.known[3]]

@@ -49,11 +49,14 @@ def test_a_reference_is_the_value_of_a_variable_of_the_environment(tmp_path: Pat
             "request.headers.Authorization: the environment variable MISSING is not set. Fix: export MISSING with the",
         ),
         ({"headers": {"A": {"env": "EMPTY"}}}, "request.headers.A: the environment variable EMPTY is empty"),
-        ({"headers": {"A": {"env": "a b"}}}, "request.headers.A: env: got 'a b'. Allowed: the name of a variable"),
+        (
+            {"headers": {"A": {"env": "a b"}}},
+            "request.headers.A: env: got 'a b'. Allowed: the name of an environment variable",
+        ),
         ({"json": {"a": [{"env": "MISSING"}]}}, "request.json.a.0: the environment variable MISSING is not set"),
         ({"query": {"a": {"env": "MISSING"}}}, "request.query.a: the environment variable MISSING is not set"),
-        ({"query": {"a": [1]}}, "request.query: write a mapping of names to texts or numbers"),
-        ({"headers": {"A": "masked:0123abcd:0123456789abcdef"}}, "request.headers.A: this is a mask, not the value"),
+        ({"query": {"a": [1]}}, "request.query: Allowed: a mapping of names to texts or numbers"),
+        ({"headers": {"A": "masked:0123abcd:0123456789abcdef"}}, "request.headers.A: a mask instead of a value"),
     ],
 )
 def test_an_unresolvable_reference_is_rejected_with_its_line(tmp_path: Path, more: Any, expected: str) -> None:

@@ -81,7 +81,7 @@ def test_slow_responses_outside_the_servers_are_unknown() -> None:
     seen = observation(rate=280, users=1000, hosts=IDLE)
     elsewhere = bottleneck_of(logged(seen, upstream_mean_s=0.06), unloaded_s=0.05)
     assert elsewhere.component == "unknown"
-    assert "of which servers took 4 %: the rest is lost elsewhere" in elsewhere.reason
+    assert "4 % of it at the servers: the rest is spent elsewhere" in elsewhere.reason
     assert bottleneck_of(logged(seen, upstream_mean_s=1.5), unloaded_s=0.05).component == "server"
 
 

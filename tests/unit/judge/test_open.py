@@ -125,7 +125,7 @@ def test_a_server_below_the_offered_rate_is_the_bottleneck() -> None:
     assert judged.component == Component.SERVER
     assert judged.next_bottleneck == ""
     near = bottleneck.of_trial(trial(samples=rows(200, 180, 500.0, rise=300.0, sent=200), pacing=slots), [], LIMITS)
-    assert near.next_bottleneck == "load (90 % of what was offered)"
+    assert near.next_bottleneck == "load (90 % of the offered load)"
 
 
 def test_a_closed_loop_has_no_figures_of_an_open_load() -> None:

@@ -46,7 +46,7 @@ def test_e3_a_load_without_a_single_second_is_invalid() -> None:
     counters: dict[str, dict[str, Any]] = {"generator": {}, "balancer": {}, "servers": {"server-1": {}}}
     judged = assess(replace(data, samples=[], balancer=[], record=changed(data.record, counters=counters)), grid())
     assert judged.outcome == "invalid"
-    assert judged.cause == "the series is not whole: there is not one second"
+    assert judged.cause == "the series is incomplete: it is empty"
     assert judged.tps_mean is None
 
 
@@ -64,9 +64,9 @@ def test_e8_names_the_event_that_explains_the_failures_and_its_fix() -> None:
     finding = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
     assert finding.cause.endswith('failed for 10 s: the balancer logged "worker_connections are not enough" 1800 times')
     assert "nginx_lb_worker_connections" in finding.next_step
-    dead = replace(seen, died={"server-1": Death("was killed for want of memory", out_of_memory=True)})
+    dead = replace(seen, died={"server-1": Death("was killed for lack of memory", out_of_memory=True)})
     finding = next(f for f in rules.judge(dead, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
-    assert finding.cause.startswith("server-1 was killed for want of memory: more than 50 %")
+    assert finding.cause.startswith("server-1 was killed for lack of memory: more than 50 %")
     assert "logged" not in finding.cause  # the balancer's log only shows the consequence
     assert "ml_server_memory" in finding.next_step
     quiet = next(f for f in rules.judge(base, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
@@ -142,11 +142,11 @@ def test_e8_ten_seconds_without_a_success_after_the_ramp_up_stop_the_load() -> N
 
 
 def test_e8_a_server_that_died_makes_the_trial_server_down() -> None:
-    died = {"server-1": Death("was killed for want of memory", out_of_memory=True)}
+    died = {"server-1": Death("was killed for lack of memory", out_of_memory=True)}
     findings = rules.judge(observation(died=died), LIMITS)
     outcome, cause = rules.outcome_of(findings, died)
     assert outcome == "server_down"
-    assert "server-1 was killed for want of memory" in cause
+    assert "server-1 was killed for lack of memory" in cause
 
 
 def test_e8_a_death_is_the_cause_before_all_its_consequences() -> None:

@@ -79,18 +79,18 @@ def failing(seconds: int, count: int) -> list[Sample]:
 def test_e24_a_planned_server_failure_is_not_a_fault_of_the_trial() -> None:
     found = rules.judge(with_failure(failing(2, 93)), LIMITS)
     assert [(f.rule, f.severity) for f in found] == [("E13", Severity.NOTE)]
-    assert found[0].cause == "the own count of server-3 was lost with it; the other servers' were compared"
+    assert found[0].cause == "the failed server-3 reported no count; the other servers' counts were compared"
 
 
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
-        ({"stopped_s": {}}, "server-3 should have been stopped at second 12.0: the load was over before"),
+        ({"stopped_s": {}}, "server-3 was not killed at second 12.0 as planned: the load ended earlier"),
         (
             {"stopped_s": {}, "problems": {"server-3": "its engine could not stop it: 409"}},
-            "server-3 should have been stopped at second 12.0: its engine could not stop it: 409",
+            "server-3 was not killed at second 12.0 as planned: its engine could not stop it: 409",
         ),
-        ({"stopped_s": {"server-3": 14.5}}, "server-3 was stopped at second 14.5, not at 12.0 as the grid asks"),
+        ({"stopped_s": {"server-3": 14.5}}, "server-3 was killed at second 14.5, planned: 12.0"),
     ],
 )
 def test_e24_a_missing_or_late_server_failure_makes_the_trial_invalid(loss: dict[str, Any], words: str) -> None:
@@ -172,7 +172,7 @@ def test_e8_a_collapse_after_a_server_failure_names_the_missing_server() -> None
     rows += [replace(rows[-1], t_s=18 + more) for more in range(6)]
     found = of("E8", with_failure(rows, window_to_s=24.0))
     assert found[0].severity == Severity.INVALID
-    assert found[0].cause.startswith("more than 50 % of the requests failed for 10 s, from 12 s on without server-3")
+    assert found[0].cause.startswith("more than 50 % of the requests failed for 10 s, without server-3 from 12 s on")
 
 
 @pytest.mark.parametrize(("first_s", "findings"), [(12.5, 0), (8.5, 1)])
@@ -232,14 +232,14 @@ def test_e14_requires_all_servers_before_and_the_remaining_ones_after_a_server_f
     seen = with_failure()
     assert not of("E14", seen)
     never = [row for row in seen.answered if row.server != STOPPED]
-    assert of("E14", replace(seen, answered=never))[0].cause == f"servers of the cell never answered: {STOPPED}"
+    assert of("E14", replace(seen, answered=never))[0].cause == f"servers of the cell never responded: {STOPPED}"
     returned = [*seen.answered, BalancerSample(15, STOPPED, "200", 4)]
     assert of("E14", replace(seen, answered=returned))[0].cause == (
-        f"servers outside the cell answered after the loss: {STOPPED}"
+        f"servers outside the cell responded after the server failure: {STOPPED}"
     )
     less = [row for row in seen.answered if row.server != LEFT[0] or row.t_s < AT_S]
     assert of("E14", replace(seen, answered=less))[0].cause == (
-        f"servers of the cell never answered after the loss: {LEFT[0]}"
+        f"servers of the cell never responded after the server failure: {LEFT[0]}"
     )
 
 
@@ -262,7 +262,7 @@ def test_a_trial_with_a_server_failure_has_no_bottleneck_and_a_mark_in_its_chart
     seen = with_failure()
     judged = bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
     assert judged.component == "unknown"
-    assert judged.reason.startswith("server-3 was stopped in the middle of it")
+    assert judged.reason.startswith("server-3 failed in mid-trial")
     assert timing.of_trial(seen) == [(12.0, "server-3 stopped")]
 
 

@@ -4,9 +4,8 @@ import random
 
 import pytest
 
-from harness.grid.amount import Search
-from harness.grid.cell import expand
-from harness.grid.schema import Grid
+from harness.grid.cells import SearchedCells
+from harness.grid.schema import Grid, Objectives
 from harness.plan import bound, stopping
 from harness.records.trial import TrialRecord
 from tests.builders import grid, record
@@ -54,19 +53,20 @@ def test_no_search_needs_more_trials_than_its_bound(seed: int) -> None:
 
 def test_probes_over_a_rate_are_counted_exactly() -> None:
     """The probes are 100, 200 and 400 req/s, then values between two of them, or 500 req/s at the end."""
-    assert bound.probes(rated(100, 500, "20%")) == 5
-    assert bound.probes(rated(100, 101, "20%")) == 2
+    for most, count in ((500, 5), (101, 2)):
+        cells = rated(100, most, "20%").cells
+        assert isinstance(cells, SearchedCells)
+        assert bound.probes(cells.search, Objectives()) == count
     assert len(bound.largest_plan(rated(100, 500, "20%"), "lab")) == 2 * 5 + 3 * 2 * 3
     assert len(bound.largest_plan(rated(100, 500, "20%"), "hosts")) == 2 * 5 + 3 * 2 * 3 + 3  # with control trials
 
 
 def test_without_a_search_the_largest_plan_is_every_cell_in_every_block() -> None:
     study = grid(repeats={"min": 3, "max": 7})
-    assert len(bound.largest_plan(study, "lab")) == 7 * len(expand(study))
+    assert len(bound.largest_plan(study, "lab")) == 7 * len(study.cells.known)
 
 
 def test_a_known_capacity_limits_the_loads_of_the_largest_plan() -> None:
     """A search stops doubling at the first load that is too high, so no trial has 40 times the capacity."""
     loads = {trial.cell.load for trial in bound.largest_plan(rated(10, 50_000, "5%"), "lab", 100.0)}
     assert max(loads) <= 2 * 2 * 100
-    assert isinstance(rated(10, 50_000, "5%").search, Search)

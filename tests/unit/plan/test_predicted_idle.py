@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from harness.grid.cell import expand
 from harness.grid.schema import Grid
 from harness.plan import predicted_idle, stopping
 from harness.plan.terms import Terms
@@ -28,7 +27,9 @@ def settled(**more: Any) -> list[str]:
     asked = study(**more)
     found = predicted_idle.predict(asked, CAPACITY, R0, THINK)
     return [
-        cell.slug for cell in expand(asked) if found and cell in predicted_idle.predicted_cells(found, expand(asked))
+        cell.slug
+        for cell in asked.cells.known
+        if found and cell in predicted_idle.predicted_cells(found, asked.cells.known)
     ]
 
 
@@ -116,7 +117,7 @@ def test_no_cell_is_predicted_idle_without_a_known_capacity() -> None:
 
 def test_a_confirmed_prediction_keeps_two_blocks() -> None:
     records = measured(2)
-    found = predicted_idle.verified(rests(), expand(study()), records)
+    found = predicted_idle.verified(rests(), study().cells.known, records)
     assert found is not None
     assert found.contradicted == ()
     assert planned(records, rests()) == planned(records, found) == planned({}, rests())
@@ -136,7 +137,7 @@ def test_a_confirmed_prediction_keeps_two_blocks() -> None:
 def test_a_contradicted_prediction_gives_the_cell_all_blocks(against: dict[tuple[int, int, int], str]) -> None:
     records = measured(2, against)
     assert planned(records, rests()) == dict.fromkeys(range(1, 6), ALL)
-    found = predicted_idle.verified(rests(), expand(study()), records)
+    found = predicted_idle.verified(rests(), study().cells.known, records)
     assert found is not None
     assert found.contradicted == ({"servers": 3, "vusers": 1000},)
     assert predicted_idle.outcome(found) == (
@@ -151,11 +152,11 @@ def test_only_the_cell_and_its_smaller_neighbour_verify_a_prediction() -> None:
 def test_a_prediction_is_verified_once_after_two_complete_blocks() -> None:
     records = measured(2, {(3, 1000, 1): "server"})
     last = records.pop("servers-1_vusers-2000/r2")
-    assert predicted_idle.verified(rests(), expand(study()), records) == rests()
+    assert predicted_idle.verified(rests(), study().cells.known, records) == rests()
     whole = {**records, "servers-1_vusers-2000/r2": last}
-    found = predicted_idle.verified(rests(), expand(study()), whole)
+    found = predicted_idle.verified(rests(), study().cells.known, whole)
     assert found is not None
-    assert predicted_idle.verified(found, expand(study()), measured(2)) == found
+    assert predicted_idle.verified(found, study().cells.known, measured(2)) == found
     assert planned(measured(2), found) == dict.fromkeys(range(1, 6), ALL)
 
 

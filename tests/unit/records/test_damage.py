@@ -102,25 +102,25 @@ RECORDS = [  # JSON
     (put(b'{"a": 1}\nx'), r":2: is not JSON: Extra data\."),
     (put(b'{"a":\n NaN}'), r":2: is not JSON: NaN is not a finite number\."),
     (put(b'{"a":\n\n 1e999}'), r":3: is not JSON: 1e999 is not a finite number\."),
-    (put(b"[" * 200_000), r": is not JSON of this program: nested too deeply\."),
-    (key("format", "1"), r":\d+: format: got '1'; allowed: 1\."),
-    (key("format", None), r":\d+: format: got None; allowed: 1\."),
-    (key("format", 99), r": written by a newer version than this one"),
+    (put(b"[" * 200_000), r": is not JSON of this program: it is nested too deeply\."),
+    (key("format", "1"), r":\d+: format: unknown version \(got '1'\)\. Allowed: 1\."),
+    (key("format", None), r":\d+: format: unknown version \(got None\)\. Allowed: 1\."),
+    (key("format", 99), r": written by a newer version of this program"),
 ]
 SERIES = [  # CSV
-    (changed(b"t_s", b"t_z"), r":1: is not as it was written: there is no column 't_s'\."),
+    (changed(b"t_s", b"t_z"), r":1: is damaged: column 't_s' is missing\."),
     (cut(0.55), r":\d+: is cut off\."),
-    (field(3, 0, "x"), r":3: is not as it was written: "),
-    (field(3, 0, "1,2"), r":3: is not as it was written: \d+ fields, the header has \d+\."),
-    (field(4, 0, "9" * 6000), r":4: is not as it was written: "),
-    (put(b"\x00\x00\n"), r":1: is not as it was written: "),
+    (field(3, 0, "x"), r":3: is damaged: "),
+    (field(3, 0, "1,2"), r":3: is damaged: \d+ fields, the header has \d+\."),
+    (field(4, 0, "9" * 6000), r":4: is damaged: "),
+    (put(b"\x00\x00\n"), r":1: is damaged: "),
 ]
 HISTOGRAMS = [
     (cut(0.5), r":1: is cut off\."),
-    (put(b"HISTF\n"), r":1: is not as it was written: no compressed HdrHistogram"),
+    (put(b"HISTF\n"), r":1: is damaged: not a compressed HdrHistogram"),
     (
         lambda file: file.write_bytes(bomb(file)),
-        r":1: is not as it was written: no compressed HdrHistogram of version 2: it ends too early, or",
+        r":1: is damaged: not a compressed HdrHistogram of version 2: it ends too early, or",
     ),
 ]
 CASES = [
@@ -129,9 +129,9 @@ CASES = [
     *((TRIAL, "trial.json", *case) for case in RECORDS),
     *((".", "study.json", *case) for case in RECORDS),
     *((TRIAL, name, *case) for name in ("samples.csv", "hosts.csv") for case in SERIES),
-    (TRIAL, "samples.csv", field(4, 0, "9" * 30), r":4: is not as it was written: 9+… is too large\."),
-    (TRIAL, "samples.csv", field(5, 3, "nan"), r":5: is not as it was written: nan is not a finite number\."),
-    (TRIAL, "hosts.csv", field(2, 2, "inf"), r":2: is not as it was written: inf is not a finite number\."),
+    (TRIAL, "samples.csv", field(4, 0, "9" * 30), r":4: is damaged: 9+… is too large\."),
+    (TRIAL, "samples.csv", field(5, 3, "nan"), r":5: is damaged: nan is not a finite number\."),
+    (TRIAL, "hosts.csv", field(2, 2, "inf"), r":2: is damaged: inf is not a finite number\."),
     *((TRIAL, "latency.hgrm", *case) for case in HISTOGRAMS),
     (TRIAL, "trial.json", key("repeat", "one"), r":\d+: not a trial's record: repeat: input should be a valid int"),
     (TRIAL, "trial.json", key("hosts", []), r":\d+: not a trial's record: hosts: input should be a valid dict"),
@@ -194,7 +194,7 @@ def test_every_command_names_a_damaged_record(study: StudyDirectory, read: Calla
 def test_check_reads_the_other_trials(study: StudyDirectory) -> None:
     field(3, 0, "x")(study.path / TRIAL / "samples.csv")
     failed = {line.rule: line.text for line in check.check(study) if not line.ok}
-    assert "samples.csv:3: is not as it was written" in failed["files"]
+    assert "samples.csv:3: is damaged" in failed["files"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_keys_of_a_later_version_are_kept_and_ignored(study: StudyDirectory) -> 
     for place in ("of_the_future", "load.of_the_future", "evidence.of_the_future", "request.of_the_future"):
         key(f"configuration.grid.{place}", {"a": 1})(file)
     later = study.need_study()
-    assert later.grid == before.grid
+    assert later.scaled_grid == before.scaled_grid
     assert [line for line in check.check(study) if line.rule == "grid"] == name
     study.write_study(later.model_copy(update={"runs": ()}))
     kept = json.loads(file.read_text(encoding="utf-8"))["configuration"]["grid"]
@@ -238,12 +238,12 @@ def test_a_failed_write_leaves_no_partial_file(study: StudyDirectory) -> None:
     [
         ("ENOSPC", "free space on that disk"),
         ("EDQUOT", "free space on that disk"),
-        ("EROFS", "mount that file system writable, or name another one with --results"),
-        ("EACCES", "give this user the right to write there"),
+        ("EROFS", "mount that file system writable, or choose another one with --results"),
+        ("EACCES", "give this user write permission there"),
     ],
 )
 def test_a_disk_without_room_or_permission_is_reported_with_its_fix(number: str, fix: str) -> None:
     code = getattr(errno, number)
     message = cannot_write("results/a-1/study.json", OSError(code, os.strerror(code)))
     assert message.startswith(f"results/a-1/study.json: cannot be written: {os.strerror(code)}. Fix: {fix}")
-    assert message.endswith("what was recorded before is kept.")
+    assert message.endswith("earlier records are kept.")

@@ -84,7 +84,7 @@ def test_a_damaged_row_is_named_by_file_and_line(tmp_path: Path) -> None:
     file = directory.path / "trials/a/r1/samples.csv"
     lines = file.read_text().splitlines()
     file.write_text("\n".join([*lines[:3], "x" + lines[3], *lines[4:], ""]))
-    with pytest.raises(BadInput, match=r"samples\.csv:4: is not as it was written"):
+    with pytest.raises(BadInput, match=r"samples\.csv:4: is damaged"):
         directory.trial("a/r1")
 
 

@@ -203,7 +203,7 @@ def test_a_factor_that_another_study_does_not_have_is_missing_there(
 def test_studies_of_the_same_name_have_their_paths_and_a_repeated_study_is_rejected(tmp_path: Path) -> None:
     here, there = (study(StudyDirectory(tmp_path / place / "study-1"), RATES) for place in ("here", "there"))
     assert list(frames.trials([here, there]).study.unique()) == [str(here.path), str(there.path)]
-    with pytest.raises(BadInput, match="is given twice"):
+    with pytest.raises(BadInput, match="the study is given twice"):
         frames.trials([here, there, here])
     with pytest.raises(BadInput, match="no study is given"):
         frames.trials([])
@@ -317,23 +317,23 @@ def test_attempts_that_were_repeated_do_not_count(with_invalid: StudyDirectory) 
 @pytest.mark.parametrize(
     ("spoil", "door", "message"),
     [
-        (lambda path: (path / "study.json").unlink(), frames.samples, r"there is no study\.json; give a directory"),
-        (lambda path: (path / "cells.csv").unlink(), frames.cells, r"there is no cells\.csv; 'study\.py report .*"),
-        (lambda path: (path / "gains.csv").unlink(), frames.gains, r"there is no gains\.csv; 'study\.py report"),
+        (lambda path: (path / "study.json").unlink(), frames.samples, r"study\.json is missing\. Fix: give"),
+        (lambda path: (path / "cells.csv").unlink(), frames.cells, r"cells\.csv is missing\. Fix: run .study\.py"),
+        (lambda path: (path / "gains.csv").unlink(), frames.gains, r"gains\.csv is missing\. Fix: run .study\.py"),
         (
             lambda path: (path / "gains.csv").write_text("vusers,gain\n1000,2\n"),
             frames.gains,
-            r"gains\.csv: not as it was written .*from_servers.* writes it again",
+            r"gains\.csv: is damaged .*from_servers.* writes it again",
         ),
         (
             lambda path: (path / "cells.csv").write_text((path / "cells.csv").read_text().replace("\n1,", "\none,")),
             frames.cells,
-            r"cells\.csv: not as it was written .*one",
+            r"cells\.csv: is damaged .*one",
         ),
         (
             lambda path: next(path.glob("trials/*/r1/samples.csv")).write_text("t_s,completed\n0,many\n"),
             frames.samples,
-            r"samples\.csv:1: is not as it was written.*move .* away",
+            r"samples\.csv:1: is damaged.*move .* away",
         ),
     ],
 )  # fmt: skip

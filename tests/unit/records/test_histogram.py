@@ -89,14 +89,14 @@ def altered(position: int, byte: int) -> str:
 @pytest.mark.parametrize(
     ("encoded", "message"),
     [
-        ("no base64!", "no compressed HdrHistogram"),
-        ("", "no compressed HdrHistogram"),
-        (base64.b64encode(b"something else altogether").decode(), "no compressed HdrHistogram"),
-        (CASES[4]["java-2.2.2"][:-40], "no compressed HdrHistogram"),
-        (altered(0, 0), "headers do not fit"),
-        (altered(15, 2), "to 2 digits"),
-        (altered(23, 2), "from 2 on"),
-        (altered(11, 1), "moved by 1"),
+        ("no base64!", "not a compressed HdrHistogram"),
+        ("", "not a compressed HdrHistogram"),
+        (base64.b64encode(b"something else altogether").decode(), "not a compressed HdrHistogram"),
+        (CASES[4]["java-2.2.2"][:-40], "not a compressed HdrHistogram"),
+        (altered(0, 0), "headers are inconsistent"),
+        (altered(15, 2), "2 digits"),
+        (altered(23, 2), "lowest value 2"),
+        (altered(11, 1), "offset 1"),
         (altered(-1, 0x80), "cut off"),
     ],
 )

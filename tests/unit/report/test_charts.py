@@ -106,16 +106,16 @@ def test_headers_of_the_panels_never_collide(tmp_path: Path, topologies: int) ->
 def test_events_of_a_trial_are_marked_at_their_time(tmp_path: Path) -> None:
     found, trials = made(tmp_path, 2, (1000,))
     where = "servers-1_vusers-1000/r2"
-    moments = [[6.0, "server-1 was killed for want of memory"]]
+    moments = [[6.0, "server-1 was killed for lack of memory"]]
     died = changed(trials[where].record, outcome="server_down", figures={"timeline": moments})
     trials[where] = replace(trials[where], record=died, samples=samples(280, 1000)[:12])
     chart = series_data.series(found, trials, 7, 17)
     assert chart is not None
     assert [(mark["t"], mark["what"]) for mark in chart.arguments["marks"]] == [
-        (6.0, "server-1 was killed for want of memory"),
+        (6.0, "server-1 was killed for lack of memory"),
         (12.0, "stopped"),
     ]
-    assert "1 server at 1000 users, second 6: server-1 was killed for want of memory" in chart.alternative
+    assert "1 server at 1000 users, second 6: server-1 was killed for lack of memory" in chart.alternative
     boxes = labels(chart, {"stopped"})
     assert len(boxes) == 1
 

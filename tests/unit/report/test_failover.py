@@ -156,10 +156,10 @@ def test_the_largest_loads_have_a_sentence_and_the_table_has_the_rest() -> None:
 
 def test_a_load_names_its_failed_servers() -> None:
     assert load_name({"vusers": 400, "fail_servers": 0}) == "400 users"
-    assert load_name({"vusers": 400, "fail_servers": 1}) == "400 users, 1 server lost"
-    assert load_name({"vusers": 400, "fail_servers": 2}) == "400 users, 2 servers lost"
+    assert load_name({"vusers": 400, "fail_servers": 1}) == "400 users, 1 server failed"
+    assert load_name({"vusers": 400, "fail_servers": 2}) == "400 users, 2 servers failed"
     as_on_disk = {"fail_servers": 1, "nginx_lb_max_fails": 1, "vusers": 400}  # by name
-    assert load_name(as_on_disk) == "400 users, 1 server lost, nginx_lb_max_fails 1"
+    assert load_name(as_on_disk) == "400 users, 1 server failed, nginx_lb_max_fails 1"
 
 
 def test_every_output_has_the_failover(tmp_path: Path) -> None:
@@ -180,12 +180,12 @@ def test_every_output_has_the_failover(tmp_path: Path) -> None:
     assert {row["load"] for row in report.charts["headline"].arguments["cells"]} == {"400 users"}
     assert {row["load"] for row in report.charts["series"].arguments["rows"]} == {
         "400 users",
-        "400 users, 1 server lost",
+        "400 users, 1 server failed",
     }
     marks = report.charts["series"].arguments["marks"]
     assert {(mark["load"], mark["what"]) for mark in marks} == {
-        ("400 users, 1 server lost", "server-2 stopped (3 trials)"),
-        ("400 users, 1 server lost", "server-3 stopped (3 trials)"),
+        ("400 users, 1 server failed", "server-2 stopped (3 trials)"),
+        ("400 users, 1 server failed", "server-3 stopped (3 trials)"),
     }
     assert sentences[0] in ci_summary.markdown(report, summary)
     assert "failed under load" in ci_summary.junit(report, summary)

@@ -59,7 +59,7 @@ def test_a_study_with_such_a_cell_prints_it_without_an_interval_and_its_statemen
     (floor,) = (sentence for sentence in answer.answer(summary) if sentence.startswith("At 250 users"))
     assert "indicative" not in floor, "its floor has five blocks; the step that shows nothing needs none"
     assert "at least" in floor
-    others = [gain for gain in summary.gains if gain.speaks]
+    others = [gain for gain in summary.gains if gain.is_statement]
     assert {gain.k for gain in others} == {5}
     assert summary.noise is not None
     assert {name for name, _ in summary.noise.residuals} == {n for n, c in cells.items() if c.bottleneck == "server"}

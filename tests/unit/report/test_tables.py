@@ -112,7 +112,7 @@ def test_thresholds_of_e5_are_shown_as_they_are_applied(measured: Measured) -> N
 def test_equal_shares_are_required_of_round_robin_alone(measured: Measured) -> None:
     _, trials = measured
     e12 = next(rule for rule in RULES if rule.id == "E12")
-    assert ["E12", e12.asks] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
+    assert ["E12", e12.requirement] in [row[:2] for row in rules.rule_table(trials, Thresholds()).rows]
     where, first = next(iter(trials.items()))
     assert first.record.context
     context = first.record.context.model_copy(update={"balancing": {"method": "least_conn"}})
@@ -123,7 +123,7 @@ def test_equal_shares_are_required_of_round_robin_alone(measured: Measured) -> N
 def test_a_cell_whose_server_died_has_the_reaction_of_the_balancer_as_its_reason(measured: Measured) -> None:
     """In the table of bottlenecks, although none of its trials is valid."""
     summary, trials = measured
-    reason = "server-1 died with exit code 137; nginx_lb_max_fails is 0: the balancer went on sending it requests"
+    reason = "server-1 died with exit code 137; nginx_lb_max_fails is 0: the balancer keeps sending requests to it"
     cell = summary[0]
     cause = "server-1 died with exit code 137 during the trial"
     died = {"component": "server", "basis": {"kind": "server died", "detail": reason}, "reason": reason}

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from harness.deploy.inventory.hosts import Inventory
-from harness.grid.cell import expand
 from harness.judge.assess import assess
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
@@ -18,7 +17,7 @@ from harness.study import liveness
 from tests.builders import grid
 from tests.study_stubs import FakeSite
 
-DOWN = "did not answer its health check after the load (status {status})"
+DOWN = "failed its health check after the load (status {status})"
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_a_server_without_network_is_down_even_without_failures_in_the_window(
     }
     assert assess(data, grid(factors={"servers": [servers], "vusers": [200]})) == data.record
     causes = [finding.cause for finding in data.record.findings if finding.rule == "E13"]
-    assert causes == ([f"{name} reported no count; the servers' were not compared"] if servers > 1 else causes)
+    assert causes == ([f"{name} reported no count; the servers' counts were not compared"] if servers > 1 else causes)
     assert "repair" in site.journal[site.journal.index("load of 200 users") :]
 
 
@@ -88,7 +87,7 @@ def test_a_variable_of_the_balancer_sets_the_health_check(site: FakeSite) -> Non
     )
     inventory = Inventory("own", hosts)
     written = grid()
-    assert liveness.health_path(written, expand(written)[0], inventory) == "/own"
+    assert liveness.health_path(written, written.cells.known[0], inventory) == "/own"
 
 
 def test_the_check_of_a_busy_server_is_repeated(

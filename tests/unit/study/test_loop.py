@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from harness.errors import CannotRun, Interrupted
-from harness.grid.cell import expand
 from harness.plan import order
 from harness.records import frames
 from harness.records.directory import StudyDirectory
@@ -258,8 +257,10 @@ def test_the_seed_is_drawn_once_when_a_study_starts(site: FakeSite, tmp_path: Pa
     again.run()
     recorded = again._directory.need_study()
     assert (recorded.seed, recorded.plan) == (begun.seed, begun.plan)
-    assert recorded.written_grid.seed is None
-    drawn = [planned.path for k in (1, 2, 3) for planned in order.order(expand(recorded.grid), k, recorded.seed)]
+    assert recorded.nominal_grid.seed is None
+    drawn = [
+        planned.path for k in (1, 2, 3) for planned in order.order(recorded.scaled_grid.cells.known, k, recorded.seed)
+    ]
     assert list(recorded.plan) == drawn
     assert next(site.seeds) == 2, "one seed was drawn for the study, not one for each call"
 

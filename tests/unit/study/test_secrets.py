@@ -92,8 +92,8 @@ def test_nothing_that_a_study_writes_or_prints_has_a_secret(site: FakeSite, tmp_
     assert "canary" not in str(site.events)
     recorded = directory.need_study()
     assert len(re.findall(r"masked:", json.dumps(recorded.configuration.model_dump(mode="json")))) >= 9
-    assert recorded.written_grid.request.headers["Accept"] == "*/*"
-    assert "lang=ko" in recorded.written_grid.request.path
+    assert recorded.nominal_grid.request.headers["Accept"] == "*/*"
+    assert "lang=ko" in recorded.nominal_grid.request.path
 
 
 @pytest.mark.usefixtures("machine")
@@ -155,7 +155,7 @@ def test_each_user_has_one_private_key(machine: Callable[[str], None]) -> None:
     machine("second")
     assert secret_key.read() != key
     secret_key.place().write_bytes(b"short")
-    with pytest.raises(CannotRun, match="no key of 32 bytes"):
+    with pytest.raises(CannotRun, match="not a key of 32 bytes"):
         secret_key.read()
 
 

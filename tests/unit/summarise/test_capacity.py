@@ -199,7 +199,7 @@ def test_the_truth_of_a_simulated_study_is_exact_where_service_is_constant() -> 
 def test_a_topology_is_named_by_its_servers_and_what_else_it_differs_in() -> None:
     differ: tuple[Levels, ...] = ({}, {"fail_servers": 0}, {"fail_servers": 1})
     named = [capacity.of_topology(others, 3, "rate", counts(), P95).name for others in differ]
-    assert named == ["3 servers", "3 servers", "3 servers, 1 server lost"]
+    assert named == ["3 servers", "3 servers", "3 servers, 1 server failed"]
 
 
 def test_the_load_of_a_trial_is_what_its_window_was_offered() -> None:

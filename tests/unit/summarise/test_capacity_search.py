@@ -7,7 +7,6 @@ import pytest
 from scipy import special
 
 from harness.grid.amount import Repeats, Search
-from harness.grid.cell import expand
 from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
 from harness.records.trial import TrialRecord
@@ -15,9 +14,9 @@ from harness.summarise import summary as cells
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.search import probing
 from harness.summarise.search.result import SearchResult
-from harness.summarise.search.search import SearchState, loads_adapt
+from harness.summarise.search.search import loads_adapt
 from tests.builders import changed, grid
-from tests.unit.summarise.test_saturation import probe
+from tests.unit.summarise.test_saturation import probe, state
 
 SPAN = {"from": 100, "to": 5000, "until": "5%"}
 CAPACITIES = {1: 420.0, 2: 900.0}  # users at which 5 % of the requests are late
@@ -72,7 +71,7 @@ def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> N
 def test_the_sentence_has_the_results_of_the_probes_and_the_loads_of_the_blocks() -> None:
     study = searching()
     records, _ = carried_out(study)
-    sentence = SearchState(study, records).results[0].sentence
+    sentence = state(study, records).results[0].sentence
     assert "throughput grows up to" in sentence
     assert "of 4000 requests late" in sentence
     assert "their crossing is measured in blocks at " in sentence
@@ -85,7 +84,7 @@ def test_a_block_is_planned_after_the_previous_one_because_its_loads_may_change(
         return trial(servers, users, repeat, off=-0.15 if repeat == 0 else 0.0)
 
     records, planned = carried_out(study, erring)
-    first, second, last = SearchState(study, records)._loads_of(expand(study)[0], 3)
+    first, second, last = state(study, records)._loads_of(study.cells.topologies[0], 3)
     assert max(first) < 0.95 * CAPACITIES[1]
     assert max(second) > max(first), "after one block all loads are known to be too low"
     assert min(last) < CAPACITIES[1] < max(last)
@@ -110,8 +109,8 @@ def test_blocks_are_added_until_capacities_are_narrow_enough() -> None:
 def test_without_objectives_no_extra_load_is_measured() -> None:
     study = searching(objectives={})
     records, _ = carried_out(study)
-    assert SearchState(study, records)._loads_of(expand(study)[0], 2) == [(), ()]
-    assert all(limit.loads == () for limit in SearchState(study, records).results)
+    assert state(study, records)._loads_of(study.cells.topologies[0], 2) == [(), ()]
+    assert all(limit.loads == () for limit in state(study, records).results)
     assert not loads_adapt(study)
 
 

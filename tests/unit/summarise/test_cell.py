@@ -140,14 +140,14 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
     ]
     found = cell(trials)
     assert found.bottleneck_reason == "server-1 used 93 % of its CPU"
-    assert found.next_bottleneck == "users (83 % of what they can ask for)"
+    assert found.next_bottleneck == "users (83 % of their maximum rate)"
     noted = findings.sentences(summed(grid(), [found], []), study_record())
     assert noted[0].startswith("At 2000 users servers beyond 1 add at most 20 % of throughput")
 
 
 def test_a_warning_of_a_cell_has_its_worst_case_and_its_frequency() -> None:
     def marked(k: int) -> TrialRecord:
-        cause = f"this machine: processes that are not the study's used {15 + k} % of its CPU"
+        cause = f"this machine: processes outside the study used {15 + k} % of its CPU"
         found = {"rule": "E11", "severity": "warning", "cause": cause, "figure": 0.15 + k / 100, "threshold": 0.15}
         return changed(record(1, 2000, k, 140.0), outcome="warning", cause=cause, findings=[found])
 

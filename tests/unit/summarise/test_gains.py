@@ -176,7 +176,7 @@ def test_load_limited_cells_with_few_blocks_do_not_affect_server_limited_ones(tm
         for name, rates_ in (("whole", whole), ("few", few))
     )
     assert one.noise == other.noise
-    spoken = [[gain for gain in summary.gains if gain.speaks] for summary in (one, other)]
+    spoken = [[gain for gain in summary.gains if gain.is_statement] for summary in (one, other)]
     assert spoken[0] == spoken[1]
     assert [gain.k for gain in spoken[0]] == [4, 4]
     assert all(gain.ratio != gain.paired for gain in spoken[0]), "they use each other's noise"

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from harness.grid.amount import Search
-from harness.grid.cell import expand
 from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
 from harness.records import frames
@@ -15,7 +14,7 @@ from harness.summarise import summary as cells
 from harness.summarise import tables
 from harness.summarise.search import probing
 from harness.summarise.search.bracketing import Bracket
-from harness.summarise.search.search import SearchState
+from harness.summarise.search.search import SearchState, state_of
 from tests.builders import changed, grid, record
 
 SPAN = {"from": 100, "to": 5000, "until": "5%"}
@@ -24,6 +23,12 @@ CAPACITY, THINK_S = 280.0, 2.0
 
 def searching(**more: object) -> Grid:
     return grid(factors={"servers": [1, 2], "vusers": SPAN}, repeats=3, **more)
+
+
+def state(study: Grid, records: dict[str, TrialRecord]) -> SearchState:
+    found = state_of(study, records)
+    assert isinstance(found, SearchState)
+    return found
 
 
 def probe(servers: int, users: int, repeat: int = 0) -> TrialRecord:
@@ -51,7 +56,7 @@ def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], l
 def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit in SearchState(study, records).results:
+    for limit in state(study, records).results:
         low, high = limit.saturation.low, limit.saturation.high
         assert low is not None
         assert high is not None
@@ -69,7 +74,7 @@ def test_the_bracket_holds_the_load_at_which_throughput_stops_growing() -> None:
 def test_the_sentence_has_the_knee_with_its_interval_and_the_load_of_the_blocks() -> None:
     study = searching()
     records, _ = carried_out(study)
-    for limit in SearchState(study, records).results:
+    for limit in state(study, records).results:
         number = r"(\d+) users \[(\d+), (\d+)\] and stays at (\d+)/s \[(\d+), (\d+)\] above \((\d+) probes"
         found = re.search(number, limit.sentence)
         assert found, limit.sentence
@@ -79,7 +84,7 @@ def test_the_sentence_has_the_knee_with_its_interval_and_the_load_of_the_blocks(
         assert low < users < high
         assert least <= servers * CAPACITY <= most
         assert least <= rate <= most
-        assert count == len(SearchState(study, records)._known[expand(study)[servers - 1]])
+        assert count == len(state(study, records)._known[study.cells.topologies[servers - 1]])
         assert f"blocks are measured at {limit.users} users, 1." in limit.sentence
         assert "below saturation" not in limit.sentence
 
@@ -88,7 +93,7 @@ def test_the_sentence_has_the_knee_with_its_interval_and_the_load_of_the_blocks(
 def test_blocks_are_measured_at_no_more_users_than_the_searchs_maximum(most: int, note: str) -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 100, "to": most, "until": "5%"}}, repeats=3)
     records, planned = carried_out(study)
-    limit = SearchState(study, records).results[0]
+    limit = state(study, records).results[0]
     assert limit.users == (most if note else limit.knee.saturating_users) if limit.knee else False
     assert max(int(record.cell["vusers"]) for record in records.values()) <= most
     assert note in limit.sentence
@@ -142,28 +147,28 @@ def test_an_unfinished_search_has_no_results() -> None:
     study = searching()
     records, planned = carried_out(study)
     last = max(number for number, path in enumerate(planned) if path.endswith("/r0"))
-    assert SearchState(study, {path: records[path] for path in planned[:last]}).results == []
+    assert state(study, {path: records[path] for path in planned[:last]}).results == []
     assert cells.summarise_records(study, {path: records[path] for path in planned[:last]}).searches == []
-    assert len(SearchState(study, {path: records[path] for path in planned[: last + 1]}).results) == 2
+    assert len(state(study, {path: records[path] for path in planned[: last + 1]}).results) == 2
 
 
 def test_objectives_have_a_largest_load_that_meets_them() -> None:
     study = searching(objectives={"p95": "1s"})
     records, _ = carried_out(study)
-    for limit in SearchState(study, records).results:
+    for limit in state(study, records).results:
         assert limit.objectives is not None
         assert limit.objectives.low is not None
         assert limit.objectives.high is not None
         truth = int(limit.others["servers"]) * CAPACITY * 3  # p95 is N / (m·µ) − Z
         assert limit.objectives.low <= truth <= limit.objectives.high
         assert limit.objectives.high - limit.objectives.low <= 0.05 * limit.objectives.high + 1
-    assert "objectives are met up to" in SearchState(study, records).results[0].sentence
+    assert "objectives are met up to" in state(study, records).results[0].sentence
 
 
 def test_throughput_that_still_grows_at_the_end_of_the_span_is_reported() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 50, "to": 300, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
-    limit = SearchState(study, records).results[0]
+    limit = state(study, records).results[0]
     assert limit.saturation.high is None
     assert limit.users == 300
     assert "still grows at 300 users" in limit.sentence
@@ -172,7 +177,7 @@ def test_throughput_that_still_grows_at_the_end_of_the_span_is_reported() -> Non
 def test_throughput_that_never_grows_is_reported() -> None:
     study = grid(factors={"servers": [1], "vusers": {"from": 1000, "to": 5000, "until": "5%"}}, repeats=3)
     records, _ = carried_out(study)
-    limit = SearchState(study, records).results[0]
+    limit = state(study, records).results[0]
     assert limit.saturation.low is None
     assert limit.users == 1500
     assert "does not grow from 1000 users on" in limit.sentence
@@ -194,7 +199,7 @@ def test_a_service_that_collapses_before_saturation_is_measured_below_the_collap
             users = trial.cell.vusers
             records[trial.path] = probe(1, users) if users < 500 else record(1, users, 0, None, outcome="server_down")
             records[trial.path] = changed(records[trial.path], repeat=trial.repeat)
-    limit = SearchState(study, records).results[0]
+    limit = state(study, records).results[0]
     assert limit.users is not None
     assert 475 <= limit.users < 500
     assert f"still grows at {limit.users} users" in limit.sentence
