@@ -27,7 +27,7 @@ import httpx
 
 from harness.errors import LoadGeneratorFailed
 from harness.grid.request import Request
-from harness.judge import window_stats
+from harness.judge import latency_stats, window_stats
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadResult, LoadSpec
 from harness.traffic.locust import LocustLoadGenerator
@@ -170,7 +170,7 @@ def rows(python: str) -> list[tuple[str, str]]:
             open_loads.append(run(load_generator, url, rate_per_s=float(RATE), seed="benchmark"))
     offered = sum(s.offered or 0 for load in open_loads for s in load.window)
     sent = sum(s.sent or 0 for load in open_loads for s in load.window)
-    delays = sorted(window_stats.rank_ms(load.result.delays, 0.99) or 0.0 for load in open_loads)
+    delays = sorted(latency_stats.rank_ms(load.result.delays, 0.99) or 0.0 for load in open_loads)
     costs = sorted(a.cpu_ms / b.cpu_ms for a, b in zip(open_loads, closed_loads, strict=True))
     each = [sum(s.completed for s in load.window) / len(load.window) for load in closed_loads]
     late = f"{statistics.median(delays):.2f} ms, {delays[-1]:.2f} ms"
@@ -200,7 +200,7 @@ def _stops(python: str) -> list[float]:
             timer.start()
             measured = run(load_generator, url, **load)
             timer.join()
-        found.append(window_stats.values_ms(window_stats.merged([measured.result.latencies]), [99])[99])
+        found.append(latency_stats.values_ms(latency_stats.merged([measured.result.latencies]), [99])[99])
     return found
 
 

@@ -74,18 +74,6 @@ def readable(load: float, *, whole: bool) -> float:
     return max(1, round(load)) if whole else float(f"{load:.3g}")
 
 
-SESSION_STATUSES = (401, 403)
-
-
-def sessions_hint(servers: int) -> str:
-    """Return a hint for several servers that deny users with a session at another server."""
-    return (
-        f"if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
-        "have. Fix: keep sessions outside the servers or in a signed token, or set nginx_lb_method: cookie, which "
-        "keeps a user at the server of its first request"
-    )
-
-
 def short(value: object, most: int = 80, bare: bool = False) -> str:
     """Return a value for a message: its representation, or with `bare` its text, cut after `most` characters."""
     text = str(value) if bare else repr(value)

@@ -9,14 +9,15 @@ from typing import Any
 from harness.grid import references
 from harness.grid.request import Request
 from harness.grid.schema import Grid
-from harness.judge import window_stats as stats
+from harness.judge import latency_stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
 from harness.plan import order as plan
+from harness.records.counters import BalancerCounters
 from harness.records.directory import StudyDirectory
 from harness.records.series import BalancerSample, HostSample, Sample
 from harness.records.study import Configuration, StudyRecord
-from harness.records.trial import BalancerCounters, TrialData, TrialRecord
+from harness.records.trial import TrialData, TrialRecord
 from harness.study.identity import identify
 from harness.summarise import tables
 from harness.summarise.summary import summarise_directory
@@ -216,7 +217,7 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
         }
     )
     balancer = [BalancerSample(0, address, "200", each) for address in seen.expected_servers.values()]
-    latencies = stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])
+    latencies = latency_stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])
     data = TrialData(unjudged, rows, hosts, balancer, latencies)
     return replace(data, record=assess(data, grid(**more)))
 
@@ -245,9 +246,11 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
         stopping={"min": 3, "max": 3},
     )
     directory.write_study(made)
-    from harness.records import frames  # pandas takes half a second to import
+    from harness.records import (
+        csv_tables,  # pandas takes half a second to import
+    )
 
     summary = summarise_directory(directory)
-    (directory.path / "cells.csv").write_text(frames.cells_csv(tables.cells(summary)))
-    (directory.path / "gains.csv").write_text(frames.gains_csv(tables.gains(summary), summary.grid))
+    (directory.path / "cells.csv").write_text(csv_tables.cells_csv(tables.cells(summary)))
+    (directory.path / "gains.csv").write_text(csv_tables.gains_csv(tables.gains(summary), summary.grid))
     return directory

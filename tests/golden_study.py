@@ -16,11 +16,12 @@ from typing import Any
 import pypdfium2
 from scipy import special
 
-from harness.judge import reasons, window_stats
+from harness.judge import latency_stats, reasons
 from harness.records.directory import StudyDirectory
+from harness.records.environment import Environment
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.series import Sample
-from harness.records.study import Ceiling, Environment
+from harness.records.study import Ceiling
 from harness.records.trial import TrialData, TrialRecord
 from report import build
 from report.model import Report
@@ -208,7 +209,7 @@ def _rate(cell: dict[str, Any], block: int, position: int, speed: float, crossin
 def _histogram(median_ms: float, count: int) -> str:
     """Some successes around a median, with a tail."""
     shares = ((0.5, 0.3), (1.0, 0.4), (1.6, 0.2), (2.5, 0.08), (4.0, 0.02))
-    return window_stats.histogram_of_ms(
+    return latency_stats.histogram_of_ms(
         [(round(times * median_ms), round(10 * count * share)) for times, share in shares]
     )
 

@@ -30,7 +30,7 @@ from harness.deploy.connections import Connections
 from harness.deploy.deployment import REPAIR
 from harness.deploy.inventory.hosts import Host, Inventory, Url
 from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
-from harness.judge import window_stats
+from harness.judge import latency_stats, window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
 from harness.records.series import HostSample, MachineSample, Sample
@@ -450,7 +450,7 @@ class FakeLoadGenerator:
             over=self._over,
             workers=1,
             lost_workers=0,
-            latencies=window_stats.histogram_of_us(times_us),
+            latencies=latency_stats.histogram_of_us(times_us),
             errors={"status 502": failed} if failed else {},
             delays={"1000": sum(row.sent or 0 for row in rows)},
             **late,

@@ -17,19 +17,10 @@ from harness.grid.load import Load
 from harness.grid.schema import Grid
 from harness.judge.assess import assess
 from harness.plan.order import PlannedTrial
+from harness.records.context import Context, HostState, HostStates, Pacing
+from harness.records.counters import BalancerCounters, Counters, GeneratorCounters
 from harness.records.series import BalancerSample, HostSample, MachineSample
-from harness.records.trial import (
-    BalancerCounters,
-    Context,
-    Counters,
-    GeneratorCounters,
-    HostState,
-    HostStates,
-    Outcome,
-    Pacing,
-    TrialData,
-    TrialRecord,
-)
+from harness.records.trial import Outcome, TrialData, TrialRecord
 
 MACHINE, CORES, IDLE = "this machine", 4, 0.05  # all hosts are on it; cores that its own processes use
 READ_NOISE = 0.005  # relative, of a reading of CPU usage

@@ -8,9 +8,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.grid.schema import Grid
-from harness.judge import bottleneck, cpu_cost, failover, figures, observation, open_load, rules, timing, window_stats
+from harness.judge import (
+    bottleneck,
+    cpu_cost,
+    failover,
+    figures,
+    host_usage,
+    latency_stats,
+    observation,
+    open_load,
+    rules,
+    timing,
+    window_stats,
+)
 from harness.records.canonical import canonical
-from harness.records.trial import Counters, Figures, Outcome, TrialData, TrialRecord, Window
+from harness.records.counters import Counters
+from harness.records.trial import Figures, Outcome, TrialData, TrialRecord, Window
 
 
 def assess(data: TrialData, grid: Grid) -> TrialRecord:
@@ -31,7 +44,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
         "failed": sum(s.failed for s in data.samples),
     }
     needed = limits.percentile_p99_samples
-    latency_ms, latency_with_failures_ms = window_stats.latencies_ms([data.latencies], [data.failures], needed)
+    latency_ms, latency_with_failures_ms = latency_stats.latencies_ms([data.latencies], [data.failures], needed)
     offered = open_load.of_trial(seen)
     judged = bottleneck.of_trial(seen, findings, limits)
     return data.record.model_copy(
@@ -44,7 +57,7 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "error_rate": window_stats.error_rate(rows),
             "latency_ms": latency_ms,
             "latency_with_failures_ms": latency_with_failures_ms,
-            "objective_counts": window_stats.objective_counts(data.latencies, data.failures, grid.objectives.p95),
+            "objective_counts": latency_stats.objective_counts(data.latencies, data.failures, grid.objectives.p95),
             "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
             "figures": Figures(
                 littles_law_residual=figures.littles_law_residual(seen) if rows else None,
@@ -56,9 +69,11 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
                 latency_drift=figures.latency_drift(seen),
                 server_cost=cpu_cost.of_servers(seen),
                 steady_from_s=window_stats.mser_cut_s(data.samples),
-                foreign_cpu={name: figures.foreign_share(seen, name) for name in sorted(set(seen.machine_of.values()))},
-                cpu_ms_per_request=figures.cpu_ms_per_request(seen),
-                retransmitted=figures.retransmitted(seen),
+                foreign_cpu={
+                    name: host_usage.foreign_share(seen, name) for name in sorted(set(seen.machine_of.values()))
+                },
+                cpu_ms_per_request=host_usage.cpu_ms_per_request(seen),
+                retransmitted=host_usage.retransmitted(seen),
                 timeline=timing.of_trial(seen),
                 offered_per_s=offered and round(offered.per_s, 4),
                 offered_sent=offered and offered.sent,

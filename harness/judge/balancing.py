@@ -81,3 +81,15 @@ def _whole(value: object) -> int | None:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
+
+
+SESSION_STATUSES = (401, 403)
+
+
+def sessions_hint(servers: int) -> str:
+    """Return a hint for several servers that deny users with a session at another server."""
+    return (
+        f"if a single server accepts this request, it keeps sessions in its memory that the others of {servers} do not "
+        "have. Fix: keep sessions outside the servers or in a signed token, or set nginx_lb_method: cookie, which "
+        "keeps a user at the server of its first request"
+    )

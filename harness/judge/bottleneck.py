@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import failure_share, open_load, prediction, reasons, utilization, window_stats
+from harness.judge import failure_share, host_usage, open_load, prediction, reasons, utilization, window_stats
 from harness.judge import figures as derived
-from harness.judge.figures import generator_use
+from harness.judge.host_usage import generator_use
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.reasons import Reason, ReasonKind
@@ -73,21 +73,21 @@ def _figures(seen: Observation) -> dict[str, float | None]:
     warm_s = derived.warm_s(seen)
     bound = prediction.users_bound(seen.users, warm_s, think_s) if warm_s and of_bound is not None else None
     response_s = None if waiting is None else waiting / answers
-    upstream_s, over = seen.balancer.upstream_mean_s, derived.over_allowance(seen)
+    upstream_s, over = seen.balancer.upstream_mean_s, host_usage.over_allowance(seen)
     return {
         "users_bound": bound,
         "of_users_bound": of_bound,
         "server_cpu": utilization.server(seen)[1],
         "server_slots": busy[1] if busy else None,
-        "server_throttled": derived.throttled(seen),
+        "server_throttled": host_usage.throttled(seen),
         "generator_cpu": generator_use(seen),
-        "balancer_cpu": derived.balancer_use(seen),
+        "balancer_cpu": host_usage.balancer_use(seen),
         "response_s": response_s,
         "upstream_s": upstream_s,
         "unloaded_s": seen.unloaded_s,
         "times": response_s / seen.unloaded_s if response_s and seen.unloaded_s else None,
         "served": upstream_s / response_s if response_s and upstream_s is not None else None,
-        "retransmitted": derived.retransmitted(seen),
+        "retransmitted": host_usage.retransmitted(seen),
         "over_allowance": over[2] if over else None,
         **_offered(seen),
     }
@@ -163,7 +163,7 @@ LIMITS_OF_CONNECTIONS = ("worker_connections are not enough", "Too many open fil
 
 
 def _network(seen: Observation, _findings: Sequence[Finding], figures: Judged, limits: Thresholds) -> Found | None:
-    over = derived.over_allowance(seen)
+    over = host_usage.over_allowance(seen)
     if over is not None and over[2] > limits.allowance:
         return Component.NETWORK, Reason(kind=ReasonKind.OVER_ALLOWANCE, subject=over[0], detail=over[1])
     again = figures["retransmitted"]

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
+from harness.judge import latency_stats
 from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
+from harness.records.context import Context, HostStates, Pacing
+from harness.records.counters import BalancerCounters
 from harness.records.failover import ServerFailure
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
-from harness.records.trial import BalancerCounters, Context, HostStates, Pacing, TrialData
+from harness.records.trial import TrialData
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         balancer_host=context.balancer,
         balancing=Balancing(**context.balancing),
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
-        fastest_s=stats.fastest_s(data.latencies),
+        fastest_s=latency_stats.fastest_s(data.latencies),
         ceiling=context.ceiling,
         machines=machines,
         machine_of=machine_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.judge import window_stats
+from harness.judge import latency_stats, window_stats
 from harness.judge.observation import Observation
 
 
@@ -28,7 +28,7 @@ def of_trial(seen: Observation) -> Offered | None:
     if seen.rate_per_s is None or not due:
         return None
     sent = sum(s.sent or 0 for s in rows)
-    delay_ms = window_stats.rank_ms(seen.delays, 0.99)
+    delay_ms = latency_stats.rank_ms(seen.delays, 0.99)
     return Offered(
         per_s=due / len(rows),
         due=due,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.judge import figures as derived
-from harness.judge import pacing
+from harness.judge import host_usage, pacing
 from harness.judge.observation import Observation
 
 
@@ -17,7 +16,7 @@ def server(seen: Observation) -> tuple[str, float | None]:
     """
     use: dict[str, tuple[float, float]] = {}
     for host in seen.expected_servers:
-        cap, used = seen.caps.get(host), derived.cores_used(seen, host)
+        cap, used = seen.caps.get(host), host_usage.cores_used(seen, host)
         if used is not None and cap:
             use[host] = used, cap
     if not use:

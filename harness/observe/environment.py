@@ -15,7 +15,7 @@ import psutil
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Host, Inventory
 from harness.observe.containers import Probes
-from harness.records.study import Environment, Machine
+from harness.records.environment import Environment, Machine
 
 _SETTINGS = (
     "net/core/somaxconn",

@@ -24,7 +24,7 @@ from harness.records.columns import Kinds
 from harness.records.directory import StudyDirectory
 from harness.records.stored import text_of
 from harness.records.trial import TrialRecord
-from harness.words import cell, of_cell
+from harness.words import of_cell
 
 Studies = StudyDirectory | Sequence[StudyDirectory]
 Row = Mapping[str, object]
@@ -70,29 +70,9 @@ def capacity(studies: Studies) -> pd.DataFrame:
     )
 
 
-def cells_csv(rows: Sequence[Row]) -> str:
-    """Return the text of cells.csv; floats have six digits, missing values are empty."""
-    return _text(rows, {name: columns.CELLS.get(name, "") for name in (rows[0] if rows else ())})
-
-
 def failover(studies: Studies) -> pd.DataFrame:
     """Return one row for each cell with a server failure, from failover.csv; raises BadInput if it is missing."""
     return _all(studies, lambda study, factors: _table(study, "failover.csv", {**factors, **columns.FAILOVER}))
-
-
-def failover_csv(rows: Sequence[Row]) -> str:
-    """Return the text of failover.csv; floats have six digits, missing values are empty."""
-    return _text(rows, {name: columns.FAILOVER.get(name, "") for name in (rows[0] if rows else ())})
-
-
-def gains_csv(rows: Sequence[Row], grid: Grid) -> str:
-    """Return the text of gains.csv; floats have six digits, missing values are empty."""
-    return _text(rows, columns.of_gains(grid, dict.fromkeys(grid.factors, "")))
-
-
-def capacity_csv(rows: Sequence[Row], grid: Grid) -> str:
-    """Return the text of capacity.csv; floats have six digits, missing values are empty."""
-    return _text(rows, columns.of_capacity(grid, dict.fromkeys(grid.factors, "")))
 
 
 def parquet(study: StudyDirectory) -> bytes:
@@ -141,7 +121,8 @@ def _grid(study: StudyDirectory) -> Grid:
     return study.need_study().scaled_grid
 
 
-def _frame(values: Mapping[str, Iterable[object]], kinds: Kinds) -> pd.DataFrame:
+def frame_of(values: Mapping[str, Iterable[object]], kinds: Kinds) -> pd.DataFrame:
+    """Return columns of values as a frame with pandas' types."""
     return pd.DataFrame({name: pd.Series(list(values[name]), dtype=kind) for name, kind in kinds.items()})
 
 
@@ -154,7 +135,7 @@ def _of_trials(found: Mapping[str, TrialRecord], factors: Kinds, own: Kinds) -> 
     records = found.values()
     levels = {name: [_level(record.cell.get(name), kind) for record in records] for name, kind in factors.items()}
     values = {name: list(found) if name == "trial" else [_value(record, name) for record in records] for name in own}
-    return _frame({**levels, **values}, {**factors, **own})
+    return frame_of({**levels, **values}, {**factors, **own})
 
 
 def _value(record: TrialRecord, column: str) -> object:
@@ -187,7 +168,7 @@ def _series(
             column.extend(getattr(row, name) for row in rows)
     alike = _of_trials(found, factors, columns.OF_TRIAL)
     whole = alike.loc[np.repeat(alike.index, lengths)].reset_index(drop=True)
-    own = _frame(values, kinds)
+    own = frame_of(values, kinds)
     from_s, to_s = (
         np.repeat([getattr(record.window, side, 0.0) for record in found.values()], lengths)
         for side in ("from_s", "to_s")
@@ -203,7 +184,7 @@ def _table(study: StudyDirectory, name: str, kinds: Kinds) -> pd.DataFrame:
     try:
         text = text_of(file)
         if not text.strip():  # a search without cells yet
-            return _frame(dict.fromkeys(kinds, ()), kinds)
+            return frame_of(dict.fromkeys(kinds, ()), kinds)
         table = pd.read_csv(
             io.StringIO(text), usecols=list(kinds), dtype=dict(kinds), keep_default_na=False, na_values=[""]
         )
@@ -225,17 +206,3 @@ def _exact(levels: Sequence[object], kind: str) -> dict[object, object]:
     if kind == "string":
         return {columns.printed(level): str(level) for level in long}
     return {float(columns.printed(level) or 0): level for level in long}
-
-
-def _written(value: object, kind: str) -> object:
-    """Return a value for a CSV file: text is made safe for spreadsheets."""
-    if isinstance(value, str):
-        return cell(value)
-    return value if kind else columns.printed(value)
-
-
-def _text(rows: Sequence[Row], kinds: Kinds) -> str:
-    """Return a table as CSV; a column without a type holds a factor's levels."""
-    values = {name: [_written(row.get(name), kind) for row in rows] for name, kind in kinds.items()}
-    frame = _frame(values, {name: kind or "string" for name, kind in kinds.items()})
-    return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

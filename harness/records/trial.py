@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from pydantic import Field
 
 from harness.grid.types import Levels
-from harness.records.failover import Failover, ServerFailure
+from harness.records.context import Context, HostStates
+from harness.records.counters import Counters
+from harness.records.failover import Failover
 from harness.records.findings import Finding, Kind
-from harness.records.part import Counts, Maybe, Part
+from harness.records.part import Maybe, Part
 from harness.records.reasons import Reason
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 
@@ -63,39 +64,6 @@ class Bottleneck(Part):
     figures: dict[str, float | None] = Field(default_factory=dict)
 
 
-class GeneratorCounters(Part):
-    """Counts of the load generator over the whole load."""
-
-    errors: Counts = Field(default_factory=dict)  # kind of failure → requests
-    workers: int = 0
-    completed: int = 0
-    failed: int = 0
-    totals: Counts = Field(default_factory=dict)  # own counts if samples have the balancer's: completed, failed
-    delays: Counts = Field(default_factory=dict)  # of an open load: send delay in µs → requests of the window
-
-
-class BalancerCounters(Part):
-    """The balancer's summary of its log; times in seconds."""
-
-    statuses: Counts = Field(default_factory=dict)
-    upstreams: dict[str, Counts] = Field(default_factory=dict)  # address → status → requests
-    retried: int = 0  # requests that were tried at more than one server
-    request_s: dict[str, float] = Field(default_factory=dict)  # p50, p95 and p99 in the window
-    upstream_mean_s: float | None = None  # mean time of the servers for a response in the window
-    mean_in_flight: float | None = None
-    events: Counts = Field(default_factory=dict)  # event as nginx logs it → lines
-    events_first_s: dict[str, float] = Field(default_factory=dict)
-    worker_cpu_s: list[float] = Field(default_factory=list)  # of each worker process since its start
-
-
-class Counters(Part):
-    """The requests as counted by generator, balancer and servers; None for a server without counts."""
-
-    generator: GeneratorCounters = GeneratorCounters()
-    balancer: BalancerCounters = BalancerCounters()
-    servers: dict[str, Counts | None] = Field(default_factory=dict)
-
-
 class Figures(Part):
     """Figures derived from the series; shares are 0–1."""
 
@@ -125,56 +93,6 @@ class ObjectiveCounts(Part):
     requests: int
     late: int
     failed: int
-
-
-class HostState(Part):
-    """One host's container at one moment; `cpus` is its cap in cores, None without one."""
-
-    running: bool
-    started_at: str = ""
-    restarts: int = 0
-    oom_killed: bool = False
-    exit_code: int = 0
-    cpus: float | None = None
-    image: str = ""
-
-
-class HostStates(Part):
-    """State of a host's container before and after the load."""
-
-    before: HostState
-    after: HostState
-
-
-class Pacing(Part):
-    """A paced server's slots in the window: seconds offered, busy and lost; delay of responses in s; responses."""
-
-    offered: float
-    busy: float
-    lost: float
-    late: float
-    answers: float
-
-
-class Context(Part):
-    """Inputs of the judgement next to series and counters, by names of hosts."""
-
-    users: int
-    lost_workers: int = 0
-    stopped_s: int | None = None  # whole seconds until rule E8 stopped the load
-    generators: list[str]
-    balancer: str
-    balancing: dict[str, Any] = Field(default_factory=dict)  # settings of the balancer
-    expected_servers: dict[str, str]  # server → address, those of the cell
-    health: Counts = Field(default_factory=dict)  # server → status of its health check after the load
-    kind: str
-    ceiling: float | None = None  # maximum of generator and balancer without servers, in req/s
-    machine_of: dict[str, str]  # host → machine
-    network: dict[str, Counts] = Field(default_factory=dict)  # host → kernel counter → increase
-    logged: dict[str, Counts] = Field(default_factory=dict)  # server → event in its log → count
-    cpu_models: dict[str, str] = Field(default_factory=dict)
-    pacing: dict[str, Pacing] = Field(default_factory=dict)
-    server_failure: Maybe[ServerFailure] = None  # the planned one, with its result
 
 
 class TrialRecord(Part):

@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
 from harness.records.directory import StudyDirectory
-from harness.records.study import Configuration, Environment, StudyRecord
+from harness.records.environment import Environment
+from harness.records.study import Configuration, StudyRecord
 from harness.records.trial import TrialRecord
 from harness.study import identity
 from harness.summarise.cells.cell import CellSummary

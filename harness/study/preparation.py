@@ -18,7 +18,8 @@ from harness.grid.schema import Grid
 from harness.observe import containers
 from harness.observe import environment as provenance
 from harness.observe.exposition import OURS, Counting
-from harness.records.study import Environment, Machine, StudyRecord
+from harness.records.environment import Environment, Machine
+from harness.records.study import StudyRecord
 from harness.study import calibrations, ceiling, forecast, image_digests, time_scaling
 from harness.study.config import StudyConfig
 from harness.study.dependencies import Dependencies

@@ -18,14 +18,16 @@ def summarise_study(directory: StudyDirectory, study: StudyRecord, records: Mapp
 
 def csv_files(summary: Summary) -> dict[str, str]:
     """Return the content of the tables next to the report, by file name."""
-    from harness.records import frames  # imports pandas, which the page of a running study does not need
+    from harness.records import (
+        csv_tables,  # imports pandas, which the page of a running study does not need
+    )
 
     files = {
-        "cells.csv": frames.cells_csv(tables.cells(summary)),
-        "gains.csv": frames.gains_csv(tables.gains(summary), summary.grid),
+        "cells.csv": csv_tables.cells_csv(tables.cells(summary)),
+        "gains.csv": csv_tables.gains_csv(tables.gains(summary), summary.grid),
     }
     if summary.failovers:
-        files["failover.csv"] = frames.failover_csv(tables.failover(summary))
+        files["failover.csv"] = csv_tables.failover_csv(tables.failover(summary))
     if any(capacity.requests for capacity in summary.capacities):
-        files["capacity.csv"] = frames.capacity_csv(tables.capacity(summary), summary.grid)
+        files["capacity.csv"] = csv_tables.capacity_csv(tables.capacity(summary), summary.grid)
     return files

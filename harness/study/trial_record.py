@@ -9,23 +9,15 @@ from typing import Any
 
 from harness.deploy.inventory.hosts import Host
 from harness.grid.schema import Grid
-from harness.judge import balancing, observation, window_stats
+from harness.judge import balancing, latency_stats, observation, window_stats
 from harness.observe.systemd import ContainerState
 from harness.observe.watch import Watcher
 from harness.plan.order import PlannedTrial
+from harness.records.context import Context, HostState, HostStates
+from harness.records.counters import BalancerCounters, Counters, GeneratorCounters
 from harness.records.failover import ServerFailure
 from harness.records.series import BalancerSample, Sample
-from harness.records.trial import (
-    BalancerCounters,
-    Context,
-    Counters,
-    GeneratorCounters,
-    HostState,
-    HostStates,
-    Outcome,
-    TrialData,
-    TrialRecord,
-)
+from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.study.collect import HostReport
 from harness.study.trial_context import TrialContext
 from harness.traffic.load_generator import LoadResult, LoadSpec
@@ -129,8 +121,8 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
         samples=_samples(context.grid, trial, load, by_second, users),
         hosts=watcher.samples(load.generator),
         balancer=by_second,
-        latencies=result.latencies or window_stats.histogram_of_ms(successes),
-        failures=result.failures if result.latencies else window_stats.histogram_of_ms(failures),
+        latencies=result.latencies or latency_stats.histogram_of_ms(successes),
+        failures=result.failures if result.latencies else latency_stats.histogram_of_ms(failures),
         machines=watcher.machines(load.generator),
         ended_at=load.collected.ended_at,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from harness.errors import LoadGeneratorFailed
-from harness.judge import window_stats
+from harness.judge import latency_stats
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadResult, LoadSpec
 
@@ -77,7 +77,7 @@ class LocustLoadGenerator:
 
 
 def _histogram(counts: dict[str, int]) -> str:
-    return window_stats.histogram_of_us({int(us): count for us, count in counts.items()})
+    return latency_stats.histogram_of_us({int(us): count for us, count in counts.items()})
 
 
 def _sample(row: dict[str, float]) -> Sample:

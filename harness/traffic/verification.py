@@ -20,7 +20,6 @@ from harness.grid.request import Request
 from harness.judge import balancing
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.run_load import TrafficContext
-from harness.words import SESSION_STATUSES, sessions_hint
 
 _WITHIN_S = 10.0
 _ROUNDS = 2
@@ -94,8 +93,8 @@ def _explained(context: TrafficContext, cell: Cell, wrong: _Unexpected) -> str:
     status = wrong.response.status_code
     logged = context.balancer_log() if status in (502, 503, 504) else ""
     why = nginx_limits.of_response(status, wrong.response.headers.get("X-Study-Server", ""), wrong.text, logged)
-    if not why and status in SESSION_STATUSES and cell.servers > 1:
-        why = sessions_hint(cell.servers)
+    if not why and status in balancing.SESSION_STATUSES and cell.servers > 1:
+        why = balancing.sessions_hint(cell.servers)
     return f". {why}" if why else ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.grid.load import RATE
-from harness.judge import window_stats
+from harness.judge import latency_stats
 from harness.records.trial import TrialData
 from harness.summarise.cells.cell import CellSummary
 from harness.words import load_name
@@ -34,9 +34,9 @@ def chart(cells: Sequence[CellSummary], trials: Mapping[str, TrialData], p99_nee
         mine = [d.latencies for d in of.get(anchor(cell.cell), []) if d.record.usable and d.latencies]
         if not mine:
             continue
-        merged = window_stats.merged(mine)
+        merged = latency_stats.merged(mine)
         count = merged.total
-        values = window_stats.values_ms(merged, QUANTILES)
+        values = latency_stats.values_ms(merged, QUANTILES)
         rows += [
             {
                 "load": load_name(cell.others),

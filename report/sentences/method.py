@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
-from harness.records.study import Environment, Machine, StudyRecord
+from harness.records.environment import Environment, Machine
+from harness.records.study import StudyRecord
 from harness.records.trial import TrialData
 from harness.summarise.summary import Summary
 from report import phrases

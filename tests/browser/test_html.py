@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from harness.judge.window_stats import histogram_of_ms
+from harness.judge.latency_stats import histogram_of_ms
 from harness.records.directory import StudyDirectory
 from harness.records.study import Rented
 from harness.records.trial import TrialData

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -180,7 +181,8 @@ REPORT = {
     "live": {"build", "output"},
 }
 MOST_ARROWS = 27  # imports of one module of report/ by a module of another room, without the foundation
-MOST_LINES_OF_A_FUNCTION, MOST_PUBLIC_NAMES = 60, 10
+MOST_LINES_OF_A_FUNCTION, MOST_PUBLIC_NAMES, MOST_LINES_OF_A_MODULE = 60, 10, 400
+MOST_MODULES_WITHOUT_README, MOST_LINES_OF_A_SCREEN = 12, 60
 
 
 def modules_of_the_report() -> dict[str, Path]:
@@ -202,16 +204,33 @@ def test_rooms_of_the_report_import_only_those_before_them() -> None:
     assert len(arrows) <= MOST_ARROWS, sorted(arrows)
 
 
-def test_functions_of_the_report_are_short_and_its_modules_have_few_public_names() -> None:
-    for name, path in modules_of_the_report().items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef):
-                lines = (node.end_lineno or 0) - node.lineno + 1
-                assert lines <= MOST_LINES_OF_A_FUNCTION, f"{name}.{node.name} has {lines} lines"
-        public = [
-            node.name
-            for node in tree.body
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-        ]
-        assert len(public) <= MOST_PUBLIC_NAMES, f"{name} has {len(public)} public names: {public}"
+def modules() -> Iterator[Path]:
+    """Every Python module of the program; roles copy theirs to hosts as single files."""
+    for folder in ("harness", "report", "commands", "service", "benchmarks", "docs"):
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", list(modules()), ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_and_modules_are_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= MOST_LINES_OF_A_FUNCTION, f"{node.name} has {lines} lines"
+    public = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert len(public) <= MOST_PUBLIC_NAMES, f"{len(public)} public names: {public}"
+    assert len(text.splitlines()) <= MOST_LINES_OF_A_MODULE
+
+
+def test_every_large_package_has_a_readme_of_a_screen() -> None:
+    for folder in {path.parent for path in modules()} - {ROOT / "harness"}:
+        count = sum(path.name != "__init__.py" for path in folder.rglob("*.py"))
+        readme = folder / "README.md"
+        if count > MOST_MODULES_WITHOUT_README:
+            assert readme.exists(), f"{folder.relative_to(ROOT)} has {count} modules"
+            assert len(readme.read_text(encoding="utf-8").splitlines()) <= MOST_LINES_OF_A_SCREEN, readme

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import failure_share, window_stats
+from harness.judge import balancing, failure_share, window_stats
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
-from harness.words import SESSION_STATUSES, percent, sessions_hint
+from harness.words import percent
 
 
 def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
@@ -75,9 +75,9 @@ def _explained(seen: Observation) -> tuple[str, str]:
 
 def _sessions(seen: Observation) -> str:
     """Return a hint for sessions that only one server has; empty unless requests were denied and servers change."""
-    denied = any(seen.generator_errors.get(f"status {status}") for status in SESSION_STATUSES)
+    denied = any(seen.generator_errors.get(f"status {status}") for status in balancing.SESSION_STATUSES)
     several = len(seen.expected_servers) > 1 and not seen.balancing.sticky
-    return sessions_hint(len(seen.expected_servers)) if denied and several else ""
+    return balancing.sessions_hint(len(seen.expected_servers)) if denied and several else ""
 
 
 def _logged(who: str, event: str, count: int) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import figures, window_stats
-from harness.judge.figures import generator_use, littles_law_residual, think_s
+from harness.judge import figures, host_usage, window_stats
+from harness.judge.figures import littles_law_residual, think_s
+from harness.judge.host_usage import generator_use
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
 from harness.records.findings import Finding, Severity
@@ -79,7 +80,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             use,
             limits.generator_cpu,
         )
-    host = figures.generator_host_use(seen)
+    host = host_usage.generator_host_use(seen)
     if host is not None and host > limits.generator_cpu:
         yield Finding(
             "E6",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import window_stats
-from harness.judge.figures import foreign_share, in_window
+from harness.judge import latency_stats
+from harness.judge.figures import in_window
+from harness.judge.host_usage import foreign_share
 from harness.judge.observation import Observation
 from harness.records.findings import Finding, Severity
 from harness.words import percent
@@ -20,7 +21,7 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         steal = sorted(m.steal_share for m in rows)
         if not steal:
             continue
-        mean, high = sum(steal) / len(steal), window_stats.nearest_rank(steal, 0.99)
+        mean, high = sum(steal) / len(steal), latency_stats.nearest_rank(steal, 0.99)
         if mean > limits.steal_mean or high > limits.steal_high:
             yield Finding(
                 "E11",

@@ -69,75 +69,87 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
 
 def counters_agree(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E13: generator, balancer and servers count the same requests of this trial."""
-    generator = seen.totals.get("completed", sum(s.completed for s in seen.samples))
-    allowed = max(limits.counters_share * generator, limits.counters_count)
-    statuses = seen.balancer.statuses
-    balancer = seen.succeeded(statuses)
+    allowed = max(limits.counters_share * _succeeded_at_generator(seen), limits.counters_count)
+    yield from _generator_and_balancer(seen, allowed)
+    yield from _balancer_and_servers(seen, allowed)
+    yield from _abandoned(seen, allowed)
+
+
+def _succeeded_at_generator(seen: Observation) -> int:
+    return seen.totals.get("completed", sum(s.completed for s in seen.samples))
+
+
+def _different(cause: str, next_step: str, difference: int, allowed: float) -> Finding:
+    return Finding("E13", Severity.INVALID, cause, next_step, difference, allowed)
+
+
+def _generator_and_balancer(seen: Observation, allowed: float) -> Iterator[Finding]:
+    """Compare successes, and failures that a load generator counts over the whole load."""
+    generator, balancer = _succeeded_at_generator(seen), seen.succeeded(seen.balancer.statuses)
     if abs(generator - balancer) > allowed:
-        yield Finding(
-            "E13",
-            Severity.INVALID,
+        yield _different(
             f"the generator counts {generator} successes, the balancer {balancer}",
             "requests were lost between generator and balancer, or the body check failed",
             abs(generator - balancer),
             allowed,
         )
-    failed, logged = seen.totals.get("failed", 0), sum(statuses.values()) - balancer
+    failed, logged = seen.totals.get("failed", 0), sum(seen.balancer.statuses.values()) - balancer
     if failed - logged > allowed:
-        yield Finding(
-            "E13",
-            Severity.INVALID,
+        yield _different(
             f"the generator counts {failed} failures, the balancer {logged}",
             "requests failed before they reached the balancer; check the generator's log and network",
             failed - logged,
             allowed,
         )
+
+
+def _balancer_and_servers(seen: Observation, allowed: float) -> Iterator[Finding]:
+    """Compare successes with the servers' own counts, without those of servers that failed as planned."""
     remaining = {name: by for name, by in seen.served.items() if name not in seen.stopped}
     counted = [by for by in remaining.values() if by is not None]
     uncounted = sorted(name for name, by in remaining.items() if by is None)
-    if uncounted and counted and not seen.died:
-        yield Finding(
-            "E13",
-            Severity.INVALID,
-            f"{', '.join(uncounted)} reported no count, unlike the other servers",
-            "check its log and network: it may have stopped responding under load",
-            len(uncounted),
-            0,
+    if uncounted:
+        yield _uncounted(seen, uncounted, counts_exist=bool(counted))
+        return
+    balancer, given_up = seen.succeeded(seen.balancer.statuses), seen.balancer.statuses.get("499", 0)
+    if seen.stopped:
+        upstreams = seen.balancer.upstreams
+        balancer = sum(seen.succeeded(upstreams.get(seen.expected_servers[name], {})) for name in remaining)
+        gone = ", ".join(sorted(seen.stopped))
+        text = f"the failed {gone} reported no count; the other servers' counts were compared"
+        yield Finding("E13", Severity.NOTE, text, "")
+    servers = sum(seen.succeeded(by) for by in counted)
+    if not balancer - allowed <= servers <= balancer + given_up + allowed:
+        yield _different(
+            f"the balancer counts {balancer} successes, the servers {servers}",
+            "requests were lost between balancer and servers",
+            abs(servers - balancer),
+            allowed,
         )
-    elif uncounted and counted:  # expected after a server's death
-        names = ", ".join(uncounted)
-        yield Finding("E13", Severity.NOTE, f"{names} reported no count; the servers' counts were not compared", "")
-    elif uncounted:
-        yield Finding("E13", Severity.NOTE, "the servers keep no counts; theirs were not compared", "")
-    else:
-        if seen.stopped:
-            balancer = sum(
-                seen.succeeded(seen.balancer.upstreams.get(seen.expected_servers[name], {})) for name in remaining
-            )
-            gone = ", ".join(sorted(seen.stopped))
-            text = f"the failed {gone} reported no count; the other servers' counts were compared"
-            yield Finding("E13", Severity.NOTE, text, "")
-        servers = sum(seen.succeeded(by) for by in counted)
-        given_up = statuses.get("499", 0)
-        if not balancer - allowed <= servers <= balancer + given_up + allowed:
-            yield Finding(
-                "E13",
-                Severity.INVALID,
-                f"the balancer counts {balancer} successes, the servers {servers}",
-                "requests were lost between balancer and servers",
-                abs(servers - balancer),
-                allowed,
-            )
+
+
+def _uncounted(seen: Observation, names: list[str], *, counts_exist: bool) -> Finding:
+    """The finding for servers without a count: invalid if others have one, unless a server died."""
+    if not counts_exist:
+        return Finding("E13", Severity.NOTE, "the servers keep no counts; theirs were not compared", "")
+    text = f"{', '.join(names)} reported no count"
+    if seen.died:
+        return Finding("E13", Severity.NOTE, f"{text}; the servers' counts were not compared", "")
+    why = "check its log and network: it may have stopped responding under load"
+    return _different(f"{text}, unlike the other servers", why, len(names), 0)
+
+
+def _abandoned(seen: Observation, allowed: float) -> Iterator[Finding]:
+    """Compare requests that the load generator abandoned, if it counts kinds of failure."""
     if "failed" in seen.generator_errors:
-        return  # the load generator does not count kinds of failure
-    unanswered = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
-    if abs(unanswered - statuses.get("499", 0)) > allowed:
-        yield Finding(
-            "E13",
-            Severity.INVALID,
-            f"the generator abandoned {unanswered} requests, the balancer counts {statuses.get('499', 0)} of them",
+        return
+    abandoned = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
+    logged = seen.balancer.statuses.get("499", 0)
+    if abs(abandoned - logged) > allowed:
+        yield _different(
+            f"the generator abandoned {abandoned} requests, the balancer counts {logged} of them",
             "responses were lost between balancer and generator",
-            abs(unanswered - statuses.get("499", 0)),
+            abs(abandoned - logged),
             allowed,
         )
 

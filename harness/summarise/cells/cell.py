@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.judge import bottleneck, failure_share, reasons, rules, window_stats
+from harness.judge import bottleneck, failure_share, latency_stats, reasons, rules
 from harness.judge.failure_share import Failing
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Component, Outcome, TrialRecord
@@ -119,7 +119,7 @@ def summarise(
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
-    latencies = window_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
+    latencies = latency_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.grid.load_generators import BY_NAME
 from harness.grid.types import Levels
-from harness.records.study import Environment
+from harness.records.environment import Environment
 from harness.records.trial import TrialRecord
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.statistics.welch import Difference, difference

@@ -13,8 +13,9 @@ from harness.errors import BadInput, CannotRun
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, rules
 from harness.judge.observation import Observation
+from harness.records.context import Pacing
 from harness.records.findings import Finding, Severity
-from harness.records.trial import Bottleneck, Pacing
+from harness.records.trial import Bottleneck
 from harness.study import time_scaling
 from tests.builders import grid, observation, study_record
 

@@ -7,8 +7,9 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, rules, utilization
 from harness.judge.observation import Observation
+from harness.records.context import Pacing
 from harness.records.series import HostSample
-from harness.records.trial import Bottleneck, Component, Pacing
+from harness.records.trial import Bottleneck, Component
 from tests.builders import logged, observation, samples
 
 LIMITS = Thresholds()

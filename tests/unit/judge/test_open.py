@@ -8,9 +8,10 @@ import pytest
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, open_load, rules, window_stats
 from harness.judge.observation import Observation
+from harness.records.context import Pacing
 from harness.records.findings import Finding, Severity
 from harness.records.series import Sample
-from harness.records.trial import Component, Pacing
+from harness.records.trial import Component
 from tests.builders import logged, observation
 
 LIMITS = Thresholds()

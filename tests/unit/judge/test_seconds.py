@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness.judge import prediction, window_stats
+from harness.judge import latency_stats, prediction, window_stats
 from harness.summarise.statistics import intervals
 from tests.builders import samples
 
@@ -32,9 +32,9 @@ def test_failures_never_count_as_throughput() -> None:
 
 
 def test_percentiles_come_from_merged_histograms_and_p99_needs_its_requests() -> None:
-    slow, fast = window_stats.histogram_of_us({1_000_000: 300}), window_stats.histogram_of_us({10_000: 300})
-    merged = window_stats.merged([slow, fast])
-    found = window_stats.percentiles_ms(merged, p99_needs=662)
+    slow, fast = latency_stats.histogram_of_us({1_000_000: 300}), latency_stats.histogram_of_us({10_000: 300})
+    merged = latency_stats.merged([slow, fast])
+    found = latency_stats.percentiles_ms(merged, p99_needs=662)
     assert found["p95"] == pytest.approx(1000, rel=0.002)
     assert found["p50"] == pytest.approx(10, rel=0.002)
     assert found["p99"] is None

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import bottleneck, cpu_cost, failover, figures, observation, rules, timing
+from harness.judge import bottleneck, cpu_cost, failover, figures, host_usage, observation, rules, timing
 from harness.judge.observation import Death, Observation
+from harness.records.context import HostState, HostStates
 from harness.records.failover import Failover, ServerFailure
 from harness.records.findings import Finding, Severity
 from harness.records.series import BalancerSample, Sample
-from harness.records.trial import HostState, HostStates
 from tests.builders import logged, samples
 from tests.builders import observation as healthy
 
@@ -201,8 +201,8 @@ def test_e12_shares_are_those_before_the_server_failure_and_retries_are_expected
 
 def test_cpu_usage_of_a_stopped_server_is_its_mean_over_the_whole_window() -> None:
     seen = with_failure()
-    assert figures.cores_used(seen, "server-1") == pytest.approx(0.19)
-    assert figures.cores_used(seen, "server-3") == pytest.approx(0.19 / 2)
+    assert host_usage.cores_used(seen, "server-1") == pytest.approx(0.19)
+    assert host_usage.cores_used(seen, "server-3") == pytest.approx(0.19 / 2)
     assert not of("E3", seen), "it is read until it is stopped"
     silent = [row for row in seen.hosts if row.host != "server-3" or row.t_s < 8]
     assert "server-3" in of("E3", replace(seen, hosts=silent))[0].cause

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import BadInput, CannotRun
 from harness.grid.schema import Grid
-from harness.judge import window_stats
+from harness.judge import latency_stats
 from harness.records.directory import StudyDirectory, digest
 from harness.records.series import BalancerSample, HostSample
 from harness.records.study import Configuration
@@ -23,7 +23,7 @@ def trial() -> TrialData:
         samples(100, 300),
         [HostSample(0.5, "server-1", 0.19, None, 80.0)],
         [BalancerSample(0, "10.0.0.1:8080", "200", 100)],
-        window_stats.histogram_of_ms([(20, 7)]),
+        latency_stats.histogram_of_ms([(20, 7)]),
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from harness.errors import BadInput
-from harness.records import columns, frames
+from harness.records import columns, csv_tables, frames
 from harness.records.directory import StudyDirectory
 from harness.records.frames import Studies
 from harness.records.series import HostSample, Sample
@@ -237,7 +237,7 @@ def test_gains_at_saturation_have_no_users() -> None:
         {"load": "saturation", "from_servers": 1, "to_servers": 2, "k": 3, "gain": 2.0},
         {"vusers": 1100, "from_servers": 1, "to_servers": 2, "k": 3},
     ]
-    assert frames.gains_csv(rows, searching).splitlines() == [
+    assert csv_tables.gains_csv(rows, searching).splitlines() == [
         "vusers,from_servers,to_servers,gain,low,high,peak_gain,step_ideal,efficiency,k,conclusion,reason,"
         "simultaneous_low,simultaneous_high,minimum_detectable_gain,load",
         ",1,2,2,,,,,,3,,,,,,saturation",
@@ -250,11 +250,11 @@ def test_a_search_and_another_study_have_their_gains_in_one_table(tmp_path: Path
     written = made.read_json("study.json") or {}
     written["configuration"]["grid"]["factors"]["vusers"] = {"from": 100, "to": 5000, "until": "5%"}
     made.write_json("study.json", written)
-    assert frames.cells_csv([]) == "\n"
-    (made.path / "cells.csv").write_text(frames.cells_csv([]))  # the file without a known cell
+    assert csv_tables.cells_csv([]) == "\n"
+    (made.path / "cells.csv").write_text(csv_tables.cells_csv([]))  # the file without a known cell
     rows = [{"load": "saturation", "from_servers": 1, "to_servers": 2, "k": 3, "gain": 2.0}]
     (made.path / "gains.csv").write_text(
-        frames.gains_csv(rows, grid(factors={"servers": [1], "vusers": {"from": 1, "to": 9}}))
+        csv_tables.gains_csv(rows, grid(factors={"servers": [1], "vusers": {"from": 1, "to": 9}}))
     )
     both = frames.gains([measured, made])
     assert kinds(both) == {"study": "string", "vusers": "Int64", **columns.GAINS, "load": "string"}
@@ -284,7 +284,7 @@ def test_a_table_is_written_as_csv_readers_expect() -> None:
         },
         {"servers": 3, "nginx_lb_settings": 0.123456789, "trials": 5, "usable": 5, "tps_mean": 2.0, "reason": "größer"},
     ]
-    assert list(csv.reader(io.StringIO(frames.cells_csv(rows)))) == [
+    assert list(csv.reader(io.StringIO(csv_tables.cells_csv(rows)))) == [
         ["servers", "nginx_lb_settings", "trials", "usable", "tps_mean", "reason"],
         ["1", 'stock, "as it comes"', "5", "0", "", ""],
         ["2", "12345678", "5", "5", "1.23457e+06", "a\nb"],

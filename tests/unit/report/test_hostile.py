@@ -15,7 +15,7 @@ import pytest
 from commands.console import Console
 from commands.run import log_to
 from harness.grid.cell import Cell
-from harness.records import frames
+from harness.records import csv_tables, frames
 from harness.records.directory import StudyDirectory
 from harness.records.files import read_csv, write_csv
 from harness.records.series import HostSample
@@ -146,7 +146,7 @@ def test_the_log_hides_nothing(tmp_path: Path) -> None:
 
 
 def test_a_negative_number_stays_a_number() -> None:
-    csv_text = frames.cells_csv([{"a_factor": -1, "servers": 1, "tps_mean": -0.5, "reason": "-x"}])
+    csv_text = csv_tables.cells_csv([{"a_factor": -1, "servers": 1, "tps_mean": -0.5, "reason": "-x"}])
     assert csv_text.splitlines()[1] == "-1,1,-0.5,'-x"
 
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from altair.vegalite.v6.schema.core import load_schema
 
-from harness.judge import window_stats
+from harness.judge import latency_stats
 from harness.plan import stopping
 from harness.records.trial import TrialData, TrialRecord
 from harness.summarise import summary as cells
@@ -28,7 +28,7 @@ def measured(records: dict[str, TrialRecord], **more: Any) -> tuple[Summary, Tri
 
     def histogram(where: str) -> str:
         waits = records[where].latency_with_failures_ms
-        return window_stats.histogram_of_ms([(int(waits["p50"] or 0), 900), (int(waits["p95"] or 0), 100)])
+        return latency_stats.histogram_of_ms([(int(waits["p50"] or 0), 900), (int(waits["p95"] or 0), 100)])
 
     return cells.summarise_records(grid(repeats=3, **more), records, histogram), {
         where: TrialData(recorded, [], [], []) for where, recorded in records.items()

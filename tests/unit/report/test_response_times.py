@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.judge import window_stats
+from harness.judge import latency_stats
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.gains.gain import between
@@ -29,7 +29,7 @@ def stepped(
             waits = {"p50": median * other, "p95": 3 * median * other}
             where = f"servers-{servers}_vusers-1000/r{repeat}"
             records[where] = changed(recorded, latency_ms=waits, latency_with_failures_ms=waits)
-            histograms[where] = window_stats.histogram_of_ms([(median, 90), (3 * median, 10)])
+            histograms[where] = latency_stats.histogram_of_ms([(median, 90), (3 * median, 10)])
     written = grid(factors={"servers": sorted(rates), "vusers": [1000]}, repeats=5, objectives=objectives or {})
     return cells.summarise_records(written, records, histograms.__getitem__)
 

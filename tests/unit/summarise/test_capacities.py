@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.grid.schema import Grid
-from harness.records import frames
+from harness.records import csv_tables, frames
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
 from harness.study import check
@@ -53,7 +53,7 @@ def test_every_topology_has_its_capacity_and_the_gain_over_the_next_smaller_one(
 
 def test_the_rows_of_capacity_csv_are_one_for_each_topology() -> None:
     study, records = studied()
-    text = frames.capacity_csv(tables.capacity(summarise_records(study, records)), study)
+    text = csv_tables.capacity_csv(tables.capacity(summarise_records(study, records)), study)
     one, two = csv.DictReader(text.splitlines())
     assert (one["servers"], one["factor"], one["bound"], one["bottleneck"]) == ("1", "vusers", "exact", "p95")
     assert one["gain"] == one["conclusion"] == one["reference"] == ""

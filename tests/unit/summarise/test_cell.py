@@ -9,7 +9,7 @@ import pytest
 
 from harness.grid.schema import Grid
 from harness.grid.thresholds import Thresholds
-from harness.judge import window_stats
+from harness.judge import latency_stats
 from harness.records.trial import TrialRecord
 from harness.summarise.cells.cell import CellSummary, summarise
 from harness.summarise.cost import Prices
@@ -113,7 +113,7 @@ def test_rising_latencies_are_marked_with_steady_throughput() -> None:
 
 def test_a_p95_objective_is_missed_if_every_twelfth_request_fails() -> None:
     """Percentiles of successes exclude timeouts, so the objective uses those with failures."""
-    good, bad = window_stats.histogram_of_ms([(100, 920)]), window_stats.histogram_of_ms([(3000, 80)])
+    good, bad = latency_stats.histogram_of_ms([(100, 920)]), latency_stats.histogram_of_ms([(3000, 80)])
     trials = [record(2, 2000, k, 280.0) for k in range(1, 6)]
     one = summarise(trials[0].cell, trials, [good] * 5, LIMITS, [bad] * 5)
     assert one.latency_ms["p95"] == pytest.approx(100, abs=1)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.judge import figures
+from harness.judge import host_usage
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.gains import machine_speed
@@ -53,7 +53,7 @@ def noisy(seed: int = 7) -> np.ndarray:
 
 def test_the_cost_of_a_request_is_by_role() -> None:
     seen = observation(rate=280, servers=2)  # every container uses 0.19 cores; the balancer was not read
-    assert figures.cpu_ms_per_request(seen) == {
+    assert host_usage.cpu_ms_per_request(seen) == {
         "generator": pytest.approx(190 / 280),
         "balancer": None,
         "servers": pytest.approx(2 * 190 / 280),

@@ -8,7 +8,7 @@ import pytest
 from harness.grid.amount import Search
 from harness.grid.schema import Grid, Objectives
 from harness.plan import stopping
-from harness.records import frames
+from harness.records import csv_tables
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise import tables
@@ -120,7 +120,7 @@ def test_gains_are_taken_at_saturation_and_at_equal_users() -> None:
 def test_the_tables_have_gains_at_saturation_and_at_equal_users() -> None:
     study = searching()
     records, _ = carried_out(study)
-    written = frames.gains_csv(tables.gains(cells.summarise_records(study, records)), study)
+    written = csv_tables.gains_csv(tables.gains(cells.summarise_records(study, records)), study)
     rows = list(csv.DictReader(written.splitlines()))
     assert sorted((row["vusers"] == "", row["load"]) for row in rows) == [(False, ""), (True, "saturation")]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.grid.schema import Objectives
-from harness.judge import window_stats
-from harness.judge.window_stats import histogram_of_ms
+from harness.judge import latency_stats
+from harness.judge.latency_stats import histogram_of_ms
 from harness.summarise.capacity import counts
 from harness.summarise.capacity.counts import Count, Evidence
 from tests.builders import changed, record
@@ -13,10 +13,10 @@ from tests.builders import changed, record
 def test_failures_are_late_however_fast_they_were() -> None:
     served = histogram_of_ms([(100, 90), (300, 6)])
     failed = histogram_of_ms([(1, 4)])
-    found = window_stats.objective_counts(served, failed, 0.2)
+    found = latency_stats.objective_counts(served, failed, 0.2)
     assert (found.requests, found.late, found.failed) == (100, 10, 4)
-    assert window_stats.objective_counts(served, "", 0.3).late == 0  # as long as allowed is not over
-    assert window_stats.objective_counts(served, failed, None).late == 4
+    assert latency_stats.objective_counts(served, "", 0.3).late == 0  # as long as allowed is not over
+    assert latency_stats.objective_counts(served, failed, None).late == 4
     counted = changed(record(1, 50, 2, 9.0), objective_counts=found.model_dump())
     assert counts.of_record(counted, 50.0) == Count(block=2, load=50.0, requests=100, late=10, failed=4)
 

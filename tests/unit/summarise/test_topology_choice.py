@@ -4,7 +4,7 @@ import pytest
 
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
-from harness.judge import window_stats
+from harness.judge import latency_stats
 from harness.records.trial import Component, TrialRecord
 from harness.summarise import cost
 from harness.summarise import summary as cells
@@ -33,7 +33,7 @@ def found(
     summary = cells.summarise_records(
         grid(factors=factors, repeats=5),
         records,
-        lambda where: window_stats.histogram_of_ms([(int(records[where].cell["vusers"]), 200)]),  # as many ms as users
+        lambda where: latency_stats.histogram_of_ms([(int(records[where].cell["vusers"]), 200)]),  # as many ms as users
     )
     return sustainable_rates(summary.cells, Objectives.model_validate(objectives or {}), factor)
 
@@ -180,7 +180,7 @@ def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[SustainableRate
     }
     load = {"ramp_up": "3s", "duration": "15s", "timeout": "20s"}
     written = grid(factors={"servers": [1, 2], "rate": ["93/s"]}, load=load, repeats=5)
-    summary = cells.summarise_records(written, records, lambda _: window_stats.histogram_of_ms([(100, 200)]))
+    summary = cells.summarise_records(written, records, lambda _: latency_stats.histogram_of_ms([(100, 200)]))
     return sustainable_rates(summary.cells, Objectives.model_validate({"p95": "500ms"}), factor, capacities)
 
 

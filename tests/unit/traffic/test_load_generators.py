@@ -9,7 +9,8 @@ from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
 from harness.grid.load_generators import BY_NAME, LOAD_GENERATORS
 from harness.records.directory import StudyDirectory
-from harness.records.study import Configuration, Environment
+from harness.records.environment import Environment
+from harness.records.study import Configuration
 from harness.study import budget
 from harness.study.config import StudyConfig
 from harness.traffic import registry

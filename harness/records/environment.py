@@ -1,0 +1,39 @@
+"""The environment of a study in study.json: machines, versions and images."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from harness.records.part import Maybe, Part
+
+
+class Machine(Part):
+    """Hardware and software of a machine."""
+
+    cpu: str = ""
+    cores: int = 0
+    memory_gb: float = 0.0
+    kernel: str = ""
+    system: str = ""
+    docker: str = ""  # version of its container engine; for the controlling machine see Environment
+
+
+class Environment(Part):
+    """Machines and versions of the measurement. The load generator's version is under its name."""
+
+    machine: Maybe[Machine] = None  # the controlling machine
+    hosts: dict[str, Machine] = Field(default_factory=dict)  # of the inventory, if they are other machines
+    docker: str = ""
+    python: str = ""
+    packages: dict[str, str] = Field(default_factory=dict)
+    nginx: str = ""
+    nginx_configuration: str = ""
+    kernel_settings: dict[str, dict[str, str]] = Field(default_factory=dict)
+    images: dict[str, str] = Field(default_factory=dict)
+    image_digests: dict[str, list[str]] = Field(default_factory=dict)
+    image_levels: dict[str, dict[str, list[str]]] = Field(default_factory=dict)  # compared images → server → digests
+    git: str = ""
+
+    def version_of(self, load_generator: str) -> str:
+        """Return the version of a load generator; empty if the study used another one."""
+        return str((self.model_extra or {}).get(load_generator) or "")
