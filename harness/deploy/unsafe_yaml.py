@@ -19,7 +19,18 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data)))
+def _represent(dumper: _Dumper, text: Unsafe) -> yaml.ScalarNode:
+    """Mark a text, unless it looks like another type, as `no`, `0123` and the empty text do.
+
+    Ansible 2.19 and later resolve the type of a marked scalar again, quoted or not. Such a text holds no template, so
+    it needs no mark.
+    """
+    plain = dumper.resolve(yaml.ScalarNode, str(text), (True, False))  # type: ignore[no-untyped-call] # of PyYAML
+    return dumper.represent_str(str(text)) if plain != _TEXT else dumper.represent_scalar("!unsafe", str(text))
+
+
+_TEXT = "tag:yaml.org,2002:str"
+_Dumper.add_representer(Unsafe, _represent)
 
 
 def marked(value: Any) -> Any:

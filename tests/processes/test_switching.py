@@ -76,6 +76,35 @@ def test_a_value_is_never_executed(ansible: Ansible, tmp_path: Path) -> None:
     assert not made.exists()
 
 
+def test_a_text_that_looks_like_another_type_remains_a_text(ansible: Ansible, tmp_path: Path) -> None:
+    """As a value, in a list, as a key, and where another variable refers to it."""
+    texts = [
+        "",
+        "no",
+        "on",
+        "~",
+        "null",
+        "0123",
+        "0x1f",
+        "1_000",
+        "1e3",
+        "1.10",
+        "1:30",
+        ".nan",
+        "2026-01-01",
+        "<<",
+        "=",
+    ]
+    file = tmp_path / "shown.yml"
+    file.write_text(
+        "- hosts: localhost\n  gather_facts: false\n  vars: {other: '{{ empty }}'}\n  tasks:\n"
+        "    - ansible.builtin.debug: {msg: ['{{ texts }}', '{{ keys }}', '{{ other }}', '{{ empty | type_debug }}']}\n"
+    )
+    variables = {"texts": texts, "keys": dict.fromkeys(texts, "x"), "empty": ""}
+    done = ansible.run(str(file), variables)
+    assert done.results[0][2]["msg"] == [texts, dict.fromkeys(texts, "x"), "", "str"]
+
+
 def test_ansibles_input_is_private_and_is_removed_with_its_process(tmp_path: Path) -> None:
     """Neither a running nor a killed playbook exposes its environment or variables to other users."""
     name, made = playbook(tmp_path, second="sleep 60")
