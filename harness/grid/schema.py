@@ -159,7 +159,8 @@ class Grid(Part):
         default=Repeats(min=5, max=5), description="number of blocks, or a stopping rule"
     )
     seed: Count | None = Field(
-        default=None, description="seed of orders, arrivals and think times; drawn at the start of a study if unset"
+        default=None,
+        description="seed of orders, arrivals and think times (Locust); drawn at the start of a study if unset",
     )
     calibration: Switch = Field(
         default=False, description="all servers have exactly the same capacity, so linear speedup is the truth"

@@ -103,6 +103,11 @@ class StudyDirectory:
             summed.update(f"{file.name} {len(content)}\n".encode() + content)
         return summed.hexdigest()
 
+    def attempts(self, where: str) -> list[str]:
+        """Return the paths of a trial's earlier attempts."""
+        cell, _, name = where.partition("/")
+        return [f"{cell}/{folder.name}" for folder in sorted((self.path / TRIALS / cell).glob(f"{name}-attempt*"))]
+
     def trials(self, attempts: bool = False) -> dict[str, TrialRecord]:
         """Return "<cell>/r<k>" → trial; with `attempts` also failed ones that were repeated."""
         found = {}

@@ -41,8 +41,9 @@ def directory_for(results: Path, grid: Grid, configuration: Configuration) -> St
 def _masked_elsewhere(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory | None:
     """Return the study of this configuration that was masked with another key; its secrets cannot be compared."""
     for file in sorted(results.glob(f"{grid.name}-*/study.json")):
-        other = StudyDirectory(file.parent)
-        study = other.study()
+        other, study = StudyDirectory(file.parent), None
+        with contextlib.suppress(BadInput):  # of a damaged study, which 'study.py report' reports
+            study = other.study()
         if study and is_foreign(study.configuration) and _blank(study.configuration) == _blank(configuration):
             return other
     return None

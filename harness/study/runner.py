@@ -90,13 +90,24 @@ class Study:
             return self._invocation.measured
 
     def _adopt_unrecorded_trials(self) -> None:
-        """Add complete trials to study.json that a killed invocation wrote but did not add."""
+        """Add complete trials to study.json that a killed invocation wrote but did not add.
+
+        Some are new, others replaced a failed attempt, whose digest study.json still has.
+        """
         known = self._directory.study()
-        unrecorded = set(self._directory.trials()) - set(known.digests) if known else set()
+        found = set(self._directory.trials()) if known else set()
+        unrecorded = {where for where in found if known and self._is_unrecorded(where, known.digests.get(where))}
         adopted = {where: self._directory.digest_of(where) for where in sorted(unrecorded)}
         if known and adopted:
             log.info("adopted trials of a killed invocation: %s", ", ".join(adopted))
             self._directory.write_study(known.model_copy(update={"digests": {**known.digests, **adopted}}))
+
+    def _is_unrecorded(self, where: str, digest: str | None) -> bool:
+        """Whether a trial has no digest, or that of an earlier attempt, which is kept next to it."""
+        if digest is None:
+            return True
+        attempts = self._directory.attempts(where)
+        return bool(attempts) and digest in map(self._directory.digest_of, attempts)
 
     def _start(self) -> list[PlannedTrial]:
         """Write study.json, report the start and the forecast; return the remaining trials."""

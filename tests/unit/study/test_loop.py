@@ -148,6 +148,35 @@ def test_a_trial_that_a_killed_invocation_did_not_record_is_adopted(site: FakeSi
         assert files_are_entered(first._directory.path)
 
 
+def test_a_repeated_trial_that_a_killed_invocation_did_not_record_is_adopted(site: FakeSite, tmp_path: Path) -> None:
+    """The trial failed first, so study.json has the digest of its first attempt."""
+    site.broken[2] = "nginx: [emerg] host not found"
+    study = site.study(tmp_path, **LOADED)
+    study.run()
+    failed = study._directory.need_study()
+    site.broken.clear()
+    assert site.study(tmp_path, **LOADED).run() == 1
+    measured_again = study._directory.need_study()
+    where = "servers-2_vusers-1000/r1"
+    assert measured_again.digests[where] != failed.digests[where]
+    study._directory.write_study(measured_again.model_copy(update={"digests": failed.digests}))
+    assert not files_are_entered(study._directory.path)
+    assert site.study(tmp_path, **LOADED).run() == 0
+    assert study._directory.need_study().digests == measured_again.digests
+    assert files_are_entered(study._directory.path)
+
+
+def test_a_changed_trial_is_not_adopted(site: FakeSite, tmp_path: Path) -> None:
+    study = site.study(tmp_path, **LOADED)
+    study.run()
+    recorded = study._directory.need_study()
+    where = next(iter(recorded.digests))
+    file = study._directory.path / "trials" / where / "samples.csv"
+    file.write_text(file.read_text() + "\n")
+    assert site.study(tmp_path, **LOADED).run() == 0
+    assert study._directory.need_study().digests == recorded.digests
+
+
 def test_an_invocation_is_recorded_while_it_runs(site: FakeSite, tmp_path: Path) -> None:
     study = site.study(tmp_path, **LOADED)
     seen: list[list[int]] = []

@@ -124,6 +124,14 @@ def test_another_secret_is_another_study_and_the_same_one_resumes(
     assert len(names) == 3
 
 
+def test_a_damaged_study_of_the_same_name_does_not_prevent_a_new_one(site: FakeSite, tmp_path: Path) -> None:
+    """Studies with secrets are searched for one that another key masked."""
+    damaged = tmp_path / f"{site.config(tmp_path, **KEYS).grid.name}-0badc0de"
+    damaged.mkdir()
+    (damaged / "study.json").write_text("{")
+    assert site.study(tmp_path, **KEYS).run() > 0
+
+
 def test_a_study_is_resumed_checked_and_compared_on_another_machine(
     site: FakeSite, tmp_path: Path, machine: Callable[[str], None]
 ) -> None:
