@@ -137,7 +137,7 @@ def run(
             heappush(heap, (ended, number, ANSWER, at, "timeout" if late else ""))
             turn += 1
         else:
-            recorder.answered(at, at - sent, error)
+            recorder.answered(at, sent, error)
             processed(at)
             think = low + span * draw.random()
             recorder.thinks(at, think)

@@ -113,6 +113,7 @@ def _balancer(result: SimulatedLoad, from_s: float, to_s: float) -> tuple[Balanc
     ]
     summary = parts.balancer_summary(lines, from_s, to_s)
     rows = summary.pop("seconds")
+    summary.pop("begun")
     summary.pop("times_ms", None)
     return BalancerCounters(**summary, worker_cpu_s=[1.0]), [BalancerSample(*row) for row in rows]
 

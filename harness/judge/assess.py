@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.grid.schema import Grid
+from harness.grid.thresholds import Thresholds
 from harness.judge import (
     bottleneck,
     cpu_cost,
@@ -21,6 +22,7 @@ from harness.judge import (
     timing,
     window_stats,
 )
+from harness.judge.observation import Observation
 from harness.records.canonical import canonical
 from harness.records.counters import Counters
 from harness.records.trial import Figures, Outcome, TrialData, TrialRecord, Window
@@ -45,7 +47,6 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
     }
     needed = limits.percentile_p99_samples
     latency_ms, latency_with_failures_ms = latency_stats.latencies_ms([data.latencies], [data.failures], needed)
-    offered = open_load.of_trial(seen)
     judged = bottleneck.of_trial(seen, findings, limits)
     return data.record.model_copy(
         update={
@@ -59,30 +60,35 @@ def assess(data: TrialData, grid: Grid) -> TrialRecord:
             "latency_with_failures_ms": latency_with_failures_ms,
             "objective_counts": latency_stats.objective_counts(data.latencies, data.failures, grid.objectives.p95),
             "counters": before.model_copy(update={"generator": before.generator.model_copy(update=counted)}),
-            "figures": Figures(
-                littles_law_residual=figures.littles_law_residual(seen) if rows else None,
-                users=seen.users,
-                mean_in_flight=figures.in_flight(seen),
-                mean_think_s=figures.think_s(seen),
-                generator_lag_ms=max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
-                drift=figures.drift(seen),
-                latency_drift=figures.latency_drift(seen),
-                server_cost=cpu_cost.of_servers(seen),
-                steady_from_s=window_stats.mser_cut_s(data.samples),
-                foreign_cpu={
-                    name: host_usage.foreign_share(seen, name) for name in sorted(set(seen.machine_of.values()))
-                },
-                cpu_ms_per_request=host_usage.cpu_ms_per_request(seen),
-                retransmitted=host_usage.retransmitted(seen),
-                timeline=timing.of_trial(seen),
-                offered_per_s=offered and round(offered.per_s, 4),
-                offered_sent=offered and offered.sent,
-                offered_late=offered and offered.late,
-                send_delay_p99_ms=offered and offered.delay_p99_s and offered.delay_p99_s * 1000,
-                of_ceiling=rate / seen.ceiling if rate is not None and seen.ceiling else None,
-            ),
+            "figures": _figures(data, seen, rate, limits),
             "failover": failover.of_trial(seen, limits),
             "findings": tuple(findings),
             "bottleneck": judged,
         }
+    )
+
+
+def _figures(data: TrialData, seen: Observation, rate: float | None, limits: Thresholds) -> Figures:
+    """Derive the figures of a trial from its series."""
+    rows, offered = seen.window, open_load.of_trial(seen)
+    return Figures(
+        littles_law_residual=figures.littles_law_residual(seen) if rows else None,
+        users=seen.users,
+        mean_in_flight=figures.in_flight(seen),
+        mean_think_s=figures.think_s(seen),
+        generator_lag_ms=max((s.lag_ms for s in rows if s.lag_ms is not None), default=None),
+        drift=figures.drift(seen),
+        latency_drift=figures.latency_drift(seen),
+        server_cost=cpu_cost.of_servers(seen),
+        steady_from_s=timing.mser_cut_s(data.samples),
+        foreign_cpu={name: host_usage.foreign_share(seen, name) for name in sorted(set(seen.machine_of.values()))},
+        cpu_ms_per_request=host_usage.cpu_ms_per_request(seen),
+        retransmitted=host_usage.retransmitted(seen),
+        timeline=timing.of_trial(seen),
+        offered_per_s=offered and round(offered.per_s, 4),
+        offered_sent=offered and offered.sent,
+        offered_late=offered and offered.late,
+        falls_behind=offered and open_load.falls_behind(offered, limits),
+        send_delay_p99_ms=offered and offered.delay_p99_s and offered.delay_p99_s * 1000,
+        of_ceiling=rate / seen.ceiling if rate is not None and seen.ceiling else None,
     )

@@ -17,21 +17,35 @@ def window(samples: Sequence[Sample], from_s: float, to_s: float) -> list[Sample
 
 
 def by_log(
-    samples: Sequence[Sample], answered: Iterable[BalancerSample], expected: Iterable[int], users: int, seconds: int
+    samples: Sequence[Sample],
+    ended: Iterable[BalancerSample],
+    begun: Iterable[tuple[int, str, int]],
+    expected: Iterable[int],
+    users: int,
+    seconds: int,
 ) -> list[Sample]:
     """Return one row for each of `seconds` and every later one with a response, counted by the balancer's log.
 
-    `expected` are the statuses of a success. Users and latencies are the load generator's, if it has that second.
+    `begun` are (second, status, requests) by the second in which requests began, `expected` are the statuses of a
+    success. Users and latencies are the load generator's, if it has that second.
     """
     good, own = {str(status) for status in expected}, {row.t_s: row for row in samples}
-    completed, failed = Counter[int](), Counter[int]()
-    for answer in answered:
+    completed, failed, requests, requests_failed = (Counter[int]() for _ in range(4))
+    for answer in ended:
         (completed if answer.status in good else failed)[answer.t_s] += answer.requests
+    for t_s, status, count in begun:
+        requests[t_s] += count
+        requests_failed[t_s] += 0 if status in good else count
     found = []
     for t_s in range(max([seconds - 1, *completed, *failed]) + 1):
         row = own.get(t_s) or Sample(t_s, 0, 0, float(users), None, None, None, None, None, None)
-        mean_ms = row.mean_ms if completed[t_s] else None
-        found.append(replace(row, completed=completed[t_s], failed=failed[t_s], mean_ms=mean_ms))
+        counts = {
+            "completed": completed[t_s],
+            "failed": failed[t_s],
+            "requests": requests[t_s],
+            "requests_failed": requests_failed[t_s],
+        }
+        found.append(replace(row, **counts, mean_ms=row.mean_ms if completed[t_s] else None))
     return found
 
 
@@ -49,17 +63,32 @@ def peak_rate(samples: Sequence[Sample], seconds: int) -> float | None:
 
 
 def error_rate(samples: Sequence[Sample]) -> float | None:
-    """Failed share of all requests (0–1); None without any."""
-    answers = sum(s.completed + s.failed for s in samples)
-    return sum(s.failed for s in samples) / answers if answers else None
+    """Failed share (0–1) of the requests due or sent in these seconds; None without any.
+
+    Where those are not counted, of the requests that ended in them.
+    """
+    if any(s.requests is None for s in samples):
+        return ended_error_rate(samples)
+    requests = sum(s.requests or 0 for s in samples)
+    return sum(s.requests_failed or 0 for s in samples) / requests if requests else None
+
+
+def ended_error_rate(samples: Sequence[Sample]) -> float | None:
+    """Failed share (0–1) of the requests that ended in these seconds; None without any. Known while a load runs."""
+    ended = sum(s.completed + s.failed for s in samples)
+    return sum(s.failed for s in samples) / ended if ended else None
 
 
 def over_p95(samples: Sequence[Sample]) -> float | None:
-    """Share of all requests (0–1) that failed or exceeded the objective p95; None if it is not counted."""
-    answers = sum(s.completed + s.failed for s in samples)
-    if not answers or any(s.slow is None for s in samples):
+    """Share of requests (0–1) that failed or took longer than the objective p95; None where that is not counted.
+
+    Of the requests due or sent in these seconds, or, where those are not counted, of those that ended in them.
+    """
+    by_end = any(s.requests is None for s in samples)
+    requests = sum(s.completed + s.failed if by_end else s.requests or 0 for s in samples)
+    if not requests or any(s.slow is None for s in samples):
         return None
-    return sum(s.failed + (s.slow or 0) for s in samples) / answers
+    return sum((s.failed if by_end else s.requests_failed or 0) + (s.slow or 0) for s in samples) / requests
 
 
 def mean_think_s(samples: Sequence[Sample]) -> float | None:
@@ -79,20 +108,3 @@ def mean_latency_s(samples: Sequence[Sample]) -> float | None:
     rows = [(s.mean_ms, s.completed) for s in samples if s.mean_ms is not None and s.completed]
     answers = sum(count for _, count in rows)
     return sum(mean * count for mean, count in rows) / answers / 1000 if answers else None
-
-
-def mser_cut_s(samples: Sequence[Sample]) -> int | None:
-    """Second from which the rate is steady by MSER-5; None for a series of less than 20 s.
-
-    The cut minimises the standard error of the mean of the rest, over batches of 5 s and at most half of
-    the series: White, "An Effective Truncation Heuristic for Bias Reduction in Simulation
-    Output", Simulation 69 (1997). A note only: on healthy short trials it cuts in up to half of them.
-    """
-    batches = [sum(s.completed for s in samples[i : i + 5]) / 5 for i in range(0, len(samples) - 4, 5)]
-    if len(batches) < 4:
-        return None
-    scores = []
-    for cut in range(len(batches) // 2 + 1):
-        rest = np.array(batches[cut:])
-        scores.append(float(((rest - rest.mean()) ** 2).sum()) / len(rest) ** 2)
-    return 5 * int(np.argmin(scores))

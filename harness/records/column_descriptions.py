@@ -20,7 +20,9 @@ SAMPLES: dict[str, Key] = {
     "sent": Key("open loop: requests sent in this second", "requests"),
     "late": Key("open loop: requests due in this second that waited because too many were in flight", "requests"),
     "delay_ms": Key("open loop: largest send delay of the requests sent in this second", "ms"),
-    "slow": Key("successes slower than the objective p95; empty without one", "requests"),
+    "slow": Key("of `requests`, successes slower than the objective p95; empty without one", "requests"),
+    "requests": Key("requests due (open loop) or sent (closed loop) in this second", "requests"),
+    "requests_failed": Key("of `requests`, those that failed, whenever they ended", "requests"),
 }
 HOSTS: dict[str, Key] = {
     "t_s": Key("second of the load", "s"),

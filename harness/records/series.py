@@ -32,7 +32,10 @@ class Sample:
     sent: int | None = None  # requests sent in this second, whenever they were due
     late: int | None = None  # requests due in it that waited because too many were in flight
     delay_ms: float | None = None  # largest send delay of the requests sent in it
+    # Of the requests due (open loop) or sent (closed loop) in this second, whenever they ended:
     slow: int | None = None  # successes slower than the objective p95; None without one
+    requests: int | None = None  # their number; None in a study before they were counted
+    requests_failed: int | None = None  # those that failed
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
     result, watcher = load.result, load.watcher
     balancer = dict(report.balancer)
     by_second = [BalancerSample(*row) for row in balancer.pop("seconds", [])]
+    begun = [(int(t_s), str(status), int(count)) for t_s, status, count in balancer.pop("begun", [])]
     successes, failures = _latencies_by_balancer(balancer.pop("times_ms", {}), context.grid)
     users = result.users or trial.spec.users
     planned = trial.planned
@@ -118,7 +119,7 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
     )
     return TrialData(
         record=record,
-        samples=_samples(context.grid, trial, load, by_second, users),
+        samples=_samples(context.grid, trial, load, by_second, begun, users),
         hosts=watcher.samples(load.generator),
         balancer=by_second,
         latencies=result.latencies or latency_stats.histogram_of_ms(successes),
@@ -128,13 +129,20 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
     )
 
 
-def _samples(grid: Grid, trial: Trial, load: LoadRun, by_second: list[BalancerSample], users: int) -> list[Sample]:
+def _samples(
+    grid: Grid,
+    trial: Trial,
+    load: LoadRun,
+    by_second: list[BalancerSample],
+    begun: list[tuple[int, str, int]],
+    users: int,
+) -> list[Sample]:
     """Return the samples. A generator with totals has inexact seconds, so the balancer's counts replace them."""
     if not load.result.totals:
         return load.collected.samples
     stopped_s = load.collected.stopped_s
     seconds = load.seconds(trial.spec) if stopped_s is None else stopped_s
-    return window_stats.by_log(load.collected.samples, by_second, grid.request.expect_status, users, seconds)
+    return window_stats.by_log(load.collected.samples, by_second, begun, grid.request.expect_status, users, seconds)
 
 
 def _counters(trial: Trial, load: LoadRun, report: HostReport, balancer: dict[str, Any], start_at: float) -> Counters:

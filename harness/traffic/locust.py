@@ -73,6 +73,7 @@ class LocustLoadGenerator:
             latencies=_histogram(answer["latencies"]),
             failures=_histogram(answer["failures"]) if answer["failures"] else "",
             delays=answer["delays"],
+            samples=[_sample(row) for row in answer["samples"]],
         )
 
 
@@ -95,6 +96,8 @@ def _sample(row: dict[str, float]) -> Sample:
         lag_ms=round(row["lag_s"] * 1000, 2),
         thinking=round(row["thinking_s"], 3),
         slow=int(row["slow"]) if "slow" in row else None,
+        requests=int(row["requests"]),
+        requests_failed=int(row["requests_failed"]),
         **_open_loop_counts(row),
     )
 

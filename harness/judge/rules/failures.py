@@ -107,7 +107,7 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, timeout_s: float, li
     patience = max(span, math.ceil(timeout_s))
     for end in range(span, len(samples) + 1):
         rows = samples[end - span : end]
-        rate = window_stats.error_rate(rows)
+        rate = window_stats.ended_error_rate(rows)
         if rate is not None and rate > limits.errors_stop:
             return f"more than {percent(limits.errors_stop)} of the requests failed for {span} s"
         waited = samples[max(0, end - patience) : end]

@@ -49,7 +49,8 @@ def changed(old: bytes, new: bytes) -> Callable[[Path], object]:
 
 
 def cut(share: float) -> Callable[[Path], object]:
-    return lambda file: file.write_bytes(file.read_bytes()[: int(len(file.read_bytes()) * share)])
+    """Keep the first part of a file, which never ends with a whole line."""
+    return lambda file: file.write_bytes(file.read_bytes()[: int(len(file.read_bytes()) * share)].rstrip(b"\n"))
 
 
 def key(place: str, value: Any) -> Callable[[Path], object]:

@@ -69,6 +69,7 @@ def test_every_column_has_its_name_and_its_type(measured: StudyDirectory) -> Non
         "lag_ms": "Float64",
         "thinking": "Float64",
         **{"offered": "Int64", "sent": "Int64", "late": "Int64", "delay_ms": "Float64", "slow": "Int64"},
+        **{"requests": "Int64", "requests_failed": "Int64"},
     }
     assert kinds(frames.hosts(measured)) == {
         **FACTORS,

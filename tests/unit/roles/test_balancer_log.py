@@ -53,7 +53,10 @@ def test_requests_are_counted_by_status_server_and_second_for_one_trial(log: Mod
     early = log.summarise(lines[:2], "t", 100.0, 102.0, since_s=100.502)["seconds"]
     assert early == [[0, "a:1", "200", 2]]
     assert summary["times_ms"]["200"] == [(500, 1), (1000, 1)]
-    assert summary["times_ms"]["499"] == [(2000, 1)]
+    assert "499" not in summary["times_ms"], "it began before the window"
+    assert log.summarise(lines, "t", 99.0, 100.0)["times_ms"]["499"] == [(2000, 1)]
+    begun = log.summarise(lines, "t", 100.0, 102.0, since_s=99.6)["begun"]
+    assert begun == [[0, "200", 2], [0, "499", 1], [2, "502", 1]]
 
 
 def test_events_before_the_trial_do_not_count(log: ModuleType) -> None:
@@ -77,7 +80,7 @@ def test_events_before_the_trial_do_not_count(log: ModuleType) -> None:
 
 def test_the_servers_mean_time_covers_the_window_and_all_tried_servers(log: ModuleType) -> None:
     lines = [
-        "t\t100.500\t200\t0.900\ta:1\t0.400\n",
+        "t\t100.500\t200\t0.500\ta:1\t0.400\n",
         "t\t101.000\t200\t0.900\ta:1, b:1\t0.100, 0.500\n",
         "t\t101.200\t499\t2.000\ta:1\t-\n",
         "t\t103.000\t200\t0.900\ta:1\t9.000\n",  # after the window

@@ -23,7 +23,7 @@ def report(second: int, completed: int, upto: int, done: bool = False) -> dict[s
     seen = recorder.Recorder(0, 99)
     for _ in range(completed):
         seen.sent(second + 0.1)
-        seen.answered(second + 0.2, 0.1, "")
+        seen.answered(second + 0.2, second + 0.1, "")
     taken: dict[str, object] = seen.take(upto, last=done)
     return taken
 
@@ -71,6 +71,6 @@ def test_successes_slower_than_an_objective_are_counted_by_the_second(
     seen = recorder.Recorder(0, 9, open_load=open_load, slow_after_s=wanted_s)
     for took_s, error in ((0.5, ""), (0.51, ""), (0.9, "status 502")):
         seen.sent(0.05)
-        seen.answered(1.0, took_s, error)
+        seen.answered(1.0, 0.05, error, took_s)
     trial.add("a", seen.take(2, last=False))
-    assert [row.get("slow") for row in trial.samples(0)][1] == slow
+    assert trial.samples(0)[0].get("slow") == slow

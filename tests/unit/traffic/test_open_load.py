@@ -98,7 +98,7 @@ def stalled(stall_s: float) -> tuple[float, float]:
                 begin = 10 + stall_s
             free = begin + 0.002
             seen.sent(at)
-            seen.answered(free, free - at, "")
+            seen.answered(free, at, "")
             if users:
                 heapq.heappush(asked, (free + random.uniform(0.15, 0.45), n))
         latencies = sorted((int(us), count) for us, count in seen.take(23, last=True)["latencies"].items())

@@ -7,19 +7,72 @@ from typing import Any
 import pytest
 
 from harness.records.histogram import highest_of, index_of
-from tests.locust_image import recorder
+from tests.locust_image import arrivals, recorder
 
 
 def test_a_second_counts_what_ended_in_it_and_how_many_were_in_flight() -> None:
     seen = recorder.Recorder(0, 10)
     seen.sent(0.5)
     seen.sent(0.75)
-    seen.answered(1.5, 1.0, "")
-    seen.answered(2.25, 1.5, "timeout")
+    seen.answered(1.5, 0.5, "")
+    seen.answered(2.25, 0.75, "timeout")
     rows = seen.take(3.0, last=True)["rows"]
     assert [rows[k]["completed"] for k in ("0", "1", "2")] == [0, 1, 0]
     assert rows["2"]["failed"] == 1
     assert [rows[k]["in_flight_s"] for k in ("0", "1", "2")] == pytest.approx([0.75, 1.5, 0.25])
+
+
+def test_the_result_of_a_request_belongs_to_the_second_in_which_it_was_sent() -> None:
+    """However long it takes, and also if that second was reported before."""
+    seen = recorder.Recorder(0, 10, slow_after_s=0.4)
+    seen.sent(0.5)
+    seen.sent(0.6)
+    seen.sent(1.7)
+    first = seen.take(1.2, last=False)["rows"]
+    assert [first["0"][name] for name in ("requests", "requests_failed", "slow")] == [2, 0, 0]
+    seen.answered(2.5, 0.5, "timeout")
+    seen.answered(2.6, 0.6, "")
+    seen.answered(2.0, 1.7, "")
+    later = seen.take(3.0, last=True)["rows"]
+    assert [later["0"][name] for name in ("requests", "requests_failed", "slow")] == [0, 1, 1]
+    assert [later["1"][name] for name in ("requests", "requests_failed", "slow")] == [1, 0, 0]
+    assert [later["2"][name] for name in ("completed", "failed", "requests")] == [2, 1, 0]
+
+
+@pytest.mark.parametrize("timeout_s", [2.0, 8.0, 20.0])
+@pytest.mark.parametrize("share", [0.004, 0.06, 0.5])
+def test_requests_that_are_never_answered_count_in_the_window_in_which_they_were_due(
+    share: float, timeout_s: float
+) -> None:
+    """The window lasts 8 s. Rows and histograms against the list of requests that were due in it."""
+    random = Random(f"{share}/{timeout_s}")  # noqa: S311 - no secret
+    due_at = sorted(random.uniform(0, 12) for _ in range(6000))
+    hangs = [random.random() < share for _ in due_at]
+    seen = recorder.Recorder(4, 12, timeout_s, open_load=True)
+    queue = arrivals.ArrivalQueue(iter(due_at), 10_000, seen)
+    ends = sorted((due + (timeout_s if hang else 0.05), due, hang) for due, hang in zip(due_at, hangs, strict=True))
+    events = sorted([(due, 0, due, False) for due in due_at] + [(at, 1, due, hang) for at, due, hang in ends])
+    for at, kind, due, hang in events:
+        if kind == 0:
+            queue.add_due(at)
+            queue.send(at)
+        else:
+            queue.answered(at, due, "timeout" if hang else "")
+    report = seen.take(13 + timeout_s, last=True)
+    rows = [report["rows"][str(second)] for second in range(4, 12)]
+    wanted = [hang for due, hang in zip(due_at, hangs, strict=True) if 4 <= due < 12]
+    assert sum(row["requests"] for row in rows) == len(wanted)
+    assert sum(row["requests_failed"] for row in rows) == sum(wanted) == sum(report["failures"].values())
+    assert sum(report["latencies"].values()) == len(wanted) - sum(wanted)
+
+
+def test_requests_that_are_aborted_belong_to_the_second_in_which_they_were_sent() -> None:
+    seen = recorder.Recorder(0, 10)
+    for at in (0.5, 0.5, 3.5):
+        seen.sent(at)
+    seen.abort_rest(30.0)
+    rows = seen.take(30.0, last=True)["rows"]
+    assert [rows[k]["requests_failed"] for k in ("0", "3")] == [2, 1]
 
 
 def test_failures_have_no_latency_and_no_throughput() -> None:
@@ -39,7 +92,7 @@ def test_a_failure_counts_with_at_least_the_timeout() -> None:
     seen = recorder.Recorder(0, 10, 2.0)
     for took_s, error in ((0.1, ""), (0.1, "status 503"), (2.5, "timeout")):
         seen.sent(0.1)
-        seen.answered(5.0, took_s, error)
+        seen.answered(5.0, 0.1, error, took_s)
     report = seen.take(11, last=True)
     assert report["latencies"] == {str(recorder.bucket_us(100_000)): 1}
     assert report["failures"] == {str(recorder.bucket_us(2_000_000)): 1, str(recorder.bucket_us(2_500_000)): 1}
@@ -88,7 +141,7 @@ def test_only_the_steady_window_goes_into_the_latencies() -> None:
     seen = recorder.Recorder(5, 10)
     for at in (4.9, 5.0, 9.9, 10.0):
         seen.sent(at - 0.1)
-        seen.answered(at, 0.1, "")
+        seen.answered(at, at - 0.1, "")
     assert sum(seen.take(11, last=True)["latencies"].values()) == 2
 
 
@@ -117,7 +170,7 @@ def closed_loop(users: int, capacity: float, stall: tuple[float, float], late_s:
     seen = recorder.Recorder(5, 16)
     arrivals = [(random.uniform(0, 2), n) for n in range(users)]
     heapq.heapify(arrivals)
-    events: list[tuple[float, int, float]] = []  # time, 0 sent or 1 answered, drawn think time
+    events: list[tuple[float, int, float, float]] = []  # time, 0 sent or 1 answered, drawn think time, when sent
     free = 0.0
     while arrivals[0][0] < 16:
         at, n = heapq.heappop(arrivals)
@@ -126,13 +179,13 @@ def closed_loop(users: int, capacity: float, stall: tuple[float, float], late_s:
             begin = stall[1]
         free = done = begin + 1 / capacity
         think = random.uniform(1, 3)
-        events += [(at, 0, 0.0), (done, 1, think)]
+        events += [(at, 0, 0.0, at), (done, 1, think, at)]
         heapq.heappush(arrivals, (done + think + late_s, n))
-    for at, kind, think in sorted(events):
+    for at, kind, think, sent_at in sorted(events):
         if kind == 0:
             seen.sent(at)
         elif at < 16:
-            seen.answered(at, 0.1, "")
+            seen.answered(at, sent_at, "")
             seen.thinks(at, think)
     rows = seen.take(16.0, last=True)["rows"]
     of: Any = {name: sum(rows[str(k)][name] for k in range(5, 15)) / 10 for name in rows["5"]}

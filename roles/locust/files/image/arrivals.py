@@ -72,16 +72,16 @@ class ArrivalQueue:
         due = self.waiting.popleft()
         self.busy += 1
         self._recorder.sent_late(now, due)
-        self._recorder.sent(now)
+        self._recorder.sent(now, due)
         return due
 
     def answered(self, now: float, due: float, error: str) -> None:
         """Count a response; its latency starts when its request was due."""
         self.busy -= 1
-        self._recorder.answered(now, now - due, error)
+        self._recorder.answered(now, due, error)
 
     def close(self, now: float) -> None:
         """Send no more: waiting requests have failed."""
         self.next_s = None
         while self.waiting:
-            self._recorder.unsent(now, now - self.waiting.popleft(), NOT_SENT)
+            self._recorder.unsent(now, self.waiting.popleft(), NOT_SENT)

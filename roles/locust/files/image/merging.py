@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 
-SUMMED = ("completed", "failed", "latency_s", "in_flight_s", "users_s", "think_s", "thinks", "thinking_s", "cpu_s")
+SUMMED = (
+    "completed",
+    "failed",
+    "requests",
+    "requests_failed",
+    "latency_s",
+    "in_flight_s",
+    "users_s",
+    "think_s",
+    "thinks",
+    "thinking_s",
+    "cpu_s",
+)
 LARGEST = ("lag_s",)
 SUMMED_OPEN = ("offered", "sent", "late")
 LARGEST_OPEN = ("delay_s",)
@@ -59,7 +71,10 @@ class Trial:
             self.done.add(worker)
 
     def samples(self, since: int) -> list[dict[str, float]]:
-        """Seconds from `since` on that all workers have completed, with zeros in gaps."""
+        """Seconds from `since` on that all workers have completed, with zeros in gaps.
+
+        What became of their requests is complete at the end only.
+        """
         if self.over:
             upto = max(self._rows, default=-1) + 1
         else:
@@ -92,4 +107,5 @@ class Trial:
             "latencies": self._latencies,
             "failures": self._failures,
             "delays": self._delays,
+            "samples": self.samples(0),
         }

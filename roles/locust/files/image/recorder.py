@@ -1,6 +1,8 @@
 """Counts of one worker process: one row a second, and histograms of latencies. No Locust here.
 
-Second k of a trial is [t0 + k, t0 + k + 1).
+Second k of a trial is [t0 + k, t0 + k + 1). Throughput is counted when requests end. What became of requests is counted
+in the second in which they were due (open loop) or sent (closed loop), even if they never end: a request that waits
+for its whole timeout would otherwise be in no window (Tene, "How NOT to Measure Latency", 2013).
 """
 
 from __future__ import annotations
@@ -37,8 +39,10 @@ class Row:
     """Sums over one second; the master adds those of its workers."""
 
     completed: int = 0  # successes that ended in this second
-    failed: int = 0
-    slow: int = 0  # successes that took longer than the objective
+    failed: int = 0  # failures that ended in this second
+    requests: int = 0  # requests due or sent in this second
+    requests_failed: int = 0  # of these, those that failed
+    slow: int = 0  # of these, successes that took longer than the objective
     latency_s: float = 0.0  # summed over the successes
     in_flight_s: float = 0.0  # request-seconds: the mean number in flight
     users_s: float = 0.0  # user-seconds: the mean number of users
@@ -95,6 +99,7 @@ class Recorder:
         self.errors: Counter[str] = Counter()
         self.in_flight = Level()
         self.users = Level()
+        self._outstanding: Counter[float] = Counter()  # when requests in flight were due or sent
         self._latencies: Counter[int] = Counter()
         self._failures: Counter[int] = Counter()
         self._delays: Counter[int] = Counter()
@@ -107,40 +112,50 @@ class Recorder:
         self.users.settle(now, self.rows, "users_s")
         self.users.value -= 1
 
-    def sent(self, now: float) -> None:
+    def sent(self, now: float, due: float | None = None) -> None:
+        """Count a request that is sent now; `due` is when it was due in an open loop, where `offered` counted it."""
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value += 1
+        self._outstanding[now if due is None else due] += 1
+        if due is None:
+            self.rows[int(now)].requests += 1
 
-    def answered(self, now: float, latency_s: float, error: str) -> None:
-        """Count a response; `error` is the kind of failure, empty for a success.
+    def answered(self, now: float, since: float, error: str, latency_s: float | None = None) -> None:
+        """Count the end of a request that was due or sent at `since`; `error` is the kind of failure, or empty.
 
-        A failure counts at the timeout if it took less: a server that fails quickly must not look fast.
+        `latency_s` is its latency if a better clock measured it. A failure counts at the timeout if it took less: a
+        server that fails quickly must not look fast.
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.in_flight.value -= 1
-        self._count(now, latency_s, error)
+        self._outstanding[since] -= 1
+        if not self._outstanding[since]:
+            del self._outstanding[since]
+        self._count(now, since, now - since if latency_s is None else latency_s, error)
 
-    def unsent(self, now: float, waited_s: float, error: str) -> None:
+    def unsent(self, now: float, due: float, error: str) -> None:
         """Count a request that was due and never sent, as a failure."""
-        self._count(now, waited_s, error)
+        self._count(now, due, now - due, error)
 
-    def _count(self, now: float, latency_s: float, error: str) -> None:
-        row = self.rows[int(now)]
+    def _count(self, now: float, since: float, latency_s: float, error: str) -> None:
+        ended, began = self.rows[int(now)], self.rows[int(since)]
         counted = self._failures if error else self._latencies
         if error:
-            row.failed += 1
+            ended.failed += 1
+            began.requests_failed += 1
             self.errors[error] += 1
             latency_s = max(latency_s, self._timeout_s)
         else:
-            row.completed += 1
-            row.latency_s += latency_s
-            row.slow += latency_s > self._slow_after_s
-        if self._window[0] <= now < self._window[1]:
+            ended.completed += 1
+            ended.latency_s += latency_s
+            began.slow += latency_s > self._slow_after_s
+        if self._window[0] <= since < self._window[1]:
             counted[bucket_us(max(1, round(latency_s * 1e6)))] += 1
 
     def offered(self, due: float, late: bool) -> None:
         """Count a request that is due; `late` if it has to wait because too many are in flight."""
         row = self.rows[int(due)]
+        row.requests += 1
         row.offered += 1
         row.late += late
 
@@ -174,14 +189,15 @@ class Recorder:
 
     def abort_rest(self, now: float) -> None:
         """Count requests that are still in flight as failures."""
-        while self.in_flight.value:
-            self.answered(now, 0.0, "aborted")
+        for since in list(self._outstanding.elements()):
+            self.answered(now, since, "aborted")
 
     def take(self, now: float, last: bool) -> dict[str, object]:
         """Complete seconds since the last call (all of them when `last`), with histograms.
 
-        Histograms of latencies, failures and delays are microseconds → count since the last call, so that their sum
-        over all calls is exact.
+        A second that was taken before is taken again if requests of it have ended since: rows are increases. Histograms
+        of latencies, failures and delays are microseconds → count since the last call, so that their sum over all calls
+        is exact.
         """
         self.in_flight.settle(now, self.rows, "in_flight_s")
         self.users.settle(now, self.rows, "users_s")

@@ -225,12 +225,13 @@ class StudyUser(FastHttpUser):
         load = self.load
         if load.end.is_set():
             raise StopUser
-        load.recorder.sent(load.now())
+        sent_at = load.now()
+        load.recorder.sent(sent_at)
         began = time.perf_counter()
         error = send(load, self.client)
         latency_s = time.perf_counter() - began
         now = load.now()
-        load.recorder.answered(now, latency_s, error)
+        load.recorder.answered(now, sent_at, error, latency_s)
         think_s = self.draws.think_s(load.spec.think_time_s)
         load.recorder.thinks(now, think_s)
         if load.end.wait(think_s):

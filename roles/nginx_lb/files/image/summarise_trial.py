@@ -48,10 +48,15 @@ def quantiles(values: list[float]) -> dict[str, float]:
 
 
 def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s: float = 0.0) -> dict[str, object]:
-    """Counts of one trial's requests by status and upstream, and per whole second since `since_s`."""
+    """Counts of one trial's requests by status and upstream, and per whole second since `since_s`.
+
+    `seconds` are those in which requests ended. `begun` are those in which they began, as are the times of the window:
+    a request that waits for its whole timeout would otherwise be in no window.
+    """
     statuses: Counter[str] = Counter()
     upstreams: dict[str, Counter[str]] = defaultdict(Counter)
     seconds: Counter[tuple[int, str, str]] = Counter()
+    begun: Counter[tuple[int, str]] = Counter()
     times_s: list[float] = []
     times_ms: dict[str, Counter[int]] = defaultdict(Counter)
     upstream_s: list[float] = []
@@ -71,8 +76,9 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
         end, took = float(ended), float(request_s)
         # Clocks differ by milliseconds, so a request before the start belongs to the first second.
         seconds[max(0, math.floor(end - since_s)), tried[-1], status] += 1
+        begun[max(0, math.floor(end - took - since_s)), status] += 1
         in_flight_s += max(0.0, min(end, to_s) - max(end - took, from_s))
-        if from_s <= end < to_s:
+        if from_s <= end - took < to_s:
             times_s.append(took)
             times_ms[status][round(took * 1000)] += 1
             # One time for each server that was tried; "-" for no answer.
@@ -88,6 +94,7 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
         "upstream_mean_s": sum(upstream_s) / len(upstream_s) if upstream_s else None,
         "mean_in_flight": in_flight_s / (to_s - from_s),
         "seconds": [[*key, count] for key, count in sorted(seconds.items())],
+        "begun": [[*key, count] for key, count in sorted(begun.items())],
     }
 
 
