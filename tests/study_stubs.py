@@ -83,7 +83,7 @@ class FakeSite:
         self.wrong = ""  # result when the load generator's client tries the request
         self.cut_off: set[str] = set()  # running servers without network
         self.control_requests: list[str] = []  # paths requested at the control port
-        self.behind = servers  # number of servers behind the balancer
+        self.behind = [host.name for host in self.inventory.servers]  # servers behind the balancer
         self.turn = itertools.count()
         self.seeds = itertools.count(1)  # seeds of studies without one
         self.loads = 0
@@ -151,11 +151,11 @@ class FakeSite:
 
     def apply(self, variables: dict[str, Any], tags: list[str] | None) -> None:
         """Apply a playbook: completely, or the part that the tags select."""
-        servers = int(variables.get("study_servers", len(self.inventory.servers)))
-        action = "deploy" if tags is None else "repair" if tags == list(REPAIR) else f"switch to {servers}"
+        servers = list(variables.get("study_servers", [host.name for host in self.inventory.servers]))
+        action = "deploy" if tags is None else "repair" if tags == list(REPAIR) else f"switch to {len(servers)}"
         self.journal.append(action)
-        if action not in ("deploy", "repair") and servers in self.broken:
-            raise DeployFailed(f"playbooks/deploy-balancer.yml: balancer: {self.broken[servers]}")
+        if action not in ("deploy", "repair") and len(servers) in self.broken:
+            raise DeployFailed(f"playbooks/deploy-balancer.yml: balancer: {self.broken[len(servers)]}")
         self.behind = servers
         wanted = str(variables.get("ml_server_image", self.runs))
         if wanted != self.runs and (tags is None or "ml_server" in tags):
@@ -168,7 +168,7 @@ class FakeSite:
 
     def servers(self) -> list[str]:
         """Return the servers behind the balancer."""
-        return [host.name for host in self.inventory.servers[: self.behind]]
+        return list(self.behind)
 
     def address(self, name: str) -> str:
         return next(host.address for host in self.inventory.servers if host.name == name)

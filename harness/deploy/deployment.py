@@ -32,6 +32,14 @@ def tags_for(changed: Iterable[str]) -> list[str]:
     return sorted({tag for name in changed for prefix, tags in TAGS.items() if name.startswith(prefix) for tag in tags})
 
 
+@dataclass(frozen=True)
+class Placement:
+    """A cell and the names of the servers on which it is measured."""
+
+    cell: Cell
+    servers: tuple[str, ...]
+
+
 @dataclass
 class Switch:
     """A running change of the topology."""
@@ -62,17 +70,17 @@ class Deployment:
         playbook.wait(DEPLOYED_WITHIN_S)
         self._applied = dict(self.fixed)  # with all servers, as the playbook's default
 
-    def prepare(self, cell: Cell) -> Playbook | None:
+    def prepare(self, placement: Placement) -> Playbook | None:
         """Start the switch to a cell and hold it before it changes a host; None if there is nothing to change."""
         self.drop()
-        wanted, changed = self._difference(cell)
+        wanted, changed = self._difference(placement)
         if changed:
             self._under_way = self._start(wanted, tags_for(changed), held=True)
         return self._under_way.playbook if self._under_way else None
 
-    def begin(self, cell: Cell) -> None:
+    def begin(self, placement: Placement) -> None:
         """Begin the switch to a cell; `switch` waits for its end."""
-        wanted, changed = self._difference(cell)
+        wanted, changed = self._difference(placement)
         if self._under_way and self._under_way.wanted == wanted:
             self._under_way.playbook.release()
             return
@@ -80,9 +88,9 @@ class Deployment:
         if changed:
             self._under_way = self._start(wanted, tags_for(changed))
 
-    def switch(self, cell: Cell) -> None:
+    def switch(self, placement: Placement) -> None:
         """Bring up a cell's topology, changing only what differs; raises DeployFailed."""
-        self.begin(cell)
+        self.begin(placement)
         self._finish()
 
     def repair(self) -> None:
@@ -115,12 +123,14 @@ class Deployment:
                 self._applied = None
             switch.playbook.drop()
 
-    def _difference(self, cell: Cell) -> tuple[dict[str, Any], list[str]]:
+    def _difference(self, placement: Placement) -> tuple[dict[str, Any], list[str]]:
         """All variables of a cell, and the names of those that are not applied yet."""
-        wanted: dict[str, Any] = {**self.fixed, "study_servers": cell.servers, **cell.variables}
+        variables = placement.cell.variables
+        # The order of servers changes nothing, and must not look like a change.
+        wanted: dict[str, Any] = {**self.fixed, "study_servers": sorted(placement.servers), **variables}
         before = self._applied
         if before is None:
-            return wanted, ["study_servers", *cell.variables]
+            return wanted, ["study_servers", *variables]
         return wanted, [name for name in wanted if before.get(name, object()) != wanted[name]]
 
     def _start(self, wanted: dict[str, Any], tags: list[str], held: bool = False) -> Switch:

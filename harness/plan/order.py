@@ -79,6 +79,20 @@ def _drawn(count: int, seed: int, turn: int) -> tuple[list[int], list[list[int]]
     return labels, [first, second]
 
 
+def rotation(servers: Collection[str], block: int, seed: int) -> tuple[str, ...]:
+    """Return the order in which servers take part in a block, from 1: a topology of m servers has the first m of them.
+
+    Rows of a cyclic Latin square with drawn labels. In as many blocks as there are servers, each of them takes part in
+    each topology equally often, so a gain is not the speed of one server (Cochran and Cox, "Experimental Designs"
+    (1957), chapter 4.3). Within a block a larger topology has all servers of a smaller one, as this gives gains the
+    smallest variance. The order only depends on the names of the servers, the block and the seed.
+    """
+    turn, row = divmod(block - 1, max(len(servers), 1))
+    labels = sorted(servers)
+    random.Random(f"{seed}/servers/{turn}").shuffle(labels)  # noqa: S311 - a reproducible order, no secret
+    return (*labels[row:], *labels[:row])
+
+
 def block(cells: Sequence[Cell], repeat: int, grid: Grid, kind: str, terms: Terms = NEW) -> list[PlannedTrial]:
     """Return one block, with its control trial where the study has one: by default on rented hosts (rule E20)."""
     found = order(cells, repeat, terms.seed)

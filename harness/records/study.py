@@ -112,6 +112,7 @@ class StudyRecord(Part):
     configuration: Configuration
     plan: tuple[str, ...] = ()  # folders of the trials below trials/, in their order
     seed: int = 0  # from the grid, or drawn at the study's start
+    server_order: tuple[tuple[str, ...], ...] = ()  # by block; in each a topology of m servers has the first m
     predicted_idle: PredictedIdle | None = None
     kind: str = "lab"
     environment: Maybe[Environment] = None
@@ -129,6 +130,12 @@ class StudyRecord(Part):
     def factor(self) -> float:
         """Factor of time scaling; 1 in real time."""
         return self.time_scaling.factor if self.time_scaling else 1.0
+
+    def servers(self, block: int, count: int) -> tuple[str, ...] | None:
+        """The servers of a topology in a block, from 1 (0 for probes); None for the first ones of the inventory."""
+        if not self.server_order:
+            return None
+        return self.server_order[max(block, 1) - 1][:count]
 
     @property
     def where(self) -> Environment:

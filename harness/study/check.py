@@ -59,6 +59,8 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     results += _tables(directory, summarise_records(grid, current, *histograms))
     wrong = recheck_plan.order_and_stopping(study, grid, current)
     results.append(_result("E16", wrong, "order and stopping follow from seed and rule", "study.json"))
+    wrong = recheck_plan.server_order(study, current)
+    results.append(_result("E15", wrong, "servers take part as planned", "study.json, trials/*/*/trial.json"))
     wrong = recheck_plan.predicted_idle_cells(study, current, trials)
     results.append(_result("E16", wrong, "predicted-idle cells follow from their prediction", "study.json"))
     return results

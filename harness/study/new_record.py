@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from harness.plan import order
 from harness.records.study import Stopping, StudyRecord
 from harness.study.config import StudyConfig
 
@@ -18,7 +19,26 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         configuration=config.configuration,
         seed=terms.seed,
+        server_order=(order.rotation(participating(config), 1, terms.seed),),
         predicted_idle=terms.predicted_idle,
         kind=kind,
         stopping=Stopping(min=rule.min, max=rule.max, until=None if rule.fixed else rule.target(kind)),
     )
+
+
+def participating(config: StudyConfig) -> tuple[str, ...]:
+    """Return the servers that take part in the study: as many of the inventory's as the largest topology has."""
+    most = max(topology.servers for topology in config.grid.cells.topologies)
+    return tuple(server.name for server in config.inventory.servers[:most])
+
+
+def with_server_order(record: StudyRecord, config: StudyConfig, blocks: int) -> StudyRecord:
+    """Return study.json with the order of servers in that many blocks; recorded orders are kept.
+
+    A study that began without rotation has no order, and keeps using the first servers of the inventory.
+    """
+    if not record.server_order:
+        return record
+    names = participating(config)
+    more = (order.rotation(names, block, record.seed) for block in range(len(record.server_order) + 1, blocks + 1))
+    return record.model_copy(update={"server_order": (*record.server_order, *more)})

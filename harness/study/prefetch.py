@@ -6,8 +6,7 @@ import math
 import threading
 import time
 
-from harness.deploy.deployment import Deployment
-from harness.grid.cell import Cell
+from harness.deploy.deployment import Deployment, Placement
 from harness.grid.load import Load
 
 POLL_S = 0.02
@@ -24,15 +23,15 @@ class SwitchPrefetch:
         self._deployment = deployment
         self._load = load
         self._duration_s = math.inf  # of the last preparation
-        self._next: Cell | None = None
+        self._next: Placement | None = None
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
-    def on_load_started(self, cell: Cell | None, started_at: float) -> None:
+    def on_load_started(self, following: Placement | None, started_at: float) -> None:
         """Prepare the switch to a cell; second 0 of the current load is at `started_at`, a Unix time."""
-        self._next, self._stopped = cell, threading.Event()
-        if cell is not None:
-            threading.Thread(target=self._prepare, args=(cell, started_at, self._stopped), daemon=True).start()
+        self._next, self._stopped = following, threading.Event()
+        if following is not None:
+            threading.Thread(target=self._prepare, args=(following, started_at, self._stopped), daemon=True).start()
 
     def on_collected(self, all_running: bool) -> None:
         """Start the switch after the load: all data of the hosts are read. A repair has priority over the switch."""
@@ -45,7 +44,7 @@ class SwitchPrefetch:
         with self._lock:
             self._stopped.set()
 
-    def _prepare(self, cell: Cell, started_at: float, stopped: threading.Event) -> None:
+    def _prepare(self, following: Placement, started_at: float, stopped: threading.Event) -> None:
         window_at = started_at + self._load.window_from_s
         early = time.time() + 2 * self._duration_s < window_at
         if not early and stopped.wait(max(0.0, started_at + self._load.duration - time.time())):
@@ -54,7 +53,7 @@ class SwitchPrefetch:
             if stopped.is_set():
                 return
             began = time.monotonic()
-            playbook = self._deployment.prepare(cell)
+            playbook = self._deployment.prepare(following)
         while playbook is not None and playbook.is_running:
             if playbook.is_ready:
                 self._duration_s = time.monotonic() - began

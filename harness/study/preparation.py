@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.deploy import host_limits, lab_resources
 from harness.deploy.connections import Connections
-from harness.deploy.deployment import Deployment
+from harness.deploy.deployment import Deployment, Placement
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.observe import containers
@@ -161,7 +161,8 @@ class Preparation:
 
     def _measure_ceiling(self, context: TrialContext, found: dict[str, Any]) -> None:
         began = time.monotonic()
-        self._deployment.switch(Cell((("servers", 1), ("vusers", 1))))
+        one = self._inventory.servers[0].name
+        self._deployment.switch(Placement(Cell((("servers", 1), ("vusers", 1))), (one,)))
         sufficient_per_s = self.config.scaled_max_rate_per_s() / self.config.grid.evidence.ceiling_note
         measured = ceiling.measure(context, sufficient_per_s)
         found["ceiling"] = measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from harness.grid.schema import Grid
-from harness.plan import predicted_idle, stopping, terms
+from harness.plan import order, predicted_idle, stopping, terms
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
 
@@ -19,6 +19,22 @@ def order_and_stopping(study: StudyRecord, grid: Grid, records: Mapping[str, Tri
     recorded = study.stopping.decision if study.stopping else None
     if recorded and decision and recorded != decision:
         problems.append(f"the recorded stopping reason is {recorded.why!r}, the trials give {decision.why!r}")
+    return problems
+
+
+def server_order(study: StudyRecord, records: Mapping[str, TrialRecord]) -> list[str]:
+    """Return the differences in which servers took part: by the seed in each block, and by the plan in each trial."""
+    names = study.server_order[0] if study.server_order else ()
+    problems = [
+        f"the order of servers in block {block} does not follow from the seed"
+        for block, found in enumerate(study.server_order, 1)
+        if found != order.rotation(names, block, study.seed)
+    ]
+    for where, record in records.items():
+        planned = study.servers(record.repeat, int(record.cell["servers"]))
+        if planned and record.context and set(record.context.expected_servers) != set(planned):
+            took_part = ", ".join(record.context.expected_servers)
+            problems.append(f"{where} was measured on {took_part}, the plan has {', '.join(planned)}")
     return problems
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from harness.deploy import fleet
 from harness.deploy.ansible import Ansible
 from harness.deploy.connections import Connections
-from harness.deploy.deployment import Deployment
+from harness.deploy.deployment import Deployment, Placement
 from harness.deploy.inventory import snapshot
 from harness.deploy.inventory.hosts import changed_addresses
 from harness.errors import CannotRun, DeployFailed, TrialFailed
@@ -25,7 +25,7 @@ from harness.study.config import StudyConfig
 from harness.study.dependencies import DEFAULT, Dependencies
 from harness.study.events import Listener, Message, Step, StudyStarted, TrialEnded, TrialStarted
 from harness.study.invocation import Invocation
-from harness.study.new_record import new_record
+from harness.study.new_record import new_record, with_server_order
 from harness.study.prefetch import SwitchPrefetch
 from harness.study.preparation import Preparation
 from harness.study.trial_context import TrialContext
@@ -138,9 +138,15 @@ class Study:
         remaining = self._config.remaining_trials()
         self._plan = self._config.planned_trials()
         self._done = {planned.path for planned in self._plan} - {planned.path for planned in remaining}
-        self._update(plan=tuple(planned.path for planned in self._plan))
+        self._keep_plan()
         self._write()
         return remaining
+
+    def _keep_plan(self) -> None:
+        """Record the planned trials, and the order of servers in their blocks."""
+        blocks = max((planned.repeat for planned in self._plan), default=0)
+        self._record = with_server_order(self._record, self._config, blocks)
+        self._update(plan=tuple(planned.path for planned in self._plan))
 
     def _keep_inventory_snapshot(self) -> list[str]:
         """Use one answer of an inventory program for all playbooks; return hosts with a changed address."""
@@ -197,12 +203,13 @@ class Study:
                     window_from_s=load.window_from_s,
                 )
             )
-            self._prefetch.on_load_started(remaining[0].cell if remaining else None, started_at)
+            self._prefetch.on_load_started(self._placement(remaining[0]) if remaining else None, started_at)
 
         try:
             context.connections.reconnect()
-            self._deployment.switch(planned.cell)
-            data = trial.run(context, planned, position, on_start, self._prefetch.on_collected)
+            placement = self._placement(planned)
+            self._deployment.switch(placement)
+            data = trial.run(context, planned, position, placement.servers, on_start, self._prefetch.on_collected)
             self._load_ended_at = data.ended_at
         except (TrialFailed, CannotRun) as error:
             self._prefetch.stop()
@@ -214,6 +221,12 @@ class Study:
         self._record_trial(planned, data, remaining)
         if needs_repair(data.record):
             self._repair(data.record)
+
+    def _placement(self, planned: PlannedTrial) -> Placement:
+        """Return a trial's cell on the servers that take part in its block."""
+        count = planned.cell.servers
+        first = tuple(server.name for server in self._inventory.servers[:count])
+        return Placement(planned.cell, self._record.servers(planned.repeat, count) or first)
 
     def _record_trial(self, planned: PlannedTrial, data: TrialData, remaining: list[PlannedTrial]) -> None:
         """Write a trial and study.json, report the end of the trial, and extend the lease of rented hosts."""
@@ -233,7 +246,7 @@ class Study:
         before = {planned.path for planned in self._plan}
         self._verify_predicted_idle()
         self._plan, decision = self._config.plan()
-        self._update(plan=tuple(planned.path for planned in self._plan))
+        self._keep_plan()
         if decision is not None and self._record.stopping is not None:
             self._update(stopping=self._record.stopping.model_copy(update={"decision": decision}))
         self._write()

@@ -84,8 +84,8 @@ def measure(context: TrialContext, nominal_max_per_s: float) -> TimeScaling:
 def _cpu_ms_per_request(context: TrialContext, rate_per_s: float) -> dict[str, float]:
     """Measure the CPU time of a request on each host, in ms, at about this rate."""
     users = max(1, math.ceil(rate_per_s * THINK_S))
-    servers = len(context.inventory.servers)
-    verify(context, Cell((("servers", servers), ("vusers", users))), TRIAL)
+    servers = context.inventory.servers
+    verify(context, Cell((("servers", len(servers)), ("vusers", users))), servers, TRIAL)
     spec = replace(
         load_spec(context, users, TRIAL),
         think_time_s=THINK_S,

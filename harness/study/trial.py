@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from harness.deploy.inventory.hosts import Host
 from harness.grid.cell import Cell
 from harness.judge.assess import assess
 from harness.observe.watch import Watcher
@@ -26,15 +27,17 @@ def run(
     context: TrialContext,
     planned: PlannedTrial,
     position: int,
+    servers: Sequence[str],
     on_start: Callable[[float], None],
     on_collected: Callable[[bool], None],
 ) -> TrialData:
     """Run and judge one trial on a deployed topology; raises TrialFailed when it cannot be run.
 
-    `on_start` receives the Unix time of the load's second 0. `on_collected` is called once the hosts' data are read,
-    with whether all containers run. From then on a switch may change the hosts.
+    `servers` are the names of those that take part; a planned failure kills the last ones. `on_start` receives the Unix
+    time of the load's second 0. `on_collected` is called once the hosts' data are read, with whether all containers
+    run. From then on a switch may change the hosts.
     """
-    trial = _prepare(context, planned, position)
+    trial = _prepare(context, planned, position, [context.inventory.server(name) for name in servers])
     load = _send_load(context, trial, on_start)
     load_end = LoadEnd(
         trial=trial.id,
@@ -62,18 +65,18 @@ def failed_record(planned: PlannedTrial, position: int, cause: str) -> TrialReco
     )
 
 
-def _prepare(context: TrialContext, planned: PlannedTrial, position: int) -> Trial:
+def _prepare(context: TrialContext, planned: PlannedTrial, position: int, servers: list[Host]) -> Trial:
     """Verify that exactly the cell's servers respond, and that the load generator can use their responses."""
     cell = planned.cell
     trial_id = f"{position:04d}-r{planned.repeat}-{secrets.token_hex(4)}"
-    unloaded_s = verify(context, cell, trial_id)
+    unloaded_s = verify(context, cell, servers, trial_id)
     spec = _load_spec(context, planned, trial_id)
     _require_usable_once(context, cell, spec)
     return Trial(
         id=trial_id,
         planned=planned,
         position=position,
-        servers=context.inventory.servers[: cell.servers],
+        servers=servers,
         spec=spec,
         unloaded_s=unloaded_s,
         states_before=context.probes.states(),

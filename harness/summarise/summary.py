@@ -23,10 +23,11 @@ from harness.summarise.cells.failover import CellFailover
 from harness.summarise.comparison import factors
 from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.cost import CostSummary, Prices
-from harness.summarise.gains import gain, machine_speed, precision, ranges, scalability
+from harness.summarise.gains import gain, machine_speed, precision, ranges, scalability, server_spread
 from harness.summarise.gains.gain import Gain
 from harness.summarise.gains.machine_speed import MachineSpeed
 from harness.summarise.gains.ranges import GainRun
+from harness.summarise.gains.server_spread import ServerSpread
 from harness.summarise.objectives import ObjectiveResult
 from harness.summarise.search.result import SearchResult
 from harness.summarise.search.search import state_of
@@ -56,6 +57,7 @@ class Summary:
     between_share: float | None = None  # share of a trial's variance between trials
     machine_speed: MachineSpeed | None = None  # rule E22
     machine_speed_mattered: bool = False  # whether it explains the width of the intervals
+    server_spread: ServerSpread | None = None  # where blocks were measured on different servers (rule E15)
     widest_half_width: float | None = None  # of the intervals of gains, else of cells
     usl_fits: dict[str, UslFit] = field(default_factory=dict)  # rule E19
     efficiency_profiles: dict[str, EfficiencyProfile] = field(default_factory=dict)  # the same without a fit
@@ -146,6 +148,7 @@ def of_cells(
         between_share=precision.between_share(noise, cells, records),
         machine_speed=speed,
         machine_speed_mattered=machine_speed.mattered(speed, widest, limits),
+        server_spread=server_spread.of_records(records.values()),
         widest_half_width=widest,
         usl_fits=scalability.usl_fits(cells),
         efficiency_profiles=scalability.efficiency_profiles(cells),

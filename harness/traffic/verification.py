@@ -6,6 +6,7 @@ import itertools
 import re
 import statistics
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
@@ -13,7 +14,7 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 
 from harness.deploy import nginx_limits
-from harness.deploy.inventory.hosts import Url
+from harness.deploy.inventory.hosts import Host, Url
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
 from harness.grid.request import Request
@@ -28,14 +29,14 @@ _LEAST_TIMEOUT_S = 5.0
 _MOST_PARALLEL = 32
 
 
-def verify(context: TrafficContext, cell: Cell, trial: str) -> float:
-    """Check that exactly the cell's servers answer through the balancer; return the unloaded response time R0 in s.
+def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: str) -> float:
+    """Check that exactly these servers answer through the balancer; return the unloaded response time R0 in s.
 
     R0 is the lower median over two rounds of one request for each server. If the balancing method does not rotate, more
     rounds follow until every server has answered. Raises TrialFailed with the servers that answered instead.
     """
     method = balancing.of(cell.variables, context.grid.vars, context.inventory.balancer.variables)
-    expected = {server.address for server in context.inventory.servers[: cell.servers]}
+    expected = {server.address for server in servers}
     timeout_s = max(_LEAST_TIMEOUT_S, context.grid.load.timeout)
     is_fixed = method.even or method.by_address  # further rounds would reach no other server
     deadline = (began := time.monotonic()) + _WITHIN_S

@@ -69,7 +69,7 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
     """The events in the trials of a cell, each kind at its first time, and the early end of trials."""
     first: dict[str, tuple[float, int]] = {}
     for data in trials:
-        happened = list(data.record.figures.timeline) if data.record.figures else []
+        happened = _timeline(data)
         stopped = data.record.context.stopped_s if data.record.context else None
         if stopped is not None:
             happened.append((float(stopped), "stopped"))
@@ -82,6 +82,19 @@ def _marks(trials: Sequence[TrialData], to_s: float) -> Rows:
         {"t": at, "what": what + (f" ({count} trials)" if count > 1 else "")}
         for what, (at, count) in sorted(first.items(), key=lambda item: item[1])
     ]
+
+
+def _timeline(data: TrialData) -> list[tuple[float, str]]:
+    """The events of a trial. Planned failures are one event without names: other servers fail in other blocks."""
+    record = data.record
+    happened = list(record.figures.timeline) if record.figures else []
+    failure = record.context.server_failure if record.context else None
+    if not failure or not failure.stopped_s:
+        return happened
+    planned = {f"{server} stopped" for server in failure.stopped_s}
+    stops = [at for at, what in happened if what in planned]
+    others = [event for event in happened if event[1] not in planned]
+    return sorted([*others, (min(stops), f"{phrases.count(len(stops), 'server')} stopped")]) if stops else happened
 
 
 def _size(cell: CellSummary) -> float:

@@ -27,7 +27,7 @@ def sentences(summary: Summary) -> list[str]:
     found = [_sentence(group, summary) for group in groups[:MOST_SENTENCES]]
     if len(groups) > MOST_SENTENCES:
         found.append("The table of capacities has the other topologies.")
-    if summary.short_window is not None and any(one.bound == Bound.EXACT for one in summary.capacities):
+    if summary.short_window is not None and any(one.bound != Bound.NONE for one in summary.capacities):
         found.append(f"{phrases.capitalised(summary.short_window.sentence)}.")
     return found
 

@@ -16,6 +16,7 @@ def sentences(study: StudyRecord, summary: Summary) -> list[tuple[str, str]]:
     found = [
         ("Load generator ceiling:", _ceiling(study.ceiling)),
         ("Noise:", _noise(summary)),
+        ("Servers:", _servers(summary)),
         ("Machine speed:", machine_speed_change(summary)),
         ("Calibration:", _calibration(study, summary)),
     ]
@@ -75,6 +76,18 @@ def _noise(summary: Summary) -> str:
             f"{text.ratio_interval(summary.control)}"
         )
     return "; ".join(clauses)
+
+
+def _servers(summary: Summary) -> str:
+    """Rule E15: the rotation of servers over blocks, and how much the servers differ."""
+    found = summary.server_spread
+    if found is None:
+        return ""
+    rotation = "which servers take part changes from block to block, so a gain is that of this fleet on this day"
+    if not found.differs:
+        return f"{rotation}; the servers do not differ by more than chance explains"
+    slowest = f"{found.slowest} has {text.percent(found.speeds[found.slowest], 1)} of their mean speed"
+    return f"{rotation}; its servers differ by {text.percent(found.spread, 1)} (standard deviation), and {slowest}"
 
 
 def _calibration(study: StudyRecord, summary: Summary) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from harness.deploy import private
 from harness.deploy.ansible import Ansible, Playbook
-from harness.deploy.deployment import Deployment
+from harness.deploy.deployment import Deployment, Placement
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
 from harness.grid.reading import load_grid
@@ -226,7 +226,7 @@ class Noted:
         return [name for name, _ in self.calls]
 
 
-CELL = Cell((("servers", 2), ("vusers", 10)))
+TWO = Placement(Cell((("servers", 2), ("vusers", 10))), ("server-1", "server-2"))
 
 
 @dataclass
@@ -253,7 +253,7 @@ def test_nothing_is_prepared_during_the_window(load: Load) -> None:
     for earliest_s, latest_s in ((load.duration, 60.0), (0.0, load.window_from_s)):
         noted.calls.clear()
         started_at = time.time()
-        ahead.on_load_started(CELL, started_at)
+        ahead.on_load_started(TWO, started_at)
         until(lambda: noted.names == ["prepare"])
         assert earliest_s <= noted.calls[0][1] - started_at <= latest_s
         time.sleep(0.2)
@@ -264,14 +264,14 @@ def test_nothing_is_prepared_during_the_window(load: Load) -> None:
 def test_a_switch_that_is_not_ready_at_the_window_is_dropped(load: Load) -> None:
     ahead, noted = ahead_of(load, ready_after_s=30.0)
     ahead._duration_s = 0.05
-    ahead.on_load_started(CELL, time.time())
+    ahead.on_load_started(TWO, time.time())
     until(lambda: noted.names == ["prepare", "drop"])
     ahead.stop()
 
 
 def test_a_repair_comes_before_the_next_switch(load: Load) -> None:
     ahead, noted = ahead_of(load, ready_after_s=0.0)
-    ahead.on_load_started(CELL, time.time())
+    ahead.on_load_started(TWO, time.time())
     ahead.on_collected(all_running=False)
     time.sleep(load.duration + 0.2)
     assert noted.names == []
@@ -311,39 +311,51 @@ def deployment(ansible: Ansible) -> Deployment:
     return Deployment(ansible, GRID, cast("Callable[..., Playbook]", Started))
 
 
-def cell(servers: int) -> Cell:
-    return Cell((("servers", servers), ("vusers", 10)))
+def on_servers(*names: str) -> Placement:
+    return Placement(Cell((("servers", len(names)), ("vusers", 10))), names)
+
+
+ALL = on_servers("server-1", "server-2", "server-3")
 
 
 def test_a_switch_uses_the_playbook_prepared_for_its_cell(deployment: Deployment) -> None:
-    deployment.prepare(cell(2))
-    deployment.begin(cell(2))
-    deployment.switch(cell(2))
+    deployment.prepare(TWO)
+    deployment.begin(TWO)
+    deployment.switch(TWO)
     assert [(one.tags, one.fate) for one in Started.all] == [(["nginx_lb_configure"], "waited for")]
-    deployment.switch(cell(2))
+    deployment.switch(TWO)
     assert len(Started.all) == 1, "a switch without differences must run nothing"
 
 
 def test_a_playbook_prepared_for_another_cell_is_dropped(deployment: Deployment) -> None:
-    deployment.prepare(cell(2))
-    deployment.switch(cell(3))
+    deployment.prepare(TWO)
+    deployment.switch(ALL)
     assert [one.fate for one in Started.all] == ["dropped", "waited for"]
-    assert Started.all[1].variables["study_servers"] == 3
+    assert Started.all[1].variables["study_servers"] == ["server-1", "server-2", "server-3"]
 
 
 def test_after_an_interrupted_switch_everything_is_applied_again(deployment: Deployment) -> None:
-    deployment.switch(cell(2))
-    deployment.begin(cell(3))
+    deployment.switch(TWO)
+    deployment.begin(ALL)
     deployment.drop()
-    deployment.switch(cell(2))
+    deployment.switch(TWO)
     assert [one.fate for one in Started.all] == ["waited for", "dropped", "waited for"]
+
+
+def test_other_servers_are_a_switch_and_another_order_is_none(deployment: Deployment) -> None:
+    deployment.switch(TWO)
+    deployment.switch(on_servers("server-2", "server-1"))
+    assert len(Started.all) == 1, "the order of the servers changes nothing"
+    deployment.switch(on_servers("server-2", "server-3"))
+    assert Started.all[-1].variables["study_servers"] == ["server-2", "server-3"]
+    assert Started.all[-1].tags == ["nginx_lb_configure"]
 
 
 BUILDS = GRID.model_copy(update={"factors": {**GRID.factors, "ml_server_image": ("app:1", "app:2@sha256:ab")}})
 
 
-def of_image(servers: int, image: str) -> Cell:
-    return Cell((("servers", servers), ("vusers", 10), ("ml_server_image", image)))
+def of_image(image: str) -> Placement:
+    return Placement(Cell((("servers", 2), ("vusers", 10), ("ml_server_image", image))), TWO.servers)
 
 
 def test_a_switch_to_another_image_recreates_the_servers_with_a_distributed_image(ansible: Ansible) -> None:
@@ -353,16 +365,16 @@ def test_a_switch_to_another_image_recreates_the_servers_with_a_distributed_imag
     (site,) = Started.all
     assert site.variables["study_service_images"] == ["app:1", "app:2@sha256:ab"]
     assert site.variables["ml_server_image"] == "app:1"
-    deployment.switch(of_image(2, "app:1"))
+    deployment.switch(of_image("app:1"))
     assert Started.all[-1].tags == ["nginx_lb_configure"], "the first image runs already"
-    deployment.prepare(of_image(2, "app:2@sha256:ab"))
+    deployment.prepare(of_image("app:2@sha256:ab"))
     made_ready = Started.all[-1]
     assert made_ready.tags == ["ml_server", "nginx_lb_verify"]
     assert made_ready.name == "playbooks/switch-topology.yml"
     assert made_ready.variables["ml_server_image"] == "app:2@sha256:ab"
     assert not made_ready.may_have_changed, "the servers must run until all their data are read"
-    deployment.begin(of_image(2, "app:2@sha256:ab"))
-    deployment.switch(of_image(2, "app:2@sha256:ab"))
+    deployment.begin(of_image("app:2@sha256:ab"))
+    deployment.switch(of_image("app:2@sha256:ab"))
     assert Started.all[-1] is made_ready
     deployment.repair()
     assert Started.all[-1].variables["ml_server_image"] == "app:2@sha256:ab", "a repair must keep the current image"
@@ -375,10 +387,10 @@ def test_a_single_image_needs_no_list_of_images(deployment: Deployment) -> None:
 
 
 def test_a_repair_reloads_the_balancer(deployment: Deployment) -> None:
-    deployment.switch(cell(2))
+    deployment.switch(TWO)
     deployment.repair()
     assert Started.all[-1].variables == {**Started.all[0].variables, "nginx_lb_reload": True}
-    deployment.switch(cell(2))
+    deployment.switch(TWO)
     assert len(Started.all) == 2, "a switch without differences must run nothing"
-    deployment.switch(cell(3))
+    deployment.switch(ALL)
     assert "nginx_lb_reload" not in Started.all[-1].variables

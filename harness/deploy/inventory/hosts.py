@@ -173,6 +173,10 @@ class Inventory:
     def servers(self) -> list[Host]:
         return self.group("ml_servers")
 
+    def server(self, name: str) -> Host:
+        """The server of this name; raises KeyError if there is none."""
+        return {server.name: server for server in self.servers}[name]
+
     @property
     def balancer(self) -> Host:
         return self.group("load_balancers")[0]

@@ -7,7 +7,7 @@ trial hides it. Over several trials a request costs this server more than the ot
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.grid.thresholds import Thresholds
@@ -48,21 +48,24 @@ def finding(cells: Sequence[tuple[str, SlowServer]], limits: Thresholds) -> Find
     )
 
 
+def _relative(costs: Mapping[str, float], server: str) -> float:
+    """Ln of a server's cost in one trial, relative to the geometric mean of the others."""
+    others = [math.log(cost) for name, cost in costs.items() if name != server]
+    return math.log(costs[server]) - sum(others) / len(others)
+
+
 def slowest(usable: Sequence[TrialRecord], limits: Thresholds) -> SlowServer | None:
     """The server whose whole 95 % t interval of the relative cost lies above the threshold.
 
-    The most expensive one of several; None without any, or below three trials with the costs of all servers.
+    The most expensive one of several; None without any. A server counts with three trials in which it took part. The
+    intervals are simultaneous over the servers, so that many equal ones do not contain a slow one by chance.
     """
     known = [r.figures.server_cost for r in usable if r.figures and len(r.figures.server_cost) > 1]
-    servers = sorted(set.intersection(*(set(costs) for costs in known))) if known else []
+    servers = sorted({server for costs in known for server in costs})
     found = []
-    for server in servers if len(servers) > 1 else []:
-        logs = [
-            math.log(costs[server]) - sum(math.log(costs[other]) for other in servers if other != server) / rest
-            for costs in known
-            for rest in [len(servers) - 1]
-        ]
-        over = intervals.mean_interval(logs)
+    for server in servers:
+        logs = [_relative(costs, server) for costs in known if server in costs]
+        over = intervals.mean_interval(logs, len(servers) / 2)  # only one end of each interval decides
         if over.low is not None and over.high is not None and over.low > math.log1p(limits.slower_server):
             cost = Interval(math.exp(over.value), math.exp(over.low), math.exp(over.high))
             found.append(SlowServer(server, cost))

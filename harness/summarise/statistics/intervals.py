@@ -32,7 +32,7 @@ class Interval:
         return (self.high - self.low) / 2 / abs(self.value)
 
 
-def t_quantile(freedom: float, statements: int = 1) -> float:
+def t_quantile(freedom: float, statements: float = 1) -> float:
     """Two-sided quantile of Student's t for `statements` simultaneous 95 % intervals; `freedom` may be fractional.
 
     Each single interval then has the level 1 − 0.05 / statements: Bonferroni's inequality, which is valid for any
@@ -44,12 +44,12 @@ def t_quantile(freedom: float, statements: int = 1) -> float:
     return float(special.stdtrit(freedom, 1 - 0.025 / statements))
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Mean with its 95 % t interval over trials; no interval below three values."""
+def mean_interval(values: Sequence[float], statements: float = 1) -> Interval:
+    """Mean with its 95 % t interval over trials, as one of simultaneous `statements`; none below three values."""
     mean = float(np.mean(values))
     if len(values) < 3:
         return Interval(mean)
-    half = t_quantile(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = t_quantile(len(values) - 1, statements) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return Interval(mean, mean - half, mean + half)
 
 

@@ -69,6 +69,26 @@ def test_thousands_of_cells_are_ordered() -> None:
     assert all(len({trial.cell for trial in block}) == 10_000 for block in found)
 
 
+NAMES = [f"server-{n}" for n in range(1, 8)]
+
+
+@pytest.mark.parametrize("seed", [0, 7, 999_999])
+@pytest.mark.parametrize("servers", range(1, 8))
+def test_in_as_many_blocks_as_servers_each_takes_part_in_each_topology_equally_often(servers: int, seed: int) -> None:
+    for turn in range(3):
+        orders = [order.rotation(NAMES[:servers], turn * servers + k, seed) for k in range(1, servers + 1)]
+        for size in range(1, servers + 1):
+            assert Counter(name for names in orders for name in names[:size]) == dict.fromkeys(NAMES[:servers], size)
+
+
+def test_the_order_of_servers_follows_the_seed_and_not_the_order_of_their_names() -> None:
+    orders = [order.rotation(NAMES, block, 1) for block in range(1, 15)]
+    assert orders == [order.rotation(list(reversed(NAMES)), block, 1) for block in range(1, 15)]
+    assert orders[:7] != orders[7:], "each turn is drawn again"
+    firsts = Counter(order.rotation(NAMES, 1, seed)[0] for seed in range(700))
+    assert all(60 < firsts[name] < 140 for name in NAMES)
+
+
 def test_no_cells_make_no_block() -> None:
     assert order.order([], 1, 1) == []
 

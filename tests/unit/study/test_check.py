@@ -120,6 +120,10 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
         "E13",
     ),
     "a trial in the place of another": (swap, "E15"),
+    "servers that were not those of the plan": (
+        lambda path: edit(path / "study.json", lambda s: s.update(server_order=[["server-2", "server-1"]] * 9)),
+        "E15",
+    ),
     "a repeat that was copied": (copy_repeat, "E15"),
     "a trial that vanished": (lambda path: shutil.rmtree(path / FIRST), "digest"),
     "a threshold that was changed afterwards": (

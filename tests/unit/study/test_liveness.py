@@ -60,7 +60,9 @@ def test_killed_servers_get_no_health_check(site: FakeSite, tmp_path: Path) -> N
     site.study(tmp_path, factors={"servers": [3], "vusers": [400], "fail_servers": [1]}, load=load).run()
     record = only_trial(tmp_path).record
     assert record.context
-    assert record.context.health == {"server-1": 200, "server-2": 200}
+    assert record.context.server_failure
+    (killed,) = record.context.server_failure.servers
+    assert record.context.health == {server.name: 200 for server in site.inventory.servers if server.name != killed}
     assert record.outcome == "ok"
 
 

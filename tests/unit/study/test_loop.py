@@ -216,6 +216,57 @@ def test_with_a_rate_a_server_is_judged_by_its_unserved_requests(site: FakeSite,
     assert texts[1].startswith("At 140/s offered the second server was idle: the load is too low")
 
 
+def servers_of(results: Path, count: int) -> list[list[str]]:
+    """Return the servers of a topology's trials, by block."""
+    records = sorted(measured(results).values(), key=lambda record: record.repeat)
+    return [sorted(r.context.expected_servers) for r in records if r.context and r.cell["servers"] == count]
+
+
+def test_servers_rotate_over_the_blocks(tmp_path: Path) -> None:
+    site, keys = FakeSite(servers=3), {"factors": {"servers": [1, 2, 3], "vusers": [1000]}, "repeats": 3}
+    study = site.study(tmp_path, **keys)
+    study.run()
+    assert sorted(servers_of(tmp_path, 1)) == [["server-1"], ["server-2"], ["server-3"]]
+    assert sorted(servers_of(tmp_path, 2)) == [
+        ["server-1", "server-2"],
+        ["server-1", "server-3"],
+        ["server-2", "server-3"],
+    ]
+    for one, two in zip(servers_of(tmp_path, 1), servers_of(tmp_path, 2), strict=True):
+        assert set(one) < set(two), "within a block a larger topology has all servers of a smaller one"
+    recorded = StudyDirectory(study._directory.path).need_study()
+    assert [sorted(recorded.servers(block, 2) or ()) for block in (1, 2, 3)] == servers_of(tmp_path, 2)
+    assert [line.text for line in check.check(study._directory) if not line.ok and ".csv" not in line.text] == []
+
+
+def test_planned_failures_rotate_over_the_servers(tmp_path: Path) -> None:
+    site = FakeSite(servers=3)
+    site.left_out_after_s = 1
+    load = {"think_time": "1s", "ramp_up": "2s", "duration": "20s"}
+    factors = {"servers": [3], "vusers": [400], "fail_servers": [1]}
+    site.study(tmp_path, factors=factors, load=load, repeats=3).run()
+    failures = [r.context.server_failure for r in measured(tmp_path).values() if r.context]
+    assert sorted(name for failure in failures if failure for name in failure.servers) == [
+        "server-1",
+        "server-2",
+        "server-3",
+    ]
+
+
+def test_a_study_that_began_without_rotation_keeps_its_servers(site: FakeSite, tmp_path: Path) -> None:
+    keys = {"factors": {"servers": [1, 2], "vusers": [1000]}, "repeats": 4}
+    site.happens(3, 4, site.interrupt)
+    study = site.study(tmp_path, **keys)
+    with pytest.raises(Interrupted):
+        study.run()
+    record = study._directory.need_study()
+    study._directory.write_study(record.model_copy(update={"server_order": ()}))
+    resumed = site.study(tmp_path, **keys)
+    resumed.run()
+    assert servers_of(tmp_path, 1)[1:] == [["server-1"]] * 3
+    assert resumed._directory.need_study().server_order == ()
+
+
 def test_every_topology_of_a_block_gets_the_same_arrivals(site: FakeSite, tmp_path: Path) -> None:
     site.study(tmp_path, **AT_A_RATE, repeats=2, seed=7).run()
     loads = [recorded for recorded in site.journal if recorded.startswith("load of 420/s")]

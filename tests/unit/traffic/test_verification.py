@@ -79,7 +79,7 @@ def test_requests_that_verify_a_topology_do_not_count_in_the_trial() -> None:
     """The balancer's log is summed up by this name."""
     servers, trials = itertools.cycle(ADDRESSES), list[str | None]()
     with balancer(lambda: next(servers), "round_robin", asked=trials.append) as context:
-        verification.verify(context, CELL, "0001-r1")
+        verification.verify(context, CELL, context.inventory.servers, "0001-r1")
     assert set(trials) == {"0001-r1.verify"}
 
 
@@ -88,14 +88,14 @@ def test_rounds_follow_until_chance_has_reached_every_server(method: str) -> Non
     """Here the first two rounds reach one server alone."""
     first = itertools.chain([ADDRESSES[0]] * 6, iter(lambda: random.choice(ADDRESSES), None))  # noqa: S311 - no secret
     with balancer(lambda: next(first), method) as context:
-        assert verification.verify(context, CELL, "trial") > 0
+        assert verification.verify(context, CELL, context.inventory.servers, "trial") > 0
 
 
 def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     two = itertools.cycle(ADDRESSES[:2])
     with balancer(lambda: next(two), "random_two") as context, pytest.raises(TrialFailed) as failed:
-        verification.verify(context, CELL, "trial")
+        verification.verify(context, CELL, context.inventory.servers, "trial")
     assert str(failed.value).endswith("Got: 10.0.0.1:8080, 10.0.0.2:8080")
 
 
@@ -104,7 +104,7 @@ def test_an_unexpected_server_is_named_with_every_method(monkeypatch: pytest.Mon
     many = itertools.cycle([*ADDRESSES, "10.0.0.9:8080"])
     for method in ("round_robin", "random_two"):
         with balancer(lambda: next(many), method) as context, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
-            verification.verify(context, CELL, "trial")
+            verification.verify(context, CELL, context.inventory.servers, "trial")
 
 
 def test_every_request_is_a_new_users() -> None:
@@ -112,16 +112,16 @@ def test_every_request_is_a_new_users() -> None:
     cookies: list[str] = []
     turns = itertools.cycle(ADDRESSES)
     with balancer(lambda: next(turns), "cookie", cookies=cookies) as context:
-        verification.verify(context, CELL, "trial")
+        verification.verify(context, CELL, context.inventory.servers, "trial")
     assert set(cookies) == {""}
 
 
 def test_one_address_reaches_one_server_where_that_is_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     with balancer(lambda: ADDRESSES[0], "ip_hash") as context:
-        assert verification.verify(context, CELL, "trial") > 0
+        assert verification.verify(context, CELL, context.inventory.servers, "trial") > 0
     with balancer(lambda: "10.0.0.9:8080", "ip_hash") as context, pytest.raises(TrialFailed, match=r"10\.0\.0\.9"):
-        verification.verify(context, CELL, "trial")
+        verification.verify(context, CELL, context.inventory.servers, "trial")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,9 @@ def test_an_unexpected_response_is_reported_with_its_fix(
 ) -> None:
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
     with balancer(lambda: server, "round_robin", status=status) as context, pytest.raises(TrialFailed) as failed:
-        verification.verify(context, Cell((("servers", servers), ("vusers", 1))), "trial")
+        verification.verify(
+            context, Cell((("servers", servers), ("vusers", 1))), context.inventory.servers[:servers], "trial"
+        )
     before, _, after = str(failed.value).partition(f"GET / returned status {status}")
     assert before
     assert fix in after
@@ -157,7 +159,7 @@ def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.Monkey
         return next(first)
 
     with balancer(slowly, "random_two") as context:
-        assert verification.verify(context, CELL, "trial") >= 0.05
+        assert verification.verify(context, CELL, context.inventory.servers, "trial") >= 0.05
 
 
 def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +173,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
         return ADDRESSES[0]
 
     with balancer(never, "round_robin", 0.1) as context, pytest.raises(TrialFailed) as failed:
-        verification.verify(context, Cell((("servers", 1), ("vusers", 1))), "trial")
+        verification.verify(context, Cell((("servers", 1), ("vusers", 1))), context.inventory.servers[:1], "trial")
     assert str(failed.value).endswith("no response within 0.1 s (load.timeout)")
     assert len(asked) == 2, "the first request to a server may take longer than any other"
 
