@@ -14,6 +14,7 @@ from harness.records.failover import Failover, Span
 from harness.records.series import Sample
 
 SETTLED = 3  # consecutive seconds that must be good, as must all later ones
+NOISE = 0.01  # significance of failures beyond those before
 LOG_EARLY_S = 1  # the balancer's log has whole seconds of its own clock: a row is at most this much too early
 
 
@@ -28,22 +29,20 @@ def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
     if not before or not rest:
         return None
     previous = _span(before)
-    expected = _expected(seen, second, limits)
-    rate, latency_s = previous.tps or 0.0, (previous.mean_ms or 0.0) / 1000
-    recovery_s = _settled(
-        rest, at_s, lambda rows: (window_stats.mean_rate(rows) or 0.0) >= limits.recovered_throughput * expected * rate
-    )
+    expected = _expected(seen, before, second, limits)
+    latency_s = (previous.mean_ms or 0.0) / 1000
+    recovery_s = _settled(rest, at_s, _throughput_recovered(seen, rest, expected * (previous.tps or 0.0), limits))
     slow_s = limits.recovered_latency * latency_s
     latency_recovery_s = _settled(rest, at_s, lambda rows: (window_stats.mean_latency_s(rows) or math.inf) <= slow_s)
     recovered = [s for s in rest if recovery_s is not None and s.t_s >= at_s + recovery_s] or rest[len(rest) // 2 :]
-    failing = [s.t_s for s in seen.samples if s.t_s >= second and s.failed]
+    failed = sum(s.failed for s in seen.samples if s.t_s >= second)
     return Failover(
         servers=sorted(seen.stopped),
         of=len(seen.expected_servers),
         at_s=at_s,
-        failed=sum(s.failed for s in seen.samples if s.t_s >= second),
+        failed=failed,
         failed_at_balancer=_failed_at_balancer(seen, second),
-        failing_s=round(failing[-1] + 1 - at_s, 3) if failing else None,
+        failing_s=_failing_s(before, [s for s in seen.samples if s.t_s >= second], at_s) if failed else None,
         expected=expected,
         recovery_s=recovery_s,
         latency_recovery_s=latency_recovery_s,
@@ -55,15 +54,78 @@ def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
     )
 
 
-def _expected(seen: Observation, second: int, limits: Thresholds) -> float:
+def _failing_s(before: Sequence[Sample], after: Sequence[Sample], at_s: float) -> float:
+    """Return the seconds from the failure to the end of the last second in which it made requests fail.
+
+    It is the last one with significantly more failures than before, alone or with the two before it. That is a
+    test of two Poisson rates, conditional on their sum (Przyborowski and Wilenski, Biometrika 31, 1940), at 1 % over
+    all seconds. In the second of the failure every failure counts.
+    """
+    from scipy import special  # here, because loading it takes a second that a start should not
+
+    base, base_failed = map(sum, zip(*map(_requests, before), strict=True))
+
+    def more_than_before(rows: Sequence[Sample]) -> bool:
+        requests, failed = map(sum, zip(*map(_requests, rows), strict=True))
+        share = requests / (base + requests) if requests else 1.0
+        return bool(special.bdtrc(failed - 1, base_failed + failed, share) < NOISE / (2 * len(after)))
+
+    last = after[0].t_s
+    for place, row in enumerate(after[1:], 1):
+        if _requests(row)[1] and (more_than_before([row]) or more_than_before(after[max(1, place - 2) : place + 1])):
+            last = row.t_s
+    return round(last + 1 - at_s, 3)
+
+
+def _requests(row: Sample) -> tuple[int, int]:
+    """All requests of a second and the failed ones: due or sent in it, or ended in it where those are not counted."""
+    if row.requests is None or row.requests_failed is None:
+        return row.completed + row.failed, row.failed
+    return row.requests, row.requests_failed
+
+
+def _expected(seen: Observation, before: Sequence[Sample], second: int, limits: Thresholds) -> float:
     """Return the expected share of the previous throughput: all of it if the trial was load-limited before.
 
     Otherwise the servers were saturated, and the share of the remaining servers is expected.
     """
     of_bound = figures.of_users_bound(replace(seen, window_to_s=float(second)))
+    offered = sum(s.offered or 0 for s in before)
+    if seen.rate_per_s is not None and sum(s.completed for s in before) >= limits.load_served * offered:
+        return 1.0
     if of_bound is not None and of_bound >= limits.users_bound:
         return 1.0
     return (len(seen.expected_servers) - len(seen.stopped)) / len(seen.expected_servers)
+
+
+def _throughput_recovered(
+    seen: Observation, rest: Sequence[Sample], expected_per_s: float, limits: Thresholds
+) -> Callable[[Sequence[Sample]], bool]:
+    """Return whether throughput in some seconds is as expected; of few requests, within three standard deviations.
+
+    At a rate, what is not served queues up, so all of it must be served, and the latency must not grow at the end of
+    the window, whose seconds from the failure on are `rest`.
+    """
+    is_open = seen.rate_per_s is not None
+    late = rest[len(rest) // 2 :]
+    falls_behind = is_open and _grows(late if len(late) >= 4 else rest, limits.load_rise)
+    least = limits.load_served if is_open else limits.recovered_throughput
+
+    def recovered(rows: Sequence[Sample]) -> bool:
+        wanted = expected_per_s * len(rows)
+        noise = 1 - 3 / math.sqrt(wanted) if wanted else 0.0
+        return not falls_behind and sum(s.completed for s in rows) >= min(least, noise) * wanted
+
+    return recovered
+
+
+def _grows(rows: Sequence[Sample], rise: float) -> bool:
+    """Whether the mean latency grows over some seconds; false for fewer than two each half, and if unknown."""
+    half = len(rows) // 2
+    if half < 2:
+        return False
+    first, second = (window_stats.mean_latency_s(part) for part in (rows[:half], rows[-half:]))
+    return first is not None and second is not None and second > rise * first
 
 
 def _within(over: float | None) -> bool:
