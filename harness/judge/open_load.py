@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.grid.thresholds import Thresholds
 from harness.judge import latency_stats, window_stats
 from harness.judge.observation import Observation
 
@@ -17,6 +18,7 @@ class Offered:
     sent: float
     missing: int  # due requests that were not sent; below 0 if earlier ones were sent in the window
     served: float  # successes
+    ended: int  # requests that ended in the window, whenever they were due
     late: int  # requests that waited because too many were in flight
     delay_p99_s: float | None  # p99 of the send delay
 
@@ -35,9 +37,19 @@ def of_trial(seen: Observation) -> Offered | None:
         sent=sent / due,
         missing=due - sent,
         served=sum(s.completed for s in rows) / due,
+        ended=sum(s.completed + s.failed for s in rows),
         late=sum(s.late or 0 for s in rows),
         delay_p99_s=None if delay_ms is None else delay_ms / 1000,
     )
+
+
+def falls_behind(offered: Offered, limits: Thresholds) -> bool:
+    """Whether a queue grows: less than 98 % of the due requests ended, and not only because of the window's edges.
+
+    Such a load cannot be sustained, however short the response times are within the window.
+    """
+    missing = offered.due - offered.ended
+    return missing > max((1 - limits.load_served) * offered.due, limits.offered_count)
 
 
 def outside_s(seen: Observation) -> float | None:

@@ -196,6 +196,7 @@ TRIAL: dict[str, Key] = {
         "with `rate`: requests due in the window; `null` with users, as the next three", "req/s"
     ),
     "figures.offered_sent": Key("share of them sent in the window", "share"),
+    "figures.falls_behind": Key("whether fewer than 98 % of them ended in the window: a queue grows"),
     "figures.offered_late": Key("those that waited because too many were in flight", "requests"),
     "figures.send_delay_p99_ms": Key("99th percentile of their send delay", "ms"),
     "findings[].rule": Key("the evidence rule that fired, `E3` to `E24`"),
@@ -245,6 +246,7 @@ STUDY: dict[str, Key] = {
     "name": Key("the grid's name"),
     "created_at": Key("first start", "time of day"),
     "kind": Key("`lab`, `rehearsal` or `hosts`"),
+    "server_order[][]": Key("servers by block; a topology of m servers has the first m. Empty: the inventory's first"),
     "seed": Key("seed of orders, think times (Locust) and arrivals; from the grid, or drawn at the start"),
     "predicted_idle.blocks": Key(
         "blocks in which predicted-idle cells are measured (rule E16); `null` without any", "blocks"

@@ -85,6 +85,7 @@ class Figures(Part):
     offered_sent: float | None = None  # share of them sent in it
     offered_late: int | None = None  # requests that waited because too many were in flight
     send_delay_p99_ms: float | None = None
+    falls_behind: bool | None = None  # whether a queue grows, so that the load cannot be sustained
 
 
 class ObjectiveCounts(Part):
@@ -132,6 +133,11 @@ class TrialRecord(Part):
     def usable(self) -> bool:
         """Whether its throughput counts."""
         return self.outcome in (Outcome.OK, Outcome.WARNING) and self.tps_mean is not None
+
+    @property
+    def falls_behind(self) -> bool:
+        """Whether the servers served less than an open load offered: a queue grows."""
+        return bool(self.figures and self.figures.falls_behind)
 
     @property
     def collapsed(self) -> bool:

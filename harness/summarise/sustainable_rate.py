@@ -69,12 +69,19 @@ def sustainable_rates(
     found = []
     for key, those in by_topology.items():
         one = known.get(key)
-        meeting = [cell for cell in those if objectives.met(cell.error_rate, cell.latency_with_failures_ms.get("p95"))]
+        meeting = [cell for cell in those if _meets(objectives, cell)]
         if one is not None and one.bound != Bound.NONE:
             found.append(_of_capacity(without_load(those[0].cell), one))
         elif meeting:
             found.append(_of_cells(meeting, objectives, factor))
     return found
+
+
+def _meets(objectives: Objectives, cell: CellSummary) -> bool:
+    """Whether a cell meets the objectives for a load; without any, a saturated cell counts too."""
+    if objectives.for_a_load and cell.falls_behind:
+        return False
+    return objectives.met(cell.error_rate, cell.latency_with_failures_ms.get("p95"))
 
 
 def _key(levels: Levels) -> tuple[tuple[str, Any], ...]:

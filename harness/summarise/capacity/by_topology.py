@@ -10,9 +10,10 @@ from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import capacity, counts
+from harness.summarise.capacity import capacity, counts, window
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
+from harness.summarise.capacity.crossing import Bound, Crossing
 from harness.summarise.statistics import queueing
 
 
@@ -33,6 +34,7 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
     allowed, factor = counts.allowed_shares(grid.objectives), grid.load_factor
     if not allowed:
         return []
+    short = window.too_short(grid)
     topologies: dict[tuple[tuple[str, Level], ...], list[TrialRecord]] = {}
     for record in records.values():
         if record.repeat and not record.control:
@@ -42,7 +44,10 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
     for key in sorted(topologies, key=lambda each: [(str(type(level)), level) for _, level in each]):
         others: Levels = {name: level for name, level in key if name != "servers"}
         servers = int(dict(key)["servers"])
-        one = capacity.of_topology(others, servers, factor, counted(topologies[key], grid), allowed)
+        counts_of = [] if short and short.no_evidence else counted(topologies[key], grid)
+        one = capacity.of_topology(others, servers, factor, counts_of, allowed)
+        if short and short.no_evidence:
+            one = replace(one, crossing=Crossing(objective="p95", bound=Bound.NONE, reason=short.sentence))
         found.append(replace(one, reference=reference(grid, one, records)))
     return capacity.with_n_minus_1(found)
 

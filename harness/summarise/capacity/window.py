@@ -19,15 +19,19 @@ class ShortWindow:
     p95_s: float
 
     @property
+    def no_evidence(self) -> bool:
+        """Whether it is so short that it gives no capacity: most of the window passes before a queue is visible."""
+        return self.length_s < LEAST * self.p95_s
+
+    @property
     def sentence(self) -> str:
         """The bias and the fix, without a capital letter and a full stop."""
         enough = f"{ENOUGH} times p95, {ENOUGH * self.p95_s:.3g} s"
-        share = self.p95_s / self.length_s
-        much = f"up to {percent(share)}" if self.length_s >= LEAST * self.p95_s else f"{percent(1 / LEAST)} and more"
-        return (
-            f"a window of {self.length_s:.3g} s is short for p95 below {1000 * self.p95_s:.0f} ms: capacities are "
-            f"overestimated by {much}; with {enough}, by {percent(1 / ENOUGH)}"
-        )
+        window = f"a window of {self.length_s:.3g} s is short for p95 below {1000 * self.p95_s:.0f} ms"
+        if self.no_evidence:
+            return f"{window}: there is no capacity below {LEAST} times p95, {LEAST * self.p95_s:.3g} s; use {enough}"
+        much = percent(self.p95_s / self.length_s)
+        return f"{window}: capacities are overestimated by up to {much}; with {enough}, by {percent(1 / ENOUGH)}"
 
 
 def too_short(grid: Grid) -> ShortWindow | None:

@@ -50,6 +50,7 @@ class CellSummary:
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
     latency_unsteady: str = ""  # how its latencies changed within the window, as a predicate (rule E10)
     slow_server: SlowServer | None = None  # a server that is slower than the others (rule E12)
+    falls_behind: bool = False  # most trials served less than an open load offered, so no objective is met
     of_offered: float | None = None  # share of an open load's requests that was served
     failed_share: float | None = None  # share of failed requests in a cell that collapsed without a death (rule E8)
     failing: Failing | None = None  # a large share of failed requests, though trials count (rule E8)
@@ -113,9 +114,8 @@ def summarise(
     by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
-    outcome, cause = _outcome(records, usable)
-    if unsteady and not collapsed:
-        outcome, cause = Outcome.INVALID, _Cause(unsteady, "", "E10")
+    unsteady_cause = _Cause(unsteady, "", "E10") if unsteady and not collapsed else None
+    outcome, cause = (Outcome.INVALID, unsteady_cause) if unsteady_cause else _outcome(records, usable)
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
@@ -133,6 +133,7 @@ def summarise(
         bottleneck=limit if usable else Component.UNKNOWN,
         bottleneck_reason=_with_failures(why, failing, outcome != Outcome.SERVER_DOWN),
         next_bottleneck="" if limit.is_load or failing else bottleneck.next_bottleneck(of_bound, of_offered, limits),
+        falls_behind=_falls_behind(usable),
         of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
@@ -151,6 +152,11 @@ def summarise(
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
     )
+
+
+def _falls_behind(usable: Sequence[TrialRecord]) -> bool:
+    """Whether most trials served less than an open load offered."""
+    return 2 * sum(record.falls_behind for record in usable) > len(usable)
 
 
 def _bottleneck(usable: Sequence[TrialRecord], slow: SlowServer | None) -> tuple[Component, str]:

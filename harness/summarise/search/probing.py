@@ -110,4 +110,4 @@ def meeting(objectives: Objectives, probes: Probes) -> Bracket | None:
 
 def _meets(objectives: Objectives, record: TrialRecord) -> bool:
     p95_ms = (record.latency_with_failures_ms or record.latency_ms).get("p95")  # failures included
-    return record.usable and objectives.met(record.error_rate or 0.0, p95_ms)
+    return record.usable and not record.falls_behind and objectives.met(record.error_rate or 0.0, p95_ms)

@@ -45,6 +45,26 @@ def test_offered_requests_are_counted_in_the_window() -> None:
     assert open_load.of_trial(observation()) is None
 
 
+@pytest.mark.parametrize(
+    ("per_s", "served", "behind"),
+    [(200, 200, False), (200, 197, False), (200, 195, True), (20, 19.6, False), (2, 1, True)],
+)
+def test_a_load_falls_behind_when_a_queue_grows(per_s: int, served: float, behind: bool) -> None:
+    """Less than 98 % of what was due ended in the window of 10 s, and more than five requests are missing."""
+    some = [
+        replace(row, completed=round(served * (row.t_s + 1)) - round(served * row.t_s)) for row in rows(per_s, 0, 50.0)
+    ]
+    offered = open_load.of_trial(trial(per_s=per_s, samples=some))
+    assert offered
+    assert open_load.falls_behind(offered, LIMITS) is behind
+
+
+def test_failed_requests_are_no_growing_queue() -> None:
+    offered = open_load.of_trial(trial(samples=[replace(row, failed=20) for row in rows(200, 180, 50.0)]))
+    assert offered
+    assert not open_load.falls_behind(offered, LIMITS)
+
+
 def test_a_load_that_was_sent_in_time_passes_every_rule() -> None:
     assert [f for f in rules.judge(trial(), LIMITS) if f.severity != Severity.NOTE] == []
 

@@ -33,7 +33,7 @@ def trial(servers: int, users: int, repeat: int, off: float = 0.0) -> TrialRecor
 
 
 def searching(**more: object) -> Grid:
-    wanted = {"repeats": 3, "objectives": {"p95": "500ms"}, **more}
+    wanted = {"repeats": 3, "objectives": {"p95": "450ms"}, **more}
     return grid(factors={"servers": [1, 2], "vusers": SPAN}, **wanted)
 
 
@@ -115,7 +115,7 @@ def test_without_objectives_no_extra_load_is_measured() -> None:
 
 
 def test_an_open_load_has_no_knee_only_objectives() -> None:
-    span, aims = Search.model_validate(SPAN), Objectives.model_validate({"p95": "500ms"})
+    span, aims = Search.model_validate(SPAN), Objectives.model_validate({"p95": "450ms"})
     seen: dict[int, TrialRecord] = {}
     while (load := probing.next_load(span, aims, seen, "rate")) is not None:
         seen[load] = trial(1, load, 0)

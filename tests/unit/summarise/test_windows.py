@@ -30,5 +30,6 @@ def test_the_effect_of_a_short_window_is_reported_in_nominal_times() -> None:
     assert "with 100 times p95, 15 s, by 1 %" in message
 
 
-def test_a_very_short_window_has_no_exact_share() -> None:
-    assert "overestimated by 5 % and more; with 100 times p95, 500 s, by 1 %" in at("19s", "5s")
+def test_a_window_below_twenty_times_p95_gives_no_capacity() -> None:
+    assert "overestimated by up to 5 %; with 100 times p95" in at("19s", "800ms")
+    assert "there is no capacity below 20 times p95, 100 s; use 100 times p95, 500 s" in at("19s", "5s")
