@@ -108,8 +108,8 @@ def record(servers: int, vusers: int, repeat: int, tps: float | None, **more: An
         "error_rate": 0.0,
         "bottleneck": {
             "component": "server",
-            "basis": {"kind": "slow server", "detail": "server-1 used 100 % of its CPU"},
-            "reason": "server-1 used 100 % of its CPU",
+            "basis": {"kind": "slow server", "detail": "the CPU utilization of server-1 was 100 %"},
+            "reason": "the CPU utilization of server-1 was 100 %",
             "next_bottleneck": "",
             "figures": {},
         },

@@ -61,7 +61,7 @@ class Lease:
         short = [(seconds, name) for name, seconds in lifetimes if seconds is not None and seconds < wanted_s - 5]
         if silent and not self._warned:
             self._warn_once(
-                f"{', '.join(silent)}: no answer to the request for more time, so they power off on schedule"
+                f"{', '.join(silent)}: no response to the lifetime extension, so they power off as scheduled"
             )
         elif short and min(short)[0] < remaining_s and not self._warned:
             seconds, name = min(short)

@@ -39,7 +39,9 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
     ),
     ReasonKind.RATE_SERVED: lambda _, f: f"load-limited: {_share(f, 'of_offered')} of the offered requests succeeded",
     ReasonKind.NO_CONNECTIONS: lambda r, _: f'the balancer had no free connection: it logged "{r.detail}"',
-    ReasonKind.BALANCER_CPU: lambda _, f: f"the balancer's busiest worker used {_share(f, 'balancer_cpu')} of its CPU",
+    ReasonKind.BALANCER_CPU: lambda _, f: (
+        f"the CPU utilization of the balancer's busiest worker was {_share(f, 'balancer_cpu')}"
+    ),
     ReasonKind.UNEVEN_SHARES: _detail,
     ReasonKind.OVER_ALLOWANCE: lambda r, f: (
         f"{_share(f, 'over_allowance')} of {r.subject}'s segments exceeded its instance's allowance ({r.detail})"
@@ -50,9 +52,7 @@ SENTENCES: dict[ReasonKind, Callable[[Reason, Figures], str]] = {
         f"the slots of {r.subject or 'all servers'} were busy {_share(f, 'server_slots')} of the time"
     ),
     ReasonKind.SERVER_CPU: lambda r, f: (
-        f"{r.subject} used {_share(f, 'server_cpu')} of its CPU"
-        if r.subject
-        else f"the servers together used {_share(f, 'server_cpu')} of their CPU"
+        f"the CPU utilization of {r.subject or 'all servers'} was {_share(f, 'server_cpu')}"
     ),
     ReasonKind.SLOW_ELSEWHERE: lambda _, f: (
         f"responses took {_times(f)} times the unloaded time, {_share(f, 'served')} of it at the servers: "

@@ -51,7 +51,7 @@ def decide(
         kinds = "gain and capacity" if capacities else "gain"
         return Decision(go_on=False, why=f"every watched {kinds} is within ±{percent(target)} after {blocks} blocks")
     if blocks >= rule.max:
-        why = f"after {blocks} blocks, the maximum, these are still imprecise: {', '.join(names)}"
+        why = f"{blocks} blocks (the maximum) did not reach ±{percent(target)} for {', '.join(names)}"
         return Decision(go_on=False, why=why, imprecise=names)
     return Decision(go_on=True, why=f"not yet within ±{percent(target)}: {', '.join(names)}")
 

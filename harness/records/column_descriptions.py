@@ -140,7 +140,7 @@ TRIALS: dict[str, Key] = {
     "usable": Key("whether its throughput counts"),
     "started_at": Key("start of the load", "UTC"),
     "cause": Key("why the outcome is not `ok`"),
-    "window_from_s": Key("begin of the steady window", "s"),
+    "window_from_s": Key("start of the steady window", "s"),
     "window_to_s": Key("end of the steady window", "s"),
     "tps_mean": Key("mean throughput in the window", "req/s"),
     "tps_peak": Key("peak throughput", "req/s"),

@@ -28,7 +28,7 @@ TRIAL: dict[str, Key] = {
     "started_at": Key("when the study requested the load, by the clock of the controlling machine", "time of day"),
     "outcome": Key("`ok`, `warning`, `server_down`, `invalid`, or `failed` (could not be carried out)"),
     "cause": Key("why the outcome is not `ok`, in words"),
-    "window.from_s": Key("begin of the steady window", SECOND),
+    "window.from_s": Key("start of the steady window", SECOND),
     "window.to_s": Key("end of the steady window", SECOND),
     "tps_mean": Key("mean rate of successes in the window (rule E1)", "req/s"),
     "tps_peak": Key("largest mean over consecutive seconds of the trial, without the drain (rule E2)", "req/s"),
@@ -160,14 +160,14 @@ TRIAL: dict[str, Key] = {
     "failover.recovery_s": Key("from the failure to the recovery of throughput; `null` if it never recovered", "s"),
     "failover.latency_recovery_s": Key("the same for the mean latency", "s"),
     "failover.p95_recovery_s": Key("the same for p95; `null` without an objective, or if exceeded before", "s"),
-    "failover.before.from_s": Key("begin of the window up to the failure", SECOND),
+    "failover.before.from_s": Key("start of the window up to the failure", SECOND),
     "failover.before.to_s": Key("end of the window up to the failure", SECOND),
     "failover.before.tps": Key("mean rate of successes in it", "req/s"),
     "failover.before.error_rate": Key("failed share of all requests in it", "share"),
     "failover.before.mean_ms": Key("mean latency of the successes in it", "ms"),
     "failover.before.over_p95": Key("share of its requests that failed or exceeded the objective p95", "share"),
     "failover.after.from_s": Key(
-        "begin of the window from the recovery on; without recovery the later half of the rest", SECOND
+        "start of the window from the recovery on; without recovery the later half of the rest", SECOND
     ),
     "failover.after.to_s": Key("end of that window", SECOND),
     "failover.after.tps": Key("as `failover.before.tps`", "req/s"),
@@ -184,7 +184,7 @@ TRIAL: dict[str, Key] = {
     "figures.server_cost.<server>": Key(
         "cost of a request for each server: CPU share per request share, or slot time (rule E12)", "relative"
     ),
-    "figures.steady_from_s": Key("begin of steady throughput (MSER); `null` if unknown", SECOND),
+    "figures.steady_from_s": Key("start of steady throughput (MSER); `null` if unknown", SECOND),
     "figures.foreign_cpu.<machine>": Key("CPU used by processes outside the study (rule E11)", "share"),
     "figures.cpu_ms_per_request.<role>": Key(
         "CPU time of a request at `generator`, `balancer` and `servers` (rule E22)", "ms"

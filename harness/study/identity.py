@@ -62,9 +62,9 @@ def _blank(configuration: Configuration) -> object:
 
 
 def identify(grid: Grid, configuration: Configuration) -> str:
-    """Eight hex digits. Of the grid only what is no default counts: a key that a later version adds changes nothing.
+    """Eight hex digits that identify a study's configuration.
 
-    Nor does a seed that is drawn: it is no part of the grid.
+    Only non-default grid keys are hashed, so new keys and drawn seeds do not change the identity.
     """
     own = grid.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     own = Masks(secret_key.read, grid.secrets).grid(own)

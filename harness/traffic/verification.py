@@ -72,12 +72,12 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
                 wrong = None
                 if reached == expected or (method.by_address and reached <= expected):
                     return statistics.median_low(took_s for _, took_s in answers)
-                problem = ", ".join(sorted({server for server, _ in answers}))
+                problem = "got " + ", ".join(sorted({server for server, _ in answers}))
             if time.monotonic() > deadline and not again:
                 break
             context.wait(0.01)
     why = _explained(context, cell, wrong) if wrong else ""
-    raise TrialFailed(f"the balancer must serve from exactly {', '.join(sorted(expected))}. Got: {problem}{why}")
+    raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}{why}")
 
 
 class _Unexpected(Exception):

@@ -150,6 +150,6 @@ def test_a_noisy_neighbour_during_one_block_is_flagged(tmp_path: Path, neighbour
     for record in directory.trials().values():
         named = " / ".join(f.cause for f in record.findings if f.rule in ("E6", "E11"))
         by_block[record.repeat] = by_block.get(record.repeat, "") + named
-    assert "processes outside the study used" in by_block[2], by_block
+    assert "by processes outside the study" in by_block[2], by_block
     assert summarise_directory(directory).noise is not None
-    assert "processes outside the study used" not in by_block[1] + by_block[4] + by_block[5], by_block
+    assert "by processes outside the study" not in by_block[1] + by_block[4] + by_block[5], by_block

@@ -77,7 +77,7 @@ def _group_members(hosts: Iterable[Host]) -> Iterable[Problem]:
     shared = [host for host in found if len(host.groups) > 1]
     for host in shared:
         yield Problem(
-            f"{host.name}: in several groups ({', '.join(host.groups)}), so it would measure itself. "
+            f"{host.name}: in several groups ({', '.join(host.groups)}), so its load would disturb the measurement. "
             "Fix: keep it in one of them.",
             group=host.groups[-1],
         )

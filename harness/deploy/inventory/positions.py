@@ -239,6 +239,6 @@ def _script_message(source: Path, message: str, stderr: str) -> str:
 
 
 def _by_place(message: str) -> tuple[str, int]:
-    """File and line at the begin of a message."""
+    """File and line at the start of a message."""
     file, _, rest = message.partition(":")
     return file, int(re.match(r"\d*", rest)[0] or 0)  # type: ignore[index] # it always matches

@@ -41,9 +41,9 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "E5",
                 severity,
-                f"{percent(h, 1)} of the users neither waited for a response nor thought"
+                f"Little's-law residual {percent(h, 1)}: these users were neither in a request nor in think time"
                 if h > 0
-                else f"{percent(-h, 1)} more users waited or thought than exist",
+                else f"Little's-law residual {percent(h, 1)}: more active users were counted than configured",
                 "the load generator is late: give it more CPU or more processes"
                 if h > 0
                 else "this is a counting error: check the generator's log and both clocks"
@@ -74,7 +74,7 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             "E6",
             Severity.INVALID,
-            f"the busiest generator process used {percent(use)} of its CPU",
+            f"the CPU utilization of the busiest generator process was {percent(use)}",
             "give the load generator more CPU or more processes, add a host to load_generators, or use "
             f"{less_load(seen)}",
             use,

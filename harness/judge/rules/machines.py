@@ -36,7 +36,7 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 "E11",
                 Severity.WARNING,
-                f"{machine}: processes outside the study used {percent(foreign)} of its CPU",
+                f"{machine}: the CPU utilization by processes outside the study was {percent(foreign)}",
                 "find these processes (top), and repeat the study when the machine is quiet",
                 foreign,
                 limits.foreign_cpu,

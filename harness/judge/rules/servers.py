@@ -45,11 +45,11 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     # A note: a few long requests may be the cause; the cell's trials show whether it is the server.
     slow = cpu_cost.most_expensive(seen)
     if slow is not None and slow.times > limits.slow_server:
-        spent = "slots" if seen.pacing else "CPU"
+        spent = "slot" if seen.pacing else "CPU"
         yield Finding(
             "E12",
             Severity.NOTE,
-            f"{slow.server} spent {slow.times:.1f} times as much of its {spent} on a request as the cheapest server in "
+            f"{slow.server} needed {slow.times:.1f} times as much {spent} time per request as the cheapest server in "
             "this trial: "
             + (
                 "with round robin the slowest server limits all"
@@ -131,7 +131,9 @@ def _balancer_and_servers(seen: Observation, allowed: float) -> Iterator[Finding
 def _uncounted(seen: Observation, names: list[str], *, counts_exist: bool) -> Finding:
     """The finding for servers without a count: invalid if others have one, unless a server died."""
     if not counts_exist:
-        return Finding("E13", Severity.NOTE, "the servers keep no counts; theirs were not compared", "")
+        return Finding(
+            "E13", Severity.NOTE, "the servers report no request counts; only generator and balancer were compared", ""
+        )
     text = f"{', '.join(names)} reported no count"
     if seen.died:
         return Finding("E13", Severity.NOTE, f"{text}; the servers' counts were not compared", "")

@@ -189,7 +189,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _why(same: Sequence[TrialRecord], slow: SlowServer | None) -> str:
     """The most frequent reason of the cell's bottleneck, with the means of its figures."""
-    prefix = f"{slow.words} as the others; " if slow else ""
+    prefix = f"{slow.comparison}; " if slow else ""
     found = Counter(r.bottleneck.basis for r in same if r.bottleneck)
     if not found:
         return ""
@@ -200,7 +200,7 @@ def _why(same: Sequence[TrialRecord], slow: SlowServer | None) -> str:
 
 
 def _collapsed(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:
-    """Whether more trials collapsed than count: then the usable ones were lucky, and are no baseline."""
+    """Whether more trials collapsed than are usable; then the usable trials are no baseline."""
     return sum(record.collapsed for record in records) > len(usable)
 
 

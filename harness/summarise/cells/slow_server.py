@@ -25,11 +25,12 @@ class SlowServer:
     cost: Interval
 
     @property
-    def words(self) -> str:
-        """The comparison as a clause that continues "as the others"."""
+    def comparison(self) -> str:
+        """The server's cost per request relative to the others, with its interval, as a clause."""
         low, high = self.cost.low or self.cost.value, self.cost.high or self.cost.value
         return (
-            f"{self.server} is slower: a request costs it {self.cost.value:.2f} [{low:.2f}, {high:.2f}] times as much"
+            f"{self.server} is slower: its cost per request is {self.cost.value:.2f} [{low:.2f}, {high:.2f}] times "
+            "that of the other servers"
         )
 
 
@@ -40,7 +41,7 @@ def finding(cells: Sequence[tuple[str, SlowServer]], limits: Thresholds) -> Find
     return Finding(
         "E12",
         Severity.NOTE,
-        f"{worst.words} as the others ({where}{others}), and under round robin the slowest server limits all",
+        f"{worst.comparison} ({where}{others}), and under round robin the slowest server limits all",
         f"look for other processes on {worst.server}, and check its CPU model and cap",
         worst.cost.value,
         1 + limits.slower_server,

@@ -280,12 +280,12 @@ def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> 
         return GainKind.LOWER_BOUND, _serves(larger)
     if larger.bottleneck != Component.SERVER:
         return GainKind.LOWER_BOUND, f"{_bottleneck(larger)}: {larger.bottleneck_reason}"
-    slow = next((f"{cell.slow_server.words} as the others" for cell in (larger, smaller) if cell.slow_server), "")
+    slow = next((cell.slow_server.comparison for cell in (larger, smaller) if cell.slow_server), "")
     following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
     return GainKind.GAIN, "; ".join(reason for reason in (slow, following) if reason)
 
 
-SERVER_FAILURE = "servers fail in the middle of each trial, so its mean throughput is no topology's (rule E24)"
+SERVER_FAILURE = "servers fail in mid-trial, so the mean throughput describes neither topology (rule E24)"
 
 
 def _only_larger(smaller: CellSummary, larger: CellSummary) -> str:

@@ -158,7 +158,7 @@ def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
                 Finding(
                     "E20",
                     Severity.NOTE,
-                    f"block {block} {differs} the others; it counts, as every block does",
+                    f"block {block} {differs} the others; it is not excluded",
                     "look for other load on these machines at that time, and repeat the study when they are idle",
                     p,
                     limits.outlier_p,

@@ -136,7 +136,7 @@ def test_a_slow_paced_server_is_found_by_its_slots_not_by_its_cpu() -> None:
     busier = seen.pacing["server-2"].model_copy(update={"busy": 2 * seen.pacing["server-2"].busy})
     slow = {**seen.pacing, "server-2": busier}
     found = [f.cause for f in rules.judge(replace(seen, pacing=slow), LIMITS) if f.rule == "E12"]
-    assert found[0].startswith("server-2 spent 2.0 times as much of its slots on a request")
+    assert found[0].startswith("server-2 needed 2.0 times as much slot time per request")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,9 @@ def test_a_machine_that_is_far_too_slow_is_rejected_before_the_deployment(monkey
 def test_an_invalid_trial_names_the_machine_as_its_cause() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
     assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the requested lab")
-    foreign = Finding("E11", Severity.WARNING, "this machine: processes outside the study used 80 % of its CPU", "")
+    foreign = Finding(
+        "E11", Severity.WARNING, "this machine: the CPU utilization by processes outside the study was 80 %", ""
+    )
     late = Finding("E6", Severity.INVALID, "the generator's event loop was late by 300 ms", "")
     assert rules.outcome_of([late, foreign], {}) == ("invalid", f"{foreign.cause}: {late.cause}")
     assert rules.outcome_of([late], {}) == ("invalid", late.cause)

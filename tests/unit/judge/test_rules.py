@@ -145,7 +145,7 @@ def test_e11_processes_that_are_not_the_studys_are_found() -> None:
     """server-1 and the generator use 0.19 cores each."""
     placed = {"server-1": "m", "generator": "m"}
     noisy = replace(observation(), machines=machine(1.2), machine_of=placed)
-    assert "processes outside the study used 41 %" in of("E11", noisy)[0].cause
+    assert "by processes outside the study was 41 %" in of("E11", noisy)[0].cause
     assert of("E11", replace(noisy, machines=machine(0.6))) == []
 
 
@@ -210,7 +210,7 @@ def test_a_slow_server_is_not_the_bottleneck_with_least_conn() -> None:
     assert not any("round robin" in cause for cause in causes)
     assert bottleneck_of(fair).figures["server_cpu"] == pytest.approx(0.16 / 0.3)
     full = replace(fair, hosts=[replace(h, cpu_cores=h.cpu_cores * 1.65) for h in hosts])
-    assert bottleneck_of(full).reason == "the servers together used 88 % of their CPU"
+    assert bottleneck_of(full).reason == "the CPU utilization of all servers was 88 %"
 
 
 @pytest.mark.parametrize("method", ["cookie", "ip_hash"])
@@ -285,7 +285,7 @@ def test_e12_finds_a_slow_server_that_round_robin_hides() -> None:
     ]
     slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})  # half the CPU limit, completely used
     found = of("E12", slow)
-    assert found[0].cause.startswith("server-2 spent 2.0 times as much of its CPU on a request")
+    assert found[0].cause.startswith("server-2 needed 2.0 times as much CPU time per request")
     judged = bottleneck_of(slow)
     assert judged.component == "server"
     assert "server-2" in judged.reason
@@ -339,7 +339,7 @@ def test_e12_a_high_cost_by_chance_is_no_finding() -> None:
     even = [HostSample(t + 0.5, "server-1", 0.05, None, 90.0) for t in range(18)]
     assert of("E12", replace(seen, hosts=[*even, *heavy])) == []
     always = [replace(h, cpu_cores=0.1) for h in heavy]
-    assert of("E12", replace(seen, hosts=[*even, *always]))[0].cause.startswith("server-2 spent 2.0 times as much")
+    assert of("E12", replace(seen, hosts=[*even, *always]))[0].cause.startswith("server-2 needed 2.0 times as much")
 
 
 def test_e12_the_cost_of_a_request_is_by_responses_and_not_by_assigned_requests() -> None:

@@ -88,7 +88,7 @@ def test_the_maximum_of_blocks_ends_a_study_and_names_imprecise_gains() -> None:
     assert len(planned) == 18 + 6
     assert decision is not None
     assert decision.imprecise == ("1 → 2 at 900 users", "2 → 3 at 900 users")
-    assert "after 5 blocks, the maximum, these are still imprecise" in decision.why
+    assert "5 blocks (the maximum) did not reach ±" in decision.why
 
 
 def test_gains_without_variance_end_a_study() -> None:

@@ -35,7 +35,7 @@ def test_a_cells_bottleneck_has_its_figures(measured: Measured) -> None:
     assert shown["server CPU"] == "95 %"
     assert shown["throttled"] == "90 %"
     assert shown["generator CPU"] == "25 %"
-    assert "used 95 % of its CPU" in shown["reason"]
+    assert "the CPU utilization of server-1 was 95 %" in shown["reason"]
 
 
 def test_invalid_trials_have_a_bottleneck_too(tmp_path: Path) -> None:

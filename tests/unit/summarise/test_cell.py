@@ -99,7 +99,7 @@ def test_a_slower_server_is_found_over_all_trials(cost: float, named: bool) -> N
     if named and found.slow_server:
         assert found.slow_server.server == "server-2"
         assert found.slow_server.cost.value == pytest.approx(cost, abs=0.03)
-        assert found.bottleneck_reason.startswith("server-2 is slower: a request costs it 1.")
+        assert found.bottleneck_reason.startswith("server-2 is slower: its cost per request is 1.")
         gain = between(cell([record(2, 2000, k, 280.0) for k in range(1, 6)]), found, LIMITS)
         assert gain.reason.startswith("server-2 is slower")
 
@@ -139,7 +139,7 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
         for k in range(1, 6)
     ]
     found = cell(trials)
-    assert found.bottleneck_reason == "server-1 used 93 % of its CPU"
+    assert found.bottleneck_reason == "the CPU utilization of server-1 was 93 %"
     assert found.next_bottleneck == "users (83 % of their maximum rate)"
     noted = findings.sentences(summed(grid(), [found], []), study_record())
     assert noted[0].startswith("At 2000 users servers beyond 1 add at most 20 % of throughput")
@@ -147,12 +147,12 @@ def test_a_cells_figures_are_those_of_all_its_trials() -> None:
 
 def test_a_warning_of_a_cell_has_its_worst_case_and_its_frequency() -> None:
     def marked(k: int) -> TrialRecord:
-        cause = f"this machine: processes outside the study used {15 + k} % of its CPU"
+        cause = f"this machine: the CPU utilization by processes outside the study was {15 + k} %"
         found = {"rule": "E11", "severity": "warning", "cause": cause, "figure": 0.15 + k / 100, "threshold": 0.15}
         return changed(record(1, 2000, k, 140.0), outcome="warning", cause=cause, findings=[found])
 
     found = cell([*(marked(k) for k in (1, 2, 3)), record(1, 2000, 4, 141.0), record(1, 2000, 5, 140.0)])
-    assert found.cause.endswith("used 18 % of its CPU (in 3 of 5 trials, the worst shown)")
+    assert found.cause.endswith("was 18 % (in 3 of 5 trials, the worst shown)")
     other = cell([changed(t, cell={"servers": 2, "vusers": 2000}) for t in [marked(1), marked(2), marked(3)]])
     noted = findings.sentences(summed(grid(), [found, other], []), study_record())
     assert [line for line in noted if "warning" in line] == [noted[0]], json.dumps(noted)

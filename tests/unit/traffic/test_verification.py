@@ -1,4 +1,4 @@
-"""The balancer must serve from exactly a cell's servers, whatever its method; tested with a small HTTP server."""
+"""Responses must come from exactly a cell's servers, whatever its method; tested with a small HTTP server."""
 
 import itertools
 import random
@@ -96,7 +96,7 @@ def test_a_server_that_chance_never_reaches_is_missing(monkeypatch: pytest.Monke
     two = itertools.cycle(ADDRESSES[:2])
     with balancer(lambda: next(two), "random_two") as context, pytest.raises(TrialFailed) as failed:
         verification.verify(context, CELL, context.inventory.servers, "trial")
-    assert str(failed.value).endswith("Got: 10.0.0.1:8080, 10.0.0.2:8080")
+    assert str(failed.value).endswith(": got 10.0.0.1:8080, 10.0.0.2:8080")
 
 
 def test_an_unexpected_server_is_named_with_every_method(monkeypatch: pytest.MonkeyPatch) -> None:
