@@ -165,7 +165,7 @@ def _throughput(step: Gain, cells: dict[int, CellSummary], *, first: bool, reaso
         GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
         GainCategory.LOWER: f"{subject} lowered throughput to {ratio}",
         GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratio})",
-        GainCategory.BASELINE_SUSPECT: f"{subject} gave {ratio}, more than linear: the smaller topology is suspect",
+        GainCategory.BASELINE_SUSPECT: f"{subject} gave {ratio}, super-linear: the smaller topology is suspect",
         GainCategory.GAIN: f"{subject} gave {ratio} the throughput, efficiency {efficiency}{linear}",
     }
     return clauses.get(step.category) or f"{subject} raised throughput {ratio}{_bound(step, cells, reason)}"
@@ -223,9 +223,9 @@ def _run(run: GainRun) -> str:
         GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
         GainCategory.LOWER: f"{subject} lowered throughput, to {ratios}",
         GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratios})",
-        GainCategory.BASELINE_SUSPECT: f"{subject} gave more than linear ({ratios})",
+        GainCategory.BASELINE_SUSPECT: f"{subject} was super-linear ({ratios})",
     }
-    return clauses.get(run.category, f"{subject} gave more ({ratios})")
+    return clauses.get(run.category, f"{subject} raised throughput ({ratios})")
 
 
 def _range(ordered: Sequence[float]) -> str:

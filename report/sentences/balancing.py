@@ -20,24 +20,33 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     if effect.ratio is None:
         return f"{where} the effect of {effect.level} instead of {effect.base} is unknown: {obstacle(effect)}."
     note = phrases.indicative(effect.k, "repeat", limits.statement_repeats)
-    return f"{where} {effect.level} {_throughput(effect)}{_response_times(effect)}{note}."
+    return f"{where} {_throughput(effect)}{_response_times(effect)}{note}."
 
 
 def _throughput(effect: FactorEffect) -> str:
-    ratio, base = text.ratio_with_interval(effect.ratio), effect.base
+    """The effect on throughput as a clause; it names the response times too if the same obstacle hides them."""
+    ratio, level, base = text.ratio_with_interval(effect.ratio), effect.level, effect.base
     if effect.obstacle and effect.obstacle.kind is ObstacleKind.LOAD_LIMITED:
-        return f"served the whole load, as did {base} ({ratio})"
+        return f"{level} served the whole load, as did {base} ({ratio})"
     if effect.obstacle:
-        return f"allows no comparison of throughput with {base} ({ratio}: {effect.obstacle.text})"
+        quantities = "throughput and response times" if _same_obstacle(effect) else "throughput"
+        verb = "are" if _same_obstacle(effect) else "is"
+        return f"{quantities} of {level} and {base} {verb} not comparable ({ratio}: {effect.obstacle.text})"
     if effect.conclusion is Conclusion.NOT_MEASURABLE:
         hidden = f"with {effect.hidden_level} {effect.hidden_by_text}"
-        return f"allows no comparison of throughput with {base} ({ratio}: {hidden})"
+        return f"throughput of {level} and {base} is not comparable ({ratio}: {hidden})"
     if effect.conclusion is Conclusion.INDISTINCT:
         if effect.equivalent:
-            return f"delivered the same throughput as {base} ({ratio})"
-        return f"made no measurable difference to throughput compared with {base} ({ratio})"
+            return f"{level} delivered the same throughput as {base} ({ratio})"
+        return f"{level} made no measurable difference to throughput compared with {base} ({ratio})"
     bound = f"{effect.bound} " if effect.bound else ""
-    return f"delivered {bound}{ratio} the throughput of {base}"
+    return f"{level} delivered {bound}{ratio} the throughput of {base}"
+
+
+def _same_obstacle(effect: FactorEffect) -> bool:
+    """Whether one obstacle hides the effect on throughput and on response times."""
+    change = effect.response_times
+    return bool(change.ratios) and change.obstacle is not None and change.obstacle == effect.obstacle
 
 
 def obstacle(effect: FactorEffect) -> str:
@@ -50,8 +59,8 @@ def _response_times(effect: FactorEffect) -> str:
     change = effect.response_times
     if not change.ratios:
         return ""
-    if change.obstacle and change.obstacle == effect.obstacle:
-        return ", and none of response times"
+    if _same_obstacle(effect) and effect.obstacle and effect.obstacle.kind is not ObstacleKind.LOAD_LIMITED:
+        return ""  # `_throughput` names both
     if change.obstacle:
         return f"; response times are not comparable: {change.obstacle.text}"
     ratios = {name: text.ratio_with_interval(ratio) for name, ratio in change.ratios.items()}

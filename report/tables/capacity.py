@@ -81,7 +81,7 @@ def _note(summary: Summary) -> str:
         sentences.append(f"By formula (M/D/c), for paced servers: {', '.join(exact)}.")
     if any(gain.conclusion is Conclusion.SUPER_LINEAR for gain in summary.capacity_gains):
         sentences.append(
-            "Super-linear gains are expected: requests that share more servers wait less by chance, so capacity grows "
-            "by more than the number of servers."
+            "Super-linear gains are expected: with more servers, random queueing decreases, so capacity grows faster "
+            "than the number of servers."
         )
     return " ".join(sentences)

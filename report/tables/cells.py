@@ -43,7 +43,7 @@ def bottleneck_table(cells: Sequence[CellSummary], trials: Mapping[str, TrialDat
             "throttled",
             "balancer CPU",
             "generator CPU",
-            "of offered load" if is_open else "of users’ maximum",
+            "share of offered load" if is_open else "share of users’ maximum rate",
             "R / R0",
             "reason",
         ],

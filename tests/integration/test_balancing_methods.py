@@ -102,5 +102,5 @@ def test_a_server_failure_is_reported_with_the_balancers_reaction(
     assert record["bottleneck"]["component"] == "server"
     assert f"server-2 died with exit code 137; nginx_lb_max_fails is {fails}" in record["bottleneck"]["reason"]
     page = (next((tmp_path / "results").iterdir()) / "report.html").read_text(encoding="utf-8")
-    table = page.split("of users’ maximum")[1]
+    table = page.split("share of users’ maximum rate")[1]
     assert reaction in table, "the table of bottlenecks must contain it"

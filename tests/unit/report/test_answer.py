@@ -105,7 +105,7 @@ PATTERNS: dict[str, tuple[Summary, list[str]]] = {
         summed({(m, 4000): times(growth) for m, growth in enumerate(GROWTH, 1)}),
         [
             "At 4000 users throughput grew 5.200× [5.200, 5.200] from 1 server to 10, efficiency 52 % of 10×; "
-            "each step from 1 to 7 servers gave more (1.08× to 1.95×); "
+            "each step from 1 to 7 servers raised throughput (1.08× to 1.95×); "
             "each step from 7 to 10 servers made no measurable difference (1.00×)."
         ],
     ),

@@ -557,7 +557,7 @@ def test_a_study_at_a_rate_passes_its_check_and_reports_rates(site: FakeSite, tm
     assert "latencies from merged HDR histograms (open model)" in dict(report.facts)["Load generator"]
     assert "late ms" in report.trials.columns
     assert {row[6] for row in report.trials.rows} == {"1.0"}
-    assert "of offered load" in report.bottlenecks.columns
+    assert "share of offered load" in report.bottlenecks.columns
     assert "open model" in report.charts["latency"].caption
     assert "E5 at a rate" in {row[0] for row in report.thresholds.rows}
     rows = (directory.path / "cells.csv").read_text(encoding="utf-8").splitlines()
@@ -574,7 +574,7 @@ def test_a_report_of_users_has_no_rates(site: FakeSite, tmp_path: Path) -> None:
     report, _ = build.model_of(StudyDirectory(study._directory.path))
     assert "at a rate" not in str(report.thresholds) + str(report.rules)
     assert "h" in report.trials.columns
-    assert "of users’ maximum" in report.bottlenecks.columns
+    assert "share of users’ maximum rate" in report.bottlenecks.columns
 
 
 def test_a_load_generator_with_late_counts_gets_its_seconds_from_the_balancer(site: FakeSite, tmp_path: Path) -> None:
