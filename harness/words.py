@@ -81,8 +81,8 @@ def short(value: object, most: int = 80, bare: bool = False) -> str:
 
 
 def nearest(name: str, allowed: Sequence[str]) -> str:
-    """Return a hint at the allowed name most similar to `name`, or a short list of allowed names."""
+    """End a message about an unknown name: the most similar allowed name as the fix, else a short list of all."""
     close = difflib.get_close_matches(name[:100], allowed, n=1, cutoff=0.6)
     if close:
-        return f"; did you mean {close[0]!r}?"
-    return "; allowed: " + ", ".join(allowed) if len(allowed) <= 16 else ""
+        return f". Fix: write {close[0]!r}"
+    return ". Allowed: " + ", ".join(allowed) if len(allowed) <= 16 else ""

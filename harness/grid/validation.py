@@ -111,9 +111,10 @@ def _in_words(where: Path_, item: Any) -> str:
     name = short(".".join(map(str, where)), bare=True) or "grid"
     kind, got = item["type"], short(item.get("input"))
     if kind == "extra_forbidden":
-        return f"{name!r} is an unknown key" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
+        section = short(".".join(map(str, where[:-1])), bare=True) or "grid"
+        return f"{section}: unknown key {short(where[-1])}" + nearest(str(item["loc"][-1]), _fields_at(where[:-1]))
     if kind == "missing":
-        return f"{name!r} is missing. Fix: add it; grid.yaml has an example"
+        return f"{name}: missing. Fix: add it; grid.yaml has an example"
     if kind == "value_error":
         words = item["ctx"]["error"]  # text if the message names the factor
         return f"{'factors' if where[:1] == ('factors',) and isinstance(words, str) else name}: {words}"
