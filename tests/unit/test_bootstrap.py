@@ -1,4 +1,4 @@
-"""Bootstrap and lock: what a bare machine gets is what was locked."""
+"""Bootstrap: a bare machine installs exactly the locked packages."""
 
 import ast
 import subprocess
@@ -15,16 +15,16 @@ from harness.deploy import readiness
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(("name", "more"), [("run", ["--no-dev"]), ("dev", [])])
-def test_the_hashed_requirements_are_what_is_locked(name: str, more: list[str]) -> None:
+@pytest.mark.parametrize(("name", "options"), [("run", ["--no-dev"]), ("dev", [])])
+def test_the_hashed_requirements_equal_the_lock_file(name: str, options: list[str]) -> None:
     """Machines without uv install from these; `make lock` writes them again."""
     uv = Path(sys.executable).with_name("uv")
-    command = [str(uv), "export", "--quiet", "--no-header", "--frozen", *more, "--format", "requirements-txt"]
+    command = [str(uv), "export", "--quiet", "--no-header", "--frozen", *options, "--format", "requirements-txt"]
     exported = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert exported == (ROOT / "requirements" / f"{name}.txt").read_text()
 
 
-def test_every_requirement_carries_hashes() -> None:
+def test_every_requirement_has_hashes() -> None:
     files = [
         *(ROOT / "requirements").glob("*.txt"),
         *(ROOT / "service").glob("*.txt"),
@@ -38,7 +38,7 @@ def test_every_requirement_carries_hashes() -> None:
         assert all(line.endswith("\\") for line in pins), f"{file}: a requirement without hashes"
 
 
-def fake_root(folder: Path) -> Path:
+def clone_with_lock(folder: Path) -> Path:
     (folder / "requirements").mkdir(parents=True)
     (folder / ".venv").mkdir()
     for name in ("uv.lock", "requirements/run.txt", "requirements/dev.txt"):
@@ -47,7 +47,7 @@ def fake_root(folder: Path) -> Path:
 
 
 def test_an_environment_is_fresh_until_the_lock_changes(tmp_path: Path) -> None:
-    root = fake_root(tmp_path)
+    root = clone_with_lock(tmp_path)
     assert not bootstrap.is_fresh(root, dev=False)
     (root / ".venv" / "made-from").write_text(bootstrap.fingerprint(root, False))
     assert bootstrap.is_fresh(root, dev=False)
@@ -56,51 +56,54 @@ def test_an_environment_is_fresh_until_the_lock_changes(tmp_path: Path) -> None:
     assert not bootstrap.is_fresh(root, dev=False)
 
 
-def test_the_development_environment_serves_a_user_too(tmp_path: Path) -> None:
-    root = fake_root(tmp_path)
+def test_the_development_environment_also_serves_users(tmp_path: Path) -> None:
+    root = clone_with_lock(tmp_path)
     (root / ".venv" / "made-from").write_text(bootstrap.fingerprint(root, True))
     assert bootstrap.is_fresh(root, dev=False)
 
 
-# `study.py` enters so, and `make` makes the environment so.
-WAYS: list[Callable[[Path], None]] = [lambda root: bootstrap.enter(root, root / "study.py"), bootstrap.main]
+# The entry points of `study.py` and of `make`.
+ENTRY_POINTS: list[Callable[[Path], None]] = [lambda root: bootstrap.enter(root, root / "study.py"), bootstrap.main]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["study.py", "make"])
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS, ids=["study.py", "make"])
 def test_an_old_python_is_reported_with_a_fix(
-    way: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    entry_point: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(bootstrap, "_OLDEST", (99, 0))
-    with pytest.raises(SystemExit) as left:
-        way(tmp_path)
-    assert left.value.code == 4
+    with pytest.raises(SystemExit) as exit_:
+        entry_point(tmp_path)
+    assert exit_.value.code == 4
     assert "needs Python 99.0 or newer" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["study.py", "make"])
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS, ids=["study.py", "make"])
 def test_a_clone_in_a_folder_that_ansible_reads_as_a_pattern_is_rejected(
-    way: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    entry_point: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as left:
-        way(tmp_path / "clones [mine]")
-    assert left.value.code == 4
+    with pytest.raises(SystemExit) as exit_:
+        entry_point(tmp_path / "clones [mine]")
+    assert exit_.value.code == 4
     assert "clones [mine]: Ansible reads * ? [ ] in a path as a pattern" in capsys.readouterr().err
 
 
-FAILS = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
+FAILING_COMMAND = [sys.executable, "-c", "raise SystemExit('no ensurepip')"]
 
 
 def test_a_failed_command_has_an_alternative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = fake_root(tmp_path)
-    ways = [["no-such-program"], FAILS, [sys.executable, "-c", "open('made', 'w')"]]
-    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [ways])
+    root = clone_with_lock(tmp_path)
+    alternatives = [["no-such-program"], FAILING_COMMAND, [sys.executable, "-c", "open('made', 'w')"]]
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [alternatives])
     bootstrap.make(root, dev=False)
     assert (root / "made").exists()
 
 
 def test_installed_packages_are_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if the machine's Pythons keep no bytecode, because Ansible takes twice as long without it."""
-    root = fake_root(tmp_path)
+    root = clone_with_lock(tmp_path)
     packages = root / ".venv" / "lib" / "python3" / "site-packages"
     for name in ("used", "ansible_collections"):
         (packages / name).mkdir(parents=True)
@@ -128,7 +131,7 @@ def test_processes_of_a_study_keep_bytecode(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_locked_uv_is_installed_with_its_hashes(tmp_path: Path) -> None:
-    root = fake_root(tmp_path)
+    root = clone_with_lock(tmp_path)
     (root / "requirements" / "dev.txt").write_text((ROOT / "requirements" / "dev.txt").read_text())
     lines = bootstrap.locked_uv(root).read_text().splitlines()
     assert lines[0].startswith("uv==")
@@ -140,11 +143,11 @@ def test_the_locked_uv_is_installed_with_its_hashes(tmp_path: Path) -> None:
 def test_a_failed_setup_names_the_command_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = fake_root(tmp_path)
-    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [[FAILS]])
-    with pytest.raises(SystemExit) as left:
+    root = clone_with_lock(tmp_path)
+    monkeypatch.setattr(bootstrap, "_commands", lambda *_: [[FAILING_COMMAND]])
+    with pytest.raises(SystemExit) as exit_:
         bootstrap.make(root, dev=False)
-    assert left.value.code == 4
+    assert exit_.value.code == 4
     printed = capsys.readouterr().err
     assert "this command failed" in printed
     assert "apt-get install python3-venv" in printed

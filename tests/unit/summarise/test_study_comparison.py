@@ -1,4 +1,4 @@
-"""Conclusions about two studies (rule E21), for simulated studies whose truth is known."""
+"""Conclusions of a comparison of two studies (rule E21), for simulated studies with known truth."""
 
 from __future__ import annotations
 
@@ -19,57 +19,68 @@ from tests.builders import judged, record
 
 CELLS, REPEATS, NOISE = 6, 5, 0.03
 COMPARISONS = 300
-LIMITS = Thresholds()
+THRESHOLDS = Thresholds()
 UNKNOWN = MachineChange(None, reason="not computed")
 
 
-def cell(rates: Sequence[float | None], limit: Component = Component.SERVER, users: int = 1000) -> CellSummary:
-    records = [judged(record(2, users, k, rate), limit) for k, rate in enumerate(rates, 1)]
-    return summarise({"servers": 2, "vusers": users}, records, [], LIMITS)
+def cell(
+    throughputs: Sequence[float | None], bottleneck: Component = Component.SERVER, users: int = 1000
+) -> CellSummary:
+    records = [judged(record(2, users, k, rate), bottleneck) for k, rate in enumerate(throughputs, 1)]
+    return summarise({"servers": 2, "vusers": users}, records, [], THRESHOLDS)
 
 
-def rates(random: np.random.Generator, mean: float, count: int = REPEATS) -> list[float]:
+def noisy_throughputs(random: np.random.Generator, mean: float, count: int = REPEATS) -> list[float]:
     return [float(rate) for rate in mean * np.exp(random.normal(0, NOISE, count))]
 
 
-def simulated(seed: int, after: float, day: float = 1.0, known: bool = False) -> list[StudyRatio]:
-    """Compare six cells: the later build has `after` times the throughput, its machines `day` times the speed."""
+def simulated(seed: int, after: float, machine_speed: float = 1.0, speed_known: bool = False) -> list[StudyRatio]:
+    """Compare cells: `after` is the ratio of the builds' throughput, `machine_speed` that of the machines' speed."""
     random = np.random.default_rng(seed)
-    speeds = [[day_ * float(np.exp(random.normal(0, 0.02))) for _ in range(REPEATS)] for day_ in (1.0, day)]
-    pairs = [(cell(rates(random, 500)), cell(rates(random, 500 * after * day))) for _ in range(CELLS)]
-    return ratios(pairs, MachineChange(difference(*speeds), ("generator", "balancer")) if known else UNKNOWN, LIMITS)
+    speeds = [[mean * float(np.exp(random.normal(0, 0.02))) for _ in range(REPEATS)] for mean in (1.0, machine_speed)]
+    pairs = [
+        (cell(noisy_throughputs(random, 500)), cell(noisy_throughputs(random, 500 * after * machine_speed)))
+        for _ in range(CELLS)
+    ]
+    return ratios(
+        pairs, MachineChange(difference(*speeds), ("generator", "balancer")) if speed_known else UNKNOWN, THRESHOLDS
+    )
 
 
-def share(of: Callable[[list[StudyRatio]], bool], **truth: float | bool) -> float:
-    return sum(of(simulated(seed, **truth)) for seed in range(COMPARISONS)) / COMPARISONS  # type: ignore[arg-type] # keywords of `simulated`
+def share_of_comparisons(finding: Callable[[list[StudyRatio]], bool], **truth: float | bool) -> float:
+    return sum(finding(simulated(seed, **truth)) for seed in range(COMPARISONS)) / COMPARISONS  # type: ignore[arg-type] # keywords of `simulated`
 
 
 def finds_a_change(found: list[StudyRatio]) -> bool:
-    accused = (Conclusion.HIGHER, Conclusion.LOWER)
-    return any(not ratio.indicative and ratio.conclusion in accused for ratio in found)
+    different = (Conclusion.HIGHER, Conclusion.LOWER)
+    return any(not ratio.indicative and ratio.conclusion in different for ratio in found)
 
 
 def finds_equivalence(found: list[StudyRatio]) -> bool:
     return any(ratio.conclusion is Conclusion.EQUIVALENT for ratio in found)
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_identical_builds_on_equal_days_are_rarely_reported_as_different(known: bool) -> None:
-    assert share(finds_a_change, after=1.0, known=known) <= 0.05
+@pytest.mark.parametrize("speed_known", [False, True])
+def test_identical_builds_on_equal_machines_are_rarely_reported_as_different(speed_known: bool) -> None:
+    assert share_of_comparisons(finds_a_change, after=1.0, speed_known=speed_known) <= 0.05
 
 
 def test_a_build_that_is_ten_percent_slower_is_rarely_reported_as_equivalent() -> None:
-    assert share(finds_equivalence, after=0.9) <= 0.05
+    assert share_of_comparisons(finds_equivalence, after=0.9) <= 0.05
 
 
-@pytest.mark.parametrize("day", [0.95, 1.1])
-def test_identical_builds_on_unequal_days_are_not_different_if_the_machines_speed_is_known(day: float) -> None:
-    assert share(finds_a_change, after=1.0, day=day, known=True) <= 0.05
-    assert share(finds_a_change, after=1.0, day=day) > 0.3, "the test must be able to fail"
+@pytest.mark.parametrize("machine_speed", [0.95, 1.1])
+def test_identical_builds_on_unequal_machines_are_not_different_if_the_machines_speed_is_known(
+    machine_speed: float,
+) -> None:
+    assert share_of_comparisons(finds_a_change, after=1.0, machine_speed=machine_speed, speed_known=True) <= 0.05
+    assert share_of_comparisons(finds_a_change, after=1.0, machine_speed=machine_speed) > 0.3, (
+        "the test must be able to fail"
+    )
 
 
-def test_a_build_that_is_a_fifth_slower_is_found_on_equal_days() -> None:
-    assert share(finds_a_change, after=0.8, known=True) >= 0.95
+def test_a_build_that_is_a_fifth_slower_is_found_on_equal_machines() -> None:
+    assert share_of_comparisons(finds_a_change, after=0.8, speed_known=True) >= 0.95
 
 
 def test_the_minimum_detectable_change_is_found_in_four_fifths_of_comparisons() -> None:
@@ -77,18 +88,19 @@ def test_the_minimum_detectable_change_is_found_in_four_fifths_of_comparisons() 
     random = np.random.default_rng(7)
     found = []
     for _ in range(4 * COMPARISONS):
-        least = difference(rates(random, 100), rates(random, 100)).minimum_detectable_effect(CELLS)
-        again = difference(rates(random, 100), rates(random, 100 * (1 + least))).ratio(CELLS)
+        first, later = noisy_throughputs(random, 100), noisy_throughputs(random, 100)
+        least = difference(first, later).minimum_detectable_effect(CELLS)
+        again = difference(noisy_throughputs(random, 100), noisy_throughputs(random, 100 * (1 + least))).ratio(CELLS)
         found.append(again.low is not None and again.low > 1)
     assert 0.75 <= sum(found) / len(found) <= 0.86
 
 
 OLD, NEW = [870.0, 868, 872, 871, 869], [600.0, 601, 599, 602, 598]
-FEW: list[float | None] = [600.0, 601, 599]
+THREE_REPEATS: list[float | None] = [600.0, 601, 599]
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "word", "why"),
+    ("before", "after", "conclusion", "obstacle"),
     [
         (
             cell(OLD, Component.LOAD),
@@ -129,22 +141,22 @@ FEW: list[float | None] = [600.0, 601, 599]
             "the balancer was the bottleneck, not the servers",
         ),
         (cell(OLD), cell([None] * 5), "not measured", "the later study: invalid"),
-        (cell(OLD), cell(FEW), "indicative: lower", ""),
-        (cell(OLD), cell(FEW[:2]), "too few repeats", ""),
+        (cell(OLD), cell(THREE_REPEATS), "indicative: lower", ""),
+        (cell(OLD), cell(THREE_REPEATS[:2]), "too few repeats", ""),
         (cell(OLD), cell(NEW), "lower", ""),
     ],
 )
 def test_the_conclusion_follows_from_the_bottlenecks_of_both_studies(
-    before: CellSummary, after: CellSummary, word: str, why: str
+    before: CellSummary, after: CellSummary, conclusion: str, obstacle: str
 ) -> None:
-    (found,) = ratios([(before, after)], UNKNOWN, LIMITS)
-    assert found.conclusion_text.removesuffix(" (build and machines together)") == word
-    assert why in (found.obstacle.text if found.obstacle else "")
+    (found,) = ratios([(before, after)], UNKNOWN, THRESHOLDS)
+    assert found.conclusion_text.removesuffix(" (build and machines together)") == conclusion
+    assert obstacle in (found.obstacle.text if found.obstacle else "")
 
 
 def test_a_bound_is_never_equivalent() -> None:
     assert not any(
-        finds_equivalence(ratios([(cell(OLD, first), cell(OLD, second))], UNKNOWN, LIMITS))
+        finds_equivalence(ratios([(cell(OLD, first), cell(OLD, second))], UNKNOWN, THRESHOLDS))
         for first in Component
         for second in Component
         if (first, second) != (Component.SERVER, Component.SERVER)
@@ -153,7 +165,7 @@ def test_a_bound_is_never_equivalent() -> None:
 
 def test_a_missing_difference_has_its_minimum_detectable_change() -> None:
     noisy = [500.0, 560, 450, 520, 480]
-    (found,) = ratios([(cell(noisy), cell([rate * 0.97 for rate in noisy]))], UNKNOWN, LIMITS)
+    (found,) = ratios([(cell(noisy), cell([rate * 0.97 for rate in noisy]))], UNKNOWN, THRESHOLDS)
     assert found.minimum_detectable_change is not None
     change = f"minimum detectable change {100 * found.minimum_detectable_change:.1f} %"
     assert found.conclusion_text == f"not distinguishable from 1 ({change})"
@@ -167,21 +179,25 @@ def test_the_margin_of_equivalence_is_the_grids_and_is_printed() -> None:
 
 def test_a_change_of_the_machines_is_named_as_a_possible_reason() -> None:
     speed = difference([1.0, 1.01, 0.99, 1.0, 1.0], [0.7, 0.71, 0.69, 0.7, 0.7])
-    (found,) = ratios([(cell(OLD), cell([0.8 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), LIMITS)
+    (found,) = ratios(
+        [(cell(OLD), cell([0.8 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), THRESHOLDS
+    )
     assert found.conclusion_text.startswith("not distinguishable from the machines’ own speed, which changed by −30")
-    (slower,) = ratios([(cell(OLD), cell([0.5 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), LIMITS)
+    (slower,) = ratios(
+        [(cell(OLD), cell([0.5 * rate for rate in OLD]))], MachineChange(speed, ("balancer",)), THRESHOLDS
+    )
     assert slower.conclusion_text == "lower", "the machines explain only a part of it"
-    (hidden,) = ratios([(cell(OLD), cell(OLD))], MachineChange(speed, ("balancer",)), LIMITS)
+    (hidden,) = ratios([(cell(OLD), cell(OLD))], MachineChange(speed, ("balancer",)), THRESHOLDS)
     assert hidden.conclusion_text.startswith("not distinguishable from the machines’ own speed"), (
-        "a slower day may hide a faster build"
+        "slower machines may hide a faster build"
     )
 
 
 def test_simultaneous_intervals_cover_only_cells_with_a_conclusion() -> None:
     pair = (cell(OLD), cell(NEW))
     idle = (cell(OLD, Component.LOAD), cell(OLD, Component.LOAD))
-    (alone, _) = ratios([pair, idle], UNKNOWN, LIMITS)
-    (first, *_) = ratios([pair] * CELLS, UNKNOWN, LIMITS)
+    (alone, _) = ratios([pair, idle], UNKNOWN, THRESHOLDS)
+    (first, *_) = ratios([pair] * CELLS, UNKNOWN, THRESHOLDS)
     assert alone.simultaneous
     assert alone.ratio
     assert first.simultaneous

@@ -1,4 +1,4 @@
-"""Statistics, against closed forms and simulated studies with known truth."""
+"""Throughput, latency and intervals of a steady window, against closed forms and simulations with known truth."""
 
 import math
 
@@ -69,5 +69,5 @@ def test_the_interval_has_its_nominal_coverage() -> None:
     assert 0.93 <= covered / 500 <= 0.97
 
 
-def test_users_can_ask_for_no_more_than_the_asymptotic_bound() -> None:
+def test_throughput_of_users_is_at_most_the_asymptotic_bound() -> None:
     assert prediction.users_bound(1000, unloaded_s=0.01, think_s=2.0) == pytest.approx(1000 / 2.01)
