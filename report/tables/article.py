@@ -1,4 +1,4 @@
-"""The table of the results next to those of the article that grids/article.yaml reproduces. Pure."""
+"""The results next to the readings of the origin study that grids/article.yaml reproduces. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from report import format as text
 from report.elements import Table
 
 GRID = "article"  # the name of the grid that reproduces it
-SOURCE = "Source: a manual AWS measurement with FastAPI, nginx and nGrinder."
+SOURCE = (
+    "Source: the origin study of this project, an article about a manual AWS measurement with FastAPI, nginx and "
+    "nGrinder (author, title and date unknown). grids/article.yaml reproduces it."
+)
 LIMITS = (
     "The article has single peaks, read once from graphs. A ratio of two peaks is about twice as noisy as a ratio of "
     "means, and a peak grows with the length of a trial. Its gains of 1.8 and 1.46 have a higher efficiency in the "
