@@ -22,7 +22,7 @@ from harness.summarise.summary import Summary, summarise_records
 
 BLOCKS, SERVERS = 5, (1, 2, 3)
 FIXED_SEED = 2024
-# A topology is clearly limited by servers, or by the load, if the other bound is this much higher.
+# Servers, or the load, are clearly the bottleneck of a topology if the other bound is this much higher.
 CLEARLY = 1.1
 
 

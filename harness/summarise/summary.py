@@ -192,7 +192,7 @@ def _cells(
 def _noise(
     cells: Sequence[CellSummary], records: Mapping[str, TrialRecord], limits: Thresholds
 ) -> tuple[block_model.BlockModel | None, list[Finding]]:
-    """The block model of the cells limited by servers, or of all where these are too few, and its findings."""
+    """The block model of the cells with a server bottleneck, or of all where these are too few, and its findings."""
     table = saturated(cells)
     model = block_model.fit(table) if len(table) > 1 else None
     if model is None:

@@ -108,5 +108,5 @@ def gain_plot(gains: Sequence[Gain]) -> Chart | None:
         {"rows": rows},
         f"Gains: {steps}",
         "Gains with their 95 % intervals. The tick is linear speedup, the line is no gain. Grey gains are bounds or "
-        "not limited by servers." + some,
+        "lack a server bottleneck." + some,
     )

@@ -15,7 +15,7 @@ def change(found: ResponseTimeChange | None, grid: Grid) -> str:
     """A clause: "the median response time fell from 36 to 7 ms"; with the p95 where an objective names it.
 
     Empty for a small change, one that rule E17 does not distinguish from none, response times that were not steady or
-    limited by the generator, and cells at different loads.
+    with the generator as the bottleneck, and cells at different loads.
     """
     if found is None or found.obstacle:
         return ""

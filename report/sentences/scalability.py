@@ -20,7 +20,7 @@ def sentence(summary: Summary) -> str:
         )
     if clauses:
         return "; ".join(clauses)
-    missing = "no law of scalability is fitted: it needs six topologies limited by servers at one load"
+    missing = "no law of scalability is fitted: it needs six topologies with a server bottleneck at one load"
     return "; ".join([*_efficiencies(summary), missing])
 
 

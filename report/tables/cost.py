@@ -45,14 +45,14 @@ def _basis(found: SustainableRate | None) -> str:
         if found.missed_at is not None:
             return "objectives met at the one load, missed at the other"
         return "objectives met at all measured loads" if found.lower_bound else "the capacity"
-    bottleneck = "load-limited" if found.bottleneck.is_load else _limited(found.bottleneck)
+    bottleneck = "load-limited" if found.bottleneck.is_load else _bottleneck(found.bottleneck)
     return f"{bottleneck} at {load_name(found.load)}"
 
 
-def _limited(component: Component) -> str:
+def _bottleneck(component: Component) -> str:
     if component == Component.UNKNOWN:
         return "bottleneck unknown"
-    return f"limited by the {'servers' if component == Component.SERVER else component}"
+    return "the servers were the bottleneck" if component == Component.SERVER else f"the {component} was the bottleneck"
 
 
 def _note(options: Sequence[TopologyCost], objectives: Objectives, factor: float, *, priced: bool) -> str:

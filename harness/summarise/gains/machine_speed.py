@@ -25,8 +25,8 @@ LEAST_TRIALS, LEAST_SPREAD = 4, 1e-6  # trials, and their standard deviation, fo
 class MachineSpeed:
     """`costs` is by trial: the cost of its requests relative to its cell's mean, 1.1 where the machine was 10 % slower.
 
-    `follows` is the correlation of throughput with the cost, both as logarithms within cells limited by servers: −1
-    where only the machine's speed changed throughput; None where it is unknown.
+    `follows` is the correlation of throughput with the cost, both as logarithms within cells with a server bottleneck:
+    −1 where only the machine's speed changed throughput; None where it is unknown.
     """
 
     costs: dict[str, float]

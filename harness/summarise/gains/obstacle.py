@@ -15,10 +15,10 @@ class ObstacleKind(Enum):
     REJECTIONS = auto()  # a side rejected too many requests to show its capacity
     UNUSABLE = auto()  # a side has no usable trial
     UNKNOWN_BOTTLENECK = auto()
-    GENERATOR = auto()  # the load generator limited a side
+    GENERATOR = auto()  # the load generator was the bottleneck of a side
     UNSTEADY_LATENCY = auto()  # the latency of a side was not steady
-    LOAD_LIMITED = auto()  # the load limited both sides
-    OTHER_BOTTLENECK = auto()  # both sides were limited by something else than servers
+    LOAD_LIMITED = auto()  # both sides were load-limited
+    OTHER_BOTTLENECK = auto()  # both sides had another bottleneck than servers
     HIDDEN = auto()  # a bound whose interval lies on the wrong side of 1
     NO_COMMON_BLOCK = auto()
 

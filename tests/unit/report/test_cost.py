@@ -128,8 +128,8 @@ def test_the_table_has_a_row_for_each_topology() -> None:
         "sufficient for 500/s",
     ]
     assert made.table.rows == [
-        ["1 server", "0.20", "280 [277, 283]", "0.20", "limited by the servers at 2000 users", "no"],
-        ["2 servers", "0.30", "540 [535, 545]", "0.15", "limited by the servers at 2000 users", "yes"],
+        ["1 server", "0.20", "280 [277, 283]", "0.20", "the servers were the bottleneck at 2000 users", "no"],
+        ["2 servers", "0.30", "540 [535, 545]", "0.15", "the servers were the bottleneck at 2000 users", "yes"],
         ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "load-limited at 2000 users", "yes"],
     ]
     assert "without the load generator" in made.table.note
