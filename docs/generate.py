@@ -58,7 +58,7 @@ def grid() -> str:
         NOTE,
         "# Grid\n",
         "A grid is a YAML file. The study checks all of it before it contacts a host, and reports every problem with",
-        "its line. Durations, shares and money carry their unit.\n",
+        "its line. Durations, shares and money have their unit.\n",
         "- The file is YAML 1.2: `NO`, `on`, `12:30:00` and `2024-01-01` are text in a `json` body.",
         "- Values without a JSON equivalent are rejected: `.nan`, tags, keys that are not text, `01234`.",
         "- Values of role variables must match the roles' argument specifications, in grid and inventory.",

@@ -1,4 +1,4 @@
-"""Where a study was measured, and how far its results carry over. Pure."""
+"""Where a study was measured, and how far its results apply elsewhere. Pure."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study with prices and a load to carry, and with response times."""
+    """A study with prices and a target load, and with response times."""
     directory = StudyDirectory(tmp_path_factory.mktemp("priced") / "study-0123abcd")
     study(directory, RATES, target="300/s", objectives={"p95": "2s", "error_rate": "1%"})
     for where, record in directory.trials().items():

@@ -38,9 +38,9 @@ class Forwarder(socketserver.BaseRequestHandler):
         self.server.connections += 1
         with socket.socket(socket.AF_UNIX) as engine:
             engine.connect("/var/run/docker.sock")
-            back = threading.Thread(target=carry, args=(engine, self.request))
+            back = threading.Thread(target=forward, args=(engine, self.request))
             back.start()
-            carry(self.request, engine)
+            forward(self.request, engine)
             back.join()
 
 
@@ -58,7 +58,7 @@ class Proxy(socketserver.ThreadingUnixStreamServer):
         return self.connections - before, done.stdout + done.stderr
 
 
-def carry(source: socket.socket, target: socket.socket) -> None:
+def forward(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

@@ -18,7 +18,7 @@ def computed(
     folder: Path, names: list[str], cases: list[dict[str, Any]], tasks: list[dict[str, Any]] | None = None
 ) -> Any:
     """Evaluate the role's variables for each input case, with one run of Ansible."""
-    parts = ("carried", "external", "fetched")
+    parts = ("transferred", "external", "fetched")
     result = "{{ {" + ", ".join(f"'{name}': {name}" for name in names) + "} | to_json }}"
     plays = [
         {

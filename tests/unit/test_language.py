@@ -68,6 +68,7 @@ BANNED = {
     r"plays? (the )?(users|load)|played (the )?(users|load)": "generate load, run the load",
     r"verdicts?": "bottleneck",
     r"what limited|limited by": "bottleneck",
+    r"carr(y|ies|ied|ying)(?! out)": "sustain, serve; have, forward, transfer",
     r"asks? for no more|asked for no more": "load-limited",
     r"(found|has|had|with) nothing to do": "idle, load-limited",
     r"refuses?|refused|degrade[sd]?": "invalid, warning; for input: reject",

@@ -185,7 +185,7 @@ def test_money_has_as_many_digits_as_it_needs(value: float | None, expected: str
 
 
 def test_the_sustainable_rate_under_objectives_is_the_capacity_with_its_interval() -> None:
-    def carried(servers: int, at: float) -> capacity.Capacity:
+    def capacity_of(servers: int, at: float) -> capacity.Capacity:
         return capacity.of_topology({}, servers, "rate", counts((93.0, 100.0, 107.0), at=at), {"p95": 0.05})
 
     records = {
@@ -200,12 +200,12 @@ def test_the_sustainable_rate_under_objectives_is_the_capacity_with_its_interval
     written = grid(factors=factors, load=load, repeats=5, objectives={"p95": "500ms"}, target="97/s")
     summary = cells.summarise_records(written, records)
     study = study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)})
-    made = model._cost(study, with_capacities(summary, carried(1, 100), carried(2, 200)))
+    made = model._cost(study, with_capacities(summary, capacity_of(1, 100), capacity_of(2, 200)))
     assert made is not None
     assert made.answer == (
         "For 97/s, 1 server is sufficient (100 [98, 103]/s). With one server failed (N−1), 2 servers are needed."
     )
-    less = model._cost(study, with_capacities(summary, carried(1, 80), carried(2, 200)))
+    less = model._cost(study, with_capacities(summary, capacity_of(1, 80), capacity_of(2, 200)))
     assert less is not None
     assert less.table.columns == ["topology", "throughput, /s", "basis", "sufficient for 97/s"]  # without a price
     assert [row[1:] for row in less.table.rows] == [

@@ -154,7 +154,7 @@ def test_a_topology_that_rejects_is_carried_by_one_that_does_not() -> None:
     assert gain.kind == GainKind.ONLY_LARGER
     assert gain.reason == "with 1 server 75 % of the requests were rejected with 429, 2 servers served the load"
     summary, _ = studied({"status 429": 0.75}, {"status 429": 0.4}, evidence={"errors_stop": "50%"})
-    assert summary.gains[0].kind == GainKind.NONE, "two servers that reject 40 % carry nothing"
+    assert summary.gains[0].kind == GainKind.NONE, "two servers that reject 40 % sustain no load"
 
 
 def test_rejections_that_the_grid_counts_as_successes_make_no_gain_either() -> None:

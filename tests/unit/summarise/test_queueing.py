@@ -79,7 +79,7 @@ def test_the_capacity_of_paced_servers_is_that_of_the_labs_own_slots(servers: in
 
 def test_servers_that_take_turns_lose_nothing_against_one_line_only_where_service_is_constant() -> None:
     assert queueing.paced_capacity(3, 7, 0.05, 0.1) == queueing.paced_capacity(1, 21, 0.05, 0.1)
-    # One line of exponential servers carries more than as many lines, each with its share of the arrivals.
+    # One line of exponential servers sustains more than as many lines, each with its share of the arrivals.
     assert exponential_capacity(3, 1.0, 6.0) > 3 * exponential_capacity(1, 1.0, 6.0)
 
 

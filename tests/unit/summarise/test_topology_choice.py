@@ -165,7 +165,7 @@ def test_a_topology_costs_its_servers_and_the_balancer_but_no_generator() -> Non
     )
 
 
-def carried(at: float, servers: int = 1, speeds: tuple[float, ...] = ROUND) -> Capacity:
+def capacity_of(at: float, servers: int = 1, speeds: tuple[float, ...] = ROUND) -> Capacity:
     return capacity.of_topology({}, servers, "rate", counts(LOADS, speeds, at), {"p95": 0.05})
 
 
@@ -185,7 +185,7 @@ def at_rates(*capacities: Capacity, factor: float = 1.0) -> list[SustainableRate
 
 
 def test_a_capacity_takes_precedence_over_measured_rates_and_is_already_nominal() -> None:
-    measured = carried(100)
+    measured = capacity_of(100)
     one, two = at_rates(measured, factor=2)
     assert (one.value, one.low, one.high) == (measured.value, measured.low, measured.high)
     assert (one.lower_bound, one.by_objectives) == (False, True)
@@ -193,14 +193,14 @@ def test_a_capacity_takes_precedence_over_measured_rates_and_is_already_nominal(
 
 
 def test_bounds_of_a_capacity_are_bounds_of_the_rate() -> None:
-    one, two = at_rates(carried(200), carried(100, 2))
+    one, two = at_rates(capacity_of(200), capacity_of(100, 2))
     assert (one.value, one.low, one.high, one.lower_bound) == (107, 107, None, True)
     assert not two.lower_bound
-    less, _ = at_rates(carried(50), carried(100, 2))
+    less, _ = at_rates(capacity_of(50), capacity_of(100, 2))
     assert (less.value, less.upper_bound, less.lower_bound) == (93, True, False)
     fits = [fit(of({"servers": 1}, less), per_s) for per_s in (92, 93, 94)]
     assert fits == [Fit.NOT_SHOWN, Fit.NO, Fit.NO]
-    (unsure, _) = at_rates(carried(100, speeds=ROUND[:2]))
+    (unsure, _) = at_rates(capacity_of(100, speeds=ROUND[:2]))
     assert unsure.low is None
     assert fit(of({"servers": 1}, unsure), 50) == Fit.UNCERTAIN
 
@@ -208,7 +208,7 @@ def test_bounds_of_a_capacity_are_bounds_of_the_rate() -> None:
 def test_n_minus_1_of_a_topology_is_the_rate_of_the_next_smaller_one() -> None:
     sizes = [
         of({"servers": servers, "size": size}, None if servers == 4 else one, float(servers))
-        for size, one in (("s", at_rates(carried(100))[0]), ("l", at_rates(carried(105))[0]))
+        for size, one in (("s", at_rates(capacity_of(100))[0]), ("l", at_rates(capacity_of(105))[0]))
         for servers in (1, 2, 4)
     ]
     left = with_n_minus_1(sizes)
@@ -220,7 +220,9 @@ def test_n_minus_1_of_a_topology_is_the_rate_of_the_next_smaller_one() -> None:
 
 
 def test_cells_with_failed_servers_have_no_n_minus_1() -> None:
-    sizes = [of({"servers": n, "fail_servers": failed}, at_rates(carried(100))[0]) for n in (2, 3) for failed in (0, 1)]
+    sizes = [
+        of({"servers": n, "fail_servers": failed}, at_rates(capacity_of(100))[0]) for n in (2, 3) for failed in (0, 1)
+    ]
     assert [option.topology for option in with_n_minus_1(sizes)] == [{"servers": 3, "fail_servers": 0}]
 
 
