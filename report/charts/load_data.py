@@ -195,5 +195,5 @@ def _caption(cells: list[CellSummary], rows: Rows, knees: Rows, wanted: float | 
     if wanted is not None:
         sentences.append(" The thin line is the p95 objective.")
     if any(cell.latency_unsteady for cell in cells):
-        sentences.append(" Latencies with a mark in the table are not steady.")
+        sentences.append(" Latencies with an asterisk in the table are not steady.")
     return "".join(sentences)

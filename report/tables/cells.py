@@ -10,7 +10,7 @@ from harness.summarise.cells.cell import CellSummary
 from report import format as text
 from report.elements import Table, anchor, by_cell, cell_name, link
 
-UNSTEADY = "*"  # marks a latency that is not steady
+UNSTEADY = "*"  # flags a latency that is not steady
 
 
 def throughput_table(cells: Sequence[CellSummary]) -> Table:

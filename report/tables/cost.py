@@ -70,7 +70,7 @@ def _note(options: Sequence[TopologyCost], objectives: Objectives, factor: float
     else:
         sentences.append("The throughput is the saturated one, with any response time; objectives would limit that.")
     if any(one.lower_bound for one in known):
-        sentences.append("≥ marks a throughput that was measured at a load below saturation.")
+        sentences.append("≥: a throughput that was measured at a load below saturation.")
     if factor != 1:
         sentences.append(f"Rates are nominal: {factor:g} times the measured ones (time scaling).")
     return " ".join(sentences)

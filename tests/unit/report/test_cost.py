@@ -133,7 +133,7 @@ def test_the_table_has_a_row_for_each_topology() -> None:
         ["3 servers", "0.40", "≥ 600 [594, 606]", "0.19", "load-limited at 2000 users", "yes"],
     ]
     assert "without the load generator" in made.table.note
-    assert "≥ marks a throughput" in made.table.note
+    assert "≥: a throughput" in made.table.note
 
 
 def test_without_a_price_and_a_target_there_is_no_section_and_with_a_price_no_sentence() -> None:
