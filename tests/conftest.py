@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from harness import secrecy
 
 TESTS = Path(__file__).parent
-# Seconds until a hung test fails with its name, on a machine five times slower than usual or with a third of its CPU.
+# Seconds until a hung test fails with its name, on a machine five times slower than usual or with a third of the CPU.
 UNIT_LIMIT_S, INTEGRATION_LIMIT_S, LONG_LIMIT_S = 600, 900, 2400
 # Tests of these folders share the lab and the rehearsal fleet.
 SHARED_HOSTS = ("tests/integration/", "tests/collection/", "tests/rehearsal/")

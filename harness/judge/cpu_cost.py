@@ -15,7 +15,7 @@ PARTS = 4  # of a window: the difference must show in every part
 def of_servers(seen: Observation) -> dict[str, float]:
     """Return server → cost of a request, to compare the servers with each other.
 
-    The cost is the used share of its CPU cap for each response in the window. For a paced server, whose CPU limits
+    The cost is the utilization of the CPU cap for each response in the window. For a paced server, whose CPU limits
     nothing, it is the slot time for each response. Responses count, not received requests: while queues grow, a slow
     server receives as many requests as the others.
     """

@@ -1,4 +1,4 @@
-"""Servers that share one machine: paced, or limited to a share of its CPU, with time scaling on a slow machine."""
+"""Servers that share one machine: paced, or with a CPU cap, with time scaling on a slow machine."""
 
 from dataclasses import replace
 from pathlib import Path
