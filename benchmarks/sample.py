@@ -44,7 +44,7 @@ def unpack(into: Path) -> StudyDirectory:
 
 
 def main() -> None:
-    """Pack where asked, render, draw."""
+    """Pack if requested, render, draw."""
     if len(sys.argv) > 1:
         pack(Path(sys.argv[1]).resolve())
     with tempfile.TemporaryDirectory() as folder:

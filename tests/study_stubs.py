@@ -399,7 +399,7 @@ class FakeLoadGenerator:
 
     def send_one(self, load: LoadSpec) -> str:
         self._answer()
-        self._site.journal.append("ask")
+        self._site.journal.append("verify")
         assert load.trial.endswith(".verify")
         return self._site.wrong
 

@@ -42,7 +42,7 @@ class TrialContext:
         return self.probes.run_in(self.inventory.balancer, ["tail", "-n", "20", "/var/log/balancer/error.log"])
 
     def wait(self, seconds: float) -> None:
-        """Sleep; raises Interrupted when the user has asked to stop."""
+        """Sleep; raises Interrupted when the user has requested a stop."""
         if self.is_cancelled():
             raise Interrupted("interrupted")
         self.dependencies.sleep(seconds)

@@ -49,8 +49,8 @@ def source(tmp_path: Path) -> Path:
         "study_url: http://127.0.0.1:80\nstudy_control_url: http://127.0.0.1:81\nstudy_load_generator_url: http://127.0.0.1:82\n"
         "ansible_host: '{{ private_ip }}'\nansible_user: admin\nstudy_container: x\n"
     )
-    (folder / "ask.py").write_text(SCRIPT)
-    (folder / "ask.py").chmod(0o755)
+    (folder / "list.py").write_text(SCRIPT)
+    (folder / "list.py").chmod(0o755)
     (folder / "more.yml").write_text(
         'all:\n  hosts:\n    balancer:\n      study_greeting: "I am {{ inventory_hostname }}"\n'
     )
@@ -160,10 +160,12 @@ def test_a_study_uses_the_snapshot_and_reports_changed_addresses(source: Path, t
 
 def test_a_failing_program_is_reported(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[str] = []
-    (source / "ask.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
-    with pytest.raises(BadInput, match=r"ask.py:1: the program does not print an inventory: .*no credentials") as error:
+    (source / "list.py").write_text("#!/bin/sh\necho no credentials >&2\nexit 1\n")
+    with pytest.raises(
+        BadInput, match=r"list.py:1: the program does not print an inventory: .*no credentials"
+    ) as error:
         resolve.find(ROOT, source, "x", notify=printed.append)
-    assert printed == [f"executing {source / 'ask.py'}, a program of the inventory"], "printed before it runs"
+    assert printed == [f"executing {source / 'list.py'}, a program of the inventory"], "printed before it runs"
     assert len(str(error.value)) < 600
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(BadInput, match=r"aws_ec2.yml:\d+: .*set AWS_REGION to the region of the fleet"):

@@ -21,7 +21,7 @@ TRY = (
 )
 
 
-def ask(fleet: Fleet, name: str, url: str) -> str:
+def status_of(fleet: Fleet, name: str, url: str) -> str:
     """Request a URL from a machine; return the status or the error."""
     return fleet.on(name, f"python3 -c '{TRY}' {url}").strip()
 
@@ -36,10 +36,10 @@ def test_every_container_is_contained(deployed_fleet: Fleet, connections: Connec
 @pytest.mark.concurrent
 def test_the_firewall_blocks_all_ports_but_ssh_on_the_public_address(deployed_fleet: Fleet) -> None:
     server = deployed_fleet.host("server-1").variables
-    assert ask(deployed_fleet, "balancer", f"http://{server['private_ip']}:8080/readyz") == "200"
-    assert "timed out" in ask(deployed_fleet, "balancer", f"http://{server['ansible_host']}:8080/readyz")
+    assert status_of(deployed_fleet, "balancer", f"http://{server['private_ip']}:8080/readyz") == "200"
+    assert "timed out" in status_of(deployed_fleet, "balancer", f"http://{server['ansible_host']}:8080/readyz")
     balancer = deployed_fleet.host("balancer").variables
-    assert "timed out" in ask(deployed_fleet, "generator", f"http://{balancer['ansible_host']}:80/")
+    assert "timed out" in status_of(deployed_fleet, "generator", f"http://{balancer['ansible_host']}:80/")
 
 
 @pytest.mark.concurrent
@@ -69,10 +69,10 @@ def test_public_addresses_in_the_balancer_get_no_answer(deployed_fleet: Fleet, t
     mistaken = inventory_with(tmp_path / "public", public)
     play("playbooks/deploy-balancer.yml", "--skip-tags", "nginx_lb_verify", inventory=mistaken)
     try:
-        assert ask(deployed_fleet, "balancer", "http://127.0.0.1:8081/servers/server-1/readyz") == "504"
+        assert status_of(deployed_fleet, "balancer", "http://127.0.0.1:8081/servers/server-1/readyz") == "504"
     finally:
         play("playbooks/deploy-balancer.yml")
-    assert ask(deployed_fleet, "balancer", "http://127.0.0.1:8081/servers/server-1/readyz") == "200"
+    assert status_of(deployed_fleet, "balancer", "http://127.0.0.1:8081/servers/server-1/readyz") == "200"
     message = startup_error(tmp_path, mistaken, code=2)
     assert "server-1: private_ip: a public address, the same as ansible_host (got 198.18." in message
     assert "the firewall closes every port of the public ones except SSH" in message

@@ -148,17 +148,17 @@ def test_a_users_image_runs_on_its_own_port_behind_the_balancer(app: Own, accoun
     for name in ("distribute-images", "deploy-servers", "check-servers", "deploy-balancer"):
         play(f"playbooks/{name}.yml", *arguments)
     private_ip = deployed_fleet.host("server-2").private_ip
-    ask = "python3 -c \"import urllib.request as u; print(u.urlopen('http://{}').read().decode())\""
-    assert deployed_fleet.on("generator", ask.format(f"{private_ip}:8000/x")) == "it answers\n"
+    get = "python3 -c \"import urllib.request as u; print(u.urlopen('http://{}').read().decode())\""
+    assert deployed_fleet.on("generator", get.format(f"{private_ip}:8000/x")) == "it answers\n"
     balancer = deployed_fleet.host("balancer").private_ip
-    assert deployed_fleet.on("balancer", ask.format(f"{balancer}:80/y")) == "it answers\n"
+    assert deployed_fleet.on("balancer", get.format(f"{balancer}:80/y")) == "it answers\n"
     paths = {deployed_fleet.on(name, "docker exec ml-server cat /srv/requested", check=False) for name in SERVERS}
     assert "/x" in paths or "/y" in paths
     assert changed(play("playbooks/deploy-servers.yml", *arguments).stdout) == 0
     other = json.dumps({"ml_server_command": ["python3", "-c", PROGRAM, "another command"]})
     assert changed(play("playbooks/deploy-servers.yml", *arguments, "-e", other).stdout) == 3
     play("playbooks/deploy-balancer.yml", *arguments)
-    assert deployed_fleet.on("balancer", ask.format(f"{balancer}:80/y")) == "another command\n"
+    assert deployed_fleet.on("balancer", get.format(f"{balancer}:80/y")) == "another command\n"
 
 
 @pytest.mark.long

@@ -74,7 +74,7 @@ BANNED = {
     r"comes? at a rate": "open loop: requests are sent on schedule",
     r"what was noticed": "finding",
     r"what (a|the) (server|loss|failure) (answers|brings|costs)": "throughput, gain, N−1 capacity",
-    r"asks? for no more|asked for no more": "load-limited",
+    r"asks?|asked|asking": "query, request; for a load: offer",
     r"(found|has|had|with) nothing to do": "idle, load-limited",
     r"refuses?|refused|degrade[sd]?": "invalid, warning; for input: reject",
     r"jointly": "simultaneous",

@@ -21,7 +21,7 @@ from harness.traffic import registry
 
 
 class LossyEngine:
-    """Prints one of `outputs` for each command, and knows its exit code only when asked for the last of `codes`."""
+    """Prints one of `outputs` for each command, and has an exit code only at the last of `codes`."""
 
     def __init__(self, outputs: list[bytes], codes: list[int | None]) -> None:
         self.outputs, self.codes = outputs, codes

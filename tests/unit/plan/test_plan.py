@@ -27,7 +27,7 @@ def test_the_order_follows_the_seed_and_differs_between_blocks() -> None:
     assert one != other
     blocks = [[t.cell for t in block] for block in one]
     assert len({tuple(block) for block in blocks}) == 3
-    assert order.order(CELLS, 3, 1) == one[2], "the order of a block depends on nothing that was asked before"
+    assert order.order(CELLS, 3, 1) == one[2], "the order of a block does not depend on earlier calls"
 
 
 def rows(count: int, blocks: range, seed: int) -> list[list[int]]:

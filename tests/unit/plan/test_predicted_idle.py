@@ -24,12 +24,12 @@ def study(**more: Any) -> Grid:
 
 def settled(**more: Any) -> list[str]:
     """Return the slugs of the predicted-idle cells."""
-    asked = study(**more)
-    found = predicted_idle.predict(asked, CAPACITY, R0, THINK)
+    varied = study(**more)
+    found = predicted_idle.predict(varied, CAPACITY, R0, THINK)
     return [
         cell.slug
-        for cell in asked.cells.known
-        if found and cell in predicted_idle.predicted_cells(found, asked.cells.known)
+        for cell in varied.cells.known
+        if found and cell in predicted_idle.predicted_cells(found, varied.cells.known)
     ]
 
 
@@ -94,8 +94,8 @@ def test_no_cell_is_predicted_idle_near_the_bound() -> None:
         ),
         ("it is switched off", {"evidence": {"predicted_idle": False}}),
         ("there are no more blocks anyway", {"repeats": 2}),
-        ("a p95 is asked of every cell", {"objectives": {"p95": "2s"}}),
-        ("an error rate is asked of every cell", {"objectives": {"error_rate": "1%"}}),
+        ("an objective for p95 holds for every cell", {"objectives": {"p95": "2s"}}),
+        ("an objective for errors holds for every cell", {"objectives": {"error_rate": "1%"}}),
         ("another factor's effect is taken", {"factors": {**FACTORS, "nginx_lb_upstream_keepalive": [0, 64]}}),
         ("a search measures at limits", {"factors": {"servers": [1, 2, 3], "vusers": {"from": 100, "to": 3000}}}),
         ("every cell would", {"factors": {"servers": [1, 2, 3], "vusers": [100]}}),
@@ -172,9 +172,9 @@ def test_added_blocks_have_the_watched_cells() -> None:
 
 
 def test_the_control_trial_repeats_the_first_measured_cell_of_its_block() -> None:
-    asked = study(evidence={"control_trial": True})
+    varied = study(evidence={"control_trial": True})
     for seed in range(20):
-        trials, _ = stopping.trials(asked, "lab", {}, Terms(seed=seed, predicted_idle=rests()))
+        trials, _ = stopping.trials(varied, "lab", {}, Terms(seed=seed, predicted_idle=rests()))
         for block in range(1, 6):
             mine = [trial for trial in trials if trial.repeat == block]
             assert mine[-1].control

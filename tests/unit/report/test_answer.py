@@ -256,9 +256,9 @@ def test_invalid_trials_of_one_rule_share_a_finding() -> None:
 
 
 def test_imprecise_gains_are_a_finding() -> None:
-    decision = {"go_on": False, "why": "12 blocks, the most that were asked for, leave imprecise: 1 → 2 at 100 users"}
+    decision = {"go_on": False, "why": "12 blocks, the maximum, leave imprecise: 1 → 2 at 100 users"}
     page = of(PATTERNS["clear gains"][0], stopping={"decision": {**decision, "imprecise": ["1 → 2 at 100 users"]}})
-    assert page[0].startswith("Imprecise: 12 blocks, the most that were asked for")
+    assert page[0].startswith("Imprecise: 12 blocks, the maximum")
 
 
 def test_the_grid_sets_the_repeats_of_a_statement() -> None:

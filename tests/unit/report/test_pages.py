@@ -43,7 +43,7 @@ def ordinary(directory: StudyDirectory) -> None:
 
 
 CAUSES = {
-    "E5": "5.4 % fewer users were waiting or thinking than there are, so the generator itself kept them from asking",
+    "E5": "Little's-law residual 5.4 %: these users were neither in a request nor in think time",
     "E6": "the generator’s event loop was late by 210 ms, which is more than 5 % of response and think time",
     "E8": "server-2 died with exit code 137 and was started again 3.5 s later, while the others went on",
 }

@@ -599,14 +599,14 @@ def test_the_load_generators_client_tries_the_request_once_for_identical_servers
     site: FakeSite, tmp_path: Path
 ) -> None:
     site.study(tmp_path, **LOADED, repeats=2).run()
-    assert site.journal.count("ask") == 1
-    assert site.journal.index("ask") < site.journal.index("load of 1000 users")
+    assert site.journal.count("verify") == 1
+    assert site.journal.index("verify") < site.journal.index("load of 1000 users")
 
 
 def test_the_request_is_tried_with_each_of_two_images(site: FakeSite, tmp_path: Path) -> None:
     site.builds = {OLD: ("sha256:aaaa", 1.0), NEW: ("sha256:bbbb", 1.0)}
     site.study(tmp_path, **IMAGES, repeats=2).run()
-    assert site.journal.count("ask") == 2
+    assert site.journal.count("verify") == 2
 
 
 @pytest.mark.parametrize(

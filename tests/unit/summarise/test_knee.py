@@ -44,12 +44,12 @@ class Loop:
 
     def rate(self, users: int) -> float:
         wobble = math.exp(self._random.gauss(0, self.noise))
-        asked = users / (UNLOADED_S + THINK_S)
+        offered = users / (UNLOADED_S + THINK_S)
         if self.kind == "every rate":
-            return min(asked, self.capacity) * wobble
+            return min(offered, self.capacity) * wobble
         if self.kind == "rounded":
-            asked = repairman(users, self.capacity, UNLOADED_S + THINK_S)
-        return min(asked, self.capacity * wobble)
+            offered = repairman(users, self.capacity, UNLOADED_S + THINK_S)
+        return min(offered, self.capacity * wobble)
 
     def probe(self, users: int) -> TrialRecord:
         return record(self.servers, users, 0, self.rate(users))

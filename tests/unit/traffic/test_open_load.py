@@ -88,11 +88,11 @@ def stalled(stall_s: float) -> tuple[float, float]:
     found = []
     for users in (30, 0):
         random = Random(5)  # noqa: S311 - no secret
-        asked = [(random.uniform(0, 1), n) for n in range(users)] or [(at, 0) for at in due(100.0)]
-        heapq.heapify(asked)
+        scheduled = [(random.uniform(0, 1), n) for n in range(users)] or [(at, 0) for at in due(100.0)]
+        heapq.heapify(scheduled)
         seen, free = recorder.Recorder(2, 22, open_load=not users), 0.0
-        while asked and asked[0][0] < 22:
-            at, n = heapq.heappop(asked)
+        while scheduled and scheduled[0][0] < 22:
+            at, n = heapq.heappop(scheduled)
             begin = max(at, free)
             if 10 <= begin < 10 + stall_s:
                 begin = 10 + stall_s
@@ -100,7 +100,7 @@ def stalled(stall_s: float) -> tuple[float, float]:
             seen.sent(at)
             seen.answered(free, at, "")
             if users:
-                heapq.heappush(asked, (free + random.uniform(0.15, 0.45), n))
+                heapq.heappush(scheduled, (free + random.uniform(0.15, 0.45), n))
         latencies = sorted((int(us), count) for us, count in seen.take(23, last=True)["latencies"].items())
         waits = [us / 1e6 for us, count in latencies for _ in range(count)]
         found.append(waits[int(0.95 * len(waits))])
@@ -108,7 +108,7 @@ def stalled(stall_s: float) -> tuple[float, float]:
 
 
 def test_a_stalled_server_shows_in_an_open_load_and_hardly_in_a_closed_one() -> None:
-    """Users who wait ask nothing meanwhile: 30 of 1800 requests see it; at a rate it is 200 and more of 2000."""
+    """Users who wait send no other request: 30 of 1800 requests see it; at a rate it is 200 and more of 2000."""
     closed, at_a_rate = stalled(2.0)
     assert closed < 0.1
     assert at_a_rate > 0.7

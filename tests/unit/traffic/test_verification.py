@@ -29,13 +29,13 @@ def balancer(
     timeout_s: float = 10.0,
     status: int = 200,
     cookies: list[str] | None = None,
-    asked: Callable[[str | None], object] = lambda _trial: None,
+    received: Callable[[str | None], object] = lambda _trial: None,
 ) -> Iterator[run_load.TrafficContext]:
-    """A context whose balancer names the server that `chosen` gives for each request; `asked` gets each one's trial."""
+    """A context whose balancer names the server that `chosen` gives for each request; `received` gets its trial."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked(self.headers["X-Study-Trial"])
+            received(self.headers["X-Study-Trial"])
             if cookies is not None:
                 cookies.append(self.headers.get("Cookie", ""))
             self.send_response(status)
@@ -78,7 +78,7 @@ CELL = Cell((("servers", 3), ("vusers", 100)))
 def test_requests_that_verify_a_topology_do_not_count_in_the_trial() -> None:
     """The balancer's log is summed up by this name."""
     servers, trials = itertools.cycle(ADDRESSES), list[str | None]()
-    with balancer(lambda: next(servers), "round_robin", asked=trials.append) as context:
+    with balancer(lambda: next(servers), "round_robin", received=trials.append) as context:
         verification.verify(context, CELL, context.inventory.servers, "0001-r1")
     assert set(trials) == {"0001-r1.verify"}
 
@@ -165,17 +165,17 @@ def test_slow_responses_leave_time_for_further_rounds(monkeypatch: pytest.Monkey
 def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_LEAST_TIMEOUT_S", 0.0)
     monkeypatch.setattr(verification, "_WITHIN_S", 0.0)
-    asked: list[int] = []
+    received: list[int] = []
 
     def never() -> str:
-        asked.append(1)
+        received.append(1)
         time.sleep(0.5)
         return ADDRESSES[0]
 
     with balancer(never, "round_robin", 0.1) as context, pytest.raises(TrialFailed) as failed:
         verification.verify(context, Cell((("servers", 1), ("vusers", 1))), context.inventory.servers[:1], "trial")
     assert str(failed.value).endswith("no response within 0.1 s (load.timeout)")
-    assert len(asked) == 2, "the first request to a server may take longer than any other"
+    assert len(received) == 2, "the first request to a server may take longer than any other"
 
 
 @pytest.mark.parametrize(
