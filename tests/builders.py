@@ -83,7 +83,7 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
         "hosts": [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in [*names, "generator"] for t in range(18)],
         "caps": {**dict.fromkeys(names, 0.2), "generator": 0.8},
         "generators": ["generator"],
-        "generator_errors": {},
+        "failures": {},
         "lost_workers": 0,
         "balancer": BalancerCounters(**balancer),
         "served": {name: {"200": each} for name in names},

@@ -33,6 +33,8 @@ from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
 from harness.judge import latency_stats, window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
+from harness.records import failure_kind
+from harness.records.failure_kind import FailureKind
 from harness.records.series import HostSample, MachineSample, Sample
 from harness.study import ceiling, identity
 from harness.study.config import StudyConfig, with_known_factor
@@ -397,11 +399,11 @@ class FakeLoadGenerator:
         self._answer()
         return self._over
 
-    def send_one(self, load: LoadSpec) -> str:
+    def send_one(self, load: LoadSpec) -> FailureKind | None:
         self._answer()
         self._site.journal.append("ask")
         assert load.trial.endswith(".verify")
-        return self._site.wrong
+        return failure_kind.parse(self._site.wrong) if self._site.wrong else None
 
     def start(self, load: LoadSpec) -> float:
         self._answer()

@@ -9,6 +9,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import balancing, failure_share, window_stats
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
+from harness.records import failure_kind
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
 from harness.words import percent
@@ -20,9 +21,7 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     Failures from the second of a planned server failure on are its effect, and are reported separately.
     """
     rate = window_stats.error_rate(window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
-    kinds = ", ".join(
-        f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
-    )
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.failures.items(), key=lambda i: -i[1])[:3])
     event, fix = _explained(seen)
     much = failure_share.of_observation(seen, limits)
     fix = fix or _sessions(seen) or (much.next_step if much else "")
@@ -75,7 +74,7 @@ def _explained(seen: Observation) -> tuple[str, str]:
 
 def _sessions(seen: Observation) -> str:
     """Return a hint for sessions that only one server has; empty unless requests were denied and servers change."""
-    denied = any(seen.generator_errors.get(f"status {status}") for status in balancing.SESSION_STATUSES)
+    denied = any(seen.failures.get(failure_kind.with_status(status)) for status in balancing.SESSION_STATUSES)
     several = len(seen.expected_servers) > 1 and not seen.balancing.sticky
     return balancing.sessions_hint(len(seen.expected_servers)) if denied and several else ""
 

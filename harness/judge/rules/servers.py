@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from harness.grid.thresholds import Thresholds
 from harness.judge import cpu_cost, figures
 from harness.judge.observation import Observation
+from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.records.findings import Finding, Kind, Severity
 from harness.words import percent
 
@@ -141,9 +142,11 @@ def _uncounted(seen: Observation, names: list[str], *, counts_exist: bool) -> Fi
 
 def _abandoned(seen: Observation, allowed: float) -> Iterator[Finding]:
     """Compare requests that the load generator abandoned, if it counts kinds of failure."""
-    if "failed" in seen.generator_errors:
+    if FailureKind(FailureCategory.FAILED) in seen.failures:
         return
-    abandoned = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
+    abandoned = sum(
+        seen.failures.get(FailureKind(category), 0) for category in (FailureCategory.TIMEOUT, FailureCategory.ABORTED)
+    )
     logged = seen.balancer.statuses.get("499", 0)
     if abs(abandoned - logged) > allowed:
         yield _different(

@@ -57,9 +57,8 @@ class NgrinderLoadGenerator:
             self._version = found[1] if found else ""
         return self._version
 
-    def send_one(self, load: LoadSpec) -> str:  # noqa: ARG002 - part of the interface
-        """Return an empty text: nGrinder validates each script with a request before its first load."""
-        return ""
+    def send_one(self, load: LoadSpec) -> None:
+        """Do nothing: nGrinder validates each script with a request before its first load."""
 
     def start(self, load: LoadSpec) -> float:
         limits = self._controller.json("GET", "/perftest/api/create").get("config", {})

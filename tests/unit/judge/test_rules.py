@@ -9,6 +9,7 @@ from harness.judge import balancing, bottleneck, cpu_cost, rules
 from harness.judge.balancing import Balancing
 from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
+from harness.records.failure_kind import parse_counts
 from harness.records.findings import Finding, Severity
 from harness.records.series import BalancerSample, HostSample, MachineSample
 from harness.records.trial import Bottleneck
@@ -238,7 +239,7 @@ def test_a_slow_server_delays_users_that_stay_at_it(method: str) -> None:
 )
 def test_e8_hints_at_sessions_that_one_server_keeps(kind: str, servers: int, method: str, hinted: bool) -> None:
     rows = [replace(s, completed=140, failed=140) for s in samples(280, 1000)]
-    seen = observation(samples=rows, servers=servers, generator_errors={kind: 2520}, balancing=Balancing(method))
+    seen = observation(samples=rows, servers=servers, failures=parse_counts({kind: 2520}), balancing=Balancing(method))
     assert ("nginx_lb_method: cookie" in of("E8", seen)[0].next_step) == hinted
 
 
