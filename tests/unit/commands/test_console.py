@@ -8,7 +8,8 @@ from commands import console
 from commands.console import Console
 from harness.records.findings import Finding, Severity
 from harness.study.events import SampleTaken, Step, StudyStarted, TrialEnded, TrialStarted
-from tests.builders import record, samples
+from harness.summarise.summary import summarise_records
+from tests.builders import grid, judged, record, samples
 
 
 def play(shown: Console) -> None:
@@ -65,3 +66,15 @@ def test_errors_go_to_standard_error_line_by_line(capsys: pytest.CaptureFixture[
 def test_a_sparkline_spans_from_zero_to_the_maximum() -> None:
     assert console.sparkline([0, 50, 100]) == "▁▅█"
     assert console.sparkline([0, 0]) == "▁▁"
+
+
+def test_a_gain_as_json_has_its_reason_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    records = {
+        f"servers-{n}_vusers-1000/r1": judged(record(n, 1000, 1, 280.0 * n), "generator", of_users_bound=0.9)
+        for n in (1, 2)
+    }
+    gains = summarise_records(grid(factors={"servers": [1, 2], "vusers": [1000]}, repeats=1), records).gains
+    Console(as_json=True).gains(gains)
+    (event,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert event["reason"].startswith("the bottleneck of 1 server was the generator: ")
+    assert not {"obstacle", "remark"} & event.keys()
