@@ -155,6 +155,10 @@ class Console:
         """Print a note to standard error."""
         self._err.print(f"[yellow]note:[/] {escape(visible(text))}")
 
+    def relay(self, text: str) -> None:
+        """Print the notes of another process of this program, which has marked them, to standard error."""
+        self._err.print(escape(visible(text)))
+
     def error(self, text: str) -> None:
         """Print an error to standard error, and end the live display."""
         self.finish()

@@ -78,3 +78,10 @@ def test_a_gain_as_json_has_its_reason_as_text(capsys: pytest.CaptureFixture[str
     (event,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert event["reason"].startswith("the bottleneck of 1 server was the generator: ")
     assert not {"obstacle", "remark"} & event.keys()
+
+
+def test_notes_of_another_process_are_marked_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().warn("a character [U+1F600] has no font")
+    printed = capsys.readouterr().err
+    Console().relay(printed.strip())
+    assert capsys.readouterr().err == printed == "note: a character [U+1F600] has no font\n"
