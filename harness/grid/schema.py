@@ -29,8 +29,8 @@ from harness.grid.thresholds import Thresholds
 from harness.grid.types import (
     Count,
     Duration,
+    GridPart,
     Level,
-    Part,
     Rate,
     Ratio,
     Share,
@@ -78,7 +78,7 @@ Factors = Annotated[
 MOST_CELLS = 10_000
 
 
-class Service(Part):
+class Service(GridPart):
     """The service under test; without an image the one in service/."""
 
     image: Annotated[str, Field(min_length=1)] | None = Field(
@@ -101,7 +101,7 @@ class Service(Part):
 P95 = 0.05  # share of requests that may exceed an objective for the 95th percentile
 
 
-class Objectives(Part):
+class Objectives(GridPart):
     """Objectives of every cell; a missed one makes the exit code 1."""
 
     error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
@@ -129,7 +129,7 @@ class Objectives(Part):
         return self.error_rate_met(error_rate) and self.p95_met(p95_ms)
 
 
-class Budget(Part):
+class Budget(GridPart):
     """Limits of a study; a plan beyond them is rejected before anything is deployed."""
 
     time: WallClockDuration | None = Field(
@@ -138,7 +138,7 @@ class Budget(Part):
     cost: Money | None = Field(default=None, description="highest cost of rented hosts")
 
 
-class Grid(Part):
+class Grid(GridPart):
     """One study as described by its grid file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(

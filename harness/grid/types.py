@@ -42,7 +42,7 @@ Level = bool | int | float | str
 Levels = dict[str, Level]  # factor → level
 
 
-class Part(BaseModel):
+class GridPart(BaseModel):
     """Base of all parts: frozen, and unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -73,7 +73,7 @@ def identify(grid: Grid, configuration: Configuration) -> str:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ConfigurationDifference:
     """A value that differs between two configurations, without secrets; "nothing" is an absent one.
 
     `key` is the path of the value, such as ("grid", "load", "think_time").
@@ -92,7 +92,7 @@ class Difference:
         return self.key[1] if len(self.key) > 1 and self.key[0] == "grid" else ""
 
     @property
-    def without_grid(self) -> Difference:
+    def without_grid(self) -> ConfigurationDifference:
         """The difference with its key relative to the grid file."""
         return replace(self, key=self.key[1:]) if self.grid_key else self
 
@@ -107,13 +107,13 @@ def flat(data: Any, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
     return found
 
 
-def differences(before: Configuration, after: Configuration) -> list[Difference]:
+def differences(before: Configuration, after: Configuration) -> list[ConfigurationDifference]:
     """Return the values that differ, ordered by key."""
     old, new = flat(before.model_dump(mode="json")), flat(after.model_dump(mode="json"))
     shown = [flat(_hidden(side)) for side in (before, after)]
     absent = "nothing"
     return [
-        Difference(key, shown[0].get(key, absent), shown[1].get(key, absent))
+        ConfigurationDifference(key, shown[0].get(key, absent), shown[1].get(key, absent))
         for key in sorted(old.keys() | new.keys(), key=".".join)
         if old.get(key, absent) != new.get(key, absent) and not _incomparable(old.get(key), new.get(key))
     ]

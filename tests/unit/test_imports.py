@@ -227,6 +227,16 @@ def test_functions_and_modules_are_small(path: Path) -> None:
     assert len(text.splitlines()) <= MOST_LINES_OF_A_MODULE
 
 
+def test_no_two_classes_share_a_name() -> None:
+    """One name for one idea, so that a reader can search for it."""
+    found: dict[str, list[str]] = {}
+    for path in (path for folder in ("harness", "report", "commands") for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
+
+
 def test_every_large_package_has_a_readme_of_a_screen() -> None:
     for folder in {path.parent for path in modules()} - {ROOT / "harness"}:
         count = sum(path.name != "__init__.py" for path in folder.rglob("*.py"))

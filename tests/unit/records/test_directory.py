@@ -127,7 +127,7 @@ def test_a_new_key_with_a_default_does_not_start_another_study() -> None:
 def test_differences_between_configurations_are_listed_by_key() -> None:
     before, after = {"repeats": 3, "name": "a"}, {"repeats": 5, "name": "a"}
     found = identity.differences(Configuration(grid=before), Configuration(grid=after))
-    assert found == [identity.Difference(("grid", "repeats"), 3, 5)]
+    assert found == [identity.ConfigurationDifference(("grid", "repeats"), 3, 5)]
     assert [str(difference) for difference in found] == ["grid.repeats: 3 → 5"]
     assert digest(before) != digest(after)
     assert digest(before) == digest({"name": "a", "repeats": 3})
