@@ -141,7 +141,7 @@ def test_an_interrupted_study_renders_a_report_of_its_finished_trials(
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - under nohup it is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     ) as started:
         wait_for(started, "trial_ended")
         wait_for(started, "sample_taken", seconds=2)
