@@ -27,7 +27,7 @@ DENIED = "send the headers that the service requires (request.headers), or allow
 HELP = {429: LIMITED, 503: LIMITED, 401: DENIED, 403: DENIED}
 PREDICATES = {
     FailureCategory.TIMEOUT: "timed out",
-    FailureCategory.REFUSED: "had their connection refused",
+    FailureCategory.CONNECTION_REFUSED: "had their connection refused",
     FailureCategory.CONNECTION: "lost their connection",
     FailureCategory.INCOMPLETE: "had an incomplete response",
     FailureCategory.ENCODING: "had a response that could not be decoded",

@@ -13,7 +13,7 @@ class FailureCategory(StrEnum):
     STATUS = "status"  # with `FailureKind.status`
     COUNTED = "counted"  # a rejection with `FailureKind.status` that counts as a success; never recorded
     TIMEOUT = "timeout"
-    REFUSED = "refused"
+    CONNECTION_REFUSED = "refused"
     CONNECTION = "connection"
     INCOMPLETE = "incomplete"
     ENCODING = "encoding"
