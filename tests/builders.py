@@ -9,6 +9,7 @@ from typing import Any
 from harness.grid import references
 from harness.grid.request import Request
 from harness.grid.schema import Grid
+from harness.grid.types import Levels
 from harness.judge import latency_stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
@@ -169,8 +170,10 @@ def study_record(**more: Any) -> StudyRecord:
     return StudyRecord.model_validate({**base, "runs": runs, **more})
 
 
-def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int, **more: Any) -> TrialData:
-    """Return a trial as `assess` judges its raw data; `more` are keys of the grid."""
+def trial_data(
+    servers: int, vusers: int, repeat: int, rate: int, position: int, levels: Levels | None = None, **more: Any
+) -> TrialData:
+    """Return a trial as `assess` judges its raw data; `levels` are of further factors, `more` are keys of the grid."""
     seen = observation(rate=rate, users=vusers, servers=servers)
     names = [*seen.expected_servers, "generator", "balancer"]
     state = {
@@ -188,7 +191,7 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
     unjudged = TrialRecord.model_validate(
         {
             "id": f"{position:04d}-r{repeat}",
-            "cell": {"servers": servers, "vusers": vusers},
+            "cell": {"servers": servers, "vusers": vusers, **(levels or {})},
             "repeat": repeat,
             "block_position": position,
             "started_at": "2026-01-01T00:00:00+00:00",
@@ -222,9 +225,12 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
     return replace(data, record=assess(data, grid(**more)))
 
 
-def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
-    """Write a study of two topologies with three repeats, with digests and tables, that passes `check`."""
-    factors = {"servers": [1, 2], "vusers": [2000]}
+def measured_study(directory: StudyDirectory, levels: Levels | None = None, **more: Any) -> StudyDirectory:
+    """Write a study of two topologies with three repeats, with digests and tables, that passes `check`.
+
+    `levels` has the level of each further factor.
+    """
+    factors = {"servers": [1, 2], "vusers": [2000], **{name: [level] for name, level in (levels or {}).items()}}
     written = grid(factors=factors, repeats=3, **more)
     configuration = Configuration(grid=written.model_dump(mode="json", by_alias=True))
     directory = StudyDirectory(directory.path.with_name(f"study-{identify(written, configuration)}"))
@@ -234,7 +240,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
     for position, trial in enumerate(planned, 1):
         rate = {1: 280, 2: 540}[trial.cell.servers] + 3 * trial.repeat * trial.cell.servers - position
         directory.write_trial(
-            trial.path, trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, factors=factors)
+            trial.path, trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, levels, factors=factors)
         )
         digests[trial.path] = directory.digest_of(trial.path)
     made = study_record(
