@@ -31,8 +31,8 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
 def _trial(study: StudyDirectory, path: str, record: TrialRecord, *, drawn: bool) -> TrialData:
     """A trial with its series and latencies where a chart draws them."""
     if not drawn:
-        return TrialData(record, [], [], [])
-    return TrialData(record, study.samples(path), [], [], study.latencies(path))
+        return TrialData(record=record, samples=[], hosts=[], balancer=[])
+    return TrialData(record=record, samples=study.samples(path), hosts=[], balancer=[], latencies=study.latencies(path))
 
 
 def write(

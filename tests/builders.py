@@ -58,7 +58,19 @@ def load(**more: Any) -> LoadSpec:
 def samples(rate: int, users: int, think_s: float = 2.0, seconds: int = 18, **more: Any) -> list[Sample]:
     """Return seconds of a closed loop in which each user either thinks or waits for a response."""
     in_flight = users - rate * think_s
-    row = Sample(0, rate, 0, users, in_flight, 1000 * in_flight / rate, rate * think_s, rate, 0.2, 1.0, rate * think_s)
+    row = Sample(
+        t_s=0,
+        completed=rate,
+        failed=0,
+        users=users,
+        in_flight=in_flight,
+        mean_ms=1000 * in_flight / rate,
+        think_s=rate * think_s,
+        thinks=rate,
+        busiest_cpu_s=0.2,
+        lag_ms=1.0,
+        thinking=rate * think_s,
+    )
     return [replace(row, t_s=t, **more) for t in range(seconds)]
 
 
@@ -81,7 +93,11 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
         "window_from_s": WINDOW[0],
         "window_to_s": WINDOW[1],
         "samples": rows,
-        "hosts": [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in [*names, "generator"] for t in range(18)],
+        "hosts": [
+            HostSample(t_s=t + 0.5, host=name, cpu_cores=0.19, throttled_share=0.9, memory_mb=90.0)
+            for name in [*names, "generator"]
+            for t in range(18)
+        ],
         "caps": {**dict.fromkeys(names, 0.2), "generator": 0.8},
         "generators": ["generator"],
         "generator_errors": {},
@@ -151,7 +167,7 @@ def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | N
                 made = judged(made, limits[servers, vusers])
             where = f"servers-{servers}_vusers-{vusers}/r{repeat}"
             rows = samples(round(tps), vusers, think_s=0.1) if tps else []
-            directory.write_trial(where, TrialData(made, rows, [], []))
+            directory.write_trial(where, TrialData(record=made, samples=rows, hosts=[], balancer=[]))
             plan.append(where)
     written = study_record(configuration={"grid": configuration}, plan=plan)
     directory.write_study(written)
@@ -186,7 +202,11 @@ def trial_data(
     }
     caps = {**seen.caps, "balancer": 0.4}
     rows = list(seen.samples)
-    hosts = [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in names for t in range(18)]
+    hosts = [
+        HostSample(t_s=t + 0.5, host=name, cpu_cores=0.19, throttled_share=0.9, memory_mb=90.0)
+        for name in names
+        for t in range(18)
+    ]
     each = sum(s.completed for s in rows) // servers
     unjudged = TrialRecord.model_validate(
         {
@@ -221,7 +241,7 @@ def trial_data(
     )
     balancer = [BalancerSample(0, address, "200", each) for address in seen.expected_servers.values()]
     latencies = latency_stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])
-    data = TrialData(unjudged, rows, hosts, balancer, latencies)
+    data = TrialData(record=unjudged, samples=rows, hosts=hosts, balancer=balancer, latencies=latencies)
     return replace(data, record=assess(data, grid(**more)))
 
 

@@ -238,11 +238,12 @@ def _control_finding(control: Interval | None) -> list[Finding]:
     change = f"{percent(control.value - 1, 1)} [{percent(control.low - 1, 1)}, {percent(control.high - 1, 1)}]"
     return [
         Finding(
-            "E20",
-            Severity.NOTE,
-            f"the same cell at the end of a block differs from its start by {change}: the hosts change under load",
-            "look for CPU credits, heat or memory that run out, or wait longer between trials",
-            control.value,
-            1.0,
+            rule="E20",
+            severity=Severity.NOTE,
+            cause=f"the same cell at the end of a block differs from its start by {change}: the hosts change under "
+            "load",
+            next_step="look for CPU credits, heat or memory that run out, or wait longer between trials",
+            figure=control.value,
+            threshold=1.0,
         )
     ]

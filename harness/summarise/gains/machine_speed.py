@@ -106,12 +106,12 @@ def findings(speed: MachineSpeed | None, half: float | None, limits: Thresholds)
     follows = "" if speed.follows is None else f" (correlation with throughput {speed.follows:.2f})".replace("-", "−")
     return [
         Finding(
-            "E22",
-            Severity.NOTE,
-            f"the machines’ own speed changed and made the intervals wide: a request cost {speed.span:.2f} times as "
-            f"much CPU time in the slowest trial as in the fastest of equal cells{follows}",
-            "measure on dedicated machines",
-            speed.span,
-            limits.speed_span,
+            rule="E22",
+            severity=Severity.NOTE,
+            cause=f"the machines’ own speed changed and made the intervals wide: a request cost {speed.span:.2f} "
+            f"times as much CPU time in the slowest trial as in the fastest of equal cells{follows}",
+            next_step="measure on dedicated machines",
+            figure=speed.span,
+            threshold=limits.speed_span,
         )
     ]

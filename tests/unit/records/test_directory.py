@@ -19,11 +19,11 @@ from tests.builders import record, samples
 
 def trial() -> TrialData:
     return TrialData(
-        record(1, 100, 1, 99.5),
-        samples(100, 300),
-        [HostSample(0.5, "server-1", 0.19, None, 80.0)],
-        [BalancerSample(0, "10.0.0.1:8080", "200", 100)],
-        latency_stats.histogram_of_ms([(20, 7)]),
+        record=record(1, 100, 1, 99.5),
+        samples=samples(100, 300),
+        hosts=[HostSample(t_s=0.5, host="server-1", cpu_cores=0.19, throttled_share=None, memory_mb=80.0)],
+        balancer=[BalancerSample(0, "10.0.0.1:8080", "200", 100)],
+        latencies=latency_stats.histogram_of_ms([(20, 7)]),
     )
 
 
@@ -52,7 +52,9 @@ def test_a_partially_written_trial_does_not_count(tmp_path: Path) -> None:
 
 def test_a_trial_measured_again_keeps_the_earlier_attempt(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
-    directory.write_trial("a/r1", TrialData(record(1, 100, 1, None, outcome="failed"), [], [], []))
+    directory.write_trial(
+        "a/r1", TrialData(record=record(1, 100, 1, None, outcome="failed"), samples=[], hosts=[], balancer=[])
+    )
     directory.write_trial("a/r1", trial())
     assert directory.trials()["a/r1"].outcome == "ok"
     assert list(directory.trials(attempts=True)) == ["a/r1", "a/r1-attempt1"]

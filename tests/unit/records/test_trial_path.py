@@ -46,7 +46,7 @@ def test_a_planned_trial_has_the_path_that_is_parsed() -> None:
 
 def test_attempts_belong_to_one_trial(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
-    failed = TrialData(record(1, 100, 1, None, outcome="failed"), [], [], [])
+    failed = TrialData(record=record(1, 100, 1, None, outcome="failed"), samples=[], hosts=[], balancer=[])
     for where in ("r1", "r1", "r1", "r10", "r10", "r1-control", "r1-control"):
         directory.write_trial(f"{HARD}/{where}", failed)
     assert directory.attempts(f"{HARD}/r1") == [f"{HARD}/r1-attempt1", f"{HARD}/r1-attempt2"]
@@ -58,7 +58,7 @@ def test_attempts_belong_to_one_trial(tmp_path: Path) -> None:
 
 def test_a_copied_folder_does_not_count_as_a_trial(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
-    directory.write_trial("a/r1", TrialData(record(1, 100, 1, 20.0), [], [], []))
+    directory.write_trial("a/r1", TrialData(record=record(1, 100, 1, 20.0), samples=[], hosts=[], balancer=[]))
     (directory.path / "trials/a/r1").rename(directory.path / "trials/a/r1-copy")
     with pytest.raises(BadInput, match=r"r1-copy: its name is not that of a trial\. Allowed: .*\. Fix: move it out"):
         directory.trials()

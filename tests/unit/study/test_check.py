@@ -48,7 +48,7 @@ def test_an_unchanged_study_passes_every_comparison(directory: StudyDirectory) -
 
 
 def test_a_repeated_attempt_is_in_no_table(directory: StudyDirectory) -> None:
-    failed = TrialData(record_of(1, 2000, 1, None, outcome="failed"), [], [], [])
+    failed = TrialData(record=record_of(1, 2000, 1, None, outcome="failed"), samples=[], hosts=[], balancer=[])
     directory.write_trial(f"{FIRST.removeprefix('trials/')}-attempt1", failed)
     assert len(directory.trials(attempts=True)) == len(directory.trials()) + 1
     assert failing(directory) == {}
