@@ -157,9 +157,12 @@ def test_every_due_request_is_sent_on_time_with_the_same_arrivals_in_both_cells(
 def test_the_record_of_a_server_failure_matches_the_balancers_log(
     resumed: Resumed, lab: Inventory, engine: docker.DockerClient
 ) -> None:
-    balancer_log.agrees(resumed.trial(1), "server-2")
+    failover = resumed.trial(1).record.failover
+    assert failover
+    (failed,) = failover.servers
+    balancer_log.agrees(resumed.trial(1), failed)
     assert resumed.trial(0).record.failover is None
-    state = engine.containers.get(lab.servers[1].container).status
+    state = engine.containers.get(lab.server(failed).container).status
     assert state == "running", "the study must restart the server"
     page = (resumed.directory.path / "report.html").read_text(encoding="utf-8")
     assert "one of 2 servers failed under load" in page

@@ -11,6 +11,7 @@ from harness.judge.open_load import Offered
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
+FEW = 0.005  # share of waiting requests up to which the others show whether the generator is on time
 FIX = "give the load generator more CPU or more processes, or add a host to load_generators"
 
 
@@ -18,31 +19,33 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E5: all due requests of the window were sent on time, and did not queue before the balancer.
 
     At the limit of requests in flight, requests wait for a free slot, not for the generator. Their latencies include
-    this wait, so the trial counts with a warning.
+    this wait, so the trial counts with a warning. If many wait, the send delays show nothing about the generator.
     """
     offered = open_load.of_trial(seen)
     if offered is None:
         return
+    waited = offered.late / offered.due
     if offered.late:
         yield Finding(
             rule="E5",
             severity=Severity.WARNING,
-            cause=f"{percent(offered.late / offered.due, 1)} of the requests waited before they were sent, because "
+            cause=f"{percent(waited, 1)} of the requests waited before they were sent, because "
             "too many were in flight; their latencies include this wait",
             next_step="use more servers or a lower rate, or allow more requests in flight (load.in_flight)",
-            figure=offered.late / offered.due,
+            figure=waited,
             threshold=0,
         )
-    else:
+    if waited < FEW:
         yield from _sent(offered, limits)
         yield from _late(seen, offered, limits)
     yield from _direct(seen, limits)
 
 
 def _sent(offered: Offered, limits: Thresholds) -> Iterator[Finding]:
-    share = offered.missing / offered.due
+    missing = offered.missing - offered.late
+    share = missing / offered.due
     for severity, bound in ((Severity.INVALID, limits.offered_invalid), (Severity.WARNING, limits.offered_warning)):
-        if share > bound and offered.missing > limits.offered_count:
+        if share > bound and missing > limits.offered_count:
             yield Finding(
                 rule="E5",
                 severity=severity,

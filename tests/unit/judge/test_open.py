@@ -112,6 +112,14 @@ def test_e5_a_request_that_waits_for_its_turn_in_flight_is_no_late_generator() -
     assert "in_flight" in found.next_step
 
 
+def test_e5_one_request_that_waits_does_not_hide_a_late_generator() -> None:
+    seen = trial(samples=[replace(row, late=int(row.t_s == 9)) for row in rows(200, 200, 50.0)], delays={"80000": 2000})
+    assert [f.severity for f in of(seen, "E5")] == [Severity.WARNING] * 2
+    assert any("80.0 ms late" in f.cause for f in of(seen, "E5"))
+    unsent = trial(samples=[replace(row, late=int(row.t_s == 9)) for row in rows(200, 196, 50.0, sent=196)])
+    assert Severity.INVALID in [f.severity for f in of(unsent, "E5")]
+
+
 def test_e5_requests_that_queue_before_the_balancer_are_found() -> None:
     (found,) = of(logged(trial(), mean_in_flight=4.0), "E5")
     assert found.severity == Severity.INVALID
