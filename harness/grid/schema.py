@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import (
@@ -27,6 +28,7 @@ from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import (
+    Caching,
     Count,
     Duration,
     GridPart,
@@ -138,7 +140,7 @@ class Budget(GridPart):
     cost: Money | None = Field(default=None, description="highest cost of rented hosts")
 
 
-class Grid(GridPart):
+class Grid(GridPart, Caching):
     """One study as described by its grid file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
@@ -227,7 +229,7 @@ class Grid(GridPart):
         """Factor → its levels, without a load that is searched."""
         return {name: each for name, each in self.factors.items() if not isinstance(each, Search)}
 
-    @property
+    @cached_property
     def cells(self) -> FixedCells | SearchedCells:
         """The cells, or the topologies and the range in which a search finds their loads."""
         search = self.factors[self.load_factor]

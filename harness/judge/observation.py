@@ -32,7 +32,7 @@ class Death:
         return self.words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """Input of the evidence rules. `samples` cover the whole trial; the window's bounds are in seconds."""
 

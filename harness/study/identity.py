@@ -53,7 +53,7 @@ def _masked_elsewhere(results: Path, grid: Grid, configuration: Configuration) -
 def is_foreign(configuration: Configuration) -> bool:
     """Return whether a configuration was masked with another key than this user's key on this machine."""
     data = configuration.model_dump(mode="json")
-    return bool(secrecy.MASK.search(str(data))) and secrecy.foreign(data, Masks(secret_key.read).key_id)
+    return bool(secrecy.MASK.search(str(data))) and secrecy.foreign(data, Masks(secret_key.read).key_id())
 
 
 def _blank(configuration: Configuration) -> object:

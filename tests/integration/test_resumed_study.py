@@ -34,7 +34,7 @@ REQUEST = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Resumed:
     """The study's directory, its first record before the kill (`kept`), and the number of trials of the second call.
 
@@ -90,7 +90,14 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engin
     patch.undo()
     assert done.returncode in (0, 3), done.stdout[-3000:] + done.stderr
     measured = [event["event"] for event in events(done.stdout)].count("trial_ended")
-    return Resumed(directory, kept, measured, without, visible, done.stdout + done.stderr)
+    return Resumed(
+        directory=directory,
+        kept=kept,
+        measured_again=measured,
+        without=without,
+        visible=visible,
+        output=done.stdout + done.stderr,
+    )
 
 
 def holding(word: bytes, *folders: Path) -> list[str]:

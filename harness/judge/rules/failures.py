@@ -27,12 +27,12 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     fix = fix or _sessions(seen) or (much.next_step if much else "")
     if rate is not None and rate > limits.errors_warning:
         yield Finding(
-            "E8",
-            Severity.WARNING,
-            f"{much.words if much else f'{percent(rate, 1)} of the requests failed ({kinds})'}{event}",
-            fix or "check the kinds of failure and the servers' logs",
-            rate,
-            limits.errors_warning,
+            rule="E8",
+            severity=Severity.WARNING,
+            cause=f"{much.words if much else f'{percent(rate, 1)} of the requests failed ({kinds})'}{event}",
+            next_step=fix or "check the kinds of failure and the servers' logs",
+            figure=rate,
+            threshold=limits.errors_warning,
         )
     # Without the drain, in which few requests remain.
     rows = window_stats.window(seen.samples, 0.0, seen.window_to_s)
@@ -43,20 +43,20 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if why:
         what = f"{much.words}: {why}" if much else f"{why} ({kinds})" if kinds else why
         yield Finding(
-            "E8",
-            Severity.INVALID,
-            f"{dead + ': ' if dead else ''}{what}{event}",
-            _with_balancing(seen, _server_fix(seen) or fix or f"{less_load(seen)}, or more servers"),
-            rate,
-            limits.errors_stop,
-            Kind.OTHER if dead else Kind.COLLAPSE,
+            rule="E8",
+            severity=Severity.INVALID,
+            cause=f"{dead + ': ' if dead else ''}{what}{event}",
+            next_step=_with_balancing(seen, _server_fix(seen) or fix or f"{less_load(seen)}, or more servers"),
+            figure=rate,
+            threshold=limits.errors_stop,
+            kind=Kind.OTHER if dead else Kind.COLLAPSE,
         )
     elif seen.died:
         yield Finding(
-            "E8",
-            Severity.INVALID,
-            f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
-            _with_balancing(seen, _server_fix(seen) or "check that server's log and network"),
+            rule="E8",
+            severity=Severity.INVALID,
+            cause=f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
+            next_step=_with_balancing(seen, _server_fix(seen) or "check that server's log and network"),
         )
 
 
@@ -126,40 +126,54 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             continue
         # A response that ended early may look complete to a user.
         severity = Severity.WARNING if event == CLOSED_EARLY else Severity.NOTE
-        yield Finding("E9", severity, _logged("the balancer", event, count), _help(event, seen), count, 0)
+        yield Finding(
+            rule="E9",
+            severity=severity,
+            cause=_logged("the balancer", event, count),
+            next_step=_help(event, seen),
+            figure=count,
+            threshold=0,
+        )
     for host, by in seen.logged.items():
         for event, count in by.items():
-            yield Finding("E9", Severity.NOTE, _logged(host, event, count), _help(event, seen), count, 0)
+            yield Finding(
+                rule="E9",
+                severity=Severity.NOTE,
+                cause=_logged(host, event, count),
+                next_step=_help(event, seen),
+                figure=count,
+                threshold=0,
+            )
     for host, counted in seen.network.items():
         overflows = counted.get("listen_overflows", 0)
         if overflows:
             yield Finding(
-                "E9",
-                Severity.NOTE,
-                f"{host}: {overflows} connections were dropped because its listen queue was full",
-                "use a longer backlog (nginx_lb_backlog, net.core.somaxconn) or more accepting processes",
-                overflows,
-                0,
+                rule="E9",
+                severity=Severity.NOTE,
+                cause=f"{host}: {overflows} connections were dropped because its listen queue was full",
+                next_step="use a longer backlog (nginx_lb_backlog, net.core.somaxconn) or more accepting processes",
+                figure=overflows,
+                threshold=0,
             )
         for name, count in counted.items():
             if name.endswith("_allowance_exceeded") and count:
                 yield Finding(
-                    "E9",
-                    Severity.NOTE,
-                    f"{host}: the instance's network allowance was exceeded ({name}: {count})",
-                    "use a larger instance type",
-                    count,
-                    0,
+                    rule="E9",
+                    severity=Severity.NOTE,
+                    cause=f"{host}: the instance's network allowance was exceeded ({name}: {count})",
+                    next_step="use a larger instance type",
+                    figure=count,
+                    threshold=0,
                 )
     for name, full in seen.conntrack.items():
         if full > limits.conntrack:
             yield Finding(
-                "E9",
-                Severity.NOTE,
-                f"{name}: the kernel's connection table was {percent(full)} full",
-                "raise net.netfilter.nf_conntrack_max on that machine",
-                full,
-                limits.conntrack,
+                rule="E9",
+                severity=Severity.NOTE,
+                cause=f"{name}: the kernel's connection table was {percent(full)} full",
+                next_step="raise net.netfilter.nf_conntrack_max on that machine",
+                figure=full,
+                threshold=limits.conntrack,
             )
 
 

@@ -17,7 +17,12 @@ def play(shown: Console) -> None:
     shown(Step("deployed", 14.0))
     shown(TrialStarted(trial="servers-1_vusers-100/r1", position=2, planned=2, duration_s=18.0, window_from_s=7.0))
     shown(SampleTaken(samples(280, 1000)[0]))
-    finding = Finding("E8", Severity.WARNING, "1.4 % of the requests failed", "check the kinds of failure")
+    finding = Finding(
+        rule="E8",
+        severity=Severity.WARNING,
+        cause="1.4 % of the requests failed",
+        next_step="check the kinds of failure",
+    )
     shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))
     shown.finish()
 
@@ -37,7 +42,11 @@ def test_a_trial_with_a_warning_prints_its_reason_once(found: bool, capsys: pyte
     """Once, with or without a finding of the same text."""
     reason = "1.4 % of the requests failed"
     marked = record(1, 100, 2, 281.5, outcome="warning", cause=reason)
-    findings = (Finding("E8", Severity.WARNING, reason, "check the kinds of failure"),) if found else ()
+    findings = (
+        (Finding(rule="E8", severity=Severity.WARNING, cause=reason, next_step="check the kinds of failure"),)
+        if found
+        else ()
+    )
     shown = Console()
     shown(TrialEnded("servers-1_vusers-100/r1", marked, findings, 0.0))
     out = capsys.readouterr().out

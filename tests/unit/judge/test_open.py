@@ -22,7 +22,19 @@ def rows(per_s: int, served: int, mean_ms: float, rise: float = 0.0, **more: Any
     found = []
     for t in range(18):
         latency_ms = mean_ms + rise * max(0, t - 6)
-        row = Sample(t, served, 0, 0.0, served * latency_ms / 1000, latency_ms, 0.0, 0, 0.2, 1.0, 0.0)
+        row = Sample(
+            t_s=t,
+            completed=served,
+            failed=0,
+            users=0.0,
+            in_flight=served * latency_ms / 1000,
+            mean_ms=latency_ms,
+            think_s=0.0,
+            thinks=0,
+            busiest_cpu_s=0.2,
+            lag_ms=1.0,
+            thinking=0.0,
+        )
         found.append(replace(row, **{"offered": per_s, "sent": per_s, "late": 0, "delay_ms": 2.0, **more}))
     return found
 
