@@ -155,6 +155,10 @@ class Console:
         """Print a note to standard error."""
         self._err.print(f"[yellow]note:[/] {escape(visible(text))}")
 
+    def relay(self, text: str) -> None:
+        """Print the notes of another process of this program, which has marked them, to standard error."""
+        self._err.print(escape(visible(text)))
+
     def error(self, text: str) -> None:
         """Print an error to standard error, and end the live display."""
         self.finish()
@@ -174,7 +178,9 @@ class Console:
         if self._json:
             for gain in gains:
                 data: dict[str, Any] = dataclasses.asdict(gain)
-                sys.stdout.write(json.dumps({"event": "gain", **data}, default=as_json) + "\n")
+                data = {name: value for name, value in data.items() if name not in ("obstacle", "remark")}
+                data = {"event": "gain", **data, "reason": gain.reason}
+                sys.stdout.write(json.dumps(data, default=as_json) + "\n")
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("load", "servers", "gain", "95 % interval", "linear", "conclusion"):

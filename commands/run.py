@@ -127,4 +127,4 @@ def render(console: Console, directory: Path) -> None:
     if done.returncode:
         console.warn(f"the report could not be rendered:\n{done.stderr.strip()[-2000:]}")
     elif notes := done.stderr.strip():
-        console.warn(notes.removeprefix("note: ")[-2000:])
+        console.relay(notes[-2000:])

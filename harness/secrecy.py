@@ -59,9 +59,8 @@ class Masks:
         found = {value for value in values if value}
         self._values = sorted({*found, *(quote(value, safe="") for value in found)}, key=len, reverse=True)
 
-    @property
     def key_id(self) -> str:
-        """Eight digits that identify the key without revealing it."""
+        """Return eight digits that identify the key without revealing it; the first call reads the key."""
         return self._hash("which key")[:8]
 
     def of(self, value: str) -> str:
@@ -69,7 +68,7 @@ class Masks:
         if not value or MASK.search(value):
             return value
         remember([value])
-        return f"masked:{self.key_id}:{self._hash(f'value {value}')[:16]}"
+        return f"masked:{self.key_id()}:{self._hash(f'value {value}')[:16]}"
 
     def _hash(self, text: str) -> str:
         self._key = self._key or self._read_key()

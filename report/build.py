@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.records.directory import StudyDirectory
 from harness.records.files import replace
 from harness.records.trial import TrialData, TrialRecord
+from harness.records.trial_path import TrialPath
 from harness.study.summaries import csv_files, summarise_study
 from harness.summarise.summary import Summary
 from report import model
@@ -20,7 +21,7 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
     """Read a study and make its view model; raises BadInput when there is none."""
     record = study.need_study()
     records = study.trials(attempts=True)
-    current = {path: trial for path, trial in records.items() if "-attempt" not in path}
+    current = {path: trial for path, trial in records.items() if TrialPath.parse(path).is_current}
     summary = summarise_study(study, record, current)
     shown = {anchor(cell.cell) for cell in drawn(summary.cells)}
     trials = {path: _trial(study, path, trial, drawn=anchor_of(path) in shown) for path, trial in records.items()}
@@ -30,8 +31,8 @@ def model_of(study: StudyDirectory) -> tuple[Report, Summary]:
 def _trial(study: StudyDirectory, path: str, record: TrialRecord, *, drawn: bool) -> TrialData:
     """A trial with its series and latencies where a chart draws them."""
     if not drawn:
-        return TrialData(record, [], [], [])
-    return TrialData(record, study.samples(path), [], [], study.latencies(path))
+        return TrialData(record=record, samples=[], hosts=[], balancer=[])
+    return TrialData(record=record, samples=study.samples(path), hosts=[], balancer=[], latencies=study.latencies(path))
 
 
 def write(

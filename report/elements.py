@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from harness.grid.cell import Cell
 from harness.grid.types import Levels
 from harness.records.trial import TrialData
+from harness.records.trial_path import TrialPath
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain
 from harness.words import load_name
@@ -102,7 +103,7 @@ def anchor(levels: Levels) -> str:
 
 def anchor_of(path: str) -> str:
     """The anchor of the cell of a trial; `path` is "<cell>/r<k>"."""
-    return f"cell-{path.split('/')[0]}"
+    return f"cell-{TrialPath.parse(path).cell}"
 
 
 def link(levels: Levels) -> str:

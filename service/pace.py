@@ -41,7 +41,7 @@ class Pace:
         return self.count / self.service_s
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """Sums in seconds, of slots (`offered`, `busy`, `lost`) and responses (`late`), and the number of responses."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from harness.grid import references
 from harness.grid.request import Request
 from harness.grid.schema import Grid
+from harness.grid.types import Levels
 from harness.judge import latency_stats
 from harness.judge.assess import assess
 from harness.judge.observation import Observation
@@ -57,7 +58,19 @@ def load(**more: Any) -> LoadSpec:
 def samples(rate: int, users: int, think_s: float = 2.0, seconds: int = 18, **more: Any) -> list[Sample]:
     """Return seconds of a closed loop in which each user either thinks or waits for a response."""
     in_flight = users - rate * think_s
-    row = Sample(0, rate, 0, users, in_flight, 1000 * in_flight / rate, rate * think_s, rate, 0.2, 1.0, rate * think_s)
+    row = Sample(
+        t_s=0,
+        completed=rate,
+        failed=0,
+        users=users,
+        in_flight=in_flight,
+        mean_ms=1000 * in_flight / rate,
+        think_s=rate * think_s,
+        thinks=rate,
+        busiest_cpu_s=0.2,
+        lag_ms=1.0,
+        thinking=rate * think_s,
+    )
     return [replace(row, t_s=t, **more) for t in range(seconds)]
 
 
@@ -80,10 +93,14 @@ def observation(rate: int = 280, users: int = 1000, servers: int = 1, **more: An
         "window_from_s": WINDOW[0],
         "window_to_s": WINDOW[1],
         "samples": rows,
-        "hosts": [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in [*names, "generator"] for t in range(18)],
+        "hosts": [
+            HostSample(t_s=t + 0.5, host=name, cpu_cores=0.19, throttled_share=0.9, memory_mb=90.0)
+            for name in [*names, "generator"]
+            for t in range(18)
+        ],
         "caps": {**dict.fromkeys(names, 0.2), "generator": 0.8},
         "generators": ["generator"],
-        "generator_errors": {},
+        "failures": {},
         "lost_workers": 0,
         "balancer": BalancerCounters(**balancer),
         "served": {name: {"200": each} for name in names},
@@ -150,7 +167,7 @@ def study(directory: StudyDirectory, rates: dict[tuple[int, int], list[float | N
                 made = judged(made, limits[servers, vusers])
             where = f"servers-{servers}_vusers-{vusers}/r{repeat}"
             rows = samples(round(tps), vusers, think_s=0.1) if tps else []
-            directory.write_trial(where, TrialData(made, rows, [], []))
+            directory.write_trial(where, TrialData(record=made, samples=rows, hosts=[], balancer=[]))
             plan.append(where)
     written = study_record(configuration={"grid": configuration}, plan=plan)
     directory.write_study(written)
@@ -169,8 +186,10 @@ def study_record(**more: Any) -> StudyRecord:
     return StudyRecord.model_validate({**base, "runs": runs, **more})
 
 
-def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int, **more: Any) -> TrialData:
-    """Return a trial as `assess` judges its raw data; `more` are keys of the grid."""
+def trial_data(
+    servers: int, vusers: int, repeat: int, rate: int, position: int, levels: Levels | None = None, **more: Any
+) -> TrialData:
+    """Return a trial as `assess` judges its raw data; `levels` are of further factors, `more` are keys of the grid."""
     seen = observation(rate=rate, users=vusers, servers=servers)
     names = [*seen.expected_servers, "generator", "balancer"]
     state = {
@@ -183,12 +202,16 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
     }
     caps = {**seen.caps, "balancer": 0.4}
     rows = list(seen.samples)
-    hosts = [HostSample(t + 0.5, name, 0.19, 0.9, 90.0) for name in names for t in range(18)]
+    hosts = [
+        HostSample(t_s=t + 0.5, host=name, cpu_cores=0.19, throttled_share=0.9, memory_mb=90.0)
+        for name in names
+        for t in range(18)
+    ]
     each = sum(s.completed for s in rows) // servers
     unjudged = TrialRecord.model_validate(
         {
             "id": f"{position:04d}-r{repeat}",
-            "cell": {"servers": servers, "vusers": vusers},
+            "cell": {"servers": servers, "vusers": vusers, **(levels or {})},
             "repeat": repeat,
             "block_position": position,
             "started_at": "2026-01-01T00:00:00+00:00",
@@ -218,13 +241,16 @@ def trial_data(servers: int, vusers: int, repeat: int, rate: int, position: int,
     )
     balancer = [BalancerSample(0, address, "200", each) for address in seen.expected_servers.values()]
     latencies = latency_stats.histogram_of_ms([(900 + 10 * position, each), (1100, each)])
-    data = TrialData(unjudged, rows, hosts, balancer, latencies)
+    data = TrialData(record=unjudged, samples=rows, hosts=hosts, balancer=balancer, latencies=latencies)
     return replace(data, record=assess(data, grid(**more)))
 
 
-def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
-    """Write a study of two topologies with three repeats, with digests and tables, that passes `check`."""
-    factors = {"servers": [1, 2], "vusers": [2000]}
+def measured_study(directory: StudyDirectory, levels: Levels | None = None, **more: Any) -> StudyDirectory:
+    """Write a study of two topologies with three repeats, with digests and tables, that passes `check`.
+
+    `levels` has the level of each further factor.
+    """
+    factors = {"servers": [1, 2], "vusers": [2000], **{name: [level] for name, level in (levels or {}).items()}}
     written = grid(factors=factors, repeats=3, **more)
     configuration = Configuration(grid=written.model_dump(mode="json", by_alias=True))
     directory = StudyDirectory(directory.path.with_name(f"study-{identify(written, configuration)}"))
@@ -234,7 +260,7 @@ def measured_study(directory: StudyDirectory, **more: Any) -> StudyDirectory:
     for position, trial in enumerate(planned, 1):
         rate = {1: 280, 2: 540}[trial.cell.servers] + 3 * trial.repeat * trial.cell.servers - position
         directory.write_trial(
-            trial.path, trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, factors=factors)
+            trial.path, trial_data(trial.cell.servers, 2000, trial.repeat, rate, position, levels, factors=factors)
         )
         digests[trial.path] = directory.digest_of(trial.path)
     made = study_record(

@@ -122,17 +122,17 @@ def _users(cell: dict[str, Any], block: int, position: int, speed: float) -> Tri
     in_flight = max(users - tps * THINK_S, 1.0)
     rows = [
         Sample(
-            t,
-            round(tps + (t * 7) % 5 - 2),
-            0,
-            users,
-            in_flight,
-            1000 * in_flight,
-            tps * THINK_S,
-            round(tps),
-            0.2,
-            1.0,
-            0,
+            t_s=t,
+            completed=round(tps + (t * 7) % 5 - 2),
+            failed=0,
+            users=users,
+            in_flight=in_flight,
+            mean_ms=1000 * in_flight,
+            think_s=tps * THINK_S,
+            thinks=round(tps),
+            busiest_cpu_s=0.2,
+            lag_ms=1.0,
+            thinking=0,
         )
         for t in range(SECONDS)
     ]
@@ -146,7 +146,9 @@ def _users(cell: dict[str, Any], block: int, position: int, speed: float) -> Tri
         latencies = {"p50": 900.0, "p95": 1900.0, "p99": 2300.0}
         more |= {"failover": _failover(servers, rows), "latency_with_failures_ms": latencies}
     record = _record(cell, block, position, tps, 1000 * in_flight / tps, **more)
-    return TrialData(record, rows, [], [], _histogram(1000 * in_flight / tps, round(tps)))
+    return TrialData(
+        record=record, samples=rows, hosts=[], balancer=[], latencies=_histogram(1000 * in_flight / tps, round(tps))
+    )
 
 
 def _invalid(data: TrialData) -> TrialData:
@@ -201,9 +203,24 @@ def _rate(cell: dict[str, Any], block: int, position: int, speed: float, crossin
         "objective_counts": {"requests": requests, "late": round(late * requests), "failed": 0},
         "latency_with_failures_ms": {"p50": p95 / 2.5, "p95": p95, "p99": 1.6 * p95},
     }
-    rows = [Sample(t, round(rate), 0, 0, 4.0, 40.0, 0.0, 0, 0.2, 1.0, 0) for t in range(SECONDS)]
+    rows = [
+        Sample(
+            t_s=t,
+            completed=round(rate),
+            failed=0,
+            users=0,
+            in_flight=4.0,
+            mean_ms=40.0,
+            think_s=0.0,
+            thinks=0,
+            busiest_cpu_s=0.2,
+            lag_ms=1.0,
+            thinking=0,
+        )
+        for t in range(SECONDS)
+    ]
     record = _record(cell, block, position, rate, p95 / 2.5, **more)
-    return TrialData(record, rows, [], [], _histogram(p95 / 2.5, round(rate)))
+    return TrialData(record=record, samples=rows, hosts=[], balancer=[], latencies=_histogram(p95 / 2.5, round(rate)))
 
 
 def _histogram(median_ms: float, count: int) -> str:

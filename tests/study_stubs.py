@@ -33,6 +33,8 @@ from harness.errors import DeployFailed, Interrupted, LoadGeneratorFailed
 from harness.judge import latency_stats, window_stats
 from harness.observe.containers import Probes
 from harness.observe.watch import Watcher
+from harness.records import failure_kind
+from harness.records.failure_kind import FailureKind
 from harness.records.series import HostSample, MachineSample, Sample
 from harness.study import ceiling, identity
 from harness.study.config import StudyConfig, with_known_factor
@@ -210,12 +212,25 @@ class FakeSite:
             mean_ms = (SERVICE_S + queued / given) * 1000 if completed else None
             waiting = answered * (mean_ms or 0.0) / 1000
         thinking_s = answered * load.think_time_s
-        row = Sample(t_s, completed, failed, load.users, waiting, mean_ms, thinking_s, answered, 0.2, 1.0)
+        row = Sample(
+            t_s=t_s,
+            completed=completed,
+            failed=failed,
+            users=load.users,
+            in_flight=waiting,
+            mean_ms=mean_ms,
+            think_s=thinking_s,
+            thinks=answered,
+            busiest_cpu_s=0.2,
+            lag_ms=1.0,
+        )
         if offered is not None:
             row = replace(row, think_s=0.0, thinks=0, offered=offered, sent=sent, late=0, delay_ms=1.0)
         self.rows.append(row)
         running = [host.name for host in self.inventory.hosts if host.name not in self.dead]
-        self.readings += [HostSample(t_s + 1.0, name, 0.1, 0.0, 90.0) for name in running]
+        self.readings += [
+            HostSample(t_s=t_s + 1.0, host=name, cpu_cores=0.1, throttled_share=0.0, memory_mb=90.0) for name in running
+        ]
         return row
 
     def control(self, name: str, path: str) -> httpx.Response:
@@ -397,11 +412,11 @@ class FakeLoadGenerator:
         self._answer()
         return self._over
 
-    def send_one(self, load: LoadSpec) -> str:
+    def send_one(self, load: LoadSpec) -> FailureKind | None:
         self._answer()
         self._site.journal.append("verify")
         assert load.trial.endswith(".verify")
-        return self._site.wrong
+        return failure_kind.parse(self._site.wrong) if self._site.wrong else None
 
     def start(self, load: LoadSpec) -> float:
         self._answer()

@@ -22,7 +22,7 @@ TOPOLOGIES = (1, 2, 3)
 WANTED = {"p95": P95}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """One kind of study. `noise`, `block` and `drift` change the speed of servers.
 
@@ -40,22 +40,24 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("constant service, 3 %"),
-    Scenario("constant service, 6 %", noise=0.06),
-    Scenario("constant service, 10 %", noise=0.10),
-    Scenario("3 %, blocks differ by 6 %", block=0.06),
-    Scenario("3 %, drift of −15 %", drift=-0.15),
-    Scenario("3 %, 3 blocks", blocks=3),
-    Scenario("3 %, 10 blocks", blocks=10),
-    Scenario("3 %, p95 at twice the service time", servers=Servers(p95_s=0.1)),
-    Scenario("3 %, windows of 60 s", servers=Servers(window_s=(3.0, 63.0))),
-    Scenario("6 %, windows of 60 s", noise=0.06, servers=Servers(window_s=(3.0, 63.0))),
-    Scenario("lognormal service of CV 1, 3 %", servers=Servers(1, 0.007, 1.0, 0.07)),
-    Scenario("lognormal service of CV 1, 6 %", noise=0.06, servers=Servers(1, 0.007, 1.0, 0.07)),
+    Scenario(name="constant service, 3 %"),
+    Scenario(name="constant service, 6 %", noise=0.06),
+    Scenario(name="constant service, 10 %", noise=0.10),
+    Scenario(name="3 %, blocks differ by 6 %", block=0.06),
+    Scenario(name="3 %, drift of −15 %", drift=-0.15),
+    Scenario(name="3 %, 3 blocks", blocks=3),
+    Scenario(name="3 %, 10 blocks", blocks=10),
+    Scenario(name="3 %, p95 at twice the service time", servers=Servers(p95_s=0.1)),
+    Scenario(name="3 %, windows of 60 s", servers=Servers(window_s=(3.0, 63.0))),
+    Scenario(name="6 %, windows of 60 s", noise=0.06, servers=Servers(window_s=(3.0, 63.0))),
+    Scenario(name="lognormal service of CV 1, 3 %", servers=Servers(slots=1, service_s=0.007, cv=1.0, p95_s=0.07)),
+    Scenario(
+        name="lognormal service of CV 1, 6 %", noise=0.06, servers=Servers(slots=1, service_s=0.007, cv=1.0, p95_s=0.07)
+    ),
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """Counts over studies: of their capacities, then of the gains."""
 

@@ -16,7 +16,7 @@ MANY = 4_000_000  # requests of the simulation where no formula exists
 CLOSE = 2e-4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Servers:
     """The servers behind the balancer; `cv` is that of the service time, above 0 only for one slot."""
 

@@ -93,7 +93,7 @@ def pairs_of(noise: Sequence[float]) -> list[tuple[int, int]]:
     return [(c, c + 1) for start in range(0, len(noise) - 1, 3) for c in range(start, min(start + 2, len(noise) - 1))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stopped:
     """Result of stopping: coverage of each gain and of all, mean blocks, load saved against `fixed` blocks.
 
@@ -135,12 +135,12 @@ def sequential(y: Array, until: float, least: int, idle: int) -> Stopped:
     mean = float(stop.mean())
     load = least * (cells + idle) + (mean - least) * cells
     return Stopped(
-        float(covered.mean(axis=0).min()),
-        float(covered.all(axis=1).mean()),
-        float(joint.all(axis=1).mean()),
-        mean,
-        fixed,
-        1 - load / (fixed * (cells + idle)),
+        each=float(covered.mean(axis=0).min()),
+        all_at_once=float(covered.all(axis=1).mean()),
+        simultaneous=float(joint.all(axis=1).mean()),
+        blocks=mean,
+        fixed=fixed,
+        saved=1 - load / (fixed * (cells + idle)),
     )
 
 

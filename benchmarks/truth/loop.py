@@ -20,7 +20,7 @@ LAG_EVERY_S = 0.05  # interval of the samples of the generator's event loop
 LAG_S = 0.0005  # mean delay of a healthy event loop
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setup:
     """The system and its load; times in seconds, CPU in cores or core-seconds.
 

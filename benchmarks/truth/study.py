@@ -26,7 +26,7 @@ FIXED_SEED = 2024
 CLEARLY = 1.1
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """Counts over studies of one scenario; of gains by step: intervals, and those that contain the truth."""
 

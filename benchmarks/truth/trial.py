@@ -28,7 +28,7 @@ SEGMENTS, RETRANSMITTED = 8, 0.0002  # TCP segments of a request, and the share 
 CEILING = 8.0  # times the capacity of three servers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Conditions:
     """The conditions of one load: speed of the machine, pace of each server, spans in which the generator is frozen.
 
@@ -183,7 +183,13 @@ def _hosts(
     def read(name: str, used: Array, ends: Array) -> None:
         noisy = np.maximum(0.0, used * random_of.normal(1, READ_NOISE, len(used)))
         found.extend(
-            HostSample(round(float(end), 3), name, round(float(cores), 4), None, 90.0)
+            HostSample(
+                t_s=round(float(end), 3),
+                host=name,
+                cpu_cores=round(float(cores), 4),
+                throttled_share=None,
+                memory_mb=90.0,
+            )
             for end, cores in zip(ends, noisy, strict=True)
         )
 
@@ -213,6 +219,15 @@ def _machine(hosts: Sequence[HostSample], random_of: np.random.Generator) -> lis
     for row in hosts:
         by_second[round(row.t_s)] = by_second.get(round(row.t_s), 0.0) + row.cpu_cores
     return [
-        MachineSample(float(second), MACHINE, CORES, round(used + random_of.exponential(IDLE), 3), 0.0, used, None, 0.0)
+        MachineSample(
+            t_s=float(second),
+            machine=MACHINE,
+            cores=CORES,
+            busy_cores=round(used + random_of.exponential(IDLE), 3),
+            steal_share=0.0,
+            load=used,
+            conntrack_share=None,
+            offset_s=0.0,
+        )
         for second, used in sorted(by_second.items())
     ]

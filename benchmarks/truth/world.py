@@ -16,7 +16,7 @@ LONGEST_STALL_S, SHORTEST_STALL_S = 2.0, 1.0
 VERIFY_ROUNDS = 2  # requests to every server before a load, as in harness/traffic/run_load.py
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """One kind of study. Shares are 0–1, times seconds.
 

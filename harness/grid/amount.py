@@ -15,7 +15,7 @@ from pydantic import (
 
 from harness.grid import load
 from harness.grid.load import MOST_USERS, RATE
-from harness.grid.types import Part, Share
+from harness.grid.types import GridPart, Share
 from harness.words import short
 
 MOST_REPEATS = 100
@@ -34,7 +34,7 @@ def _searched(value: object, info: ValidationInfo) -> object:
 Searched = Annotated[int, BeforeValidator(_searched), Field(ge=1, le=MOST_USERS, strict=True)]
 
 
-class Search(Part):
+class Search(GridPart):
     """Range of the search for each topology's limit: `from`, `to`, and the relative width of the final bracket.
 
     The loads are levels of `factor`: users, or whole requests per second.
@@ -58,7 +58,7 @@ class Search(Part):
         return load.written(self.factor, value)
 
 
-class Repeats(Part):
+class Repeats(GridPart):
     """Number of blocks (rule E16): at least `min`, then until every watched gain is within `until`, at most `max`.
 
     The default of `until` is ±10 % in a lab, which may share its machine, and ±5 % on hosts.

@@ -21,8 +21,8 @@ MOST_TRIALS = 20_000
 Problem = tuple[Path_, str]
 
 
-class RoleValues(Protocol):
-    """Values that the roles accept for their variables."""
+class AcceptedValues(Protocol):
+    """Values that the roles accept for their variables; `deploy/role_values.py` reads them."""
 
     def wrong(self, name: str, value: object) -> list[Problem]:
         """Return (path inside the value, message) for each problem."""
@@ -37,7 +37,7 @@ class Checker:
 
     grid: Grid
     role_variables: frozenset[str]
-    values: RoleValues | None = None
+    values: AcceptedValues | None = None
 
     def all(self) -> Iterator[Problem]:
         """Yield all problems, in no order."""
@@ -67,7 +67,7 @@ class Checker:
             if section == "vars" and name in self.grid.factors:
                 yield (section, name), f"vars: {short(name)} is also a factor. Fix: keep one of them"
 
-    def levels(self, values: RoleValues) -> Iterator[Problem]:
+    def levels(self, values: AcceptedValues) -> Iterator[Problem]:
         """Check values of role variables against their role's specification."""
         grid = self.grid
         values_at: list[tuple[Path_, str, object]] = [

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from harness.grid.types import Part
+from harness.grid.types import GridPart
 
 Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-class RequestsMetric(Part):
+class RequestsMetric(GridPart):
     """A counter in Prometheus' text format; without `trial_label`, the difference over each load counts."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$")] = Field(description="name of the sample")

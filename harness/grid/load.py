@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.grid import load_generators, units
-from harness.grid.types import Duration, Level, Part, Share, Switch, several
+from harness.grid.types import Duration, GridPart, Level, Share, Switch, several
 from harness.words import short
 
 VUSERS, RATE = "vusers", "rate"
@@ -27,7 +27,7 @@ LEAST_RAMP_UP_S = 2.0  # the window begins at its end, when queues have filled
 Arrivals = Literal["poisson", "constant"]
 
 
-class Load(Part):
+class Load(GridPart):
     """The course of a load, in seconds. `duration` is that of the whole trial from its first request on.
 
     `think_time` is only valid with users, `arrivals` and `in_flight` only with a rate.

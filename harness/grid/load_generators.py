@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.words import short
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LoadGeneratorKind:
     """One load generator.
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from harness.errors import BadInput
 from harness.grid import references
-from harness.grid.checks import Checker, RoleValues
+from harness.grid.checks import AcceptedValues, Checker
 from harness.grid.schema import Grid
 from harness.grid.validation import validate
 from harness.grid.yamlfile import Document, load
 
 
-def load_grid(path: Path, role_variables: frozenset[str], values: RoleValues | None = None) -> tuple[Grid, Document]:
+def load_grid(
+    path: Path, role_variables: frozenset[str], values: AcceptedValues | None = None
+) -> tuple[Grid, Document]:
     """Read and check a grid; `role_variables` are the allowed names of factors next to the grid's own.
 
     `values` checks values of role variables. Raises BadInput with every problem, each with path:line.
@@ -32,7 +34,7 @@ def load_grid(path: Path, role_variables: frozenset[str], values: RoleValues | N
     return found.grid.with_secrets(filled.secrets), document
 
 
-def _typed(data: dict[str, Any], values: RoleValues) -> dict[str, Any]:
+def _typed(data: dict[str, Any], values: AcceptedValues) -> dict[str, Any]:
     """Return a grid's data with the values of role variables in the types of the roles."""
 
     def typed(variables: Any) -> Any:

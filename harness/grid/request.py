@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from harness.grid.types import Part
+from harness.grid.types import GridPart
 from harness.words import short
 
 
-class Request(Part):
+class Request(GridPart):
     """The request that is sent, and the expected response."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="GET", description="HTTP method")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import (
@@ -27,10 +28,11 @@ from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
 from harness.grid.request import Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import (
+    Caching,
     Count,
     Duration,
+    GridPart,
     Level,
-    Part,
     Rate,
     Ratio,
     Share,
@@ -78,7 +80,7 @@ Factors = Annotated[
 MOST_CELLS = 10_000
 
 
-class Service(Part):
+class Service(GridPart):
     """The service under test; without an image the one in service/."""
 
     image: Annotated[str, Field(min_length=1)] | None = Field(
@@ -101,7 +103,7 @@ class Service(Part):
 P95 = 0.05  # share of requests that may exceed an objective for the 95th percentile
 
 
-class Objectives(Part):
+class Objectives(GridPart):
     """Objectives of every cell; a missed one makes the exit code 1."""
 
     error_rate: Share | None = Field(default=None, description="largest failed share of the requests of any cell")
@@ -129,7 +131,7 @@ class Objectives(Part):
         return self.error_rate_met(error_rate) and self.p95_met(p95_ms)
 
 
-class Budget(Part):
+class Budget(GridPart):
     """Limits of a study; a plan beyond them is rejected before anything is deployed."""
 
     time: WallClockDuration | None = Field(
@@ -138,7 +140,7 @@ class Budget(Part):
     cost: Money | None = Field(default=None, description="highest cost of rented hosts")
 
 
-class Grid(Part):
+class Grid(GridPart, Caching):
     """One study as described by its grid file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
@@ -227,7 +229,7 @@ class Grid(Part):
         """Factor → its levels, without a load that is searched."""
         return {name: each for name, each in self.factors.items() if not isinstance(each, Search)}
 
-    @property
+    @cached_property
     def cells(self) -> FixedCells | SearchedCells:
         """The cells, or the topologies and the range in which a search finds their loads."""
         search = self.factors[self.load_factor]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, TypeVar, get_args
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Self, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.fields import FieldInfo
@@ -42,10 +42,24 @@ Level = bool | int | float | str
 Levels = dict[str, Level]  # factor → level
 
 
-class Part(BaseModel):
+class GridPart(BaseModel):
     """Base of all parts: frozen, and unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Caching(BaseModel):
+    """Base of frozen models with a `cached_property`: a changed copy computes it again.
+
+    pydantic keeps cached values next to the fields, and copies both.
+    """
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values of some fields, without cached values."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
 
 Scalable = TypeVar("Scalable", bound=BaseModel)

@@ -66,20 +66,27 @@ class NotYaml(ValueError):
         super().__init__(words)
 
 
+class BadSyntax(NotYaml):
+    """Text that is not YAML."""
+
+    def __init__(self, line: int, words: str) -> None:
+        super().__init__(line, f"not valid YAML: {words}")
+
+
 def compose(text: str) -> yaml.Node | None:
-    """Return the tree of a text, None for an empty one; raises NotYaml for bad syntax and exceeded bounds."""
+    """Return the tree of a text, None for an empty one; raises BadSyntax, and NotYaml for exceeded bounds."""
     if found := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise NotYaml(line, f"not valid YAML: a character that cannot be printed (got {found[0]!r})")
+        raise BadSyntax(line, f"a character that cannot be printed (got {found[0]!r})")
     try:
         node = _tree(_FastParser, text)
     except yaml.YAMLError as error:
         if len(text) > _LARGE or _FastParser is _PureParser:
-            raise NotYaml(*_line_and_words(error)) from None
+            raise BadSyntax(*_line_and_words(error)) from None
         try:  # its messages are more precise, and it accepts JSON's surrogate pairs
             node = _tree(_PureParser, text)
         except yaml.YAMLError as exact:
-            raise NotYaml(*_line_and_words(exact)) from None
+            raise BadSyntax(*_line_and_words(exact)) from None
     if node is not None:
         measure(node)
     return node
@@ -116,7 +123,7 @@ def _too_many() -> str:
 def _line_and_words(error: yaml.YAMLError) -> tuple[int, str]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     words = getattr(error, "problem", None) or " ".join(str(error).split())
-    return (mark.line + 1 if mark else 1), f"not valid YAML: {words}"
+    return (mark.line + 1 if mark else 1), words
 
 
 def measure(node: yaml.Node) -> None:

@@ -10,7 +10,7 @@ EVEN = "round_robin"
 STICKY = ("cookie", "ip_hash")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Balancing:
     """Variables of role nginx_lb that control this. None or empty: not in the record."""
 

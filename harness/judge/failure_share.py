@@ -12,25 +12,28 @@ from dataclasses import dataclass, field
 from harness.grid.thresholds import Thresholds
 from harness.judge import window_stats
 from harness.judge.observation import Observation
+from harness.records import failure_kind
+from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.records.trial import TrialRecord
 from harness.words import percent
 
-STATUS, COUNTED = "status ", "counted "  # prefixes: failures by status; rejections that count as successes
+REJECTIONS = (FailureCategory.STATUS, FailureCategory.COUNTED)
+ABANDONED = 499  # nginx's status of a request whose client closed the connection
 OVERLOADED = (429, 503)  # statuses that reject any request
 MOST_KINDS = 3
 NEARLY_ALL = 0.9  # share of the failures from which one kind is named for all
 LIMITED = "raise or remove the limit that rejects them (see the log of the service or its gateway), or use less load"
 DENIED = "send the headers that the service requires (request.headers), or allow the generator's addresses"
-HELP = {"429": LIMITED, "503": LIMITED, "401": DENIED, "403": DENIED}
-KINDS = {
-    "timeout": "timed out",
-    "refused": "had their connection refused",
-    "connection": "lost their connection",
-    "incomplete": "had an incomplete response",
-    "encoding": "had a response that could not be decoded",
-    "body": "had a wrong body",
-    "not sent": "were not sent",
-    "failed": "failed",
+HELP = {429: LIMITED, 503: LIMITED, 401: DENIED, 403: DENIED}
+PREDICATES = {
+    FailureCategory.TIMEOUT: "timed out",
+    FailureCategory.CONNECTION_REFUSED: "had their connection refused",
+    FailureCategory.CONNECTION: "lost their connection",
+    FailureCategory.INCOMPLETE: "had an incomplete response",
+    FailureCategory.ENCODING: "had a response that could not be decoded",
+    FailureCategory.BODY: "had a wrong body",
+    FailureCategory.NOT_SENT: "were not sent",
+    FailureCategory.FAILED: "failed",
 }
 
 
@@ -39,12 +42,12 @@ class Failing:
     """Share (0–1) of all requests that did not succeed, in total and by kind of failure."""
 
     share: float
-    kinds: Mapping[str, float] = field(default_factory=dict)
+    kinds: Mapping[FailureKind, float] = field(default_factory=dict)
 
     @property
     def rejected(self) -> float:
         """Share of the requests that were rejected with a status."""
-        return sum(share for kind, share in self.kinds.items() if kind.startswith((STATUS, COUNTED)))
+        return sum(share for kind, share in self.kinds.items() if kind.category in REJECTIONS)
 
     @property
     def rejects(self) -> bool:
@@ -54,7 +57,7 @@ class Failing:
     @property
     def words(self) -> str:
         """The share in words, as in "75 % of the requests were rejected with 429"."""
-        ordered = sorted(self.kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+        ordered = sorted(self.kinds.items(), key=lambda kind: (-kind[1], str(kind[0])))
         if ordered and ordered[0][1] >= NEARLY_ALL * self.share:
             return f"{percent(self.share)} of the requests {predicate(ordered[0][0])}"
         kinds = ", ".join(f"{percent(share)} {predicate(kind)}" for kind, share in ordered[:MOST_KINDS])
@@ -63,19 +66,21 @@ class Failing:
     @property
     def next_step(self) -> str:
         """The next step for rejections; empty if other failures are more frequent."""
-        worst = max(self.kinds, key=lambda kind: self.kinds[kind], default="")
-        return HELP.get(worst.partition(" ")[2], "") if self.rejects else ""
+        if not self.rejects:
+            return ""
+        worst = max(self.kinds, key=lambda kind: self.kinds[kind])
+        return "" if worst.status is None else HELP.get(worst.status, "")
 
 
-def predicate(kind: str) -> str:
+def predicate(kind: FailureKind) -> str:
     """Return a predicate for requests with this kind of failure, as in "timed out"."""
-    word, _, status = kind.partition(" ")
-    if kind.startswith(COUNTED):
-        return f"were rejected with {status}, which request.expect_status counts as a success"
-    if kind.startswith(STATUS):
-        rejection = status.startswith("4") or status in map(str, OVERLOADED)
-        return f"{'were rejected' if rejection else 'failed' if status >= '5' else 'were answered'} with {status}"
-    return KINDS.get(kind, f"failed ({kind})" if word else "failed")
+    status = kind.status
+    if status is not None:
+        if kind.category is FailureCategory.COUNTED:
+            return f"were rejected with {status}, which request.expect_status counts as a success"
+        rejection = 400 <= status < 500 or status in OVERLOADED
+        return f"{'were rejected' if rejection else 'failed' if status >= 500 else 'were answered'} with {status}"
+    return PREDICATES.get(kind.category) or (f"failed ({kind})" if str(kind) else "failed")
 
 
 def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:
@@ -86,12 +91,13 @@ def of_observation(seen: Observation, limits: Thresholds) -> Failing | None:
     share = window_stats.error_rate(rows)
     if share is None:
         share = window_stats.error_rate(seen.samples)
-    return _of(share or 0.0, seen.generator_errors, seen.balancer.statuses, seen.expect_status, limits)
+    kinds = _kinds(share or 0.0, seen.failures, seen.balancer.statuses, seen.expect_status)
+    return _large(share or 0.0, kinds, limits)
 
 
 def of_records(records: Sequence[TrialRecord], expected: Sequence[int], limits: Thresholds) -> Failing | None:
     """Return the failures of a cell, as means over its trials; None as `of_observation`."""
-    shares, kinds = [], dict[str, list[float]]()
+    shares, kinds = [], dict[FailureKind, list[float]]()
     for record in records:
         if record.counters is None or _disturbed(record):
             continue
@@ -101,7 +107,8 @@ def of_records(records: Sequence[TrialRecord], expected: Sequence[int], limits: 
         if share is None:
             share = generator.failed / requests if requests else 0.0
         shares.append(share)
-        for kind, part in _kinds(share, generator.errors, balancer.statuses, expected).items():
+        failures = failure_kind.parse_counts(generator.errors)
+        for kind, part in _kinds(share, failures, balancer.statuses, expected).items():
             kinds.setdefault(kind, []).append(part)
     if not shares:
         return None
@@ -120,34 +127,35 @@ def _disturbed(record: TrialRecord) -> bool:
     )
 
 
-def _of(
-    share: float, errors: Mapping[str, int], statuses: Mapping[str, int], expected: Sequence[int], limits: Thresholds
-) -> Failing | None:
-    return _large(share, _kinds(share, errors, statuses, expected), limits)
-
-
-def _large(share: float, kinds: Mapping[str, float], limits: Thresholds) -> Failing | None:
+def _large(share: float, kinds: Mapping[FailureKind, float], limits: Thresholds) -> Failing | None:
     """Return the failures, with rejections that the grid counts as successes; None below the threshold."""
-    whole = share + sum(part for kind, part in kinds.items() if kind.startswith(COUNTED))
+    whole = share + sum(part for kind, part in kinds.items() if kind.category is FailureCategory.COUNTED)
     return Failing(min(1.0, whole), kinds) if whole >= limits.errors_first else None
 
 
 def _kinds(
-    share: float, errors: Mapping[str, int], statuses: Mapping[str, int], expected: Sequence[int]
-) -> dict[str, float]:
+    share: float, failures: Mapping[FailureKind, int], statuses: Mapping[str, int], expected: Sequence[int]
+) -> dict[FailureKind, float]:
     """Return kind of failure → share of all requests. The counts of the whole load divide the window's share."""
     answered = sum(statuses.values())
-    named = errors
-    if set(errors) <= {"failed"}:  # the load generator does not count kinds of failure
+    named = failures
+    if all(kind.category is FailureCategory.FAILED for kind in failures):
         named = {
-            "timeout" if status == "499" else f"{STATUS}{status}": count
+            _of_status(int(status)): count
             for status, count in statuses.items()
             if status.isdigit() and int(status) not in expected
-        } or errors
+        } or failures
     failed = sum(named.values())
     found = {kind: share * count / failed for kind, count in named.items() if count and share}
     if any(status < 400 for status in expected):
         for status in OVERLOADED:
             if status in expected and (count := statuses.get(str(status), 0)):
-                found[f"{COUNTED}{status}"] = (1 - share) * count / max(1, answered)
+                found[FailureKind(FailureCategory.COUNTED, status)] = (1 - share) * count / max(1, answered)
     return found
+
+
+def _of_status(status: int) -> FailureKind:
+    """Return the kind of failure of a request that the balancer logged with this status."""
+    if status == ABANDONED:
+        return FailureKind(FailureCategory.TIMEOUT)
+    return failure_kind.with_status(status)

@@ -11,9 +11,11 @@ from harness.grid.schema import Grid
 from harness.judge import latency_stats
 from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
+from harness.records import failure_kind
 from harness.records.context import Context, HostStates, Pacing
 from harness.records.counters import BalancerCounters
 from harness.records.failover import ServerFailure
+from harness.records.failure_kind import FailureKind
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 from harness.records.trial import TrialData
 
@@ -30,7 +32,7 @@ class Death:
         return self.words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """Input of the evidence rules. `samples` cover the whole trial; the window's bounds are in seconds."""
 
@@ -42,7 +44,7 @@ class Observation:
     hosts: Sequence[HostSample]
     caps: Mapping[str, float | None]  # host → cores it may use
     generators: Sequence[str]
-    generator_errors: Mapping[str, int]
+    failures: Mapping[FailureKind, int]  # counted by the load generator over the whole load
     lost_workers: int
     balancer: BalancerCounters
     served: Mapping[str, Mapping[str, int] | None]  # server → status → requests by its own count
@@ -129,7 +131,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         hosts=data.hosts,
         caps={name: state.before.cpus for name, state in states.items()},
         generators=context.generators,
-        generator_errors=counters.generator.errors,
+        failures=failure_kind.parse_counts(counters.generator.errors),
         lost_workers=context.lost_workers,
         balancer=counters.balancer,
         served=counters.servers,

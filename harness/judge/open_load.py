@@ -9,7 +9,7 @@ from harness.judge import latency_stats, window_stats
 from harness.judge.observation import Observation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Offered:
     """Offered requests in the steady window. Shares are relative to the requests due in it."""
 

@@ -38,7 +38,18 @@ def by_log(
         requests_failed[t_s] += 0 if status in good else count
     found = []
     for t_s in range(max([seconds - 1, *completed, *failed]) + 1):
-        row = own.get(t_s) or Sample(t_s, 0, 0, float(users), None, None, None, None, None, None)
+        row = own.get(t_s) or Sample(
+            t_s=t_s,
+            completed=0,
+            failed=0,
+            users=float(users),
+            in_flight=None,
+            mean_ms=None,
+            think_s=None,
+            thinks=None,
+            busiest_cpu_s=None,
+            lag_ms=None,
+        )
         counts = {
             "completed": completed[t_s],
             "failed": failed[t_s],

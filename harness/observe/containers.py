@@ -28,7 +28,7 @@ from harness.observe import exposition, systemd
 from harness.observe.counts import OwnCounts
 from harness.observe.exposition import OURS, Counting
 from harness.observe.network_counters import NAMESPACE_FILES, NETWORK_FILES, parse_network
-from harness.observe.systemd import ContainerState, Service
+from harness.observe.systemd import ContainerState, SystemdUnit
 
 HERE = "this machine"
 # Named events in a server's log (rule E9).
@@ -47,7 +47,7 @@ class Probes:
         self,
         inventory: Inventory,
         connections: Connections,
-        units: Mapping[str, Service] | None = None,
+        units: Mapping[str, SystemdUnit] | None = None,
         counting: Counting = OURS,
     ) -> None:
         self._connections = connections

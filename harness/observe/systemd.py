@@ -29,7 +29,7 @@ class ContainerState:
 
 
 @dataclass(frozen=True)
-class Service:
+class SystemdUnit:
     """A systemd unit on a host: its name, its user, and its CPU limit in cores (0: no limit)."""
 
     unit: str
@@ -37,7 +37,7 @@ class Service:
     cpus: float
 
 
-def state(connections: Connections, host: Host, service: Service) -> ContainerState:
+def state(connections: Connections, host: Host, service: SystemdUnit) -> ContainerState:
     """The state of a unit in the form of a container's; raises TrialFailed if it cannot be read."""
     command = ["systemctl", "show", service.unit, "--property=ActiveState,NRestarts,ExecMainStartTimestamp"]
     output = connections.run(host, ["sh", "-c", f"nproc; {shlex.join(command)}"])
@@ -56,7 +56,7 @@ def state(connections: Connections, host: Host, service: Service) -> ContainerSt
     )
 
 
-def usage(connections: Connections, host: Host, service: Service) -> Iterator[dict[str, Any]]:
+def usage(connections: Connections, host: Host, service: SystemdUnit) -> Iterator[dict[str, Any]]:
     """Resource usage of all processes of a unit's user, in the form of a container's statistics."""
     program = Path(__file__).parent.joinpath("agents", "user.py").read_text(encoding="utf-8")
     yield from json_lines(connections.stream(host, ["python3", "-", service.user], program))

@@ -11,6 +11,7 @@ from harness.grid import load_generators
 from harness.grid.cell import Cell
 from harness.grid.schema import Grid
 from harness.plan.terms import Terms
+from harness.records.trial_path import TrialPath
 
 NEW = Terms()
 
@@ -35,7 +36,7 @@ class PlannedTrial:
     @property
     def path(self) -> str:
         """Path of its record below `trials/`."""
-        return f"{self.cell.slug}/r{self.repeat}{'-control' if self.control else ''}"
+        return str(TrialPath(self.cell.slug, self.repeat, control=self.control))
 
 
 def order(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:

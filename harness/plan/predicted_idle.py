@@ -16,6 +16,7 @@ from harness.grid.types import Level
 from harness.judge import prediction
 from harness.records.study import PredictedIdle
 from harness.records.trial import TrialRecord
+from harness.records.trial_path import TrialPath
 from harness.words import load_name, percent, servers
 
 
@@ -81,7 +82,8 @@ def verified(
     """
     if predicted is None or predicted.contradicted is not None:
         return predicted
-    first = {cell: [f"{cell.slug}/r{block}" for block in range(1, predicted.blocks + 1)] for cell in cells}
+    blocks = range(1, predicted.blocks + 1)
+    first = {cell: [str(TrialPath(cell.slug, block)) for block in blocks] for cell in cells}
     if any(where not in records for wheres in first.values() for where in wheres):
         return predicted
 

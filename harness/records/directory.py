@@ -20,6 +20,7 @@ from harness.records.series import BalancerSample, HostSample, MachineSample, Sa
 from harness.records.stored import TRIALS, bytes_of, damaged, json_of, line_of, not_a_part, read_part, text_of
 from harness.records.study import StudyRecord
 from harness.records.trial import FORMAT, TrialData, TrialRecord
+from harness.records.trial_path import TrialPath
 
 STUDY = "study.json"
 LATENCY, FAILURES = "latency.hgrm", "failures.hgrm"
@@ -88,8 +89,8 @@ class StudyDirectory:
                 _write_files(aside, data)
                 final.parent.mkdir(parents=True, exist_ok=True)
                 if final.exists():
-                    earlier = len(list(final.parent.glob(f"{final.name}-attempt*")))
-                    final.rename(final.with_name(f"{final.name}-attempt{earlier + 1}"))
+                    earlier = dataclasses.replace(TrialPath.parse(where), attempt=len(self.attempts(where)) + 1)
+                    final.rename(self.path / TRIALS / str(earlier))
                 aside.rename(final)
                 sync(final.parent)
         finally:
@@ -105,18 +106,23 @@ class StudyDirectory:
 
     def attempts(self, where: str) -> list[str]:
         """Return the paths of a trial's earlier attempts."""
-        cell, _, name = where.partition("/")
-        return [f"{cell}/{folder.name}" for folder in sorted((self.path / TRIALS / cell).glob(f"{name}-attempt*"))]
+        trial = TrialPath.parse(where)
+        folders = sorted((self.path / TRIALS / trial.cell).glob(f"r{trial.repeat}*-attempt*"))
+        paths = map(_trial_path, folders)
+        return [str(path) for path in paths if path.current == trial]
 
     def trials(self, attempts: bool = False) -> dict[str, TrialRecord]:
-        """Return "<cell>/r<k>" → trial; with `attempts` also failed ones that were repeated."""
+        """Return "<cell>/r<k>" → trial; with `attempts` also failed ones that were repeated.
+
+        Raises BadInput if a record is damaged or its folder does not have the name of a trial.
+        """
         found = {}
         for file in sorted(self.path.glob("trials/*/r*/trial.json")):
-            where = f"{file.parent.parent.name}/{file.parent.name}"
-            if attempts or "-attempt" not in where:
+            path = _trial_path(file.parent)
+            if attempts or path.is_current:
                 content = _read_json(file)
                 if content is not None:
-                    found[where] = read_part(TrialRecord, "a trial's record", file, content)
+                    found[str(path)] = read_part(TrialRecord, "a trial's record", file, content)
         return found
 
     def trial(self, where: str) -> TrialData:
@@ -201,6 +207,15 @@ def _write_files(folder: Path, data: TrialData) -> None:
         if histogram:
             write_synced(folder / name, histogram.encode() + b"\n")
     sync(folder)
+
+
+def _trial_path(folder: Path) -> TrialPath:
+    """Return the path of a trial's folder; raises BadInput if its name is not that of a trial."""
+    try:
+        return TrialPath.parse(f"{folder.parent.name}/{folder.name}")
+    except ValueError:
+        allowed = "Allowed: r<repeat>, with -control, -attempt<number> or both"
+        raise BadInput(f"{folder}: its name is not that of a trial. {allowed}. Fix: move it out of {TRIALS}/") from None
 
 
 def _study(file: Path, content: dict[str, Any]) -> StudyRecord:

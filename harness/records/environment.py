@@ -26,13 +26,18 @@ class Environment(Part):
     docker: str = ""
     python: str = ""
     packages: dict[str, str] = Field(default_factory=dict)
-    nginx: str = ""
+    nginx: str = ""  # as `nginx -v` prints it
     nginx_configuration: str = ""
     kernel_settings: dict[str, dict[str, str]] = Field(default_factory=dict)
     images: dict[str, str] = Field(default_factory=dict)
     image_digests: dict[str, list[str]] = Field(default_factory=dict)
     image_levels: dict[str, dict[str, list[str]]] = Field(default_factory=dict)  # compared images → server → digests
     git: str = ""
+
+    @property
+    def nginx_version(self) -> str:
+        """Name and version of nginx, such as nginx/1.26; empty if unknown."""
+        return self.nginx.replace("nginx version: ", "")
 
     def version_of(self, load_generator: str) -> str:
         """Return the version of a load generator; empty if the study used another one."""

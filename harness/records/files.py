@@ -134,19 +134,19 @@ def read_csv(path: Path, kind: type[Row]) -> list[Row]:
         for number, line in enumerate(lines, 2):  # noqa: B007 - printed when a line is wrong
             if len(line) != width:
                 raise ValueError(f"{len(line)} fields, the header has {width}")
-            found.append(kind(*[read(line[at]) for at, read in columns]))
+            found.append(kind(**{name: read(line[at]) for name, at, read in columns}))
         return found
     except (ValueError, csv.Error) as error:
         raise damaged(path, f"is damaged: {error}", number) from None
 
 
-def _columns(header: list[str], kind: type[Any]) -> tuple[list[tuple[int, Callable[[str], Any]]], int]:
-    """Return index and parser of each field, and the number of columns; raises ValueError for a missing column."""
+def _columns(header: list[str], kind: type[Any]) -> tuple[list[tuple[str, int, Callable[[str], Any]]], int]:
+    """Return name, index and parser of each field, and the number of columns; raises ValueError for a missing one."""
     found = []
     for field in dataclasses.fields(kind):
         # Later versions append columns; earlier files do not have them.
         if field.name in header:
-            found.append((header.index(field.name), _READERS[str(field.type)]))
+            found.append((field.name, header.index(field.name), _READERS[str(field.type)]))
         elif field.default is dataclasses.MISSING:
             raise ValueError(f"column {field.name!r} is missing")
     return found, len(header)

@@ -25,7 +25,7 @@ class Kind(StrEnum):
     OUTLIER = "outlier"  # E20: a block differs from the others
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """A rule that fired. `figure` and `threshold` are in the rule's own unit, which `cause` names."""
 

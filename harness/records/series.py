@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sample:
     """One second of one trial. `completed` are successes; `users` and `in_flight` are means over it.
 
@@ -38,7 +38,7 @@ class Sample:
     requests_failed: int | None = None  # those that failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HostSample:
     """One host's container in one second: cores used, share of periods throttled, memory."""
 
@@ -49,7 +49,7 @@ class HostSample:
     memory_mb: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MachineSample:
     """One machine in one second: its cores, busy cores, share of CPU that the hypervisor took.
 

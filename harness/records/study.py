@@ -5,12 +5,13 @@ docs/reference/files.md describes every key.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from pydantic import Field
 
 from harness.grid.schema import Grid
-from harness.grid.types import Levels
+from harness.grid.types import Caching, Levels
 from harness.records.environment import Environment
 from harness.records.part import Maybe, Part
 from harness.records.trial import FORMAT
@@ -104,7 +105,7 @@ class Rented(Part):
     usd_per_hour: float | None = None
 
 
-class StudyRecord(Part):
+class StudyRecord(Part, Caching):
     """The content of study.json, frozen: `model_copy(update=...)` returns a changed copy."""
 
     name: str
@@ -142,12 +143,12 @@ class StudyRecord(Part):
         """The environment; an empty one before the first trial."""
         return self.environment or Environment()
 
-    @property
+    @cached_property
     def nominal_grid(self) -> Grid:
         """The grid as written; keys of a later version are ignored."""
         return Grid.model_validate(self.configuration.grid, extra="ignore")
 
-    @property
+    @cached_property
     def scaled_grid(self) -> Grid:
         """The grid as the study runs it: all durations multiplied by `factor`."""
         return self.nominal_grid.scaled(self.factor)

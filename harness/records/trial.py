@@ -155,7 +155,7 @@ class TrialRecord(Part):
         return self.bottleneck.component if self.bottleneck else Component.UNKNOWN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialData:
     """A trial's record with its series."""
 

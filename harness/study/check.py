@@ -19,6 +19,7 @@ from harness.records.part import as_json
 from harness.records.stored import text_of
 from harness.records.study import StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
+from harness.records.trial_path import TrialPath
 from harness.study import recheck_plan
 from harness.study.identity import identify
 from harness.study.summaries import csv_files
@@ -51,10 +52,8 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     results += _not_measured(trials)
     results += _trials({where: (measured[where].record, record) for where, record in judged.items()})
     results.append(_balancer_counts(measured))
-    current = {where: record for where, record in judged.items() if "-attempt" not in where}
-    current |= {
-        where: data.record for where, data in trials.items() if where not in measured and "-attempt" not in where
-    }
+    records = judged | {where: data.record for where, data in trials.items() if where not in measured}
+    current = {where: record for where, record in records.items() if TrialPath.parse(where).is_current}
     histograms = (lambda where: trials[where].latencies), (lambda where: trials[where].failures)
     results += _tables(directory, summarise_records(grid, current, *histograms))
     wrong = recheck_plan.order_and_stopping(study, grid, current)
@@ -126,8 +125,8 @@ def _placement(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Ite
     cells = {cell.slug: cell.by_name for cell in [*state.cells, *state.probes]}
     wrong = []
     for where, record in found.items():
-        slug, _, name = where.partition("/")
-        if cells.get(slug) != record.cell or name != f"r{record.repeat}{'-control' if record.control else ''}":
+        path = TrialPath.parse(where)
+        if cells.get(path.cell) != record.cell or path != TrialPath(path.cell, record.repeat, control=record.control):
             wrong.append(f"{where} holds repeat {record.repeat} of {record.cell}")
     wrong += [f"{where} is not in the plan" for where in found if where not in planned]
     positions = [planned.index(where) + 1 for where in found if where in planned]

@@ -31,8 +31,8 @@ DECISIVE = (
     *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
     ("image_digests", "images"),
 )
-DECISIVE_SECTIONS = ("grid.load", "grid.request", "grid.load_generator", "grid.evidence")
-IGNORED_SECTIONS = ("grid.name", "grid.factors", "grid.repeats", "grid.seed", "grid.budget")
+DECISIVE_GRID_KEYS = frozenset({"load", "request", "load_generator", "evidence"})
+IGNORED_GRID_KEYS = frozenset({"name", "factors", "repeats", "seed", "budget"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +110,11 @@ def _configuration(first: StudyRecord, later: StudyRecord) -> tuple[list[str], l
     reasons, differences = [], []
     if first.kind != later.kind:
         reasons.append(f"kind of hosts: {first.kind} → {later.kind}")
-    for line in identity.differences(_with_defaults(first), _with_defaults(later)):
-        key = line.partition(": ")[0]
-        if key.startswith(DECISIVE_SECTIONS):
-            reasons.append(line.removeprefix("grid."))
-        elif not key.startswith(IGNORED_SECTIONS):
-            differences.append(line.removeprefix("grid."))
+    for difference in identity.differences(_with_defaults(first), _with_defaults(later)):
+        if difference.grid_key in DECISIVE_GRID_KEYS:
+            reasons.append(str(difference.without_grid))
+        elif difference.grid_key not in IGNORED_GRID_KEYS:
+            differences.append(str(difference.without_grid))
     if first.factor != later.factor:
         reasons.append(f"time factor: {first.factor:g} → {later.factor:g}, so the rates cannot be compared")
     return reasons, differences

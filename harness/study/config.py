@@ -27,6 +27,7 @@ from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Decision
 from harness.records.trial import Outcome
 from harness.study import budget, identity, request_delivery
+from harness.study.identity import ConfigurationDifference
 from harness.traffic import registry
 
 
@@ -212,7 +213,7 @@ def reject_burstable(path: Path, inventory: Inventory) -> None:
         raise BadInput(*(f"{path}: {problem}" for problem in problems))
 
 
-def what_changed(config: StudyConfig) -> tuple[str, list[str]] | None:
+def what_changed(config: StudyConfig) -> tuple[str, list[ConfigurationDifference]] | None:
     """Return the newest other study of this name and its differences; None when this study exists already."""
     if config.directory.path.exists():
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def _masked_elsewhere(results: Path, grid: Grid, configuration: Configuration) -
 def is_foreign(configuration: Configuration) -> bool:
     """Return whether a configuration was masked with another key than this user's key on this machine."""
     data = configuration.model_dump(mode="json")
-    return bool(secrecy.MASK.search(str(data))) and secrecy.foreign(data, Masks(secret_key.read).key_id)
+    return bool(secrecy.MASK.search(str(data))) and secrecy.foreign(data, Masks(secret_key.read).key_id())
 
 
 def _blank(configuration: Configuration) -> object:
@@ -71,24 +72,49 @@ def identify(grid: Grid, configuration: Configuration) -> str:
     return digest({**configuration.model_dump(mode="json"), "grid": own})[:8]
 
 
-def flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Flatten nested mappings to dotted keys."""
+@dataclass(frozen=True)
+class ConfigurationDifference:
+    """A value that differs between two configurations, without secrets; "nothing" is an absent one.
+
+    `key` is the path of the value, such as ("grid", "load", "think_time").
+    """
+
+    key: tuple[str, ...]
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.key)}: {self.before} → {self.after}"
+
+    @property
+    def grid_key(self) -> str:
+        """The first key in the grid file; empty for a value of a host."""
+        return self.key[1] if len(self.key) > 1 and self.key[0] == "grid" else ""
+
+    @property
+    def without_grid(self) -> ConfigurationDifference:
+        """The difference with its key relative to the grid file."""
+        return replace(self, key=self.key[1:]) if self.grid_key else self
+
+
+def flat(data: Any, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Flatten nested mappings to path → value."""
     if not isinstance(data, dict):
         return {prefix: data}
-    found: dict[str, Any] = {}
+    found: dict[tuple[str, ...], Any] = {}
     for key, value in data.items():
-        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+        found |= flat(value, (*prefix, str(key)))
     return found
 
 
-def differences(before: Configuration, after: Configuration) -> list[str]:
-    """Return one line for each value that differs."""
+def differences(before: Configuration, after: Configuration) -> list[ConfigurationDifference]:
+    """Return the values that differ, ordered by key."""
     old, new = flat(before.model_dump(mode="json")), flat(after.model_dump(mode="json"))
     shown = [flat(_hidden(side)) for side in (before, after)]
     absent = "nothing"
     return [
-        f"{key}: {shown[0].get(key, absent)} → {shown[1].get(key, absent)}"
-        for key in sorted(old.keys() | new.keys())
+        ConfigurationDifference(key, shown[0].get(key, absent), shown[1].get(key, absent))
+        for key in sorted(old.keys() | new.keys(), key=".".join)
         if old.get(key, absent) != new.get(key, absent) and not _incomparable(old.get(key), new.get(key))
     ]
 

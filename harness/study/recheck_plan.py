@@ -8,6 +8,7 @@ from harness.grid.schema import Grid
 from harness.plan import order, predicted_idle, stopping, terms
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
+from harness.records.trial_path import TrialPath
 
 
 def order_and_stopping(study: StudyRecord, grid: Grid, records: Mapping[str, TrialRecord]) -> list[str]:
@@ -55,7 +56,8 @@ def predicted_idle_cells(
     undecided = recorded.model_copy(update={"contradicted": None})
     found = predicted_idle.verified(undecided, grid.cells.known, records)
     # A decision that used a later repeated attempt cannot be recomputed. A killed study may lack its last decision.
-    repeated = {where.partition("-attempt")[0] for where in attempts if "-attempt" in where} & records.keys()
+    paths = map(TrialPath.parse, attempts)
+    repeated = {str(path.current) for path in paths if not path.is_current} & records.keys()
     if found and recorded.contradicted not in (None, found.contradicted) and not repeated:
         before, after = predicted_idle.outcome(recorded), predicted_idle.outcome(found) or "no result yet"
         problems.append(f"predicted-idle cells: {before!r} is recorded, the trials give {after!r}")

@@ -214,7 +214,9 @@ class Study:
         except (TrialFailed, CannotRun) as error:
             self._prefetch.stop()
             log.warning("%s: %s", planned.path, error)
-            data = TrialData(trial.failed_record(planned, position, str(error)), [], [], [])
+            data = TrialData(
+                record=trial.failed_record(planned, position, str(error)), samples=[], hosts=[], balancer=[]
+            )
             self._load_ended_at = None
         between_s = round(overhead_s[0], 2) if overhead_s else None
         data = replace(data, record=data.record.model_copy(update={"overhead_s": between_s}))

@@ -12,6 +12,7 @@ from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
 from harness.records.study import StudyRecord
 from harness.records.trial import TrialRecord
+from harness.records.trial_path import TrialPath
 from harness.summarise import calibration, cost, objectives
 from harness.summarise.calibration import CalibrationCheck
 from harness.summarise.capacity import by_topology, capacity, window
@@ -176,7 +177,7 @@ def _cells(
     by_cell: dict[str, list[str]] = {}
     for path, record in records.items():
         if not record.control and record.repeat:
-            by_cell.setdefault(path.split("/")[0], []).append(path)
+            by_cell.setdefault(TrialPath.parse(path).cell, []).append(path)
     found, failovers = [], []
     for cell in cells:
         paths = by_cell.get(cell.slug, [])
@@ -222,8 +223,8 @@ def _control(records: Mapping[str, TrialRecord], grid: Grid) -> Interval | None:
     """The A/A pair of every block: its first cell's trial and the same cell again at its end (rule E20)."""
     pairs = []
     for path, record in records.items():
-        first = records.get(path.removesuffix("-control"))
-        if record.control and first is not None and record.usable and first.usable:
+        first = records.get(str(TrialPath.parse(path).first)) if record.control else None
+        if first is not None and record.usable and first.usable:
             pairs.append((float(first.tps_mean or 0), float(record.tps_mean or 0)))
     if not pairs:
         return None
@@ -237,11 +238,12 @@ def _control_finding(control: Interval | None) -> list[Finding]:
     change = f"{percent(control.value - 1, 1)} [{percent(control.low - 1, 1)}, {percent(control.high - 1, 1)}]"
     return [
         Finding(
-            "E20",
-            Severity.NOTE,
-            f"the same cell at the end of a block differs from its start by {change}: the hosts change under load",
-            "look for CPU credits, heat or memory that run out, or wait longer between trials",
-            control.value,
-            1.0,
+            rule="E20",
+            severity=Severity.NOTE,
+            cause=f"the same cell at the end of a block differs from its start by {change}: the hosts change under "
+            "load",
+            next_step="look for CPU credits, heat or memory that run out, or wait longer between trials",
+            figure=control.value,
+            threshold=1.0,
         )
     ]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from harness.grid.load import IN_FLIGHT
 from harness.grid.request import Request
+from harness.records.failure_kind import FailureKind
 from harness.records.series import Sample
 
 
@@ -94,10 +95,10 @@ class LoadGenerator(Protocol):
     def ready(self) -> bool:
         """Whether a load may start now."""
 
-    def send_one(self, load: LoadSpec) -> str:
-        """Send one request of a load with the users' HTTP client; return the kind of failure, empty for a success.
+    def send_one(self, load: LoadSpec) -> FailureKind | None:
+        """Send one request of a load with the users' HTTP client; return the kind of failure, None for a success.
 
-        Also empty for a load generator that validates each request itself before its first load.
+        Also None for a load generator that validates each request itself before its first load.
         """
 
     def start(self, load: LoadSpec) -> float:

@@ -9,6 +9,8 @@ import httpx
 
 from harness.errors import LoadGeneratorFailed
 from harness.judge import latency_stats
+from harness.records import failure_kind
+from harness.records.failure_kind import FailureKind
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadResult, LoadSpec
 
@@ -49,8 +51,9 @@ class LocustLoadGenerator:
     def ready(self) -> bool:
         return bool(self._call("GET", "ready")["ready"])
 
-    def send_one(self, load: LoadSpec) -> str:
-        return str(self._call("POST", "send-one", json=load.wire(), timeout=2 * load.timeout_s + 10)["error"])
+    def send_one(self, load: LoadSpec) -> FailureKind | None:
+        error = self._call("POST", "send-one", json=load.wire(), timeout=2 * load.timeout_s + 10)["error"]
+        return failure_kind.parse(str(error)) if error else None
 
     def start(self, load: LoadSpec) -> float:
         return float(self._call("POST", "start", json=load.wire())["t0"])

@@ -14,7 +14,7 @@ from harness.grid.schema import Grid
 # Their clients take long to import, and a plan needs none.
 if TYPE_CHECKING:
     from harness.deploy.connections import Connections
-    from harness.observe.systemd import Service
+    from harness.observe.systemd import SystemdUnit
     from harness.traffic.load_generator import LoadGenerator
 
 LOCUST_TOKEN = "/tmp/study-token"  # noqa: S105, S108 - a file inside its container, roles/locust/files/image/gate.py
@@ -31,7 +31,7 @@ class Client:
 
     check: Callable[[Grid, Inventory], None]
     connect: Callable[[Grid, Inventory, Connections], LoadGenerator]
-    services: Callable[[Grid, Inventory], dict[str, Service]]
+    services: Callable[[Grid, Inventory], dict[str, SystemdUnit]]
 
 
 def check(grid: Grid, inventory: Inventory) -> None:
@@ -44,7 +44,7 @@ def connect(grid: Grid, inventory: Inventory, connections: Connections) -> LoadG
     return CLIENTS[grid.load_generator].connect(grid, inventory, connections)
 
 
-def services(grid: Grid, inventory: Inventory) -> dict[str, Service]:
+def services(grid: Grid, inventory: Inventory) -> dict[str, SystemdUnit]:
     """Units of the load generator outside containers, by host."""
     return CLIENTS[grid.load_generator].services(grid, inventory)
 
@@ -114,11 +114,11 @@ def agent_name(grid: Grid, host: Host) -> str:
     return str({**host.variables, **grid.vars}.get("ngrinder_agent_name") or host.name)
 
 
-def _ngrinder_agents(grid: Grid, inventory: Inventory) -> dict[str, Service]:
-    from harness.observe.systemd import Service
+def _ngrinder_agents(grid: Grid, inventory: Inventory) -> dict[str, SystemdUnit]:
+    from harness.observe.systemd import SystemdUnit
 
     return {
-        host.name: Service(
+        host.name: SystemdUnit(
             "ngrinder-agent",
             str(host.variables.get("ngrinder_agent_user") or "ngrinder-agent"),
             float(str(grid.vars.get("ngrinder_agent_cpus", host.variables.get("ngrinder_agent_cpus")) or 0)),

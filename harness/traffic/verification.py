@@ -19,6 +19,7 @@ from harness.errors import TrialFailed
 from harness.grid.cell import Cell
 from harness.grid.request import Request
 from harness.judge import balancing
+from harness.records.failure_kind import FailureCategory
 from harness.traffic.load_generator import LoadSpec
 from harness.traffic.run_load import TrafficContext
 
@@ -138,11 +139,17 @@ def _unexpected(request: Request, response: httpx.Response, body: bytes) -> str:
 
 
 _UNUSABLE = {
-    "body": "its body does not contain {body!r}",
-    "encoding": "its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br",
-    "incomplete": "its body ended before its announced length or its last chunk. Fix: look at the server's log",
-    "timeout": "no response came within {timeout_s:g} s. Fix: raise load.timeout",
-    "client": "it cannot send this request, or cannot parse the header of the response. Fix: check both headers",
+    FailureCategory.BODY: "its body does not contain {body!r}",
+    FailureCategory.ENCODING: (
+        "its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br"
+    ),
+    FailureCategory.INCOMPLETE: (
+        "its body ended before its announced length or its last chunk. Fix: look at the server's log"
+    ),
+    FailureCategory.TIMEOUT: "no response came within {timeout_s:g} s. Fix: raise load.timeout",
+    FailureCategory.CLIENT: (
+        "it cannot send this request, or cannot parse the header of the response. Fix: check both headers"
+    ),
 }
 
 
@@ -153,7 +160,7 @@ def require_usable(context: TrafficContext, spec: LoadSpec) -> None:
     """
     request = spec.request
     kind = context.load_generator.send_one(replace(spec, trial=f"{spec.trial}.verify"))
-    if kind:
-        why = _UNUSABLE.get(kind.split()[0], "").format(body=request.expect_body, timeout_s=spec.timeout_s)
-        reason = f"{kind}: {why}" if why else kind
+    if kind is not None:
+        why = _UNUSABLE.get(kind.category, "").format(body=request.expect_body, timeout_s=spec.timeout_s)
+        reason = f"{kind}: {why}" if why else str(kind)
         raise TrialFailed(f"the load generator's client fails with {request.method} {request.path}: {reason}")

@@ -10,6 +10,7 @@ from harness.grid.cells import SearchedCells
 from harness.grid.load import LOAD_FACTORS, level_of, without_load
 from harness.grid.types import Levels
 from harness.records.trial import Component, TrialData
+from harness.records.trial_path import TrialPath
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.summary import Summary
@@ -121,7 +122,7 @@ def _trials(trials: Mapping[str, TrialData]) -> Rows:
     found: Rows = []
     for where, data in trials.items():
         record = data.record
-        if record.usable and not record.control and "-attempt" not in where:
+        if record.usable and not record.control and TrialPath.parse(where).is_current:
             kind = "trial" if record.repeat else "probe"
             found += _points(kind, record.cell, record.latency_with_failures_ms or record.latency_ms, trial=where)
     return found

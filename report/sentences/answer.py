@@ -10,6 +10,7 @@ from harness.grid.schema import Grid
 from harness.records.trial import Outcome
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainCategory, GainKind
+from harness.summarise.gains.obstacle import GainObstacle
 from harness.summarise.gains.ranges import GainRun
 from harness.summarise.summary import Summary
 from harness.words import load_name
@@ -118,10 +119,10 @@ def _sentence(steps: list[Gain], summary: Summary) -> str:
     if len(steps) > MOST_STEPS:
         clauses = _grouped(steps, cells, summary)
     else:
-        reasons = [None, *(_reason(step, cells) for step in steps)]
+        obstacles = [None, *(_obstacle(step, cells) for step in steps)]
         clauses = [
-            _clause(step, cells, summary.grid, first=not place, same_reason=bool(reason) and reason == before)
-            for place, (step, before, reason) in enumerate(zip(steps, reasons[:-1], reasons[1:], strict=True))
+            _clause(step, cells, summary.grid, first=not place, same_reason=found is not None and found.is_same(before))
+            for place, (step, before, found) in enumerate(zip(steps, obstacles[:-1], obstacles[1:], strict=True))
         ]
     few = min((step.k for step in steps if step.is_statement), default=summary.grid.evidence.statement_repeats)
     note = phrases.indicative(few, "repeat", summary.grid.evidence.statement_repeats)
@@ -142,10 +143,10 @@ def _clause(
     return _with_response_times(throughput, step.category, response_times.change(step.response_times, grid))
 
 
-def _reason(step: Gain, cells: dict[int, CellSummary]) -> str | None:
-    """The reason in the clause of a step; None where it has none."""
+def _obstacle(step: Gain, cells: dict[int, CellSummary]) -> GainObstacle | None:
+    """The obstacle in the clause of a step; None where it has none."""
     bound = step.category is GainCategory.LOWER_BOUND and not _load_limited(step, cells)
-    return step.reason if bound or step.category in (GainCategory.NONE, GainCategory.NOT_MEASURABLE) else None
+    return step.obstacle if bound or step.category in (GainCategory.NONE, GainCategory.NOT_MEASURABLE) else None
 
 
 def _with_response_times(clause: str, category: GainCategory, change: str) -> str:

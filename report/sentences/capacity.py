@@ -49,7 +49,7 @@ def _sentence(group: Sequence[Capacity], summary: Summary) -> str:
     clauses = [f"{_subject(shown[0])} {_amount(shown[0])}{_reason(shown[0])}"]
     for number, (one, step) in enumerate(zip(shown[1:], steps, strict=True)):
         before = shown[number]
-        reason = "" if one.reason == before.reason and one.bound == before.bound else _reason(one)
+        reason = "" if one.reason_kind is before.reason_kind and one.bound == before.bound else _reason(one)
         added = _added(step)
         clauses.append(f"{phrases.cardinal(one.servers)} {_amount(one)}{reason}" + (f": {added}" if added else ""))
     levels = load_name(group[0].others)

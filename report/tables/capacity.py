@@ -57,13 +57,6 @@ def _row(one: Capacity, gain: CapacityGain | None) -> list[str]:
     ]
 
 
-def _conclusion(one: Capacity, gain: CapacityGain | None) -> str:
-    """The conclusion on the gain with its reason, else the reason of the capacity."""
-    found = gain.conclusion_text if gain else ""
-    reason = (gain.reason if gain else "") or one.reason
-    return ": ".join(filter(None, (found, reason))) or text.NOTHING
-
-
 def _note(summary: Summary) -> str:
     unit = "offered requests per second" if summary.grid.is_open else "users"
     sentences = [

@@ -14,15 +14,17 @@ from report import estimates
 from report import format as text
 from report.elements import Table
 
+COLUMNS = ("topology", "throughput, /s", "basis")
+PRICED_COLUMNS = ("topology", "USD per hour", "throughput, /s", "USD per million", "basis")
+
 
 def table(costs: CostSummary, target: float | None, objectives: Objectives, factor: float) -> Table:
     """A row for each topology, with its price where any is known; `factor` is that of the time scaling."""
     options = costs.topologies
     priced = any(option.usd_per_hour is not None for option in options)
-    columns = ["topology", "USD per hour", "throughput, /s", "USD per million", "basis"]
-    columns = columns if priced else [name for name in columns if "USD" not in name]
+    columns = PRICED_COLUMNS if priced else COLUMNS
     return Table(
-        columns=columns if target is None else [*columns, f"sufficient for {estimates.required(target)}"],
+        columns=[*columns] if target is None else [*columns, f"sufficient for {estimates.required(target)}"],
         rows=[_row(option, has_target=target is not None, priced=priced) for option in options],
         right=(1, 2, 3) if priced else (1,),
         note=_note(options, objectives, factor, priced=priced),

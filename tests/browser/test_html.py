@@ -60,7 +60,9 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         median = int(record.cell["vusers"])
         timed = changed(record, latency_with_failures_ms={"p50": float(median), "p95": 3.0 * median})
         latencies = histogram_of_ms([(median, 900), (3 * median, 100)])
-        directory.write_trial(where, TrialData(timed, directory.samples(where), [], [], latencies))
+        directory.write_trial(
+            where, TrialData(record=timed, samples=directory.samples(where), hosts=[], balancer=[], latencies=latencies)
+        )
     record_ = directory.need_study()
     groups = {"balancer": "load_balancers"} | {f"server-{i}": "ml_servers" for i in (1, 2, 3)}
     hosts = {name: {"group": group} for name, group in groups.items()}

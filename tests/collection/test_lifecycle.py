@@ -26,7 +26,7 @@ STATE = "getent passwd; getent group; ls /opt /etc/systemd/system /etc/apt/*.d; 
 WAR = "/root/standin.war"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """A bare machine, and the folder with the installed collection."""
 
@@ -80,7 +80,13 @@ def machine(elsewhere: Elsewhere) -> Iterator[Machine]:
     name, base = variables.pop("name"), variables.pop("base")
     elsewhere.inventory["machine"] = variables
     engine = connect()
-    yield Machine(elsewhere, engine.containers.get(name), variables["private_ip"], base, engine)
+    yield Machine(
+        there=elsewhere,
+        container=engine.containers.get(name),
+        private_ip=variables["private_ip"],
+        base_image=base,
+        engine=engine,
+    )
     engine.containers.get(name).remove(force=True, v=True)
     engine.close()
 

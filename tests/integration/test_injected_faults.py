@@ -77,11 +77,11 @@ def test_a_server_that_stops_responding_in_mid_trial_is_down(
     tmp_path: Path, lab: Inventory, engine: docker.DockerClient, fault: str
 ) -> None:
     """Its container keeps running, and its open requests fail after the window or not at all."""
-    server = engine.containers.get(lab.servers[1].container)
-    ((name, joined),) = server.attrs["NetworkSettings"]["Networks"].items()
-    network = engine.networks.get(name)
     with started(tmp_path, "silent", factors={"servers": [2], "vusers": [200]}, vars={"nginx_lb_max_fails": 1}) as run:
         wait_for(run, "sample_taken", seconds=8)
+        server = engine.containers.get(lab.servers[1].container)  # now, as the deployment may have replaced it
+        ((name, joined),) = server.attrs["NetworkSettings"]["Networks"].items()
+        network = engine.networks.get(name)
         if fault == "paused":
             server.pause()
         else:

@@ -34,7 +34,7 @@ REQUEST = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Resumed:
     """The study's directory, its first record before the kill (`kept`), and the number of trials of the second call.
 
@@ -90,7 +90,14 @@ def resumed(deployed: Inventory, tmp_path_factory: pytest.TempPathFactory, engin
     patch.undo()
     assert done.returncode in (0, 3), done.stdout[-3000:] + done.stderr
     measured = [event["event"] for event in events(done.stdout)].count("trial_ended")
-    return Resumed(directory, kept, measured, without, visible, done.stdout + done.stderr)
+    return Resumed(
+        directory=directory,
+        kept=kept,
+        measured_again=measured,
+        without=without,
+        visible=visible,
+        output=done.stdout + done.stderr,
+    )
 
 
 def holding(word: bytes, *folders: Path) -> list[str]:
@@ -150,9 +157,12 @@ def test_every_due_request_is_sent_on_time_with_the_same_arrivals_in_both_cells(
 def test_the_record_of_a_server_failure_matches_the_balancers_log(
     resumed: Resumed, lab: Inventory, engine: docker.DockerClient
 ) -> None:
-    balancer_log.agrees(resumed.trial(1), "server-2")
+    failover = resumed.trial(1).record.failover
+    assert failover
+    (failed,) = failover.servers
+    balancer_log.agrees(resumed.trial(1), failed)
     assert resumed.trial(0).record.failover is None
-    state = engine.containers.get(lab.servers[1].container).status
+    state = engine.containers.get(lab.server(failed).container).status
     assert state == "running", "the study must restart the server"
     page = (resumed.directory.path / "report.html").read_text(encoding="utf-8")
     assert "one of 2 servers failed under load" in page

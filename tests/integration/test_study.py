@@ -135,7 +135,14 @@ def test_an_interrupted_study_renders_a_report_of_its_finished_trials(
 ) -> None:
     grid = small_grid(tmp_path / "grid.yaml", name="interrupted")
     arguments = command("--grid", grid, "--results", tmp_path / "results", "--json")
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
+    with subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    ) as started:
         wait_for(started, "trial_ended")
         wait_for(started, "sample_taken", seconds=2)
         started.send_signal(number)
@@ -179,15 +186,16 @@ def test_a_failed_server_or_load_generator_is_recorded_and_repaired(
 
 @pytest.mark.long
 def test_a_topology_that_cannot_be_deployed_fails_only_its_own_cells(tmp_path: Path) -> None:
-    factors = {"servers": [1], "vusers": [100], "nginx_lb_fail_timeout": ["10s", "never"]}
+    good, bad = "service.app:create_app", "service.no_such_module:create_app"
+    factors = {"servers": [1], "vusers": [100], "ml_server_app": [good, bad]}
     grid = small_grid(tmp_path / "grid.yaml", name="rejected", factors=factors)
     done = study("--grid", grid, "--results", tmp_path / "results", "--json")
     assert done.returncode == 3, done.stdout[-2000:] + done.stderr
     records = [event["record"] for event in events(done.stdout) if event["event"] == "trial_ended"]
-    by_level = {record["cell"]["nginx_lb_fail_timeout"]: record for record in records}
-    assert by_level["10s"]["outcome"] not in ("failed", "server_down"), by_level["10s"]["cause"]
-    assert by_level["never"]["outcome"] == "failed"
-    assert "invalid parameter" in by_level["never"]["cause"]
+    by_level = {record["cell"]["ml_server_app"]: record for record in records}
+    assert by_level[good]["outcome"] not in ("failed", "server_down"), by_level[good]["cause"]
+    assert by_level[bad]["outcome"] == "failed"
+    assert "no_such_module" in by_level[bad]["cause"]
 
 
 @pytest.mark.long

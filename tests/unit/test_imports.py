@@ -183,6 +183,7 @@ REPORT = {
 MOST_ARROWS = 27  # imports of one module of report/ by a module of another room, without the foundation
 MOST_LINES_OF_A_FUNCTION, MOST_PUBLIC_NAMES, MOST_LINES_OF_A_MODULE = 60, 10, 400
 MOST_MODULES_WITHOUT_README, MOST_LINES_OF_A_SCREEN = 12, 60
+MOST_POSITIONAL_FIELDS = 4  # of a dataclass; roles are excluded, as theirs run on Python 3.8 without `kw_only`
 
 
 def modules_of_the_report() -> dict[str, Path]:
@@ -225,6 +226,38 @@ def test_functions_and_modules_are_small(path: Path) -> None:
     ]
     assert len(public) <= MOST_PUBLIC_NAMES, f"{len(public)} public names: {public}"
     assert len(text.splitlines()) <= MOST_LINES_OF_A_MODULE
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """One name for one idea, so that a reader can search for it."""
+    found: dict[str, list[str]] = {}
+    for path in (path for folder in ("harness", "report", "commands") for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
+
+
+@pytest.mark.parametrize("folder", ["harness", "report", "commands", "service", "benchmarks", "docs", "tests"])
+def test_dataclasses_with_many_fields_are_made_by_keyword(folder: str) -> None:
+    """Two fields of one type that are swapped in a call are no error of a type checker."""
+    positional = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and _has_positional_fields(node)
+    ]
+    assert not positional, "give these dataclasses kw_only=True"
+
+
+def _has_positional_fields(node: ast.ClassDef) -> bool:
+    """Whether a class is a dataclass with more than four fields and without kw_only."""
+    fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+    constants = [each for each in fields if "ClassVar" in ast.unparse(each.annotation)]
+    decorators = [text for each in node.decorator_list if "dataclass" in (text := ast.unparse(each)).split("(")[0]]
+    return len(fields) - len(constants) > MOST_POSITIONAL_FIELDS and any(
+        "kw_only=True" not in text for text in decorators
+    )
 
 
 def test_every_large_package_has_a_readme_of_a_screen() -> None:

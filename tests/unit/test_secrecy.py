@@ -93,8 +93,8 @@ def test_masks_of_one_key_show_only_whether_values_are_equal() -> None:
     elsewhere = masks(key=OTHER).of("canary")
     assert one == same != other
     assert one.split(":")[1:] != elsewhere.split(":")[1:]
-    assert secrecy.foreign({"a": [elsewhere]}, masks().key_id)
-    assert not secrecy.foreign({"a": [one]}, masks().key_id)
+    assert secrecy.foreign({"a": [elsewhere]}, masks().key_id())
+    assert not secrecy.foreign({"a": [one]}, masks().key_id())
     assert secrecy.blank({"a": [one, 1]}) == secrecy.blank({"a": [elsewhere, 1]}) == {"a": ["masked", 1]}
 
 

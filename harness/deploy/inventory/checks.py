@@ -81,10 +81,11 @@ def _group_members(hosts: Iterable[Host]) -> Iterable[Problem]:
             "Fix: keep it in one of them.",
             group=host.groups[-1],
         )
-    balancers = ", ".join(host.name for host in found if host.group == "load_balancers")
-    if ", " in balancers and not shared:
+    balancers = [host.name for host in found if host.group == "load_balancers"]
+    if len(balancers) > 1 and not shared:
+        names = ", ".join(balancers)
         yield Problem(
-            f"group load_balancers: several hosts (got {balancers}). Allowed: one. Fix: keep the one to measure.",
+            f"group load_balancers: several hosts (got {names}). Allowed: one. Fix: keep the one to measure.",
             group="load_balancers",
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.deploy.inventory import sizes
+from harness.deploy.inventory.messages import FileLine
 from harness.errors import BadInput
 from harness.grid import yamldata
 from harness.grid.yamlcore import NotYaml, compose
@@ -126,13 +127,13 @@ def variables_error(file: Path) -> str:
     return "" if file.parent.name not in VARIABLE_FOLDERS and plugin_of(file) == "ini" else yaml_error(file)
 
 
-def encrypted(path: Path) -> str:
-    """file:line of the first thing below a path that is encrypted with ansible-vault."""
+def encrypted(path: Path) -> FileLine:
+    """Return the place of the first thing below a path that is encrypted with ansible-vault."""
     for file in files(path):
         for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             if "$ANSIBLE_VAULT" in line or "!vault" in line:
-                return f"{file}:{number}"
-    return f"{path}:1"
+                return FileLine(str(file), number)
+    return FileLine(str(path), 1)
 
 
 def line_of(file: Path, name: str) -> int:
@@ -143,13 +144,16 @@ def line_of(file: Path, name: str) -> int:
     return next((number for number, line in enumerate(lines, 1) if pattern.search(line)), 0)
 
 
-def first_line(path: Path, name: str, file: str = "") -> str:
-    """file:line at which a name first occurs in `file` or else in the inventory; line 1 of the first source if none."""
+def first_line(path: Path, name: str, file: str = "") -> FileLine:
+    """Return the place at which a name first occurs in `file`, or else in the inventory.
+
+    Without an occurrence it is line 1 of `file` or of the first source.
+    """
     candidates = [Path(file)] if file and Path(file).is_file() else [f for f in files(path) if plugin_of(f) != "script"]
     for candidate in candidates:
         if line := line_of(candidate, name):
-            return f"{candidate}:{line}"
-    return f"{file or next(_sources(path), path)}:1"
+            return FileLine(str(candidate), line)
+    return FileLine(file or str(next(_sources(path), path)), 1)
 
 
 def _sources(path: Path) -> Iterator[Path]:

@@ -1,8 +1,9 @@
-"""Shorten what Ansible and its inventory plugins print about an inventory, and add a fix. Pure."""
+"""Messages about lines of an inventory; shorten those of Ansible and its plugins, and add a fix. Pure."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 # Messages of plugins that could not connect: nothing in a file is wrong.
@@ -34,6 +35,28 @@ _TYPES = {
 }
 
 
+@dataclass(frozen=True, order=True)
+class FileLine:
+    """A line of a file."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Located:
+    """A message about a line of a file."""
+
+    place: FileLine
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
 def in_one_line(reasons: list[dict[str, Any]]) -> str:
     """The messages of several reasons, each once, in one line, without names of Ansible's own classes."""
     message = ": ".join(dict.fromkeys(" ".join(reason["words"].split()).rstrip(".:") for reason in reasons))
@@ -44,9 +67,14 @@ def in_one_line(reasons: list[dict[str, Any]]) -> str:
     )
 
 
-def template_fix(message: str) -> str:
+def undefined_variables(message: str) -> frozenset[str]:
+    """Return the variables that a message of Ansible calls undefined."""
+    return frozenset(re.findall(r"'([^']*)' is undefined", message))
+
+
+def template_fix(message: str, *, out_of_memory: bool) -> str:
     """The fix for a template that Ansible cannot resolve."""
-    if message == "out of memory":
+    if out_of_memory:
         return "write a smaller value"
     if "undefined" in message or "has no attribute" in message:
         return "define it there or in group_vars, or write the value itself"

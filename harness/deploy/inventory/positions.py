@@ -17,7 +17,15 @@ from harness.deploy import confined_process
 from harness.deploy.inventory import checks, files
 from harness.deploy.inventory.checks import Problem, missing_group
 from harness.deploy.inventory.hosts import GROUPS, Host, Inventory
-from harness.deploy.inventory.messages import FIXES, UNREACHABLE, in_one_line, template_fix
+from harness.deploy.inventory.messages import (
+    FIXES,
+    UNREACHABLE,
+    FileLine,
+    Located,
+    in_one_line,
+    template_fix,
+    undefined_variables,
+)
 from harness.deploy.role_values import RoleValues
 from harness.errors import BadInput, CannotRun
 
@@ -68,22 +76,24 @@ class Places:
         if unread := self.unread():
             return unread
         problems = checks.of(self._hosts(), known, values)
-        missing = {f"'{problem.variable}' is undefined" for problem in problems}
-        return sorted([*self.all(problems), *self._unresolved(missing)], key=_by_place)
+        reported = frozenset(problem.variable for problem in problems)
+        return _in_order([*self._located(problems), *self._unresolved(reported)])
 
     def all(self, problems: Iterable[Problem]) -> list[str]:
         """Messages of problems with file and line; a problem that several hosts share is one message."""
-        hosts: dict[tuple[str, str], list[str]] = {}
+        return _in_order(self._located(problems))
+
+    def _located(self, problems: Iterable[Problem]) -> list[Located]:
+        hosts: dict[tuple[FileLine, str], list[str]] = {}
         for problem in problems:
             hosts.setdefault((self.where(problem), problem.message), []).append(problem.host)
-        found = (
-            f"{where}: {', '.join(names)}{': ' if any(names) else ''}{message}"
+        return [
+            Located(where, f"{', '.join(names)}{': ' if any(names) else ''}{message}")
             for (where, message), names in hosts.items()
-        )
-        return sorted(found, key=_by_place)
+        ]
 
-    def where(self, problem: Problem) -> str:
-        """file:line of a problem."""
+    def where(self, problem: Problem) -> FileLine:
+        """Return the place of a problem."""
         if problem.group:
             place = self._found.get("groups", {}).get(problem.group, {}).get("place", ["", 0])
             return self._place(place, problem.group)
@@ -103,10 +113,10 @@ class Places:
                 found.append(Host.parse(name, groups[0], variables, groups, tuple(host["variables"])))
         return Inventory(str(self.path), tuple(found))
 
-    def _place(self, place: list[Any], name: str, file: str = "") -> str:
-        """file:line as Ansible recorded it, else the first line that contains the name."""
+    def _place(self, place: list[Any], name: str, file: str = "") -> FileLine:
+        """The place that Ansible recorded, else the first line that contains the name."""
         if place[0] and place[1]:
-            return f"{place[0]}:{place[1]}"
+            return FileLine(place[0], place[1])
         return files.first_line(self.path, name, file or place[0])
 
     def _by_source(self) -> dict[str, list[dict[str, Any]]]:
@@ -156,14 +166,14 @@ class Places:
                 "Allowed: '[group]', or a host followed by key=value."
             )
         if group := re.search(r'for "(\w+)" group', message):
-            line = line or int(files.first_line(source, group[1], str(source)).rpartition(":")[2])
+            line = line or files.first_line(source, group[1], str(source)).line
         return f"{source}:{line or 1}: not a valid inventory: {message}. Fix: compare it with inventory/ec2/hosts.yml."
 
     def _plugin_message(self, source: Path, message: str, line: int) -> str:
         """A plugin's message about its configuration, with the line of the option that it names."""
         named = re.search(r"Config '(\w+)'|option '?(\w+)'?", message)
         option = next(filter(None, named.groups()), "") if named else ""
-        where = files.first_line(source, option or "plugin", str(source)) if not line else f"{source}:{line}"
+        where = FileLine(str(source), line) if line else files.first_line(source, option or "plugin", str(source))
         fix = next((fix for pattern, fix in FIXES if re.search(pattern, message)), "")
         return f"{where}: {message}. Fix: {fix or 'compare the file with inventory/ec2_dynamic/aws_ec2.yml'}."
 
@@ -178,9 +188,9 @@ class Places:
         found = [f"{file}:{problem}" for file in read if (problem := files.variables_error(file))]
         return found or [f"{self._innermost_place(reasons) or self.path}: cannot be read: {message}"]
 
-    def _innermost_place(self, reasons: list[dict[str, Any]]) -> str:
-        """file:line of the innermost reason that has one; empty if none has."""
-        return next((f"{r['path']}:{r['line'] or 1}" for r in reversed(reasons) if r["path"]), "")
+    def _innermost_place(self, reasons: list[dict[str, Any]]) -> FileLine | None:
+        """The place of the innermost reason that has one; None if none has."""
+        return next((FileLine(r["path"], r["line"] or 1) for r in reversed(reasons) if r["path"]), None)
 
     def _empty_groups(self) -> list[str]:
         groups = self._found.get("groups", {})
@@ -189,20 +199,22 @@ class Places:
         empty = [name for name in GROUPS if not groups.get(name, {}).get("hosts")]
         return [f"{self.where(Problem('', group=name))}: {missing_group(name, name in groups)}" for name in empty]
 
-    def _unresolved(self, reported: set[str]) -> list[str]:
-        """Variables whose templates Ansible cannot resolve, except for reasons that contain one of `reported`."""
-        found: dict[tuple[str, str], str] = {}
+    def _unresolved(self, reported: frozenset[str]) -> list[Located]:
+        """Variables whose templates Ansible cannot resolve, unless a variable in `reported` is the reason."""
+        found: dict[tuple[FileLine, str], str] = {}
+        fixes: dict[tuple[FileLine, str], str] = {}
         for host in self._found.get("hosts", {}).values():
             for name, variable in host["variables"].items():
                 message = in_one_line(variable["why"][-1:])
-                if not message or any(other in message for other in reported):
+                if not message or undefined_variables(message) & reported:
                     continue
                 own = self._place(variable["place"], name)
                 where = next((w for w in reversed(variable["why"]) if w["line"] and w["path"]), None)
-                at = f"{where['path']}:{where['line']}" if where else own
+                at = FileLine(where["path"], where["line"]) if where else own
+                fixes[at, message] = template_fix(message, out_of_memory=variable["why"][-1]["out_of_memory"])
                 if found.setdefault((at, message), name) != name and at == own:
                     found[at, message] = name  # instead of a variable that is built on it
-        return [f"{at}: {name}: {message}. Fix: {template_fix(message)}." for (at, message), name in found.items()]
+        return [Located(key[0], f"{name}: {key[1]}. Fix: {fixes[key]}.") for key, name in found.items()]
 
 
 def too_slow(path: Path) -> str:
@@ -238,7 +250,6 @@ def _script_message(source: Path, message: str, stderr: str) -> str:
     )
 
 
-def _by_place(message: str) -> tuple[str, int]:
-    """File and line at the start of a message."""
-    file, _, rest = message.partition(":")
-    return file, int(re.match(r"\d*", rest)[0] or 0)  # type: ignore[index] # it always matches
+def _in_order(found: Iterable[Located]) -> list[str]:
+    """Messages ordered by file and line."""
+    return [str(one) for one in sorted(found, key=lambda each: each.place)]

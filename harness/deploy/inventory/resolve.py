@@ -109,7 +109,7 @@ def _read_kept(file: Path, path: str) -> Inventory | None:
     """A kept result; None if there is none, or if its secrets were masked with another key."""
     try:
         text = file.read_text(encoding="utf-8")
-        if secrecy.MASK.search(text) and secrecy.foreign(text, Masks(secret_key.read).key_id):
+        if secrecy.MASK.search(text) and secrecy.foreign(text, Masks(secret_key.read).key_id()):
             return None
         return hosts.from_descriptions(path, [(name, described) for name, described in json.loads(text)])
     except (OSError, ValueError, KeyError, TypeError):

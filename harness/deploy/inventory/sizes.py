@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from harness.grid.yamlcore import NotYaml, compose
+from harness.grid.yamlcore import BadSyntax, NotYaml, compose
 
 MOST_HOSTS = 10_000  # in one pattern such as server-[1:20]
 _GROUP_KEYS = ("hosts", "vars", "children")
@@ -26,9 +26,10 @@ def problems(file: Path, text: str, kind: str) -> list[str]:
         return [*_ranges(file, ((number, line.split()[0]) for number, line in lines if line.split()))]
     try:
         node = compose(text)
+    except BadSyntax:
+        return []  # Ansible describes it better
     except NotYaml as error:
-        # Ansible describes bad syntax better, but has no limits.
-        return [] if "not valid YAML" in str(error) else [f"{file}:{error.line}: {error}"]
+        return [f"{file}:{error.line}: {error}"]  # Ansible has no limits
     found: list[str] = []
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

@@ -29,9 +29,10 @@ def reasons(error: BaseException | None) -> list[dict[str, Any]]:
     while error is not None:
         path, line = place(getattr(error, "obj", None))
         line = line or line_of(error)
-        words = "out of memory" if isinstance(error, MemoryError) else ""
-        words = words or str(getattr(error, "_original_message", "") or error)
-        found.append({"words": words, "help": getattr(error, "_help_text", None) or "", "path": path, "line": line})
+        exhausted = isinstance(error, MemoryError)
+        words = "out of memory" if exhausted else str(getattr(error, "_original_message", "") or error)
+        stderr = getattr(error, "_help_text", None) or ""
+        found.append({"words": words, "help": stderr, "path": path, "line": line, "out_of_memory": exhausted})
         error = error.__cause__
     return found
 

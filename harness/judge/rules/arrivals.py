@@ -11,6 +11,7 @@ from harness.judge.open_load import Offered
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
+FEW = 0.005  # share of waiting requests up to which the others show whether the generator is on time
 FIX = "give the load generator more CPU or more processes, or add a host to load_generators"
 
 
@@ -18,38 +19,40 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     """E5: all due requests of the window were sent on time, and did not queue before the balancer.
 
     At the limit of requests in flight, requests wait for a free slot, not for the generator. Their latencies include
-    this wait, so the trial counts with a warning.
+    this wait, so the trial counts with a warning. If many wait, the send delays show nothing about the generator.
     """
     offered = open_load.of_trial(seen)
     if offered is None:
         return
+    waited = offered.late / offered.due
     if offered.late:
         yield Finding(
-            "E5",
-            Severity.WARNING,
-            f"{percent(offered.late / offered.due, 1)} of the requests waited before they were sent, because "
+            rule="E5",
+            severity=Severity.WARNING,
+            cause=f"{percent(waited, 1)} of the requests waited before they were sent, because "
             "too many were in flight; their latencies include this wait",
-            "use more servers or a lower rate, or allow more requests in flight (load.in_flight)",
-            offered.late / offered.due,
-            0,
+            next_step="use more servers or a lower rate, or allow more requests in flight (load.in_flight)",
+            figure=waited,
+            threshold=0,
         )
-    else:
+    if waited < FEW:
         yield from _sent(offered, limits)
         yield from _late(seen, offered, limits)
     yield from _direct(seen, limits)
 
 
 def _sent(offered: Offered, limits: Thresholds) -> Iterator[Finding]:
-    share = offered.missing / offered.due
+    missing = offered.missing - offered.late
+    share = missing / offered.due
     for severity, bound in ((Severity.INVALID, limits.offered_invalid), (Severity.WARNING, limits.offered_warning)):
-        if share > bound and offered.missing > limits.offered_count:
+        if share > bound and missing > limits.offered_count:
             yield Finding(
-                "E5",
-                severity,
-                f"{percent(share, 1)} of the due requests were not sent in the window",
-                FIX,
-                share,
-                bound,
+                rule="E5",
+                severity=severity,
+                cause=f"{percent(share, 1)} of the due requests were not sent in the window",
+                next_step=FIX,
+                figure=share,
+                threshold=bound,
             )
             return
 
@@ -60,13 +63,13 @@ def _late(seen: Observation, offered: Offered, limits: Thresholds) -> Iterator[F
     allowed_s = max(limits.send_delay, limits.send_delay_share * (mean_s or 0.0))
     if late_s is not None and late_s > allowed_s:
         yield Finding(
-            "E5",
-            Severity.WARNING,
-            f"1 % of the requests were sent {late_s * 1000:.1f} ms late or more, above {allowed_s * 1000:.1f} ms: "
-            "latencies are uncertain by this delay",
-            FIX,
-            late_s,
-            allowed_s,
+            rule="E5",
+            severity=Severity.WARNING,
+            cause=f"1 % of the requests were sent {late_s * 1000:.1f} ms late or more, above {allowed_s * 1000:.1f} "
+            "ms: latencies are uncertain by this delay",
+            next_step=FIX,
+            figure=late_s,
+            threshold=allowed_s,
         )
 
 
@@ -78,10 +81,11 @@ def _direct(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     allowed_s = max(limits.send_delay, limits.in_flight_gap * (mean_s or 0.0))
     if abs(outside_s) > allowed_s:
         yield Finding(
-            "E5",
-            Severity.INVALID,
-            f"the generator counts requests in flight for {outside_s * 1000:.0f} ms more than the balancer does",
-            "requests queue before they reach the balancer; check its connection limits and the generator's CPU",
-            outside_s,
-            allowed_s,
+            rule="E5",
+            severity=Severity.INVALID,
+            cause=f"the generator counts requests in flight for {outside_s * 1000:.0f} ms more than the balancer does",
+            next_step="requests queue before they reach the balancer; check its connection limits and the generator's "
+            "CPU",
+            figure=outside_s,
+            threshold=allowed_s,
         )

@@ -22,17 +22,17 @@ def as_planned(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         if at_s is None:
             why = failure.problems.get(server, "the load ended earlier")
             yield Finding(
-                "E24",
-                Severity.INVALID,
-                f"{server} was not killed at second {failure.at_s:.1f} as planned: {why}",
-                "repeat the trial; if this recurs, check the container engine or systemd of this server",
+                rule="E24",
+                severity=Severity.INVALID,
+                cause=f"{server} was not killed at second {failure.at_s:.1f} as planned: {why}",
+                next_step="repeat the trial; if this recurs, check the container engine or systemd of this server",
             )
         elif abs(at_s - failure.at_s) > limits.failure_late:
             yield Finding(
-                "E24",
-                Severity.INVALID,
-                f"{server} was killed at second {at_s:.1f}, planned: {failure.at_s:.1f}",
-                "check the container engine or systemd of this server for delays, and the hosts' clocks",
-                abs(at_s - failure.at_s),
-                limits.failure_late,
+                rule="E24",
+                severity=Severity.INVALID,
+                cause=f"{server} was killed at second {at_s:.1f}, planned: {failure.at_s:.1f}",
+                next_step="check the container engine or systemd of this server for delays, and the hosts' clocks",
+                figure=abs(at_s - failure.at_s),
+                threshold=limits.failure_late,
             )

@@ -9,6 +9,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import balancing, failure_share, window_stats
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
+from harness.records import failure_kind
 from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
 from harness.words import percent
@@ -20,20 +21,18 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     Failures from the second of a planned server failure on are its effect, and are reported separately.
     """
     rate = window_stats.error_rate(window_stats.window(seen.window, 0.0, math.floor(seen.calm_to_s)))
-    kinds = ", ".join(
-        f"{count} {kind}" for kind, count in sorted(seen.generator_errors.items(), key=lambda i: -i[1])[:3]
-    )
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.failures.items(), key=lambda i: -i[1])[:3])
     event, fix = _explained(seen)
     much = failure_share.of_observation(seen, limits)
     fix = fix or _sessions(seen) or (much.next_step if much else "")
     if rate is not None and rate > limits.errors_warning:
         yield Finding(
-            "E8",
-            Severity.WARNING,
-            f"{much.words if much else f'{percent(rate, 1)} of the requests failed ({kinds})'}{event}",
-            fix or "check the kinds of failure and the servers' logs",
-            rate,
-            limits.errors_warning,
+            rule="E8",
+            severity=Severity.WARNING,
+            cause=f"{much.words if much else f'{percent(rate, 1)} of the requests failed ({kinds})'}{event}",
+            next_step=fix or "check the kinds of failure and the servers' logs",
+            figure=rate,
+            threshold=limits.errors_warning,
         )
     # Without the drain, in which few requests remain.
     rows = window_stats.window(seen.samples, 0.0, seen.window_to_s)
@@ -44,20 +43,20 @@ def errors(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     if why:
         what = f"{much.words}: {why}" if much else f"{why} ({kinds})" if kinds else why
         yield Finding(
-            "E8",
-            Severity.INVALID,
-            f"{dead + ': ' if dead else ''}{what}{event}",
-            _with_balancing(seen, _server_fix(seen) or fix or f"{less_load(seen)}, or more servers"),
-            rate,
-            limits.errors_stop,
-            Kind.OTHER if dead else Kind.COLLAPSE,
+            rule="E8",
+            severity=Severity.INVALID,
+            cause=f"{dead + ': ' if dead else ''}{what}{event}",
+            next_step=_with_balancing(seen, _server_fix(seen) or fix or f"{less_load(seen)}, or more servers"),
+            figure=rate,
+            threshold=limits.errors_stop,
+            kind=Kind.OTHER if dead else Kind.COLLAPSE,
         )
     elif seen.died:
         yield Finding(
-            "E8",
-            Severity.INVALID,
-            f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
-            _with_balancing(seen, _server_fix(seen) or "check that server's log and network"),
+            rule="E8",
+            severity=Severity.INVALID,
+            cause=f"{dead} during the trial" if all(death.ended for death in seen.died.values()) else dead,
+            next_step=_with_balancing(seen, _server_fix(seen) or "check that server's log and network"),
         )
 
 
@@ -75,7 +74,7 @@ def _explained(seen: Observation) -> tuple[str, str]:
 
 def _sessions(seen: Observation) -> str:
     """Return a hint for sessions that only one server has; empty unless requests were denied and servers change."""
-    denied = any(seen.generator_errors.get(f"status {status}") for status in balancing.SESSION_STATUSES)
+    denied = any(seen.failures.get(failure_kind.with_status(status)) for status in balancing.SESSION_STATUSES)
     several = len(seen.expected_servers) > 1 and not seen.balancing.sticky
     return balancing.sessions_hint(len(seen.expected_servers)) if denied and several else ""
 
@@ -127,40 +126,54 @@ def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             continue
         # A response that ended early may look complete to a user.
         severity = Severity.WARNING if event == CLOSED_EARLY else Severity.NOTE
-        yield Finding("E9", severity, _logged("the balancer", event, count), _help(event, seen), count, 0)
+        yield Finding(
+            rule="E9",
+            severity=severity,
+            cause=_logged("the balancer", event, count),
+            next_step=_help(event, seen),
+            figure=count,
+            threshold=0,
+        )
     for host, by in seen.logged.items():
         for event, count in by.items():
-            yield Finding("E9", Severity.NOTE, _logged(host, event, count), _help(event, seen), count, 0)
+            yield Finding(
+                rule="E9",
+                severity=Severity.NOTE,
+                cause=_logged(host, event, count),
+                next_step=_help(event, seen),
+                figure=count,
+                threshold=0,
+            )
     for host, counted in seen.network.items():
         overflows = counted.get("listen_overflows", 0)
         if overflows:
             yield Finding(
-                "E9",
-                Severity.NOTE,
-                f"{host}: {overflows} connections were dropped because its listen queue was full",
-                "use a longer backlog (nginx_lb_backlog, net.core.somaxconn) or more accepting processes",
-                overflows,
-                0,
+                rule="E9",
+                severity=Severity.NOTE,
+                cause=f"{host}: {overflows} connections were dropped because its listen queue was full",
+                next_step="use a longer backlog (nginx_lb_backlog, net.core.somaxconn) or more accepting processes",
+                figure=overflows,
+                threshold=0,
             )
         for name, count in counted.items():
             if name.endswith("_allowance_exceeded") and count:
                 yield Finding(
-                    "E9",
-                    Severity.NOTE,
-                    f"{host}: the instance's network allowance was exceeded ({name}: {count})",
-                    "use a larger instance type",
-                    count,
-                    0,
+                    rule="E9",
+                    severity=Severity.NOTE,
+                    cause=f"{host}: the instance's network allowance was exceeded ({name}: {count})",
+                    next_step="use a larger instance type",
+                    figure=count,
+                    threshold=0,
                 )
     for name, full in seen.conntrack.items():
         if full > limits.conntrack:
             yield Finding(
-                "E9",
-                Severity.NOTE,
-                f"{name}: the kernel's connection table was {percent(full)} full",
-                "raise net.netfilter.nf_conntrack_max on that machine",
-                full,
-                limits.conntrack,
+                rule="E9",
+                severity=Severity.NOTE,
+                cause=f"{name}: the kernel's connection table was {percent(full)} full",
+                next_step="raise net.netfilter.nf_conntrack_max on that machine",
+                figure=full,
+                threshold=limits.conntrack,
             )
 
 

@@ -39,18 +39,18 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     for severity, limit in ((Severity.INVALID, limits.loop_invalid), (Severity.WARNING, limits.loop_warning)):
         if abs(h) > limit:
             yield Finding(
-                "E5",
-                severity,
-                f"Little's-law residual {percent(h, 1)}: these users were neither in a request nor in think time"
+                rule="E5",
+                severity=severity,
+                cause=f"Little's-law residual {percent(h, 1)}: these users were neither in a request nor in think time"
                 if h > 0
                 else f"Little's-law residual {percent(h, 1)}: more active users were counted than configured",
-                "the load generator is late: give it more CPU or more processes"
+                next_step="the load generator is late: give it more CPU or more processes"
                 if h > 0
                 else "this is a counting error: check the generator's log and both clocks"
                 if all(row.thinking is not None for row in rows)
                 else "throughput or queue changed in the window: use longer trials",
-                h,
-                limit,
+                figure=h,
+                threshold=limit,
             )
             break
     at_balancer = seen.balancer.mean_in_flight
@@ -58,12 +58,13 @@ def closed_loop(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         return  # only one of the two counts requests in flight
     if abs(in_flight - at_balancer) > limits.in_flight_gap * seen.users:
         yield Finding(
-            "E5",
-            Severity.INVALID,
-            f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
-            "requests queue before they reach the balancer; check its connection limits and the generator's CPU",
-            abs(in_flight - at_balancer) / seen.users,
-            limits.in_flight_gap,
+            rule="E5",
+            severity=Severity.INVALID,
+            cause=f"the generator counts {in_flight:.0f} requests in flight, the balancer {at_balancer:.0f}",
+            next_step="requests queue before they reach the balancer; check its connection limits and the generator's "
+            "CPU",
+            figure=abs(in_flight - at_balancer) / seen.users,
+            threshold=limits.in_flight_gap,
         )
 
 
@@ -72,23 +73,23 @@ def busy(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     use = generator_use(seen)
     if use is not None and use > limits.generator_cpu:
         yield Finding(
-            "E6",
-            Severity.INVALID,
-            f"the CPU utilization of the busiest generator process was {percent(use)}",
-            "give the load generator more CPU or more processes, add a host to load_generators, or use "
+            rule="E6",
+            severity=Severity.INVALID,
+            cause=f"the CPU utilization of the busiest generator process was {percent(use)}",
+            next_step="give the load generator more CPU or more processes, add a host to load_generators, or use "
             f"{less_load(seen)}",
-            use,
-            limits.generator_cpu,
+            figure=use,
+            threshold=limits.generator_cpu,
         )
     host = host_usage.generator_host_use(seen)
     if host is not None and host > limits.generator_cpu:
         yield Finding(
-            "E6",
-            Severity.INVALID,
-            f"the CPU utilization of the generator's machine was {percent(host)}",
-            "stop other programs on that machine, give it more cores, or add a host to load_generators",
-            host,
-            limits.generator_cpu,
+            rule="E6",
+            severity=Severity.INVALID,
+            cause=f"the CPU utilization of the generator's machine was {percent(host)}",
+            next_step="stop other programs on that machine, give it more cores, or add a host to load_generators",
+            figure=host,
+            threshold=limits.generator_cpu,
         )
     yield from _lag(seen, limits)
 
@@ -102,21 +103,22 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     # Late users reduce the load. An open load stays the same, and E5 has its send delay.
     if lag_s > allowed_s and seen.rate_per_s is None:
         yield Finding(
-            "E6",
-            Severity.INVALID,
-            f"the generator's event loop was late by {lag_s * 1000:.0f} ms, more than {allowed_s * 1000:.0f} ms",
-            "give the load generator more CPU, or stop other programs on its machine",
-            lag_s,
-            allowed_s,
+            rule="E6",
+            severity=Severity.INVALID,
+            cause=f"the generator's event loop was late by {lag_s * 1000:.0f} ms, more than {allowed_s * 1000:.0f} ms",
+            next_step="give the load generator more CPU, or stop other programs on its machine",
+            figure=lag_s,
+            threshold=allowed_s,
         )
     elif lag_s > limits.lag_warning:
         yield Finding(
-            "E6",
-            Severity.WARNING,
-            f"the generator's event loop was late by {lag_s * 1000:.0f} ms: latencies are uncertain by this delay",
-            "give the load generator more CPU if latencies matter",
-            lag_s,
-            limits.lag_warning,
+            rule="E6",
+            severity=Severity.WARNING,
+            cause=f"the generator's event loop was late by {lag_s * 1000:.0f} ms: latencies are uncertain by this "
+            "delay",
+            next_step="give the load generator more CPU if latencies matter",
+            figure=lag_s,
+            threshold=limits.lag_warning,
         )
 
 
@@ -128,21 +130,22 @@ def ceiling(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     share = rate / seen.ceiling
     if share > limits.ceiling_wrong:
         yield Finding(
-            "E7",
-            Severity.NOTE,
-            f"{rate:.0f} req/s exceed the measured ceiling of {seen.ceiling:.0f} req/s: its measurement was disturbed, "
-            "and it is no bound",
-            "start the study in a new directory (--results) when the machines are quiet; it measures the ceiling again",
-            share,
-            limits.ceiling_wrong,
+            rule="E7",
+            severity=Severity.NOTE,
+            cause=f"{rate:.0f} req/s exceed the measured ceiling of {seen.ceiling:.0f} req/s: its measurement was "
+            "disturbed, and it is no bound",
+            next_step="start the study in a new directory (--results) when the machines are quiet; it measures the "
+            "ceiling again",
+            figure=share,
+            threshold=limits.ceiling_wrong,
         )
     elif share > limits.ceiling_note:
         is_invalid = share > limits.ceiling_invalid
         yield Finding(
-            "E7",
-            Severity.INVALID if is_invalid else Severity.NOTE,
-            f"throughput is {percent(share)} of the ceiling of generator and balancer, {seen.ceiling:.0f} req/s",
-            "give generator and balancer more CPU, or add a host to load_generators",
-            share,
-            limits.ceiling_invalid if is_invalid else limits.ceiling_note,
+            rule="E7",
+            severity=Severity.INVALID if is_invalid else Severity.NOTE,
+            cause=f"throughput is {percent(share)} of the ceiling of generator and balancer, {seen.ceiling:.0f} req/s",
+            next_step="give generator and balancer more CPU, or add a host to load_generators",
+            figure=share,
+            threshold=limits.ceiling_invalid if is_invalid else limits.ceiling_note,
         )

@@ -24,29 +24,30 @@ def noise(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         mean, high = sum(steal) / len(steal), latency_stats.nearest_rank(steal, 0.99)
         if mean > limits.steal_mean or high > limits.steal_high:
             yield Finding(
-                "E11",
-                severe,
-                f"{machine}: the hypervisor took {percent(mean, 1)} of the CPU on average, {percent(high, 1)} at p99",
-                "use another instance type or host, or unlimited credits for burstable instances",
-                mean,
-                limits.steal_mean,
+                rule="E11",
+                severity=severe,
+                cause=f"{machine}: the hypervisor took {percent(mean, 1)} of the CPU on average, {percent(high, 1)} "
+                "at p99",
+                next_step="use another instance type or host, or unlimited credits for burstable instances",
+                figure=mean,
+                threshold=limits.steal_mean,
             )
         foreign = foreign_share(seen, machine)
         if foreign is not None and foreign > limits.foreign_cpu:
             yield Finding(
-                "E11",
-                Severity.WARNING,
-                f"{machine}: the CPU utilization by processes outside the study was {percent(foreign)}",
-                "find these processes (top), and repeat the study when the machine is quiet",
-                foreign,
-                limits.foreign_cpu,
+                rule="E11",
+                severity=Severity.WARNING,
+                cause=f"{machine}: the CPU utilization by processes outside the study was {percent(foreign)}",
+                next_step="find these processes (top), and repeat the study when the machine is quiet",
+                figure=foreign,
+                threshold=limits.foreign_cpu,
             )
     models = {host: model for host, model in seen.cpu_models.items() if host in seen.expected_servers}
     if len(set(models.values())) > 1:
         shown = "; ".join(f"{host}: {model}" for host, model in models.items())
         yield Finding(
-            "E11",
-            Severity.WARNING,
-            f"the servers' processors differ: {shown}",
-            "use machines of one type for the servers",
+            rule="E11",
+            severity=Severity.WARNING,
+            cause=f"the servers' processors differ: {shown}",
+            next_step="use machines of one type for the servers",
         )

@@ -23,12 +23,12 @@ def kept_rate(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     lost, late = pacing.slots_lost(seen), pacing.largest_delay(seen)
     if lost is not None and lost[1] > limits.slots_lost:
         yield Finding(
-            "E23",
-            Severity.INVALID,
-            f"{TOO_SLOW}: {lost[0]} had no CPU for {percent(lost[1], 1)} of its slot time",
-            FIX,
-            lost[1],
-            limits.slots_lost,
+            rule="E23",
+            severity=Severity.INVALID,
+            cause=f"{TOO_SLOW}: {lost[0]} had no CPU for {percent(lost[1], 1)} of its slot time",
+            next_step=FIX,
+            figure=lost[1],
+            threshold=limits.slots_lost,
         )
         return
     busy = pacing.busiest_slots(seen)
@@ -39,10 +39,11 @@ def kept_rate(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
         allowed_s = max(limits.send_delay, allowed_s)
     if late[1] > allowed_s:
         yield Finding(
-            "E23",
-            Severity.INVALID if seen.rate_per_s is None else Severity.WARNING,
-            f"{TOO_SLOW}: {late[0]} responded {late[1] * 1000:.0f} ms after a slot's end although others were idle",
-            FIX,
-            late[1],
-            allowed_s,
+            rule="E23",
+            severity=Severity.INVALID if seen.rate_per_s is None else Severity.WARNING,
+            cause=f"{TOO_SLOW}: {late[0]} responded {late[1] * 1000:.0f} ms after a slot's end although others were "
+            "idle",
+            next_step=FIX,
+            figure=late[1],
+            threshold=allowed_s,
         )

@@ -18,7 +18,7 @@ def less_load(seen: Observation) -> str:
     return "fewer users" if seen.rate_per_s is None else "a lower rate"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """One rule of docs/explanation/evidence.md over a trial.
 

@@ -22,15 +22,22 @@ def whole(seen: Observation, _limits: Thresholds) -> Iterator[Finding]:
         what = f"seconds {gaps[:5]} are missing" if gaps else f"the series has {len(seconds)} rows up to second {last}"
         if not seconds:
             what = "it is empty"
-        yield Finding("E3", Severity.INVALID, f"the series is incomplete: {what}", "repeat the trial", len(gaps), 0)
+        yield Finding(
+            rule="E3",
+            severity=Severity.INVALID,
+            cause=f"the series is incomplete: {what}",
+            next_step="repeat the trial",
+            figure=len(gaps),
+            threshold=0,
+        )
     if seen.lost_workers:
         yield Finding(
-            "E3",
-            Severity.INVALID,
-            f"{seen.lost_workers} generator processes were lost",
-            "check the generator's log",
-            seen.lost_workers,
-            0,
+            rule="E3",
+            severity=Severity.INVALID,
+            cause=f"{seen.lost_workers} generator processes were lost",
+            next_step="check the generator's log",
+            figure=seen.lost_workers,
+            threshold=0,
         )
 
 
@@ -44,12 +51,13 @@ def readings(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     silent = [host for host in seen.caps if counts[host] < limits.readings * spans[host]]
     if silent and not seen.died:
         yield Finding(
-            "E3",
-            Severity.WARNING,
-            f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the seconds",
-            "check `docker stats` on that host; study.py doctor finds problems of the container engine",
-            poorest,
-            limits.readings,
+            rule="E3",
+            severity=Severity.WARNING,
+            cause=f"the CPU usage of {', '.join(silent)} was read in fewer than {percent(limits.readings)} of the "
+            "seconds",
+            next_step="check `docker stats` on that host; study.py doctor finds problems of the container engine",
+            figure=poorest,
+            threshold=limits.readings,
         )
 
 
@@ -59,10 +67,10 @@ def steady(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
     change = None if drift is None else math.expm1(drift)  # a share, as a cell's is
     if change is not None and abs(change) > limits.drift:
         yield Finding(
-            "E10",
-            Severity.NOTE,
-            f"throughput changed by {percent(change, 1)} from the first to the second half of the window",
-            "none, unless the cell's other trials change the same way; then use a longer ramp_up or duration",
-            change,
-            limits.drift,
+            rule="E10",
+            severity=Severity.NOTE,
+            cause=f"throughput changed by {percent(change, 1)} from the first to the second half of the window",
+            next_step="none, unless the cell's other trials change the same way; then use a longer ramp_up or duration",
+            figure=change,
+            threshold=limits.drift,
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from harness.grid.thresholds import Thresholds
 from harness.judge import cpu_cost, figures
 from harness.judge.observation import Observation
+from harness.records.failure_kind import FailureCategory, FailureKind
 from harness.records.findings import Finding, Kind, Severity
 from harness.words import percent
 
@@ -22,35 +23,37 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             shown = ", ".join(f"{name} {percent(share, 1)}" for name, share in shares.items())
             method = seen.balancing.method
             yield Finding(
-                "E12",
-                Severity.WARNING if seen.balancing.even else Severity.NOTE,
-                f"the balancer's shares differ from {percent(even, 1)}: {shown}"
+                rule="E12",
+                severity=Severity.WARNING if seen.balancing.even else Severity.NOTE,
+                cause=f"the balancer's shares differ from {percent(even, 1)}: {shown}"
                 if seen.balancing.even
                 else f"{method} gave the servers different shares, as expected: {shown}",
-                "check for removed servers (max_fails), weights, or sticky connections" if seen.balancing.even else "",
-                abs(shares[worst] - even),
-                limits.balance,
-                Kind.UNEVEN_SHARES,
+                next_step="check for removed servers (max_fails), weights, or sticky connections"
+                if seen.balancing.even
+                else "",
+                figure=abs(shares[worst] - even),
+                threshold=limits.balance,
+                kind=Kind.UNEVEN_SHARES,
             )
     retried = seen.balancer.retried
     if retried and not seen.stopped:  # retries after a server failure are expected
         yield Finding(
-            "E12",
-            Severity.WARNING,
-            f"{retried} requests were retried at another server",
-            "check the servers' logs for failed connections",
-            retried,
-            0,
+            rule="E12",
+            severity=Severity.WARNING,
+            cause=f"{retried} requests were retried at another server",
+            next_step="check the servers' logs for failed connections",
+            figure=retried,
+            threshold=0,
         )
     # A note: a few long requests may be the cause; the cell's trials show whether it is the server.
     slow = cpu_cost.most_expensive(seen)
     if slow is not None and slow.times > limits.slow_server:
         spent = "slot" if seen.pacing else "CPU"
         yield Finding(
-            "E12",
-            Severity.NOTE,
-            f"{slow.server} needed {slow.times:.1f} times as much {spent} time per request as the cheapest server in "
-            "this trial: "
+            rule="E12",
+            severity=Severity.NOTE,
+            cause=f"{slow.server} needed {slow.times:.1f} times as much {spent} time per request as the cheapest "
+            "server in this trial: "
             + (
                 "with round robin the slowest server limits all"
                 if seen.balancing.even
@@ -58,12 +61,12 @@ def balance(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
                 if seen.balancing.sticky
                 else f"{seen.balancing.method} sends it fewer requests, and it adds less throughput than the others"
             ),
-            f"check the set rate and service time of {slow.server}"
+            next_step=f"check the set rate and service time of {slow.server}"
             if seen.pacing
             else f"check other programs on {slow.server}, its CPU model and its CPU cap",
-            slow.times,
-            limits.slow_server,
-            Kind.SLOW_SERVER,
+            figure=slow.times,
+            threshold=limits.slow_server,
+            kind=Kind.SLOW_SERVER,
         )
 
 
@@ -80,7 +83,9 @@ def _succeeded_at_generator(seen: Observation) -> int:
 
 
 def _different(cause: str, next_step: str, difference: int, allowed: float) -> Finding:
-    return Finding("E13", Severity.INVALID, cause, next_step, difference, allowed)
+    return Finding(
+        rule="E13", severity=Severity.INVALID, cause=cause, next_step=next_step, figure=difference, threshold=allowed
+    )
 
 
 def _generator_and_balancer(seen: Observation, allowed: float) -> Iterator[Finding]:
@@ -117,7 +122,7 @@ def _balancer_and_servers(seen: Observation, allowed: float) -> Iterator[Finding
         balancer = sum(seen.succeeded(upstreams.get(seen.expected_servers[name], {})) for name in remaining)
         gone = ", ".join(sorted(seen.stopped))
         text = f"the failed {gone} reported no count; the other servers' counts were compared"
-        yield Finding("E13", Severity.NOTE, text, "")
+        yield Finding(rule="E13", severity=Severity.NOTE, cause=text, next_step="")
     servers = sum(seen.succeeded(by) for by in counted)
     if not balancer - allowed <= servers <= balancer + given_up + allowed:
         yield _different(
@@ -132,20 +137,27 @@ def _uncounted(seen: Observation, names: list[str], *, counts_exist: bool) -> Fi
     """The finding for servers without a count: invalid if others have one, unless a server died."""
     if not counts_exist:
         return Finding(
-            "E13", Severity.NOTE, "the servers report no request counts; only generator and balancer were compared", ""
+            rule="E13",
+            severity=Severity.NOTE,
+            cause="the servers report no request counts; only generator and balancer were compared",
+            next_step="",
         )
     text = f"{', '.join(names)} reported no count"
     if seen.died:
-        return Finding("E13", Severity.NOTE, f"{text}; the servers' counts were not compared", "")
+        return Finding(
+            rule="E13", severity=Severity.NOTE, cause=f"{text}; the servers' counts were not compared", next_step=""
+        )
     why = "check its log and network: it may have stopped responding under load"
     return _different(f"{text}, unlike the other servers", why, len(names), 0)
 
 
 def _abandoned(seen: Observation, allowed: float) -> Iterator[Finding]:
     """Compare requests that the load generator abandoned, if it counts kinds of failure."""
-    if "failed" in seen.generator_errors:
+    if FailureKind(FailureCategory.FAILED) in seen.failures:
         return
-    abandoned = sum(seen.generator_errors.get(kind, 0) for kind in ("timeout", "aborted"))
+    abandoned = sum(
+        seen.failures.get(FailureKind(category), 0) for category in (FailureCategory.TIMEOUT, FailureCategory.ABORTED)
+    )
     logged = seen.balancer.statuses.get("499", 0)
     if abs(abandoned - logged) > allowed:
         yield _different(
@@ -175,15 +187,15 @@ def _answered(
     strangers, silent = sorted(answered - expected - {"-"}), sorted(expected - answered)
     if strangers:
         yield Finding(
-            "E14",
-            Severity.INVALID,
-            f"servers outside the cell responded{when}: {', '.join(strangers)}",
-            "repeat the trial",
+            rule="E14",
+            severity=Severity.INVALID,
+            cause=f"servers outside the cell responded{when}: {', '.join(strangers)}",
+            next_step="repeat the trial",
         )
     if silent and not seen.died:
         yield Finding(
-            "E14",
-            Severity.INVALID,
-            f"servers of the cell never responded{when}: {', '.join(silent)}",
-            "check their logs",
+            rule="E14",
+            severity=Severity.INVALID,
+            cause=f"servers of the cell never responded{when}: {', '.join(silent)}",
+            next_step="check their logs",
         )

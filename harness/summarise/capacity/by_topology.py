@@ -13,7 +13,7 @@ from harness.records.trial import TrialRecord
 from harness.summarise.capacity import capacity, counts, window
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.crossing import Bound, Crossing
+from harness.summarise.capacity.crossing import Bound, BoundReason, BoundReasonKind, Crossing
 from harness.summarise.statistics import queueing
 
 
@@ -47,7 +47,8 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         counts_of = [] if short and short.no_evidence else counted(topologies[key], grid)
         one = capacity.of_topology(others, servers, factor, counts_of, allowed)
         if short and short.no_evidence:
-            one = replace(one, crossing=Crossing(objective="p95", bound=Bound.NONE, reason=short.sentence))
+            reason = BoundReason(BoundReasonKind.SHORT_WINDOW, short.sentence)
+            one = replace(one, crossing=Crossing(objective="p95", bound=Bound.NONE, reason=reason))
         found.append(replace(one, reference=reference(grid, one, records)))
     return capacity.with_n_minus_1(found)
 

@@ -13,7 +13,7 @@ from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.summarise.capacity import crossing, probit_fit
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.crossing import Bound, Crossing
+from harness.summarise.capacity.crossing import Bound, BoundReasonKind, Crossing
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.statistics import conclusion
 from harness.summarise.statistics.conclusion import Conclusion
@@ -84,8 +84,12 @@ class Capacity:
 
     @property
     def reason(self) -> str:
-        """Why it is a bound, or has no interval."""
-        return self.crossing.reason
+        """Why it is a bound, or has no interval; empty if neither."""
+        return self.crossing.reason.text if self.crossing.reason else ""
+
+    @property
+    def reason_kind(self) -> BoundReasonKind | None:
+        return self.crossing.reason.kind if self.crossing.reason else None
 
 
 def of_topology(
@@ -99,7 +103,7 @@ def of_topology(
 
 def _first(crossings: Sequence[Crossing]) -> Crossing:
     """The crossing at the smallest load."""
-    none = Crossing(objective="", bound=Bound.NONE, reason="the grid has no objective for a load")
+    none = Crossing(objective="", bound=Bound.NONE, reason=crossing.NO_OBJECTIVE)
     for bound in (Bound.BELOW, Bound.EXACT):
         those = [each for each in crossings if each.bound == bound]
         if those:

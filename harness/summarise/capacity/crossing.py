@@ -17,7 +17,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 import numpy as np
 
@@ -34,9 +34,6 @@ LEAST_BLOCKS = 3  # for an interval
 LEAST_SHARE = 1e-9  # instead of an allowed share of 0
 MOST_SHARE = 0.99  # of a trial: the degree of overload is no information about the crossing
 
-MET, MISSED = "met at all loads measured", "missed at all loads measured"
-FAR = "the loads on both sides are too far apart for an estimate"
-
 
 class Bound(StrEnum):
     """Where a capacity lies, relative to the loads measured."""
@@ -45,6 +42,42 @@ class Bound(StrEnum):
     AT_LEAST = "at least"  # above the largest load that meets the objectives: `low`
     BELOW = "below"  # below the smallest load: `high`
     NONE = "none"
+
+
+class BoundReasonKind(Enum):
+    """Reason why a capacity is only a bound, has no interval, or is unknown."""
+
+    MET = auto()
+    MISSED = auto()
+    LOADS_FAR_APART = auto()
+    FEW_BLOCKS = auto()
+    SHORT_WINDOW = auto()
+    NOT_RISING = auto()
+    ONE_LOAD = auto()
+    NO_TRIAL = auto()
+    NO_OBJECTIVE = auto()
+
+
+@dataclass(frozen=True)
+class BoundReason:
+    """The reason with its clause for the report."""
+
+    kind: BoundReasonKind
+    text: str
+
+
+MET = BoundReason(BoundReasonKind.MET, "met at all loads measured")
+MISSED = BoundReason(BoundReasonKind.MISSED, "missed at all loads measured")
+FAR = BoundReason(BoundReasonKind.LOADS_FAR_APART, "the loads on both sides are too far apart for an estimate")
+NOT_RISING = BoundReason(BoundReasonKind.NOT_RISING, "the share over the objective does not grow with the load")
+ONE_LOAD = BoundReason(BoundReasonKind.ONE_LOAD, "measured at one load")
+NO_TRIAL = BoundReason(BoundReasonKind.NO_TRIAL, "no usable trial")
+NO_OBJECTIVE = BoundReason(BoundReasonKind.NO_OBJECTIVE, "the grid has no objective for a load")
+
+
+def _few_blocks(count: int) -> BoundReason:
+    text = f"{count} block{'s' if count > 1 else ''}: an interval needs {LEAST_BLOCKS}"
+    return BoundReason(BoundReasonKind.FEW_BLOCKS, text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +97,14 @@ class Crossing:
     by_block: dict[int, float] = field(default_factory=dict)
     slope_error: float = 0.0
     requests: int = 0
-    reason: str = ""
+    reason: BoundReason | None = None
 
 
 def crossing(objective: str, share: float, counts: Sequence[Count]) -> Crossing:
     """Estimate the load at which the share over `objective` exceeds `share`, from trials at several loads."""
     counted = [count for count in counts if count.requests]
     if not counted:
-        return Crossing(objective=objective, bound=Bound.NONE, reason="no usable trial")
+        return Crossing(objective=objective, bound=Bound.NONE, reason=NO_TRIAL)
     beyond = np.array([_beyond(count, objective, share) for count in counted])
     used = _near([count.load for count in counted], beyond)
     used_requests = sum(count.requests for count, near in zip(counted, used, strict=True) if near)
@@ -143,7 +176,6 @@ def _between(objective: str, fitted: ProbitLine, counts: Sequence[Count], beyond
     k = len(fitted.crossings)
     value = _load(fitted.mean)
     low = high = None
-    few = f"{k} block{'s' if k > 1 else ''}: an interval needs {LEAST_BLOCKS}" if k < LEAST_BLOCKS else ""
     if k >= LEAST_BLOCKS:
         half = probit_fit.half_width(fitted.between, k, fitted.slope_variance)
         low, high = (_load(fitted.mean + way * half) for way in (-1, 1))
@@ -155,7 +187,7 @@ def _between(objective: str, fitted: ProbitLine, counts: Sequence[Count], beyond
         high=high,
         by_block={name: _load(each) for name, each in fitted.crossings.items()},
         slope_error=math.sqrt(fitted.slope_variance),
-        reason=few,
+        reason=_few_blocks(k) if k < LEAST_BLOCKS else None,
     )
     if least <= value <= most:
         return found
@@ -178,8 +210,7 @@ def _by_levels(objective: str, counts: Sequence[Count], beyond: Array) -> Crossi
     if missed and not met:
         return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=MISSED)
     several = len({count.load for count in counts}) > 1
-    reason = "the share over the objective does not grow with the load" if several else "measured at one load"
-    return Crossing(objective=objective, bound=Bound.NONE, reason=reason)
+    return Crossing(objective=objective, bound=Bound.NONE, reason=NOT_RISING if several else ONE_LOAD)
 
 
 def _significant(counts: Sequence[Count], beyond: Array) -> tuple[list[float], list[float]]:

@@ -39,13 +39,13 @@ def finding(cells: Sequence[tuple[str, SlowServer]], limits: Thresholds) -> Find
     where, worst = max(cells, key=lambda one: one[1].cost.value)
     others = f" and in {len(cells) - 1} more cells" if len(cells) > 1 else ""
     return Finding(
-        "E12",
-        Severity.NOTE,
-        f"{worst.comparison} ({where}{others}), and under round robin the slowest server limits all",
-        f"look for other processes on {worst.server}, and check its CPU model and cap",
-        worst.cost.value,
-        1 + limits.slower_server,
-        Kind.SLOW_SERVER,
+        rule="E12",
+        severity=Severity.NOTE,
+        cause=f"{worst.comparison} ({where}{others}), and under round robin the slowest server limits all",
+        next_step=f"look for other processes on {worst.server}, and check its CPU model and cap",
+        figure=worst.cost.value,
+        threshold=1 + limits.slower_server,
+        kind=Kind.SLOW_SERVER,
     )
 
 

@@ -15,6 +15,7 @@ from harness.grid.types import Levels
 from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
 from harness.summarise.gains import obstacle, response_times
+from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import block_model, conclusion, intervals
 from harness.summarise.statistics.conclusion import Conclusion
@@ -70,7 +71,8 @@ class Gain:
 
     `paired` is the same ratio with the interval of this pair's differences alone; the interval of `ratio` may use the
     noise of other cells too. `simultaneous` has the interval that is simultaneous with those of all other statements.
-    `indicative`: too few blocks support the conclusion. `response_times` is None where the loads of both cells differ.
+    `indicative`: too few blocks support the conclusion. `remark` explains a gain that is a statement; `obstacle` is the
+    reason why it is a bound or none. `response_times` is None where the loads of both cells differ.
     """
 
     others: Levels
@@ -82,7 +84,8 @@ class Gain:
     kind: GainKind
     conclusion: Conclusion
     indicative: bool
-    reason: str
+    remark: str = ""
+    obstacle: GainObstacle | None = None
     paired: Interval | None = None
     cells: tuple[Levels, ...] = ()  # the levels of both cells
     simultaneous: Interval | None = None
@@ -97,6 +100,11 @@ class Gain:
     def baseline_suspect(self) -> bool:
         """Whether throughput grew by more than the ideal: the smaller topology delivered less than it can."""
         return self.conclusion is Conclusion.SUPER_LINEAR
+
+    @property
+    def reason(self) -> str:
+        """The obstacle or the remark, as a clause; empty without both."""
+        return self.obstacle.text if self.obstacle else self.remark
 
     @property
     def conclusion_text(self) -> str:
@@ -195,7 +203,7 @@ def between(
     failure = bool(smaller.fail_servers or larger.fail_servers)
     common = [] if failure else sorted(smaller.by_block.keys() & larger.by_block.keys())
     ratio, paired = _ratios(smaller, larger, common, limits, table)
-    kind, reason = _kind(smaller, larger, ratio)
+    kind, found_obstacle = _kind(smaller, larger, ratio)
     if kind is GainKind.NONE:
         ratio = paired = None  # a ratio of requests that were not rejected is no gain
     found = _conclusion(kind, ratio, larger.servers / smaller.servers, limits)
@@ -211,7 +219,8 @@ def between(
         kind=kind,
         conclusion=found,
         indicative=_concluded(kind, ratio) and len(common) < limits.statement_repeats,
-        reason=reason,
+        remark="" if found_obstacle else _remark(smaller, larger),
+        obstacle=found_obstacle,
         paired=paired,
         cells=(smaller.cell, larger.cell),
         response_times=times if response_times.same_load(smaller, larger) and not failure else None,
@@ -259,30 +268,37 @@ def with_simultaneous(gains: Sequence[Gain]) -> list[Gain]:
     ]
 
 
-def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, str]:
-    """Whether the ratio is a statement about servers (rule E18), and the reason where it is none."""
+def _kind(smaller: CellSummary, larger: CellSummary, ratio: Interval | None) -> tuple[GainKind, GainObstacle | None]:
+    """Whether the ratio is a statement about servers (rule E18), and the obstacle where it is a bound or none."""
     if smaller.fail_servers or larger.fail_servers:
-        return GainKind.SERVER_FAILURE, SERVER_FAILURE
+        return GainKind.SERVER_FAILURE, GainObstacle(ObstacleKind.SERVER_FAILURE, SERVER_FAILURE)
     if reason := _only_larger(smaller, larger):
-        return GainKind.ONLY_LARGER, reason
-    if rejections := _rejections([smaller, larger]):
-        return GainKind.NONE, rejections
+        return GainKind.ONLY_LARGER, GainObstacle(ObstacleKind.ONLY_LARGER, reason, (smaller.servers,))
+    if rejecting := [cell for cell in (smaller, larger) if cell.rejections]:
+        sides = tuple(cell.servers for cell in rejecting)
+        return GainKind.NONE, GainObstacle(ObstacleKind.REJECTIONS, _rejections(rejecting), sides)
     for cell in (smaller, larger):
         if found := obstacle.unusable(cell, servers(cell.servers)):
-            return GainKind.NONE, found.text
+            return GainKind.NONE, GainObstacle(found.kind, found.text, (cell.servers,))
     if ratio is None:
-        return GainKind.NONE, obstacle.NO_COMMON_BLOCK.text
+        return GainKind.NONE, GainObstacle(ObstacleKind.NO_COMMON_BLOCK, obstacle.NO_COMMON_BLOCK.text)
     if smaller.bottleneck.is_load:
-        return GainKind.IDLE, f"load-limited: {_serves(smaller)}"
+        text = f"load-limited: {_serves(smaller)}"
+        return GainKind.IDLE, GainObstacle(ObstacleKind.LOAD_LIMITED, text, (smaller.servers,))
     if smaller.bottleneck != Component.SERVER:
-        return GainKind.NOT_MEASURABLE, f"{_bottleneck(smaller)}: {smaller.bottleneck_reason}"
+        return GainKind.NOT_MEASURABLE, _bottleneck(smaller)
     if larger.bottleneck.is_load:
-        return GainKind.LOWER_BOUND, _serves(larger)
+        return GainKind.LOWER_BOUND, GainObstacle(ObstacleKind.LOAD_LIMITED, _serves(larger), (larger.servers,))
     if larger.bottleneck != Component.SERVER:
-        return GainKind.LOWER_BOUND, f"{_bottleneck(larger)}: {larger.bottleneck_reason}"
+        return GainKind.LOWER_BOUND, _bottleneck(larger)
+    return GainKind.GAIN, None
+
+
+def _remark(smaller: CellSummary, larger: CellSummary) -> str:
+    """A slower server and the next bottleneck, as a clause; empty without both."""
     slow = next((cell.slow_server.comparison for cell in (larger, smaller) if cell.slow_server), "")
     following = f"next bottleneck: {larger.next_bottleneck}" if larger.next_bottleneck else ""
-    return GainKind.GAIN, "; ".join(reason for reason in (slow, following) if reason)
+    return "; ".join(reason for reason in (slow, following) if reason)
 
 
 SERVER_FAILURE = "servers fail in mid-trial, so the mean throughput describes neither topology (rule E24)"
@@ -311,11 +327,13 @@ def _serves(cell: CellSummary) -> str:
     return f"{servers(cell.servers)} {'serves' if cell.servers == 1 else 'serve'} {cell.served}"
 
 
-def _bottleneck(cell: CellSummary) -> str:
-    """The bottleneck of a cell, as a clause."""
+def _bottleneck(cell: CellSummary) -> GainObstacle:
+    """The bottleneck of a cell that is not its servers."""
+    kind, state = ObstacleKind.OTHER_BOTTLENECK, f"was the {cell.bottleneck}"
     if cell.bottleneck == Component.UNKNOWN:
-        return f"the bottleneck of {servers(cell.servers)} is unknown"
-    return f"the bottleneck of {servers(cell.servers)} was the {cell.bottleneck}"
+        kind, state = ObstacleKind.UNKNOWN_BOTTLENECK, "is unknown"
+    text = f"the bottleneck of {servers(cell.servers)} {state}: {cell.bottleneck_reason}"
+    return GainObstacle(kind, text, (cell.servers,))
 
 
 def _conclusion(kind: GainKind, ratio: Interval | None, ideal: float, limits: Thresholds) -> Conclusion:

@@ -15,6 +15,7 @@ import numpy as np
 from harness.grid.thresholds import Thresholds
 from harness.records.findings import Finding, Severity
 from harness.records.trial import Component, TrialRecord
+from harness.records.trial_path import TrialPath
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain
 
@@ -56,7 +57,7 @@ def of_trials(records: Mapping[str, TrialRecord]) -> MachineSpeed | None:
     cells: dict[str, dict[str, TrialRecord]] = {}
     for where, record in records.items():
         if record.usable and record.repeat and record.figures and record.figures.cpu_ms_per_request:
-            cells.setdefault(where.split("/")[0], {})[where] = record
+            cells.setdefault(TrialPath.parse(where).cell, {})[where] = record
     costs: dict[str, float] = {}
     pairs: list[tuple[float, float]] = []
     for trials in cells.values():
@@ -105,12 +106,12 @@ def findings(speed: MachineSpeed | None, half: float | None, limits: Thresholds)
     follows = "" if speed.follows is None else f" (correlation with throughput {speed.follows:.2f})".replace("-", "−")
     return [
         Finding(
-            "E22",
-            Severity.NOTE,
-            f"the machines’ own speed changed and made the intervals wide: a request cost {speed.span:.2f} times as "
-            f"much CPU time in the slowest trial as in the fastest of equal cells{follows}",
-            "measure on dedicated machines",
-            speed.span,
-            limits.speed_span,
+            rule="E22",
+            severity=Severity.NOTE,
+            cause=f"the machines’ own speed changed and made the intervals wide: a request cost {speed.span:.2f} "
+            f"times as much CPU time in the slowest trial as in the fastest of equal cells{follows}",
+            next_step="measure on dedicated machines",
+            figure=speed.span,
+            threshold=limits.speed_span,
         )
     ]

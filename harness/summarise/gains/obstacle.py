@@ -17,8 +17,10 @@ class ObstacleKind(Enum):
     UNKNOWN_BOTTLENECK = auto()
     GENERATOR = auto()  # the load generator was the bottleneck of a side
     UNSTEADY_LATENCY = auto()  # the latency of a side was not steady
-    LOAD_LIMITED = auto()  # both sides were load-limited
-    OTHER_BOTTLENECK = auto()  # both sides had another bottleneck than servers
+    LOAD_LIMITED = auto()  # both sides, or one of a gain, were load-limited
+    OTHER_BOTTLENECK = auto()  # both sides, or one of a gain, had another bottleneck than servers
+    SERVER_FAILURE = auto()  # servers are stopped in the middle of each trial
+    ONLY_LARGER = auto()  # only the larger topology served the load
     HIDDEN = auto()  # a bound whose interval lies on the wrong side of 1
     NO_COMMON_BLOCK = auto()
 
@@ -29,6 +31,20 @@ class Obstacle:
 
     kind: ObstacleKind
     text: str
+
+
+@dataclass(frozen=True)
+class GainObstacle(Obstacle):
+    """What keeps a gain from being a statement, or makes it a bound.
+
+    `servers` are the topologies that cause it, by number of servers; empty where neither does alone.
+    """
+
+    servers: tuple[int, ...] = ()
+
+    def is_same(self, other: GainObstacle | None) -> bool:
+        """Whether another gain at the same load has the same obstacle."""
+        return other is not None and (self.kind, self.servers) == (other.kind, other.servers)
 
 
 NO_COMMON_BLOCK = Obstacle(ObstacleKind.NO_COMMON_BLOCK, "no block has a usable trial of both")

@@ -35,10 +35,10 @@ def loads_adapt(grid: Grid) -> bool:
 def state_of(grid: Grid, records: Mapping[str, TrialRecord]) -> FixedState | SearchState:
     """The state of a study by its records: the cells to measure, and the results of a search."""
     cells = grid.cells
-    return SearchState(grid, cells, records) if isinstance(cells, SearchedCells) else FixedState(cells.known)
+    return SearchState(grid, cells, records) if isinstance(cells, SearchedCells) else FixedState(cells=cells.known)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FixedState:
     """The state of a study without a search: the same cells in every block, no probes and no results."""
 

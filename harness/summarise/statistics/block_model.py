@@ -107,14 +107,15 @@ def _trend(model: BlockModel, positions: Mapping[tuple[str, int], int], limits: 
     slope, p = found
     return [
         Finding(
-            "E20",
-            Severity.NOTE,
-            f"throughput changes by {percent(math.expm1(slope), 1)} with each position in a block: "
+            rule="E20",
+            severity=Severity.NOTE,
+            cause=f"throughput changes by {percent(math.expm1(slope), 1)} with each position in a block: "
             "a trial depends on the trials before it",
-            "look for effects that outlast a trial (connections, memory, credits), or wait longer between trials",
-            p,
-            limits.trend_p,
-            Kind.TREND,
+            next_step="look for effects that outlast a trial (connections, memory, credits), or wait longer between "
+            "trials",
+            figure=p,
+            threshold=limits.trend_p,
+            kind=Kind.TREND,
         )
     ]
 
@@ -156,13 +157,14 @@ def _outliers(model: BlockModel, limits: Thresholds) -> list[Finding]:
             p, differs = min(reasons)
             found.append(
                 Finding(
-                    "E20",
-                    Severity.NOTE,
-                    f"block {block} {differs} the others; it is not excluded",
-                    "look for other load on these machines at that time, and repeat the study when they are idle",
-                    p,
-                    limits.outlier_p,
-                    Kind.OUTLIER,
+                    rule="E20",
+                    severity=Severity.NOTE,
+                    cause=f"block {block} {differs} the others; it is not excluded",
+                    next_step="look for other load on these machines at that time, and repeat the study when they are "
+                    "idle",
+                    figure=p,
+                    threshold=limits.outlier_p,
+                    kind=Kind.OUTLIER,
                 )
             )
     return found

@@ -57,9 +57,8 @@ class NgrinderLoadGenerator:
             self._version = found[1] if found else ""
         return self._version
 
-    def send_one(self, load: LoadSpec) -> str:  # noqa: ARG002 - part of the interface
-        """Return an empty text: nGrinder validates each script with a request before its first load."""
-        return ""
+    def send_one(self, load: LoadSpec) -> None:
+        """Do nothing: nGrinder validates each script with a request before its first load."""
 
     def start(self, load: LoadSpec) -> float:
         limits = self._controller.json("GET", "/perftest/api/create").get("config", {})
@@ -136,10 +135,20 @@ class NgrinderLoadGenerator:
         complete = int(min(now - running.t0, running.load.duration_s))
         while len(live) < complete:
             share = 1 / (complete - len(live))
-            row = (round((new[0] - completed) * share), round((new[1] - failed) * share))
-            completed, failed = completed + row[0], failed + row[1]
-            users = float(perf.get("thread", 0))
-            live.append(Sample(len(live), *row, users, None, None, None, None, None, None))
+            row = Sample(
+                t_s=len(live),
+                completed=round((new[0] - completed) * share),
+                failed=round((new[1] - failed) * share),
+                users=float(perf.get("thread", 0)),
+                in_flight=None,
+                mean_ms=None,
+                think_s=None,
+                thinks=None,
+                busiest_cpu_s=None,
+                lag_ms=None,
+            )
+            completed, failed = completed + row.completed, failed + row.failed
+            live.append(row)
         over = bool(state["status"].get("reportable"))
         quiet = now > max(running.grew, running.end) + QUIET_S
         late = now > running.end + running.load.timeout_s + QUIET_S

@@ -8,7 +8,8 @@ from commands import console
 from commands.console import Console
 from harness.records.findings import Finding, Severity
 from harness.study.events import SampleTaken, Step, StudyStarted, TrialEnded, TrialStarted
-from tests.builders import record, samples
+from harness.summarise.summary import summarise_records
+from tests.builders import grid, judged, record, samples
 
 
 def play(shown: Console) -> None:
@@ -16,7 +17,12 @@ def play(shown: Console) -> None:
     shown(Step("deployed", 14.0))
     shown(TrialStarted(trial="servers-1_vusers-100/r1", position=2, planned=2, duration_s=18.0, window_from_s=7.0))
     shown(SampleTaken(samples(280, 1000)[0]))
-    finding = Finding("E8", Severity.WARNING, "1.4 % of the requests failed", "check the kinds of failure")
+    finding = Finding(
+        rule="E8",
+        severity=Severity.WARNING,
+        cause="1.4 % of the requests failed",
+        next_step="check the kinds of failure",
+    )
     shown(TrialEnded("servers-1_vusers-100/r1", record(1, 100, 2, 281.5), (finding,), 0.0))
     shown.finish()
 
@@ -36,7 +42,11 @@ def test_a_trial_with_a_warning_prints_its_reason_once(found: bool, capsys: pyte
     """Once, with or without a finding of the same text."""
     reason = "1.4 % of the requests failed"
     marked = record(1, 100, 2, 281.5, outcome="warning", cause=reason)
-    findings = (Finding("E8", Severity.WARNING, reason, "check the kinds of failure"),) if found else ()
+    findings = (
+        (Finding(rule="E8", severity=Severity.WARNING, cause=reason, next_step="check the kinds of failure"),)
+        if found
+        else ()
+    )
     shown = Console()
     shown(TrialEnded("servers-1_vusers-100/r1", marked, findings, 0.0))
     out = capsys.readouterr().out
@@ -65,3 +75,22 @@ def test_errors_go_to_standard_error_line_by_line(capsys: pytest.CaptureFixture[
 def test_a_sparkline_spans_from_zero_to_the_maximum() -> None:
     assert console.sparkline([0, 50, 100]) == "▁▅█"
     assert console.sparkline([0, 0]) == "▁▁"
+
+
+def test_a_gain_as_json_has_its_reason_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    records = {
+        f"servers-{n}_vusers-1000/r1": judged(record(n, 1000, 1, 280.0 * n), "generator", of_users_bound=0.9)
+        for n in (1, 2)
+    }
+    gains = summarise_records(grid(factors={"servers": [1, 2], "vusers": [1000]}, repeats=1), records).gains
+    Console(as_json=True).gains(gains)
+    (event,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert event["reason"].startswith("the bottleneck of 1 server was the generator: ")
+    assert not {"obstacle", "remark"} & event.keys()
+
+
+def test_notes_of_another_process_are_marked_once(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().warn("a character [U+1F600] has no font")
+    printed = capsys.readouterr().err
+    Console().relay(printed.strip())
+    assert capsys.readouterr().err == printed == "note: a character [U+1F600] has no font\n"

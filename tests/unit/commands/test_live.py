@@ -29,7 +29,20 @@ def until(true: Callable[[], bool], what: str) -> None:
 
 
 def second(t_s: int) -> SampleTaken:
-    return SampleTaken(Sample(t_s, 90, 0, 100.0, 1.0, 10.0, 90.0, 90, 0.1, 1.0))
+    return SampleTaken(
+        Sample(
+            t_s=t_s,
+            completed=90,
+            failed=0,
+            users=100.0,
+            in_flight=1.0,
+            mean_ms=10.0,
+            think_s=90.0,
+            thinks=90,
+            busiest_cpu_s=0.1,
+            lag_ms=1.0,
+        )
+    )
 
 
 def state(directory: Path) -> str:

@@ -114,7 +114,7 @@ def test_a_finished_study_has_no_remaining_trials(tmp_path: Path, capsys: pytest
     while left := resolve(options.ROOT, tmp_path, GRID).remaining_trials():
         for trial in left:
             made = record(trial.cell.servers, trial.cell.vusers, trial.repeat, 100.0 * trial.cell.servers)
-            config.directory.write_trial(trial.path, TrialData(made, [], [], []))
+            config.directory.write_trial(trial.path, TrialData(record=made, samples=[], hosts=[], balancer=[]))
     shown = output(capsys, tmp_path)
     assert re.search(r"no trial remains: all \d+ trials are measured\n", shown)
     assert "trials to measure" not in shown

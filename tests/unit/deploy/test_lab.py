@@ -220,8 +220,13 @@ def test_an_invalid_trial_names_the_machine_as_its_cause() -> None:
     lost = rules.judge(paced(busy=0.9, lost=0.1, lost_workers=1), LIMITS)
     assert rules.outcome_of(lost, {})[1].startswith("this machine is too slow for the requested lab")
     foreign = Finding(
-        "E11", Severity.WARNING, "this machine: the CPU utilization by processes outside the study was 80 %", ""
+        rule="E11",
+        severity=Severity.WARNING,
+        cause="this machine: the CPU utilization by processes outside the study was 80 %",
+        next_step="",
     )
-    late = Finding("E6", Severity.INVALID, "the generator's event loop was late by 300 ms", "")
+    late = Finding(
+        rule="E6", severity=Severity.INVALID, cause="the generator's event loop was late by 300 ms", next_step=""
+    )
     assert rules.outcome_of([late, foreign], {}) == ("invalid", f"{foreign.cause}: {late.cause}")
     assert rules.outcome_of([late], {}) == ("invalid", late.cause)

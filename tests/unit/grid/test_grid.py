@@ -29,6 +29,21 @@ def test_exclude_takes_partial_matches_away_and_include_adds_cells() -> None:
     assert [(cell.servers, cell.vusers) for cell in cells] == [(1, 100), (2, 100), (2, 200), (3, 100)]
 
 
+def test_cells_are_made_once_and_again_for_a_changed_copy() -> None:
+    written = grid()
+    assert written.cells is written.cells
+    fewer = written.model_copy(update={"factors": {"servers": (1,), "vusers": (100,)}})
+    assert (len(written.cells.known), len(fewer.cells.known)) == (4, 1)
+    assert written.scaled(2).cells == written.cells
+
+
+def test_cached_cells_are_in_no_comparison_and_no_file() -> None:
+    used, fresh = grid(), grid()
+    assert used.cells.known
+    assert used == fresh
+    assert used.model_dump(mode="json") == fresh.model_dump(mode="json")
+
+
 def test_a_cell_that_is_included_twice_is_there_once() -> None:
     assert len(grid(include=[{"servers": 1, "vusers": 100}]).cells.known) == 4
 

@@ -43,14 +43,20 @@ def test_a_faulty_generator_is_the_bottleneck_and_not_the_server() -> None:
 
 def test_slow_responses_with_an_idle_cpu_are_limited_by_concurrency() -> None:
     """A pool of 40 threads at 30 % CPU."""
-    idle = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]
+    idle = [
+        HostSample(t_s=t + 0.5, host="server-1", cpu_cores=0.06, throttled_share=None, memory_mb=90.0)
+        for t in range(18)
+    ]
     found = bottleneck_of(observation(rate=280, users=1000, hosts=idle), unloaded_s=0.1)
     assert found.component == "server"
     assert "requests wait for a slot, not for the CPU" in found.reason
 
 
 def test_an_idle_server_with_fast_responses_is_unknown() -> None:
-    idle = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]
+    idle = [
+        HostSample(t_s=t + 0.5, host="server-1", cpu_cores=0.06, throttled_share=None, memory_mb=90.0)
+        for t in range(18)
+    ]
     rows = samples(280, 1000, think_s=3.0)
     assert (
         bottleneck_of(observation(samples=rows, hosts=idle, think_time_s=3.0), unloaded_s=0.25).component == "unknown"
@@ -59,7 +65,7 @@ def test_an_idle_server_with_fast_responses_is_unknown() -> None:
 
 def test_the_busiest_server_decides() -> None:
     hosts = [
-        HostSample(t + 0.5, name, cores, None, 90.0)
+        HostSample(t_s=t + 0.5, host=name, cpu_cores=cores, throttled_share=None, memory_mb=90.0)
         for name, cores in (("server-1", 0.1), ("server-2", 0.2))
         for t in range(18)
     ]
@@ -74,7 +80,9 @@ def test_a_cells_bottleneck_is_that_of_two_thirds_of_its_trials() -> None:
     assert bottleneck.of_cell([])[0] == "unknown"
 
 
-IDLE = [HostSample(t + 0.5, "server-1", 0.06, None, 90.0) for t in range(18)]
+IDLE = [
+    HostSample(t_s=t + 0.5, host="server-1", cpu_cores=0.06, throttled_share=None, memory_mb=90.0) for t in range(18)
+]
 
 
 def test_slow_responses_outside_the_servers_are_unknown() -> None:

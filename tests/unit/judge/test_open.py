@@ -22,7 +22,19 @@ def rows(per_s: int, served: int, mean_ms: float, rise: float = 0.0, **more: Any
     found = []
     for t in range(18):
         latency_ms = mean_ms + rise * max(0, t - 6)
-        row = Sample(t, served, 0, 0.0, served * latency_ms / 1000, latency_ms, 0.0, 0, 0.2, 1.0, 0.0)
+        row = Sample(
+            t_s=t,
+            completed=served,
+            failed=0,
+            users=0.0,
+            in_flight=served * latency_ms / 1000,
+            mean_ms=latency_ms,
+            think_s=0.0,
+            thinks=0,
+            busiest_cpu_s=0.2,
+            lag_ms=1.0,
+            thinking=0.0,
+        )
         found.append(replace(row, **{"offered": per_s, "sent": per_s, "late": 0, "delay_ms": 2.0, **more}))
     return found
 
@@ -98,6 +110,14 @@ def test_e5_a_request_that_waits_for_its_turn_in_flight_is_no_late_generator() -
     assert found.severity == Severity.WARNING
     assert "too many were in flight" in found.cause
     assert "in_flight" in found.next_step
+
+
+def test_e5_one_request_that_waits_does_not_hide_a_late_generator() -> None:
+    seen = trial(samples=[replace(row, late=int(row.t_s == 9)) for row in rows(200, 200, 50.0)], delays={"80000": 2000})
+    assert [f.severity for f in of(seen, "E5")] == [Severity.WARNING] * 2
+    assert any("80.0 ms late" in f.cause for f in of(seen, "E5"))
+    unsent = trial(samples=[replace(row, late=int(row.t_s == 9)) for row in rows(200, 196, 50.0, sent=196)])
+    assert Severity.INVALID in [f.severity for f in of(unsent, "E5")]
 
 
 def test_e5_requests_that_queue_before_the_balancer_are_found() -> None:

@@ -26,7 +26,13 @@ def troubled(servers: int) -> TrialData:
     written["counters"]["balancer"]["events"] = events
     for name in (f"server-{servers}", "server-2"):
         written["hosts"][name]["after"] |= {"running": False, "exit_code": 137}
-    return TrialData(TrialRecord.model_validate(written), data.samples, data.hosts, data.balancer, data.latencies)
+    return TrialData(
+        record=TrialRecord.model_validate(written),
+        samples=data.samples,
+        hosts=data.hosts,
+        balancer=data.balancer,
+        latencies=data.latencies,
+    )
 
 
 @pytest.mark.parametrize("servers", [2, 11])
@@ -38,7 +44,12 @@ def test_a_trial_is_judged_alike_before_and_after_it_was_written(servers: int) -
     stored = json.loads(json.dumps(first.model_dump(mode="json"), sort_keys=True))
     for again in (stored, turned(stored)):
         record = TrialRecord.model_validate(again)
-        found = assess(TrialData(record, data.samples, data.hosts, data.balancer, data.latencies), written)
+        found = assess(
+            TrialData(
+                record=record, samples=data.samples, hosts=data.hosts, balancer=data.balancer, latencies=data.latencies
+            ),
+            written,
+        )
         assert found == first
         assert [finding.cause for finding in found.findings] == [finding.cause for finding in first.findings]
 

@@ -9,6 +9,7 @@ from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, rules
 from harness.judge.assess import assess
 from harness.judge.observation import Death, Observation, of_trial
+from harness.records.failure_kind import parse_counts
 from harness.records.findings import Severity
 from tests.builders import changed, grid, logged, observation, samples, trial_data
 
@@ -58,7 +59,7 @@ def test_e3_a_repeated_second_and_a_lost_worker_are_invalid() -> None:
 
 def test_e8_names_the_event_that_explains_the_failures_and_its_fix() -> None:
     rows = samples(50, 1000, failed=100)
-    base = observation(samples=rows, generator_errors={"status 500": 1800})
+    base = observation(samples=rows, failures=parse_counts({"status 500": 1800}))
     events = {"worker_connections are not enough": 1800, "Connection refused": 2}
     seen = logged(base, events=events)
     finding = next(f for f in rules.judge(seen, LIMITS) if f.rule == "E8" and f.severity == Severity.INVALID)
@@ -126,7 +127,7 @@ def test_e6_a_busy_generator_is_invalid() -> None:
 
 def test_e8_some_errors_are_a_warning_and_a_collapse_stops_the_load() -> None:
     rows = samples(280, 1000, failed=6)
-    assert found(observation(samples=rows, generator_errors={"status 502": 108}))["E8"] == "warning"
+    assert found(observation(samples=rows, failures=parse_counts({"status 502": 108})))["E8"] == "warning"
     assert rules.collapse(samples(100, 1000, failed=200), 7, 10, LIMITS)
     assert rules.collapse(samples(280, 1000, failed=100), 7, 10, LIMITS) == ""
 
@@ -180,7 +181,7 @@ def test_e13_lost_requests_are_found_wherever_they_went() -> None:
     done = sum(s.completed for s in seen.samples)
     assert found(logged(seen, statuses={"200": done - 200}))["E13"] == "invalid"
     assert found(replace(seen, served={"server-1": {"200": done + 200}}))["E13"] == "invalid"
-    assert found(replace(seen, generator_errors={"timeout": 200}))["E13"] == "invalid"
+    assert found(replace(seen, failures=parse_counts({"timeout": 200})))["E13"] == "invalid"
     assert "E13" not in found(logged(seen, statuses={"200": done - 15}))
 
 
@@ -189,7 +190,7 @@ def test_e13_abandoned_requests_are_logged_as_499() -> None:
     done = sum(s.completed for s in seen.samples)
     abandoned = replace(
         logged(seen, statuses={"200": done, "499": 150}),
-        generator_errors={"timeout": 150},
+        failures=parse_counts({"timeout": 150}),
         served={"server-1": {"200": done + 150}},
     )
     assert "E13" not in found(abandoned)

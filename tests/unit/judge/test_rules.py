@@ -9,6 +9,7 @@ from harness.judge import balancing, bottleneck, cpu_cost, rules
 from harness.judge.balancing import Balancing
 from harness.judge.observation import Death, Observation
 from harness.judge.observation import of_trial as observe
+from harness.records.failure_kind import parse_counts
 from harness.records.findings import Finding, Severity
 from harness.records.series import BalancerSample, HostSample, MachineSample
 from harness.records.trial import Bottleneck
@@ -27,7 +28,19 @@ def bottleneck_of(seen: Observation) -> Bottleneck:
 
 
 def machine(busy: float, steal: float = 0.0, name: str = "m", **more: float) -> list[MachineSample]:
-    return [MachineSample(t + 0.5, name, 2, busy, steal, 1.0, more.get("conntrack"), 0.0) for t in range(1, 19)]
+    return [
+        MachineSample(
+            t_s=t + 0.5,
+            machine=name,
+            cores=2,
+            busy_cores=busy,
+            steal_share=steal,
+            load=1.0,
+            conntrack_share=more.get("conntrack"),
+            offset_s=0.0,
+        )
+        for t in range(1, 19)
+    ]
 
 
 def lagging(milliseconds: float, seconds: int) -> Observation:
@@ -185,7 +198,7 @@ def test_e12_different_shares_make_the_balancer_the_bottleneck() -> None:
 
 @pytest.mark.parametrize("method", ["least_conn", "random_two", "cookie"])
 def test_e12_different_shares_are_only_a_note_without_round_robin(method: str) -> None:
-    seen = replace(uneven(60, 40), balancing=Balancing(method))
+    seen = replace(uneven(60, 40), balancing=Balancing(method=method))
     found = of("E12", seen)
     assert [finding.severity for finding in found] == ["note"]
     assert found[0].cause == (
@@ -198,13 +211,13 @@ def test_a_slow_server_is_not_the_bottleneck_with_least_conn() -> None:
     """One server is saturated. With round robin it limits both servers, with least_conn it does not."""
     seen = observation(rate=280, servers=2)
     hosts = [
-        HostSample(t + 0.5, name, cores, None, 90.0)
+        HostSample(t_s=t + 0.5, host=name, cpu_cores=cores, throttled_share=None, memory_mb=90.0)
         for name, cores in (("server-1", 0.06), ("server-2", 0.1), ("generator", 0.2))
         for t in range(18)
     ]
     slow = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1})
     assert "with round robin the slowest server limits all" in bottleneck_of(slow).reason
-    fair = replace(slow, balancing=Balancing("least_conn"))
+    fair = replace(slow, balancing=Balancing(method="least_conn"))
     causes = [finding.cause for finding in of("E12", fair)]
     assert causes[0].endswith("least_conn sends it fewer requests, and it adds less throughput than the others")
     assert not any("round robin" in cause for cause in causes)
@@ -217,11 +230,11 @@ def test_a_slow_server_is_not_the_bottleneck_with_least_conn() -> None:
 def test_a_slow_server_delays_users_that_stay_at_it(method: str) -> None:
     seen = observation(rate=280, servers=2)
     hosts = [
-        HostSample(t + 0.5, name, cores, None, 90.0)
+        HostSample(t_s=t + 0.5, host=name, cpu_cores=cores, throttled_share=None, memory_mb=90.0)
         for name, cores in (("server-1", 0.06), ("server-2", 0.1), ("generator", 0.2))
         for t in range(18)
     ]
-    sticky = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1}, balancing=Balancing(method))
+    sticky = replace(seen, hosts=hosts, caps={**seen.caps, "server-2": 0.1}, balancing=Balancing(method=method))
     assert of("E12", sticky)[0].cause.endswith(f"{method} keeps users at it, and they wait longer than the others")
     assert bottleneck_of(sticky).figures["server_cpu"] == pytest.approx(1.0)
 
@@ -238,7 +251,8 @@ def test_a_slow_server_delays_users_that_stay_at_it(method: str) -> None:
 )
 def test_e8_hints_at_sessions_that_one_server_keeps(kind: str, servers: int, method: str, hinted: bool) -> None:
     rows = [replace(s, completed=140, failed=140) for s in samples(280, 1000)]
-    seen = observation(samples=rows, servers=servers, generator_errors={kind: 2520}, balancing=Balancing(method))
+    balancing = Balancing(method=method)
+    seen = observation(samples=rows, servers=servers, failures=parse_counts({kind: 2520}), balancing=balancing)
     assert ("nginx_lb_method: cookie" in of("E8", seen)[0].next_step) == hinted
 
 
@@ -268,7 +282,7 @@ def test_an_unknown_reaction_of_the_balancer_is_left_out() -> None:
 def test_a_cells_balancer_variables_take_precedence_over_those_of_grid_and_inventory() -> None:
     inventory = {"nginx_lb_method": "round_robin", "nginx_lb_max_fails": 0, "nginx_lb_fail_timeout": "10s"}
     found = balancing.of({"nginx_lb_method": "least_conn"}, {"nginx_lb_max_fails": 2}, inventory)
-    assert found == Balancing("least_conn", 2, "10s")
+    assert found == Balancing(method="least_conn", max_fails=2, fail_timeout="10s")
 
 
 def test_e12_a_retried_request_is_a_warning() -> None:
@@ -279,7 +293,7 @@ def test_e12_a_retried_request_is_a_warning() -> None:
 def test_e12_finds_a_slow_server_that_round_robin_hides() -> None:
     seen = observation(rate=280, servers=2)
     hosts = [
-        HostSample(t + 0.5, name, cores, None, 90.0)
+        HostSample(t_s=t + 0.5, host=name, cpu_cores=cores, throttled_share=None, memory_mb=90.0)
         for name, cores in (("server-1", 0.1), ("server-2", 0.1), ("generator", 0.2))
         for t in range(18)
     ]
@@ -293,7 +307,13 @@ def test_e12_finds_a_slow_server_that_round_robin_hides() -> None:
 
 def test_a_busy_nginx_worker_makes_the_balancer_the_bottleneck() -> None:
     seen = observation()
-    hosts = [*seen.hosts, *(HostSample(t + 0.5, "balancer", 0.95, None, 20.0) for t in range(18))]
+    hosts = [
+        *seen.hosts,
+        *(
+            HostSample(t_s=t + 0.5, host="balancer", cpu_cores=0.95, throttled_share=None, memory_mb=20.0)
+            for t in range(18)
+        ),
+    ]
     caps = {**seen.caps, "balancer": 2.0}
     one = replace(logged(seen, worker_cpu_s=[9.4, 0.1]), hosts=hosts, caps=caps)
     assert bottleneck_of(one).component == "balancer"
@@ -335,8 +355,20 @@ def test_many_packets_beyond_an_allowance_make_the_network_the_bottleneck_and_th
 def test_e12_a_high_cost_by_chance_is_no_finding() -> None:
     """Service times vary, and one quarter of the window causes the whole difference."""
     seen = observation(rate=280, servers=2)
-    heavy = [HostSample(t + 0.5, "server-2", 0.19 if t in (8, 9, 10) else 0.05, None, 90.0) for t in range(18)]
-    even = [HostSample(t + 0.5, "server-1", 0.05, None, 90.0) for t in range(18)]
+    heavy = [
+        HostSample(
+            t_s=t + 0.5,
+            host="server-2",
+            cpu_cores=0.19 if t in (8, 9, 10) else 0.05,
+            throttled_share=None,
+            memory_mb=90.0,
+        )
+        for t in range(18)
+    ]
+    even = [
+        HostSample(t_s=t + 0.5, host="server-1", cpu_cores=0.05, throttled_share=None, memory_mb=90.0)
+        for t in range(18)
+    ]
     assert of("E12", replace(seen, hosts=[*even, *heavy])) == []
     always = [replace(h, cpu_cores=0.1) for h in heavy]
     assert of("E12", replace(seen, hosts=[*even, *always]))[0].cause.startswith("server-2 needed 2.0 times as much")
@@ -345,7 +377,11 @@ def test_e12_a_high_cost_by_chance_is_no_finding() -> None:
 def test_e12_the_cost_of_a_request_is_by_responses_and_not_by_assigned_requests() -> None:
     """Two busy servers with long queues get equally many requests, but one answers a fifth less."""
     seen = observation(rate=280, servers=2)
-    hosts = [HostSample(t + 0.5, name, 0.2, None, 90.0) for name in ("server-1", "server-2") for t in range(18)]
+    hosts = [
+        HostSample(t_s=t + 0.5, host=name, cpu_cores=0.2, throttled_share=None, memory_mb=90.0)
+        for name in ("server-1", "server-2")
+        for t in range(18)
+    ]
     rows = [
         BalancerSample(t, address, "200", 150 if address == "10.0.0.1:8080" else 120)
         for t in range(18)

@@ -11,19 +11,19 @@ from harness.grid.schema import Grid
 from harness.judge import latency_stats
 from harness.records.directory import StudyDirectory, digest
 from harness.records.series import BalancerSample, HostSample
-from harness.records.study import Configuration
+from harness.records.study import Configuration, TimeScaling
 from harness.records.trial import TrialData
 from harness.study import identity
-from tests.builders import record, samples
+from tests.builders import grid, record, samples, study_record
 
 
 def trial() -> TrialData:
     return TrialData(
-        record(1, 100, 1, 99.5),
-        samples(100, 300),
-        [HostSample(0.5, "server-1", 0.19, None, 80.0)],
-        [BalancerSample(0, "10.0.0.1:8080", "200", 100)],
-        latency_stats.histogram_of_ms([(20, 7)]),
+        record=record(1, 100, 1, 99.5),
+        samples=samples(100, 300),
+        hosts=[HostSample(t_s=0.5, host="server-1", cpu_cores=0.19, throttled_share=None, memory_mb=80.0)],
+        balancer=[BalancerSample(0, "10.0.0.1:8080", "200", 100)],
+        latencies=latency_stats.histogram_of_ms([(20, 7)]),
     )
 
 
@@ -52,10 +52,26 @@ def test_a_partially_written_trial_does_not_count(tmp_path: Path) -> None:
 
 def test_a_trial_measured_again_keeps_the_earlier_attempt(tmp_path: Path) -> None:
     directory = StudyDirectory(tmp_path / "s")
-    directory.write_trial("a/r1", TrialData(record(1, 100, 1, None, outcome="failed"), [], [], []))
+    directory.write_trial(
+        "a/r1", TrialData(record=record(1, 100, 1, None, outcome="failed"), samples=[], hosts=[], balancer=[])
+    )
     directory.write_trial("a/r1", trial())
     assert directory.trials()["a/r1"].outcome == "ok"
     assert list(directory.trials(attempts=True)) == ["a/r1", "a/r1-attempt1"]
+
+
+def test_a_study_parses_its_grid_once_and_again_for_a_changed_copy() -> None:
+    study = study_record()
+    assert study.nominal_grid is study.nominal_grid
+    assert study.scaled_grid is study.scaled_grid
+    duration_s = study.scaled_grid.load.duration
+    slow = study.model_copy(update={"time_scaling": TimeScaling(factor=2.0)})
+    assert slow.scaled_grid.load.duration == 2 * duration_s
+    assert slow.nominal_grid.load.duration == duration_s
+    other = Configuration(grid=grid(name="other").model_dump(mode="json", by_alias=True))
+    assert study.model_copy(update={"configuration": other}).nominal_grid.name == "other"
+    assert study == study_record(), "cached grids are no difference"
+    assert study.model_dump(mode="json") == study_record().model_dump(mode="json")
 
 
 def test_a_record_of_a_newer_version_is_rejected_and_an_unknown_key_is_not(tmp_path: Path) -> None:
@@ -126,6 +142,8 @@ def test_a_new_key_with_a_default_does_not_start_another_study() -> None:
 
 def test_differences_between_configurations_are_listed_by_key() -> None:
     before, after = {"repeats": 3, "name": "a"}, {"repeats": 5, "name": "a"}
-    assert identity.differences(Configuration(grid=before), Configuration(grid=after)) == ["grid.repeats: 3 → 5"]
+    found = identity.differences(Configuration(grid=before), Configuration(grid=after))
+    assert found == [identity.ConfigurationDifference(("grid", "repeats"), 3, 5)]
+    assert [str(difference) for difference in found] == ["grid.repeats: 3 → 5"]
     assert digest(before) != digest(after)
     assert digest(before) == digest({"name": "a", "repeats": 3})

@@ -51,7 +51,9 @@ def with_factor(directory: StudyDirectory, name: str, levels: list[object]) -> S
     for number, where in enumerate(directory.trials()):
         old = directory.trial(where)
         cell = {**old.record.cell, name: levels[number % len(levels)]}
-        directory.write_trial(where, TrialData(changed(old.record, cell=cell), old.samples, old.hosts, []))
+        directory.write_trial(
+            where, TrialData(record=changed(old.record, cell=cell), samples=old.samples, hosts=old.hosts, balancer=[])
+        )
     return directory
 
 
@@ -128,8 +130,10 @@ def test_the_seconds_of_the_window_give_the_throughput_of_the_cells(measured: St
 def test_a_value_that_does_not_exist_is_missing_and_not_0(with_invalid: StudyDirectory) -> None:
     where = "servers-1_vusers-1000/r1"
     uncounted = [replace(row, in_flight=None, thinks=None) for row in samples(280, 1000)]
-    used = [HostSample(0.5, "server-1", 0.0, None, 90.0)]
-    with_invalid.write_trial(where, TrialData(with_invalid.record(where), uncounted, used, []))
+    used = [HostSample(t_s=0.5, host="server-1", cpu_cores=0.0, throttled_share=None, memory_mb=90.0)]
+    with_invalid.write_trial(
+        where, TrialData(record=with_invalid.record(where), samples=uncounted, hosts=used, balancer=[])
+    )
     rows = frames.samples(with_invalid)
     assert rows[rows.trial == where][["in_flight", "thinks"]].isna().all(axis=None)
     assert not rows[rows.trial != where][["in_flight", "thinks"]].isna().any(axis=None)
@@ -308,7 +312,9 @@ def test_results_parquet_leaves_out_columns_that_only_the_rules_need(measured: S
 
 def test_attempts_that_were_repeated_do_not_count(with_invalid: StudyDirectory) -> None:
     where = "servers-1_vusers-1000/r1"
-    with_invalid.write_trial(where, TrialData(record(1, 1000, 1, 281.0), samples(281, 1000), [], []))
+    with_invalid.write_trial(
+        where, TrialData(record=record(1, 1000, 1, 281.0), samples=samples(281, 1000), hosts=[], balancer=[])
+    )
     assert len(with_invalid.trials(attempts=True)) == 7
     assert len(frames.trials(with_invalid)) == 6
     seconds = frames.samples(with_invalid)

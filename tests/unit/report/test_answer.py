@@ -290,3 +290,14 @@ def test_an_idle_server_has_its_change_of_response_times() -> None:
     rising = [replace(cell, latency_unsteady="rose by 9 %") for cell in cells_]
     (sentence,) = answer.answer(recomputed(summary, rising))
     assert sentence.endswith("the third server was idle: the load is too low."), "without steady medians"
+
+
+def test_a_step_with_the_same_obstacle_as_the_step_before_does_not_repeat_it() -> None:
+    """The generator limited the topology that both steps share; a second one gets its own reason."""
+    rates: Rates = {(1, 1000): ONE, (2, 1000): TWO, (3, 1000): TWO, (4, 1000): TWO}
+    limits = {(2, 1000): "generator", (3, 1000): "generator", (4, 1000): "generator"}
+    (sentence,) = answer.answer(summed(rates, limits))
+    clauses = sentence.split("; ")
+    assert "(the bottleneck of 2 servers was the generator: " in clauses[0]
+    assert clauses[1] == "the gain of the third server is not measurable (for the same reason)"
+    assert "(the bottleneck of 3 servers was the generator: " in clauses[2]

@@ -183,7 +183,7 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
     for where, found in records.items():
         data = trial_data(int(found.cell["servers"]), int(found.cell["vusers"]), found.repeat, 200, 1)
         kept: Any = data.record.model_copy(update={"cell": found.cell, "objective_counts": found.objective_counts})
-        directory.write_trial(where, type(data)(kept, data.samples, data.hosts, data.balancer, data.latencies))
+        directory.write_trial(where, replace(data, record=kept))
     directory.write_study(study_record(configuration={"grid": written.model_dump(mode="json", by_alias=True)}))
     report, summary = build.model_of(directory)
     page, short = html.html(report), ci_summary.markdown(report, summary)

@@ -29,7 +29,7 @@ def directory(tmp_path: Path) -> StudyDirectory:
         if recorded.usable:
             trial = made.trial(where)
             windowed = changed(recorded, window={"from_s": 7.0, "to_s": 17.0})
-            made.write_trial(where, TrialData(windowed, trial.samples, [], []))
+            made.write_trial(where, TrialData(record=windowed, samples=trial.samples, hosts=[], balancer=[]))
     for old in made.path.rglob("*-attempt*"):
         for file in old.iterdir():
             file.unlink()
@@ -60,7 +60,12 @@ def test_levels_that_have_nothing_in_common_are_text(tmp_path: Path) -> None:
     made.write_json("study.json", study_json)
     where = "servers-1_vusers-100/r1"
     levels = {"servers": 1, "vusers": 100, "nginx_lb_settings": 1}
-    made.write_trial(where, TrialData(record(1, 100, 1, 95.0, cell=levels), made.trial(where).samples, [], []))
+    made.write_trial(
+        where,
+        TrialData(
+            record=record(1, 100, 1, 95.0, cell=levels), samples=made.trial(where).samples, hosts=[], balancer=[]
+        ),
+    )
     (made.path / "results.parquet").write_bytes(frames.parquet(made))
     assert set(pd.read_parquet(made.path / "results.parquet").nginx_lb_settings) == {"1"}
 

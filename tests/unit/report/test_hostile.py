@@ -45,7 +45,9 @@ def hostile(directory: StudyDirectory, levels: list[str], cause: str = "") -> St
                 recorded = record(servers, 1000, repeat, None if invalid else tps + repeat)
                 recorded = changed(recorded, cell=levels_of, **({"cause": cause} if invalid else {}))
                 where = f"{Cell(tuple(levels_of.items())).slug}/r{repeat}"
-                directory.write_trial(where, TrialData(recorded, samples(tps, 1000, think_s=0.1), [], []))
+                directory.write_trial(
+                    where, TrialData(record=recorded, samples=samples(tps, 1000, think_s=0.1), hosts=[], balancer=[])
+                )
                 plan.append(where)
     configuration = {"grid": written.model_dump(mode="json", by_alias=True)}
     nginx = f"log_format x '{ESCAPES}{MARKUP}';"
@@ -121,7 +123,10 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_text_and_comes_back(made: St
 
 
 def test_series_have_no_formulas_either(tmp_path: Path) -> None:
-    rows = [HostSample(1.0, host, -0.5, None, 9.0) for host in ["=cmd", "-h", "@x", "server-1"]]
+    rows = [
+        HostSample(t_s=1.0, host=host, cpu_cores=-0.5, throttled_share=None, memory_mb=9.0)
+        for host in ["=cmd", "-h", "@x", "server-1"]
+    ]
     write_csv(tmp_path / "hosts.csv", rows, [field.name for field in dataclasses.fields(HostSample)])
     assert read_csv(tmp_path / "hosts.csv", HostSample) == rows
     assert [line.split(",")[1] for line in (tmp_path / "hosts.csv").read_text().splitlines()] == [

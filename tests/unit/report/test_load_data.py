@@ -31,7 +31,7 @@ def measured(records: dict[str, TrialRecord], **more: Any) -> tuple[Summary, Tri
         return latency_stats.histogram_of_ms([(int(waits["p50"] or 0), 900), (int(waits["p95"] or 0), 100)])
 
     return cells.summarise_records(grid(repeats=3, **more), records, histogram), {
-        where: TrialData(recorded, [], [], []) for where, recorded in records.items()
+        where: TrialData(record=recorded, samples=[], hosts=[], balancer=[]) for where, recorded in records.items()
     }
 
 

@@ -72,7 +72,7 @@ def test_every_rule_has_a_row_with_its_findings(
     assert list(rows) == [rule.id for rule in RULES if rule.load != "rate"]
     assert rows["E5"][2:] == ["2 %, 5 %, 5 %", "6 of 6", "0.0 % h", "none", "–"]
     where, first = next(iter(trials.items()))
-    lost = Finding("E5", Severity.INVALID, "users got lost", "")
+    lost = Finding(rule="E5", severity=Severity.INVALID, cause="users got lost", next_step="")
     trials = {**trials, where: replace(first, record=first.record.model_copy(update={"findings": (lost,)}))}
     rows = {row[0]: row for row in rules.rule_table(trials, Thresholds()).rows}
     assert rows["E5"][3:] == ["5 of 6", "0.0 % h", "invalid: 1 trial", "users got lost"]

@@ -13,6 +13,7 @@ from harness.plan import predicted_idle
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialData
 from harness.study import check, recheck_plan
+from report import build
 from tests.builders import grid, judged, measured_study, study_record
 from tests.builders import record as record_of
 
@@ -47,10 +48,22 @@ def test_an_unchanged_study_passes_every_comparison(directory: StudyDirectory) -
 
 
 def test_a_repeated_attempt_is_in_no_table(directory: StudyDirectory) -> None:
-    failed = TrialData(record_of(1, 2000, 1, None, outcome="failed"), [], [], [])
+    failed = TrialData(record=record_of(1, 2000, 1, None, outcome="failed"), samples=[], hosts=[], balancer=[])
     directory.write_trial(f"{FIRST.removeprefix('trials/')}-attempt1", failed)
     assert len(directory.trials(attempts=True)) == len(directory.trials()) + 1
     assert failing(directory) == {}
+
+
+def test_a_level_that_reads_like_an_attempt_hides_no_trial(tmp_path: Path) -> None:
+    made = measured_study(StudyDirectory(tmp_path / "study"), {"ml_server_image": "app:2-attempt"})
+    where = "servers-1_vusers-2000_ml_server_image-app-2-attempt/r1"
+    made.write_trial(f"{where}-attempt1", made.trial(where))
+    assert len(made.trials()) == 6
+    assert len(made.trials(attempts=True)) == 7
+    assert failing(made) == {}
+    report, summary = build.model_of(made)
+    assert [cell.usable for cell in summary.cells] == [3, 3]
+    assert len(report.trials.rows) == 7
 
 
 def test_the_last_digit_of_a_sum_is_not_a_difference(directory: StudyDirectory) -> None:

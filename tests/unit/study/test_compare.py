@@ -1,5 +1,6 @@
 """Comparison of two studies (rule E21), forecasts and calibrations."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,19 @@ def test_a_damaged_study_does_not_affect_another_one(tmp_path: Path) -> None:
     assert found[0].path == older.path
     (tmp_path / calibrations.FILE).write_text('{"a site": {"passed": 7}}')
     assert calibrations.latest(tmp_path, "a site") is None
+
+
+def test_only_a_decisive_key_of_the_grid_is_a_reason_against_a_comparison(tmp_path: Path) -> None:
+    """Other keys of the grid and variables of hosts are differences, and planned amounts are neither."""
+    one = written(tmp_path / "a", ONE)
+    recorded = one.record.configuration
+    load = {**recorded.grid["load"], "think_time": "3s"}
+    changes = {"load": load, "objectives": {"p95": "1s"}, "budget": {"time": "3h"}}
+    hosts = {**recorded.hosts, "server-1": {"group": "ml_servers", "grid.load": 1}}
+    configuration = recorded.model_copy(update={"grid": {**recorded.grid, **changes}, "hosts": hosts})
+    later = replace(one, record=one.record.model_copy(update={"configuration": configuration}))
+    found = compare.compare(one, later)
+    assert [reason.partition(": ")[0] for reason in found.reasons] == ["load.think_time"]
+    assert "objectives.p95: None → 1s" in found.differences
+    assert any(text.startswith("hosts.server-1") for text in found.differences)
+    assert not any("budget" in text for text in found.differences)

@@ -1,6 +1,7 @@
 """Capacities of a study by its records, as rows of capacity.csv, and the references of paced servers."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,7 @@ def test_check_recomputes_the_table_of_capacities(tmp_path: Path) -> None:
     for where, found in records.items():
         data = trial_data(int(found.cell["servers"]), int(found.cell["vusers"]), found.repeat, 200, 1)
         kept = data.record.model_copy(update={"cell": found.cell, "objective_counts": found.objective_counts})
-        directory.write_trial(where, type(data)(kept, data.samples, data.hosts, data.balancer, data.latencies))
+        directory.write_trial(where, replace(data, record=kept))
     directory.write_study(study_record(configuration={"grid": study.model_dump(mode="json", by_alias=True)}))
     build.write(directory, kinds=())
     assert (directory.path / "capacity.csv").is_file()

@@ -62,7 +62,11 @@ class Loop:
         seen = replace(
             observation(rate=300, users=users, servers=self.servers, unloaded_s=UNLOADED_S),
             samples=[replace(row, completed=round(rate)) for row in samples(round(rate), users, THINK_S)],
-            hosts=[HostSample(t + 0.5, name, cores, 0.9, 90.0) for name in names for t in range(18)],
+            hosts=[
+                HostSample(t_s=t + 0.5, host=name, cpu_cores=cores, throttled_share=0.9, memory_mb=90.0)
+                for name in names
+                for t in range(18)
+            ],
         )
         return record(self.servers, users, block, rate, bottleneck=bottleneck.of_trial(seen, [], LIMITS).model_dump())
 

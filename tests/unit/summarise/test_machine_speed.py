@@ -153,7 +153,6 @@ def gain(logs: list[float]) -> Gain:
         kind=GainKind.GAIN,
         conclusion=Conclusion.HIGHER,
         indicative=False,
-        reason="",
         paired=ratio,
     )
 

@@ -86,14 +86,14 @@ def test_nothing_is_sent_or_stamped_while_the_generator_is_frozen() -> None:
 
 
 def test_a_study_is_the_same_one_whenever_it_is_simulated() -> None:
-    scenario = Scenario("twice", noise=0.05, stalls=0.5, frozen=0.5)
+    scenario = Scenario(name="twice", noise=0.05, stalls=0.5, frozen=0.5)
     first, second = one(scenario, 3), one(scenario, 3)
     assert first[1] == second[1]
     assert one(scenario, 4)[1] != first[1]
 
 
 def test_the_true_bottleneck_is_defined_only_if_it_is_clear() -> None:
-    scenario = Scenario("", setup=Setup(users=(60, 180)))
+    scenario = Scenario(name="", setup=Setup(users=(60, 180)))
     limits = [true_bottleneck(scenario, servers, users) for users in (60, 180) for servers in (1, 2, 3)]
     assert limits == [
         Component.SERVER,

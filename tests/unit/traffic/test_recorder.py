@@ -66,6 +66,25 @@ def test_requests_that_are_never_answered_count_in_the_window_in_which_they_were
     assert sum(report["latencies"].values()) == len(wanted) - sum(wanted)
 
 
+@pytest.mark.parametrize(
+    ("ended_at", "lag_s", "by_second"),
+    [
+        (5.4, 0.05, {5: 0.05}),
+        (6.1, 0.4, {5: 0.4}),
+        (6.3, 0.4, {6: 0.4}),
+        (7.5, 2.0, {5: 0.5, 6: 1.0, 7: 0.5}),
+        (0.2, 0.5, {0: 0.5}),
+    ],
+)
+def test_a_delay_of_the_event_loop_belongs_to_the_seconds_that_it_covers(
+    ended_at: float, lag_s: float, by_second: dict[int, float]
+) -> None:
+    seen = recorder.Recorder(0, 10)
+    seen.process(ended_at, 0.0, lag_s)
+    rows = seen.take(10.0, last=True)["rows"]
+    assert {int(k): row["lag_s"] for k, row in rows.items() if row["lag_s"]} == pytest.approx(by_second)
+
+
 def test_requests_that_are_aborted_belong_to_the_second_in_which_they_were_sent() -> None:
     seen = recorder.Recorder(0, 10)
     for at in (0.5, 0.5, 3.5):
