@@ -32,7 +32,7 @@ def run(folder: Path, *command: str | Path, check: bool = True, **environment: s
     """Run a program of the environment in a folder outside this clone."""
     named = [str(BIN / command[0]), *map(str, command[1:])]
     variables = {**os.environ, "ANSIBLE_NOCOLOR": "1", **environment}
-    done = subprocess.run(named, cwd=folder, capture_output=True, text=True, check=False, timeout=600, env=variables)
+    done = subprocess.run(named, cwd=folder, capture_output=True, text=True, check=False, timeout=800, env=variables)
     assert done.returncode == 0 or not check, done.stdout[-5000:] + done.stderr[-3000:]
     return done
 
@@ -103,7 +103,7 @@ def plain() -> Iterator[Plain]:
     engine = connect()
     image = f"{NAME}/nginx:test"
     command = ["docker", "build", "--network", "host", "--build-arg", f"BASE_IMAGE={base}", "--tag", image]
-    built = subprocess.run([*command, HERE / "standin"], capture_output=True, text=True, check=False, timeout=600)
+    built = subprocess.run([*command, HERE / "standin"], capture_output=True, text=True, check=False, timeout=800)
     assert built.returncode == 0, built.stderr[-3000:]
     remove(engine)
     started = [engine.containers.run(image, name=f"{NAME}-server-{i}", labels={NAME: ""}, detach=True) for i in (1, 2)]

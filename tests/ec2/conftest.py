@@ -68,7 +68,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 def play(name: str, variables: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
     command = [PLAYBOOK, "-i", "localhost,", f"playbooks/{name}.yml", "-e", json.dumps(variables), *more]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ def test_each_distribution_gives_its_publishers_newest_image(
         plays.append({**play_, "vars": {**python, **cloud, **variables}})
     (tmp_path / "images.json").write_text(json.dumps(plays))
     command = [PLAYBOOK, "-i", "localhost,", str(tmp_path / "images.json")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stdout[-3000:]
     for number, (image, user) in enumerate(CHOSEN[key] for key in requested):
         facts = json.loads((tmp_path / f"{number}.json").read_text())

@@ -46,7 +46,7 @@ changed_parts: set[str] = set(PARTS)  # parts that may differ from a deployment 
 
 def playbook(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook as a user would."""
-    done = subprocess.run([PLAYBOOK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run([PLAYBOOK, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=800)
     if not {"-i", "--check", "--syntax-check"} & set(arguments):
         parts = DEPLOYS.get(arguments[0], set())
         as_site_yml = len(arguments) == 1 and done.returncode == 0
@@ -68,7 +68,7 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, str(ROOT / "study.py"), *map(str, arguments)]
 
 
-def study(*arguments: str | Path, timeout_s: float = 400) -> subprocess.CompletedProcess[str]:
+def study(*arguments: str | Path, timeout_s: float = 800) -> subprocess.CompletedProcess[str]:
     """Run study.py to its end."""
     return subprocess.run(
         command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout_s,

@@ -97,7 +97,7 @@ def test_a_server_failure_is_reported_with_the_balancers_reaction(
         wait_for(started, "sample_taken", seconds=5)
         engine.containers.get(deployed.servers[1].container).kill()
         record = wait_for(started, "trial_ended")["record"]
-        started.communicate(timeout=200)
+        started.communicate(timeout=800)
     assert record["outcome"] == "server_down"
     assert record["bottleneck"]["component"] == "server"
     assert f"server-2 died with exit code 137; nginx_lb_max_fails is {fails}" in record["bottleneck"]["reason"]

@@ -53,7 +53,7 @@ class Proxy(socketserver.ThreadingUnixStreamServer):
         """Run a command; return its number of connections to this proxy, and its output."""
         before = self.connections
         done = subprocess.run(
-            arguments, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
+            arguments, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=800
         )
         return self.connections - before, done.stdout + done.stderr
 

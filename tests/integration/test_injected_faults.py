@@ -93,7 +93,7 @@ def test_a_server_that_stops_responding_in_mid_trial_is_down(
                 server.unpause()
             else:
                 network.connect(server, ipv4_address=joined["IPAddress"])
-        run.communicate(timeout=300)
+        run.communicate(timeout=800)
     assert record["outcome"] == "server_down", findings_of(record)
     assert "server-2 failed its health check after the load" in record["cause"]
     assert record["context"]["health"]["server-1"] == 200
@@ -143,7 +143,7 @@ def test_a_noisy_neighbour_during_one_block_is_flagged(tmp_path: Path, neighbour
             if ended == 1:  # block 1 is over
                 neighbour.start()
         neighbour.kill()
-        output, _ = running.communicate(timeout=300)
+        output, _ = running.communicate(timeout=800)
     assert "trial_ended" in output
     directory = StudyDirectory(next((tmp_path / "results").glob("noisy-*")))
     by_block: dict[int, str] = {}

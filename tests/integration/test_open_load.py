@@ -77,7 +77,7 @@ def stopped(tmp_path: Path, server: str, engine: docker.DockerClient, name: str,
         container.pause()
         wait_for(running, "sample_taken", int(second["sample"]["t_s"] + STOPS_S))
         container.unpause()
-        running.communicate(timeout=300)
+        running.communicate(timeout=800)
     directory = StudyDirectory(next((tmp_path / name).glob(f"{name}-*")))
     (where,) = directory.trials()
     return directory.trial(where)

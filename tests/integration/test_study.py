@@ -50,7 +50,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = command("--grid", GRIDS / "smoke.yaml", "--results", results, "--json")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as started:
         memory = largest_memory(started.pid)
-        output, complaints = started.communicate(timeout=300)
+        output, complaints = started.communicate(timeout=800)
     assert started.returncode == 0, output[-3000:] + complaints
     assert 0 < memory() < 300e6
     kinds = [event["event"] for event in events(output)]
@@ -146,7 +146,7 @@ def test_an_interrupted_study_renders_a_report_of_its_finished_trials(
         wait_for(started, "trial_ended")
         wait_for(started, "sample_taken", seconds=2)
         started.send_signal(number)
-        output, complaints = started.communicate(timeout=60)
+        output, complaints = started.communicate(timeout=800)
     assert started.returncode == 130, complaints
     assert "Traceback" not in complaints
     directory = next((tmp_path / "results").iterdir())
@@ -175,7 +175,7 @@ def test_a_failed_server_or_load_generator_is_recorded_and_repaired(
         first = wait_for(started, "trial_ended")["record"]
         wait_for(started, "sample_taken", seconds=2)
         engine.containers.get(deployed.generator.container).kill()
-        output, _ = started.communicate(timeout=200)
+        output, _ = started.communicate(timeout=800)
     second, third = (event["record"] for event in events(output) if event["event"] == "trial_ended")
     assert first["outcome"] == "server_down"
     assert "server-1 died with exit code 137" in first["cause"]

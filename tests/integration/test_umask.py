@@ -57,7 +57,7 @@ def test_a_containers_user_can_read_an_image_built_under_umask_077(
     try:
         done = subprocess.run(
             [PLAYBOOK, "-i", "localhost,", "-c", "local", str(tmp_path / "play.yml")],
-            env=environ, umask=0o077, capture_output=True, text=True, check=False, timeout=300,
+            env=environ, umask=0o077, capture_output=True, text=True, check=False, timeout=800,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         listed = engine.containers.run(NAME, remove=True).decode().split("\n")

@@ -44,7 +44,7 @@ def computed(
     (folder / "plays.yml").write_text(yaml.safe_dump(plays))
     hosts = ",".join(f"case-{number}" for number in range(len(cases))) + ","
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", hosts, str(folder / "plays.yml")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = re.findall(r'"msg": "computed (.*)"$', done.stdout, re.M)
     return [json.loads(json.loads(f'"{line}"')) for line in lines]

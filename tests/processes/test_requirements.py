@@ -22,7 +22,7 @@ def uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=400,
         env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"},
     )
 

@@ -73,7 +73,7 @@ def times(folder: Path) -> int:
 
 def resolved(folder: Path) -> dict[str, dict[str, object]]:
     command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(folder), "--list"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=400)
     found: dict[str, dict[str, object]] = json.loads(done.stdout)["_meta"]["hostvars"]
     return found
 
@@ -104,7 +104,7 @@ def test_values_from_a_program_are_not_templates(tmp_path: Path) -> None:
     snapshot._write(tmp_path / "hosts.yml", {"all": {"hosts": {"server-1": values}}})
     command = [str(Path(sys.executable).with_name("ansible")), "server-1", "-i", str(tmp_path / "hosts.yml")]
     show = ["-m", "ansible.builtin.debug", "-a", "msg={{ [mine, theirs] }}", "-o"]
-    done = subprocess.run([*command, *show], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([*command, *show], cwd=ROOT, capture_output=True, text=True, check=True, timeout=400)
     assert json.loads(done.stdout.split("=>", 1)[1])["msg"] == [2, ["{{ lookup('pipe', 'id') }}"]]
 
 

@@ -187,7 +187,7 @@ def test_a_held_playbook_ends_with_its_study(tmp_path: Path) -> None:
         "SCALE_OUT_HOLD": str(pipe),
     }
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", name]
-    done = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=400, check=False)
     assert done.returncode == 1
     assert not made.exists()
 

@@ -34,7 +34,7 @@ def play(
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook on the fleet as a user would."""
     command = [PLAYBOOK, "-i", str(inventory), str(playbook), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=800)
     assert done.returncode == 0 or not check, done.stdout[-5000:] + done.stderr[-2000:]
     return done
 

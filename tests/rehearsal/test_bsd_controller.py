@@ -42,7 +42,7 @@ def test_a_deployment_needs_no_gnu_program_on_the_controller(
     deployed_fleet.on("server-1", f"docker rm -f ml-server && docker rmi -f {image}")
     done = subprocess.run(
         [PLAYBOOK, "-i", str(INVENTORY), "site.yml"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=400,
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert rejected.read_text() == ""
@@ -58,7 +58,7 @@ def test_a_study_needs_no_gnu_program_on_the_controller(
     grid = small_grid(tmp_path / "grid.yaml", name="mac", factors={"servers": [1, 2], "vusers": [40]}, repeats=1)
     done = subprocess.run(
         command("--grid", grid, "--results", tmp_path / "results"),
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=400,
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert rejected.read_text() == ""

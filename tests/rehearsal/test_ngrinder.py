@@ -525,7 +525,7 @@ def test_a_study_with_two_agents_continues_after_one_fails(controller: Fleet, wa
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
         wait_for(started, "sample_taken", seconds=3)
         controller.on("server-3", "systemctl stop ngrinder-agent")  # the second load generator in this inventory
-        output, _ = started.communicate(timeout=200)
+        output, _ = started.communicate(timeout=800)
     lost, whole = (event["record"] for event in events(output) if event["event"] == "trial_ended")
     assert lost["outcome"] == "invalid"
     assert "1 generator processes were lost" in [finding["cause"] for finding in lost["findings"]]

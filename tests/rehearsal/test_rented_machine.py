@@ -59,6 +59,6 @@ def test_a_rented_machine_powers_off_when_its_time_is_over(rented: Container) ->
     on("echo 1 > /var/lib/scale-out/ends_at")
     rented.exec_run(["systemctl", "start", "--no-block", "scale-out-end.service"])
 
-    rented.wait(timeout=60)
+    rented.wait(timeout=800)
     rented.reload()
     assert rented.status == "exited"

@@ -69,7 +69,7 @@ def test_a_study_over_ssh_with_two_load_generators(two_generators: Path, tmp_pat
         with Connections(there) as connections:
             connections.reconnect()
             connections.docker(there.generators[1]).containers.get("locust").kill()
-        output, _ = started.communicate(timeout=120)
+        output, _ = started.communicate(timeout=800)
     (broken,) = (event["record"] for event in events(output) if event["event"] == "trial_ended")
     for record in ended:
         assert record["outcome"] in ("ok", "warning"), record["cause"]

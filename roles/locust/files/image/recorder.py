@@ -185,17 +185,18 @@ class Recorder:
     def process(self, now: float, cpu_s: float, lag_s: float) -> None:
         """Count CPU time of the second of `now`, and a delay of the event loop that ends now.
 
-        A delay belongs to the second that has most of it, and one of more than a second to all seconds that it covers:
-        a freeze at the end of the window would otherwise be counted after it.
+        A delay belongs to the second that has most of it. One of more than a second belongs to all seconds that it
+        covers, to each with its rest: a freeze at the end of the window would otherwise be counted after it.
         """
         self.rows[int(now)].cpu_s += cpu_s
         begin = max(0.0, now - lag_s)
-        parts = {k: min(now, k + 1.0) - max(begin, float(k)) for k in range(int(begin), int(now) + 1)}
+        seconds = range(int(begin), int(now) + 1)
+        rests = {k: now - max(begin, float(k)) for k in seconds}
         if lag_s <= 1.0:
-            parts = {max(parts, key=lambda k: parts[k]): lag_s}
-        for second, part_s in parts.items():
+            rests = {max(seconds, key=lambda k: min(now, k + 1.0) - max(begin, float(k))): lag_s}
+        for second, rest_s in rests.items():
             row = self.rows[second]
-            row.lag_s = max(row.lag_s, part_s)
+            row.lag_s = max(row.lag_s, rest_s)
 
     def abort_rest(self, now: float) -> None:
         """Count requests that are still in flight as failures."""
