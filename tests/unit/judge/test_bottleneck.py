@@ -23,7 +23,7 @@ def bottleneck_of(seen: Observation, unloaded_s: float = 0.01) -> Bottleneck:
 def test_a_server_that_used_its_cpu_is_the_bottleneck() -> None:
     found = bottleneck_of(observation(rate=280, users=1000))
     assert found.component == "server"
-    assert "server-1 used 95 %" in found.reason
+    assert "the CPU utilization of server-1 was 95 %" in found.reason
 
 
 def test_a_load_limited_trial_has_bottleneck_load_at_any_cpu_utilization() -> None:
