@@ -444,6 +444,8 @@ def measured(controller: Fleet, war: Path, tmp_path_factory: pytest.TempPathFact
         repeats=1,
         # The think time exceeds the wait at the load's end, so requests that are counted late would be lost.
         load={"think_time": "5s", "ramp_up": "2s", "duration": "12s", "timeout": "1s"},
+        # By chance, 100 users send 5 % more or fewer requests in a window of 5 s.
+        evidence={"ceiling": False, "lag_invalid": "25%", "loop_invalid": "20%"},
     )
     done = study("--grid", grid_file, "--results", folder / "results")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
