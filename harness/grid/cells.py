@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.grid.amount import Search
@@ -19,8 +19,8 @@ from harness.grid.types import Level, Levels
 
 
 @dataclass(frozen=True)
-class FixedCells:
-    """Cells by their levels: the product of the factors, minus `exclude`, plus `include`."""
+class _Combinations:
+    """The product of the factors' levels, minus `exclude`, plus `include`."""
 
     factors: Mapping[str, Sequence[Level]]
     exclude: Sequence[Levels] = ()
@@ -28,8 +28,13 @@ class FixedCells:
 
     @property
     def combinations(self) -> int:
-        """Number of cells before `exclude` and `include`, without making them."""
-        return _combinations(self.factors)
+        """Their number before `exclude` and `include`, without making them."""
+        return math.prod(len(levels) for levels in self.factors.values())
+
+
+@dataclass(frozen=True)
+class FixedCells(_Combinations):
+    """Cells by their levels."""
 
     @cached_property
     def known(self) -> tuple[Cell, ...]:
@@ -43,22 +48,14 @@ class FixedCells:
 
 
 @dataclass(frozen=True)
-class SearchedCells:
+class SearchedCells(_Combinations):
     """Topologies, each of which is measured at loads that `search` finds. `factors` have no load.
 
     `include` adds topologies; the loads it names have no effect. An entry of `exclude` with a load only has an effect
     if that is the smallest load of the search.
     """
 
-    search: Search
-    factors: Mapping[str, Sequence[Level]]
-    exclude: Sequence[Levels] = ()
-    include: Sequence[Levels] = ()
-
-    @property
-    def combinations(self) -> int:
-        """Number of topologies before `exclude` and `include`, without making them."""
-        return _combinations(self.factors)
+    search: Search = field(kw_only=True)
 
     @cached_property
     def known(self) -> tuple[Cell, ...]:
@@ -71,10 +68,6 @@ class SearchedCells:
         factor, least = self.search.factor, self.search.least
         exclude = (without_load(part) for part in self.exclude if part and part.get(factor, least) == least)
         return tuple(map(Topology, _product(self.factors, exclude, map(without_load, self.include))))
-
-
-def _combinations(factors: Mapping[str, Sequence[Level]]) -> int:
-    return math.prod(len(levels) for levels in factors.values())
 
 
 def _product(

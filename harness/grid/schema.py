@@ -234,7 +234,7 @@ class Grid(GridPart, Caching):
         """The cells, or the topologies and the range in which a search finds their loads."""
         search = self.factors[self.load_factor]
         if isinstance(search, Search):
-            return SearchedCells(search, self.levels, self.exclude, self.include)
+            return SearchedCells(self.levels, self.exclude, self.include, search=search)
         return FixedCells(self.levels, self.exclude, self.include)
 
     @property
