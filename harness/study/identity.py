@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import secrecy
-from harness.deploy.inventory.hosts import Inventory
+from harness.deploy.inventory.hosts import Host, Inventory
 from harness.errors import BadInput
 from harness.grid.schema import Grid
 from harness.records import secret_key
@@ -22,13 +22,17 @@ def effective(grid: Grid, inventory: Inventory) -> Configuration:
 
     Images are among the variables. The tag of an image that is built here is the hash of its build context.
     """
-    most = max(topology.servers for topology in grid.cells.topologies)
-    participating = [inventory.balancer, *inventory.servers[:most], *inventory.generators]
+    participating = [inventory.balancer, *participating_servers(grid, inventory), *inventory.generators]
     masks = Masks(secret_key.read, grid.secrets)
     return Configuration(
         grid=masks.grid(grid.model_dump(mode="json", by_alias=True)),
         hosts={host.name: {"group": host.group, **masks.tree(host.configuration)} for host in participating},
     )
+
+
+def participating_servers(grid: Grid, inventory: Inventory) -> list[Host]:
+    """Return the servers that take part in a study: as many of the inventory's as its largest topology has."""
+    return inventory.servers[: max(topology.servers for topology in grid.cells.topologies)]
 
 
 def directory_for(results: Path, grid: Grid, configuration: Configuration) -> StudyDirectory:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from harness.plan import order
 from harness.records.study import Stopping, StudyRecord
+from harness.study import identity
 from harness.study.config import StudyConfig
 
 
@@ -19,17 +20,11 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         configuration=config.configuration,
         seed=terms.seed,
-        server_order=(order.rotation(participating(config), 1, terms.seed),),
+        server_order=(order.rotation(_server_names(config), 1, terms.seed),),
         predicted_idle=terms.predicted_idle,
         kind=kind,
         stopping=Stopping(min=rule.min, max=rule.max, until=None if rule.fixed else rule.target(kind)),
     )
-
-
-def participating(config: StudyConfig) -> tuple[str, ...]:
-    """Return the servers that take part in the study: as many of the inventory's as the largest topology has."""
-    most = max(topology.servers for topology in config.grid.cells.topologies)
-    return tuple(server.name for server in config.inventory.servers[:most])
 
 
 def with_server_order(record: StudyRecord, config: StudyConfig, blocks: int) -> StudyRecord:
@@ -39,6 +34,10 @@ def with_server_order(record: StudyRecord, config: StudyConfig, blocks: int) -> 
     """
     if not record.server_order:
         return record
-    names = participating(config)
+    names = _server_names(config)
     more = (order.rotation(names, block, record.seed) for block in range(len(record.server_order) + 1, blocks + 1))
     return record.model_copy(update={"server_order": (*record.server_order, *more)})
+
+
+def _server_names(config: StudyConfig) -> list[str]:
+    return [server.name for server in identity.participating_servers(config.grid, config.inventory)]
