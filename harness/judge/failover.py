@@ -63,25 +63,18 @@ def _failing_s(before: Sequence[Sample], after: Sequence[Sample], at_s: float) -
     """
     from scipy import special  # here, because loading it takes a second that a start should not
 
-    base, base_failed = map(sum, zip(*map(_requests, before), strict=True))
+    base, base_failed = (sum(counts) for counts in zip(*(row.by_start for row in before), strict=True))
 
     def more_than_before(rows: Sequence[Sample]) -> bool:
-        requests, failed = map(sum, zip(*map(_requests, rows), strict=True))
+        requests, failed = (sum(counts) for counts in zip(*(row.by_start for row in rows), strict=True))
         share = requests / (base + requests) if requests else 1.0
         return bool(special.bdtrc(failed - 1, base_failed + failed, share) < NOISE / (2 * len(after)))
 
     last = after[0].t_s
     for place, row in enumerate(after[1:], 1):
-        if _requests(row)[1] and (more_than_before([row]) or more_than_before(after[max(1, place - 2) : place + 1])):
+        if row.by_start[1] and (more_than_before([row]) or more_than_before(after[max(1, place - 2) : place + 1])):
             last = row.t_s
     return round(last + 1 - at_s, 3)
-
-
-def _requests(row: Sample) -> tuple[int, int]:
-    """All requests of a second and the failed ones: due or sent in it, or ended in it where those are not counted."""
-    if row.requests is None or row.requests_failed is None:
-        return row.completed + row.failed, row.failed
-    return row.requests, row.requests_failed
 
 
 def _expected(seen: Observation, before: Sequence[Sample], second: int, limits: Thresholds) -> float:
@@ -121,11 +114,8 @@ def _throughput_recovered(
 
 def _grows(rows: Sequence[Sample], rise: float) -> bool:
     """Whether the mean latency grows over some seconds; false for fewer than two each half, and if unknown."""
-    half = len(rows) // 2
-    if half < 2:
-        return False
-    first, second = (window_stats.mean_latency_s(part) for part in (rows[:half], rows[-half:]))
-    return first is not None and second is not None and second > rise * first
+    change = window_stats.log_change(rows, window_stats.mean_latency_s)
+    return len(rows) >= 4 and change is not None and change > math.log(rise)
 
 
 def _within(over: float | None) -> bool:

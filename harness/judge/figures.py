@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-
 from harness.judge import window_stats
 from harness.judge.observation import Observation
-from harness.records.series import Sample
 
 
 def littles_law_residual(seen: Observation) -> float | None:
@@ -44,18 +40,12 @@ def drift(seen: Observation) -> float | None:
 
     None if a half has no success, and in a trial with a server failure, which changes throughput.
     """
-    return None if seen.stopped else _change(seen.window, window_stats.mean_rate)
+    return None if seen.stopped else window_stats.log_change(seen.window, window_stats.mean_rate)
 
 
 def latency_drift(seen: Observation) -> float | None:
     """Ln of the mean latency in the window's second half over its first half; None as `drift`."""
-    return None if seen.stopped else _change(seen.window, window_stats.mean_latency_s)
-
-
-def _change(rows: Sequence[Sample], mean: Callable[[Sequence[Sample]], float | None]) -> float | None:
-    half = len(rows) // 2
-    first, second = mean(rows[:half]), mean(rows[len(rows) - half :])
-    return math.log(second / first) if first and second else None
+    return None if seen.stopped else window_stats.log_change(seen.window, window_stats.mean_latency_s)
 
 
 def of_users_bound(seen: Observation) -> float | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -74,32 +75,24 @@ def peak_rate(samples: Sequence[Sample], seconds: int) -> float | None:
 
 
 def error_rate(samples: Sequence[Sample]) -> float | None:
-    """Failed share (0–1) of the requests due or sent in these seconds; None without any.
-
-    Where those are not counted, of the requests that ended in them.
-    """
-    if any(s.requests is None for s in samples):
-        return ended_error_rate(samples)
-    requests = sum(s.requests or 0 for s in samples)
-    return sum(s.requests_failed or 0 for s in samples) / requests if requests else None
-
-
-def ended_error_rate(samples: Sequence[Sample]) -> float | None:
-    """Failed share (0–1) of the requests that ended in these seconds; None without any. Known while a load runs."""
-    ended = sum(s.completed + s.failed for s in samples)
-    return sum(s.failed for s in samples) / ended if ended else None
+    """Failed share (0–1) of the requests of these seconds (`Sample.by_start`); None without any."""
+    requests = sum(s.by_start[0] for s in samples)
+    return sum(s.by_start[1] for s in samples) / requests if requests else None
 
 
 def over_p95(samples: Sequence[Sample]) -> float | None:
-    """Share of requests (0–1) that failed or took longer than the objective p95; None where that is not counted.
-
-    Of the requests due or sent in these seconds, or, where those are not counted, of those that ended in them.
-    """
-    by_end = any(s.requests is None for s in samples)
-    requests = sum(s.completed + s.failed if by_end else s.requests or 0 for s in samples)
+    """Share of requests (0–1) that failed or took longer than the objective p95; None where that is not counted."""
+    requests = sum(s.by_start[0] for s in samples)
     if not requests or any(s.slow is None for s in samples):
         return None
-    return sum((s.failed if by_end else s.requests_failed or 0) + (s.slow or 0) for s in samples) / requests
+    return sum(s.by_start[1] + (s.slow or 0) for s in samples) / requests
+
+
+def log_change(samples: Sequence[Sample], mean: Callable[[Sequence[Sample]], float | None]) -> float | None:
+    """Ln of a mean in the second half of these seconds over the first half; None if a half has none."""
+    half = len(samples) // 2
+    first, second = mean(samples[:half]), mean(samples[len(samples) - half :])
+    return math.log(second / first) if first and second else None
 
 
 def mean_think_s(samples: Sequence[Sample]) -> float | None:

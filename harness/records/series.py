@@ -35,7 +35,14 @@ class Sample:
     # Of the requests due (open loop) or sent (closed loop) in this second, whenever they ended:
     slow: int | None = None  # successes slower than the objective p95; None without one
     requests: int | None = None  # their number; None in a study before they were counted
-    requests_failed: int | None = None  # those that failed
+    requests_failed: int | None = None  # the failed ones
+
+    @property
+    def by_start(self) -> tuple[int, int]:
+        """Requests due or sent in this second and the failed ones; without these counts, the ones that ended in it."""
+        if self.requests is None or self.requests_failed is None:
+            return self.completed + self.failed, self.failed
+        return self.requests, self.requests_failed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,13 +106,19 @@ def collapse(samples: Sequence[Sample], ramped_up_s: float, timeout_s: float, li
     patience = max(span, math.ceil(timeout_s))
     for end in range(span, len(samples) + 1):
         rows = samples[end - span : end]
-        rate = window_stats.ended_error_rate(rows)
+        rate = _ended_error_rate(rows)
         if rate is not None and rate > limits.errors_stop:
             return f"more than {percent(limits.errors_stop)} of the requests failed for {span} s"
         waited = samples[max(0, end - patience) : end]
         if len(waited) == patience and waited[0].t_s >= ramped_up_s and not any(s.completed for s in waited):
             return f"no request succeeded for {patience} s"
     return ""
+
+
+def _ended_error_rate(samples: Sequence[Sample]) -> float | None:
+    """Failed share of the requests that ended in these seconds; None without any. It is known while a load runs."""
+    ended = sum(s.completed + s.failed for s in samples)
+    return sum(s.failed for s in samples) / ended if ended else None
 
 
 def events(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
