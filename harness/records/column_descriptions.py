@@ -22,7 +22,7 @@ SAMPLES: dict[str, Key] = {
     "delay_ms": Key("open loop: largest send delay of the requests sent in this second", "ms"),
     "slow": Key("of `requests`, successes slower than the objective p95; empty without one", "requests"),
     "requests": Key("requests due (open loop) or sent (closed loop) in this second", "requests"),
-    "requests_failed": Key("of `requests`, those that failed, whenever they ended", "requests"),
+    "requests_failed": Key("of `requests`, the failed ones, whenever they ended", "requests"),
 }
 HOSTS: dict[str, Key] = {
     "t_s": Key("second of the load", "s"),
