@@ -45,7 +45,7 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         others: Levels = {name: level for name, level in key if name != "servers"}
         servers = int(dict(key)["servers"])
         counts_of = [] if short and short.no_evidence else counted(topologies[key], grid)
-        one = capacity.of_topology(others, servers, factor, counts_of, allowed)
+        one = capacity.of_topology(others, servers, factor, counts_of, allowed, window.line_error(grid))
         if short and short.no_evidence:
             reason = BoundReason(BoundReasonKind.SHORT_WINDOW, short.sentence)
             one = replace(one, crossing=Crossing(objective="p95", bound=Bound.NONE, reason=reason))

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.summarise.capacity import crossing, probit_fit
+from harness.summarise.capacity import binomial_line, crossing
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind, Crossing
 from harness.summarise.gains.gain import GainKind
@@ -22,6 +22,7 @@ from harness.words import load_name, readable
 from harness.words import servers as in_words
 
 SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to the crossing of the probes
+GAIN_ERROR = 0.01  # of a ratio of crossings: half width for the lines, whose errors mostly cancel
 WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 
 
@@ -30,7 +31,8 @@ class Capacity:
     """One topology's largest load that meets all objectives, in requests per second or users by `factor`.
 
     `reference` is the capacity of paced servers by formula, None where none is known. `n_minus_1` is the capacity of
-    the topology with one server fewer, None where that was not measured.
+    the topology with one server fewer, None where that was not measured. `undecided` are the objectives of which
+    nothing is known, each with its reason: the capacity is that of the others.
     """
 
     others: Levels
@@ -40,6 +42,7 @@ class Capacity:
     blocks: int
     reference: float | None = None
     n_minus_1: Capacity | None = None
+    undecided: tuple[Crossing, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,12 +96,24 @@ class Capacity:
 
 
 def of_topology(
-    others: Levels, servers: int, factor: str, counts: Sequence[Count], allowed: Mapping[str, float]
+    others: Levels,
+    servers: int,
+    factor: str,
+    counts: Sequence[Count],
+    allowed: Mapping[str, float],
+    line_error: float = crossing.LINE_ERROR,
 ) -> Capacity:
     """The capacity by its trials in blocks; `allowed` is objective → the share of requests that may be over."""
-    crossings = [crossing.crossing(name, share, counts) for name, share in allowed.items()]
-    blocks = len({count.block for count in counts})
-    return Capacity(others=others, servers=servers, factor=factor, crossing=_first(crossings), blocks=blocks)
+    crossings = [crossing.crossing(name, share, counts, line_error) for name, share in allowed.items()]
+    first = _first(crossings)
+    return Capacity(
+        others=others,
+        servers=servers,
+        factor=factor,
+        crossing=first,
+        blocks=len({count.block for count in counts}),
+        undecided=tuple(each for each in crossings if each is not first and each.bound == Bound.NONE),
+    )
 
 
 def _first(crossings: Sequence[Crossing]) -> Crossing:
@@ -271,6 +286,5 @@ def _paired(smaller: Capacity, larger: Capacity, common: Sequence[int], least_bl
     mean, k = float(logs.mean()), len(common)
     if k < least_blocks:
         return Interval(math.exp(mean))
-    slopes = sum(side.crossing.slope_error**2 for side in (smaller, larger))
-    half = probit_fit.half_width(float(logs.var(ddof=1)) / k, k, slopes)
+    half = binomial_line.half_width(float(logs.var(ddof=1)) / k, k, GAIN_ERROR)
     return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)

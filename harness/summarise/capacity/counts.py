@@ -11,8 +11,9 @@ suggests: c is high, and every printed interval is based on blocks instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.grid.schema import P95, Objectives
@@ -34,7 +35,9 @@ class Count:
     """The requests in one trial's window: `late` ones failed or took longer than the objective p95.
 
     `block` is the trial's repeat, 0 for a probe of a search. `offered` is the load offered in the window, which by
-    chance differs from `load` for Poisson arrivals; None for users, whose number is exact.
+    chance differs from `load` for Poisson arrivals; None for users, whose number is exact. `latency_drift` is ln of the
+    mean response time in the window's second half over its first; None if unknown. A trial whose requests were not
+    counted, but which missed every objective, has a single late request (`comparable`).
     """
 
     block: int
@@ -43,6 +46,7 @@ class Count:
     late: int
     failed: int
     offered: float | None = None
+    latency_drift: float | None = None
 
 
 def of_record(record: TrialRecord, load: float, offered: float | None = None) -> Count | None:
@@ -51,9 +55,10 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
     A collapsed trial has missed every objective, and so has one that falls behind its load: a queue grows, whatever the
     response times were within the window. Without them a load would seem better the more of its trials collapse.
     """
-    if record.collapsed or (record.usable and record.falls_behind):
-        return Count(block=record.repeat, load=load, requests=1, late=1, failed=1)
     found = record.objective_counts
+    if record.collapsed or (record.usable and record.falls_behind):
+        missed = found.requests if found and found.requests else 1
+        return Count(block=record.repeat, load=load, requests=missed, late=missed, failed=missed, offered=offered)
     if not record.usable or found is None:
         return None
     return Count(
@@ -63,7 +68,22 @@ def of_record(record: TrialRecord, load: float, offered: float | None = None) ->
         late=found.late,
         failed=found.failed,
         offered=offered,
+        latency_drift=record.figures.latency_drift if record.figures else None,
     )
+
+
+def comparable(counts: Sequence[Count]) -> list[Count]:
+    """The same counts, in which a trial with a single request has as many as the median of the others."""
+    several = [count.requests for count in counts if count.requests > 1]
+    if not several:
+        return list(counts)
+    usual = int(statistics.median(several))
+    return [
+        replace(each, requests=usual, late=usual * each.late, failed=usual * each.failed)
+        if each.requests == 1
+        else each
+        for each in counts
+    ]
 
 
 def allowed_shares(objectives: Objectives) -> dict[str, float]:

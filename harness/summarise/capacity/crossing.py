@@ -2,11 +2,9 @@
 
 In heavy traffic ln of that share is nearly linear in the load: J. F. C. Kingman, "On Queues in Heavy Traffic", Journal
 of the Royal Statistical Society B 24 (1962); beyond saturation nearly all requests are over. A line is fitted to the
-probit of the share over ln(load), as responses to doses: D. J. Finney, "Probit Analysis" (1947). In simulated studies
-the probit has the smallest error of logarithm, logit and probit: the other two are more linear for equal trials, but
-windows with one or two long queues mislead them. A block's crossing is the load at which its line (`probit_fit.py`)
-reaches the objective. The estimate is the mean of their logarithms, with a t interval over blocks to which the errors
-of the slope (delta method) and of the line itself are added.
+pooled counts near the crossing (`binomial_line.py`), so it answers for the share of all requests, with an interval over
+blocks to which the error of the line itself is added. Where no line rises, single loads give a bound (`levels.py`), and
+windows that cannot tell give a reason instead (`steadiness.py`).
 
 `python -m benchmarks.capacity` simulates the coverage, the loads that count and their distance.
 """
@@ -21,18 +19,25 @@ from enum import Enum, StrEnum, auto
 
 import numpy as np
 
-from harness.summarise.capacity import counts, probit_fit
+from harness.summarise.capacity import binomial_line, steadiness
+from harness.summarise.capacity import counts as counting
+from harness.summarise.capacity import levels as by_load
+from harness.summarise.capacity.binomial_line import Line, Trials
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.probit_fit import ProbitLine
-from harness.summarise.statistics.intervals import Array, t_quantile
+from harness.summarise.capacity.levels import Levels
+from harness.summarise.statistics.intervals import Array
+from harness.words import percent
 
 NEAR = 0.15  # of the crossing: the line is only valid here, so farther loads count only as the nearest of their side
 MAX_GAP = 1.5  # ratio of the loads next to the crossing: a line is fitted only to nearer ones
-HALF_WEIGHT = 2.0  # probits from the objective at which a load has half the weight
+HALF_WEIGHT = 1.0  # probits from the objective at which a load has half the weight
+LINE_ERROR = 0.01  # of a crossing: half width for the curve that the line approximates, by simulations
 MAX_LOG = 300.0  # of a load: exp of more may overflow
 LEAST_BLOCKS = 3  # for an interval
+LEAST_OVER = 5  # requests over in all windows: a line through fewer is decided by chance
 LEAST_SHARE = 1e-9  # instead of an allowed share of 0
-MOST_SHARE = 0.99  # of a trial: the degree of overload is no information about the crossing
+MOST_SHARE = 0.99  # of a load: the degree of overload is no information about the crossing
+LEAST_EPISODES = 10  # independent ones in the windows near a crossing
 
 
 class Bound(StrEnum):
@@ -53,6 +58,9 @@ class BoundReasonKind(Enum):
     FEW_BLOCKS = auto()
     SHORT_WINDOW = auto()
     NOT_RISING = auto()
+    NOT_STEADY = auto()
+    FEW_EPISODES = auto()
+    FEW_REQUESTS = auto()
     ONE_LOAD = auto()
     NO_TRIAL = auto()
     NO_OBJECTIVE = auto()
@@ -80,13 +88,30 @@ def _few_blocks(count: int) -> BoundReason:
     return BoundReason(BoundReasonKind.FEW_BLOCKS, text)
 
 
+def _few_requests(requests: int, needed: int) -> BoundReason:
+    text = f"too few requests: {requests:,} of {needed:,} needed"
+    return BoundReason(BoundReasonKind.FEW_REQUESTS, text)
+
+
+def _not_steady(change: float) -> BoundReason:
+    text = f"response times still fall by {percent(1 - change)} within the window: begin it after the warm-up"
+    return BoundReason(BoundReasonKind.NOT_STEADY, text)
+
+
+def _few_episodes(longer: float) -> BoundReason:
+    text = (
+        f"requests over the objective come in few episodes: windows need {max(2, math.ceil(longer))} times the length"
+    )
+    return BoundReason(BoundReasonKind.FEW_EPISODES, text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Crossing:
     """The load at which the share over an objective reaches the allowed one; `value`, `low` and `high` are loads.
 
-    `value` is None outside the loads measured: nothing is extrapolated. `by_block` has each block's crossing.
-    `slope_error` is the standard error that the slope adds to ln(value). `requests` counts the requests used. `reason`
-    explains a bound, or a missing interval.
+    `value` is None outside the loads measured: nothing is extrapolated. `by_block` has the pseudo-value of each block
+    (`binomial_line.py`), whose logarithms have the mean and the variance of ln(value). `requests` counts the requests
+    used. `reason` explains a bound, or a missing interval.
     """
 
     objective: str
@@ -95,49 +120,55 @@ class Crossing:
     low: float | None = None
     high: float | None = None
     by_block: dict[int, float] = field(default_factory=dict)
-    slope_error: float = 0.0
     requests: int = 0
     reason: BoundReason | None = None
 
 
-def crossing(objective: str, share: float, counts: Sequence[Count]) -> Crossing:
+def crossing(objective: str, share: float, counts: Sequence[Count], line_error: float = LINE_ERROR) -> Crossing:
     """Estimate the load at which the share over `objective` exceeds `share`, from trials at several loads."""
-    counted = [count for count in counts if count.requests]
+    counted = counting.comparable([count for count in counts if count.requests])
     if not counted:
         return Crossing(objective=objective, bound=Bound.NONE, reason=NO_TRIAL)
-    beyond = np.array([_beyond(count, objective, share) for count in counted])
+    falling = steadiness.still_falling(counted)
+    if falling is not None:
+        return Crossing(objective=objective, bound=Bound.NONE, reason=_not_steady(falling))
+    levels = by_load.levels(counted, objective, share)
+    beyond = _beyond(levels)
     used = _near([count.load for count in counted], beyond)
-    used_requests = sum(count.requests for count, near in zip(counted, used, strict=True) if near)
     chosen = [count for count, near in zip(counted, used, strict=True) if near]
-    if not _near_enough(counted, beyond):
-        return replace(_by_levels(objective, counted, beyond), requests=used_requests)
-    fitted = probit_fit.fit(chosen, beyond[used], _weights(chosen, beyond[used]))
-    if fitted is None:
-        return replace(_by_levels(objective, counted, beyond), requests=used_requests)
-    return replace(_between(objective, fitted, counted, beyond), requests=used_requests)
+    found = None
+    if _near_enough(levels) and sum(counting.over(count, objective) for count in chosen) >= LEAST_OVER:
+        line = binomial_line.fit(_trials(chosen, objective, beyond), share or LEAST_SHARE)
+        found = None if line is None else _between(objective, line, counted, levels, line_error)
+    if found is None:
+        found = _by_levels(objective, counted, levels)
+    return replace(found, requests=sum(count.requests for count in chosen))
 
 
-def _beyond(count: Count, objective: str, share: float) -> float:
-    """Probit of the share over minus that of the allowed share; half a request keeps it finite.
+def _beyond(levels: Levels) -> dict[float, float]:
+    """Load → probit of its share over minus that of the allowed share; half a request keeps it finite.
 
-    If even half a request is more than allowed, a trial without any still meets the objective.
+    If even half a request is more than allowed, a load without any still meets the objective.
     """
     from scipy import special  # here, because loading it takes a second that a start should not
 
-    half = min(0.5, share * count.requests / 2)
-    got = (counts.over(count, objective) + half) / (count.requests + 2 * half)
-    ends = (max(min(part, MOST_SHARE), LEAST_SHARE) for part in (got, share))
-    return float(special.ndtri(next(ends)) - special.ndtri(next(ends)))
+    found, allowed = {}, levels.allowed
+    for level in levels.by_load:
+        half = min(0.5, allowed * level.requests / 2)
+        got = (level.over + half) / (level.requests + 2 * half)
+        ends = (max(min(part, MOST_SHARE), LEAST_SHARE) for part in (got, allowed))
+        found[level.load] = float(special.ndtri(next(ends)) - special.ndtri(next(ends)))
+    return found
 
 
-def _near(loads: Sequence[float], beyond: Array) -> Array:
+def _near(loads: Sequence[float], beyond: dict[float, float]) -> Array:
     """The trials that count: those near the crossing, and always the next load on either side.
 
-    The crossing is assumed between the two loads that separate the levels' means best.
+    The crossing is assumed between the two loads that separate the levels best.
     """
-    levels = sorted(set(loads))
+    levels = sorted(beyond)
     each = np.array(loads)
-    means = np.array([beyond[each == level].mean() for level in levels])
+    means = np.array([beyond[level] for level in levels])
     separated = [float(means[at:].sum() - means[:at].sum()) for at in range(len(levels) + 1)]
     at = int(np.argmax(separated))
     below, above = levels[max(at - 1, 0)], levels[min(at, len(levels) - 1)]
@@ -150,83 +181,92 @@ def _near(loads: Sequence[float], beyond: Array) -> Array:
     return found
 
 
-def _near_enough(counts: Sequence[Count], beyond: Array) -> bool:
+def _near_enough(levels: Levels) -> bool:
     """Whether the loads next to the crossing are near enough to each other for a line, or it is outside all loads."""
-    met, missed = _significant(counts, beyond)
-    inside = [count.load for count in counts if met and missed and met[-1] <= count.load <= missed[0]]
-    levels = sorted(set(inside))
-    return not levels or any(b <= MAX_GAP * a for a, b in itertools.pairwise(levels))
+    met, missed = levels.met, levels.missed
+    if not met or not missed:
+        return True
+    inside = [level.load for level in levels.by_load if met[-1] <= level.load <= missed[0]]
+    return not inside or any(b <= MAX_GAP * a for a, b in itertools.pairwise(inside))
 
 
-def _weights(counts: Sequence[Count], beyond: Array) -> Array:
-    """Weights by the distance of a load's mean from the objective; a trial's own figure would weight its noise."""
-    loads = np.array([count.load for count in counts])
-    means = {load: float(beyond[loads == load].mean()) for load in set(loads.tolist())}
-    found: Array = 1 / (1 + (np.array([means[load] for load in loads.tolist()]) / HALF_WEIGHT) ** 2)
-    return found
+def _trials(counts: Sequence[Count], objective: str, beyond: dict[float, float]) -> Trials:
+    """Trials with a weight by the distance of their load from the objective: their own would weight its noise."""
+    distance = np.array([beyond[count.load] for count in counts])
+    return Trials(
+        block=np.array([count.block for count in counts]),
+        log_load=np.log([count.offered or count.load for count in counts]),
+        requests=np.array([count.requests for count in counts], dtype=float),
+        over=np.array([counting.over(count, objective) for count in counts], dtype=float),
+        weight=1 / (1 + (distance / HALF_WEIGHT) ** 2),
+    )
 
 
 def _load(logarithm: float) -> float:
     return math.exp(max(-MAX_LOG, min(MAX_LOG, logarithm)))
 
 
-def _between(objective: str, fitted: ProbitLine, counts: Sequence[Count], beyond: Array) -> Crossing:
-    """The estimate if it lies within the loads measured, else a bound from its interval."""
+def _between(objective: str, line: Line, counts: Sequence[Count], levels: Levels, line_error: float) -> Crossing | None:
+    """The estimate if it lies within the loads measured, else a bound from its interval; None if one block decides."""
     least, most = (edge(count.offered or count.load for count in counts) for edge in (min, max))
-    k = len(fitted.crossings)
-    value = _load(fitted.mean)
+    k, value = line.blocks, _load(line.crossing)
     low = high = None
     if k >= LEAST_BLOCKS:
-        half = probit_fit.half_width(fitted.between, k, fitted.slope_variance)
-        low, high = (_load(fitted.mean + way * half) for way in (-1, 1))
+        if line.between is None:
+            return None
+        half = binomial_line.half_width(line.between, k, line_error)
+        low, high = (_load(line.crossing + way * half) for way in (-1, 1))
     found = Crossing(
         objective=objective,
         bound=Bound.EXACT,
         value=value,
         low=low,
         high=high,
-        by_block={name: _load(each) for name, each in fitted.crossings.items()},
-        slope_error=math.sqrt(fitted.slope_variance),
+        by_block={name: _load(each) for name, each in line.by_block.items()},
         reason=_few_blocks(k) if k < LEAST_BLOCKS else None,
     )
     if least <= value <= most:
         return found
     # A nearly flat line, as for very few requests over, is weaker evidence than the single loads.
-    met, missed = _significant(counts, beyond)
     if value > most:
-        lowest = max(min(low or most, most), *met[-1:], 0.0)
+        lowest = max(min(low or most, most), *levels.met[-1:], 0.0)
         return replace(found, bound=Bound.AT_LEAST, value=None, low=lowest, high=None, reason=MET)
-    highest = min(max(high or least, least), *missed[:1], math.inf)
+    highest = min(max(high or least, least), *levels.missed[:1], math.inf)
     return replace(found, bound=Bound.BELOW, value=None, low=None, high=highest, reason=MISSED)
 
 
-def _by_levels(objective: str, counts: Sequence[Count], beyond: Array) -> Crossing:
+def _by_levels(objective: str, counts: Sequence[Count], levels: Levels) -> Crossing:
     """Bounds from the single loads, where no line rises."""
-    met, missed = _significant(counts, beyond)
+    met, missed = levels.met, levels.missed
     if met and missed and met[-1] < missed[0]:
         return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], high=missed[0], reason=FAR)
     if met and not missed:
         return Crossing(objective=objective, bound=Bound.AT_LEAST, low=met[-1], reason=MET)
     if missed and not met:
         return Crossing(objective=objective, bound=Bound.BELOW, high=missed[0], reason=MISSED)
-    several = len({count.load for count in counts}) > 1
-    return Crossing(objective=objective, bound=Bound.NONE, reason=NOT_RISING if several else ONE_LOAD)
+    few, longer = levels.too_few, _longer(counts, objective)
+    if few is not None:
+        reason = _few_requests(*few)
+    elif longer is not None:
+        reason = _few_episodes(longer)
+    else:
+        reason = NOT_RISING if len(levels.by_load) > 1 else ONE_LOAD
+    return Crossing(objective=objective, bound=Bound.NONE, reason=reason)
 
 
-def _significant(counts: Sequence[Count], beyond: Array) -> tuple[list[float], list[float]]:
-    """The loads that meet the objective and those that miss it: their whole t interval lies on one side.
+def _longer(counts: Sequence[Count], objective: str) -> float | None:
+    """How many times longer windows must be for enough independent episodes; None where they are long enough.
 
-    A load with fewer than three trials counts only where no load has three; then its mean decides.
+    Requests over come in episodes, such as a pause or a long queue, if their number differs between equal trials by
+    more than chance: by the factor φ that also is the mean number of requests in an episode.
     """
     loads = np.array([count.load for count in counts])
-    levels = {load: beyond[loads == load] for load in sorted(set(loads.tolist()))}
-    least = min(LEAST_BLOCKS, max(map(len, levels.values())))
-    met, missed = [], []
-    for load, mine in levels.items():
-        k = len(mine)
-        if k < least:
-            continue
-        half = t_quantile(k - 1) * float(mine.std(ddof=1)) / math.sqrt(k) if k >= LEAST_BLOCKS else 0.0
-        met += [load] if mine.mean() + half <= 0 else []
-        missed += [load] if mine.mean() - half > 0 else []
-    return met, missed
+    over = np.array([counting.over(count, objective) for count in counts], dtype=float)
+    expected = np.array([over[loads == load].mean() for load in loads])
+    freedom = len(counts) - len(set(loads.tolist()))
+    if freedom < 2 or not over.sum():
+        return None
+    known = expected > 0
+    each = float(((over - expected)[known] ** 2 / expected[known]).sum()) / freedom
+    episodes = float(over.sum()) / max(each, 1.0)
+    return LEAST_EPISODES / episodes if episodes < LEAST_EPISODES else None

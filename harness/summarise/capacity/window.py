@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.grid.schema import Grid
+from harness.summarise.capacity.crossing import LINE_ERROR
 from harness.words import percent
 
 ENOUGH = 100  # multiples of p95: the window is long enough
@@ -32,6 +33,12 @@ class ShortWindow:
             return f"{window}: there is no capacity below {LEAST} times p95, {LEAST * self.p95_s:.3g} s; use {enough}"
         much = percent(self.p95_s / self.length_s)
         return f"{window}: capacities are overestimated by up to {much}; with {enough}, by {percent(1 / ENOUGH)}"
+
+
+def line_error(grid: Grid) -> float:
+    """Half width of a crossing's logarithm for the line, and for long queues that a window of this length misses."""
+    p95_s, length_s = grid.objectives.p95, grid.load.duration - grid.load.window_from_s
+    return LINE_ERROR + (min(p95_s / length_s, 1 / LEAST) if p95_s is not None else 0.0)
 
 
 def too_short(grid: Grid) -> ShortWindow | None:

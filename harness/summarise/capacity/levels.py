@@ -1,0 +1,124 @@
+"""The loads whose trials alone show that an objective is met or missed: the pooled share of requests over. Pure.
+
+Two intervals must agree, because each alone fails somewhere. The first takes requests as independent: C. J. Clopper and
+E. S. Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", Biometrika 26 (1934).
+It decides where nothing is over, as for errors. The second follows from the spread between equal trials, as requests of
+one window depend on each other: a t interval of the ratio of two sums over trials: W. G. Cochran, "Sampling Techniques"
+(1977), chapter 6. Loads with comparable shares pool their spread. Both are simultaneous over the loads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.summarise.capacity import counts as counting
+from harness.summarise.capacity.counts import Count
+from harness.summarise.statistics.intervals import Array, t_quantile
+
+COMPARABLE = 3  # multiples of the allowed share: loads below have comparable spreads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """The trials of one load: `share` over the objective in all their requests, with the interval `low` to `high`."""
+
+    load: float
+    requests: int
+    over: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """The share of requests over the objective."""
+        return self.over / self.requests
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of one topology, by load; `allowed` is the share that may be over."""
+
+    by_load: Sequence[Level]
+    allowed: float
+
+    @property
+    def met(self) -> list[float]:
+        """The loads whose whole interval meets the objective."""
+        return [level.load for level in self.by_load if level.high <= self.allowed]
+
+    @property
+    def missed(self) -> list[float]:
+        """The loads whose whole interval misses it."""
+        return [level.load for level in self.by_load if level.low > self.allowed]
+
+    @property
+    def too_few(self) -> tuple[int, int] | None:
+        """Requests of the load nearest to a decision, and how many it needs with no more over; None if others decide.
+
+        Only where a load has fewer over than allowed: otherwise more requests show nothing by themselves.
+        """
+        if self.met or self.missed:
+            return None
+        open_ = [level for level in self.by_load if level.share <= self.allowed]
+        needed = [counting.requests_needed(level.over, self.allowed, _confidence(len(self.by_load))) for level in open_]
+        pairs = [(level.requests, most) for level, most in zip(open_, needed, strict=True) if most is not None]
+        short = [(requests, most) for requests, most in pairs if requests < most]
+        return max(short, key=lambda pair: pair[0] / pair[1]) if short else None
+
+
+def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
+    """The levels of these trials, which all have requests."""
+    loads = np.array([count.load for count in counts])
+    requests = np.array([count.requests for count in counts], dtype=float)
+    over = np.array([counting.over(count, objective) for count in counts], dtype=float)
+    names = sorted(set(loads.tolist()))
+    share = {load: float(over[loads == load].sum() / requests[loads == load].sum()) for load in names}
+    # Of each trial: how far its requests over are from its load's share, in requests of a mean trial.
+    residual = {
+        load: (over[loads == load] - share[load] * requests[loads == load]) / requests[loads == load].mean()
+        for load in names
+    }
+    found = []
+    for load in names:
+        alike = [other for other in names if other == load or max(share[other], share[load]) <= COMPARABLE * allowed]
+        level = _exact(load, int(requests[loads == load].sum()), int(over[loads == load].sum()), len(names))
+        half = _half_width([residual[other] for other in alike], len(residual[load]), len(names))
+        found.append(
+            Level(
+                load=load,
+                requests=level.requests,
+                over=level.over,
+                low=min(level.low, level.share - half),
+                high=max(level.high, level.share + half),
+            )
+        )
+    return Levels(found, allowed)
+
+
+def _confidence(statements: int) -> float:
+    """One-sided level of one of simultaneous two-sided 95 % intervals (Bonferroni)."""
+    return 1 - 0.025 / statements
+
+
+def _exact(load: float, requests: int, over: int, statements: int) -> Level:
+    """The interval for independent requests."""
+    from scipy import special  # here, because loading it takes a second that a start should not
+
+    tail = 1 - _confidence(statements)
+    low = float(special.betaincinv(over, requests - over + 1, tail)) if over else 0.0
+    high = float(special.betaincinv(over + 1, requests - over, 1 - tail)) if over < requests else 1.0
+    return Level(load=load, requests=requests, over=over, low=low, high=high)
+
+
+def _half_width(residuals: Sequence[Array], trials: int, statements: int) -> float:
+    """Half width by the spread of comparable trials; 0 where there are too few of them."""
+    everything = np.concatenate(residuals)
+    freedom = len(everything) - len(residuals)
+    if freedom < 2:
+        return 0.0
+    variance = float((everything**2).sum()) / freedom
+    return t_quantile(freedom, statements) * math.sqrt(variance / trials)
