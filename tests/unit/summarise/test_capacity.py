@@ -9,7 +9,8 @@ from scipy import special
 
 from benchmarks.capacity.__main__ import counted
 from benchmarks.capacity.study import SCENARIOS
-from benchmarks.capacity.trial import Servers, ends, ends_of, truth
+from benchmarks.capacity.trial import Servers, truth
+from benchmarks.truth.queues import ends, ends_of
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.summarise.capacity import capacity
