@@ -107,7 +107,9 @@ def truth(servers: Servers, count: int) -> float:
         return truth(plain, count)
     rotations = [servers.taking_part(count, block) for block in range(1, max(len(servers.speeds), 1) + 1)]
     found = [largest_load(servers, tuple(sorted(each))) for each in rotations]
-    return math.exp(sum(math.log(each) for each in found) / len(found)) if all(found) else 0.0
+    if len(set(found)) == 1 or not all(found):
+        return min(found)
+    return math.exp(sum(math.log(each) for each in found) / len(found))
 
 
 @cache
