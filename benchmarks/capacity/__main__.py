@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,19 +45,22 @@ def row(scenario: Scenario, tally: Tally) -> str:
     def share(part: int, whole: int) -> str:
         return f"{part / whole:.1%}" if whole else "–"
 
+    def typical(values: Sequence[float]) -> str:
+        return f"{np.median(np.abs(values)):.1%}" if values else "–"
+
     cells = (
         scenario.name,
         share(tally.exact, tally.capacities),
         share(tally.covered, tally.exact),
-        f"{np.median(np.abs(tally.errors)):.1%}",
-        f"±{np.median(tally.widths):.1%}",
+        typical(tally.errors),
+        f"±{typical(tally.widths)}",
         share(tally.bounds_covered, tally.bounds),
         share(tally.gains_exact, tally.gains),
         share(tally.gains_covered, tally.gains_exact),
-        f"{np.median(np.abs(tally.gain_errors)):.1%}",
-        f"{np.mean(tally.errors):+.1%}",
-        f"{tally.probes / len(tally.offsets):.1f}",
-        f"{np.mean(tally.offsets):+.1%} ± {np.std(tally.offsets):.1%}",
+        typical(tally.gain_errors),
+        f"{np.mean(tally.errors):+.1%}" if tally.errors else "–",
+        f"{tally.probes / max(tally.capacities, 1):.1f}",
+        f"{np.mean(tally.offsets):+.1%} ± {np.std(tally.offsets):.1%}" if tally.offsets else "–",
     )
     return f"| {' | '.join(cells)} |\n"
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from statistics import NormalDist
 
 import numpy as np
 
 from benchmarks.capacity.trial import Servers, run, truth
-from harness.grid.schema import P95
+from benchmarks.truth.arrivals import Balancing, Every
 from harness.grid.thresholds import Thresholds
-from harness.summarise.capacity import capacity
+from harness.summarise.capacity import capacity, counts
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound
@@ -19,7 +20,7 @@ from harness.summarise.gains.gain import GainKind
 from harness.summarise.search import bracketing
 
 TOPOLOGIES = (1, 2, 3)
-WANTED = {"p95": P95}
+SPEEDS = 32  # a power of 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,24 @@ class Scenario:
     until: float = 0.05
     servers: Servers = field(default_factory=Servers)
 
+    @property
+    def speeds(self) -> tuple[float, ...]:
+        """Equally likely speeds of a trial: quantiles of the noise, with the drift in van der Corput's order."""
+        noise = math.hypot(self.noise, self.block)
+        normal = NormalDist()
+        found = []
+        for number in range(SPEEDS):
+            drift = int(f"{number:0{SPEEDS.bit_length() - 1}b}"[::-1], 2) / SPEEDS + 0.5 / SPEEDS - 0.5
+            found.append(math.exp(noise * normal.inv_cdf((number + 0.5) / SPEEDS)) * (1 + self.drift * drift))
+        return tuple(found)
+
+    def truth(self, count: int) -> float:
+        """The true capacity of `count` servers."""
+        return truth(self.servers, count, self.speeds)
+
+
+LOGNORMAL = Servers(slots=1, service_s=0.007, cv=1.0, p95_s=0.07)
+ONE_SLOT = Servers(slots=1, service_s=0.007, p95_s=0.07)
 
 SCENARIOS = (
     Scenario(name="constant service, 3 %"),
@@ -50,10 +69,27 @@ SCENARIOS = (
     Scenario(name="3 %, p95 at twice the service time", servers=Servers(p95_s=0.1)),
     Scenario(name="3 %, windows of 60 s", servers=Servers(window_s=(3.0, 63.0))),
     Scenario(name="6 %, windows of 60 s", noise=0.06, servers=Servers(window_s=(3.0, 63.0))),
-    Scenario(name="lognormal service of CV 1, 3 %", servers=Servers(slots=1, service_s=0.007, cv=1.0, p95_s=0.07)),
-    Scenario(
-        name="lognormal service of CV 1, 6 %", noise=0.06, servers=Servers(slots=1, service_s=0.007, cv=1.0, p95_s=0.07)
-    ),
+    Scenario(name="lognormal service of CV 1, 3 %", servers=LOGNORMAL),
+    Scenario(name="lognormal service of CV 1, 6 %", noise=0.06, servers=LOGNORMAL),
+    Scenario(name="lognormal CV 3", servers=replace(LOGNORMAL, cv=3.0)),
+    Scenario(name="1 % of requests at 100 × cost", servers=Servers(service_s=0.025, rare=0.01)),
+    Scenario(name="1 % of requests at 100 × cost, one slot", servers=replace(ONE_SLOT, service_s=0.0035, rare=0.01)),
+    Scenario(name="pauses of 0.3 s every 5 s", servers=Servers(pause=Every(length_s=0.3, every_s=5.0))),
+    Scenario(name="pauses of 1 s every 30 s", servers=Servers(pause=Every(length_s=1.0, every_s=30.0))),
+    Scenario(name="warm-up inside the window", servers=Servers(warm_up_s=8.0)),
+    Scenario(name="generator stalls of 80 ms a second", servers=Servers(stall=Every(length_s=0.08, every_s=1.0))),
+    Scenario(name="queues that grow over the window", servers=Servers(slots=1, service_s=0.05, p95_s=0.95)),
+    Scenario(name="one slow server of three", servers=Servers(speeds=(1.0, 1.0, 0.8))),
+    Scenario(name="unequal servers (CV 3 %)", servers=Servers(speeds=(1.03, 1.0, 0.97))),
+    Scenario(name="M/M/1", servers=replace(ONE_SLOT, exponential=True, balancing=Balancing.RANDOM)),
+    Scenario(name="M/M/7", servers=Servers(exponential=True, balancing=Balancing.RANDOM)),
+    Scenario(name="random balancing", servers=Servers(balancing=Balancing.RANDOM)),
+    Scenario(name="least connections", servers=Servers(balancing=Balancing.LEAST_CONNECTIONS)),
+    Scenario(name="0.4 % of requests hang", servers=Servers(hanging=0.004)),
+    Scenario(name="4 % of requests hang", servers=Servers(hanging=0.04)),
+    Scenario(name="6 % of requests hang: no load is good enough", servers=Servers(hanging=0.06)),
+    Scenario(name="rare errors below their objective", servers=Servers(failing=0.0005, error_rate=0.001)),
+    Scenario(name="worse at low load", servers=Servers(cold_after_s=0.2, cold_s=0.25)),
 )
 
 
@@ -86,24 +122,30 @@ def one(scenario: Scenario, number: int) -> Tally:
     random_of = np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
     found = Tally()
     probes = {count: _probes(scenario, count, random_of, found) for count in TOPOLOGIES}
-    loads = {count: capacity.loads_around(probes[count], WANTED) for count in TOPOLOGIES}
+    loads = {count: capacity.loads_around(probes[count], scenario.servers.allowed) for count in TOPOLOGIES}
     for count in TOPOLOGIES:
-        found.offsets.append(math.log(loads[count][len(loads[count]) // 2] / truth(scenario.servers, count)))
-    counts: dict[int, list[Count]] = {count: [] for count in TOPOLOGIES}
+        true = scenario.truth(count)
+        if true:
+            found.offsets.append(math.log(loads[count][len(loads[count]) // 2] / true))
+    measured: dict[int, list[Count]] = {count: [] for count in TOPOLOGIES}
     for block in range(1, scenario.blocks + 1):
-        loads = {c: capacity.loads_next(loads[c], counts[c], probes[c], WANTED) for c in TOPOLOGIES}
+        loads = {c: capacity.loads_next(loads[c], measured[c], probes[c], scenario.servers.allowed) for c in TOPOLOGIES}
         cells = [(count, load) for count in TOPOLOGIES for load in loads[count]]
         whole = random_of.normal(0, scenario.block)
         for place, at in enumerate(random_of.permutation(len(cells))):
             count, load = cells[at]
             when = (block - 1 + (place + 0.5) / len(cells)) / scenario.blocks
             speed = math.exp(whole + random_of.normal(0, scenario.noise)) * (1 + scenario.drift * (when - 0.5))
-            counts[count].append(run(scenario.servers, count, load, speed, block, random_of))
-    capacities = [capacity.of_topology({}, count, "rate", counts[count], WANTED) for count in TOPOLOGIES]
+            measured[count].append(run(scenario.servers, count, load, speed, block, random_of))
+    capacities = [
+        capacity.of_topology({}, count, "rate", measured[count], scenario.servers.allowed, scenario.servers.line_error)
+        for count in TOPOLOGIES
+    ]
     for each in capacities:
-        _count(found, each, truth(scenario.servers, each.servers))
+        _count(found, each, scenario.truth(each.servers))
     for gain in capacity.all_gains(capacities, Thresholds()):
-        true = truth(scenario.servers, gain.to_servers) / truth(scenario.servers, gain.from_servers)
+        smaller, larger = (scenario.truth(each) for each in (gain.from_servers, gain.to_servers))
+        true = larger / smaller if smaller else math.nan  # an interval never contains it
         found.gains += 1
         if gain.kind == GainKind.GAIN and gain.ratio and gain.ratio.low is not None and gain.ratio.high is not None:
             found.gains_exact += 1
@@ -121,7 +163,9 @@ def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, foun
     while (load := bracketing.next_load(begin, 1e6, scenario.until, met, whole=False)) is not None:
         speed = math.exp(random_of.normal(0, scenario.noise))
         probe = run(servers, count, load, speed, 0, random_of)
-        met[load] = probe.late <= P95 * probe.requests
+        met[load] = all(
+            counts.over(probe, name) <= share * probe.requests for name, share in scenario.servers.allowed.items()
+        )
         probes.append(probe)
     found.probes += len(probes)
     return probes
@@ -132,7 +176,7 @@ def _count(found: Tally, one: Capacity, true: float) -> None:
     if one.bound == Bound.EXACT and one.value is not None and one.low is not None and one.high is not None:
         found.exact += 1
         found.covered += one.low <= true <= one.high
-        found.errors.append(one.value / true - 1)
+        found.errors.append(one.value / true - 1 if true else math.inf)
         found.widths.append(math.log(one.high / one.low) / 2)
     elif one.bound in (Bound.AT_LEAST, Bound.BELOW):
         found.bounds += 1

@@ -1,97 +1,184 @@
-"""Simulate one trial of an open load: Poisson arrivals, round robin, servers with queues."""
+"""Simulate one trial of an open load, and the true capacity of its servers: counts by the time of each due request."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
+from benchmarks.truth.arrivals import Requests, ServiceModel, simulate
+from benchmarks.truth.queues import Numbers
 from harness.grid.schema import P95
+from harness.plan import order
+from harness.summarise.capacity import window
 from harness.summarise.capacity.counts import Count
 from harness.summarise.statistics import queueing
-from harness.summarise.statistics.intervals import Array
 
-MANY = 4_000_000  # requests of the simulation where no formula exists
-CLOSE = 2e-4
+MANY = 2_000_000  # requests of the simulation where no formula exists
+SCAN = 10  # the share of them with which the crossing is bracketed
+STEP = 0.04  # of the largest load, between the loads of this scan
+FEWEST = 20_000  # requests of each speed
+CLOSE = 4e-4
+SEED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Servers:
-    """The servers behind the balancer; `cv` is that of the service time, above 0 only for one slot."""
+class Servers(ServiceModel):
+    """The servers behind the balancer, and the objectives of the study: p95, and an error rate (a share) if not None.
 
-    slots: int = 7
-    service_s: float = 0.05
-    cv: float = 0.0
+    `speeds` are those of all servers of the study, of which the first of each block's rotation take part; 1 if empty.
+    Requests that are due in `window_s` count.
+    """
+
     p95_s: float = 0.2
+    error_rate: float | None = None
+    speeds: tuple[float, ...] = ()
     window_s: tuple[float, float] = (3.0, 23.0)
 
     @property
-    def rate(self) -> float:
-        """The maximum rate of one server."""
-        return self.slots / self.service_s
+    def allowed(self) -> dict[str, float]:
+        """Objective → the share of requests that may be over."""
+        return {"p95": P95} if self.error_rate is None else {"p95": P95, "error_rate": self.error_rate}
+
+    @property
+    def line_error(self) -> float:
+        """The error of a line for windows of this length, as a study has it."""
+        return window.line_error_of(self.p95_s, self.window_s[1] - self.window_s[0])
+
+    def taking_part(self, count: int, block: int) -> tuple[float, ...]:
+        """The speeds of the servers in a topology of `count` in this block; probes (0) have those of the first."""
+        if not self.speeds:
+            return (1.0,) * count
+        names = [str(number) for number in range(len(self.speeds))]
+        return tuple(self.speeds[int(name)] for name in order.rotation(names, max(block, 1), SEED)[:count])
 
 
-def ends(arrivals_s: Array, slots: int, service_s: float) -> Array:
-    """The times at which requests in the order of their arrival leave a queue D/c.
+@dataclass(frozen=True, kw_only=True)
+class CountedTrial:
+    """A trial's counts, and for each second of its window the requests due in it and how many of them were late.
 
-    The recursion of Kiefer and Wolfowitz, "On the Theory of Queues with Many Servers", Transactions of the American
-    Mathematical Society 78 (1955), for a constant service time: the slot that is free first is that of the
-    request `slots` before. Each slot alone is Lindley's recursion: end(j) = (j + 1)·s + max of arrival(i) − i·s.
+    `delay_p95_s` is the 95th percentile of the delay of sends.
     """
-    count = len(arrivals_s)
-    rows = -(-count // slots)
-    laid = np.full(rows * slots, np.inf)
-    laid[:count] = arrivals_s
-    before = (np.arange(rows) * service_s)[:, None]
-    begun = np.maximum.accumulate(laid.reshape(rows, slots) - before, axis=0) + before
-    found: Array = (begun + service_s).reshape(-1)[:count]
-    return found
+
+    count: Count
+    requests_by_s: Numbers
+    late_by_s: Numbers
+    delay_p95_s: float
 
 
-def ends_of(arrivals_s: Array, services_s: Array) -> Array:
-    """The same for one slot with these service times."""
-    done = np.cumsum(services_s)
-    found: Array = done + np.maximum.accumulate(arrivals_s - (done - services_s))
-    return found
+def trial(
+    servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator
+) -> CountedTrial:
+    """A trial under `rate` requests per second, for `count` servers whose speeds are multiplied by this `speed`."""
+    from_s, to_s = servers.window_s
+    speeds = [speed * each for each in servers.taking_part(count, block)]
+    seen = simulate(servers, count, rate, random_of, to_s, speeds)
+    inside = seen.due_s >= from_s
+    late = seen.late(servers.p95_s)[inside]
+    second = (seen.due_s[inside] - from_s).astype(np.int64)
+    seconds = math.ceil(to_s - from_s)
+    requests_by_s = np.bincount(second, minlength=seconds)
+    delays = seen.delay_s[inside]
+    return CountedTrial(
+        count=Count(
+            block=block,
+            load=rate,
+            requests=len(late),
+            late=int(late.sum()),
+            failed=int(seen.failed[inside].sum()),
+            offered=len(late) / (to_s - from_s),
+            latency_drift=_drift(seen, from_s, to_s),
+        ),
+        requests_by_s=requests_by_s,
+        late_by_s=np.bincount(second[late], minlength=seconds),
+        delay_p95_s=float(np.quantile(delays, 0.95)) if len(delays) else 0.0,
+    )
 
 
-def _ends(servers: Servers, arrivals_s: Array, speed: float, random_of: np.random.Generator) -> Array:
-    if not servers.cv:
-        return ends(arrivals_s, servers.slots, servers.service_s / speed)
-    spread = np.log1p(servers.cv**2)
-    works = random_of.lognormal(-spread / 2, np.sqrt(spread), len(arrivals_s)) * servers.service_s / speed
-    return ends_of(arrivals_s, works)
+def _drift(seen: Requests, from_s: float, to_s: float) -> float | None:
+    """Ln of the mean response time of the requests due in the window's second half over the first; None without any."""
+    middle_s = (from_s + to_s) / 2
+    answered = np.isfinite(seen.response_s) & ~seen.failed
+    first, second = (
+        seen.response_s[answered & (seen.due_s >= begin) & (seen.due_s < end)]
+        for begin, end in ((from_s, middle_s), (middle_s, to_s))
+    )
+    return math.log(second.mean() / first.mean()) if len(first) and len(second) else None
 
 
 def run(servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator) -> Count:
-    """The counts of a trial under `rate` requests per second, for `count` servers with this `speed`."""
-    from_s, to_s = servers.window_s
-    arrivals = np.sort(random_of.uniform(0, to_s, random_of.poisson(rate * to_s)))
-    requests = late = 0
-    for first in range(count):
-        mine = arrivals[first::count]
-        end = _ends(servers, mine, speed, random_of)
-        inside = (end >= from_s) & (end < to_s)
-        requests += int(inside.sum())
-        late += int(((end - mine)[inside] > servers.p95_s).sum())
-    offered = float((arrivals >= from_s).sum()) / (to_s - from_s)
-    return Count(block=block, load=rate, requests=requests, late=late, failed=0, offered=offered)
+    """The counts of such a trial alone."""
+    return trial(servers, count, rate, speed, block, random_of).count
 
 
 @cache
-def truth(servers: Servers, count: int) -> float:
-    """The capacity at speed 1: exact for a constant service time, else by a long simulation."""
-    if not servers.cv:
-        return queueing.paced_capacity(count, servers.slots, servers.service_s, servers.p95_s)
-    random_of = np.random.default_rng([4, count])
-    gaps = random_of.gamma(count, 1.0, MANY).cumsum()
-    spread = np.log1p(servers.cv**2)
-    works = random_of.lognormal(-spread / 2, np.sqrt(spread), MANY) * servers.service_s
-    low, high = 0.0, count * servers.rate
-    while high - low > CLOSE * high:
-        middle = (low + high) / 2
-        arrivals = gaps / middle
-        late = float((ends_of(arrivals, works) - arrivals > servers.p95_s).mean())
-        low, high = (middle, high) if late <= P95 else (low, middle)
-    return low
+def truth(servers: Servers, count: int, speeds: tuple[float, ...] = (1.0,)) -> float:
+    """The largest load of `count` servers that meets all objectives, over all requests in the long run; 0 if none does.
+
+    The objectives hold for the requests of all trials together, whose `speeds` are equally likely, and of all rotations
+    of different servers. The servers are warm, and their generator is on time.
+    """
+    plain = replace(servers, warm_up_s=0.0, stall=None, killed=None, window_s=(0.0, 0.0))
+    if plain != servers:
+        return truth(plain, count, speeds)
+    if servers == Servers(**_constant(servers)) and not servers.speeds:
+        return _paced(servers, count, speeds)
+    rotations = [servers.taking_part(count, block) for block in range(1, max(len(servers.speeds), 1) + 1)]
+    ways = (tuple(speed * each for each in sorted(rotation)) for rotation in rotations for speed in speeds)
+    return counted_capacity(servers, tuple(ways))
+
+
+def _paced(servers: Servers, count: int, speeds: tuple[float, ...]) -> float:
+    """The same by formula, for paced servers that are alike."""
+
+    def over(rate: float) -> float:
+        shares = [
+            queueing.paced_over(rate, count * servers.slots, servers.service_s / speed, servers.p95_s)
+            for speed in speeds
+        ]
+        return sum(shares) / len(shares)
+
+    return queueing.largest_load(over, count * servers.rate * max(speeds))
+
+
+def _constant(servers: Servers) -> dict[str, Any]:
+    """The fields of paced servers alone, for which a formula exists."""
+    names = ("slots", "service_s", "p95_s", "window_s", "speeds", "timeout_s")
+    return {name: getattr(servers, name) for name in names}
+
+
+def counted_capacity(servers: Servers, ways: tuple[tuple[float, ...], ...]) -> float:
+    """The largest load that meets the objectives, by counting all requests of long loads; 0 if none does.
+
+    Each of the `ways` has the speeds of the servers that take part, and has as many requests as any other. Loads are
+    tried from the largest one down, because a smaller one may be worse. The same seed draws the same requests for every
+    load, so the share over an objective changes little between neighbouring ones.
+    """
+    from scipy import optimize
+
+    most = servers.rate * max(map(sum, ways))
+
+    def over(share: float, requests: int = MANY) -> float:
+        load, each = share * most, max(requests // len(ways), FEWEST)
+        return _over(servers, [simulate(servers, len(way), load, SEED, each / load, way) for way in ways])
+
+    steps = np.arange(1 - STEP, STEP / 2, -STEP).tolist()
+    low = next((share for share in steps if over(share, MANY // SCAN) <= 0), 0.0)
+    high = low + STEP
+    while low > 0 and over(low) > 0:
+        low, high = max(low - STEP / 2, 0.0), low
+    while low > 0 and over(high) <= 0:
+        low, high = high, high + STEP / 2
+    return float(optimize.brentq(over, low, high, xtol=CLOSE * low)) * most if low > 0 else 0.0
+
+
+def _over(servers: Servers, seen: Sequence[Requests]) -> float:
+    """The largest of ln(share over an objective / the allowed one); a share of 0 counts as half a request."""
+    over = {"p95": sum(each.late(servers.p95_s).sum() for each in seen)}
+    over["error_rate"] = sum(each.failed.sum() for each in seen)
+    requests = sum(len(each.due_s) for each in seen)
+    return max(math.log(max(over[name], 0.5) / requests / share) for name, share in servers.allowed.items())

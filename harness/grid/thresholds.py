@@ -68,6 +68,9 @@ class Thresholds(BaseModel):
     generator_cpu: Share = _threshold("E6", 0.80, "utilization of the busiest generator process, of a core or its cap")
     lag_invalid: Share = _threshold("E6", 0.05, "p99 of the event loop's delay, as a share of R0 + think time")
     lag_warning: Duration = _threshold("E6", 0.050, "p99 of the event loop's delay, for a warning about latencies")
+    lateness_share: Share = _threshold(
+        "E6", 0.10, "send delay (p95) and event loop's delay (p99), as a share of the objective p95 − R0"
+    )
     ceiling: Switch = _threshold("E7", True, "measure the generator's ceiling before the first trial")
     ceiling_note: Share = _threshold("E7", 0.50, "throughput as a share of the generator's ceiling, for a note")
     ceiling_invalid: Share = _threshold("E7", 0.80, "the same share, for an invalid trial")

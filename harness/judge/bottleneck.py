@@ -120,7 +120,7 @@ def _generator(_seen: Observation, findings: Sequence[Finding], _figures: Judged
         f
         for f in findings
         if f.rule in ("E5", "E6", "E7") and f.severity == Severity.INVALID and (f.figure is None or f.figure > 0)
-    ]
+    ] or [f for f in findings if f.kind == Kind.LATENESS]
     return (Component.GENERATOR, Reason(kind=ReasonKind.GENERATOR_LATE, detail=late[0].cause)) if late else None
 
 

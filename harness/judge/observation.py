@@ -69,6 +69,7 @@ class Observation:
     rate_per_s: float | None = None  # of an open load, time scaling included; None for users
     totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, if samples hold the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
+    p95_s: float | None = None  # the objective for the latency, time scaling included
 
     @property
     def window(self) -> list[Sample]:
@@ -156,6 +157,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         rate_per_s=grid.scaled_per_s(float(record.cell[RATE])) if grid.is_open else None,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
+        p95_s=grid.objectives.p95,
     )
 
 

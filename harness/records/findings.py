@@ -23,6 +23,7 @@ class Kind(StrEnum):
     SLOW_SERVER = "slow server"  # E12: a request costs one server more CPU than another
     TREND = "trend"  # E20: throughput depends on the position in a block
     OUTLIER = "outlier"  # E20: a block differs from the others
+    LATENESS = "lateness"  # E6: the generator is too late to judge the objective p95
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -205,7 +205,9 @@ TRIAL: dict[str, Key] = {
     "findings[].next_step": Key("the recommended action"),
     "findings[].figure": Key("the figure", "the rule's own"),
     "findings[].threshold": Key("the threshold it was compared with", "the rule's own"),
-    "findings[].kind": Key("topic where the rule has several: `uneven shares`, `slow server`, `collapse`; else empty"),
+    "findings[].kind": Key(
+        "topic where the rule has several: `uneven shares`, `slow server`, `collapse`, `lateness`; else empty"
+    ),
     "bottleneck.component": Key("`generator`, `load`, `balancer`, `network`, `server` or `unknown`"),
     "bottleneck.reason": Key("the reason, in words"),
     "bottleneck.basis.kind": Key("what was seen: a value of `harness/records/reasons.py::ReasonKind`"),

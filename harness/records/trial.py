@@ -140,6 +140,11 @@ class TrialRecord(Part):
         return bool(self.figures and self.figures.falls_behind)
 
     @property
+    def generator_late(self) -> bool:
+        """Whether the load generator was too late to judge the objective p95, so that latencies show no servers."""
+        return any(finding.kind == Kind.LATENESS for finding in self.findings)
+
+    @property
     def collapsed(self) -> bool:
         """Whether the servers collapsed under load: one died, or failed requests stopped the load.
 

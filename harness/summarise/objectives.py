@@ -34,14 +34,15 @@ def judge(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> li
 def _cell(objectives: Objectives, cell: CellSummary) -> list[ObjectiveResult]:
     found = []
     behind = f"; {cell.served} was served, so a queue grows" if cell.falls_behind else ""
-    p95_ms = cell.latency_with_failures_ms.get("p95")  # with failures, which no user was served
+    p95_ms = cell.objective_p95_ms  # with failures, which no user was served
+    late = "" if not cell.lateness or p95_ms is not None else ": the load generator was late in all trials"
     if objectives.error_rate is not None:
         got = "not measured" if cell.error_rate is None else percent(cell.error_rate, 2)
         text = f"{cell.name}: error rate {got}, objective at most {percent(objectives.error_rate, 2)}{behind}"
         met = objectives.error_rate_met(cell.error_rate) and not cell.falls_behind
         found.append(ObjectiveResult(f"{cell.name}: error rate", met, text))
     if objectives.p95 is not None:
-        got = "not measured" if p95_ms is None else f"{p95_ms:.0f} ms"
+        got = f"not measured{late}" if p95_ms is None else f"{p95_ms:.0f} ms"
         text = f"{cell.name}: p95 {got}, objective at most {objectives.p95 * 1000:.0f} ms"
         text += f"; the mean {cell.latency_unsteady}" if cell.latency_unsteady else ""
         met = objectives.p95_met(p95_ms) and not cell.falls_behind

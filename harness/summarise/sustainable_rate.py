@@ -81,7 +81,7 @@ def _meets(objectives: Objectives, cell: CellSummary) -> bool:
     """Whether a cell meets the objectives for a load; without any, a saturated cell counts too."""
     if objectives.for_a_load and cell.falls_behind:
         return False
-    return objectives.met(cell.error_rate, cell.latency_with_failures_ms.get("p95"))
+    return objectives.met(cell.error_rate, cell.objective_p95_ms)
 
 
 def _key(levels: Levels) -> tuple[tuple[str, Any], ...]:

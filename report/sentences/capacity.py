@@ -49,7 +49,8 @@ def _sentence(group: Sequence[Capacity], summary: Summary) -> str:
     clauses = [f"{_subject(shown[0])} {_amount(shown[0])}{_reason(shown[0])}"]
     for number, (one, step) in enumerate(zip(shown[1:], steps, strict=True)):
         before = shown[number]
-        reason = "" if one.reason_kind is before.reason_kind and one.bound == before.bound else _reason(one)
+        repeated = one.reason == before.reason and one.bound == before.bound
+        reason = "" if repeated else _reason(one)
         added = _added(step)
         clauses.append(f"{phrases.cardinal(one.servers)} {_amount(one)}{reason}" + (f": {added}" if added else ""))
     levels = load_name(group[0].others)
@@ -73,8 +74,9 @@ def _amount(one: Capacity) -> str:
 
 
 def _reason(one: Capacity) -> str:
-    """Why a capacity is only a bound."""
-    return f" ({one.reason})" if one.bound in (Bound.AT_LEAST, Bound.BELOW) and one.reason else ""
+    """Why a capacity is only a bound, or that of some objectives alone."""
+    explained = one.bound in (Bound.AT_LEAST, Bound.BELOW) or one.undecided
+    return f" ({one.reason})" if explained and one.bound != Bound.NONE and one.reason else ""
 
 
 def _added(gain: CapacityGain) -> str:

@@ -37,7 +37,7 @@ RULES = (
     Rule(
         id="E6",
         requirement="the load generator has spare CPU and is on time",
-        apply=(generator.busy,),
+        apply=(generator.busy, generator.lateness),
         figure=("bottleneck.generator_cpu", "generator CPU"),
     ),
     Rule(

@@ -11,7 +11,6 @@ from harness.judge.open_load import Offered
 from harness.records.findings import Finding, Severity
 from harness.words import percent
 
-FEW = 0.005  # share of waiting requests up to which the others show whether the generator is on time
 FIX = "give the load generator more CPU or more processes, or add a host to load_generators"
 
 
@@ -35,7 +34,7 @@ def on_time(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             figure=waited,
             threshold=0,
         )
-    if waited < FEW:
+    if waited < open_load.FEW_WAITED:
         yield from _sent(offered, limits)
         yield from _late(seen, offered, limits)
     yield from _direct(seen, limits)

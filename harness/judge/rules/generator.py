@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.grid.thresholds import Thresholds
-from harness.judge import figures, host_usage, window_stats
+from harness.judge import figures, host_usage, open_load, window_stats
 from harness.judge.figures import littles_law_residual, think_s
 from harness.judge.host_usage import generator_use
 from harness.judge.observation import Observation
 from harness.judge.rules.rule import less_load
-from harness.records.findings import Finding, Severity
+from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
 from harness.words import percent
 
@@ -119,6 +119,44 @@ def _lag(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
             next_step="give the load generator more CPU if latencies matter",
             figure=lag_s,
             threshold=limits.lag_warning,
+        )
+
+
+def _room_s(seen: Observation) -> float | None:
+    """Objective p95 minus R0: the time that queues may take. None without that objective, or if R0 misses it."""
+    if seen.p95_s is None:
+        return None
+    room_s = seen.p95_s - (figures.warm_s(seen) or seen.fastest_s or 0.0)
+    return room_s if room_s > 0 else None
+
+
+def lateness(seen: Observation, limits: Thresholds) -> Iterator[Finding]:
+    """E6: the generator's own lateness is small compared with the time that the objective p95 allows for queues.
+
+    Latencies include it, so a trial with more shows nothing about the servers' latency. Where many requests waited for
+    others in flight, their send delay is no lateness of the generator.
+    """
+    room_s = _room_s(seen)
+    if room_s is None:
+        return
+    allowed_s, offered = limits.lateness_share * room_s, open_load.of_trial(seen)
+    on_schedule = offered is not None and offered.late < open_load.FEW_WAITED * offered.due
+    delays = {
+        "5 % of the requests were sent late by": offered.delay_p95_s if offered and on_schedule else None,
+        "the generator's event loop was late by": figures.generator_lag_s(seen),
+    }
+    late = [(delay_s, words) for words, delay_s in delays.items() if delay_s is not None and delay_s > allowed_s]
+    if late:
+        delay_s, words = max(late)
+        yield Finding(
+            rule="E6",
+            severity=Severity.WARNING,
+            cause=f"{words} {delay_s * 1000:.1f} ms, more than {percent(limits.lateness_share)} of the "
+            f"{room_s * 1000:.0f} ms between R0 and the objective p95: the trial does not count for objectives",
+            next_step="give the load generator more CPU or more processes, or stop other programs on its machine",
+            figure=delay_s,
+            threshold=allowed_s,
+            kind=Kind.LATENESS,
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import capacity, counts, window
+from harness.summarise.capacity import capacity, counts, crossing, window
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReason, BoundReasonKind, Crossing
@@ -44,13 +44,26 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
     for key in sorted(topologies, key=lambda each: [(str(type(level)), level) for _, level in each]):
         others: Levels = {name: level for name, level in key if name != "servers"}
         servers = int(dict(key)["servers"])
-        counts_of = [] if short and short.no_evidence else counted(topologies[key], grid)
+        reason = _no_evidence(topologies[key], short)
+        counts_of = [] if reason else counted(topologies[key], grid)
         one = capacity.of_topology(others, servers, factor, counts_of, allowed, window.line_error(grid))
-        if short and short.no_evidence:
-            reason = BoundReason(BoundReasonKind.SHORT_WINDOW, short.sentence)
-            one = replace(one, crossing=Crossing(objective="p95", bound=Bound.NONE, reason=reason))
+        if reason:
+            one = replace(one, crossing=Crossing(objective=next(iter(allowed)), bound=Bound.NONE, reason=reason))
         found.append(replace(one, reference=reference(grid, one, records)))
     return capacity.with_n_minus_1(found)
+
+
+def _no_evidence(trials: Sequence[TrialRecord], short: window.ShortWindow | None) -> BoundReason | None:
+    """The reason why no trial of a topology counts for a capacity; None where some may.
+
+    The window of a trial with a server failure is partly before it and partly after it, under two different systems.
+    """
+    if any(int(record.cell.get("fail_servers", 0)) for record in trials):
+        return crossing.SERVER_FAILURE
+    if short and short.no_evidence:
+        return BoundReason(BoundReasonKind.SHORT_WINDOW, short.sentence)
+    late = [record for record in trials if record.generator_late and not record.collapsed]
+    return crossing.GENERATOR if len(late) == len(trials) else None
 
 
 def reference(grid: Grid, one: Capacity, records: Mapping[str, TrialRecord]) -> float | None:

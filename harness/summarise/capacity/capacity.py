@@ -22,6 +22,7 @@ from harness.words import load_name, readable
 from harness.words import servers as in_words
 
 SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to the crossing of the probes
+IN_WORDS = {"p95": "p95", "error_rate": "error rate"}
 GAIN_ERROR = 0.01  # of a ratio of crossings: half width for the lines, whose errors mostly cancel
 WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 
@@ -87,12 +88,17 @@ class Capacity:
 
     @property
     def reason(self) -> str:
-        """Why it is a bound, or has no interval; empty if neither."""
-        return self.crossing.reason.text if self.crossing.reason else ""
+        """Why it is a bound, or has no interval, and of which objectives nothing is known; empty if none of them."""
+        own = [self.crossing.reason.text] if self.crossing.reason else []
+        return "; ".join([*own, *(f"{IN_WORDS[each.objective]} unknown: {_why(each)}" for each in self.undecided)])
 
     @property
     def reason_kind(self) -> BoundReasonKind | None:
         return self.crossing.reason.kind if self.crossing.reason else None
+
+
+def _why(unknown: Crossing) -> str:
+    return unknown.reason.text if unknown.reason else ""
 
 
 def of_topology(

@@ -50,11 +50,13 @@ class Count:
 
 
 def of_record(record: TrialRecord, load: float, offered: float | None = None) -> Count | None:
-    """The counts of a trial under this load; None for an invalid trial, or without counts.
+    """The counts of a trial under this load; None for an invalid trial, a late generator, or without counts.
 
     A collapsed trial has missed every objective, and so has one that falls behind its load: a queue grows, whatever the
     response times were within the window. Without them a load would seem better the more of its trials collapse.
     """
+    if record.generator_late and not record.collapsed:
+        return None
     found = record.objective_counts
     if record.collapsed or (record.usable and record.falls_behind):
         missed = found.requests if found and found.requests else 1

@@ -64,6 +64,8 @@ class BoundReasonKind(Enum):
     ONE_LOAD = auto()
     NO_TRIAL = auto()
     NO_OBJECTIVE = auto()
+    SERVER_FAILURE = auto()
+    GENERATOR = auto()
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ FAR = BoundReason(BoundReasonKind.LOADS_FAR_APART, "the loads on both sides are 
 NOT_RISING = BoundReason(BoundReasonKind.NOT_RISING, "the share over the objective does not grow with the load")
 ONE_LOAD = BoundReason(BoundReasonKind.ONE_LOAD, "measured at one load")
 NO_TRIAL = BoundReason(BoundReasonKind.NO_TRIAL, "no usable trial")
+SERVER_FAILURE = BoundReason(BoundReasonKind.SERVER_FAILURE, "servers fail in the middle of each trial")
+GENERATOR = BoundReason(BoundReasonKind.GENERATOR, "the load generator was too late in all trials")
 NO_OBJECTIVE = BoundReason(BoundReasonKind.NO_OBJECTIVE, "the grid has no objective for a load")
 
 

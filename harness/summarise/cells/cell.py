@@ -20,6 +20,14 @@ from harness.summarise.statistics.intervals import Interval
 from harness.words import percent
 
 
+@dataclass(frozen=True)
+class Lateness:
+    """Trials whose generator was too late for the objective p95, and the p95 of the others, failures included."""
+
+    trials: int
+    punctual_p95_ms: float | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class CellSummary:
     """One cell over its trials; `by_block` maps repeat → mean TPS of the usable trials."""
@@ -47,6 +55,7 @@ class CellSummary:
     invalid_next_step: str = ""
     invalid_rule: str = ""
     latency_with_failures_ms: dict[str, float | None] = field(default_factory=dict)  # failures at the timeout or more
+    lateness: Lateness | None = None  # of the generator, where it was too late for the objective p95 (rule E6)
     waits_by_block: dict[int, dict[str, float | None]] = field(default_factory=dict)  # the same of each usable trial
     latency_unsteady: str = ""  # how its latencies changed within the window, as a predicate (rule E10)
     slow_server: SlowServer | None = None  # a server that is slower than the others (rule E12)
@@ -59,6 +68,11 @@ class CellSummary:
     def rejections(self) -> str:
         """The rejected requests as a clause, if throughput shows no capacity because of them; else empty."""
         return self.failing.words if self.failing is not None and self.failing.rejects else ""
+
+    @property
+    def objective_p95_ms(self) -> float | None:
+        """p95 in ms to compare with its objective: of the trials that count for it; None without any."""
+        return self.lateness.punctual_p95_ms if self.lateness else self.latency_with_failures_ms.get("p95")
 
     @property
     def name(self) -> str:
@@ -114,8 +128,7 @@ def summarise(
     by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
-    unsteady_cause = _Cause(unsteady, "", "E10") if unsteady and not collapsed else None
-    outcome, cause = (Outcome.INVALID, unsteady_cause) if unsteady_cause else _outcome(records, usable)
+    outcome, cause = _outcome(records, usable, "" if collapsed else unsteady)
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
@@ -146,12 +159,25 @@ def summarise(
         invalid_next_step=invalid.next_step,
         invalid_rule=invalid.rule,
         latency_with_failures_ms=latencies[1],
+        lateness=_lateness(usable, histograms, failures, limits),
         waits_by_block={record.repeat: record.latency_with_failures_ms or record.latency_ms for record in usable},
         latency_unsteady=steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
         slow_server=slow,
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
     )
+
+
+def _lateness(
+    usable: Sequence[TrialRecord], histograms: Sequence[str], failures: Sequence[str], limits: Thresholds
+) -> Lateness | None:
+    """The lateness of the generator in the usable trials, whose histograms these are; None if it was always on time."""
+    late = [record.generator_late for record in usable]
+    if not any(late):
+        return None
+    kept = [[each for each, skip in zip(group, late, strict=False) if not skip] for group in (histograms, failures)]
+    p95_ms = latency_stats.latencies_ms(kept[0], kept[1], limits.percentile_p99_samples)[1].get("p95")
+    return Lateness(sum(late), p95_ms)
 
 
 def _falls_behind(usable: Sequence[TrialRecord]) -> bool:
@@ -228,8 +254,10 @@ class _Cause:
     rule: str = ""
 
 
-def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> tuple[Outcome, _Cause]:
+def _outcome(records: Sequence[TrialRecord], usable: Sequence[TrialRecord], unsteady: str) -> tuple[Outcome, _Cause]:
     """A cell is ok or has a warning while trials are usable, else it has the most frequent outcome of its trials."""
+    if unsteady:
+        return Outcome.INVALID, _Cause(unsteady, "", "E10")
     if not records:
         return Outcome.MISSING, _Cause("no trial yet")
     if usable:

@@ -25,7 +25,8 @@ Probes = Mapping[int, TrialRecord]  # load → probe of one topology
 def next_load(span: Search, objectives: Objectives, probes: Probes, factor: str = VUSERS) -> int | None:
     """The load to probe next; None when the topology's brackets are within `until`."""
     if factor == RATE:
-        met: dict[float, bool] = {load: _meets(objectives, record) for load, record in probes.items()}
+        # A probe that does not count ends the search upwards, as larger loads would not count either.
+        met: dict[float, bool] = {load: bool(_meets(objectives, record)) for load, record in probes.items()}
         found = bracketing.next_load(span.least, span.most, span.until, met, whole=True)
         return None if found is None else int(found)
     if not probes:
@@ -104,10 +105,20 @@ def meeting(objectives: Objectives, probes: Probes) -> Bracket | None:
     """The largest load that meets the objectives and the smallest above it that does not; None without objectives."""
     if not objectives.for_a_load:
         return None
-    met: dict[float, bool] = {load: _meets(objectives, record) for load, record in probes.items()}
-    return bracketing.bracket(met)
+    judged = {load: _meets(objectives, record) for load, record in probes.items()}
+    return bracketing.bracket({load: met for load, met in judged.items() if met is not None})
 
 
-def _meets(objectives: Objectives, record: TrialRecord) -> bool:
+def first_uncounted(objectives: Objectives, probes: Probes) -> int | None:
+    """The smallest probed load that shows neither that the objectives are met nor that they are missed."""
+    return min((load for load, record in probes.items() if _meets(objectives, record) is None), default=None)
+
+
+def _meets(objectives: Objectives, record: TrialRecord) -> bool | None:
+    """Whether a probe meets the objectives; None for one that does not count: invalid, or with a late generator."""
+    if record.collapsed:
+        return False
+    if not record.usable or record.generator_late:
+        return None
     p95_ms = (record.latency_with_failures_ms or record.latency_ms).get("p95")  # failures included
-    return record.usable and not record.falls_behind and objectives.met(record.error_rate or 0.0, p95_ms)
+    return not record.falls_behind and objectives.met(record.error_rate or 0.0, p95_ms)

@@ -16,9 +16,10 @@ class SearchResult:
     """One topology's saturation, and the largest load that meets the objectives; a `rate` has no knee.
 
     `saturation` are the probed loads around the knee. Blocks are measured at `users`, at most `most`. No probe from
-    `invalid_from` on is usable. `knee` and `users` are None without a usable probe. `objectives.low` is the largest
-    load that met the objectives, `objectives.high` the smallest that missed them; `evidence` is that of the requests of
-    these two probes. `loads` are those of blocks around the crossing of the objectives, as far as they are settled.
+    `invalid_from` on is usable; of a `rate` it is the smallest one that does not count for the objectives. `knee` and
+    `users` are None without a usable probe. `objectives.low` is the largest load that met the objectives,
+    `objectives.high` the smallest that missed them; `evidence` is that of the requests of these two probes. `loads` are
+    those of blocks around the crossing of the objectives, as far as they are settled.
     """
 
     others: Levels
@@ -48,6 +49,8 @@ def _objectives(result: SearchResult, bracket: Bracket) -> str:
     evidence = [f" ({text})" if text else "" for text in result.evidence]
     text = f"objectives are met up to {_load(result, met)}{evidence[0]}" if met is not None else _NEVER_MET
     text += f", missed at {_load(result, missed)}{evidence[1]}" if missed is not None else ""
+    if result.factor == RATE and result.invalid_from is not None:
+        text += f", unknown at {_load(result, result.invalid_from)}, whose probe does not count"
     if result.loads:
         text += f"; their crossing is measured in blocks at {', '.join(_load(result, load) for load in result.loads)}"
     return text

@@ -209,7 +209,7 @@ def _of_rate(span: Search, objectives: Objectives, others: Levels, probes: Probe
         knee=None,
         users=None,
         most=span.most,
-        invalid_from=None,
+        invalid_from=probing.first_uncounted(objectives, probes),
         objectives=probing.meeting(objectives, probes),
         factor=span.factor,
     )

@@ -7,12 +7,12 @@ import pytest
 
 from harness.grid.thresholds import Thresholds
 from harness.judge import bottleneck, open_load, rules, window_stats
-from harness.judge.observation import Observation
+from harness.judge.observation import Observation, of_trial
 from harness.records.context import Pacing
-from harness.records.findings import Finding, Severity
+from harness.records.findings import Finding, Kind, Severity
 from harness.records.series import Sample
 from harness.records.trial import Component
-from tests.builders import logged, observation
+from tests.builders import grid, logged, observation, trial_data
 
 LIMITS = Thresholds()
 
@@ -172,3 +172,55 @@ def test_a_server_below_the_offered_rate_is_the_bottleneck() -> None:
 def test_a_closed_loop_has_no_figures_of_an_open_load() -> None:
     """Records of closed loops stay unchanged."""
     assert not bottleneck.of_trial(observation(), [], LIMITS).figures.keys() & {"of_offered", "latency_rise"}
+
+
+def stalled(lag_ms: float, **more: Any) -> Observation:
+    """Return a trial whose event loop was late by this in every second of the window."""
+    late = [replace(row, lag_ms=lag_ms) for row in rows(200, 200, 50.0)]
+    return trial(samples=late, p95_s=0.1, **more)
+
+
+def test_a_generator_that_is_late_for_the_objective_is_the_bottleneck() -> None:
+    """R0 is 50 ms and p95 at most 100 ms: 5 ms of the generator's own are a tenth of the room."""
+    delays = {"500": 1800, "30000": 200}  # 10 % of the requests were sent 30 ms late
+    for seen in (trial(p95_s=0.1, delays=delays), stalled(80.0)):
+        (found,) = [finding for finding in of(seen, "E6") if finding.kind == Kind.LATENESS]
+        assert found.severity == Severity.WARNING, "its throughput counts"
+        assert found.threshold == pytest.approx(0.005)
+        judged = bottleneck.of_trial(seen, rules.judge(seen, LIMITS), LIMITS)
+        assert judged.component == Component.GENERATOR
+        assert "the load generator did not keep up" in judged.reason
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        trial(p95_s=0.1),
+        stalled(4.0),
+        trial(delays={"500": 1800, "30000": 200}),  # no objective
+        trial(p95_s=0.04, delays={"500": 1800, "30000": 200}),  # which R0 misses already
+        trial(p95_s=0.5, delays={"500": 1800, "30000": 200}),  # 30 ms of 450 ms
+        trial(p95_s=0.1, delays={"500": 1990, "30000": 10}),  # half a percent of the requests
+        # The requests waited for others in flight, which is the servers' fault.
+        trial(p95_s=0.1, delays={"500": 1800, "30000": 200}, samples=rows(200, 200, 50.0, late=20)),
+    ],
+)
+def test_a_generator_on_time_for_the_objective_is_not(seen: Observation) -> None:
+    findings = rules.judge(seen, LIMITS)
+    assert not [finding for finding in findings if finding.kind == Kind.LATENESS]
+    assert bottleneck.of_trial(seen, findings, LIMITS).component != Component.GENERATOR
+
+
+def test_lateness_and_objective_are_scaled_alike() -> None:
+    """At a quarter of the speed the objective is four times as long, and so is the allowed lateness."""
+    slow: dict[str, Any] = {"samples": rows(50, 50, 200.0), "rate_per_s": 50.0, "unloaded_s": 0.2, "p95_s": 0.4}
+    for delay_us, late in ((15_000, False), (30_000, True)):
+        found = rules.judge(trial(delays={"500": 1800, str(delay_us): 200}, **slow), LIMITS)
+        assert any(finding.kind == Kind.LATENESS for finding in found) is late
+
+
+def test_the_observation_has_the_scaled_objective() -> None:
+    data = trial_data(1, 100, 1, 45, 1)
+    study = grid(objectives={"p95": "100ms"})
+    assert of_trial(data, study.scaled(4.0)).p95_s == pytest.approx(0.4)
+    assert of_trial(data, grid()).p95_s is None

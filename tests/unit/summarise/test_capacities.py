@@ -14,7 +14,7 @@ from harness.records.trial import TrialRecord
 from harness.study import check
 from harness.summarise import tables
 from harness.summarise.capacity import by_topology, capacity
-from harness.summarise.capacity.crossing import Bound
+from harness.summarise.capacity.crossing import Bound, BoundReasonKind
 from harness.summarise.statistics import queueing
 from harness.summarise.summary import summarise_records
 from report import build
@@ -175,3 +175,43 @@ def test_check_recomputes_the_table_of_capacities(tmp_path: Path) -> None:
     assert "capacity.csv is missing" in next(
         line.text for line in check.check(directory) if line.file == "capacity.csv"
     )
+
+
+LATE = {"rule": "E6", "severity": "warning", "cause": "late", "kind": "lateness"}
+
+
+def test_servers_whose_generator_was_late_have_no_capacity() -> None:
+    """Neither a bound: the requests were late because of the generator."""
+    study, records = studied()
+    late = {where: changed(each, findings=[LATE]) for where, each in records.items()}
+    for one in by_topology.of_records(study, late):
+        assert (one.bound, one.value, one.low, one.high) == (Bound.NONE, None, None, None)
+        assert one.reason_kind == BoundReasonKind.GENERATOR
+    # Single late trials are left out, however many of their requests were late.
+    worse = {"requests": 10**7, "late": 9 * 10**6, "failed": 0}
+    some = records | {
+        where: changed(each, findings=[LATE], objective_counts=worse)
+        for where, each in records.items()
+        if each.repeat == 5
+    }
+    one, two = by_topology.of_records(study, some)
+    assert one.value == pytest.approx(100, rel=0.01)
+    assert two.value == pytest.approx(210, rel=0.01)
+    assert set(one.by_block) == {1, 2, 3, 4}
+
+
+def test_a_topology_whose_servers_fail_in_mid_trial_has_no_capacity() -> None:
+    """Half of the window is before the failure, half after it; the same cells without a failure keep their capacity."""
+    study, records = studied()
+    study = study.model_copy(update={"factors": {**study.factors, "fail_servers": [0, 1]}})
+    found = {}
+    for failing in (0, 1):
+        for where, each in records.items():
+            cell = {**each.cell, "fail_servers": failing}
+            found[f"fail_servers-{failing}_{where}"] = changed(each, cell=cell)
+    for one in by_topology.of_records(study, found):
+        if one.others["fail_servers"]:
+            assert (one.bound, one.value, one.low, one.high) == (Bound.NONE, None, None, None)
+            assert one.reason_kind == BoundReasonKind.SERVER_FAILURE
+        else:
+            assert one.bound == Bound.EXACT

@@ -5,17 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import optimize, special
 
 from benchmarks.capacity.__main__ import counted
 from benchmarks.capacity.study import SCENARIOS
-from benchmarks.capacity.trial import Servers, ends, ends_of, truth
+from benchmarks.capacity.trial import Servers, truth
+from benchmarks.truth.queues import ends, ends_of
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.summarise.capacity import capacity
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.crossing import Bound, crossing
+from harness.summarise.capacity.crossing import Bound, BoundReasonKind, crossing
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.statistics import queueing
 
@@ -27,11 +28,17 @@ SPEEDS = (1.0, 1.03, 0.98, 1.01, 0.99)
 def counts(
     loads: tuple[float, ...] = LOADS, speeds: tuple[float, ...] = SPEEDS, at: float = 100.0, slope: float = 20.0
 ) -> list[Count]:
-    """Trials whose late share is exactly a probit line that crosses 5 % at `at` times the block's speed."""
+    """Trials whose late share is exactly a probit line in each block; of all blocks, 5 % are over at `at`."""
+    z, shifts = special.ndtri(0.05), np.log(speeds)
+
+    def over(beyond: float) -> float:
+        return float(special.ndtr(z + slope * (beyond - shifts)).mean()) - 0.05
+
+    crossing_of_all = optimize.brentq(over, shifts.min() - 1e-9, shifts.max() + 1e-9)
     found = []
-    for block, speed in enumerate(speeds, 1):
+    for block, shift in enumerate(shifts, 1):
         for load in loads:
-            share = float(special.ndtr(special.ndtri(0.05) + slope * math.log(load / at / speed)))
+            share = float(special.ndtr(z + slope * (math.log(load / at) + crossing_of_all - shift)))
             found.append(Count(block=block, load=load, requests=10**7, late=round(share * 10**7), failed=0))
     return found
 
@@ -44,18 +51,56 @@ def of(found: list[Count], servers: int = 1) -> Capacity:
     return capacity.of_topology({}, servers, "rate", found, P95)
 
 
-def test_each_block_has_its_own_crossing_and_the_mean_of_their_logs_is_the_capacity() -> None:
-    found = of(counts())
+def test_a_line_through_the_counts_has_its_crossing_whatever_the_loads() -> None:
+    found = of(counts(speeds=(1.0,) * 5))
     assert found.bound == Bound.EXACT
     assert found.first_missed == "p95"
     assert found.blocks == 5
     assert found.requests == 15 * 10**7
-    assert found.by_block == pytest.approx({b: 100 * speed for b, speed in enumerate(SPEEDS, 1)}, rel=1e-3)
-    assert found.value == pytest.approx(100 * float(np.exp(np.mean(np.log(SPEEDS)))), rel=1e-3)
+    assert found.value == pytest.approx(100, rel=1e-4)
+    assert found.by_block == pytest.approx(dict.fromkeys(range(1, 6), 100), rel=1e-4)
     assert found.low is not None
     assert found.high is not None
-    half = math.hypot(2.776 * np.std(np.log(SPEEDS), ddof=1) / math.sqrt(5), 0.01)
-    assert math.log(found.high / found.low) / 2 == pytest.approx(half, rel=0.05)
+    assert math.log(found.high / found.low) / 2 == pytest.approx(0.01, rel=0.02)  # the line's own error
+
+
+def test_the_capacity_is_that_of_all_requests_and_not_of_the_typical_trial() -> None:
+    """Blocks of different speeds: the load at which 5 % of the requests of all of them are over."""
+    found = of(counts((93.0, 100.0, 107.0), (1.0, 1.08, 0.92, 1.04, 0.96)))
+    assert found.value == pytest.approx(100, rel=0.01)
+    assert (found.low or 0) < 97 < 103 < (found.high or 0)
+    logs = np.log(list(found.by_block.values()))
+    half = math.hypot(2.776 * logs.std(ddof=1) / math.sqrt(5), 0.01)
+    assert math.log((found.high or 0) / (found.low or 1)) / 2 == pytest.approx(half, rel=1e-3)
+
+
+def test_rare_episodes_count_as_often_as_they_occur() -> None:
+    """One trial in five with a pause that makes 20 % of its requests late: the typical trial has none."""
+    rare = [
+        counted_late(block, load, 1000, round(200 * load / 100) if block == 1 + at % 5 else 0)
+        for block in range(1, 6)
+        for at, load in enumerate((93.0, 100.0, 107.0, 114.0, 121.0, 128.0))
+    ]
+    found = of(rare)
+    assert found.low is None or found.low < 125
+    assert found.bound != Bound.AT_LEAST
+
+
+def test_a_trial_that_was_not_counted_weighs_as_much_as_the_others() -> None:
+    collapsed = [counted_late(block, 107.0, 1, 1) for block in range(1, 6)]
+    whole = [counted_late(block, 107.0, 10**7, 10**7) for block in range(1, 6)]
+    below = counts((93.0, 100.0), (1.0,) * 5)
+    assert of(below + collapsed).value == of(below + whole).value
+
+
+def test_windows_within_a_warm_up_have_no_capacity_but_a_reason() -> None:
+    warm = [replace(c, latency_drift=-1.0 + 0.05 * c.block) for c in counts()]
+    found = of(warm)
+    assert (found.bound, found.reason_kind) == (Bound.NONE, BoundReasonKind.NOT_STEADY)
+    assert found.reason.endswith("within the window: begin it after the warm-up")
+    noisy = [replace(c, latency_drift=(-1.0) ** c.block) for c in counts()]
+    growing = [replace(c, latency_drift=1.0) for c in counts()]
+    assert of(noisy).bound == of(growing).bound == Bound.EXACT
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
@@ -75,7 +120,7 @@ def test_beyond_the_loads_measured_nothing_is_extrapolated() -> None:
 
 
 def test_a_bound_is_what_the_interval_holds_where_the_estimate_is_just_outside() -> None:
-    found = of(counts(at=108.0, speeds=(1.0, 1.05, 0.95, 1.04, 0.97)))
+    found = of(counts(at=109.0, speeds=(1.0, 1.03, 0.98, 1.02, 0.97)))
     assert found.bound == Bound.AT_LEAST
     assert found.low is not None
     assert 100 < found.low < 107
@@ -104,8 +149,24 @@ def test_the_objective_that_is_missed_first_is_the_bottleneck() -> None:
     assert found.value is not None
     assert found.value < (of(counts()).value or 0)
     assert capacity.of_topology({}, 1, "rate", counts(), wanted).first_missed == "p95"
-    few = [counted_late(block, load, 300, 5) for block in range(1, 6) for load in LOADS]
-    assert crossing("error_rate", 0.001, few).bound == Bound.AT_LEAST  # none failed, though half of one is too many
+
+
+def test_too_few_requests_for_an_objective_are_said_and_not_taken_for_success() -> None:
+    """None of n requests failed: at most 0.1 % with 97.5 %, at one load, from n = ln 0.025 / ln 0.999 = 3,688 on."""
+    found = crossing("error_rate", 0.001, [counted_late(block, 100, 737, 5) for block in range(1, 6)])
+    assert (found.bound, found.reason and found.reason.text) == (
+        Bound.NONE,
+        "too few requests: 3,685 of 3,688 needed",
+    )
+    enough = crossing("error_rate", 0.001, [counted_late(block, 100, 738, 5) for block in range(1, 6)])
+    assert (enough.bound, enough.low) == (Bound.AT_LEAST, 100)
+    both = capacity.of_topology(
+        {}, 1, "rate", [replace(c, requests=300, late=c.late // 33333) for c in counts()], {**P95, "error_rate": 0.001}
+    )
+    assert both.first_missed == "p95"
+    assert [(each.objective, each.reason and each.reason.kind) for each in both.undecided] == [
+        ("error_rate", BoundReasonKind.FEW_REQUESTS)
+    ]
 
 
 def test_without_trials_or_objectives_there_is_no_capacity_and_a_reason() -> None:
@@ -187,7 +248,7 @@ def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeyp
     tally = counted(next(scenario for scenario in SCENARIOS if scenario.name == name), 25)
     truth.cache_clear()
     assert tally.exact >= 0.75 * tally.capacities
-    assert tally.covered >= 0.88 * tally.exact
+    assert tally.covered >= 0.8 * tally.exact  # the three capacities of a study share its disturbances
     assert tally.gains_covered >= 0.85 * tally.gains_exact
     assert np.median(np.abs(tally.errors)) <= 0.03
 

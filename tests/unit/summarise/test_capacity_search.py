@@ -13,6 +13,7 @@ from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.search import probing
+from harness.summarise.search.bracketing import Bracket
 from harness.summarise.search.result import SearchResult
 from harness.summarise.search.search import loads_adapt
 from tests.builders import changed, grid
@@ -140,3 +141,49 @@ def test_an_open_load_has_no_knee_only_objectives() -> None:
         f"servers 1: objectives are met up to {met.low}/s, missed at {met.high}/s; their crossing is"
     )
     assert sentence.endswith("at 390.5/s, 420/s, 449/s")
+
+
+RATES = Search.model_validate({"factor": "rate", "from": "100/s", "to": "5000/s", "until": "5%"})
+LATE = {"rule": "E6", "severity": "warning", "cause": "late", "kind": "lateness"}
+P95 = Objectives(p95="450ms")
+
+
+def probe_of_rate(rate: int, **more: object) -> TrialRecord:
+    """Return a probe of servers that meet the objective up to 300/s."""
+    cell = {"servers": 1, "rate": rate}
+    return changed(probe(1, 100), cell=cell, latency_ms={"p95": 400.0 if rate <= 300 else 900.0}, **more)
+
+
+def test_a_probe_with_a_late_generator_or_an_invalid_one_is_not_missed() -> None:
+    for uncounted in ({"findings": [LATE]}, {"outcome": "invalid", "tps_mean": None}):
+        seen = {rate: probe_of_rate(rate) for rate in (100, 200)} | {400: probe_of_rate(400, **uncounted)}
+        assert probing.meeting(P95, seen) == Bracket(200, None)
+        assert probing.first_uncounted(P95, seen) == 400
+        # It ends the search upwards like a missed one, so the search ends.
+        while (load := probing.next_load(RATES, P95, seen, "rate")) is not None:
+            assert load not in seen
+            seen[load] = probe_of_rate(load)
+        found = probing.meeting(P95, seen)
+        assert found is not None
+        assert found.low == pytest.approx(295, abs=6)
+
+
+def test_a_probe_that_broke_the_servers_is_missed_even_if_the_generator_was_late() -> None:
+    broken = probe_of_rate(400, findings=[LATE], outcome="server_down", tps_mean=None)
+    assert probing.meeting(P95, {200: probe_of_rate(200), 400: broken}) == Bracket(200, 400)
+
+
+def test_the_sentence_names_the_load_whose_probe_does_not_count() -> None:
+    study = grid(
+        factors={"servers": [1], "rate": {"from": "100/s", "to": "400/s", "until": "50%"}},
+        load={"ramp_up": "2s", "duration": "12s"},
+        objectives={"p95": "450ms"},
+    )
+    for findings, words in (([LATE], ", unknown at 400/s, whose probe does not count"), ([], ", missed at 400/s")):
+        records = {
+            f"servers-1_rate-{rate}/r0": probe_of_rate(rate, findings=findings if rate == 400 else [], repeat=0)
+            for rate in (100, 200, 400)
+        }
+        (result,) = state(study, records).results
+        assert words in result.sentence
+        assert ("missed" in result.sentence) == (not findings)

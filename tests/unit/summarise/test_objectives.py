@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from harness.grid.thresholds import Thresholds
+from harness.judge import latency_stats
 from harness.records.directory import StudyDirectory
+from harness.summarise import objectives
+from harness.summarise.cells.cell import summarise
 from harness.summarise.summary import summarise_directory
 from report import build
 from report.output import ci_summary
-from tests.builders import study
+from tests.builders import grid, record, study
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
 TWO: list[float | None] = [510, 517, 503, 512, 508]  # 1.82 times ONE, [1.80, 1.84]
@@ -65,3 +69,20 @@ def test_junit_fails_what_was_not_reached(tmp_path: Path) -> None:
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
     failed = [case.get("name") for case in suite if case.find("failure") is not None]
     assert failed == ["100 users: gain of 1 → 2 servers"]
+
+
+def test_a_late_generator_does_not_miss_an_objective_for_the_servers() -> None:
+    """Its trials are left out of p95; without others there is no p95 to compare."""
+    late = {"rule": "E6", "severity": "warning", "cause": "late", "kind": "lateness"}
+    histograms = [latency_stats.histogram_of_ms([(milliseconds, 1000)]) for milliseconds in (50, 50, 400)]
+    cases: list[tuple[list[bool], str, bool]] = [
+        ([False, False, True], "p95 50 ms, objective at most 100 ms", True),
+        ([False, False, False], "p95 400 ms, objective at most 100 ms", False),
+        ([True, True, True], "p95 not measured: the load generator was late in all trials", False),
+    ]
+    for flags, words, met in cases:
+        trials = [record(1, 100, k, 280.0, findings=[late] if flag else []) for k, flag in enumerate(flags, 1)]
+        cell = summarise(trials[0].cell, trials, histograms, Thresholds(), ["", "", ""])
+        (judged,) = objectives.judge(grid(objectives={"p95": "100ms"}), [cell], [])
+        assert words in judged.text
+        assert judged.met is met

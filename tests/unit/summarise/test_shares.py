@@ -29,6 +29,18 @@ def test_a_collapsed_trial_misses_its_objectives_and_an_unusable_one_does_not_co
     assert counts.of_record(record(1, 50, 2, 9.0), 50.0) is None  # without counts
 
 
+LATE = {"rule": "E6", "severity": "warning", "cause": "late", "kind": "lateness"}
+
+
+def test_a_trial_with_a_late_generator_is_no_evidence_about_the_servers() -> None:
+    against = {"requests": 100, "late": 10, "failed": 4}
+    late = record(1, 50, 2, 9.0, objective_counts=against, findings=[LATE])
+    assert counts.of_record(late, 50.0) is None
+    assert counts.of_record(changed(late, figures={"falls_behind": True}), 50.0) is None
+    died = record(1, 50, 2, None, outcome="server_down", findings=[LATE])
+    assert counts.of_record(died, 50.0) == Count(block=2, load=50.0, requests=1, late=1, failed=1)
+
+
 def test_objectives_of_a_load_are_shares() -> None:
     assert counts.allowed_shares(Objectives()) == {}
     assert counts.allowed_shares(Objectives(p95="500ms", error_rate="0.1%")) == {"p95": 0.05, "error_rate": 0.001}
