@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.truth.arrivals import Requests, ServiceModel, simulate
 from benchmarks.truth.queues import Numbers
 from harness.grid.schema import P95
+from harness.grid.thresholds import Thresholds
 from harness.plan import order
 from harness.summarise.capacity.counts import Count
 from harness.summarise.statistics import queueing
@@ -90,9 +91,13 @@ def trial(
     )
 
 
-def run(servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator) -> Count:
-    """The counts of such a trial alone."""
-    return trial(servers, count, rate, speed, block, random_of).count
+def run(
+    servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator
+) -> Count | None:
+    """The counts of such a trial alone; None if its generator is too late for the objective p95 (rule E6)."""
+    found = trial(servers, count, rate, speed, block, random_of)
+    late = found.delay_p95_s > Thresholds().lateness_share * (servers.p95_s - servers.service_s)
+    return None if late else found.count
 
 
 @cache

@@ -100,7 +100,7 @@ def _ended_s(seen: Requests, timeout_s: float) -> Any:
     return np.minimum(seen.due_s + seen.response_s, sent_s + timeout_s)
 
 
-def _status(seen: Requests, at: int) -> str:
+def _status(seen: Requests, at: int | np.integer[Any]) -> str:
     """The status that the balancer logs for a request; 499 for one that the generator gave up."""
     if not seen.failed[at]:
         return "200"

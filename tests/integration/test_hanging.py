@@ -71,7 +71,7 @@ def generator(lab: Inventory, engine: docker.DockerClient, server: Hanging) -> I
 
     def token() -> str:
         found = container.exec_run(["cat", "/tmp/study-token"])  # noqa: S108 - the container's own
-        return found.output.decode() if found.exit_code == 0 else ""
+        return found.output.decode() if found.exit_code == 0 else ""  # type: ignore[union-attr] # no stream
 
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{web}", trust_env=False, timeout=10) as client:
