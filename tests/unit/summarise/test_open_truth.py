@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from benchmarks.truth.arrivals import Every, Killed, Requests, ServiceModel
+from benchmarks.truth.open_loads import OPEN_SCENARIOS, OpenScenario, late_share, tally
 from benchmarks.truth.open_trial import counted, simulate_open
 from harness.grid.cell import Cell
-from harness.grid.schema import Grid
+from harness.grid.schema import P95, Grid
 from harness.judge import window_stats
 from harness.plan.order import PlannedTrial
 from harness.records.findings import Severity
@@ -118,6 +119,33 @@ def test_the_time_of_failures_after_a_killed_server_excludes_errors_that_were_th
         assert record.failover.failing_s == pytest.approx(3.6)
         truth = int(seen.failed[seen.due_s >= 7.0].sum())
         assert record.failover.failed == pytest.approx(truth, abs=3)
+
+
+@pytest.mark.parametrize("scenario", OPEN_SCENARIOS, ids=lambda scenario: scenario.name)
+def test_statements_about_fixed_loads_are_true(scenario: OpenScenario) -> None:
+    """The short form of `python -m benchmarks.truth.open_loads`."""
+    found = tally(scenario, 2, 0.0)
+    assert found.trials == 2
+    assert found.wrong == found.failing_off == 0
+    assert found.generator == (2 if scenario.name == "generator stalls of 80 ms a second" else 0)
+    assert found.behind == (2 if scenario.name == "a queue that grows" else 0)
+    assert found.failures == (2 if scenario.model.killed else 0)
+
+
+def test_evidence_of_single_trials_is_that_of_the_long_run() -> None:
+    named = {scenario.name: scenario for scenario in OPEN_SCENARIOS}
+    for name, meets in (
+        ("constant service", True),
+        ("0.4 % of requests hang", True),
+        ("half of the requests hang", False),
+    ):
+        late = late_share(named[name])
+        assert (late <= P95) is meets
+        found = tally(named[name], 2, late)
+        assert found.false == 0
+        assert (found.meets > 0) is meets
+        wrong = tally(named[name], 2, 1.0 if meets else 0.0)
+        assert wrong.false == found.meets + found.misses > 0, "the count can fail"
 
 
 @pytest.mark.long
