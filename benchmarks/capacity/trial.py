@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -19,6 +20,7 @@ from harness.summarise.statistics import queueing
 
 MANY = 2_000_000  # requests of the simulation where no formula exists
 SCAN = 10  # the share of them with which the crossing is bracketed
+MORE = 4  # times as many for servers that pause
 STEP = 0.04  # of the largest load, between the loads of this scan
 CLOSE = 4e-4
 SEED = 4
@@ -135,15 +137,17 @@ def counted_capacity(servers: Servers, speeds: tuple[float, ...]) -> float:
     """The largest load that meets the objectives, by counting all requests of a long load; 0 if none does.
 
     Loads are tried from the largest one down, because a smaller one may be worse. The same seed draws the same requests
-    for every load, so the share over an objective changes little between neighbouring ones.
+    for every load, so the share over an objective changes little between neighbouring ones. Pauses do not follow the
+    load, and the share grows slowly with it: they need more requests.
     """
     from scipy import optimize
 
     most = servers.rate * sum(speeds)
 
     def over(share: float, requests: int = MANY) -> float:
-        load = share * most
-        return _over(servers, simulate(servers, len(speeds), load, SEED, requests / load, speeds))
+        load, seeds = share * most, range(SEED, SEED + (MORE if servers.pause else 1))
+        loads = (simulate(servers, len(speeds), load, seed, requests / load, speeds) for seed in seeds)
+        return _over(servers, [_counted(servers, seen) for seen in loads])
 
     steps = np.arange(1 - STEP, STEP / 2, -STEP).tolist()
     low = next((share for share in steps if over(share, MANY // SCAN) <= 0), 0.0)
@@ -155,8 +159,12 @@ def counted_capacity(servers: Servers, speeds: tuple[float, ...]) -> float:
     return float(optimize.brentq(over, low, high, xtol=CLOSE * low)) * most if low > 0 else 0.0
 
 
-def _over(servers: Servers, seen: Requests) -> float:
+def _counted(servers: Servers, seen: Requests) -> dict[str, int]:
+    """All requests (under an empty name), and by objective the ones over it."""
+    return {"": len(seen.due_s), "p95": int(seen.late(servers.p95_s).sum()), "error_rate": int(seen.failed.sum())}
+
+
+def _over(servers: Servers, counts: Sequence[dict[str, int]]) -> float:
     """The largest of ln(share over an objective / the allowed one); a share of 0 counts as half a request."""
-    shares = {"p95": seen.late(servers.p95_s).sum(), "error_rate": seen.failed.sum()}
-    requests = len(seen.due_s)
-    return max(math.log(max(shares[name], 0.5) / requests / share) for name, share in servers.allowed.items())
+    total = {name: sum(each[name] for each in counts) for name in counts[0]}
+    return max(math.log(max(total[name], 0.5) / total[""] / share) for name, share in servers.allowed.items())
