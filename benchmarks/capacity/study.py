@@ -125,7 +125,7 @@ def one(scenario: Scenario, number: int) -> Tally:
     loads = {count: capacity.loads_around(probes[count], scenario.servers.allowed) for count in TOPOLOGIES}
     for count in TOPOLOGIES:
         true = scenario.truth(count)
-        if true:
+        if true and loads[count]:
             found.offsets.append(math.log(loads[count][len(loads[count]) // 2] / true))
     measured: dict[int, list[Count]] = {count: [] for count in TOPOLOGIES}
     for block in range(1, scenario.blocks + 1):
@@ -136,7 +136,9 @@ def one(scenario: Scenario, number: int) -> Tally:
             count, load = cells[at]
             when = (block - 1 + (place + 0.5) / len(cells)) / scenario.blocks
             speed = math.exp(whole + random_of.normal(0, scenario.noise)) * (1 + scenario.drift * (when - 0.5))
-            measured[count].append(run(scenario.servers, count, load, speed, block, random_of))
+            found_count = run(scenario.servers, count, load, speed, block, random_of)
+            if found_count is not None:
+                measured[count].append(found_count)
     capacities = [
         capacity.of_topology({}, count, "rate", measured[count], scenario.servers.allowed, scenario.servers.line_error)
         for count in TOPOLOGIES
@@ -163,11 +165,11 @@ def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, foun
     while (load := bracketing.next_load(begin, 1e6, scenario.until, met, whole=False)) is not None:
         speed = math.exp(random_of.normal(0, scenario.noise))
         probe = run(servers, count, load, speed, 0, random_of)
-        met[load] = all(
+        met[load] = probe is not None and all(
             counts.over(probe, name) <= share * probe.requests for name, share in scenario.servers.allowed.items()
         )
-        probes.append(probe)
-    found.probes += len(probes)
+        probes += [probe] if probe is not None else []
+    found.probes += len(met)
     return probes
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.truth.arrivals import Requests, ServiceModel, simulate
 from benchmarks.truth.queues import Numbers
 from harness.grid.schema import P95
+from harness.grid.thresholds import Thresholds
 from harness.plan import order
 from harness.summarise.capacity import window
 from harness.summarise.capacity.counts import Count
@@ -20,6 +21,7 @@ from harness.summarise.statistics import queueing
 
 MANY = 2_000_000  # requests of the simulation where no formula exists
 SCAN = 10  # the share of them with which the crossing is bracketed
+MORE = 4  # times as many for servers that pause
 STEP = 0.04  # of the largest load, between the loads of this scan
 FEWEST = 20_000  # requests of each speed
 CLOSE = 4e-4
@@ -110,9 +112,13 @@ def _drift(seen: Requests, from_s: float, to_s: float) -> float | None:
     return math.log(second.mean() / first.mean()) if len(first) and len(second) else None
 
 
-def run(servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator) -> Count:
-    """The counts of such a trial alone."""
-    return trial(servers, count, rate, speed, block, random_of).count
+def run(
+    servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator
+) -> Count | None:
+    """The counts of such a trial alone; None if its generator is too late for the objective p95 (rule E6)."""
+    found = trial(servers, count, rate, speed, block, random_of)
+    late = found.delay_p95_s > Thresholds().lateness_share * (servers.p95_s - servers.service_s)
+    return None if late else found.count
 
 
 @cache
@@ -156,15 +162,18 @@ def counted_capacity(servers: Servers, ways: tuple[tuple[float, ...], ...]) -> f
 
     Each of the `ways` has the speeds of the servers that take part, and has as many requests as any other. Loads are
     tried from the largest one down, because a smaller one may be worse. The same seed draws the same requests for every
-    load, so the share over an objective changes little between neighbouring ones.
+    load, so the share over an objective changes little between neighbouring ones. Pauses do not follow the load, and
+    the share grows slowly with it: they need more requests.
     """
     from scipy import optimize
 
     most = servers.rate * max(map(sum, ways))
 
     def over(share: float, requests: int = MANY) -> float:
-        load, each = share * most, max(requests // len(ways), FEWEST)
-        return _over(servers, [simulate(servers, len(way), load, SEED, each / load, way) for way in ways])
+        load, seeds = share * most, range(SEED, SEED + (MORE if servers.pause else 1))
+        each_s = max(requests // len(ways), FEWEST) / load
+        loads = (simulate(servers, len(way), load, seed, each_s, way) for way in ways for seed in seeds)
+        return _over(servers, [_counted(servers, seen) for seen in loads])
 
     steps = np.arange(1 - STEP, STEP / 2, -STEP).tolist()
     low = next((share for share in steps if over(share, MANY // SCAN) <= 0), 0.0)
@@ -176,9 +185,12 @@ def counted_capacity(servers: Servers, ways: tuple[tuple[float, ...], ...]) -> f
     return float(optimize.brentq(over, low, high, xtol=CLOSE * low)) * most if low > 0 else 0.0
 
 
-def _over(servers: Servers, seen: Sequence[Requests]) -> float:
+def _counted(servers: Servers, seen: Requests) -> dict[str, int]:
+    """All requests (under an empty name), and by objective the ones over it."""
+    return {"": len(seen.due_s), "p95": int(seen.late(servers.p95_s).sum()), "error_rate": int(seen.failed.sum())}
+
+
+def _over(servers: Servers, counts: Sequence[dict[str, int]]) -> float:
     """The largest of ln(share over an objective / the allowed one); a share of 0 counts as half a request."""
-    over = {"p95": sum(each.late(servers.p95_s).sum() for each in seen)}
-    over["error_rate"] = sum(each.failed.sum() for each in seen)
-    requests = sum(len(each.due_s) for each in seen)
-    return max(math.log(max(over[name], 0.5) / requests / share) for name, share in servers.allowed.items())
+    total = {name: sum(each[name] for each in counts) for name in counts[0]}
+    return max(math.log(max(total[name], 0.5) / total[""] / share) for name, share in servers.allowed.items())

@@ -33,9 +33,11 @@ def part(role: str, name: str) -> ModuleType:
     return module
 
 
-def recorder(window_from_s: float, window_to_s: float, timeout_s: float) -> Any:
-    """The recorder of a Locust worker."""
-    return part("locust", "recorder").Recorder(window_from_s, window_to_s, timeout_s)
+def recorder(
+    window_from_s: float, window_to_s: float, timeout_s: float, *, open_load: bool = False, p95_s: float | None = None
+) -> Any:
+    """The recorder of a Locust worker; `p95_s` is the objective for the latency."""
+    return part("locust", "recorder").Recorder(window_from_s, window_to_s, timeout_s, open_load, p95_s)
 
 
 def residual_s(think_time_s: float, which: float, where: float) -> float:
@@ -44,9 +46,9 @@ def residual_s(think_time_s: float, which: float, where: float) -> float:
     return found
 
 
-def load_result(counted: Any, over_at: float) -> LoadResult:
+def load_result(counted: Any, over_at: float, *, open_load: bool = False, counts_slow: bool = False) -> LoadResult:
     """The result and the samples that a master with one worker sends to the harness for this recorder."""
-    trial = part("locust", "merging").Trial("t", 0.0, {"w"})
+    trial = part("locust", "merging").Trial("t", 0.0, {"w"}, open_load, counts_slow)
     trial.add("w", counted.take(over_at, last=True))
 
     def answer(request: httpx.Request) -> httpx.Response:

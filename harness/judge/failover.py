@@ -57,9 +57,10 @@ def of_trial(seen: Observation, limits: Thresholds) -> Failover | None:
 def _failing_s(before: Sequence[Sample], after: Sequence[Sample], at_s: float) -> float:
     """Return the seconds from the failure to the end of the last second in which it made requests fail.
 
-    It is the last one with significantly more failures than before, alone or with the two before it. That is a
-    test of two Poisson rates, conditional on their sum (Przyborowski and Wilenski, Biometrika 31, 1940), at 1 % over
-    all seconds. In the second of the failure every failure counts.
+    It is the last one with significantly more failures than before, alone or with those of the two before it that are
+    not significant alone: otherwise any later failure would extend the time. That is a test of two Poisson rates,
+    conditional on their sum (Przyborowski and Wilenski, Biometrika 31, 1940), at 1 % over all seconds. In the second of
+    the failure every failure counts.
     """
     from scipy import special  # here, because loading it takes a second that a start should not
 
@@ -70,9 +71,13 @@ def _failing_s(before: Sequence[Sample], after: Sequence[Sample], at_s: float) -
         share = requests / (base + requests) if requests else 1.0
         return bool(special.bdtrc(failed - 1, base_failed + failed, share) < NOISE / (2 * len(after)))
 
-    last = after[0].t_s
+    last, alone = after[0].t_s, [True]
     for place, row in enumerate(after[1:], 1):
-        if row.by_start[1] and (more_than_before([row]) or more_than_before(after[max(1, place - 2) : place + 1])):
+        alone.append(row.by_start[1] > 0 and more_than_before([row]))
+        few = [
+            each for each, many in zip(after[max(1, place - 2) :], alone[max(1, place - 2) :], strict=False) if not many
+        ]
+        if alone[place] or (row.by_start[1] and more_than_before(few)):
             last = row.t_s
     return round(last + 1 - at_s, 3)
 

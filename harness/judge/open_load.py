@@ -21,6 +21,7 @@ class Offered:
     missing: int  # due requests that were not sent; below 0 if earlier ones were sent in the window
     served: float  # successes
     ended: int  # requests that ended in the window, whenever they were due
+    failing_later: int  # failures of due requests minus failures that ended in the window
     late: int  # requests that waited because too many were in flight
     delay_p95_s: float | None  # p95 of the send delay
     delay_p99_s: float | None  # p99 of the same
@@ -41,6 +42,7 @@ def of_trial(seen: Observation) -> Offered | None:
         missing=due - sent,
         served=sum(s.completed for s in rows) / due,
         ended=sum(s.completed + s.failed for s in rows),
+        failing_later=sum(s.by_start[1] - s.failed for s in rows),
         late=sum(s.late or 0 for s in rows),
         delay_p95_s=None if p95_ms is None else p95_ms / 1000,
         delay_p99_s=None if p99_ms is None else p99_ms / 1000,
@@ -50,9 +52,11 @@ def of_trial(seen: Observation) -> Offered | None:
 def falls_behind(offered: Offered, limits: Thresholds) -> bool:
     """Whether a queue grows: less than 98 % of the due requests ended, and not only because of the window's edges.
 
-    Such a load cannot be sustained, however short the response times are within the window.
+    Such a load cannot be sustained, however short the response times are within the window. Requests without a response
+    end at their timeout, perhaps after the window, although no queue grows: failures count when they were due. (Due
+    minus ended is then the successes that were due minus those that ended.)
     """
-    missing = offered.due - offered.ended
+    missing = offered.due - offered.ended - offered.failing_later
     return missing > max((1 - limits.load_served) * offered.due, limits.offered_count)
 
 

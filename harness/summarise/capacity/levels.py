@@ -19,6 +19,7 @@ from harness.summarise.capacity import counts as counting
 from harness.summarise.capacity.counts import Count
 from harness.summarise.statistics.intervals import Array, t_quantile
 
+CLEARLY = 0.8  # of the allowed share: where more are over, more requests may never decide
 COMPARABLE = 3  # multiples of the allowed share: loads below have comparable spreads
 
 
@@ -59,11 +60,11 @@ class Levels:
     def too_few(self) -> tuple[int, int] | None:
         """Requests of the load nearest to a decision, and how many it needs with no more over; None if others decide.
 
-        Only where a load has fewer over than allowed: otherwise more requests show nothing by themselves.
+        Only where a load has clearly fewer over than allowed: otherwise more requests show nothing by themselves.
         """
         if self.met or self.missed:
             return None
-        open_ = [level for level in self.by_load if level.share <= self.allowed]
+        open_ = [level for level in self.by_load if level.share <= CLEARLY * self.allowed]
         needed = [counting.requests_needed(level.over, self.allowed, _confidence(len(self.by_load))) for level in open_]
         pairs = [(level.requests, most) for level, most in zip(open_, needed, strict=True) if most is not None]
         short = [(requests, most) for requests, most in pairs if requests < most]

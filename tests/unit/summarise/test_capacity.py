@@ -120,7 +120,7 @@ def test_beyond_the_loads_measured_nothing_is_extrapolated() -> None:
 
 
 def test_a_bound_is_what_the_interval_holds_where_the_estimate_is_just_outside() -> None:
-    found = of(counts(at=109.0, speeds=(1.0, 1.03, 0.98, 1.02, 0.97)))
+    found = of(counts(at=108.0, speeds=(1.0, 1.05, 0.95, 1.04, 0.97)))
     assert found.bound == Bound.AT_LEAST
     assert found.low is not None
     assert 100 < found.low < 107
