@@ -225,9 +225,10 @@ def _keys(described: Mapping[str, keys.Key]) -> list[str]:
     return table(("key", "unit", "meaning"), rows)
 
 
-REPEATS = """A number of blocks, or a stopping rule (rule E16): the study adds blocks until every watched gain is narrow
-enough. Five blocks make a statement, three or four are indicative, fewer have no interval. Predicted-idle cells are
-measured in two blocks only. Write `repeats: 5` or `repeats: {min: 5, max: 12, until: ±5%}`."""
+REPEATS = """A number of blocks, or a stopping rule (rule E16): the study adds blocks until every watched gain is
+narrow enough, and at least five if it has them. Five blocks make a statement, three or four are indicative, fewer have
+no interval. Predicted-idle cells are measured in two blocks only. Write `repeats: 5` or
+`repeats: {min: 5, max: 12, until: ±5%}`."""
 SEARCH = """A range in place of the levels of `vusers` or `rate`, as in `rate: {from: 100/s, to: 500/s, until: 20%}`. A
 search over `rate` needs an objective for `p95` or `error_rate`. [Find a capacity](../how-to/find-capacity.md) explains
 both."""

@@ -62,6 +62,7 @@ class Stopping(Part):
     min: int = 0
     max: int = 0
     until: float | None = None  # target half width, 0–1; None for a fixed number of blocks
+    earliest: int = 1  # block from which on precision may end the study
     decision: Decision | None = None
 
 

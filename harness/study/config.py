@@ -59,7 +59,7 @@ class StudyConfig:
             # Nominal and scaled values have the same ratios; the factor may not be known yet.
             think_s = self.nominal_think_s
             idle = predicted_idle.predict(self.grid, self.lab.capacity_per_s, self.lab.service_s, think_s)
-        return Terms(seed if self.grid.seed is None else self.grid.seed, idle)
+        return Terms(seed if self.grid.seed is None else self.grid.seed, idle, plan_terms.EARLIEST_STOP)
 
     def terms(self) -> Terms:
         """Return the terms of the recorded study; of a new study with seed 0 while its seed is not drawn."""

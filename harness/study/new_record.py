@@ -23,7 +23,12 @@ def new_record(config: StudyConfig, draw_seed: Callable[[], int]) -> StudyRecord
         server_order=(order.rotation(_server_names(config), 1, terms.seed),),
         predicted_idle=terms.predicted_idle,
         kind=kind,
-        stopping=Stopping(min=rule.min, max=rule.max, until=None if rule.fixed else rule.target(kind)),
+        stopping=Stopping(
+            min=rule.min,
+            max=rule.max,
+            until=None if rule.fixed else rule.target(kind),
+            earliest=terms.earliest_stop,
+        ),
     )
 
 

@@ -36,13 +36,16 @@ class ShortWindow:
 
 
 def line_error(grid: Grid) -> float:
-    """Half width of a crossing's logarithm for the line, and for long queues that a window of this length misses."""
+    """Half width of a crossing's logarithm for what no number of blocks reduces: the line and the window's length."""
     return line_error_of(grid.objectives.p95, grid.load.duration - grid.load.window_from_s)
 
 
 def line_error_of(p95_s: float | None, length_s: float) -> float:
-    """The same for a window of `length_s` seconds and this objective in seconds; None without one."""
-    return LINE_ERROR + (min(p95_s / length_s, 1 / LEAST) if p95_s is not None else 0.0)
+    """The same for a window of `length_s` seconds and this objective in seconds, None without one.
+
+    Capacities are overestimated by about p95 / window (`too_short`), so twice that is added to the line's error.
+    """
+    return LINE_ERROR + (2 * min(p95_s / length_s, 1 / LEAST) if p95_s is not None else 0.0)
 
 
 def too_short(grid: Grid) -> ShortWindow | None:

@@ -2,6 +2,7 @@
 
 from harness.grid.amount import Repeats
 from harness.plan import stopping
+from harness.plan.terms import EARLIEST_STOP, Terms
 from harness.records.study import Decision
 from harness.records.trial import TrialRecord
 from harness.summarise.summary import summarise_records
@@ -130,3 +131,16 @@ def test_e20_a_control_trial_is_only_compared_with_the_first_trial_of_its_block(
             rate = (same.tps_mean or 0) * (1.001 - 0.001 * (same.repeat % 3))
             records[where] = record(1, 900, same.repeat, rate, control=True)
     assert summarise_records(study, records).findings == []
+
+
+def test_precision_ends_no_new_study_before_five_blocks() -> None:
+    """With the terms of a study of an earlier version it still does."""
+    study = grid(factors=FACTORS, repeats={"min": 3, "max": 8, "until": "±5%"})
+    records = recorded(3, QUIET, ALL)
+    earlier, _ = stopping.trials(study, "lab", records)
+    now, _ = stopping.trials(study, "lab", records, Terms(earliest_stop=EARLIEST_STOP))
+    assert [max(trial.repeat for trial in planned) for planned in (earlier, now)] == [3, 4]
+    assert stopping.decide(study.repeats, 0.05, 3, [], earliest=EARLIEST_STOP).go_on
+    assert stopping.decide(study.repeats, 0.05, 5, [], earliest=EARLIEST_STOP).go_on is False
+    few = Repeats(min=3, max=4)
+    assert stopping.decide(few, 0.05, 4, [], earliest=EARLIEST_STOP).go_on is False
