@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.grid.cells import FixedCells
 from harness.grid.schema import Grid, Objectives
+from harness.summarise import objective_evidence
 from harness.summarise.cells.cell import CellSummary
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.words import load_name, percent
@@ -14,7 +15,10 @@ from harness.words import load_name, percent
 
 @dataclass(frozen=True)
 class ObjectiveResult:
-    """One objective of one cell or step; `text` has the measured value and the objective."""
+    """One objective of one cell or step; `text` has the measured value, the objective, and what is missing to show it.
+
+    `met` follows from the measured value of a cell, and from the whole interval of a gain.
+    """
 
     name: str
     met: bool
@@ -34,17 +38,20 @@ def judge(grid: Grid, cells: Sequence[CellSummary], gains: Sequence[Gain]) -> li
 def _cell(objectives: Objectives, cell: CellSummary) -> list[ObjectiveResult]:
     found = []
     behind = f"; {cell.served} was served, so a queue grows" if cell.falls_behind else ""
+    evidence = objective_evidence.of_cell(objectives, cell)
     p95_ms = cell.objective_p95_ms  # with failures, which no user was served
     late = "" if not cell.lateness or p95_ms is not None else ": the load generator was late in all trials"
     if objectives.error_rate is not None:
         got = "not measured" if cell.error_rate is None else percent(cell.error_rate, 2)
         text = f"{cell.name}: error rate {got}, objective at most {percent(objectives.error_rate, 2)}{behind}"
+        text += f"; {evidence.error_rate_missing}" if evidence.error_rate_missing else ""
         met = objectives.error_rate_met(cell.error_rate) and not cell.falls_behind
         found.append(ObjectiveResult(f"{cell.name}: error rate", met, text))
     if objectives.p95 is not None:
         got = f"not measured{late}" if p95_ms is None else f"{p95_ms:.0f} ms"
         text = f"{cell.name}: p95 {got}, objective at most {objectives.p95 * 1000:.0f} ms"
-        text += f"; the mean {cell.latency_unsteady}" if cell.latency_unsteady else ""
+        clauses = [f"the mean {cell.latency_unsteady}" if cell.latency_unsteady else "", evidence.p95_missing]
+        text = "; ".join(filter(None, [text, *clauses]))
         met = objectives.p95_met(p95_ms) and not cell.falls_behind
         found.append(ObjectiveResult(f"{cell.name}: p95", met, text + behind))
     return found

@@ -13,6 +13,7 @@ from harness.grid.load import LOAD_FACTORS, RATE, level_of, without_load
 from harness.grid.schema import Objectives
 from harness.grid.types import Levels
 from harness.records.trial import Component
+from harness.summarise import objective_evidence
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.crossing import LEAST_BLOCKS, Bound
 from harness.summarise.cells.cell import CellSummary
@@ -117,7 +118,7 @@ def _of_cells(cells: Sequence[CellSummary], objectives: Objectives, factor: floa
     return SustainableRate(
         topology=without_load(best.cell),
         value=value or 0.0,
-        low=low,
+        low=low if objective_evidence.of_cell(objectives, best).shown else None,
         high=high,
         load={name: level for name, level in best.cell.items() if name in LOAD_FACTORS},
         bottleneck=best.bottleneck,

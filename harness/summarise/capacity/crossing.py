@@ -3,8 +3,8 @@
 In heavy traffic ln of that share is nearly linear in the load: J. F. C. Kingman, "On Queues in Heavy Traffic", Journal
 of the Royal Statistical Society B 24 (1962); beyond saturation nearly all requests are over. A line is fitted to the
 pooled counts near the crossing (`binomial_line.py`), so it answers for the share of all requests, with an interval over
-blocks to which the error of the line itself is added. Where no line rises, single loads give a bound (`levels.py`), and
-windows that cannot tell give a reason instead (`steadiness.py`).
+blocks to which the error of the line itself is added. Where no line rises, single loads give a bound (`levels.py`).
+Windows that are not steady give a reason instead (`steadiness.py`).
 
 `python -m benchmarks.capacity` simulates the coverage, the loads that count and their distance.
 """

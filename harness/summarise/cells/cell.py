@@ -62,6 +62,8 @@ class CellSummary:
     falls_behind: bool = False  # most trials served less than an open load offered, so no objective is met
     of_offered: float | None = None  # share of an open load's requests that was served
     failed_share: float | None = None  # share of failed requests in a cell that collapsed without a death (rule E8)
+    requests: int = 0  # in the windows of its usable trials; 0 where they were not counted
+    failed_requests: int = 0
     failing: Failing | None = None  # a large share of failed requests, though trials count (rule E8)
 
     @property
@@ -122,8 +124,7 @@ def summarise(
     slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
     change = steadiness.drift(usable)
     unsteady = steadiness.unsteady(change, usable, limits)
-    collapsed = _collapsed(records, usable)
-    if unsteady or collapsed:
+    if (collapsed := _collapsed(records, usable)) or unsteady:
         usable, histograms, failures = [], [], []
     by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
@@ -132,14 +133,14 @@ def summarise(
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
-    latencies = latency_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
+    served, waited = latency_stats.latencies_ms(histograms, failures, limits.percentile_p99_samples)
     return CellSummary(
         cell=dict(cell),
         trials=len(records),
         usable=len(usable),
         tps=intervals.mean_interval(list(by_block.values())) if by_block else None,
         tps_peak=max((record.tps_peak for record in usable if record.tps_peak), default=None),
-        latency_ms=latencies[0],
+        latency_ms=served,
         error_rate=_mean([record.error_rate for record in usable if record.error_rate is not None]),
         outcome=outcome,
         cause=_with_failures(cause.text, failing, cause.rule != "E8") if cause.text else "",
@@ -158,14 +159,24 @@ def summarise(
         invalid_cause=invalid.text,
         invalid_next_step=invalid.next_step,
         invalid_rule=invalid.rule,
-        latency_with_failures_ms=latencies[1],
+        latency_with_failures_ms=waited,
         lateness=_lateness(usable, histograms, failures, limits),
         waits_by_block={record.repeat: record.latency_with_failures_ms or record.latency_ms for record in usable},
         latency_unsteady=steadiness.unsteady_latency(steadiness.latency_drift(usable), limits),
         slow_server=slow,
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
+        **_requests(usable),
     )
+
+
+def _requests(usable: Sequence[TrialRecord]) -> dict[str, int]:
+    """The requests in the windows of these trials, and the failed ones among them."""
+    counted = [record.objective_counts for record in usable if record.objective_counts]
+    return {
+        "requests": sum(count.requests for count in counted),
+        "failed_requests": sum(count.failed for count in counted),
+    }
 
 
 def _lateness(
