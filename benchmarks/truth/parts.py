@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -33,9 +33,16 @@ def part(role: str, name: str) -> ModuleType:
     return module
 
 
-def recorder(window_from_s: float, window_to_s: float, timeout_s: float) -> Any:
+def recorder(window_from_s: float, window_to_s: float, timeout_s: float, *, open_load: bool = False) -> Any:
     """The recorder of a Locust worker."""
-    return part("locust", "recorder").Recorder(window_from_s, window_to_s, timeout_s)
+    return part("locust", "recorder").Recorder(window_from_s, window_to_s, timeout_s, open_load=open_load)
+
+
+def due_times(rate_per_s: float, ramp_up_s: float, until_s: float, seed: str) -> Iterator[float]:
+    """The times at which a Locust worker's requests of a Poisson load are due, in seconds."""
+    recorder(0.0, until_s, 0.0)  # arrivals.py imports it
+    times: Iterator[float] = part("locust", "arrivals").due_times(rate_per_s, ramp_up_s, until_s, "poisson", seed)
+    return times
 
 
 def residual_s(think_time_s: float, which: float, where: float) -> float:
@@ -44,9 +51,9 @@ def residual_s(think_time_s: float, which: float, where: float) -> float:
     return found
 
 
-def load_result(counted: Any, over_at: float) -> LoadResult:
+def load_result(counted: Any, over_at: float, *, open_load: bool = False) -> LoadResult:
     """The result and the samples that a master with one worker sends to the harness for this recorder."""
-    trial = part("locust", "merging").Trial("t", 0.0, {"w"})
+    trial = part("locust", "merging").Trial("t", 0.0, {"w"}, open_load=open_load)
     trial.add("w", counted.take(over_at, last=True))
 
     def answer(request: httpx.Request) -> httpx.Response:
