@@ -58,7 +58,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
                 f"≥ {efficiency}" if gain.kind == GainKind.LOWER_BOUND and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
-                " → ".join(sides),
+                "dependency" if gain.shared else " → ".join(sides),
                 gain.conclusion_text + (f": {gain.reason}" if gain.reason else ""),
             ]
         )

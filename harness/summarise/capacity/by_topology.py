@@ -10,7 +10,7 @@ from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import capacity, counts, window
+from harness.summarise.capacity import capacity, counts, limit, window
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReason, BoundReasonKind, Crossing
@@ -49,7 +49,9 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         if short and short.no_evidence:
             reason = BoundReason(BoundReasonKind.SHORT_WINDOW, short.sentence)
             one = replace(one, crossing=Crossing(objective="p95", bound=Bound.NONE, reason=reason))
-        found.append(replace(one, reference=reference(grid, one, records)))
+        measured = [(float(record.cell[factor]), record) for record in topologies[key]]
+        found_limit = limit.of_trials(measured, one.crossing, allowed, grid.evidence)
+        found.append(replace(one, reference=reference(grid, one, records), limit=found_limit))
     return capacity.with_n_minus_1(found)
 
 

@@ -11,10 +11,13 @@ import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
+from harness.records.trial import Component
 from harness.summarise.capacity import crossing, probit_fit
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind, Crossing
+from harness.summarise.capacity.limit import CapacityLimit
 from harness.summarise.gains.gain import GainKind
+from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.statistics import conclusion
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
@@ -30,7 +33,8 @@ class Capacity:
     """One topology's largest load that meets all objectives, in requests per second or users by `factor`.
 
     `reference` is the capacity of paced servers by formula, None where none is known. `n_minus_1` is the capacity of
-    the topology with one server fewer, None where that was not measured.
+    the topology with one server fewer, None where that was not measured. `limit` is the bottleneck just above it, None
+    where that is not known.
     """
 
     others: Levels
@@ -40,6 +44,7 @@ class Capacity:
     blocks: int
     reference: float | None = None
     n_minus_1: Capacity | None = None
+    limit: CapacityLimit | None = None
 
     @property
     def name(self) -> str:
@@ -159,7 +164,8 @@ class CapacityGain:
     """The capacity of a larger topology relative to a smaller one; `ratio` is None where there is none.
 
     The ratio of a lower bound is its low end alone. `conclusion` is what rule E17 allows. SUPER_LINEAR does not make
-    the baseline suspect here: with more slots for a load, requests wait less by chance.
+    the baseline suspect here: with more slots for a load, requests wait less by chance. `limit` is the bottleneck of a
+    side that is not its servers (rule E18): the ratio is that of the topologies, and shows nothing about servers alone.
     """
 
     others: Levels
@@ -171,6 +177,7 @@ class CapacityGain:
     conclusion: Conclusion
     indicative: bool = False
     reason: str = ""
+    limit: GainObstacle | None = None
 
     @property
     def conclusion_text(self) -> str:
@@ -205,7 +212,37 @@ def _by_others(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
 
 
 def between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> CapacityGain:
-    """The gain of one step: paired over blocks (rule E15), with the errors of both slopes."""
+    """The gain of one step: paired over blocks (rule E15), with the errors of both slopes (rule E18)."""
+    found, limit = _between(smaller, larger, limits), _limit(smaller, larger)
+    if limit is None:
+        return found
+    reason = "; ".join(filter(None, (found.reason, limit.text)))
+    found = replace(found, limit=limit, reason=reason)
+    if limit.kind is not ObstacleKind.GENERATOR or found.kind is not GainKind.GAIN:
+        return found
+    least = found.ratio.low if found.ratio else None
+    if smaller.servers in limit.servers or least is None:
+        return replace(found, kind=GainKind.NOT_MEASURABLE, conclusion=Conclusion.NOT_MEASURABLE, ratio=None)
+    bound = Conclusion.AT_LEAST if least > 1 else Conclusion.INDISTINCT
+    return replace(found, kind=GainKind.LOWER_BOUND, conclusion=bound, ratio=Interval(least, least))
+
+
+def _limit(smaller: Capacity, larger: Capacity) -> GainObstacle | None:
+    """The bottleneck of the sides whose capacity is not set by their servers, that of the smaller one first."""
+    others = [(one, one.limit) for one in (smaller, larger) if one.limit and one.limit.component != Component.SERVER]
+    if not others:
+        return None
+    alike = [(one, limit) for one, limit in others if limit.component == others[0][1].component]
+    component, names = alike[0][1].component, " and ".join(in_words(one.servers) for one, _ in alike)
+    kind = {Component.UNKNOWN: ObstacleKind.UNKNOWN_BOTTLENECK, Component.GENERATOR: ObstacleKind.GENERATOR}
+    state = "is unknown" if component == Component.UNKNOWN else f"was the {component}"
+    text = f"the bottleneck of {names} {state}: {alike[-1][1].reason}"
+    return GainObstacle(
+        kind.get(component, ObstacleKind.OTHER_BOTTLENECK), text, tuple(one.servers for one, _ in alike), component
+    )
+
+
+def _between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> CapacityGain:
     common = sorted(smaller.by_block.keys() & larger.by_block.keys())
     for each in (smaller, larger):
         if each.bound == Bound.NONE:

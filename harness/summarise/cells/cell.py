@@ -12,6 +12,7 @@ from harness.grid.types import Levels
 from harness.judge import bottleneck, failure_share, latency_stats, reasons, rules
 from harness.judge.failure_share import Failing
 from harness.records.findings import Finding, Severity
+from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.cells import slow_server, steadiness
 from harness.summarise.cells.slow_server import SlowServer
@@ -54,6 +55,8 @@ class CellSummary:
     of_offered: float | None = None  # share of an open load's requests that was served
     failed_share: float | None = None  # share of failed requests in a cell that collapsed without a death (rule E8)
     failing: Failing | None = None  # a large share of failed requests, though trials count (rule E8)
+    bottleneck_kind: ReasonKind | None = None  # the most frequent reason of its bottleneck; None where trials disagree
+    server_cpu: float | None = None  # mean CPU utilization of the busiest server (0–1)
 
     @property
     def rejections(self) -> str:
@@ -106,16 +109,15 @@ def summarise(
     """
     usable = [record for record in records if record.usable]
     slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
-    change = steadiness.drift(usable)
+    change, collapsed = steadiness.drift(usable), _collapsed(records, usable)
     unsteady = steadiness.unsteady(change, usable, limits)
-    collapsed = _collapsed(records, usable)
     if unsteady or collapsed:
         usable, histograms, failures = [], [], []
     by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
-    unsteady_cause = _Cause(unsteady, "", "E10") if unsteady and not collapsed else None
-    outcome, cause = (Outcome.INVALID, unsteady_cause) if unsteady_cause else _outcome(records, usable)
+    is_unsteady = bool(unsteady) and not collapsed
+    outcome, cause = (Outcome.INVALID, _Cause(unsteady, "", "E10")) if is_unsteady else _outcome(records, usable)
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
@@ -133,7 +135,7 @@ def summarise(
         bottleneck=limit if usable else Component.UNKNOWN,
         bottleneck_reason=_with_failures(why, failing, outcome != Outcome.SERVER_DOWN),
         next_bottleneck="" if limit.is_load or failing else bottleneck.next_bottleneck(of_bound, of_offered, limits),
-        falls_behind=_falls_behind(usable),
+        falls_behind=2 * sum(record.falls_behind for record in usable) > len(usable),
         of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
@@ -141,7 +143,7 @@ def summarise(
         next_step=cause.next_step,
         rule=cause.rule,
         drift=change,
-        unsteady=bool(unsteady) and not collapsed,
+        unsteady=is_unsteady,
         invalid_cause=invalid.text,
         invalid_next_step=invalid.next_step,
         invalid_rule=invalid.rule,
@@ -151,12 +153,9 @@ def summarise(
         slow_server=slow,
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
+        bottleneck_kind=_kind(usable, limit),
+        server_cpu=_mean(_figures(usable, "server_cpu")),
     )
-
-
-def _falls_behind(usable: Sequence[TrialRecord]) -> bool:
-    """Whether most trials served less than an open load offered."""
-    return 2 * sum(record.falls_behind for record in usable) > len(usable)
 
 
 def _bottleneck(usable: Sequence[TrialRecord], slow: SlowServer | None) -> tuple[Component, str]:
@@ -190,13 +189,24 @@ def _mean(values: Sequence[float]) -> float | None:
 def _why(same: Sequence[TrialRecord], slow: SlowServer | None) -> str:
     """The most frequent reason of the cell's bottleneck, with the means of its figures."""
     prefix = f"{slow.comparison}; " if slow else ""
-    found = Counter(r.bottleneck.basis for r in same if r.bottleneck)
-    if not found:
+    basis = _basis(same)
+    if basis is None:
         return ""
-    basis = found.most_common(1)[0][0]
     alike = [r for r in same if r.bottleneck and r.bottleneck.basis == basis]
     names = {name for r in alike if r.bottleneck for name in r.bottleneck.figures}
     return prefix + reasons.sentence(basis, {name: _mean(_figures(alike, name)) for name in names})
+
+
+def _basis(same: Sequence[TrialRecord]) -> Reason | None:
+    """The most frequent reason of these trials' bottlenecks; None without any."""
+    found = Counter(r.bottleneck.basis for r in same if r.bottleneck)
+    return found.most_common(1)[0][0] if found else None
+
+
+def _kind(usable: Sequence[TrialRecord], limit: Component) -> ReasonKind | None:
+    """The kind of reason of the cell's bottleneck; None where no trial has this bottleneck."""
+    basis = _basis([record for record in usable if record.component == limit])
+    return basis.kind if basis else None
 
 
 def _collapsed(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:
