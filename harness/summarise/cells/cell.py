@@ -103,10 +103,7 @@ def summarise(
     failures: Sequence[str] = (),
     expected: Sequence[int] = (200,),
 ) -> CellSummary:
-    """Summarise the trials of one cell.
-
-    `histograms` are those of usable trials, `failures` of their failed requests; `expected` are successful statuses.
-    """
+    """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses."""
     usable = [record for record in records if record.usable]
     slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
     change, collapsed = steadiness.drift(usable), _collapsed(records, usable)

@@ -8,8 +8,10 @@ measured, and for the ratio corrected by the machines' change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
@@ -19,7 +21,7 @@ from harness.summarise.comparison import attribution
 from harness.summarise.comparison.attribution import Attribution, RatioBound
 from harness.summarise.comparison.machine_change import MachineChange
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
-from harness.summarise.statistics import conclusion
+from harness.summarise.statistics import autocorrelation, conclusion
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.statistics.welch import Difference, difference
@@ -74,7 +76,9 @@ def ratios(
 ) -> list[StudyRatio]:
     """Compare every cell of both studies; all cells that support a statement count for simultaneous intervals."""
     found = [_attributed(pair) for pair in pairs]
-    logs = [_difference(pair, limits.interval_repeats) for pair in pairs]
+    rates = [(in_order(before.by_block), in_order(after.by_block)) for before, after in pairs]
+    correlation = autocorrelation.lag_one([np.log(side).tolist() for pair in rates for side in pair])
+    logs = [_difference(pair, limits.interval_repeats, correlation) for pair in rates]
     count = sum(side.obstacle is None and log is not None for side, log in zip(found, logs, strict=True))
     return [
         _ratio(pair, side, log, machines, limits, count) for pair, side, log in zip(pairs, found, logs, strict=True)
@@ -85,9 +89,15 @@ def _attributed(pair: tuple[CellSummary, CellSummary]) -> Attribution:
     return attribution.attribute(pair, NAMES, attribution.NOT_SERVERS)
 
 
-def _difference(pair: tuple[CellSummary, CellSummary], least_trials: int) -> Difference | None:
-    rates = [list(cell.by_block.values()) for cell in pair]
-    return None if min(map(len, rates)) < max(least_trials, 2) else difference(*rates)
+def in_order(by_block: Mapping[int, float]) -> list[float]:
+    """The values of blocks in the order of the blocks."""
+    return [by_block[block] for block in sorted(by_block)]
+
+
+def _difference(
+    rates: tuple[Sequence[float], Sequence[float]], least_trials: int, correlation: float
+) -> Difference | None:
+    return None if min(map(len, rates)) < max(least_trials, 2) else difference(*rates, correlation=correlation)
 
 
 def _ratio(

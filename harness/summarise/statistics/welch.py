@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.summarise.statistics import intervals
+from harness.summarise.statistics import autocorrelation, intervals
 from harness.summarise.statistics.intervals import Interval
 
 # The largest share of all degrees of freedom that the minimum detectable effect relies on. Another comparison has other
@@ -25,11 +25,11 @@ RELIABLE_FREEDOM = 0.6
 class Difference:
     """A sum or difference of independent means of logarithms.
 
-    `parts` has the variance and the degrees of freedom (trials − 1) of each mean.
+    `parts` has the variance and the degrees of freedom of each mean: trials − 1, or fewer if the trials correlate.
     """
 
     value: float
-    parts: tuple[tuple[float, int], ...]
+    parts: tuple[tuple[float, float], ...]
 
     @property
     def error(self) -> float:
@@ -58,8 +58,11 @@ class Difference:
         return intervals.minimum_detectable_effect(self.error, freedom, statements)
 
 
-def difference(before: Sequence[float], after: Sequence[float]) -> Difference:
-    """ln(after / before) of the means of two sets of at least two trials each."""
+def difference(before: Sequence[float], after: Sequence[float], *, correlation: float = 0.0) -> Difference:
+    """ln(after / before) of the means of two sets of at least two trials each, in the order of their blocks.
+
+    `correlation` is that of neighbouring blocks (`autocorrelation.lag_one`).
+    """
     logs = [np.log(np.asarray(side, dtype=float)) for side in (before, after)]
-    parts = tuple((float(side.var(ddof=1)) / len(side), len(side) - 1) for side in logs)
+    parts = tuple(autocorrelation.of_mean(float(side.var(ddof=1)), len(side), correlation) for side in logs)
     return Difference(float(logs[1].mean() - logs[0].mean()), parts)
