@@ -1,4 +1,4 @@
-"""One cell in two studies: its throughput ratio and the conclusion that it supports (rule E21). Pure.
+"""One cell in two studies: the ratio of its throughput and the conclusion that it supports (rule E21). Pure.
 
 The throughput of a later study differs by the change under test and by the machines. The change of the machines' own
 speed may be known (`machine_change`), but not how far a service follows it: a service that computes follows it fully,
@@ -31,8 +31,8 @@ NAMES = ("the first study", "the later study")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyRatio:
-    """One cell in a later study relative to the first one; `ratio` is None where a side has no usable trial.
+class ComparedRatio:
+    """A later study relative to the first one; `ratio` is None where a side has nothing to compare.
 
     `simultaneous` is simultaneous with the intervals of all other statements; `corrected` is the same with the change
     of the machines' own speed removed, None where that is unknown. `minimum_detectable_change` is a share. `obstacle`
@@ -41,9 +41,6 @@ class StudyRatio:
     `with_machines`: their change is unknown, so the conclusion is one about build and machines together.
     """
 
-    cell: Levels
-    before: CellSummary
-    after: CellSummary
     ratio: Interval | None
     conclusion: Conclusion
     indicative: bool = False
@@ -69,6 +66,15 @@ class StudyRatio:
         if self.bound is not None and self.conclusion in (Conclusion.LOWER, Conclusion.HIGHER):
             text += f", {self.bound}"
         return f"{text} (build and machines together)" if self.with_machines else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRatio(ComparedRatio):
+    """The throughput of one cell in both studies."""
+
+    cell: Levels
+    before: CellSummary
+    after: CellSummary
 
 
 def ratios(
@@ -109,18 +115,26 @@ def _ratio(
     count: int,
 ) -> StudyRatio:
     before, after = pair
-    if log is None:
-        return _without_interval(before, after, attributed)
+    found = _without_interval(before, after, attributed)
+    if log is not None:
+        few = min(before.usable, after.usable) < limits.statement_repeats
+        found = of_difference(log, attributed, machines, limits, count, few=few)
+    return StudyRatio(cell=before.cell, before=before, after=after, **vars(found))
+
+
+def of_difference(
+    log: Difference,
+    attributed: Attribution,
+    machines: MachineChange,
+    limits: Thresholds,
+    count: int,
+    *,
+    few: bool,
+) -> ComparedRatio:
+    """The ratio of two means as one of `count` simultaneous statements; `few` makes a conclusion indicative."""
     ratio, obstacle = log.ratio(), attributed.obstacle
     if obstacle:
-        return StudyRatio(
-            cell=before.cell,
-            before=before,
-            after=after,
-            ratio=ratio,
-            conclusion=Conclusion.NOT_MEASURABLE,
-            obstacle=obstacle,
-        )
+        return ComparedRatio(ratio=ratio, conclusion=Conclusion.NOT_MEASURABLE, obstacle=obstacle)
     extremes = [log] if machines.speed is None else [log, log.minus(machines.speed)]
     joint = [extreme.ratio(count) for extreme in extremes]
     found = _conclusion(joint, attributed.bound, limits)
@@ -130,13 +144,10 @@ def _ratio(
     if found is Conclusion.INDISTINCT and attributed.bound and not explained:
         found, obstacle = Conclusion.NOT_MEASURABLE, _hidden(attributed)
     stated = found not in (Conclusion.INDISTINCT, Conclusion.NOT_MEASURABLE)
-    return StudyRatio(
-        cell=before.cell,
-        before=before,
-        after=after,
+    return ComparedRatio(
         ratio=ratio,
         conclusion=found,
-        indicative=stated and min(before.usable, after.usable) < limits.statement_repeats,
+        indicative=stated and few,
         obstacle=obstacle,
         bound=attributed.bound,
         simultaneous=joint[0],
@@ -148,13 +159,10 @@ def _ratio(
     )
 
 
-def _without_interval(before: CellSummary, after: CellSummary, attributed: Attribution) -> StudyRatio:
+def _without_interval(before: CellSummary, after: CellSummary, attributed: Attribution) -> ComparedRatio:
     value = after.tps.value / before.tps.value if before.tps and after.tps else None
     found = Conclusion.NOT_MEASURABLE if attributed.obstacle else Conclusion.TOO_FEW
-    return StudyRatio(
-        cell=before.cell,
-        before=before,
-        after=after,
+    return ComparedRatio(
         ratio=None if value is None else Interval(value),
         conclusion=Conclusion.NOT_MEASURED if value is None else found,
         obstacle=attributed.obstacle,
