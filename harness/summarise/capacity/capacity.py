@@ -34,7 +34,8 @@ class Capacity:
 
     `reference` is the capacity of paced servers by formula, None where none is known. `n_minus_1` is the capacity of
     the topology with one server fewer, None where that was not measured. `limit` is the bottleneck just above it, None
-    where that is not known.
+    where that is not known. `hosts` are the servers that took part, over all blocks. `removes_failed`: whether the
+    balancer removes a failed server, None where that is not known.
     """
 
     others: Levels
@@ -45,6 +46,8 @@ class Capacity:
     reference: float | None = None
     n_minus_1: Capacity | None = None
     limit: CapacityLimit | None = None
+    hosts: tuple[str, ...] = ()
+    removes_failed: bool | None = None
 
     @property
     def name(self) -> str:
