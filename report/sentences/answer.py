@@ -48,7 +48,8 @@ def answer(summary: Summary) -> list[str]:
     first = rejections.sentences(summary) + capacities
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
         return [*first, _without_gains(summary.cells)]
-    last = factor_effects.sentences(summary.factor_effects, summary.grid.evidence)
+    last = factor_effects.of_capacities(summary.capacity_effects, summary.grid.evidence)
+    last += factor_effects.sentences(summary.factor_effects, summary.grid.evidence)
     last += failover.sentences(summary.failovers, summary.grid.objectives)
     loads = _by_load([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE])
     loads = _with_capacities(loads) if capacities else loads

@@ -7,12 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Component
-from harness.summarise.capacity import crossing, probit_fit
+from harness.summarise.capacity import crossing, pairing
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind, Crossing
 from harness.summarise.capacity.limit import CapacityLimit
@@ -300,17 +298,7 @@ def _none(smaller: Capacity, larger: Capacity, reason: str) -> CapacityGain:
 
 
 def _exact(smaller: Capacity, larger: Capacity, common: Sequence[int], limits: Thresholds) -> CapacityGain:
-    ratio = _paired(smaller, larger, common, max(limits.interval_repeats, crossing.LEAST_BLOCKS))
+    ratio = pairing.ratio(smaller.crossing, larger.crossing, common, limits.interval_repeats)
     found = conclusion.of_scaling(ratio, larger.servers / smaller.servers, limits)
     indicative = ratio.low is not None and len(common) < limits.statement_repeats
     return _gain(smaller, larger, GainKind.GAIN, found, ratio=ratio, k=len(common), indicative=indicative)
-
-
-def _paired(smaller: Capacity, larger: Capacity, common: Sequence[int], least_blocks: int) -> Interval:
-    logs = np.log([larger.by_block[block] / smaller.by_block[block] for block in common])
-    mean, k = float(logs.mean()), len(common)
-    if k < least_blocks:
-        return Interval(math.exp(mean))
-    slopes = sum(side.crossing.slope_error**2 for side in (smaller, larger))
-    half = probit_fit.half_width(float(logs.var(ddof=1)) / k, k, slopes)
-    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)

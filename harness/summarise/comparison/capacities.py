@@ -52,7 +52,7 @@ def ratios(pairs: Sequence[Pair], machines: MachineChange, limits: Thresholds) -
     exact = [pair for pair in pairs if _exact(pair)]
     sides = [studies.in_order(one.by_block) for pair in exact for one in pair]
     correlation = autocorrelation.lag_one([np.log(side).tolist() for side in sides])
-    count = sum(_attributed(pair).obstacle is None for pair in pairs)
+    count = sum(attributed(pair).obstacle is None for pair in pairs)
     return [_ratio(pair, machines, limits, count, correlation) for pair in pairs]
 
 
@@ -62,17 +62,17 @@ def _exact(pair: Pair) -> bool:
 
 def _ratio(pair: Pair, machines: MachineChange, limits: Thresholds, count: int, correlation: float) -> CapacityRatio:
     before, after = pair
-    attributed = _attributed(pair)
+    stated = attributed(pair)
     few = min(one.blocks for one in pair) < limits.statement_repeats
-    if attributed.obstacle and not _exact(pair):
-        found = ComparedRatio(ratio=None, conclusion=Conclusion.NOT_MEASURABLE, obstacle=attributed.obstacle)
+    if stated.obstacle and not _exact(pair):
+        found = ComparedRatio(ratio=None, conclusion=Conclusion.NOT_MEASURABLE, obstacle=stated.obstacle)
     elif _exact(pair):
-        found = studies.of_difference(_difference(pair, correlation), attributed, machines, limits, count, few=few)
+        found = studies.of_difference(_difference(pair, correlation), stated, machines, limits, count, few=few)
     elif all(one.bound == Bound.EXACT for one in pair):
         value = (after.value or 1.0) / (before.value or 1.0)
         found = ComparedRatio(ratio=Interval(value), conclusion=Conclusion.TOO_FEW)
     else:
-        found = _one_sided(pair, attributed, machines)
+        found = one_sided(pair, stated, machines)
         found = replace(found, indicative=found.conclusion is not Conclusion.NOT_MEASURABLE and few)
     return CapacityRatio(before=before, after=after, **vars(found))
 
@@ -90,20 +90,24 @@ def _difference(pair: Pair, correlation: float) -> Difference:
     return Difference(log.value, (*parts, ((NONLINEARITY / 1.96) ** 2, MANY)))
 
 
-def _attributed(pair: Pair) -> Attribution:
-    """Whether the ratio is a statement about servers, by the bottleneck of both capacities (rule E18)."""
+def attributed(
+    pair: Pair, names: tuple[str, str] = NAMES, hiding: frozenset[Component] = attribution.NOT_SERVERS
+) -> Attribution:
+    """Whether the ratio is a statement, by the bottleneck of both capacities (rule E18); arguments as `attribute`."""
     components = tuple(one.limit.component if one.limit else Component.SERVER for one in pair)
-    for one, component, name in zip(pair, components, NAMES, strict=True):
+    for one, component, name in zip(pair, components, names, strict=True):
         if one.bound == Bound.NONE:
             return Attribution(Obstacle(ObstacleKind.UNUSABLE, f"{name}: {one.reason}"))
         if component == Component.UNKNOWN:
             return Attribution(Obstacle(ObstacleKind.UNKNOWN_BOTTLENECK, f"the bottleneck of {name} is unknown"))
         if component == Component.GENERATOR:
             return Attribution(Obstacle(ObstacleKind.GENERATOR, f"the bottleneck of {name} was the generator"))
-    return attribution.of_components((components[0], components[1]), attribution.NOT_SERVERS)
+    return attribution.of_components((components[0], components[1]), hiding)
 
 
-def _one_sided(pair: Pair, attributed: Attribution, machines: MachineChange) -> ComparedRatio:
+def one_sided(
+    pair: Pair, stated: Attribution, machines: MachineChange, names: tuple[str, str] = NAMES
+) -> ComparedRatio:
     """The statement of a capacity that is only a bound: the ratio lies beyond the ends that are nearest to each other.
 
     It must hold with the measured capacities and with the change of the machines' own speed removed.
@@ -113,14 +117,14 @@ def _one_sided(pair: Pair, attributed: Attribution, machines: MachineChange) -> 
     slowest, fastest = (min(1.0, moved.low or 1.0), max(1.0, moved.high or 1.0)) if moved else (1.0, 1.0)
     least = after.low / before.high if after.low and before.high else 0.0
     most = after.high / before.low if after.high and before.low else math.inf
-    if least / fastest > 1 and attributed.bound is not RatioBound.AT_MOST:
+    if least / fastest > 1 and stated.bound is not RatioBound.AT_MOST:
         return ComparedRatio(
             ratio=Interval(least, least),
             conclusion=Conclusion.HIGHER,
             bound=RatioBound.AT_LEAST,
             with_machines=machines.speed is None,
         )
-    if most / slowest < 1 and attributed.bound is not RatioBound.AT_LEAST:
+    if most / slowest < 1 and stated.bound is not RatioBound.AT_LEAST:
         return ComparedRatio(
             ratio=Interval(most, None, most),
             conclusion=Conclusion.LOWER,
@@ -128,5 +132,5 @@ def _one_sided(pair: Pair, attributed: Attribution, machines: MachineChange) -> 
             with_machines=machines.speed is None,
         )
     side = next(which for which, one in enumerate(pair) if one.bound != Bound.EXACT)
-    obstacle = Obstacle(ObstacleKind.HIDDEN, f"the capacity in {NAMES[side]} is only a bound: {pair[side].reason}")
+    obstacle = Obstacle(ObstacleKind.HIDDEN, f"the capacity in {names[side]} is only a bound: {pair[side].reason}")
     return ComparedRatio(ratio=None, conclusion=Conclusion.NOT_MEASURABLE, obstacle=obstacle)

@@ -28,11 +28,10 @@ def lag_one(series: Sequence[Sequence[float]]) -> float:
     The series of one study may be copies of each other, so the error is that of two series. 0 without such series.
     """
     found, lengths = [], []
-    for values in series:
-        deviations = np.asarray(values, dtype=float) - np.mean(values)
+    for values in (each for each in series if len(each) >= LEAST_VALUES):
+        deviations, length = np.asarray(values, dtype=float) - np.mean(values), len(values)
         squares = float((deviations**2).sum())
-        if len(values) >= LEAST_VALUES and squares > 0:
-            length = len(values)
+        if squares > 0:
             raw = float((deviations[1:] * deviations[:-1]).sum()) / squares
             found.append((raw * length + 1) / max(length - BIAS, LEAST))
             lengths.append(length)

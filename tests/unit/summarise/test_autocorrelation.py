@@ -30,7 +30,7 @@ def test_a_drift_within_a_study_shows_as_correlation() -> None:
     steady = [1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0]
     assert autocorrelation.lag_one([steady, steady]) == 0
     assert autocorrelation.lag_one([sorted(steady), sorted(steady)]) == autocorrelation.MOST
-    assert autocorrelation.lag_one([[1.0, 1.0, 1.0], [2.0]]) == 0, "without spread there is no correlation"
+    assert autocorrelation.lag_one([[1.0, 1.0, 1.0], [2.0], []]) == 0, "without spread there is no correlation"
 
 
 def test_a_correlation_widens_the_ratio_of_two_studies() -> None:
