@@ -83,11 +83,14 @@ def _difference(pair: Pair, correlation: float) -> Difference:
     The nonlinearity of the probit line, a half width, is added as the error of a known spread.
     """
     log = difference(*(studies.in_order(one.by_block) for one in pair), correlation=correlation)
-    parts = [
-        (variance + one.crossing.slope_error**2, freedom)
-        for (variance, freedom), one in zip(log.parts, pair, strict=True)
-    ]
-    return Difference(log.value, (*parts, ((NONLINEARITY / 1.96) ** 2, MANY)))
+    found = []
+    for parts in (log.parts, log.planned):
+        with_slopes = [
+            (variance + one.crossing.slope_error**2, freedom)
+            for (variance, freedom), one in zip(parts, pair, strict=True)
+        ]
+        found.append((*with_slopes, ((NONLINEARITY / 1.96) ** 2, MANY)))
+    return Difference(log.value, found[0], found[1])
 
 
 def attributed(

@@ -17,6 +17,7 @@ import numpy as np
 BIAS = 4  # lag-1 estimates of few blocks are about φ − (1 + 4φ)/k: Marriott and Pope, Biometrika 41 (1954)
 LEAST = 1.5  # of the divisor k − 4, for very few blocks
 CAUTION = 0.5  # of the estimate's standard error 1/√(blocks of a pair), added to it: chosen by the simulation
+LIKELY = 0.6  # standard errors of an estimate, by simulation of the minimum detectable effect
 MOST = 0.95
 LEAST_VALUES = 3
 
@@ -39,6 +40,11 @@ def lag_one(series: Sequence[Sequence[float]]) -> float:
         return 0.0
     caution = CAUTION / float(np.sqrt(2 * np.mean(lengths)))
     return float(np.clip(np.mean(found) + caution, 0.0, MOST))
+
+
+def likely(blocks: int) -> float:
+    """A correlation that another comparison of so many blocks may estimate by chance; for planning."""
+    return min(LIKELY / float(np.sqrt(2 * blocks)), MOST)
 
 
 def of_mean(variance: float, count: int, correlation: float) -> tuple[float, float]:
