@@ -43,7 +43,7 @@ def lag_one(series: Sequence[Sequence[float]]) -> float:
 
 
 def likely(blocks: int) -> float:
-    """A correlation that another comparison of so many blocks may estimate by chance; for planning."""
+    """A correlation that another comparison may estimate by chance from this number of blocks; for planning."""
     return min(LIKELY / float(np.sqrt(2 * blocks)), MOST)
 
 
