@@ -49,7 +49,10 @@ def compare(
     for one in found:
         for line in comparison.remarks(one):
             console.print(line)
-        console.table(comparison.SHORT, comparison.short_rows(one))
+        if one.capacities:
+            console.table(comparison.CAPACITIES, comparison.capacity_rows(one))
+        if one.ratios:
+            console.table(comparison.SHORT, comparison.short_rows(one))
         for sentence in comparison.conclusions(one):
             console.print(sentence)
     console.print(str(page))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,13 @@ def recorder(
 ) -> Any:
     """The recorder of a Locust worker; `p95_s` is the objective for the latency."""
     return part("locust", "recorder").Recorder(window_from_s, window_to_s, timeout_s, open_load, p95_s)
+
+
+def due_times(rate_per_s: float, ramp_up_s: float, until_s: float, seed: str) -> Iterator[float]:
+    """The times at which a Locust worker's requests of a Poisson load are due, in seconds."""
+    recorder(0.0, until_s, 0.0)  # arrivals.py imports it
+    times: Iterator[float] = part("locust", "arrivals").due_times(rate_per_s, ramp_up_s, until_s, "poisson", seed)
+    return times
 
 
 def residual_s(think_time_s: float, which: float, where: float) -> float:

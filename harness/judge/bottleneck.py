@@ -66,13 +66,11 @@ def _bottleneck(found: Found, near: str, figures: dict[str, float | None], first
 
 def _figures(seen: Observation) -> dict[str, float | None]:
     think_s = derived.think_s(seen) or seen.think_time_s
-    rows, busy = seen.window, utilization.slots_of(seen)
-    answers = sum(s.completed + s.failed for s in rows) / len(rows)
-    waiting = derived.in_flight(seen)
+    busy = utilization.slots_of(seen)
     of_bound = derived.of_users_bound(seen)
     warm_s = derived.warm_s(seen)
     bound = prediction.users_bound(seen.users, warm_s, think_s) if warm_s and of_bound is not None else None
-    response_s = None if waiting is None else waiting / answers
+    response_s = _response_s(seen)
     upstream_s, over = seen.balancer.upstream_mean_s, host_usage.over_allowance(seen)
     return {
         "users_bound": bound,
@@ -91,6 +89,23 @@ def _figures(seen: Observation) -> dict[str, float | None]:
         "over_allowance": over[2] if over else None,
         **_offered(seen),
     }
+
+
+def _response_s(seen: Observation) -> float | None:
+    """Mean response time of the window in seconds; None if unknown or without a response.
+
+    In a closed loop it follows from Little's law: requests in flight / requests per second. Under an open load a queue
+    may grow, and requests in flight then include those that have not ended, so the law overstates the time. The
+    balancer's log has the time of the requests that began in the window. The time outside the balancer is added; it
+    follows from the difference of both counts in flight, which has no part of the servers' queue. Without that time in
+    the log (older records) Little's law applies.
+    """
+    rows = seen.window
+    answers = sum(s.completed + s.failed for s in rows)
+    at_balancer_s, waiting = seen.balancer.request_mean_s, derived.in_flight(seen)
+    if seen.rate_per_s is not None and at_balancer_s is not None:
+        return at_balancer_s + max(0.0, open_load.outside_s(seen) or 0.0)
+    return waiting * len(rows) / answers if waiting is not None and answers else None
 
 
 def _offered(seen: Observation) -> dict[str, float | None]:

@@ -129,6 +129,7 @@ CAPACITY: dict[str, Key] = {
     "n_minus_1": Key("capacity with one server failed", "req/s or users"),
     "n_minus_1_low": Key("low end of its 95 % interval", "req/s or users"),
     "n_minus_1_high": Key("high end of its 95 % interval", "req/s or users"),
+    "component": Key("bottleneck of the trials just above the capacity; empty if it is not known"),
 }
 # Of the frame `trials`, and the first of them of every row of results.parquet.
 TRIALS: dict[str, Key] = {

@@ -74,6 +74,7 @@ CAPACITY = {
     **dict.fromkeys(("gain", "gain_low", "gain_high", "efficiency"), "Float64"),
     **dict.fromkeys(("conclusion", "reason"), "string"),
     **dict.fromkeys(("reference", "n_minus_1", "n_minus_1_low", "n_minus_1_high"), "Float64"),
+    "component": "string",
 }
 AT_SATURATION = {"load": "string"}  # the last column of gains.csv in a grid with a search
 

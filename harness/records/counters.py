@@ -26,6 +26,7 @@ class BalancerCounters(Part):
     retried: int = 0  # requests that were tried at more than one server
     request_s: dict[str, float] = Field(default_factory=dict)  # p50, p95 and p99 in the window
     upstream_mean_s: float | None = None  # mean time of the servers for a response in the window
+    request_mean_s: float | None = None  # mean time of the same requests at the balancer; None in older records
     mean_in_flight: float | None = None
     events: Counts = Field(default_factory=dict)  # event as nginx logs it → lines
     events_first_s: dict[str, float] = Field(default_factory=dict)

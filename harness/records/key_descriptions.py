@@ -75,6 +75,11 @@ TRIAL: dict[str, Key] = {
     "counters.balancer.upstream_mean_s": Key(
         "mean time of the servers for a response in the window; `null` without responses", "s", raw=True
     ),
+    "counters.balancer.request_mean_s": Key(
+        "mean time at the balancer of the requests in `upstream_mean_s`; `null` without responses and in older studies",
+        "s",
+        raw=True,
+    ),
     "counters.balancer.mean_in_flight": Key(
         "mean number in flight at the balancer in the window", "requests", raw=True
     ),
@@ -233,7 +238,9 @@ TRIAL: dict[str, Key] = {
         "busiest generator process, mean over the window", "share of a core or its limit"
     ),
     "bottleneck.figures.balancer_cpu": Key("busiest nginx worker", "share of a core or its limit"),
-    "bottleneck.figures.response_s": Key("mean response time in the window, by Little's law", "s"),
+    "bottleneck.figures.response_s": Key(
+        "mean response time in the window: with users by Little's law, with `rate` by the balancer's log", "s"
+    ),
     "bottleneck.figures.upstream_s": Key("as `counters.balancer.upstream_mean_s`", "s"),
     "bottleneck.figures.unloaded_s": Key("R0, as `unloaded_ms`", "s"),
     "bottleneck.figures.times": Key("`response_s` / `unloaded_s`", "ratio"),

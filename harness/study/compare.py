@@ -1,4 +1,4 @@
-"""`study.py compare`: compare two studies cell by cell (rule E21). Pure except for reading.
+"""`study.py compare`: compare two studies by cells and capacities (rule E21). Pure except for reading.
 
 A comparison lists first what differs in how the studies were measured, and what is not known of them.
 """
@@ -15,7 +15,8 @@ from harness.records.study import Configuration, StudyRecord
 from harness.records.trial import TrialRecord
 from harness.study import identity
 from harness.summarise.cells.cell import CellSummary
-from harness.summarise.comparison import machine_change, studies
+from harness.summarise.comparison import capacities, machine_change, studies
+from harness.summarise.comparison.capacities import CapacityRatio
 from harness.summarise.comparison.studies import StudyRatio
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.summary import Summary, summarise_directory
@@ -31,13 +32,14 @@ DECISIVE = (
     *((kind.name, kind.shown) for kind in LOAD_GENERATORS),
     ("image_digests", "images"),
 )
+NO_COMMON_CELL = "the studies have no common cell, and no capacity of a common topology"
 DECISIVE_GRID_KEYS = frozenset({"load", "request", "load_generator", "evidence"})
 IGNORED_GRID_KEYS = frozenset({"name", "factors", "repeats", "seed", "budget"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Result of a comparison.
+    """Result of a comparison: `ratios` are those of cells, `capacities` those of topologies.
 
     `reasons` are those against comparing the two studies, `differences` all others. `machine_speed` is the speed of
     the later machines relative to the earlier ones, `machine_speed_text` the same as a sentence. `recommendation` is
@@ -50,6 +52,7 @@ class Comparison:
     differences: list[str]
     unknown: list[str]
     ratios: list[StudyRatio]
+    capacities: list[CapacityRatio]
     only_one: list[str]
     machine_speed: Interval | None
     machine_speed_text: str
@@ -84,16 +87,22 @@ def compare(first: ComparedStudy, later: ComparedStudy) -> Comparison:
         (first.trials, later.trials), (first.record.where, later.record.where), pairs, thresholds.interval_repeats
     )
     ratios = studies.ratios(pairs, speed, thresholds)
+    topologies = capacities.pairs_of(first.summary.capacities, later.summary.capacities)
+    if first.summary.grid.objectives != later.summary.grid.objectives:
+        topologies = []  # capacities under other objectives
     only_one = [f"{cell.name}: only in {first.name}" for key, cell in before.items() if key not in after]
     only_one += [f"{cell.name}: only in {later.name}" for key, cell in after.items() if key not in before]
     machines = None if speed.speed is None else speed.speed.ratio()
     return Comparison(
         before=first.name,
         after=later.name,
-        reasons=environment_reasons + configuration_reasons + ([] if ratios else ["the studies have no common cell"]),
+        reasons=environment_reasons
+        + configuration_reasons
+        + ([] if ratios or topologies else ["the studies have no common cell"]),
         differences=differences,
         unknown=unknown,
         ratios=ratios,
+        capacities=capacities.ratios(topologies, speed, thresholds),
         only_one=only_one,
         machine_speed=machines,
         machine_speed_text=_machines(machines, speed),

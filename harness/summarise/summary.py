@@ -21,7 +21,8 @@ from harness.summarise.capacity.window import ShortWindow
 from harness.summarise.cells import failover, slow_server
 from harness.summarise.cells.cell import CellSummary, saturated, summarise
 from harness.summarise.cells.failover import CellFailover
-from harness.summarise.comparison import factors
+from harness.summarise.comparison import capacity_effects, factors
+from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.cost import CostSummary, Prices
 from harness.summarise.gains import gain, machine_speed, precision, ranges, scalability, server_spread
@@ -69,6 +70,7 @@ class Summary:
     short_window: ShortWindow | None = None  # a window that is short for the objective p95
     searches: list[SearchResult] = field(default_factory=list)  # of each topology, where the grid searches
     factor_effects: list[FactorEffect] = field(default_factory=list)  # of factors other than servers and load
+    capacity_effects: list[CapacityEffect] = field(default_factory=list)  # the same on capacities
     costs: CostSummary | None = None
     objectives: list[ObjectiveResult] = field(default_factory=list)
     calibration: CalibrationCheck | None = None
@@ -160,6 +162,7 @@ def of_cells(
         short_window=window.too_short(grid),
         searches=list(searches),
         factor_effects=factors.effects(grid, cells),
+        capacity_effects=capacity_effects.effects(grid, capacities),
         costs=cost.summarise(grid, cells, capacities, records.values(), prices),
         objectives=objectives.judge(grid, cells, gains),
         calibration=calibration.of_study(grid, cells, gains, capacities),

@@ -105,7 +105,8 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
     """One row a topology, with its gain over the next smaller one in the row before; none without objectives.
 
     `factor` is the unit of the loads: users (`vusers`) or requests per second (`rate`). `reference` is the capacity of
-    paced servers by formula, `n_minus_1` the capacity with one server fewer: 0 of a single server.
+    paced servers by formula, `n_minus_1` the capacity with one server fewer: 0 of a single server. `component` is the
+    bottleneck of the trials just above the capacity.
     """
     steps = {(tuple(gain.others.items()), gain.to_servers): gain for gain in summary.capacity_gains}
     rows: list[dict[str, object]] = []
@@ -134,6 +135,7 @@ def capacity(summary: Summary) -> list[dict[str, object]]:
                 "n_minus_1": 0.0 if one.servers == 1 else n_minus_1 and n_minus_1.value,
                 "n_minus_1_low": n_minus_1 and n_minus_1.low,
                 "n_minus_1_high": n_minus_1 and n_minus_1.high,
+                "component": one.limit and one.limit.component,
             }
         )
     return rows

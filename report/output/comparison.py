@@ -5,8 +5,11 @@ from __future__ import annotations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.study.compare import Comparison
+from harness.summarise.comparison.attribution import RatioBound
+from harness.summarise.comparison.capacities import CapacityRatio
 from harness.summarise.comparison.studies import StudyRatio
 from harness.words import load_name, servers
+from report import estimates
 from report import format as text
 from report.elements import Table
 from report.output.html import TEMPLATES, stylesheet, unbroken
@@ -34,6 +37,8 @@ SHORT = (
     "bottleneck",
 )  # on a terminal, with `conclusions` below
 
+CAPACITIES = ["capacity of", "before", "after", "ratio", "simultaneous", "blocks", "conclusion", "reason"]
+
 
 def cell_name(ratio: StudyRatio) -> str:
     """The name of the cell, as in the report."""
@@ -55,6 +60,35 @@ def short_rows(one: Comparison) -> list[list[str]]:
         ]
         for ratio in one.ratios
     ]
+
+
+def capacity_rows(one: Comparison) -> list[list[str]]:
+    """A row for the capacity of each topology that both studies have."""
+    return [
+        [
+            ratio.before.name,
+            estimates.with_interval(ratio.before),
+            estimates.with_interval(ratio.after),
+            _ratio(ratio),
+            text.ratio_interval(ratio.simultaneous),
+            f"{len(ratio.before.by_block)}, {len(ratio.after.by_block)}",
+            ratio.conclusion_text,
+            ratio.obstacle.text if ratio.obstacle else text.NOTHING,
+        ]
+        for ratio in one.capacities
+    ]
+
+
+def _ratio(ratio: CapacityRatio) -> str:
+    """The ratio of two capacities; of a bound "≥ 1.20×" or "≤ 0.80×"."""
+    if ratio.simultaneous is None and ratio.bound is not None and ratio.ratio is not None:
+        return f"{'≥' if ratio.bound is RatioBound.AT_LEAST else '≤'} {text.ratio(ratio.ratio.value)}"
+    return text.ratio(ratio.ratio)
+
+
+def capacity_table(one: Comparison) -> Table:
+    """The same as a table."""
+    return Table(columns=CAPACITIES, rows=capacity_rows(one))
 
 
 def conclusions(one: Comparison) -> list[str]:
@@ -103,4 +137,7 @@ def html(found: list[Comparison]) -> str:
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, finalize=unbroken
     )
     page = environment.get_template("comparison.html.j2")
-    return page.render(sections=[{"one": one, "table": table(one)} for one in found], style=stylesheet())
+    return page.render(
+        sections=[{"one": one, "table": table(one), "capacities": capacity_table(one)} for one in found],
+        style=stylesheet(),
+    )

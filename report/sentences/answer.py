@@ -48,7 +48,8 @@ def answer(summary: Summary) -> list[str]:
     first = rejections.sentences(summary) + capacities
     if not any(cell.usable for cell in summary.cells) and not any(one.trials for one in summary.failovers):
         return [*first, _without_gains(summary.cells)]
-    last = factor_effects.sentences(summary.factor_effects, summary.grid.evidence)
+    last = factor_effects.of_capacities(summary.capacity_effects, summary.grid.evidence)
+    last += factor_effects.sentences(summary.factor_effects, summary.grid.evidence)
     last += failover.sentences(summary.failovers, summary.grid.objectives)
     loads = _by_load([gain for gain in summary.gains if gain.kind != GainKind.SERVER_FAILURE])
     loads = _with_capacities(loads) if capacities else loads
@@ -165,11 +166,16 @@ def _throughput(step: Gain, cells: dict[int, CellSummary], *, first: bool, reaso
         GainCategory.IDLE: f"{subject} was idle: the load is too low",
         GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
         GainCategory.LOWER: f"{subject} lowered throughput to {ratio}",
-        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratio})",
+        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratio})" + _shared([step]),
         GainCategory.BASELINE_SUSPECT: f"{subject} gave {ratio}, super-linear: the smaller topology is suspect",
         GainCategory.GAIN: f"{subject} gave {ratio} the throughput, efficiency {efficiency}{linear}",
     }
     return clauses.get(step.category) or f"{subject} raised throughput {ratio}{_bound(step, cells, reason)}"
+
+
+def _shared(steps: Sequence[Gain]) -> str:
+    """The dependency that all these steps wait for, as a clause; empty where the servers are the bottleneck."""
+    return f": {steps[0].remark}" if all(step.shared for step in steps) else ""
 
 
 def _load_limited(step: Gain, cells: dict[int, CellSummary]) -> bool:
@@ -223,7 +229,7 @@ def _run(run: GainRun) -> str:
         GainCategory.IDLE: f"{subject} added idle servers: the load is too low",
         GainCategory.NOT_MEASURABLE: f"the gain of {subject} is not measurable ({reason})",
         GainCategory.LOWER: f"{subject} lowered throughput, to {ratios}",
-        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratios})",
+        GainCategory.INDISTINCT: f"{subject} made no measurable difference ({ratios})" + _shared(run.steps),
         GainCategory.BASELINE_SUSPECT: f"{subject} was super-linear ({ratios})",
     }
     return clauses.get(run.category, f"{subject} raised throughput ({ratios})")

@@ -9,6 +9,7 @@ from harness.grid.thresholds import Thresholds
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.crossing import Bound
 from harness.summarise.gains.gain import GainKind
+from harness.summarise.gains.obstacle import ObstacleKind
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.summary import Summary
 from harness.words import load_name
@@ -82,14 +83,25 @@ def _reason(one: Capacity) -> str:
 def _added(gain: CapacityGain) -> str:
     """What a step adds; empty where bounds on both sides leave nothing to state."""
     if gain.ratio is None or (gain.kind == GainKind.LOWER_BOUND and gain.ratio.value <= 1):
-        return ""
+        return _limit(gain)
     ratio = text.ratio_with_interval(gain.ratio)
+    because = f", {_limit(gain)}" if gain.limit else ""
     if gain.kind == GainKind.LOWER_BOUND:
-        return f"at least {text.ratio(gain.ratio.value)}"
+        return f"at least {text.ratio(gain.ratio.value)}{because}"
     low, high = gain.ratio.low, gain.ratio.high
     if high is not None and high < 1:
-        return f"less, {ratio}"
+        return f"less, {ratio}{because}"
     if low is not None and low <= 1:
-        return f"no measurable difference ({ratio})"
+        return f"no measurable difference ({ratio}){because}"
     above = " (super-linear)" if gain.conclusion is Conclusion.SUPER_LINEAR else ""
-    return f"{ratio}, efficiency {estimates.efficiency(gain)}{above}"
+    return f"{ratio}, efficiency {estimates.efficiency(gain)}{above}{because}"
+
+
+def _limit(gain: CapacityGain) -> str:
+    """The bottleneck of a step that is not its servers, as a clause; empty where it is the servers."""
+    limit = gain.limit
+    if limit is None:
+        return ""
+    names = phrases.joined([phrases.count(number, "server") for number in limit.servers])
+    unknown = limit.kind is ObstacleKind.UNKNOWN_BOTTLENECK
+    return f"the bottleneck of {names} " + ("is unknown" if unknown else f"was the {limit.component}")

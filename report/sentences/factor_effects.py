@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from harness.grid import load
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
+from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect, FactorKind
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.words import load_name
@@ -47,6 +48,33 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
         return f"{where} {what} made no measurable difference {servers} ({ratio}){note}."
     bound = f"{effect.bound} " if effect.bound else ""
     return f"{where} {what} gave {bound}{ratio} the throughput {servers}{note}."
+
+
+def of_capacities(effects: Sequence[CapacityEffect], limits: Thresholds) -> list[str]:
+    """A sentence for each level of each factor, for the capacity of the largest topology."""
+    largest: dict[tuple[str, str], CapacityEffect] = {}
+    for effect in effects:
+        key = (effect.factor, str(effect.level))
+        if key not in largest or int(effect.rest["servers"]) > int(largest[key].rest["servers"]):
+            largest[key] = effect
+    return [_of_capacity(effect, limits) for effect in largest.values()]
+
+
+def _of_capacity(effect: CapacityEffect, limits: Thresholds) -> str:
+    what = f"{effect.factor} {effect.level} instead of {effect.base}"
+    others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
+    where = f"with {phrases.count(int(effect.rest['servers']), 'server')}" + (f" at {others}" if others else "")
+    ratio, note = (
+        text.ratio_with_interval(effect.ratio),
+        phrases.indicative(effect.k, "block", limits.statement_repeats),
+    )
+    if effect.obstacle or effect.ratio is None or effect.conclusion is Conclusion.NOT_MEASURABLE:
+        why = f": {effect.obstacle.text}" if effect.obstacle else ""
+        return f"The effect of {what} on the capacity {where} is not measurable{why}."
+    if effect.conclusion is Conclusion.INDISTINCT:
+        return f"Capacity: {what} made no measurable difference {where} ({ratio}){note}."
+    bound = f"{effect.bound} " if effect.bound else ""
+    return f"Capacity: {what} gave {bound}{ratio} the capacity {where}{note}."
 
 
 def _size(levels: Levels) -> tuple[int, float]:

@@ -63,7 +63,8 @@ def _note(summary: Summary) -> str:
         f"Capacity: the largest load with {estimates.objectives(summary.grid)}, in {unit}; a failed request counts as "
         "late. Nothing is extrapolated beyond the measured loads. The gain is relative to the next smaller topology. "
         "N−1 capacity: the capacity with one server fewer, after the balancer has removed a failed server; a grid with "
-        "fail_servers measures the requests lost until then."
+        "fail_servers measures the requests lost until then.",
+        *_n_minus_1(summary),
     ]
     exact = [
         f"{phrases.count(one.servers, 'server')} {estimates.load(one.reference, one.factor)}"
@@ -78,3 +79,22 @@ def _note(summary: Summary) -> str:
             "than the number of servers."
         )
     return " ".join(sentences)
+
+
+def _n_minus_1(summary: Summary) -> list[str]:
+    """What the N−1 capacities assume: that a failed server is removed, and which servers are left."""
+    failing = [one for one in summary.capacities if one.n_minus_1 is not None]
+    sentences = []
+    if any(one.removes_failed is False for one in failing):
+        sentences.append(
+            "With nginx_lb_max_fails: 0, nginx does not remove a failed server; set nginx_lb_max_fails to 1 or more."
+        )
+    if summary.server_spread is not None and summary.server_spread.differs:
+        for left in (one.n_minus_1 for one in failing):
+            if left is not None and left.hosts:
+                turn = " in turn" if len(left.hosts) > left.servers else ""
+                many = phrases.count(left.servers + 1, "server")
+                sentences.append(
+                    f"The servers differ: N−1 of {many} was measured with {phrases.joined(list(left.hosts))}{turn}."
+                )
+    return sentences

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.summarise.cells.cell import CellSummary
+from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect
 from harness.summarise.gains.gain import Gain, GainKind
 from harness.words import load_name
@@ -58,7 +59,7 @@ def gain_table(gains: Sequence[Gain], cells: Sequence[CellSummary]) -> Table | N
                 f"≥ {efficiency}" if gain.kind == GainKind.LOWER_BOUND and gain.efficiency is not None else efficiency,
                 text.ratio(gain.peak_ratio),
                 str(gain.k),
-                " → ".join(sides),
+                "dependency" if gain.shared else " → ".join(sides),
                 gain.conclusion_text + (f": {gain.reason}" if gain.reason else ""),
             ]
         )
@@ -89,16 +90,17 @@ def _paired(gains: Sequence[Gain]) -> str:
     return f"Intervals of a paired t on these pairs alone: {listed(moderated)}."
 
 
-def effect_table(effects: Sequence[FactorEffect]) -> Table | None:
+def effect_table(effects: Sequence[FactorEffect], of_capacities: Sequence[CapacityEffect] = ()) -> Table | None:
     """A row for each level of each other factor, compared with the first level; None without any."""
-    if not effects:
+    if not effects and not of_capacities:
         return None
     times = [effect.response_times for effect in effects if effect.response_times.ratios]
     not_comparable = {change.obstacle.text: None for change in times if change.obstacle}
     note = "Median and p95: ratios of response times, failures included at the timeout or more, with their intervals."
     note += f" They are not comparable where {'; '.join(not_comparable)}." if not_comparable else ""
-    rows = [_effect_row(effect) for effect in effects]
-    return Table(columns=EFFECT_COLUMNS, rows=rows, right=(3, 4, 5, 6, 7), note=note)
+    rows = [*map(_capacity_effect_row, of_capacities), *map(_effect_row, effects)]
+    columns = ["throughput or capacity" if of_capacities and name == "throughput" else name for name in EFFECT_COLUMNS]
+    return Table(columns=columns, rows=rows, right=(3, 4, 5, 6, 7), note=note)
 
 
 def _effect_row(effect: FactorEffect) -> list[str]:
@@ -111,6 +113,24 @@ def _effect_row(effect: FactorEffect) -> list[str]:
         text.ratio_interval(effect.ratio),
         text.ratio_with_interval(effect.response_times.ratios.get("p50")),
         text.ratio_with_interval(effect.response_times.ratios.get("p95")),
+        str(effect.k),
+        f"{effect.conclusion}, {effect.bound}" if effect.bound and not effect.obstacle else str(effect.conclusion),
+        effect.obstacle.text if effect.obstacle else text.NOTHING,
+    ]
+
+
+def _capacity_effect_row(effect: CapacityEffect) -> list[str]:
+    """The effect on the capacity of a topology, which has no response times of its own."""
+    others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
+    topology = phrases.count(int(effect.rest["servers"]), "server") + (f" at {others}" if others else "")
+    return [
+        effect.factor,
+        f"{effect.base} → {effect.level}",
+        f"capacity of {topology}",
+        text.ratio(effect.ratio),
+        text.ratio_interval(effect.ratio),
+        text.NOTHING,
+        text.NOTHING,
         str(effect.k),
         f"{effect.conclusion}, {effect.bound}" if effect.bound and not effect.obstacle else str(effect.conclusion),
         effect.obstacle.text if effect.obstacle else text.NOTHING,

@@ -35,8 +35,8 @@ ROOMS: dict[str, set[str]] = {
     "statistics": set(),
     "cells": {"statistics"},
     "gains": {"statistics", "cells"},
-    "comparison": {"statistics", "cells", "gains"},
     "capacity": {"statistics", "cells", "gains"},
+    "comparison": {"statistics", "cells", "gains", "capacity"},
     "search": {"statistics", "cells", "gains", "capacity"},
 }
 # Packages without I/O and without a clock, including all imports of this project.

@@ -9,8 +9,9 @@ from dataclasses import replace
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.grid.types import Level, Levels
+from harness.judge.balancing import Balancing
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity import capacity, counts, crossing, window
+from harness.summarise.capacity import capacity, counts, crossing, limit, window
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReason, BoundReasonKind, Crossing
@@ -49,7 +50,10 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         one = capacity.of_topology(others, servers, factor, counts_of, allowed, window.line_error(grid))
         if reason:
             one = replace(one, crossing=Crossing(objective=next(iter(allowed)), bound=Bound.NONE, reason=reason))
-        found.append(replace(one, reference=reference(grid, one, records)))
+        measured = [(float(record.cell[factor]), record) for record in topologies[key]]
+        found_limit = limit.of_trials(measured, one.crossing, allowed, grid.evidence)
+        one = replace(one, reference=reference(grid, one, records), limit=found_limit)
+        found.append(replace(one, hosts=_hosts(topologies[key]), removes_failed=_removes_failed(topologies[key])))
     return capacity.with_n_minus_1(found)
 
 
@@ -64,6 +68,19 @@ def _no_evidence(trials: Sequence[TrialRecord], short: window.ShortWindow | None
         return BoundReason(BoundReasonKind.SHORT_WINDOW, short.sentence)
     late = [record for record in trials if record.generator_late and not record.collapsed]
     return crossing.GENERATOR if len(late) == len(trials) else None
+
+
+def _hosts(records: Iterable[TrialRecord]) -> tuple[str, ...]:
+    """The servers that took part in usable trials, by name."""
+    found = {name for record in records if record.usable and record.context for name in record.context.expected_servers}
+    return tuple(sorted(found))
+
+
+def _removes_failed(records: Iterable[TrialRecord]) -> bool | None:
+    """Whether the balancer removed a failed server in these trials, by its settings in force; None if unknown."""
+    in_force = [Balancing(**record.context.balancing).max_fails for record in records if record.context]
+    known = [fails for fails in in_force if fails is not None]
+    return known[-1] > 0 if known else None
 
 
 def reference(grid: Grid, one: Capacity, records: Mapping[str, TrialRecord]) -> float | None:

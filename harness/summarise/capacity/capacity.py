@@ -7,14 +7,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.summarise.capacity import binomial_line, crossing
+from harness.records.trial import Component
+from harness.summarise.capacity import crossing, pairing
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind, Crossing
+from harness.summarise.capacity.limit import CapacityLimit
 from harness.summarise.gains.gain import GainKind
+from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.statistics import conclusion
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
@@ -23,7 +24,6 @@ from harness.words import servers as in_words
 
 SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to the crossing of the probes
 IN_WORDS = {"p95": "p95", "error_rate": "error rate"}
-GAIN_ERROR = 0.01  # of a ratio of crossings: half width for the lines, whose errors mostly cancel
 WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 
 
@@ -32,7 +32,9 @@ class Capacity:
     """One topology's largest load that meets all objectives, in requests per second or users by `factor`.
 
     `reference` is the capacity of paced servers by formula, None where none is known. `n_minus_1` is the capacity of
-    the topology with one server fewer, None where that was not measured. `undecided` are the objectives of which
+    the topology with one server fewer, None where that was not measured. `limit` is the bottleneck just above it, None
+    where that is not known. `hosts` are the servers that took part, over all blocks. `removes_failed`: whether the
+    balancer removes a failed server, None where that is not known. `undecided` are the objectives of which
     nothing is known, each with its reason: the capacity is that of the others.
     """
 
@@ -44,6 +46,9 @@ class Capacity:
     reference: float | None = None
     n_minus_1: Capacity | None = None
     undecided: tuple[Crossing, ...] = ()
+    limit: CapacityLimit | None = None
+    hosts: tuple[str, ...] = ()
+    removes_failed: bool | None = None
 
     @property
     def name(self) -> str:
@@ -180,7 +185,8 @@ class CapacityGain:
     """The capacity of a larger topology relative to a smaller one; `ratio` is None where there is none.
 
     The ratio of a lower bound is its low end alone. `conclusion` is what rule E17 allows. SUPER_LINEAR does not make
-    the baseline suspect here: with more slots for a load, requests wait less by chance.
+    the baseline suspect here: with more slots for a load, requests wait less by chance. `limit` is the bottleneck of a
+    side that is not its servers (rule E18): the ratio is that of the topologies, and shows nothing about servers alone.
     """
 
     others: Levels
@@ -192,6 +198,7 @@ class CapacityGain:
     conclusion: Conclusion
     indicative: bool = False
     reason: str = ""
+    limit: GainObstacle | None = None
 
     @property
     def conclusion_text(self) -> str:
@@ -226,7 +233,37 @@ def _by_others(capacities: Sequence[Capacity]) -> list[list[Capacity]]:
 
 
 def between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> CapacityGain:
-    """The gain of one step: paired over blocks (rule E15), with the errors of both slopes."""
+    """The gain of one step: paired over blocks (rule E15), with the errors of both slopes (rule E18)."""
+    found, limit = _between(smaller, larger, limits), _limit(smaller, larger)
+    if limit is None:
+        return found
+    reason = "; ".join(filter(None, (found.reason, limit.text)))
+    found = replace(found, limit=limit, reason=reason)
+    if limit.kind is not ObstacleKind.GENERATOR or found.kind is not GainKind.GAIN:
+        return found
+    least = found.ratio.low if found.ratio else None
+    if smaller.servers in limit.servers or least is None:
+        return replace(found, kind=GainKind.NOT_MEASURABLE, conclusion=Conclusion.NOT_MEASURABLE, ratio=None)
+    bound = Conclusion.AT_LEAST if least > 1 else Conclusion.INDISTINCT
+    return replace(found, kind=GainKind.LOWER_BOUND, conclusion=bound, ratio=Interval(least, least))
+
+
+def _limit(smaller: Capacity, larger: Capacity) -> GainObstacle | None:
+    """The bottleneck of the sides whose capacity is not set by their servers, that of the smaller one first."""
+    others = [(one, one.limit) for one in (smaller, larger) if one.limit and one.limit.component != Component.SERVER]
+    if not others:
+        return None
+    alike = [(one, limit) for one, limit in others if limit.component == others[0][1].component]
+    component, names = alike[0][1].component, " and ".join(in_words(one.servers) for one, _ in alike)
+    kind = {Component.UNKNOWN: ObstacleKind.UNKNOWN_BOTTLENECK, Component.GENERATOR: ObstacleKind.GENERATOR}
+    state = "is unknown" if component == Component.UNKNOWN else f"was the {component}"
+    text = f"the bottleneck of {names} {state}: {alike[-1][1].reason}"
+    return GainObstacle(
+        kind.get(component, ObstacleKind.OTHER_BOTTLENECK), text, tuple(one.servers for one, _ in alike), component
+    )
+
+
+def _between(smaller: Capacity, larger: Capacity, limits: Thresholds) -> CapacityGain:
     common = sorted(smaller.by_block.keys() & larger.by_block.keys())
     for each in (smaller, larger):
         if each.bound == Bound.NONE:
@@ -281,16 +318,7 @@ def _none(smaller: Capacity, larger: Capacity, reason: str) -> CapacityGain:
 
 
 def _exact(smaller: Capacity, larger: Capacity, common: Sequence[int], limits: Thresholds) -> CapacityGain:
-    ratio = _paired(smaller, larger, common, max(limits.interval_repeats, crossing.LEAST_BLOCKS))
+    ratio = pairing.ratio(smaller.crossing, larger.crossing, common, limits.interval_repeats)
     found = conclusion.of_scaling(ratio, larger.servers / smaller.servers, limits)
     indicative = ratio.low is not None and len(common) < limits.statement_repeats
     return _gain(smaller, larger, GainKind.GAIN, found, ratio=ratio, k=len(common), indicative=indicative)
-
-
-def _paired(smaller: Capacity, larger: Capacity, common: Sequence[int], least_blocks: int) -> Interval:
-    logs = np.log([larger.by_block[block] / smaller.by_block[block] for block in common])
-    mean, k = float(logs.mean()), len(common)
-    if k < least_blocks:
-        return Interval(math.exp(mean))
-    half = binomial_line.half_width(float(logs.var(ddof=1)) / k, k, GAIN_ERROR)
-    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), k - 1)

@@ -12,6 +12,7 @@ from harness.grid.types import Levels
 from harness.judge import bottleneck, failure_share, latency_stats, reasons, rules
 from harness.judge.failure_share import Failing
 from harness.records.findings import Finding, Severity
+from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Component, Outcome, TrialRecord
 from harness.summarise.cells import slow_server, steadiness
 from harness.summarise.cells.slow_server import SlowServer
@@ -65,6 +66,8 @@ class CellSummary:
     requests: int = 0  # in the windows of its usable trials; 0 where they were not counted
     failed_requests: int = 0
     failing: Failing | None = None  # a large share of failed requests, though trials count (rule E8)
+    bottleneck_kind: ReasonKind | None = None  # the most frequent reason of its bottleneck; None where trials disagree
+    server_cpu: float | None = None  # mean CPU utilization of the busiest server (0–1)
 
     @property
     def rejections(self) -> str:
@@ -116,20 +119,18 @@ def summarise(
     failures: Sequence[str] = (),
     expected: Sequence[int] = (200,),
 ) -> CellSummary:
-    """Summarise the trials of one cell.
-
-    `histograms` are those of usable trials, `failures` of their failed requests; `expected` are successful statuses.
-    """
+    """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses."""
     usable = [record for record in records if record.usable]
     slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
-    change = steadiness.drift(usable)
+    change, collapsed = steadiness.drift(usable), _collapsed(records, usable)
     unsteady = steadiness.unsteady(change, usable, limits)
     if (collapsed := _collapsed(records, usable)) or unsteady:
         usable, histograms, failures = [], [], []
     by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
-    outcome, cause = _outcome(records, usable, "" if collapsed else unsteady)
+    is_unsteady = bool(unsteady) and not collapsed
+    outcome, cause = _outcome(records, usable, unsteady if is_unsteady else "")
     limit, why = _bottleneck(usable, slow)
     why = _of_death(records, cause) if outcome == Outcome.SERVER_DOWN else why
     invalid = _worst([record for record in records if not record.usable]) if usable else _Cause()
@@ -147,7 +148,7 @@ def summarise(
         bottleneck=limit if usable else Component.UNKNOWN,
         bottleneck_reason=_with_failures(why, failing, outcome != Outcome.SERVER_DOWN),
         next_bottleneck="" if limit.is_load or failing else bottleneck.next_bottleneck(of_bound, of_offered, limits),
-        falls_behind=_falls_behind(usable),
+        falls_behind=2 * sum(record.falls_behind for record in usable) > len(usable),
         of_offered=of_offered,
         of_users_bound=of_bound,
         by_block=by_block,
@@ -155,7 +156,7 @@ def summarise(
         next_step=cause.next_step,
         rule=cause.rule,
         drift=change,
-        unsteady=bool(unsteady) and not collapsed,
+        unsteady=is_unsteady,
         invalid_cause=invalid.text,
         invalid_next_step=invalid.next_step,
         invalid_rule=invalid.rule,
@@ -166,6 +167,8 @@ def summarise(
         slow_server=slow,
         failed_share=_failed_share(records) if collapsed and outcome == Outcome.INVALID else None,
         failing=failing,
+        bottleneck_kind=_kind(usable, limit),
+        server_cpu=_mean(_figures(usable, "server_cpu")),
         **_requests(usable),
     )
 
@@ -227,13 +230,24 @@ def _mean(values: Sequence[float]) -> float | None:
 def _why(same: Sequence[TrialRecord], slow: SlowServer | None) -> str:
     """The most frequent reason of the cell's bottleneck, with the means of its figures."""
     prefix = f"{slow.comparison}; " if slow else ""
-    found = Counter(r.bottleneck.basis for r in same if r.bottleneck)
-    if not found:
+    basis = _basis(same)
+    if basis is None:
         return ""
-    basis = found.most_common(1)[0][0]
     alike = [r for r in same if r.bottleneck and r.bottleneck.basis == basis]
     names = {name for r in alike if r.bottleneck for name in r.bottleneck.figures}
     return prefix + reasons.sentence(basis, {name: _mean(_figures(alike, name)) for name in names})
+
+
+def _basis(same: Sequence[TrialRecord]) -> Reason | None:
+    """The most frequent reason of these trials' bottlenecks; None without any."""
+    found = Counter(r.bottleneck.basis for r in same if r.bottleneck)
+    return found.most_common(1)[0][0] if found else None
+
+
+def _kind(usable: Sequence[TrialRecord], limit: Component) -> ReasonKind | None:
+    """The kind of reason of the cell's bottleneck; None where no trial has this bottleneck."""
+    basis = _basis([record for record in usable if record.component == limit])
+    return basis.kind if basis else None
 
 
 def _collapsed(records: Sequence[TrialRecord], usable: Sequence[TrialRecord]) -> bool:

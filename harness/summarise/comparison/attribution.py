@@ -51,7 +51,12 @@ def attribute(
         for cell, name in zip(sides, names, strict=True):
             if found := find(cell, name):
                 return Attribution(found)
-    first, second = (cell.bottleneck for cell in sides)
+    return of_components((sides[0].bottleneck, sides[1].bottleneck), hiding)
+
+
+def of_components(components: tuple[Component, Component], hiding: frozenset[Component]) -> Attribution:
+    """The same by the bottlenecks of both sides, where neither is the generator or unknown."""
+    first, second = components
     if first in hiding and second in hiding:
         return Attribution(_both_hidden(first, second))
     if first in hiding:

@@ -15,6 +15,7 @@ from harness.grid.types import Levels
 from harness.records.environment import Environment
 from harness.records.trial import TrialRecord
 from harness.summarise.cells.cell import CellSummary
+from harness.summarise.statistics import autocorrelation
 from harness.summarise.statistics.welch import Difference, difference
 
 ROLES = ("generator", "balancer")
@@ -62,10 +63,11 @@ def between(
         for side, found in zip(logs, blocks, strict=True):
             for block, value in side.items():
                 found.setdefault(block, []).append(value - middle)
-    speeds = [[math.exp(-_mean(values)) for values in found.values()] for found in blocks]
+    speeds = [[math.exp(-_mean(found[block])) for block in sorted(found)] for found in blocks]
     if not roles or min(map(len, speeds)) < max(least_blocks, 2):
         return MachineChange(None, reason="too few trials have the CPU time of a request on generator and balancer")
-    return MachineChange(difference(*speeds), tuple(roles), bool(equal))
+    correlation = autocorrelation.lag_one([[math.log(speed) for speed in side] for side in speeds])
+    return MachineChange(difference(*speeds, correlation=correlation), tuple(roles), bool(equal))
 
 
 def _counts(record: TrialRecord) -> bool:

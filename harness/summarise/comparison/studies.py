@@ -1,4 +1,4 @@
-"""One cell in two studies: its throughput ratio and the conclusion that it supports (rule E21). Pure.
+"""One cell in two studies: the ratio of its throughput and the conclusion that it supports (rule E21). Pure.
 
 The throughput of a later study differs by the change under test and by the machines. The change of the machines' own
 speed may be known (`machine_change`), but not how far a service follows it: a service that computes follows it fully,
@@ -8,8 +8,10 @@ measured, and for the ratio corrected by the machines' change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
@@ -19,7 +21,7 @@ from harness.summarise.comparison import attribution
 from harness.summarise.comparison.attribution import Attribution, RatioBound
 from harness.summarise.comparison.machine_change import MachineChange
 from harness.summarise.gains.obstacle import Obstacle, ObstacleKind
-from harness.summarise.statistics import conclusion
+from harness.summarise.statistics import autocorrelation, conclusion
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.summarise.statistics.welch import Difference, difference
@@ -29,8 +31,8 @@ NAMES = ("the first study", "the later study")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyRatio:
-    """One cell in a later study relative to the first one; `ratio` is None where a side has no usable trial.
+class ComparedRatio:
+    """A later study relative to the first one; `ratio` is None where a side has nothing to compare.
 
     `simultaneous` is simultaneous with the intervals of all other statements; `corrected` is the same with the change
     of the machines' own speed removed, None where that is unknown. `minimum_detectable_change` is a share. `obstacle`
@@ -39,9 +41,6 @@ class StudyRatio:
     `with_machines`: their change is unknown, so the conclusion is one about build and machines together.
     """
 
-    cell: Levels
-    before: CellSummary
-    after: CellSummary
     ratio: Interval | None
     conclusion: Conclusion
     indicative: bool = False
@@ -69,12 +68,23 @@ class StudyRatio:
         return f"{text} (build and machines together)" if self.with_machines else text
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudyRatio(ComparedRatio):
+    """The throughput of one cell in both studies."""
+
+    cell: Levels
+    before: CellSummary
+    after: CellSummary
+
+
 def ratios(
     pairs: Sequence[tuple[CellSummary, CellSummary]], machines: MachineChange, limits: Thresholds
 ) -> list[StudyRatio]:
     """Compare every cell of both studies; all cells that support a statement count for simultaneous intervals."""
     found = [_attributed(pair) for pair in pairs]
-    logs = [_difference(pair, limits.interval_repeats) for pair in pairs]
+    rates = [(in_order(before.by_block), in_order(after.by_block)) for before, after in pairs]
+    correlation = autocorrelation.lag_one([np.log(side).tolist() for pair in rates for side in pair])
+    logs = [_difference(pair, limits.interval_repeats, correlation) for pair in rates]
     count = sum(side.obstacle is None and log is not None for side, log in zip(found, logs, strict=True))
     return [
         _ratio(pair, side, log, machines, limits, count) for pair, side, log in zip(pairs, found, logs, strict=True)
@@ -85,9 +95,15 @@ def _attributed(pair: tuple[CellSummary, CellSummary]) -> Attribution:
     return attribution.attribute(pair, NAMES, attribution.NOT_SERVERS)
 
 
-def _difference(pair: tuple[CellSummary, CellSummary], least_trials: int) -> Difference | None:
-    rates = [list(cell.by_block.values()) for cell in pair]
-    return None if min(map(len, rates)) < max(least_trials, 2) else difference(*rates)
+def in_order(by_block: Mapping[int, float]) -> list[float]:
+    """The values of blocks in the order of the blocks."""
+    return [by_block[block] for block in sorted(by_block)]
+
+
+def _difference(
+    rates: tuple[Sequence[float], Sequence[float]], least_trials: int, correlation: float
+) -> Difference | None:
+    return None if min(map(len, rates)) < max(least_trials, 2) else difference(*rates, correlation=correlation)
 
 
 def _ratio(
@@ -99,18 +115,26 @@ def _ratio(
     count: int,
 ) -> StudyRatio:
     before, after = pair
-    if log is None:
-        return _without_interval(before, after, attributed)
+    found = _without_interval(before, after, attributed)
+    if log is not None:
+        few = min(before.usable, after.usable) < limits.statement_repeats
+        found = of_difference(log, attributed, machines, limits, count, few=few)
+    return StudyRatio(cell=before.cell, before=before, after=after, **vars(found))
+
+
+def of_difference(
+    log: Difference,
+    attributed: Attribution,
+    machines: MachineChange,
+    limits: Thresholds,
+    count: int,
+    *,
+    few: bool,
+) -> ComparedRatio:
+    """The ratio of two means as one of `count` simultaneous statements; `few` makes a conclusion indicative."""
     ratio, obstacle = log.ratio(), attributed.obstacle
     if obstacle:
-        return StudyRatio(
-            cell=before.cell,
-            before=before,
-            after=after,
-            ratio=ratio,
-            conclusion=Conclusion.NOT_MEASURABLE,
-            obstacle=obstacle,
-        )
+        return ComparedRatio(ratio=ratio, conclusion=Conclusion.NOT_MEASURABLE, obstacle=obstacle)
     extremes = [log] if machines.speed is None else [log, log.minus(machines.speed)]
     joint = [extreme.ratio(count) for extreme in extremes]
     found = _conclusion(joint, attributed.bound, limits)
@@ -120,13 +144,10 @@ def _ratio(
     if found is Conclusion.INDISTINCT and attributed.bound and not explained:
         found, obstacle = Conclusion.NOT_MEASURABLE, _hidden(attributed)
     stated = found not in (Conclusion.INDISTINCT, Conclusion.NOT_MEASURABLE)
-    return StudyRatio(
-        cell=before.cell,
-        before=before,
-        after=after,
+    return ComparedRatio(
         ratio=ratio,
         conclusion=found,
-        indicative=stated and min(before.usable, after.usable) < limits.statement_repeats,
+        indicative=stated and few,
         obstacle=obstacle,
         bound=attributed.bound,
         simultaneous=joint[0],
@@ -138,13 +159,10 @@ def _ratio(
     )
 
 
-def _without_interval(before: CellSummary, after: CellSummary, attributed: Attribution) -> StudyRatio:
+def _without_interval(before: CellSummary, after: CellSummary, attributed: Attribution) -> ComparedRatio:
     value = after.tps.value / before.tps.value if before.tps and after.tps else None
     found = Conclusion.NOT_MEASURABLE if attributed.obstacle else Conclusion.TOO_FEW
-    return StudyRatio(
-        cell=before.cell,
-        before=before,
-        after=after,
+    return ComparedRatio(
         ratio=None if value is None else Interval(value),
         conclusion=Conclusion.NOT_MEASURED if value is None else found,
         obstacle=attributed.obstacle,

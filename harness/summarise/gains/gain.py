@@ -14,7 +14,7 @@ from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Component, Outcome
 from harness.summarise.cells.cell import CellSummary, saturated
-from harness.summarise.gains import obstacle, response_times
+from harness.summarise.gains import obstacle, response_times, shared
 from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import block_model, conclusion, intervals
@@ -72,7 +72,8 @@ class Gain:
     `paired` is the same ratio with the interval of this pair's differences alone; the interval of `ratio` may use the
     noise of other cells too. `simultaneous` has the interval that is simultaneous with those of all other statements.
     `indicative`: too few blocks support the conclusion. `remark` explains a gain that is a statement; `obstacle` is the
-    reason why it is a bound or none. `response_times` is None where the loads of both cells differ.
+    reason why it is a bound or none. `response_times` is None where the loads of both cells differ. `shared`: the
+    servers wait for a dependency that they share, so the servers themselves are not the bottleneck.
     """
 
     others: Levels
@@ -90,6 +91,7 @@ class Gain:
     cells: tuple[Levels, ...] = ()  # the levels of both cells
     simultaneous: Interval | None = None
     response_times: ResponseTimeChange | None = None
+    shared: bool = False
 
     @property
     def load(self) -> str:
@@ -207,6 +209,7 @@ def between(
     if kind is GainKind.NONE:
         ratio = paired = None  # a ratio of requests that were not rejected is no gain
     found = _conclusion(kind, ratio, larger.servers / smaller.servers, limits)
+    waits = kind is GainKind.GAIN and shared.dependency(smaller, larger, ratio, limits)
     names = (servers(smaller.servers), servers(larger.servers))
     times = response_times.between(smaller, larger, names, limits.interval_repeats)
     return Gain(
@@ -219,11 +222,12 @@ def between(
         kind=kind,
         conclusion=found,
         indicative=_concluded(kind, ratio) and len(common) < limits.statement_repeats,
-        remark="" if found_obstacle else _remark(smaller, larger),
+        remark="" if found_obstacle else shared.REMARK if waits else _remark(smaller, larger),
         obstacle=found_obstacle,
         paired=paired,
         cells=(smaller.cell, larger.cell),
         response_times=times if response_times.same_load(smaller, larger) and not failure else None,
+        shared=waits,
     )
 
 

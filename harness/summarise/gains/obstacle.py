@@ -37,10 +37,12 @@ class Obstacle:
 class GainObstacle(Obstacle):
     """What keeps a gain from being a statement, or makes it a bound.
 
-    `servers` are the topologies that cause it, by number of servers; empty where neither does alone.
+    `servers` are the topologies that cause it, by number of servers; empty where neither does alone. `component` is
+    the bottleneck that hides the servers of these topologies, None where none does.
     """
 
     servers: tuple[int, ...] = ()
+    component: Component | None = None
 
     def is_same(self, other: GainObstacle | None) -> bool:
         """Whether another gain at the same load has the same obstacle."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.summarise.statistics import intervals
+from harness.summarise.statistics import autocorrelation, intervals
 from harness.summarise.statistics.intervals import Interval
 
 # The largest share of all degrees of freedom that the minimum detectable effect relies on. Another comparison has other
@@ -25,11 +25,13 @@ RELIABLE_FREEDOM = 0.6
 class Difference:
     """A sum or difference of independent means of logarithms.
 
-    `parts` has the variance and the degrees of freedom (trials − 1) of each mean.
+    `parts` has the variance and the degrees of freedom of each mean: trials − 1, or fewer if the trials correlate.
+    `planned` has the same for another comparison, whose correlation is estimated again; empty for `parts`.
     """
 
     value: float
-    parts: tuple[tuple[float, int], ...]
+    parts: tuple[tuple[float, float], ...]
+    planned: tuple[tuple[float, float], ...] = ()
 
     @property
     def error(self) -> float:
@@ -44,7 +46,8 @@ class Difference:
 
     def minus(self, other: Difference) -> Difference:
         """Subtract an independent difference."""
-        return Difference(self.value - other.value, (*self.parts, *other.parts))
+        planned = (*(self.planned or self.parts), *(other.planned or other.parts))
+        return Difference(self.value - other.value, (*self.parts, *other.parts), planned)
 
     def ratio(self, statements: int = 1) -> Interval:
         """The ratio with its simultaneous 95 % interval, as one of `statements`."""
@@ -54,12 +57,23 @@ class Difference:
 
     def minimum_detectable_effect(self, statements: int = 1) -> float:
         """The smallest change, as a share, that comparisons with this noise find with 80 % power."""
-        freedom = min(self.freedom, RELIABLE_FREEDOM * sum(each for _, each in self.parts))
-        return intervals.minimum_detectable_effect(self.error, freedom, statements)
+        next_one = Difference(self.value, self.planned or self.parts)
+        freedom = min(next_one.freedom, RELIABLE_FREEDOM * sum(each for _, each in next_one.parts))
+        return intervals.minimum_detectable_effect(next_one.error, freedom, statements)
 
 
-def difference(before: Sequence[float], after: Sequence[float]) -> Difference:
-    """ln(after / before) of the means of two sets of at least two trials each."""
+def difference(before: Sequence[float], after: Sequence[float], *, correlation: float | None = None) -> Difference:
+    """ln(after / before) of the means of two sets of at least two trials each, in the order of their blocks.
+
+    `correlation` is that of neighbouring blocks (`autocorrelation.lag_one`), None for independent trials.
+    """
     logs = [np.log(np.asarray(side, dtype=float)) for side in (before, after)]
-    parts = tuple((float(side.var(ddof=1)) / len(side), len(side) - 1) for side in logs)
-    return Difference(float(logs[1].mean() - logs[0].mean()), parts)
+    value = float(logs[1].mean() - logs[0].mean())
+    found, planned = [], []
+    for side in logs:
+        variance, count = float(side.var(ddof=1)), len(side)
+        found.append(autocorrelation.of_mean(variance, count, correlation or 0.0))
+        if correlation is not None:
+            likely = max(correlation, autocorrelation.likely(count))
+            planned.append(autocorrelation.of_mean(variance, count, likely))
+    return Difference(value, tuple(found), tuple(planned))

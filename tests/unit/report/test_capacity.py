@@ -10,7 +10,8 @@ from altair.vegalite.v6.schema.core import load_schema
 
 from harness.records.directory import StudyDirectory
 from harness.records.trial import TrialRecord
-from harness.summarise.capacity.capacity import whole_ranges
+from harness.summarise.capacity.capacity import whole_ranges, with_n_minus_1
+from harness.summarise.gains.server_spread import ServerSpread
 from harness.summarise.summary import Summary, summarise_records
 from report import build
 from report.charts import capacity_data, drawing
@@ -196,3 +197,46 @@ def test_page_and_markdown_hold_the_table(tmp_path: Path) -> None:
     assert not {"headline", "latency"} & report.charts.keys()
     assert "| 2\u00a0servers | 210 users | [197, 224] |" in short
     assert report.answer[0].startswith(WITH + "the capacity of one server is 100 users")
+
+
+def deployed(summary: Summary, **more: Any) -> str:
+    """The note below the table of capacities, for capacities with other facts."""
+    left, *rest = (replace(one, hosts=("server-1", "server-2"), **more) for one in summary.capacities)
+    table = capacity_table.table(replace(summary, capacities=with_n_minus_1([left, *rest])))
+    assert table
+    return table.note
+
+
+def test_an_n_minus_1_capacity_states_that_the_balancer_keeps_a_failed_server() -> None:
+    sentence = "With nginx_lb_max_fails: 0, nginx does not remove a failed server; set nginx_lb_max_fails to 1 or more."
+    summary = at_rates()
+    assert sentence in deployed(summary, removes_failed=False)
+    assert sentence not in deployed(summary, removes_failed=True)
+    assert sentence not in deployed(summary, removes_failed=None)
+
+
+def test_an_n_minus_1_capacity_names_its_servers_where_they_differ() -> None:
+    summary = at_rates(servers=(1, 2), levels=LEVELS[:6])
+    spread = ServerSpread(speeds={"server-1": 0.9, "server-2": 1.1}, spread=0.1, p=0.001)
+    named = "The servers differ: N−1 of 2 servers was measured with server-1 and server-2 in turn."
+    assert named in deployed(replace(summary, server_spread=spread))
+    assert named not in deployed(replace(summary, server_spread=replace(spread, p=0.4)))
+
+
+@pytest.mark.parametrize(("fails", "removes"), [(0, False), (1, True), (None, None)])
+def test_the_settings_in_force_decide_whether_a_failed_server_is_removed(
+    fails: int | None, removes: bool | None
+) -> None:
+    study_, records = studied()
+    balancing = {} if fails is None else {"max_fails": fails}
+    context: dict[str, Any] = {
+        "users": 1,
+        "generators": [],
+        "balancer": "b",
+        "expected_servers": {"server-1": "a"},
+        "kind": "lab",
+    }
+    context["machine_of"] = {}
+    records = {where: changed(one, context={**context, "balancing": balancing}) for where, one in records.items()}
+    (one, _) = summarise_records(study_, records).capacities
+    assert (one.removes_failed, one.hosts) == (removes, ("server-1",))

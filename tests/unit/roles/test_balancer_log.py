@@ -87,3 +87,14 @@ def test_the_servers_mean_time_covers_the_window_and_all_tried_servers(log: Modu
     ]
     assert log.summarise(lines, "t", 100.0, 102.0)["upstream_mean_s"] == pytest.approx(0.5)
     assert log.summarise(lines[2:3], "t", 100.0, 102.0)["upstream_mean_s"] is None
+
+
+def test_the_balancers_mean_time_covers_the_same_requests(log: ModuleType) -> None:
+    lines = [
+        "t\t100.500\t200\t0.500\ta:1\t0.400\n",
+        "t\t101.000\t200\t0.900\ta:1, b:1\t0.100, 0.500\n",
+        "t\t102.200\t499\t2.000\ta:1\t-\n",  # no server answered
+        "t\t103.000\t200\t0.900\ta:1\t9.000\n",  # after the window
+    ]
+    assert log.summarise(lines, "t", 100.0, 102.0)["request_mean_s"] == pytest.approx(0.7)
+    assert log.summarise(lines[2:3], "t", 100.0, 102.0)["request_mean_s"] is None

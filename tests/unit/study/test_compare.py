@@ -12,10 +12,12 @@ from harness.records.directory import StudyDirectory
 from harness.records.study import CalibrationResult
 from harness.study import calibrations, compare, identity
 from harness.summarise import calibration
+from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.welch import difference
-from harness.summarise.summary import summarise_directory
+from harness.summarise.summary import summarise_directory, summarise_records
 from report.output import comparison
 from tests.builders import changed, grid, study
+from tests.unit.summarise.test_capacities import studied
 
 ONE: list[float | None] = [280, 284, 277, 281, 279]
 TWO: list[float | None] = [510, 517, 503, 512, 508]
@@ -57,6 +59,21 @@ def test_a_change_has_its_interval(tmp_path: Path) -> None:
     page = comparison.html([found])
     assert "1.20×" in page
     assert "equivalent within ±5\N{NO-BREAK SPACE}%" in page
+
+
+def test_searched_studies_without_a_common_cell_are_compared_by_capacity(tmp_path: Path) -> None:
+    grid_, records = studied()
+    before, after = (written(tmp_path / name, ONE) for name in "ab")
+    one = summarise_records(grid_, records)
+    found = compare.compare(replace(before, summary=replace(one, cells=[])), replace(after, summary=one))
+    assert (found.ratios, found.reasons) == ([], [])
+    assert [each.before.servers for each in found.capacities] == [1, 2]
+    assert {each.conclusion for each in found.capacities} == {Conclusion.EQUIVALENT}
+    assert "100 users [98, 103]" in comparison.html([found])
+    assert comparison.capacity_rows(found)[1][0] == "2 servers"
+    other = grid_.model_copy(update={"objectives": grid_.objectives.model_copy(update={"p95": 0.3})})
+    different = compare.compare(before, replace(after, summary=replace(one, grid=other)))
+    assert different.capacities == []
 
 
 def test_welch_does_not_pair_blocks_of_two_studies() -> None:

@@ -9,7 +9,7 @@ from scipy import optimize, special
 
 from benchmarks.capacity.__main__ import counted
 from benchmarks.capacity.study import SCENARIOS
-from benchmarks.capacity.trial import Servers, largest_load, truth
+from benchmarks.capacity.trial import Servers, truth
 from benchmarks.truth.queues import ends, ends_of
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
@@ -245,17 +245,12 @@ def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeyp
     """The short form of `python -m benchmarks.capacity`, with bounds as wide as few studies need."""
     monkeypatch.setattr("benchmarks.capacity.trial.MANY", 400_000)
     truth.cache_clear()
-    largest_load.cache_clear()
     tally = counted(next(scenario for scenario in SCENARIOS if scenario.name == name), 25)
     truth.cache_clear()
-    largest_load.cache_clear()
     assert tally.exact >= 0.75 * tally.capacities
     assert tally.covered >= 0.8 * tally.exact  # the three capacities of a study share its disturbances
     assert tally.gains_covered >= 0.85 * tally.gains_exact
     assert np.median(np.abs(tally.errors)) <= 0.03
-
-
-UNKNOWN_EPISODES = pytest.mark.xfail(reason="intervals ignore episodes and chance within a window", strict=True)
 
 
 @pytest.mark.long
@@ -267,26 +262,29 @@ UNKNOWN_EPISODES = pytest.mark.xfail(reason="intervals ignore episodes and chanc
         "M/M/7",
         "0.4 % of requests hang",
         "generator stalls of 80 ms a second",
-        pytest.param("1 % of requests at 100 × cost", marks=UNKNOWN_EPISODES),
-        pytest.param("pauses of 1 s every 30 s", marks=UNKNOWN_EPISODES),
-        pytest.param("warm-up inside the window", marks=UNKNOWN_EPISODES),
-        # A few requests of a low load meet the objective by chance.
-        pytest.param("6 % of requests hang: no load is good enough", marks=UNKNOWN_EPISODES),
+        "1 % of requests at 100 × cost",
+        "pauses of 1 s every 30 s",
+        "pauses of 0.3 s every 5 s",
+        "lognormal CV 3",
+        "one slow server of three",
+        "unequal servers (CV 3 %)",
+        "queues that grow over the window",
+        "rare errors below their objective",
+        "warm-up inside the window",
+        "6 % of requests hang: no load is good enough",
     ],
 )
 def test_capacities_of_other_servers_hold(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Estimates and bounds; the truth counts all requests of a long load by the time at which they are due."""
     monkeypatch.setattr("benchmarks.capacity.trial.MANY", 400_000)
     truth.cache_clear()
-    largest_load.cache_clear()
     tally = counted(next(scenario for scenario in SCENARIOS if scenario.name == name), 20)
     truth.cache_clear()
-    largest_load.cache_clear()
-    assert tally.covered >= 0.8 * tally.exact
-    assert tally.covered + tally.bounds_covered >= 0.8 * (tally.exact + tally.bounds)
-    none = name == "generator stalls of 80 ms a second"
-    assert tally.exact + tally.bounds >= (0 if none else 0.9 * tally.capacities)
-    assert not none or tally.exact == 0
+    wrong = tally.exact - tally.covered + tally.bounds - tally.bounds_covered
+    assert tally.covered >= 0.85 * tally.exact
+    assert wrong <= 0.15 * tally.capacities
+    none = name in ("generator stalls of 80 ms a second", "warm-up inside the window")
+    assert not none or tally.exact <= 0.1 * tally.capacities
 
 
 def test_the_truth_of_a_simulated_study_is_exact_where_service_is_constant() -> None:

@@ -80,7 +80,8 @@ def test_identical_builds_on_unequal_machines_are_not_different_if_the_machines_
 
 
 def test_a_build_that_is_a_fifth_slower_is_found_on_equal_machines() -> None:
-    assert share_of_comparisons(finds_a_change, after=0.8, speed_known=True) >= 0.95
+    """With the blocks' correlation estimated too, which costs width; without it 99 % were found."""
+    assert share_of_comparisons(finds_a_change, after=0.8, speed_known=True) >= 0.9
 
 
 def test_the_minimum_detectable_change_is_found_in_four_fifths_of_comparisons() -> None:

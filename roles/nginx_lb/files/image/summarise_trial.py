@@ -51,7 +51,8 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
     """Counts of one trial's requests by status and upstream, and per whole second since `since_s`.
 
     `seconds` are those in which requests ended. `begun` are those in which they began, as are the times of the window:
-    a request that waits for its whole timeout would otherwise be in no window.
+    a request that waits for its whole timeout would otherwise be in no window. `upstream_mean_s` and `request_mean_s`
+    are means over the same requests, those that a server answered.
     """
     statuses: Counter[str] = Counter()
     upstreams: dict[str, Counter[str]] = defaultdict(Counter)
@@ -60,20 +61,21 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
     times_s: list[float] = []
     times_ms: dict[str, Counter[int]] = defaultdict(Counter)
     upstream_s: list[float] = []
+    request_s: list[float] = []
     retried = 0
     in_flight_s = 0.0
     for line in lines:
         fields = line.rstrip("\n").split("\t")
         if len(fields) != 6 or fields[0] != trial:
             continue
-        _, ended, status, request_s, upstream, served_s = fields
+        _, ended, status, whole_s, upstream, served_s = fields
         statuses[status] += 1
         # "a, b" are all servers that nginx tried; the last one answered.
         tried = [part.strip() for part in re.split("[,:] ", upstream)]
         # A server can occur twice; the name of the upstream itself means that no server was left.
         retried += len({server for server in tried if ":" in server}) > 1
         upstreams[tried[-1]][status] += 1
-        end, took = float(ended), float(request_s)
+        end, took = float(ended), float(whole_s)
         # Clocks differ by milliseconds, so a request before the start belongs to the first second.
         seconds[max(0, math.floor(end - since_s)), tried[-1], status] += 1
         begun[max(0, math.floor(end - took - since_s)), status] += 1
@@ -85,6 +87,7 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
             answered = [float(part) for part in re.split("[,:] ", served_s) if part.strip() not in ("", "-")]
             if answered:
                 upstream_s.append(sum(answered))
+                request_s.append(took)
     return {
         "statuses": statuses,
         "upstreams": upstreams,
@@ -92,6 +95,7 @@ def summarise(lines: list[str], trial: str, from_s: float, to_s: float, since_s:
         "request_s": quantiles(times_s),
         "times_ms": {status: sorted(counts.items()) for status, counts in times_ms.items()},
         "upstream_mean_s": sum(upstream_s) / len(upstream_s) if upstream_s else None,
+        "request_mean_s": sum(request_s) / len(request_s) if request_s else None,
         "mean_in_flight": in_flight_s / (to_s - from_s),
         "seconds": [[*key, count] for key, count in sorted(seconds.items())],
         "begun": [[*key, count] for key, count in sorted(begun.items())],
