@@ -5,9 +5,9 @@ fitted by maximum likelihood to the number of requests over in each trial, as re
 Analysis" (1947). The mean of the trials' own probits would answer for a typical trial instead, and hide rare episodes
 such as a pause of one second, which make most of the requests over.
 
-Requests of one window depend on each other, so the error does not follow from the likelihood. It follows from leaving out
-one block at a time: the jackknife of J. W. Tukey, as in B. Efron, "The Jackknife, the Bootstrap and Other Resampling
-Plans" (1982), chapter 3, with the block as the unit.
+Requests of one window depend on each other, so the error does not follow from the likelihood. It follows from leaving
+out one block at a time: the jackknife of J. W. Tukey, as in B. Efron, "The Jackknife, the Bootstrap and Other
+Resampling Plans" (1982), chapter 3, with the block as the unit.
 """
 
 from __future__ import annotations
