@@ -80,7 +80,7 @@ def test_identical_builds_on_unequal_machines_are_not_different_if_the_machines_
 
 
 def test_a_build_that_is_a_fifth_slower_is_found_on_equal_machines() -> None:
-    """With the blocks' correlation estimated too, which costs width; without it 99 % were found."""
+    """With the blocks' correlation estimated too, which costs width."""
     assert share_of_comparisons(finds_a_change, after=0.8, speed_known=True) >= 0.9
 
 
