@@ -11,15 +11,19 @@ import numpy as np
 from benchmarks.capacity.trial import Servers, run, truth
 from harness.grid.schema import P95
 from harness.grid.thresholds import Thresholds
-from harness.summarise.capacity import capacity
+from harness.summarise.capacity import capacity, placement
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound
+from harness.summarise.capacity.placement import Span
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.search import bracketing
+from harness.summarise.search.bracketing import COVERED, ProbeResult
 
 TOPOLOGIES = (1, 2, 3)
 WANTED = {"p95": P95}
+SPAN = Span(1e-6, 1e6)
+SERVED = 0.98  # of the offered rate, below which a trial falls behind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +90,12 @@ def one(scenario: Scenario, number: int) -> Tally:
     random_of = np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
     found = Tally()
     probes = {count: _probes(scenario, count, random_of, found) for count in TOPOLOGIES}
-    loads = {count: capacity.loads_around(probes[count], WANTED) for count in TOPOLOGIES}
+    loads = {count: _first_loads(probes[count]) for count in TOPOLOGIES}
     for count in TOPOLOGIES:
         found.offsets.append(math.log(loads[count][len(loads[count]) // 2] / truth(scenario.servers, count)))
     counts: dict[int, list[Count]] = {count: [] for count in TOPOLOGIES}
     for block in range(1, scenario.blocks + 1):
-        loads = {c: capacity.loads_next(loads[c], counts[c], probes[c], WANTED) for c in TOPOLOGIES}
+        loads = {c: placement.following(loads[c], counts[c], WANTED, SPAN) for c in TOPOLOGIES}
         cells = [(count, load) for count in TOPOLOGIES for load in loads[count]]
         whole = random_of.normal(0, scenario.block)
         for place, at in enumerate(random_of.permutation(len(cells))):
@@ -116,15 +120,33 @@ def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, foun
     """The single probes of one topology."""
     servers = scenario.servers
     probes: list[Count] = []
-    met: dict[float, bool] = {}
-    begin = float(random_of.uniform(0.05, 0.1)) * servers.rate
-    while (load := bracketing.next_load(begin, 1e6, scenario.until, met, whole=False)) is not None:
+    results: dict[float, list[ProbeResult]] = {}
+    begin, until = float(random_of.uniform(0.05, 0.1)) * servers.rate, min(scenario.until, COVERED)
+    while (following := bracketing.next_probe(begin, SPAN.most, until, results, whole=False)) is not None:
         speed = math.exp(random_of.normal(0, scenario.noise))
-        probe = run(servers, count, load, speed, 0, random_of)
-        met[load] = probe.late <= P95 * probe.requests
+        probe = run(servers, count, following.load, speed, 0, random_of)
+        results.setdefault(following.load, []).append(_result(servers, probe))
         probes.append(probe)
     found.probes += len(probes)
     return probes
+
+
+def _result(servers: Servers, probe: Count) -> ProbeResult:
+    from_s, to_s = servers.window_s
+    if probe.requests < SERVED * (probe.offered or 0.0) * (to_s - from_s):
+        return ProbeResult.BEHIND
+    return ProbeResult.MET if probe.late <= P95 * probe.requests else ProbeResult.MISSED
+
+
+def _first_loads(probes: list[Count]) -> tuple[float, ...]:
+    """The loads of the first block by the probes of one topology."""
+    results: dict[float, list[ProbeResult]] = {}
+    for probe in probes:
+        results.setdefault(probe.load, []).append(
+            ProbeResult.MET if probe.late <= P95 * probe.requests else ProbeResult.MISSED
+        )
+    ends = bracketing.bracket(results)
+    return placement.first(ends.low, ends.high, probes, WANTED, SPAN)
 
 
 def _count(found: Tally, one: Capacity, true: float) -> None:

@@ -47,7 +47,8 @@ def carried_out(
         if not left:
             return records, [each.path for each in planned]
         for each in left:
-            records[each.path] = measure(each.cell.servers, each.cell.vusers, each.repeat)
+            found = measure(each.cell.servers, each.cell.vusers, each.repeat)
+            records[each.path] = changed(found, probe=each.probe)
 
 
 def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> None:
@@ -116,9 +117,10 @@ def test_without_objectives_no_extra_load_is_measured() -> None:
 
 def test_an_open_load_has_no_knee_only_objectives() -> None:
     span, aims = Search.model_validate(SPAN), Objectives.model_validate({"p95": "450ms"})
-    seen: dict[int, TrialRecord] = {}
-    while (load := probing.next_load(span, aims, seen, "rate")) is not None:
-        seen[load] = trial(1, load, 0)
+    seen: dict[int, list[TrialRecord]] = {}
+    while (probe_ := probing.next_probe(span, aims, seen, "rate")) is not None:
+        load = int(probe_.load)
+        seen.setdefault(load, []).append(trial(1, load, 0))
     met = probing.meeting(aims, seen)
     assert met is not None
     assert met.low is not None
