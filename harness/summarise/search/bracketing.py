@@ -102,17 +102,20 @@ def next_probe(least: float, most: float, until: float, results: Results, *, who
 
 
 def narrowed(until: float, results: Results, *, whole: bool) -> NextProbe | None:
-    """The next probe that narrows the bracket; None when it is within `until` of its high end, or has one end only."""
+    """The next probe that narrows the bracket; None when it is within `until` of its high end, or has one end only.
+
+    Its high end is repeated last: a miss farther above does not matter then, and one that was wrong widens it again.
+    """
     found = bracket(results)
     low, high = found.low, found.high
     if high is None:
         return None
-    if not _is_certain(results[high]) and can_repeat(results, high):
-        return NextProbe(high, len(results[high]) + 1)
-    if low is None or high - low <= (max(1.0, until * high) if whole else until * high):
-        return None
-    middle = readable(math.sqrt(low * high), whole=whole)
-    return NextProbe(middle, 1) if low < middle < high and middle not in results else None
+    if low is not None and high - low > (max(1.0, until * high) if whole else until * high):
+        middle = readable(math.sqrt(low * high), whole=whole)
+        if low < middle < high and middle not in results:
+            return NextProbe(middle, 1)
+    repeats = not _is_certain(results[high]) and can_repeat(results, high)
+    return NextProbe(high, len(results[high]) + 1) if repeats else None
 
 
 def _is_certain(results: Sequence[ProbeResult]) -> bool:

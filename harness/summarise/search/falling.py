@@ -2,19 +2,23 @@
 
 The model of the knee (`knee.py`) has a level line. Contention may make throughput fall instead (N. J. Gunther,
 Guerrilla Capacity Planning (2007), chapter 6): then the level line lies below the peak, and no load serves its rate.
+Where the largest load has a lower rate than the peak, both are probed three times, and compared by a t test.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.summarise.search.knee import Knee
 
-LEAST_FALL = 0.03  # of the rate over the probed loads, below which a curve counts as level
-LEAST_LOADS = 4  # beyond the knee, for an interval of the slope
+LEAST_FALL = 0.05  # of the rate from the peak to the largest load, below which a curve counts as level
+LEAST_PROBES = 3  # of both loads
+STATEMENTS = 5  # the level is 99 %, as the peak is the largest of several rates
 STILL_LIMITED = 0.9  # share of the users' maximum rate, from which on the peak may be limited by its load
+Rates = Mapping[int, Sequence[float]]  # users → requests per second of the usable probes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,33 +35,37 @@ class FallingCurve:
     is_saturated: bool
 
 
-def of_rates(rates: Mapping[int, float], found: Knee) -> FallingCurve | None:
-    """The peak if ln(rate) falls with ln(users) beyond the knee; None if the 95 % interval of its slope contains 0.
+def suspects(rates: Rates) -> tuple[int, int] | None:
+    """The load with the largest rate and the largest load, if the rate is lower there; None if it is not."""
+    medians = {load: statistics.median(each) for load, each in rates.items() if each}
+    if not medians:
+        return None
+    peak, last = max(medians, key=lambda load: medians[load]), max(medians)
+    return (peak, last) if medians[last] <= (1 - LEAST_FALL) * medians[peak] else None
 
-    A t interval of the slope by least squares over the loads beyond the knee, each with its median rate.
+
+def of_rates(rates: Rates, found: Knee) -> FallingCurve | None:
+    """The peak, if the rate at the largest load is significantly lower; None if it is not, or with too few probes.
+
+    Student's t test of the logarithms, with the pooled variance of both loads.
     """
-    beyond = sorted(
-        (math.log(load), math.log(rate)) for load, rate in rates.items() if load >= found.users * (1 - 1e-9)
-    )
-    if not found.rising or len(beyond) < LEAST_LOADS:
+    loads = suspects(rates)
+    if loads is None or not found.rising or any(len(rates[load]) < LEAST_PROBES for load in loads):
         return None
-    n = len(beyond)
-    mean_x, mean_y = (math.fsum(each[axis] for each in beyond) / n for axis in (0, 1))
-    s_xx = math.fsum((x - mean_x) ** 2 for x, _ in beyond)
-    slope = math.fsum((x - mean_x) * (y - mean_y) for x, y in beyond) / s_xx
-    squares = math.fsum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in beyond)
-    if slope * (beyond[-1][0] - beyond[0][0]) > math.log1p(-LEAST_FALL):
-        return None
+    logs = [[math.log(rate) for rate in rates[load]] for load in loads]
+    peak, last = (statistics.fmean(each) for each in logs)
+    freedom = sum(len(each) - 1 for each in logs)
+    squares = sum(statistics.variance(each) * (len(each) - 1) for each in logs)
+    error = math.sqrt(squares / freedom * sum(1 / len(each) for each in logs))
     from harness.summarise.statistics.intervals import t_quantile  # here, because a start should not load numpy
 
-    if slope + t_quantile(n - 2) * math.sqrt(squares / (n - 2) / s_xx) >= 0:
+    if peak - last <= t_quantile(freedom, STATEMENTS) * error:
         return None
-    users = max(rates, key=lambda load: rates[load])
-    most_per_user = found.rate / found.users
+    most = found.rate / found.users * loads[0]
     return FallingCurve(
-        users=users,
-        rate=rates[users],
-        last_users=max(rates),
-        last_rate=rates[max(rates)],
-        is_saturated=rates[users] < STILL_LIMITED * most_per_user * users,
+        users=loads[0],
+        rate=math.exp(peak),
+        last_users=loads[1],
+        last_rate=math.exp(last),
+        is_saturated=math.exp(peak) < STILL_LIMITED * most,
     )

@@ -14,7 +14,7 @@ from harness.grid.amount import Search
 from harness.grid.load import RATE, VUSERS
 from harness.grid.schema import Objectives
 from harness.records.trial import TrialRecord
-from harness.summarise.search import bracketing, knee
+from harness.summarise.search import bracketing, falling, knee
 from harness.summarise.search.bracketing import Bracket, NextProbe, ProbeResult
 from harness.words import readable
 
@@ -43,7 +43,15 @@ def next_probe(span: Search, objectives: Objectives, probes: Probes, factor: str
         met = bracketing.narrowed(within, shown, whole=True)
         if met is not None:
             return met
-    return _beyond_the_knee(span, probes)
+    return _beyond_the_knee(span, probes) or _of_falling(probes)
+
+
+def _of_falling(probes: Probes) -> NextProbe | None:
+    """Another probe at the peak or at the largest load, where throughput seems to fall between them."""
+    for load in falling.suspects(usable_rates(probes)) or ():
+        if bracketing.can_repeat(probes, load):
+            return NextProbe(load, len(probes[load]) + 1)
+    return None
 
 
 def _middle(low: int, high: int, until: float, probes: Probes) -> int | None:
@@ -115,8 +123,13 @@ def _repeat_of_stalled(probes: Probes) -> NextProbe | None:
 
 def rates(probes: Probes) -> dict[int, float]:
     """Users → requests per second: the median of the usable probes at loads where more than half are usable."""
+    return {load: statistics.median(each) for load, each in usable_rates(probes).items() if each}
+
+
+def usable_rates(probes: Probes) -> dict[int, list[float]]:
+    """Users → requests per second of all usable probes; none at loads where at most half of them are usable."""
     found = {load: [rate for record in shown if (rate := _rate(record))] for load, shown in probes.items()}
-    return {load: statistics.median(each) for load, each in found.items() if 2 * len(each) > len(probes[load])}
+    return {load: each if 2 * len(each) > len(probes[load]) else [] for load, each in found.items()}
 
 
 def first_invalid(probes: Probes) -> int | None:

@@ -250,7 +250,7 @@ def _of_users(
     users = None
     if found is not None:
         users = min(found.saturating_users, most) if found.level else most
-    curve = falling.of_rates(probing.rates(probes), found) if found is not None and may_fall else None
+    curve = falling.of_rates(probing.usable_rates(probes), found) if found is not None and may_fall else None
     if curve is not None and curve.is_saturated:
         users = curve.users
     return SearchResult(

@@ -46,11 +46,13 @@ def test_the_bracket_holds_the_crossing_and_is_as_narrow_as_asked() -> None:
     assert list(results)[:5] == [10, 20, 40, 80, 160]
 
 
-def test_users_are_whole_numbers_and_a_load_that_met_is_probed_once() -> None:
+def test_users_are_whole_numbers_and_only_misses_that_end_something_are_repeated() -> None:
     results = searched(7.5, 1.0, 100.0, whole=True)
     assert all(load == round(load) for load in results)
     assert bracketing.bracket(results) == Bracket(7, 8)
-    assert all(len(shown) == (1 if load < 7.5 else 2) for load, shown in results.items())
+    assert {load for load, shown in results.items() if len(shown) > 1} == {8}
+    repeated = {load: shown for load, shown in searched(300.0, whole=True).items() if len(shown) > 1}
+    assert repeated.keys() == {320, bracketing.bracket(searched(300.0, whole=True)).high}
 
 
 def test_a_span_that_does_not_hold_the_crossing_ends_at_its_side() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -100,6 +101,77 @@ def test_blocks_are_measured_at_no_more_users_than_the_searchs_maximum(most: int
     assert note in limit.sentence
     assert ("below saturation" in limit.sentence) == bool(note)
     assert f"servers-1_vusers-{limit.users}/r3" in planned
+
+
+def fallen(study: Grid, rate: Callable[[int], float]) -> tuple[dict[str, TrialRecord], list[str]]:
+    """Measure all planned trials of one server with this throughput, and 1 % of noise."""
+    records: dict[str, TrialRecord] = {}
+    while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
+        for trial in left:
+            users = trial.cell.vusers
+            wobble = 1 + 0.01 * ((users * 7 + trial.repeat + (trial.probe or 0)) % 3 - 1)
+            records[trial.path] = record(1, users, trial.repeat, rate(users) * wobble, probe=trial.probe)
+    return records, [t.path for t in stopping.trials(study, "lab", records)[0]]
+
+
+ONE_SERVER: dict[str, object] = {"factors": {"servers": [1], "vusers": SPAN}, "repeats": 3}
+
+
+def test_throughput_that_falls_beyond_its_peak_is_reported_and_measured_there() -> None:
+    """Contention: throughput peaks at 250/s at 250 users and falls by a tenth up to 400."""
+    study = grid(**ONE_SERVER)
+    records, planned = fallen(study, lambda users: 2 * users / (1 + (users / 250) ** 2))
+    (limit,) = state(study, records).results
+    assert limit.falling is not None
+    assert 200 <= limit.falling.users <= 320
+    assert limit.falling.is_saturated
+    assert limit.users == limit.falling.users
+    assert re.search(
+        rf"throughput peaks at 2\d\d/s near {limit.users} users and falls to \d+/s at \d+ \(", limit.sentence
+    )
+    assert limit.sentence.endswith(f"blocks are measured at {limit.users} users")
+    assert f"servers-1_vusers-{limit.users}/r3" in planned
+
+
+def test_a_peak_that_its_load_may_limit_is_measured_beside_the_saturating_users() -> None:
+    """Throughput grows with the users up to 250/s, and falls at once beyond."""
+    study = grid(**ONE_SERVER)
+    records, planned = fallen(study, lambda users: min(users / 2, 250 * (users / 500) ** -0.4))
+    (limit,) = state(study, records).results
+    assert limit.falling is not None
+    assert not limit.falling.is_saturated
+    assert limit.users is not None
+    assert limit.users > 1.2 * limit.falling.users
+    for users in (limit.users, limit.falling.users):
+        assert f"servers-1_vusers-{users}/r3" in planned
+        assert f"at {users} users" in limit.sentence
+
+
+def test_level_throughput_is_not_called_falling() -> None:
+    records, _ = carried_out(searching())
+    assert all(limit.falling is None for limit in state(searching(), records).results)
+
+
+def test_a_stalled_probe_neither_ends_the_doubling_nor_moves_the_knee() -> None:
+    stalled = [""]
+
+    def rate(users: int) -> float:
+        return min(users / 2, 280.0)
+
+    exact = state(grid(**ONE_SERVER), fallen(grid(**ONE_SERVER), rate)[0]).results[0]
+    for at in (200, 400, 800):
+        stalled[0] = f"servers-1_vusers-{at}/r0"
+        records: dict[str, TrialRecord] = {}
+        study = grid(**ONE_SERVER)
+        while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
+            for trial in left:
+                slow = 0.3 if trial.path == stalled[0] else 1.0
+                users = trial.cell.vusers
+                records[trial.path] = record(1, users, trial.repeat, rate(users) * slow, probe=trial.probe)
+        limit = state(study, records).results[0]
+        assert limit.knee is not None
+        assert exact.knee is not None
+        assert limit.knee.users == pytest.approx(exact.knee.users, rel=0.05)
 
 
 def test_doubling_and_halving_need_few_probes() -> None:
