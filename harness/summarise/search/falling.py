@@ -17,7 +17,7 @@ from harness.summarise.search.knee import Knee
 LEAST_FALL = 0.05  # of the rate from the peak to the largest load, below which a curve counts as level
 LEAST_PROBES = 3  # of both loads
 STATEMENTS = 5  # the level is 99 %, as the peak is the largest of several rates
-STILL_LIMITED = 0.9  # share of the users' maximum rate, from which on the peak may be limited by its load
+STILL_LIMITED = 0.9  # share of the users' maximum rate, from which on the peak may be load-limited
 Rates = Mapping[int, Sequence[float]]  # users → requests per second of the usable probes
 
 

@@ -101,7 +101,7 @@ def _falling(result: SearchResult, knee: Knee, block_users: int, curve: FallingC
         f"{_per_s(curve.last_rate)}/s at {curve.last_users} ({knee.probes} probes); blocks are measured at "
         f"{_load(result, curve.users)}"
     )
-    more = f" and at {_load(result, block_users)}, as the peak may be limited by its load"
+    more = f" and at {_load(result, block_users)}, as the peak may be load-limited"
     return text + (more if block_users != curve.users else "")
 
 

@@ -147,6 +147,19 @@ def test_a_peak_that_its_load_may_limit_is_measured_beside_the_saturating_users(
         assert f"at {users} users" in limit.sentence
 
 
+def test_a_study_whose_probes_have_no_number_keeps_its_search() -> None:
+    """Each load is probed once, users are halved by difference, and a miss at the smallest load ends the objectives."""
+    study = grid(**ONE_SERVER, objectives={"p95": "450ms"})
+    records = {"servers-1_vusers-100/r0": changed(probe(1, 100), latency_ms={"p95": 900.0})}
+    while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
+        for trial in left:
+            records[trial.path] = probe(1, trial.cell.vusers, trial.repeat)
+    planned = [trial.path for trial in stopping.trials(study, "lab", records)[0]]
+    assert not any("-probe" in path for path in planned)
+    assert [path.split("-")[-1] for path in planned[:6]] == [f"{n}/r0" for n in (100, 200, 400, 800, 1600, 600)]
+    assert state(study, records).results[0].objectives == Bracket(None, 100)
+
+
 def test_level_throughput_is_not_called_falling() -> None:
     records, _ = carried_out(searching())
     assert all(limit.falling is None for limit in state(searching(), records).results)
