@@ -15,14 +15,14 @@ from harness.summarise.capacity import capacity, placement
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound
-from harness.summarise.capacity.placement import Span
+from harness.summarise.capacity.placement import LoadSpan
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.search import bracketing
 from harness.summarise.search.bracketing import COVERED, ProbeResult
 
 TOPOLOGIES = (1, 2, 3)
 WANTED = {"p95": P95}
-SPAN = Span(1e-6, 1e6)
+SPAN = LoadSpan(1e-6, 1e6)
 SERVED = 0.98  # of the offered rate, below which a trial falls behind
 
 

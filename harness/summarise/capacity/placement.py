@@ -25,7 +25,7 @@ MOST_STEP = math.log(2)  # between two loads of a block
 
 
 @dataclass(frozen=True)
-class Span:
+class LoadSpan:
     """The range of a search; `whole` rounds loads to whole numbers, as for users, otherwise to three digits."""
 
     least: float
@@ -42,7 +42,7 @@ class Span:
 
 
 def first(
-    low: float | None, high: float | None, probes: Sequence[Count], allowed: Mapping[str, float], span: Span
+    low: float | None, high: float | None, probes: Sequence[Count], allowed: Mapping[str, float], span: LoadSpan
 ) -> tuple[float, ...]:
     """The loads of the first block by the bracket of the probes; none without a probe.
 
@@ -60,7 +60,7 @@ def first(
 
 
 def following(
-    current: Sequence[float], blocks: Sequence[Count], allowed: Mapping[str, float], span: Span
+    current: Sequence[float], blocks: Sequence[Count], allowed: Mapping[str, float], span: LoadSpan
 ) -> tuple[float, ...]:
     """The loads of the next block: the current ones, or others if the blocks do not enclose the crossing closely."""
     if not blocks or not current:
@@ -77,7 +77,7 @@ def following(
     return span.loads([low * (high / low) ** part for part in QUARTERS])
 
 
-def _outward(loads: Sequence[float], span: Span, *, up: bool) -> tuple[float, ...]:
+def _outward(loads: Sequence[float], span: LoadSpan, *, up: bool) -> tuple[float, ...]:
     """The edge of the measured loads and two loads beyond it, each farther by the width of all measured ones."""
     lowest, highest = min(loads), max(loads)
     step = min(max(math.log(highest / lowest), math.log(FAR)), MOST_STEP)

@@ -37,7 +37,7 @@ def loads(
             measured = [count for count in known if 0 < count.block <= before]
             loads_.append(placement.after_single_probes(loads_[-1], measured, probes, allowed, whole=whole))
         return [tuple(sorted({min(load, most) for load in each})) for each in loads_]
-    span = placement.Span(search.least, most, whole=whole)
+    span = placement.LoadSpan(search.least, most, whole=whole)
     loads_ = [placement.first(found.low, found.high, probes, allowed, span)]
     for before in range(1, blocks):
         measured = [count for count in known if 0 < count.block <= before]

@@ -6,13 +6,13 @@ import pytest
 
 from harness.summarise.capacity import placement
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.placement import Span
+from harness.summarise.capacity.placement import LoadSpan
 from tests.unit.summarise.test_capacity import P95, counts
 
-SPAN = Span(10, 5000)
+SPAN = LoadSpan(10, 5000)
 
 
-def blocks_until_enclosed(start: tuple[float, ...], at: float, span: Span = SPAN) -> tuple[int, tuple[float, ...]]:
+def blocks_until_enclosed(start: tuple[float, ...], at: float, span: LoadSpan = SPAN) -> tuple[int, tuple[float, ...]]:
     """Measure blocks with an exact crossing from these loads on; return the blocks, and the loads of the next one."""
     loads, trials = start, list[Count]()
     for block in range(1, 20):
@@ -31,7 +31,7 @@ def test_between_probes_that_are_far_apart_blocks_begin_in_the_middle_by_ratio()
 def test_between_probes_that_are_near_blocks_begin_at_the_crossing_that_fits_them() -> None:
     probes = counts((50.0, 100.0, 75.0, 87.0, 93.0), (1.0,), at=90.0)
     assert placement.first(87, 93, probes, P95, SPAN) == pytest.approx((83.7, 90.0, 96.3), rel=2e-3)
-    assert placement.first(87, 93, probes, P95, Span(10, 500, whole=True)) == (84, 90, 96)
+    assert placement.first(87, 93, probes, P95, LoadSpan(10, 500, whole=True)) == (84, 90, 96)
     slow = [*probes, *counts((10.0, 20.0), (1.0,), at=5.0)]  # these miss the objectives at a small load
     assert placement.first(87, 93, slow, P95, SPAN) == placement.first(87, 93, probes, P95, SPAN)
 
