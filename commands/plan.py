@@ -134,5 +134,4 @@ class Plan:
         """Name of a trial in its block. The cell of a control trial is only known with the order."""
         if trial.control and not self.order_known:
             return "control trial"
-        control = " (control trial)" if trial.control else ""
-        return f"{trial.cell.slug}{control}{'' if trial.path in self.remaining else ' (measured)'}"
+        return f"{trial.name}{'' if trial.path in self.remaining else ' (measured)'}"

@@ -272,6 +272,7 @@ FILES = """# Files
 | `failover.csv` | server failures, with `fail_servers` |
 | `results.parquet` | every second of every trial, tidy |
 | `trials/<cell>/r<k>/` | one folder for each trial; *k* is the repeat, `r0` a probe of a search |
+| `trials/<cell>/r0-probe<n>/` | the *n*-th probe of a search at this load, from 2 |
 | `trials/<cell>/r<k>-control/` | the block's control trial |
 | `log/study.log` | the log |
 

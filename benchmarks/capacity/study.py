@@ -12,15 +12,18 @@ import numpy as np
 from benchmarks.capacity.trial import Servers, run, truth
 from benchmarks.truth.arrivals import Balancing, Every
 from harness.grid.thresholds import Thresholds
-from harness.summarise.capacity import capacity, counts
+from harness.summarise.capacity import capacity, counts, placement
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound
+from harness.summarise.capacity.placement import LoadSpan
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.search import bracketing
+from harness.summarise.search.bracketing import COVERED, ProbeResult
 
 TOPOLOGIES = (1, 2, 3)
 SPEEDS = 32  # a power of 2
+SPAN = LoadSpan(1e-6, 1e6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +44,21 @@ class Scenario:
 
     @property
     def speeds(self) -> tuple[float, ...]:
-        """Equally likely speeds of a trial: quantiles of the noise, with the drift in van der Corput's order."""
-        noise = math.hypot(self.noise, self.block)
-        normal = NormalDist()
-        found = []
-        for number in range(SPEEDS):
-            drift = int(f"{number:0{SPEEDS.bit_length() - 1}b}"[::-1], 2) / SPEEDS + 0.5 / SPEEDS - 0.5
-            found.append(math.exp(noise * normal.inv_cdf((number + 0.5) / SPEEDS)) * (1 + self.drift * drift))
-        return tuple(found)
+        """Equally likely speeds of a trial."""
+        return speeds_of(math.hypot(self.noise, self.block), self.drift)
 
     def truth(self, count: int) -> float:
         """The true capacity of `count` servers."""
         return truth(self.servers, count, self.speeds)
+
+
+def speeds_of(noise: float, drift: float = 0.0) -> tuple[float, ...]:
+    """Quantiles of lognormal speeds with this standard deviation, with the drift in van der Corput's order."""
+    found = []
+    for number in range(SPEEDS):
+        when = int(f"{number:0{SPEEDS.bit_length() - 1}b}"[::-1], 2) / SPEEDS + 0.5 / SPEEDS - 0.5
+        found.append(math.exp(noise * NormalDist().inv_cdf((number + 0.5) / SPEEDS)) * (1 + drift * when))
+    return tuple(found)
 
 
 LOGNORMAL = Servers(slots=1, service_s=0.007, cv=1.0, p95_s=0.07)
@@ -100,6 +106,7 @@ class Tally:
     capacities: int = 0
     exact: int = 0
     covered: int = 0
+    covered_nominal: int = 0  # by the capacity at the servers' nominal speed
     bounds: int = 0
     bounds_covered: int = 0
     gains: int = 0
@@ -122,14 +129,14 @@ def one(scenario: Scenario, number: int) -> Tally:
     random_of = np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
     found = Tally()
     probes = {count: _probes(scenario, count, random_of, found) for count in TOPOLOGIES}
-    loads = {count: capacity.loads_around(probes[count], scenario.servers.allowed) for count in TOPOLOGIES}
+    loads = {count: _first_loads(scenario.servers, probes[count]) for count in TOPOLOGIES}
     for count in TOPOLOGIES:
         true = scenario.truth(count)
         if true and loads[count]:
             found.offsets.append(math.log(loads[count][len(loads[count]) // 2] / true))
     measured: dict[int, list[Count]] = {count: [] for count in TOPOLOGIES}
     for block in range(1, scenario.blocks + 1):
-        loads = {c: capacity.loads_next(loads[c], measured[c], probes[c], scenario.servers.allowed) for c in TOPOLOGIES}
+        loads = {c: placement.following(loads[c], measured[c], scenario.servers.allowed, SPAN) for c in TOPOLOGIES}
         cells = [(count, load) for count in TOPOLOGIES for load in loads[count]]
         whole = random_of.normal(0, scenario.block)
         for place, at in enumerate(random_of.permutation(len(cells))):
@@ -144,7 +151,7 @@ def one(scenario: Scenario, number: int) -> Tally:
         for count in TOPOLOGIES
     ]
     for each in capacities:
-        _count(found, each, scenario.truth(each.servers))
+        _count(found, each, scenario.truth(each.servers), truth(scenario.servers, each.servers))
     for gain in capacity.all_gains(capacities, Thresholds()):
         smaller, larger = (scenario.truth(each) for each in (gain.from_servers, gain.to_servers))
         true = larger / smaller if smaller else math.nan  # an interval never contains it
@@ -160,24 +167,41 @@ def _probes(scenario: Scenario, count: int, random_of: np.random.Generator, foun
     """The single probes of one topology."""
     servers = scenario.servers
     probes: list[Count] = []
-    met: dict[float, bool] = {}
-    begin = float(random_of.uniform(0.05, 0.1)) * servers.rate
-    while (load := bracketing.next_load(begin, 1e6, scenario.until, met, whole=False)) is not None:
+    results: dict[float, list[ProbeResult]] = {}
+    begin, until = float(random_of.uniform(0.05, 0.1)) * servers.rate, min(scenario.until, COVERED)
+    while (following := bracketing.next_probe(begin, SPAN.most, until, results, whole=False)) is not None:
         speed = math.exp(random_of.normal(0, scenario.noise))
-        probe = run(servers, count, load, speed, 0, random_of)
-        met[load] = probe is not None and all(
-            counts.over(probe, name) <= share * probe.requests for name, share in scenario.servers.allowed.items()
-        )
+        probe = run(servers, count, following.load, speed, 0, random_of)
+        results.setdefault(following.load, []).append(_result(servers, probe))
         probes += [probe] if probe is not None else []
-    found.probes += len(met)
+        found.probes += 1
     return probes
 
 
-def _count(found: Tally, one: Capacity, true: float) -> None:
+def _result(servers: Servers, probe: Count | None) -> ProbeResult:
+    if probe is None:
+        return ProbeResult.UNCOUNTED
+    if probe.failed == probe.requests:
+        return ProbeResult.BEHIND
+    met = all(counts.over(probe, name) <= share * probe.requests for name, share in servers.allowed.items())
+    return ProbeResult.MET if met else ProbeResult.MISSED
+
+
+def _first_loads(servers: Servers, probes: list[Count]) -> tuple[float, ...]:
+    """The loads of the first block by the probes of one topology."""
+    results: dict[float, list[ProbeResult]] = {}
+    for probe in probes:
+        results.setdefault(probe.load, []).append(_result(servers, probe))
+    ends = bracketing.bracket(results)
+    return placement.first(ends.low, ends.high, probes, servers.allowed, SPAN)
+
+
+def _count(found: Tally, one: Capacity, true: float, nominal: float) -> None:
     found.capacities += 1
     if one.bound == Bound.EXACT and one.value is not None and one.low is not None and one.high is not None:
         found.exact += 1
         found.covered += one.low <= true <= one.high
+        found.covered_nominal += one.low <= nominal <= one.high
         found.errors.append(one.value / true - 1 if true else math.inf)
         found.widths.append(math.log(one.high / one.low) / 2)
     elif one.bound in (Bound.AT_LEAST, Bound.BELOW):

@@ -63,13 +63,15 @@ class Servers(ServiceModel):
 class CountedTrial:
     """A trial's counts, and for each second of its window the requests due in it and how many of them were late.
 
-    `delay_p95_s` is the 95th percentile of the delay of sends.
+    `delay_p95_s` is the 95th percentile of the delay of sends. `is_behind`: fewer of them ended in the window than were
+    due in it, so a queue grows.
     """
 
     count: Count
     requests_by_s: Numbers
     late_by_s: Numbers
     delay_p95_s: float
+    is_behind: bool
 
 
 def trial(
@@ -98,7 +100,17 @@ def trial(
         requests_by_s=requests_by_s,
         late_by_s=np.bincount(second[late], minlength=seconds),
         delay_p95_s=float(np.quantile(delays, 0.95)) if len(delays) else 0.0,
+        is_behind=_is_behind(seen, from_s, to_s),
     )
+
+
+def _is_behind(seen: Requests, from_s: float, to_s: float) -> bool:
+    """Whether a queue grows in the window, by successes that were due and those that ended in it."""
+    good, limits = ~seen.failed, Thresholds()
+    end_s = seen.due_s + seen.response_s
+    due = int((seen.due_s >= from_s).sum())
+    missing = int((good & (seen.due_s >= from_s)).sum()) - int((good & (end_s >= from_s) & (end_s < to_s)).sum())
+    return missing > max((1 - limits.load_served) * due, limits.offered_count)
 
 
 def _drift(seen: Requests, from_s: float, to_s: float) -> float | None:
@@ -115,10 +127,15 @@ def _drift(seen: Requests, from_s: float, to_s: float) -> float | None:
 def run(
     servers: Servers, count: int, rate: float, speed: float, block: int, random_of: np.random.Generator
 ) -> Count | None:
-    """The counts of such a trial alone; None if its generator is too late for the objective p95 (rule E6)."""
+    """The counts of such a trial alone, as a study judges them.
+
+    None if its generator is too late for the objective p95 (rule E6). Where a queue grows every request is over.
+    """
     found = trial(servers, count, rate, speed, block, random_of)
-    late = found.delay_p95_s > Thresholds().lateness_share * (servers.p95_s - servers.service_s)
-    return None if late else found.count
+    if found.delay_p95_s > Thresholds().lateness_share * (servers.p95_s - servers.service_s):
+        return None
+    counted = found.count
+    return replace(counted, late=counted.requests, failed=counted.requests) if found.is_behind else counted
 
 
 @cache

@@ -43,7 +43,9 @@ class Search(GridPart):
     factor: Literal["vusers", "rate"] = "vusers"
     least: Annotated[Searched, Field(alias="from")] = Field(description="smallest load: users, or a rate")
     most: Annotated[Searched, Field(alias="to")] = Field(description="largest load: users, or a rate")
-    until: Share = Field(default=0.05, description="width of the bracket at which the search ends")
+    until: Share = Field(
+        default=0.05, description="width of the bracket at which the search ends; at most 13 % around objectives"
+    )
 
     @model_validator(mode="after")
     def _is_a_span(self) -> Search:

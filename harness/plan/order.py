@@ -26,17 +26,26 @@ FIXED_S = 50.0
 class PlannedTrial:
     """One trial of a cell. Block k holds repeat k of every cell, from 1; repeat 0 is a probe of a search.
 
-    A control trial repeats the first cell of its block at the end. It is only compared with that cell (rule E20).
+    `probe` numbers the probes of a cell from 1; None in blocks, and in a study that began without numbers. A control
+    trial repeats the first cell of its block at the end. It is only compared with that cell (rule E20).
     """
 
     cell: Cell
     repeat: int
     control: bool = False
+    probe: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its cell, and which of several probes or control trials of the cell it is."""
+        notes = ["control trial"] * self.control + [f"probe {self.probe}"] * ((self.probe or 1) > 1)
+        return f"{self.cell.slug} ({', '.join(notes)})" if notes else self.cell.slug
 
     @property
     def path(self) -> str:
         """Path of its record below `trials/`."""
-        return str(TrialPath(self.cell.slug, self.repeat, control=self.control))
+        path = TrialPath(cell=self.cell.slug, repeat=self.repeat, control=self.control, probe=self.probe or 1)
+        return str(path)
 
 
 def order(cells: Sequence[Cell], repeat: int, seed: int) -> list[PlannedTrial]:

@@ -83,7 +83,7 @@ def verified(
     if predicted is None or predicted.contradicted is not None:
         return predicted
     blocks = range(1, predicted.blocks + 1)
-    first = {cell: [str(TrialPath(cell.slug, block)) for block in blocks] for cell in cells}
+    first = {cell: [str(TrialPath(cell=cell.slug, repeat=block)) for block in blocks] for cell in cells}
     if any(where not in records for wheres in first.values() for where in wheres):
         return predicted
 

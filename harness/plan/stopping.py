@@ -75,7 +75,7 @@ def trials(
     """
     planned: list[PlannedTrial] = []
     state = state_of(grid, records)
-    planned += [PlannedTrial(cell, 0) for cell in state.probes]
+    planned += [PlannedTrial(probe.cell, 0, probe=probe.number) for probe in state.probes]
     if not state.complete:
         return planned, None
     cells, rule = state.cells, grid.repeats

@@ -214,7 +214,7 @@ def _trial_path(folder: Path) -> TrialPath:
     try:
         return TrialPath.parse(f"{folder.parent.name}/{folder.name}")
     except ValueError:
-        allowed = "Allowed: r<repeat>, with -control, -attempt<number> or both"
+        allowed = "Allowed: r<repeat>, with -control, -attempt<number> or both, or r0-probe<number>"
         raise BadInput(f"{folder}: its name is not that of a trial. {allowed}. Fix: move it out of {TRIALS}/") from None
 
 

@@ -23,6 +23,7 @@ TRIAL: dict[str, Key] = {
     "id": Key("name of this load, sent as header `X-Study-Trial` and found in logs and counters; empty without a load"),
     "cell.<factor>": Key("the cell: factor → level; always `servers` and the load"),
     "repeat": Key("number of the repeat and of its block, from 1; 0 for a probe of a search"),
+    "probe": Key("number of a probe of a search at its load, from 1; null in blocks and in earlier studies"),
     "control": Key("whether it is its block's control trial (rule E20), compared with its twin only"),
     "block_position": Key("place in the order of all trials, from 1"),
     "started_at": Key("when the study requested the load, by the clock of the controlling machine", "time of day"),

@@ -127,6 +127,7 @@ class TrialRecord(Part):
     hosts: dict[str, HostStates] = Field(default_factory=dict)
     context: Maybe[Context] = None
     control: bool = False
+    probe: int | None = None  # number of a probe at its load; None in blocks, and in studies that did not number them
     format: int = Field(default=FORMAT)
 
     @property

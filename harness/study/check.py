@@ -122,11 +122,12 @@ def _placement(directory: StudyDirectory, study: StudyRecord, grid: Grid) -> Ite
     """Check that every trial has the folder and the position that the plan gives it (rule E15)."""
     found, planned = directory.trials(), study.plan
     state = state_of(grid, found)
-    cells = {cell.slug: cell.by_name for cell in [*state.cells, *state.probes]}
+    cells = {cell.slug: cell.by_name for cell in [*state.cells, *(probe.cell for probe in state.probes)]}
     wrong = []
     for where, record in found.items():
         path = TrialPath.parse(where)
-        if cells.get(path.cell) != record.cell or path != TrialPath(path.cell, record.repeat, control=record.control):
+        own = TrialPath(cell=path.cell, repeat=record.repeat, control=record.control, probe=record.probe or 1)
+        if cells.get(path.cell) != record.cell or path != own:
             wrong.append(f"{where} holds repeat {record.repeat} of {record.cell}")
     wrong += [f"{where} is not in the plan" for where in found if where not in planned]
     positions = [planned.index(where) + 1 for where in found if where in planned]

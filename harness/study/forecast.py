@@ -82,7 +82,7 @@ def number_of_blocks(config: StudyConfig) -> list[str]:
         search = cells.search
         found.append(
             f"Searches the limit of each topology from {load_name({search.factor: search.least})} to "
-            f"{load_name({search.factor: search.most})}; later trials depend on what the search finds"
+            f"{load_name({search.factor: search.most})}; the first probe is a warm-up, and results decide the others"
         )
         short = window.too_short(config.grid)
         found += [short.sentence] if short else []

@@ -261,7 +261,7 @@ class Study:
         if decision is not None and not self._grid.repeats.fixed:
             self._listener(Step(f"stopping: {decision.why}"))
         elif added and not added[0].repeat:
-            self._listener(Step(f"search: {', '.join(planned.cell.slug for planned in added)}"))
+            self._listener(Step(f"search: {', '.join(planned.name for planned in added)}"))
         elif added and added[0].repeat == 1:
             for sentence in [each.sentence for each in state_of(self._grid, self._directory.trials()).results]:
                 self._listener(Message(sentence))

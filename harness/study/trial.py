@@ -62,6 +62,7 @@ def failed_record(planned: PlannedTrial, position: int, cause: str) -> TrialReco
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         outcome=Outcome.FAILED,
         cause=cause,
+        probe=planned.probe,
     )
 
 
@@ -123,14 +124,16 @@ def _send_load(context: TrialContext, trial: Trial, on_start: Callable[[float], 
 def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str) -> LoadSpec:
     """Return the cell's load. Its think times or arrivals are the same for every topology at this load in this block.
 
-    Each load draws its own: a capacity is computed from several loads, and a common draw would bias all of them.
+    Each load and each probe draws its own: a capacity is computed from several loads, and a common draw would bias all
+    of them.
     """
+    drawn = f"{planned.repeat}" if (planned.probe or 1) == 1 else f"{planned.repeat}-probe{planned.probe}"
     if not context.grid.is_open:
         users = planned.cell.vusers
-        seed = f"{context.seed}/users/{planned.repeat}/{users}"
+        seed = f"{context.seed}/users/{drawn}/{users}"
         return replace(load_spec(context, users, trial_id), seed=seed)
     rate = planned.cell.rate
-    return open_spec(context, rate, trial_id, f"{context.seed}/arrivals/{planned.repeat}/{rate:g}")
+    return open_spec(context, rate, trial_id, f"{context.seed}/arrivals/{drawn}/{rate:g}")
 
 
 def _require_usable_once(context: TrialContext, cell: Cell, spec: LoadSpec) -> None:

@@ -116,6 +116,7 @@ def build(context: TrialContext, trial: Trial, load: LoadRun, report: HostReport
         },
         context=_recorded_context(context, trial, load, report),
         control=planned.control,
+        probe=planned.probe,
     )
     return TrialData(
         record=record,

@@ -19,12 +19,10 @@ from harness.summarise.gains.obstacle import GainObstacle, ObstacleKind
 from harness.summarise.statistics import conclusion
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
-from harness.words import load_name, readable
+from harness.words import load_name
 from harness.words import servers as in_words
 
-SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to the crossing of the probes
 IN_WORDS = {"p95": "p95", "error_rate": "error rate"}
-WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,18 +114,18 @@ def of_topology(
 ) -> Capacity:
     """The capacity by its trials in blocks; `allowed` is objective → the share of requests that may be over."""
     crossings = [crossing.crossing(name, share, counts, line_error) for name, share in allowed.items()]
-    first = _first(crossings)
+    smallest = first(crossings)
     return Capacity(
         others=others,
         servers=servers,
         factor=factor,
-        crossing=first,
+        crossing=smallest,
         blocks=len({count.block for count in counts}),
-        undecided=tuple(each for each in crossings if each is not first and each.bound == Bound.NONE),
+        undecided=tuple(each for each in crossings if each is not smallest and each.bound == Bound.NONE),
     )
 
 
-def _first(crossings: Sequence[Crossing]) -> Crossing:
+def first(crossings: Sequence[Crossing]) -> Crossing:
     """The crossing at the smallest load."""
     none = Crossing(objective="", bound=Bound.NONE, reason=crossing.NO_OBJECTIVE)
     for bound in (Bound.BELOW, Bound.EXACT):
@@ -136,42 +134,6 @@ def _first(crossings: Sequence[Crossing]) -> Crossing:
             return min(those, key=lambda each: each.value or each.high or math.inf)
     unknown = [each for each in crossings if each.bound == Bound.NONE]
     return unknown[0] if unknown else min(crossings, key=lambda each: each.low or 0.0, default=none)
-
-
-def loads_around(
-    probes: Sequence[Count], allowed: Mapping[str, float], *, whole: bool = False, spread: Sequence[float] = SPREAD
-) -> tuple[float, ...]:
-    """The loads of blocks by a search's single probes: around the crossing that fits them; none without usable probes.
-
-    `whole` rounds to whole numbers, as for users; otherwise loads have three digits.
-    """
-    counted = [count for count in probes if count.requests]
-    if not counted or not allowed:
-        return ()
-    first = _first([crossing.crossing(name, share, counted) for name, share in allowed.items()])
-    probed = [count.load for count in counted]
-    end = min(probed) if first.bound == Bound.BELOW else max(probed)
-    middle = first.value if first.value is not None else end
-    return tuple(sorted({readable(middle * factor, whole=whole) for factor in spread}))
-
-
-def loads_next(
-    current: Sequence[float],
-    blocks: Sequence[Count],
-    probes: Sequence[Count],
-    allowed: Mapping[str, float],
-    *,
-    whole: bool = False,
-) -> tuple[float, ...]:
-    """The loads of the next block: the current ones, or others if all blocks lie on one side of the crossing.
-
-    Single probes have a trial's noise. If that turns out to be larger than the distance of the loads, the next blocks
-    are measured around the crossing of all trials, and wider, as otherwise only a bound would result.
-    """
-    first = _first([crossing.crossing(name, share, blocks) for name, share in allowed.items()])
-    if not blocks or first.bound == Bound.EXACT:
-        return tuple(current)
-    return loads_around([*probes, *blocks], allowed, whole=whole, spread=WIDE_SPREAD)
 
 
 def with_n_minus_1(capacities: Sequence[Capacity]) -> list[Capacity]:

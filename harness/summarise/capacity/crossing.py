@@ -31,7 +31,7 @@ from harness.words import percent
 NEAR = 0.15  # of the crossing: the line is only valid here, so farther loads count only as the nearest of their side
 MAX_GAP = 1.5  # ratio of the loads next to the crossing: a line is fitted only to nearer ones
 HALF_WEIGHT = 1.0  # probits from the objective at which a load has half the weight
-LINE_ERROR = 0.01  # of a crossing: half width for the curve that the line approximates, by simulations
+LINE_ERROR = 0.015  # of a crossing: half width for the curve that the line approximates, by simulations
 MAX_LOG = 300.0  # of a load: exp of more may overflow
 LEAST_BLOCKS = 3  # for an interval
 LEAST_OVER = 5  # requests over in all windows: a line through fewer is decided by chance

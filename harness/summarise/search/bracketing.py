@@ -1,16 +1,24 @@
-"""Brackets around the largest load that meets the objectives, and the next load to probe. Pure.
+"""Brackets around the largest load that meets the objectives, and the next probe. Pure.
 
-The load doubles until the objectives are missed, then the bracket is halved. Rates are halved by ratio, as `until` is a
-share of the load; users are halved by difference (`probing`), as their brackets also serve the knee.
+The load doubles until the objectives are missed, then the bracket is halved by ratio, as `until` is a share of the
+load. A single probe may be cold or stalled, so no miss ends anything alone: the load is probed again, and a third time
+if the two disagree. Misses below a load that met the objectives end nothing at all: caches may be cold there, or
+processors slowed down. Loads that fall behind are different, as a cold start serves its requests late, but all of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
 
 from harness.words import readable
+
+MOST_REPEATS = 8  # of probes of one topology, so that a noisy site cannot triple a search; most need two to five
+TRIES = 3  # probes of one load at most
+COVERED = 0.13  # share of its high end: the loads of blocks, 0.93 to 1.07 times its middle, cover such a bracket
 
 
 @dataclass(frozen=True)
@@ -21,11 +29,45 @@ class Bracket:
     high: float | None
 
 
-def bracket(met: Mapping[float, bool]) -> Bracket:
-    """The largest load that met the objectives below all that missed them, and the smallest that missed them."""
-    high = min((load for load, good in met.items() if not good), default=None)
-    low = max((load for load, good in met.items() if good and (high is None or load < high)), default=None)
-    return Bracket(low, high)
+class ProbeResult(Enum):
+    """The result of one probe under objectives."""
+
+    MET = auto()
+    MISSED = auto()  # all requests were served, too slowly
+    BEHIND = auto()  # fewer requests were served than sent, or the servers collapsed
+    UNCOUNTED = auto()  # invalid, or its load generator was late: shows nothing about the objectives
+
+    @property
+    def counts(self) -> bool:
+        """Whether it shows that the objectives are met or missed."""
+        return self is not ProbeResult.UNCOUNTED
+
+
+@dataclass(frozen=True)
+class NextProbe:
+    """A load to probe, and the number of this probe at the load, from 1."""
+
+    load: float
+    number: int
+
+
+Results = Mapping[float, Sequence[ProbeResult]]  # load → its probes, in their order
+
+
+def has_met(results: Sequence[ProbeResult]) -> bool:
+    """Whether more than half of a load's probes met the objectives."""
+    return 2 * sum(result == ProbeResult.MET for result in results) > len(results)
+
+
+def bracket(results: Results) -> Bracket:
+    """The smallest load that missed the objectives above one that met them, and the largest below it that met them.
+
+    Where no load met them, `high` is the smallest load.
+    """
+    met = sorted(load for load, shown in results.items() if has_met(shown))
+    missed = [load for load, shown in results.items() if not has_met(shown)]
+    high = min((load for load in missed if not met or load > met[0]), default=None)
+    return Bracket(max((load for load in met if high is None or load < high), default=None), high)
 
 
 def doubled(least: int, most: int) -> list[int]:
@@ -36,17 +78,53 @@ def doubled(least: int, most: int) -> list[int]:
     return loads
 
 
-def next_load(least: float, most: float, until: float, met: Mapping[float, bool], *, whole: bool) -> float | None:
-    """The load to probe next, from `least` to `most`; None when the bracket is within `until` of its high end.
+def can_repeat(probes: Mapping[Any, Sequence[object]], load: float) -> bool:
+    """Whether another probe of a load is allowed, by the number of probes so far."""
+    tried = [len(each) for each in probes.values()]
+    return len(probes[load]) < TRIES and sum(tried) - len(tried) < MOST_REPEATS
 
-    `met` maps each probed load to whether it met the objectives; `whole` rounds to whole numbers.
+
+def next_probe(least: float, most: float, until: float, results: Results, *, whole: bool) -> NextProbe | None:
+    """The next probe, from `least` to `most`; None when the bracket is within `until` of its high end.
+
+    `whole` rounds to whole numbers. The doubling ends at the first load that missed the objectives above one that met
+    them, or at one that falls behind.
     """
-    found = bracket(met)
+    load, any_met = least, False
+    while True:
+        shown = results.get(load, ())
+        if not shown:
+            return NextProbe(load, 1)
+        ends = any_met or 2 * sum(result == ProbeResult.BEHIND for result in shown) > len(shown)
+        any_met = any_met or has_met(shown)
+        if ends and not has_met(shown):
+            if not _is_certain(shown) and can_repeat(results, load):
+                return NextProbe(load, len(shown) + 1)
+            break
+        if load >= most:
+            break
+        load = min(2 * load, most)
+    return narrowed(until, results, whole=whole)
+
+
+def narrowed(until: float, results: Results, *, whole: bool) -> NextProbe | None:
+    """The next probe that narrows the bracket; None when it is within `until` of its high end, or has one end only.
+
+    Its high end is repeated last: a miss farther above does not matter then, and one that was wrong widens it again.
+    """
+    found = bracket(results)
     low, high = found.low, found.high
     if high is None:
-        grown = least if low is None else min(2 * low, most)
-        return None if grown in met else grown
-    if low is None or high - low <= (max(1.0, until * high) if whole else until * high):
         return None
-    middle = readable(math.sqrt(low * high), whole=whole)
-    return middle if low < middle < high and middle not in met else None
+    if low is not None and high - low > (max(1.0, until * high) if whole else until * high):
+        middle = readable(math.sqrt(low * high), whole=whole)
+        if low < middle < high and middle not in results:
+            return NextProbe(middle, 1)
+    repeats = not _is_certain(results[high]) and can_repeat(results, high)
+    return NextProbe(high, len(results[high]) + 1) if repeats else None
+
+
+def _is_certain(results: Sequence[ProbeResult]) -> bool:
+    """Whether two probes missed the objectives, and more than met them."""
+    met = sum(result == ProbeResult.MET for result in results)
+    return len(results) - met >= 2 and len(results) > 2 * met

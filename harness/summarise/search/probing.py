@@ -1,4 +1,4 @@
-"""The next load that a search probes: it doubles the load, then halves brackets. Pure.
+"""The next probe of a search: it doubles the load, then halves brackets by ratio. Pure.
 
 A closed loop saturates a topology, so its knee is searched, and the largest load that meets the objectives. An open
 load is served as offered until the servers fall behind, so it has no knee: only the objectives are searched.
@@ -7,42 +7,66 @@ load is served as offered until the servers fall behind, so it has no knee: only
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 
 from harness.grid.amount import Search
 from harness.grid.load import RATE, VUSERS
 from harness.grid.schema import Objectives
 from harness.records.trial import TrialRecord
-from harness.summarise.search import bracketing, knee
-from harness.summarise.search.bracketing import Bracket
+from harness.summarise.capacity import counts
+from harness.summarise.capacity.counts import Evidence
+from harness.summarise.search import bracketing, falling, knee
+from harness.summarise.search.bracketing import Bracket, NextProbe, ProbeResult
+from harness.words import readable
 
 # Fewer probes well beyond the knee hardly estimate µ and its noise; more are taken where blocks are measured.
 ENOUGH = 3
 BEYOND = (1.4, 1.3, 1.5)  # knees
-Probes = Mapping[int, TrialRecord]  # load → probe of one topology
+STALLED = 1.15  # ratio of rates: a probe that is lower than its neighbours allow by more than that is repeated
+Probes = Mapping[int, Sequence[TrialRecord]]  # load → probes of one topology, in their order
 
 
-def next_load(span: Search, objectives: Objectives, probes: Probes, factor: str = VUSERS) -> int | None:
-    """The load to probe next; None when the topology's brackets are within `until`."""
+def next_probe(span: Search, objectives: Objectives, probes: Probes, factor: str = VUSERS) -> NextProbe | None:
+    """The next probe; None when the topology's brackets are within `until`."""
+    shown = results(objectives, probes)
+    within = min(span.until, bracketing.COVERED)
     if factor == RATE:
         # A probe that does not count ends the search upwards, as larger loads would not count either.
-        met: dict[float, bool] = {load: bool(_meets(objectives, record)) for load, record in probes.items()}
-        found = bracketing.next_load(span.least, span.most, span.until, met, whole=True)
-        return None if found is None else int(found)
-    if not probes:
-        return span.least
+        ending = {load: [_ends_at(result) for result in each] for load, each in shown.items()}
+        return bracketing.next_probe(span.least, span.most, within, ending, whole=True)
     growing = _next_double(span, probes)
     if growing is not None:
         return growing
-    for bracket in (around_knee(probes), meeting(objectives, probes)):
-        if bracket is not None and bracket.low is not None and bracket.high is not None:
-            middle = int(bracket.low + bracket.high) // 2
-            if bracket.high - bracket.low > max(1.0, span.until * bracket.high) and middle not in probes:
-                return middle
-    return _beyond_the_knee(span, probes)
+    around = around_knee(probes)
+    if around.low is not None and around.high is not None:
+        middle = _middle(int(around.low), int(around.high), span.until, probes)
+        if middle is not None:
+            return NextProbe(middle, 1)
+    if objectives.for_a_load:
+        met = bracketing.narrowed(within, shown, whole=True)
+        if met is not None:
+            return met
+    return _beyond_the_knee(span, probes) or _of_falling(probes)
 
 
-def _beyond_the_knee(span: Search, probes: Probes) -> int | None:
+def _of_falling(probes: Probes) -> NextProbe | None:
+    """Another probe at the peak or at the largest load, where throughput seems to fall between them."""
+    for load in falling.suspects(usable_rates(probes)) or ():
+        if bracketing.can_repeat(probes, load):
+            return NextProbe(load, len(probes[load]) + 1)
+    return None
+
+
+def _middle(low: int, high: int, until: float, probes: Probes) -> int | None:
+    """The load in the middle of a bracket by ratio; None if the bracket is within `until` of its high end."""
+    if high - low <= max(1.0, until * high):
+        return None
+    middle = int(readable(math.sqrt(low * high), whole=True))
+    return middle if low < middle < high and middle not in probes else None
+
+
+def _beyond_the_knee(span: Search, probes: Probes) -> NextProbe | None:
     """More probes beyond the knee while they are too few to estimate µ, or while none has enough users for blocks."""
     found, invalid_from = knee.fit(rates(probes)), first_invalid(probes)
     if found is None or not found.bracketed:
@@ -51,33 +75,65 @@ def _beyond_the_knee(span: Search, probes: Probes) -> int | None:
     if len(found.flat) < ENOUGH or (invalid_from is not None and largest < least):
         for load in (math.ceil(factor * found.users) for factor in BEYOND):
             if load not in probes and load <= span.most and (invalid_from is None or load < invalid_from):
-                return load
+                return NextProbe(load, 1)
     if invalid_from is None or largest >= least:
         return None
-    wide = invalid_from - largest > max(1.0, span.until * invalid_from)
-    return (largest + invalid_from) // 2 if wide else None
+    middle = _middle(largest, invalid_from, span.until, probes)
+    return None if middle is None else NextProbe(middle, 1)
 
 
 def _rate(record: TrialRecord) -> float:
     return float(record.tps_mean or 0.0) if record.usable else 0.0
 
 
-def _next_double(span: Search, probes: Probes) -> int | None:
-    """Double until the rate grows by less than `until`, a probe is invalid, or the span ends."""
+def _next_double(span: Search, probes: Probes) -> NextProbe | None:
+    """Double until the rate grows by less than `until`, probes are invalid, or the span ends.
+
+    One probe that does not grow ends nothing: the load is probed again, and a third time if the two disagree. Stalled
+    probes below the last load are repeated, too.
+    """
     before = 0.0
     for load in bracketing.doubled(span.least, span.most):
-        if load not in probes:
-            return load
-        rate = _rate(probes[load])
-        if rate < before * (1 + span.until) or not rate:
-            return None
-        before = rate
+        shown = probes.get(load, ())
+        if not shown:
+            return NextProbe(load, 1)
+        grown = sum(_rate(record) > 0 and _rate(record) >= before * (1 + span.until) for record in shown)
+        if 2 * grown <= len(shown):
+            certain = len(shown) > 1 and 2 * grown < len(shown)
+            if not certain and bracketing.can_repeat(probes, load):
+                return NextProbe(load, len(shown) + 1)
+            break
+        before = max(before, rates({load: shown}).get(load, 0.0))
+    return _repeat_of_stalled(probes)
+
+
+def _repeat_of_stalled(probes: Probes) -> NextProbe | None:
+    """Another probe of a load whose rate is too low between its neighbours; None without one.
+
+    In a closed loop neither users alone nor a saturated service explain such a dip: the rate of a larger load is higher
+    in proportion to its users, or both a smaller and a larger load have a higher rate.
+    """
+    found = sorted(rates(probes).items())
+    for at, (load, rate) in enumerate(found):
+        above = found[at + 1 :]
+        steeper = any(more / users > STALLED * rate / load for users, more in above)
+        below = max((less for _, less in found[:at]), default=0.0)
+        dips = min(below, max((more for _, more in above), default=0.0)) > STALLED * rate
+        tried = len(probes[load])
+        if (steeper or dips) and tried < 2 and bracketing.can_repeat(probes, load):
+            return NextProbe(load, tried + 1)
     return None
 
 
 def rates(probes: Probes) -> dict[int, float]:
-    """Users → requests per second of the usable probes."""
-    return {load: rate for load, record in probes.items() if (rate := _rate(record))}
+    """Users → requests per second: the median of the usable probes at loads where more than half are usable."""
+    return {load: statistics.median(each) for load, each in usable_rates(probes).items() if each}
+
+
+def usable_rates(probes: Probes) -> dict[int, list[float]]:
+    """Users → requests per second of all usable probes; none at loads where at most half of them are usable."""
+    found = {load: [rate for record in shown if (rate := _rate(record))] for load, shown in probes.items()}
+    return {load: each if 2 * len(each) > len(probes[load]) else [] for load, each in found.items()}
 
 
 def first_invalid(probes: Probes) -> int | None:
@@ -105,20 +161,42 @@ def meeting(objectives: Objectives, probes: Probes) -> Bracket | None:
     """The largest load that meets the objectives and the smallest above it that does not; None without objectives."""
     if not objectives.for_a_load:
         return None
-    judged = {load: _meets(objectives, record) for load, record in probes.items()}
-    return bracketing.bracket({load: met for load, met in judged.items() if met is not None})
+    counted = {
+        load: [result for result in shown if result != ProbeResult.UNCOUNTED]
+        for load, shown in results(objectives, probes).items()
+    }
+    return bracketing.bracket({load: shown for load, shown in counted.items() if shown})
+
+
+def _ends_at(result: ProbeResult) -> ProbeResult:
+    return ProbeResult.BEHIND if result == ProbeResult.UNCOUNTED else result
 
 
 def first_uncounted(objectives: Objectives, probes: Probes) -> int | None:
     """The smallest probed load that shows neither that the objectives are met nor that they are missed."""
-    return min((load for load, record in probes.items() if _meets(objectives, record) is None), default=None)
+    shown = results(objectives, probes)
+    uncounted = (load for load, each in shown.items() if all(result == ProbeResult.UNCOUNTED for result in each))
+    return min((int(load) for load in uncounted), default=None)
 
 
-def _meets(objectives: Objectives, record: TrialRecord) -> bool | None:
-    """Whether a probe meets the objectives; None for one that does not count: invalid, or with a late generator."""
-    if record.collapsed:
-        return False
+def results(objectives: Objectives, probes: Probes) -> dict[float, list[ProbeResult]]:
+    """Load → the results of its probes under the objectives."""
+    return {load: [_result(objectives, record) for record in shown] for load, shown in probes.items()}
+
+
+def _result(objectives: Objectives, record: TrialRecord) -> ProbeResult:
+    if record.collapsed or (record.usable and record.falls_behind):
+        return ProbeResult.BEHIND
     if not record.usable or record.generator_late:
-        return None
+        return ProbeResult.UNCOUNTED
     p95_ms = (record.latency_with_failures_ms or record.latency_ms).get("p95")  # failures included
-    return not record.falls_behind and objectives.met(record.error_rate or 0.0, p95_ms)
+    met = objectives.p95_met(p95_ms) and not _fails(objectives, record)
+    return ProbeResult.MET if met else ProbeResult.MISSED
+
+
+def _fails(objectives: Objectives, record: TrialRecord) -> bool:
+    """Whether a probe has more failures than the objective allows, and than chance explains where they are counted."""
+    share, counted = objectives.error_rate, record.objective_counts
+    if share is None or counted is None:
+        return not objectives.error_rate_met(record.error_rate or 0.0)
+    return counts.evidence(counted.requests, counted.failed, share) is Evidence.MISSES

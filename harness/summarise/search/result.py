@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.grid.load import RATE, VUSERS
 from harness.grid.types import Levels
 from harness.summarise.search.bracketing import Bracket
+from harness.summarise.search.falling import FallingCurve
 from harness.summarise.search.knee import LEAST, Estimate, Knee
 
 
@@ -19,7 +20,8 @@ class SearchResult:
     `invalid_from` on is usable; of a `rate` it is the smallest one that does not count for the objectives. `knee` and
     `users` are None without a usable probe. `objectives.low` is the largest load that met the objectives,
     `objectives.high` the smallest that missed them; `evidence` is that of the requests of these two probes. `loads` are
-    those of blocks around the crossing of the objectives, as far as they are settled.
+    those of blocks around the crossing of the objectives, as far as they are settled. `missed_below` are loads that
+    missed the objectives below `objectives.low`. `falling` is None where throughput does not fall beyond its peak.
     """
 
     others: Levels
@@ -32,6 +34,8 @@ class SearchResult:
     factor: str = VUSERS
     loads: tuple[float, ...] = ()
     evidence: tuple[str, str] = ("", "")
+    missed_below: tuple[float, ...] = ()
+    falling: FallingCurve | None = None
 
     @property
     def sentence(self) -> str:
@@ -51,6 +55,9 @@ def _objectives(result: SearchResult, bracket: Bracket) -> str:
     text += f", missed at {_load(result, missed)}{evidence[1]}" if missed is not None else ""
     if result.factor == RATE and result.invalid_from is not None:
         text += f", unknown at {_load(result, result.invalid_from)}, whose probe does not count"
+    if result.missed_below:
+        below = ", ".join(_load(result, load) for load in result.missed_below)
+        text += f"; probes at {below} missed them, below loads that met them"
     if result.loads:
         text += f"; their crossing is measured in blocks at {', '.join(_load(result, load) for load in result.loads)}"
     return text
@@ -84,7 +91,20 @@ def _knee(result: SearchResult) -> str:
         text = f"throughput does not grow from {_load(result, knee.users)} on, where the search began ({level})"
         bounded = f", {limit}" if result.users == result.most else ""
         return f"{text}; blocks are measured at {_load(result, result.users)}{bounded}"
+    if result.falling is not None:
+        return _falling(result, knee, result.users, result.falling)
     return _bracketed(result, knee, result.users, level, limit)
+
+
+def _falling(result: SearchResult, knee: Knee, block_users: int, curve: FallingCurve) -> str:
+    """The sentence for throughput that falls beyond its peak."""
+    text = (
+        f"throughput peaks at {_per_s(curve.rate)}/s near {_load(result, curve.users)} and falls to "
+        f"{_per_s(curve.last_rate)}/s at {curve.last_users} ({knee.probes} probes); blocks are measured at "
+        f"{_load(result, curve.users)}"
+    )
+    more = f" and at {_load(result, block_users)}, as the peak may be load-limited"
+    return text + (more if block_users != curve.users else "")
 
 
 def _bracketed(result: SearchResult, knee: Knee, block_users: int, level: str, limit: str) -> str:

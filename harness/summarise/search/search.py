@@ -5,6 +5,10 @@ the bracket around the fitted knee until it is within `until`. The knee with its
 (harness/summarise/search/knee.py). With objectives, the largest load that meets them is bracketed too, and blocks are
 measured around it (harness/summarise/search/loads.py). A search over `rate` does only that. Each probe is one trial
 (repeat 0) and is used for nothing else; cells well above the knees are then measured in blocks as any others.
+
+The first probe of a study is a warm-up: it is repeated, and its result is never used. Later probes that would end
+something alone are repeated (harness/summarise/search/bracketing.py), as `r0-probe2`. A study whose probes have no
+number began before that and keeps its search (harness/summarise/search/single_probes.py).
 """
 
 from __future__ import annotations
@@ -21,10 +25,18 @@ from harness.grid.schema import Grid, Objectives
 from harness.grid.types import Levels
 from harness.records.trial import TrialRecord
 from harness.summarise.capacity import counts
-from harness.summarise.search import knee, probing, topologies
-from harness.summarise.search.bracketing import Bracket
+from harness.summarise.search import bracketing, falling, knee, probing, single_probes, topologies
+from harness.summarise.search.bracketing import Bracket, NextProbe
 from harness.summarise.search.probing import Probes
 from harness.summarise.search.result import SearchResult
+
+
+@dataclass(frozen=True)
+class PlannedProbe:
+    """A probe of a cell: its number at this cell, from 1; None in a study that began without numbers."""
+
+    cell: Cell
+    number: int | None
 
 
 def loads_adapt(grid: Grid) -> bool:
@@ -43,7 +55,7 @@ class FixedState:
     """The state of a study without a search: the same cells in every block, no probes and no results."""
 
     cells: Sequence[Cell]
-    probes: Sequence[Cell] = field(default=(), init=False)
+    probes: Sequence[PlannedProbe] = field(default=(), init=False)
     complete: bool = field(default=True, init=False)
     results: Sequence[SearchResult] = field(default=(), init=False)
     at_saturation: Sequence[Cell] = field(default=(), init=False)
@@ -63,8 +75,8 @@ class SearchState:
     _loads: dict[Topology, list[tuple[float, ...]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
-    def probes(self) -> list[Cell]:
-        """Cells of all probes that are settled by the records, round by round over the topologies."""
+    def probes(self) -> list[PlannedProbe]:
+        """All probes that are settled by the records: the warm-up, then round by round over the topologies."""
         return self._planned[0]
 
     @property
@@ -80,7 +92,7 @@ class SearchState:
         allowed, found = counts.allowed_shares(self.grid.objectives), []
         for topology, result in self._with_brackets:
             probes, ends = self._known[topology], result.objectives or Bracket(None, None)
-            low, high = (counts.sentence(probes.get(int(load or 0)), allowed) for load in (ends.low, ends.high))
+            low, high = (counts.sentence(self._deciding(probes, load), allowed) for load in (ends.low, ends.high))
             around = {load for block in self._loads_of(topology, self._blocks) for load in block}
             found.append(replace(result, loads=tuple(sorted(around)), evidence=(low, high)))
         return found
@@ -110,31 +122,56 @@ class SearchState:
 
     @cached_property
     def _trials(self) -> dict[topologies.Levels, list[TrialRecord]]:
-        return topologies.by_topology(self.records.values())
+        return topologies.by_topology(each for each in self.records.values() if not self._is_warm_up(each))
 
     @cached_property
-    def _known(self) -> dict[Topology, dict[int, TrialRecord]]:
-        """The recorded probes of each topology."""
+    def _is_numbered(self) -> bool:
+        """Whether probes have numbers: in all studies but those that began without."""
+        return all(record.probe is not None for record in self.records.values() if not record.repeat)
+
+    def _is_warm_up(self, record: TrialRecord) -> bool:
+        """Whether a trial is the study's first probe, which only warms the hosts up."""
+        return record.repeat == 0 and record.probe == 1 and record.cell == self.searched.known[0].by_name
+
+    @cached_property
+    def _known(self) -> dict[Topology, dict[int, list[TrialRecord]]]:
+        """The recorded probes of each topology, without the warm-up."""
         factor = self.searched.search.factor
         return {each: topologies.probes(each, factor, self._trials) for each in self.searched.topologies}
 
+    def _next(self, probes: Probes) -> NextProbe | None:
+        """The next probe of a topology."""
+        rule = probing.next_probe if self._is_numbered else single_probes.next_probe
+        return rule(self.searched.search, self.grid.objectives, probes, self.searched.search.factor)
+
     @cached_property
-    def _planned(self) -> tuple[list[Cell], bool]:
-        span, found = self.searched.search, list[Cell]()
-        probed: dict[Topology, dict[int, TrialRecord]] = {topology: {} for topology in self.searched.topologies}
+    def _planned(self) -> tuple[list[PlannedProbe], bool]:
+        warm_up, found = self.searched.known[0], list[PlannedProbe]()
+        if self._is_numbered:
+            found.append(PlannedProbe(warm_up, 1))
+        probed: dict[Topology, dict[int, list[TrialRecord]]] = {each: {} for each in self.searched.topologies}
         while True:
-            following = {
-                topology: probing.next_load(span, self.grid.objectives, so_far, span.factor)
-                for topology, so_far in probed.items()
-            }
-            round_ = [(topology, load) for topology, load in following.items() if load is not None]
+            following = {topology: self._next(so_far) for topology, so_far in probed.items()}
+            round_ = [(topology, probe) for topology, probe in following.items() if probe is not None]
             if not round_:
-                return found, True
-            found += [self._at(topology, load) for topology, load in round_]
-            if any(load not in self._known[topology] for topology, load in round_):
+                return found, found[0].number is None or any(map(self._is_warm_up, self.records.values()))
+            for topology, probe in round_:
+                cell = self._at(topology, probe.load)
+                number = probe.number + (cell == warm_up) if self._is_numbered else None
+                found.append(PlannedProbe(cell, number))
+            known = [(self._known[topology].get(int(probe.load), []), probe.number) for topology, probe in round_]
+            if any(len(records) < number for records, number in known):
                 return found, False
-            for topology, load in round_:
-                probed[topology][load] = self._known[topology][load]
+            for (topology, probe), (records, number) in zip(round_, known, strict=True):
+                probed[topology][int(probe.load)] = records[:number]
+
+    def _deciding(self, probes: Probes, load: float | None) -> TrialRecord | None:
+        """The last probe of a load with the result of this load."""
+        shown = list(probes.get(int(load or 0), ()))
+        results = probing.results(self.grid.objectives, {0: shown})[0]
+        is_met = bracketing.has_met(results)
+        of_load = [each for each, result in zip(shown, results, strict=True) if bracketing.has_met([result]) == is_met]
+        return of_load[-1] if of_load else None
 
     @cached_property
     def _brackets(self) -> list[SearchResult]:
@@ -142,8 +179,20 @@ class SearchState:
         if not self.complete:
             return []
         span, known = self.searched.search, self._known
-        of = _of_users if span.factor == VUSERS else _of_rate
-        return [of(span, self.grid.objectives, each.by_name, known[each]) for each in self.searched.topologies]
+        meeting = probing.meeting if self._is_numbered else single_probes.meeting
+        found = []
+        for each in self.searched.topologies:
+            objectives = meeting(self.grid.objectives, known[each])
+            if span.factor == VUSERS:
+                found.append(_of_users(span, objectives, each.by_name, known[each], may_fall=self._is_numbered))
+            else:
+                uncounted = probing.first_uncounted(self.grid.objectives, known[each])
+                found.append(_of_rate(span, objectives, each.by_name, uncounted))
+            if self._is_numbered and objectives is not None:
+                found[-1] = replace(
+                    found[-1], missed_below=_missed_below(self.grid.objectives, objectives, known[each])
+                )
+        return found
 
     @property
     def _with_brackets(self) -> Iterable[tuple[Topology, SearchResult]]:
@@ -159,7 +208,10 @@ class SearchState:
     def _saturated(self) -> list[Cell]:
         own = self.at_saturation
         most = max((cell.vusers for cell in own), default=0)
-        return list(dict.fromkeys([*own, *(self._at(cell.topology, most) for cell in own)]))
+        peaks = [
+            self._at(each, result.falling.users) for each, result in self._with_brackets if result.falling is not None
+        ]
+        return list(dict.fromkeys([*own, *peaks, *(self._at(cell.topology, most) for cell in own)]))
 
     def _around(self, blocks: Iterable[int]) -> list[Cell]:
         """The cells around crossings in these blocks, without those that are measured at saturation."""
@@ -178,17 +230,30 @@ class SearchState:
 
         if len(self._loads.get(topology, ())) < blocks:
             trials = topologies.trials(topology, self._trials)
-            self._loads[topology] = loads.loads(self.grid, self.searched.search, trials, blocks)
+            results = dict(self._with_brackets)
+            ends = results[topology].objectives if self._is_numbered and topology in results else None
+            self._loads[topology] = loads.loads(self.grid, self.searched.search, trials, blocks, ends)
         return self._loads[topology][:blocks]
 
 
-def _of_users(span: Search, objectives: Objectives, others: Levels, probes: Probes) -> SearchResult:
+def _missed_below(objectives: Objectives, found: Bracket, probes: Probes) -> tuple[float, ...]:
+    """The probed loads that missed the objectives below the largest one that met them."""
+    shown = probing.results(objectives, probes)
+    return tuple(sorted(load for load in shown if load < (found.low or 0) and not bracketing.has_met(shown[load])))
+
+
+def _of_users(
+    span: Search, objectives: Bracket | None, others: Levels, probes: Probes, *, may_fall: bool
+) -> SearchResult:
     """A closed loop: blocks need saturated servers, within the span and below the first invalid probe."""
     found, invalid_from = knee.fit(probing.rates(probes)), probing.first_invalid(probes)
     most = span.most if invalid_from is None else max(probing.rates(probes), default=span.least)
     users = None
     if found is not None:
         users = min(found.saturating_users, most) if found.level else most
+    curve = falling.of_rates(probing.usable_rates(probes), found) if found is not None and may_fall else None
+    if curve is not None and curve.is_saturated:
+        users = curve.users
     return SearchResult(
         others=others,
         saturation=probing.around_knee(probes),
@@ -196,12 +261,13 @@ def _of_users(span: Search, objectives: Objectives, others: Levels, probes: Prob
         users=users,
         most=most,
         invalid_from=invalid_from,
-        objectives=probing.meeting(objectives, probes),
+        objectives=objectives,
         factor=span.factor,
+        falling=curve,
     )
 
 
-def _of_rate(span: Search, objectives: Objectives, others: Levels, probes: Probes) -> SearchResult:
+def _of_rate(span: Search, objectives: Bracket | None, others: Levels, invalid_from: int | None) -> SearchResult:
     """An open load: only the objectives are searched."""
     return SearchResult(
         others=others,
@@ -209,7 +275,7 @@ def _of_rate(span: Search, objectives: Objectives, others: Levels, probes: Probe
         knee=None,
         users=None,
         most=span.most,
-        invalid_from=probing.first_uncounted(objectives, probes),
-        objectives=probing.meeting(objectives, probes),
+        invalid_from=invalid_from,
+        objectives=objectives,
         factor=span.factor,
     )

@@ -27,6 +27,10 @@ def trials(topology: Topology, known: Mapping[Levels, list[TrialRecord]]) -> lis
     return known.get(tuple(sorted(topology.levels)), [])
 
 
-def probes(topology: Topology, factor: str, known: Mapping[Levels, list[TrialRecord]]) -> dict[int, TrialRecord]:
-    """Load → probe of a topology; a search uses whole numbers."""
-    return {int(record.cell[factor]): record for record in trials(topology, known) if record.repeat == 0}
+def probes(topology: Topology, factor: str, known: Mapping[Levels, list[TrialRecord]]) -> dict[int, list[TrialRecord]]:
+    """Load → probes of a topology in their order; a search uses whole numbers."""
+    found: dict[int, list[TrialRecord]] = {}
+    for record in sorted(trials(topology, known), key=lambda record: record.probe or 1):
+        if record.repeat == 0:
+            found.setdefault(int(record.cell[factor]), []).append(record)
+    return found

@@ -88,9 +88,9 @@ def test_a_plan_has_the_largest_number_of_trials_of_a_search(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grid = options.ROOT / "grids" / "capacity.yaml"
-    assert re.search(r"at most 42 trials, about \d+ min", output(capsys, tmp_path, grid=grid))
+    assert re.search(r"at most 70 trials, about \d+ min", output(capsys, tmp_path, grid=grid))
     shown = json.loads(output(capsys, tmp_path, as_json=True, grid=grid))
-    assert shown["most_trials"] == 42
+    assert shown["most_trials"] == 70
     assert shown["most_s"] > shown["estimate_s"] > 0
 
 
@@ -100,7 +100,7 @@ def test_a_budget_limits_a_search(tmp_path: Path) -> None:
         resolve(options.ROOT, tmp_path, limited(tmp_path, grid, time="3m"))
     (problem,) = rejected.value.problems
     assert re.search(
-        r"limited.yaml:\d+: budget: time: a search of at most 42 trials takes about \d+ min\. Allowed: 3 min\. "
+        r"limited.yaml:\d+: budget: time: a search of at most 70 trials takes about \d+ min\. Allowed: 3 min\. "
         r"Fix: narrow from\.\.to, raise until, use fewer repeats",
         problem,
     )

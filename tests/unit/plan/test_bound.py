@@ -33,7 +33,7 @@ def needed(study: Grid, capacity: float, noise: random.Random) -> int:
             rate = min(offered, servers * capacity) * (1 + 0.01 * noise.gauss(0, 1))
             met = offered <= servers * capacity * (1 + 0.05 * noise.gauss(0, 1))
             records[trial.path] = record(
-                servers, 0, trial.repeat, rate, cell=trial.cell.by_name,
+                servers, 0, trial.repeat, rate, cell=trial.cell.by_name, probe=trial.probe,
                 latency_ms={"p95": 50.0 if met else 500.0},
                 objective_counts={"requests": 4000, "late": round(4000 * late), "failed": 0},
             )  # fmt: skip
@@ -52,13 +52,16 @@ def test_no_search_needs_more_trials_than_its_bound(seed: int) -> None:
 
 
 def test_probes_over_a_rate_are_counted_exactly() -> None:
-    """The probes are 100, 200 and 400 req/s, then values between two of them, or 500 req/s at the end."""
-    for most, count in ((500, 5), (101, 2)):
+    """The loads are 100 and 200 req/s, 400 req/s, and three between two of them; then eight repeats.
+
+    100 and 101 req/s are probed three times each at most.
+    """
+    for most, count in ((500, 6 + 8), (101, 2 * 3)):
         cells = rated(100, most, "20%").cells
         assert isinstance(cells, SearchedCells)
         assert bound.probes(cells.search, Objectives()) == count
-    assert len(bound.largest_plan(rated(100, 500, "20%"), "lab")) == 2 * 5 + 3 * 2 * 3
-    assert len(bound.largest_plan(rated(100, 500, "20%"), "hosts")) == 2 * 5 + 3 * 2 * 3 + 3  # with control trials
+    assert len(bound.largest_plan(rated(100, 500, "20%"), "lab")) == 1 + 2 * 14 + 3 * 2 * 3
+    assert len(bound.largest_plan(rated(100, 500, "20%"), "hosts")) == 1 + 2 * 14 + 3 * 2 * 3 + 3  # with control trials
 
 
 def test_without_a_search_the_largest_plan_is_every_cell_in_every_block() -> None:

@@ -59,7 +59,7 @@ def searched() -> tuple[Summary, Trials]:
         ]
         if not left:
             break
-        records |= {t.path: loop(t.cell.servers, t.cell.vusers, t.repeat) for t in left}
+        records |= {t.path: changed(loop(t.cell.servers, t.cell.vusers, t.repeat), probe=t.probe) for t in left}
     return measured(records, factors=factors)
 
 

@@ -306,6 +306,35 @@ def test_a_search_over_rates_brackets_the_largest_rate_that_meets_the_objectives
         assert limit.objectives.low <= 1.05 * capacity < 1.05 * (limit.objectives.high or 0)
 
 
+def test_one_cold_probe_ends_no_search_and_a_killed_search_resumes(site: FakeSite, tmp_path: Path) -> None:
+    """The first probes of both topologies are cold; the study is interrupted before and within a repeated probe."""
+    searched = {**AT_A_RATE, "factors": {"servers": [1, 2], "rate": {"from": "50/s", "to": "1600/s", "until": "10%"}}}
+    searched |= {"objectives": {"p95": "200ms"}, "repeats": 2}
+    probed: list[int] = []
+
+    def cold(servers: int, repeat: int) -> float:
+        probed.extend([servers] if repeat == 0 else [])
+        return 0.05 if repeat == 0 and probed.count(servers) == 1 else 1.0
+
+    site.noise = cold
+    for load in (2, 5, 9):
+        site.happens(load, 1, site.interrupt)
+    for _ in range(3):
+        with pytest.raises(Interrupted):
+            site.study(tmp_path, **searched).run()
+    study = site.study(tmp_path, **searched)
+    study.run()
+    records = measured(tmp_path)
+    assert records["servers-1_rate-50/r0"].probe == 1
+    assert records["servers-1_rate-50/r0-probe2"].probe == 2
+    assert not any("-probe3" in where for where in records)
+    summary = summarise_directory(StudyDirectory(study._directory.path))
+    for limit, capacity in zip(summary.searches, (280, 560), strict=True):
+        assert limit.objectives
+        assert 0.9 * capacity <= (limit.objectives.low or 0) <= 1.05 * capacity < 1.05 * (limit.objectives.high or 0)
+    assert [line.text for line in check.check(study._directory) if not line.ok and ".csv" not in line.text] == []
+
+
 def test_a_search_probes_first_and_measures_blocks_at_the_loads_found(site: FakeSite, tmp_path: Path) -> None:
     searched = {"factors": {"servers": [1, 2], "vusers": {"from": 100, "to": 3200, "until": "10%"}}, "repeats": 2}
     study = site.study(tmp_path, **searched)

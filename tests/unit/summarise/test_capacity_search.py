@@ -48,7 +48,8 @@ def carried_out(
         if not left:
             return records, [each.path for each in planned]
         for each in left:
-            records[each.path] = measure(each.cell.servers, each.cell.vusers, each.repeat)
+            found = measure(each.cell.servers, each.cell.vusers, each.repeat)
+            records[each.path] = changed(found, probe=each.probe)
 
 
 def test_each_topology_is_measured_around_its_own_crossing_in_every_block() -> None:
@@ -117,9 +118,10 @@ def test_without_objectives_no_extra_load_is_measured() -> None:
 
 def test_an_open_load_has_no_knee_only_objectives() -> None:
     span, aims = Search.model_validate(SPAN), Objectives.model_validate({"p95": "450ms"})
-    seen: dict[int, TrialRecord] = {}
-    while (load := probing.next_load(span, aims, seen, "rate")) is not None:
-        seen[load] = trial(1, load, 0)
+    seen: dict[int, list[TrialRecord]] = {}
+    while (probe_ := probing.next_probe(span, aims, seen, "rate")) is not None:
+        load = int(probe_.load)
+        seen.setdefault(load, []).append(trial(1, load, 0))
     met = probing.meeting(aims, seen)
     assert met is not None
     assert met.low is not None
@@ -156,13 +158,14 @@ def probe_of_rate(rate: int, **more: object) -> TrialRecord:
 
 def test_a_probe_with_a_late_generator_or_an_invalid_one_is_not_missed() -> None:
     for uncounted in ({"findings": [LATE]}, {"outcome": "invalid", "tps_mean": None}):
-        seen = {rate: probe_of_rate(rate) for rate in (100, 200)} | {400: probe_of_rate(400, **uncounted)}
+        seen = {rate: [probe_of_rate(rate)] for rate in (100, 200)} | {400: [probe_of_rate(400, **uncounted)]}
         assert probing.meeting(P95, seen) == Bracket(200, None)
         assert probing.first_uncounted(P95, seen) == 400
         # It ends the search upwards like a missed one, so the search ends.
-        while (load := probing.next_load(RATES, P95, seen, "rate")) is not None:
-            assert load not in seen
-            seen[load] = probe_of_rate(load)
+        while (following := probing.next_probe(RATES, P95, seen, "rate")) is not None:
+            load = int(following.load)
+            more = uncounted if load == 400 else {}
+            seen.setdefault(load, []).append(probe_of_rate(load, **more))
         found = probing.meeting(P95, seen)
         assert found is not None
         assert found.low == pytest.approx(295, abs=6)
@@ -170,7 +173,7 @@ def test_a_probe_with_a_late_generator_or_an_invalid_one_is_not_missed() -> None
 
 def test_a_probe_that_broke_the_servers_is_missed_even_if_the_generator_was_late() -> None:
     broken = probe_of_rate(400, findings=[LATE], outcome="server_down", tps_mean=None)
-    assert probing.meeting(P95, {200: probe_of_rate(200), 400: broken}) == Bracket(200, 400)
+    assert probing.meeting(P95, {200: [probe_of_rate(200)], 400: [broken]}) == Bracket(200, 400)
 
 
 def test_the_sentence_names_the_load_whose_probe_does_not_count() -> None:

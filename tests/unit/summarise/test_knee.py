@@ -81,28 +81,29 @@ def repairman(users: int, capacity: float, think_s: float) -> float:
     return capacity * (1 - idle)
 
 
-def searched(loop: Loop, probe: Callable[[int], TrialRecord] | None = None) -> dict[int, TrialRecord]:
+def searched(loop: Loop, probe: Callable[[int], TrialRecord] | None = None) -> dict[int, list[TrialRecord]]:
     """Every probe of a search."""
-    seen: dict[int, TrialRecord] = {}
-    while (load := probing.next_load(SPAN, Objectives(), seen)) is not None:
-        assert load not in seen
-        seen[load] = (probe or loop.probe)(load)
+    seen: dict[int, list[TrialRecord]] = {}
+    while (next_ := probing.next_probe(SPAN, Objectives(), seen)) is not None:
+        load = int(next_.load)
+        seen.setdefault(load, []).append((probe or loop.probe)(load))
+        assert len(seen[load]) == next_.number
     return seen
 
 
-def beyond_the_knee(seen: Mapping[int, TrialRecord]) -> int:
+def beyond_the_knee(seen: Mapping[int, list[TrialRecord]]) -> int:
     found = knee.fit(probing.rates(seen))
     assert found
     return found.saturating_users
 
 
-def at_nearly_the_largest_rate(seen: Mapping[int, TrialRecord]) -> int:
+def at_nearly_the_largest_rate(seen: Mapping[int, list[TrialRecord]]) -> int:
     """The rule that was: the smallest load that reaches 95 % of the largest rate."""
     rates = probing.rates(seen)
     return min(load for load, rate in rates.items() if rate >= 0.95 * max(rates.values()))
 
 
-def gain_at_saturation(noise: float, seed: int, rule: Callable[[Mapping[int, TrialRecord]], int]) -> GainKind:
+def gain_at_saturation(noise: float, seed: int, rule: Callable[[Mapping[int, list[TrialRecord]]], int]) -> GainKind:
     """The gain from one server to two, each at its own load, in five blocks."""
 
     def cell(servers: int) -> CellSummary:
@@ -212,8 +213,8 @@ def test_users_at_saturation_follow_the_intervals_high_end_within_bounds() -> No
         assert found
         factors[noise] = found.saturating_users / found.users
     assert factors[0.0] == pytest.approx(1.3, abs=0.002)
-    assert 1.3 < factors[0.01] < factors[0.04] <= 1.502
-    assert factors[0.09] == pytest.approx(1.5, abs=0.002)
+    assert 1.3 < factors[0.01] < factors[0.04]
+    assert factors[0.04] < factors[0.09] <= 1.502
 
 
 def test_where_the_service_collapses_the_search_measures_how_far_the_level_extends() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +14,7 @@ from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise import tables
 from harness.summarise.search import probing
-from harness.summarise.search.bracketing import Bracket
+from harness.summarise.search.bracketing import Bracket, NextProbe
 from harness.summarise.search.search import SearchState, state_of
 from tests.builders import changed, grid, record
 
@@ -49,7 +50,8 @@ def carried_out(study: Grid, most: int = 200) -> tuple[dict[str, TrialRecord], l
             assert decision is not None
             return records, [trial.path for trial in planned]
         for trial in left:
-            records[trial.path] = probe(trial.cell.servers, trial.cell.vusers, trial.repeat)
+            found = probe(trial.cell.servers, trial.cell.vusers, trial.repeat)
+            records[trial.path] = changed(found, probe=trial.probe)
     raise AssertionError("the search does not end")
 
 
@@ -101,9 +103,93 @@ def test_blocks_are_measured_at_no_more_users_than_the_searchs_maximum(most: int
     assert f"servers-1_vusers-{limit.users}/r3" in planned
 
 
+def fallen(study: Grid, rate: Callable[[int], float]) -> tuple[dict[str, TrialRecord], list[str]]:
+    """Measure all planned trials of one server with this throughput, and 1 % of noise."""
+    records: dict[str, TrialRecord] = {}
+    while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
+        for trial in left:
+            users = trial.cell.vusers
+            wobble = 1 + 0.01 * ((users * 7 + trial.repeat + (trial.probe or 0)) % 3 - 1)
+            records[trial.path] = record(1, users, trial.repeat, rate(users) * wobble, probe=trial.probe)
+    return records, [t.path for t in stopping.trials(study, "lab", records)[0]]
+
+
+ONE_SERVER: dict[str, object] = {"factors": {"servers": [1], "vusers": SPAN}, "repeats": 3}
+
+
+def test_throughput_that_falls_beyond_its_peak_is_reported_and_measured_there() -> None:
+    """Contention: throughput peaks at 250/s at 250 users and falls by a tenth up to 400."""
+    study = grid(**ONE_SERVER)
+    records, planned = fallen(study, lambda users: 2 * users / (1 + (users / 250) ** 2))
+    (limit,) = state(study, records).results
+    assert limit.falling is not None
+    assert 200 <= limit.falling.users <= 320
+    assert limit.falling.is_saturated
+    assert limit.users == limit.falling.users
+    assert re.search(
+        rf"throughput peaks at 2\d\d/s near {limit.users} users and falls to \d+/s at \d+ \(", limit.sentence
+    )
+    assert limit.sentence.endswith(f"blocks are measured at {limit.users} users")
+    assert f"servers-1_vusers-{limit.users}/r3" in planned
+
+
+def test_a_peak_that_its_load_may_limit_is_measured_beside_the_saturating_users() -> None:
+    """Throughput grows with the users up to 250/s, and falls at once beyond."""
+    study = grid(**ONE_SERVER)
+    records, planned = fallen(study, lambda users: min(users / 2, 250 * (users / 500) ** -0.4))
+    (limit,) = state(study, records).results
+    assert limit.falling is not None
+    assert not limit.falling.is_saturated
+    assert limit.users is not None
+    assert limit.users > 1.2 * limit.falling.users
+    for users in (limit.users, limit.falling.users):
+        assert f"servers-1_vusers-{users}/r3" in planned
+        assert f"at {users} users" in limit.sentence
+
+
+def test_a_study_whose_probes_have_no_number_keeps_its_search() -> None:
+    """Each load is probed once, users are halved by difference, and a miss at the smallest load ends the objectives."""
+    study = grid(**ONE_SERVER, objectives={"p95": "450ms"})
+    records = {"servers-1_vusers-100/r0": changed(probe(1, 100), latency_ms={"p95": 900.0})}
+    while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
+        for trial in left:
+            records[trial.path] = probe(1, trial.cell.vusers, trial.repeat)
+    planned = [trial.path for trial in stopping.trials(study, "lab", records)[0]]
+    assert not any("-probe" in path for path in planned)
+    assert [path.split("-")[-1] for path in planned[:6]] == [f"{n}/r0" for n in (100, 200, 400, 800, 1600, 600)]
+    assert state(study, records).results[0].objectives == Bracket(None, 100)
+
+
+def test_level_throughput_is_not_called_falling() -> None:
+    records, _ = carried_out(searching())
+    assert all(limit.falling is None for limit in state(searching(), records).results)
+
+
+def test_a_stalled_probe_neither_ends_the_doubling_nor_moves_the_knee() -> None:
+    stalled = [""]
+
+    def rate(users: int) -> float:
+        return min(users / 2, 280.0)
+
+    exact = state(grid(**ONE_SERVER), fallen(grid(**ONE_SERVER), rate)[0]).results[0]
+    for at in (200, 400, 800):
+        stalled[0] = f"servers-1_vusers-{at}/r0"
+        records: dict[str, TrialRecord] = {}
+        study = grid(**ONE_SERVER)
+        while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
+            for trial in left:
+                slow = 0.3 if trial.path == stalled[0] else 1.0
+                users = trial.cell.vusers
+                records[trial.path] = record(1, users, trial.repeat, rate(users) * slow, probe=trial.probe)
+        limit = state(study, records).results[0]
+        assert limit.knee is not None
+        assert exact.knee is not None
+        assert limit.knee.users == pytest.approx(exact.knee.users, rel=0.05)
+
+
 def test_doubling_and_halving_need_few_probes() -> None:
     records, _ = carried_out(searching())
-    assert sum(record.repeat == 0 for record in records.values()) <= 2 * 11
+    assert sum(record.repeat == 0 for record in records.values()) <= 1 + 2 * 12
 
 
 def test_gains_are_taken_at_saturation_and_at_equal_users() -> None:
@@ -128,7 +214,7 @@ def test_the_tables_have_gains_at_saturation_and_at_equal_users() -> None:
 def test_the_blocks_measure_each_topology_at_its_limit_and_all_at_the_last_ones() -> None:
     study = searching()
     records, planned = carried_out(study)
-    blocks = [path for path in planned if not path.endswith("/r0")]
+    blocks = [path for path in planned if "/r0" not in path]
     assert len(blocks) == 3 * 3  # 1 server at its own, and both at the users that saturate 2
     assert len(set(planned)) == len(planned)
     assert stopping.trials(study, "lab", records)[0] == stopping.trials(study, "lab", dict(sorted(records.items())))[0]
@@ -146,7 +232,7 @@ def test_an_interrupted_search_resumes() -> None:
 def test_an_unfinished_search_has_no_results() -> None:
     study = searching()
     records, planned = carried_out(study)
-    last = max(number for number, path in enumerate(planned) if path.endswith("/r0"))
+    last = max(number for number, path in enumerate(planned) if "/r0" in path)
     assert state(study, {path: records[path] for path in planned[:last]}).results == []
     assert cells.summarise_records(study, {path: records[path] for path in planned[:last]}).searches == []
     assert len(state(study, {path: records[path] for path in planned[: last + 1]}).results) == 2
@@ -185,9 +271,14 @@ def test_throughput_that_never_grows_is_reported() -> None:
 
 def test_a_probe_that_broke_the_service_ends_the_doubling() -> None:
     span = Search.model_validate(SPAN)
-    seen = {users: probe(1, users) for users in (100, 200, 400)}
-    seen[800] = record(1, 800, 0, None, outcome="server_down")
-    assert probing.next_load(span, Objectives(), seen) == 600  # between the last success and the collapse
+    seen = {users: [probe(1, users)] for users in (100, 200, 400)}
+    collapsed = record(1, 800, 0, None, outcome="server_down")
+    seen[800] = [collapsed]
+    assert probing.next_probe(span, Objectives(), seen) == NextProbe(800, 2)
+    seen[800] = [collapsed, collapsed]
+    assert probing.next_probe(span, Objectives(), seen) == NextProbe(
+        566, 1
+    )  # between the last success and the collapse
     assert probing.around_knee(seen) == Bracket(400, 800)
 
 
@@ -197,8 +288,9 @@ def test_a_service_that_collapses_before_saturation_is_measured_below_the_collap
     while left := [t for t in stopping.trials(study, "lab", records)[0] if t.path not in records]:
         for trial in left:
             users = trial.cell.vusers
-            records[trial.path] = probe(1, users) if users < 500 else record(1, users, 0, None, outcome="server_down")
-            records[trial.path] = changed(records[trial.path], repeat=trial.repeat)
+            exact = record(1, users, 0, users / THINK_S)
+            records[trial.path] = exact if users < 500 else record(1, users, 0, None, outcome="server_down")
+            records[trial.path] = changed(records[trial.path], repeat=trial.repeat, probe=trial.probe)
     limit = state(study, records).results[0]
     assert limit.users is not None
     assert 475 <= limit.users < 500
