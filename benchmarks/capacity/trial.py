@@ -187,9 +187,9 @@ def counted_capacity(servers: Servers, ways: tuple[tuple[float, ...], ...]) -> f
     most = servers.rate * max(map(sum, ways))
 
     def over(share: float, requests: int = MANY) -> float:
-        load, seeds = share * most, range(SEED, SEED + (MORE if servers.pause else 1))
+        load, more = share * most, MORE if servers.pause else 1
         each_s = max(requests // len(ways), FEWEST) / load
-        loads = (simulate(servers, len(way), load, seed, each_s, way) for way in ways for seed in seeds)
+        loads = (simulate(servers, len(way), load, SEED + at, each_s, way) for at, way in enumerate(ways * more))
         return _over(servers, [_counted(servers, seen) for seen in loads])
 
     steps = np.arange(1 - STEP, STEP / 2, -STEP).tolist()

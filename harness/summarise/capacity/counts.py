@@ -20,6 +20,7 @@ from harness.grid.schema import P95, Objectives
 from harness.records.trial import TrialRecord
 
 CONFIDENCE = 0.99
+ALIKE = 1.03  # ratio of loads that count as equal
 
 
 class Evidence(StrEnum):
@@ -86,6 +87,18 @@ def comparable(counts: Sequence[Count]) -> list[Count]:
         else each
         for each in counts
     ]
+
+
+def grouped(counts: Sequence[Count]) -> list[Count]:
+    """The same counts with equal loads where they are nearly equal: the least of loads within 3 % of it.
+
+    The loads of blocks may move a little, and only equal trials show how much trials differ. The load offered stays.
+    """
+    label: dict[float, float] = {}
+    for load in sorted({count.load for count in counts}):
+        least = next(reversed(label.values()), load)
+        label[load] = least if load <= least * ALIKE else load
+    return [replace(each, load=label[each.load], offered=each.offered or each.load) for each in counts]
 
 
 def allowed_shares(objectives: Objectives) -> dict[str, float]:

@@ -137,6 +137,7 @@ def crossing(objective: str, share: float, counts: Sequence[Count], line_error: 
     if falling is not None:
         return Crossing(objective=objective, bound=Bound.NONE, reason=_not_steady(falling))
     levels = by_load.levels(counted, objective, share)
+    counted = counting.grouped(counted)
     beyond = _beyond(levels)
     used = _near([count.load for count in counted], beyond)
     chosen = [count for count, near in zip(counted, used, strict=True) if near]
@@ -190,7 +191,7 @@ def _near_enough(levels: Levels) -> bool:
     met, missed = levels.met, levels.missed
     if not met or not missed:
         return True
-    inside = [level.load for level in levels.by_load if met[-1] <= level.load <= missed[0]]
+    inside = [level.load for level in levels.by_load if met[-1] <= level.load and level.most <= missed[0]]
     return not inside or any(b <= MAX_GAP * a for a, b in itertools.pairwise(inside))
 
 

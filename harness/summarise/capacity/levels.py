@@ -25,9 +25,13 @@ COMPARABLE = 3  # multiples of the allowed share: loads below have comparable sp
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """The trials of one load: `share` over the objective in all their requests, with the interval `low` to `high`."""
+    """The trials of one load: `share` over the objective in all their requests, with the interval `low` to `high`.
+
+    `most` is the largest of the nearly equal loads, of which `load` is the least (`counts.grouped`).
+    """
 
     load: float
+    most: float
     requests: int
     over: int
     low: float
@@ -54,7 +58,7 @@ class Levels:
     @property
     def missed(self) -> list[float]:
         """The loads whose whole interval misses it."""
-        return [level.load for level in self.by_load if level.low > self.allowed]
+        return [level.most for level in self.by_load if level.low > self.allowed]
 
     @property
     def too_few(self) -> tuple[int, int] | None:
@@ -73,7 +77,8 @@ class Levels:
 
 def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
     """The levels of these trials, which all have requests."""
-    loads = np.array([count.load for count in counts])
+    grouped = counting.grouped(counts)
+    loads, written = np.array([count.load for count in grouped]), np.array([count.load for count in counts])
     requests = np.array([count.requests for count in counts], dtype=float)
     over = np.array([counting.over(count, objective) for count in counts], dtype=float)
     names = sorted(set(loads.tolist()))
@@ -86,15 +91,17 @@ def levels(counts: Sequence[Count], objective: str, allowed: float) -> Levels:
     found = []
     for load in names:
         alike = [other for other in names if other == load or max(share[other], share[load]) <= COMPARABLE * allowed]
-        level = _exact(load, int(requests[loads == load].sum()), int(over[loads == load].sum()), len(names))
+        total, late = int(requests[loads == load].sum()), int(over[loads == load].sum())
+        low, high = _exact(total, late, len(names))
         half = _half_width([residual[other] for other in alike], len(residual[load]), len(names))
         found.append(
             Level(
                 load=load,
-                requests=level.requests,
-                over=level.over,
-                low=min(level.low, level.share - half),
-                high=max(level.high, level.share + half),
+                most=float(written[loads == load].max()),
+                requests=total,
+                over=late,
+                low=min(low, share[load] - half),
+                high=max(high, share[load] + half),
             )
         )
     return Levels(found, allowed)
@@ -105,14 +112,14 @@ def _confidence(statements: int) -> float:
     return 1 - 0.025 / statements
 
 
-def _exact(load: float, requests: int, over: int, statements: int) -> Level:
+def _exact(requests: int, over: int, statements: int) -> tuple[float, float]:
     """The interval for independent requests."""
     from scipy import special  # here, because loading it takes a second that a start should not
 
     tail = 1 - _confidence(statements)
     low = float(special.betaincinv(over, requests - over + 1, tail)) if over else 0.0
     high = float(special.betaincinv(over + 1, requests - over, 1 - tail)) if over < requests else 1.0
-    return Level(load=load, requests=requests, over=over, low=low, high=high)
+    return low, high
 
 
 def _half_width(residuals: Sequence[Array], trials: int, statements: int) -> float:

@@ -16,7 +16,8 @@ from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, Crossing
 from harness.words import readable
 
-SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to the crossing of the probes
+SPREAD = (0.93, 1.0, 1.07)  # the loads of blocks, relative to a crossing
+BELOW = 0.97  # of the crossing of the probes: that of the typical trial, and over all trials more requests are late
 WIDE_SPREAD = (0.86, 1.0, 1.14)  # the same, where trials turned out to differ by more than that
 FAR = 1.15  # ratio of two loads: a crossing between farther ones is placed in their middle, not on a line through them
 WIDE = 1.34  # ratio of two loads, around whose middle WIDE_SPREAD lies
@@ -56,7 +57,7 @@ def first(
         near = [count for count in probes if low / FAR <= count.load <= high * FAR]
         fitted = _crossing(near, allowed).value
         middle = middle if fitted is None else min(max(fitted, low), high)
-    return span.around(middle)
+    return span.around(BELOW * middle)
 
 
 def following(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.summarise.capacity.counts import Count
+from harness.summarise.capacity.counts import Count, grouped
 from harness.summarise.statistics.intervals import t_quantile
 
 LEAST_CHANGE = math.log(0.8)  # of the mean response time, from the window's first half to its second
@@ -20,7 +20,7 @@ def still_falling(counts: Sequence[Count]) -> float | None:
     interval, and by more than a fifth. The interval has the common spread of all loads, and is simultaneous over them.
     A window that begins before the queue is full does the opposite, which is no warm-up.
     """
-    known = [count for count in counts if count.latency_drift is not None]
+    known = [count for count in grouped(counts) if count.latency_drift is not None]
     loads = np.array([count.load for count in known])
     drifts = np.array([count.latency_drift for count in known], dtype=float)
     names = sorted(set(loads.tolist()))

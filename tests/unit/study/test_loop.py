@@ -496,7 +496,7 @@ def test_every_cell_is_measured_in_every_block_without_predictions(tmp_path: Pat
     assert study._directory.need_study().predicted_idle is None
 
 
-@pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 3, "within"), (0.25, 6, "did not reach")])
+@pytest.mark.parametrize(("noise", "blocks", "why"), [(0.0, 5, "within"), (0.25, 6, "did not reach")])
 def test_blocks_are_added_until_every_gain_is_precise_or_the_maximum_is_reached(
     site: FakeSite, tmp_path: Path, noise: float, blocks: int, why: str
 ) -> None:

@@ -16,7 +16,7 @@ from harness.grid.types import Levels
 from harness.summarise.capacity import capacity, placement
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
-from harness.summarise.capacity.crossing import Bound, BoundReasonKind, crossing
+from harness.summarise.capacity.crossing import LINE_ERROR, Bound, BoundReasonKind, crossing
 from harness.summarise.gains.gain import GainKind
 from harness.summarise.statistics import queueing
 
@@ -61,7 +61,7 @@ def test_a_line_through_the_counts_has_its_crossing_whatever_the_loads() -> None
     assert found.by_block == pytest.approx(dict.fromkeys(range(1, 6), 100), rel=1e-4)
     assert found.low is not None
     assert found.high is not None
-    assert math.log(found.high / found.low) / 2 == pytest.approx(0.01, rel=0.02)  # the line's own error
+    assert math.log(found.high / found.low) / 2 == pytest.approx(LINE_ERROR, rel=0.02)  # the line's own error
 
 
 def test_the_capacity_is_that_of_all_requests_and_not_of_the_typical_trial() -> None:
@@ -70,7 +70,7 @@ def test_the_capacity_is_that_of_all_requests_and_not_of_the_typical_trial() -> 
     assert found.value == pytest.approx(100, rel=0.01)
     assert (found.low or 0) < 97 < 103 < (found.high or 0)
     logs = np.log(list(found.by_block.values()))
-    half = math.hypot(2.776 * logs.std(ddof=1) / math.sqrt(5), 0.01)
+    half = math.hypot(2.776 * logs.std(ddof=1) / math.sqrt(5), LINE_ERROR)
     assert math.log((found.high or 0) / (found.low or 1)) / 2 == pytest.approx(half, rel=1e-3)
 
 
