@@ -25,13 +25,13 @@ def blocks_until_enclosed(start: tuple[float, ...], at: float, span: LoadSpan = 
 
 def test_between_probes_that_are_far_apart_blocks_begin_in_the_middle_by_ratio() -> None:
     probes = counts((135.0, 270.0), (1.0,), at=150.0)
-    assert placement.first(135, 270, probes, P95, SPAN) == pytest.approx((178, 191, 204), rel=5e-3)
+    assert placement.first(135, 270, probes, P95, SPAN) == pytest.approx((172, 185, 198), rel=5e-3)
 
 
-def test_between_probes_that_are_near_blocks_begin_at_the_crossing_that_fits_them() -> None:
+def test_between_probes_that_are_near_blocks_begin_just_below_the_crossing_that_fits_them() -> None:
     probes = counts((50.0, 100.0, 75.0, 87.0, 93.0), (1.0,), at=90.0)
-    assert placement.first(87, 93, probes, P95, SPAN) == pytest.approx((83.7, 90.0, 96.3), rel=2e-3)
-    assert placement.first(87, 93, probes, P95, LoadSpan(10, 500, whole=True)) == (84, 90, 96)
+    assert placement.first(87, 93, probes, P95, SPAN) == pytest.approx((81.2, 87.3, 93.4), rel=2e-3)
+    assert placement.first(87, 93, probes, P95, LoadSpan(10, 500, whole=True)) == (81, 87, 93)
     slow = [*probes, *counts((10.0, 20.0), (1.0,), at=5.0)]  # these miss the objectives at a small load
     assert placement.first(87, 93, slow, P95, SPAN) == placement.first(87, 93, probes, P95, SPAN)
 
@@ -46,13 +46,13 @@ def test_loads_that_enclose_the_crossing_stay() -> None:
     assert placement.following((93, 100, 107), counts(at=100.0), P95, SPAN) == (93, 100, 107)
 
 
-@pytest.mark.parametrize(("at", "most"), [(33.0, 2), (60.0, 3), (400.0, 6), (4500.0, 7)])
+@pytest.mark.parametrize(("at", "most"), [(33.0, 2), (60.0, 4), (400.0, 6), (4500.0, 7)])
 def test_blocks_that_all_met_the_objectives_move_up_until_one_misses(at: float, most: int) -> None:
     blocks, _ = blocks_until_enclosed((26.0, 28.0, 30.0), at)
     assert blocks <= most
 
 
-@pytest.mark.parametrize(("at", "most"), [(700.0, 2), (60.0, 5)])
+@pytest.mark.parametrize(("at", "most"), [(700.0, 2), (60.0, 6)])
 def test_blocks_that_all_missed_the_objectives_move_down_until_one_meets_them(at: float, most: int) -> None:
     blocks, _ = blocks_until_enclosed((744.0, 800.0, 856.0), at)
     assert blocks <= most
