@@ -42,6 +42,11 @@ class ProbeResult(Enum):
         """Whether it shows that the objectives are met or missed."""
         return self is not ProbeResult.UNCOUNTED
 
+    @property
+    def ends(self) -> bool:
+        """Whether larger loads are no use: they would fall behind as well, or not count either."""
+        return self in (ProbeResult.BEHIND, ProbeResult.UNCOUNTED)
+
 
 @dataclass(frozen=True)
 class NextProbe:
@@ -95,7 +100,7 @@ def next_probe(least: float, most: float, until: float, results: Results, *, who
         shown = results.get(load, ())
         if not shown:
             return NextProbe(load, 1)
-        ends = any_met or 2 * sum(result == ProbeResult.BEHIND for result in shown) > len(shown)
+        ends = any_met or 2 * sum(result.ends for result in shown) > len(shown)
         any_met = any_met or has_met(shown)
         if ends and not has_met(shown):
             if not _is_certain(shown) and can_repeat(results, load):

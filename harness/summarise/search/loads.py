@@ -31,17 +31,16 @@ def loads(
     whole, most = search.factor == VUSERS, search.most
     known = counted(trials, grid)
     probes = [count for count in known if not count.block]
+    before = [[count for count in known if 0 < count.block < block] for block in range(2, blocks + 1)]
     if found is None:
         loads_ = [placement.around_single_probes(probes, allowed, whole=whole)]
-        for before in range(1, blocks):
-            measured = [count for count in known if 0 < count.block <= before]
+        for measured in before:
             loads_.append(placement.after_single_probes(loads_[-1], measured, probes, allowed, whole=whole))
         planned = [tuple(sorted({min(load, most) for load in each})) for each in loads_]
         return [_measured(trials, search.factor, block, each) for block, each in enumerate(planned, 1)]
     span = placement.LoadSpan(search.least, most, whole=whole)
     loads_ = [placement.first(found.low, found.high, probes, allowed, span)]
-    for before in range(1, blocks):
-        measured = [count for count in known if 0 < count.block <= before]
+    for measured in before:
         loads_.append(placement.following(loads_[-1], measured, allowed, span))
     return loads_
 

@@ -32,9 +32,7 @@ def next_probe(span: Search, objectives: Objectives, probes: Probes, factor: str
     shown = results(objectives, probes)
     within = min(span.until, bracketing.COVERED)
     if factor == RATE:
-        # A probe that does not count ends the search upwards, as larger loads would not count either.
-        ending = {load: [_ends_at(result) for result in each] for load, each in shown.items()}
-        return bracketing.next_probe(span.least, span.most, within, ending, whole=True)
+        return bracketing.next_probe(span.least, span.most, within, shown, whole=True)
     growing = _next_double(span, probes)
     if growing is not None:
         return growing
@@ -162,20 +160,15 @@ def meeting(objectives: Objectives, probes: Probes) -> Bracket | None:
     if not objectives.for_a_load:
         return None
     counted = {
-        load: [result for result in shown if result != ProbeResult.UNCOUNTED]
-        for load, shown in results(objectives, probes).items()
+        load: [result for result in shown if result.counts] for load, shown in results(objectives, probes).items()
     }
     return bracketing.bracket({load: shown for load, shown in counted.items() if shown})
-
-
-def _ends_at(result: ProbeResult) -> ProbeResult:
-    return ProbeResult.BEHIND if result == ProbeResult.UNCOUNTED else result
 
 
 def first_uncounted(objectives: Objectives, probes: Probes) -> int | None:
     """The smallest probed load that shows neither that the objectives are met nor that they are missed."""
     shown = results(objectives, probes)
-    uncounted = (load for load, each in shown.items() if all(result == ProbeResult.UNCOUNTED for result in each))
+    uncounted = (load for load, each in shown.items() if not any(result.counts for result in each))
     return min((int(load) for load in uncounted), default=None)
 
 
