@@ -13,12 +13,14 @@ import argparse
 import math
 import sys
 import zlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmarks.capacity.study import speeds_of
 from benchmarks.capacity.trial import Servers, trial, truth
+from benchmarks.tallies import Addable
+from benchmarks.truth.tables import share
 from harness.grid.cell import Cell
 from harness.grid.schema import P95, Grid
 from harness.records.trial import Figures, ObjectiveCounts, Outcome, TrialRecord
@@ -64,7 +66,7 @@ TOPOLOGIES = (1, 2)
 
 
 @dataclass(kw_only=True)
-class SearchTally:
+class SearchTally(Addable):
     """Counts over the topologies of studies; `false_bounds` are bounds that the truth contradicts by more than 3 %."""
 
     topologies: int = 0
@@ -80,8 +82,7 @@ class SearchTally:
     def add(self, other: SearchTally) -> None:
         """Add the counts of another tally."""
         most = max(self.most_probes, other.most_probes)
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        super().add(other)
         self.most_probes = most
 
 
@@ -207,10 +208,6 @@ COLUMNS = (
 
 def row(scenario: SearchScenario, tally: SearchTally, studies: int) -> str:
     """A scenario's row."""
-
-    def share(part: int, whole: int) -> str:
-        return f"{part / whole:.1%}" if whole else "–"
-
     cells = (
         scenario.name,
         share(tally.right_brackets, tally.topologies),

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.capacity.study import SCENARIOS, Scenario, Tally, one
+from benchmarks.truth.tables import share
 
 COLUMNS = (
     "scenario",
@@ -42,9 +43,6 @@ def counted(scenario: Scenario, studies: int) -> Tally:
 
 def row(scenario: Scenario, tally: Tally) -> str:
     """A scenario's row."""
-
-    def share(part: int, whole: int) -> str:
-        return f"{part / whole:.1%}" if whole else "–"
 
     def typical(values: Sequence[float]) -> str:
         return f"{np.median(np.abs(values)):.1%}" if values else "–"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
 
 from benchmarks.capacity.trial import Servers, run, truth
+from benchmarks.tallies import Addable
 from benchmarks.truth.arrivals import Balancing, Every
 from harness.grid.thresholds import Thresholds
 from harness.summarise.capacity import capacity, counts, placement
@@ -100,7 +101,7 @@ SCENARIOS = (
 
 
 @dataclass(kw_only=True)
-class Tally:
+class Tally(Addable):
     """Counts over studies: of their capacities, then of the gains."""
 
     capacities: int = 0
@@ -117,11 +118,6 @@ class Tally:
     gain_errors: list[float] = field(default_factory=list)
     widths: list[float] = field(default_factory=list)
     offsets: list[float] = field(default_factory=list)  # ln of the middle load / truth
-
-    def add(self, other: Tally) -> None:
-        """Add the counts of another tally."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 def one(scenario: Scenario, number: int) -> Tally:

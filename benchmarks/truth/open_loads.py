@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 import zlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks.tallies import Addable
 from benchmarks.truth.arrivals import Every, Killed, ServiceModel, simulate
 from benchmarks.truth.open_trial import counted, simulate_open
 from benchmarks.truth.tables import header, row, share
@@ -88,7 +89,7 @@ OPEN_SCENARIOS = (
 
 
 @dataclass(kw_only=True)
-class OpenTally:
+class OpenTally(Addable):
     """Counts over the trials of one scenario; `false` is evidence against the truth."""
 
     trials: int = 0
@@ -101,11 +102,6 @@ class OpenTally:
     false: int = 0
     failures: int = 0
     failing_off: int = 0
-
-    def add(self, other: OpenTally) -> None:
-        """Add the counts of another tally."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 def grid_of(scenario: OpenScenario) -> Grid:
