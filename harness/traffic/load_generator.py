@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.grid.load import IN_FLIGHT
-from harness.grid.request import Request
 from harness.records.failure_kind import FailureKind
 from harness.records.series import Sample
+from harness.traffic.sent_traffic import SentTraffic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class LoadSpec:
     duration_s: float  # the steady window ends here
     timeout_s: float
     window_from_s: float
-    request: Request
+    traffic: SentTraffic
     keep_alive: bool = True  # False: a new connection for each request
     rate_per_s: float | None = None
     arrivals: str = "poisson"  # or "constant"
@@ -42,20 +42,12 @@ class LoadSpec:
         return self.duration_s + 2 * self.timeout_s + 15
 
     def wire(self) -> dict[str, Any]:
-        """The load as JSON for every load generator: all fields, `longest_s`, and the request as it is sent.
+        """The load as JSON for every load generator: all fields, `longest_s`, and the traffic.
 
         roles/locust/files/image/load_spec.py and harness/traffic/ngrinder/load.groovy read it.
         """
-        request = {
-            "method": self.request.method,
-            "path": self.request.path,
-            "body": self.request.body,
-            "headers": self.request.all_headers,
-            "expect_status": list(self.request.expect_status),
-            "expect_body": self.request.expect_body,
-        }
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {**fields, "request": request, "longest_s": self.longest_s}
+        return {**fields, "traffic": self.traffic.wire(), "longest_s": self.longest_s}
 
 
 @dataclass(frozen=True, kw_only=True)
