@@ -51,6 +51,31 @@ class LoadSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequestCounts:
+    """Counts of the requests with one name, or of all transactions.
+
+    Requests, failures and slow successes that were due (open loop) or sent (closed loop) in the steady window, and
+    `completed`: successes that ended in it. Histograms are encoded HDR histograms in microseconds.
+    """
+
+    requests: int
+    failed: int
+    completed: int
+    slow: int
+    errors: dict[str, int] = field(default_factory=dict)  # kind of failure → count
+    latencies: str = ""  # histogram of successes
+    failures: str = ""  # histogram of failures
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginCounts:
+    """Logins of the whole load. A login that fails is repeated."""
+
+    completed: int = 0
+    errors: dict[str, int] = field(default_factory=dict)  # kind of failure → count
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadResult:
     """Totals of one load.
 
@@ -72,6 +97,11 @@ class LoadResult:
     # `completed` and `failed` of the whole load, of a load generator whose samples do not match whole seconds. Its
     # samples take their counts from the balancer's log, and rule E13 compares both.
     totals: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, RequestCounts] = field(default_factory=dict)  # name of the request → its counts
+    transactions: RequestCounts | None = None  # of steps only
+    logins: LoginCounts = LoginCounts()
+    # Number of transactions of each user, or index of the first arrival of a group → digest of what was sent.
+    sent: dict[str, str] = field(default_factory=dict)
 
 
 class LoadGenerator(Protocol):
