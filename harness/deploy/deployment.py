@@ -170,7 +170,8 @@ def _following(grid: Grid) -> dict[str, Any]:
 
 def _host(grid: Grid) -> dict[str, Any]:
     """The host name of the grid's requests, for health checks: applications may reject others."""
-    name = next((text for header, text in grid.request.headers.items() if header.lower() == "host"), "")
+    headers = [header for each in grid.requests for header in each.request.headers.items()]
+    name = next((text for header, text in headers if header.lower() == "host" and not templates.has_any(text)), "")
     return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
 
 
