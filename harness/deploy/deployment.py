@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
+from harness.grid import templates
 from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid

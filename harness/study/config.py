@@ -29,6 +29,7 @@ from harness.records.trial import Outcome
 from harness.study import budget, identity, request_delivery
 from harness.study.identity import ConfigurationDifference
 from harness.traffic import registry
+from harness.traffic.data_files import DataReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,7 @@ def resolve(
 
     An inventory may be a program. `notify` receives a line before that program runs.
     """
-    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root))
+    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root), DataReader(grid_file.parent))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))
