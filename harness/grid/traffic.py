@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from harness.grid import templates
-from harness.grid.request import Expect, HttpRequest, at_least_one, check_pattern, unset
+from harness.grid.bodies import at_least_one, unset
+from harness.grid.request import Expect, HttpRequest, check_pattern
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
 
@@ -122,7 +123,7 @@ class TrafficRequest(_Sent):
         return self._pause_s
 
 
-class Step(_Sent):
+class TrafficStep(_Sent):
     """One step of a transaction."""
 
     name: Name = Field(description="its name in results and objectives")
@@ -187,7 +188,7 @@ class Traffic(GridPart, Caching):
     requests: Annotated[tuple[TrafficRequest, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="mix: each transaction is one of these requests, by weight", exclude_if=unset
     )
-    steps: Annotated[tuple[Step, ...], BeforeValidator(at_least_one)] | None = Field(
+    steps: Annotated[tuple[TrafficStep, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="transaction: these requests in order; with `vusers` only", exclude_if=unset
     )
 

@@ -31,7 +31,7 @@ class _Unreadable(Exception):
         self.problems = problems
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DataReader:
     """Reads everything that one grid sends; `folder` is that of the grid file."""
 
@@ -128,9 +128,10 @@ class DataReader:
             if not file.is_file() and file.exists():
                 raise _Unreadable(f"got {short(name)}: not a file")
             size = file.stat().st_size
-            if self._bytes + size > LARGEST:
+            together = self._bytes + size
+            if together > LARGEST:
                 raise _Unreadable(
-                    f"got {short(name)} of {size:,} bytes, {self._bytes + size:,} in all. Allowed: {LARGEST:,} bytes "
+                    f"got {short(name)} of {size:,} bytes, {together:,} in all. Allowed: {LARGEST:,} bytes "
                     "in all. Fix: use fewer rows or smaller files"
                 )
             content = file.read_bytes()

@@ -29,7 +29,7 @@ GET = "request: {path: /}"
 
 def read(folder: Path, text: str) -> Grid:
     (folder / "grid.yaml").write_text(text, encoding="utf-8")
-    return load_grid(folder / "grid.yaml", frozenset(), data=DataReader(folder))[0]
+    return load_grid(folder / "grid.yaml", frozenset(), data=DataReader(folder=folder))[0]
 
 
 def problems(folder: Path, text: str) -> list[str]:
@@ -55,7 +55,10 @@ MISTAKES = {
         HEAD + "traffic:\n" + ROWS + "  requests:\n    - {name: a, request: {path: '/${row.usr}'}}\n",
         "",
     ),
-    "an unclosed template": (HEAD + "traffic:\n  requests:\n    - {name: a, request: {path: /, text: 'x ${user'}}\n", ""),
+    "an unclosed template": (
+        HEAD + "traffic:\n  requests:\n    - {name: a, request: {path: /, text: 'x ${user'}}\n",
+        "",
+    ),
     "a name of a field with a template": (
         HEAD + "traffic:\n  requests:\n    - {name: a, request: {path: /, form: {'${user}': x}}}\n",
         "",
@@ -104,15 +107,18 @@ MISTAKES = {
         "",
     ),
     "two bodies": (
-        HEAD + "traffic:\n  requests:\n    - name: a\n      request:\n        path: /\n        json: 1\n        text: x\n",
+        HEAD
+        + "traffic:\n  requests:\n    - name: a\n      request:\n        path: /\n        json: 1\n        text: x\n",
         "",
     ),
     "zipf(0)": (
-        HEAD + "traffic:\n  data: {file: rows.jsonl, pick: zipf(0)}\n  requests: [{name: a, request: {path: '/${row.n}'}}]\n",
+        HEAD
+        + "traffic:\n  data: {file: rows.jsonl, pick: zipf(0)}\n  requests: [{name: a, request: {path: '/${row.n}'}}]\n",
         "",
     ),
     "another pick": (
-        HEAD + "traffic:\n  data: {file: rows.jsonl, pick: first}\n  requests: [{name: a, request: {path: '/${row.n}'}}]\n",
+        HEAD
+        + "traffic:\n  data: {file: rows.jsonl, pick: first}\n  requests: [{name: a, request: {path: '/${row.n}'}}]\n",
         "",
     ),
     "a JSONPath of several values": (
@@ -156,7 +162,8 @@ MISTAKES = {
     ),
     "the name login": (HEAD + "traffic:\n  login: {" + GET + "}\n  requests: [{name: login, " + GET + "}]\n", ""),
     "a part with value and file": (
-        HEAD + "traffic:\n  requests:\n    - {name: a, request: {path: /, multipart: [{name: x, value: y, file: rows.jsonl}]}}\n",
+        HEAD
+        + "traffic:\n  requests:\n    - {name: a, request: {path: /, multipart: [{name: x, value: y, file: rows.jsonl}]}}\n",
         "",
     ),
     "a file that does not exist": (
@@ -171,7 +178,10 @@ MISTAKES = {
         HEAD + "traffic:\n" + ROWS + "  requests:\n    - {name: a, request: {path: /, file: '${row.user}.png'}}\n",
         "",
     ),
-    "a path that cannot be sent": (HEAD + "traffic:\n  requests:\n    - {name: a, request: {path: '/a ${user}'}}\n", ""),
+    "a path that cannot be sent": (
+        HEAD + "traffic:\n  requests:\n    - {name: a, request: {path: '/a ${user}'}}\n",
+        "",
+    ),
     "a header that cannot be sent": (
         HEAD + "traffic:\n  requests:\n    - {name: a, request: {path: /, headers: {Content-Length: '${user}'}}}\n",
         "",
@@ -187,6 +197,7 @@ MISTAKES = {
 
 def test_print(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import json
+
     with capsys.disabled():
         for name, (text, _) in MISTAKES.items():
             try:
@@ -194,4 +205,5 @@ def test_print(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
             except BaseException as e:
                 found = [repr(e)]
             print("####", name)
-            for line in found: print("   ", line)
+            for line in found:
+                print("   ", line)
