@@ -21,8 +21,21 @@ SESSIONS = 100  # sessions of an open load that log in
 REQUEST = "request"  # name of the short form's request
 LOGIN = "login"  # name of the login among the exchanges of a verification
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}", value):
+        raise ValueError(f"got {short(value)}. Allowed: at most 64 letters, digits, blanks and . _ / : -")
+    return value
+
+
+def _variable(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(f"got {short(value)}. Allowed: letters, digits and underscores, as in token")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Variable = Annotated[str, BeforeValidator(_variable)]
 
 
 def _weight(value: object) -> object:
@@ -158,7 +171,8 @@ class Data(GridPart):
     @model_validator(mode="after")
     def _is_one(self) -> Data:
         if (self.file is None) == (self.folder is None):
-            raise ValueError("Allowed: exactly one of file and folder, as in {file: data/rows.jsonl}")
+            got = "both are set" if self.file else "neither is set"
+            raise ValueError(f"{got}. Allowed: exactly one of file and folder, as in {{file: data/rows.jsonl}}")
         return self
 
     @property

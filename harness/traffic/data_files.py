@@ -42,7 +42,7 @@ class DataReader:
     _bytes: int = 0
 
     def read(self, grid: Grid) -> Dataset | None:
-        """Return rows and files, None if the traffic has none; the problems are in `problems`."""
+        """Return rows and files, None if the traffic has none or has no readable rows; see `problems`."""
         data = grid.traffic.data if grid.traffic else None
         rows: list[Row] | None = []
         if data is not None:
@@ -51,9 +51,9 @@ class DataReader:
             for key, path in sent.request.files():
                 where = (*sent.at, *key)
                 self._at(where, lambda path=path: self._uploads(path, rows))  # type: ignore[misc]  # called at once
-        if self.problems or (data is None and not self._files):
+        if rows is None or (data is None and not self._files):
             return None
-        return Dataset(rows=tuple(rows or ()), files=self._files, sources=self._sources)
+        return Dataset(rows=tuple(rows), files=self._files, sources=self._sources)
 
     def _at(self, where: Path_, read: Callable[[], Any]) -> Any:
         """Call `read`; its problems become those of a place in the grid, with the result None."""
