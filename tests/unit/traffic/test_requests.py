@@ -51,7 +51,7 @@ def test_parts_that_depend_on_the_row_are_made_once_for_each_row() -> None:
         prepared(of_row, 1, token="t1"),
         prepared(of_row, 1, token="t2"),
         prepared(of_row, 2, token="t1"),
-    )  # noqa: S106
+    )
     assert first.body == b'{"a":"value 1"}'
     assert first.body is again.body
     assert first.url is again.url
