@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.grid.dataset import Dataset
 from harness.grid.request import Request
+from harness.grid.schema import Grid
 from harness.traffic.sent_traffic import SentTraffic
 from tests.builders import grid, load
 from tests.locust_image import load_spec
@@ -18,130 +18,75 @@ LOAD = load(
     rate_per_s=7.5,
     seed="1/arrivals/2",
 )
-TRAFFIC = {
-    "data": {"file": "rows.jsonl", "pick": "zipf(1.1)", "per": "user"},
-    "login": {
-        "request": {"method": "POST", "path": "/login", "form": {"user": "${row.user}", "word": "${secret.WORD}"}},
-        "extract": {"token": {"json": "$.t"}},
-    },
-    "requests": [
-        {
-            "name": "predict",
-            "weight": 9,
-            "request": {
-                "method": "POST",
-                "path": "/p",
-                "headers": {"authorization": "Bearer ${token}"},
-                "json": {"n": "${row.n}", "w": ["a ${secret.WORD}", "$${x}"]},
-            },
-            "expect": {"status": [200, 201], "body": "label"},
-        },
-        {"name": "history", "request": {"path": "/h/${row.user}", "params": {"limit": 10, "tag": ["a", "b"]}}},
-        {
-            "name": "upload",
-            "request": {
-                "method": "PUT",
-                "path": "/u",
-                "multipart": [
-                    {"name": "n", "value": 1},
-                    {"name": "f", "file": "a/b.png"},
-                    {"name": "g", "file": "${row.user}"},
-                ],
-                "follow_redirects": True,
-            },
-        },
-        {"name": "raw", "request": {"method": "POST", "path": "/r", "file": "a/b.png"}},
-        {
-            "name": "text",
-            "request": {"method": "POST", "path": "/t", "text": "${uuid}", "headers": {"content-type": "a/b"}},
-        },
-    ],
-}
+STEP = {"request": {"path": "/${row.x}", "params": {"n": 1}, "follow_redirects": True}, "pause": "1s"}
+LOGIN = {"request": {"path": "/login"}, "extract": {"token": {"json": "$.token"}}}
 
 
-def sent(**more: Any) -> dict[str, Any]:
-    """The wire of TRAFFIC, whose secret looks like a template."""
-    written = grid(request=None, traffic=TRAFFIC, **more).with_traffic_secrets({"WORD": "${user}"})
-    rows = ({"user": "a", "n": 1},)
-    written = written.with_dataset(Dataset(rows=rows, files={"a/b.png": b"1", "a": b"2"}))
-    wire: dict[str, Any] = json.loads(json.dumps(SentTraffic.of_grid(written).wire()))
-    return wire
+def mix() -> Grid:
+    traffic = {"login": LOGIN, "steps": [{"name": "a", **STEP}, {"name": "b", **STEP}]}
+    return grid(request=None, traffic=traffic)
 
 
-def test_the_image_reads_every_field_that_is_sent() -> None:
-    for wire in (LOAD.wire(), dataclasses.replace(LOAD, rate_per_s=None).wire() | {"traffic": sent()}):
-        received = load_spec.LoadSpec.read(json.loads(json.dumps(wire)))
-        read = dataclasses.asdict(received)
-        traffic = read["traffic"]
-        for each in traffic["requests"]:
-            assert each in wire["traffic"]["requests"]
-        login = traffic.pop("login")
-        assert login is None or login.items() >= wire["traffic"]["login"].items()
-        assert {**traffic, "login": wire["traffic"]["login"]} == wire["traffic"]
-        assert {**read, "traffic": wire["traffic"]} == wire
-        assert received.longest_s == LOAD.longest_s == 12 + 2 * 5 + 15
+def as_sent(message: dict[str, Any]) -> dict[str, Any]:
+    """A received load in the form in which it was sent: a login has neither name nor weight nor pause."""
+    if message["traffic"]["login"]:
+        for name in ("name", "weight", "pause_s"):
+            del message["traffic"]["login"][name]
+    return message
 
 
-def test_the_short_form_is_a_mix_of_one_request() -> None:
-    assert LOAD.wire()["traffic"] == {
-        "kind": "requests",
-        "requests": [
-            {
-                "name": "request",
-                "weight": 1.0,
-                "pause_s": 0.0,
-                "method": "POST",
-                "path": "/x?a=1",
-                "params": [],
-                "headers": {"Content-Type": "application/json", "A": "b"},
-                "body": {"json": {"a": [1]}},
-                "expect_status": [200],
-                "expect_body": "right",
-                "extract": {},
-                "follow_redirects": False,
-            }
-        ],
-        "login": None,
-        "pick": "cycle",
-        "zipf_s": 0.0,
-        "per": "transaction",
-        "data": "",
-        "sessions": 0,
-        "tls_verify": True,
-    }
+@pytest.mark.parametrize("traffic", [LOAD.traffic, SentTraffic.of_grid(mix())], ids=["one request", "steps"])
+def test_the_image_reads_every_field_that_is_sent(traffic: SentTraffic) -> None:
+    sent = dataclasses.replace(LOAD, traffic=traffic, rate_per_s=None).wire()
+    received = load_spec.LoadSpec.read(json.loads(json.dumps(sent)))
+    assert as_sent(dataclasses.asdict(received)) == json.loads(json.dumps(sent))
+    assert received.longest_s == LOAD.longest_s == 12 + 2 * 5 + 15
 
 
-def test_secrets_are_values_on_the_wire_and_never_templates() -> None:
-    wire = sent()
-    assert wire["login"]["body"] == {"form": [["user", "${row.user}"], ["word", "$${user}"]]}
-    predict, history, upload, raw, text = wire["requests"]
-    assert predict["body"] == {"json": {"n": "${row.n}", "w": ["a $${user}", "$${x}"]}}
-    assert history["params"] == [["limit", "10"], ["tag", "a"], ["tag", "b"]]
-    assert upload["body"]["multipart"] == [
-        {"name": "n", "value": "1"},
-        {"name": "f", "file": "a/b.png", "filename": "b.png", "type": "image/png"},
-        {"name": "g", "file": "${row.user}", "filename": "", "type": "application/octet-stream"},
-    ]
-    assert raw["body"] == {"file": "a/b.png", "type": "image/png"}
-    assert text["headers"] == {"content-type": "a/b"}
-    assert (wire["pick"], wire["zipf_s"], wire["per"]) == ("zipf", 1.1, "user")
+def test_the_only_request_is_the_one_of_the_grid() -> None:
+    (request,) = load_spec.LoadSpec.read(LOAD.wire()).traffic.requests
+    assert (request.name, request.method, request.path, request.body) == (
+        "request",
+        "POST",
+        "/x?a=1",
+        {"json": {"a": [1]}},
+    )
+    assert request.headers == {"Content-Type": "application/json", "A": "b"}
 
 
-def test_sessions_log_in_for_an_open_load_only() -> None:
-    load_keys = {"factors": {"servers": [1], "rate": ["100/s"]}, "load": {"ramp_up": "2s", "duration": "12s"}}
-    assert (sent()["sessions"], sent(**load_keys)["sessions"]) == (0, 100)
-
-
-def test_a_stored_response_meets_every_expectation_of_a_mix() -> None:
-    """The balancer gives one response with status 200 to all requests when the ceiling is measured."""
-    written = grid(request=None, traffic=TRAFFIC).with_dataset(Dataset(rows=({"user": "a", "n": 1},)))
-    stored = SentTraffic.of_grid(written).for_stored_response().wire()
-    assert stored["login"] is None
-    assert {(tuple(each["expect_status"]), each["expect_body"]) for each in stored["requests"]} == {((200,), None)}
-    assert stored["requests"][0]["headers"]["authorization"] == "Bearer " + 36 * "x"
-
-
-@pytest.mark.parametrize("change", [{"rate": 1}, {"traffic": {"kind": "requests", "requests": [{"method": "GET"}]}}])
+@pytest.mark.parametrize("change", [{"rate": 1}, {"request": {"method": "GET"}}])
 def test_a_message_with_other_fields_is_rejected(change: dict[str, object]) -> None:
     with pytest.raises(TypeError):
         load_spec.LoadSpec.read({**LOAD.wire(), **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"kind": "script"}, "kind"),
+        ({"pick": "shuffle"}, "pick"),
+        ({"per": "load"}, "per"),
+        ({"requests": []}, "requests"),
+        ({"kind": "steps"}, "closed loop"),
+    ],
+)
+def test_traffic_with_other_values_is_rejected(change: dict[str, object], error: str) -> None:
+    message = LOAD.wire()
+    with pytest.raises(ValueError, match=error):
+        load_spec.LoadSpec.read({**message, "traffic": {**message["traffic"], **change}})
+
+
+def test_a_path_cannot_change_the_host() -> None:
+    message = LOAD.wire()
+    (request,) = message["traffic"]["requests"]
+    request["path"] = "@other.example/x"
+    with pytest.raises(ValueError, match="begins with a slash"):
+        _ = load_spec.LoadSpec.read(message).request_urls
+
+
+@pytest.mark.parametrize(
+    "change", [{"digest": ""}, {"rows": [1]}, {"files": {"a": 1}}, {"files": {"a": "no base64!"}}, {"rows": None}]
+)
+def test_data_that_cannot_be_read_are_rejected(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - several messages
+        load_spec.Dataset.read({"digest": "d", "rows": [], "files": {}, **change})
