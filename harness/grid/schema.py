@@ -22,11 +22,12 @@ from pydantic import (
 
 from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
+from harness.grid.bodies import unset
 from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
 from harness.grid.dataset import Dataset
 from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
-from harness.grid.request import Expect, Request, unset
+from harness.grid.request import Expect, Request
 from harness.grid.thresholds import Thresholds
 from harness.grid.traffic import Login, Traffic, TrafficRequest, of_request
 from harness.grid.types import (
@@ -291,6 +292,13 @@ class Grid(GridPart, Caching):
     def has_steps(self) -> bool:
         """Whether the traffic is a transaction of steps."""
         return self.traffic is not None and self.traffic.steps is not None
+
+    @property
+    def think_per_request_s(self) -> float:
+        """Mean think time after a request; of steps with their pauses, so that N = X (R + Z) holds for requests."""
+        if not self.has_steps:
+            return self.load.think_time
+        return (self.load.think_time + sum(each.pause_s for each in self.requests)) / len(self.requests)
 
     @property
     def expected_statuses(self) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ WITHIN_S = 10.0
 ROUNDS = 2
 MORE_ROUNDS = 4  # additional rounds of slow responses that there is time for
 _UNUSABLE = {
+    FailureCategory.BODY: "its body does not contain {body!r}",
     FailureCategory.ENCODING: (
         "its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br"
     ),
@@ -64,7 +65,15 @@ class Failed:
             way = self.sent.extract.get(value)
             found = ", ".join(f"{key} {text!r}" for key, text in way.wire().items()) if way else ""
             return f"{returned}status {status}, but no value for {value}: {found} finds nothing in the response"
-        why = _UNUSABLE.get(kind.category, "").format(timeout_s=grid.load.timeout)
+        return self.by_client(grid)
+
+    def by_client(self, grid: Grid) -> str:
+        """What the load generator's client finds wrong where another client may find nothing."""
+        request, kind = self.sent.request, self.exchange.error
+        if kind is None:
+            return ""
+        name = "" if grid.traffic is None else f"{self.exchange.name}: "
+        why = _UNUSABLE.get(kind.category, "").format(body=self.sent.expect.body, timeout_s=grid.load.timeout)
         reason = f"{kind}: {why}" if why else str(kind)
         return f"the load generator's client fails with {name}{request.method} {request.path}: {reason}"
 
@@ -109,7 +118,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     that answered instead.
     """
     expected = {server.address for server in servers}
-    topology = _Topology(context, cell, frozenset(expected), began=time.monotonic())
+    topology = _Topology(context=context, cell=cell, expected=frozenset(expected), began=time.monotonic())
     spec = load_spec(context, 1, f"{trial}.verify")
     spec = replace(spec, traffic=replace(spec.traffic, sessions=0))
     timeouts = 0
@@ -131,7 +140,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     raise TrialFailed(f"responses did not come from exactly {', '.join(sorted(expected))}: {problem}")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Topology:
     """The servers that should answer, and the time that there is for it."""
 
