@@ -28,7 +28,8 @@ _EVERY_STATUS = frozenset(range(100, 600))
 class Load:
     """One worker's part of a load, whose second 0 is at the Unix time `t0`.
 
-    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be sent.
+    `worker` is the worker's index among all `workers` that take part. Raises ValueError for traffic that cannot be
+    sent.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class StudyUser(FastHttpUser):
             self.connection_timeout = self.network_timeout = current.spec.timeout_s
             if (context := current.ssl_context) is not None:
                 self.insecure = not current.spec.traffic.tls_verify
-                self.ssl_context_factory = lambda cafile=None: context
+                self.ssl_context_factory = lambda **_: context
         super().__init__(environment)
         # No status raises: statuses are checked here, and exceptions would cost more CPU the more requests fail.
         self.client.client.valid_response_codes = _EVERY_STATUS
