@@ -22,8 +22,9 @@ from harness import errors
 from harness.grid import load, units
 from harness.grid.amount import Repeats, Search
 from harness.grid.counter import RequestsMetric
+from harness.grid.objectives import Objectives
 from harness.grid.request import Request
-from harness.grid.schema import Budget, Grid, Objectives, Service
+from harness.grid.schema import Budget, Grid, Service
 from harness.grid.thresholds import DECLARED, Thresholds
 from harness.records import column_descriptions as columns
 from harness.records import key_descriptions as keys

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
-from harness.judge import latency_stats
+from harness.judge import latency_stats, request_stats
 from harness.judge import window_stats as stats
 from harness.judge.balancing import Balancing
 from harness.records import failure_kind
@@ -16,6 +16,7 @@ from harness.records.context import Context, HostStates, Pacing
 from harness.records.counters import BalancerCounters
 from harness.records.failover import ServerFailure
 from harness.records.failure_kind import FailureKind
+from harness.records.requests import Logins
 from harness.records.series import BalancerSample, HostSample, MachineSample, Sample
 from harness.records.trial import TrialData
 
@@ -70,6 +71,9 @@ class Observation:
     totals: Mapping[str, int] = field(default_factory=dict)  # the generator's own, if samples hold the balancer's
     delays: Mapping[str, int] = field(default_factory=dict)  # µs by which requests of the window were sent late → count
     p95_s: float | None = None  # the objective for the latency, time scaling included
+    p95_by_name: Mapping[str, float] = field(default_factory=dict)  # the same by the name of the request
+    fastest_by_name: Mapping[str, float | None] = field(default_factory=dict)  # `fastest_s` of each name
+    logins: Logins | None = None
 
     @property
     def window(self) -> list[Sample]:
@@ -157,7 +161,10 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         rate_per_s=grid.scaled_per_s(float(record.cell[RATE])) if grid.is_open else None,
         totals=counters.generator.totals,
         delays=counters.generator.delays,
-        p95_s=grid.objectives.p95,
+        p95_s=grid.objectives.p95_s,
+        p95_by_name=grid.objectives.p95_of_names(record.requests),
+        fastest_by_name=request_stats.fastest_s(data),
+        logins=record.logins,
     )
 
 

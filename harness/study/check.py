@@ -55,7 +55,9 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     records = judged | {where: data.record for where, data in trials.items() if where not in measured}
     current = {where: record for where, record in records.items() if TrialPath.parse(where).is_current}
     histograms = (lambda where: trials[where].latencies), (lambda where: trials[where].failures)
-    results += _tables(directory, summarise_records(grid, current, *histograms))
+    by_request = {where: {**data.requests, None: data.transactions} for where, data in trials.items()}
+    summary = summarise_records(grid, current, *histograms, by_request=lambda where: by_request[where])
+    results += _tables(directory, summary)
     wrong = recheck_plan.order_and_stopping(study, grid, current)
     results.append(_result("E16", wrong, "order and stopping follow from seed and rule", "study.json"))
     wrong = recheck_plan.server_order(study, current)
@@ -167,6 +169,8 @@ def _trials(pairs: Mapping[str, tuple[TrialRecord, TrialRecord]]) -> Iterator[Ch
     yield compare("E4", "latency_ms", lambda r: r.latency_ms, "latency.hgrm")
     yield compare("E4", "latency_with_failures_ms", lambda r: r.latency_with_failures_ms, "latency.hgrm, failures.hgrm")
     yield compare("E4", "counts against the objectives", lambda r: r.objective_counts, "latency.hgrm, failures.hgrm")
+    yield compare("E4", "requests by name", lambda r: r.requests, "latency.*.hgrm, failures.*.hgrm")
+    yield compare("E4", "transactions", lambda r: r.transactions, "latency.*.hgrm, failures.*.hgrm")
     yield compare("E8", "error_rate", lambda r: r.error_rate, "samples.csv")
     yield compare("E10", "window", lambda r: r.window, "samples.csv")
     yield compare("E13", "load generator's counts", lambda r: r.counters and r.counters.generator, "samples.csv")

@@ -21,6 +21,7 @@ from harness.summarise.capacity.window import ShortWindow
 from harness.summarise.cells import failover, slow_server
 from harness.summarise.cells.cell import CellSummary, saturated, summarise
 from harness.summarise.cells.failover import CellFailover
+from harness.summarise.cells.requests import ByRequest
 from harness.summarise.comparison import capacity_effects, factors
 from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect
@@ -91,12 +92,20 @@ class RecordedStudy(Protocol):
     def failures(self, where: str) -> str:
         """Return the encoded histogram of a trial's failures."""
 
+    def request_histograms(self, where: str) -> ByRequest:
+        """Return the encoded histograms of a trial by the name of the request, None for transactions."""
+
 
 def summarise_directory(directory: RecordedStudy) -> Summary:
     """Summarise the trials that a study has recorded; raises BadInput when there is no study."""
     study = directory.need_study()
     return summarise_records(
-        study.scaled_grid, directory.trials(), directory.latencies, directory.failures, prices_of(study)
+        study.scaled_grid,
+        directory.trials(),
+        directory.latencies,
+        directory.failures,
+        prices_of(study),
+        directory.request_histograms,
     )
 
 
@@ -112,10 +121,11 @@ def summarise_records(
     latencies: Histograms = lambda _: "",
     failures: Histograms = lambda _: "",
     prices: Prices = Prices(),  # noqa: B008 - frozen, no host
+    by_request: Callable[[str], ByRequest] = lambda _: {},
 ) -> Summary:
-    """Summarise records by path; `latencies` and `failures` return a trial's histograms."""
+    """Summarise records by path; `latencies`, `failures` and `by_request` return a trial's histograms."""
     state = state_of(grid, records)
-    cells, failovers = _cells(grid, state.cells, records, latencies, failures)
+    cells, failovers = _cells(grid, state.cells, records, latencies, failures, by_request)
     own = [cell.by_name for cell in state.at_saturation]
     gains = gain.all_gains(cells, grid.evidence)
     gains += gain.at_saturation([cell for cell in cells if cell.cell in own], cells, grid.evidence)
@@ -175,6 +185,7 @@ def _cells(
     records: Mapping[str, TrialRecord],
     latencies: Histograms,
     failures: Histograms,
+    by_request: Callable[[str], ByRequest],
 ) -> tuple[list[CellSummary], list[CellFailover]]:
     """All cells, and the failover of those with a server failure."""
     by_cell: dict[str, list[str]] = {}
@@ -187,7 +198,8 @@ def _cells(
         usable = [path for path in paths if records[path].usable]
         good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))
         mine, expected = [records[path] for path in paths], grid.request.expect_status
-        found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected))
+        named = [by_request(path) if records[path].requests else {} for path in usable]
+        found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected, named))
         if cell.fail_servers:
             failovers.append(failover.of_cell(found[-1], mine))
     return found, failovers

@@ -61,7 +61,7 @@ def load_spec(context: TrafficContext, users: int, trial: str) -> LoadSpec:
         window_from_s=load.window_from_s,
         request=context.grid.request,
         keep_alive=load.keep_alive,
-        slow_after_s=context.grid.objectives.p95,
+        slow_after_s=context.grid.objectives.p95_s,
     )
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.grid.objectives import in_words as in_words_of
 from harness.grid.thresholds import Thresholds
 from harness.grid.types import Levels
 from harness.records.trial import Component
@@ -21,8 +22,6 @@ from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
 from harness.words import load_name
 from harness.words import servers as in_words
-
-IN_WORDS = {"p95": "p95", "error_rate": "error rate"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +92,7 @@ class Capacity:
     def reason(self) -> str:
         """Why it is a bound, or has no interval, and of which objectives nothing is known; empty if none of them."""
         own = [self.crossing.reason.text] if self.crossing.reason else []
-        return "; ".join([*own, *(f"{IN_WORDS[each.objective]} unknown: {_why(each)}" for each in self.undecided)])
+        return "; ".join([*own, *(f"{in_words_of(each.objective)} unknown: {_why(each)}" for each in self.undecided)])
 
     @property
     def reason_kind(self) -> BoundReasonKind | None:
