@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.grid import mix
 from harness.grid.load import RATE
 from harness.grid.schema import Grid
 from harness.judge import latency_stats, request_stats
@@ -38,7 +39,7 @@ class Observation:
     """Input of the evidence rules. `samples` cover the whole trial; the window's bounds are in seconds."""
 
     users: int  # 0 with an open load
-    think_time_s: float
+    think_time_s: float  # mean after a request
     window_from_s: float
     window_to_s: float
     samples: Sequence[Sample]
@@ -57,7 +58,7 @@ class Observation:
     balancer_host: str = "balancer"
     balancing: Balancing = field(default_factory=Balancing)
     unloaded_s: float | None = None  # response time R0 without load
-    fastest_s: float | None = None  # 1st percentile of the latency under load
+    fastest_s: float | None = None  # 1st percentile of the latency under load; of a mix the mean over its names
     ceiling: float | None = None  # maximum of generator and balancer without servers, in req/s
     machines: Sequence[MachineSample] = ()
     machine_of: Mapping[str, str] = field(default_factory=dict)  # host → its machine
@@ -129,7 +130,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         machine_of, machines = dict.fromkeys(machine_of, below), [row for row in machines if row.machine == below]
     return Observation(
         users=context.users,
-        think_time_s=grid.load.think_time,
+        think_time_s=mix.think_per_request_s(grid),
         window_from_s=grid.load.window_from_s,
         window_to_s=window_end_s(grid.load.duration, len(data.samples), context.stopped_s),
         samples=data.samples,
@@ -143,12 +144,12 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         expected_servers=context.expected_servers,
         died=silent(context) | unplanned(deaths(context.expected_servers, states), context.server_failure, states),
         timeout_s=grid.load.timeout,
-        expect_status=grid.request.expect_status,
+        expect_status=grid.expected_statuses,
         kind=context.kind,
         balancer_host=context.balancer,
         balancing=Balancing(**context.balancing),
         unloaded_s=None if record.unloaded_ms is None else record.unloaded_ms / 1000,
-        fastest_s=latency_stats.fastest_s(data.latencies),
+        fastest_s=request_stats.mean_fastest_s(data) or latency_stats.fastest_s(data.latencies),
         ceiling=context.ceiling,
         machines=machines,
         machine_of=machine_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.grid import mix
 from harness.grid.schema import Grid
 from harness.judge import latency_stats
 from harness.records.histogram import Histogram
@@ -63,6 +64,12 @@ def objective_counts(data: TrialData, requests: Mapping[str, RequestStats], grid
 def fastest_s(data: TrialData) -> dict[str, float | None]:
     """Return name → 1st percentile of the successes in seconds; None without any."""
     return {name: latency_stats.fastest_s(each.latencies) for name, each in data.requests.items()}
+
+
+def mean_fastest_s(data: TrialData) -> float | None:
+    """Return the mean of `fastest_s` over all requests, as names have different ones; None without any."""
+    known, counted = fastest_s(data), data.record.requests
+    return mix.mean((own, counted[name].requests) for name, own in known.items() if own is not None)
 
 
 def _derived(

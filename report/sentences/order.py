@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.grid import mix
 from harness.plan import predicted_idle
 from harness.records.study import StudyRecord
 from report import phrases
@@ -18,7 +19,9 @@ def sentence(study: StudyRecord, blocks: int) -> str:
 
 def few_blocks(study: StudyRecord) -> str:
     """The predicted-idle cells, their prediction and its outcome."""
-    clauses = predicted_idle.sentences(study.predicted_idle, study.nominal_grid, study.nominal_grid.load.think_time)
+    clauses = predicted_idle.sentences(
+        study.predicted_idle, study.nominal_grid, mix.think_per_request_s(study.nominal_grid)
+    )
     needed = study.scaled_grid.evidence.interval_repeats
     if study.predicted_idle is not None and study.predicted_idle.blocks < needed:
         clauses.append(f"fewer than {needed} trials have no interval")
