@@ -20,7 +20,7 @@ from harness.records.stored import text_of
 from harness.records.study import StudyRecord
 from harness.records.trial import Outcome, TrialData, TrialRecord
 from harness.records.trial_path import TrialPath
-from harness.study import recheck_plan
+from harness.study import recheck_plan, recheck_traffic
 from harness.study.identity import identify
 from harness.study.summaries import csv_files
 from harness.summarise.search.search import state_of
@@ -62,6 +62,10 @@ def check(directory: StudyDirectory) -> list[CheckResult]:
     results.append(_result("E16", wrong, "order and stopping follow from seed and rule", "study.json"))
     wrong = recheck_plan.server_order(study, current)
     results.append(_result("E15", wrong, "servers take part as planned", "study.json, trials/*/*/trial.json"))
+    wrong = recheck_traffic.same_traffic(current)
+    if any(record.sent for record in current.values()):
+        good = "all topologies were sent the same traffic in each block"
+        results.append(_result("E25", wrong, good, "trials/*/*/trial.json"))
     wrong = recheck_plan.predicted_idle_cells(study, current, trials)
     results.append(_result("E16", wrong, "predicted-idle cells follow from their prediction", "study.json"))
     return results
