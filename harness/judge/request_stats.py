@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.grid import mix
 from harness.grid.schema import Grid
 from harness.judge import latency_stats
 from harness.records.histogram import Histogram
@@ -68,8 +67,10 @@ def fastest_s(data: TrialData) -> dict[str, float | None]:
 
 def mean_fastest_s(data: TrialData) -> float | None:
     """Return the mean of `fastest_s` over all requests, as names have different ones; None without any."""
-    known, counted = fastest_s(data), data.record.requests
-    return mix.mean((own, counted[name].requests) for name, own in known.items() if own is not None)
+    counted = data.record.requests
+    known = [(own, counted[name].requests) for name, own in fastest_s(data).items() if own is not None]
+    total = sum(requests for _, requests in known)
+    return sum(own * requests for own, requests in known) / total if total else None
 
 
 def _derived(

@@ -207,7 +207,7 @@ def _balancer_counts(measured: Mapping[str, TrialData]) -> CheckResult:
 
 def _tables(directory: StudyDirectory, summary: Summary) -> Iterator[CheckResult]:
     """Compare the tables next to the report, line by line (rules E15, E17, E18)."""
-    rules = {"cells.csv": "E1", "failover.csv": "E24"}
+    rules = {"cells.csv": "E1", "requests.csv": "E25", "failover.csv": "E24"}
     for name, table in csv_files(summary).items():
         rule = rules.get(name, "E15")
         try:

@@ -15,7 +15,6 @@ from harness.deploy.inventory.hosts import Inventory
 from harness.deploy.inventory.resolve import find
 from harness.deploy.role_values import ROLES, RoleValues
 from harness.errors import BadInput
-from harness.grid import mix
 from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.reading import check_servers, load_grid
@@ -75,7 +74,7 @@ class StudyConfig:
     @property
     def nominal_think_s(self) -> float:
         """Mean think time after a request as the grid file gives it."""
-        return mix.think_per_request_s(self.grid) / (self.time_factor or 1.0)
+        return self.grid.think_per_request_s / (self.time_factor or 1.0)
 
     def plan(self) -> tuple[list[PlannedTrial], Decision | None]:
         """Return every trial that follows from the recorded ones, in order, and the last stopping decision."""
@@ -118,7 +117,7 @@ class StudyConfig:
         """Largest request rate of a cell's load in scaled time; infinite for users without think time."""
         if self.grid.is_open:
             return self.grid.scaled_per_s(cell.rate)
-        think_s = mix.think_per_request_s(self.grid)
+        think_s = self.grid.think_per_request_s
         return cell.vusers / think_s if think_s else math.inf
 
     def duration_s(self, trials: list[PlannedTrial]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.grid import mix
 from harness.grid.cells import SearchedCells
 from harness.judge import prediction
 from harness.plan import predicted_idle
@@ -41,7 +40,7 @@ def load_bounds(config: StudyConfig) -> list[str]:
         servers,
         config.scaled_capacity_per_s,
         config.scaled_service_s,
-        mix.think_per_request_s(config.grid),
+        config.grid.think_per_request_s,
     )
 
 

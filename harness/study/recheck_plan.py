@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from harness.grid import mix
 from harness.grid.schema import Grid
 from harness.plan import order, predicted_idle, stopping, terms
 from harness.records.study import StudyRecord
@@ -51,7 +50,7 @@ def predicted_idle_cells(
     if recorded is None:
         return []
     problems = []
-    again = predicted_idle.predict(grid, recorded.capacity_per_s, recorded.unloaded_s, mix.think_per_request_s(grid))
+    again = predicted_idle.predict(grid, recorded.capacity_per_s, recorded.unloaded_s, grid.think_per_request_s)
     if again is None or (again.blocks, again.cells) != (recorded.blocks, recorded.cells):
         problems.append("the predicted-idle cells do not follow from the recorded prediction")
     undecided = recorded.model_copy(update={"contradicted": None})

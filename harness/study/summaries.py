@@ -33,6 +33,8 @@ def csv_files(summary: Summary) -> dict[str, str]:
         "cells.csv": csv_tables.cells_csv(tables.cells(summary)),
         "gains.csv": csv_tables.gains_csv(tables.gains(summary), summary.grid),
     }
+    if rows := tables.requests(summary):
+        files["requests.csv"] = csv_tables.requests_csv(rows)
     if summary.failovers:
         files["failover.csv"] = csv_tables.failover_csv(tables.failover(summary))
     if any(capacity.requests for capacity in summary.capacities):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.grid import templates
@@ -12,6 +12,7 @@ from harness.grid.request import BYTES, Expect, FormPart, HttpRequest, Request, 
 from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 
+_EXTRACTED = 36  # characters, as a UUID has
 _WHOLE_FILE = "${row.file}"  # of a row of a folder
 
 
@@ -34,6 +35,7 @@ class SentTraffic:
     tls_verify: bool = True
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
 
     @classmethod
     def of(cls, request: Request) -> SentTraffic:
@@ -57,6 +59,27 @@ class SentTraffic:
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
             slow_after_s=_slow_after_s(grid),
+        )
+
+    def reusing_rows(self) -> SentTraffic:
+        """Return traffic that never runs out of rows, for loads that are no trials."""
+        return replace(self, pick="cycle") if self.pick == "once" else self
+
+    def for_stored_response(self) -> SentTraffic:
+        """Return traffic for a balancer that gives every request the same response with status 200.
+
+        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
+        logins and pauses, and extracted names have a value.
+        """
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+            return self.reusing_rows()
+        extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
+        return replace(
+            self.reusing_rows(),
+            requests=tuple(each.without_expectations() for each in self.requests),
+            login=None,
+            sessions=0,
+            values=dict.fromkeys(extracted, "x" * _EXTRACTED),
         )
 
     def wire(self) -> dict[str, Any]:
@@ -97,7 +120,8 @@ class SentTraffic:
         }
 
     def _filled(self, text: str) -> str:
-        return templates.with_secrets(text, self.secrets)
+        known = {f"{templates.SECRET}{name}": value for name, value in self.secrets.items()}
+        return templates.partly_filled(text, {**known, **self.values})
 
     def _body(self, request: HttpRequest) -> dict[str, Any] | None:
         filled = self._filled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.grid import mix
 from harness.plan import predicted_idle
 from harness.records.study import StudyRecord
 from report import phrases
@@ -19,7 +18,7 @@ def sentence(study: StudyRecord, blocks: int) -> str:
 
 def few_blocks(study: StudyRecord) -> str:
     """The predicted-idle cells, their prediction and its outcome."""
-    think_s = mix.think_per_request_s(study.nominal_grid)
+    think_s = study.nominal_grid.think_per_request_s
     clauses = predicted_idle.sentences(study.predicted_idle, study.nominal_grid, think_s)
     needed = study.scaled_grid.evidence.interval_repeats
     if study.predicted_idle is not None and study.predicted_idle.blocks < needed:

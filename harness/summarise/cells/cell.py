@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
@@ -135,11 +136,11 @@ def summarise(
 ) -> CellSummary:
     """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses.
 
-    `by_request` has the histograms of the usable trials by the name of the request.
+    `by_request` has both by the name of the request.
     """
     usable = [record for record in records if record.usable]
     slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
-    change, collapsed = steadiness.drift(usable), _collapsed(records, usable)
+    change = steadiness.drift(usable)
     unsteady = steadiness.unsteady(change, usable, limits)
     if (collapsed := _collapsed(records, usable)) or unsteady:
         usable, histograms, failures, by_request = [], [], [], []
@@ -186,18 +187,18 @@ def summarise(
         failing=failing,
         bottleneck_kind=_kind(usable, limit),
         server_cpu=_mean(_figures(usable, "server_cpu")),
-        by_request=requests.of_trials(usable, by_request, limits),
-        transactions=requests.transactions(usable, by_request, limits),
-        **_requests(usable),
+        **_requests(usable, by_request, limits),
     )
 
 
-def _requests(usable: Sequence[TrialRecord]) -> dict[str, int]:
-    """The requests in the windows of these trials, and the failed ones among them."""
+def _requests(usable: Sequence[TrialRecord], by_request: Sequence[ByRequest], limits: Thresholds) -> dict[str, Any]:
+    """The requests in the windows of these trials, the failed ones among them, and both by name."""
     counted = [record.objective_counts for record in usable if record.objective_counts]
     return {
         "requests": sum(count.requests for count in counted),
         "failed_requests": sum(count.failed for count in counted),
+        "by_request": requests.of_trials(usable, by_request, limits),
+        "transactions": requests.transactions(usable, by_request, limits),
     }
 
 
