@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.grid.cell import Cell
@@ -18,7 +18,7 @@ from harness.summarise.calibration import CalibrationCheck
 from harness.summarise.capacity import by_topology, capacity, window
 from harness.summarise.capacity.capacity import Capacity, CapacityGain
 from harness.summarise.capacity.window import ShortWindow
-from harness.summarise.cells import failover, slow_server
+from harness.summarise.cells import failover, requests, slow_server
 from harness.summarise.cells.cell import CellSummary, saturated, summarise
 from harness.summarise.cells.failover import CellFailover
 from harness.summarise.cells.requests import ByRequest
@@ -163,8 +163,8 @@ def of_cells(
         machine_speed_mattered=machine_speed.mattered(speed, widest, limits),
         server_spread=server_spread.of_records(records.values()),
         widest_half_width=widest,
-        usl_fits=scalability.usl_fits(cells),
-        efficiency_profiles=scalability.efficiency_profiles(cells),
+        usl_fits=scalability.usl_fits(cells, limits.mix_held),
+        efficiency_profiles=scalability.efficiency_profiles(cells, limits.mix_held),
         failovers=failovers,
         capacities=capacities,
         capacity_gains=capacity.all_gains(capacities, limits),
@@ -192,14 +192,15 @@ def _cells(
     for path, record in records.items():
         if not record.control and record.repeat:
             by_cell.setdefault(TrialPath.parse(path).cell, []).append(path)
-    found, failovers = [], []
+    found, failovers, names = [], [], [each.name for each in grid.requests]
     for cell in cells:
         paths = by_cell.get(cell.slug, [])
         usable = [path for path in paths if records[path].usable]
         good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))
         mine, expected = [records[path] for path in paths], grid.expected_statuses
         named = [by_request(path) if records[path].requests else {} for path in usable]
-        found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected, named))
+        one = summarise(cell.by_name, mine, good, grid.evidence, bad, expected, named)
+        found.append(replace(one, by_request=requests.in_order(one.by_request, names)))
         if cell.fail_servers:
             failovers.append(failover.of_cell(found[-1], mine))
     return found, failovers

@@ -15,6 +15,7 @@ from harness.summarise.capacity import by_objective, capacity, counts, crossing,
 from harness.summarise.capacity.capacity import Capacity
 from harness.summarise.capacity.counts import Count
 from harness.summarise.capacity.crossing import Bound, BoundReason, BoundReasonKind, Crossing
+from harness.summarise.cells.requests import mix
 from harness.summarise.statistics import queueing
 
 
@@ -54,7 +55,14 @@ def of_records(grid: Grid, records: Mapping[str, TrialRecord]) -> list[Capacity]
         measured = [(float(record.cell[factor]), record) for record in topologies[key]]
         found_limit = limit.of_trials(measured, one.crossing, allowed, grid.evidence)
         one = replace(one, reference=reference(grid, one, records), limit=found_limit)
-        found.append(replace(one, hosts=_hosts(topologies[key]), removes_failed=_removes_failed(topologies[key])))
+        found.append(
+            replace(
+                one,
+                hosts=_hosts(topologies[key]),
+                removes_failed=_removes_failed(topologies[key]),
+                mix=mix([record for record in topologies[key] if record.usable]),
+            )
+        )
     return capacity.with_n_minus_1(found)
 
 

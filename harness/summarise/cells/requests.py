@@ -50,6 +50,12 @@ def transactions(
     return _of_name(None, usable, histograms, limits) if any(record.transactions for record in usable) else None
 
 
+def in_order(found: Sequence[CellRequests], names: Sequence[str]) -> tuple[CellRequests, ...]:
+    """The requests in the order of these names, and others at the end."""
+    place = {name: at for at, name in enumerate(names)}
+    return tuple(sorted(found, key=lambda each: place.get(each.name, len(place))))
+
+
 def mix(usable: Sequence[TrialRecord]) -> dict[str, int]:
     """Name → requests in the windows of these trials."""
     names = dict.fromkeys(name for record in usable for name in record.requests)

@@ -113,7 +113,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
         obstacle=obstacle,
         bound=found.bound,
         hidden_by=found.hidden_by,
-        response_times=response_times.between(twin, cell, names, needed),
+        response_times=response_times.between(twin, cell, names, limits),
     )
 
 

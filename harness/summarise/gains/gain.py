@@ -211,7 +211,7 @@ def between(
     found = _conclusion(kind, ratio, larger.servers / smaller.servers, limits)
     waits = kind is GainKind.GAIN and shared.dependency(smaller, larger, ratio, limits)
     names = (servers(smaller.servers), servers(larger.servers))
-    times = response_times.between(smaller, larger, names, limits.interval_repeats)
+    times = response_times.between(smaller, larger, names, limits)
     return Gain(
         others=smaller.others,
         from_servers=smaller.servers,
