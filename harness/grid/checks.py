@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, server_failure
+from harness.grid import http, objectives, server_failure
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
@@ -48,6 +48,7 @@ class Checker:
         yield from self.levels(self.values) if self.values else ()
         yield from self.images()
         yield from self.requests()
+        yield from self.objectives()
         partial = list(self.partial_cells())
         yield from partial
         too_many = partial or list(self.sizes())
@@ -108,6 +109,12 @@ class Checker:
         dataset = self.grid.dataset
         columns = dataset.columns if dataset and dataset.rows else None
         yield from TrafficChecker(self.grid, columns, self.replaced).all()
+
+    def objectives(self) -> Iterator[Problem]:
+        """Check that objectives name requests of the traffic; a script has its own names."""
+        names = [each.name for each in self.grid.requests]
+        if names and not any(path[:1] in (("traffic",), ("request",)) for path in self.replaced):
+            yield from objectives.unknown_names(self.grid.objectives, names)
 
     def sizes(self) -> Iterator[Problem]:
         """Check the number of cells and trials."""
