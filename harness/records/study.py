@@ -14,6 +14,7 @@ from harness.grid.schema import Grid
 from harness.grid.types import Caching, Levels
 from harness.records.environment import Environment
 from harness.records.part import Maybe, Part
+from harness.records.sent_file import SentFile
 from harness.records.trial import FORMAT
 
 
@@ -23,6 +24,8 @@ class Configuration(Part):
     format: int = FORMAT
     grid: dict[str, Any]  # as in a grid file, with units; `nominal_grid` parses it
     hosts: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    # Files that the traffic sends, by their paths relative to the grid file. Left out without any, as in old studies.
+    files: dict[str, SentFile] = Field(default_factory=dict, exclude_if=lambda files: not files)
 
 
 class TimeScaling(Part):

@@ -14,6 +14,7 @@ from harness.grid.schema import Grid
 from harness.judge import rules
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadGenerator, LoadResult, LoadSpec
+from harness.traffic.sent_traffic import SentTraffic
 
 
 class TrafficContext(Protocol):
@@ -59,9 +60,9 @@ def load_spec(context: TrafficContext, users: int, trial: str) -> LoadSpec:
         duration_s=load.duration,
         timeout_s=load.timeout,
         window_from_s=load.window_from_s,
-        request=context.grid.request,
+        traffic=SentTraffic.of_grid(context.grid),
         keep_alive=load.keep_alive,
-        slow_after_s=context.grid.objectives.p95,
+        slow_after_s=context.grid.objectives.p95_s,
     )
 
 
