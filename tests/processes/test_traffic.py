@@ -155,9 +155,9 @@ def test_a_mix_has_its_weights_rows_and_types(server: Recording, started: Genera
         assert type(received["x"]) is type(rows[received["n"]]["x"])
         assert each.path == f"/predict/{received['n']}"
     texts = {row["x"] if isinstance(row["x"], str) else json.dumps(row["x"], separators=(",", ":")) for row in rows}
-    asked = [each for each in server.seen if each.method == "GET"]
-    assert {unquote(each.path.removeprefix("/history/")) for each in asked} <= texts
-    assert all(each.params == [("q", f"{unquote(each.path.removeprefix('/history/'))} ä")] for each in asked)
+    history = [each for each in server.seen if each.method == "GET"]
+    assert {unquote(each.path.removeprefix("/history/")) for each in history} <= texts
+    assert all(each.params == [("q", f"{unquote(each.path.removeprefix('/history/'))} ä")] for each in history)
     by_user = Counter(each.headers["x-user"] for each in server.seen)
     assert by_user.keys() == {str(number) for number in range(1, 13)}
     # Each user goes through the rows in steps of the number of users.
