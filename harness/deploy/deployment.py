@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.deploy import tls
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
 from harness.grid.cell import Cell
@@ -175,9 +176,9 @@ def _host(grid: Grid) -> dict[str, Any]:
 
 
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
-    """Variables that all cells share. If the grid compares images, the first one applies until a cell sets another."""
+    """Variables that all cells share. Those of compared images and of TLS apply until a cell sets others."""
     service = grid.service
-    variables = {**_following(grid), **grid.vars, "study_load_generator": grid.load_generator}
+    variables = {**_following(grid), **tls.initial(grid), **grid.vars, "study_load_generator": grid.load_generator}
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:

@@ -1,0 +1,37 @@
+"""HTTPS at the balancer: which cells use it, and whether the load generator verifies the certificate. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.grid.schema import Grid
+
+TLS, CERTIFICATE, KEY = "nginx_lb_tls", "nginx_lb_tls_certificate", "nginx_lb_tls_key"
+Variables = Mapping[str, Any]
+
+
+def in_force(name: str, *places: Variables) -> Any:
+    """The value of a variable in the first place that has it; None if none has."""
+    return next((variables[name] for variables in places if name in variables), None)
+
+
+def is_on(*places: Variables) -> bool:
+    """Whether the balancer serves HTTPS, by the first of these places that sets it."""
+    return str(in_force(TLS, *places)).lower() in ("true", "yes", "on", "1")
+
+
+def initial(grid: Grid) -> dict[str, Any]:
+    """Variables until a cell sets others: TLS where the grid compares both, as it costs the load generator more.
+
+    The ceiling (rule E7) and the time factor are measured with it, so they hold for every cell.
+    """
+    levels = [topology.variables for topology in grid.cells.topologies if TLS in topology.variables]
+    return {TLS: any(is_on(variables) for variables in levels)} if levels else {}
+
+
+def is_verified(grid: Grid, *places: Variables) -> bool:
+    """Whether the load generator verifies the balancer's certificate: by default your own, not the self-signed one."""
+    if grid.load.tls_verify is not None:
+        return grid.load.tls_verify
+    return bool(in_force(CERTIFICATE, *places))
