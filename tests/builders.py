@@ -23,6 +23,7 @@ from harness.study.identity import identify
 from harness.summarise import tables
 from harness.summarise.summary import summarise_directory
 from harness.traffic.load_generator import LoadSpec
+from harness.traffic.sent_traffic import SentTraffic
 
 WINDOW = (7.0, 17.0)
 BASE = {
@@ -40,7 +41,7 @@ def grid(**more: object) -> Grid:
 
 
 def load(**more: Any) -> LoadSpec:
-    """Return the load of a small closed loop; keyword arguments replace its fields."""
+    """Return the load of a small closed loop; keyword arguments replace its fields, `request` its traffic."""
     fields: dict[str, Any] = {
         "trial": "t",
         "url": "http://10.0.0.1",
@@ -50,9 +51,9 @@ def load(**more: Any) -> LoadSpec:
         "duration_s": 9.0,
         "timeout_s": 5.0,
         "window_from_s": 2.0,
-        "request": Request(path="/"),
     }
-    return LoadSpec(**{**fields, **more})
+    request = more.pop("request", Request(path="/"))
+    return LoadSpec(**{"traffic": SentTraffic.of(request), **fields, **more})
 
 
 def samples(rate: int, users: int, think_s: float = 2.0, seconds: int = 18, **more: Any) -> list[Sample]:

@@ -171,7 +171,7 @@ def _following(grid: Grid) -> dict[str, Any]:
 
 def _host(grid: Grid) -> dict[str, Any]:
     """The host name of the grid's requests, for health checks: applications may reject others."""
-    name = next((text for header, text in grid.request.headers.items() if header.lower() == "host"), "")
+    name = tls.host_header(grid)
     return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
 
 

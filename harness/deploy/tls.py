@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.grid import templates
 from harness.grid.schema import Grid
 
 TLS, CERTIFICATE, KEY = "nginx_lb_tls", "nginx_lb_tls_certificate", "nginx_lb_tls_key"
@@ -28,6 +30,17 @@ def initial(grid: Grid) -> dict[str, Any]:
     """
     levels = [topology.variables for topology in grid.cells.topologies if TLS in topology.variables]
     return {TLS: any(is_on(variables) for variables in levels)} if levels else {}
+
+
+def host_header(grid: Grid) -> str:
+    """The Host header of the grid's requests; empty without one."""
+    headers = [header for each in grid.requests for header in each.request.headers.items()]
+    return next((text for header, text in headers if header.lower() == "host" and not templates.has_any(text)), "")
+
+
+def host_name(grid: Grid) -> str:
+    """The host name that clients expect in the certificate: that of the Host header; empty for the address."""
+    return re.sub(r":\d+$", "", host_header(grid))
 
 
 def is_verified(grid: Grid, *places: Variables) -> bool:

@@ -1,26 +1,105 @@
-"""The request of a grid and its expected response. Frozen types."""
+"""One request as a grid describes it, and its expected response. Frozen types."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from mimetypes import MimeTypes
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from harness.grid.types import GridPart
+from harness.grid.types import GridPart, Switch
 from harness.words import short
 
+Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+Scalar = bool | int | float | str
+Values = dict[str, Scalar | tuple[Scalar, ...]]  # name → value, or several values
+BODIES = ("json", "form", "multipart", "file", "text")
+JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+_KINDS = MimeTypes(filenames=())  # without the files of this machine, so that a grid means the same everywhere
 
-class Request(GridPart):
-    """The request that is sent, and the expected response."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="GET", description="HTTP method")
+def unset(value: object) -> bool:
+    """Whether a key has no value. Such keys are left out of a stored grid, so that new keys change no old one."""
+    return value is None or value is False or value == {}
+
+
+def written(value: Scalar) -> str:
+    """Return a scalar as text in a query or a form."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def pairs(values: Mapping[str, Scalar | tuple[Scalar, ...]] | None) -> list[tuple[str, str]]:
+    """Return (name, value) in order; a name with several values has one pair for each."""
+    several_ = [(name, value if isinstance(value, tuple) else (value,)) for name, value in (values or {}).items()]
+    return [(name, written(each)) for name, value in several_ for each in value]
+
+
+def content_type(path: str) -> str:
+    """Return the content type of a file by its name; that of bytes for an unknown one."""
+    return _KINDS.guess_type(path)[0] or BYTES
+
+
+class Upload(GridPart):
+    """A file that is sent as it is."""
+
+    path: Annotated[str, Field(min_length=1)] = Field(description="path of the file, relative to the grid file")
+    type: str | None = Field(default=None, description="its content type; by its name if unset")
+
+
+def _upload(value: object) -> object:
+    """Parse the short form of a file, its path."""
+    return {"path": value} if isinstance(value, str) else value
+
+
+class FormPart(GridPart):
+    """One part of a multipart body: a field with a `value`, or a `file`."""
+
+    name: str = Field(description="name of the part")
+    value: str | None = Field(default=None, description="value of a field", exclude_if=unset)
+    file: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="path of a file, relative to the grid file", exclude_if=unset
+    )
+    filename: str | None = Field(
+        default=None, description="name that the file is sent with; that of the file if unset", exclude_if=unset
+    )
+    type: str | None = Field(
+        default=None, description="content type of the file; by its name if unset", exclude_if=unset
+    )
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return written(value) if isinstance(value, bool | int | float) else value
+
+
+class HttpRequest(GridPart):
+    """What is sent: method, path, headers, and at most one body."""
+
+    method: Method = Field(default="GET", description="HTTP method")
     path: str = Field(description="path, with a slash in front")
     json_body: Any = Field(default=None, alias="json", description="body, sent as JSON")
     headers: dict[str, str] = Field(default={}, description="header → value")
-    expect_status: tuple[int, ...] = Field(default=(200,), description="status codes of a success")
-    expect_body: str | None = Field(default=None, description="regular expression that a success's body must match")
+    params: Values = Field(default={}, description="parameter of the query → value, or values", exclude_if=unset)
+    form: Values | None = Field(
+        default=None, description="body, sent as a form: field → value, or values", exclude_if=unset
+    )
+    multipart: Annotated[tuple[FormPart, ...], Field(min_length=1)] | None = Field(
+        default=None, description="body of several parts, see below", exclude_if=unset
+    )
+    file: Annotated[Upload, BeforeValidator(_upload)] | None = Field(
+        default=None,
+        description="body, a file as it is: its path, or `{path: a.png, type: image/png}`",
+        exclude_if=unset,
+    )
+    text: str | None = Field(default=None, description="body, sent as text", exclude_if=unset)
+    follow_redirects: Switch = Field(
+        default=False, description="whether redirects are followed; a followed one is one request", exclude_if=unset
+    )
 
     @field_validator("path")
     @classmethod
@@ -29,34 +108,87 @@ class Request(GridPart):
             raise ValueError(f"got {short(path)}. Allowed: a path that begins with a slash, as in /predict")
         return path
 
-    @field_validator("expect_status", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, int | str) else value
+    @property
+    def body_kind(self) -> str:
+        """The key of the body; empty for none."""
+        return next(iter(self.bodies), "")
 
-    @field_validator("expect_status")
-    @classmethod
-    def _is_status(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or not all(100 <= status <= 599 for status in value):
-            raise ValueError(f"got {short(list(value))}. Allowed: HTTP status codes from 100 to 599")
-        return value
-
-    @field_validator("expect_body")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except (re.error, RecursionError, OverflowError) as error:
-            raise ValueError(f"got {short(value)}: not a regular expression: {error}") from None
-        return value
+    @property
+    def bodies(self) -> list[str]:
+        """The keys of all bodies that are set."""
+        values = (self.json_body, self.form, self.multipart, self.file, self.text)
+        return [key for key, value in zip(BODIES, values, strict=True) if value is not None]
 
     @property
     def body(self) -> str:
-        """The request's body as text; empty for none."""
-        return "" if self.json_body is None else json.dumps(self.json_body, separators=(",", ":"), allow_nan=False)
+        """The body as text as it is sent without templates; empty for none, and for files."""
+        if self.json_body is not None:
+            return json.dumps(self.json_body, separators=(",", ":"), allow_nan=False)
+        return urlencode(pairs(self.form)) if self.form is not None else self.text or ""
 
     @property
     def all_headers(self) -> dict[str, str]:
-        """Headers as sent."""
-        kind = {} if self.json_body is None else {"Content-Type": "application/json"}
-        return {**kind, **self.headers}
+        """Headers as sent; the content type of files is set by the load generator's client."""
+        kind = {"json": JSON, "form": FORM, "text": TEXT}.get(self.body_kind)
+        own = {name.lower() for name in self.headers}
+        return {**({"Content-Type": kind} if kind and "content-type" not in own else {}), **self.headers}
+
+    @property
+    def target(self) -> str:
+        """Path and query as sent without templates."""
+        if not self.params:
+            return self.path
+        return f"{self.path}{'&' if '?' in self.path else '?'}{urlencode(pairs(self.params))}"
+
+    def files(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield (path of the key, path of the file) for each file that is sent; both may have templates."""
+        if self.file is not None:
+            yield ("file",), self.file.path
+        for place, part in enumerate(self.multipart or ()):
+            if part.file is not None:
+                yield ("multipart", place, "file"), part.file
+
+
+Statuses = tuple[int, ...]
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, int | str) else value
+
+
+def check_statuses(value: Statuses) -> Statuses:
+    """Return the statuses; raises ValueError for one that HTTP does not have."""
+    if not value or not all(100 <= status <= 599 for status in value):
+        raise ValueError(f"got {short(list(value))}. Allowed: HTTP status codes from 100 to 599")
+    return value
+
+
+def check_pattern(value: str | None) -> str | None:
+    """Return a regular expression; raises ValueError for an invalid one."""
+    try:
+        re.compile(value or "")
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"got {short(value)}: not a regular expression: {error}") from None
+    return value
+
+
+class Request(HttpRequest):
+    """The request that is sent, and the expected response: the short form of traffic."""
+
+    expect_status: tuple[int, ...] = Field(default=(200,), description="status codes of a success")
+    expect_body: str | None = Field(default=None, description="regular expression that a success's body must match")
+
+    _wraps_status = field_validator("expect_status", mode="before")(_one_or_many)
+    _is_status = field_validator("expect_status")(check_statuses)
+    _compiles = field_validator("expect_body")(check_pattern)
+
+
+class Expect(GridPart):
+    """The expected response."""
+
+    status: tuple[int, ...] = Field(default=(200,), description="status codes of a success")
+    body: str | None = Field(default=None, description="regular expression that a success's body must match")
+
+    _wraps_status = field_validator("status", mode="before")(_one_or_many)
+    _is_status = field_validator("status")(check_statuses)
+    _compiles = field_validator("body")(check_pattern)

@@ -24,9 +24,11 @@ from harness.grid import load, load_generators, units
 from harness.grid.amount import Repeats, Search, as_repeats, plain_repeats
 from harness.grid.cells import FixedCells, SearchedCells
 from harness.grid.counter import RequestsMetric
+from harness.grid.dataset import Dataset
 from harness.grid.load import LOAD_FACTORS, RATE, VUSERS, Load
-from harness.grid.request import Request
+from harness.grid.request import Expect, Request, unset
 from harness.grid.thresholds import Thresholds
+from harness.grid.traffic import Login, Traffic, TrafficRequest, of_request
 from harness.grid.types import (
     Caching,
     Count,
@@ -155,7 +157,14 @@ class Grid(GridPart, Caching):
     include: tuple[SomeLevels, ...] = Field(default=(), description="cells to add, each by all of its levels")
     vars: dict[str, Any] = Field(default={}, description="role variable → value in every cell")
     load: Load = Field(description="load of a trial")
-    request: Request = Field(description="request and expected response")
+    request: Request | None = Field(
+        default=None, description="request and expected response; instead of `traffic`", exclude_if=unset
+    )
+    traffic: Traffic | None = Field(
+        default=None,
+        description="mix of requests or steps, with data and login; instead of `request`",
+        exclude_if=unset,
+    )
     service: Service = Field(default=Service(), description="service under test; the one in `service/` if unset")
     repeats: Annotated[Repeats, BeforeValidator(as_repeats), PlainSerializer(plain_repeats, when_used="json")] = Field(
         default=Repeats(min=5, max=5), description="number of blocks, or a stopping rule"
@@ -175,6 +184,8 @@ class Grid(GridPart, Caching):
     evidence: Thresholds = Field(default=Thresholds(), description="thresholds of the evidence rules, by name")
     _time_factor: float = PrivateAttr(1.0)
     _secrets: frozenset[str] = PrivateAttr(frozenset())  # values of references, which are masked everywhere
+    _traffic_secrets: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _dataset: Dataset | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -204,6 +215,15 @@ class Grid(GridPart, Caching):
         return stored
 
     @model_validator(mode="after")
+    def _is_request_or_traffic(self) -> Grid:
+        if self.request is not None and self.traffic is not None:
+            raise several([(("traffic",), "request is also set. Allowed: one of them")])
+        if self.request is None and self.traffic is None:
+            words = "missing. Fix: add it, or traffic for more than one request; grid.yaml has an example"
+            raise several([(("request",), words)])
+        return self
+
+    @model_validator(mode="after")
     def _goes_with_the_load(self) -> Grid:
         is_searched = isinstance(self.cells, SearchedCells)
         found = load.mismatches(
@@ -215,7 +235,7 @@ class Grid(GridPart, Caching):
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Values of references in the grid file."""
+        """Values of references in the grid file, and of `${secret.…}`."""
         return self._secrets
 
     def with_secrets(self, values: Iterable[str]) -> Grid:
@@ -223,6 +243,66 @@ class Grid(GridPart, Caching):
         found = self.model_copy()
         found._secrets = frozenset(values)
         return found
+
+    @property
+    def traffic_secrets(self) -> Mapping[str, str]:
+        """Name → value of every `${secret.NAME}`; empty for a stored grid."""
+        return self._traffic_secrets
+
+    def with_traffic_secrets(self, values: Mapping[str, str]) -> Grid:
+        """Return the grid with the values of `${secret.NAME}`, which become secrets."""
+        found = self.with_secrets(self._secrets | set(values.values()))
+        found._traffic_secrets = dict(values)
+        return found
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """Rows and files of the traffic; None without any, and for a stored grid."""
+        return self._dataset
+
+    def with_dataset(self, dataset: Dataset | None) -> Grid:
+        """Return the grid with the rows and files that its traffic sends."""
+        found = self.model_copy()
+        found._dataset = dataset
+        return found
+
+    @cached_property
+    def requests(self) -> tuple[TrafficRequest, ...]:
+        """Every request of the traffic: those of a mix, the steps of a transaction, or the only one."""
+        if self.traffic is not None:
+            return self.traffic.all
+        if self.request is None:
+            return ()
+        expect = Expect.model_construct(status=self.request.expect_status, body=self.request.expect_body)
+        return (of_request(self.request, expect),)
+
+    @property
+    def sole_request(self) -> TrafficRequest | None:
+        """The only request of the traffic; None for a mix, for steps and for traffic with a login."""
+        is_one = len(self.requests) == 1 and self.login is None and not self.has_steps
+        return self.requests[0] if is_one else None
+
+    @property
+    def login(self) -> Login | None:
+        """The login of each user; None without one."""
+        return self.traffic.login if self.traffic is not None else None
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the traffic is a transaction of steps."""
+        return self.traffic is not None and self.traffic.steps is not None
+
+    @property
+    def think_per_request_s(self) -> float:
+        """Mean think time after a request; of steps with their pauses, so that N = X (R + Z) holds for requests."""
+        if not self.has_steps:
+            return self.load.think_time
+        return (self.load.think_time + sum(each.pause_s for each in self.requests)) / len(self.requests)
+
+    @property
+    def expected_statuses(self) -> tuple[int, ...]:
+        """The status codes of a success of any request, each once."""
+        return tuple(dict.fromkeys(status for each in self.requests for status in each.expect.status))
 
     @property
     def levels(self) -> dict[str, tuple[Level, ...]]:

@@ -76,6 +76,8 @@ def scale_durations(part: Scalable, factor: float) -> Scalable:
         value = getattr(part, name)
         if isinstance(value, BaseModel):
             scaled: object = scale_durations(value, factor)
+        elif isinstance(value, tuple) and any(isinstance(each, BaseModel) for each in value):
+            scaled = tuple(scale_durations(each, factor) for each in value)
         elif value is None or not _is_time_scaled(field):
             continue
         else:

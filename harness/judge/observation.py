@@ -125,7 +125,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         machine_of, machines = dict.fromkeys(machine_of, below), [row for row in machines if row.machine == below]
     return Observation(
         users=context.users,
-        think_time_s=grid.load.think_time,
+        think_time_s=grid.think_per_request_s,
         window_from_s=grid.load.window_from_s,
         window_to_s=window_end_s(grid.load.duration, len(data.samples), context.stopped_s),
         samples=data.samples,
@@ -139,7 +139,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         expected_servers=context.expected_servers,
         died=silent(context) | unplanned(deaths(context.expected_servers, states), context.server_failure, states),
         timeout_s=grid.load.timeout,
-        expect_status=grid.request.expect_status,
+        expect_status=grid.expected_statuses,
         kind=context.kind,
         balancer_host=context.balancer,
         balancing=Balancing(**context.balancing),

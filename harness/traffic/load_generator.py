@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.grid.load import IN_FLIGHT
-from harness.grid.request import Request
 from harness.records.failure_kind import FailureKind
 from harness.records.series import Sample
+from harness.traffic.sent_traffic import SentTraffic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class LoadSpec:
     duration_s: float  # the steady window ends here
     timeout_s: float
     window_from_s: float
-    request: Request
+    traffic: SentTraffic
     keep_alive: bool = True  # False: a new connection for each request
     rate_per_s: float | None = None
     arrivals: str = "poisson"  # or "constant"
@@ -42,20 +42,55 @@ class LoadSpec:
         return self.duration_s + 2 * self.timeout_s + 15
 
     def wire(self) -> dict[str, Any]:
-        """The load as JSON for every load generator: all fields, `longest_s`, and the request as it is sent.
+        """The load as JSON for every load generator: all fields, `longest_s`, and the traffic.
 
         roles/locust/files/image/load_spec.py and harness/traffic/ngrinder/load.groovy read it.
         """
-        request = {
-            "method": self.request.method,
-            "path": self.request.path,
-            "body": self.request.body,
-            "headers": self.request.all_headers,
-            "expect_status": list(self.request.expect_status),
-            "expect_body": self.request.expect_body,
-        }
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {**fields, "request": request, "longest_s": self.longest_s}
+        return {**fields, "traffic": self.traffic.wire(), "longest_s": self.longest_s}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestCounts:
+    """Counts of the requests with one name, or of all transactions.
+
+    Requests, failures and slow successes that were due (open loop) or sent (closed loop) in the steady window, and
+    `completed`: successes that ended in it. Histograms are encoded HDR histograms in microseconds.
+    """
+
+    requests: int
+    failed: int
+    completed: int
+    slow: int
+    errors: dict[str, int] = field(default_factory=dict)  # kind of failure → count
+    latencies: str = ""  # histogram of successes
+    failures: str = ""  # histogram of failures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One request of a load, sent once by the users' HTTP client. `name` is "login" for the login.
+
+    `error` is None for a success. `server` and `time_s` are the balancer's, from the headers of the response; `status`
+    is 0 without a response.
+    """
+
+    name: str
+    error: FailureKind | None = None
+    status: int = 0
+    server: str = ""
+    took_s: float = 0.0  # to the last byte
+    time_s: float | None = None  # in the balancer
+    location: str = ""  # of a redirect
+    begins: str = ""  # first 80 characters of the body
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginCounts:
+    """Logins of the whole load. A login that fails is repeated."""
+
+    completed: int = 0
+    errors: dict[str, int] = field(default_factory=dict)  # kind of failure → count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +115,11 @@ class LoadResult:
     # `completed` and `failed` of the whole load, of a load generator whose samples do not match whole seconds. Its
     # samples take their counts from the balancer's log, and rule E13 compares both.
     totals: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, RequestCounts] = field(default_factory=dict)  # name of the request → its counts
+    transactions: RequestCounts | None = None  # of steps only
+    logins: LoginCounts = LoginCounts()
+    # Number of transactions of each user, or index of the first arrival of a group → digest of what was sent.
+    sent: dict[str, str] = field(default_factory=dict)
 
 
 class LoadGenerator(Protocol):
@@ -95,10 +135,10 @@ class LoadGenerator(Protocol):
     def ready(self) -> bool:
         """Whether a load may start now."""
 
-    def send_one(self, load: LoadSpec) -> FailureKind | None:
-        """Send one request of a load with the users' HTTP client; return the kind of failure, None for a success.
+    def send_each(self, load: LoadSpec) -> list[Exchange]:
+        """Send the login and each request of a load once, in order, as the first user; return what happened.
 
-        Also None for a load generator that validates each request itself before its first load.
+        Empty for a load generator that validates its traffic itself before its first load.
         """
 
     def start(self, load: LoadSpec) -> float:

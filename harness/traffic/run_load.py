@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from harness.grid.schema import Grid
 from harness.judge import rules
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadGenerator, LoadResult, LoadSpec
+from harness.traffic.sent_traffic import SentTraffic
 
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
@@ -69,10 +71,20 @@ def load_spec(context: TrafficContext, users: int, trial: str, variables: Mappin
         duration_s=load.duration,
         timeout_s=load.timeout,
         window_from_s=load.window_from_s,
-        request=context.grid.request,
+        traffic=_sent(context.grid, of_balancer),
         keep_alive=load.keep_alive,
         slow_after_s=context.grid.objectives.p95,
     )
+
+
+def _sent(grid: Grid, of_balancer: tuple[Mapping[str, Any], ...]) -> SentTraffic:
+    """The grid's traffic, and how the load generator verifies the balancer's certificate."""
+    traffic = SentTraffic.of_grid(grid)
+    if not tls.is_on(*of_balancer):
+        return traffic
+    verified, file = tls.is_verified(grid, *of_balancer), tls.in_force(tls.CERTIFICATE, *of_balancer)
+    trusted = Path(file).read_text(encoding="ascii") if verified and file else ""
+    return replace(traffic, tls_verify=verified, tls_name=tls.host_name(grid), tls_trusted=trusted)
 
 
 def open_spec(

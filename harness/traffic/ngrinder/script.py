@@ -52,6 +52,16 @@ def split(users: int, agents: int, most_per_agent: int) -> Split:
 def render(load: LoadSpec) -> str:
     """The Groovy script of a load. It is the same for all trials: trial and times are parameters of the test."""
     settings = replace(load, trial="", users=0, seed="").wire()
+    (sole,) = load.traffic.requests
+    request = sole.request
+    settings["request"] = {
+        "method": request.method,
+        "path": request.target,
+        "body": request.body,
+        "headers": request.all_headers,
+        "expect_status": list(sole.expect.status),
+        "expect_body": sole.expect.body,
+    }
     text = Path(__file__).with_name("load.groovy").read_text(encoding="utf-8")
     return text.replace("@SETTINGS@", base64.b64encode(json.dumps(settings).encode()).decode())
 

@@ -57,7 +57,11 @@ def balancer(
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    connections = SimpleNamespace(tunnels=False, http=lambda *_, tls, timeout: httpx.Client(base_url=url, timeout=timeout))
+
+    def client(*_: object, timeout: float, **_more: object) -> httpx.Client:
+        return httpx.Client(base_url=url, timeout=timeout)
+
+    connections = SimpleNamespace(tunnels=False, http=client)
     context = SimpleNamespace(
         grid=grid(request={"path": "/"}, load={"think_time": "1s", "duration": "20s", "timeout": f"{timeout_s}s"}),
         inventory=Inventory("test", tuple(hosts)),
@@ -196,7 +200,7 @@ def test_a_response_may_take_as_long_as_users_wait_and_is_then_reported(monkeypa
     ],
 )
 def test_an_unexpected_answer_is_explained(answer: httpx.Response, request_keys: dict[str, Any], problem: str) -> None:
-    found = verification._unexpected(grid(request={"path": "/", **request_keys}).request, answer, answer.content)
+    found = verification._unexpected(grid(request={"path": "/", **request_keys}).requests[0], answer, answer.content)
     assert found == problem or (problem and problem in found)
 
 

@@ -1,0 +1,53 @@
+"""The rows and files that traffic sends. Frozen types; harness/traffic/data_files.py reads them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Source:
+    """Size in bytes and SHA-256 of a file, as they are recorded."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, content: bytes) -> Source:
+        """Return the source of this content."""
+        return cls(len(content), hashlib.sha256(content).hexdigest())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Rows, and files by their keys, which are paths relative to the grid file.
+
+    `sources` has every file that was read: those of `files`, and the file with the rows.
+    """
+
+    rows: tuple[Mapping[str, Any], ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that all rows have."""
+        return tuple(self.rows[0]) if self.rows else ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of rows and files, by which the load generator recognises them."""
+        files = {key: hashlib.sha256(content).hexdigest() for key, content in self.files.items()}
+        text = json.dumps({"rows": [dict(row) for row in self.rows], "files": files}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def wire(self) -> dict[str, Any]:
+        """The dataset as JSON for the load generator."""
+        files = {key: base64.b64encode(content).decode() for key, content in self.files.items()}
+        return {"digest": self.digest, "rows": [dict(row) for row in self.rows], "files": files}

@@ -1,0 +1,147 @@
+"""The traffic of a load as the load generator receives it: templates, with the values of secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.grid import templates
+from harness.grid.dataset import Dataset
+from harness.grid.request import BYTES, Expect, FormPart, HttpRequest, Request, content_type, pairs
+from harness.grid.schema import Grid
+from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
+
+_EXTRACTED = 36  # characters, as a UUID has
+_WHOLE_FILE = "${row.file}"  # of a row of a folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentTraffic:
+    """Requests of a mix, or the steps of a transaction, with a login, rows and the values of secrets.
+
+    `sessions` is the number of logged-in sessions of an open load, 0 for users.
+    """
+
+    requests: tuple[TrafficRequest, ...]
+    has_steps: bool = False
+    login: Login | None = None
+    pick: str = "cycle"
+    zipf_s: float = 0.0
+    per: str = "transaction"
+    dataset: Dataset | None = None
+    folder: bool = False  # whether the rows are the files of a folder
+    sessions: int = 0
+    tls_verify: bool = True
+    tls_name: str = ""  # host name of the certificate; empty for the address
+    tls_trusted: str = ""  # certificates as PEM that are trusted besides the public authorities
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
+
+    @classmethod
+    def of(cls, request: Request) -> SentTraffic:
+        """Return the traffic of one request."""
+        return cls(requests=(of_request(request, Expect(status=request.expect_status, body=request.expect_body)),))
+
+    @classmethod
+    def of_grid(cls, grid: Grid) -> SentTraffic:
+        """Return a grid's traffic."""
+        data = grid.traffic.data if grid.traffic else None
+        login = grid.login
+        return cls(
+            requests=grid.requests,
+            has_steps=grid.has_steps,
+            login=login,
+            pick=data.kind if data else "cycle",
+            zipf_s=data.zipf_s if data else 0.0,
+            per=data.per if data else "transaction",
+            dataset=grid.dataset,
+            folder=data is not None and data.folder is not None,
+            sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
+            secrets=grid.traffic_secrets,
+        )
+
+    def reusing_rows(self) -> SentTraffic:
+        """Return traffic that never runs out of rows, for loads that are no trials."""
+        return replace(self, pick="cycle") if self.pick == "once" else self
+
+    def for_stored_response(self) -> SentTraffic:
+        """Return traffic for a balancer that gives every request the same response with status 200.
+
+        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
+        logins and pauses, and extracted names have a value.
+        """
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+            return self.reusing_rows()
+        extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
+        return replace(
+            self.reusing_rows(),
+            requests=tuple(each.without_expectations() for each in self.requests),
+            login=None,
+            sessions=0,
+            values=dict.fromkeys(extracted, "x" * _EXTRACTED),
+        )
+
+    def wire(self) -> dict[str, Any]:
+        """The traffic as JSON; roles/locust/files/image/load_spec.py reads it."""
+        return {
+            "kind": "steps" if self.has_steps else "requests",
+            "requests": [
+                {"name": each.name, "weight": each.weight, "pause_s": each.pause_s, **self._sent(each)}
+                for each in self.requests
+            ],
+            "login": self._sent(self.login) if self.login else None,
+            "pick": self.pick,
+            "zipf_s": self.zipf_s,
+            "per": self.per,
+            "data": self.dataset.digest if self.dataset else "",
+            "sessions": self.sessions,
+            "tls_verify": self.tls_verify,
+            "tls_name": self.tls_name,
+            "tls_trusted": self.tls_trusted,
+        }
+
+    def _sent(self, each: TrafficRequest | Login) -> dict[str, Any]:
+        request, filled = each.request, self._filled
+        return {
+            "method": request.method,
+            "path": filled(request.path),
+            "params": [[filled(name), filled(value)] for name, value in pairs(request.params)],
+            "headers": {name: filled(value) for name, value in request.all_headers.items()},
+            "body": self._body(request),
+            "expect_status": list(each.expect.status),
+            "expect_body": each.expect.body,
+            "extract": {name: way.wire() for name, way in each.extract.items()},
+            "follow_redirects": request.follow_redirects,
+        }
+
+    def _filled(self, text: str) -> str:
+        known = {f"{templates.SECRET}{name}": value for name, value in self.secrets.items()}
+        return templates.partly_filled(text, {**known, **self.values})
+
+    def _body(self, request: HttpRequest) -> dict[str, Any] | None:
+        filled = self._filled
+        if request.json_body is not None:
+            return {"json": templates.mapped(request.json_body, filled)}
+        if request.form is not None:
+            return {"form": [[filled(name), filled(value)] for name, value in pairs(request.form)]}
+        if request.multipart is not None:
+            return {"multipart": [self._part(part) for part in request.multipart]}
+        if request.file is not None:
+            return {"file": request.file.path, "type": request.file.type or self._type(request.file.path)}
+        return {"text": filled(request.text)} if request.text is not None else None
+
+    def _part(self, part: FormPart) -> dict[str, Any]:
+        if part.file is None:
+            return {"name": self._filled(part.name), "value": self._filled(part.value or "")}
+        named = "${row.name}" if self.folder and part.file == _WHOLE_FILE else part.file.rpartition("/")[2]
+        filename = named if part.filename is None else self._filled(part.filename)
+        kind = part.type or self._type(part.file)
+        return {"name": self._filled(part.name), "file": part.file, "filename": filename, "type": kind}
+
+    def _type(self, path: str) -> str:
+        """Content type of a file by its name; of rows' files if all have the same one."""
+        if not templates.has_any(path):
+            return content_type(path)
+        kinds = {content_type(key) for key in (self.dataset.files if self.dataset else ())}
+        return kinds.pop() if len(kinds) == 1 else BYTES
