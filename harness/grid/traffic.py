@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from harness.grid import templates
-from harness.grid.request import Expect, HttpRequest, check_pattern, unset
+from harness.grid.request import Expect, HttpRequest, at_least_one, check_pattern, unset
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
 
@@ -184,10 +184,10 @@ class Traffic(GridPart, Caching):
     login: Login | None = Field(
         default=None, description="login of each user before its first request, see below", exclude_if=unset
     )
-    requests: Annotated[tuple[TrafficRequest, ...], Field(min_length=1)] | None = Field(
+    requests: Annotated[tuple[TrafficRequest, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="mix: each transaction is one of these requests, by weight", exclude_if=unset
     )
-    steps: Annotated[tuple[Step, ...], Field(min_length=1)] | None = Field(
+    steps: Annotated[tuple[Step, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="transaction: these requests in order; with `vusers` only", exclude_if=unset
     )
 

@@ -13,7 +13,6 @@ from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 
 _EXTRACTED = 36  # characters, as a UUID has
-_WHOLE_FILE = "${row.file}"  # of a row of a folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,6 @@ class SentTraffic:
     zipf_s: float = 0.0
     per: str = "transaction"
     dataset: Dataset | None = None
-    folder: bool = False  # whether the rows are the files of a folder
     sessions: int = 0
     tls_verify: bool = True
     tls_name: str = ""  # host name of the certificate; empty for the address
@@ -56,7 +54,6 @@ class SentTraffic:
             zipf_s=data.zipf_s if data else 0.0,
             per=data.per if data else "transaction",
             dataset=grid.dataset,
-            folder=data is not None and data.folder is not None,
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
         )
@@ -134,7 +131,8 @@ class SentTraffic:
     def _part(self, part: FormPart) -> dict[str, Any]:
         if part.file is None:
             return {"name": self._filled(part.name), "value": self._filled(part.value or "")}
-        named = "${row.name}" if self.folder and part.file == _WHOLE_FILE else part.file.rpartition("/")[2]
+        is_template = templates.has_any(part.file)
+        named = "" if is_template else part.file.rpartition("/")[2]  # empty: the image takes it from the file's key
         filename = named if part.filename is None else self._filled(part.filename)
         kind = part.type or self._type(part.file)
         return {"name": self._filled(part.name), "file": part.file, "filename": filename, "type": kind}
