@@ -44,7 +44,7 @@ def host_name(grid: Grid) -> str:
 
 
 def is_verified(grid: Grid, *places: Variables) -> bool:
-    """Whether the load generator verifies the balancer's certificate: by default your own, not the self-signed one."""
+    """Whether the load generator verifies a certificate: by default each one except nginx's self-signed one."""
     if grid.load.tls_verify is not None:
         return grid.load.tls_verify
-    return bool(in_force(CERTIFICATE, *places))
+    return not is_on(*places) or bool(in_force(CERTIFICATE, *places))

@@ -80,10 +80,8 @@ def load_spec(context: TrafficContext, users: int, trial: str, variables: Mappin
 def _sent(grid: Grid, of_balancer: tuple[Mapping[str, Any], ...]) -> SentTraffic:
     """The grid's traffic, and how the load generator verifies the balancer's certificate."""
     traffic = SentTraffic.of_grid(grid)
-    if not tls.is_on(*of_balancer):
-        return traffic
     verified, file = tls.is_verified(grid, *of_balancer), tls.in_force(tls.CERTIFICATE, *of_balancer)
-    trusted = Path(file).read_text(encoding="ascii") if verified and file else ""
+    trusted = Path(file).read_text(encoding="ascii") if verified and file and tls.is_on(*of_balancer) else ""
     return replace(traffic, tls_verify=verified, tls_name=tls.host_name(grid), tls_trusted=trusted)
 
 

@@ -141,6 +141,10 @@ class Host:
             raise BadInput(f"host {self.name}: {url} is not set. Fix: set it in the inventory.")
         return over_tls(self.urls[url]) if tls else self.urls[url]
 
+    def host_of(self, url: Url) -> str:
+        """Host name or address in one of the host's URLs; empty without one."""
+        return urlsplit(self.urls.get(url, "")).hostname or ""
+
     @property
     def address(self) -> str:
         """host:port at which the balancer reaches a server."""

@@ -81,7 +81,7 @@ class StudyUser(FastHttpUser):
             self.connection_timeout = self.network_timeout = current.spec.timeout_s
             if (context := current.ssl_context) is not None:
                 self.insecure = not current.spec.traffic.tls_verify
-                self.ssl_context_factory = lambda cafile=None: context
+                self.ssl_context_factory = lambda cafile=None: context  # noqa: ARG005 - its caller's name
         super().__init__(environment)
         if current is not None:
             self.client.client.clientpool.client_args["ssl_options"] = tls.options(current.spec.traffic)
