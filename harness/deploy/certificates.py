@@ -99,7 +99,10 @@ def _unloadable(certificate: str, key: str, error: Exception) -> tuple[str, str]
     try:
         ssl.create_default_context().load_verify_locations(certificate)
     except (ssl.SSLError, OSError):
-        return tls.CERTIFICATE, f"not a certificate as PEM (got {short(certificate)}). Fix: convert it with openssl x509"
+        return (
+            tls.CERTIFICATE,
+            f"not a certificate as PEM (got {short(certificate)}). Fix: convert it with openssl x509",
+        )
     words = f"not a private key as PEM, or one with a password (got {short(key)})"
     return tls.KEY, f"{words}. Fix: remove the password with openssl pkey; Ansible Vault may encrypt the file"
 

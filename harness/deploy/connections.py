@@ -211,8 +211,8 @@ class Connections:
     def http(self, host: Host, url: Url, *, tls: bool = False, **options: Any) -> httpx.Client:
         """A client of one of a host's URLs; raises BadInput if the inventory does not set it.
 
-        With `tls` it uses HTTPS, and does not verify the balancer's certificate: it reaches the balancer on this machine
-        or through SSH. The load generator verifies it.
+        With `tls` it uses HTTPS and does not verify the balancer's certificate, because it reaches the balancer on this
+        machine or through SSH. The load generator verifies it.
         """
         tunnel = self._tunnels.get(host.name)
         # With verify=True every client would first load all certificates.

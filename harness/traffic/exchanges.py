@@ -79,7 +79,11 @@ class Failed:
             return ""
         name = "" if grid.traffic is None else f"{self.exchange.name}: "
         untrusted = _CERTIFICATE in kind.detail
-        why = _UNTRUSTED if untrusted else _UNUSABLE.get(kind.category, "").format(body=self.sent.expect.body, timeout_s=grid.load.timeout)
+        why = (
+            _UNTRUSTED
+            if untrusted
+            else _UNUSABLE.get(kind.category, "").format(body=self.sent.expect.body, timeout_s=grid.load.timeout)
+        )
         reason = f"{kind}: {why}" if why else str(kind)
         return f"the load generator's client fails with {name}{request.method} {request.path}: {reason}"
 

@@ -11,7 +11,7 @@ from harness.grid.types import Levels
 from harness.summarise.comparison.capacity_effects import CapacityEffect
 from harness.summarise.comparison.factors import FactorEffect, FactorKind
 from harness.summarise.statistics.conclusion import Conclusion
-from harness.words import load_name, protocol
+from harness.words import load_name
 from report import format as text
 from report import phrases
 from report.sentences import balancing
@@ -32,7 +32,8 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     if effect.kind is FactorKind.BALANCING_METHOD:
         return balancing.sentence(effect, limits)
     if effect.kind is FactorKind.TLS:
-        return balancing.sentence(replace(effect, base=protocol(effect.base), level=protocol(effect.level)), limits)
+        named = [load_name({effect.factor: level}) for level in (effect.base, effect.level)]
+        return balancing.sentence(replace(effect, base=named[0], level=named[1]), limits)
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     servers = f"with {phrases.count(int(effect.rest['servers']), 'server')}"
     is_image = effect.kind is FactorKind.IMAGE
@@ -64,9 +65,9 @@ def of_capacities(effects: Sequence[CapacityEffect], limits: Thresholds) -> list
 
 
 def _of_capacity(effect: CapacityEffect, limits: Thresholds) -> str:
-    what = f"{effect.factor} {effect.level} instead of {effect.base}"
-    if effect.factor == "nginx_lb_tls":
-        what = f"{protocol(effect.level)} instead of {protocol(effect.base)}"
+    is_tls = effect.factor == "nginx_lb_tls"
+    base = load_name({effect.factor: effect.base}) if is_tls else effect.base
+    what = f"{load_name({effect.factor: effect.level})} instead of {base}"
     others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
     where = f"with {phrases.count(int(effect.rest['servers']), 'server')}" + (f" at {others}" if others else "")
     ratio, note = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +11,8 @@ import pytest
 
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.records.directory import StudyDirectory
-from tests.integration.conftest import playbook, small_grid, study
+from tests.certificates import self_signed
+from tests.integration.conftest import changed, playbook, small_grid, study
 
 pytestmark = pytest.mark.concurrent
 
@@ -54,24 +54,18 @@ def test_a_study_compares_https_with_http(tmp_path: Path) -> None:
 def test_your_certificate_replaces_the_self_signed_one(
     tmp_path: Path, pristine: Inventory, engine: docker.DockerClient
 ) -> None:
-    certificate, key = tmp_path / "shop.crt", tmp_path / "shop.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-subj", "/CN=shop.example", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate, key = self_signed(tmp_path)
     playbook("playbooks/deploy-balancer.yml", "-e", "nginx_lb_tls=true")
     assert presented(pristine) != certificate.read_text(encoding="ascii")
     own = ("-e", "nginx_lb_tls=true", "-e", f"nginx_lb_tls_certificate={certificate}", "-e", f"nginx_lb_tls_key={key}")
     playbook("playbooks/deploy-balancer.yml", *own)
     assert presented(pristine) == certificate.read_text(encoding="ascii")
-    assert "changed=0" in playbook("playbooks/deploy-balancer.yml", *own)
+    assert changed(playbook("playbooks/deploy-balancer.yml", *own).stdout) == 0
     balancer = engine.containers.get(pristine.balancer.container)
-    listed = balancer.exec_run(["sh", "-c", f"stat -c '%a %n' {KEYS}/*.key"]).output.decode()
-    modes = [line.split()[0] for line in listed.splitlines()]
-    assert modes == ["600", "600"], listed
+    listed = balancer.exec_run(["sh", "-c", f"stat -c %a {KEYS}/*.key"]).output
+    assert listed == b"600\n600\n", "of the self-signed one and of yours"
     secret = key.read_text(encoding="ascii").splitlines()[1].encode()
     assert secret not in balancer.logs()
     assert secret.decode() not in str(balancer.attrs)
     playbook("playbooks/deploy-balancer.yml")
-    assert "changed=0" in playbook("playbooks/deploy-balancer.yml")
+    assert changed(playbook("playbooks/deploy-balancer.yml").stdout) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import self_signed
 from tests.locust_environment import Generator, generator
 from tests.processes.test_traffic import load, request
 
@@ -21,14 +21,8 @@ class Secured:
     """A server with a self-signed certificate for shop.example, and a record of its connections and requests."""
 
     def __init__(self, folder: Path) -> None:
-        self.certificate, key = folder / "shop.crt", folder / "shop.key"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-            + ["-subj", "/CN=shop", "-addext", "subjectAltName=DNS:shop.example"]
-            + ["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", self.certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        self.names: list[str | None] = []  # that a client asked for, one for each connection
+        self.certificate, key = self_signed(folder)
+        self.names: list[str | None] = []  # in the requests for a connection, one for each connection
         self.requests = 0
         self._lock = threading.Lock()
         record = self

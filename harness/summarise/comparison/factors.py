@@ -20,7 +20,7 @@ from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import conclusion, intervals
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
-from harness.words import protocol
+from harness.words import load_name
 
 OF_SERVERS = ("ml_server_", "lab_")  # prefixes of the factors that change servers
 
@@ -125,7 +125,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
 def _names(factor: str, kind: FactorKind, level: Level) -> str:
     """The name of a level in sentences."""
     if kind is FactorKind.TLS:
-        return protocol(level)
+        return load_name({factor: level})
     return str(level) if kind is FactorKind.BALANCING_METHOD else f"{factor} {level}"
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.deploy import certificates, tls
+from tests.certificates import openssl, self_signed
 
 
-def made(folder: Path, name: str = "shop", days: int = 30, names: str = "DNS:shop.example,IP:10.0.0.1") -> tuple[str, str]:
-    """Make a self-signed certificate and its key; return both paths."""
-    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-subj", "/CN=shop.example", "-addext", f"subjectAltName={names}", "-keyout", key, "-out", certificate]
-        + ["-addext", "basicConstraints=critical,CA:FALSE", "-days", str(days)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+def made(folder: Path, name: str = "shop") -> tuple[str, str]:
+    certificate, key = self_signed(folder, name)
     return str(certificate), str(key)
 
 
@@ -32,15 +25,10 @@ def expired(folder: Path) -> tuple[str, str]:
         encoding="ascii",
     )
     request = folder / "expired.csr"
-    subprocess.run(
-        ["openssl", "req", "-new", "-key", key, "-subj", "/CN=shop.example", "-out", request],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    subprocess.run(
-        ["openssl", "ca", "-config", folder / "ca", "-selfsign", "-keyfile", key, "-in", request, "-out", certificate]
-        + ["-batch", "-notext", "-create_serial", "-startdate", "20190101000000Z", "-enddate", "20200101000000Z"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    openssl("req", "-new", "-key", key, "-subj", "/CN=shop.example", "-out", request)
+    signed = ("-selfsign", "-keyfile", key, "-in", request, "-out", certificate, "-batch", "-notext", "-create_serial")
+    dates = ("-startdate", "20190101000000Z", "-enddate", "20200101000000Z")
+    openssl("ca", "-config", folder / "ca", *signed, *dates)
     return certificate, key
 
 
@@ -54,7 +42,7 @@ def test_missing_files_are_reported_together(tmp_path: Path) -> None:
     assert "cannot be read: No such file or directory" in found[tls.CERTIFICATE]
     assert "not an absolute path (got 'shop.key')" in found[tls.KEY]
     certificate, _ = made(tmp_path)
-    assert list(certificates.check(certificate, "", ""))[0][0] == tls.KEY
+    assert [variable for variable, _ in certificates.check(certificate, "", "")] == [tls.KEY]
 
 
 def test_a_key_of_another_certificate_is_reported(tmp_path: Path) -> None:
@@ -71,10 +59,7 @@ def test_a_file_that_is_no_certificate_or_no_key_is_reported(tmp_path: Path) -> 
     [(variable, words)] = certificates.check(certificate, certificate, "")
     assert (variable, words[:24]) == (tls.KEY, "not a private key as PEM")
     locked = tmp_path / "locked.key"
-    subprocess.run(
-        ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:four", "-out", locked],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    openssl("pkey", "-in", key, "-aes256", "-passout", "pass:four", "-out", locked)
     [(variable, words)] = certificates.check(certificate, str(locked), "")
     assert variable == tls.KEY
     assert "one with a password" in words

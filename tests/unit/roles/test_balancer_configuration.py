@@ -200,9 +200,7 @@ def secured(folder: Path, algorithm: str = "ecdsa") -> str:
 
 
 @pytest.mark.parametrize(("algorithm", "kind"), [("ecdsa", "id-ecPublicKey"), ("rsa", "rsaEncryption")])
-def test_a_self_signed_certificate_is_made_once_and_its_key_is_private(
-    algorithm: str, kind: str, folder: Path
-) -> None:
+def test_a_self_signed_certificate_is_made_once_and_its_key_is_private(algorithm: str, kind: str, folder: Path) -> None:
     assert applied(folder, "--check", content=secured(folder, algorithm)) == ("changed", 0)
     assert not (folder / "tls").exists(), "check mode changes nothing"
     assert applied(folder, content=secured(folder, algorithm)) == ("changed", 1)
@@ -210,7 +208,10 @@ def test_a_self_signed_certificate_is_made_once_and_its_key_is_private(
     assert key.stat().st_mode & 0o777 == 0o600
     first = key.read_bytes()
     shown = subprocess.run(
-        ["openssl", "x509", "-in", key.with_suffix(".crt"), "-noout", "-text"], capture_output=True, text=True, check=True
+        ["openssl", "x509", "-in", key.with_suffix(".crt"), "-noout", "-text"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert kind in shown.stdout
     applied(folder, content="no TLS")

@@ -27,5 +27,5 @@ def context(traffic: TrafficSpec) -> ssl.SSLContext:
 
 
 def options(traffic: TrafficSpec) -> dict[str, Any]:
-    """Options of geventhttpclient: the host name that the server is asked for, and that its certificate must have."""
+    """Options of geventhttpclient: the host name that the client sends, and that the certificate must have."""
     return {"server_hostname": traffic.tls_name} if traffic.tls_name else {}
