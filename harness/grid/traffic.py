@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from harness.grid import templates
-from harness.grid.request import Expect, HttpRequest, at_least_one, check_pattern, unset
+from harness.grid.bodies import at_least_one, unset
+from harness.grid.request import Expect, HttpRequest, check_pattern
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
 
@@ -20,8 +21,21 @@ SESSIONS = 100  # sessions of an open load that log in
 REQUEST = "request"  # name of the short form's request
 LOGIN = "login"  # name of the login among the exchanges of a verification
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+def _name(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9 ._/:-]{0,63}", value):
+        raise ValueError(f"got {short(value)}. Allowed: at most 64 letters, digits, blanks and . _ / : -")
+    return value
+
+
+def _variable(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(f"got {short(value)}. Allowed: letters, digits and underscores, as in token")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name)]
+Variable = Annotated[str, BeforeValidator(_variable)]
 
 
 def _weight(value: object) -> object:
@@ -122,7 +136,7 @@ class TrafficRequest(_Sent):
         return self._pause_s
 
 
-class Step(_Sent):
+class TrafficStep(_Sent):
     """One step of a transaction."""
 
     name: Name = Field(description="its name in results and objectives")
@@ -157,7 +171,8 @@ class Data(GridPart):
     @model_validator(mode="after")
     def _is_one(self) -> Data:
         if (self.file is None) == (self.folder is None):
-            raise ValueError("Allowed: exactly one of file and folder, as in {file: data/rows.jsonl}")
+            got = "both are set" if self.file else "neither is set"
+            raise ValueError(f"{got}. Allowed: exactly one of file and folder, as in {{file: data/rows.jsonl}}")
         return self
 
     @property
@@ -187,7 +202,7 @@ class Traffic(GridPart, Caching):
     requests: Annotated[tuple[TrafficRequest, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="mix: each transaction is one of these requests, by weight", exclude_if=unset
     )
-    steps: Annotated[tuple[Step, ...], BeforeValidator(at_least_one)] | None = Field(
+    steps: Annotated[tuple[TrafficStep, ...], BeforeValidator(at_least_one)] | None = Field(
         default=None, description="transaction: these requests in order; with `vusers` only", exclude_if=unset
     )
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.grid import templates
+from harness.grid.bodies import BYTES, FormPart, content_type, pairs
 from harness.grid.dataset import Dataset
-from harness.grid.request import BYTES, Expect, FormPart, HttpRequest, Request, content_type, pairs
+from harness.grid.request import Expect, HttpRequest, Request
 from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 

@@ -10,6 +10,7 @@ import tls
 from choices import Choice
 from compiled import CompiledRequest, Traffic
 from digests import Chain, SentDigests, line
+from gevent import GreenletExit
 from load_spec import Dataset, LoadSpec
 from locust import FastHttpUser, constant, task
 from locust.exception import StopUser
@@ -91,11 +92,12 @@ class StudyUser(FastHttpUser):
     def on_start(self) -> None:
         """Wait for this user's start in the ramp-up, log in, then wait for the residual of a think time in progress.
 
-        If all users began with a request, their rate would be too high until a few think times have passed.
+        If all users began with a request, their rate would be too high until a few think times have passed. A user ends
+        here by GreenletExit, because Locust prints a traceback for StopUser.
         """
         self.started = False
         if current is None:
-            raise StopUser
+            raise GreenletExit
         self.load = load = current
         self.number = load.number()
         self.draws = Draws(load.spec.seed, self.number)
@@ -104,7 +106,7 @@ class StudyUser(FastHttpUser):
         self.chain = Chain(load.digests)
         begin = self.draws.start_s(load.spec.ramp_up_s)
         if load.end.wait(max(0.0, begin - load.now())):
-            raise StopUser
+            raise GreenletExit
         self._log_in()
         now = load.now()
         load.recorder.user_started(now)
@@ -112,7 +114,7 @@ class StudyUser(FastHttpUser):
         residual_s = self.draws.residual_s(load.spec.think_time_s)
         load.recorder.thinking(now, residual_s)
         if load.end.wait(residual_s):
-            raise StopUser
+            raise GreenletExit
 
     def _log_in(self) -> None:
         """Log in, after a failure again until it succeeds; a user counts as started after that."""
@@ -121,7 +123,7 @@ class StudyUser(FastHttpUser):
         while error := self.session.log_in(load.traffic, self.client):
             load.recorder.logins.count(error)
             if load.end.wait(waits.next_s()):
-                raise StopUser
+                raise GreenletExit
         if load.traffic.login is not None:
             load.recorder.logins.count("")
 
