@@ -17,7 +17,7 @@ _BLOCK = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<file>[^"]+)")?\n(?P<text>.
 
 @dataclass(frozen=True)
 class Part:
-    """A fenced block: a file (`yaml` with a title), commands (`bash`), or the output that the last command shows (`text`)."""
+    """A fenced block: a file (`yaml` with a title), commands (`bash`), or output of the last command (`text`)."""
 
     kind: str
     text: str
