@@ -58,10 +58,11 @@ FIRST = ("load", "vusers", "rate")  # these factors come first in a load's name
 def load_name(others: Mapping[str, Any]) -> str:
     """Name a load and all other factors except `servers`.
 
-    As in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, 1 server failed".
+    As in "2000 users", "100/s offered" or "2000 users, nginx_lb_upstream_keepalive 64, HTTPS, 1 server failed".
     """
     named = {"vusers": "1 user" if others.get("vusers") == 1 else "{} users", "rate": "{:.10g}/s offered", "load": "{}"}
     named["fail_servers"] = "1 server failed" if others.get("fail_servers") == 1 else "{} servers failed"
+    named["nginx_lb_tls"] = "HTTPS" if str(others.get("nginx_lb_tls")).lower() == "true" else "HTTP"
     # A fixed order, because records have their keys sorted by name.
     levels = [(name, others[name]) for name in sorted(others, key=lambda name: (name not in FIRST, name))]
     return ", ".join(

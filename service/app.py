@@ -9,7 +9,8 @@ from fastapi import FastAPI, HTTPException, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 
-from service import counting
+from service import account_routes, counting
+from service.accounts import Accounts
 from service.model import BRIGHTEST, PIXELS, DigitClassifier
 from service.pace import Pacer
 from service.settings import Settings
@@ -66,6 +67,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if slot is not None:
             await slot
         return PredictResponse(predictions=predictions)
+
+    account_routes.add(app, Accounts(settings.password), pacer)
 
     @app.get("/healthz", summary="The process is alive")
     async def healthz() -> dict[str, str]:

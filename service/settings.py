@@ -10,22 +10,25 @@ from pathlib import Path
 
 from service.pace import Pace
 
+PASSWORD = "open-sesame"  # noqa: S105 - of the demonstration, known to everyone
+
 
 @dataclass(frozen=True)
 class Settings:
     """Settings from the environment.
 
     `model_path` is an ONNX file; `max_batch` is the largest number of images per request; `pace` is the pace of each
-    process, None without pacing.
+    process, None without pacing. `password` is that of every user: a demonstration, which protects nothing.
     """
 
     model_path: Path = Path("/opt/model/digits.onnx")
     max_batch: int = 64
     pace: Pace | None = None
+    password: str = PASSWORD
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read `SERVICE_MODEL_PATH`, `SERVICE_MAX_BATCH` and the variables of `pace_of`.
+        """Read `SERVICE_MODEL_PATH`, `SERVICE_MAX_BATCH`, `DEMO_PASSWORD` and the variables of `pace_of`.
 
         Raises ValueError with the variable's name for an invalid value.
         """
@@ -36,6 +39,7 @@ class Settings:
             model_path=Path(environ.get("SERVICE_MODEL_PATH", str(cls.model_path))),
             max_batch=int(batch),
             pace=pace_of(environ),
+            password=environ.get("DEMO_PASSWORD") or PASSWORD,
         )
 
 

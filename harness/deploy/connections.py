@@ -208,13 +208,17 @@ class Connections:
             self._clients[key] = connect(f"unix://{tunnel.socket(ENGINE)}" if tunnel else None)
         return self._clients[key]
 
-    def http(self, host: Host, url: Url, **options: Any) -> httpx.Client:
-        """A client of one of a host's URLs; raises BadInput if the inventory does not set it."""
+    def http(self, host: Host, url: Url, *, tls: bool = False, **options: Any) -> httpx.Client:
+        """A client of one of a host's URLs; raises BadInput if the inventory does not set it.
+
+        With `tls` it uses HTTPS and does not verify the balancer's certificate, because it reaches the balancer on this
+        machine or through SSH. The load generator verifies it.
+        """
         tunnel = self._tunnels.get(host.name)
-        # Hosts are reached by plain HTTP. With verify=True every client would first load all certificates.
+        # With verify=True every client would first load all certificates.
         options["verify"] = host.url(url).startswith("https:")
         transport = httpx.HTTPTransport(uds=str(tunnel.socket(url)), verify=False) if tunnel else None
-        client = httpx.Client(base_url=host.url(url), transport=transport, trust_env=False, **options)
+        client = httpx.Client(base_url=host.url(url, tls=tls), transport=transport, trust_env=False, **options)
         self._http.append(client)
         return client
 

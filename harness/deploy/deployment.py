@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.deploy import tls
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
-from harness.grid import templates
 from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
@@ -171,15 +171,14 @@ def _following(grid: Grid) -> dict[str, Any]:
 
 def _host(grid: Grid) -> dict[str, Any]:
     """The host name of the grid's requests, for health checks: applications may reject others."""
-    headers = [header for each in grid.requests for header in each.request.headers.items()]
-    name = next((text for header, text in headers if header.lower() == "host" and not templates.has_any(text)), "")
+    name = tls.host_header(grid)
     return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
 
 
 def _fixed(grid: Grid, images: tuple[str, ...]) -> dict[str, Any]:
-    """Variables that all cells share. If the grid compares images, the first one applies until a cell sets another."""
+    """Variables that all cells share. Those of compared images and of TLS apply until a cell sets others."""
     service = grid.service
-    variables = {**_following(grid), **grid.vars, "study_load_generator": grid.load_generator}
+    variables = {**_following(grid), **tls.initial(grid), **grid.vars, "study_load_generator": grid.load_generator}
     if service.image or images:
         variables["ml_server_image"] = images[0] if images else service.image
     if "port" in service.model_fields_set:

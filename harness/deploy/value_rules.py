@@ -104,6 +104,11 @@ RULES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     (r".*_cpuset", _like(r"\d{1,5}(?:-\d{1,5})?(?:,\d{1,5}(?:-\d{1,5})?)*", 'CPUs, as in "0-1"')),
     (r".*_(memory|size)", _like(r"(?i)\d{1,18}(?:\.\d{1,9})?[bkmgtp]?b?", "a size, as in 512m or 2g")),
     (r"nginx_lb_.*_timeout", _like(_NGINX_TIME, "a time in nginx's notation, as in 30s", empty=False)),
+    (
+        r"nginx_lb_tls_protocols",
+        _like(r"TLSv1(?:\.[123])?(?: +TLSv1(?:\.[123])?)*", "versions, as in TLSv1.2 TLSv1.3", empty=False),
+    ),
+    (r"nginx_lb_tls_ciphers", _like(r"[A-Za-z0-9:@=!+-]+", "ciphers in OpenSSL's notation", empty=False)),
     (r"nginx_lb_next_upstream", _next_upstream),
     (r".*_container", _like(r"[A-Za-z0-9][\w.-]*", "letters, digits, dot, dash and underscore", empty=False)),
     (r"ml_server_user", _like(r"[\w.-]{1,64}(?::[\w.-]{1,64})?", 'a user and a group, as in "10001:10001"')),

@@ -41,6 +41,11 @@ class Load(GridPart):
     timeout: Duration = Field(default=10.0, description="time after which a request has failed")
     fail_at: Share = Field(default=0.5, description="when a cell's servers fail, as a share of the steady window")
     keep_alive: Switch = Field(default=True, description="whether users keep their connections between requests")
+    tls_verify: Switch | None = Field(
+        default=None,
+        description="whether Locust verifies the certificate of HTTPS; "
+        "if unset, that of `nginx_lb_tls_certificate` and not a self-signed one",
+    )
     arrivals: Arrivals | None = Field(
         default=None, description="distribution of the send times; with `rate` only; `poisson` if unset"
     )

@@ -13,7 +13,7 @@ class LoadGeneratorKind:
 
     `name` is its name in grids, and in study.json's environment, with its version. `roles` deploy it, `tags` apply a
     change of their variables, which begin with `prefix`, and `repair` restarts dead processes. `open_loads` is true if
-    it can generate an open load.
+    it can generate an open load, `verifies_tls` if it can verify certificates.
     """
 
     name: str
@@ -24,6 +24,7 @@ class LoadGeneratorKind:
     tags: tuple[str, ...]
     repair: tuple[str, ...]
     open_loads: bool = False
+    verifies_tls: bool = False
     lead_s: float = 0.0  # from the start of a load to its second 0
     variables: tuple[str, ...] = ()  # required variables of its roles without a default
 
@@ -38,6 +39,7 @@ LOAD_GENERATORS = (
         tags=("locust",),
         repair=("locust",),
         open_loads=True,
+        verifies_tls=True,
     ),
     LoadGeneratorKind(
         name="ngrinder",

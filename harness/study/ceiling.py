@@ -12,12 +12,13 @@ import docker.errors
 import httpx
 import requests
 
+from harness.deploy import tls
 from harness.deploy.inventory.hosts import Url
 from harness.errors import TrialFailed
 from harness.judge import window_stats
 from harness.records.study import Ceiling
 from harness.study.trial_context import TrialContext
-from harness.traffic.run_load import load_spec, run_load
+from harness.traffic.run_load import load_spec, places, run_load
 
 USERS = 64  # always in flight, without think time: more would only queue
 RAMP_UP_S = 1.0
@@ -79,7 +80,8 @@ def _store_response(context: TrialContext) -> None:
     try:
         if plain:
             request = max(plain, key=lambda each: each.weight).request
-            with context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=10.0) as client:
+            balancer, is_tls = context.inventory.balancer, tls.is_on(*places(context, {}))
+            with context.connections.http(balancer, Url.SERVICE, tls=is_tls, timeout=10.0) as client:
                 body = client.request(
                     request.method, request.target, content=request.body or None, headers=request.all_headers
                 ).content

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.deploy import nginx_limits, server_env
+from harness.deploy import certificates, nginx_limits, server_env
 from harness.deploy.inventory.hosts import Inventory
 from harness.errors import BadInput
 from harness.grid.schema import Grid
@@ -23,6 +23,7 @@ def check(
         *nginx_limits.problems(grid, inventory.balancer.variables),
         *server_env.problems(grid, file.read_text(encoding="utf-8")),
         *_ip_hash_problems(grid, inventory),
+        *certificates.problems(grid, inventory),
     ]
     if found:
         problems = sorted({(document.line(where), text) for where, text in found})

@@ -131,9 +131,10 @@ def _load_spec(context: TrialContext, planned: PlannedTrial, trial_id: str) -> L
     if not context.grid.is_open:
         users = planned.cell.vusers
         seed = f"{context.seed}/users/{drawn}/{users}"
-        return replace(load_spec(context, users, trial_id), seed=seed)
+        return replace(load_spec(context, users, trial_id, planned.cell.variables), seed=seed)
     rate = planned.cell.rate
-    return open_spec(context, rate, trial_id, f"{context.seed}/arrivals/{drawn}/{rate:g}")
+    seed = f"{context.seed}/arrivals/{drawn}/{rate:g}"
+    return open_spec(context, rate, trial_id, seed, planned.cell.variables)
 
 
 def _require_usable_once(context: TrialContext, cell: Cell, spec: LoadSpec) -> None:

@@ -36,6 +36,11 @@ _UNUSABLE = {
         "it cannot send this request, or cannot parse the header of the response. Fix: check both headers"
     ),
 }
+_CERTIFICATE = "CertVerification"  # in the name of Python's exception
+_UNTRUSTED = (
+    "it does not accept the certificate. Fix: give the whole chain in nginx_lb_tls_certificate, or set "
+    "load.tls_verify: false"
+)
 _EXTRACT = "extract "  # kind of failure of a success without the value to extract, with its name
 
 
@@ -73,7 +78,12 @@ class Failed:
         if kind is None:
             return ""
         name = "" if grid.traffic is None else f"{self.exchange.name}: "
-        why = _UNUSABLE.get(kind.category, "").format(body=self.sent.expect.body, timeout_s=grid.load.timeout)
+        untrusted = _CERTIFICATE in kind.detail
+        why = (
+            _UNTRUSTED
+            if untrusted
+            else _UNUSABLE.get(kind.category, "").format(body=self.sent.expect.body, timeout_s=grid.load.timeout)
+        )
         reason = f"{kind}: {why}" if why else str(kind)
         return f"the load generator's client fails with {name}{request.method} {request.path}: {reason}"
 
@@ -119,7 +129,7 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     """
     expected = {server.address for server in servers}
     topology = _Topology(context=context, cell=cell, expected=frozenset(expected), began=time.monotonic())
-    spec = load_spec(context, 1, f"{trial}.verify")
+    spec = load_spec(context, 1, f"{trial}.verify", cell.variables)
     spec = replace(spec, traffic=replace(spec.traffic, sessions=0))
     timeouts = 0
     while True:  # at least once, on slow machines too

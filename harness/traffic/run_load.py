@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
 
+from harness.deploy import tls
 from harness.deploy.connections import Connections
 from harness.deploy.inventory.hosts import Inventory, Url
 from harness.errors import LoadGeneratorFailed
@@ -15,6 +18,8 @@ from harness.judge import rules
 from harness.records.series import Sample
 from harness.traffic.load_generator import LoadGenerator, LoadResult, LoadSpec
 from harness.traffic.sent_traffic import SentTraffic
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class TrafficContext(Protocol):
@@ -48,29 +53,44 @@ class Collected:
     ended_at: float = 0.0
 
 
-def load_spec(context: TrafficContext, users: int, trial: str) -> LoadSpec:
-    """The grid's load with a number of users."""
-    load = context.grid.load
+def places(context: TrafficContext, variables: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Variables of the balancer by priority: of a cell, which may have none yet, of the grid, of the inventory."""
+    return {**tls.initial(context.grid), **variables}, context.grid.vars, context.inventory.balancer.variables
+
+
+def load_spec(context: TrafficContext, users: int, trial: str, variables: Mapping[str, Any] = _NONE) -> LoadSpec:
+    """The grid's load with a number of users, for a cell with these role variables."""
+    load, of_balancer = context.grid.load, places(context, variables)
     return LoadSpec(
         trial=trial,
-        url=context.inventory.balancer.url(Url.TARGET),
+        url=context.inventory.balancer.url(Url.TARGET, tls=tls.is_on(*of_balancer)),
         users=users,
         think_time_s=load.think_time,
         ramp_up_s=load.ramp_up,
         duration_s=load.duration,
         timeout_s=load.timeout,
         window_from_s=load.window_from_s,
-        traffic=SentTraffic.of_grid(context.grid),
+        traffic=_sent(context.grid, of_balancer),
         keep_alive=load.keep_alive,
         slow_after_s=context.grid.objectives.p95_s,
     )
 
 
-def open_spec(context: TrafficContext, rate: float, trial: str, seed: str) -> LoadSpec:
-    """The grid's load at a nominal rate; arrivals follow from `seed`."""
+def _sent(grid: Grid, of_balancer: tuple[Mapping[str, Any], ...]) -> SentTraffic:
+    """The grid's traffic, and how the load generator verifies the balancer's certificate."""
+    traffic = SentTraffic.of_grid(grid)
+    verified, file = tls.is_verified(grid, *of_balancer), tls.in_force(tls.CERTIFICATE, *of_balancer)
+    trusted = Path(file).read_text(encoding="ascii") if verified and file and tls.is_on(*of_balancer) else ""
+    return replace(traffic, tls_verify=verified, tls_name=tls.host_name(grid), tls_trusted=trusted)
+
+
+def open_spec(
+    context: TrafficContext, rate: float, trial: str, seed: str, variables: Mapping[str, Any] = _NONE
+) -> LoadSpec:
+    """The grid's load at a nominal rate; arrivals follow from `seed`. `variables` are those of `load_spec`."""
     load = context.grid.load
     return replace(
-        load_spec(context, 0, trial),
+        load_spec(context, 0, trial, variables),
         rate_per_s=context.grid.scaled_per_s(rate),
         arrivals=load.process,
         in_flight=load.most_in_flight,

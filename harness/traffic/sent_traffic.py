@@ -32,6 +32,8 @@ class SentTraffic:
     dataset: Dataset | None = None
     sessions: int = 0
     tls_verify: bool = True
+    tls_name: str = ""  # host name of the certificate; empty for the address
+    tls_trusted: str = ""  # certificates as PEM that are trusted besides the public authorities
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow
     values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
@@ -101,6 +103,8 @@ class SentTraffic:
             "data": self.dataset.digest if self.dataset else "",
             "sessions": self.sessions,
             "tls_verify": self.tls_verify,
+            "tls_name": self.tls_name,
+            "tls_trusted": self.tls_trusted,
         }
 
     def _sent(self, each: TrafficRequest | Login) -> dict[str, Any]:

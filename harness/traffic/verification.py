@@ -13,7 +13,7 @@ from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
-from harness.deploy import nginx_limits
+from harness.deploy import nginx_limits, tls
 from harness.deploy.inventory.hosts import Host, Url
 from harness.errors import TrialFailed
 from harness.grid.cell import Cell
@@ -21,7 +21,7 @@ from harness.grid.traffic import TrafficRequest
 from harness.judge import balancing
 from harness.traffic import exchanges
 from harness.traffic.load_generator import LoadSpec
-from harness.traffic.run_load import TrafficContext
+from harness.traffic.run_load import TrafficContext, places
 
 _WITHIN_S = 10.0
 _ROUNDS = 2
@@ -40,7 +40,8 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     sole = context.grid.sole_request
     if sole is None or not sole.is_plain:
         return exchanges.verify(context, cell, servers, trial)
-    method = balancing.of(cell.variables, context.grid.vars, context.inventory.balancer.variables)
+    variables = places(context, cell.variables)
+    method = balancing.of(*variables)
     expected = {server.address for server in servers}
     timeout_s = max(_LEAST_TIMEOUT_S, context.grid.load.timeout)
     is_fixed = method.even or method.by_address  # further rounds would reach no other server
@@ -48,7 +49,9 @@ def verify(context: TrafficContext, cell: Cell, servers: Sequence[Host], trial: 
     problem, timeouts, slowest_s = "none", 0, 0.0
     wrong: _Unexpected | None = None
     with (
-        context.connections.http(context.inventory.balancer, Url.SERVICE, timeout=timeout_s) as client,
+        context.connections.http(
+            context.inventory.balancer, Url.SERVICE, tls=tls.is_on(*variables), timeout=timeout_s
+        ) as client,
         ThreadPoolExecutor(min(cell.servers, _MOST_PARALLEL)) as pool,
     ):
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # every request is one of a new user

@@ -1,4 +1,4 @@
-"""The effect of a balancing method on throughput and response times. Pure."""
+"""The effect of a balancing method, or of HTTPS, on throughput and response times. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = {"p50": "median response time", "p95": "p95"}
 
 
 def sentence(effect: FactorEffect, limits: Thresholds) -> str:
-    """A method compared with the first one, at the same servers and load."""
+    """A method, or HTTPS, compared with the first level, at the same servers and load."""
     load = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
     where = f"With {phrases.count(int(effect.rest['servers']), 'server')} at {load}"
     if effect.ratio is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.grid import load
 from harness.grid.thresholds import Thresholds
@@ -30,6 +31,9 @@ def sentence(effect: FactorEffect, limits: Thresholds) -> str:
     """The effect of a level compared with the factor's first one."""
     if effect.kind is FactorKind.BALANCING_METHOD:
         return balancing.sentence(effect, limits)
+    if effect.kind is FactorKind.TLS:
+        named = [load_name({effect.factor: level}) for level in (effect.base, effect.level)]
+        return balancing.sentence(replace(effect, base=named[0], level=named[1]), limits)
     where = f"At {load_name({n: v for n, v in effect.rest.items() if n != 'servers'})}"
     servers = f"with {phrases.count(int(effect.rest['servers']), 'server')}"
     is_image = effect.kind is FactorKind.IMAGE
@@ -61,7 +65,9 @@ def of_capacities(effects: Sequence[CapacityEffect], limits: Thresholds) -> list
 
 
 def _of_capacity(effect: CapacityEffect, limits: Thresholds) -> str:
-    what = f"{effect.factor} {effect.level} instead of {effect.base}"
+    is_tls = effect.factor == "nginx_lb_tls"
+    base = load_name({effect.factor: effect.base}) if is_tls else effect.base
+    what = f"{load_name({effect.factor: effect.level})} instead of {base}"
     others = load_name({name: level for name, level in effect.rest.items() if name != "servers"})
     where = f"with {phrases.count(int(effect.rest['servers']), 'server')}" + (f" at {others}" if others else "")
     ratio, note = (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness import secrecy
 from harness.errors import BadInput
@@ -134,11 +135,15 @@ class Host:
         """The host with some variables replaced."""
         return Host.parse(self.name, self.group, {**self.variables, **changes}, self.groups, self.names)
 
-    def url(self, url: Url) -> str:
-        """One of the host's URLs; raises BadInput when the inventory does not set it."""
+    def url(self, url: Url, *, tls: bool = False) -> str:
+        """One of the host's URLs, with `tls` for HTTPS; raises BadInput when the inventory does not set it."""
         if url not in self.urls:
             raise BadInput(f"host {self.name}: {url} is not set. Fix: set it in the inventory.")
-        return self.urls[url]
+        return over_tls(self.urls[url]) if tls else self.urls[url]
+
+    def host_of(self, url: Url) -> str:
+        """Host name or address in one of the host's URLs; empty without one."""
+        return urlsplit(self.urls.get(url, "")).hostname or ""
 
     @property
     def address(self) -> str:
@@ -194,6 +199,14 @@ class Inventory:
     def kind(self) -> str:
         """What the servers are: "lab" (containers), "rehearsal" (machines that share one machine) or "hosts"."""
         return self.servers[0].kind
+
+
+def over_tls(url: str) -> str:
+    """The HTTPS URL of the address and port of an HTTP URL, on which nginx serves either."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        return url
+    return parts._replace(scheme="https", netloc=parts.netloc if parts.port else f"{parts.netloc}:80").geturl()
 
 
 def as_port(value: Any) -> int | None:

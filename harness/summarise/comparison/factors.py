@@ -20,6 +20,7 @@ from harness.summarise.gains.response_times import ResponseTimeChange
 from harness.summarise.statistics import conclusion, intervals
 from harness.summarise.statistics.conclusion import Conclusion
 from harness.summarise.statistics.intervals import Interval
+from harness.words import load_name
 
 OF_SERVERS = ("ml_server_", "lab_")  # prefixes of the factors that change servers
 
@@ -29,10 +30,15 @@ class FactorKind(Enum):
 
     BALANCING_METHOD = auto()
     IMAGE = auto()  # builds of the service
+    TLS = auto()
     OTHER = auto()
 
 
-_KINDS = {"nginx_lb_method": FactorKind.BALANCING_METHOD, "ml_server_image": FactorKind.IMAGE}
+_KINDS = {
+    "nginx_lb_method": FactorKind.BALANCING_METHOD,
+    "ml_server_image": FactorKind.IMAGE,
+    "nginx_lb_tls": FactorKind.TLS,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +101,7 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
         ratio = intervals.paired_ratio(*pairs, least_pairs=needed)
     base, level, kind = twin.cell[factor], cell.cell[factor], _KINDS.get(factor, FactorKind.OTHER)
     hiding = attribution.NOT_SERVERS if factor.startswith(OF_SERVERS) else attribution.LOAD_ALONE
-    by_name = (str(base), str(level))
-    names = by_name if kind is FactorKind.BALANCING_METHOD else (f"{factor} {base}", f"{factor} {level}")
+    names = _names(factor, kind, base), _names(factor, kind, level)
     found = attribution.attribute((twin, cell), names, hiding, mix_held=limits.mix_held)
     obstacle = found.obstacle or (None if ratio else NO_COMMON_BLOCK)
     return FactorEffect(
@@ -115,6 +120,13 @@ def _between(factor: str, twin: CellSummary, cell: CellSummary, limits: Threshol
         hidden_by=found.hidden_by,
         response_times=response_times.between(twin, cell, names, limits),
     )
+
+
+def _names(factor: str, kind: FactorKind, level: Level) -> str:
+    """The name of a level in sentences."""
+    if kind is FactorKind.TLS:
+        return load_name({factor: level})
+    return str(level) if kind is FactorKind.BALANCING_METHOD else f"{factor} {level}"
 
 
 def _conclusion(ratio: Interval | None, obstacle: Obstacle | None, found: Attribution) -> Conclusion:

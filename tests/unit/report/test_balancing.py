@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from harness.grid.types import Level
 from harness.records.trial import TrialRecord
 from harness.summarise import summary as cells
 from harness.summarise.statistics.intervals import paired_ratio
@@ -24,11 +25,13 @@ def studied(
     limits: tuple[str, str] = ("server", "server"),
     repeats: int = 5,
     wild: float = 1.0,
+    name: str = NAME,
+    levels: tuple[Level, Level] = ("round_robin", "least_conn"),
 ) -> Summary:
     """Three servers under round_robin and least_conn; figures are the second's over the first's."""
     records: dict[str, TrialRecord] = {}
-    for method, limit in zip(("round_robin", "least_conn"), limits, strict=True):
-        other = method == "least_conn"
+    for method, limit in zip(levels, limits, strict=True):
+        other = method == levels[1]
         for repeat in range(1, repeats + 1):
             noise = (WIGGLE if other else NOISE)[repeat - 1] ** (wild if other else 1.0)
             waits = {"p50": 800 * (p50 if other else 1) * noise, "p95": 2000 * (p95 if other else 1) * noise}
@@ -37,12 +40,12 @@ def studied(
                 2000,
                 repeat,
                 700 * (rate if other else 1) * noise,
-                cell={"servers": 3, "vusers": 2000, NAME: method},
+                cell={"servers": 3, "vusers": 2000, name: method},
                 latency_ms=waits,
                 latency_with_failures_ms={name: value * 2 for name, value in waits.items()},
             )
-            records[f"servers-3_vusers-2000_{NAME}-{method}/r{repeat}"] = judged(recorded, limit)
-    factors = {"servers": [3], "vusers": [2000], NAME: ["round_robin", "least_conn"]}
+            records[f"servers-3_vusers-2000_{name}-{method}/r{repeat}"] = judged(recorded, limit)
+    factors = {"servers": [3], "vusers": [2000], name: list(levels)}
     return cells.summarise_records(grid(factors=factors, repeats=repeats), records)
 
 
@@ -86,6 +89,26 @@ def studied(
     ids=["waits less", "a bound", "no more load", "two repeats", "noise", "the generator"],
 )
 def test_a_method_is_compared_by_throughput_and_response_times(summary: Summary, sentence: str) -> None:
+    assert answer.answer(summary) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (
+            ("server", "balancer"),
+            "With 3 servers at 2000 users HTTPS delivered 0.900× [0.893, 0.906] the throughput of HTTP; its median "
+            "response time was 1.20× [1.19, 1.21] and its p95 was 1.30× [1.29, 1.31].",
+        ),
+        (
+            ("server", "generator"),
+            "With 3 servers at 2000 users throughput and response times of HTTPS and HTTP are not comparable (0.900× "
+            "[0.893, 0.906]: the bottleneck of HTTPS was the generator).",
+        ),
+    ],
+)
+def test_https_is_compared_with_http(limits: tuple[str, str], sentence: str) -> None:
+    summary = studied(0.9, 1.2, 1.3, limits, name="nginx_lb_tls", levels=(False, True))
     assert answer.answer(summary) == [sentence]
 
 

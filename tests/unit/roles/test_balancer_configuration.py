@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def rendered(file: str = "default.conf.j2", **variables: Any) -> str:
     servers = [{"name": "one", "address": "10.0.0.1"}, {"name": "two", "address": "10.0.0.2"}]
     text = (ROLE / "templates" / file).read_text(encoding="utf-8")
     private = {"__nginx_lb_logs": "/logs", "__nginx_lb_data": "/data", "ansible_managed": ""}
+    private["__nginx_lb_tls_files"] = "/conf/tls/self-signed-ecdsa"
     found = values(**{"nginx_lb_servers": servers, **variables})
     return ENVIRONMENT.from_string(text).render(**{**found, "nginx_lb_all_servers": servers, **private})
 
@@ -126,6 +128,27 @@ def test_method_cookie_keeps_a_user_on_its_first_server() -> None:
     assert "\n    ip_hash;\n" in rendered(nginx_lb_method="ip_hash")
 
 
+def test_https_replaces_http_on_the_same_port() -> None:
+    plain = rendered()
+    assert "    listen 80 backlog=" in plain
+    assert "ssl" not in plain
+    assert "X-Forwarded-Proto" not in plain
+    secured = rendered(nginx_lb_tls=True, nginx_lb_tls_protocols="TLSv1.3", nginx_lb_tls_resumption=False)
+    for line in (
+        "    listen 80 ssl backlog=4096;",
+        "ssl_certificate /conf/tls/self-signed-ecdsa.crt;",
+        "ssl_certificate_key /conf/tls/self-signed-ecdsa.key;",
+        "ssl_protocols TLSv1.3;",
+        "ssl_session_cache off;",
+        "ssl_session_tickets off;",
+        "proxy_set_header X-Forwarded-Proto https;",
+    ):
+        assert line in secured
+    assert "ssl_session_cache shared:tls:10m;" in rendered(nginx_lb_tls=True)
+    control = rendered("nginx.conf.j2", nginx_lb_tls=True)
+    assert "listen 8081;" in control, "the study reads counters without TLS"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The balancer's folder, next to a fake nginx program."""
@@ -169,3 +192,54 @@ def test_nginx_is_reloaded_for_a_changed_configuration_or_on_request(folder: Pat
     assert applied(folder, "--check", "--reload") == ("changed", 2)
     assert applied(folder) == ("unchanged", 2)
     assert applied(folder, content="two") == ("changed", 3)
+
+
+def secured(folder: Path, algorithm: str = "ecdsa") -> str:
+    """The part of a configuration that names a self-signed certificate in this folder."""
+    return f"    ssl_certificate {folder}/tls/self-signed-{algorithm}.crt;\n"
+
+
+@pytest.mark.parametrize(("algorithm", "kind"), [("ecdsa", "id-ecPublicKey"), ("rsa", "rsaEncryption")])
+def test_a_self_signed_certificate_is_made_once_and_its_key_is_private(algorithm: str, kind: str, folder: Path) -> None:
+    assert applied(folder, "--check", content=secured(folder, algorithm)) == ("changed", 0)
+    assert not (folder / "tls").exists(), "check mode changes nothing"
+    assert applied(folder, content=secured(folder, algorithm)) == ("changed", 1)
+    key = folder / "tls" / f"self-signed-{algorithm}.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    first = key.read_bytes()
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", key.with_suffix(".crt"), "-noout", "-text"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert kind in shown.stdout
+    applied(folder, content="no TLS")
+    assert applied(folder, content=secured(folder, algorithm)) == ("changed", 3)
+    assert key.read_bytes() == first, "clients of a deployment see one certificate"
+
+
+def test_an_image_without_openssl_cannot_sign_a_certificate(folder: Path) -> None:
+    programs = folder.parent / "bin"
+    for name in ("sh", "sed", "base64", "mkdir", "mv", "rm", "cmp", "sleep", "cat", "dirname"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    texts = [base64.b64encode(text.encode()).decode() for text in ("main", secured(folder))]
+    done = subprocess.run(
+        [programs / "sh", ROLE / "files" / "apply-configuration", folder, "apply", *texts],
+        capture_output=True, text=True, check=False, env={"PATH": str(programs)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "the image has no openssl" in done.stderr
+    assert "Fix: set nginx_lb_tls_certificate and nginx_lb_tls_key" in done.stderr
+
+
+def test_your_certificate_arrives_by_the_input_and_its_key_is_private(folder: Path) -> None:
+    files = folder / "tls" / "abc"
+    parts = [base64.b64encode(text).decode() for text in (b"certificate\n", b"key\n")]
+    subprocess.run(
+        ["sh", ROLE / "files" / "apply-configuration", folder, "certify", files],
+        input="\n".join(parts), text=True, check=True,
+    )  # fmt: skip
+    assert files.with_suffix(".crt").read_bytes() == b"certificate\n"
+    assert files.with_suffix(".key").read_bytes() == b"key\n"
+    assert files.with_suffix(".key").stat().st_mode & 0o777 == 0o600

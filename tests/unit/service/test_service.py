@@ -15,16 +15,8 @@ from service import calibration, counting
 from service.app import create_app
 from service.pace import Pace
 from service.settings import Settings
-from service.train import train
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "digits.onnx"
-    assert train(path) > 0.95
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,9 @@ def test_locusts_own_pages_are_not_served(app: flask.Flask) -> None:
         "http://10.0.0.1.example/",
         "http://10.0.0.1:81/",
         "http://10.0.0.1@example/",
-        "https://10.0.0.1/",
+        "https://10.0.0.1/",  # another port
+        "https://10.0.0.1:443/",
+        "https://10.0.0.2:80/",
         "http://10.0.0.1",
         "",
     ],
@@ -63,6 +65,8 @@ def test_locusts_own_pages_are_not_served(app: flask.Flask) -> None:
 def test_load_goes_to_the_balancer_alone(url: str) -> None:
     gate.check_target("http://10.0.0.1/predict?a=http://b/", "http://10.0.0.1")
     gate.check_target("http://10.0.0.1/", "http://10.0.0.1/")
+    gate.check_target("https://10.0.0.1:80/predict", "http://10.0.0.1")
+    gate.check_target("https://10.0.0.1:8443/", "http://10.0.0.1:8443/")
     with pytest.raises(ValueError, match="not the target of this load generator"):
         gate.check_target(url, "http://10.0.0.1")
     with pytest.raises(ValueError, match="set locust_target_url"):

@@ -57,7 +57,11 @@ def balancer(
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    connections = SimpleNamespace(tunnels=False, http=lambda *_, timeout: httpx.Client(base_url=url, timeout=timeout))
+
+    def client(*_: object, timeout: float, **_more: object) -> httpx.Client:
+        return httpx.Client(base_url=url, timeout=timeout)
+
+    connections = SimpleNamespace(tunnels=False, http=client)
     context = SimpleNamespace(
         grid=grid(request={"path": "/"}, load={"think_time": "1s", "duration": "20s", "timeout": f"{timeout_s}s"}),
         inventory=Inventory("test", tuple(hosts)),

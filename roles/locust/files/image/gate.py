@@ -12,6 +12,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, jsonify, request
 
@@ -49,9 +50,17 @@ def guard(app: Flask, token: str) -> None:
         return None
 
 
+def over_tls(target: str) -> str:
+    """The HTTPS URL of the same address and port, on which the balancer serves either; without a slash at its end."""
+    parts = urlsplit(target.rstrip("/"))
+    if parts.scheme != "http":
+        return target.rstrip("/")
+    return parts._replace(scheme="https", netloc=parts.netloc if parts.port else f"{parts.netloc}:80").geturl()
+
+
 def check_target(url: str, target: str) -> None:
     """Raise ValueError for a URL outside of the balancer."""
     if not target:
         raise ValueError("this load generator has no target. Fix: set locust_target_url.")
-    if not url.startswith(f"{target.rstrip('/')}/"):
+    if not url.startswith((f"{target.rstrip('/')}/", f"{over_tls(target)}/")):
         raise ValueError(f"url: not the target of this load generator (got {url}). Allowed: URLs below {target}.")

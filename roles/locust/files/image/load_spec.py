@@ -43,6 +43,8 @@ class TrafficSpec:
     data: str = ""  # digest of the uploaded data; empty for none
     sessions: int = 0  # logged-in sessions that the arrivals of an open loop use in turn; 0 without a login
     tls_verify: bool = True
+    tls_name: str = ""  # host name of the certificate; empty for the address
+    tls_trusted: str = ""  # certificates as PEM that are trusted besides the public authorities
 
     @classmethod
     def read(cls, message: dict[str, Any]) -> TrafficSpec:

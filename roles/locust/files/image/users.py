@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from typing import Any
 
-import certifi
 import gevent.event
-import gevent.ssl
+import tls
 from choices import Choice
 from compiled import CompiledRequest, Traffic
 from digests import Chain, SentDigests, line
@@ -45,7 +43,7 @@ class Load:
         window = spec.window_from_s, spec.duration_s
         is_open = spec.rate_per_s is not None
         self.recorder = Recorder(*window, spec.timeout_s, open_load=is_open, slow_after_s=spec.slow_after_s)
-        self.ssl_context = tls_context(spec) if spec.url.startswith("https:") else None
+        self.ssl_context = tls.context(spec.traffic) if spec.url.startswith("https:") else None
 
     def now(self) -> float:
         """Seconds since t0."""
@@ -68,16 +66,6 @@ class Load:
 current: Load | None = None
 
 
-def tls_context(spec: LoadSpec) -> ssl.SSLContext:
-    """One for all users of a load: reading the certificate authorities takes 10 ms."""
-    context = gevent.ssl.create_default_context()
-    context.load_verify_locations(certifi.where())  # the image may have none of its own
-    if not spec.traffic.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 class StudyUser(FastHttpUser):
     """A user of a closed loop: sends its next request after the last response and a think time.
 
@@ -97,6 +85,8 @@ class StudyUser(FastHttpUser):
                 self.insecure = not current.spec.traffic.tls_verify
                 self.ssl_context_factory = lambda **_: context
         super().__init__(environment)
+        if current is not None:
+            self.client.client.clientpool.client_args["ssl_options"] = tls.options(current.spec.traffic)
         # No status raises: statuses are checked here, and exceptions would cost more CPU the more requests fail.
         self.client.client.valid_response_codes = _EVERY_STATUS
 

@@ -1,0 +1,16 @@
+"""The trained model, once for all tests of the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.train import train
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "digits.onnx"
+    assert train(path) > 0.95
+    return path
