@@ -20,6 +20,6 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-recorder, merging, arrivals, pacing, gate, load_spec = map(
-    _load, ("recorder", "merging", "arrivals", "pacing", "gate", "load_spec")
-)
+# In the order in which they import each other.
+NAMES = ("tally", "recorder", "merging", "arrivals", "pacing", "gate", "load_spec")
+tally, recorder, merging, arrivals, pacing, gate, load_spec = map(_load, NAMES)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
+
+from tally import summed
 
 SUMMED = (
     "completed",
@@ -46,6 +49,9 @@ class Trial:
         self._latencies: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._delays: Counter[str] = Counter()
+        self._requests: dict[str, dict[str, Any]] = {}
+        self._transactions: dict[str, Any] | None = None
+        self._logins: dict[str, dict[str, Any]] = {}
 
     @property
     def over(self) -> bool:
@@ -67,6 +73,12 @@ class Trial:
         self._latencies.update(report["latencies"])
         self._failures.update(report["failures"])
         self._delays.update(report["delays"])
+        for name, theirs in report["requests"].items():
+            ours = self._requests.get(name)
+            self._requests[name] = summed([ours, theirs] if ours else [theirs])
+        if theirs := report["transactions"]:
+            self._transactions = summed([self._transactions, theirs] if self._transactions else [theirs])
+        self._logins[worker] = report["logins"]
         if report["done"]:
             self.done.add(worker)
 
@@ -92,6 +104,12 @@ class Trial:
     def _empty(self) -> dict[str, float]:
         return {**dict.fromkeys(self._summed, 0), **dict.fromkeys(self._largest, 0.0)}
 
+    def _all_logins(self) -> dict[str, Any]:
+        errors: Counter[str] = Counter()
+        for logins in self._logins.values():
+            errors.update(logins["errors"])
+        return {"completed": sum(logins["completed"] for logins in self._logins.values()), "errors": errors}
+
     def result(self) -> dict[str, object]:
         """Totals of the trial."""
         errors: Counter[str] = Counter()
@@ -107,5 +125,8 @@ class Trial:
             "latencies": self._latencies,
             "failures": self._failures,
             "delays": self._delays,
+            "requests": self._requests,
+            "transactions": self._transactions,
+            "logins": self._all_logins(),
             "samples": self.samples(0),
         }
