@@ -21,6 +21,9 @@ from locust import __version__, events
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 from merging import Trial
+from script_master import ScriptMaster, UnknownEnvironment
+from script_places import ScriptFailed
+from script_spec import script_of
 from users import LONGEST_S, StudyUser, send_one
 from worker import serve_worker
 
@@ -38,11 +41,20 @@ class Master:
         self.expected = expected
         self.target = target
         self.trial: Trial | None = None
+        self.script = ScriptMaster(runner, self.on_refused)
         runner.register_message("study_report", self.on_report)
 
     def on_report(self, msg: Any, **_: Any) -> None:
         if self.trial is not None and msg.node_id in self.trial.workers:
             self.trial.add(msg.node_id, msg.data)
+            if self.trial.script["refused"]:
+                self.end()
+
+    def on_refused(self, problem: dict[str, Any]) -> None:
+        """End a load whose script does something that cannot be measured."""
+        if self.trial is not None:
+            self.trial.refused = self.trial.refused or problem
+            self.end()
 
     def ready(self) -> dict[str, Any]:
         """Ready if every expected worker is, and no load runs."""
@@ -52,6 +64,8 @@ class Master:
 
     def start(self, message: dict[str, Any]) -> dict[str, Any]:
         """Start a load; raises ValueError if it may not start, TypeError or KeyError for a malformed message."""
+        if script_of(message):
+            return self.start_script(message)
         spec = LoadSpec.read(message)
         rate = spec.rate_per_s
         amount = f"{spec.users} users" if rate is None else f"{rate:g} requests/s"
@@ -63,6 +77,7 @@ class Master:
         gate.check_target(spec.request_url, self.target)
         if not self.ready()["ready"]:
             raise ValueError(f"the load generator is not ready: {self.ready()}")
+        self.script.prepare(message, [])
         t0, workers = time.time() + LEAD_S, sorted(self.runner.clients.keys())
         self.trial = Trial(spec.trial, t0, set(workers), rate is not None, spec.slow_after_s is not None)
         self.runner.send_message("study_load", {"load": message, "t0": t0, "workers": workers})
@@ -70,6 +85,33 @@ class Master:
             gevent.spawn(self.runner.start, spec.users, spec.users)
         gevent.spawn(self.supervise, self.trial, spec.longest_s)
         return {"t0": t0, "workers": len(workers)}
+
+    def start_script(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Start a load of a script's users; raises ScriptFailed, UnknownEnvironment, and as `start`."""
+        gate.check_target(f"{message['url']}/", self.target)
+        if not 0 < message["users"] <= MOST or message["duration_s"] > LONGEST_S or message["rate_per_s"] is not None:
+            raise ValueError(f"load: outside the load generator's limits (got {message['users']} users).")
+        if not self.ready()["ready"]:
+            raise ValueError(f"the load generator is not ready: {self.ready()}")
+        workers = sorted(self.runner.clients.keys())
+        self.script.prepare(message, workers)
+        users = message["users"]
+        if message.get("rehearsal"):
+            users *= self.script.rehearse()
+        t0 = time.time() + LEAD_S
+        self.trial = Trial(message["trial"], t0, set(workers), False, message["slow_after_s"] is not None)
+        self.runner.send_message("study_load", {"load": {**message, "users": users}, "t0": t0, "workers": workers})
+        gevent.spawn(self.runner.start, users, users)
+        gevent.spawn(self.supervise, self.trial, message["longest_s"])
+        return {"t0": t0, "workers": len(workers)}
+
+    def rehearse(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Run `users` users of each class of a script until each has done its first task; return their requests."""
+        self.start_script({**message, "rehearsal": True})
+        trial = self.trial
+        while trial is not None and not (trial.over and self.ready()["idle"]):
+            gevent.sleep(0.02)
+        return trial.result() if trial is not None else {}
 
     def supervise(self, trial: Trial, longest_s: float) -> None:
         """Record lost workers, and stop Locust when the trial is over."""
@@ -116,6 +158,26 @@ def on_init(environment: Environment, **_: Any) -> None:
     def start() -> Any:
         try:
             return jsonify(master.start(request.get_json()))
+        except ScriptFailed as failure:
+            return jsonify({"error": str(failure), "script": failure.problem}), 409
+        except UnknownEnvironment as error:
+            return jsonify({"error": str(error), "unknown_environment": True}), 409
+        except (ValueError, KeyError, TypeError) as error:
+            return jsonify({"error": str(error)}), 409
+
+    @app.post("/study/environment")
+    def environment_of_script() -> Any:
+        master.script.keep(request.get_json())
+        return jsonify({})
+
+    @app.post("/study/rehearse")
+    def rehearse() -> Any:
+        try:
+            return jsonify(master.rehearse(request.get_json()))
+        except ScriptFailed as failure:
+            return jsonify({"error": str(failure), "script": failure.problem}), 409
+        except UnknownEnvironment as error:
+            return jsonify({"error": str(error), "unknown_environment": True}), 409
         except (ValueError, KeyError, TypeError) as error:
             return jsonify({"error": str(error)}), 409
 

@@ -86,7 +86,7 @@ class Load:
         """Release resources: every request is answered or aborted."""
 
 
-current: Load | None = None
+current: Any = None  # the Load of this process, also one of script_users.py
 
 
 def send(load: Load, client: Any) -> str:

@@ -11,6 +11,8 @@ import users
 from load_spec import LoadSpec
 from locust.runners import WorkerRunner
 from open_load import OpenLoad
+from script_spec import script_of
+from script_worker import ScriptWorker
 from users import Load
 
 LAG_EVERY_S = 0.05
@@ -21,7 +23,7 @@ def run(runner: WorkerRunner, load: Load) -> None:
     gevent.spawn(watch_loop, load)
     cpu_s = time.process_time()
     while True:
-        gevent.sleep(1.0 - load.now() % 1.0 + 0.02)  # just after each full second
+        load.end.wait(1.0 - load.now() % 1.0 + 0.02)  # just after each full second
         now = load.now()
         used, cpu_s = time.process_time() - cpu_s, time.process_time()
         if now >= 0:
@@ -61,10 +63,17 @@ def watch_loop(load: Load) -> None:
 
 def serve_worker(runner: WorkerRunner) -> None:
     """Handle the master's messages on a worker."""
+    script = ScriptWorker(runner)
 
     def on_load(msg: Any, **_: Any) -> None:
-        spec, workers = LoadSpec.read(msg.data["load"]), msg.data["workers"]
+        message, workers = msg.data["load"], msg.data["workers"]
         place = msg.data["t0"], workers.index(runner.client_id), len(workers)
+        if script_of(message):
+            users.current = script.load(message, *place)
+            gevent.spawn(run, runner, users.current)
+            return
+        script.leave()
+        spec = LoadSpec.read(message)
         load = Load(spec, *place) if spec.rate_per_s is None else OpenLoad(spec, *place, runner)
         users.current = load
         gevent.spawn(run, runner, load)
