@@ -101,8 +101,8 @@ class Master:
         t0 = time.time() + LEAD_S
         self.trial = Trial(message["trial"], t0, set(workers), False, message["slow_after_s"] is not None)
         self.runner.send_message("study_load", {"load": {**message, "users": users}, "t0": t0, "workers": workers})
-        gevent.spawn(self.runner.start, users, users)
-        gevent.spawn(self.supervise, self.trial, message["longest_s"])
+        starting = gevent.spawn(self.runner.start, users, users)
+        gevent.spawn(self.supervise, self.trial, message["longest_s"], starting)
         return {"t0": t0, "workers": len(workers)}
 
     def rehearse(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Master:
             gevent.sleep(0.02)
         return trial.result() if trial is not None else {}
 
-    def supervise(self, trial: Trial, longest_s: float) -> None:
+    def supervise(self, trial: Trial, longest_s: float, starting: gevent.Greenlet | None = None) -> None:
         """Record lost workers, and stop Locust when the trial is over."""
         deadline = time.monotonic() + longest_s
         while not trial.over and time.monotonic() < deadline:
@@ -121,6 +121,8 @@ class Master:
             alive = {c.id for c in self.runner.clients.all if c.state != "missing"}
             trial.lost |= trial.workers - alive - trial.done
         trial.lost |= trial.workers - trial.done
+        if starting is not None:  # its end would set the state to running
+            starting.join()
         self.runner.stop()
 
     def end(self) -> None:

@@ -145,7 +145,7 @@ def on_request(response: Any = None, exception: Any = None, name: str = "", **_m
         return
     call = getattr(response, "study_judged", None)
     if call is None:
-        call = greenlet.study_call  # type: ignore[attr-defined] # it is set while a request is sent
+        call = getattr(greenlet, "study_call", None)  # while a request is sent
         if call is None or not call.counted:
             return  # an event that the script fires for something else
         presence.end(call, time.perf_counter() - call.began)

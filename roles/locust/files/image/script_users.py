@@ -72,10 +72,11 @@ class Load:
 
     def leave(self) -> None:
         """End all users: their on_stop methods run now, and their requests are not counted."""
-        for presence in list(self.present):
-            presence.leaving = True
         leaving = [presence.greenlet for presence in self.present if presence.greenlet is not None]
-        gevent.killall(leaving, block=False)
+        staying = [presence for presence in self.present if not presence.leaving]
+        for presence in staying:
+            presence.leaving = True
+        gevent.killall([presence.greenlet for presence in staying], block=False)
         gevent.joinall(leaving, timeout=min(self.spec.timeout_s, LEAVE_S))
         gevent.killall(leaving, block=False)
         self.settle()
