@@ -21,5 +21,9 @@ def _load(name: str) -> ModuleType:
 
 
 # In the order in which they import each other.
-NAMES = ("tally", "recorder", "merging", "arrivals", "pacing", "gate", "load_spec")
-tally, recorder, merging, arrivals, pacing, gate, load_spec = map(_load, NAMES)
+NAMES = (
+    *("tally", "digests", "recorder", "merging", "arrivals", "pacing", "gate", "load_spec"),
+    *("templates", "bodies", "choices", "extraction", "redirects", "compiled"),
+)
+tally, digests, recorder, merging, arrivals, pacing, gate, load_spec, *_more = map(_load, NAMES)
+templates, bodies, choices, extraction, redirects, compiled = _more

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.deploy.ansible import Ansible, Playbook
 from harness.errors import DeployFailed
+from harness.grid import templates
 from harness.grid.cell import Cell
 from harness.grid.load_generators import LOAD_GENERATORS
 from harness.grid.schema import Grid
@@ -170,7 +171,8 @@ def _following(grid: Grid) -> dict[str, Any]:
 
 def _host(grid: Grid) -> dict[str, Any]:
     """The host name of the grid's requests, for health checks: applications may reject others."""
-    name = next((text for header, text in grid.request.headers.items() if header.lower() == "host"), "")
+    headers = [header for each in grid.requests for header in each.request.headers.items()]
+    name = next((text for header, text in headers if header.lower() == "host" and not templates.has_any(text)), "")
     return dict.fromkeys(("nginx_lb_health_host", "ml_server_health_host"), name) if name else {}
 
 

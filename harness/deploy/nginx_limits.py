@@ -125,6 +125,11 @@ def _is_on(value: object) -> bool:
     return str(value).lower() in ("true", "yes", "on", "1")
 
 
+def _is_own_page(text: str) -> bool:
+    """Whether nginx generated a page, of which the beginning is enough."""
+    return "<center>nginx" in text or bool(re.match(r"<html>\s*<head><title>\d{3} [\w -]+</title></head>", text))
+
+
 def of_response(status: int, server: str, text: str, logged: str) -> str:
     """Why nginx generated a response itself, with a fix; empty for a server's response.
 
@@ -135,9 +140,9 @@ def of_response(status: int, server: str, text: str, logged: str) -> str:
         return f"nginx rejected the request: its body exceeds {BODY}. Fix: raise it under vars"
     if not server and (status in (414, 431) or (status == 400 and "Too Large" in text)):
         return f"nginx rejected the request: its header exceeds {FIELDS}. Fix: raise it under vars"
-    if not server and status == 400 and "<center>nginx" in text:
+    if not server and status == 400 and _is_own_page(text):
         return "nginx rejected the request: it cannot parse it. Fix: check request.headers and request.path"
-    if status not in (502, 503, 504) or "<center>nginx" not in text:
+    if status not in (502, 503, 504) or not _is_own_page(text):
         return ""
     if "upstream sent too big header" in logged:
         return (

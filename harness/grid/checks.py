@@ -11,6 +11,7 @@ from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
 from harness.grid.schema import MOST_CELLS, Grid
+from harness.grid.traffic_checks import TrafficChecker
 from harness.grid.types import Level
 from harness.grid.yamldata import Path_
 from harness.words import nearest, short
@@ -100,15 +101,11 @@ class Checker:
                 yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
 
     def requests(self) -> Iterator[Problem]:
-        """Check that paths and headers can be sent as written."""
-        for where, path in (
-            (("request", "path"), self.grid.request.path),
-            (("service", "health"), self.grid.service.health),
-        ):
-            if words := http.wrong_path(path):
-                yield where, f"{'.'.join(where)}: {words}"
-        for name, words in http.wrong_headers(self.grid.request.headers):
-            yield ("request", "headers", name), f"request.headers: {words}"
+        """Check that the traffic and the health check can be sent as written."""
+        if words := http.wrong_path(self.grid.service.health):
+            yield ("service", "health"), f"service.health: {words}"
+        dataset = self.grid.dataset
+        yield from TrafficChecker(self.grid, dataset.columns if dataset and dataset.rows else None).all()
 
     def sizes(self) -> Iterator[Problem]:
         """Check the number of cells and trials."""

@@ -19,6 +19,11 @@ _OWN = {
 }
 
 
+def is_token(text: str) -> bool:
+    """Whether a text may be the name of a header."""
+    return bool(_TOKEN.fullmatch(text))
+
+
 def wrong_path(text: str) -> str:
     """Return why a path cannot be sent; empty for a valid one (RFC 3986, 3.3 and 3.4)."""
     if not text.startswith("/"):
@@ -42,7 +47,7 @@ def wrong_headers(headers: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Yield (header name, message) for each problem."""
     seen: dict[str, str] = {}
     for name, value in headers.items():
-        if not _TOKEN.fullmatch(name):
+        if not is_token(name):
             yield name, f"{short(name)} is not a header name. Allowed: letters, digits and !#$%&'*+-.^_`|~"
         elif reason := _OWN.get(name.lower()):
             yield name, f"{name} cannot be set, because {reason}. Fix: remove it"

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.errors import BadInput
 from harness.grid import references
 from harness.grid.checks import AcceptedValues, Checker
+from harness.grid.dataset import Dataset
 from harness.grid.schema import Grid
 from harness.grid.validation import validate
+from harness.grid.yamldata import Path_
 from harness.grid.yamlfile import Document, load
 
 
+class ReadsData(Protocol):
+    """Reads the rows and files that a grid sends, and has the problems as (path in the grid, message)."""
+
+    @property
+    def problems(self) -> list[tuple[Path_, str]]: ...
+    def read(self, grid: Grid) -> Dataset | None: ...
+
+
 def load_grid(
-    path: Path, role_variables: frozenset[str], values: AcceptedValues | None = None
+    path: Path,
+    role_variables: frozenset[str],
+    values: AcceptedValues | None = None,
+    data: ReadsData | None = None,
 ) -> tuple[Grid, Document]:
     """Read and check a grid; `role_variables` are the allowed names of factors next to the grid's own.
 
-    `values` checks values of role variables. Raises BadInput with every problem, each with path:line.
+    `values` checks values of role variables, `data` reads the files that its traffic sends. Raises BadInput with every
+    problem, each with path:line.
     """
     document = load(path)
     filled = references.fill(document.data, os.environ)
     found = validate(_typed(filled.data, values) if values else filled.data)
     problems = [*filled.problems, *found.problems]
     if found.grid is not None:
+        if data is not None:
+            found.grid = found.grid.with_dataset(data.read(found.grid))
+            problems += [(where, words) for where, words in data.problems if not found.touched(where)]
         checked = Checker(found.grid, role_variables, values).all()
         problems += [(where, words) for where, words in checked if not found.touched(where)]
     if problems or found.grid is None:

@@ -31,14 +31,21 @@ def has_any(value: object) -> bool:
     return any("${" in text for _, text in texts(value))
 
 
+def keys(value: object, where: Path_ = ()) -> Iterator[tuple[Path_, str]]:
+    """Yield (path, key) for every key of the mappings in plain data."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, each in inner:
+        if isinstance(value, Mapping):
+            yield (*where, key), str(key)
+        yield from keys(each, (*where, key))
+
+
 def texts(value: object, where: Path_ = ()) -> Iterator[tuple[Path_, str]]:
-    """Yield (path, text) for every text in plain data, keys of mappings included."""
+    """Yield (path, text) for every text in plain data, except keys of mappings."""
     if isinstance(value, str):
         yield where, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            if isinstance(key, str):
-                yield (*where, key), key
             yield from texts(inner, (*where, key))
     elif isinstance(value, list | tuple):
         for place, inner in enumerate(value):
@@ -61,14 +68,13 @@ def escaped(text: str) -> str:
 
 def with_secrets(text: str, secrets: Mapping[str, str]) -> str:
     """Return a template with the values of its secrets in place of their names."""
+    values = {f"{SECRET}{name}": escaped(value) for name, value in secrets.items()}
+    return _PART.sub(lambda found: values.get((found[1] or "").strip(), found[0]), text)
 
-    def value(found: re.Match[str]) -> str:
-        name = (found[1] or "").strip()
-        if not name.startswith(SECRET) or name.removeprefix(SECRET) not in secrets:
-            return found[0]
-        return escaped(secrets[name.removeprefix(SECRET)])
 
-    return _PART.sub(value, text)
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """Return the text of a template whose names all have values; raises KeyError for another name."""
+    return _PART.sub(lambda found: "${" if found[1] is None else values[found[1].strip()], text)
 
 
 def sample(text: str, value: str = "x") -> str:

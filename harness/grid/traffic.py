@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
+from harness.grid import templates
 from harness.grid.request import Expect, HttpRequest, check_pattern, unset
 from harness.grid.types import Caching, Count, Duration, GridPart, several
 from harness.words import short
@@ -101,6 +102,13 @@ class TrafficRequest(_Sent):
         default=1.0, description="its share of the mix, relative to the other weights"
     )
     _pause_s: float = PrivateAttr(0.0)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is sent with the same bytes every time, no redirect is followed, and no value is read."""
+        request = self.request
+        has_files = request.file is not None or request.multipart is not None
+        return not (has_files or request.follow_redirects or self.extract or templates.has_any(request.model_dump()))
 
     @property
     def pause_s(self) -> float:

@@ -16,6 +16,7 @@ from harness.grid.yamldata import Path_
 from harness.words import nearest, short
 
 _ROUNDS = 8
+_REQUEST = {"name": "request", "request": {"path": "/"}}
 # Values that are valid in any grid, in place of invalid or missing ones.
 _STAND_INS: dict[Path_, Any] = {
     ("name",): "name",
@@ -28,6 +29,9 @@ _STAND_INS: dict[Path_, Any] = {
     ("load", "think_time"): "1s",
     ("request",): {"path": "/"},
     ("request", "path"): "/",
+    ("traffic",): {"requests": [_REQUEST]},
+    ("traffic", "requests"): [_REQUEST],
+    ("traffic", "steps"): [_REQUEST],
 }
 _MARKS = ("function-", "tuple[", "dict[", "constrained-", "[key]")
 _MEMBERS = ("bool", "int", "float", "str", "levels", "search")  # of a union of types
@@ -73,6 +77,8 @@ def _repaired(data: dict[Any, Any], where: Path_, found: Validated, again: bool)
         del stand_ins["load", "think_time"]
     else:
         stand_ins["load",] = {**stand_ins["load",], "think_time": "1s"}
+    if "request" in data and where[0] == "traffic":
+        del stand_ins["traffic",]
     where = where[:2] if len(where) > 1 and isinstance(data.get(where[0]), dict) and not again else where[:1]
     top, section = where[0], data.get(where[0])
     found.replaced.add(where)

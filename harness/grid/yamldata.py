@@ -16,7 +16,7 @@ from harness.grid.yamlcore import CORE, TAG
 from harness.words import short
 
 Path_ = tuple[str | int, ...]
-BODY = ("request", "json")
+BODY = ("request", "json")  # in the short form of traffic, and below traffic
 LONGEST_NUMBER = 100  # characters
 _KINDS = {"null": "null", "bool": "a boolean", "int": "a whole number", "float": "a number"}
 
@@ -63,7 +63,7 @@ class Reading:
             seen.setdefault(name, line)
             self.lines[(*path, name)] = line
             below = (*path, name)
-            if name == "<<" and not key.style and path[:2] != BODY:
+            if name == "<<" and not key.style and not _is_body(path):
                 merged = {**self._merged(value, path), **merged}
             else:
                 found[self._key(key, below)] = self.value(value, below)
@@ -81,7 +81,7 @@ class Reading:
         return found
 
     def _key(self, key: yaml.ScalarNode, path: Path_) -> Any:
-        if path[:2] != BODY or len(path) == 2:
+        if not _is_body(path[:-1]):
             return self._scalar(key, path)
         if key.value == "<<" and not key.style:
             self._note(key, path, "JSON has no merge key. Fix: write the keys out, or '<<' in quotes for a key")
@@ -120,6 +120,13 @@ class Reading:
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
             return self._note(node, path, f"half of a character's surrogate pair (got {short(text)})")
+
+
+def _is_body(path: Path_) -> bool:
+    """Whether a path is a request's JSON body, or below one."""
+    if path[:1] == ("traffic",):
+        return path[2:4] == BODY or path[3:5] == BODY
+    return path[:2] == BODY
 
 
 def _float(text: str) -> float:

@@ -139,7 +139,7 @@ def of_trial(data: TrialData, grid: Grid) -> Observation:
         expected_servers=context.expected_servers,
         died=silent(context) | unplanned(deaths(context.expected_servers, states), context.server_failure, states),
         timeout_s=grid.load.timeout,
-        expect_status=grid.request.expect_status,
+        expect_status=grid.expected_statuses,
         kind=context.kind,
         balancer_host=context.balancer,
         balancing=Balancing(**context.balancing),

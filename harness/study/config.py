@@ -26,9 +26,10 @@ from harness.plan.terms import Terms
 from harness.records.directory import StudyDirectory
 from harness.records.study import Configuration, Decision
 from harness.records.trial import Outcome
-from harness.study import budget, identity, request_delivery
+from harness.study import budget, identity, request_delivery, traffic_secrets
 from harness.study.identity import ConfigurationDifference
 from harness.traffic import registry
+from harness.traffic.data_files import DataReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,7 @@ def resolve(
 
     An inventory may be a program. `notify` receives a line before that program runs.
     """
-    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root))
+    grid, document = load_grid(grid_file, role_variables(root), RoleValues.read(root), DataReader(grid_file.parent))
     if other_inventory:
         grid = grid.model_copy(update={"inventory": other_inventory})
     line = document.line(("inventory",))
@@ -165,7 +166,8 @@ def resolve(
     except BadInput as error:
         line = document.line(("load_generator",))
         raise BadInput(*(f"{grid_file}:{line}: {problem}" for problem in error.problems)) from None
-    request_delivery.check(grid_file, grid, document, inventory)
+    grid, missing = traffic_secrets.fill(root, snapshot or path, grid, inventory)
+    request_delivery.check(grid_file, grid, document, inventory, missing)
     configuration = identity.effective(grid, inventory)
     config = with_known_factor(
         StudyConfig(

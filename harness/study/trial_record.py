@@ -143,7 +143,7 @@ def _samples(
         return load.collected.samples
     stopped_s = load.collected.stopped_s
     seconds = load.seconds(trial.spec) if stopped_s is None else stopped_s
-    return window_stats.by_log(load.collected.samples, by_second, begun, grid.request.expect_status, users, seconds)
+    return window_stats.by_log(load.collected.samples, by_second, begun, grid.expected_statuses, users, seconds)
 
 
 def _counters(trial: Trial, load: LoadRun, report: HostReport, balancer: dict[str, Any], start_at: float) -> Counters:
@@ -189,7 +189,7 @@ def _latencies_by_balancer(times_ms: dict[str, list[list[int]]], grid: Grid) -> 
     failures: Latencies = []
     timeout_ms = round(grid.load.timeout * 1000)
     for status, counts in times_ms.items():
-        if int(status) in grid.request.expect_status:
+        if int(status) in grid.expected_statuses:
             successes += [(ms, count) for ms, count in counts]
         else:
             failures += [(max(ms, timeout_ms), count) for ms, count in counts]

@@ -186,7 +186,7 @@ def _cells(
         paths = by_cell.get(cell.slug, [])
         usable = [path for path in paths if records[path].usable]
         good, bad = ([histogram(path) for path in usable] for histogram in (latencies, failures))
-        mine, expected = [records[path] for path in paths], grid.request.expect_status
+        mine, expected = [records[path] for path in paths], grid.expected_statuses
         found.append(summarise(cell.by_name, mine, good, grid.evidence, bad, expected))
         if cell.fail_servers:
             failovers.append(failover.of_cell(found[-1], mine))

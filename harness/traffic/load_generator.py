@@ -68,6 +68,24 @@ class RequestCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One request of a load, sent once by the users' HTTP client. `name` is "login" for the login.
+
+    `error` is None for a success. `server` and `time_s` are the balancer's, from the headers of the response; `status`
+    is 0 without a response.
+    """
+
+    name: str
+    error: FailureKind | None = None
+    status: int = 0
+    server: str = ""
+    took_s: float = 0.0  # to the last byte
+    time_s: float | None = None  # in the balancer
+    location: str = ""  # of a redirect
+    begins: str = ""  # first 80 characters of the body
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoginCounts:
     """Logins of the whole load. A login that fails is repeated."""
 
@@ -117,10 +135,10 @@ class LoadGenerator(Protocol):
     def ready(self) -> bool:
         """Whether a load may start now."""
 
-    def send_one(self, load: LoadSpec) -> FailureKind | None:
-        """Send one request of a load with the users' HTTP client; return the kind of failure, None for a success.
+    def send_each(self, load: LoadSpec) -> list[Exchange]:
+        """Send the login and each request of a load once, in order, as the first user; return what happened.
 
-        Also None for a load generator that validates each request itself before its first load.
+        Empty for a load generator that validates its traffic itself before its first load.
         """
 
     def start(self, load: LoadSpec) -> float:

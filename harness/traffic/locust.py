@@ -10,9 +10,10 @@ import httpx
 from harness.errors import LoadGeneratorFailed
 from harness.judge import latency_stats
 from harness.records import failure_kind
-from harness.records.failure_kind import FailureKind
 from harness.records.series import Sample
-from harness.traffic.load_generator import LoadResult, LoadSpec
+from harness.traffic.load_generator import Exchange, LoadResult, LoadSpec, LoginCounts, RequestCounts
+
+UPLOAD_S = 120.0
 
 
 class LocustLoadGenerator:
@@ -30,7 +31,8 @@ class LocustLoadGenerator:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}  # an empty token is not valid HTTP
         return self._client.request(method, f"/study/{path}", headers=headers, **arguments)
 
-    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+    def _call(self, method: str, path: str, *, may_lack_data: bool = False, **arguments: Any) -> dict[str, Any]:
+        """Call a path; with `may_lack_data` an answer that the data are unknown is returned, not raised."""
         try:
             response = self._send(method, path, **arguments)
             if response.status_code == httpx.codes.UNAUTHORIZED:  # no token yet, or the master was restarted
@@ -41,6 +43,8 @@ class LocustLoadGenerator:
             raise LoadGeneratorFailed(
                 f"the load generator at {self._client.base_url} does not answer: {error!r}"
             ) from error
+        if may_lack_data and answer.get("unknown_data"):
+            return answer
         if response.status_code != httpx.codes.OK:
             raise LoadGeneratorFailed(f"the load generator rejects {path}: {answer.get('error', response.status_code)}")
         return answer
@@ -51,12 +55,22 @@ class LocustLoadGenerator:
     def ready(self) -> bool:
         return bool(self._call("GET", "ready")["ready"])
 
-    def send_one(self, load: LoadSpec) -> FailureKind | None:
-        error = self._call("POST", "send-one", json=load.wire(), timeout=2 * load.timeout_s + 10)["error"]
-        return failure_kind.parse(str(error)) if error else None
+    def send_each(self, load: LoadSpec) -> list[Exchange]:
+        requests = len(load.traffic.requests) + 1
+        answer = self._with_data("send-each", load, timeout=2 * requests * load.timeout_s + 10)
+        return [_exchange(row) for row in answer["exchanges"]]
 
     def start(self, load: LoadSpec) -> float:
-        return float(self._call("POST", "start", json=load.wire())["t0"])
+        return float(self._with_data("start", load)["t0"])
+
+    def _with_data(self, path: str, load: LoadSpec, **arguments: Any) -> dict[str, Any]:
+        """Call a path with a load; upload its rows and files first if the load generator does not have them."""
+        message = load.wire()
+        answer = self._call("POST", path, json=message, may_lack_data=True, **arguments)
+        if answer.get("unknown_data") and load.traffic.dataset:
+            self._call("POST", "data", json=load.traffic.dataset.wire(), timeout=UPLOAD_S)
+            answer = self._call("POST", path, json=message, **arguments)
+        return answer
 
     def samples(self, since: int) -> tuple[list[Sample], bool]:
         answer = self._call("GET", "samples", params={"since": since})
@@ -73,15 +87,42 @@ class LocustLoadGenerator:
             workers=answer["workers"],
             lost_workers=answer["lost_workers"],
             errors=answer["errors"],
-            latencies=_histogram(answer["latencies"]),
-            failures=_histogram(answer["failures"]) if answer["failures"] else "",
+            latencies=latency_stats.histogram_of_us(_by_us(answer["latencies"])),
+            failures=_histogram(answer["failures"]),
             delays=answer["delays"],
             samples=[_sample(row) for row in answer["samples"]],
+            requests={name: _counts(row) for name, row in answer["requests"].items()},
+            transactions=_counts(answer["transactions"]) if answer["transactions"] else None,
+            logins=LoginCounts(**answer["logins"]),
+            sent=answer["sent"],
         )
 
 
+def _exchange(row: dict[str, Any]) -> Exchange:
+    return Exchange(**{**row, "error": failure_kind.parse(str(row["error"])) if row["error"] else None})
+
+
+def _counts(row: dict[str, Any]) -> RequestCounts:
+    return RequestCounts(
+        requests=int(row["requests"]),
+        failed=int(row["failed"]),
+        completed=int(row["completed"]),
+        slow=int(row["slow"]),
+        errors=row["errors"],
+        latencies=_histogram(row["latencies"]),
+        failures=_histogram(row["failures"]),
+    )
+
+
 def _histogram(counts: dict[str, int]) -> str:
-    return latency_stats.histogram_of_us({int(us): count for us, count in counts.items()})
+    """Encode counts by microseconds; empty for none."""
+    if not counts:
+        return ""
+    return latency_stats.histogram_of_us(_by_us(counts))
+
+
+def _by_us(counts: dict[str, int]) -> dict[int, int]:
+    return {int(us): count for us, count in counts.items()}
 
 
 def _sample(row: dict[str, float]) -> Sample:

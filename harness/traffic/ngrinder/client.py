@@ -18,7 +18,7 @@ import httpx
 from harness.errors import LoadGeneratorFailed
 from harness.grid.load_generators import BY_NAME
 from harness.records.series import Sample
-from harness.traffic.load_generator import LoadResult, LoadSpec
+from harness.traffic.load_generator import Exchange, LoadResult, LoadSpec
 from harness.traffic.ngrinder import csv
 from harness.traffic.ngrinder.agents import Agents
 from harness.traffic.ngrinder.api import Controller
@@ -57,8 +57,9 @@ class NgrinderLoadGenerator:
             self._version = found[1] if found else ""
         return self._version
 
-    def send_one(self, load: LoadSpec) -> None:
-        """Do nothing: nGrinder validates each script with a request before its first load."""
+    def send_each(self, load: LoadSpec) -> list[Exchange]:
+        """Send nothing: nGrinder validates each script with a request before its first load."""
+        return []
 
     def start(self, load: LoadSpec) -> float:
         limits = self._controller.json("GET", "/perftest/api/create").get("config", {})

@@ -6,17 +6,21 @@ statistics are not used: its requests/s is a mean over ten seconds that includes
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gate
 import gevent
+from compiled import Traffic
+from datasets import MasterData, UnknownData
 from flask import jsonify, request
-from load_spec import LoadSpec
+from load_spec import Dataset, LoadSpec
 from locust import __version__, events
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
@@ -24,7 +28,8 @@ from merging import Trial
 from script_master import ScriptMaster, UnknownEnvironment
 from script_places import ScriptFailed
 from script_spec import script_of
-from users import LONGEST_S, StudyUser, send_one
+from send_each import send_each
+from users import LONGEST_S, StudyUser
 from worker import serve_worker
 
 __all__ = ["StudyUser"]  # Locust runs the user classes that it finds in this module
@@ -42,7 +47,9 @@ class Master:
         self.target = target
         self.trial: Trial | None = None
         self.script = ScriptMaster(runner, self.on_refused)
+        self.data = MasterData(lambda message, worker: runner.send_message("study_data", message, worker))
         runner.register_message("study_report", self.on_report)
+        runner.register_message("study_data_received", self.data.on_received)
 
     def on_report(self, msg: Any, **_: Any) -> None:
         if self.trial is not None and msg.node_id in self.trial.workers:
@@ -62,11 +69,36 @@ class Master:
         idle = self.runner.state in (STATE_INIT, STATE_STOPPED) and (self.trial is None or self.trial.over)
         return {"ready": idle and workers >= self.expected, "workers": workers, "idle": idle, "version": __version__}
 
+    def read(self, message: dict[str, Any]) -> tuple[LoadSpec, Dataset]:
+        """A load with its data; raises ValueError if it may not start, TypeError or KeyError for a malformed message."""
+        spec = LoadSpec.read(message)
+        for url in spec.request_urls:
+            gate.check_target(url, self.target)
+        return spec, self.data.of(spec.traffic.data, list(self.runner.clients.keys()))
+
+    def upload(self, message: dict[str, Any]) -> None:
+        """Store data and pass them to all workers; raises ValueError if that fails."""
+        self.data.upload(message, list(self.runner.clients.keys()))
+
+    def send_each(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Send each request of a load once; raises ValueError, TypeError or KeyError as `read` does.
+
+        Of a script, `users` users of each class send what their first task sends; raises ScriptFailed as well.
+        """
+        if not script_of(message):
+            return {"exchanges": send_each(*self.read(message))}
+        self.start_script({**message, "rehearsal": True})
+        trial = self.trial
+        while trial is not None and not (trial.over and self.ready()["idle"]):
+            gevent.sleep(0.02)
+        state = trial.script if trial is not None else {}
+        return {"exchanges": state.pop("exchanges", []), "script": state}
+
     def start(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Start a load; raises ValueError if it may not start, TypeError or KeyError for a malformed message."""
+        """Start a load; raises ValueError, TypeError or KeyError as `read` does."""
         if script_of(message):
             return self.start_script(message)
-        spec = LoadSpec.read(message)
+        spec, data = self.read(message)
         rate = spec.rate_per_s
         amount = f"{spec.users} users" if rate is None else f"{rate:g} requests/s"
         if not 0 < (spec.users if rate is None else rate) <= MOST or spec.duration_s > LONGEST_S:
@@ -74,13 +106,24 @@ class Master:
                 f"load: outside the load generator's limits (got {amount} for {spec.duration_s:g} s). "
                 f"Allowed: 1 to {MOST} users or requests/s, for at most {LONGEST_S:g} s."
             )
-        gate.check_target(spec.request_url, self.target)
+        if rate is not None and spec.traffic.login is not None and not spec.traffic.sessions:
+            raise ValueError("sessions: needed with a login in an open loop")
+        Traffic(spec, data)  # each worker compiles the same
         if not self.ready()["ready"]:
             raise ValueError(f"the load generator is not ready: {self.ready()}")
         self.script.prepare(message, [])
         t0, workers = time.time() + LEAD_S, sorted(self.runner.clients.keys())
-        self.trial = Trial(spec.trial, t0, set(workers), rate is not None, spec.slow_after_s is not None)
-        self.runner.send_message("study_load", {"load": message, "t0": t0, "workers": workers})
+        self.trial = Trial(
+            spec.trial,
+            t0,
+            set(workers),
+            open_load=rate is not None,
+            counts_slow=spec.slow_after_s is not None,
+            users=spec.users,
+            steps=spec.traffic.steps,
+        )
+        # As JSON text: its numbers may be larger than a message's.
+        self.runner.send_message("study_load", {"load": json.dumps(message), "t0": t0, "workers": workers})
         if rate is None:
             gevent.spawn(self.runner.start, spec.users, spec.users)
         gevent.spawn(self.supervise, self.trial, spec.longest_s)
@@ -90,7 +133,7 @@ class Master:
         """Start a load of a script's users; raises ScriptFailed, UnknownEnvironment, and as `start`."""
         gate.check_target(f"{message['url']}/", self.target)
         if not 0 < message["users"] <= MOST or message["duration_s"] > LONGEST_S or message["rate_per_s"] is not None:
-            raise ValueError(f"load: outside the load generator's limits (got {message['users']} users).")
+            raise ValueError(f"load: outside the load generator's limits (got {message['users']} users)")
         if not self.ready()["ready"]:
             raise ValueError(f"the load generator is not ready: {self.ready()}")
         workers = sorted(self.runner.clients.keys())
@@ -99,19 +142,11 @@ class Master:
         if message.get("rehearsal"):
             users *= self.script.rehearse()
         t0 = time.time() + LEAD_S
-        self.trial = Trial(message["trial"], t0, set(workers), False, message["slow_after_s"] is not None)
-        self.runner.send_message("study_load", {"load": {**message, "users": users}, "t0": t0, "workers": workers})
+        self.trial = Trial(message["trial"], t0, set(workers), counts_slow=message["slow_after_s"] is not None)
+        self.runner.send_message("study_load", {"load": json.dumps(message), "t0": t0, "workers": workers})
         starting = gevent.spawn(self.runner.start, users, users)
         gevent.spawn(self.supervise, self.trial, message["longest_s"], starting)
         return {"t0": t0, "workers": len(workers)}
-
-    def rehearse(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Run `users` users of each class of a script until each has done its first task; return their requests."""
-        self.start_script({**message, "rehearsal": True})
-        trial = self.trial
-        while trial is not None and not (trial.over and self.ready()["idle"]):
-            gevent.sleep(0.02)
-        return trial.result() if trial is not None else {}
 
     def supervise(self, trial: Trial, longest_s: float, starting: gevent.Greenlet | None = None) -> None:
         """Record lost workers, and stop Locust when the trial is over."""
@@ -137,6 +172,20 @@ def disable_delay(web_ui: Any) -> None:
     web_ui.server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
 
 
+def answered(call: Callable[[], dict[str, Any]]) -> Any:
+    """The response with the call's result, or 409 with the reason why it is rejected."""
+    try:
+        return jsonify(call())
+    except UnknownData as error:
+        return jsonify({"error": str(error), "unknown_data": True}), 409
+    except UnknownEnvironment as error:
+        return jsonify({"error": str(error), "unknown_environment": True}), 409
+    except ScriptFailed as failure:
+        return jsonify({"error": str(failure), "script": failure.problem}), 409
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return jsonify({"error": str(error)}), 409
+
+
 @events.init.add_listener
 def on_init(environment: Environment, **_: Any) -> None:
     """Set up this process as a master or as a worker."""
@@ -158,39 +207,19 @@ def on_init(environment: Environment, **_: Any) -> None:
 
     @app.post("/study/start")
     def start() -> Any:
-        try:
-            return jsonify(master.start(request.get_json()))
-        except ScriptFailed as failure:
-            return jsonify({"error": str(failure), "script": failure.problem}), 409
-        except UnknownEnvironment as error:
-            return jsonify({"error": str(error), "unknown_environment": True}), 409
-        except (ValueError, KeyError, TypeError) as error:
-            return jsonify({"error": str(error)}), 409
+        return answered(lambda: master.start(request.get_json()))
 
     @app.post("/study/environment")
     def environment_of_script() -> Any:
-        master.script.keep(request.get_json())
-        return jsonify({})
+        return answered(lambda: master.script.keep(request.get_json()) or {})
 
-    @app.post("/study/rehearse")
-    def rehearse() -> Any:
-        try:
-            return jsonify(master.rehearse(request.get_json()))
-        except ScriptFailed as failure:
-            return jsonify({"error": str(failure), "script": failure.problem}), 409
-        except UnknownEnvironment as error:
-            return jsonify({"error": str(error), "unknown_environment": True}), 409
-        except (ValueError, KeyError, TypeError) as error:
-            return jsonify({"error": str(error)}), 409
+    @app.post("/study/data")
+    def upload() -> Any:
+        return answered(lambda: master.upload(request.get_json()) or {})
 
-    @app.post("/study/send-one")
-    def send_one_request() -> Any:
-        try:
-            spec = LoadSpec.read(request.get_json())
-            gate.check_target(spec.request_url, master.target)
-            return jsonify({"error": send_one(spec)})
-        except (ValueError, KeyError, TypeError) as error:
-            return jsonify({"error": str(error)}), 409
+    @app.post("/study/send-each")
+    def send_each_request() -> Any:
+        return answered(lambda: master.send_each(request.get_json()))
 
     @app.get("/study/samples")
     def samples() -> Any:

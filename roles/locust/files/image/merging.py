@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from digests import merged
 from tally import summed
 
 SUMMED = (
@@ -45,11 +46,18 @@ def script_state(states: list[dict[str, Any]]) -> dict[str, Any]:
 class Trial:
     """One trial over all workers: rows and latencies are summed, never averaged.
 
-    Columns of an open load exist only for one, and slow requests only with `counts_slow`.
+    Columns of an open load exist only for one, slow requests only with `counts_slow`, transactions only with `steps`.
     """
 
     def __init__(
-        self, trial: str, t0: float, workers: set[str], open_load: bool = False, counts_slow: bool = False
+        self,
+        trial: str,
+        t0: float,
+        workers: set[str],
+        open_load: bool = False,
+        counts_slow: bool = False,
+        users: int = 0,
+        steps: bool = False,
     ) -> None:
         self._summed = (*SUMMED, *(SUMMED_OPEN if open_load else ()), *(SLOW if counts_slow else ()))
         self._largest = (*LARGEST, *(LARGEST_OPEN if open_load else ()))
@@ -66,7 +74,9 @@ class Trial:
         self._failures: Counter[str] = Counter()
         self._delays: Counter[str] = Counter()
         self._requests: dict[str, dict[str, Any]] = {}
-        self._transactions: dict[str, Any] | None = None
+        self._transactions: dict[str, Any] | None = summed([]) if steps else None
+        self._users = None if open_load else users
+        self._sent: dict[str, dict[str, Any]] = {}
         self._logins: dict[str, dict[str, Any]] = {}
         self._statuses: dict[str, dict[str, int]] = {}
         self.script = script_state([])
@@ -102,6 +112,7 @@ class Trial:
         if theirs := report.get("script"):
             self._statuses[worker], self._scripts[worker] = report["statuses"], theirs
             self.script = script_state(list(self._scripts.values()))
+        self._sent[worker] = report.get("sent", {})
         if report["done"]:
             self.done.add(worker)
 
@@ -151,6 +162,7 @@ class Trial:
             "requests": self._requests,
             "transactions": self._transactions,
             "logins": self._all_logins(),
+            "sent": merged(list(self._sent.values()), self._users),
             "samples": self.samples(0),
             **self._of_script(),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import script_users
@@ -25,9 +26,10 @@ class ScriptWorker:
     def _on_script(self, msg: Any, **_: Any) -> None:
         problem = None
         try:
-            script = script_of(msg.data["load"])
+            message = json.loads(msg.data["load"])
+            script = script_of(message)
             assert script is not None  # noqa: S101 - the master sends this for scripts only
-            self._importer.load(script, msg.data["env"], msg.data["load"]["seed"], self._runner.worker_index)
+            self._importer.load(script, msg.data["env"], message["seed"], self._runner.worker_index)
         except ScriptFailed as failure:
             problem = failure.problem
         self._runner.send_message("study_script_done", {"number": msg.data["number"], "problem": problem})

@@ -1,0 +1,20 @@
+"""Check JSONPaths (RFC 9535) that name one value. Pure."""
+
+from __future__ import annotations
+
+from harness.words import short
+
+
+def wrong(text: str) -> str:
+    """Return why a text is not a JSONPath of one value; empty for a valid one."""
+    import jsonpath  # takes long to import, and few grids need it
+
+    allowed = "Allowed: a JSONPath of one value, as in $.access_token or $.items[0].id"
+    try:
+        path = jsonpath.JSONPathEnvironment(strict=True).compile(text)
+    except (jsonpath.JSONPathError, RecursionError) as error:
+        reason = error.args[0] if error.args else type(error).__name__
+        return f"got {short(text)}: not a JSONPath: {reason}. {allowed}"
+    if not isinstance(path, jsonpath.JSONPath) or not path.singular_query():
+        return f"got {short(text)}: it may name several values. {allowed}"
+    return ""

@@ -1,0 +1,230 @@
+"""Read the rows and files that a grid's traffic sends: JSONL, CSV, a folder, and files by their paths."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.grid import traffic_checks
+from harness.grid.dataset import Dataset, Source
+from harness.grid.schema import Grid
+from harness.grid.templates import ROW, Path_, names, with_values
+from harness.grid.traffic import Data
+from harness.words import short
+
+LARGEST = 64_000_000  # bytes of all files together
+MOST_PROBLEMS = 10  # of one file
+Row = dict[str, Any]
+
+
+class _Unreadable(Exception):
+    """A file that cannot be used; `problems` are messages without the place in the grid."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+@dataclass
+class DataReader:
+    """Reads everything that one grid sends; `folder` is that of the grid file."""
+
+    folder: Path
+    problems: list[tuple[Path_, str]] = field(default_factory=list)
+    _files: dict[str, bytes] = field(default_factory=dict)
+    _sources: dict[str, Source] = field(default_factory=dict)
+    _bytes: int = 0
+
+    def read(self, grid: Grid) -> Dataset | None:
+        """Return rows and files, None if the traffic has none; the problems are in `problems`."""
+        data = grid.traffic.data if grid.traffic else None
+        rows: list[Row] | None = []
+        if data is not None:
+            rows = self._at(("traffic", "data", "file" if data.file else "folder"), lambda: self._rows(data))
+        for sent in traffic_checks.sent(grid):
+            for key, path in sent.request.files():
+                where = (*sent.at, *key)
+                self._at(where, lambda path=path: self._uploads(path, rows))  # type: ignore[misc]  # called at once
+        if self.problems or (data is None and not self._files):
+            return None
+        return Dataset(rows=tuple(rows or ()), files=self._files, sources=self._sources)
+
+    def _at(self, where: Path_, read: Callable[[], Any]) -> Any:
+        """Call `read`; its problems become those of a place in the grid, with the result None."""
+        try:
+            return read()
+        except _Unreadable as error:
+            self.problems += [(where, f"{'.'.join(map(str, where))}: {words}") for words in error.problems]
+            return None
+
+    def _rows(self, data: Data) -> list[Row]:
+        if data.folder is not None:
+            return self._folder(data.folder)
+        name = data.source
+        read = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv}.get(Path(name).suffix.lower())
+        if read is None:
+            raise _Unreadable(f"got {short(name)}. Allowed: a name that ends in .jsonl or .csv")
+        content = self._content(name)
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise _Unreadable(f"{name} is not text in UTF-8") from None
+        rows = read(name, text)
+        if not rows:
+            raise _Unreadable(f"{name} has no rows. Fix: write at least one")
+        return rows
+
+    def _folder(self, name: str) -> list[Row]:
+        """Return a row for each file of a folder, in the order of their names; hidden files do not count."""
+        try:
+            found = sorted(file.name for file in (self.folder / name).iterdir() if _counts(file))
+        except OSError as error:
+            raise _Unreadable(
+                f"got {short(name)}: {_reason(error)}. Allowed: a folder, relative to the grid file"
+            ) from None
+        if not found:
+            raise _Unreadable(f"{name} has no files. Fix: put at least one into it")
+        rows = [{"file": f"{name.rstrip('/')}/{file}", "name": file} for file in found]
+        for row in rows:
+            self._upload(row["file"])
+        return rows
+
+    def _uploads(self, path: str, rows: list[Row] | None) -> None:
+        """Read the file of a path, or those that a template with columns names."""
+        used = names(path)
+        if not used:
+            self._upload(path)
+        elif others := [name for name in used if not name.startswith(ROW)]:
+            raise _Unreadable(f"the path of a file has ${{{others[0]}}}. Allowed: ${{row.COLUMN}} only")
+        elif rows is not None and all(name.removeprefix(ROW) in rows[0] for name in used if rows):
+            self._each(path, rows)
+
+    def _each(self, path: str, rows: list[Row]) -> None:
+        problems: list[str] = []
+        for place, row in enumerate(rows, 1):
+            try:
+                self._upload(with_values(path, {f"{ROW}{name}": str(value) for name, value in row.items()}))
+            except _Unreadable as error:
+                problems += [f"row {place}: {words}" for words in error.problems]
+            if len(problems) == MOST_PROBLEMS:
+                break
+        if problems:
+            raise _Unreadable(*problems)
+
+    def _upload(self, path: str) -> None:
+        if path not in self._files:
+            self._files[path] = self._content(path)
+
+    def _content(self, name: str) -> bytes:
+        """Return the bytes of a file; raises _Unreadable if there is none, or if all files together are too large."""
+        file = self.folder / name
+        try:
+            if not file.is_file() and file.exists():
+                raise _Unreadable(f"got {short(name)}: not a file")
+            size = file.stat().st_size
+            if self._bytes + size > LARGEST:
+                raise _Unreadable(
+                    f"got {short(name)} of {size:,} bytes, {self._bytes + size:,} in all. Allowed: {LARGEST:,} bytes "
+                    "in all. Fix: use fewer rows or smaller files"
+                )
+            content = file.read_bytes()
+        except (OSError, ValueError) as error:
+            raise _Unreadable(
+                f"got {short(name)}: {_reason(error)}. Allowed: a path relative to the grid file"
+            ) from None
+        self._bytes += len(content)
+        self._sources[name] = Source.of(content)
+        return content
+
+
+def _counts(file: Path) -> bool:
+    return file.is_file() and not file.name.startswith(".")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder"
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else "not a file name"
+
+
+def _jsonl(name: str, text: str) -> list[Row]:
+    """Return the rows of JSON lines; raises _Unreadable with name:line for each malformed one."""
+    rows: list[Row] = []
+    problems: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            problems.append(f"{name}:{number}: not JSON: {reason} (got {short(line.strip())})")
+        else:
+            if not isinstance(row, dict) or not row:
+                words = 'Allowed: an object with columns, as in {"user": "a"}'
+                problems.append(f"{name}:{number}: got {short(line.strip())}. {words}")
+            elif rows and (words := _other_columns(rows[0], row)):
+                problems.append(f"{name}:{number}: {words}")
+            else:
+                rows.append(row)
+        if len(problems) == MOST_PROBLEMS:
+            break
+    if problems:
+        raise _Unreadable(*problems)
+    return rows
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _other_columns(first: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    missing, more = first.keys() - row.keys(), row.keys() - first.keys()
+    if not missing and not more:
+        return ""
+    parts = [f"lacks {', '.join(map(short, sorted(missing)))}"] if missing else []
+    parts += [f"also has {', '.join(map(short, sorted(more)))}"] if more else []
+    return f"the row {' and '.join(parts)}. Allowed: the columns of the first row, {short(', '.join(first), bare=True)}"
+
+
+def _csv(name: str, text: str) -> list[Row]:
+    """Return the rows of a CSV file with a header (RFC 4180); raises _Unreadable with name:line for malformed ones."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[Row] = []
+    problems: list[str] = []
+    header: list[str] = []
+    for number, cells in _lines(reader, name, problems):
+        if not cells:
+            continue
+        if not header:
+            header = [cell.strip() for cell in cells]
+            wrong = [cell for place, cell in enumerate(header) if not cell or cell in header[:place]]
+            if wrong:
+                raise _Unreadable(f"{name}:{number}: the column {short(wrong[0])} has no name of its own")
+        elif len(cells) != len(header):
+            words = f"got {len(cells)} values. Allowed: {len(header)}, one for each column"
+            problems.append(f"{name}:{number}: {words}")
+        else:
+            rows.append(dict(zip(header, cells, strict=True)))
+        if len(problems) == MOST_PROBLEMS:
+            break
+    if problems:
+        raise _Unreadable(*problems)
+    return rows
+
+
+def _lines(reader: Any, name: str, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line on which the row begins, its values); a syntax error ends it with a problem."""
+    begins = 1
+    try:
+        for cells in reader:
+            yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        problems.append(f"{name}:{begins}: not CSV: {re.sub(r'^.*?: ', '', str(error))}")
