@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.grid import http, server_failure
+from harness.grid import http, objectives, server_failure
 from harness.grid.amount import Search
 from harness.grid.cell import OWN_FACTORS, Cell
 from harness.grid.load import check_level, written
@@ -101,10 +101,12 @@ class Checker:
                 yield ("service", "image"), f"service.image: got {short(self.grid.service.image)}. {words}"
 
     def requests(self) -> Iterator[Problem]:
-        """Check that the traffic and the health check can be sent as written."""
+        """Check that traffic and health check can be sent as written, and objectives name requests of it."""
         if words := http.wrong_path(self.grid.service.health):
             yield ("service", "health"), f"service.health: {words}"
         dataset = self.grid.dataset
+        if names := [each.name for each in self.grid.requests]:  # a script has its own
+            yield from objectives.unknown_names(self.grid.objectives, names)
         yield from TrafficChecker(self.grid, dataset.columns if dataset and dataset.rows else None).all()
 
     def sizes(self) -> Iterator[Problem]:

@@ -66,10 +66,14 @@ def escaped(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def with_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """Return a template with the values of its secrets in place of their names."""
-    values = {f"{SECRET}{name}": escaped(value) for name, value in secrets.items()}
-    return _PART.sub(lambda found: values.get((found[1] or "").strip(), found[0]), text)
+def partly_filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a template with the values of some of its names."""
+
+    def value(found: re.Match[str]) -> str:
+        name = (found[1] or "").strip()
+        return escaped(values[name]) if name in values else found[0]
+
+    return _PART.sub(value, text)
 
 
 def with_values(text: str, values: Mapping[str, str]) -> str:

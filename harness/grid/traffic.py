@@ -110,6 +110,12 @@ class TrafficRequest(_Sent):
         has_files = request.file is not None or request.multipart is not None
         return not (has_files or request.follow_redirects or self.extract or templates.has_any(request.model_dump()))
 
+    def without_expectations(self) -> TrafficRequest:
+        """Return the request such that every response with status 200 is a success; without a pause."""
+        found = self.model_copy(update={"expect": Expect(), "extract": {}})
+        found._pause_s = 0.0
+        return found
+
     @property
     def pause_s(self) -> float:
         """Mean pause after the request: that of a step, and 0 in a mix."""

@@ -73,8 +73,8 @@ class StudyConfig:
 
     @property
     def nominal_think_s(self) -> float:
-        """Mean think time as the grid file gives it."""
-        return self.grid.load.think_time / (self.time_factor or 1.0)
+        """Mean think time after a request as the grid file gives it."""
+        return self.grid.think_per_request_s / (self.time_factor or 1.0)
 
     def plan(self) -> tuple[list[PlannedTrial], Decision | None]:
         """Return every trial that follows from the recorded ones, in order, and the last stopping decision."""
@@ -117,7 +117,7 @@ class StudyConfig:
         """Largest request rate of a cell's load in scaled time; infinite for users without think time."""
         if self.grid.is_open:
             return self.grid.scaled_per_s(cell.rate)
-        think_s = self.grid.load.think_time
+        think_s = self.grid.think_per_request_s
         return cell.vusers / think_s if think_s else math.inf
 
     def duration_s(self, trials: list[PlannedTrial]) -> float:

@@ -24,6 +24,7 @@ WITHIN_S = 10.0
 ROUNDS = 2
 MORE_ROUNDS = 4  # additional rounds of slow responses that there is time for
 _UNUSABLE = {
+    FailureCategory.BODY: "its body does not contain {body!r}",
     FailureCategory.ENCODING: (
         "its body cannot be decoded. Fix: remove Accept-Encoding, or request only gzip, deflate and br"
     ),
@@ -64,7 +65,15 @@ class Failed:
             way = self.sent.extract.get(value)
             found = ", ".join(f"{key} {text!r}" for key, text in way.wire().items()) if way else ""
             return f"{returned}status {status}, but no value for {value}: {found} finds nothing in the response"
-        why = _UNUSABLE.get(kind.category, "").format(timeout_s=grid.load.timeout)
+        return self.by_client(grid)
+
+    def by_client(self, grid: Grid) -> str:
+        """What the load generator's client finds wrong where another client may find nothing."""
+        request, kind = self.sent.request, self.exchange.error
+        if kind is None:
+            return ""
+        name = "" if grid.traffic is None else f"{self.exchange.name}: "
+        why = _UNUSABLE.get(kind.category, "").format(body=self.sent.expect.body, timeout_s=grid.load.timeout)
         reason = f"{kind}: {why}" if why else str(kind)
         return f"the load generator's client fails with {name}{request.method} {request.path}: {reason}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.grid import templates
@@ -12,6 +12,7 @@ from harness.grid.request import BYTES, Expect, FormPart, HttpRequest, Request, 
 from harness.grid.schema import Grid
 from harness.grid.traffic import SESSIONS, Login, TrafficRequest, of_request
 
+_EXTRACTED = 36  # characters, as a UUID has
 _WHOLE_FILE = "${row.file}"  # of a row of a folder
 
 
@@ -33,6 +34,8 @@ class SentTraffic:
     sessions: int = 0
     tls_verify: bool = True
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    slow_after_s: Mapping[str, float] = field(default_factory=dict)  # name → latency above which a success is slow
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)  # of extracted names that no response gives
 
     @classmethod
     def of(cls, request: Request) -> SentTraffic:
@@ -55,6 +58,28 @@ class SentTraffic:
             folder=data is not None and data.folder is not None,
             sessions=(login.sessions or SESSIONS) if login and grid.is_open else 0,
             secrets=grid.traffic_secrets,
+            slow_after_s=_slow_after_s(grid),
+        )
+
+    def reusing_rows(self) -> SentTraffic:
+        """Return traffic that never runs out of rows, for loads that are no trials."""
+        return replace(self, pick="cycle") if self.pick == "once" else self
+
+    def for_stored_response(self) -> SentTraffic:
+        """Return traffic for a balancer that gives every request the same response with status 200.
+
+        A single request keeps its expectations, so that its response must be a success. Others have none, there are no
+        logins and pauses, and extracted names have a value.
+        """
+        if self.login is None and not self.has_steps and len(self.requests) == 1 and not self.requests[0].extract:
+            return self.reusing_rows()
+        extracted = [name for each in (self.login, *self.requests) if each for name in each.extract]
+        return replace(
+            self.reusing_rows(),
+            requests=tuple(each.without_expectations() for each in self.requests),
+            login=None,
+            sessions=0,
+            values=dict.fromkeys(extracted, "x" * _EXTRACTED),
         )
 
     def wire(self) -> dict[str, Any]:
@@ -62,7 +87,13 @@ class SentTraffic:
         return {
             "kind": "steps" if self.has_steps else "requests",
             "requests": [
-                {"name": each.name, "weight": each.weight, "pause_s": each.pause_s, **self._sent(each)}
+                {
+                    "name": each.name,
+                    "weight": each.weight,
+                    "pause_s": each.pause_s,
+                    "slow_after_s": self.slow_after_s.get(each.name),
+                    **self._sent(each),
+                }
                 for each in self.requests
             ],
             "login": self._sent(self.login) if self.login else None,
@@ -89,7 +120,8 @@ class SentTraffic:
         }
 
     def _filled(self, text: str) -> str:
-        return templates.with_secrets(text, self.secrets)
+        known = {f"{templates.SECRET}{name}": value for name, value in self.secrets.items()}
+        return templates.partly_filled(text, {**known, **self.values})
 
     def _body(self, request: HttpRequest) -> dict[str, Any] | None:
         filled = self._filled
@@ -117,3 +149,9 @@ class SentTraffic:
             return content_type(path)
         kinds = {content_type(key) for key in (self.dataset.files if self.dataset else ())}
         return kinds.pop() if len(kinds) == 1 else BYTES
+
+
+def _slow_after_s(grid: Grid) -> dict[str, float]:
+    """Return name → objective p95 of its requests: its own one, or that of all requests."""
+    names, for_all = [each.name for each in grid.requests], grid.objectives.p95_s
+    return grid.objectives.p95_of_names(names) if for_all is None else dict.fromkeys(names, for_all)

@@ -150,4 +150,4 @@ def require_usable(context: TrafficContext, spec: LoadSpec) -> None:
     """
     found = context.load_generator.send_each(replace(spec, trial=f"{spec.trial}.verify"))
     if failed := exchanges.first_failed(context.grid, found):
-        raise TrialFailed(f"the load generator's client: {failed.words(context.grid)}")
+        raise TrialFailed(failed.by_client(context.grid))

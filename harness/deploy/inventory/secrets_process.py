@@ -1,4 +1,4 @@
-"""Print variables of the first load generator as JSON: python -m harness.deploy.inventory.secrets_process ROOT PATH NAME…
+"""Print variables of the first load generator: python -m harness.deploy.inventory.secrets_process ROOT PATH NAME…
 
 It runs in a confined process, because an inventory can take any amount of time and memory.
 """
@@ -24,7 +24,9 @@ def main() -> None:
     except DeployFailed as error:
         sys.stdout.write(json.dumps({"failed": str(error)}))
         return
-    found = next((result["msg"] for _, _, result in outcome.results if isinstance(result.get("msg"), dict)), {})
+    found: dict[str, object] = next(
+        (result["msg"] for _, _, result in outcome.results if isinstance(result.get("msg"), dict)), {}
+    )
     sys.stdout.write(json.dumps({"values": {name: str(value) for name, value in found.items()}}))
 
 

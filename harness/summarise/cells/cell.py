@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.grid.load import written
 from harness.grid.thresholds import Thresholds
@@ -14,7 +15,8 @@ from harness.judge.failure_share import Failing
 from harness.records.findings import Finding, Severity
 from harness.records.reasons import Reason, ReasonKind
 from harness.records.trial import Component, Outcome, TrialRecord
-from harness.summarise.cells import slow_server, steadiness
+from harness.summarise.cells import requests, slow_server, steadiness
+from harness.summarise.cells.requests import ByRequest, CellRequests
 from harness.summarise.cells.slow_server import SlowServer
 from harness.summarise.statistics import block_model, intervals
 from harness.summarise.statistics.intervals import Interval
@@ -67,7 +69,14 @@ class CellSummary:
     failed_requests: int = 0
     failing: Failing | None = None  # a large share of failed requests, though trials count (rule E8)
     bottleneck_kind: ReasonKind | None = None  # the most frequent reason of its bottleneck; None where trials disagree
+    by_request: tuple[CellRequests, ...] = ()  # of each name; empty for one plain request
+    transactions: CellRequests | None = None  # of steps only
     server_cpu: float | None = None  # mean CPU utilization of the busiest server (0–1)
+
+    @property
+    def mix(self) -> dict[str, int]:
+        """Name → requests in the windows of its usable trials (rule E25)."""
+        return {each.name: each.requests for each in self.by_request}
 
     @property
     def rejections(self) -> str:
@@ -78,6 +87,11 @@ class CellSummary:
     def objective_p95_ms(self) -> float | None:
         """p95 in ms to compare with its objective: of the trials that count for it; None without any."""
         return self.lateness.punctual_p95_ms if self.lateness else self.latency_with_failures_ms.get("p95")
+
+    @property
+    def objective_p95_ms_by_name(self) -> dict[str, float | None]:
+        """The same by the name of the request."""
+        return {each.name: each.objective_p95_ms for each in self.by_request}
 
     @property
     def name(self) -> str:
@@ -118,14 +132,18 @@ def summarise(
     limits: Thresholds,
     failures: Sequence[str] = (),
     expected: Sequence[int] = (200,),
+    by_request: Sequence[ByRequest] = (),
 ) -> CellSummary:
-    """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses."""
+    """Summarise one cell: `histograms` are of usable trials, `failures` of their failures, `expected` are statuses.
+
+    `by_request` has both by the name of the request.
+    """
     usable = [record for record in records if record.usable]
     slow = slow_server.slowest(usable, limits)  # also of an unsteady cell: its queue may be the reason
-    change, collapsed = steadiness.drift(usable), _collapsed(records, usable)
+    change = steadiness.drift(usable)
     unsteady = steadiness.unsteady(change, usable, limits)
     if (collapsed := _collapsed(records, usable)) or unsteady:
-        usable, histograms, failures = [], [], []
+        usable, histograms, failures, by_request = [], [], [], []
     by_block = {record.repeat: float(record.tps_mean) for record in usable if record.tps_mean}
     of_bound, of_offered = (_mean(_figures(usable, name)) for name in ("of_users_bound", "of_offered"))
     failing = failure_share.of_records(usable or records, expected, limits)
@@ -169,16 +187,18 @@ def summarise(
         failing=failing,
         bottleneck_kind=_kind(usable, limit),
         server_cpu=_mean(_figures(usable, "server_cpu")),
-        **_requests(usable),
+        **_requests(usable, by_request, limits),
     )
 
 
-def _requests(usable: Sequence[TrialRecord]) -> dict[str, int]:
-    """The requests in the windows of these trials, and the failed ones among them."""
+def _requests(usable: Sequence[TrialRecord], by_request: Sequence[ByRequest], limits: Thresholds) -> dict[str, Any]:
+    """The requests in the windows of these trials, the failed ones among them, and both by name."""
     counted = [record.objective_counts for record in usable if record.objective_counts]
     return {
         "requests": sum(count.requests for count in counted),
         "failed_requests": sum(count.failed for count in counted),
+        "by_request": requests.of_trials(usable, by_request, limits),
+        "transactions": requests.transactions(usable, by_request, limits),
     }
 
 

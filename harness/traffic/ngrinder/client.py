@@ -57,7 +57,7 @@ class NgrinderLoadGenerator:
             self._version = found[1] if found else ""
         return self._version
 
-    def send_each(self, load: LoadSpec) -> list[Exchange]:
+    def send_each(self, load: LoadSpec) -> list[Exchange]:  # noqa: ARG002 - part of the interface
         """Send nothing: nGrinder validates each script with a request before its first load."""
         return []
 

@@ -56,7 +56,7 @@ def render(load: LoadSpec) -> str:
     request = sole.request
     settings["request"] = {
         "method": request.method,
-        "path": request.path,
+        "path": request.target,
         "body": request.body,
         "headers": request.all_headers,
         "expect_status": list(sole.expect.status),

@@ -14,6 +14,7 @@ import pytest
 from harness.errors import LoadGeneratorFailed
 from harness.traffic.ngrinder import client, csv, perftest, script
 from harness.traffic.ngrinder.csv import Row
+from harness.traffic.sent_traffic import SentTraffic
 from tests.builders import grid, load
 
 HEADER = "DateTime,vuser,Tests,Errors,Mean_Test_Time_(ms),TPS\n"
@@ -55,8 +56,8 @@ def test_more_users_than_an_agent_may_have() -> None:
 def test_nothing_of_the_request_is_pasted_into_the_script() -> None:
     """A body with Groovy's own signs must not become code."""
     body = {"text": "''' + \"${System.exit(1)}\" \\ é"}
-    request = grid(request={"method": "POST", "path": "/x", "json": body, "expect_body": "a|b"}).request
-    text = script.render(replace(LOAD, request=request))
+    sent = grid(request={"method": "POST", "path": "/x", "json": body, "expect_body": "a|b"})
+    text = script.render(replace(LOAD, traffic=SentTraffic.of_grid(sent)))
     assert "System.exit" not in text
     assert "@SETTINGS@" not in text
     found = re.search(r'SETTINGS = "([A-Za-z0-9+/=]+)"', text)
