@@ -17,6 +17,7 @@ import gevent.event
 import gevent.hub
 import locust.user.users
 import locust.user.wait_time
+from digests import SentDigests
 from gevent import GreenletExit, getcurrent
 from pacing import Clock, numbers
 from script_failures import own_error
@@ -46,6 +47,7 @@ class Load:
         self.end = gevent.event.Event()  # set: no user sends again
         self.end_s = min(spec.duration_s, LONGEST_S)
         self.recorder = ScriptRecorder(spec.window_from_s, spec.duration_s, spec.timeout_s, spec.slow_after_s)
+        self.digests = SentDigests()  # of nothing: only the script knows what it sends
         self.present: set[Presence] = set()
         self.constructed = 0  # users
         self.began = 0  # of these
