@@ -182,7 +182,9 @@ class StudyHttpSession(HttpSession):
         if load is not None:
             self.verify = load.spec.tls_verify
 
-    def request(self, method: Any, url: Any, name: Any = None, catch_response: bool = False, *args: Any, **kw: Any) -> Any:
+    def request(
+        self, method: Any, url: Any, name: Any = None, catch_response: bool = False, *args: Any, **kw: Any
+    ) -> Any:
         load = script_users.current
         if load is not None:
             kw["timeout"] = _bounded(kw.get("timeout"), load.spec.timeout_s)
@@ -208,7 +210,17 @@ class StudyFastHttpSession(FastHttpSession):
                 kwargs["insecure"] = True
         super().__init__(*args, **{**kwargs, "max_retries": 0})
 
-    def request(self, method: Any, url: Any, name: Any = None, data: Any = None, catch_response: bool = False, stream: bool = False, *args: Any, **kw: Any) -> Any:
+    def request(
+        self,
+        method: Any,
+        url: Any,
+        name: Any = None,
+        data: Any = None,
+        catch_response: bool = False,
+        stream: bool = False,
+        *args: Any,
+        **kw: Any,
+    ) -> Any:
         request = super().request
 
         def send() -> Any:

@@ -67,7 +67,9 @@ class ScriptMaster:
         self._number += 1
         self._waiting, self._problem = set(workers), None
         self._all_done.clear()
-        self._runner.send_message("study_script", {"load": json.dumps(message), "env": self._env, "number": self._number})
+        self._runner.send_message(
+            "study_script", {"load": json.dumps(message), "env": self._env, "number": self._number}
+        )
         if not self._all_done.wait(IMPORTED_WITHIN_S):
             raise ScriptFailed(f"its import takes longer than {IMPORTED_WITHIN_S:g} s")
         if self._problem is not None:
